@@ -1,0 +1,7 @@
+"""`python -m charwave_tui` does what `charwave-tui` does."""
+
+import sys
+
+from charwave_tui.cli import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""Measurements of the playground, side by side in one run."""

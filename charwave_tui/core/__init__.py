@@ -1,0 +1,1 @@
+"""What a run is: configuration, shapes, corpus and protocol, without torch and without Textual."""

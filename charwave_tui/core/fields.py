@@ -1,0 +1,258 @@
+"""Kinds of hyperparameter: how a value is read from text, bounded, written and nudged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from charwave_tui.core.mistake import Mistake
+
+Value = int | float | str | tuple[int, ...]
+"""Every type a hyperparameter can have."""
+
+
+class Effect(StrEnum):
+    """When an edit takes hold: in the running training, or with the next run."""
+
+    LIVE = "live"
+    REBUILD = "rebuild"
+
+
+class Group(StrEnum):
+    """The headings under which the form and the help list the hyperparameters."""
+
+    MODEL = "model"
+    TRAINING = "training"
+    RUN = "run"
+
+
+class Kind(Protocol):
+    """What every kind of hyperparameter can do with its values."""
+
+    def bounds(self, name: str) -> str:
+        """The admitted values of the field `name` in a few words, for help and error lines."""
+
+    def parse(self, name: str, text: str) -> Value:
+        """Read `text`; raises Mistake naming `name`, the text and the remedy."""
+
+    def check(self, name: str, value: Value) -> None:
+        """Raise Mistake unless `value` lies within the bounds."""
+
+    def write(self, value: Value) -> str:
+        """The text that `parse` reads back as `value`, as a person would write it."""
+
+    def nudge(self, value: Value, direction: int) -> Value:
+        """The next value up (+1) or down (−1) that a person would try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number between `low` and `high`, both included."""
+
+    low: int
+    high: int
+
+    def bounds(self, name: str) -> str:
+        return f"{self.low:,} to {self.high:,}"
+
+    def parse(self, name: str, text: str) -> Value:
+        try:
+            value = int(text.replace(",", "").replace("_", "").strip())
+        except ValueError:
+            raise Mistake(
+                f"{name} {text.strip() or '(empty)'} is not a whole number", f"try {self.bounds(name)}", name
+            ) from None
+        self.check(name, value)
+        return value
+
+    def check(self, name: str, value: Value) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
+            raise Mistake(f"{name} {_plain(value)} is out of bounds", f"try {self.bounds(name)}", name)
+
+    def write(self, value: Value) -> str:
+        return f"{value:,}"
+
+    def nudge(self, value: Value, direction: int) -> Value:
+        assert isinstance(value, int)
+        ladder = value * 2 if direction > 0 else value // 2
+        return min(max(ladder or direction, self.low), self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Counter(Whole):
+    """A whole number that is an identity, not a size: it is nudged by one and written without commas."""
+
+    def write(self, value: Value) -> str:
+        return str(value)
+
+    def nudge(self, value: Value, direction: int) -> Value:
+        assert isinstance(value, int)
+        return min(max(value + direction, self.low), self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """A number above `low` (or equal to it where `closed`) and at most `high`; nudged along 1, 2, 5, 10."""
+
+    low: float
+    high: float
+    closed: bool = False
+
+    def bounds(self, name: str) -> str:
+        return f"{self.low:g} {'≤' if self.closed else '<'} {name} ≤ {self.high:g}"
+
+    def parse(self, name: str, text: str) -> Value:
+        try:
+            value = float(text.replace(",", "").strip())
+        except ValueError:
+            raise Mistake(
+                f"{name} {text.strip() or '(empty)'} is not a number", f"try {self.bounds(name)}", name
+            ) from None
+        self.check(name, value)
+        return value
+
+    def check(self, name: str, value: Value) -> None:
+        inside = (
+            isinstance(value, int | float)
+            and math.isfinite(value)
+            and (self.low <= value if self.closed else self.low < value)
+            and value <= self.high
+        )
+        if not inside:
+            raise Mistake(f"{name} {_plain(value)} is out of bounds", f"try {self.bounds(name)}", name)
+
+    def write(self, value: Value) -> str:
+        assert isinstance(value, int | float)
+        text = f"{value:.6g}"
+        return text if "." in text or "e" in text or abs(value) >= 10 else f"{value:.1f}"
+
+    def nudge(self, value: Value, direction: int) -> Value:
+        assert isinstance(value, int | float)
+        rungs = [float(f"{mantissa}e{exponent}") for exponent in range(-8, 4) for mantissa in (1, 2, 5)]
+        if direction > 0:
+            wanted = next((rung for rung in rungs if rung > value * 1.001), self.high)
+        else:
+            wanted = next(
+                (rung for rung in reversed(rungs) if rung < value * 0.999), self.low if self.closed else value
+            )
+        return float(min(max(wanted, self.low), self.high))
+
+
+@dataclass(frozen=True, slots=True)
+class Share(Real):
+    """A fraction from `low` to `high`, nudged by a twentieth."""
+
+    def nudge(self, value: Value, direction: int) -> Value:
+        assert isinstance(value, int | float)
+        return min(max(round(value + direction * 0.05, 2), self.low), self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    options: tuple[str, ...]
+
+    def bounds(self, name: str) -> str:
+        return ", ".join(self.options)
+
+    def parse(self, name: str, text: str) -> Value:
+        value = text.strip().lower()
+        self.check(name, value)
+        return value
+
+    def check(self, name: str, value: Value) -> None:
+        if value not in self.options:
+            choices = self.options[0] if len(self.options) == 1 else f"one of {self.bounds(name)}"
+            raise Mistake(f"{name} {_plain(value)} is unknown", f"try {choices}", name)
+
+    def write(self, value: Value) -> str:
+        return str(value)
+
+    def nudge(self, value: Value, direction: int) -> Value:
+        return self.options[(self.options.index(str(value)) + direction) % len(self.options)]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A name or a path, taken as it stands."""
+
+    what: str
+
+    def bounds(self, name: str) -> str:
+        return self.what
+
+    def parse(self, name: str, text: str) -> Value:
+        value = text.strip()
+        self.check(name, value)
+        return value
+
+    def check(self, name: str, value: Value) -> None:
+        if not isinstance(value, str) or not value or "\0" in value or "\n" in value:
+            raise Mistake(f"{name} is empty or holds a control character", f"try {self.bounds(name)}", name)
+
+    def write(self, value: Value) -> str:
+        return str(value)
+
+    def nudge(self, value: Value, direction: int) -> Value:
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """A few whole numbers, outermost last, each between 1 and `high`."""
+
+    high: int
+    most: int
+
+    def bounds(self, name: str) -> str:
+        return "product = context"
+
+    def parse(self, name: str, text: str) -> Value:
+        cleaned = text.replace(",", " ").replace("·", " ").replace("×", " ").split()
+        try:
+            value = tuple(int(part) for part in cleaned)
+        except ValueError:
+            raise Mistake(
+                f"{name} {text.strip()} is not a list of whole numbers", f"try {self.bounds(name)}", name
+            ) from None
+        self.check(name, value)
+        return value
+
+    def check(self, name: str, value: Value) -> None:
+        inside = (
+            isinstance(value, tuple) and 1 <= len(value) <= self.most and all(1 <= part <= self.high for part in value)
+        )
+        if not inside:
+            raise Mistake(f"{name} {_plain(value) or '(empty)'} is out of bounds", f"try {self.bounds(name)}", name)
+
+    def write(self, value: Value) -> str:
+        assert isinstance(value, tuple)
+        return " ".join(str(part) for part in value)
+
+    def nudge(self, value: Value, direction: int) -> Value:
+        return value
+
+
+def _plain(value: Value) -> str:
+    if isinstance(value, tuple):
+        return " ".join(str(part) for part in value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameter:
+    """All that is known of one field of RunConfig: what the form, the command line, the presets and the help show.
+
+    `label` says it in words, `help` in one line of the form (33 columns), `about` in a sentence or two.
+    """
+
+    name: str
+    label: str
+    help: str
+    about: str
+    group: Group
+    effect: Effect
+    kind: Kind

@@ -1,0 +1,11 @@
+"""The one exception for what a person can put right."""
+
+
+class Mistake(Exception):
+    """Input that cannot be used: `problem` names the thing and the value, `remedy` what to do, `field` the hyperparameter."""
+
+    def __init__(self, problem: str, remedy: str, field: str | None = None) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+        self.field = field

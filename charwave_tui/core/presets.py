@@ -1,0 +1,66 @@
+"""Known-good recipes from assets/presets.toml, with their published figures and one sentence of why."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from functools import cache
+
+from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
+from charwave_tui.core.fields import Group
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.places import asset
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What others reported for a recipe on the lecture's names; losses in nats per character, None where not given."""
+
+    source: str
+    parameters: int
+    train: float | None = None
+    val: float | None = None
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A recipe: a sound config with the default corpus, seed, threads and device."""
+
+    name: str
+    why: str
+    config: RunConfig
+    published: Published | None
+
+    def applied_to(self, config: RunConfig) -> RunConfig:
+        """The recipe with the corpus, seed, threads and device of `config`."""
+        return replace(self.config, **{name: getattr(config, name) for name in _own(Group.RUN)})
+
+
+def _own(group: Group) -> list[str]:
+    return [name for name, spec in HYPERPARAMETERS.items() if spec.group is group]
+
+
+@cache
+def presets() -> dict[str, Preset]:
+    """Every preset by name, the default first."""
+    table = tomllib.loads(asset("presets.toml").read_text("utf-8"))
+    found = {}
+    for name, entry in table.items():
+        published = entry.pop("published", None)
+        why = entry.pop("why")
+        config = RunConfig.from_dict(entry)
+        found[name] = Preset(name, why, config, Published(**published) if published else None)
+    return found
+
+
+def default_preset() -> Preset:
+    """The one that the playground opens with."""
+    return next(iter(presets().values()))
+
+
+def preset(name: str) -> Preset:
+    """The preset of that name; raises Mistake with the names there are."""
+    if name not in presets():
+        raise Mistake(f"preset {name} is unknown", f"there are {', '.join(presets())}")
+    return presets()[name]

@@ -1,0 +1,285 @@
+"""Commands to the engine, events from it, and the frames that carry both."""
+
+from __future__ import annotations
+
+import struct
+from enum import StrEnum
+
+import msgspec
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.readings import CorpusCard, Evaluation, LayerStats, LossPoint, Mark, SampledName, Split
+
+MAX_FRAME = 4 * 2**20
+"""Bytes of payload that a frame may have; a longer one is refused unread."""
+
+HEADER = struct.Struct(">I")
+"""What stands before each payload: its length."""
+
+
+class State(StrEnum):
+    """What a run is doing."""
+
+    READY = "ready"
+    TRAINING = "training"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+    DIVERGED = "diverged"
+
+
+class Command(msgspec.Struct, frozen=True, tag=True):
+    """What a viewer asks of the engine."""
+
+
+class PrepareRun(Command, frozen=True):
+    """Build the untrained model of `config`, so that it can be looked at; refused while a run is in progress."""
+
+    config: RunConfig
+    preset: str
+
+
+class StartRun(Command, frozen=True):
+    """Begin a new run and train it; with `steps`, pause after so many."""
+
+    config: RunConfig
+    preset: str
+    steps: int | None = None
+
+
+class PauseRun(Command, frozen=True):
+    """Hold training between two steps."""
+
+
+class ResumeRun(Command, frozen=True):
+    """Go on training a paused run."""
+
+
+class StepRun(Command, frozen=True):
+    """Take one step, then hold."""
+
+
+class StopRun(Command, frozen=True):
+    """End the run, evaluate and save it."""
+
+
+class ResetRun(Command, frozen=True):
+    """Back to the same initial weights, paused; the history so far becomes the ghost."""
+
+
+class ExtendRun(Command, frozen=True):
+    """Train a finished or stopped run on for as many steps as it had been given."""
+
+
+class EditRun(Command, frozen=True):
+    """Change live fields of the run in progress from the next step on."""
+
+    config: RunConfig
+
+
+class EvaluateSplits(Command, frozen=True):
+    """Measure whole splits in eval mode."""
+
+    splits: tuple[Split, ...]
+
+
+class ProbeLayers(Command, frozen=True):
+    """Measure every layer's output on the fixed batch."""
+
+
+class SampleNames(Command, frozen=True):
+    """Draw names from the model as it is; a viewer knows its own answer by `request`."""
+
+    count: int
+    temperature: float
+    prefix: str
+    seed: int
+    request: int = 0
+
+
+class Event(msgspec.Struct, frozen=True, tag=True):
+    """What the engine tells its viewers."""
+
+
+class EngineStarted(Event, frozen=True):
+    """The first event of every connection, before torch is there."""
+
+    version: str
+    pid: int
+
+
+class EngineReady(Event, frozen=True):
+    """Torch is imported; `accelerator` is what `auto` stands for here."""
+
+    torch: str
+    accelerator: str
+
+
+class History(msgspec.Struct, frozen=True):
+    """The course of a run so far; each point is the mean of `window` steps, or of more once folded."""
+
+    window: int = 1
+    points: tuple[LossPoint, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+
+class Ghost(msgspec.Struct, frozen=True):
+    """An earlier course, kept beside the present one."""
+
+    name: str
+    max_steps: int
+    history: History
+
+
+class RunOpened(Event, frozen=True):
+    """Everything about the run that the engine holds now; `run` is None until it has a number of its own."""
+
+    run: int | None
+    preset: str
+    config: RunConfig
+    corpus: CorpusCard
+    parameters: int
+    device: str
+    published: float | None
+    state: State
+    step: int
+    history: History
+    ghost: Ghost | None = None
+
+
+class RunChanged(Event, frozen=True):
+    """The run's state changed; `reason` is for people, empty where the state says it all."""
+
+    state: State
+    step: int
+    reason: str = ""
+
+
+class Progress(Event, frozen=True):
+    """Training moved: whole windows since the last event, the unfinished one, and the speed (0 while unknown)."""
+
+    step: int
+    steps_per_second: float
+    points: tuple[LossPoint, ...]
+    partial: LossPoint | None
+
+
+class RunEdited(Event, frozen=True):
+    """A live edit took hold."""
+
+    config: RunConfig
+
+
+class RunMarked(Event, frozen=True):
+    """Something to mark on the curve happened."""
+
+    mark: Mark
+
+
+class SplitEvaluated(Event, frozen=True):
+    """A whole split was measured."""
+
+    evaluation: Evaluation
+
+
+class LayersProbed(Event, frozen=True):
+    """The layers as they were after `step`."""
+
+    step: int
+    layers: tuple[LayerStats, ...]
+
+
+class NamesSampled(Event, frozen=True):
+    """The names asked for in `request`, drawn after `step`."""
+
+    step: int
+    request: int
+    names: tuple[SampledName, ...]
+
+
+class RunSaved(Event, frozen=True):
+    """The run's weights are on disk as they were after `step`."""
+
+    run: int
+    step: int
+
+
+class CommandRefused(Event, frozen=True):
+    """A command could not be followed: a person's mistake, with the remedy and the field where there is one."""
+
+    problem: str
+    remedy: str
+    field: str | None = None
+
+
+class EngineFailed(Event, frozen=True):
+    """The engine's own fault; `log` is where the whole story stands."""
+
+    problem: str
+    log: str
+
+
+AnyCommand = (
+    PrepareRun
+    | StartRun
+    | PauseRun
+    | ResumeRun
+    | StepRun
+    | StopRun
+    | ResetRun
+    | ExtendRun
+    | EditRun
+    | EvaluateSplits
+    | ProbeLayers
+    | SampleNames
+)
+"""Every command there is."""
+
+AnyEvent = (
+    EngineStarted
+    | EngineReady
+    | RunOpened
+    | RunChanged
+    | Progress
+    | RunEdited
+    | RunMarked
+    | SplitEvaluated
+    | LayersProbed
+    | NamesSampled
+    | RunSaved
+    | CommandRefused
+    | EngineFailed
+)
+"""Every event there is."""
+
+
+class MalformedFrame(Exception):
+    """Bytes that are no message of this protocol."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_commands: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
+_events: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
+
+
+def frame(message: Command | Event) -> bytes:
+    """A message as it travels: four bytes of length, most significant first, then MessagePack."""
+    payload = _encoder.encode(message)
+    return HEADER.pack(len(payload)) + payload
+
+
+def decode_command(payload: bytes) -> AnyCommand:
+    """The command in a frame's payload; raises MalformedFrame."""
+    try:
+        return _commands.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise MalformedFrame(str(error)) from None
+
+
+def decode_event(payload: bytes) -> AnyEvent:
+    """The event in a frame's payload; raises MalformedFrame."""
+    try:
+        return _events.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise MalformedFrame(str(error)) from None

@@ -1,0 +1,78 @@
+"""Frozen values that are measured in the engine and shown on the screen."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Split(StrEnum):
+    """The three parts of a corpus."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+class LossPoint(msgspec.Struct, frozen=True, array_like=True):
+    """Training loss over a stretch of steps that ends after `step`: its mean and extremes, in nats per character."""
+
+    step: int
+    mean: float
+    low: float
+    high: float
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """The mean loss over one whole split in eval mode, after `step` steps, in nats per character."""
+
+    step: int
+    split: Split
+    loss: float
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Something that happened to a run after `step` steps, in a few words: `lr 0.1 → 0.01`."""
+
+    step: int
+    text: str
+
+
+class LayerStats(msgspec.Struct, frozen=True):
+    """What one layer puts out on the probe's fixed batch.
+
+    `output_shape` has the batch first; `saturation` is in per cent and, like `dead`, None where a layer has none.
+    """
+
+    name: str
+    detail: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    mean: float
+    std: float
+    saturation: float | None
+    dead: int | None
+
+
+class SampledName(msgspec.Struct, frozen=True):
+    """A name from the model, its mean negative log-likelihood per character (nats, end included), and if the corpus has it."""
+
+    name: str
+    nll: float
+    in_corpus: bool
+
+
+class CorpusCard(msgspec.Struct, frozen=True):
+    """A corpus in figures: `symbols` are its characters in id order from 1; `examples` count train, val, test."""
+
+    name: str
+    sha256: str
+    words: int
+    symbols: str
+    examples: tuple[int, int, int]
+
+    @property
+    def vocab_size(self) -> int:
+        """Characters and the boundary."""
+        return len(self.symbols) + 1

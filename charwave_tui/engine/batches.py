@@ -1,0 +1,44 @@
+"""Contexts and targets of a split as tensors, and minibatches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+
+
+class Windows:
+    """Every example of `words`: the `context` ids before a character or a word's end, and the id that follows.
+
+    The order is the lecture's: words as given, characters in order, then the end. Kept as one stream of ids, in which
+    `context` boundaries stand before each word, and the place in it where each example starts.
+    """
+
+    def __init__(self, words: Sequence[str], symbols: str, context: int, device: torch.device) -> None:
+        self.context = context
+        boundary = "\0" * context  # sorts before every symbol, and no corpus has it
+        text = boundary + "".join(word + boundary for word in words)
+        codes = torch.frombuffer(bytearray(text, "utf-32-le"), dtype=torch.int32)
+        alphabet = torch.tensor([ord(symbol) for symbol in symbols], dtype=torch.int32)
+        # The symbols up to a character are as many as its id, and none for the boundary.
+        stream = torch.searchsorted(alphabet, codes, right=True, out_int32=True).to(device)
+        self._windows = stream.unfold(0, context + 1, 1)  # [positions, context + 1], a view
+
+        examples = torch.tensor([len(word) + 1 for word in words], dtype=torch.int32)
+        word = torch.repeat_interleave(torch.arange(len(words), dtype=torch.int32), examples)
+        # Each word before takes context ids of boundary but has one example for them.
+        starts = torch.arange(len(word), dtype=torch.int32) + word * (context - 1)
+        self._starts = starts.to(device)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """Contexts [B, context] and targets [B], int64, of the examples at `indices` [B]."""
+        window = self._windows[self._starts[indices]].long()  # [B, context + 1]
+        return window[:, :-1], window[:, -1]
+
+    def draw(self, batch_size: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        """A minibatch of `batch_size` examples, drawn with replacement as the lecture does."""
+        return self.batch(torch.randint(0, len(self), (batch_size,), generator=generator))

@@ -1,0 +1,135 @@
+"""The parts of the model: the six of the lecture, and ReLU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Generator, Tensor, nn
+
+EPSILON = 1e-5
+"""What BatchNorm1d adds to the variance before its root."""
+
+MOMENTUM = 0.1
+"""The share of each batch in BatchNorm1d's running statistics."""
+
+
+class Layer(nn.Module):
+    """A part of the model; `detail` says its size the way `core.shapes` does: `48→128`."""
+
+    detail = ""
+
+
+class Embedding(Layer):
+    """A learned point for every id: [B, T] ids → [B, T, dim]."""
+
+    def __init__(self, count: int, dim: int, generator: Generator) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn((count, dim), generator=generator))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """The points of `ids`."""
+        return self.weight[ids]  # [B, T] → [B, T, C]
+
+
+class FlattenConsecutive(Layer):
+    """Joins each `joined` neighbouring positions into one; the last position left loses its dimension."""
+
+    def __init__(self, joined: int) -> None:
+        super().__init__()
+        self.joined = joined
+        self.detail = str(joined)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, T, C] → [B, T/n, C·n], or [B, C·n] where one position is left; [B, C] counts as one position."""
+        positions = x.shape[1] // self.joined if x.ndim == 3 else 1
+        channels = x.shape[-1] * self.joined
+        if positions == 1:
+            return x.view(x.shape[0], channels)  # [B, n, C] → [B, C·n]
+        return x.view(x.shape[0], positions, channels)  # [B, T, C] → [B, T/n, C·n]
+
+
+class Linear(Layer):
+    """x @ W + b with W of shape (fan_in, fan_out), drawn as randn/√fan_in times `gain`; the bias starts at zero."""
+
+    def __init__(self, fan_in: int, fan_out: int, generator: Generator, *, bias: bool = True, gain: float = 1.0) -> None:
+        super().__init__()
+        weight = torch.randn((fan_in, fan_out), generator=generator) / fan_in**0.5
+        self.weight = nn.Parameter(weight * gain)
+        self.bias = nn.Parameter(torch.zeros(fan_out)) if bias else None
+        self.detail = f"{fan_in}→{fan_out}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., fan_in] → [..., fan_out]."""
+        out = x @ self.weight
+        return out if self.bias is None else out + self.bias
+
+
+class BatchNorm1d(Layer):
+    """gamma · (x − mean)/√(var + EPSILON) + beta for each channel, over all dimensions but the last.
+
+    As in the lecture the variance is the unbiased one, both to normalise and in the running statistics; torch's own
+    normalises by the biased one, so that its training output is √(n/(n−1)) times ours. With `positions` it averages
+    over dimension 0 alone, the bug of the lecture's log, and keeps statistics of each position apart.
+
+    One value a channel has no variance: such a batch is normalised by the running statistics and leaves them as they are.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, dim: int, positions: int | None = None) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(dim))
+        self.beta = nn.Parameter(torch.zeros(dim))
+        kept = (dim,) if positions is None else (positions, dim)
+        self.register_buffer("running_mean", torch.zeros(kept))
+        self.register_buffer("running_var", torch.ones(kept))
+        self.detail = str(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C] or [B, T, C] → the same shape; in train mode the running statistics move by MOMENTUM."""
+        if self.training and x.numel() > self.running_mean.numel():
+            over = tuple(range(x.ndim - self.running_mean.ndim))
+            mean = x.mean(over, keepdim=True)
+            var = x.var(over, keepdim=True)
+            self._follow(self.running_mean, mean)
+            self._follow(self.running_var, var)
+        else:
+            mean, var = self.running_mean, self.running_var
+        return self.gamma * ((x - mean) / torch.sqrt(var + EPSILON)) + self.beta
+
+    @staticmethod
+    def _follow(running: Tensor, batch: Tensor) -> None:
+        # Two roundings, as the lecture writes it; lerp_ would be one call but other bits.
+        running.mul_(1 - MOMENTUM).add_(MOMENTUM * batch.detach().view_as(running))
+
+
+class Tanh(Layer):
+    """tanh of every number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape, within −1 … 1."""
+        return torch.tanh(x)
+
+
+class ReLU(Layer):
+    """Every number, or 0 where it is negative."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape, from 0 up."""
+        return torch.relu(x)
+
+
+class Sequential(nn.Module):
+    """Layers one after the other."""
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, context] ids → [B, vocabulary] logits, for the model that `build_model` makes."""
+        for layer in self.layers:
+            x = layer(x)
+        return x

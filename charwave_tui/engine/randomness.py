@@ -1,0 +1,18 @@
+"""Every random stream of a run; torch's global one is never used."""
+
+from __future__ import annotations
+
+import hashlib
+
+from torch import Generator
+
+
+def training_stream(seed: int) -> Generator:
+    """The stream that draws a run's first weights and then its batches."""
+    return Generator().manual_seed(seed)
+
+
+def side_stream(seed: int, purpose: str, step: int) -> Generator:
+    """A stream of its own for one `purpose` after `step`, so that looking never moves the training stream."""
+    digest = hashlib.sha256(f"{seed} {purpose} {step}".encode()).digest()
+    return Generator().manual_seed(int.from_bytes(digest[:4], "little"))

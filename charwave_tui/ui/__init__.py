@@ -1,0 +1,1 @@
+"""The screen: Textual panes over a stream of events, never torch."""

@@ -1,0 +1,67 @@
+"""The marks on the screen, with a form for terminals that have ASCII alone."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """One mark for each meaning."""
+
+    live: str = "•"
+    rebuild: str = "↻"
+    choices: str = "▾"
+    left: str = "‹"
+    right: str = "›"
+    here: str = "▸"
+    wrong: str = "✗"
+    right_so: str = "✓"
+    running: str = "●"
+    ready: str = "○"
+    new: str = "+"
+    corpus: str = "="
+    val: str = "◆"
+    dot: str = "·"
+    to: str = "→"
+    times: str = "×"
+    minus: str = "−"
+    none: str = "–"
+    up: str = "↑"
+    line: str = "─"
+    heavy: str = "━"
+
+
+ASCII = Glyphs(
+    live="*",
+    rebuild="^",
+    choices="v",
+    left="<",
+    right=">",
+    here=">",
+    wrong="x",
+    right_so="ok",
+    running="@",
+    ready="o",
+    val="o",
+    dot="-",
+    to="->",
+    times="x",
+    minus="-",
+    none="-",
+    up="^",
+    line="-",
+    heavy="=",
+)
+"""The same marks in ASCII."""
+
+
+def glyphs() -> Glyphs:
+    """The marks that the real stdout's encoding can carry."""
+    encoding = getattr(sys.__stdout__, "encoding", None) or "ascii"
+    return Glyphs() if "utf" in encoding.lower() else ASCII
+
+
+GLYPHS = glyphs()
+"""The marks of this process."""

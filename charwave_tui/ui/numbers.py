@@ -1,0 +1,63 @@
+"""How numbers are written: fixed forms, so that nothing jumps as they change."""
+
+from __future__ import annotations
+
+import math
+
+from charwave_tui.ui.glyphs import GLYPHS
+
+
+def loss(value: float | None) -> str:
+    """A loss in nats, four places: `1.8474`; thousands without."""
+    if value is None:
+        return GLYPHS.none
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf"
+    return f"{value:.4f}" if value < 1_000 else f"{value:,.0f}"
+
+
+def nll(value: float) -> str:
+    """Negative log-likelihood per character, two places: `1.87`."""
+    return f"{value:.2f}" if math.isfinite(value) else "nan"
+
+
+def signed(value: float) -> str:
+    """A mean with its sign, three places: `+0.011`."""
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("+inf" if value > 0 else f"{GLYPHS.minus}inf")
+    sign = GLYPHS.minus if value < 0 else "+"
+    return sign + _three(abs(value))
+
+
+def spread(value: float) -> str:
+    """A standard deviation, four digits: `1.274`, `40.0`."""
+    return _three(value) if math.isfinite(value) else ("nan" if math.isnan(value) else "inf")
+
+
+def _three(value: float) -> str:
+    if value < 10:
+        return f"{value:.3f}"
+    return f"{value:.1f}" if value < 1_000 else f"{value:.0e}" if value >= 100_000 else f"{value:.0f}"
+
+
+def steps(value: int) -> str:
+    """A count of steps: `132,400`."""
+    return f"{value:,}"
+
+
+def short_steps(value: float) -> str:
+    """A count of steps for an axis: `0`, `500`, `50k`, `1.5M`."""
+    for unit, letter in ((1_000_000, "M"), (1_000, "k")):
+        if value >= unit:
+            return f"{value / unit:g}{letter}"
+    return f"{value:g}"
+
+
+def duration(seconds: float) -> str:
+    """A time to go: `45s`, `1m40s`, `2h05m`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3_600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    return f"{whole // 3_600}h{whole % 3_600 // 60:02}m" if whole < 360_000 else f"{whole // 86_400}d"

@@ -1,0 +1,1 @@
+"""The parts of the lab screen, one widget a file."""

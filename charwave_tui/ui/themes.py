@@ -1,0 +1,151 @@
+"""The inks: one meaning each, in three themes and a fourth for terminals of sixteen colours."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+from rich.style import Style
+from textual.theme import Theme
+from textual.widget import Widget
+
+
+@dataclass(frozen=True, slots=True)
+class Inks:
+    """A colour for every role; text stays at 4.9:1 or more on `bg` and on `raised`, but for `line` and `grid`."""
+
+    bg: str
+    raised: str
+    bright: str
+    fg: str
+    muted: str
+    line: str
+    grid: str
+    accent: str
+    train: str
+    val: str
+    reference: str
+    warning: str
+    error: str
+
+
+INKS: dict[str, Inks] = {
+    "charwave-dark": Inks(
+        bg="#121418",
+        raised="#20242a",
+        bright="#ffffff",
+        fg="#d9dce1",
+        muted="#9097a0",
+        line="#39424d",
+        grid="#2c3138",
+        accent="#87afff",
+        train="#5fd7af",
+        val="#ffaf5f",
+        reference="#d7afd7",
+        warning="#ffd75f",
+        error="#ff8787",
+    ),
+    "charwave-light": Inks(
+        bg="#fdfcf9",
+        raised="#f2f1ef",
+        bright="#000000",
+        fg="#262626",
+        muted="#5f5f5f",
+        line="#bcbcbc",
+        grid="#dadada",
+        accent="#005fd7",
+        train="#005f87",
+        val="#944b00",
+        reference="#870087",
+        warning="#5f5f00",
+        error="#af0000",
+    ),
+    "charwave-safe": Inks(
+        bg="#121418",
+        raised="#20242a",
+        bright="#ffffff",
+        fg="#d9dce1",
+        muted="#9097a0",
+        line="#464c54",
+        grid="#2c3138",
+        accent="#ffffff",
+        train="#5fafff",
+        val="#ffaf00",
+        reference="#d7afd7",
+        warning="#ffff5f",
+        error="#ff875f",
+    ),
+    "charwave-16": Inks(
+        bg="ansi_black",
+        raised="ansi_black",
+        bright="ansi_bright_white",
+        fg="ansi_bright_white",
+        muted="ansi_white",
+        line="ansi_white",
+        grid="ansi_bright_black",
+        accent="ansi_bright_blue",
+        train="ansi_bright_cyan",
+        val="ansi_bright_yellow",
+        reference="ansi_bright_magenta",
+        warning="ansi_bright_yellow",
+        error="ansi_bright_red",
+    ),
+}
+"""The inks of every theme by its name."""
+
+ROLES = tuple(INKS["charwave-dark"].__dataclass_fields__)
+"""The roles an ink can have, as `Inked.ink` takes them."""
+
+
+def themes() -> list[Theme]:
+    """The themes to register, the first of them the default."""
+    return [_theme(name, inks) for name, inks in INKS.items()]
+
+
+def _theme(name: str, inks: Inks) -> Theme:
+    return Theme(
+        name=name,
+        primary=inks.accent,
+        secondary=inks.train,
+        accent=inks.accent,
+        foreground=inks.fg,
+        background=inks.bg,
+        surface=inks.bg,
+        panel=inks.raised,
+        boost=inks.raised,
+        warning=inks.warning,
+        error=inks.error,
+        success=inks.train,
+        dark=name != "charwave-light",
+        ansi=name == "charwave-16",
+        variables={f"ink-{role}": colour for role, colour in asdict(inks).items()}
+        | {
+            "border": inks.accent,
+            "border-blurred": inks.line,
+            "block-cursor-background": inks.raised,
+            "block-cursor-foreground": inks.bright,
+            "block-cursor-text-style": "none",
+            "input-cursor-background": inks.accent,
+            "input-cursor-foreground": inks.bg,
+            "input-selection-background": inks.line,
+            "scrollbar": inks.line,
+            "scrollbar-hover": inks.muted,
+            "scrollbar-active": inks.accent,
+            "scrollbar-background": inks.bg,
+            "scrollbar-background-hover": inks.bg,
+            "scrollbar-background-active": inks.bg,
+            "scrollbar-corner-color": inks.bg,
+        },
+    )
+
+
+class Inked(Widget):
+    """A widget that draws its own text and asks for inks by role."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"inked--{role}" for role in ROLES}
+    DEFAULT_CSS = "Inked {" + "".join(f"& > .inked--{role} {{ color: $ink-{role}; }}" for role in ROLES) + "}"
+
+    def ink(self, role: str, *, bold: bool = False) -> Style:
+        """The style to write in the ink of `role`, on whatever ground the widget has."""
+        colour = self.get_component_rich_style(f"inked--{role}", partial=True).color
+        return Style(color=colour, bold=bold)

@@ -1,0 +1,165 @@
+"""What the lab screen knows: frozen values, folded from the engine's events by a pure function."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from charwave_tui.core import protocol
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.protocol import AnyEvent, Ghost, History, State
+from charwave_tui.core.readings import CorpusCard, Evaluation, LayerStats, LossPoint, SampledName, Split
+from charwave_tui.core.series import LossSeries
+
+IN_PROGRESS = frozenset({State.TRAINING, State.PAUSED})
+"""The states in which a run can still move."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """The run that the engine holds; `engine` is `starting`, `ready` or `lost`, and before a run all else is empty."""
+
+    engine: str = "starting"
+    run: int | None = None
+    preset: str = ""
+    config: RunConfig | None = None
+    corpus: CorpusCard | None = None
+    parameters: int = 0
+    device: str = ""
+    state: State | None = None
+    step: int = 0
+    steps_per_second: float = 0.0
+    reason: str = ""
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether there is a run that trains or is paused."""
+        return self.state in IN_PROGRESS
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time to the last step at the present speed, where both are known."""
+        if self.config is None or self.state is not State.TRAINING or self.steps_per_second <= 0:
+            return None
+        return (self.config.max_steps - self.step) / self.steps_per_second
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """All that the loss chart shows."""
+
+    history: History = field(default_factory=History)
+    partial: LossPoint | None = None
+    ghost: Ghost | None = None
+    published: float | None = None
+    vocab_size: int = 0
+    max_steps: int = 0
+    diverged_at: int | None = None
+
+    @property
+    def points(self) -> tuple[LossPoint, ...]:
+        """The training loss, the unfinished window included."""
+        return (*self.history.points, self.partial) if self.partial else self.history.points
+
+    @property
+    def knowing_nothing(self) -> float | None:
+        """The loss of an even guess over the vocabulary, ln(vocabulary)."""
+        return math.log(self.vocab_size) if self.vocab_size else None
+
+    def latest(self, split: Split) -> Evaluation | None:
+        """The newest evaluation of a split."""
+        return next((item for item in reversed(self.history.evaluations) if item.split is split), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LayersView:
+    """The layers as last probed, after `step`; empty before the first probe."""
+
+    step: int = 0
+    layers: tuple[LayerStats, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NamesView:
+    """The names as last sampled, after `step`; `refusal` says why there are none."""
+
+    step: int = 0
+    names: tuple[SampledName, ...] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LabView:
+    """Everything the panes show of the engine."""
+
+    run: RunView = field(default_factory=RunView)
+    curve: Curve = field(default_factory=Curve)
+    layers: LayersView = field(default_factory=LayersView)
+    names: NamesView = field(default_factory=NamesView)
+
+
+def after(view: LabView, event: AnyEvent) -> LabView:
+    """The view once `event` has happened."""
+    match event:
+        case protocol.EngineReady():
+            return replace(view, run=replace(view.run, engine="ready"))
+        case protocol.RunOpened():
+            return _opened(view, event)
+        case protocol.RunChanged(state=state, step=step, reason=reason):
+            run = replace(view.run, state=state, step=step, reason=reason)
+            diverged_at = step if state is State.DIVERGED else None
+            return replace(view, run=run, curve=replace(view.curve, diverged_at=diverged_at))
+        case protocol.Progress():
+            run = replace(view.run, step=event.step, steps_per_second=event.steps_per_second)
+            history = view.curve.history
+            if event.points:
+                history = msgspec.structs.replace(history, points=_bounded((*history.points, *event.points)))
+            return replace(view, run=run, curve=replace(view.curve, history=history, partial=event.partial))
+        case protocol.RunEdited(config=config):
+            return replace(
+                view,
+                run=replace(view.run, config=config),
+                curve=replace(view.curve, max_steps=config.max_steps),
+            )
+        case protocol.RunMarked(mark=mark):
+            history = msgspec.structs.replace(view.curve.history, marks=(*view.curve.history.marks, mark))
+            return replace(view, curve=replace(view.curve, history=history))
+        case protocol.SplitEvaluated(evaluation=evaluation):
+            history = msgspec.structs.replace(view.curve.history, evaluations=(*view.curve.history.evaluations, evaluation))
+            return replace(view, curve=replace(view.curve, history=history))
+        case protocol.LayersProbed(step=step, layers=layers):
+            return replace(view, layers=LayersView(step, layers))
+        case protocol.NamesSampled(step=step, names=names):
+            return replace(view, names=NamesView(step, names))
+        case _:
+            return view
+
+
+def _opened(view: LabView, event: protocol.RunOpened) -> LabView:
+    run = RunView(
+        engine="ready",
+        run=event.run,
+        preset=event.preset,
+        config=event.config,
+        corpus=event.corpus,
+        parameters=event.parameters,
+        device=event.device,
+        state=event.state,
+        step=event.step,
+    )
+    curve = Curve(
+        history=event.history,
+        ghost=event.ghost,
+        published=event.published,
+        vocab_size=event.corpus.vocab_size,
+        max_steps=event.config.max_steps,
+        diverged_at=event.step if event.state is State.DIVERGED else None,
+    )
+    return replace(view, run=run, curve=curve)
+
+
+def _bounded(points: tuple[LossPoint, ...]) -> tuple[LossPoint, ...]:
+    capacity = 4_000
+    return points if len(points) < capacity else LossSeries(points, capacity).points()

@@ -1,0 +1,105 @@
+"""Views of a run that never happened, for tests and pictures: untrained, training, finished, diverged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import msgspec
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.protocol import Ghost, History, State
+from charwave_tui.core.readings import CorpusCard, Evaluation, LayerStats, LossPoint, Mark, SampledName, Split
+from charwave_tui.core.shapes import layer_shapes
+from charwave_tui.ui.view import Curve, LabView, LayersView, NamesView, RunView
+
+CONFIG = RunConfig(n_embd=24, n_hidden=128, batch_size=32, max_steps=200_000, eval_every=10_000, corpus="makemore")
+CARD = CorpusCard("makemore", "0" * 64, 32_033, "abcdefghijklmnopqrstuvwxyz", (182_625, 22_655, 22_866))
+
+
+def _history(last: int, low: float) -> History:
+    def course(step: int) -> float:
+        drop = 0.09 if step > 150_000 else 0.0
+        return low + 1.4 * math.exp(-step / 9_000) + 0.12 * math.exp(-step / 70_000) - drop
+
+    points = tuple(
+        LossPoint(step, course(step) + 0.02 * math.sin(step / 700), course(step) - 0.1, course(step) + 0.1)
+        for step in range(100, last + 1, 100)
+    )
+    evaluations = tuple(Evaluation(step, Split.VAL, course(step) + 0.12) for step in range(10_000, last + 1, 10_000))
+    return History(100, points, evaluations, (Mark(110_000, "lr 0.1 → 0.01"),) if last > 110_000 else ())
+
+
+def _layers() -> tuple[LayerStats, ...]:
+    return tuple(
+        LayerStats(
+            shape.kind,
+            shape.detail,
+            (512, *shape.output),
+            shape.parameters,
+            round(0.03 * math.sin(3 * i), 3),
+            round(0.9 + 0.3 * math.cos(i), 3),
+            round(3.1 + i / 2, 1) if shape.kind == "Tanh" else None,
+            i % 3 if shape.kind == "Tanh" else None,
+        )
+        for i, shape in enumerate(layer_shapes(CONFIG, CARD.vocab_size))
+    )
+
+
+def _spoilt(layer: LayerStats) -> LayerStats:
+    saturation = None if layer.saturation is None else math.nan
+    return msgspec.structs.replace(layer, mean=math.nan, std=math.nan, saturation=saturation)
+
+
+NAMES = tuple(
+    SampledName(name, round(1.3 + 0.11 * i, 2), i % 3 == 1)
+    for i, name in enumerate("maralynn mariela makyah mateson mayrin marsden malia mavelyn madrix maziyah".split())
+)
+
+EMPTY = LabView()
+"""Before the engine has answered."""
+
+UNTRAINED = LabView(
+    run=RunView("ready", None, "tree-76k", CONFIG, CARD, 76_579, "cpu", State.READY),
+    curve=Curve(vocab_size=27, max_steps=200_000, published=1.9937),
+    layers=LayersView(0, _layers()),
+)
+"""A prepared model, no step yet."""
+
+TRAINING = LabView(
+    run=RunView("ready", 12, "tree-76k", CONFIG, CARD, 76_579, "cpu", State.TRAINING, 132_400, 1_512.0),
+    curve=Curve(
+        _history(132_400, 1.75),
+        LossPoint(132_440, 1.8474, 1.7, 2.0),
+        Ghost("run 11", 200_000, _history(200_000, 1.9)),
+        1.9937,
+        27,
+        200_000,
+    ),
+    layers=LayersView(132_400, _layers()),
+    names=NamesView(132_400, NAMES),
+)
+"""In the middle of a long run, with a ghost and a live edit."""
+
+FINISHED = replace(
+    TRAINING,
+    run=replace(TRAINING.run, state=State.FINISHED, step=200_000, steps_per_second=0.0),
+    curve=replace(TRAINING.curve, history=_history(200_000, 1.75), partial=None),
+    layers=LayersView(200_000, _layers()),
+    names=NamesView(200_000, NAMES),
+)
+"""The same run at its end."""
+
+DIVERGED = replace(
+    TRAINING,
+    run=replace(TRAINING.run, state=State.DIVERGED, step=412, reason="the loss became NaN at step 412"),
+    curve=Curve(
+        History(10, tuple(LossPoint(s, 3.3 * math.exp(s / 80), 3.0, 9e3) for s in range(10, 410, 10))),
+        vocab_size=27,
+        max_steps=200_000,
+        diverged_at=412,
+    ),
+    layers=LayersView(412, tuple(_spoilt(layer) if i > 5 else layer for i, layer in enumerate(_layers()))),
+    names=NamesView(0, (), "the weights hold NaN, so there is nothing to sample"),
+)
+"""A run whose loss ran away."""
