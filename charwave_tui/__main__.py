@@ -2,6 +2,6 @@
 
 import sys
 
-from charwave_tui.cli import main
+from charwave_tui.cli.main import main
 
 sys.exit(main())

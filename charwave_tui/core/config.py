@@ -19,7 +19,7 @@ from charwave_tui.core.fields import (
     Hyperparameter,
     Kind,
     Real,
-    Share,
+    Stepped,
     Text,
     Value,
     Whole,
@@ -39,7 +39,7 @@ _run = partial(_field, Group.RUN, Effect.REBUILD)
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """The hyperparameters of a run, in the order of the form; an instance is only known to be sound after `checked`."""
+    """The hyperparameters of a run, in the order of the form; only `checked` tells that an instance is sound."""
 
     context: int = _model(
         8,
@@ -121,7 +121,7 @@ class RunConfig:
     )
     lr_drop: float = _live(
         0.75,
-        Share(0, 1, closed=True),
+        Stepped(0, 1, closed=True),
         "where lr falls",
         "Share of max_steps at full lr.",
         "The lecture drops lr at 0.75 of the run; 1 never drops it.",
@@ -191,9 +191,13 @@ class RunConfig:
             )
         return self
 
+    def with_values(self, values: Mapping[str, Any]) -> RunConfig:
+        """A copy with the named fields set; neither bounds nor mix are judged (see `checked`)."""
+        return replace(self, **values)
+
     def with_text(self, settings: Mapping[str, str]) -> RunConfig:
         """A copy with fields read from text, each within its bounds; the mix is not judged (see `checked`)."""
-        return replace(self, **{name: parse(name, text) for name, text in settings.items()})
+        return self.with_values({name: parse(name, text) for name, text in settings.items()})
 
     def differences(self, other: RunConfig) -> frozenset[str]:
         """Names of the fields in which `other` differs."""
@@ -239,7 +243,7 @@ def parse_settings(settings: Iterable[str]) -> dict[str, str]:
     pairs = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
-        if not equals:
+        if not equals or not name.strip():
             raise Mistake(f"--set {setting} is not key=value", "write it as lr=0.2")
         pairs[name.strip()] = text
     return pairs
@@ -254,4 +258,4 @@ def suggested_fuse(context: int) -> list[str]:
             primes.append(candidate)
             rest //= candidate
     ways = [primes, primes[::-1], [context]]
-    return list(dict.fromkeys(" ".join(map(str, way)) for way in ways if way and len(way) <= 6))
+    return list(dict.fromkeys(" ".join(map(str, way)) for way in ways if way))

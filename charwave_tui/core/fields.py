@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -126,11 +127,13 @@ class Real:
     def write(self, value: Value) -> str:
         assert isinstance(value, int | float)
         text = f"{value:.6g}"
+        if float(text) != value:
+            return repr(float(value))
         return text if "." in text or "e" in text or abs(value) >= 10 else f"{value:.1f}"
 
     def nudge(self, value: Value, direction: int) -> Value:
         assert isinstance(value, int | float)
-        rungs = [float(f"{mantissa}e{exponent}") for exponent in range(-8, 4) for mantissa in (1, 2, 5)]
+        rungs = [float(f"{mantissa}e{exponent}") for exponent in range(-4, 4) for mantissa in (1, 2, 5)]
         if direction > 0:
             wanted = next((rung for rung in rungs if rung > value * 1.001), self.high)
         else:
@@ -141,12 +144,14 @@ class Real:
 
 
 @dataclass(frozen=True, slots=True)
-class Share(Real):
-    """A fraction from `low` to `high`, nudged by a twentieth."""
+class Stepped(Real):
+    """A number from `low` to `high` that is nudged by `step`."""
+
+    step: float = 0.05
 
     def nudge(self, value: Value, direction: int) -> Value:
         assert isinstance(value, int | float)
-        return min(max(round(value + direction * 0.05, 2), self.low), self.high)
+        return min(max(round(value + direction * self.step, 6), self.low), self.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +182,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A name or a path, taken as it stands."""
+    """A line of text of at most `longest` characters, taken as it stands but for spaces around it."""
 
     what: str
+    longest: int = 4096
 
     def bounds(self, name: str) -> str:
         return self.what
@@ -190,8 +196,12 @@ class Text:
         return value
 
     def check(self, name: str, value: Value) -> None:
-        if not isinstance(value, str) or not value or "\0" in value or "\n" in value:
-            raise Mistake(f"{name} is empty or holds a control character", f"try {self.bounds(name)}", name)
+        if not isinstance(value, str) or not value:
+            raise Mistake(f"{name} is empty", f"try {self.bounds(name)}", name)
+        if len(value) > self.longest:
+            raise Mistake(f"{name} has {len(value):,} characters", f"at most {self.longest:,} are taken", name)
+        if any(unicodedata.category(character) == "Cc" for character in value):
+            raise Mistake(f"{name} holds a control character", f"try {self.bounds(name)}", name)
 
     def write(self, value: Value) -> str:
         return str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
@@ -34,7 +34,7 @@ class Preset:
 
     def applied_to(self, config: RunConfig) -> RunConfig:
         """The recipe with the corpus, seed, threads and device of `config`."""
-        return replace(self.config, **{name: getattr(config, name) for name in _own(Group.RUN)})
+        return self.config.with_values({name: getattr(config, name) for name in _own(Group.RUN)})
 
 
 def _own(group: Group) -> list[str]:

@@ -1,20 +1,14 @@
-"""Commands to the engine, events from it, and the frames that carry both."""
+"""Commands to the engine and events from it."""
 
 from __future__ import annotations
 
-import struct
 from enum import StrEnum
 
 import msgspec
 
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.readings import CorpusCard, Evaluation, LayerStats, LossPoint, Mark, SampledName, Split
-
-MAX_FRAME = 4 * 2**20
-"""Bytes of payload that a frame may have; a longer one is refused unread."""
-
-HEADER = struct.Struct(">I")
-"""What stands before each payload: its length."""
+from charwave_tui.core.sampling import Sampling
 
 
 class State(StrEnum):
@@ -90,10 +84,7 @@ class ProbeLayers(Command, frozen=True):
 class SampleNames(Command, frozen=True):
     """Draw names from the model as it is; a viewer knows its own answer by `request`."""
 
-    count: int
-    temperature: float
-    prefix: str
-    seed: int
+    sampling: Sampling
     request: int = 0
 
 
@@ -205,6 +196,13 @@ class RunSaved(Event, frozen=True):
     step: int
 
 
+class SaveFailed(Event, frozen=True):
+    """The run could not be written to disk, and why; training goes on, and the next save is tried as usual."""
+
+    run: int
+    problem: str
+
+
 class CommandRefused(Event, frozen=True):
     """A command could not be followed: a person's mistake, with the remedy and the field where there is one."""
 
@@ -248,38 +246,8 @@ AnyEvent = (
     | LayersProbed
     | NamesSampled
     | RunSaved
+    | SaveFailed
     | CommandRefused
     | EngineFailed
 )
 """Every event there is."""
-
-
-class MalformedFrame(Exception):
-    """Bytes that are no message of this protocol."""
-
-
-_encoder = msgspec.msgpack.Encoder()
-_commands: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
-_events: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
-
-
-def frame(message: Command | Event) -> bytes:
-    """A message as it travels: four bytes of length, most significant first, then MessagePack."""
-    payload = _encoder.encode(message)
-    return HEADER.pack(len(payload)) + payload
-
-
-def decode_command(payload: bytes) -> AnyCommand:
-    """The command in a frame's payload; raises MalformedFrame."""
-    try:
-        return _commands.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise MalformedFrame(str(error)) from None
-
-
-def decode_event(payload: bytes) -> AnyEvent:
-    """The event in a frame's payload; raises MalformedFrame."""
-    try:
-        return _events.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise MalformedFrame(str(error)) from None

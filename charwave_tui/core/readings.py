@@ -56,7 +56,7 @@ class LayerStats(msgspec.Struct, frozen=True):
 
 
 class SampledName(msgspec.Struct, frozen=True):
-    """A name from the model, its mean negative log-likelihood per character (nats, end included), and if the corpus has it."""
+    """A name from the model, and whether the corpus has it; `nll` is nats per character, its end included."""
 
     name: str
     nll: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -18,7 +18,7 @@ class Windows:
     def __init__(self, words: Sequence[str], symbols: str, context: int, device: torch.device) -> None:
         self.context = context
         boundary = "\0" * context  # sorts before every symbol, and no corpus has it
-        text = boundary + "".join(word + boundary for word in words)
+        text = boundary.join(("", *words, boundary))
         codes = torch.frombuffer(bytearray(text, "utf-32-le"), dtype=torch.int32)
         alphabet = torch.tensor([ord(symbol) for symbol in symbols], dtype=torch.int32)
         # The symbols up to a character are as many as its id, and none for the boundary.
@@ -38,6 +38,11 @@ class Windows:
         """Contexts [B, context] and targets [B], int64, of the examples at `indices` [B]."""
         window = self._windows[self._starts[indices]].long()  # [B, context + 1]
         return window[:, :-1], window[:, -1]
+
+    def blocks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All examples in order, at most `size` at a time, as `batch` gives them."""
+        for first in range(0, len(self), size):
+            yield self.batch(slice(first, first + size))
 
     def draw(self, batch_size: int, generator: Generator) -> tuple[Tensor, Tensor]:
         """A minibatch of `batch_size` examples, drawn with replacement as the lecture does."""

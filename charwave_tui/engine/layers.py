@@ -52,7 +52,7 @@ class FlattenConsecutive(Layer):
 class Linear(Layer):
     """x @ W + b with W of shape (fan_in, fan_out), drawn as randn/√fan_in times `gain`; the bias starts at zero."""
 
-    def __init__(self, fan_in: int, fan_out: int, generator: Generator, *, bias: bool = True, gain: float = 1.0) -> None:
+    def __init__(self, fan_in: int, fan_out: int, generator: Generator, *, gain: float = 1, bias: bool = True) -> None:
         super().__init__()
         weight = torch.randn((fan_in, fan_out), generator=generator) / fan_in**0.5
         self.weight = nn.Parameter(weight * gain)
@@ -72,7 +72,7 @@ class BatchNorm1d(Layer):
     normalises by the biased one, so that its training output is √(n/(n−1)) times ours. With `positions` it averages
     over dimension 0 alone, the bug of the lecture's log, and keeps statistics of each position apart.
 
-    One value a channel has no variance: such a batch is normalised by the running statistics and leaves them as they are.
+    One value a channel has no variance: it is normalised by the running statistics and leaves them as they are.
     """
 
     running_mean: Tensor

@@ -31,6 +31,15 @@ class Glyphs:
     up: str = "↑"
     line: str = "─"
     heavy: str = "━"
+    product: str = "·"
+    cut: str = "…"
+    erase: str = "⌫"
+    down: str = "↓"
+    dashed: str = "╌"
+    upright: str = "┊"
+    corner: str = "└"
+    tick: str = "┴"
+    end: str = "┘"
 
 
 ASCII = Glyphs(
@@ -53,6 +62,15 @@ ASCII = Glyphs(
     up="^",
     line="-",
     heavy="=",
+    product="*",
+    cut="..",
+    erase="bksp",
+    down="v",
+    dashed="-",
+    upright="|",
+    corner="+",
+    tick="+",
+    end="+",
 )
 """The same marks in ASCII."""
 

@@ -8,12 +8,14 @@ from charwave_tui.ui.glyphs import GLYPHS
 
 
 def loss(value: float | None) -> str:
-    """A loss in nats, four places: `1.8474`; thousands without."""
+    """A loss in nats, four places: `1.8474`; from a hundred on none, beyond ten million `2.4e+09`."""
     if value is None:
         return GLYPHS.none
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf"
-    return f"{value:.4f}" if value < 1_000 else f"{value:,.0f}"
+    if value >= 10_000_000:
+        return f"{value:.1e}"
+    return f"{value:.4f}" if value < 100 else f"{value:,.0f}"
 
 
 def nll(value: float) -> str:
@@ -49,8 +51,15 @@ def short_steps(value: float) -> str:
     """A count of steps for an axis: `0`, `500`, `50k`, `1.5M`."""
     for unit, letter in ((1_000_000, "M"), (1_000, "k")):
         if value >= unit:
-            return f"{value / unit:g}{letter}"
-    return f"{value:g}"
+            return f"{value / unit:.12g}{letter}"
+    return f"{value:.12g}"
+
+
+def speed(value: float) -> str:
+    """Steps a second: `1,512`, `7.3`; a dash while unknown."""
+    if value <= 0:
+        return GLYPHS.none
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def duration(seconds: float) -> str:

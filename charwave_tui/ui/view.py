@@ -100,9 +100,18 @@ class LabView:
     names: NamesView = field(default_factory=NamesView)
 
 
-def after(view: LabView, event: AnyEvent) -> LabView:
+@dataclass(frozen=True, slots=True)
+class EngineLost:
+    """The connection to the engine ended; `reason` is for people, empty where it just ended."""
+
+    reason: str = ""
+
+
+def after(view: LabView, event: AnyEvent | EngineLost) -> LabView:
     """The view once `event` has happened."""
     match event:
+        case EngineLost(reason=reason):
+            return replace(view, run=replace(view.run, engine="lost", reason=reason, steps_per_second=0.0))
         case protocol.EngineReady():
             return replace(view, run=replace(view.run, engine="ready"))
         case protocol.RunOpened():
@@ -127,7 +136,9 @@ def after(view: LabView, event: AnyEvent) -> LabView:
             history = msgspec.structs.replace(view.curve.history, marks=(*view.curve.history.marks, mark))
             return replace(view, curve=replace(view.curve, history=history))
         case protocol.SplitEvaluated(evaluation=evaluation):
-            history = msgspec.structs.replace(view.curve.history, evaluations=(*view.curve.history.evaluations, evaluation))
+            history = msgspec.structs.replace(
+                view.curve.history, evaluations=(*view.curve.history.evaluations, evaluation)
+            )
             return replace(view, curve=replace(view.curve, history=history))
         case protocol.LayersProbed(step=step, layers=layers):
             return replace(view, layers=LayersView(step, layers))

@@ -1,0 +1,53 @@
+"""`charwave-tui inspect`: what every layer of a trained run puts out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from charwave_tui.core.readings import LayerStats
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser("inspect", help="shapes, parameters and statistics of a trained run's layers")
+    parser.add_argument("--run", metavar="R", type=int, help="the run's number (the newest)")
+    parser.add_argument("--json", action="store_true", help="print an array of objects, one a layer")
+    parser.set_defaults(func=inspect)
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """Print a row a layer; saturation in per cent, for tanh alone."""
+    from charwave_tui.engine import api
+
+    layers = api.inspect(options.run)
+    if options.json:
+        print(json.dumps([_plain(layer) for layer in layers], ensure_ascii=False))
+    else:
+        print("\n".join(table(layers)))
+    return 0
+
+
+def table(layers: tuple[LayerStats, ...]) -> list[str]:
+    """The layer table in plain lines, its heading first."""
+    lines = [f"{'layer':26} {'output':>10} {'params':>9} {'mean':>7} {'std':>7} {'sat %':>6}"]
+    for layer in layers:
+        output = "×".join(str(size) for size in layer.output_shape[1:])
+        saturation = f"{layer.saturation:.1f}" if layer.saturation is not None else ""
+        name = f"{layer.name} {layer.detail}"
+        lines.append(
+            f"{name:26} {output:>10} {layer.parameters:>9,} {layer.mean:>+7.3f} {layer.std:>7.3f} {saturation:>6}".rstrip()
+        )
+    return lines
+
+
+def _plain(layer: LayerStats) -> dict[str, Any]:
+    return {
+        "name": f"{layer.name} {layer.detail}".rstrip(),
+        "output_shape": list(layer.output_shape),
+        "parameters": layer.parameters,
+        "mean": layer.mean,
+        "std": layer.std,
+        "saturation": layer.saturation,
+    }

@@ -1,0 +1,70 @@
+"""The entry point: picks the command, and turns what goes wrong into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+
+from charwave_tui import __version__
+from charwave_tui.cli import bench, data, engine, inspect, play, presets, sample, train
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.openmp import wait_patiently
+from charwave_tui.core.places import ensure_folder, log_path
+
+EXAMPLES = """\
+examples:
+  charwave-tui                                  open the playground
+  charwave-tui --preset tree-76k --set lr=0.05  open it with a recipe and a change
+  charwave-tui data fetch makemore              the lecture's names, then --corpus makemore
+  charwave-tui train --steps 2000 --json        train without a screen
+  charwave-tui sample -n 10 --prefix ma         names from the newest run
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 done, 2 the user's mistake, 1 the program's own fault."""
+    wait_patiently()
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.func(options)
+    except Mistake as mistake:
+        print(f"charwave-tui: {mistake}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        print(f"charwave-tui: {_own_fault(error)}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _own_fault(error: Exception) -> str:
+    summary = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+    try:
+        ensure_folder(log_path().parent)
+        logging.basicConfig(filename=log_path(), format="%(asctime)s %(name)s %(levelname)s %(message)s", force=True)
+        logging.getLogger(__name__).error("a command failed", exc_info=error)
+    except (Mistake, OSError):
+        return f"{summary} (a fault of the program; the log cannot be written)"
+    return f"{summary} (a fault of the program; the whole story is in {log_path()})"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="charwave-tui",
+        description="A playground in the terminal for a character model that fuses its context in a tree.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"charwave-tui {__version__}")
+    play.add_options(parser)
+    commands = parser.add_subparsers(title="commands without a screen", metavar="COMMAND")
+    for command in (train, sample, inspect, presets, data, bench):
+        command.add_parser(commands)
+    engine.add_parser(commands)
+    return parser

@@ -1,0 +1,58 @@
+"""The main job in plain lines, for a pipe, a log or a terminal that cannot place its cursor."""
+
+from __future__ import annotations
+
+import time
+
+from charwave_tui.cli.clock import process_start
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.protocol import Event, Progress, RunOpened, SplitEvaluated
+from charwave_tui.core.readings import Split
+from charwave_tui.core.sampling import Sampling
+
+TRAIN_FOR = 20.0
+"""Seconds of training after which the run is stopped."""
+
+COMMANDS = """\
+There is no terminal for the playground here. Without a screen:
+  charwave-tui train --preset tree-76k --json   train a run
+  charwave-tui sample -n 20 --prefix ma         draw names
+  charwave-tui inspect                          look at the layers
+  charwave-tui data fetch makemore              get the lecture's names
+  charwave-tui --help                           all of it
+With a terminal (ssh -t, TERM set), charwave-tui opens the playground."""
+"""What can be done from here."""
+
+
+def show(config: RunConfig, preset: str) -> int:
+    """Train some 20 seconds; print losses, the layer table, ten names and the commands without a screen."""
+    from charwave_tui.cli.inspect import table
+    from charwave_tui.engine import api
+
+    training: api.Training
+    began = time.monotonic()
+    newest = 0.0
+
+    def heard(event: Event) -> None:
+        nonlocal newest, began
+        match event:
+            case RunOpened(run=run, corpus=corpus, parameters=parameters):
+                began = time.monotonic()
+                what = f"{corpus.words:,} words of {corpus.name} · {preset} · {parameters:,} parameters"
+                print(f"run {run} · {what}", flush=True)
+            case Progress(points=points):
+                newest = points[-1].mean if points else newest
+                if time.monotonic() - began > TRAIN_FOR:
+                    training.stop()
+            case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
+                print(f"step {evaluation.step:>9,}  train {newest:.4f}  val {evaluation.loss:.4f}", flush=True)
+
+    training = api.Training(config, preset, heard)
+    record = training.start(asked=process_start())
+    print(f"run {record.run} is {record.state.value} after {record.step:,} steps, saved\n")
+    print("\n".join(table(api.inspect(record.run))))
+    print()
+    for name in api.sample(Sampling(count=10), record.run):
+        print(f"{name.name:24} {name.nll:5.2f} {'in the corpus' if name.in_corpus else 'new'}")
+    print(f"\n{COMMANDS}")
+    return 0

@@ -1,0 +1,37 @@
+"""`charwave-tui` alone: the playground, or the same in plain lines where there is no terminal for it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from charwave_tui.cli.options import add_run_options, chosen_config
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of the program itself."""
+    add_run_options(parser)
+    parser.add_argument("--theme", choices=("dark", "light", "safe", "16"), help="safe is safe for the colour-blind")
+    parser.set_defaults(func=play)
+
+
+def play(options: argparse.Namespace) -> int:
+    """Open the playground with the options' config in the form."""
+    config, preset = chosen_config(options)
+    if not has_screen():
+        from charwave_tui.cli.plain import show
+
+        return show(config, preset)
+    from charwave_tui.ui.app import Playground
+
+    app = Playground(config, preset, theme=options.theme)
+    farewell = app.run()
+    if farewell:
+        print(farewell)
+    return app.return_code or 0
+
+
+def has_screen() -> bool:
+    """Whether stdin and stdout are a terminal that can place its cursor."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")

@@ -1,0 +1,14 @@
+"""How torch's threads wait, which OpenMP reads from the environment before torch is imported."""
+
+from __future__ import annotations
+
+import os
+
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+"""Threads that sleep while they wait: spinning ones take the core from whoever shares the machine."""
+
+
+def wait_patiently() -> None:
+    """Set the waiting policy unless the user has set one; call it before torch is imported."""
+    for name, value in PATIENT.items():
+        os.environ.setdefault(name, value)

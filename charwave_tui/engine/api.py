@@ -1,0 +1,96 @@
+"""Train, sample and inspect in this process, for scripts and for the commands without a screen.
+
+Call `charwave_tui.core.openmp.wait_patiently()` before the first import of torch, as the commands do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.corpora import find_corpus
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.places import runs_dir
+from charwave_tui.core.protocol import CommandRefused, EngineFailed, Event, RunOpened, StartRun, StopRun
+from charwave_tui.core.readings import LayerStats, SampledName
+from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.engine.checkpoint import load_weights
+from charwave_tui.engine.probe import probe, probe_contexts
+from charwave_tui.engine.randomness import side_stream
+from charwave_tui.engine.sampler import sample as draw
+from charwave_tui.engine.session import Session
+from charwave_tui.engine.trainer import Trainer, choose_device
+
+
+class EngineFault(Exception):
+    """The engine failed for a reason that is not the user's; the message says which."""
+
+
+class Training:
+    """A run trained in this process; `stop` may be called from a signal handler or another thread."""
+
+    def __init__(
+        self, config: RunConfig, preset: str = "", on_event: Callable[[Event], None] = lambda event: None
+    ) -> None:
+        self._store = RunStore(runs_dir())
+        self._on_event = on_event
+        self._config = config
+        self._preset = preset
+        self._run: int | None = None
+        self._fault: Exception | None = None
+        self._session = Session(self._heard, self._store)
+
+    def start(self, asked: float | None = None) -> RunRecord:
+        """Train to the end, evaluate, save; the record as it stands on disk. `asked`: when the run's seconds began.
+
+        Raises Mistake where the config cannot be trained, EngineFault where the engine failed.
+        """
+        self._session.submit(StartRun(self._config, self._preset), asked=asked)
+        self._session.run(until_idle=True)
+        if self._fault is not None:
+            raise self._fault
+        return self._store.read(self._run)
+
+    def stop(self) -> None:
+        """End after the present step, evaluate and save."""
+        self._session.submit(StopRun())
+
+    def _heard(self, event: Event, viewer: int | None) -> None:
+        match event:
+            case RunOpened(run=run):
+                self._run = run
+            case CommandRefused(problem=problem, remedy=remedy, field=field):
+                self._fault = Mistake(problem, remedy, field)
+            case EngineFailed(problem=problem):
+                self._fault = EngineFault(problem)
+        self._on_event(event)
+
+
+def sample(sampling: Sampling, run: int | None = None) -> tuple[SampledName, ...]:
+    """Names from the saved weights of `run`, by default the newest; raises Mistake."""
+    record, corpus, trainer = _restored(run)
+    stream = side_stream(sampling.seed, "sampling", 0)
+    return draw(trainer.model, corpus, record.config.context, sampling, stream)
+
+
+def inspect(run: int | None = None) -> tuple[LayerStats, ...]:
+    """Statistics of every layer of the saved weights of `run`, by default the newest; raises Mistake."""
+    record, _, trainer = _restored(run)
+    return probe(trainer.model, probe_contexts(trainer, record.config.seed))
+
+
+def _restored(run: int | None) -> tuple[RunRecord, Corpus, Trainer]:
+    store = RunStore(runs_dir())
+    record = store.read(run)
+    corpus = find_corpus(record.config.corpus)
+    if corpus.sha256 != record.corpus.sha256:
+        raise Mistake(
+            f"the corpus {record.config.corpus} has changed since run {record.run} learned it",
+            "put the old file back, or train a new run",
+        )
+    weights, facts = load_weights(store.weights_path(record.run))
+    trainer = Trainer(record.config, corpus, choose_device(record.config.device))
+    trainer.load(weights, int(facts["step"]))
+    return record, corpus, trainer

@@ -1,0 +1,68 @@
+"""What a run leaves behind as it goes: its losses, evaluations and marks, and how fast it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from charwave_tui.core.protocol import Ghost, History
+from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
+from charwave_tui.core.series import LossSeries
+
+SPEED_MEMORY = 2.0
+"""Seconds of training after which an old speed counts for little."""
+
+
+class Course:
+    """The bounded history of a run, whose points are means of `window` steps."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._series = LossSeries()
+        self._evaluations: tuple[Evaluation, ...] = ()
+        self._marks: tuple[Mark, ...] = ()
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a point yet."""
+        return len(self._series) > 0
+
+    def extend(self, points: Iterable[LossPoint]) -> None:
+        """Add the newest points."""
+        for point in points:
+            self._series.append(point)
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Add an evaluation."""
+        self._evaluations = (*self._evaluations, evaluation)
+
+    def marked(self, mark: Mark) -> None:
+        """Add a mark."""
+        self._marks = (*self._marks, mark)
+
+    def history(self) -> History:
+        """The course so far, frozen."""
+        return History(self._window, self._series.points(), self._evaluations, self._marks)
+
+    def ghost(self, name: str, max_steps: int) -> Ghost | None:
+        """The course as the shadow of the next one, if there is any."""
+        return Ghost(name, max_steps, self.history()) if self.begun else None
+
+    def loss(self, split: Split, step: int) -> float | None:
+        """The whole split's loss as measured after exactly `step` steps, if it was."""
+        found = (item.loss for item in reversed(self._evaluations) if item.split is split and item.step == step)
+        return next(found, None)
+
+
+class Pace:
+    """Time spent in training alone, and the present speed."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.steps_per_second = 0.0
+
+    def count(self, steps: int, seconds: float) -> None:
+        """Add a burst; the speed follows within SPEED_MEMORY seconds."""
+        self.seconds += seconds
+        if steps and seconds > 0:
+            weight = min(1.0, seconds / SPEED_MEMORY) if self.steps_per_second else 1.0
+            self.steps_per_second += weight * (steps / seconds - self.steps_per_second)

@@ -1,0 +1,208 @@
+"""The run that the engine holds now: its model in motion, its course, its record on disk."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
+from charwave_tui.core.corpora import LECTURE_SHA256, find_corpus
+from charwave_tui.core.presets import presets
+from charwave_tui.core.protocol import (
+    Event,
+    Ghost,
+    Progress,
+    RunChanged,
+    RunEdited,
+    RunMarked,
+    RunOpened,
+    RunSaved,
+    SaveFailed,
+    SplitEvaluated,
+    State,
+)
+from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
+from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.engine.checkpoint import save_weights
+from charwave_tui.engine.course import Course, Pace
+from charwave_tui.engine.probe import probe_contexts
+from charwave_tui.engine.steps import learning_rate
+from charwave_tui.engine.trainer import Trainer, choose_device
+
+BURST = 0.03
+"""Seconds of training between two looks at the mailbox."""
+
+PROGRESS_EVERY = 0.1
+"""Seconds between two Progress events at the least."""
+
+Emit = Callable[[Event], None]
+"""How a run tells what happened."""
+
+
+class CurrentRun:
+    """A model of `config`, untrained until `begin` gives it a number in `store`.
+
+    Raises Mistake where the config, its corpus or its device cannot be had.
+    """
+
+    def __init__(self, config: RunConfig, preset: str, store: RunStore, emit: Emit) -> None:
+        self.preset = preset
+        self.corpus = find_corpus(config.corpus)
+        self.trainer = Trainer(config.checked(), self.corpus, choose_device(config.device))
+        self.contexts = probe_contexts(self.trainer, config.seed)
+        self.number: int | None = None
+        self.state = State.READY
+        self._store = store
+        self._emit = emit
+        self._course = Course(self.trainer.window)
+        self._pace = Pace()
+        self._allowance = config.max_steps
+        self._asked = time.monotonic()
+        self._created = datetime.now(UTC)
+        self._told = 0.0
+        self._news: list[LossPoint] = []
+
+    @property
+    def config(self) -> RunConfig:
+        """The hyperparameters in force."""
+        return self.trainer.config
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model learns."""
+        return sum(parameter.numel() for parameter in self.trainer.model.parameters())
+
+    def opened(self, ghost: Ghost | None) -> RunOpened:
+        """The whole of it, for a viewer who knows nothing yet."""
+        known = presets().get(self.preset)
+        comparable = known is not None and known.published is not None and self.corpus.sha256 == LECTURE_SHA256
+        return RunOpened(
+            run=self.number,
+            preset=self.preset,
+            config=self.config,
+            corpus=self.corpus.card(self.config.context),
+            parameters=self.parameters,
+            device=str(self.trainer.device),
+            published=known.published.val if comparable and known and known.published else None,
+            state=self.state,
+            step=self.trainer.step,
+            history=self._course.history(),
+            ghost=ghost,
+        )
+
+    def ghost(self) -> Ghost | None:
+        """This course as the shadow of the next one, if there is any."""
+        return self._course.ghost(f"run {self.number}", self.config.max_steps)
+
+    def begin(self, asked: float) -> None:
+        """Take a number and a place on disk; `asked` is the `time.monotonic()` from which the run's seconds count."""
+        self.number = self._store.create()
+        self._asked = asked
+        self._created = datetime.now(UTC)
+        self.save()
+
+    def change(self, state: State, reason: str = "") -> None:
+        """Enter `state` and say so, after the last of the news."""
+        self._tell()
+        self.state = state
+        self._emit(RunChanged(state, self.trainer.step, reason))
+
+    def advance(self, most: int | None = None) -> bool:
+        """Train for one burst, at most `most` steps; True where an evaluation is due now."""
+        trainer, config = self.trainer, self.config
+        rate = learning_rate(config, trainer.step)
+        until = config.eval_every - trainer.step % config.eval_every
+        before, start = trainer.step, time.perf_counter()
+        points = trainer.advance(BURST, until if most is None else min(until, most))
+        self._pace.count(trainer.step - before, time.perf_counter() - start)
+        self._course.extend(points)
+        self._news.extend(points)
+        if trainer.diverged:
+            self.change(
+                State.DIVERGED, f"the loss became {trainer.last_loss} at step {trainer.step:,} with lr {rate:g}"
+            )
+            self._keep(weights=False)
+            return False
+        if (now := learning_rate(config, trainer.step)) != rate and not trainer.finished:
+            self._mark(f"lr {rate:g} → {now:g}")
+        if time.monotonic() - self._told >= PROGRESS_EVERY:
+            self._tell()
+        return not trainer.finished and trainer.step % config.eval_every == 0
+
+    def evaluate(self, splits: tuple[Split, ...]) -> Generator[None, None, None]:
+        """Measure whole splits in chunks, telling each that is finite, and save."""
+        for split in splits:
+            step = self.trainer.step
+            loss = yield from self.trainer.evaluate(split)
+            if math.isfinite(loss):
+                evaluation = Evaluation(step, split, loss)
+                self._course.evaluated(evaluation)
+                self._emit(SplitEvaluated(evaluation))
+        self.save()
+
+    def edit(self, config: RunConfig) -> None:
+        """Take the live fields of `config`, with a mark for each; raises Mistake where a rebuild field differs."""
+        old = self.config
+        self.trainer.edit(config.checked())
+        for name in sorted(old.differences(config)):
+            write = HYPERPARAMETERS[name].kind.write
+            self._mark(f"{name} {write(getattr(old, name))} → {write(getattr(config, name))}")
+        self._emit(RunEdited(config))
+
+    def extend(self, steps: int | None = None) -> None:
+        """Allow so many steps more, by default as many as the run was given at first."""
+        more = self._allowance if steps is None else steps
+        longer = replace(self.config, max_steps=self.trainer.step + more)
+        self.trainer.edit(longer)
+        self._emit(RunEdited(longer))
+
+    def save(self) -> None:
+        """Keep the run as it is now, if it has a number and its weights are sound."""
+        self._keep(weights=not self.trainer.diverged)
+
+    def _keep(self, weights: bool) -> None:
+        if self.number is None:
+            return
+        try:
+            if weights:
+                facts = {"run": str(self.number), "step": str(self.trainer.step)}
+                save_weights(self._store.weights_path(self.number), self.trainer.weights(), facts)
+            self._store.write(self._record(self.number))
+        except OSError as error:
+            self._emit(SaveFailed(self.number, error.strerror or str(error)))
+        else:
+            self._emit(RunSaved(self.number, self.trainer.step))
+
+    def _record(self, number: int) -> RunRecord:
+        step = self.trainer.step
+        return RunRecord(
+            run=number,
+            preset=self.preset,
+            config=self.config,
+            corpus=self.corpus.card(self.config.context),
+            parameters=self.parameters,
+            state=self.state,
+            step=step,
+            created=self._created.isoformat(timespec="seconds"),
+            seconds=time.monotonic() - self._asked,
+            training_seconds=self._pace.seconds,
+            first_loss=self.trainer.first_loss,
+            train=self._course.loss(Split.TRAIN, step),
+            val=self._course.loss(Split.VAL, step),
+            history=self._course.history(),
+        )
+
+    def _mark(self, text: str) -> None:
+        mark = Mark(self.trainer.step, text)
+        self._course.marked(mark)
+        self._emit(RunMarked(mark))
+
+    def _tell(self) -> None:
+        self._told = time.monotonic()
+        news, self._news = tuple(self._news), []
+        # the mean of a few steps would jitter on the curve: it is shown where there is nothing better, or steps are single
+        waiting = self.trainer.partial if self.state is not State.TRAINING or not self._course.begun else None
+        self._emit(Progress(self.trainer.step, self._pace.steps_per_second, news, waiting))

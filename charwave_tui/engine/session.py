@@ -1,0 +1,84 @@
+"""The one thread that owns the model: it takes commands between steps and does everything in their order."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.places import log_path
+from charwave_tui.core.protocol import AnyCommand, CommandRefused, EngineFailed, Event
+from charwave_tui.core.runs import RunStore
+
+if TYPE_CHECKING:
+    from charwave_tui.engine.conductor import Conductor
+
+log = logging.getLogger(__name__)
+
+Viewer = int
+"""Who asked, so that the answer finds the way back."""
+
+Tell = Callable[[Event, Viewer | None], None]
+"""How events leave the session: to one viewer, or to all with None."""
+
+
+class Session:
+    """Commands in, events out; `run` is the thread's whole life, the other methods may be called from any thread."""
+
+    def __init__(self, tell: Tell, store: RunStore) -> None:
+        self._tell = tell
+        self._store = store
+        self._mailbox: queue.SimpleQueue[tuple[AnyCommand | None, Viewer | None, float]] = queue.SimpleQueue()
+        self._closing = False
+
+    def submit(self, command: AnyCommand, viewer: Viewer | None = None, asked: float | None = None) -> None:
+        """Put a command in the mailbox, given at `asked` on time.monotonic's clock, by default now."""
+        self._mailbox.put((command, viewer, time.monotonic() if asked is None else asked))
+
+    def introduce(self, viewer: Viewer) -> None:
+        """Have the present run told to `viewer`, whole."""
+        self._mailbox.put((None, viewer, time.monotonic()))
+
+    def close(self) -> None:
+        """Have the run saved and the thread end."""
+        self._closing = True
+        self._mailbox.put((None, None, time.monotonic()))
+
+    def run(self, until_idle: bool = False) -> None:
+        """Serve until closed, or with `until_idle` until nothing is left to do."""
+        # torch takes a second to import: the socket is open and commands wait in the mailbox meanwhile
+        from charwave_tui.engine.conductor import Conductor
+
+        conductor = Conductor(self._store, lambda event: self._tell(event, None))
+        while not self._closing:
+            try:
+                command, viewer, asked = self._mailbox.get(block=not (conductor.busy or until_idle))
+            except queue.Empty:
+                if not conductor.busy:
+                    break
+                self._guarded(conductor, conductor.work, None)
+                continue
+            answer = partial(self._answer, viewer)
+            if command is not None:
+                self._guarded(conductor, partial(conductor.obey, command, answer, asked), viewer)
+            elif viewer is not None:
+                conductor.introduce(answer)
+        conductor.leave()
+
+    def _answer(self, viewer: Viewer | None, event: Event) -> None:
+        self._tell(event, viewer)
+
+    def _guarded(self, conductor: Conductor, work: Callable[[], None], viewer: Viewer | None) -> None:
+        try:
+            work()
+        except Mistake as mistake:
+            self._tell(CommandRefused(mistake.problem, mistake.remedy, mistake.field), viewer)
+        except Exception as error:
+            log.exception("the session met a fault of its own")
+            conductor.recover("the engine met a fault")
+            problem = (str(error).splitlines() or [""])[0][:200]
+            self._tell(EngineFailed(f"{type(error).__name__}: {problem}", str(log_path())), None)

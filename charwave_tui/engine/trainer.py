@@ -1,0 +1,184 @@
+"""A run in progress: its model, its batches, its losses."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.fields import Effect
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.readings import LossPoint, Split
+from charwave_tui.core.shapes import layer_shapes
+from charwave_tui.engine.batches import Windows
+from charwave_tui.engine.layers import Sequential
+from charwave_tui.engine.model import build_model, looking
+from charwave_tui.engine.randomness import training_stream
+from charwave_tui.engine.steps import PlainStep, learning_rate
+
+BATCH_STREAM = "batch_stream"
+"""The name, among a run's weights, of the state of the stream that draws its batches."""
+
+PATIENCE = 0.02
+"""Seconds that `evaluate` computes before it yields; the block it is in comes on top."""
+
+BLOCK_WORK = 50_000_000
+"""Multiplications that one block of `evaluate` may cost: a few milliseconds of one core."""
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that the config's `device` stands for on this machine; raises Mistake if it is not here."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device, found in there.items() if found)
+    if not there[name]:
+        raise Mistake(f"device {name} is not available here", "set device to auto or cpu", "device")
+    return torch.device(name)
+
+
+class Trainer:
+    """A run in progress, which moves only while it is told to; raises Mistake if `config` does not fit `corpus`.
+
+    `step` counts the steps taken, `window` the steps of one loss point; `first_loss` is that of the untrained model,
+    `last_loss` the newest. `diverged`: that one was not finite; it moved nothing, is in no point, and no step follows.
+    """
+
+    model: Sequential
+    step: int
+    first_loss: float | None
+    last_loss: float | None
+    diverged: bool
+
+    def __init__(self, config: RunConfig, corpus: Corpus, device: torch.device) -> None:
+        self.corpus = corpus
+        self.device = device
+        self.config = config.checked()
+        self.window = min(max(config.max_steps // 200, 1), 100)
+        self._windows: dict[Split, Windows] = {}
+        self._refuse_large_batches(config)
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the same first weights and the same batches, with no step taken."""
+        self._stream = training_stream(self.config.seed)
+        self.model = build_model(self.config, self.corpus.vocab_size, self._stream).to(self.device)
+        self._take_step = PlainStep(self.model)
+        self._begin(0)
+
+    def _begin(self, step: int) -> None:
+        self.step = step
+        self.diverged = False
+        self.first_loss = self.last_loss = None
+        self._losses: list[float] = []
+
+    def windows(self, split: Split) -> Windows:
+        """The examples of `split`, on the device."""
+        if split not in self._windows:
+            words = self.corpus.split(split)
+            self._windows[split] = Windows(words, self.corpus.symbols, self.config.context, self.device)
+        return self._windows[split]
+
+    @property
+    def finished(self) -> bool:
+        """Whether all steps are taken."""
+        return self.step >= self.config.max_steps
+
+    @property
+    def partial(self) -> LossPoint | None:
+        """The unfinished window of losses, None while it is empty."""
+        return _point(self.step, self._losses) if self._losses else None
+
+    def advance(self, seconds: float, most: int | None = None) -> list[LossPoint]:
+        """Take steps for about `seconds`, at least one and at most `most`; return the windows completed.
+
+        It ends earlier where the run is finished or a loss is not finite.
+        """
+        windows = self.windows(Split.TRAIN)
+        until = time.perf_counter() + seconds
+        points = []
+        last = self.config.max_steps if most is None else min(self.config.max_steps, self.step + most)
+        while self.step < last and not self.diverged:
+            contexts, targets = windows.draw(self.config.batch_size, self._stream)
+            self.last_loss = self._take_step(contexts, targets, learning_rate(self.config, self.step))
+            self.diverged = not math.isfinite(self.last_loss)
+            if not self.diverged:
+                points += self._record(self.last_loss)
+            if time.perf_counter() >= until:
+                break
+        return points
+
+    def _record(self, loss: float) -> list[LossPoint]:
+        if self.step == 0:
+            self.first_loss = loss
+        self.step += 1
+        self._losses.append(loss)
+        if len(self._losses) < self.window:
+            return []
+        point = _point(self.step, self._losses)
+        self._losses = []
+        return [point]
+
+    def edit(self, config: RunConfig) -> None:
+        """Go on with the live fields of `config`; raises Mistake where another differs or the batch is too large."""
+        for name in HYPERPARAMETERS:
+            if HYPERPARAMETERS[name].effect is Effect.REBUILD and name in self.config.differences(config):
+                raise Mistake(f"{name} cannot change in a running model", "start a new run for it", name)
+        self._refuse_large_batches(config.checked())
+        self.config = config
+
+    def _refuse_large_batches(self, config: RunConfig) -> None:
+        examples = len(self.windows(Split.TRAIN))
+        if config.batch_size > examples:
+            raise Mistake(
+                f"batch_size {config.batch_size:,} is more than the {examples:,} examples to train on",
+                f"set batch_size to {examples:,} or fewer",
+                "batch_size",
+            )
+
+    def evaluate(self, split: Split) -> Generator[None, None, float]:
+        """The mean loss over all of `split` in eval mode, in nats per character; yields every 20 to 30 ms.
+
+        The blocks depend on the config alone, so that the bits of the result do not depend on the machine's speed.
+        """
+        model, windows = self.model, self.windows(split)
+        total = 0.0
+        since = time.perf_counter()
+        for contexts, targets in windows.blocks(self._block_size()):
+            with looking(model, training=False):
+                total += functional.cross_entropy(model(contexts), targets, reduction="sum").item()
+            if time.perf_counter() - since > PATIENCE:
+                yield
+                since = time.perf_counter()
+        return total / len(windows)
+
+    def _block_size(self) -> int:
+        shapes = layer_shapes(self.config, self.corpus.vocab_size)
+        work = sum(math.prod(shape.output[:-1]) * shape.parameters for shape in shapes if shape.kind == "Linear")
+        return max(1, min(1_024, BLOCK_WORK // work))
+
+    def weights(self) -> dict[str, Tensor]:
+        """Copies, on the CPU, of all that `load` needs to go on to the bit: weights, buffers and the batch stream."""
+        own = {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.model.state_dict().items()}
+        return {**own, BATCH_STREAM: self._stream.get_state()}
+
+    def load(self, weights: Mapping[str, Tensor], step: int) -> None:
+        """Go on from `weights` as they were after `step` steps; raises Mistake if they are not of this config."""
+        if _forms(weights) != _forms(self.weights()):
+            raise Mistake("the weights do not fit this configuration", "load them with the one they were trained with")
+        self.model.load_state_dict({name: tensor for name, tensor in weights.items() if name != BATCH_STREAM})
+        self._stream.set_state(weights[BATCH_STREAM])
+        self._begin(step)
+
+
+def _point(step: int, losses: list[float]) -> LossPoint:
+    return LossPoint(step, math.fsum(losses) / len(losses), min(losses), max(losses))
+
+
+def _forms(weights: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}

@@ -1,0 +1,163 @@
+"""The loss chart, and the only room that knows plotext: it rasters single lines, all else is drawn by us."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from time import monotonic
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.timer import Timer
+
+from charwave_tui.core.protocol import History
+from charwave_tui.ui.axes import Axes, extent, fitting, losses
+from charwave_tui.ui.canvas import Canvas
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.lines import Lines, cut, furthest, references
+from charwave_tui.ui.plot import Dots, Plot, draw_curves, ground
+from charwave_tui.ui.themes import Inked
+from charwave_tui.ui.view import Curve
+
+PERIOD = 0.2
+"""Seconds between two frames while the curve grows, at the least."""
+
+BLANK = 0x2800
+"""The braille character without dots; the eight lowest bits above it are the dots."""
+
+_LOWER = {0x01: 0x02, 0x02: 0x04, 0x04: 0x40, 0x08: 0x10, 0x10: 0x20, 0x20: 0x80}
+_LOWERED = tuple(sum(lower for bit, lower in _LOWER.items() if bits & bit) for bits in range(256))
+
+
+@lru_cache(maxsize=16)
+def raster(dots: Dots, columns: int, rows: int, pen: str) -> tuple[str, ...]:
+    """Lines through dots as rows of text with blanks between (see `plot.Raster`); the same line again costs nothing."""
+    if not dots:
+        return ()
+    import plotext  # costs 50 ms, and the first frame has no curve
+
+    braille = pen in ("thin", "thick")
+    across, up = (2, 4) if braille else (1, 1)
+    plotext.clear_figure()
+    plotext.limit_size(False, False)
+    plotext.plot_size(columns, rows)
+    plotext.clear_color()
+    plotext.frame(False)
+    plotext.xticks([])
+    plotext.yticks([])
+    plotext.xlim(0, columns * across - 1)
+    plotext.ylim(0, rows * up - 1)
+    for stretch in dots:
+        plotext.plot(*map(list, zip(*stretch, strict=True)), marker="braille" if braille else pen)
+    drawn = plotext.uncolorize(plotext.build()).split("\n")[:rows]
+    return tuple(thickened(drawn) if pen == "thick" else drawn)
+
+
+def thickened(rows: list[str]) -> list[str]:
+    """Every braille dot with the one below it."""
+    thick = []
+    above = [0] * len(rows[0])
+    for row in rows:
+        bits = [0 if character == " " else ord(character) - BLANK for character in row]
+        fallen = [(dot & 0x40) >> 6 | (dot & 0x80) >> 4 for dot in above]
+        both = [dot | _LOWERED[dot] | extra for dot, extra in zip(bits, fallen, strict=True)]
+        thick.append("".join(chr(BLANK + dot) if dot else " " for dot in both))
+        above = bits
+    return thick
+
+
+class Chart(Inked):
+    """The curves of a run over its steps; it repaints the cells that changed and no others."""
+
+    DEFAULT_CSS = "Chart { width: 1fr; height: 1fr; }"
+
+    curve: reactive[Curve] = reactive(Curve, repaint=False)
+    """All that is shown."""
+    log_scale: reactive[bool] = reactive(True, repaint=False)
+    """Whether heights are log10 of losses (`log` is taken: every widget has a logger of that name)."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._sheet = Canvas(0, 0)
+        self._axes: Axes | None = None
+        self._ground: tuple[object, Canvas] = (None, self._sheet)
+        self._ghost: tuple[object, Lines] = (None, Lines((), ()))
+        self._styles: dict[str, Style] = {}
+        self._drawn_at = -PERIOD
+        self._waiting: Timer | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a person reads, row by row."""
+        return tuple(self._sheet.line(row) for row in range(self._sheet.height))
+
+    def watch_curve(self) -> None:
+        if self._waiting is None:
+            wait = self._drawn_at + PERIOD - monotonic()
+            if wait > 0:
+                self._waiting = self.set_timer(wait, self._draw)
+            else:
+                self._draw()
+
+    def watch_log_scale(self) -> None:
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def notify_style_update(self) -> None:
+        self._styles.clear()
+        super().notify_style_update()
+
+    def render_line(self, y: int) -> Strip:
+        pieces = self._sheet.pieces(y) if y < self._sheet.height else ()
+        strip = Strip([Segment(text, self._style(ink)) for text, ink in pieces], self._sheet.width if pieces else 0)
+        return strip.adjust_cell_length(self.size.width, self._style("fg"))
+
+    def paint(self, plot: Plot) -> Canvas:
+        """The curve on a sheet, on axes that stay where they were if that can be."""
+        curve = self.curve
+        if not plot.drawable or not (curve.max_steps or curve.points):
+            return Canvas(plot.width, plot.height)
+        steps = extent(furthest(curve), curve.max_steps)
+        columns = plot.dots[0]
+        now, ghost = cut(curve.points, curve.history, steps, columns), self._ghost_lines(steps, columns)
+        values = [loss for line in (*now, ghost.train) for loss in losses(line, columns)]
+        constants = [loss for loss, _ in references(curve).values()]
+        self._axes = fitting(values, constants, steps, self.log_scale, self._axes)
+        key = (plot, self._axes, ghost, constants, curve.vocab_size, curve.history.marks, curve.diverged_at)
+        if self._ground[0] != key:
+            self._ground = (key, ground(plot, self._axes, curve, ghost, raster))
+        sheet = self._ground[1].copy()
+        draw_curves(sheet, plot, self._axes, curve, now, raster)
+        return sheet
+
+    def _style(self, ink: str) -> Style:
+        if ink not in self._styles:
+            *weight, role = ink.split()
+            self._styles[ink] = self.rich_style + self.ink(role, bold=bool(weight))
+        return self._styles[ink]
+
+    def _draw(self) -> None:
+        """Draw the next sheet and have repainted what it changes."""
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None
+        self._drawn_at = monotonic()
+        earlier, self._sheet = self._sheet, self.paint(Plot(*self.size, GLYPHS))
+        if (earlier.width, earlier.height) != (self._sheet.width, self._sheet.height):
+            self.refresh()
+        else:
+            regions = [Region(start, row, end - start, 1) for row, start, end in self._sheet.changes(earlier)]
+            if regions:
+                self.refresh(*regions)
+
+    def _ghost_lines(self, steps: float, columns: int) -> Lines:
+        """The lines of the earlier run, cut once for every width and axis."""
+        key = (self.curve.ghost, steps, columns)
+        if self._ghost[0] != key:
+            history = self.curve.ghost.history if self.curve.ghost else History()
+            self._ghost = (key, cut(history.points, history, steps, columns))
+        return self._ghost[1]

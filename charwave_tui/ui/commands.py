@@ -1,0 +1,73 @@
+"""Every key of the lab screen once: what it does, how the key bar and the help name it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, the action of the lab screen that it runs, its name in the key bar and its line in the help.
+
+    `shown` keys stand in the key bar; `display` is how the key is written where that differs from its name.
+    """
+
+    key: str
+    action: str
+    name: str
+    help: str
+    shown: bool = True
+    display: str | None = None
+
+    @property
+    def written(self) -> str:
+        """The key as the key bar and the help write it."""
+        return self.display or self.key
+
+    def binding(self) -> Binding:
+        """The key as Textual binds it."""
+        return Binding(
+            self.key,
+            self.action,
+            self.name,
+            show=self.shown,
+            key_display=self.written,
+            id=f"{self.action} on {self.key}",
+        )
+
+
+KEYS = (
+    Key("t", "steer('train')", "Train", "train a new run of the form's config; the old one stays as the ghost"),
+    Key("space", "steer('pause')", "Pause", "hold training between two steps, or go on"),
+    Key(
+        "full_stop",
+        "steer('step')",
+        "Step",
+        "one step, then hold; without a run, make one and take its first",
+        display=".",
+    ),
+    Key("x", "steer('stop')", "Stop", "end the run, evaluate it and save it"),
+    Key("c", "steer('extend')", "Longer", "train a finished run on for as many steps again", shown=False),
+    Key(
+        "0",
+        "steer('reset')",
+        "Reset",
+        "back to the same first weights, held; the curve so far becomes the ghost",
+        shown=False,
+    ),
+    Key("g", "names", "Names", "draw names from the model as it is, also while it trains"),
+    Key("e", "steer('evaluate')", "Evaluate", "measure train, val and test over their whole splits now", shown=False),
+    Key("l", "log", "Scale", "the loss on a log or a linear scale", shown=False),
+    Key("1", "pane('form')", "Pane", "go to the hyperparameters", display="1-4"),
+    Key("2", "pane('loss')", "Loss", "go to the loss", shown=False),
+    Key("3", "pane('layers')", "Layers", "go to the layers", shown=False),
+    Key("4", "pane('names')", "Names", "go to the names", shown=False),
+    Key("z", "zoom", "Zoom", "the focused pane alone, or all four again"),
+    Key("question_mark", "help", "Help", "this page", display="?"),
+    Key("q", "leave", "Quit", "leave; a run in training is stopped and saved first"),
+    Key("ctrl+c", "leave", "Quit", "the same", shown=False, display="^c"),
+    Key("ctrl+q", "leave", "Quit", "the same", shown=False, display="^q"),
+)
+"""The keys, which mean the same everywhere while no editor is open."""

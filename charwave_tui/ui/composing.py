@@ -1,0 +1,91 @@
+"""How the form's view follows the person and the engine: pure functions, one for each thing that happens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from charwave_tui.core import protocol
+from charwave_tui.core.config import HYPERPARAMETERS, RunConfig, parse
+from charwave_tui.core.corpora import anchored
+from charwave_tui.core.fields import Effect, Value
+from charwave_tui.core.presets import default_preset, preset, presets
+from charwave_tui.core.protocol import AnyEvent, State
+from charwave_tui.ui.draft import PRESET, Draft, FormView, Problem, mistake_of
+
+LIVE = tuple(name for name, spec in HYPERPARAMETERS.items() if spec.effect is Effect.LIVE)
+"""Fields whose edits reach a run in progress."""
+
+RESTING = frozenset({State.STOPPED, State.FINISHED, State.DIVERGED})
+"""States of a trained run to which live edits come too late."""
+
+
+def opening(config: RunConfig, preset_name: str) -> FormView:
+    """The form as it opens."""
+    return FormView(Draft(config, preset_name), preset(preset_name).applied_to(config), tuple(presets()))
+
+
+def edited(form: FormView, name: str, value: Value) -> FormView:
+    """The form after an edit of one field; what was reported of that field is forgotten."""
+    config = form.draft.config.with_values({name: value})
+    return _with_config(form, config, form.draft.preset, forget=name)
+
+
+def preset_chosen(form: FormView, name: str) -> FormView:
+    """The form filled from a preset; corpus, seed, threads and device stay the person's."""
+    return _with_config(form, preset(name).applied_to(form.draft.config), name, forget=PRESET)
+
+
+def picked(form: FormView, name: str, answer: str) -> FormView:
+    """The form after a choice from a list, or a typed path; raises Mistake where the answer does not fit the field."""
+    if name == PRESET:
+        return preset_chosen(form, answer)
+    return edited(form, name, parse(name, anchored(answer) if name == "corpus" else answer))
+
+
+def corpus_read(form: FormView, vocab_size: int | None, problem: Problem | None) -> FormView:
+    """The form once the draft's corpus was read, or could not be."""
+    others = tuple(item for item in form.reported if item.field != "corpus")
+    return replace(form, vocab_size=vocab_size, reported=(*others, problem) if problem else others)
+
+
+def after(form: FormView, event: AnyEvent) -> FormView:
+    """The form once `event` has happened."""
+    match event:
+        case protocol.EngineReady(accelerator=accelerator):
+            return replace(form, accelerator=accelerator)
+        case protocol.RunOpened(state=State.READY):
+            return replace(form, running=None, began=None)
+        case protocol.RunOpened(config=config):
+            return replace(form, running=config, began=config)
+        case protocol.RunEdited(config=config):
+            live = {name: getattr(config, name) for name in LIVE}
+            draft = replace(form.draft, config=form.draft.config.with_values(live))
+            return replace(form, draft=draft, running=config)
+        case protocol.RunChanged(state=state) if state in RESTING:
+            return replace(form, began=form.draft.config)
+        case protocol.CommandRefused(problem=problem, remedy=remedy, field=name) if name:
+            return replace(form, reported=(*form.reported, Problem(name, problem, remedy)))
+        case _:
+            return form
+
+
+def live_edit(form: FormView) -> RunConfig | None:
+    """The running config with the draft's live fields, None where nothing live differs or what differs does not fit."""
+    if form.running is None:
+        return None
+    changes = {name: getattr(form.draft.config, name) for name in LIVE}
+    wanted = form.running.with_values(changes)
+    return wanted if wanted != form.running and mistake_of(wanted) is None else None
+
+
+def adopted(form: FormView, config: RunConfig, preset_name: str) -> FormView:
+    """The form filled from a run that was there before the screen was."""
+    known = preset_name if preset_name in presets() else default_preset().name
+    return replace(_with_config(form, config, known, forget=PRESET), running=config, began=config)
+
+
+def _with_config(form: FormView, config: RunConfig, preset_name: str, forget: str) -> FormView:
+    reported = tuple(item for item in form.reported if item.field != forget)
+    recipe = preset(preset_name).applied_to(config)
+    known = form.vocab_size if config.corpus == form.draft.config.corpus else None
+    return replace(form, draft=Draft(config, preset_name), recipe=recipe, vocab_size=known, reported=reported)

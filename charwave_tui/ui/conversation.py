@@ -1,0 +1,120 @@
+"""What the screen says to the engine: the keys' commands, and the questions that follow from what it hears."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Protocol
+
+from charwave_tui.core import protocol
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.protocol import AnyEvent, Command, State
+from charwave_tui.core.readings import Split
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.ui.draft import Draft
+from charwave_tui.ui.steering import command_for, expected_after
+from charwave_tui.ui.view import EngineLost, LabView, NamesView, after
+
+ANSWERED_WITHIN = 5
+"""Looks at the layers that may pass before one that was not answered is asked again."""
+
+
+class EngineLink(Protocol):
+    """The engine as the screen needs it."""
+
+    def send(self, command: Command) -> None:
+        """Put a command on its way, remembered until there is an engine."""
+
+    def events(self) -> AsyncIterator[AnyEvent]:
+        """Reach the engine and pass on what it tells until it goes; raises EngineUnavailable."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+class Conversation:
+    """Keeps the view of the engine, asks for layers and names when they have changed, and gives the keys' commands."""
+
+    def __init__(self, engine: EngineLink, sampling: Sampling) -> None:
+        self.view = LabView()
+        self.sampling = sampling
+        self._engine = engine
+        self._expected: State | None = None
+        self._request = 0
+        self._looks_unanswered = 0
+
+    @property
+    def state(self) -> State | None:
+        """What the run is doing, or is about to do once the engine has obeyed the last key."""
+        return self._expected or self.view.run.state
+
+    def heard(self, event: AnyEvent | EngineLost) -> None:
+        """Take in an event, and ask what follows from it."""
+        if isinstance(event, protocol.NamesSampled) and event.request != self._request:
+            return
+        self.view = after(self.view, event)
+        match event:
+            case protocol.RunOpened(state=state):
+                self._expected = None if state is State.READY else self._expected
+                self._probe()
+                self.draw_names()
+            case protocol.RunChanged(state=state):
+                self._expected = None
+                if state is not State.TRAINING:
+                    self._probe()
+                if state in (State.FINISHED, State.STOPPED):
+                    self.draw_names()
+            case protocol.SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
+                self.draw_names()
+            case protocol.CommandRefused(problem=problem):
+                self._expected = None
+                if self.view.run.state is State.DIVERGED:
+                    self.view = replace(self.view, names=NamesView(refusal=problem))
+            case protocol.LayersProbed():
+                self._looks_unanswered = 0
+            case protocol.EngineFailed() | EngineLost():
+                self._expected = None
+
+    def means(self, key: str, draft: Draft) -> bool:
+        """Whether the key means something now."""
+        return command_for(key, self.state, draft) is not None
+
+    def begins(self, key: str) -> bool:
+        """Whether the key would begin a run of the form's config."""
+        return key == "train" or (key == "step" and self.state in (None, State.READY))
+
+    def steer(self, key: str, draft: Draft) -> bool:
+        """Give the command that the key means now; False where it means nothing."""
+        command = command_for(key, self.state, draft)
+        if command is None:
+            return False
+        self._expected = expected_after(command, self.state)
+        self._engine.send(command)
+        return True
+
+    def prepare(self, draft: Draft) -> None:
+        """Have the draft's model built, if no run is there to be kept."""
+        if self.state in (None, State.READY):
+            self._engine.send(protocol.PrepareRun(draft.config, draft.preset))
+
+    def edit(self, config: RunConfig) -> None:
+        """Change live fields of the run in progress."""
+        if self.state in (State.TRAINING, State.PAUSED):
+            self._engine.send(protocol.EditRun(config))
+
+    def look(self) -> None:
+        """Ask for the layers while training moves them, unless the last question is still open."""
+        if self.state is State.TRAINING:
+            if self._looks_unanswered % ANSWERED_WITHIN == 0:
+                self._engine.send(protocol.ProbeLayers())
+            self._looks_unanswered += 1
+
+    def draw_names(self, again: bool = False) -> None:
+        """Ask for names; `again` where these very names are on the screen moves on to the next seed."""
+        if again and self.view.names.names and self.view.names.step == self.view.run.step:
+            self.sampling = self.sampling.nudged("seed", +1)
+        self._request += 1
+        self._engine.send(protocol.SampleNames(self.sampling, self._request))
+
+    def _probe(self) -> None:
+        self._engine.send(protocol.ProbeLayers())

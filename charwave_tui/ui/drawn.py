@@ -1,0 +1,49 @@
+"""Lines of pieces on the screen, of which only those that changed are repainted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+
+from charwave_tui.ui.pieces import Line
+from charwave_tui.ui.themes import Inked
+
+
+class Drawn(Inked):
+    """A widget that shows the lines that `draw` was given last."""
+
+    DEFAULT_CSS = "Drawn { width: 100%; height: 100%; background: $ink-bg; color: $ink-fg; }"
+
+    _lines: tuple[Line, ...] = ()
+    _strips: tuple[Strip, ...] = ()
+
+    def draw(self, lines: Iterable[Line]) -> None:
+        """Show the lines from the top; those that stand there already cost nothing."""
+        before, self._lines = self._lines, tuple(lines)
+        self._strips = ()
+        if len(before) != len(self._lines):
+            self.refresh()
+            return
+        pairs = enumerate(zip(before, self._lines, strict=True))
+        regions = [Region(0, y, self.size.width, 1) for y, (old, new) in pairs if old != new]
+        if regions:
+            self.refresh(*regions)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strips = ()  # their colours were those of another theme
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the content."""
+        self._strips = self._strips or tuple(self._strip(line) for line in self._lines)
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
+
+    def _strip(self, line: Line) -> Strip:
+        ground = Style(bgcolor=self.ink("raised").color)
+        styles = ((piece, self.ink(piece.role, bold=piece.bold)) for piece in line)
+        segments = [Segment(piece.text, style + ground if piece.raised else style) for piece, style in styles]
+        return Strip(segments).extend_cell_length(self.size.width).apply_style(self.rich_style)

@@ -1,0 +1,107 @@
+"""What the status line says of a run, in the fullest form that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from charwave_tui.core.protocol import State
+from charwave_tui.ui import numbers
+from charwave_tui.ui.bars import progress
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.pieces import Line, Piece, columns, spread
+from charwave_tui.ui.view import RunView
+
+GAP = 2
+"""Columns that stay free between the two ends of the line."""
+
+STATE_MARKS: dict[State, Piece] = {
+    State.TRAINING: Piece(GLYPHS.running, "train"),
+    State.PAUSED: Piece(GLYPHS.ready, "muted"),
+    State.STOPPED: Piece(GLYPHS.ready, "muted"),
+    State.FINISHED: Piece(GLYPHS.right_so, "train"),
+}
+"""The mark before the word of each state that a run can rest in."""
+
+_NAME = Piece("charwave", "bright", True)
+_BETWEEN = Piece("  ")
+
+
+def headline(run: RunView, width: int) -> Line:
+    """One line of `width` columns: the run's name at the left, what it is doing at the right."""
+    fullest, middling, shortest = _names(run)
+    states = list(_states(run))
+    # A full name is worth more than a long bar, a speed more than the corpus.
+    pairs = [(fullest, states[0]), *((name, state) for state in states[1:] for name in (fullest, middling, shortest))]
+    for name, state in pairs:
+        if columns(name) + GAP + columns(state) <= width:
+            return spread(name, state, width)
+    return spread(states[-1], (), width)
+
+
+def _names(run: RunView) -> tuple[Line, Line, Line]:
+    number = "" if run.config is None else "untrained" if run.run is None else f"run {run.run}"
+    corpus = run.corpus.name if run.corpus else ""
+    full = f" {GLYPHS.dot} ".join(part for part in (corpus, run.preset, number) if part)
+    return (
+        (_NAME, _BETWEEN, Piece(full, "muted")),
+        (_NAME, _BETWEEN, Piece(number, "muted")),
+        (_NAME,),
+    )
+
+
+def _states(run: RunView) -> Iterator[Line]:
+    """What the run is doing, from the fullest form to the shortest; two at least."""
+    if run.engine == "lost":
+        gone = (Piece(f"{GLYPHS.wrong} the engine is gone", "error", True), _BETWEEN, Piece("t", "accent", True))
+        yield (*gone, Piece(" starts it again", "muted"))
+        yield (*gone, Piece(" restarts", "muted"))
+    elif run.engine == "starting":
+        yield from [(Piece(GLYPHS.ready, "muted"), Piece(" starting the engine"))] * 2
+    elif run.state is None or run.config is None or run.state is State.READY:
+        ready = (Piece(GLYPHS.ready, "muted"), Piece(" ready"))
+        yield (*ready, Piece("  nothing is running", "muted"))
+        yield ready
+    elif run.state is State.DIVERGED:
+        yield from _diverged(run, run.config.max_steps)
+    else:
+        yield from _moving(run, run.state, run.config.max_steps)
+
+
+def _diverged(run: RunView, last: int) -> Iterator[Line]:
+    reason = run.reason or "the loss became NaN"
+    stopped = Piece(f"{GLYPHS.wrong} stopped: {reason}", "error", True)
+    yield (stopped, Piece("   step ", "muted"), *_count(run.step, last, " / "))
+    yield (stopped, _BETWEEN, *_count(run.step, last, "/"))
+    yield (Piece(f"{GLYPHS.wrong} stopped", "error", True), _BETWEEN, *_count(run.step, last, "/"))
+
+
+def _moving(run: RunView, state: State, last: int) -> Iterator[Line]:
+    share = run.step / last
+    words = (STATE_MARKS[state], Piece(f" {state.value:<{len(State.TRAINING)}}"))
+    percent = Piece(f"{int(min(share, 1.0) * 100):>5}%", "fg")
+    long_count, short_count = _count(run.step, last, " / "), _count(run.step, last, "/")
+    if run.in_progress:  # where a paused run has no figures their places stay, so that nothing jumps
+        left = run.seconds_left
+        eta = (Piece("   ETA ", "muted"), Piece(f"{GLYPHS.none if left is None else numbers.duration(left):>6}"))
+        rate = f"{numbers.speed(run.steps_per_second if state is State.TRAINING else 0.0):>6}"
+        long_rate: Line = (Piece(f"  {rate}"), Piece(" steps/s", "muted"), *eta)
+        medium_rate: Line = (Piece(f" {rate}"), Piece("/s  ETA ", "muted"), eta[1])
+        short_rate: Line = (Piece(f" {rate}"), Piece("/s ", "muted"), eta[1])
+    else:
+        long_rate = medium_rate = short_rate = ()
+    yield (*words, *_bar(share, 20), percent, _BETWEEN, *long_count, *long_rate)
+    yield (*words, *_bar(share, 8), percent, _BETWEEN, *long_count, *long_rate)
+    yield (*words, *_bar(share, 8), _BETWEEN, *short_count, *medium_rate)
+    yield (*words, _BETWEEN, *short_count, *short_rate)
+    yield (*words, _BETWEEN, *short_count)
+    yield short_count
+
+
+def _bar(share: float, width: int) -> Line:
+    done, rest = progress(share, width)
+    return (_BETWEEN, Piece(done, "train"), Piece(rest, "line"))
+
+
+def _count(step: int, last: int, between: str) -> Line:
+    total = numbers.steps(last)
+    return (Piece(f"{numbers.steps(step):>{len(total)}}", "bright", True), Piece(f"{between}{total}", "muted"))

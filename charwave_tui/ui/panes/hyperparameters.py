@@ -1,0 +1,161 @@
+"""The form: every hyperparameter as a row to walk, nudge and edit, with what the whole comes to below."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+from charwave_tui.core.fields import Value
+from charwave_tui.ui.draft import PRESET, ROWS, Trial, nudged, nudges, problems, reverted, staged, trial
+from charwave_tui.ui.drawn import Drawn
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.panes.field_editor import FieldEditor
+from charwave_tui.ui.panes.field_row import VALUE_COLUMN, Row, editor_columns, picked, value_text
+from charwave_tui.ui.panes.form_plan import column_widths, feet, form_columns, plan
+from charwave_tui.ui.panes.form_walk import FormWalk
+
+
+class FieldEdited(Message):
+    """A person wants the hyperparameter `name` to be `value`, which lies within its own bounds."""
+
+    def __init__(self, name: str, value: Value) -> None:
+        super().__init__()
+        self.name = name
+        self.value = value
+
+
+class PresetChosen(Message):
+    """A person wants the form as the preset `name` has it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class PickRequested(Message):
+    """A person wants to pick the value of the row `name` from a list."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+
+class HyperparametersPane(FormWalk, can_focus=True):
+    """Pane 1: the draft of the next run, row by row; it asks for edits by message, and `form` brings them back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "edit", "Edit", key_display="enter"),
+        Binding("left", "nudge(-1)", "Nudge", key_display=f"{GLYPHS.left}{GLYPHS.right}"),
+        Binding("right", "nudge(1)", "Nudge", show=False),
+        Binding("backspace", "revert", "Preset's value", key_display=GLYPHS.erase),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(1, "Hyperparameters", id="form")
+        self._lines = Drawn()
+        self._editor = FieldEditor()
+        self._touched = ""
+
+    def compose(self) -> ComposeResult:
+        yield self._lines
+        yield self._editor
+
+    @property
+    def editing(self) -> bool:
+        """Whether a value is being typed."""
+        return self._editor.is_open
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in ("edit", "walk", "leap", "nudge", "revert"):
+            return super().check_action(action, parameters)
+        if self.editing:
+            return False
+        idle = (action == "revert" and reverted(self.form, self.here) is None) or (
+            action == "nudge" and not nudges(self.form, self.here)
+        )
+        return None if idle else True
+
+    async def _on_key(self, event: events.Key) -> None:
+        if self.editing and event is not self._editor.last_key:
+            # Typed right behind the Enter that opened the editor, so it is meant for the editor.
+            event.stop()
+            event.prevent_default()
+            self._editor.post_message(events.Key(event.key, event.character))
+
+    def action_nudge(self, way: int) -> None:
+        self._ask(nudged(self.form, self.here, way))
+
+    def action_revert(self) -> None:
+        value = reverted(self.form, self.here)
+        if value is not None:
+            self._ask(value)
+
+    def action_edit(self) -> None:
+        if picked(self.here):
+            self.post_message(PickRequested(self.here))
+        else:
+            self._editor.open(self.here, value_text(self.form, self.here))
+            self.update()
+
+    def _ask(self, value: Value) -> None:
+        self._touched = self.here
+        self.post_message(PresetChosen(str(value)) if self.here == PRESET else FieldEdited(self.here, value))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.update()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        tried = trial(self.form, self.here, event.value) if self.editing else None
+        if tried and not tried.refused:
+            self._close()
+            if tried.view != self.form:
+                self._ask(getattr(tried.view.draft.config, self.here))
+
+    def on_field_editor_left(self, event: FieldEditor.Left) -> None:
+        event.stop()
+        self._close()
+
+    def _close(self) -> None:
+        self._editor.close()
+        self.screen.set_focus(self, scroll_visible=False)
+        self.update()
+
+    def on_focus(self) -> None:
+        if self.editing:
+            self.screen.set_focus(self._editor, scroll_visible=False)
+        self.update()
+
+    def update(self) -> None:
+        if not self.is_mounted or not self.size:
+            return
+        tried = trial(self.form, self.here, self._editor.value) if self.editing else Trial(self.form)
+        wrong = problems(tried, (self.here, self._touched) if self.editing else (self._touched,))
+        waiting = len(staged(tried.view))
+        self.problem = bool(wrong)
+        self.note = f"{len(wrong)} problem{'s' * (len(wrong) > 1)}" if wrong else f"{waiting} staged" * bool(waiting)
+        width, height = self.size
+        rows = {
+            name: Row(
+                name,
+                here=name == self.here,
+                active=name == self.here and (self.has_focus or self.editing),
+                problem=wrong.get(name),
+                typed_over=value_text(self.form, name) if self.editing and name == self.here else None,
+            )
+            for name in ROWS
+        }
+        columns = form_columns(tried.view, list(rows.values()), column_widths(width))
+        self.plan = plan(columns, feet(tried, self.here, width), width, height, self.here)
+        if self.editing and (place := self.plan.places.get(self.here)):
+            self._editor.styles.offset = (place.x + VALUE_COLUMN, place.y)
+            self._editor.styles.width = editor_columns(tried.view, rows[self.here], place.width)
+            self._editor.set_class(self.here in wrong, "-wrong")
+        self._lines.draw(self.plan.lines)
+        self.refresh_bindings()

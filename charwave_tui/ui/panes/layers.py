@@ -1,0 +1,182 @@
+"""The third pane: what every layer puts out."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from rich.markup import escape
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.coordinate import Coordinate
+from textual.geometry import Region
+from textual.reactive import reactive
+from textual.theme import Theme
+from textual.timer import Timer
+from textual.widgets import DataTable
+
+from charwave_tui.core.protocol import State
+from charwave_tui.core.shapes import LayerShape
+from charwave_tui.ui import numbers
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.layer_rows import HEADERS, Layer, Plan, cells, first_spoilt, plan_for, title
+from charwave_tui.ui.panes.pane import Pane
+from charwave_tui.ui.pieces import Line, Piece
+from charwave_tui.ui.themes import Inked
+from charwave_tui.ui.view import LayersView, RunView
+from charwave_tui.ui.written import written
+
+TICK = 1.0
+"""Seconds between two looks at how old the figures are."""
+
+
+class LayerTable(DataTable[Text], Inked):
+    """The rows of the layers; only cells whose text or ink changed are drawn again."""
+
+    # Textual follows the first base class alone in search of these two, so Inked's are named again.
+    COMPONENT_CLASSES: ClassVar[set[str]] = Inked.COMPONENT_CLASSES
+    DEFAULT_CSS = (
+        Inked.DEFAULT_CSS.replace("Inked", "LayerTable", 1)
+        + """
+    LayerTable {
+        height: 1fr; background: $ink-bg; color: $ink-fg; overflow-x: hidden; scrollbar-size-vertical: 1;
+        &:focus { background-tint: $ink-bg 0%; }
+        &:focus > .datatable--header { background-tint: $ink-bg 0%; }
+        & > .datatable--header, &:ansi > .datatable--header, & > .datatable--header-hover,
+        & > .datatable--header-cursor { background: $ink-bg; color: $ink-muted; text-style: none; }
+        & > .datatable--odd-row, & > .datatable--even-row { background: $ink-bg; }
+        & > .datatable--hover { background: $ink-bg; }
+        & > .datatable--cursor, &:focus > .datatable--cursor {
+            background: $ink-raised; color: $ink-fg; text-style: none;
+        }
+    }
+    """
+    )
+
+    _writing = False
+
+    def __init__(self) -> None:
+        super().__init__(cell_padding=0, cursor_type="row", cursor_foreground_priority="renderable")
+        self._plan: Plan | None = None
+        self._rows: list[dict[str, Line]] = []
+
+    def show(self, layers: tuple[Layer, ...], width: int, height: int) -> None:
+        """Write `layers` into `width` columns and `height` rows, the header's among them."""
+        plan = plan_for(layers, width - (len(layers) + 1 > height))
+        spoilt = first_spoilt(layers)
+        rows = [cells(layer, plan, first_spoilt=place == spoilt) for place, layer in enumerate(layers)]
+        if plan != self._plan or len(rows) != len(self._rows):
+            self._plan, self._rows = plan, rows
+            self.refill()
+        else:
+            before, self._rows = self._rows, rows
+            self._rewrite(before)
+
+    def refill(self) -> None:
+        """Write every cell anew, in the inks of the present theme."""
+        cursor = self.cursor_row
+        self.clear(columns=True)
+        for key, width in self._plan.widths if self._plan else ():
+            self.add_column(self._text(key, (Piece(HEADERS[key], "muted"),)), width=width, key=key)
+        for row in self._rows:
+            self.add_row(*(self._text(key, pieces) for key, pieces in row.items()))
+        self.move_cursor(row=cursor)
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """As every widget does, but that a rewritten cell does not repaint the whole table."""
+        if self._writing and not regions:
+            return self
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def _rewrite(self, before: list[dict[str, Line]]) -> None:
+        self._writing = True
+        for place, (old, new) in enumerate(zip(before, self._rows, strict=True)):
+            for column, (key, pieces) in enumerate(new.items()):
+                if old[key] != pieces:
+                    self.update_cell_at(Coordinate(place, column), self._text(key, pieces))
+                    self.refresh_coordinate(Coordinate(place, column))
+        self._writing = False
+
+    def _text(self, key: str, pieces: Line) -> Text:
+        text = written(self, pieces)
+        text.justify = "left" if key in ("layer", "bar") else "right"
+        text.no_wrap = True
+        return text
+
+
+class LayersPane(Pane):
+    """One row a layer: name, output, parameters, mean, standard deviation, saturation and dead units."""
+
+    probed: reactive[LayersView] = reactive(LayersView, repaint=False)
+    """The layers as last probed (`layers` is what Textual calls the planes of a widget)."""
+    shapes: reactive[tuple[LayerShape, ...]] = reactive((), repaint=False)
+    """The layers that the form's config will have: what is shown before the first probe."""
+    run: reactive[RunView] = reactive(RunView, repaint=False)
+    """The run; figures grow old, and say so, only while it trains."""
+    age: reactive[int] = reactive(0, repaint=False)
+    """Seconds since the figures last changed."""
+    provenance: reactive[str] = reactive("", repaint=False)
+    """As in every pane; here it changes each second, so it repaints its own row alone."""
+
+    def __init__(self, *, id: str = "layers") -> None:
+        super().__init__(3, "Layers", id=id)
+        self._clock: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield LayerTable()
+
+    def on_mount(self) -> None:
+        self._clock = self.set_interval(TICK, self._tick)
+        self.app.theme_changed_signal.subscribe(self, self._theme_changed)
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def watch_probed(self) -> None:
+        self.age = 0
+        if self._clock is not None:
+            self._clock.reset()
+        self._show()
+
+    def watch_shapes(self) -> None:
+        self._show()
+
+    def watch_run(self) -> None:
+        self._say_whence()
+
+    def watch_age(self) -> None:
+        self._say_whence()
+
+    def watch_provenance(self, provenance: str) -> None:
+        # The setter of border_subtitle would repaint the whole pane, table and all.
+        self._border_subtitle = self.render_str(escape(provenance))
+        self.refresh(Region(0, self.size.height, self.size.width, 1))
+
+    def _show(self) -> None:
+        if self.is_mounted and self.size:
+            self.query_one(LayerTable).show(self.probed.layers or self.shapes, self.size.width, self.size.height)
+        self._say_whence()
+
+    def _say_whence(self) -> None:
+        layers = self.probed.layers
+        step = f"step {numbers.steps(self.probed.step)}"
+        spoilt = first_spoilt(layers)
+        if not layers:
+            self.provenance = "not built yet" if self.shapes else ""
+        elif spoilt is not None:
+            self.provenance = f"{step} {GLYPHS.dot} first NaN in {title(layers[spoilt])}"
+        elif self.run.state is State.TRAINING:
+            self.provenance = f"{step} {GLYPHS.dot} {_ago(self.age)}"
+        else:
+            self.provenance = step
+
+    def _tick(self) -> None:
+        if self.run.state is State.TRAINING and self.probed.layers:
+            self.age += 1
+
+    def _theme_changed(self, theme: Theme) -> None:
+        self.query_one(LayerTable).refill()
+
+
+def _ago(seconds: int) -> str:
+    """An age as it is written; fresh figures are a second old, so that the text stands still while they keep coming."""
+    return f"{max(1, seconds)} s ago" if seconds < 60 else f"{seconds // 60} min ago"

@@ -1,0 +1,120 @@
+"""The fourth pane: what the model dreams up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.sampling import SETTINGS, Sampling
+from charwave_tui.ui import numbers
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.own_keys import OwnKeys
+from charwave_tui.ui.panes.name_list import NameList
+from charwave_tui.ui.panes.pane import Pane
+from charwave_tui.ui.panes.sampling import SamplingFields
+from charwave_tui.ui.view import NamesView
+
+
+class NamesPane(Pane, OwnKeys, can_focus=True):
+    """The settings of sampling and the names drawn last; while no editor is open, letters pass through."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "select(-1)", "Field", key_display="←→"),
+        Binding("right", "select(1)", "Field", show=False),
+        Binding("up", "nudge(1)", "Nudge", key_display="↑↓"),
+        Binding("down", "nudge(-1)", "Nudge", show=False),
+        Binding("enter", "edit", "Edit", key_display="enter"),
+        Binding("pagedown", "turn(1)", "More names", show=False),
+        Binding("pageup", "turn(-1)", "Names before", show=False),
+    ]
+
+    names: reactive[NamesView] = reactive(NamesView, repaint=False)
+    """The names as last sampled."""
+    sampling: reactive[Sampling] = reactive(Sampling, repaint=False)
+    """What the next names are drawn with."""
+
+    @dataclass
+    class SamplingEdited(Message):
+        """A person changed a setting, which holds from the next names on."""
+
+        sampling: Sampling
+
+    def __init__(self, *, id: str = "names") -> None:
+        super().__init__(4, "Names", id=id)
+        self._fields = SamplingFields()
+        self._list = NameList()
+
+    def compose(self) -> ComposeResult:
+        yield self._fields.data_bind(NamesPane.sampling)
+        yield self._list.data_bind(NamesPane.names)
+
+    def on_mount(self) -> None:
+        def show_part(part: str) -> None:
+            self.note = part
+
+        def show_problem(mistake: Mistake | None) -> None:
+            self.problem = mistake is not None
+
+        self.watch(self._list, "part", show_part)
+        self.watch(self._fields, "mistake", show_problem)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in ("select", "nudge", "edit", "turn"):
+            return super().check_action(action, parameters)
+        if self._fields.editor.is_open:
+            return False
+        return None if action == "nudge" and self._fields.selected == "prefix" else True
+
+    def watch_names(self, names: NamesView) -> None:
+        drawn = bool(names.names) and not names.refusal
+        self.provenance = f"step {numbers.steps(names.step)} {GLYPHS.dot} g again" if drawn else ""
+
+    def on_focus(self) -> None:
+        if self._fields.editor.is_open:
+            self.screen.set_focus(self._fields.editor, scroll_visible=False)
+        self._fields.active = True
+
+    def on_blur(self) -> None:
+        self._fields.active = False
+
+    def action_select(self, places: int) -> None:
+        order = list(SETTINGS)
+        self._fields.selected = order[(order.index(self._fields.selected) + places) % len(order)]
+        self.refresh_bindings()
+
+    def action_nudge(self, direction: int) -> None:
+        # Not taken from a message, so that the next key of a burst starts from the new value.
+        self._take(self.sampling.nudged(self._fields.selected, direction))
+
+    def action_edit(self) -> None:
+        self._fields.edit()
+
+    def action_turn(self, pages: int) -> None:
+        self._list.turn(pages)
+
+    async def _on_key(self, event: events.Key) -> None:
+        if self._fields.editor.is_open and event is not self._fields.editor.last_key:
+            # Typed right behind the Enter that opened the editor, so it is meant for the editor.
+            event.stop()
+            event.prevent_default()
+            self._fields.editor.post_message(events.Key(event.key, event.character))
+
+    def on_sampling_fields_edited(self, message: SamplingFields.Edited) -> None:
+        message.stop()
+        self._take(message.sampling)
+
+    def on_sampling_fields_closed(self, message: SamplingFields.Closed) -> None:
+        message.stop()
+        self.screen.set_focus(self, scroll_visible=False)
+
+    def _take(self, sampling: Sampling) -> None:
+        if sampling != self.sampling:
+            self.sampling = sampling
+            self.post_message(self.SamplingEdited(sampling))

@@ -1,0 +1,95 @@
+"""Lines of text before they are drawn: pieces with the role of their ink."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len, set_cell_size
+
+from charwave_tui.ui.glyphs import GLYPHS
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text in the ink of `role`, on the raised ground where `raised`."""
+
+    text: str
+    role: str = "fg"
+    bold: bool = False
+    raised: bool = False
+
+
+Line = tuple[Piece, ...]
+"""One line of the screen, from left to right."""
+
+
+def columns(line: Iterable[Piece]) -> int:
+    """How many columns the pieces take."""
+    return sum(cell_len(piece.text) for piece in line)
+
+
+def spread(left: Line, right: Line, width: int) -> Line:
+    """`left` at the left and `right` at the right of exactly `width` columns; what does not fit is cut off."""
+    room = max(width - columns(right), 0)
+    gap = room - columns(left)
+    return (*left, Piece(" " * gap), *right) if gap >= 0 else (*_cropped(left, room), *_cropped(right, width))
+
+
+def _cropped(line: Line, width: int) -> Line:
+    kept = []
+    for piece in line:
+        fitting = min(cell_len(piece.text), width)
+        kept.append(replace(piece, text=set_cell_size(piece.text, fitting)))
+        width -= fitting
+    return tuple(kept)
+
+
+def raised(line: Line) -> Line:
+    """The same line on the raised ground."""
+    return tuple(replace(piece, raised=True) for piece in line)
+
+
+def scrolled(top: int, total: int, room: int) -> int:
+    """The first of `total` lines to show in `room` lines, so that line `top` stands near the middle."""
+    return max(min(top - room // 2, total - room), 0)
+
+
+def rule(heading: str, width: int, role: str = "line") -> Line:
+    """A heading with a rule behind it, `width` columns wide."""
+    text = f"{heading} " if heading else ""
+    return (Piece(text), Piece(GLYPHS.line * max(width - cell_len(text), 0), role))
+
+
+def readable(text: str) -> str:
+    """The text with a dot for everything that would move the cursor."""
+    return "".join(letter if letter.isprintable() else GLYPHS.dot for letter in text)
+
+
+def shortened(text: str, width: int) -> str:
+    """The text in at most `width` columns, with `…` at the left of a path, else in the middle."""
+    if cell_len(text) <= width:
+        return text
+    room = width - cell_len(GLYPHS.cut)
+    if room < 1:
+        return _head(text, max(width, 0))
+    kept_left = 0 if "/" in text else room // 2
+    return _head(text, kept_left) + GLYPHS.cut + _head(text[::-1], room - kept_left)[::-1]
+
+
+def _head(text: str, width: int) -> str:
+    taken = 0
+    for index, letter in enumerate(text):
+        taken += cell_len(letter)
+        if taken > width:
+            return text[:index]
+    return text
+
+
+def wrapped(text: str, width: int, most: int) -> list[str]:
+    """The text in at most `most` lines of `width` columns; a longer one ends with `…`."""
+    lines = textwrap.wrap(readable(text), max(width, 8), break_on_hyphens=False)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], _head(lines[most - 1], max(width, 8) - cell_len(GLYPHS.cut)) + GLYPHS.cut]
+    return lines

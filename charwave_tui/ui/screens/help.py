@@ -1,0 +1,106 @@
+"""The help: what the focused thing is, every key, and the words of the screen."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+
+from charwave_tui.core.config import HYPERPARAMETERS
+from charwave_tui.core.fields import Effect
+from charwave_tui.ui.commands import KEYS
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.themes import Inked
+
+WORDS = {
+    "saturation": "share of tanh outputs with |h| > 0.97; such units hardly learn",
+    "dead": "units that are saturated (tanh) or zero (relu) for every example",
+    "nll": "mean negative log-likelihood of a name's characters and its end, in nats",
+    "val": "loss over the whole validation split, which training never sees",
+    "published": "the loss that others reported for this preset on the lecture's names",
+    "ghost": "the course of the run before, kept in grey",
+    f"ln {GLYPHS.dot}": "the loss of knowing nothing: an even guess over the vocabulary",
+    f"{GLYPHS.live} live": "a field that takes hold at once and leaves a mark on the curve",
+    f"{GLYPHS.rebuild} rebuild": "a field that waits for the next run",
+}
+"""What the screen's words mean."""
+
+FORM_KEYS = {
+    "↑ ↓": "walk the fields",
+    "← →": "the next value down or up",
+    "enter": "type a value, or choose from a list; enter takes it, esc leaves it as it was",
+    "backspace": "back to the preset's value",
+}
+"""Keys of the form, which it binds itself."""
+
+
+class _Page(Inked):
+    """The help's text; `topic` is the hyperparameter to begin with, if any."""
+
+    DEFAULT_CSS = "_Page { height: auto; }"
+
+    def __init__(self, topic: str | None) -> None:
+        super().__init__()
+        self._topic = topic
+
+    def render(self) -> Text:
+        page = Text()
+        if self._topic in HYPERPARAMETERS:
+            self._field(page, self._topic)
+        self._table(page, "keys", {key.written: key.help for key in KEYS if "ctrl" not in key.key})
+        self._table(page, "in the form", FORM_KEYS)
+        self._table(page, "words", WORDS)
+        page.rstrip()
+        return page
+
+    def _field(self, page: Text, name: str) -> None:
+        spec = HYPERPARAMETERS[name]
+        page.append(name, self.ink("accent", bold=True)).append(f"  {spec.label}\n", self.ink("muted"))
+        page.append(f"{spec.help}\n{spec.about}\n", self.ink("fg"))
+        live = spec.effect is Effect.LIVE
+        effect = f"{GLYPHS.live} live" if live else f"{GLYPHS.rebuild} rebuild"
+        page.append(effect, self.ink("train" if live else "fg"))
+        page.append(f"  {spec.kind.bounds(name)}\n\n", self.ink("muted"))
+
+    def _table(self, page: Text, heading: str, rows: dict[str, str]) -> None:
+        page.append(f"{heading}\n", self.ink("fg", bold=True))
+        width = max(map(len, rows)) + 2
+        for name, meaning in rows.items():
+            wrapped = Text(meaning, self.ink("fg")).wrap(self.app.console, max(20, self.size.width - width))
+            for number, line in enumerate(wrapped):
+                page.append(f"{'' if number else name:{width}}", self.ink("accent"))
+                page.append_text(line).append("\n")
+        page.append("\n")
+
+
+class HelpScreen(ModalScreen[None]):
+    """The help over whatever is on the screen; any of its keys takes it away."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter,ctrl+c", "dismiss", "Close"),
+        Binding("down,j", "scroll(1)", "Down", show=False),
+        Binding("up,k", "scroll(-1)", "Up", show=False),
+        Binding("pagedown,space", "scroll(10)", "Page down", show=False),
+        Binding("pageup", "scroll(-10)", "Page up", show=False),
+    ]
+
+    def __init__(self, topic: str | None) -> None:
+        super().__init__()
+        self._topic = topic
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog", can_focus=False) as box:
+            box.border_title = "Help"
+            box.border_subtitle = "esc close"
+            yield _Page(self._topic)
+
+    async def action_dismiss(self, result: None = None) -> None:
+        self.dismiss(result)
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

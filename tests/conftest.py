@@ -1,0 +1,138 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+
+from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
+from charwave_tui.core.corpora import LECTURE_SHA256, Source
+from charwave_tui.core.fields import Choice, Kind, Real, Whole
+
+# Before any test imports torch: spinning threads would starve each other on a small machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+LECTURE_WORDS = Path(__file__).parents[2] / "shared" / "data" / "names.txt"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that takes the place of the user's, for every test and the processes it starts."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("CHARWAVE_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def lecture_words() -> Path:
+    """The lecture's names.txt, which is not part of the project."""
+    if not LECTURE_WORDS.is_file():
+        pytest.skip(f"the lecture's list is not at {LECTURE_WORDS}")
+    assert hashlib.sha256(LECTURE_WORDS.read_bytes()).hexdigest() == LECTURE_SHA256
+    return LECTURE_WORDS
+
+
+@pytest.fixture
+def unprivileged() -> Callable[[], AbstractContextManager[None]]:
+    """Gives a context in which permissions count, even where root runs the tests."""
+
+    @contextmanager
+    def dropped() -> Iterator[None]:
+        if os.getuid() != 0:
+            yield
+            return
+        os.setresuid(65534, 65534, 0)
+        try:
+            yield
+        finally:
+            os.setresuid(0, 0, 0)
+
+    return dropped
+
+
+class CorpusServer:
+    """A server on 127.0.0.1 whose one answer a test sets; `claimed` is the Content-Length, −1 for none."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.claimed = 0
+        self.status = 200
+        self.silent = threading.Event()
+        self.silent.set()
+        self.requests = 0
+        self.url = ""
+
+    def answer(self, body: bytes, claimed: int | None = None, status: int = 200) -> Source:
+        """Answer with `body` from now on; gives the source that expects just that."""
+        self.body, self.status = body, status
+        self.claimed = len(body) if claimed is None else claimed
+        return Source("makemore", self.url, hashlib.sha256(body).hexdigest())
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CorpusServer]:
+    """A running CorpusServer."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    state = CorpusServer()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.requests += 1
+            state.silent.wait(10)
+            self.send_response(state.status)
+            if state.claimed != -1:
+                self.send_header("Content-Length", str(state.claimed))
+            self.end_headers()
+            self.wfile.write(state.body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as listening:
+        state.url = f"http://127.0.0.1:{listening.server_address[1]}/names.txt"
+        thread = threading.Thread(target=listening.serve_forever, args=(0.05,))
+        thread.start()
+        yield state
+        state.silent.set()
+        listening.shutdown()
+        thread.join()
+
+
+def _values(kind: Kind) -> st.SearchStrategy[object]:
+    match kind:
+        case Whole():
+            return st.integers(kind.low, kind.high)
+        case Real():
+            return st.floats(kind.low, kind.high, exclude_min=not kind.closed, allow_subnormal=False)
+        case Choice():
+            return st.sampled_from(kind.options)
+    return st.sampled_from(["names", "makemore", "~/my words.txt", "имена"])
+
+
+_fuse = st.one_of(
+    st.lists(st.integers(1, 8), min_size=1, max_size=6).map(tuple).filter(lambda fuse: math.prod(fuse) <= 64),
+    st.integers(1, 64).map(lambda whole: (whole,)),
+)
+
+
+@st.composite
+def _configs(draw: st.DrawFn) -> RunConfig:
+    fuse = draw(_fuse)
+    others = {
+        name: draw(_values(spec.kind)) for name, spec in HYPERPARAMETERS.items() if name not in ("context", "fuse")
+    }
+    return RunConfig(context=math.prod(fuse), fuse=fuse, **others)
+
+
+# `st.from_type(RunConfig)` gives sound configurations in every test.
+st.register_type_strategy(RunConfig, _configs())

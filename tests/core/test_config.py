@@ -1,0 +1,321 @@
+"""Hyperparameters: written and read back, bounded with clear words, nudged, and judged together."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.core.config import HYPERPARAMETERS, RunConfig, parse, parse_settings, suggested_fuse
+from charwave_tui.core.fields import Counter, Effect, Real, Stepped, Whole
+from charwave_tui.core.mistake import Mistake
+
+REALS = [name for name, spec in HYPERPARAMETERS.items() if isinstance(spec.kind, Real)]
+
+OUTSIDE = [
+    ("context", "0"),
+    ("context", "65"),
+    ("context", "-1"),
+    ("fuse", "0"),
+    ("fuse", "2 65"),
+    ("fuse", "1 1 1 1 1 1 1"),
+    ("n_embd", "0"),
+    ("n_embd", "1025"),
+    ("n_hidden", "0"),
+    ("n_hidden", "4097"),
+    ("norm", "layer"),
+    ("activation", "gelu"),
+    ("init_gain", "0"),
+    ("init_gain", "100.5"),
+    ("output_scale", "-0.1"),
+    ("output_scale", "nan"),
+    ("optimizer", "adam"),
+    ("lr", "0"),
+    ("lr", "-0.1"),
+    ("lr", "10.5"),
+    ("lr", "inf"),
+    ("lr", "nan"),
+    ("schedule", "cosine"),
+    ("lr_drop", "-0.5"),
+    ("lr_drop", "1.5"),
+    ("batch_size", "0"),
+    ("batch_size", "65537"),
+    ("max_steps", "0"),
+    ("max_steps", "100000001"),
+    ("eval_every", "0"),
+    ("seed", "-1"),
+    ("seed", "4294967296"),
+    ("threads", "0"),
+    ("threads", "65"),
+    ("device", "tpu"),
+]
+
+NONSENSE = [
+    *((name, "twelve") for name in ("context", "fuse", "n_embd", "lr", "lr_drop", "max_steps", "seed", "threads")),
+    *((name, "1.5") for name in ("context", "fuse", "batch_size", "seed")),
+    *((name, "0x10") for name in ("n_hidden", "init_gain")),
+]
+
+
+def test_the_defaults_are_sound() -> None:
+    assert RunConfig().checked() == RunConfig()
+
+
+def test_every_field_has_a_hyperparameter_under_its_own_name_and_the_default_within_bounds() -> None:
+    for name, spec in HYPERPARAMETERS.items():
+        assert spec.name == name
+        spec.kind.check(name, getattr(RunConfig(), name))
+
+
+def test_every_outside_value_is_tried_for_every_bounded_field() -> None:
+    assert {name for name, _ in OUTSIDE} == HYPERPARAMETERS.keys() - {"corpus"}
+
+
+@pytest.mark.parametrize(("name", "text"), OUTSIDE)
+def test_a_value_out_of_bounds_is_named_with_its_field_and_the_bounds(name: str, text: str) -> None:
+    with pytest.raises(Mistake) as caught:
+        parse(name, text)
+    assert caught.value.field == name
+    assert caught.value.problem.startswith(f"{name} ")
+    assert text in caught.value.problem.replace(",", "")
+    assert HYPERPARAMETERS[name].kind.bounds(name) in caught.value.remedy
+
+
+@pytest.mark.parametrize(("name", "text"), NONSENSE)
+def test_text_that_is_no_number_is_named_with_its_field(name: str, text: str) -> None:
+    with pytest.raises(Mistake) as caught:
+        parse(name, text)
+    assert caught.value.field == name
+    assert caught.value.problem.startswith(f"{name} {text} is not a ")
+    assert HYPERPARAMETERS[name].kind.bounds(name) in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", list(HYPERPARAMETERS))
+@pytest.mark.parametrize("text", ["", "   "])
+def test_an_empty_value_is_refused_with_its_field(name: str, text: str) -> None:
+    with pytest.raises(Mistake) as caught:
+        parse(name, text)
+    assert caught.value.field == name
+    assert caught.value.problem.startswith(name)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\nb", "a\rb", "\x1b[31mred"])
+def test_a_corpus_with_a_control_character_is_refused(text: str) -> None:
+    with pytest.raises(Mistake, match="corpus"):
+        parse("corpus", text)
+
+
+@given(st.from_type(RunConfig))
+def test_a_written_value_is_read_back_as_it_was(config: RunConfig) -> None:
+    for name, spec in HYPERPARAMETERS.items():
+        if not isinstance(spec.kind, Real):
+            assert parse(name, spec.kind.write(getattr(config, name))) == getattr(config, name)
+
+
+@pytest.mark.parametrize("name", REALS)
+@given(st.integers(1, 999_999), st.integers(-12, 1))
+def test_a_number_of_six_digits_is_read_back_as_it_was(name: str, digits: int, exponent: int) -> None:
+    kind = HYPERPARAMETERS[name].kind
+    assert isinstance(kind, Real)
+    value = float(f"{digits}e{exponent}")
+    if kind.low < value <= kind.high:
+        assert parse(name, kind.write(value)) == value
+
+
+@pytest.mark.parametrize("name", REALS)
+@given(st.data())
+def test_any_number_within_bounds_is_read_back_as_it_was(name: str, data: st.DataObject) -> None:
+    kind = HYPERPARAMETERS[name].kind
+    assert isinstance(kind, Real)
+    value = data.draw(st.floats(kind.low, kind.high, exclude_min=not kind.closed))
+    assert parse(name, kind.write(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("max_steps", "200,000", 200_000),
+        ("max_steps", " 200_000 ", 200_000),
+        ("fuse", "4,2", (4, 2)),
+        ("fuse", "2·2·2", (2, 2, 2)),
+        ("fuse", "2×4", (2, 4)),
+        ("fuse", " 3 ", (3,)),
+        ("lr", "1e-3", 0.001),
+        ("norm", " Batch ", "batch"),
+        ("corpus", " my words.txt ", "my words.txt"),
+        ("seed", "0", 0),
+    ],
+)
+def test_values_are_read_as_people_write_them(name: str, text: str, value: object) -> None:
+    assert parse(name, text) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("max_steps", 200_000, "200,000"),
+        ("seed", 123_456, "123456"),
+        ("fuse", (2, 2, 2), "2 2 2"),
+        ("lr", 0.1, "0.1"),
+        ("lr", 1.0, "1.0"),
+        ("lr", 10.0, "10"),
+        ("output_scale", 0.0, "0.0"),
+    ],
+)
+def test_values_are_written_as_people_write_them(name: str, value: Any, text: str) -> None:
+    assert HYPERPARAMETERS[name].kind.write(value) == text
+
+
+@given(st.from_type(RunConfig), st.sampled_from([1, -1]))
+def test_a_nudged_value_stays_within_bounds(config: RunConfig, direction: int) -> None:
+    for name, spec in HYPERPARAMETERS.items():
+        spec.kind.check(name, spec.kind.nudge(getattr(config, name), direction))
+
+
+@pytest.mark.parametrize("name", [n for n, s in HYPERPARAMETERS.items() if isinstance(s.kind, Whole | Stepped)])
+def test_nudging_on_and_on_reaches_both_ends(name: str) -> None:
+    kind = HYPERPARAMETERS[name].kind
+    assert isinstance(kind, Whole | Stepped)
+    # From the middle of a range too long to be walked by ones, start near the ends.
+    starts = (kind.low + 3, kind.high - 3) if isinstance(kind, Counter) else (getattr(RunConfig(), name),) * 2
+    for start, direction, end in ((starts[0], -1, kind.low), (starts[1], 1, kind.high)):
+        value: Any = start
+        for _ in range(60):
+            value = kind.nudge(value, direction)
+        assert value == end
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "direction", "wanted"),
+    [
+        ("lr", 0.1, 1, 0.2),
+        ("lr", 0.1, -1, 0.05),
+        ("lr", 0.3, 1, 0.5),
+        ("lr", 10.0, 1, 10.0),
+        ("n_hidden", 64, 1, 128),
+        ("n_hidden", 68, -1, 34),
+        ("seed", 42, 1, 43),
+        ("lr_drop", 0.75, 1, 0.8),
+        ("norm", "batch", 1, "batch-bug"),
+        ("norm", "batch", -1, "none"),
+    ],
+)
+def test_a_nudge_goes_to_the_next_value_that_one_would_try(
+    name: str, value: Any, direction: int, wanted: object
+) -> None:
+    assert HYPERPARAMETERS[name].kind.nudge(value, direction) == wanted
+
+
+def test_a_fuse_that_is_not_the_context_is_answered_with_ways_out() -> None:
+    with pytest.raises(Mistake) as caught:
+        RunConfig(context=6).checked()
+    assert str(caught.value) == "context 6 is not 2×2×2 = 8; set context to 8 or fuse to 2 3 or 3 2 or 6"
+    assert caught.value.field == "fuse"
+
+
+def test_a_fuse_beyond_any_context_does_not_offer_its_product() -> None:
+    with pytest.raises(Mistake) as caught:
+        RunConfig(context=8, fuse=(64, 64)).checked()
+    assert caught.value.remedy == "set fuse to 2 2 2 or 8"
+
+
+def test_an_unchecked_value_out_of_bounds_is_found_before_the_mix() -> None:
+    with pytest.raises(Mistake, match="n_embd 0 is out of bounds"):
+        RunConfig(n_embd=0, context=7).checked()
+
+
+@given(st.from_type(RunConfig))
+def test_sound_configs_pass_the_check(config: RunConfig) -> None:
+    assert config.checked() is config
+
+
+@pytest.mark.parametrize("context", range(1, 65))
+def test_every_context_has_a_fuse_to_suggest(context: int) -> None:
+    ways = suggested_fuse(context)
+    assert 1 <= len(ways) <= 3
+    assert len(set(ways)) == len(ways)
+    for way in ways:
+        fuse = parse("fuse", way)
+        assert isinstance(fuse, tuple)
+        assert math.prod(fuse) == context
+        assert RunConfig(context=context, fuse=fuse).checked()
+
+
+def test_suggested_fuses_come_deepest_first() -> None:
+    assert suggested_fuse(6) == ["2 3", "3 2", "6"]
+    assert suggested_fuse(8) == ["2 2 2", "8"]
+    assert suggested_fuse(7) == ["7"]
+    assert suggested_fuse(1) == ["1"]
+
+
+@given(st.from_type(RunConfig))
+def test_a_config_survives_its_record(config: RunConfig) -> None:
+    assert RunConfig.from_dict(config.to_dict()) == config
+
+
+@given(st.from_type(RunConfig))
+def test_a_config_survives_a_record_in_json(config: RunConfig) -> None:
+    assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"n_embed": 3}, "n_embed is no hyperparameter"),
+        ({"n_embd": "ten"}, "n_embd"),
+        ({"n_embd": None}, "n_embd"),
+        ({"n_embd": -1}, "n_embd -1 is out of bounds"),
+        ({"lr": "0.1"}, "lr"),
+        ({"fuse": 8}, "fuse"),
+        ({"fuse": [2, "2", 2]}, "fuse"),
+        ({"context": 9}, "context 9 is not 2×2×2 = 8"),
+    ],
+)
+def test_a_damaged_record_is_refused_with_the_field(change: Mapping[str, object], told: str) -> None:
+    with pytest.raises(Mistake, match=told):
+        RunConfig.from_dict(RunConfig().to_dict() | change)
+
+
+def test_settings_are_read_into_a_copy() -> None:
+    config = RunConfig()
+    changed = config.with_text({"lr": "0.2", "fuse": "4,2"})
+    assert (changed.lr, changed.fuse) == (0.2, (4, 2))
+    assert config == RunConfig()
+    assert config.differences(changed) == {"lr", "fuse"}
+    assert config.differences(config) == frozenset()
+
+
+def test_settings_from_the_command_line_are_split_at_the_first_equals_sign() -> None:
+    assert parse_settings(["lr=0.2", "corpus=a=b.txt", " seed =1"]) == {"lr": "0.2", "corpus": "a=b.txt", "seed": "1"}
+
+
+def test_a_setting_without_equals_sign_is_named() -> None:
+    with pytest.raises(Mistake, match=r"--set lr is not key=value; write it as lr=0\.2"):
+        parse_settings(["lr"])
+
+
+def test_an_unknown_hyperparameter_is_answered_with_those_there_are() -> None:
+    with pytest.raises(Mistake) as caught:
+        RunConfig().with_text({"learning_rate": "0.2"})
+    assert "learning_rate" in caught.value.problem
+    for name in HYPERPARAMETERS:
+        assert name in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", list(HYPERPARAMETERS))
+def test_the_words_about_a_field_fit_their_places(name: str) -> None:
+    spec = HYPERPARAMETERS[name]
+    assert 0 < len(spec.help) <= 33
+    assert 0 < len(spec.label) <= 33
+    assert spec.about.endswith(".")
+    assert spec.kind.bounds(name)
+
+
+def test_what_can_change_while_training_is_marked_live() -> None:
+    live = {name for name, spec in HYPERPARAMETERS.items() if spec.effect is Effect.LIVE}
+    assert live == {"lr", "schedule", "lr_drop", "batch_size", "max_steps", "eval_every"}

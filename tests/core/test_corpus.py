@@ -1,0 +1,237 @@
+"""Words from a file: what is read, what is refused and how, and the lecture's split."""
+
+from __future__ import annotations
+
+import os
+import random
+import unicodedata
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.core.corpus import FEWEST_WORDS, LARGEST_FILE, LONGEST_WORD, Corpus, read_corpus
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.readings import Split
+
+TEN = ("anna", "ben", "carl", "dora", "emil", "fay", "gus", "hana", "ida", "jo")
+"""The least that makes a corpus."""
+
+
+def written(path: Path, data: bytes | str) -> Path:
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+def refusal(path: Path) -> Mistake:
+    with pytest.raises(Mistake) as caught:
+        read_corpus(path, "x")
+    assert caught.value.field == "corpus"
+    assert str(path) in caught.value.problem
+    assert caught.value.remedy
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300 + len(str(path)) * 2
+    return caught.value
+
+
+def test_the_lectures_words_give_the_lectures_figures(lecture_words: Path) -> None:
+    card = read_corpus(lecture_words, "makemore").card(8)
+    assert card.examples == (182_625, 22_655, 22_866)
+    assert card.words == 32_033
+    assert card.vocab_size == 27
+
+
+def test_the_lectures_split_is_made_as_the_lecture_makes_it(lecture_words: Path) -> None:
+    corpus = read_corpus(lecture_words, "makemore")
+    words = lecture_words.read_text().split("\n")
+    random.Random(42).shuffle(words)
+    assert list(corpus.split(Split.TRAIN)) == words[:25_626]
+    assert list(corpus.split(Split.VAL)) == words[25_626:28_829]
+    assert list(corpus.split(Split.TEST)) == words[28_829:]
+    assert words[:3] == ["yuheng", "diondre", "xavien"]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["", "newline", "blanks"])
+def test_every_newline_with_and_without_bom_reads_the_same(tmp_path: Path, newline: str, bom: str, end: str) -> None:
+    tail = {"": "", "newline": newline, "blanks": newline + "  " + newline * 3}[end]
+    path = written(tmp_path / "words.txt", bom + newline.join(TEN) + tail)
+    corpus = read_corpus(path, "ten")
+    assert corpus.words == TEN
+    assert corpus.symbols == "".join(sorted(set("".join(TEN))))
+    assert corpus.name == "ten"
+
+
+def test_spaces_inside_a_line_are_characters_and_around_it_are_not(tmp_path: Path) -> None:
+    path = written(tmp_path / "words.txt", "  mary ann \n\u3000li\u00a0\n" + "\n".join(TEN))
+    corpus = read_corpus(path, "x")
+    assert corpus.words[:2] == ("mary ann", "li")
+    assert corpus.symbols[0] == " "
+    assert "\u00a0" not in corpus.symbols
+
+
+def test_a_full_stop_is_a_character_like_any_other(tmp_path: Path) -> None:
+    corpus = read_corpus(written(tmp_path / "words.txt", "j. r.\n" + "\n".join(TEN)), "x")
+    assert 0 not in corpus.encode("j. r.")
+    assert corpus.decode(corpus.encode("j. r.")) == "j. r."
+
+
+def test_words_are_brought_to_nfc(tmp_path: Path) -> None:
+    corpus = read_corpus(written(tmp_path / "words.txt", "zoe\u0308\n" + "\n".join(TEN)), "x")
+    assert corpus.words[0] == "zoë"
+    assert "\u0308" not in corpus.symbols
+
+
+def test_repeated_words_and_their_order_are_kept(tmp_path: Path) -> None:
+    corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(TEN[::-1] + TEN)), "x")
+    assert corpus.words == TEN[::-1] + TEN
+    assert len(corpus.words_set) == 10
+
+
+def test_only_newlines_end_a_line(tmp_path: Path) -> None:
+    """A line separator is refused rather than taken for a newline, as str.splitlines would."""
+    error = refusal(written(tmp_path / "words.txt", "\n".join(TEN) + "\nmary\u2028ann"))
+    assert "line 11: U+2028 (line separator)" in error.problem
+
+
+@pytest.mark.parametrize(
+    ("symbol", "told"),
+    [
+        ("\t", "U+0009 (tab)"),
+        ("\x1b", "U+001B (control character)"),
+        ("\x85", "U+0085 (control character)"),
+        ("\u200b", "U+200B (zero width space)"),
+        ("\u202e", "U+202E (right-to-left override)"),
+        ("\ufeff", "U+FEFF (zero width no-break space)"),
+    ],
+)
+def test_control_and_invisible_characters_are_refused_with_their_line(tmp_path: Path, symbol: str, told: str) -> None:
+    error = refusal(written(tmp_path / "words.txt", "anna\r\n\r\nbe" + symbol + "n\r\n" + "\n".join(TEN)))
+    assert f"line 3: {told}" in error.problem
+
+
+def test_the_joiners_that_persian_is_spelled_with_are_admitted(tmp_path: Path) -> None:
+    corpus = read_corpus(written(tmp_path / "words.txt", "علی\u200cرضا\n" + "\n".join(TEN)), "x")
+    assert "\u200c" in corpus.symbols
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "there is no file" in refusal(tmp_path / "none.txt").problem
+    written(tmp_path / "file", "x")
+    assert "there is no file" in refusal(tmp_path / "file" / "none.txt").problem
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    assert "is a folder" in refusal(tmp_path).problem
+
+
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "is a device or a pipe" in refusal(tmp_path / "pipe").problem
+
+
+def test_a_file_without_permission_is_refused_with_the_remedy(
+    tmp_path: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    path = written(tmp_path / "secret.txt", "\n".join(TEN))
+    path.chmod(0)
+    with unprivileged():
+        error = refusal(path)
+    assert "may not be read" in error.problem
+    assert "chmod" in error.remedy
+
+
+@pytest.mark.parametrize("path", ["x" * 5_000, "a\0b"])
+def test_a_path_that_no_system_takes_is_refused(path: str) -> None:
+    with pytest.raises(Mistake, match="cannot be read"):
+        read_corpus(Path(path), "x")
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "is empty"),
+        (b"\n\n  \n", "has 0 words"),
+        (b"anna\n", "has 1 word;"),
+        (b"anna\nben\n", "has 2 words"),
+        ("\n".join(TEN).encode("utf-16"), "is UTF-16, not UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is binary: byte 8 is 0"),
+        (b"anna\r\nben\r\nc\xe4sar\n", "line 3: byte 12 (0xe4) is not UTF-8"),
+        (b"\xef\xbb\xbfanna\rc\xe4sar", "line 2: byte 9 (0xe4) is not UTF-8"),
+        (b"x" * 2**20, "line 1: 1,048,576 characters, more than 1,000"),
+        ("\n".join(TEN).encode() + b"\n\n" + b"x" * 2**20 + b"\nend", "line 12: 1,048,576 characters"),
+    ],
+)
+def test_a_file_that_is_no_corpus_is_refused_with_what_is_wrong(tmp_path: Path, data: bytes, told: str) -> None:
+    error = refusal(written(tmp_path / "bad", data))
+    assert told in str(error)
+
+
+def test_a_file_too_large_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)
+    assert "134,217,729 bytes" in refusal(tmp_path / "huge").problem
+
+
+def test_the_bounds_themselves_are_admitted(tmp_path: Path) -> None:
+    words = ("x" * LONGEST_WORD, *TEN[1:])
+    assert len(words) == FEWEST_WORDS
+    corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(words)), "x")
+    assert corpus.words == words
+    assert [len(corpus.split(split)) for split in Split] == [8, 1, 1]
+
+
+def test_a_million_lines_work(tmp_path: Path) -> None:
+    path = written(tmp_path / "million.txt", "".join(f"name{number}\n" for number in range(1_000_000)))
+    card = read_corpus(path, "million").card(8)
+    assert card.words == 1_000_000
+    assert card.symbols == "0123456789aemn"
+    assert sum(card.examples) == path.stat().st_size
+
+
+@given(st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1), min_size=10))
+def test_ids_and_words_go_both_ways(words: list[str]) -> None:
+    symbols = "".join(sorted(set("".join(words))))
+    corpus = Corpus("x", tuple(words), symbols, "")
+    for word in words:
+        ids = corpus.encode(word)
+        assert all(1 <= number < corpus.vocab_size for number in ids)
+        assert corpus.decode([0, *ids, 0]) == word
+
+
+@given(st.lists(st.text("abc", min_size=1), min_size=10))
+def test_the_splits_are_all_the_words_and_the_examples_all_their_characters_and_ends(words: list[str]) -> None:
+    corpus = Corpus("x", tuple(words), "abc", "")
+    parts = [corpus.split(split) for split in Split]
+    assert sorted(sum(parts, ())) == sorted(words)
+    assert corpus.card(3).examples == tuple(len("".join(part)) + len(part) for part in parts)
+    assert corpus.card(3).examples == corpus.card(8).examples
+
+
+def test_unknown_characters_are_named_with_those_there_are(tmp_path: Path) -> None:
+    corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(TEN)), "ten")
+    with pytest.raises(Mistake, match="“q”, “é” do not occur in the corpus ten; its characters are abc"):
+        corpus.encode("aqéq")
+
+
+def test_a_long_vocabulary_is_cut_in_the_error_line() -> None:
+    corpus = Corpus("x", TEN, "".join(map(chr, range(0x4E00, 0x5E00))), "")
+    with pytest.raises(Mistake) as caught:
+        corpus.encode("a")
+    assert len(str(caught.value)) < 150
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30))
+def test_any_line_is_read_as_nfc_or_refused(tmp_path_factory: pytest.TempPathFactory, line: str) -> None:
+    path = written(tmp_path_factory.getbasetemp() / "line.txt", "\n".join((*TEN, line)))
+    try:
+        corpus = read_corpus(path, "x")
+    except Mistake:
+        return
+    for word in corpus.words:
+        assert unicodedata.is_normalized("NFC", word)
+        assert corpus.decode(corpus.encode(word)) == word

@@ -1,0 +1,144 @@
+"""Fetching from a real server: whole or not at all, whatever happens on the way."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charwave_tui.core import fetch as fetch_module
+from charwave_tui.core.corpora import LECTURE_SHA256, SOURCES, Source
+from charwave_tui.core.fetch import fetch
+from charwave_tui.core.mistake import Mistake
+
+WORDS = b"\n".join(b"word%d" % number for number in range(9_000))
+
+
+def ignore(done: int, total: int | None) -> None:
+    """Progress that nobody watches."""
+
+
+def files(home: Path) -> list[Path]:
+    return [path for path in home.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file may grow past 100 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_whole_file_arrives_with_its_progress(server: Any, home: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    path = fetch(server.answer(WORDS), lambda done, total: seen.append((done, total)))
+    assert path == home / "data" / "corpora" / "makemore.txt"
+    assert path.read_bytes() == WORDS
+    assert files(home) == [path]
+    assert len(seen) > 2
+    assert seen == sorted(seen)
+    assert seen[-1] == (len(WORDS), len(WORDS))
+
+
+def test_a_server_that_does_not_say_the_length_will_do(server: Any) -> None:
+    seen: list[int | None] = []
+    path = fetch(server.answer(WORDS, claimed=-1), lambda done, total: seen.append(total))
+    assert path.read_bytes() == WORDS
+    assert set(seen) == {None}
+
+
+def test_what_is_there_whole_is_not_fetched_again(server: Any) -> None:
+    source = server.answer(WORDS)
+    assert fetch(source, ignore) == fetch(source, ignore)
+    assert server.requests == 1
+
+
+def test_what_is_there_damaged_is_fetched_anew(server: Any) -> None:
+    source = server.answer(WORDS)
+    fetch(source, ignore).write_bytes(WORDS[:100])
+    assert fetch(source, ignore).read_bytes() == WORDS
+
+
+def test_a_file_cut_off_midway_leaves_nothing(server: Any, home: Path) -> None:
+    source = server.answer(WORDS[:50_000], claimed=len(WORDS))
+    with pytest.raises(Mistake, match=f"makemore broke off after 50,000 of {len(WORDS):,} bytes.*; try again"):
+        fetch(source, ignore)
+    assert files(home) == []
+
+
+def test_a_failed_fetch_leaves_what_was_there(server: Any, home: Path) -> None:
+    path = fetch(server.answer(WORDS), ignore)
+    old = path.read_bytes()
+    newer = server.answer(WORDS + b"\nmore", claimed=10**6)
+    with pytest.raises(Mistake, match="broke off"):
+        fetch(newer, ignore)
+    assert path.read_bytes() == old
+    assert files(home) == [path]
+
+
+def test_the_wrong_bytes_leave_nothing(server: Any, home: Path) -> None:
+    server.answer(WORDS)
+    with pytest.raises(Mistake, match=r"is not the makemore known here: its SHA-256 begins \w{12}, not 0a30b5557f19"):
+        fetch(Source("makemore", server.url, LECTURE_SHA256), ignore)
+    assert files(home) == []
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_server_that_answers_with_an_error_is_quoted(server: Any, home: Path, status: int) -> None:
+    source = server.answer(b"not here", status=status)
+    with pytest.raises(Mistake, match=rf"http://127\.0\.0\.1:\d+/names\.txt answered {status} "):
+        fetch(source, ignore)
+    assert files(home) == []
+
+
+def test_without_a_network_nothing_is_left(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        closed = Source("makemore", f"http://127.0.0.1:{reserved.getsockname()[1]}/names.txt", LECTURE_SHA256)
+        with pytest.raises(Mistake, match=r"cannot be reached: .*refused.*check the network"):
+            fetch(closed, ignore)
+    assert files(home) == []
+
+
+def test_a_silent_server_is_given_up(server: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_module, "PATIENCE", 0.1)
+    source = server.answer(WORDS)
+    server.silent.clear()
+    with pytest.raises(Mistake, match="timed out"):
+        fetch(source, ignore)
+    assert files(home) == []
+
+
+def test_a_full_disk_leaves_nothing(server: Any, home: Path, full_disk: None) -> None:
+    with pytest.raises(Mistake, match=r"makemore\.txt cannot be written"):
+        fetch(server.answer(WORDS), ignore)
+    assert files(home) == []
+
+
+def test_ctrl_c_leaves_nothing(server: Any, home: Path) -> None:
+    def interrupt(done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch(server.answer(WORDS), interrupt)
+    assert files(home) == []
+
+
+def test_a_data_folder_that_cannot_be_made_is_said_before_the_download(server: Any, home: Path) -> None:
+    home.write_text("a file")
+    with pytest.raises(Mistake, match="home/data/corpora cannot be made"):
+        fetch(server.answer(WORDS), ignore)
+    assert server.requests == 0
+
+
+def test_makemore_is_the_lectures_file_at_its_public_address() -> None:
+    source = SOURCES["makemore"]
+    assert source.url == "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt"
+    assert source.sha256 == "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"

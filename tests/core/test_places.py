@@ -1,0 +1,243 @@
+"""Folders: where they are, that looking makes none, and that a bad one is named."""
+
+from __future__ import annotations
+
+import os
+import resource
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from charwave_tui.core import places
+from charwave_tui.core.mistake import Mistake
+
+
+@pytest.fixture
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folders as they are without CHARWAVE_HOME, for a user whose home is in tmp_path."""
+    monkeypatch.delenv("CHARWAVE_HOME")
+    for name, part in (("HOME", ""), ("XDG_DATA_HOME", "d"), ("XDG_STATE_HOME", "s"), ("XDG_RUNTIME_DIR", "r")):
+        monkeypatch.setenv(name, str(tmp_path / part))
+    (tmp_path / "r").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder short enough for a socket's path, whatever the test is called."""
+    with tempfile.TemporaryDirectory(prefix="cw-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file may grow past 100 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_charwave_home_holds_everything(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARWAVE_HOME", str(short))
+    assert places.data_dir() == short / "data"
+    assert places.runs_dir() == short / "data" / "runs"
+    assert places.corpora_dir() == short / "data" / "corpora"
+    assert places.state_dir() == short / "state"
+    assert places.log_path().parent == short / "state"
+    assert places.runtime_dir() == short / "run"
+    assert places.socket_path().parent == short / "run"
+
+
+def test_a_relative_charwave_home_is_the_same_folder_after_a_change_of_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHARWAVE_HOME", "here")
+    assert places.data_dir() == tmp_path / "here" / "data"
+
+
+def test_looking_makes_no_folder(home: Path) -> None:
+    for look in (places.data_dir, places.state_dir, places.runs_dir, places.corpora_dir, places.log_path):
+        look()
+    places.runtime_dir()
+    places.socket_path()
+    assert not home.exists()
+
+
+@pytest.mark.skipif(os.uname().sysname == "Darwin", reason="macOS has folders of its own")
+def test_without_charwave_home_the_folders_are_the_systems(own_folders: Path) -> None:
+    assert places.data_dir() == own_folders / "d" / "charwave-tui"
+    assert places.state_dir() == own_folders / "s" / "charwave-tui"
+
+
+def test_the_socket_is_in_the_session_folder_where_that_is_ours(
+    own_folders: Path, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    assert places.runtime_dir() == short / "charwave-tui"
+
+
+@pytest.mark.parametrize("session", ["", "gone", "relative"])
+def test_without_a_session_folder_the_socket_is_in_the_state_folder(
+    own_folders: Path, short: Path, monkeypatch: pytest.MonkeyPatch, session: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(short))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short / session) if session == "gone" else session)
+    assert places.runtime_dir() == places.state_dir() / "run"
+
+
+def test_the_session_folder_of_another_user_is_not_taken(
+    own_folders: Path, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(short / "s"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    monkeypatch.setattr(os, "getuid", lambda: short.stat().st_uid + 1)
+    assert places.runtime_dir() == places.state_dir() / "run"
+
+
+def test_a_socket_path_too_long_goes_to_the_temporary_folder(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(short))
+    monkeypatch.setenv("CHARWAVE_HOME", "/long/" + "x" * 100)
+    first = places.socket_path()
+    monkeypatch.setenv("CHARWAVE_HOME", "/long/" + "y" * 100)
+    second = places.socket_path()
+    for path in (first, second):
+        assert path.parent.parent == short
+        assert f"-{os.getuid()}-" in path.parent.name
+        assert len(os.fsencode(path)) <= places.LONGEST_SOCKET_PATH
+    assert first.parent != second.parent
+
+
+def test_the_longest_socket_path_is_counted_in_bytes(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARWAVE_HOME", str(short / ("ж" * 30)))
+    assert places.runtime_dir().parent != short / ("ж" * 30)
+
+
+def test_a_socket_on_a_shared_disk_goes_to_the_temporary_folder(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(short))
+    monkeypatch.setenv("CHARWAVE_HOME", str(short / "home"))
+    monkeypatch.setattr(places, "on_network", lambda folder: folder.is_relative_to(short / "home"))
+    assert places.runtime_dir().parent == short
+
+
+def test_two_data_folders_in_one_session_have_two_sockets(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = places.socket_path()
+    monkeypatch.setenv("XDG_DATA_HOME", str(own_folders / "other"))
+    assert places.socket_path().name != first.name
+
+
+def test_a_link_to_the_data_folder_leads_to_the_same_socket(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (short / "real").mkdir()
+    (short / "link").symlink_to("real")
+    monkeypatch.setenv("CHARWAVE_HOME", str(short / "real"))
+    name = places.socket_path().name
+    monkeypatch.setenv("CHARWAVE_HOME", str(short / "link"))
+    assert places.socket_path().name == name
+
+
+def test_the_runtime_folder_is_for_its_owner_alone(home: Path) -> None:
+    folder = places.ensure_runtime_dir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    folder.chmod(0o777)
+    assert stat.S_IMODE(places.ensure_runtime_dir().stat().st_mode) == 0o700
+
+
+def test_a_runtime_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    folder = places.runtime_dir()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.symlink_to(tmp_path)
+    with pytest.raises(Mistake, match="is a link") as caught:
+        places.ensure_runtime_dir()
+    assert str(folder) in caught.value.problem
+
+
+def test_a_runtime_folder_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
+    monkeypatch.setenv("CHARWAVE_HOME", str(short))
+    folder = places.ensure_runtime_dir()
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    with pytest.raises(Mistake, match=f"{folder} belongs to user {folder.stat().st_uid}"):
+        places.ensure_runtime_dir()
+
+
+def test_a_file_where_a_folder_should_be_is_named(home: Path) -> None:
+    home.write_text("a file")
+    with pytest.raises(Mistake, match=r"home/data/runs cannot be made.*CHARWAVE_HOME"):
+        places.ensure_folder(places.runs_dir())
+
+
+def test_a_folder_that_may_not_be_made_or_written_is_named(
+    short: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    short.chmod(0o555)
+    with unprivileged():
+        with pytest.raises(Mistake, match=f"{short}/new cannot be made: Permission denied"):
+            places.ensure_folder(short / "new")
+        with pytest.raises(Mistake, match=f"{short} cannot be written"):
+            places.ensure_folder(short)
+    short.chmod(0o700)
+
+
+def test_a_user_without_a_home_is_asked_for_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CHARWAVE_HOME", "HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 987_654_321)
+    with pytest.raises(Mistake, match=r"no home folder is known; set CHARWAVE_HOME"):
+        places.data_dir()
+
+
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    places.keep_file(tmp_path / "new" / "file", b"one")
+    places.keep_file(tmp_path / "new" / "file", b"two")
+    assert (tmp_path / "new" / "file").read_bytes() == b"two"
+    assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, full_disk: None) -> None:
+    places.keep_file(tmp_path / "file", b"old")
+    with pytest.raises(Mistake, match=r"file cannot be written: .*free some space"):
+        places.keep_file(tmp_path / "file", b"x" * 1_000)
+    assert [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()] == [b"old"]
+
+
+def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places.keep_file(tmp_path / "file", b"old")
+
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        places.keep_file(tmp_path / "file", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()] == [b"old"]
+
+
+def test_assets_are_found_in_a_checkout() -> None:
+    assert places.asset("corpora").is_dir()
+
+
+def test_assets_inside_an_installed_package_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "charwave_tui"
+    monkeypatch.setattr(places, "__file__", str(package / "core" / "places.py"))
+    assert places.asset("presets.toml") == tmp_path / "assets" / "presets.toml"
+    (package / "assets").mkdir(parents=True)
+    assert places.asset("corpora", "names.txt") == package / "assets" / "corpora" / "names.txt"
+
+
+def test_a_shared_mount_is_known_by_the_deepest_mount_of_a_path(tmp_path: Path) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        "none / overlay rw 0 0\n"
+        "server:/export /shared/my\\040home nfs4 rw 0 0\n"
+        "tmpfs /shared/my\\040home/fast tmpfs rw 0 0\n"
+    )
+    assert places.on_network(Path("/shared/my home/ada"), mounts)
+    assert not places.on_network(Path("/shared/my home/fast/ada"), mounts)
+    assert not places.on_network(Path("/shared/my homework"), mounts)
+    assert not places.on_network(Path("/shared/my home/ada"), tmp_path / "no table")

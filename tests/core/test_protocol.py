@@ -1,0 +1,154 @@
+"""Messages: every one comes back as it went, and what is none is refused."""
+
+from __future__ import annotations
+
+import types
+from contextlib import suppress
+from enum import StrEnum
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.framing import MalformedFrame, decode_command, decode_event, frame
+from charwave_tui.core.protocol import (
+    AnyCommand,
+    AnyEvent,
+    Command,
+    CommandRefused,
+    Event,
+    PauseRun,
+    Progress,
+    RunSaved,
+    SampleNames,
+)
+from charwave_tui.core.readings import LossPoint
+from charwave_tui.core.sampling import Sampling
+
+COMMANDS = get_args(AnyCommand)
+EVENTS = get_args(AnyEvent)
+
+PLAIN: dict[Any, st.SearchStrategy[Any]] = {
+    int: st.integers(-(2**63), 2**64 - 1),
+    float: st.floats(allow_nan=False),
+    str: st.text(),
+    bool: st.booleans(),
+    types.NoneType: st.none(),
+    RunConfig: st.from_type(RunConfig),
+}
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    """Any value of a type that occurs in messages."""
+    if kind in PLAIN:
+        return PLAIN[kind]
+    if get_origin(kind) in (types.UnionType, Union):
+        return st.one_of([values(part) for part in get_args(kind)])
+    if get_origin(kind) is tuple:
+        parts = get_args(kind)
+        if parts[-1] is Ellipsis:
+            return st.lists(values(parts[0]), max_size=3).map(tuple)
+        return st.tuples(*(values(part) for part in parts))
+    if issubclass(kind, StrEnum):
+        return st.sampled_from(kind)
+    return st.builds(kind, **{name: values(part) for name, part in get_type_hints(kind).items() if name[0] != "_"})
+
+
+def payload(message: Command | Event) -> bytes:
+    return frame(message)[4:]
+
+
+def test_every_command_and_event_is_in_its_union() -> None:
+    assert set(COMMANDS) == set(Command.__subclasses__())
+    assert set(EVENTS) == set(Event.__subclasses__())
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+@given(st.data())
+def test_a_command_comes_back_as_it_went(kind: type[Command], data: st.DataObject) -> None:
+    command = data.draw(values(kind))
+    assert decode_command(payload(command)) == command
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+@given(st.data())
+def test_an_event_comes_back_as_it_went(kind: type[Event], data: st.DataObject) -> None:
+    event = data.draw(values(kind))
+    assert decode_event(payload(event)) == event
+
+
+def test_a_loss_that_is_no_number_travels() -> None:
+    event = decode_event(payload(Progress(1, 0.0, (), LossPoint(1, float("nan"), float("-inf"), float("inf")))))
+    assert isinstance(event, Progress)
+    assert event.partial is not None
+    assert event.partial.mean != event.partial.mean
+    assert (event.partial.low, event.partial.high) == (float("-inf"), float("inf"))
+
+
+def test_a_frame_begins_with_the_length_of_its_payload() -> None:
+    framed = frame(RunSaved(run=7, step=300))
+    assert int.from_bytes(framed[:4], "big") == len(framed) - 4
+
+
+def test_messages_are_frozen() -> None:
+    with pytest.raises(AttributeError):
+        PauseRun().anything = 1  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        RunSaved(run=1, step=2).step = 3  # type: ignore[misc]
+
+
+WHOLE = payload(SampleNames(Sampling(prefix="ma")))
+
+MALFORMED = [
+    pytest.param(b"", id="nothing"),
+    pytest.param(b"\xc1", id="a byte MessagePack never uses"),
+    pytest.param(b"\x80", id="a map without a type"),
+    pytest.param(msgspec.msgpack.encode({"type": "EraseDisk"}), id="an unknown type"),
+    pytest.param(msgspec.msgpack.encode({"type": 3}), id="a type that is no word"),
+    pytest.param(msgspec.msgpack.encode({"type": "SampleNames", "request": 1}), id="fields missing"),
+    pytest.param(WHOLE.replace(b"\xa2ma", b"\x02\x03\x04"), id="a field of another type"),
+    pytest.param(WHOLE.replace(b"\xa2ma", b"\xa2\xff\xfe"), id="text that is not UTF-8"),
+    pytest.param(WHOLE + b"\0", id="more than a message"),
+    pytest.param(b"\x91" * 100_000, id="lists without end"),
+    pytest.param(b"\xdd\xff\xff\xff\xff", id="a list said to be huge"),
+    pytest.param(b"hello\r\n\r\n", id="another protocol"),
+]
+
+
+@pytest.mark.parametrize("data", MALFORMED)
+def test_bytes_that_are_no_message_are_refused(data: bytes) -> None:
+    with pytest.raises(MalformedFrame):
+        decode_command(data)
+    with pytest.raises(MalformedFrame):
+        decode_event(data)
+
+
+@pytest.mark.parametrize("length", range(len(WHOLE)))
+def test_a_message_cut_anywhere_is_refused(length: int) -> None:
+    with pytest.raises(MalformedFrame):
+        decode_command(WHOLE[:length])
+
+
+def test_an_event_is_no_command_and_a_command_no_event() -> None:
+    with pytest.raises(MalformedFrame):
+        decode_command(payload(CommandRefused("a", "b")))
+    with pytest.raises(MalformedFrame):
+        decode_event(payload(PauseRun()))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
+    for decode in (decode_command, decode_event):
+        with suppress(MalformedFrame):
+            assert isinstance(decode(data), Command | Event)
+
+
+@given(st.data())
+def test_a_message_with_a_byte_changed_is_a_message_or_refused(data: st.DataObject) -> None:
+    damaged = bytearray(payload(data.draw(values(data.draw(st.sampled_from(EVENTS))))))
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(MalformedFrame):
+        assert isinstance(decode_event(bytes(damaged)), Event)

@@ -1,0 +1,83 @@
+"""Shapes and parameter counts by arithmetic, against the published figures and by hand."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.shapes import layer_shapes, parameter_count
+
+
+@pytest.mark.parametrize(
+    ("context", "fuse", "n_embd", "n_hidden", "published"),
+    [
+        (3, (3,), 10, 200, 12_097),
+        (8, (8,), 10, 200, 22_097),
+        (8, (2, 2, 2), 10, 68, 22_397),
+        (8, (2, 2, 2), 24, 128, 76_579),
+        (8, (2, 2, 2), 30, 256, 286_789),
+    ],
+)
+def test_the_published_models_have_the_published_parameters(
+    context: int, fuse: tuple[int, ...], n_embd: int, n_hidden: int, published: int
+) -> None:
+    config = RunConfig(context=context, fuse=fuse, n_embd=n_embd, n_hidden=n_hidden).checked()
+    assert parameter_count(config, 27) == published
+
+
+def test_the_lectures_model_has_the_lectures_layers() -> None:
+    layers = layer_shapes(RunConfig(n_embd=24, n_hidden=128), 27)
+    assert [(layer.kind, layer.detail, layer.output, layer.parameters) for layer in layers] == [
+        ("Embedding", "", (8, 24), 648),
+        ("FlattenConsecutive", "2", (4, 48), 0),
+        ("Linear", "48→128", (4, 128), 6_144),
+        ("BatchNorm1d", "128", (4, 128), 256),
+        ("Tanh", "", (4, 128), 0),
+        ("FlattenConsecutive", "2", (2, 256), 0),
+        ("Linear", "256→128", (2, 128), 32_768),
+        ("BatchNorm1d", "128", (2, 128), 256),
+        ("Tanh", "", (2, 128), 0),
+        ("FlattenConsecutive", "2", (256,), 0),
+        ("Linear", "256→128", (128,), 32_768),
+        ("BatchNorm1d", "128", (128,), 256),
+        ("Tanh", "", (128,), 0),
+        ("Linear", "128→27", (27,), 3_483),
+    ]
+
+
+def test_without_normalisation_the_hidden_linears_have_a_bias() -> None:
+    layers = layer_shapes(RunConfig(norm="none", activation="relu", context=4, fuse=(4,), n_embd=2, n_hidden=5), 10)
+    assert [(layer.kind, layer.parameters) for layer in layers] == [
+        ("Embedding", 20),
+        ("FlattenConsecutive", 0),
+        ("Linear", 8 * 5 + 5),
+        ("ReLU", 0),
+        ("Linear", 5 * 10 + 10),
+    ]
+
+
+def test_the_bug_of_the_lecture_costs_no_parameter() -> None:
+    assert parameter_count(RunConfig(norm="batch-bug"), 27) == parameter_count(RunConfig(norm="batch"), 27)
+
+
+@given(st.from_type(RunConfig), st.integers(2, 5_000))
+def test_each_layer_takes_what_the_one_before_gives(config: RunConfig, vocab_size: int) -> None:
+    layers = layer_shapes(config, vocab_size)
+    assert parameter_count(config, vocab_size) == sum(layer.parameters for layer in layers)
+    assert layers[0].output == (config.context, config.n_embd)
+    assert layers[-1].output == (vocab_size,)
+    for before, layer in pairwise(layers):
+        if layer.kind == "Linear":
+            fan_in, fan_out = map(int, layer.detail.split("→"))
+            assert before.output[-1] == fan_in
+            assert layer.output == (*before.output[:-1], fan_out)
+        elif layer.kind == "FlattenConsecutive":
+            assert math.prod(layer.output) == math.prod(before.output)
+            assert layer.output[-1] == before.output[-1] * int(layer.detail)
+        else:
+            assert layer.output == before.output

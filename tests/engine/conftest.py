@@ -1,0 +1,48 @@
+"""What the tests of the engine's mathematics share: a corpus of made-up syllables and a small model on it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+
+import pytest
+import torch
+from torch import Tensor
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.engine.trainer import Trainer
+
+torch.set_num_threads(1)
+
+SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    """Eighty words over nine characters, one of them beyond the first 65,536."""
+    chance = random.Random(5)
+    words = tuple("".join(chance.choice("aeioklmé🎈") for _ in range(chance.randint(1, 7))) for _ in range(80))
+    return Corpus("syllables", words, "".join(sorted(set("".join(words)))), "0" * 64)
+
+
+@pytest.fixture
+def config() -> RunConfig:
+    return RunConfig(context=4, fuse=(2, 2), n_embd=5, n_hidden=7, batch_size=8, max_steps=300, seed=7)
+
+
+@pytest.fixture
+def trainer(config: RunConfig, corpus: Corpus) -> Trainer:
+    return Trainer(config, corpus, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def same_bits() -> SameBits:
+    """Whether two sets of tensors agree in every bit, NaN included."""
+
+    def same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+        return one.keys() == other.keys() and all(
+            torch.equal(one[name].view(torch.uint8), other[name].view(torch.uint8)) for name in one
+        )
+
+    return same

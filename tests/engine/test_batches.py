@@ -1,0 +1,77 @@
+"""Windows against the lecture's loop over words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.readings import Split
+from charwave_tui.engine.batches import Windows
+from charwave_tui.engine.randomness import side_stream, training_stream
+
+CPU = torch.device("cpu")
+
+
+def by_hand(words: Sequence[str], corpus: Corpus, context: int) -> tuple[Tensor, Tensor]:
+    contexts, targets = [], []
+    for word in words:
+        seen = [0] * context
+        for number in [*corpus.encode(word), 0]:
+            contexts.append(seen)
+            targets.append(number)
+            seen = [*seen[1:], number]
+    return torch.tensor(contexts), torch.tensor(targets)
+
+
+@pytest.mark.parametrize("context", [1, 3, 8])
+def test_every_example_is_the_one_of_the_plain_loop(corpus: Corpus, context: int) -> None:
+    words = ["", *corpus.words, "", corpus.words[0]]
+    windows = Windows(words, corpus.symbols, context, CPU)
+    contexts, targets = windows.batch(torch.arange(len(windows)))
+    wanted_contexts, wanted_targets = by_hand(words, corpus, context)
+    assert torch.equal(contexts, wanted_contexts)
+    assert torch.equal(targets, wanted_targets)
+    assert contexts.dtype == targets.dtype == torch.int64
+
+
+def test_blocks_are_all_examples_in_order(corpus: Corpus) -> None:
+    windows = Windows(corpus.words, corpus.symbols, 4, CPU)
+    blocks = list(windows.blocks(7))
+    contexts, targets = by_hand(corpus.words, corpus, 4)
+    assert torch.equal(torch.cat([block[0] for block in blocks]), contexts)
+    assert torch.equal(torch.cat([block[1] for block in blocks]), targets)
+    assert {len(block[1]) for block in blocks[:-1]} == {7}
+
+
+def test_no_words_have_no_examples(corpus: Corpus) -> None:
+    windows = Windows([], corpus.symbols, 4, CPU)
+    assert len(windows) == 0
+    assert list(windows.blocks(7)) == []
+
+
+def test_lengths_are_those_on_the_card_of_the_corpus(corpus: Corpus) -> None:
+    lengths = tuple(len(Windows(corpus.split(split), corpus.symbols, 4, CPU)) for split in Split)
+    assert lengths == corpus.card(4).examples
+
+
+def test_a_minibatch_takes_the_indices_that_the_lecture_draws(corpus: Corpus) -> None:
+    windows = Windows(corpus.words, corpus.symbols, 4, CPU)
+    ours, lectures = training_stream(3), training_stream(3)
+    contexts, targets = by_hand(corpus.words, corpus, 4)
+    for size in (5, 32, 1):
+        indices = torch.randint(0, len(targets), (size,), generator=lectures)
+        batch = windows.draw(size, ours)
+        assert torch.equal(batch[0], contexts[indices])
+        assert torch.equal(batch[1], targets[indices])
+    assert torch.equal(ours.get_state(), lectures.get_state())
+
+
+def test_side_streams_differ_by_seed_purpose_and_step() -> None:
+    whence = [(1, "probe", 0), (1, "probe", 1), (1, "sample", 0), (2, "probe", 0)]
+    drawn = {torch.rand(1, generator=side_stream(*place)).item() for place in whence}
+    assert len(drawn) == 4
+    assert torch.rand(1, generator=side_stream(1, "probe", 0)).item() in drawn

@@ -1,0 +1,298 @@
+"""Commands in, events out: each key of the lab as the session obeys it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from charwave_tui.core import protocol
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.places import runs_dir
+from charwave_tui.core.protocol import Event, State
+from charwave_tui.core.readings import Split
+from charwave_tui.core.runs import RunStore
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.engine.checkpoint import load_weights
+from charwave_tui.engine.session import Session
+
+WORDS = [a + b + c for a in "bdklmnrst" for b in "aeiou" for c in ("n", "ra", "li", "so")]
+
+
+class Talk:
+    """A session on its own thread, and everything it told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Event, int | None]] = []
+        self._heard = threading.Condition()
+        self.session = Session(self._hear, RunStore(runs_dir()))
+        self._thread = threading.Thread(target=self.session.run)
+        self._thread.start()
+
+    def _hear(self, event: Event, viewer: int | None) -> None:
+        with self._heard:
+            self.told.append((event, viewer))
+            self._heard.notify_all()
+
+    def wait(self, kind: type[Event], timeout: float = 20, **fields: Any) -> Any:
+        """The first event since the last wait that fits."""
+        deadline = time.monotonic() + timeout
+        seen = 0
+        with self._heard:
+            while True:
+                for index in range(seen, len(self.told)):
+                    event = self.told[index][0]
+                    if isinstance(event, kind) and all(getattr(event, k) == v for k, v in fields.items()):
+                        del self.told[: index + 1]
+                        return event
+                seen = len(self.told)
+                assert self._heard.wait(deadline - time.monotonic()), f"no {kind.__name__} {fields}: {self.told[-5:]}"
+
+    def end(self) -> None:
+        self.session.close()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(WORDS), "utf-8")
+    return path
+
+
+@pytest.fixture
+def config(words: Path) -> RunConfig:
+    return RunConfig(
+        corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=400, eval_every=100
+    )
+
+
+@pytest.fixture
+def talk() -> Iterator[Talk]:
+    talk = Talk()
+    yield talk
+    talk.end()
+
+
+def endless(config: RunConfig) -> RunConfig:
+    return replace(config, max_steps=10_000_000, eval_every=10_000_000)
+
+
+def test_a_run_trains_to_its_end_and_is_measured_and_saved(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.StartRun(config, "playground"))
+    opened = talk.wait(protocol.RunOpened)
+    assert (opened.run, opened.step, opened.corpus.words, opened.published) == (1, 0, len(WORDS), None)
+    assert talk.wait(protocol.SplitEvaluated).evaluation.step == 100
+    talk.wait(protocol.RunChanged, state=State.FINISHED, step=400)
+    assert talk.wait(protocol.SplitEvaluated).evaluation.split is Split.TRAIN
+    val = talk.wait(protocol.SplitEvaluated).evaluation
+    talk.wait(protocol.RunSaved, step=400)
+    record = RunStore(runs_dir()).read(1)
+    assert (record.state, record.step, record.val) == (State.FINISHED, 400, val.loss)
+    assert record.train is not None
+    assert record.val is not None
+    assert record.val < 2.5 < (record.first_loss or 0)
+    assert len(record.history.points) == 200
+
+
+def test_pause_step_and_go_on_act_between_steps(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.StartRun(endless(config), ""))
+    talk.wait(protocol.Progress)
+    asked = time.monotonic()
+    talk.session.submit(protocol.PauseRun())
+    paused = talk.wait(protocol.RunChanged, state=State.PAUSED)
+    assert time.monotonic() - asked < 5
+    for further in (1, 2):
+        talk.session.submit(protocol.StepRun())
+        assert talk.wait(protocol.RunChanged, state=State.PAUSED).step == paused.step + further
+    talk.session.submit(protocol.ResumeRun())
+    talk.wait(protocol.RunChanged, state=State.TRAINING)
+    assert talk.wait(protocol.Progress).step >= paused.step + 2
+    talk.session.submit(protocol.StepRun())
+    talk.wait(protocol.RunChanged, state=State.PAUSED)
+
+
+def test_one_step_makes_the_run_and_is_seen_at_once(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.StartRun(config, "", steps=1))
+    progress = talk.wait(protocol.Progress, step=1)
+    assert progress.partial is not None or progress.points
+    talk.wait(protocol.RunChanged, state=State.PAUSED, step=1)
+
+
+def test_pause_is_at_once_even_while_a_split_is_being_measured(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.StartRun(endless(config), ""))
+    talk.wait(protocol.Progress)
+    talk.session.submit(protocol.EvaluateSplits((Split.TRAIN, Split.VAL, Split.TEST)))
+    talk.session.submit(protocol.PauseRun())
+    talk.wait(protocol.RunChanged, state=State.PAUSED)
+    assert talk.wait(protocol.SplitEvaluated).evaluation.split is Split.TRAIN
+    assert talk.wait(protocol.SplitEvaluated).evaluation.split is Split.VAL
+    assert talk.wait(protocol.SplitEvaluated).evaluation.split is Split.TEST
+
+
+def test_reset_goes_back_to_the_same_weights_and_keeps_the_curve_as_ghost(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.StartRun(config, ""))
+    talk.wait(protocol.RunSaved, step=0)
+    first, _ = load_weights(RunStore(runs_dir()).weights_path(1))
+    talk.wait(protocol.RunChanged, state=State.FINISHED)
+    talk.session.submit(protocol.ResetRun())
+    opened = talk.wait(protocol.RunOpened)
+    talk.wait(protocol.RunChanged, state=State.PAUSED, step=0)
+    assert (opened.run, opened.step) == (2, 0)
+    assert opened.ghost is not None
+    assert opened.ghost.name == "run 1"
+    assert opened.ghost.history.points[-1].step == 400
+    again, _ = load_weights(RunStore(runs_dir()).weights_path(2))
+    assert first.keys() == again.keys()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_a_live_edit_takes_hold_and_leaves_a_mark(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.StartRun(endless(config), ""))
+    talk.wait(protocol.Progress)
+    talk.session.submit(protocol.EditRun(replace(endless(config), lr=0.05)))
+    assert talk.wait(protocol.RunMarked).mark.text == "lr 0.1 → 0.05"
+    assert talk.wait(protocol.RunEdited).config.lr == 0.05
+
+
+def test_an_edit_of_a_rebuild_field_is_refused_and_the_run_goes_on(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.StartRun(endless(config), ""))
+    talk.wait(protocol.Progress)
+    talk.session.submit(protocol.EditRun(replace(endless(config), n_hidden=9)), viewer=7)
+    refused = talk.wait(protocol.CommandRefused)
+    assert "n_hidden" in refused.problem
+    step = talk.wait(protocol.Progress).step
+    assert talk.wait(protocol.Progress).step > step
+
+
+def test_the_drop_of_lr_is_marked(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.StartRun(config, ""))
+    mark = talk.wait(protocol.RunMarked).mark
+    assert (mark.step, mark.text) == (300, "lr 0.1 → 0.01")
+
+
+def test_extending_trains_for_as_many_steps_again(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.StartRun(config, ""))
+    talk.wait(protocol.RunChanged, state=State.FINISHED)
+    talk.session.submit(protocol.ExtendRun())
+    assert talk.wait(protocol.RunEdited).config.max_steps == 800
+    talk.wait(protocol.RunChanged, state=State.FINISHED, step=800)
+
+
+def test_a_new_run_saves_the_old_one_and_takes_it_as_ghost(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.StartRun(endless(config), ""))
+    talk.wait(protocol.Progress)
+    talk.wait(protocol.Progress)
+    talk.session.submit(protocol.StartRun(config, ""))
+    talk.wait(protocol.RunSaved, run=1)
+    opened = talk.wait(protocol.RunOpened)
+    assert (opened.run, opened.ghost is not None) == (2, True)
+    assert RunStore(runs_dir()).read(1).state is State.STOPPED
+
+
+def test_a_run_that_cannot_be_built_leaves_the_old_one_training(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.StartRun(endless(config), ""))
+    talk.wait(protocol.Progress)
+    talk.session.submit(protocol.StartRun(replace(config, corpus="/nowhere/at/all.txt"), ""), viewer=3)
+    assert "/nowhere/at/all.txt" in talk.wait(protocol.CommandRefused).problem
+    step = talk.wait(protocol.Progress).step
+    assert talk.wait(protocol.Progress).step > step
+
+
+def test_a_prepared_model_can_be_looked_at_and_is_the_one_that_trains(talk: Talk, config: RunConfig) -> None:
+    talk.session.submit(protocol.PrepareRun(config, ""))
+    opened = talk.wait(protocol.RunOpened)
+    assert (opened.run, opened.state) == (None, State.READY)
+    talk.session.submit(protocol.ProbeLayers(), viewer=1)
+    layers = talk.wait(protocol.LayersProbed).layers
+    assert [layer.name for layer in layers][:2] == ["Embedding", "FlattenConsecutive"]
+    talk.session.submit(protocol.SampleNames(Sampling(count=3), 5), viewer=1)
+    names = talk.wait(protocol.NamesSampled, request=5).names
+    assert len(names) == 3
+    talk.session.submit(protocol.StartRun(config, "", steps=0))
+    assert talk.wait(protocol.RunOpened).run == 1
+    talk.session.submit(protocol.ProbeLayers(), viewer=1)
+    assert talk.wait(protocol.LayersProbed).layers == layers
+
+
+def test_looking_does_not_change_what_is_learned(config: RunConfig) -> None:
+    losses = []
+    for look in (False, True):
+        talk = Talk()
+        talk.session.submit(protocol.StartRun(config, ""))
+        if look:
+            for request in range(20):
+                talk.session.submit(protocol.ProbeLayers(), viewer=1)
+                talk.session.submit(protocol.SampleNames(Sampling(seed=request), request), viewer=1)
+                talk.session.submit(protocol.EvaluateSplits((Split.TEST,)))
+                talk.wait(protocol.NamesSampled, request=request)
+        talk.wait(protocol.RunSaved, step=400)
+        talk.end()
+        newest = RunStore(runs_dir()).read()
+        losses.append((newest.history.points, newest.val))
+    assert losses[0] == losses[1]
+
+
+def test_a_diverging_run_stops_says_so_and_keeps_the_last_good_weights(talk: Talk, config: RunConfig) -> None:
+    wild = replace(config, norm="none", activation="relu", init_gain=100.0, output_scale=100.0, lr=10.0)
+    talk.session.submit(protocol.StartRun(wild, ""))
+    changed = talk.wait(protocol.RunChanged, state=State.DIVERGED)
+    assert "lr 10" in changed.reason
+    weights, _ = load_weights(RunStore(runs_dir()).weights_path(1))
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+    talk.session.submit(protocol.StepRun(), viewer=1)
+    assert "NaN" in talk.wait(protocol.CommandRefused).problem
+    talk.session.submit(protocol.ResetRun())
+    talk.wait(protocol.RunChanged, state=State.PAUSED, step=0)
+
+
+def test_commands_that_do_not_fit_the_moment_do_nothing(talk: Talk, config: RunConfig) -> None:
+    untimely = [
+        protocol.PauseRun(),
+        protocol.ResumeRun(),
+        protocol.StepRun(),
+        protocol.StopRun(),
+        protocol.ResetRun(),
+        protocol.ExtendRun(),
+        protocol.EditRun(config),
+        protocol.EvaluateSplits((Split.VAL,)),
+    ]
+    for command in untimely:
+        talk.session.submit(command, viewer=1)
+    talk.session.submit(protocol.ProbeLayers(), viewer=1)
+    assert "no model" in talk.wait(protocol.CommandRefused).problem
+    talk.session.submit(protocol.PrepareRun(config, ""))
+    for command in untimely:
+        talk.session.submit(command, viewer=1)
+    talk.session.submit(protocol.ProbeLayers(), viewer=1)
+    talk.wait(protocol.LayersProbed)
+    assert all(isinstance(event, protocol.EngineReady | protocol.RunOpened) for event, _ in talk.told)
+
+
+def test_training_goes_on_where_the_disk_is_full(
+    talk: Talk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: RunStore, record: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunStore, "write", refuse)
+    talk.session.submit(protocol.StartRun(config, ""))
+    assert "No space" in talk.wait(protocol.SaveFailed).problem
+    talk.wait(protocol.RunChanged, state=State.FINISHED, step=400)
+
+
+def test_closing_saves_the_run_in_progress(config: RunConfig) -> None:
+    talk = Talk()
+    talk.session.submit(protocol.StartRun(endless(config), ""))
+    talk.wait(protocol.Progress)
+    talk.end()
+    record = RunStore(runs_dir()).read(1)
+    assert record.state is State.STOPPED
+    assert record.step > 0

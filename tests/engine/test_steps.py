@@ -1,0 +1,133 @@
+"""A step against the lecture's loop, written plainly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.readings import Split
+from charwave_tui.engine.layers import Linear
+from charwave_tui.engine.steps import PlainStep, learning_rate
+from charwave_tui.engine.trainer import Trainer
+
+
+class PlainLoop:
+    """The lecture's training loop: lists of tensors, one operation a line, no modules."""
+
+    def __init__(self, config: RunConfig, corpus: Corpus) -> None:
+        self.config = config
+        self.stream = torch.Generator().manual_seed(config.seed)
+        vocab_size, hidden = len(corpus.symbols) + 1, config.n_hidden
+        self.points = torch.randn((vocab_size, config.n_embd), generator=self.stream)
+        self.matrices, self.biases, self.gammas, self.betas = [], [], [], []
+        channels = config.n_embd
+        for joined in config.fuse:
+            fan_in = channels * joined
+            self.matrices.append(torch.randn((fan_in, hidden), generator=self.stream) / fan_in**0.5 * config.init_gain)
+            if config.norm == "none":
+                self.biases.append(torch.zeros(hidden))
+            else:
+                self.gammas.append(torch.ones(hidden))
+                self.betas.append(torch.zeros(hidden))
+            channels = hidden
+        self.matrices.append(torch.randn((hidden, vocab_size), generator=self.stream) / hidden**0.5)
+        self.matrices[-1] *= config.output_scale
+        self.biases.append(torch.zeros(vocab_size))
+        self.means: list[Tensor | float] = [0.0] * len(config.fuse)
+        self.variances: list[Tensor | float] = [1.0] * len(config.fuse)
+        self.parameters = [self.points, *self.matrices, *self.biases, *self.gammas, *self.betas]
+        for parameter in self.parameters:
+            parameter.requires_grad = True
+
+        contexts, targets = [], []
+        for word in corpus.split(Split.TRAIN):
+            seen = [0] * config.context
+            for number in [*(corpus.symbols.index(symbol) + 1 for symbol in word), 0]:
+                contexts.append(seen)
+                targets.append(number)
+                seen = [*seen[1:], number]
+        self.contexts, self.targets = torch.tensor(contexts), torch.tensor(targets)
+
+    def normalised(self, x: Tensor, level: int) -> Tensor:
+        over = (0, 1) if x.ndim == 3 and self.config.norm == "batch" else (0,)
+        mean = x.mean(over, keepdim=True)
+        var = x.var(over, keepdim=True)
+        with torch.no_grad():
+            self.means[level] = 0.9 * self.means[level] + 0.1 * mean
+            self.variances[level] = 0.9 * self.variances[level] + 0.1 * var
+        return self.gammas[level] * ((x - mean) / torch.sqrt(var + 1e-5)) + self.betas[level]
+
+    def step(self, number: int) -> float:
+        config = self.config
+        chosen = torch.randint(0, len(self.targets), (config.batch_size,), generator=self.stream)
+        x = self.points[self.contexts[chosen]]
+        for level, joined in enumerate(config.fuse):
+            rows, positions, channels = x.shape
+            x = x.view(rows, positions // joined, channels * joined)
+            if x.shape[1] == 1:
+                x = x.squeeze(1)
+            x = x @ self.matrices[level]
+            x = x + self.biases[level] if config.norm == "none" else self.normalised(x, level)
+            x = torch.tanh(x) if config.activation == "tanh" else torch.relu(x)
+        loss = functional.cross_entropy(x @ self.matrices[-1] + self.biases[-1], self.targets[chosen])
+        for parameter in self.parameters:
+            parameter.grad = None
+        torch.autograd.backward(loss)
+        lr = config.lr if number < config.lr_drop * config.max_steps else config.lr / 10
+        for parameter in self.parameters:
+            assert parameter.grad is not None
+            parameter.data += -lr * parameter.grad
+        return loss.item()
+
+
+@pytest.mark.parametrize("norm", ["batch", "batch-bug", "none"])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_sixty_steps_have_the_bits_of_the_plain_loop(
+    config: RunConfig, corpus: Corpus, norm: str, activation: str
+) -> None:
+    config = replace(config, context=8, fuse=(2, 2, 2), n_embd=6, n_hidden=16, batch_size=32, max_steps=60)
+    config = replace(config, norm=norm, activation=activation, init_gain=1.5)
+    loop, trainer = PlainLoop(config, corpus), Trainer(config, corpus, torch.device("cpu"))
+    losses = [point.mean for point in trainer.advance(60, 60)]
+    assert losses == [loop.step(number) for number in range(60)]
+    learned = list(trainer.model.parameters())
+    assert all(any(torch.equal(ours, wanted) for ours in learned) for wanted in loop.parameters)
+    assert len(learned) == len(loop.parameters)
+    buffers = list(trainer.model.buffers())
+    wanted = (
+        [] if norm == "none" else [pair for pairs in zip(loop.means, loop.variances, strict=True) for pair in pairs]
+    )
+    for ours, theirs in zip(buffers, wanted, strict=True):
+        assert torch.equal(ours, torch.as_tensor(theirs).view_as(ours))
+
+
+@pytest.mark.parametrize(
+    ("drop", "step", "rate"),
+    [(0.75, 0, 0.1), (0.75, 149_999, 0.1), (0.75, 150_000, 0.01), (0, 0, 0.01), (1, 199_999, 0.1), (1, 900_000, 0.1)],
+)
+def test_the_learning_rate_falls_to_a_tenth_at_its_share_of_the_run(drop: float, step: int, rate: float) -> None:
+    assert learning_rate(RunConfig(lr=0.1, lr_drop=drop, max_steps=200_000), step) == rate
+
+
+def test_a_loss_that_is_not_finite_moves_no_weight(trainer: Trainer) -> None:
+    last = trainer.model.layers[-1]
+    assert isinstance(last, Linear)
+    last.weight.data[0, 0] = torch.inf
+    before = [parameter.clone() for parameter in trainer.model.parameters()]
+    loss = PlainStep(trainer.model)(*trainer.windows(Split.TRAIN).batch(slice(0, 8)), 0.1)
+    assert not torch.tensor(loss).isfinite()
+    assert all(torch.equal(now, then) for now, then in zip(trainer.model.parameters(), before, strict=True))
+
+
+def test_a_batch_of_one_example_trains_without_a_nan(config: RunConfig, corpus: Corpus) -> None:
+    for norm in ("batch", "batch-bug", "none"):
+        trainer = Trainer(replace(config, batch_size=1, norm=norm, lr=0.01), corpus, torch.device("cpu"))
+        trainer.advance(60, 50)
+        assert trainer.step == 50
+        assert all(tensor.isfinite().all() for tensor in trainer.weights().values())

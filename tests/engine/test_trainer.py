@@ -1,0 +1,250 @@
+"""A run in progress: its budgets, its windows, its edits, its evaluation, and that it repeats to the bit."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Generator
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.readings import LossPoint, Split
+from charwave_tui.engine.trainer import BATCH_STREAM, Trainer, choose_device
+
+CPU = torch.device("cpu")
+AGES = 60.0
+SameBits = Callable[..., bool]
+
+
+def poison(trainer: Trainer) -> None:
+    next(trainer.model.parameters()).data.fill_(math.nan)
+
+
+def finish(evaluation: Generator[None, None, float]) -> tuple[int, float]:
+    pauses = 0
+    while True:
+        try:
+            next(evaluation)
+        except StopIteration as end:
+            return pauses, float(end.value)
+        pauses += 1
+
+
+@pytest.fixture
+def slow_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that moves on by 10 ms with each look at it."""
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks) / 100)
+
+
+def test_the_same_config_twice_gives_the_same_bits(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
+    one, other = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
+    in_parts = other.advance(AGES, 20) + other.advance(AGES, 30)
+    assert one.advance(AGES, 50) == in_parts
+    assert same_bits(one.weights(), other.weights())
+    different = Trainer(replace(config, seed=8), corpus, CPU)
+    assert different.advance(AGES, 50) != in_parts
+
+
+def test_reset_goes_back_to_the_same_weights_and_batches(trainer: Trainer, same_bits: SameBits) -> None:
+    start = trainer.weights()
+    points, end = trainer.advance(AGES, 40), trainer.weights()
+    assert not same_bits(start, end)
+    trainer.reset()
+    assert (trainer.step, trainer.first_loss, trainer.last_loss, trainer.partial) == (0, None, None, None)
+    assert same_bits(trainer.weights(), start)
+    assert trainer.advance(AGES, 40) == points
+    assert same_bits(trainer.weights(), end)
+
+
+def test_the_global_random_stream_is_never_used(config: RunConfig, corpus: Corpus) -> None:
+    before = torch.get_rng_state()
+    Trainer(config, corpus, CPU).advance(AGES, 5)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("max_steps", "window"), [(1, 1), (399, 1), (400, 2), (5_000, 25), (200_000, 100)])
+def test_a_run_has_two_hundred_windows_or_more(config: RunConfig, corpus: Corpus, max_steps: int, window: int) -> None:
+    assert Trainer(replace(config, max_steps=max_steps), corpus, CPU).window == window
+
+
+def test_a_window_is_the_mean_and_extremes_of_its_losses(config: RunConfig, corpus: Corpus) -> None:
+    config = replace(config, lr_drop=1)
+    single, folded = Trainer(config, corpus, CPU), Trainer(replace(config, max_steps=1_000), corpus, CPU)
+    losses = [point.mean for point in single.advance(AGES, 13)]
+    points = folded.advance(AGES, 13)
+    stretches = [losses[:5], losses[5:10], losses[10:]]
+    wanted = [
+        LossPoint(step, math.fsum(stretch) / len(stretch), min(stretch), max(stretch))
+        for step, stretch in zip((5, 10, 13), stretches, strict=True)
+    ]
+    assert (folded.partial, *points) == (wanted[2], *wanted[:2])
+    assert (folded.first_loss, folded.last_loss) == (losses[0], losses[-1])
+    assert [point.step for point in folded.advance(AGES, 2)] == [15]
+
+
+@pytest.mark.usefixtures("slow_clock")
+def test_advance_stops_when_its_time_is_up(trainer: Trainer) -> None:
+    trainer.advance(0.05)
+    assert trainer.step == 5
+    trainer.advance(0)
+    assert trainer.step == 6
+
+
+def test_advance_stops_at_the_steps_it_was_given_and_at_the_end(trainer: Trainer) -> None:
+    assert trainer.advance(AGES, 0) == []
+    assert [point.step for point in trainer.advance(AGES, 7)] == [1, 2, 3, 4, 5, 6, 7]
+    assert (trainer.finished, len(trainer.advance(AGES))) == (False, 293)
+    assert (trainer.finished, trainer.advance(AGES)) == (True, [])
+    trainer.edit(replace(trainer.config, max_steps=302))
+    assert [point.step for point in trainer.advance(AGES)] == [301, 302]
+
+
+def test_training_learns(trainer: Trainer) -> None:
+    _, before = finish(trainer.evaluate(Split.TRAIN))
+    trainer.advance(AGES)
+    _, after = finish(trainer.evaluate(Split.TRAIN))
+    assert after < before - 0.1
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_where_it_was(config: RunConfig, corpus: Corpus) -> None:
+    trainer = Trainer(replace(config, max_steps=1_000), corpus, CPU)
+    trainer.advance(AGES, 3)
+    before = trainer.partial
+    poison(trainer)
+    assert trainer.advance(AGES, 9) == []
+    assert trainer.diverged
+    assert (trainer.step, trainer.partial) == (3, before)
+    assert trainer.last_loss is not None
+    assert math.isnan(trainer.last_loss)
+    assert trainer.advance(AGES) == []
+    assert trainer.step == 3
+    trainer.reset()
+    assert len(trainer.advance(AGES, 5)) == 1
+
+
+def test_a_huge_learning_rate_diverges(config: RunConfig, corpus: Corpus) -> None:
+    trainer = Trainer(replace(config, lr=10, norm="none", activation="relu", n_hidden=64), corpus, CPU)
+    trainer.advance(AGES)
+    assert trainer.diverged
+    assert not trainer.finished
+
+
+def test_live_edits_take_hold_with_the_next_step(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
+    trainer = Trainer(config, corpus, CPU)
+    trainer.advance(AGES, 10)
+    before = trainer.weights()
+    trainer.edit(replace(config, lr=1e-30, batch_size=16, eval_every=7))
+    trainer.advance(AGES, 1)
+    after = trainer.weights()
+    learned = {name for name, _ in trainer.model.named_parameters()}
+    assert same_bits({name: before[name] for name in learned}, {name: after[name] for name in learned})
+    assert trainer.config.eval_every == 7
+
+
+def test_an_edit_of_what_needs_a_rebuild_is_refused_whole(trainer: Trainer, config: RunConfig) -> None:
+    with pytest.raises(Mistake, match="n_hidden") as caught:
+        trainer.edit(replace(config, lr=0.5, n_hidden=9))
+    assert caught.value.field == "n_hidden"
+    assert trainer.config == config
+
+
+def test_a_batch_larger_than_the_split_is_refused(config: RunConfig, corpus: Corpus) -> None:
+    examples = corpus.card(config.context).examples[0]
+    greedy = replace(config, batch_size=examples + 1)
+    with pytest.raises(Mistake, match=f"batch_size {examples + 1} is more than the {examples}") as caught:
+        Trainer(greedy, corpus, CPU)
+    assert caught.value.field == "batch_size"
+    trainer = Trainer(replace(config, batch_size=examples), corpus, CPU)
+    with pytest.raises(Mistake, match=str(examples)):
+        trainer.edit(greedy)
+
+
+@pytest.mark.parametrize("split", list(Split))
+def test_evaluation_is_the_mean_loss_of_the_split_in_eval_mode(
+    trainer: Trainer, split: Split, same_bits: SameBits
+) -> None:
+    trainer.advance(AGES, 50)
+    before = trainer.weights()
+    _, loss = finish(trainer.evaluate(split))
+    assert same_bits(trainer.weights(), before)
+    assert trainer.model.training
+    windows = trainer.windows(split)
+    contexts, targets = windows.batch(torch.arange(len(windows)))
+    trainer.model.eval()
+    assert loss == pytest.approx(functional.cross_entropy(trainer.model(contexts), targets).item(), abs=1e-6)
+
+
+def test_evaluation_pauses_by_the_clock_and_its_bits_do_not_depend_on_it(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr("charwave_tui.engine.trainer.BLOCK_WORK", 10_000)
+    _, loss = finish(trainer.evaluate(Split.TRAIN))
+    request.getfixturevalue("slow_clock")
+    monkeypatch.setattr("charwave_tui.engine.trainer.PATIENCE", 0.025)
+    blocks = math.ceil(len(trainer.windows(Split.TRAIN)) / trainer._block_size())
+    assert finish(trainer.evaluate(Split.TRAIN)) == (blocks // 3, loss)
+
+
+def test_between_the_pauses_of_an_evaluation_the_model_is_as_it_was(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charwave_tui.engine.trainer.PATIENCE", 0)
+    monkeypatch.setattr("charwave_tui.engine.trainer.BLOCK_WORK", 10_000)
+    evaluation = trainer.evaluate(Split.TRAIN)
+    next(evaluation)
+    assert trainer.model.training
+    assert torch.is_grad_enabled()
+    evaluation.close()
+
+
+def test_a_loaded_run_goes_on_to_the_bit(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
+    whole, resumed = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
+    whole.advance(AGES, 30)
+    kept = whole.weights()
+    rest = whole.advance(AGES, 20)
+    resumed.load(kept, 30)
+    assert resumed.step == 30
+    assert resumed.advance(AGES, 20) == rest
+    assert same_bits(resumed.weights(), whole.weights())
+
+
+def test_weights_of_another_config_are_refused_and_change_nothing(
+    trainer: Trainer, corpus: Corpus, same_bits: SameBits
+) -> None:
+    before = trainer.weights()
+    wider = Trainer(replace(trainer.config, n_hidden=8), corpus, CPU)
+    for misfit in (wider.weights(), {}, {name: before[name] for name in before if name != BATCH_STREAM}):
+        with pytest.raises(Mistake, match="do not fit"):
+            trainer.load(misfit, 5)
+        assert same_bits(trainer.weights(), before)
+        assert trainer.step == 0
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "chosen"),
+    [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_auto_takes_the_best_device_there_is(
+    monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, chosen: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert choose_device("auto").type == chosen
+    assert choose_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize("name", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(Mistake, match=name) as caught:
+        choose_device(name)
+    assert caught.value.field == "device"

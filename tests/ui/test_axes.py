@@ -1,0 +1,95 @@
+"""The axes of the loss chart: what they cover, when they jump, and what their ticks say."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.ui.axes import FEWEST_STEPS, LABEL, Axes, course, extent, fitting, loss_ticks, step_ticks
+
+UNITS = {"k": 1e3, "M": 1e6}
+
+
+def read(label: str) -> float:
+    label = label.replace(",", "")
+    return float(label[:-1]) * UNITS[label[-1]] if label[-1] in UNITS else float(label)
+
+
+@given(st.floats(-6, 12), st.floats(1e-6, 18), st.integers(2, 97), st.booleans())
+def test_ticks_of_losses_are_inside_rise_strictly_and_say_exactly_what_they_are(
+    low: float, span: float, rows: int, log: bool
+) -> None:
+    axes = Axes(100, low, low + span, log) if log else Axes(100, 10**low, 10**low + max(10**span, 10**low) * 1e-6, log)
+    ticks = loss_ticks(axes, rows)
+    assert all(0 <= tick.cell < rows and len(tick.label) <= LABEL for tick in ticks)
+    assert all(below.value < above.value and below.cell - above.cell >= 3 for below, above in pairwise(ticks))
+    assert all(read(tick.label) == pytest.approx(tick.value, rel=1e-12, abs=0) for tick in ticks)
+    assert all(-1e-9 <= axes.height(tick.value) <= 1 + 1e-9 for tick in ticks)
+
+
+@given(st.floats(10, 1e8), st.integers(4, 280))
+def test_ticks_of_steps_are_whole_inside_and_exact(steps: float, columns: int) -> None:
+    ticks = step_ticks(Axes(steps, 0, 1, True), columns)
+    assert ticks[0].value == 0
+    assert all(tick.value == int(tick.value) <= steps and 0 <= tick.cell < columns for tick in ticks)
+    assert all(left.value < right.value and right.cell - left.cell >= 11 for left, right in pairwise(ticks))
+    assert all(read(tick.label) == pytest.approx(tick.value, rel=1e-12) for tick in ticks)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (1.75, 2.35, ["1.8", "2.0", "2.2"]),
+        (0.9, 9.0, ["1", "2", "5"]),
+        (2.0, 1500.0, ["10", "100", "1,000"]),
+    ],
+)
+def test_a_log_scale_has_round_losses_and_decades_beyond_a_factor_of_twenty(
+    low: float, high: float, labels: list[str]
+) -> None:
+    ticks = loss_ticks(Axes(100, math.log10(low), math.log10(high), True), 15)
+    assert [tick.label for tick in ticks] == labels
+
+
+@given(st.integers(0, 10**8), st.integers(1, 10**8))
+def test_the_x_axis_is_the_run_halved_until_the_present_step_fills_half_of_it(step: int, max_steps: int) -> None:
+    steps = extent(step, max_steps)
+    assert math.log2(max(max_steps, step) / steps).is_integer()
+    assert step <= steps
+    assert steps < 2 * max(step, FEWEST_STEPS) or steps == max(max_steps, step)
+
+
+@given(st.lists(st.floats(0.5, 9), min_size=1, max_size=30), st.lists(st.floats(0.5, 9), max_size=2), st.booleans())
+def test_the_y_axis_holds_every_loss_and_stays_when_nothing_new_comes(
+    values: list[float], constants: list[float], log: bool
+) -> None:
+    axes = fitting(values, constants, 100, log)
+    assert all(0 <= axes.height(value) <= 1 for value in values)
+    assert fitting(values, constants, 100, log, axes) is axes
+
+
+def test_the_y_axis_jumps_only_when_a_loss_leaves_it_or_it_has_become_far_too_large() -> None:
+    axes = fitting([3.0, 2.0], [], 100, True)
+    assert fitting([3.0, 1.97], [], 100, True, axes) is axes
+    assert fitting([2.7, 2.1], [], 100, True, axes) is axes
+    lower = fitting([3.0, 1.5], [], 100, True, axes)
+    assert lower.height(1.5) >= 0 > axes.height(1.5)
+    assert fitting([2.1, 2.0], [], 100, True, axes) is not axes
+    assert fitting([3.0, 2.0], [], 200, True, axes) is not axes
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.floats(0, 9)), max_size=400), st.integers(8, 240))
+def test_a_course_has_at_most_two_points_a_column_and_a_new_one_disturbs_no_earlier_column(
+    points: list[tuple[int, float]], columns: int
+) -> None:
+    points.sort()
+    line = course(points, 500, columns)
+    assert [column for column, _ in line] == sorted({column for column, _ in line})
+    assert all(0 <= column < columns for column, _ in line)
+    longer = course([*points, (500, 1.0)], 500, columns)
+    assert longer[: len(line) - 1] == line[:-1]
+    assert longer[-1][0] == columns - 1

@@ -1,0 +1,62 @@
+"""The cells of the loss chart: names in the gutter, braille, and what changed."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.ui.canvas import Canvas
+from charwave_tui.ui.chart import raster, thickened
+from charwave_tui.ui.plot import spread
+
+
+@given(st.lists(st.integers(-50, 50), max_size=12), st.integers(12, 40))
+def test_names_in_the_gutter_keep_their_order_inside_and_share_no_row(wanted: list[int], rows: int) -> None:
+    wanted.sort()
+    placed = spread(wanted, rows)
+    assert all(above < below for above, below in pairwise(placed))
+    assert all(0 <= row < rows for row in placed)
+    if len(set(wanted)) == len(wanted) and all(0 <= row < rows for row in wanted):
+        assert placed == wanted
+
+
+def test_plotext_draws_dots_where_they_belong_and_cuts_off_what_is_outside() -> None:
+    assert raster((((0, 0), (7, 0)), ((0, 7), (0, 7))), 4, 2, "thin") == ("⠁   ", "⣀⣀⣀⣀")
+    assert raster((((0, 0), (0, 11)),), 2, 2, "thin") == ("⡇ ", "⡇ ")
+    assert raster((((0, 0), (3, 0)),), 4, 2, "o") == ("    ", "oooo")
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 11)), min_size=1, max_size=30))
+def test_a_thick_line_is_every_dot_and_the_one_below(dots: list[tuple[int, int]]) -> None:
+    bits = {(0, 0): 1, (0, 1): 2, (0, 2): 4, (0, 3): 64, (1, 0): 8, (1, 1): 16, (1, 2): 32, (1, 3): 128}
+
+    def rows(on: set[tuple[int, int]]) -> list[str]:
+        cells = [
+            [sum(bits[x % 2, y % 4] for x, y in on if (x // 2, y // 4) == (c, r)) for c in range(5)] for r in range(3)
+        ]
+        return ["".join(chr(0x2800 + cell) if cell else " " for cell in row) for row in cells]
+
+    thin = set(dots)
+    assert thickened(rows(thin)) == rows(thin | {(x, y + 1) for x, y in thin if y + 1 < 12})
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 40), st.text("ab", min_size=1, max_size=9)), max_size=6))
+def test_the_runs_of_changed_cells_are_all_that_has_to_be_repainted(writes: list[tuple[int, int, str]]) -> None:
+    old = Canvas(40, 4)
+    new = old.copy()
+    for row, column, words in writes:
+        new.write(row, column, words, "train")
+    runs = new.changes(old)
+    for row, start, end in runs:
+        old.characters[row][start:end] = new.characters[row][start:end]
+        old.inks[row][start:end] = new.inks[row][start:end]
+    assert (old.characters, old.inks) == (new.characters, new.inks)
+    assert new.copy().changes(new) == []
+
+
+def test_a_character_two_columns_wide_keeps_the_line_as_wide_as_it_was() -> None:
+    sheet = Canvas(6, 1)
+    sheet.write(0, 0, "a世b", "fg")
+    assert sheet.line(0) == "a?b   "

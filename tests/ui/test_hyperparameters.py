@@ -1,0 +1,350 @@
+"""The form as a person uses it: walk, nudge, edit, mend, stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import ClassVar
+
+import pytest
+import scenes
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.widgets import Input
+
+from charwave_tui.core.config import HYPERPARAMETERS
+from charwave_tui.ui.draft import ROWS, Draft, FormView, Problem
+from charwave_tui.ui.panes.hyperparameters import FieldEdited, HyperparametersPane, PickRequested, PresetChosen
+
+VIEW = FormView(
+    Draft(scenes.CONFIG, "tree-76k"),
+    recipe=scenes.CONFIG,
+    presets=("mlp-3", "tree-76k", "tree-287k"),
+    vocab_size=27,
+    accelerator="cpu",
+)
+RUNNING = replace(VIEW, running=scenes.CONFIG, began=scenes.CONFIG)
+SIZES = [(80, 22), (37, 34), (37, 38), (44, 48)]
+
+
+class Bench(Container):
+    """Answers the form as the lab screen would, and remembers what was asked."""
+
+    BINDINGS: ClassVar = [("0", "reset"), ("t", "train")]
+
+    def __init__(self, view: FormView) -> None:
+        super().__init__()
+        self.pane = HyperparametersPane()
+        self.pane.form = view
+        self.asked: list[tuple[str, object]] = []
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+
+    def on_field_edited(self, event: FieldEdited) -> None:
+        self.asked.append((event.name, event.value))
+        config = replace(self.pane.form.draft.config, **{event.name: event.value})
+        self.pane.form = replace(self.pane.form, draft=replace(self.pane.form.draft, config=config))
+
+    def on_preset_chosen(self, event: PresetChosen) -> None:
+        self.asked.append(("preset", event.name))
+
+    def on_pick_requested(self, event: PickRequested) -> None:
+        self.asked.append(("pick", event.name))
+
+    def action_reset(self) -> None:
+        self.asked.append(("key", "0"))
+
+    def action_train(self) -> None:
+        self.asked.append(("key", "t"))
+
+
+@pytest.fixture
+def form(stage):
+    @asynccontextmanager
+    async def opened(view: FormView = VIEW, size: tuple[int, int] = (37, 38), at: str = "preset") -> Iterator:
+        bench = Bench(view)
+        app = stage(lambda: bench)
+        async with app.run_test(size=size) as pilot:
+            bench.pane.focus()
+            bench.pane.here = at
+            await pilot.pause()
+            yield pilot, bench, bench.pane
+
+    return opened
+
+
+def row(app, name: str) -> str:
+    return next(line for line in app.screen_text().splitlines() if f" {name} " in line)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_field_is_a_row_with_its_value_at_every_size(form, size):
+    async with form(size=size) as (pilot, _, pane):
+        assert set(pane.plan.places) == set(ROWS)
+        for name, spec in HYPERPARAMETERS.items():
+            value = "auto → cpu" if name == "device" else spec.kind.write(getattr(scenes.CONFIG, name))
+            assert value in row(pilot.app, name)
+        assert "8×24 → 4×128" in pilot.app.screen_text() or "[B,8] → [B,8,24]" in pilot.app.screen_text()
+        assert "76,579" in pilot.app.screen_text()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_down_walks_every_row_in_order_and_stays_on_the_last(form, size):
+    async with form(size=size) as (pilot, _, pane):
+        walked = []
+        for _ in ROWS:
+            walked.append(pane.here)
+            assert f"▸ {pane.here} " in pilot.app.screen_text()
+            await pilot.press("down")
+        assert walked == list(ROWS)
+        assert pane.here == ROWS[-1]
+
+
+async def test_in_two_columns_down_goes_on_from_the_left_foot_to_the_right_head(form):
+    async with form(size=(80, 22), at="output_scale") as (pilot, _, pane):
+        left = pane.plan.places["output_scale"]
+        await pilot.press("down")
+        right = pane.plan.places[pane.here]
+        assert pane.here == "optimizer"
+        assert right.x > left.x
+        assert right.y < left.y
+
+
+async def test_home_end_and_the_page_keys_leap(form):
+    async with form(at="lr") as (pilot, _, pane):
+        for key, expected in [
+            ("pagedown", "corpus"),
+            ("pagedown", "device"),
+            ("pageup", "corpus"),
+            ("pageup", "optimizer"),
+            ("home", "preset"),
+            ("pageup", "preset"),
+            ("end", "device"),
+        ]:
+            await pilot.press(key)
+            assert pane.here == expected, key
+
+
+async def test_left_and_right_nudge_and_never_walk(form):
+    async with form(size=(80, 22), at="n_hidden") as (pilot, bench, pane):
+        await pilot.press("right")
+        assert bench.asked == [("n_hidden", 256)]
+        await pilot.press("left", "left")
+        assert bench.asked[1:] == [("n_hidden", 128), ("n_hidden", 64)]
+        assert pane.here == "n_hidden"
+
+
+async def test_presets_are_stepped_through_on_the_first_row(form):
+    async with form() as (pilot, bench, _):
+        assert "‹ tree-76k ›" in row(pilot.app, "preset")
+        await pilot.press("right", "left")
+        assert bench.asked == [("preset", "tree-287k"), ("preset", "mlp-3")]
+
+
+async def test_a_changed_recipe_says_in_how_many_fields(form):
+    async with form(at="lr") as (pilot, _, _pane):
+        await pilot.press("right", "up", "up", "right")
+        assert "tree-76k +2" in row(pilot.app, "preset")
+
+
+async def test_enter_edits_and_the_first_letter_replaces_the_value(form):
+    async with form(at="lr") as (pilot, bench, pane):
+        await pilot.press("enter")
+        assert pane.editing
+        await pilot.press(*"0.05", "enter")
+        assert bench.asked == [("lr", 0.05)]
+        assert not pane.editing
+        assert pane.has_focus
+        assert "0.05" in row(pilot.app, "lr")
+
+
+async def test_escape_leaves_as_it_was(form):
+    async with form(at="lr") as (pilot, bench, pane):
+        await pilot.press("enter", *"0.5", "escape")
+        assert bench.asked == []
+        assert not pane.editing
+        assert " 0.1 " in row(pilot.app, "lr")
+
+
+async def test_enter_on_an_unchanged_value_asks_nothing(form):
+    async with form(at="max_steps") as (pilot, bench, pane):
+        await pilot.press("enter", "enter")
+        assert bench.asked == []
+        assert not pane.editing
+
+
+async def test_shapes_and_parameters_follow_each_letter(form):
+    async with form(at="n_hidden") as (pilot, bench, _):
+        await pilot.press("enter", *"64")
+        assert "8×24 → 4×64 → 2×64 → 64 → 27" in pilot.app.screen_text()
+        assert "22,243 params" in pilot.app.screen_text()
+        assert bench.asked == []
+
+
+async def test_a_value_out_of_bounds_keeps_the_editor_open_and_says_why(form):
+    async with form(at="lr") as (pilot, bench, pane):
+        await pilot.press("enter", *"99", "enter")
+        text = pilot.app.screen_text()
+        assert pane.editing
+        assert pane.problem
+        assert pane.note == "1 problem"
+        assert "✗ lr" in text
+        assert "is out of bounds" in text
+        assert "Try 0 < lr ≤ 10." in text
+        assert bench.asked == []
+        await pilot.press("backspace", "backspace", *"1", "enter")
+        assert bench.asked == [("lr", 1.0)]
+        assert not pane.problem
+
+
+async def test_a_mix_that_does_not_fit_is_taken_and_stays_marked_until_mended(form):
+    async with form(at="context") as (pilot, bench, pane):
+        await pilot.press("enter", "6", "enter")
+        assert bench.asked == [("context", 6)]
+        assert not pane.editing
+        lines = pilot.app.screen_text().splitlines()
+        at = next(i for i, line in enumerate(lines) if "✗ context" in line)
+        assert "context 6 is not 2×2×2 = 8" in lines[at + 1]
+        assert "Set context to 8 or fuse to" in lines[at + 2]
+        await pilot.press("down", "enter", *"2 3", "enter")
+        assert not pane.problem
+        assert "✗" not in pilot.app.screen_text()
+        assert "2·3 = 6 ✓" in pilot.app.screen_text()
+
+
+async def test_a_corpus_that_cannot_be_read_stands_on_its_row(form):
+    unreadable = Problem("corpus", "words.txt is not UTF-8 at byte 12", "save it as UTF-8")
+    async with form(replace(VIEW, vocab_size=None, reported=(unreadable,))) as (pilot, _, pane):
+        text = pilot.app.screen_text()
+        assert pane.problem
+        assert "✗ corpus" in text
+        assert "words.txt is not UTF-8 at byte" in text
+        assert "→ 128 → ?" in text
+
+
+async def test_backspace_brings_the_recipe_s_value_back(form):
+    async with form(at="lr") as (pilot, bench, _):
+        await pilot.press("backspace")
+        assert bench.asked == []
+        await pilot.press("right", "backspace")
+        assert bench.asked == [("lr", 0.2), ("lr", 0.1)]
+
+
+@pytest.mark.parametrize("name", ["preset", "norm", "corpus", "device"])
+async def test_what_is_picked_asks_for_the_list(form, name):
+    async with form(at=name) as (pilot, bench, pane):
+        await pilot.press("enter")
+        assert bench.asked == [("pick", name)]
+        assert not pane.editing
+
+
+async def test_a_rebuild_edit_beside_a_run_is_staged_and_a_live_one_is_not(form):
+    async with form(RUNNING, at="n_embd") as (pilot, bench, pane):
+        await pilot.press("enter", *"10", "enter")
+        assert "was 24" in row(pilot.app, "n_embd")
+        assert "↻ waits for t  was 24" in pilot.app.screen_text()
+        assert pane.note == "1 staged"
+        pane.here = "lr"
+        await pilot.press("enter", *"0.01", "enter")
+        assert "was 0.1" in row(pilot.app, "lr")
+        assert "• live  0 < lr ≤ 10" in pilot.app.screen_text()
+        assert pane.note == "1 staged"
+        assert bench.asked == [("n_embd", 10), ("lr", 0.01)]
+
+
+async def test_no_letter_is_swallowed_outside_the_editor_and_every_one_inside(form):
+    async with form(at="n_embd") as (pilot, bench, pane):
+        await pilot.press("t", "0")
+        assert bench.asked == [("key", "t"), ("key", "0")]
+        await pilot.press("enter", "0", "t")
+        assert pane.query_one(Input).value == "0t"
+        assert len(bench.asked) == 2
+
+
+async def test_keys_typed_in_one_burst_mean_what_they_were_typed_for(form):
+    async with form() as (pilot, bench, pane):
+        for key in ["down", "down", "down", "enter", "1", "0", "enter"]:
+            pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await pilot.pause(0.2)
+        assert bench.asked == [("n_embd", 10)]
+        assert not pane.editing
+
+
+async def test_while_a_value_is_typed_the_key_bar_offers_to_apply_or_cancel(form):
+    async with form(at="lr") as (pilot, _, _pane):
+        await pilot.press("enter")
+        shown = {
+            active.binding.description for active in pilot.app.screen.active_bindings.values() if active.binding.show
+        }
+        assert {"Apply", "Cancel"} <= shown
+        assert not {"Edit", "Nudge"} & shown
+
+
+async def test_an_open_editor_keeps_its_text_through_resizing_and_new_views(form):
+    async with form(at="lr") as (pilot, _, pane):
+        await pilot.press("enter", *"0.3")
+        pane.form = replace(pane.form, vocab_size=40)
+        await pilot.resize_terminal(80, 22)
+        await pilot.pause()
+        editor = pane.query_one(Input)
+        assert editor.value == "0.3"
+        place = pane.plan.places["lr"]
+        assert editor.region.y == pane.content_region.y + place.y
+        assert editor.region.x == pane.content_region.x + place.x + 15
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 3), (12, 5), (20, 8), (30, 12), (56, 12), (66, 10)])
+async def test_in_a_small_pane_the_row_at_hand_stays_in_sight(form, size):
+    async with form(size=size) as (pilot, _, pane):
+        for _ in ROWS:
+            if pane.size:
+                assert pane.here in pane.plan.places
+            await pilot.press("down")
+
+
+async def test_a_click_goes_to_a_row_and_a_second_one_edits_it(form):
+    async with form() as (pilot, _, pane):
+        place = pane.plan.places["batch_size"]
+        at = (place.x + 5, place.y + 1)
+        await pilot.click(pane, offset=at)
+        assert pane.here == "batch_size"
+        assert not pane.editing
+        await pilot.click(pane, offset=at)
+        assert pane.editing
+
+
+async def test_an_equal_view_and_a_nudge_repaint_no_more_than_they_must(form):
+    async with form(at="seed") as (pilot, _, pane):
+        drawn = []
+        lines = pane.query_one("Drawn")
+        lines.refresh = lambda *regions, **_: drawn.append(len(regions))
+        pane.form = replace(pane.form)
+        await pilot.pause()
+        assert drawn == []
+        await pilot.press("right")
+        assert drawn == [1]
+
+
+async def test_long_values_are_shortened_in_place(form):
+    path = "/home/someone/with/many/folders/lists/surnames.txt"
+    config = replace(scenes.CONFIG, corpus=path, seed=4_294_967_295)
+    async with form(replace(VIEW, draft=Draft(config, "tree-76k"))) as (pilot, _, _pane):
+        assert "…" in row(pilot.app, "corpus")
+        assert "surnames.txt" in row(pilot.app, "corpus")
+        assert "4294967295" in row(pilot.app, "seed")
+
+
+async def test_another_theme_draws_in_other_inks_at_once(form):
+    async with form() as (pilot, _, pane):
+
+        def inks() -> set[str]:
+            strip = pane.query_one("Drawn").render_line(0)
+            return {segment.style.color.name for segment in strip if segment.style and segment.style.color}
+
+        dark = inks()
+        pilot.app.theme = "charwave-light"
+        await pilot.pause()
+        assert inks().isdisjoint(dark)

@@ -1,0 +1,324 @@
+"""The layers pane: rows, columns by width, what is drawn again, and where the figures come from."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import msgspec
+import pytest
+import scenes
+from textual.geometry import Region
+
+from charwave_tui.core.protocol import State
+from charwave_tui.core.shapes import layer_shapes
+from charwave_tui.ui.layer_rows import FORMS, cells, first_spoilt, plan_for
+from charwave_tui.ui.panes import layers
+from charwave_tui.ui.panes.layers import LayersPane, LayerTable
+from charwave_tui.ui.pieces import columns
+from charwave_tui.ui.view import LayersView
+from charwave_tui.ui.written import plain
+
+STATS = scenes.TRAINING.layers.layers
+SHAPES = layer_shapes(scenes.CONFIG, 27)
+TANH = next(layer for layer in STATS if layer.name == "Tanh")
+
+
+def row(layer, width=64, **options):
+    return cells(layer, plan_for(STATS, width), **options)
+
+
+def role(layer, key):
+    pieces = row(layer)[key]
+    return pieces[0].role
+
+
+def table_of(app):
+    return app.query_one(LayerTable)
+
+
+def lines(app):
+    return [line[2:-2].rstrip() for line in app.screen_text().splitlines()[1:-1]]
+
+
+@pytest.mark.parametrize(
+    ("width", "missing", "short"),
+    [
+        (112, set(), False),
+        (76, set(), False),
+        (64, set(), False),
+        (50, {"mean"}, True),
+        (36, {"mean", "bar", "params", "dead"}, True),
+        (10, {"mean", "bar", "params", "dead"}, True),
+    ],
+)
+def test_columns_are_left_out_as_the_width_shrinks(width, missing, short):
+    plan = plan_for(STATS, width)
+    assert {"layer", "out", "params", "mean", "std", "sat", "bar", "dead"} - {key for key, _ in plan.widths} == missing
+    assert plan.short is short
+
+
+@pytest.mark.parametrize("width", range(34, 130))
+def test_columns_fill_the_width_and_every_cell_fits_its_column(width):
+    plan = plan_for(STATS, width)
+    assert sum(columns for _, columns in plan.widths) == width
+    for layer in STATS:
+        row = cells(layer, plan)
+        assert all(columns(row[key]) <= room for key, room in plan.widths)
+
+
+def test_the_table_stands_still_when_figures_take_the_place_of_dashes():
+    for width in (50, 64, 76):
+        assert plan_for(SHAPES, width) == plan_for(STATS, width)
+
+
+def test_a_large_model_still_fits_64_columns():
+    big = layer_shapes(replace(scenes.CONFIG, n_embd=1024, n_hidden=4096), 100_000)
+    plan = plan_for(big, 64)
+    assert sum(room for _, room in plan.widths) == 64
+    assert plan.widths[0][0] == "layer"
+    assert plan.short
+
+
+def test_names_carry_their_matrix_form_and_reshaping_is_muted():
+    assert plain(row(STATS[2])["layer"]) == "Linear 48→128"
+    assert [piece.role for piece in row(STATS[2])["layer"]] == ["fg", "muted"]
+    assert {piece.role for pieces in row(STATS[1]).values() for piece in pieces} == {"muted"}
+    assert plain(row(STATS[1], width=50)["layer"]) == "Flatten 2"
+    assert plain(row(STATS[0])["out"]) == "8×24"
+
+
+@pytest.mark.parametrize(
+    ("percent", "ink", "bar"),
+    [(0.0, "fg", "muted"), (5.0, "fg", "muted"), (5.1, "warning", "warning"), (50.1, "error", "error")],
+)
+def test_saturation_warns_above_5_per_cent_and_alarms_above_50(percent, ink, bar):
+    layer = msgspec.structs.replace(TANH, saturation=percent)
+    assert role(layer, "sat") == ink
+    assert role(layer, "bar") == bar
+    assert plain(row(layer)["sat"]) == f"{percent:.1f}"
+
+
+def test_the_bar_is_full_at_20_per_cent():
+    plan = plan_for(STATS, 64)
+    full = cells(msgspec.structs.replace(TANH, saturation=20.0), plan)["bar"]
+    half = cells(msgspec.structs.replace(TANH, saturation=10.0), plan)["bar"]
+    assert plain(full).strip() == "█" * plan.bar
+    assert columns(half) == 1 + math.ceil(plan.bar / 2)
+
+
+@pytest.mark.parametrize(("dead", "text", "ink"), [(0, "0", "muted"), (3, "3", "warning")])
+def test_dead_units_are_a_quiet_zero_or_a_warning(dead, text, ink):
+    layer = msgspec.structs.replace(TANH, dead=dead, saturation=1.0)
+    assert plain(row(layer)["dead"]) == text
+    assert role(layer, "dead") == ink
+
+
+def test_a_relu_has_dead_units_without_saturation():
+    relu = msgspec.structs.replace(TANH, name="ReLU", saturation=None, dead=4)
+    assert plain(row(relu)["sat"]) == plain(row(relu)["bar"]) == ""
+    assert plain(row(relu)["dead"]) == "4"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_in_error_ink_and_the_first_such_layer_is_found(value):
+    spoilt = msgspec.structs.replace(STATS[3], mean=value)
+    assert role(spoilt, "mean") == "error"
+    assert first_spoilt([*STATS[:3], spoilt, *STATS[4:]]) == 3
+    assert first_spoilt(STATS) is first_spoilt(SHAPES) is None
+    (name,) = row(spoilt, first_spoilt=True)["layer"]
+    assert (name.role, name.bold) == ("error", True)
+
+
+def test_the_last_form_leaves_out_all_that_earlier_ones_do():
+    assert all(earlier <= later for (_, earlier), (_, later) in pairwise(FORMS))
+
+
+async def test_the_table_stands_on_the_screen_as_planned(stage):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        app.query_one(LayersPane).probed = scenes.TRAINING.layers
+        await pilot.pause()
+        shown = lines(app)
+        assert shown[0].split() == ["layer", "out", "params", "mean", "std", "sat", "%", "dead"]
+        assert shown[3].split() == ["Linear", "48→128", "4×128", "6,144", "−0.008", "0.775"]
+        assert shown[5].split() == ["Tanh", "4×128", "−0.016", "0.704", "5.1", "█▊", "1"]
+        assert len(shown[3]) <= 64
+        assert shown[0].index("params") + len("params") == shown[3].index("6,144") + len("6,144")
+
+
+async def test_before_the_first_probe_the_shapes_stand_there_with_dashes(stage):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        pane = app.query_one(LayersPane)
+        pane.shapes = SHAPES
+        await pilot.pause()
+        assert lines(app)[3].split() == ["Linear", "48→128", "4×128", "6,144", "–", "–"]
+        assert lines(app)[5].split() == ["Tanh", "4×128", "–", "–", "–", "–"]
+        assert pane.provenance == "not built yet"
+
+
+async def test_the_model_that_exists_is_shown_while_the_form_speaks_of_another(stage):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        pane = app.query_one(LayersPane)
+        pane.probed = scenes.TRAINING.layers
+        pane.shapes = layer_shapes(replace(scenes.CONFIG, n_hidden=256), 27)
+        await pilot.pause()
+        assert lines(app)[3].startswith("Linear 48→128")
+
+
+async def test_another_model_replaces_the_rows(stage):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        pane = app.query_one(LayersPane)
+        pane.shapes = SHAPES
+        await pilot.pause()
+        pane.shapes = layer_shapes(replace(scenes.CONFIG, fuse=(8,)), 27)
+        await pilot.pause()
+        assert table_of(app).row_count == 6
+        assert lines(app)[2].startswith("FlattenConsecutive 8")
+
+
+async def test_only_cells_that_changed_are_drawn_again(stage, monkeypatch):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        pane, table = app.query_one(LayersPane), app.query_one(LayerTable)
+        pane.probed = scenes.TRAINING.layers
+        await pilot.pause()
+        painted, refresh = [], LayerTable.__base__.refresh
+
+        def spy(self, *regions, **options):
+            painted.append(regions)
+            return refresh(self, *regions, **options)
+
+        monkeypatch.setattr(LayerTable.__base__, "refresh", spy)
+        changed = msgspec.structs.replace(STATS[2], std=1.5)
+        pane.probed = LayersView(132_500, (*STATS[:2], changed, *STATS[3:]))
+        ((region,),) = painted
+        assert isinstance(region, Region)
+        assert (region.y, region.height) == (3, 1)
+        assert region.width < 10
+        await pilot.pause()
+        assert "1.500" in lines(app)[3]
+        painted.clear()
+        pane.probed = LayersView(132_600, pane.probed.layers)
+        assert painted == []
+        assert table.row_count == len(STATS)
+
+
+async def test_the_cursor_stays_on_its_layer_when_the_width_changes(stage):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        app.query_one(LayersPane).probed = scenes.TRAINING.layers
+        await pilot.pause()
+        table_of(app).focus()
+        await pilot.press("down", "down", "down", "down")
+        await pilot.resize_terminal(54, 18)
+        await pilot.pause()
+        assert table_of(app).cursor_row == 4
+        assert "mean" not in lines(app)[0]
+
+
+async def test_more_layers_than_rows_can_be_walked_to(stage):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 10)) as pilot:
+        app.query_one(LayersPane).probed = scenes.TRAINING.layers
+        await pilot.pause()
+        table_of(app).focus()
+        await pilot.press(*["down"] * 20)
+        await pilot.pause()
+        assert any("Linear 128→27" in line for line in lines(app))
+        assert table_of(app).virtual_size.width <= table_of(app).size.width
+
+
+async def test_a_spoilt_model_says_where_nan_began(stage):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        pane = app.query_one(LayersPane)
+        pane.probed, pane.run = scenes.DIVERGED.layers, scenes.DIVERGED.run
+        await pilot.pause()
+        assert pane.provenance == "step 412 · first NaN in Linear 256→128"
+        assert "first NaN in Linear 256→128" in app.screen_text().splitlines()[-1]
+        assert lines(app)[9].split() == ["Tanh", "2×128", "nan", "nan", "nan", "–"]
+
+
+@pytest.mark.parametrize(
+    ("age", "said"), [(0, "1 s ago"), (1, "1 s ago"), (7, "7 s ago"), (59, "59 s ago"), (150, "2 min ago")]
+)
+async def test_while_training_figures_say_how_old_they_are(stage, age, said):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        pane = app.query_one(LayersPane)
+        pane.run, pane.probed = scenes.TRAINING.run, scenes.TRAINING.layers
+        pane.age = age
+        await pilot.pause()
+        assert pane.provenance == f"step 132,400 · {said}"
+        assert app.screen_text().splitlines()[-1].rstrip(" ─╯").endswith(f"step 132,400 · {said}")
+
+
+async def test_an_older_age_repaints_the_bottom_border_alone(stage, monkeypatch):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        pane = app.query_one(LayersPane)
+        pane.run, pane.probed = scenes.TRAINING.run, scenes.TRAINING.layers
+        await pilot.pause()
+        painted, refresh = [], pane.refresh
+
+        def spy(*regions, **options):
+            painted.append(regions)
+            return refresh(*regions, **options)
+
+        monkeypatch.setattr(pane, "refresh", spy)
+        pane.age = 7
+        assert painted == [(Region(0, 16, 64, 1),)]
+        await pilot.pause()
+        assert "7 s ago" in app.screen_text().splitlines()[-1]
+
+
+async def test_figures_of_a_run_that_rests_have_no_age(stage):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)):
+        pane = app.query_one(LayersPane)
+        pane.run, pane.probed = replace(scenes.TRAINING.run, state=State.PAUSED), scenes.TRAINING.layers
+        pane.age = 30
+        assert pane.provenance == "step 132,400"
+
+
+async def test_figures_grow_older_by_the_clock_until_new_ones_come(stage, monkeypatch):
+    monkeypatch.setattr(layers, "TICK", 0.01)
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        pane = app.query_one(LayersPane)
+        pane.run, pane.probed = scenes.TRAINING.run, scenes.TRAINING.layers
+        for _ in range(200):
+            await pilot.pause(0.01)
+            if pane.age >= 2:
+                break
+        assert pane.age >= 2
+        pane.probed = LayersView(132_500, STATS)
+        assert pane.age == 0
+
+
+async def test_a_change_of_theme_brings_the_inks_of_the_new_one(stage):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        app.query_one(LayersPane).probed = scenes.TRAINING.layers
+        await pilot.pause()
+        table = table_of(app)
+        before = table.get_cell_at((4, 5)).spans
+        app.theme = "charwave-light"
+        await pilot.pause()
+        await pilot.pause()
+        after = table.get_cell_at((4, 5)).spans
+        assert [span.style.color.triplet.hex for span in before] == ["#ffd75f"]
+        assert [span.style.color.triplet.hex for span in after] == ["#5f5f00"]
+
+
+async def test_a_pane_without_room_does_not_fail(stage):
+    app = stage(LayersPane)
+    async with app.run_test(size=(2, 2)) as pilot:
+        app.query_one(LayersPane).probed = scenes.TRAINING.layers
+        await pilot.pause()
+        await pilot.resize_terminal(68, 18)
+        await pilot.pause()
+        assert lines(app)[1].startswith("Embedding")

@@ -1,0 +1,336 @@
+"""The names pane: its settings, its editor, its list."""
+
+from itertools import pairwise
+
+import pytest
+import scenes
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.readings import SampledName
+from charwave_tui.core.sampling import LONGEST_PREFIX, SETTINGS, Sampling
+from charwave_tui.ui.panes.field_editor import FieldEditor
+from charwave_tui.ui.panes.name_list import NameList, entry, summary
+from charwave_tui.ui.panes.names import NamesPane
+from charwave_tui.ui.pieces import columns
+from charwave_tui.ui.spots import spots
+from charwave_tui.ui.view import NamesView
+from charwave_tui.ui.written import plain
+
+NAMES = scenes.TRAINING.names
+MANY = NamesView(132_400, scenes.NAMES * 5)
+
+
+def lines(app):
+    return [line[2:-2].rstrip() for line in app.screen_text().splitlines()[1:-1]]
+
+
+def heard(messages):
+    """The settings of each message once, though it is seen at every node that it bubbles through."""
+    edits = {id(message): message for message in messages if isinstance(message, NamesPane.SamplingEdited)}
+    return [message.sampling for message in edits.values()]
+
+
+async def focused(app, pilot):
+    pane = app.query_one(NamesPane)
+    pane.focus()
+    await pilot.pause()
+    return pane
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("temperature", "0.8", 0.8),
+        ("temperature", " 5 ", 5.0),
+        ("count", "1,000", 1000),
+        ("seed", "4294967295", 2**32 - 1),
+        ("prefix", "ma", "ma"),
+        ("prefix", "", ""),
+        ("prefix", "e\u0301", "é"),
+    ],
+)
+def test_settings_are_read_from_text(name, text, value):
+    assert getattr(Sampling().with_text(name, text), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem", "remedy"),
+    [
+        ("temperature", "0", "temperature 0 is out of bounds", "try 0.05 to 5"),
+        ("temperature", "5.01", "temperature 5.01 is out of bounds", "try 0.05 to 5"),
+        ("temperature", "nan", "temperature nan is out of bounds", "try 0.05 to 5"),
+        ("temperature", "warm", "temperature warm is not a number", "try 0.05 to 5"),
+        ("count", "0", "count 0 is out of bounds", "try 1 to 1,000"),
+        ("count", "1001", "count 1,001 is out of bounds", "try 1 to 1,000"),
+        ("seed", "-1", "seed -1 is out of bounds", "try 0 to 4,294,967,295"),
+        ("prefix", "a" * 65, "a prefix of 65 characters is too long", "try at most 64 characters"),
+        ("prefix", "a\x1b[2J", "prefix holds a control character", "type letters"),
+        ("prefix", "a\u202eb", "prefix holds a control character", "type letters"),
+    ],
+)
+def test_settings_out_of_bounds_are_a_mistake_with_a_remedy(name, text, problem, remedy):
+    with pytest.raises(Mistake) as caught:
+        Sampling().with_text(name, text)
+    assert (caught.value.problem, caught.value.remedy, caught.value.field) == (problem, remedy, name)
+
+
+def test_checked_finds_what_was_made_without_reading():
+    assert Sampling().checked() == Sampling()
+    with pytest.raises(Mistake):
+        Sampling(count=0).checked()
+
+
+@given(name=st.sampled_from(list(SETTINGS)), ways=st.lists(st.sampled_from([-1, 1]), max_size=60))
+def test_nudging_never_leaves_the_bounds_and_text_is_read_back(name, ways):
+    sampling = Sampling()
+    for way in ways:
+        sampling = sampling.nudged(name, way)
+    assert sampling.checked().with_text(name, sampling.written(name)) == sampling
+
+
+@pytest.mark.parametrize("width", [12, 25, 31, 76])
+@pytest.mark.parametrize("editing", ["", *SETTINGS])
+def test_fields_stand_within_the_width_without_touching(width, editing):
+    sampling = Sampling(prefix="x" * LONGEST_PREFIX, seed=2**32 - 1, count=1000)
+    placed = spots(sampling, width, editing)
+    assert [spot.name for spot in placed] == list(SETTINGS)
+    assert all(spot.value_column + spot.width <= max(width, 9) for spot in placed)
+    for one, other in pairwise(placed):
+        assert other.row > one.row or other.column >= one.value_column + one.width + 2
+
+
+async def test_fields_stand_in_one_row_where_there_is_room_and_two_and_two_where_not(stage):
+    app = stage(NamesPane)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.query_one(NamesPane).sampling = Sampling(prefix="ma", count=50)
+        await pilot.pause()
+        assert lines(app)[0] == "temp 1.0  prefix ma  count 50  seed 42"
+        await pilot.resize_terminal(35, 18)
+        await pilot.pause()
+        assert lines(app)[:2] == ["temp 1.0  prefix ma", "count 50  seed 42"]
+
+
+async def test_names_stand_with_their_nll_and_where_they_are_known_from(stage):
+    app = stage(NamesPane)
+    async with app.run_test(size=(35, 18)) as pilot:
+        app.query_one(NamesPane).names = NAMES
+        await pilot.pause()
+        assert lines(app)[3] == "maralynn         1.30  + new"
+        assert lines(app)[4] == "mariela          1.41  = corpus"
+        assert lines(app)[14] == "mean 1.79 nll           70% new"
+        assert app.query_one(NamesPane).provenance == "step 132,400 · g again"
+
+
+async def test_a_narrow_pane_keeps_the_glyph_alone(stage):
+    app = stage(NamesPane)
+    async with app.run_test(size=(29, 18)) as pilot:
+        app.query_one(NamesPane).names = NAMES
+        await pilot.pause()
+        assert lines(app)[3] == "maralynn          1.30  +"
+
+
+async def test_a_wide_pane_has_two_columns(stage):
+    app = stage(NamesPane)
+    async with app.run_test(size=(80, 22)) as pilot:
+        app.query_one(NamesPane).names = MANY
+        await pilot.pause()
+        first = lines(app)[2]
+        assert first.startswith("maralynn")
+        assert first[40:].startswith("malia")
+        assert app.query_one(NamesPane).note == "1–32 of 50"
+
+
+async def test_names_that_do_not_fit_come_a_page_at_a_time(stage):
+    app = stage(NamesPane)
+    async with app.run_test(size=(35, 18)) as pilot:
+        pane = await focused(app, pilot)
+        pane.names = MANY
+        await pilot.pause()
+        assert pane.note == "1–11 of 50"
+        await pilot.press("pagedown")
+        assert pane.note == "12–22 of 50"
+        assert lines(app)[3].startswith("mariela")
+        await pilot.press(*["pagedown"] * 9)
+        assert pane.note == "45–50 of 50"
+        await pilot.press(*["pageup"] * 9)
+        assert pane.note == "1–11 of 50"
+        pane.names = NAMES
+        await pilot.pause()
+        assert pane.note == ""
+
+
+def test_corpus_names_are_muted_and_new_ones_bright():
+    assert [piece.role for piece in entry(SampledName("mae", 1.0, True), 31)] == ["muted", "muted", "muted", "muted"]
+    assert [piece.role for piece in entry(SampledName("mae", 1.0, False), 31)] == ["bright", "fg", "train", "muted"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Ольга", "さくら", "王小明", "नीलम", "", "O'Neil Jr", "maximilianbartholomewjohannes", "e\u0301lise", "a\x1b[2J"],
+)
+@pytest.mark.parametrize("width", [25, 31, 36])
+def test_entries_have_one_width_whatever_the_script(name, width):
+    pieces = entry(SampledName(name, 12.345, False), width)
+    assert columns(pieces) == width
+    assert "\x1b" not in plain(pieces)
+    assert cell_len(plain(pieces)[: plain(pieces).index("12.3")]) == width - 7 - (7 if width >= 31 else 0) - 1
+
+
+def test_the_summary_leaves_out_what_is_not_finite():
+    names = (SampledName("a", 2.0, False), SampledName("b", float("nan"), True))
+    assert plain(summary(names, 30)).split() == ["mean", "2.00", "nll", "50%", "new"]
+
+
+async def test_an_empty_pane_offers_a_key(stage):
+    app = stage(NamesPane)
+    async with app.run_test(size=(60, 18)):
+        assert "g draws names from the model as it is." in lines(app)
+        assert app.query_one(NamesPane).provenance == ""
+
+
+async def test_a_refusal_says_why_and_what_to_press(stage):
+    app = stage(NamesPane)
+    async with app.run_test(size=(35, 18)) as pilot:
+        app.query_one(NamesPane).names = scenes.DIVERGED.names
+        await pilot.pause()
+        assert lines(app)[3:7] == ["The weights hold NaN, so there", "is nothing to sample.", "", "g tries again."]
+        assert app.query_one(NamesPane).provenance == ""
+
+
+async def test_arrows_walk_the_fields_and_nudge_their_values(stage):
+    app, messages = stage(NamesPane), []
+    async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
+        await focused(app, pilot)
+        await pilot.press("up", "up", "down", "left", "down", "left", "up", "left", "up")
+        assert heard(messages) == [
+            Sampling(temperature=1.1),
+            Sampling(temperature=1.2),
+            Sampling(temperature=1.1),
+            Sampling(temperature=1.1, seed=41),
+            Sampling(temperature=1.1, seed=41, count=40),
+        ]
+
+
+async def test_a_value_at_its_bound_is_not_edited_further(stage):
+    app, messages = stage(NamesPane), []
+    async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
+        pane = await focused(app, pilot)
+        pane.sampling = Sampling(temperature=5.0)
+        await pilot.press("up")
+        assert heard(messages) == []
+
+
+async def test_enter_edits_in_place_and_enter_takes_the_value(stage):
+    app, messages = stage(NamesPane), []
+    async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
+        pane = await focused(app, pilot)
+        await pilot.press("right", "enter", "m", "a")
+        assert lines(app)[0] == "temp 1.0  prefix ma"
+        assert app.focused is app.query_one(FieldEditor)
+        assert not heard(messages)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert heard(messages) == [Sampling(prefix="ma")]
+        assert app.focused is pane
+
+
+async def test_while_a_value_is_typed_only_apply_and_cancel_are_offered(stage):
+    app = stage(NamesPane)
+    async with app.run_test(size=(35, 18)) as pilot:
+        await focused(app, pilot)
+
+        def offered():
+            return [active.binding.description for active in app.screen.active_bindings.values() if active.binding.show]
+
+        assert offered()[:3] == ["Field", "Nudge", "Edit"]
+        await pilot.press("enter")
+        await pilot.pause()
+        assert [text for text in offered() if text in ("Field", "Nudge", "Edit", "Apply", "Cancel")] == [
+            "Apply",
+            "Cancel",
+        ]
+
+
+async def test_escape_leaves_everything_as_it_was(stage):
+    app, messages = stage(NamesPane), []
+    async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
+        pane = await focused(app, pilot)
+        await pilot.press("enter", "9", "escape")
+        await pilot.pause()
+        assert heard(messages) == []
+        assert lines(app)[0] == "temp 1.0  prefix –"
+        assert app.focused is pane
+
+
+async def test_a_bad_value_says_why_and_stays_until_it_is_put_right(stage):
+    app, messages = stage(NamesPane), []
+    async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
+        pane = await focused(app, pilot)
+        await pilot.press("enter", "9", "enter")
+        await pilot.pause()
+        assert lines(app)[0].startswith("temp 9")
+        assert lines(app)[2:4] == ["temperature 9 is out of bounds", "Try 0.05 to 5."]
+        assert pane.problem
+        assert app.focused is app.query_one(FieldEditor)
+        await pilot.press("backspace", "2")
+        await pilot.pause()
+        assert not pane.problem
+        assert lines(app)[2] == ""
+        await pilot.press("enter")
+        await pilot.pause()
+        assert heard(messages) == [Sampling(temperature=2.0)]
+
+
+async def test_a_burst_of_keys_means_what_was_typed(stage):
+    app, messages = stage(NamesPane), []
+    async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
+        await focused(app, pilot)
+        for key in ("right", "enter", "m", "a", "enter"):
+            app.simulate_key(key)
+        for _ in range(5):
+            await pilot.pause()
+        assert heard(messages) == [Sampling(prefix="ma")]
+
+
+async def test_letters_pass_through_while_no_editor_is_open(stage):
+    pressed = []
+
+    class Listening(stage):
+        BINDINGS = (("g", "note", "Names"), ("space", "note", "Pause"))
+
+        def action_note(self):
+            pressed.append(1)
+
+    app = Listening(NamesPane)
+    async with app.run_test(size=(35, 18)) as pilot:
+        await focused(app, pilot)
+        await pilot.press("g", "space")
+        assert len(pressed) == 2
+        await pilot.press("right", "enter", "g", "space")
+        assert len(pressed) == 2
+        assert app.query_one(FieldEditor).value == "g "
+
+
+async def test_a_click_goes_to_a_field_and_a_second_one_edits_it(stage):
+    app = stage(NamesPane)
+    async with app.run_test(size=(35, 18)) as pilot:
+        pane = await focused(app, pilot)
+        await pilot.click(NamesPane, offset=(4, 2))
+        assert app.focused is pane
+        await pilot.click(NamesPane, offset=(4, 2))
+        await pilot.pause()
+        assert app.query_one(FieldEditor).value == "20"
+
+
+async def test_a_pane_without_room_does_not_fail(stage):
+    app = stage(NamesPane)
+    async with app.run_test(size=(2, 2)) as pilot:
+        app.query_one(NamesPane).names = MANY
+        await pilot.pause()
+        await pilot.resize_terminal(35, 18)
+        await pilot.pause()
+        assert lines(app)[3].startswith("maralynn")
+        assert app.query_one(NameList).capacity == 11

@@ -1,0 +1,142 @@
+"""How little of the loss chart is drawn and sent again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from scenes import TRAINING, UNTRAINED
+from textual.geometry import Region
+
+from charwave_tui.core.readings import LossPoint
+from charwave_tui.ui import chart as chart_module
+from charwave_tui.ui.chart import PERIOD, Chart
+from charwave_tui.ui.view import Curve
+
+
+class Watched(Chart):
+    """A chart that notes what it has repainted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.repainted: list[tuple[Region, ...]] = []
+
+    def refresh(self, *regions: Region, **options: bool) -> Watched:
+        self.repainted.append(regions)
+        super().refresh(*regions, **options)
+        return self
+
+
+def grown(curve: Curve, step: int, loss: float) -> Curve:
+    return replace(curve, partial=LossPoint(step, loss, loss, loss))
+
+
+async def test_a_new_point_repaints_a_few_cells_and_the_screen_is_right(stage: type) -> None:
+    app = stage(Watched)
+    async with app.run_test(size=(99, 18)) as pilot:
+        chart = app.query_one(Watched)
+        chart.curve = TRAINING.curve
+        await pilot.pause(PERIOD * 1.5)
+        chart.repainted.clear()
+        chart.curve = grown(TRAINING.curve, 133_900, 1.8291)
+        await pilot.pause(PERIOD * 1.5)
+        assert all(chart.repainted), "the whole widget was repainted"
+        assert 0 < sum(region.area for regions in chart.repainted for region in regions) <= 60
+        assert app.screen_text() == "\n".join(line.rstrip() for line in chart.lines)
+        assert "1.8291" in app.screen_text()
+
+
+async def test_an_equal_curve_repaints_nothing(stage: type) -> None:
+    app = stage(Watched)
+    async with app.run_test(size=(99, 18)) as pilot:
+        chart = app.query_one(Watched)
+        chart.curve = TRAINING.curve
+        await pilot.pause(PERIOD * 1.5)
+        chart.repainted.clear()
+        chart.curve = replace(TRAINING.curve)
+        await pilot.pause(PERIOD * 1.5)
+        assert chart.repainted == []
+
+
+async def test_curves_that_come_quickly_are_drawn_at_most_five_times_a_second_and_the_last_is_not_lost(
+    stage: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheets = []
+    paint = Chart.paint
+    monkeypatch.setattr(Chart, "paint", lambda self, plot: sheets.append(plot) or paint(self, plot))
+    app = stage(Chart)
+    async with app.run_test(size=(99, 18)) as pilot:
+        chart = app.query_one(Chart)
+        await pilot.pause(PERIOD * 1.5)
+        sheets.clear()
+        for i in range(10):
+            chart.curve = grown(TRAINING.curve, 132_440 + i, 1.8 + i / 100)
+        await pilot.pause(PERIOD * 1.5)
+        assert len(sheets) == 2
+        assert "1.8900" in app.screen_text()
+
+
+async def test_axes_ground_and_ghost_are_drawn_once_while_they_stay(
+    stage: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grounds = []
+    ground = chart_module.ground
+    monkeypatch.setattr(chart_module, "ground", lambda *given: grounds.append(given) or ground(*given))
+    app = stage(Chart)
+    async with app.run_test(size=(99, 18)) as pilot:
+        chart = app.query_one(Chart)
+        chart.curve = TRAINING.curve
+        await pilot.pause(PERIOD * 1.5)
+        before = len(grounds)
+        chart.curve = grown(TRAINING.curve, 133_900, 1.8)
+        await pilot.pause(PERIOD * 1.5)
+        assert len(grounds) == before == 1
+        await pilot.resize_terminal(80, 18)
+        await pilot.pause()
+        assert len(grounds) == 2
+
+
+async def test_a_change_of_theme_changes_the_inks(stage: type) -> None:
+    app = stage(Chart)
+    async with app.run_test(size=(99, 18)) as pilot:
+        chart = app.query_one(Chart)
+        chart.curve = TRAINING.curve
+        await pilot.pause(PERIOD * 1.5)
+        dark = {segment.style.color.name for segment in chart.render_line(0) if segment.style and segment.style.color}
+        app.theme = "charwave-light"
+        await pilot.pause()
+        light = {segment.style.color.name for segment in chart.render_line(0) if segment.style and segment.style.color}
+        assert "#87afff" in dark
+        assert "#005fd7" in light
+        assert dark.isdisjoint(light)
+
+
+async def test_the_empty_chart_has_a_grid_and_the_loss_of_knowing_nothing(stage: type) -> None:
+    app = stage(Chart)
+    async with app.run_test(size=(99, 18)) as pilot:
+        app.query_one(Chart).curve = UNTRAINED.curve
+        await pilot.pause(PERIOD * 1.5)
+        assert "ln 27     3.2958" in app.screen_text()
+        assert "200k steps" in app.screen_text()
+
+
+def test_the_first_frame_needs_no_plotext() -> None:
+    code = (
+        "import sys; sys.path[:0] = ['tests/ui']\n"
+        "import scenes\n"
+        "from charwave_tui.ui.chart import Chart\n"
+        "from charwave_tui.ui.glyphs import Glyphs\n"
+        "from charwave_tui.ui.plot import Plot\n"
+        "chart = Chart()\n"
+        "for curve in (scenes.EMPTY.curve, scenes.UNTRAINED.curve):\n"
+        "    chart.set_reactive(Chart.curve, curve)\n"
+        "    chart.paint(Plot(99, 18, Glyphs()))\n"
+        "assert 'plotext' not in sys.modules\n"
+        "chart.set_reactive(Chart.curve, scenes.TRAINING.curve)\n"
+        "chart.paint(Plot(99, 18, Glyphs()))\n"
+        "assert 'plotext' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

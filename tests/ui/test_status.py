@@ -1,0 +1,168 @@
+"""The status line in every state, at every width, and how often it is drawn."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+import scenes
+
+from charwave_tui.core.protocol import State
+from charwave_tui.ui.headline import headline
+from charwave_tui.ui.panes import status
+from charwave_tui.ui.panes.status import StatusLine
+from charwave_tui.ui.pieces import columns
+from charwave_tui.ui.view import RunView
+from charwave_tui.ui.written import plain
+
+TRAINING = scenes.TRAINING.run
+UNTRAINED = scenes.UNTRAINED.run
+
+
+def said(run, width):
+    return plain(headline(run, width))
+
+
+def test_a_wide_line_says_all_of_a_training_run():
+    line = said(TRAINING, 138)
+    assert line.startswith("charwave  makemore · tree-76k · run 12   ")
+    assert line.endswith("● training  " + "━" * 13 + "─" * 7 + "   66%  132,400 / 200,000   1,512 steps/s   ETA    45s")
+
+
+def test_120_columns_keep_the_full_name_and_shorten_the_bar():
+    line = said(TRAINING, 118)
+    assert line.startswith("charwave  makemore · tree-76k · run 12  ")
+    assert "● training  ━━━━━───   66%  132,400 / 200,000   1,512 steps/s   ETA    45s" in line
+
+
+def test_80_columns_keep_the_run_the_whole_count_the_speed_and_the_time_to_go():
+    line = said(TRAINING, 78)
+    assert line.startswith("charwave  run 12  ")
+    assert line.endswith("● training  ━━━━━───  132,400/200,000  1,512/s  ETA    45s")
+
+
+@pytest.mark.parametrize("width", [138, 118, 98, 78, 60, 40])
+def test_the_numbers_stand_where_they_stood_when_the_run_began(width):
+    start = replace(TRAINING, step=7, steps_per_second=0.0)
+    early, late = said(start, width), said(TRAINING, width)
+    assert early.index("/") == late.index("/")
+    assert columns(headline(start, width)) == columns(headline(TRAINING, width)) == width
+
+
+@pytest.mark.parametrize("width", range(0, 200, 7))
+@pytest.mark.parametrize("view", [scenes.EMPTY, scenes.UNTRAINED, scenes.TRAINING, scenes.FINISHED, scenes.DIVERGED])
+def test_every_state_fills_every_width_exactly(view, width):
+    assert columns(headline(view.run, width)) == width
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (RunView(), "○ starting the engine"),
+        (RunView(engine="ready"), "○ ready  nothing is running"),
+        (UNTRAINED, "○ ready  nothing is running"),
+        (replace(TRAINING, engine="lost"), "✗ the engine is gone  t starts it again"),
+        (scenes.DIVERGED.run, "✗ stopped: the loss became NaN at step 412   step     412 / 200,000"),
+        (replace(scenes.DIVERGED.run, reason=""), "✗ stopped: the loss became NaN   step     412 / 200,000"),
+        (scenes.FINISHED.run, "✓ finished  " + "━" * 20 + "  100%  200,000 / 200,000"),
+        (replace(TRAINING, state=State.STOPPED), "○ stopped   " + "━" * 13 + "─" * 7 + "   66%  132,400 / 200,000"),
+    ],
+)
+def test_each_state_is_said_in_words(run, expected):
+    assert said(run, 138).endswith(expected)
+
+
+def test_an_untrained_model_says_so_beside_its_preset():
+    assert said(UNTRAINED, 100).startswith("charwave  makemore · tree-76k · untrained  ")
+
+
+def test_a_paused_run_keeps_the_places_of_its_speed_and_time_to_go():
+    training, paused = said(TRAINING, 138), said(replace(TRAINING, state=State.PAUSED), 138)
+    assert "○ paused    ━" in paused
+    assert paused.index("steps/s") == training.index("steps/s")
+    assert paused.endswith("     – steps/s   ETA      –")
+
+
+async def test_the_line_is_on_the_screen_and_follows_the_run(stage):
+    app = stage(StatusLine)
+    async with app.run_test(size=(80, 4)) as pilot:
+        assert "starting the engine" in app.screen_text()
+        app.query_one(StatusLine).run = TRAINING
+        await pilot.pause()
+        assert "132,400/200,000" in app.screen_text().splitlines()[0]
+
+
+async def test_figures_rest_between_two_changes_and_then_show_the_newest(stage, monkeypatch):
+    monkeypatch.setattr(status, "REST", 3_600.0)
+    app = stage(StatusLine)
+    async with app.run_test(size=(80, 4)) as pilot:
+        line = app.query_one(StatusLine)
+        line.run = TRAINING
+        for step in (132_500, 132_600):
+            line.run = replace(TRAINING, step=step)
+        await pilot.pause()
+        assert "132,400/200,000" in app.screen_text()
+        line._rested()
+        await pilot.pause()
+        assert "132,600/200,000" in app.screen_text()
+
+
+async def test_the_rest_ends_by_itself(stage, monkeypatch):
+    monkeypatch.setattr(status, "REST", 0.02)
+    app = stage(StatusLine)
+    async with app.run_test(size=(80, 4)) as pilot:
+        line = app.query_one(StatusLine)
+        line.run = TRAINING
+        line.run = replace(TRAINING, step=132_500)
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            await pilot.pause()
+            if "132,500/200,000" in app.screen_text():
+                return
+        pytest.fail("the newest step never came")
+
+
+async def test_a_new_state_does_not_wait(stage, monkeypatch):
+    monkeypatch.setattr(status, "REST", 3_600.0)
+    app = stage(StatusLine)
+    async with app.run_test(size=(80, 4)) as pilot:
+        line = app.query_one(StatusLine)
+        line.run = TRAINING
+        line.run = replace(TRAINING, state=State.PAUSED, step=132_500)
+        await pilot.pause()
+        assert "○ paused" in app.screen_text()
+        assert "132,500/200,000" in app.screen_text()
+
+
+async def test_only_the_stretch_that_changed_is_repainted(stage, monkeypatch):
+    monkeypatch.setattr(status, "REST", 0.001)
+    app = stage(StatusLine)
+    async with app.run_test(size=(80, 4)) as pilot:
+        line = app.query_one(StatusLine)
+        line.run = TRAINING
+        await pilot.pause(0.05)
+        painted, refresh = [], line.refresh
+
+        def spy(*regions, **options):
+            painted.append(regions)
+            return refresh(*regions, **options)
+
+        monkeypatch.setattr(line, "refresh", spy)
+        line.run = replace(TRAINING, step=132_407)
+        (region,) = painted.pop()
+        await pilot.pause(0.05)
+        assert app.screen_text().splitlines()[0][region.x + 1 : region.right + 1] == "7"
+        line.run = replace(TRAINING, step=132_407, steps_per_second=1_512.2)
+        await pilot.pause(0.05)
+        assert painted == []
+
+
+async def test_the_marks_change_colour_with_the_theme(stage):
+    app = stage(StatusLine)
+    async with app.run_test(size=(80, 4)) as pilot:
+        line = app.query_one(StatusLine)
+        line.run = TRAINING
+        await pilot.pause()
+        dark = line.render().spans[0].style
+        app.theme = "charwave-light"
+        await pilot.pause()
+        assert line.render().spans[0].style != dark
