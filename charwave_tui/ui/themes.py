@@ -120,6 +120,8 @@ def _theme(name: str, inks: Inks) -> Theme:
         ansi=name == "charwave-16",
         variables={f"ink-{role}": colour for role, colour in asdict(inks).items()}
         | {
+            "ansi-background": "ansi_default" if name == "charwave-16" else inks.bg,
+            "ansi-foreground": "ansi_default" if name == "charwave-16" else inks.fg,
             "border": inks.accent,
             "border-blurred": inks.line,
             "block-cursor-background": inks.raised,

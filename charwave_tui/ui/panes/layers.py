@@ -61,7 +61,8 @@ class LayerTable(DataTable[Text], Inked):
 
     def show(self, layers: tuple[Layer, ...], width: int, height: int) -> None:
         """Write `layers` into `width` columns and `height` rows, the header's among them."""
-        plan = plan_for(layers, width - (len(layers) + 1 > height))
+        scrolls = len(layers) + 1 > height
+        plan = plan_for(layers, width - 2 if scrolls else width)  # a scrollbar and a gap before it
         spoilt = first_spoilt(layers)
         rows = [cells(layer, plan, first_spoilt=place == spoilt) for place, layer in enumerate(layers)]
         if plan != self._plan or len(rows) != len(self._rows):
