@@ -51,6 +51,10 @@ class PaneGrid(Container):
             super().__init__()
             self.tiny = tiny
 
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._fitted: tuple[int, int, str, bool, int] | None = None
+
     def go_to(self, pane_id: str) -> None:
         """Focus a pane, seen or not."""
         self.current = pane_id
@@ -73,12 +77,17 @@ class PaneGrid(Container):
     def fit_terminal(self) -> None:
         """Fit the panes to the size of the terminal."""
         width, height = self.app.size
+        panes = self.query(Pane)
+        fitted = (width, height, self.current, self.zoomed, len(panes))
+        if fitted == self._fitted:
+            return
+        self._fitted = fitted
         tabs = width < FOUR_PANES[0] or height < FOUR_PANES[1]
         tiny = width < TABS[0] or height < TABS[1]
         self.set_class(tabs or self.zoomed, "-alone")
         self.set_class(width >= WIDER, "-wider")
         self.set_class(width >= WIDEST, "-widest")
-        for pane in self.query(Pane):
+        for pane in panes:
             pane.set_class(pane.id == self.current, "-current")
             pane.tabbed = tabs and not tiny
         self.post_message(self.Tiny(tiny))

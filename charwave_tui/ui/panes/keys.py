@@ -118,15 +118,19 @@ def key_text(binding: Binding) -> str:
 
 
 def fitting(hints: Sequence[Hint], palette: Hint | None, width: int) -> tuple[list[Hint], Hint | None]:
-    """The hints that fit in `width` columns in their order, and the palette's where all of them do."""
+    """The hints that fit in `width` columns in their order, and the palette's where all of them do.
+
+    Those that mean nothing now go first, then the last.
+    """
     kept = list(hints)
     if palette and _width([*kept, palette]) <= width:
         return kept, palette
     while _width(kept) > width:
-        last = next((hint for hint in reversed(kept) if hint.key not in ALWAYS), None)
-        if last is None:
+        idle_first = sorted(reversed(kept), key=lambda hint: hint.enabled)
+        spare = next((hint for hint in idle_first if hint.key not in ALWAYS), None)
+        if spare is None:
             break
-        kept.remove(last)
+        kept.remove(spare)
     return kept, None
 
 

@@ -71,14 +71,15 @@ class LabScreen(Drafting):
         with PaneGrid(id="panes"):
             yield HyperparametersPane().data_bind(Drafting.form)
             yield LossPane().data_bind(LabScreen.curve, LabScreen.run, LabScreen.log_scale)
-            yield LayersPane().data_bind(Drafting.shapes, probed=LabScreen.probed)
+            yield LayersPane().data_bind(LabScreen.run, Drafting.shapes, probed=LabScreen.probed)
             yield NamesPane().data_bind(LabScreen.sampling, names=LabScreen.sampled)
         yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
         self.action_pane("form")
-        self.listen()
         self.prepare()
+        # the first frame has the machine to itself; the engine, which imports torch, comes after it
+        self.call_after_refresh(self.listen)
         self.call_after_refresh(self.read_corpus, self.form.draft.config.corpus)
         self.set_interval(1.0, self.conversation.look)
 
