@@ -12,7 +12,6 @@ from pathlib import Path
 from charwave_tui.core.corpus import Corpus, read_corpus
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import PROGRAM, asset, corpora_dir, keep_file, state_dir
-from charwave_tui.core.readings import CorpusCard
 
 LECTURE_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
 """What the lecture's names.txt hashes to; the published figures hold for these bytes alone."""
@@ -79,14 +78,11 @@ def find_corpus(name_or_path: str) -> Corpus:
     return _read(path, name, found.st_mtime_ns, found.st_size)
 
 
-def corpus_card(name_or_path: str, context: int) -> CorpusCard:
-    """The corpus that `find_corpus` finds, in figures; raises Mistake as that does."""
-    return find_corpus(name_or_path).card(context)
-
-
 def anchored(name_or_path: str) -> str:
     """The same corpus, spelled so that a process in another folder finds it: names stay, paths become absolute."""
-    return name_or_path if name_or_path in _named() else str(_path(name_or_path).absolute())
+    path = _path(name_or_path)
+    named = name_or_path in _named() or not (path.exists() or "/" in name_or_path)
+    return name_or_path if named else str(path.absolute())
 
 
 def remember(path: Path) -> None:

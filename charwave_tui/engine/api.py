@@ -40,17 +40,19 @@ class Training:
         self._preset = preset
         self._run: int | None = None
         self._fault: Exception | None = None
+        self._listener_fault: Exception | None = None
         self._session = Session(self._heard, self._store)
 
     def start(self, asked: float | None = None) -> RunRecord:
         """Train to the end, evaluate, save; the record as it stands on disk. `asked`: when the run's seconds began.
 
-        Raises Mistake where the config cannot be trained, EngineFault where the engine failed.
+        Raises Mistake where the config cannot be trained, EngineFault where the engine failed, and what `on_event` raised:
+        that stops the run, which is saved.
         """
         self._session.submit(StartRun(self._config, self._preset), asked=asked)
         self._session.run(until_idle=True)
-        if self._fault is not None:
-            raise self._fault
+        if (fault := self._fault or self._listener_fault) is not None:
+            raise fault
         return self._store.read(self._run)
 
     def stop(self) -> None:
@@ -65,7 +67,12 @@ class Training:
                 self._fault = Mistake(problem, remedy, field)
             case EngineFailed(problem=problem):
                 self._fault = EngineFault(problem)
-        self._on_event(event)
+        if self._listener_fault is None:
+            try:
+                self._on_event(event)
+            except Exception as error:  # a closed pipe, say: the run is no worse for it, and is saved
+                self._listener_fault = error
+                self.stop()
 
 
 def sample(sampling: Sampling, run: int | None = None) -> tuple[SampledName, ...]:

@@ -123,7 +123,7 @@ class Conductor:
             case protocol.EditRun(config=config), State.TRAINING | State.PAUSED:
                 current.edit(config)
             case ((protocol.StepRun() | protocol.ExtendRun()), State.DIVERGED):
-                raise Mistake("the weights hold NaN, so training cannot go on", "0 goes back to the first weights")
+                raise Mistake("the weights give NaN, so training cannot go on", "0 goes back to the first weights")
             case protocol.EvaluateSplits(splits=splits), _:
                 self._job = _in_turn(self._job, current.evaluate(splits))
             case _:

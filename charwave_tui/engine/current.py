@@ -6,10 +6,13 @@ import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
-from charwave_tui.core.corpora import LECTURE_SHA256, find_corpus
+from charwave_tui.core.corpora import LECTURE_SHA256, find_corpus, remember
+from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.presets import presets
 from charwave_tui.core.protocol import (
     Event,
@@ -102,6 +105,10 @@ class CurrentRun:
         self.number = self._store.create()
         self._asked = asked
         self._created = datetime.now(UTC)
+        corpus = Path(self.config.corpus)
+        if corpus.is_absolute():
+            with suppress(Mistake):  # a list of recent corpora that cannot be kept is no reason not to train
+                remember(corpus)
         self.save()
 
     def change(self, state: State, reason: str = "") -> None:

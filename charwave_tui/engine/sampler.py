@@ -29,7 +29,7 @@ def sample(
     """Draw names as `sampling` says, from softmax(logits / temperature) in eval mode; chance comes from `generator`.
 
     Each comes with the mean loss per character that `score` gives it. Raises Mistake on values out of bounds, on a
-    prefix with unknown characters, and on a model whose weights hold NaN.
+    prefix with unknown characters, and on a model whose weights give NaN.
     """
     count, start = sampling.checked().count, corpus.encode(sampling.prefix)
     device = next(model.parameters()).device
@@ -54,7 +54,7 @@ def sample(
 def score(model: Sequential, corpus: Corpus, context: int, words: Sequence[str]) -> list[float]:
     """The mean of −log softmax(logits) over each word's characters and its end, in nats, in eval mode.
 
-    Raises Mistake on unknown characters and on a model whose weights hold NaN.
+    Raises Mistake on unknown characters and on a model whose weights give NaN.
     """
     lengths = [len(corpus.encode(word)) + 1 for word in words]
     windows = Windows(words, corpus.symbols, context, next(model.parameters()).device)
@@ -67,5 +67,5 @@ def score(model: Sequential, corpus: Corpus, context: int, words: Sequence[str])
 
 def _finite(logits: Tensor) -> Tensor:
     if not logits.isfinite().all():
-        raise Mistake("the weights hold NaN, so there is nothing to sample", "reset the run, then lower lr")
+        raise Mistake("the weights give NaN, so there is nothing to sample", "begin again with a smaller lr")
     return logits

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
-from textual.app import App
+from textual.app import App, SystemCommand
+from textual.screen import Screen
 
 from charwave_tui.client.engine import Engine
 from charwave_tui.core.config import RunConfig
+from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.screens.lab import LabScreen
 from charwave_tui.ui.themes import themes
@@ -30,9 +35,12 @@ class Playground(App[str]):
         super().__init__()
         self._engine = engine or Engine()
         self._lab = LabScreen(config, preset, self._engine)
+        foreign = list(self.available_themes)
         for known in themes():
             self.register_theme(known)
         self.theme = f"charwave-{theme}" if theme else themes()[0].name
+        for name in foreign:
+            self.unregister_theme(name)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes()[0].variables
@@ -42,6 +50,15 @@ class Playground(App[str]):
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 asyncio.get_running_loop().add_signal_handler(name, self.exit)
         self.push_screen(self._lab, self.exit)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the palette offers: the lab's keys by name, the themes, a picture."""
+        if screen is self._lab:
+            for key in KEYS:
+                if key.named:
+                    yield SystemCommand(key.name, key.help, partial(screen.run_action, key.action))
+        yield SystemCommand("Theme", "dark, light, safe for the colour-blind, or sixteen colours", self.action_change_theme)
+        yield SystemCommand("Picture", "save what is on the screen as SVG", self.action_screenshot)
 
     async def action_quit(self) -> None:
         if self.screen is self._lab:

@@ -22,6 +22,11 @@ class Key:
     display: str | None = None
 
     @property
+    def named(self) -> bool:
+        """Whether its name tells it apart, so that the palette can offer it."""
+        return not self.action.startswith("pane") and not self.key.startswith("ctrl")
+
+    @property
     def written(self) -> str:
         """The key as the key bar and the help write it."""
         return self.display or self.key

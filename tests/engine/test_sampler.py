@@ -158,8 +158,8 @@ def test_the_bounds_themselves_are_admitted(trainer: Trainer) -> None:
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_weights_of_nan_have_nothing_to_say(trainer: Trainer, bad: float) -> None:
     fix_logits(trainer, {3: bad}, others=0.0)
-    with pytest.raises(Mistake, match="the weights hold NaN"):
+    with pytest.raises(Mistake, match="the weights give NaN"):
         names(trainer)
-    with pytest.raises(Mistake, match="the weights hold NaN"):
+    with pytest.raises(Mistake, match="the weights give NaN"):
         score(trainer.model, trainer.corpus, 4, ["a"])
     assert trainer.model.training

@@ -100,6 +100,6 @@ DIVERGED = replace(
         diverged_at=412,
     ),
     layers=LayersView(412, tuple(_spoilt(layer) if i > 5 else layer for i, layer in enumerate(_layers()))),
-    names=NamesView(0, (), "the weights hold NaN, so there is nothing to sample"),
+    names=NamesView(0, (), "the weights give NaN, so there is nothing to sample"),
 )
 """A run whose loss ran away."""

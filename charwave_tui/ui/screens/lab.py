@@ -14,6 +14,7 @@ from charwave_tui.client.engine import EngineUnavailable
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.protocol import AnyEvent, State
+from charwave_tui.core.readings import Split
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui import composing
 from charwave_tui.ui.commands import KEYS
@@ -27,7 +28,7 @@ from charwave_tui.ui.panes.names import NamesPane
 from charwave_tui.ui.panes.status import StatusLine
 from charwave_tui.ui.screens.drafting import Drafting
 from charwave_tui.ui.screens.help import HelpScreen
-from charwave_tui.ui.screens.questions import ask_for_new_run, ask_for_quit
+from charwave_tui.ui.screens.questions import ask_for_new_run, ask_for_quit, said
 from charwave_tui.ui.view import Curve, EngineLost, LayersView, NamesView, RunView
 
 SAVED_WITHIN = 10.0
@@ -114,6 +115,8 @@ class LabScreen(Drafting):
                 self.form = composing.adopted(self.form, config, name)
             case protocol.CommandRefused(problem=problem, remedy=remedy):
                 self.notify(f"{problem}\n{remedy}", severity="warning", markup=False)
+            case protocol.SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.TEST:
+                self.notify(said(view.curve, evaluation.step), markup=False)
             case protocol.SaveFailed(run=run, problem=problem):
                 self.notify(
                     f"run {run} is not being saved: {problem}\ntraining goes on", severity="error", markup=False

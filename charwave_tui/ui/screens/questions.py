@@ -6,11 +6,13 @@ from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.core.corpora import list_corpora
 from charwave_tui.core.fields import Choice
 from charwave_tui.core.presets import presets
+from charwave_tui.core.readings import Split
 from charwave_tui.ui import numbers
 from charwave_tui.ui.draft import PRESET, FormView
 from charwave_tui.ui.screens.confirm import Answer, ConfirmScreen
 from charwave_tui.ui.screens.pick import Option, PickScreen
-from charwave_tui.ui.view import RunView
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.view import Curve, RunView
 
 
 def pick(name: str, form: FormView) -> PickScreen:
@@ -50,6 +52,13 @@ def ask_for_quit(run: RunView) -> ConfirmScreen:
         f"run {run.run} is training, at step {numbers.steps(run.step)}.",
         [Answer(("enter", "s"), "stop it, save it and quit", True), Answer(("escape",), "stay", False)],
     )
+
+
+def said(curve: Curve, step: int) -> str:
+    """The whole splits as measured after `step`, for a notice: `step 10,000: train 1.9124 · val 2.0221 · test 2.0301`."""
+    losses = {item.split: item.loss for item in curve.history.evaluations if item.step == step}
+    figures = f" {GLYPHS.dot} ".join(f"{split} {numbers.loss(losses[split])}" for split in Split if split in losses)
+    return f"step {numbers.steps(step)}: {figures}"
 
 
 def _preset_option(name: str) -> Option:
