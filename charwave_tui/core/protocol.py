@@ -189,6 +189,14 @@ class NamesSampled(Event, frozen=True):
     names: tuple[SampledName, ...]
 
 
+class NamesRefused(Event, frozen=True):
+    """Why there are no names for `request`, and what to do."""
+
+    request: int
+    problem: str
+    remedy: str
+
+
 class RunSaved(Event, frozen=True):
     """The run's weights are on disk as they were after `step`."""
 
@@ -245,6 +253,7 @@ AnyEvent = (
     | SplitEvaluated
     | LayersProbed
     | NamesSampled
+    | NamesRefused
     | RunSaved
     | SaveFailed
     | CommandRefused

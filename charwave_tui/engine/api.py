@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
+
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import find_corpus
 from charwave_tui.core.corpus import Corpus
@@ -46,8 +48,8 @@ class Training:
     def start(self, asked: float | None = None) -> RunRecord:
         """Train to the end, evaluate, save; the record as it stands on disk. `asked`: when the run's seconds began.
 
-        Raises Mistake where the config cannot be trained, EngineFault where the engine failed, and what `on_event` raised:
-        that stops the run, which is saved.
+        Raises Mistake where the config cannot be trained, EngineFault where the engine failed, and what `on_event`
+        raised: that stops the run, which is saved.
         """
         self._session.submit(StartRun(self._config, self._preset), asked=asked)
         self._session.run(until_idle=True)
@@ -97,6 +99,7 @@ def _restored(run: int | None) -> tuple[RunRecord, Corpus, Trainer]:
             f"the corpus {record.config.corpus} has changed since run {record.run} learned it",
             "put the old file back, or train a new run",
         )
+    torch.set_num_threads(record.config.threads)
     weights, facts = load_weights(store.weights_path(record.run))
     trainer = Trainer(record.config, corpus, choose_device(record.config.device))
     trainer.load(weights, int(facts["step"]))

@@ -12,6 +12,7 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import AnyCommand, Event, Ghost, State
 from charwave_tui.core.readings import Split
 from charwave_tui.core.runs import RunStore
+from charwave_tui.core.sampling import Sampling
 from charwave_tui.engine.current import CurrentRun
 from charwave_tui.engine.probe import probe
 from charwave_tui.engine.randomness import side_stream
@@ -58,10 +59,7 @@ class Conductor:
                 self._start(config, preset, asked)
                 self._go(steps)
             case protocol.SampleNames(sampling=sampling, request=request):
-                model = self._model()
-                stream = side_stream(sampling.seed, "sampling", 0)
-                names = sample(model.trainer.model, model.corpus, model.config.context, sampling, stream)
-                answer(protocol.NamesSampled(model.trainer.step, request, names))
+                answer(self._names(sampling, request))
             case protocol.ProbeLayers():
                 model = self._model()
                 answer(protocol.LayersProbed(model.trainer.step, probe(model.trainer.model, model.contexts)))
@@ -128,6 +126,15 @@ class Conductor:
                 self._job = _in_turn(self._job, current.evaluate(splits))
             case _:
                 pass
+
+    def _names(self, sampling: Sampling, request: int) -> Event:
+        try:
+            model = self._model()
+            stream = side_stream(sampling.seed, "sampling", 0)
+            names = sample(model.trainer.model, model.corpus, model.config.context, sampling, stream)
+        except Mistake as mistake:
+            return protocol.NamesRefused(request, mistake.problem, mistake.remedy)
+        return protocol.NamesSampled(model.trainer.step, request, names)
 
     def _model(self) -> CurrentRun:
         if self._current is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
-from dataclasses import replace
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -128,9 +128,8 @@ class CurrentRun:
         self._course.extend(points)
         self._news.extend(points)
         if trainer.diverged:
-            self.change(
-                State.DIVERGED, f"the loss became {trainer.last_loss} at step {trainer.step:,} with lr {rate:g}"
-            )
+            became = "NaN" if math.isnan(trainer.last_loss or 0) else "infinite"
+            self.change(State.DIVERGED, f"the loss became {became} at step {trainer.step:,} with lr {rate:g}")
             self._keep(weights=False)
             return False
         if (now := learning_rate(config, trainer.step)) != rate and not trainer.finished:

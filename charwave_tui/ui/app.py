@@ -57,7 +57,9 @@ class Playground(App[str]):
             for key in KEYS:
                 if key.named:
                     yield SystemCommand(key.name, key.help, partial(screen.run_action, key.action))
-        yield SystemCommand("Theme", "dark, light, safe for the colour-blind, or sixteen colours", self.action_change_theme)
+        yield SystemCommand(
+            "Theme", "dark, light, safe for the colour-blind, or sixteen colours", self.action_change_theme
+        )
         yield SystemCommand("Picture", "save what is on the screen as SVG", self.action_screenshot)
 
     async def action_quit(self) -> None:

@@ -11,7 +11,7 @@ from textual.binding import Binding
 class Key:
     """A key, the action of the lab screen that it runs, its name in the key bar and its line in the help.
 
-    `shown` keys stand in the key bar; `display` is how the key is written where that differs from its name.
+    `help` is empty where another key's line tells. `shown` keys stand in the key bar; `display` is how the key is written where that differs from its name.
     """
 
     key: str
@@ -65,14 +65,14 @@ KEYS = (
     Key("g", "names", "Names", "draw names from the model as it is, also while it trains"),
     Key("e", "steer('evaluate')", "Evaluate", "measure train, val and test over their whole splits now", shown=False),
     Key("l", "log", "Scale", "the loss on a log or a linear scale", shown=False),
-    Key("1", "pane('form')", "Pane", "go to the hyperparameters", display="1-4"),
-    Key("2", "pane('loss')", "Loss", "go to the loss", shown=False),
-    Key("3", "pane('layers')", "Layers", "go to the layers", shown=False),
-    Key("4", "pane('names')", "Names", "go to the names", shown=False),
+    Key("1", "pane('form')", "Pane", "go to a pane: hyperparameters, loss, layers, names", display="1-4"),
+    Key("2", "pane('loss')", "Loss", "", shown=False),
+    Key("3", "pane('layers')", "Layers", "", shown=False),
+    Key("4", "pane('names')", "Names", "", shown=False),
     Key("z", "zoom", "Zoom", "the focused pane alone, or all four again"),
     Key("question_mark", "help", "Help", "this page", display="?"),
     Key("q", "leave", "Quit", "leave; a run in training is stopped and saved first"),
-    Key("ctrl+c", "leave", "Quit", "the same", shown=False, display="^c"),
-    Key("ctrl+q", "leave", "Quit", "the same", shown=False, display="^q"),
+    Key("ctrl+c", "leave", "Quit", "", shown=False, display="^c"),
+    Key("ctrl+q", "leave", "Quit", "", shown=False, display="^q"),
 )
 """The keys, which mean the same everywhere while no editor is open."""

@@ -25,14 +25,13 @@ def opening(config: RunConfig, preset_name: str) -> FormView:
 
 
 def edited(form: FormView, name: str, value: Value) -> FormView:
-    """The form after an edit of one field; what was reported of that field is forgotten."""
-    config = form.draft.config.with_values({name: value})
-    return _with_config(form, config, form.draft.preset, forget=name)
+    """The form after an edit of one field."""
+    return _with_config(form, form.draft.config.with_values({name: value}), form.draft.preset)
 
 
 def preset_chosen(form: FormView, name: str) -> FormView:
     """The form filled from a preset; corpus, seed, threads and device stay the person's."""
-    return _with_config(form, preset(name).applied_to(form.draft.config), name, forget=PRESET)
+    return _with_config(form, preset(name).applied_to(form.draft.config), name)
 
 
 def picked(form: FormView, name: str, answer: str) -> FormView:
@@ -44,8 +43,7 @@ def picked(form: FormView, name: str, answer: str) -> FormView:
 
 def corpus_read(form: FormView, vocab_size: int | None, problem: Problem | None) -> FormView:
     """The form once the draft's corpus was read, or could not be."""
-    others = tuple(item for item in form.reported if item.field != "corpus")
-    return replace(form, vocab_size=vocab_size, reported=(*others, problem) if problem else others)
+    return replace(_reporting(form, "corpus", problem), vocab_size=vocab_size)
 
 
 def after(form: FormView, event: AnyEvent) -> FormView:
@@ -53,7 +51,7 @@ def after(form: FormView, event: AnyEvent) -> FormView:
     match event:
         case protocol.EngineReady(accelerator=accelerator):
             return replace(form, accelerator=accelerator)
-        case protocol.RunOpened(state=State.READY):
+        case protocol.RunOpened(run=None):
             return replace(form, running=None, began=None)
         case protocol.RunOpened(config=config):
             return replace(form, running=config, began=config)
@@ -64,7 +62,7 @@ def after(form: FormView, event: AnyEvent) -> FormView:
         case protocol.RunChanged(state=state) if state in RESTING:
             return replace(form, began=form.draft.config)
         case protocol.CommandRefused(problem=problem, remedy=remedy, field=name) if name:
-            return replace(form, reported=(*form.reported, Problem(name, problem, remedy)))
+            return _reporting(form, name, Problem(name, problem, remedy))
         case _:
             return form
 
@@ -81,11 +79,22 @@ def live_edit(form: FormView) -> RunConfig | None:
 def adopted(form: FormView, config: RunConfig, preset_name: str) -> FormView:
     """The form filled from a run that was there before the screen was."""
     known = preset_name if preset_name in presets() else default_preset().name
-    return replace(_with_config(form, config, known, forget=PRESET), running=config, began=config)
+    return replace(_with_config(form, config, known), running=config, began=config)
 
 
-def _with_config(form: FormView, config: RunConfig, preset_name: str, forget: str) -> FormView:
-    reported = tuple(item for item in form.reported if item.field != forget)
-    recipe = preset(preset_name).applied_to(config)
-    known = form.vocab_size if config.corpus == form.draft.config.corpus else None
-    return replace(form, draft=Draft(config, preset_name), recipe=recipe, vocab_size=known, reported=reported)
+def _with_config(form: FormView, config: RunConfig, preset_name: str) -> FormView:
+    same_corpus = config.corpus == form.draft.config.corpus
+    # what the engine refused may fit now, and is refused again if not; a corpus that cannot be read stays so
+    reported = tuple(item for item in form.reported if item.field == "corpus" and same_corpus)
+    return replace(
+        form,
+        draft=Draft(config, preset_name),
+        recipe=preset(preset_name).applied_to(config),
+        vocab_size=form.vocab_size if same_corpus else None,
+        reported=reported,
+    )
+
+
+def _reporting(form: FormView, name: str, problem: Problem | None) -> FormView:
+    others = tuple(item for item in form.reported if item.field != name)
+    return replace(form, reported=(*others, problem) if problem else others)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Protocol
 
 from charwave_tui.core import protocol
@@ -13,7 +12,7 @@ from charwave_tui.core.readings import Split
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.draft import Draft
 from charwave_tui.ui.steering import command_for, expected_after
-from charwave_tui.ui.view import EngineLost, LabView, NamesView, after
+from charwave_tui.ui.view import EngineLost, LabView, after
 
 ANSWERED_WITHIN = 5
 """Looks at the layers that may pass before one that was not answered is asked again."""
@@ -50,7 +49,7 @@ class Conversation:
 
     def heard(self, event: AnyEvent | EngineLost) -> None:
         """Take in an event, and ask what follows from it."""
-        if isinstance(event, protocol.NamesSampled) and event.request != self._request:
+        if isinstance(event, protocol.NamesSampled | protocol.NamesRefused) and event.request != self._request:
             return
         self.view = after(self.view, event)
         match event:
@@ -66,13 +65,9 @@ class Conversation:
                     self.draw_names()
             case protocol.SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
                 self.draw_names()
-            case protocol.CommandRefused(problem=problem):
-                self._expected = None
-                if self.view.run.state is State.DIVERGED:
-                    self.view = replace(self.view, names=NamesView(refusal=problem))
             case protocol.LayersProbed():
                 self._looks_unanswered = 0
-            case protocol.EngineFailed() | EngineLost():
+            case protocol.CommandRefused() | protocol.EngineFailed() | EngineLost():
                 self._expected = None
 
     def means(self, key: str, draft: Draft) -> bool:

@@ -102,7 +102,7 @@ class LabView:
 
 @dataclass(frozen=True, slots=True)
 class EngineLost:
-    """The connection to the engine ended; `reason` is for people, empty where it just ended."""
+    """The connection to the engine ended, and the run with it; `reason` is for people, empty where it just ended."""
 
     reason: str = ""
 
@@ -111,7 +111,8 @@ def after(view: LabView, event: AnyEvent | EngineLost) -> LabView:
     """The view once `event` has happened."""
     match event:
         case EngineLost(reason=reason):
-            return replace(view, run=replace(view.run, engine="lost", reason=reason, steps_per_second=0.0))
+            run = replace(view.run, engine="lost", reason=reason, state=None, steps_per_second=0.0)
+            return replace(view, run=run)
         case protocol.EngineReady():
             return replace(view, run=replace(view.run, engine="ready"))
         case protocol.RunOpened():
@@ -144,6 +145,8 @@ def after(view: LabView, event: AnyEvent | EngineLost) -> LabView:
             return replace(view, layers=LayersView(step, layers))
         case protocol.NamesSampled(step=step, names=names):
             return replace(view, names=NamesView(step, names))
+        case protocol.NamesRefused(problem=problem, remedy=remedy):
+            return replace(view, names=NamesView(refusal=f"{problem}; {remedy}"))
         case _:
             return view
 

@@ -6,6 +6,8 @@ from rich.markup import escape
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from charwave_tui.ui.glyphs import GLYPHS
+
 TAB_TITLES = ("Form", "Loss", "Layers", "Names")
 """The panes' short names, which are the tabs of a narrow screen."""
 
@@ -60,8 +62,9 @@ class Pane(Widget):
 
     def _write_title(self) -> None:
         if self.tabbed:
+            wrong = f" {GLYPHS.wrong}" if self.problem else ""
             self.border_title = "   ".join(
-                f"{number} {title}" if number == self.number else f"[not bold $ink-muted]{number} {title}[/]"
+                f"{number} {title}{wrong}" if number == self.number else f"[not bold $ink-muted]{number} {title}[/]"
                 for number, title in enumerate(TAB_TITLES, start=1)
             )
         else:

@@ -23,7 +23,7 @@ WORDS = {
     "val": "loss over the whole validation split, which training never sees",
     "published": "the loss that others reported for this preset on the lecture's names",
     "ghost": "the course of the run before, kept in grey",
-    f"ln {GLYPHS.dot}": "the loss of knowing nothing: an even guess over the vocabulary",
+    "ln 27": "the loss of knowing nothing: an even guess among 27 symbols; among 45 it is ln 45",
     f"{GLYPHS.live} live": "a field that takes hold at once and leaves a mark on the curve",
     f"{GLYPHS.rebuild} rebuild": "a field that waits for the next run",
 }
@@ -51,7 +51,7 @@ class _Page(Inked):
         page = Text()
         if self._topic in HYPERPARAMETERS:
             self._field(page, self._topic)
-        self._table(page, "keys", {key.written: key.help for key in KEYS if "ctrl" not in key.key})
+        self._table(page, "keys", {key.written: key.help for key in KEYS if key.help})
         self._table(page, "in the form", FORM_KEYS)
         self._table(page, "words", WORDS)
         page.rstrip()

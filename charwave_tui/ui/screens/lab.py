@@ -13,6 +13,7 @@ from textual.reactive import reactive
 from charwave_tui.client.engine import EngineUnavailable
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
+from charwave_tui.core.places import log_path
 from charwave_tui.core.protocol import AnyEvent, State
 from charwave_tui.core.readings import Split
 from charwave_tui.core.sampling import Sampling
@@ -132,7 +133,7 @@ class LabScreen(Drafting):
         if self._leaving:
             self.dismiss("")
         else:
-            why = reason or "the engine ended"
+            why = reason or f"the engine ended; its log is {log_path()}"
             self.notify(f"{why}\nt starts another one; what was saved is safe", severity="error", markup=False)
 
     def on_names_pane_sampling_edited(self, message: NamesPane.SamplingEdited) -> None:

@@ -9,9 +9,9 @@ from charwave_tui.core.presets import presets
 from charwave_tui.core.readings import Split
 from charwave_tui.ui import numbers
 from charwave_tui.ui.draft import PRESET, FormView
+from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.screens.confirm import Answer, ConfirmScreen
 from charwave_tui.ui.screens.pick import Option, PickScreen
-from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.view import Curve, RunView
 
 
