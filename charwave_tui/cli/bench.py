@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from charwave_tui.cli.output import print_json
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the program's."""
@@ -15,7 +17,26 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure and print."""
-    from charwave_tui.bench import playground
+    """Measure for some minutes, with progress on stderr, and print the figures."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    return playground.main(as_json=options.json)
+    from charwave_tui.bench.report import Effort, as_json, as_table, measure
+
+    effort = Effort()
+    columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
+    # drawn between the runs alone: a bar that moves would be measured too
+    with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bar:
+        task = bar.add_task("", total=effort.ticks, completed=-1)
+
+        def tick(text: str) -> None:
+            bar.update(task, description=text, advance=1)
+            bar.refresh()
+
+        figures = measure(effort, tick)
+        bar.update(task, description="done", completed=effort.ticks)
+    if options.json:
+        print_json(as_json(figures))
+    else:
+        print("\n".join(as_table(figures)))
+    return 0

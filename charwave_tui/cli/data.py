@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING
 
+from charwave_tui.cli.output import print_json
 from charwave_tui.core.corpora import SOURCES, list_corpora
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import PROGRAM
@@ -51,7 +51,7 @@ def show_corpora(as_json: bool) -> int:
     entries = list_corpora()
     if as_json:
         rows = [{"name": entry.name, "kind": entry.kind, "path": str(entry.path)} for entry in entries]
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        print_json(rows)
     else:
         # A recent one has its path for a name: it need not stand there twice.
         width = max((len(entry.name) for entry in entries if entry.name != str(entry.path)), default=0)

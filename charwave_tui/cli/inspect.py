@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
+import math
 from typing import Any
 
+from charwave_tui.cli.output import print_json
 from charwave_tui.core.readings import LayerStats
 
 
@@ -23,7 +24,7 @@ def inspect(options: argparse.Namespace) -> int:
 
     layers = api.inspect(options.run)
     if options.json:
-        print(json.dumps([_plain(layer) for layer in layers], ensure_ascii=False))
+        print_json([_plain(layer) for layer in layers])
     else:
         print("\n".join(table(layers)))
     return 0
@@ -36,9 +37,8 @@ def table(layers: tuple[LayerStats, ...]) -> list[str]:
         output = "×".join(str(size) for size in layer.output_shape[1:])
         saturation = f"{layer.saturation:.1f}" if layer.saturation is not None else ""
         name = f"{layer.name} {layer.detail}"
-        lines.append(
-            f"{name:26} {output:>10} {layer.parameters:>9,} {layer.mean:>+7.3f} {layer.std:>7.3f} {saturation:>6}".rstrip()
-        )
+        figures = f"{layer.parameters:>9,} {layer.mean:>+7.3f} {layer.std:>7.3f} {saturation:>6}"
+        lines.append(f"{name:26} {output:>10} {figures}".rstrip())
     return lines
 
 
@@ -47,7 +47,11 @@ def _plain(layer: LayerStats) -> dict[str, Any]:
         "name": f"{layer.name} {layer.detail}".rstrip(),
         "output_shape": list(layer.output_shape),
         "parameters": layer.parameters,
-        "mean": layer.mean,
-        "std": layer.std,
+        "mean": _finite(layer.mean),
+        "std": _finite(layer.std),
         "saturation": layer.saturation,
     }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -6,9 +6,11 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from charwave_tui import __version__
 from charwave_tui.cli import bench, data, engine, inspect, play, presets, sample, train
+from charwave_tui.cli.output import carry_anything, let_go
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.openmp import wait_patiently
 from charwave_tui.core.places import ensure_folder, log_path
@@ -23,19 +25,29 @@ examples:
 """
 
 
+class _OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one line, as every other mistake is said."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"charwave-tui: {message}; {self.prog} --help shows what there is\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 the user's mistake, 1 the program's own fault."""
     wait_patiently()
+    carry_anything()
     options = _parser().parse_args(arguments)
     try:
         code: int = options.func(options)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except Mistake as mistake:
         print(f"charwave-tui: {mistake}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        let_go()
         return 0
     except Exception as error:
         print(f"charwave-tui: {_own_fault(error)}", file=sys.stderr)
@@ -55,7 +67,7 @@ def _own_fault(error: Exception) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _OneLineParser(
         prog="charwave-tui",
         description="A playground in the terminal for a character model that fuses its context in a tree.",
         epilog=EXAMPLES,

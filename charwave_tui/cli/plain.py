@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 from charwave_tui.cli.clock import process_start
+from charwave_tui.cli.interrupts import stop_on_signals
+from charwave_tui.cli.progress import Lines
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.protocol import Event, Progress, RunOpened, SplitEvaluated
-from charwave_tui.core.readings import Split
+from charwave_tui.core.protocol import Event, Progress, RunOpened
 from charwave_tui.core.sampling import Sampling
 
 TRAIN_FOR = 20.0
@@ -30,24 +32,19 @@ def show(config: RunConfig, preset: str) -> int:
     from charwave_tui.engine import api
 
     training: api.Training
+    lines = Lines(sys.stdout)
     began = time.monotonic()
-    newest = 0.0
 
     def heard(event: Event) -> None:
-        nonlocal newest, began
-        match event:
-            case RunOpened(run=run, corpus=corpus, parameters=parameters):
-                began = time.monotonic()
-                what = f"{corpus.words:,} words of {corpus.name} · {preset} · {parameters:,} parameters"
-                print(f"run {run} · {what}", flush=True)
-            case Progress(points=points):
-                newest = points[-1].mean if points else newest
-                if time.monotonic() - began > TRAIN_FOR:
-                    training.stop()
-            case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
-                print(f"step {evaluation.step:>9,}  train {newest:.4f}  val {evaluation.loss:.4f}", flush=True)
+        nonlocal began
+        if isinstance(event, RunOpened):
+            began = time.monotonic()
+        elif isinstance(event, Progress) and time.monotonic() - began > TRAIN_FOR:
+            training.stop()
+        lines.heard(event)
 
     training = api.Training(config, preset, heard)
+    stop_on_signals(training)
     record = training.start(asked=process_start())
     print(f"run {record.run} is {record.state.value} after {record.step:,} steps, saved\n")
     print("\n".join(table(api.inspect(record.run))))

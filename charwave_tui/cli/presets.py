@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 
+from charwave_tui.cli.output import print_json
 from charwave_tui.core.presets import presets
 
 
@@ -19,7 +19,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def list_presets(options: argparse.Namespace) -> int:
     """Print each preset's name, published val and reason."""
     if options.json:
-        print(json.dumps([asdict(preset) for preset in presets().values()], ensure_ascii=False))
+        print_json([asdict(preset) for preset in presets().values()])
         return 0
     for preset in presets().values():
         published = preset.published

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 import msgspec
 
+from charwave_tui.cli.output import print_json
 from charwave_tui.core.sampling import SETTINGS, Sampling
 
 
@@ -32,7 +32,7 @@ def sample(options: argparse.Namespace) -> int:
 
     names = api.sample(sampling, options.run)
     if options.json:
-        print(json.dumps(msgspec.to_builtins(names), ensure_ascii=False))
+        print_json(msgspec.to_builtins(names))
     else:
         for item in names:
             print(f"{item.name:24} {item.nll:5.2f} {'=' if item.in_corpus else '+'}")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import signal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from charwave_tui.cli.clock import process_start
+from charwave_tui.cli.interrupts import stop_on_signals
 from charwave_tui.cli.options import add_run_options, chosen_config
+from charwave_tui.cli.output import print_json
+from charwave_tui.cli.progress import progress
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.protocol import Event, Progress, RunChanged, RunOpened, SaveFailed, SplitEvaluated, State
-from charwave_tui.core.readings import Split
+from charwave_tui.core.protocol import Event, RunChanged, State
 from charwave_tui.core.runs import RunRecord
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,34 +30,27 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def train(options: argparse.Namespace) -> int:
     """Train as the options say and print the result; a diverged run is said on stderr and ends with 2."""
     config, preset = chosen_config(options, max_steps=options.steps, seed=options.seed, device=options.device)
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
     from charwave_tui.engine.api import Training
 
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Bar(*columns, console=console, refresh_per_second=4, transient=not console.is_terminal) as bar:
-        task = bar.add_task(preset, total=config.max_steps, figures="")
-        ticker = _Ticker(bar, task)
-        training = Training(config, preset, ticker.heard)
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: training.stop())
+    why = ""
+    with progress() as tell:
+
+        def heard(event: Event) -> None:
+            nonlocal why
+            if isinstance(event, RunChanged) and event.reason:
+                why = event.reason
+            tell(event)
+
+        training = Training(config, preset, heard)
+        stop_on_signals(training)
         record = training.start(asked=process_start())
     result = summary(record)
     if options.json:
-        print(json.dumps(result))
+        print_json(result)
     else:
         print("\n".join(f"{name:17} {_written(value)}" for name, value in result.items()))
     if record.state is State.DIVERGED:
-        raise Mistake(f"run {record.run} diverged: {ticker.reason}", f"try lr {config.lr / 3:.2g}, or norm batch")
+        raise Mistake(f"run {record.run} diverged: {why}", f"try lr {config.lr / 3:.2g}, or norm batch")
     return 0
 
 
@@ -78,31 +68,6 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "train": _finite(record.train),
         "val": _finite(record.val),
     }
-
-
-class _Ticker:
-    """Turns events into the progress bar."""
-
-    def __init__(self, bar: Bar, task: Any) -> None:
-        self._bar = bar
-        self._task = task
-        self._val = ""
-        self.reason = ""
-
-    def heard(self, event: Event) -> None:
-        match event:
-            case RunOpened(run=run, preset=preset):
-                self._bar.update(self._task, description=f"run {run} · {preset}" if preset else f"run {run}")
-            case Progress(step=step, points=points, partial=partial):
-                newest = points[-1] if points else partial
-                loss = f"train {newest.mean:.4f}" if newest else ""
-                self._bar.update(self._task, completed=step, figures=f"{loss}{self._val}")
-            case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
-                self._val = f"  val {evaluation.loss:.4f}"
-            case RunChanged(reason=reason) if reason:
-                self.reason = reason
-            case SaveFailed(run=run, problem=problem):
-                self._bar.console.print(f"run {run} is not being saved ({problem}); training goes on", style="yellow")
 
 
 def _finite(value: float | None) -> float | None:

@@ -51,7 +51,7 @@ class Engine:
                 event = decode_event(await read_payload(reader))
                 if isinstance(event, EngineStarted) and event.version != __version__:
                     raise EngineUnavailable(
-                        f"an engine of version {event.version} is running, and this is {__version__}; close its playground"
+                        f"an engine of version {event.version} is running, this is {__version__}; close its playground"
                     )
                 yield event
         except (asyncio.IncompleteReadError, ConnectionError):

@@ -74,8 +74,8 @@ class RunConfig:
         Choice(("batch", "batch-bug", "none")),
         "normalisation",
         "Keeps units near mean 0, std 1.",
-        "batch averages over examples and positions; batch-bug over examples alone, the bug of the lecture; none gives the "
-        "hidden Linears a bias instead.",
+        "batch averages over examples and positions; batch-bug over examples alone, the bug of the lecture; none gives "
+        "the hidden Linears a bias instead.",
     )
     activation: str = _model(
         "tanh",

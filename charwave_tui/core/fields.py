@@ -225,9 +225,7 @@ class Factors:
         try:
             value = tuple(int(part) for part in cleaned)
         except ValueError:
-            raise Mistake(
-                f"{name} {text.strip()} is not a list of whole numbers", "write it as 2 2 2", name
-            ) from None
+            raise Mistake(f"{name} {text.strip()} is not a list of whole numbers", "write it as 2 2 2", name) from None
         self.check(name, value)
         return value
 

@@ -81,7 +81,7 @@ class RunStore:
         write_whole(self._place(record.run) / RECORD, content)
 
     def read(self, run: int | None = None) -> RunRecord:
-        """The record of `run`, or of the newest that has weights; raises Mistake where there is none or it is damaged."""
+        """The record of `run`, or of the newest that has weights; raises Mistake where none can be read."""
         if run is None:
             run = next((number for number in reversed(self.numbers()) if self.weights_path(number).exists()), None)
             if run is None:

@@ -209,6 +209,6 @@ class CurrentRun:
     def _tell(self) -> None:
         self._told = time.monotonic()
         news, self._news = tuple(self._news), []
-        # the mean of a few steps would jitter on the curve: it is shown where there is nothing better, or steps are single
+        # the mean of a few steps would jitter on the curve: it is shown before there is a point, and at rest
         waiting = self.trainer.partial if self.state is not State.TRAINING or not self._course.begun else None
         self._emit(Progress(self.trainer.step, self._pace.steps_per_second, news, waiting))

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
-from typing import Any
 
-from textual.app import App, SystemCommand
-from textual.screen import Screen
+from textual import work
+from textual.app import App
 
 from charwave_tui.client.engine import Engine
 from charwave_tui.core.config import RunConfig
-from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.screens.lab import LabScreen
+from charwave_tui.ui.screens.questions import pick_command, pick_theme
 from charwave_tui.ui.themes import themes
 
 ENDINGS = (signal.SIGHUP, signal.SIGTERM)
@@ -51,16 +48,23 @@ class Playground(App[str]):
                 asyncio.get_running_loop().add_signal_handler(name, self.exit)
         self.push_screen(self._lab, self.exit)
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """What the palette offers: the lab's keys by name, the themes, a picture."""
-        if screen is self._lab:
-            for key in KEYS:
-                if key.named:
-                    yield SystemCommand(key.name, key.help, partial(screen.run_action, key.action))
-        yield SystemCommand(
-            "Theme", "dark, light, safe for the colour-blind, or sixteen colours", self.action_change_theme
-        )
-        yield SystemCommand("Picture", "save what is on the screen as SVG", self.action_screenshot)
+    def action_command_palette(self) -> None:
+        self._offer_commands()
+
+    def action_change_theme(self) -> None:
+        self._offer_themes()
+
+    @work
+    async def _offer_commands(self) -> None:
+        answer = await self.push_screen_wait(pick_command(in_lab=self.screen is self._lab))
+        if answer is not None:
+            await self.run_action(answer, self.screen)
+
+    @work
+    async def _offer_themes(self) -> None:
+        answer = await self.push_screen_wait(pick_theme(self.theme))
+        if answer is not None:
+            self.theme = answer
 
     async def action_quit(self) -> None:
         if self.screen is self._lab:

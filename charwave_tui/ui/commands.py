@@ -11,7 +11,8 @@ from textual.binding import Binding
 class Key:
     """A key, the action of the lab screen that it runs, its name in the key bar and its line in the help.
 
-    `help` is empty where another key's line tells. `shown` keys stand in the key bar; `display` is how the key is written where that differs from its name.
+    `help` is empty where another key's line tells; `shown` keys stand in the key bar; `display` is how the key is
+    written where that differs from its name.
     """
 
     key: str

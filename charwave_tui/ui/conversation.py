@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Protocol
 
 from charwave_tui.core import protocol
@@ -53,8 +54,7 @@ class Conversation:
             return
         self.view = after(self.view, event)
         match event:
-            case protocol.RunOpened(state=state):
-                self._expected = None if state is State.READY else self._expected
+            case protocol.RunOpened():
                 self._probe()
                 self.draw_names()
             case protocol.RunChanged(state=state):
@@ -69,6 +69,10 @@ class Conversation:
                 self._looks_unanswered = 0
             case protocol.CommandRefused() | protocol.EngineFailed() | EngineLost():
                 self._expected = None
+
+    def reaching_again(self) -> None:
+        """Take in that another engine is being reached."""
+        self.view = replace(self.view, run=replace(self.view.run, engine="starting", reason=""))
 
     def means(self, key: str, draft: Draft) -> bool:
         """Whether the key means something now."""
@@ -89,7 +93,7 @@ class Conversation:
 
     def prepare(self, draft: Draft) -> None:
         """Have the draft's model built, if no run is there to be kept."""
-        if self.state in (None, State.READY):
+        if self.state in (None, State.READY) and self.view.run.engine != "lost":
             self._engine.send(protocol.PrepareRun(draft.config, draft.preset))
 
     def edit(self, config: RunConfig) -> None:
@@ -108,6 +112,8 @@ class Conversation:
         """Ask for names; `again` where these very names are on the screen moves on to the next seed."""
         if again and self.view.names.names and self.view.names.step == self.view.run.step:
             self.sampling = self.sampling.nudged("seed", +1)
+        if self.view.run.engine == "lost":
+            return
         self._request += 1
         self._engine.send(protocol.SampleNames(self.sampling, self._request))
 

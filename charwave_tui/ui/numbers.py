@@ -19,8 +19,10 @@ def loss(value: float | None) -> str:
 
 
 def nll(value: float) -> str:
-    """Negative log-likelihood per character, two places: `1.87`."""
-    return f"{value:.2f}" if math.isfinite(value) else "nan"
+    """Negative log-likelihood per character, two places: `1.87`; never wider than five columns."""
+    if not math.isfinite(value):
+        return "nan"
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}" if value < 100_000 else f"{value:.0e}"
 
 
 def signed(value: float) -> str:

@@ -35,6 +35,7 @@ class FieldEditor(Input, OwnKeys):
 
     def __init__(self) -> None:
         super().__init__(compact=True)
+        self.cursor_blink = False  # a blink is bytes over the line, twice a second
         self.display = False
         self.name_edited = ""
         self.last_key: events.Key | None = None

@@ -126,11 +126,11 @@ def fitting(hints: Sequence[Hint], palette: Hint | None, width: int) -> tuple[li
     if palette and _width([*kept, palette]) <= width:
         return kept, palette
     while _width(kept) > width:
-        idle_first = sorted(reversed(kept), key=lambda hint: hint.enabled)
-        spare = next((hint for hint in idle_first if hint.key not in ALWAYS), None)
-        if spare is None:
+        spare = [hint for hint in kept if hint.key not in ALWAYS]
+        if not spare:
             break
-        kept.remove(spare)
+        idle = [hint for hint in spare if not hint.enabled]
+        kept.remove((idle or spare)[-1])
     return kept, None
 
 

@@ -92,7 +92,7 @@ def entry(sampled: SampledName, width: int) -> Line:
     role = "muted" if sampled.in_corpus else "bright"
     mark = Piece(GLYPHS.corpus, "muted") if sampled.in_corpus else Piece(GLYPHS.new, "train")
     word = f" {'corpus' if sampled.in_corpus else 'new':6}" if width >= WORDED else ""
-    figure = f"{numbers.nll(sampled.nll):>5}"
+    figure = f"{numbers.nll(sampled.nll):>6}"
     room = max(1, width - len(figure) - 3 - len(word))
     name = set_cell_size(shortened(readable(sampled.name) or GLYPHS.none, room), room)
     return (

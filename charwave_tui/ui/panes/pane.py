@@ -25,7 +25,11 @@ class Pane(Widget):
         padding: 0 1;
         background: $ink-bg;
         color: $ink-fg;
-        &:focus, &:focus-within { border: round $ink-accent; border-title-color: $ink-accent; border-title-style: bold; }
+        &:focus, &:focus-within {
+            border: round $ink-accent;
+            border-title-color: $ink-accent;
+            border-title-style: bold;
+        }
         &.-problem { border: round $ink-error; border-title-color: $ink-error; border-subtitle-color: $ink-error; }
     }
     """

@@ -154,6 +154,8 @@ class LabScreen(Drafting):
         if key == "train" and self.run.in_progress and not await self.app.push_screen_wait(ask_for_new_run(self.run)):
             return
         if self.run.engine == "lost":
+            self.conversation.reaching_again()
+            self.run = self.conversation.view.run
             self.listen()
         self.conversation.steer(key, self.form.draft)
         self.refresh_bindings()

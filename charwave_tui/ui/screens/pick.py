@@ -58,6 +58,7 @@ class PickScreen(ModalScreen[str | None]):
         self._list = Drawn(id="options")
         wish = "type to filter" if allow_text is None else f"type to filter, {allow_text}"
         self._typed = Input(placeholder=wish, compact=True, select_on_focus=False)
+        self._typed.cursor_blink = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="pick") as dialog:

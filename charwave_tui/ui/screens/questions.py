@@ -5,13 +5,15 @@ from __future__ import annotations
 from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.core.corpora import list_corpora
 from charwave_tui.core.fields import Choice
-from charwave_tui.core.presets import presets
+from charwave_tui.core.presets import Published, presets
 from charwave_tui.core.readings import Split
 from charwave_tui.ui import numbers
+from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.draft import PRESET, FormView
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.screens.confirm import Answer, ConfirmScreen
 from charwave_tui.ui.screens.pick import Option, PickScreen
+from charwave_tui.ui.themes import INKS
 from charwave_tui.ui.view import Curve, RunView
 
 
@@ -19,25 +21,38 @@ def pick(name: str, form: FormView) -> PickScreen:
     """The list for a row of the form whose value is chosen rather than typed."""
     if name == PRESET:
         return PickScreen("preset", [_preset_option(item) for item in presets()], present=form.draft.preset)
-    present = str(getattr(form.draft.config, name))
+    present, about = str(getattr(form.draft.config, name)), HYPERPARAMETERS[name].about
     if name == "corpus":
         corpora = [
             Option(entry.name, entry.path.name if entry.name == str(entry.path) else entry.name, entry.kind)
             for entry in list_corpora()
         ]
-        return PickScreen(
-            "corpus", corpora, present=present, allow_text="or a path", about="A text file in UTF-8, one word a line."
-        )
+        return PickScreen("corpus", corpora, present=present, allow_text="or a path", about=about)
     kind = HYPERPARAMETERS[name].kind
     assert isinstance(kind, Choice)
-    return PickScreen(name, [Option(value, value, "") for value in kind.options], present=present)
+    return PickScreen(name, [Option(value, value) for value in kind.options], present=present, about=about)
+
+
+def pick_command(in_lab: bool) -> PickScreen:
+    """Everything that can be done, by name: the lab's keys where it is on top, then what is the program's own."""
+    keys = [Option(key.action, f"{key.name}  {key.written}", key.help) for key in KEYS if key.named] if in_lab else []
+    own = [
+        Option("app.change_theme", "Theme", "dark, light, colour-blind-safe, or sixteen colours"),
+        Option("app.screenshot", "Picture", "save what is on the screen as SVG"),
+    ]
+    return PickScreen("commands", [*keys, *own])
+
+
+def pick_theme(present: str) -> PickScreen:
+    """The themes."""
+    return PickScreen("theme", [Option(name, name.removeprefix("charwave-")) for name in INKS], present=present)
 
 
 def ask_for_new_run(run: RunView) -> ConfirmScreen:
     """Whether to begin a new run while one is in progress."""
     return ConfirmScreen(
         "Train a new run",
-        f"run {run.run} is at step {numbers.steps(run.step)}. It is stopped and saved, and its curve stays as the ghost.",
+        f"run {run.run} is at step {numbers.steps(run.step)}. It is stopped and saved; its curve stays as the ghost.",
         [
             Answer(("enter", "t"), "stop it and train the form's config", True),
             Answer(("escape",), "let it go on", False),
@@ -55,7 +70,7 @@ def ask_for_quit(run: RunView) -> ConfirmScreen:
 
 
 def said(curve: Curve, step: int) -> str:
-    """The whole splits as measured after `step`, for a notice: `step 10,000: train 1.9124 · val 2.0221 · test 2.0301`."""
+    """The whole splits as measured after `step`, for a notice: `step 10,000: train 1.91 · val 2.02 · test 2.03`."""
     losses = {item.split: item.loss for item in curve.history.evaluations if item.step == step}
     figures = f" {GLYPHS.dot} ".join(f"{split} {numbers.loss(losses[split])}" for split in Split if split in losses)
     return f"step {numbers.steps(step)}: {figures}"
@@ -63,6 +78,13 @@ def said(curve: Curve, step: int) -> str:
 
 def _preset_option(name: str) -> Option:
     preset = presets()[name]
-    published = preset.published
-    figures = f"published val {numbers.loss(published.val)}. " if published and published.val else ""
-    return Option(name, name, figures + preset.why)
+    return Option(name, name, f"{preset.why} {_published(preset.published)}".rstrip())
+
+
+def _published(published: Published | None) -> str:
+    """The figures that others reported, for the end of a sentence's line; nothing where there are none."""
+    if published is None:
+        return ""
+    losses = {"train": published.train, "val": published.val}
+    said = [f"{split} {numbers.loss(loss)}" for split, loss in losses.items() if loss is not None]
+    return f"Published: {', '.join([f'{published.parameters:,} params', *said])}."

@@ -1,0 +1,32 @@
+"""What commands write, in whatever encoding the terminal or the pipe has."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from typing import Any
+
+
+def carry_anything() -> None:
+    """Have stdout replace what its encoding lacks, and write the names of files as they are on disk."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape" if _carries_all() else "replace")
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as one line of JSON, escaped where stdout cannot carry all characters; raises ValueError on NaN."""
+    print(json.dumps(value, ensure_ascii=not _carries_all(), allow_nan=False))
+
+
+def let_go() -> None:
+    """Point both streams at nothing: a reader that has gone must not be met again when the interpreter flushes."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
+def _carries_all() -> bool:
+    return (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")

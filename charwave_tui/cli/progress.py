@@ -1,0 +1,95 @@
+"""How a run's progress is told without a screen: by a bar on a terminal, by a line an evaluation elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from charwave_tui.core.protocol import Event, Progress, RunOpened, SaveFailed, SplitEvaluated
+from charwave_tui.core.readings import Split
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+Listener = Callable[[Event], None]
+"""What is called with each event of a run."""
+
+
+@contextmanager
+def progress() -> Iterator[Listener]:
+    """Tell of a run on stderr; nothing is written before the run is open, so that a mistake stands alone."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if not console.is_interactive:
+        yield Lines(sys.stderr).heard
+        return
+    columns = TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn()
+    with_figures = *columns, TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
+    bar = Bar(*with_figures, console=console, refresh_per_second=4)
+    try:
+        yield _Ticker(bar).heard
+    finally:
+        bar.stop()
+
+
+class Lines:
+    """Writes what a run is to `file`, then a line for each evaluation."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        self._file = file
+        self._newest = ""
+
+    def heard(self, event: Event) -> None:
+        """Take in an event; raises OSError where the file takes no more."""
+        match event:
+            case RunOpened(corpus=corpus, parameters=parameters):
+                words = f"{corpus.words:,} words of {corpus.name}"
+                self._write(f"{_title(event)} · {words} · {parameters:,} parameters")
+            case Progress():
+                self._newest = _train(event) or self._newest
+            case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
+                self._write(f"step {evaluation.step:>9,}  {self._newest}  val {evaluation.loss:.4f}")
+            case SaveFailed():
+                self._write(_unsaved(event))
+
+    def _write(self, line: str) -> None:
+        print(line, file=self._file, flush=True)
+
+
+class _Ticker:
+    """Turns events into the progress bar."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=None, figures="")
+        self._val = ""
+
+    def heard(self, event: Event) -> None:
+        match event:
+            case RunOpened(config=config):
+                self._bar.update(self._task, description=_title(event), total=config.max_steps)
+                self._bar.start()
+            case Progress(step=step):
+                self._bar.update(self._task, completed=step, figures=f"{_train(event)}{self._val}")
+            case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
+                self._val = f"  val {evaluation.loss:.4f}"
+            case SaveFailed():
+                self._bar.console.print(_unsaved(event), style="yellow")
+
+
+def _title(opened: RunOpened) -> str:
+    return f"run {opened.run} · {opened.preset}"
+
+
+def _train(event: Progress) -> str:
+    newest = event.points[-1] if event.points else event.partial
+    return f"train {newest.mean:.4f}" if newest else ""
+
+
+def _unsaved(event: SaveFailed) -> str:
+    return f"run {event.run} is not being saved ({event.problem}); training goes on"
