@@ -53,7 +53,7 @@ def wait_for_engine() -> None:
     if not lock.exists():
         return
     deadline = time.monotonic() + PATIENCE
-    with lock.open() as file:
+    with lock.open("rb") as file:
         while time.monotonic() < deadline:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -25,7 +25,7 @@ LEAVES_WITHIN = 15.0
 class Terminal:
     """Runs `command` with a new pseudo-terminal as its controlling one; leaving the context hangs up and ends it.
 
-    What the program writes must be read, or it waits for the reader: `read` it until there is nothing left to see.
+    `environment` is added to the present one. What the program writes must be read, or it waits for the reader.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Terminal:
         try:
             self.process = subprocess.Popen(
                 command,
-                env={**(os.environ if environment is None else environment), "TERM": "xterm-256color"},
+                env={**os.environ, "TERM": "xterm-256color", **(environment or {})},
                 preexec_fn=partial(os.login_tty, programs_end),
             )
         except BaseException:

@@ -23,6 +23,7 @@ examples:
   charwave-tui train --steps 2000 --json        train without a screen
   charwave-tui sample -n 10 --prefix ma         names from the newest run
 """
+"""What `--help` ends with."""
 
 
 class _OneLineParser(argparse.ArgumentParser):

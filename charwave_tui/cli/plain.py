@@ -6,7 +6,7 @@ import sys
 import time
 
 from charwave_tui.cli.clock import process_start
-from charwave_tui.cli.interrupts import stop_on_signals
+from charwave_tui.cli.interrupts import stopped_by_signals
 from charwave_tui.cli.progress import Lines
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.protocol import Event, Progress, RunOpened
@@ -44,12 +44,12 @@ def show(config: RunConfig, preset: str) -> int:
         lines.heard(event)
 
     training = api.Training(config, preset, heard)
-    stop_on_signals(training)
-    record = training.start(asked=process_start())
+    with stopped_by_signals(training):
+        record = training.start(asked=process_start())
     print(f"run {record.run} is {record.state.value} after {record.step:,} steps, saved\n")
     print("\n".join(table(api.inspect(record.run))))
     print()
     for name in api.sample(Sampling(count=10), record.run):
-        print(f"{name.name:24} {name.nll:5.2f} {'in the corpus' if name.in_corpus else 'new'}")
+        print(f"{name.name or '–':24} {name.nll:5.2f} {'in the corpus' if name.in_corpus else 'new'}")
     print(f"\n{COMMANDS}")
     return 0

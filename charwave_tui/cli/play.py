@@ -34,4 +34,5 @@ def play(options: argparse.Namespace) -> int:
 
 def has_screen() -> bool:
     """Whether stdin and stdout are a terminal that can place its cursor."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")
+    terminals = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    return terminals and os.environ.get("TERM", "dumb") not in ("dumb", "")

@@ -35,5 +35,5 @@ def sample(options: argparse.Namespace) -> int:
         print_json(msgspec.to_builtins(names))
     else:
         for item in names:
-            print(f"{item.name:24} {item.nll:5.2f} {'=' if item.in_corpus else '+'}")
+            print(f"{item.name or '–':24} {item.nll:5.2f} {'=' if item.in_corpus else '+'}")
     return 0

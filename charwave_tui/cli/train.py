@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from charwave_tui.cli.clock import process_start
-from charwave_tui.cli.interrupts import stop_on_signals
+from charwave_tui.cli.interrupts import stopped_by_signals
 from charwave_tui.cli.options import add_run_options, chosen_config
 from charwave_tui.cli.output import print_json
 from charwave_tui.cli.progress import progress
@@ -42,8 +42,8 @@ def train(options: argparse.Namespace) -> int:
             tell(event)
 
         training = Training(config, preset, heard)
-        stop_on_signals(training)
-        record = training.start(asked=process_start())
+        with stopped_by_signals(training):
+            record = training.start(asked=process_start())
     result = summary(record)
     if options.json:
         print_json(result)

@@ -100,7 +100,11 @@ def _restored(run: int | None) -> tuple[RunRecord, Corpus, Trainer]:
             "put the old file back, or train a new run",
         )
     torch.set_num_threads(record.config.threads)
-    weights, facts = load_weights(store.weights_path(record.run))
+    path = store.weights_path(record.run)
+    weights, facts = load_weights(path)
     trainer = Trainer(record.config, corpus, choose_device(record.config.device))
-    trainer.load(weights, int(facts["step"]))
+    try:
+        trainer.load(weights, int(facts["step"]))
+    except (Mistake, KeyError, ValueError):
+        raise Mistake(f"{path} holds no weights of run {record.run}", "choose another run with --run") from None
     return record, corpus, trainer

@@ -25,4 +25,4 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             weights = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             return weights, file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
-        raise Mistake(f"{path} holds no weights that can be read: {error}", "load another checkpoint") from None
+        raise Mistake(f"{path} holds no weights that can be read: {error}", "choose another run with --run") from None

@@ -101,6 +101,10 @@ class Conductor:
 
     def _steer(self, current: CurrentRun, command: AnyCommand, asked: float) -> None:
         match command, current.state:
+            case protocol.StepRun(), State.TRAINING if self._pause_at is not None:
+                self._pause_at += 1  # pressed again before the last single step was taken
+            case ((protocol.ResumeRun() | protocol.ExtendRun()), State.TRAINING) if self._pause_at is not None:
+                self._go(None)
             case ((protocol.PauseRun() | protocol.StepRun()), State.TRAINING):
                 current.change(State.PAUSED)
             case ((protocol.ResumeRun() | protocol.ExtendRun()), State.PAUSED):

@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from itertools import count
-from typing import TextIO
+from typing import BinaryIO
 
 from charwave_tui import __version__
 from charwave_tui.core.framing import MAX_FRAME, MalformedFrame, decode_command, frame, read_payload
@@ -128,9 +128,9 @@ class Server:
         self._leaving = self._loop.call_later(seconds, self._over.set)
 
 
-def _lock() -> TextIO | None:
+def _lock() -> BinaryIO | None:
     """The lock of the one engine of this user, host and data folder; None where another serves already."""
-    lock = socket_path().with_suffix(".lock").open("a")
+    lock = socket_path().with_suffix(".lock").open("ab")
     give_up = time.monotonic() + LEAVES_WITHIN
     while time.monotonic() < give_up:
         try:

@@ -74,6 +74,5 @@ KEYS = (
     Key("question_mark", "help", "Help", "this page", display="?"),
     Key("q", "leave", "Quit", "leave; a run in training is stopped and saved first"),
     Key("ctrl+c", "leave", "Quit", "", shown=False, display="^c"),
-    Key("ctrl+q", "leave", "Quit", "", shown=False, display="^q"),
 )
 """The keys, which mean the same everywhere while no editor is open."""

@@ -110,10 +110,10 @@ class Conversation:
 
     def draw_names(self, again: bool = False) -> None:
         """Ask for names; `again` where these very names are on the screen moves on to the next seed."""
-        if again and self.view.names.names and self.view.names.step == self.view.run.step:
-            self.sampling = self.sampling.nudged("seed", +1)
         if self.view.run.engine == "lost":
             return
+        if again and self.view.names.names and self.view.names.step == self.view.run.step:
+            self.sampling = self.sampling.nudged("seed", +1)
         self._request += 1
         self._engine.send(protocol.SampleNames(self.sampling, self._request))
 

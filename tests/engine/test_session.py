@@ -126,6 +126,21 @@ def test_one_step_makes_the_run_and_is_seen_at_once(talk: Talk, config: RunConfi
     talk.wait(protocol.RunChanged, state=State.PAUSED, step=1)
 
 
+def test_steps_asked_for_faster_than_they_are_taken_are_all_taken(talk: Talk, config: RunConfig) -> None:
+    for command in (protocol.StartRun(endless(config), "", steps=1), protocol.StepRun(), protocol.StepRun()):
+        talk.session.submit(command)
+    assert talk.wait(protocol.RunChanged, state=State.PAUSED).step == 3
+
+
+def test_going_on_is_obeyed_before_a_single_step_is_taken_too(talk: Talk, config: RunConfig) -> None:
+    for command in (protocol.StartRun(endless(config), "", steps=1), protocol.ResumeRun()):
+        talk.session.submit(command)
+    while talk.wait(protocol.Progress).step < 10:
+        pass
+    talk.session.submit(protocol.PauseRun())
+    assert talk.wait(protocol.RunChanged, state=State.PAUSED).step >= 10
+
+
 def test_pause_is_at_once_even_while_a_split_is_being_measured(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(endless(config), ""))
     talk.wait(protocol.Progress)

@@ -38,6 +38,13 @@ class Stage(App[None]):
         )
 
 
+@pytest.fixture(autouse=True)
+def _quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look more often whether a program under test has come to rest; Textual looks 50 times a second."""
+    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.008)
+    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.0008)
+
+
 @pytest.fixture
 def stage() -> type[Stage]:
     return Stage

@@ -39,6 +39,8 @@ class FieldEditor(Input, OwnKeys):
         self.display = False
         self.name_edited = ""
         self.last_key: events.Key | None = None
+        self._handed_over = False
+        self._held: list[events.Key] = []
 
     @property
     def is_open(self) -> bool:
@@ -57,11 +59,32 @@ class FieldEditor(Input, OwnKeys):
         """Hide, and hand the keys back to the pane."""
         self.name_edited = ""
         self.display = False
+        self._release()
+
+    def refuse(self) -> None:
+        """Stay open, as what was handed over does not fit."""
+        self._release()
+
+    async def action_submit(self) -> None:
+        self._handed_over = True
+        await super().action_submit()
 
     def action_leave(self) -> None:
+        self._handed_over = True
         self.post_message(self.Left())
+
+    def _release(self) -> None:
+        """Let the keys that were held go where the focus will be."""
+        held, self._held, self._handed_over = self._held, [], False
+        for event in held:
+            self.app.post_message(events.Key(event.key, event.character))
 
     async def _on_key(self, event: events.Key) -> None:
         self.last_key = event
-        if not self.is_open:
+        if self._handed_over:
+            # Typed right behind the Enter; whether it is meant for the editor depends on whether the text is taken.
+            event.stop()
+            event.prevent_default()
+            self._held.append(event)
+        elif not self.is_open:
             event.prevent_default()  # typed for what comes after the editor, so it is no text

@@ -117,6 +117,8 @@ class HyperparametersPane(FormWalk, can_focus=True):
             self._close()
             if tried.view != self.form:
                 self._ask(getattr(tried.view.draft.config, self.here))
+        else:
+            self._editor.refuse()
 
     def on_field_editor_left(self, event: FieldEditor.Left) -> None:
         event.stop()

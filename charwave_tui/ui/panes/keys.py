@@ -95,6 +95,8 @@ class KeyBar(Inked):
             self.call_after_refresh(self._read)
 
     def _read(self) -> None:
+        if not self.is_attached:  # the screen was left before the refresh came
+            return
         hints: dict[tuple[DOMNode, str], Hint] = {}
         palette = None
         for node, binding, enabled, _ in self.screen.active_bindings.values():

@@ -14,7 +14,7 @@ from charwave_tui.ui.panes.pane import Pane
 from charwave_tui.ui.view import Curve, RunView
 
 
-class LossPane(Pane):
+class LossPane(Pane, can_focus=True):
     """The chart of a run's losses; `log` chooses its scale."""
 
     DEFAULT_CSS = """

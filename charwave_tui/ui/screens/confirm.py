@@ -63,7 +63,7 @@ class ConfirmScreen(ModalScreen[bool]):
         for answer in self._choices:
             for key in answer.keys:
                 self._bindings.bind(key, f"answer({answer.value})", answer.words)
-        for key in ("escape", "ctrl+c", "ctrl+q"):
+        for key in ("escape", "ctrl+c"):
             self._bindings.bind(key, f"answer({self._choices[-1].value})", "Cancel", show=False)
 
     def action_answer(self, value: bool) -> None:

@@ -67,6 +67,7 @@ class LabScreen(Drafting):
         super().__init__(config, preset, engine)
         self._engine = engine
         self._leaving = False
+        self._left = False
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status").data_bind(LabScreen.run)
@@ -125,13 +126,13 @@ class LabScreen(Drafting):
             case protocol.EngineFailed(problem=problem, log=log):
                 self.notify(f"the engine met a fault: {problem}\nits log is {log}", severity="error", markup=False)
             case protocol.RunSaved(run=run) if self._leaving:
-                self.dismiss(f"run {run} is saved; charwave-tui sample --run {run} draws names from it")
+                self._part(f"run {run} is saved; charwave-tui sample --run {run} draws names from it")
         self.form = composing.after(self.form, event)
         self.refresh_bindings()
 
     def _lost(self, reason: str) -> None:
         if self._leaving:
-            self.dismiss("")
+            self._part("")
         else:
             why = reason or f"the engine ended; its log is {log_path()}"
             self.notify(f"{why}\nt starts another one; what was saved is safe", severity="error", markup=False)
@@ -185,6 +186,12 @@ class LabScreen(Drafting):
         if self.run.in_progress and self.run.engine == "ready":
             self._leaving = True
             self.conversation.steer("stop", self.form.draft)
-            self.set_timer(SAVED_WITHIN, lambda: self.dismiss("the engine is still saving the run"))
+            self.set_timer(SAVED_WITHIN, lambda: self._part("the engine is still saving the run"))
         else:
-            self.dismiss("")
+            self._part("")
+
+    def _part(self, farewell: str) -> None:
+        """Be dismissed, which there may be several reasons for, but only once."""
+        if not self._left:
+            self._left = True
+            self.dismiss(farewell)

@@ -1,0 +1,65 @@
+"""`charwave-tui inspect`: the layer table of a run on disk."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from charwave_tui.core.places import runs_dir
+from charwave_tui.core.runs import RunStore
+from charwave_tui.core.shapes import layer_shapes
+
+
+def test_json_has_every_layer_with_its_shape_parameters_and_figures(command: Any, small_run: Path) -> None:
+    layers = json.loads(command("inspect", "--json").out)
+    record = RunStore(runs_dir()).read()
+    shapes = layer_shapes(record.config, record.corpus.vocab_size)
+    assert [layer["name"] for layer in layers] == [f"{shape.kind} {shape.detail}".rstrip() for shape in shapes]
+    assert [layer["parameters"] for layer in layers] == [shape.parameters for shape in shapes]
+    (batch,) = {layer["output_shape"][0] for layer in layers}
+    assert batch > 1
+    assert [layer["output_shape"][1:] for layer in layers] == [list(shape.output) for shape in shapes]
+    for layer in layers:
+        assert layer.keys() == {"name", "output_shape", "parameters", "mean", "std", "saturation"}
+        assert math.isfinite(layer["mean"])
+        assert layer["std"] >= 0
+    assert sum(layer["parameters"] for layer in layers) == record.parameters
+
+
+def test_saturation_is_a_share_in_per_cent_for_tanh_and_null_elsewhere(command: Any, train: Any) -> None:
+    train("--set", "init_gain=20", "--set", "norm=none")
+    for layer in json.loads(command("inspect", "--json").out):
+        assert (layer["saturation"] is not None) == (layer["name"] == "Tanh")
+        # weights twenty times too large drive nearly every unit to its end
+        assert layer["saturation"] is None or 50 < layer["saturation"] <= 100
+    train("--set", "activation=relu")
+    relu = json.loads(command("inspect", "--json").out)
+    assert "ReLU" in [layer["name"] for layer in relu]
+    assert [layer["saturation"] for layer in relu] == [None] * len(relu)
+
+
+def test_without_json_it_is_a_table_whose_columns_line_up(command: Any, small_run: Path) -> None:
+    heading, *rows = command("inspect").out.splitlines()
+    assert heading.split() == ["layer", "output", "params", "mean", "std", "sat", "%"]
+    assert len(rows) == 10
+    assert [row.split()[0] for row in rows[:2]] == ["Embedding", "FlattenConsecutive"]
+    for name in ("output", "params", "mean", "std"):
+        end = heading.index(name) + len(name)
+        assert all(row[end - 1].isdigit() and row[end : end + 1] in (" ", "") for row in rows)
+
+
+def test_looking_changes_nothing(command: Any, small_run: Path) -> None:
+    before = {path.name: path.read_bytes() for path in small_run.iterdir()}
+    assert command("inspect").out == command("inspect").out
+    assert {path.name: path.read_bytes() for path in small_run.iterdir()} == before
+
+
+def test_the_run_is_the_newest_or_the_one_named(command: Any, train: Any) -> None:
+    train("--set", "n_hidden=5")
+    train("--set", "n_hidden=6")
+    first, second = (command("inspect", "--run", run).out for run in ("1", "2"))
+    assert "BatchNorm1d 5" in first
+    assert "BatchNorm1d 6" in second
+    assert command("inspect").out == second

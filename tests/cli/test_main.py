@@ -1,0 +1,182 @@
+"""The entry point: what goes wrong becomes one line and an exit code, whatever the streams can carry."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charwave_tui import __version__
+from charwave_tui.cli import presets
+from charwave_tui.core.corpora import find_corpus
+from charwave_tui.core.places import log_path
+
+CONTEXT_6 = "context 6 is not 2×2×2 = 8; set context to 8 or fuse to 2 3 or 3 2 or 6"
+
+MISTAKES = {
+    "train --preset tree-1m": ("preset tree-1m is unknown", "tree-76k"),
+    "train --corpus nowhere": ("there is no corpus nowhere", "by its path"),
+    "train --corpus /": ("/ is a folder", "name a text file"),
+    "train --set lrr=1": ("lrr is no hyperparameter", "there are context, fuse"),
+    "train --set lr": ("--set lr is not key=value", "lr=0.2"),
+    "train --set lr=fast": ("lr fast is not a number", "0 < lr ≤ 10"),
+    "train --set lr=1e9": ("lr 1e+09 is out of bounds", "0 < lr ≤ 10"),
+    "train --set n_hidden=0": ("n_hidden 0 is out of bounds", "1 to 4,096"),
+    "train --set fuse=3,2": ("context 8 is not 3×2 = 6", "set context to 6 or fuse to 2 2 2"),
+    "train --set fuse=two": ("fuse two is not a list of whole numbers", "2 2 2"),
+    "train --set context=6": (CONTEXT_6,),
+    "train --set norm=layer": ("norm layer", "batch-bug"),
+    "train --steps 0": ("max_steps 0 is out of bounds", "1 to 100,000,000"),
+    "train --device tpu": ("device tpu", "cuda"),
+    "--set context=6": (CONTEXT_6,),
+    "--preset tree-1m": ("preset tree-1m is unknown", "tree-76k"),
+    "sample": ("there is no trained run yet", "charwave-tui train"),
+    "inspect": ("there is no trained run yet", "charwave-tui train"),
+    "sample --run 7": ("run 7 is unknown", "none yet"),
+    "sample -n 0": ("count 0 is out of bounds", "1 to 1,000"),
+    "sample --temperature 0": ("temperature 0 is out of bounds", "0.05 to 5"),
+    "sample --temperature hot": ("temperature hot is not a number", "0.05 to 5"),
+    "sample --seed -1": ("seed -1 is out of bounds", "0 to 4,294,967,295"),
+    "sample --run newest": ("--run", "'newest'", "charwave-tui sample --help"),
+    "data fetch elsewhere": ("there is no corpus elsewhere", "makemore"),
+    "teach": ("'teach'", "charwave-tui --help"),
+    "train --fast": ("--fast", "charwave-tui --help"),
+    "train --corpus": ("--corpus", "charwave-tui train --help"),
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES)
+def test_a_mistake_is_one_line_with_thing_value_and_remedy(command: Any, words: str) -> None:
+    printed = command(*words.split())
+    assert printed.code == 2
+    assert printed.out == ""
+    assert printed.err.startswith("charwave-tui: ")
+    assert printed.err.count("\n") == 1
+    for part in MISTAKES[words]:
+        assert part in printed.err
+
+
+def test_a_mistake_that_only_the_engine_finds_is_one_line_too(program: Any, words: Path) -> None:
+    ran = program("train", "--corpus", str(words), "--set", "batch_size=50000")
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    assert ran.stderr == (
+        "charwave-tui: batch_size 50,000 is more than the 320 examples to train on; set batch_size to 320 or fewer\n"
+    )
+
+
+def test_the_version_is_told(command: Any) -> None:
+    assert command("--version") == type(command("--version"))(0, f"charwave-tui {__version__}\n", "")
+
+
+def test_help_names_every_command_but_the_engines(command: Any) -> None:
+    told = command("--help").out
+    for name in ("train", "sample", "inspect", "presets", "data", "bench"):
+        assert f"\n    {name} " in told
+    assert "\n    engine" not in told
+
+
+def test_the_module_runs_as_the_program_does(program: Any) -> None:
+    ran = program("--version")
+    assert (ran.returncode, ran.stdout) == (0, f"charwave-tui {__version__}\n")
+
+
+def test_a_fault_of_ours_is_one_line_that_names_the_log_and_the_log_has_the_story() -> None:
+    broken = """
+import sys
+from charwave_tui.cli import presets
+def fail():
+    raise ZeroDivisionError("first line\\nsecond line")
+presets.presets = fail
+from charwave_tui.cli.main import main
+sys.exit(main(["presets"]))
+"""
+    ran = subprocess.run([sys.executable, "-c", broken], capture_output=True, encoding="utf-8", check=False)
+    assert ran.returncode == 1
+    assert ran.stdout == ""
+    assert ran.stderr == (
+        f"charwave-tui: ZeroDivisionError: first line (a fault of the program; the whole story is in {log_path()})\n"
+    )
+    story = log_path().read_text("utf-8")
+    assert "Traceback" in story
+    assert "second line" in story
+
+
+def test_a_fault_whose_story_cannot_be_written_says_so(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError
+
+    (tmp_path / "file").write_text("", "utf-8")
+    monkeypatch.setenv("CHARWAVE_HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setattr(presets, "presets", fail)
+    printed = command("presets")
+    assert printed.code == 1
+    assert printed.err == "charwave-tui: RuntimeError:  (a fault of the program; the log cannot be written)\n"
+
+
+def test_ctrl_c_ends_with_130_and_without_a_traceback(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(presets, "presets", interrupted)
+    assert command("presets") == type(command("--version"))(130, "", "")
+
+
+@pytest.mark.parametrize("words", [["presets"], ["presets", "--json"], ["data", "list"]])
+def test_a_reader_that_has_gone_is_no_fault(words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "charwave_tui", *words]
+    ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, encoding="utf-8", check=False)
+    os.close(writing)
+    assert ran.returncode == 0
+    assert "Traceback" not in ran.stderr
+    assert "Broken" not in ran.stderr
+
+
+def test_a_program_without_streams_ends_in_order() -> None:
+    line = f"{sys.executable} -m charwave_tui presets >&- 2>&-"
+    assert subprocess.run(["bash", "-c", line], check=False).returncode == 0
+
+
+ASCII_STREAMS = {"PYTHONIOENCODING": "ascii"}
+ASCII_EVERYWHERE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+
+
+THE_MAIN_JOB = """
+from charwave_tui.cli.main import main
+codes = [
+    main(["train", "--corpus", "imena", "--steps", "20", "--set", "n_hidden=8"]),
+    main(["inspect"]),
+    main(["sample", "-n", "5"]),
+    main(["sample", "-n", "5", "--json"]),
+]
+print(codes)
+"""
+
+
+@pytest.mark.parametrize("environment", [{"LC_ALL": "C"}, ASCII_STREAMS, ASCII_EVERYWHERE], ids=lambda it: ",".join(it))
+def test_letters_that_the_streams_cannot_carry_are_replaced(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PYTHONIOENCODING", "PYTHONUTF8"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    ran = subprocess.run([sys.executable, "-c", THE_MAIN_JOB], capture_output=True, encoding="utf-8", check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "Traceback" not in ran.stderr
+    *told, names, codes = ran.stdout.splitlines()
+    assert codes == "[0, 0, 0, 0]"
+    whole = [item["name"] for item in json.loads(names)]
+    assert set("".join(whole)) <= set(find_corpus("imena").symbols)
+    shown = [line[:-8].rstrip() for line in told[-5:]]
+    # Python takes the C locale for UTF-8 where it may
+    assert shown == (whole if environment == {"LC_ALL": "C"} else ["?" * len(name) for name in whole])

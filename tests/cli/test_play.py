@@ -1,0 +1,102 @@
+"""`charwave-tui` alone: whether there is a screen for it, and what it opens with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from terminal import Screen, playground
+
+from charwave_tui.cli import plain, play
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.presets import presets
+from charwave_tui.ui.app import Playground
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Playground]:
+    """The playgrounds that were opened; each ends at once with a line to say."""
+    apps: list[Playground] = []
+
+    def run(app: Playground) -> str:
+        apps.append(app)
+        return "goodbye"
+
+    monkeypatch.setattr(Playground, "run", run)
+    monkeypatch.setattr(play, "has_screen", lambda: True)
+    return apps
+
+
+def test_it_opens_with_the_options_in_the_form_and_says_the_last_line_afterwards(
+    command: Any, opened: list[Playground], words: Path
+) -> None:
+    printed = command("--preset", "tree-22k", "--corpus", str(words), "--set", "lr=0.05", "--theme", "light")
+    assert (printed.code, printed.out, printed.err) == (0, "goodbye\n", "")
+    form = opened[0]._lab.form
+    assert form.draft.preset == "tree-22k"
+    assert form.draft.config == presets()["tree-22k"].config.with_values({"corpus": str(words), "lr": 0.05})
+    assert opened[0].theme == "charwave-light"
+
+
+def test_a_relative_path_reaches_the_engine_whole(
+    command: Any, opened: list[Playground], words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(words.parent)
+    command("--corpus", words.name)
+    assert opened[0]._lab.form.draft.config.corpus == str(words)
+
+
+def test_a_mistake_in_the_options_is_said_before_the_screen_opens(command: Any, opened: list[Playground]) -> None:
+    assert command("--set", "lr=99").code == 2
+    assert opened == []
+
+
+def test_without_a_screen_the_same_config_is_trained_in_plain_lines(
+    command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[RunConfig, str]] = []
+
+    def show(config: RunConfig, preset: str) -> int:
+        shown.append((config, preset))
+        return 0
+
+    monkeypatch.setattr(plain, "show", show)
+    assert command("--preset", "mlp-3").code == 0
+    assert shown == [(presets()["mlp-3"].config, "mlp-3")]
+
+
+@pytest.mark.parametrize(
+    ("stdin", "stdout", "term", "expected"),
+    [
+        (True, True, "xterm-256color", True),
+        (True, True, "dumb", False),
+        (True, True, "", False),
+        (True, True, None, False),
+        (False, True, "xterm", False),
+        (True, False, "xterm", False),
+        (None, True, "xterm", False),
+    ],
+)
+def test_a_screen_takes_two_terminals_that_can_place_their_cursor(
+    stdin: bool | None, stdout: bool, term: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stream(is_terminal: bool | None) -> object:
+        return None if is_terminal is None else type("Stream", (), {"isatty": lambda self: is_terminal})()
+
+    monkeypatch.setattr(play.sys, "stdin", stream(stdin))
+    monkeypatch.setattr(play.sys, "stdout", stream(stdout))
+    if term is None:
+        monkeypatch.delenv("TERM", raising=False)
+    else:
+        monkeypatch.setenv("TERM", term)
+    assert play.has_screen() is expected
+
+
+def test_a_dumb_terminal_gets_the_main_job_in_plain_lines(words: Path) -> None:
+    quick = "--set", "max_steps=200", "--set", "eval_every=100"
+    with Screen(playground("--corpus", str(words), *quick), 100, 60, TERM="dumb") as screen:
+        assert screen.wait_end() == 0
+        assert "run 1 is finished after 200 steps, saved" in screen.text
+        assert "With a terminal (ssh -t, TERM set), charwave-tui opens the playground." in screen.text
+        assert screen.modes == set()

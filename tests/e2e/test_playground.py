@@ -1,0 +1,190 @@
+"""The real program in a real terminal: the main job from the first frame to the last, and every rude end."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from terminal import Screen, playground, processes_of, wait_nothing_left
+
+from charwave_tui.core.places import log_path, runs_dir, socket_path
+from charwave_tui.core.protocol import State
+from charwave_tui.core.runs import RunRecord, RunStore
+
+SMALL = ("--corpus", "imena", "--set", "n_hidden=12", "--set", "max_steps=1000000", "--set", "eval_every=400")
+
+CURSOR, MOUSE, PASTE, FOCUS, ALTERNATE = 25, {1000, 1002, 1003, 1006, 1015}, 2004, 1004, 1049
+
+
+def step(screen: Screen) -> int:
+    """The step in the status line."""
+    found = re.search(r"([\d,]+) ?/ ?[\d,]+", screen.lines[0])
+    return int(found[1].replace(",", "")) if found else -1
+
+
+def curve(screen: Screen) -> str:
+    """All that is drawn in dots."""
+    return "".join(symbol if "\u2800" <= symbol <= "\u28ff" else " " for symbol in screen.text)
+
+
+def layer_figures(screen: Screen) -> list[str]:
+    return re.findall(r"Tanh[^│]*", screen.text)
+
+
+def names(screen: Screen) -> list[str]:
+    return re.findall(r"(\S+) +\d\.\d\d +[+=] ", screen.text)
+
+
+def begin(screen: Screen) -> None:
+    """Wait for the form, and train."""
+    screen.wait_for(r"n_hidden +12")
+    screen.press("t")
+    screen.wait_until(lambda: step(screen) > 50, "some steps")
+
+
+def record(run: int) -> RunRecord:
+    return RunStore(runs_dir()).read(run)
+
+
+def test_a_person_trains_edits_looks_inside_samples_resets_and_leaves(home: Path) -> None:
+    with Screen(playground(*SMALL)) as screen:
+        screen.wait_for(r"1 Hyperparameters")
+        screen.wait_for(r"n_hidden +12")
+        assert ALTERNATE in screen.modes
+        screen.press("t")
+        screen.wait_for(r"● training")
+        screen.wait_for(r"train +\d\.\d{4}")
+        first_step, first_curve = step(screen), curve(screen)
+        screen.wait_until(lambda: step(screen) > first_step + 100, "the step count to move")
+        screen.wait_until(lambda: curve(screen).strip() and curve(screen) != first_curve, "the curve to move")
+
+        screen.press("pagedown", "pagedown", "down")
+        screen.wait_for(r"▸ lr +0\.1")
+        screen.press("enter")
+        screen.wait_for(r"enter Apply")
+        screen.press("0.05", "enter")
+        screen.wait_for(r"▸ lr +0\.05 +was 0\.1")
+        screen.wait_for(r"▾ lr 0\.1 → 0\.05")
+        assert "● training" in screen.lines[0]
+
+        screen.press("3")
+        figures = layer_figures(screen)
+        assert len(figures) == 3
+        screen.wait_until(lambda: layer_figures(screen) != figures, "the layers to move")
+        screen.press("g")
+        screen.wait_until(lambda: len(names(screen)) >= 10, "names")
+
+        screen.press("space")
+        screen.wait_for(r"○ paused")
+        held = step(screen)
+        screen.press(".")
+        screen.wait_until(lambda: step(screen) == held + 1, f"step {held + 1}")
+        screen.press(".", ".")
+        screen.wait_until(lambda: step(screen) == held + 3, f"step {held + 3}")
+        assert "○ paused" in screen.lines[0]
+        screen.press("space")
+        screen.wait_until(lambda: step(screen) > held + 50, "training to go on")
+
+        screen.press("0")
+        screen.wait_for(r"run 2")
+        screen.wait_until(lambda: step(screen) == 0, "step 0")
+        screen.wait_for(r"run 1 +\d\.\d{4}")
+        assert curve(screen).strip(), "no ghost"
+        screen.press("space")
+        screen.wait_until(lambda: step(screen) > 50, "the second run to train")
+
+        screen.press("q")
+        screen.wait_for(r"stop it, save it and quit")
+        screen.press("enter")
+        assert screen.wait_end() == 0
+        assert [line for line in screen.lines if line] == [
+            "run 2 is saved; charwave-tui sample --run 2 draws names from it"
+        ]
+        assert not screen.modes & {ALTERNATE, PASTE, FOCUS, *MOUSE}
+        assert CURSOR in screen.modes
+    wait_nothing_left(home)
+    assert not socket_path().exists()
+    first, second = record(1), record(2)
+    assert first.state is second.state is State.STOPPED
+    assert first.step > 200
+    assert second.step > 50
+    assert [mark.text for mark in first.history.marks] == ["lr 0.1 → 0.05"]
+    assert second.config == first.config
+    assert second.first_loss == first.first_loss
+    assert "Traceback" not in log_path().read_text("utf-8")
+
+
+def test_a_small_terminal_shows_a_pane_at_a_time_and_all_of_them_once_it_grows(home: Path) -> None:
+    with Screen(playground(*SMALL), 80, 24) as screen:
+        begin(screen)
+        assert "embedding" not in screen.text.lower()
+        screen.press("2")
+        screen.wait_for(r"train +\d\.\d{4}")
+        seen = curve(screen)
+        screen.wait_until(lambda: curve(screen) != seen, "the curve to move")
+        screen.press("3")
+        screen.wait_until(lambda: len(layer_figures(screen)) == 3, "the layers")
+        screen.press("4", "g")
+        screen.wait_until(lambda: len(names(screen)) >= 5, "names")
+        assert "n_hidden" not in screen.text
+        screen.turn(140, 40)
+        screen.wait_for(r"n_hidden +12")
+        screen.wait_until(lambda: len(layer_figures(screen)) == 3 and names(screen), "all panes")
+        screen.turn(80, 24)
+        screen.wait_until(lambda: "n_hidden" not in screen.text and names(screen), "the names alone")
+        screen.press("x")
+        screen.wait_for(r"stopped")
+        stopped = step(screen)
+        screen.press("q")
+        assert screen.wait_end() == 0
+    wait_nothing_left(home)
+    assert (record(1).state, record(1).step) == (State.STOPPED, stopped)
+    assert record(1).val is not None
+
+
+RUDE_ENDS: dict[str, Callable[[Screen], None]] = {
+    "SIGHUP": lambda screen: screen.process.send_signal(signal.SIGHUP),
+    "SIGTERM": lambda screen: screen.process.send_signal(signal.SIGTERM),
+    "the terminal goes": lambda screen: screen.hang_up(),
+    "SIGKILL": lambda screen: screen.process.kill(),
+}
+
+
+@pytest.mark.parametrize("end", RUDE_ENDS)
+def test_however_the_screen_ends_the_run_is_saved_and_nothing_stays(home: Path, end: str) -> None:
+    with Screen(playground(*SMALL), 120, 40) as screen:
+        begin(screen)
+        reached = step(screen)
+        RUDE_ENDS[end](screen)
+        if not screen.gone:
+            code = screen.wait_end()
+            assert code == (-signal.SIGKILL if end == "SIGKILL" else 0)
+            assert end == "SIGKILL" or not screen.modes & {ALTERNATE, *MOUSE}
+        else:
+            assert screen.process.wait(30) == 0
+        wait_nothing_left(home, 20)
+    assert record(1).state is State.STOPPED
+    assert record(1).step >= reached
+    assert not socket_path().exists()
+
+
+def test_an_engine_that_is_killed_is_told_of_and_t_starts_another(home: Path) -> None:
+    with Screen(playground(*SMALL), 120, 40) as screen:
+        begin(screen)
+        (engine,) = [pid for pid in processes_of(home) if pid != screen.process.pid]
+        os.kill(engine, signal.SIGKILL)
+        screen.wait_for(r"the engine is gone")
+        screen.press("t")
+        screen.wait_for(r"run 2")
+        screen.wait_until(lambda: step(screen) > 50, "the new engine to train")
+        assert engine not in processes_of(home)
+        screen.press("q")
+        screen.wait_for(r"stop it, save it and quit")
+        screen.press("enter")
+        assert screen.wait_end() == 0
+    wait_nothing_left(home)
+    assert record(2).state is State.STOPPED

@@ -1,0 +1,86 @@
+"""The whole playground before a fake engine, for tests that press its keys and read its screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import scenes
+from fake_engine import FakeEngine
+from textual.app import App
+from textual.pilot import Pilot
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.places import corpora_dir
+from charwave_tui.ui.app import Playground
+from charwave_tui.ui.screens.lab import LabScreen
+
+WIDE, NARROW, SMALL = (140, 40), (80, 24), (50, 14)
+"""Columns and rows at which there are four panes, tabs, and one pane alone."""
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+PATIENCE = 10.0
+"""Seconds after which something that was waited for will not come any more."""
+
+
+def fetch_lecture() -> None:
+    """A list of the lecture's name and symbols, so that the scenes' corpus can be read, and quickly."""
+    corpora_dir().mkdir(parents=True, exist_ok=True)
+    words = [LETTERS[start:] + LETTERS[:start] for start in range(len(LETTERS))]
+    (corpora_dir() / "makemore.txt").write_text("\n".join(words), encoding="utf-8")
+
+
+def program(engine: FakeEngine, config: RunConfig = scenes.CONFIG, theme: str | None = None) -> Playground:
+    """The playground as it opens with the scenes' run in the form."""
+    fetch_lecture()
+    return Playground(config, "tree-76k", theme=theme, engine=engine)
+
+
+@asynccontextmanager
+async def playground(
+    engine: FakeEngine, size: tuple[int, int] = WIDE, config: RunConfig = scenes.CONFIG
+) -> AsyncIterator[Pilot[str]]:
+    """The playground on the screen, its corpus read and all the engine's news taken in; faults in it end the test."""
+    async with program(engine, config).run_test(size=size, notifications=True) as pilot:
+        await settled(pilot)
+        yield pilot
+
+
+def lab(pilot: Pilot[str]) -> LabScreen:
+    """The lab, whatever stands over it."""
+    return next(screen for screen in pilot.app.screen_stack if isinstance(screen, LabScreen))
+
+
+async def settled(pilot: Pilot[str]) -> None:
+    """Wait until the corpus of the form is read and nothing more happens."""
+    await until(pilot, lambda: lab(pilot).form.vocab_size is not None or bool(lab(pilot).form.reported))
+
+
+async def until(pilot: Pilot[str], happened: Callable[[], bool]) -> None:
+    """Wait for something, and for all that follows from it."""
+    end = monotonic() + PATIENCE
+    await pilot.pause()
+    while not happened():
+        assert monotonic() < end, f"waited in vain, with this on the screen:\n{screen_text(pilot.app)}"
+        await asyncio.sleep(0.01)
+    await pilot.pause()
+    await pilot.pause()
+
+
+def screen_text(app: App[object]) -> str:
+    """What a person reads, line by line."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+def lines(pilot: Pilot[str]) -> list[str]:
+    """What a person reads, line by line."""
+    return screen_text(pilot.app).splitlines()
+
+
+def toasts(pilot: Pilot[str]) -> list[str]:
+    """The notices on the screen, oldest first."""
+    return [notice.message for notice in pilot.app._notifications]

@@ -1,0 +1,98 @@
+"""The program as a whole: it opens, dresses, palette and all, and no key at any moment brings it down."""
+
+import os
+import signal
+
+import pytest
+import scenes
+from fake_engine import FakeEngine, ObedientEngine, ShowingEngine
+from pilots import NARROW, SMALL, WIDE, lab, playground, program, screen_text, until
+
+from charwave_tui.ui.commands import KEYS
+from charwave_tui.ui.screens.pick import PickScreen
+from charwave_tui.ui.themes import INKS, themes
+
+VIEWS = {
+    "empty": scenes.EMPTY,
+    "untrained": scenes.UNTRAINED,
+    "training": scenes.TRAINING,
+    "finished": scenes.FINISHED,
+    "diverged": scenes.DIVERGED,
+}
+"""What the screen may show when a key comes."""
+
+WALKS = ("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "backspace", "tab", "shift+tab")
+LEAVES = ("q", "ctrl+c", "ctrl+q")
+EVERY = (*(key.key for key in KEYS if key.key not in LEAVES), *WALKS, "enter", "escape", "ctrl+p")
+"""Every key that does something and ends nothing."""
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
+@pytest.mark.parametrize("view", VIEWS)
+async def test_no_key_in_any_state_does_harm(view, size):
+    async with playground(ShowingEngine(VIEWS[view]), size) as pilot:
+        for pane in "1234":
+            for key in EVERY:
+                await pilot.press(pane, key)
+                while pilot.app.screen is not lab(pilot):
+                    await pilot.press("escape")
+                await pilot.press("escape")  # out of an editor that the key may have opened
+        assert pilot.app.return_value is None
+        assert screen_text(pilot.app).strip()
+
+
+@pytest.mark.parametrize("key", LEAVES)
+@pytest.mark.parametrize("view", VIEWS)
+async def test_one_can_leave_at_any_moment_twice_if_need_be(view, key):
+    engine = ShowingEngine(VIEWS[view])
+    app = program(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press(key, key, "q")
+        if view == "training":
+            assert app.return_value is None
+            await pilot.press("enter")
+            engine.go()
+            await until(pilot, lambda: app.return_value is not None)
+        assert app.return_value == ""
+    assert engine.closed
+
+
+@pytest.mark.parametrize("name", [name.removeprefix("charwave-") for name in INKS])
+async def test_it_opens_in_every_theme_of_its_own(name):
+    app = program(ShowingEngine(scenes.TRAINING), theme=name)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.pause()
+        assert app.theme == f"charwave-{name}"
+        assert "1 Hyperparameters" in screen_text(app)
+
+
+async def test_the_palette_offers_the_keys_by_name_and_does_what_is_picked():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        await pilot.press("ctrl+p")
+        assert isinstance(pilot.app.screen, PickScreen)
+        await pilot.press(*"train", "enter")
+        await until(pilot, lambda: bool(engine.steered))
+        assert engine.steered == ["StartRun"]
+
+
+async def test_another_theme_can_be_chosen_from_the_palette():
+    async with playground(FakeEngine()) as pilot:
+        await pilot.press("ctrl+p", *"theme", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
+        assert [option.value for option in pilot.app.screen.options] == [theme.name for theme in themes()]
+        await pilot.press(*"light", "enter")
+        await until(pilot, lambda: pilot.app.theme == "charwave-light")
+
+
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_hang_up_ends_it_in_order(name):
+    engine = ShowingEngine(scenes.TRAINING)
+    app = program(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.pause()
+        os.kill(os.getpid(), name)
+        await pilot.pause()
+        await until(pilot, lambda: app._exit)
+    assert engine.closed
+    assert app.return_code == 0

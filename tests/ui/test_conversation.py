@@ -1,0 +1,196 @@
+"""What the screen says to the engine as keys are pressed and events come in."""
+
+from dataclasses import replace
+
+import pytest
+import scenes
+from fake_engine import FakeEngine, ObedientEngine, opened
+
+from charwave_tui.core import protocol
+from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import Evaluation, Split
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.ui.conversation import ANSWERED_WITHIN, Conversation
+from charwave_tui.ui.draft import Draft
+from charwave_tui.ui.view import EngineLost
+
+DRAFT = Draft(scenes.CONFIG, "tree-76k")
+READY = protocol.EngineReady("2.13", "cpu")
+PREPARED = opened(scenes.UNTRAINED.run)
+STARTED = opened(replace(scenes.UNTRAINED.run, run=12))
+
+
+def conversation(*events):
+    engine = FakeEngine()
+    talk = Conversation(engine, Sampling())
+    for event in events:
+        talk.heard(event)
+    engine.sent.clear()
+    return talk, engine
+
+
+def in_state(state):
+    return conversation(READY, STARTED, protocol.RunChanged(state, 10))
+
+
+def press(talk, *keys):
+    return [talk.steer(key, DRAFT) for key in keys]
+
+
+def test_keys_typed_before_the_engine_answers_mean_what_they_will_mean():
+    talk, engine = conversation()
+    assert press(talk, "train", "pause", "pause", "stop") == [True] * 4
+    assert engine.steered == ["StartRun", "PauseRun", "ResumeRun", "StopRun"]
+
+
+def test_a_burst_of_single_steps_is_one_run():
+    talk, engine = conversation()
+    press(talk, "step", "step")
+    talk.heard(READY)
+    talk.heard(PREPARED)  # what was asked for before the keys were pressed
+    press(talk, "step")
+    talk.heard(STARTED)
+    press(talk, "step")
+    assert engine.steered == ["StartRun", "StepRun", "StepRun", "StepRun"]
+
+
+def test_a_step_while_training_holds_it():
+    talk, engine = in_state(State.TRAINING)
+    press(talk, "step")
+    assert talk.state is State.PAUSED
+    press(talk, "pause")
+    assert engine.steered == ["StepRun", "ResumeRun"]
+
+
+def test_a_key_that_means_nothing_sends_nothing():
+    talk, engine = conversation(READY, PREPARED)
+    assert press(talk, "pause", "stop", "extend", "reset", "evaluate") == [False] * 5
+    assert engine.sent == []
+    assert [talk.means(key, DRAFT) for key in ("train", "step", "pause")] == [True, True, False]
+
+
+def test_what_the_engine_says_is_believed_over_what_was_expected():
+    talk, _ = in_state(State.TRAINING)
+    press(talk, "pause")
+    assert talk.state is State.PAUSED
+    talk.heard(protocol.RunChanged(State.FINISHED, 200_000))
+    assert talk.state is State.FINISHED
+
+
+@pytest.mark.parametrize(
+    "answer", [protocol.CommandRefused("no", "yes"), protocol.EngineFailed("no", "log"), EngineLost()]
+)
+def test_a_command_that_was_not_followed_is_expected_no_more(answer):
+    talk, _ = conversation(READY, PREPARED)
+    press(talk, "train")
+    assert talk.state is State.TRAINING
+    talk.heard(answer)
+    assert talk.state in (State.READY, None)
+    assert not talk.means("pause", DRAFT)
+
+
+@pytest.mark.parametrize("state", [None, *State])
+def test_only_keys_that_need_the_forms_config_begin_a_run(state):
+    talk, _ = conversation() if state is None else in_state(state)
+    assert talk.begins("train")
+    assert talk.begins("step") is (state in (None, State.READY))
+    assert not talk.begins("pause")
+
+
+@pytest.mark.parametrize("state", [None, *State])
+def test_a_draft_is_built_only_where_no_run_is_there_to_be_kept(state):
+    talk, engine = conversation() if state is None else in_state(state)
+    talk.prepare(DRAFT)
+    built = engine.sent == [protocol.PrepareRun(DRAFT.config, DRAFT.preset)]
+    assert built is (state in (None, State.READY))
+
+
+@pytest.mark.parametrize("state", [None, *State])
+def test_live_edits_go_to_a_run_in_progress_alone(state):
+    talk, engine = conversation() if state is None else in_state(state)
+    talk.edit(scenes.CONFIG)
+    assert (engine.sent == [protocol.EditRun(scenes.CONFIG)]) is (state in (State.TRAINING, State.PAUSED))
+
+
+def test_a_run_that_opens_is_looked_at_and_sampled():
+    talk, engine = conversation(READY)
+    talk.heard(PREPARED)
+    assert engine.sent == [protocol.ProbeLayers(), protocol.SampleNames(Sampling(), 1)]
+
+
+@pytest.mark.parametrize("state", State)
+def test_where_training_halts_the_layers_are_looked_at_and_where_it_ends_names_are_drawn(state):
+    talk, engine = conversation(READY, STARTED)
+    talk.heard(protocol.RunChanged(state, 10))
+    assert bool(engine.sent_of(protocol.ProbeLayers)) is (state is not State.TRAINING)
+    assert bool(engine.sent_of(protocol.SampleNames)) is (state in (State.FINISHED, State.STOPPED))
+
+
+@pytest.mark.parametrize("split", Split)
+def test_names_are_asked_for_again_after_each_look_at_val(split):
+    talk, engine = in_state(State.TRAINING)
+    talk.heard(protocol.SplitEvaluated(Evaluation(10, split, 2.0)))
+    assert bool(engine.sent_of(protocol.SampleNames)) is (split is Split.VAL)
+
+
+def test_only_the_names_asked_for_last_are_shown():
+    talk, engine = conversation(READY, STARTED)
+    talk.draw_names()
+    talk.draw_names()
+    first, second = (command.request for command in engine.sent_of(protocol.SampleNames))
+    talk.heard(protocol.NamesSampled(10, first, scenes.NAMES[:3]))
+    assert talk.view.names.names == ()
+    talk.heard(protocol.NamesRefused(first, "no", "yes"))
+    assert talk.view.names.refusal == ""
+    talk.heard(protocol.NamesSampled(10, second, scenes.NAMES))
+    assert talk.view.names.names == scenes.NAMES
+
+
+def test_asked_again_at_the_same_step_other_names_come_and_else_the_same_seed():
+    engine = ObedientEngine()
+    talk = Conversation(engine, Sampling(seed=5))
+    press(talk, "train")
+    for event in engine.unheard():
+        talk.heard(event)
+    assert talk.view.names.names
+    talk.draw_names(again=True)
+    assert talk.sampling.seed == 6
+    talk.heard(protocol.Progress(50, 10.0, (), None))
+    talk.draw_names(again=True)
+    assert talk.sampling.seed == 6
+    assert [command.sampling.seed for command in engine.sent_of(protocol.SampleNames)] == [5, 6, 6]
+
+
+def test_layers_are_looked_at_while_training_and_an_unanswered_look_is_not_piled_up():
+    talk, engine = in_state(State.TRAINING)
+    for _ in range(ANSWERED_WITHIN):
+        talk.look()
+    assert len(engine.sent) == 1
+    talk.look()
+    assert len(engine.sent) == 2
+    talk.heard(protocol.LayersProbed(10, scenes.TRAINING.layers.layers))
+    talk.look()
+    assert engine.sent == [protocol.ProbeLayers()] * 3
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.TRAINING])
+def test_a_run_that_stands_still_is_not_looked_at_each_second(state):
+    talk, engine = in_state(state)
+    talk.look()
+    assert engine.sent == []
+
+
+def test_an_engine_that_is_gone_is_told_nothing_but_to_begin_anew():
+    talk, engine = in_state(State.TRAINING)
+    talk.heard(EngineLost())
+    engine.sent.clear()
+    talk.draw_names(again=True)
+    talk.look()
+    talk.prepare(DRAFT)
+    talk.edit(scenes.CONFIG)
+    assert press(talk, "pause", "stop", "extend", "reset", "evaluate") == [False] * 5
+    assert engine.sent == []
+    assert talk.sampling.seed == Sampling().seed
+    talk.reaching_again()
+    assert press(talk, "train", "pause") == [True, True]
+    assert engine.steered == ["StartRun", "PauseRun"]

@@ -1,0 +1,125 @@
+"""Four panes, tabs or one pane: what is where, where keys go, and what a new size leaves in place."""
+
+import pytest
+import scenes
+from fake_engine import ShowingEngine
+from pilots import NARROW, SMALL, WIDE, lab, lines, playground
+
+from charwave_tui.ui.panes.grid import PaneGrid
+from charwave_tui.ui.panes.keys import KeyBar
+from charwave_tui.ui.panes.pane import Pane
+from charwave_tui.ui.panes.status import StatusLine
+
+PANES = ["form", "loss", "layers", "names"]
+TABS = "1 Form   2 Loss   3 Layers   4 Names"
+
+
+def training():
+    return ShowingEngine(scenes.TRAINING)
+
+
+def seen(pilot):
+    return [pane.id for pane in lab(pilot).query(Pane) if pane.display and pane.region.area]
+
+
+def focused(pilot):
+    widget = pilot.app.screen.focused
+    return next((node.id for node in widget.ancestors_with_self if isinstance(node, Pane)), None) if widget else None
+
+
+@pytest.mark.parametrize(
+    ("size", "form", "names", "low"), [((120, 36), 37, 29, 18), (WIDE, 37, 35, 18), ((200, 50), 44, 40, 20)]
+)
+async def test_a_wide_screen_has_all_four_panes_without_a_gap_or_an_overlap(size, form, names, low):
+    async with playground(training(), size) as pilot:
+        assert seen(pilot) == PANES
+        assert focused(pilot) == "form"
+        regions = {name: lab(pilot).query_one(f"#{name}").region for name in PANES}
+        assert (regions["form"].width, regions["names"].width, regions["layers"].height) == (form, names, low)
+        assert regions["form"].height == size[1] - 2
+        assert sum(region.area for region in regions.values()) == size[0] * (size[1] - 2)
+        assert all(not one.overlaps(other) for one in regions.values() for other in regions.values() if one != other)
+        text = "\n".join(lines(pilot))
+        assert all(title in text for title in ("1 Hyperparameters", "2 Loss  log scale", "3 Layers", "4 Names"))
+
+
+@pytest.mark.parametrize("size", [NARROW, (119, 40), (140, 35), (60, 16)])
+async def test_a_narrower_one_has_tabs_and_the_pane_in_front_fills_all_but_two_rows(size):
+    async with playground(training(), size) as pilot:
+        assert seen(pilot) == ["form"]
+        pane = lab(pilot).query_one("#form").region
+        assert (pane.x, pane.y, pane.width, pane.height) == (0, 1, size[0], size[1] - 2)
+        assert TABS in lines(pilot)[1]
+
+
+@pytest.mark.parametrize("size", [SMALL, (59, 40), (120, 15), (5, 3)])
+async def test_a_small_one_has_nothing_but_the_focused_pane(size):
+    async with playground(training(), size) as pilot:
+        assert seen(pilot) == ["form"]
+        pane = lab(pilot).query_one("#form").region
+        assert (pane.width, pane.height) == size
+        assert not lab(pilot).query_one(StatusLine).display
+        assert not lab(pilot).query_one(KeyBar).display
+        for number, name in enumerate(PANES, start=1):
+            await pilot.press(str(number))
+            assert seen(pilot) == [name]
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
+async def test_a_number_goes_to_its_pane_and_the_other_keys_still_work(size):
+    engine = training()
+    async with playground(engine, size) as pilot:
+        for number, name in [*enumerate(PANES, start=1)][::-1]:
+            await pilot.press(str(number))
+            assert lab(pilot).query_one(PaneGrid).current == name
+            assert name in seen(pilot)
+            assert focused(pilot) == name
+            engine.sent.clear()
+            await pilot.press("space")
+            assert engine.steered == [("PauseRun", "ResumeRun")[number % 2]]
+
+
+async def test_z_shows_the_pane_at_hand_alone_and_z_brings_the_others_back():
+    async with playground(training()) as pilot:
+        for number, name in enumerate(PANES, start=1):
+            await pilot.press(str(number), "z")
+            assert seen(pilot) == [name]
+            assert lab(pilot).query_one(f"#{name}").region.size == (140, 38)
+            await pilot.press("z")
+            assert seen(pilot) == PANES
+        await pilot.press("z", "3")
+        assert seen(pilot) == ["layers"]
+
+
+async def test_through_all_sizes_focus_values_and_panes_stay_what_they_were():
+    async with playground(training()) as pilot:
+        await pilot.press("down", "down", "4")
+        for size in [(80, 24), (40, 12), (200, 50), (1, 1), (140, 40)]:
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            assert focused(pilot) == "names"
+            assert lab(pilot).query_one("#form").here == "fuse"
+            assert "names" in seen(pilot) or size == (1, 1)
+            assert all(len(line) <= max(size[0], 2) for line in lines(pilot)), (size, lines(pilot))
+        assert seen(pilot) == PANES
+        assert any("maralynn" in line for line in lines(pilot))
+
+
+async def test_an_open_editor_lives_through_another_size():
+    engine = training()
+    async with playground(engine) as pilot:
+        await pilot.press("1", *["down"] * 10, "enter", *"0.02")
+        assert lab(pilot).query_one("#form").here == "lr"
+        for size in [NARROW, SMALL, WIDE]:
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        await pilot.press("enter")
+        assert lab(pilot).form.draft.config.lr == 0.02
+
+
+async def test_a_click_goes_to_the_pane_under_it():
+    async with playground(training()) as pilot:
+        for name in ["names", "layers", "loss", "form"]:
+            await pilot.click(f"#{name}", offset=(6, 9))
+            assert focused(pilot) == name
+            assert lab(pilot).query_one(PaneGrid).current == name

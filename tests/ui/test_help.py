@@ -1,0 +1,85 @@
+"""The help: the field at hand, every key once, and the words."""
+
+import re
+
+import pytest
+import scenes
+from fake_engine import ObedientEngine, ShowingEngine
+from pilots import NARROW, SMALL, WIDE, lab, playground, screen_text
+
+from charwave_tui.core.config import HYPERPARAMETERS
+from charwave_tui.ui.commands import KEYS
+from charwave_tui.ui.screens.help import FORM_KEYS, WORDS, HelpScreen, _Page
+
+
+def page(pilot):
+    return pilot.app.screen.query_one(_Page).render().plain
+
+
+def test_every_key_has_one_line_or_stands_in_anothers():
+    written = [key.written for key in KEYS if key.help]
+    assert len(written) == len(set(written))
+    assert "1-4" in written
+    assert not {"2", "3", "4"} & set(written)
+    assert all(key.help == key.help.strip().rstrip(".") for key in KEYS)
+
+
+def test_no_two_keys_are_the_same_key():
+    keys = [key.key for key in KEYS]
+    assert len(keys) == len(set(keys))
+
+
+async def test_it_tells_of_the_field_at_hand_then_the_keys_then_the_words():
+    async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
+        lab(pilot).query_one("#form").here = "lr"
+        await pilot.press("question_mark")
+        text = page(pilot)
+        spec = HYPERPARAMETERS["lr"]
+        assert text.startswith(f"lr  {spec.label}\n{spec.help}\n{spec.about}\n• live  0 < lr ≤ 10\n")
+        flat = re.sub(r"\s+", " ", text)
+        for key in KEYS:
+            assert key.help in flat
+        for name, meaning in (FORM_KEYS | WORDS).items():
+            assert f"{name} " in text
+            assert re.sub(r"\s+", " ", meaning) in flat
+        assert text.count("\n1-4 ") == 1
+
+
+async def test_without_a_field_at_hand_it_begins_with_the_keys():
+    async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
+        await pilot.press("4", "question_mark")
+        assert page(pilot).startswith("keys\n")
+        await pilot.press("escape", "1", "question_mark")
+        assert page(pilot).startswith("keys\n")  # on the preset, which is no hyperparameter
+
+
+@pytest.mark.parametrize("name", ["context", "norm", "corpus", "threads"])
+async def test_a_field_that_waits_says_so(name):
+    async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
+        lab(pilot).query_one("#form").here = name
+        await pilot.press("question_mark")
+        assert f"↻ rebuild  {HYPERPARAMETERS[name].kind.bounds(name)}" in page(pilot)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
+async def test_the_last_line_can_be_read_at_every_size_and_no_line_is_cut(size):
+    async with playground(ShowingEngine(scenes.TRAINING), size) as pilot:
+        await pilot.press("question_mark")
+        widget = pilot.app.screen.query_one(_Page)
+        assert max(map(len, page(pilot).splitlines())) <= widget.size.width
+        for _ in range(12):
+            await pilot.press("pagedown")
+        last = page(pilot).splitlines()[-1].strip()
+        assert last in screen_text(pilot.app)
+
+
+async def test_its_keys_scroll_and_close_and_reach_nothing_below():
+    engine = ObedientEngine()
+    async with playground(engine, NARROW) as pilot:
+        for key in ["escape", "question_mark", "q", "enter", "ctrl+c", "ctrl+q"]:
+            await pilot.press("question_mark")
+            assert isinstance(pilot.app.screen, HelpScreen)
+            await pilot.press("down", "t", "x", "space", key)
+            assert pilot.app.screen is lab(pilot), key
+        assert engine.steered == []
+        assert pilot.app.return_value is None

@@ -1,0 +1,286 @@
+"""The lab before an engine that obeys: keys, edits, corpora, and what an engine can fail at."""
+
+from dataclasses import replace
+
+import pytest
+import scenes
+from fake_engine import FakeEngine, ObedientEngine, ShowingEngine, opened
+from pilots import NARROW, lab, lines, playground, screen_text, settled, toasts, until
+from textual import events
+
+from charwave_tui.core import protocol
+from charwave_tui.core.presets import preset
+from charwave_tui.core.protocol import State
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.ui.panes.keys import KeyBar
+
+
+def go_to(pilot, name):
+    """Put the form's cursor on a row."""
+    lab(pilot).query_one("#form").here = name
+
+
+async def test_before_the_engine_answers_the_form_is_there_and_its_model_is_asked_for():
+    engine = FakeEngine()
+    async with playground(engine) as pilot:
+        text = screen_text(pilot.app)
+        assert "starting the engine" in text
+        assert "8×24 → 4×128 → 2×128 → 128 → 27" in text
+        assert "not built yet" in text
+        assert engine.sent == [protocol.PrepareRun(scenes.CONFIG, "tree-76k")]
+
+
+async def test_once_the_model_is_built_its_layers_and_its_names_are_there_before_any_step():
+    async with playground(ObedientEngine()) as pilot:
+        text = screen_text(pilot.app)
+        assert "ready  nothing is running" in text
+        assert "Nothing is trained yet." in text
+        assert "maralynn" in text
+        assert lab(pilot).probed.layers == scenes.TRAINING.layers.layers
+
+
+async def test_keys_pressed_before_the_engine_is_there_are_obeyed_once_it_is():
+    engine = FakeEngine()
+    async with playground(engine) as pilot:
+        await pilot.press("t", "space")
+        assert engine.steered == ["StartRun", "PauseRun"]
+        engine.tell(protocol.EngineReady("2.13", "cpu"), opened(scenes.UNTRAINED.run))
+        await until(pilot, lambda: lab(pilot).run.engine == "ready")
+        await pilot.press("space")
+        assert engine.steered == ["StartRun", "PauseRun", "ResumeRun"]
+
+
+async def test_a_whole_run_by_keys_alone():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        for key, state in [
+            ("t", State.TRAINING),
+            ("space", State.PAUSED),
+            ("space", State.TRAINING),
+            (".", State.PAUSED),
+            ("c", State.TRAINING),
+            ("x", State.STOPPED),
+            ("c", State.TRAINING),
+            ("0", State.PAUSED),
+            (".", State.PAUSED),
+        ]:
+            await pilot.press(key)
+            assert lab(pilot).run.state is state, key
+        assert lab(pilot).run.run == 2
+        assert lab(pilot).run.step == 1
+        assert toasts(pilot) == []
+        assert str(lab(pilot).run.state) in lines(pilot)[0]
+
+
+async def test_training_does_not_wait_for_an_answer_to_a_live_edit_and_shows_what_was():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        await pilot.press("t")
+        go_to(pilot, "lr")
+        await pilot.press("enter", *"0.01", "enter")
+        assert engine.sent_of(protocol.EditRun) == [protocol.EditRun(replace(scenes.CONFIG, lr=0.01))]
+        row = next(line for line in lines(pilot) if "▸ lr" in line)
+        assert "0.01" in row
+        assert "was 0.1" in row
+        assert lab(pilot).run.config.lr == 0.01
+
+
+async def test_a_rebuild_edit_is_staged_and_sends_nothing_until_t():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        await pilot.press("t")
+        engine.sent.clear()
+        go_to(pilot, "n_embd")
+        await pilot.press("enter", *"10", "enter")
+        await pilot.pause(0.3)
+        assert engine.steered == []
+        assert engine.sent_of(protocol.PrepareRun) == []
+        assert "1 Hyperparameters  1 staged" in lines(pilot)[1]
+        assert "waits for t" in screen_text(pilot.app)
+        await pilot.press("t", "enter")
+        assert engine.sent_of(protocol.StartRun) == [
+            protocol.StartRun(replace(scenes.CONFIG, n_embd=10), "tree-76k"),
+        ]
+        assert "staged" not in screen_text(pilot.app)
+
+
+async def test_an_edit_without_a_run_has_its_model_built_once_the_keys_rest():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        engine.sent.clear()
+        go_to(pilot, "n_hidden")
+        await pilot.press("left", "left", "left")
+        await until(pilot, lambda: bool(engine.sent_of(protocol.PrepareRun)))
+        assert engine.sent_of(protocol.PrepareRun)[-1].config.n_hidden == 16
+        assert engine.steered == []
+
+
+async def test_keys_typed_in_one_burst_edit_first_and_train_then():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        go_to(pilot, "n_hidden")
+        for key in ["enter", "6", "4", "enter", "t"]:
+            pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: bool(engine.steered))
+        assert engine.steered == ["StartRun"]
+        assert engine.sent_of(protocol.StartRun)[0].config.n_hidden == 64
+
+
+@pytest.mark.parametrize("key", ["t", "."])
+async def test_a_draft_that_does_not_fit_is_refused_in_one_line_and_the_form_has_the_focus(key):
+    engine = ObedientEngine()
+    unsound = replace(scenes.CONFIG, context=6)
+    async with playground(engine, config=unsound) as pilot:
+        await pilot.press("4", key)
+        assert engine.steered == []
+        assert toasts(pilot) == ["context 6 is not 2×2×2 = 8\nset context to 8 or fuse to 2 3 or 3 2 or 6"]
+        assert lab(pilot).query_one("#form").has_focus
+
+
+async def test_a_key_that_means_nothing_now_is_quiet_in_the_key_bar_and_does_nothing():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+
+        def enabled():
+            hints = lab(pilot).query_one(KeyBar)._hints
+            return {hint.description for hint in hints if hint.enabled} & {"Train", "Pause", "Step", "Stop"}
+
+        assert enabled() == {"Train", "Step"}
+        await pilot.press("space", "x", "0", "c", "e")
+        assert engine.steered == []
+        await pilot.press("t")
+        assert enabled() == {"Train", "Pause", "Step", "Stop"}
+        await pilot.press("x")
+        assert enabled() == {"Train", "Step"}
+
+
+async def test_l_turns_the_scale_of_the_loss_and_back():
+    async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
+        await pilot.press("l")
+        assert "2 Loss  linear scale" in screen_text(pilot.app)
+        await pilot.press("l")
+        assert "2 Loss  log scale" in screen_text(pilot.app)
+
+
+async def test_g_draws_other_names_and_a_new_temperature_draws_at_once():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        engine.sent.clear()
+        await pilot.press("g")
+        assert engine.sent_of(protocol.SampleNames)[-1].sampling == Sampling(seed=43)
+        await pilot.press("4", "up")
+        assert engine.sent_of(protocol.SampleNames)[-1].sampling == Sampling(seed=43, temperature=1.1)
+        assert "temp 1.1" in screen_text(pilot.app)
+
+
+async def test_e_names_all_three_losses_of_the_step():
+    async with playground(ObedientEngine()) as pilot:
+        await pilot.press("t", "space", "e")
+        assert toasts(pilot) == ["step 0: train 2.0000 · val 2.0000 · test 2.0000"]
+
+
+async def test_a_preset_by_its_arrow_fills_the_form():
+    async with playground(FakeEngine()) as pilot:
+        await pilot.press("home", "right")
+        draft = lab(pilot).form.draft
+        assert draft.preset != "tree-76k"
+        assert draft.config == preset(draft.preset).applied_to(scenes.CONFIG)
+
+
+async def test_a_corpus_that_cannot_be_read_is_said_in_the_form_and_nothing_is_lost(tmp_path):
+    engine = ObedientEngine()
+    (tmp_path / "words.txt").write_bytes(b"\xff\xfe\x00broken")
+    async with playground(engine, NARROW) as pilot:
+        go_to(pilot, "lr")
+        await pilot.press("enter", *"0.2", "enter")
+        go_to(pilot, "corpus")
+        await pilot.press("enter", *str(tmp_path / "words.txt"), "enter")
+        await settled(pilot)
+        assert "1 Form ✗" in lines(pilot)[1]
+        assert "✗ corpus" in screen_text(pilot.app)
+        assert lab(pilot).form.draft.config.lr == 0.2
+        await pilot.press("t")
+        assert engine.steered == []
+        assert len(toasts(pilot)) == 1
+        assert "words.txt" in toasts(pilot)[0]
+        await pilot.press("enter", *"makemore", "enter")
+        await settled(pilot)
+        assert "✗" not in lines(pilot)[1]
+        await pilot.press("t")
+        assert engine.steered == ["StartRun"]
+
+
+async def test_a_run_that_was_there_before_the_screen_fills_the_form():
+    found = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, n_embd=10)))
+    async with playground(ShowingEngine(found)) as pilot:
+        assert lab(pilot).form.draft.config.n_embd == 10
+        assert lab(pilot).form.running == found.run.config
+        assert "132,400 / 200,000" in lines(pilot)[0]
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (protocol.CommandRefused("there is no cuda here", "try auto"), "there is no cuda here\ntry auto"),
+        (
+            protocol.EngineFailed("RuntimeError: out of memory", "/logs/engine.log"),
+            "the engine met a fault: RuntimeError: out of memory\nits log is /logs/engine.log",
+        ),
+        (
+            protocol.SaveFailed(12, "No space left on device"),
+            "run 12 is not being saved: No space left on device\ntraining goes on",
+        ),
+        (protocol.CommandRefused("[bold]odd[/bold]", "[x"), "[bold]odd[/bold]\n[x"),
+    ],
+)
+async def test_what_the_engine_cannot_do_is_said_in_two_lines(event, said):
+    engine = ShowingEngine(scenes.TRAINING)
+    async with playground(engine) as pilot:
+        engine.tell(event)
+        await until(pilot, lambda: bool(toasts(pilot)))
+        assert toasts(pilot) == [said]
+        assert all(part in screen_text(pilot.app) for part in said.splitlines())
+        assert lab(pilot).run.state is State.TRAINING
+
+
+async def test_a_field_that_the_engine_refuses_is_marked_until_it_is_changed():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        engine.tell(protocol.CommandRefused("there is no cuda here", "try auto", "device"))
+        await until(pilot, lambda: bool(toasts(pilot)))
+        assert "✗ device" in screen_text(pilot.app)
+        go_to(pilot, "seed")
+        await pilot.press("right")
+        assert "✗ device" not in screen_text(pilot.app)
+
+
+async def test_when_the_engine_is_lost_a_line_says_so_and_t_reaches_for_another():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        await pilot.press("t")
+        engine.go()
+        await until(pilot, lambda: lab(pilot).run.engine == "lost")
+        assert "the engine is gone" in lines(pilot)[0]
+        assert len(toasts(pilot)) == 1
+        assert "the engine ended; its log is" in toasts(pilot)[0]
+        assert "t starts another one; what was saved is safe" in toasts(pilot)[0]
+        engine.sent.clear()
+        await pilot.press("space", "x", "g", "0")
+        assert engine.sent == []
+        assert engine.reached == 1
+        await pilot.press("t", "space")
+        await until(pilot, lambda: lab(pilot).run.state is State.PAUSED)
+        assert engine.reached == 2
+        assert engine.steered == ["StartRun", "PauseRun"]
+
+
+async def test_an_engine_that_cannot_be_reached_is_said_with_its_reason_and_nothing_is_lost():
+    engine = FakeEngine()
+    async with playground(engine) as pilot:
+        go_to(pilot, "lr")
+        await pilot.press("enter", *"0.2", "enter")
+        engine.go("the engine did not start; its log is /logs/engine.log")
+        await until(pilot, lambda: lab(pilot).run.engine == "lost")
+        assert toasts(pilot)[0].startswith("the engine did not start; its log is /logs/engine.log\nt starts")
+        assert "the engine is lost" in screen_text(pilot.app)
+        assert lab(pilot).form.draft.config.lr == 0.2

@@ -1,0 +1,107 @@
+"""The forms of numbers: fixed widths, a true minus, and no figure that jumps."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from charwave_tui.ui import numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (1.8474, "1.8474"),
+        (1.99999, "2.0000"),
+        (0.0, "0.0000"),
+        (99.5, "99.5000"),
+        (104.4, "104"),
+        (12_345.6, "12,346"),
+        (2.4e9, "2.4e+09"),
+        (None, "–"),
+        (math.nan, "nan"),
+        (math.inf, "inf"),
+    ],
+)
+def test_a_loss_has_four_places_as_long_as_it_is_small(value, written):
+    assert numbers.loss(value) == written
+
+
+@pytest.mark.parametrize(("value", "written"), [(1.874, "1.87"), (12.0, "12.00"), (math.nan, "nan"), (math.inf, "nan")])
+def test_an_nll_has_two_places(value, written):
+    assert numbers.nll(value) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.011, "+0.011"),
+        (-0.0041, "−0.004"),
+        (0.0, "+0.000"),
+        (-12.34, "−12.3"),
+        (1_234.5, "+1234"),
+        (1.5e6, "+2e+06"),
+        (math.nan, "nan"),
+        (math.inf, "+inf"),
+        (-math.inf, "−inf"),
+    ],
+)
+def test_a_mean_has_its_sign_and_three_places(value, written):
+    assert numbers.signed(value) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(1.2744, "1.274"), (40.0, "40.0"), (999.94, "999.9"), (4_321.0, "4321"), (math.nan, "nan"), (math.inf, "inf")],
+)
+def test_a_spread_has_four_digits(value, written):
+    assert numbers.spread(value) == written
+
+
+@given(st.floats(-1e30, 1e30))
+def test_a_mean_never_takes_more_than_seven_columns_and_a_spread_not_more_than_six(value):
+    assert cell_len(numbers.signed(value)) <= 7
+    assert cell_len(numbers.spread(abs(value))) <= 6
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(0, "0"), (500, "500"), (50_000, "50k"), (1_500_000, "1.5M"), (2_500, "2.5k")]
+)
+def test_the_steps_of_an_axis_are_short(value, written):
+    assert numbers.short_steps(value) == written
+
+
+def test_a_count_of_steps_has_commas():
+    assert [numbers.steps(value) for value in (0, 999, 132_400)] == ["0", "999", "132,400"]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(1_512.4, "1,512"), (10.0, "10"), (7.34, "7.3"), (0.0, "–"), (-1.0, "–")]
+)
+def test_a_speed_is_whole_from_ten_on_and_a_dash_while_unknown(value, written):
+    assert numbers.speed(value) == written
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0.2, "0s"),
+        (-3.0, "0s"),
+        (45, "45s"),
+        (59.6, "1m00s"),
+        (100, "1m40s"),
+        (3_599.7, "1h00m"),
+        (7_505, "2h05m"),
+        (259_200, "72h00m"),
+        (864_000, "10d"),
+    ],
+)
+def test_a_time_to_go_says_its_two_largest_units(seconds, written):
+    assert numbers.duration(seconds) == written
+
+
+@given(st.floats(0, 8e9))
+def test_a_time_to_go_fits_the_six_columns_that_the_status_line_keeps_for_it(seconds):
+    assert len(numbers.duration(seconds)) <= 6

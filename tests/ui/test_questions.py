@@ -1,0 +1,115 @@
+"""What each list offers, and what a choice from it does."""
+
+from dataclasses import replace
+
+import pytest
+import scenes
+from fake_engine import FakeEngine, ObedientEngine
+from pilots import lab, playground, screen_text, settled, toasts
+
+from charwave_tui.core.config import HYPERPARAMETERS
+from charwave_tui.core.corpora import remember
+from charwave_tui.core.presets import preset, presets
+from charwave_tui.core.readings import Evaluation, Split
+from charwave_tui.ui import composing, numbers
+from charwave_tui.ui.draft import PRESET
+from charwave_tui.ui.panes.field_row import picked
+from charwave_tui.ui.screens.pick import PickScreen
+from charwave_tui.ui.screens.questions import ask_for_new_run, ask_for_quit, pick, said
+
+FORM = composing.opening(scenes.CONFIG, "tree-76k")
+PICKED = [name for name in HYPERPARAMETERS if picked(name)]
+
+
+def test_the_list_of_presets_has_each_with_its_reason_and_its_published_figures():
+    options = {option.value: option.detail for option in pick(PRESET, FORM).options}
+    assert list(options) == list(presets())
+    for name, item in presets().items():
+        assert options[name].startswith(item.why)
+        if item.published:
+            assert f"Published: {item.published.parameters:,} params" in options[name]
+            assert item.published.train is None or f"train {numbers.loss(item.published.train)}" in options[name]
+            assert item.published.val is None or f"val {numbers.loss(item.published.val)}" in options[name]
+        else:
+            assert "Published" not in options[name]
+
+
+@pytest.mark.parametrize("name", PICKED)
+def test_every_list_begins_on_the_present_value_and_says_what_it_is_about(name):
+    dialog = pick(name, FORM)
+    assert dialog._present == str(getattr(scenes.CONFIG, name))
+    assert dialog._about == HYPERPARAMETERS[name].about
+
+
+@pytest.mark.parametrize("name", [name for name in PICKED if name != "corpus"])
+def test_every_option_of_a_field_is_one_that_the_field_takes(name):
+    for option in pick(name, FORM).options:
+        assert getattr(composing.picked(FORM, name, option.value).draft.config, name) == option.value
+
+
+def test_the_list_of_corpora_has_built_in_and_recent_ones(tmp_path):
+    path = tmp_path / "streets.txt"
+    path.write_text("one\n", encoding="utf-8")
+    remember(path)
+    options = {option.value: option for option in pick("corpus", FORM).options}
+    assert options["names"].detail == "built-in"
+    assert (options[str(path)].label, options[str(path)].detail) == ("streets.txt", "recent")
+
+
+def test_what_is_asked_names_the_run_and_its_step():
+    for dialog in (ask_for_new_run(scenes.TRAINING.run), ask_for_quit(scenes.TRAINING.run)):
+        assert "run 12" in dialog._detail
+        assert "132,400" in dialog._detail
+
+
+def test_the_losses_of_a_step_are_named_in_one_order_and_those_of_other_steps_not():
+    evaluations = tuple(Evaluation(step, split, step + i) for step in (1, 2) for i, split in enumerate([*Split][::-1]))
+    curve = replace(scenes.TRAINING.curve, history=replace_history(evaluations))
+    assert said(curve, 2) == "step 2: train 4.0000 · val 3.0000 · test 2.0000"
+
+
+def replace_history(evaluations):
+    return type(scenes.TRAINING.curve.history)(evaluations=evaluations)
+
+
+async def test_a_preset_from_the_list_fills_the_form():
+    async with playground(FakeEngine()) as pilot:
+        await pilot.press("home", "enter")
+        assert isinstance(pilot.app.screen, PickScreen)
+        await pilot.press(*"mlp-8", "enter")
+        assert lab(pilot).form.draft.preset == "mlp-8"
+        assert lab(pilot).form.draft.config == preset("mlp-8").applied_to(scenes.CONFIG)
+        assert "12·" not in screen_text(pilot.app)
+
+
+async def test_leaving_a_list_changes_nothing():
+    async with playground(FakeEngine()) as pilot:
+        before = lab(pilot).form
+        await pilot.press("home", "enter", "down", "down", "escape")
+        assert lab(pilot).form == before
+
+
+async def test_a_built_in_corpus_from_the_list_is_read_and_built():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        lab(pilot).query_one("#form").here = "corpus"
+        await pilot.press("enter", *"imena", "enter")
+        await settled(pilot)
+        assert lab(pilot).form.draft.config.corpus == "imena"
+        assert lab(pilot).form.vocab_size > 27
+        assert lab(pilot).form.reported == ()
+
+
+@pytest.mark.parametrize("path", ["/nowhere/at/all.txt", "/tmp"])
+async def test_a_path_that_is_no_text_file_gives_one_clear_line_and_the_form_stays(path):
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        lab(pilot).query_one("#form").here = "corpus"
+        await pilot.press("enter", *path, "enter")
+        await settled(pilot)
+        assert len(lab(pilot).form.reported) == 1
+        assert path in lab(pilot).form.reported[0].problem
+        assert "✗ corpus" in screen_text(pilot.app)
+        assert toasts(pilot) == []
+        assert lab(pilot).form.draft.config == replace(scenes.CONFIG, corpus=path)
+        assert lab(pilot).run.state is not None
