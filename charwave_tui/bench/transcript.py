@@ -12,7 +12,7 @@ _ESCAPE = re.compile(
     rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # operating system command: a title, say
     rb"|\x1b[PX^_][^\x1b]*\x1b\\"  # device control and other strings
     rb"|\x1b\[[0-?]*[ -/]*[@-~]"  # control sequence: colours, modes
-    rb"|\x1b[ -/]*[0-~]"  # two or three bytes: character sets, save and restore
+    rb"|\x1b[ -/]+[0-~]|\x1b[0-OQ-WYZ\\`-~]"  # two or three bytes: character sets, save and restore
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 
 from charwave_tui.cli.output import print_json
 
@@ -18,6 +19,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def bench(options: argparse.Namespace) -> int:
     """Measure for some minutes, with progress on stderr, and print the figures."""
+    # ended from outside it still takes with it what it started, as after Ctrl+C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from charwave_tui.core.readings import LossPoint
+
+Item = TypeVar("Item")
+"""Whatever a history is made of."""
 
 
 class LossSeries:
@@ -40,6 +44,14 @@ class LossSeries:
 
     def __len__(self) -> int:
         return len(self._points) + bool(self._waiting)
+
+
+def bounded(items: tuple[Item, ...], most: int = 1_000) -> tuple[Item, ...]:
+    """The items themselves while there are at most `most`; past that every second of the older half is let go."""
+    if len(items) <= most:
+        return items
+    half = len(items) // 2
+    return (*items[:half:2], *items[half:])
 
 
 def thinned(points: tuple[LossPoint, ...], most: int) -> tuple[LossPoint, ...]:

@@ -83,6 +83,7 @@ class Conductor:
             self._job = current.evaluate((Split.VAL,))
         if current.trainer.finished and current.state is State.TRAINING:
             current.change(State.FINISHED)
+            current.save()  # before the evaluation, which a viewer may not wait for
             self._job = current.evaluate((Split.TRAIN, Split.VAL))
         elif current.trainer.step == self._pause_at and current.state is State.TRAINING:
             current.change(State.PAUSED)
@@ -111,10 +112,10 @@ class Conductor:
                 self._go(None)
             case protocol.StepRun(), State.PAUSED | State.STOPPED | State.FINISHED:
                 if current.trainer.finished:
-                    current.extend(1)
+                    current.allow(1)
                 self._go(1)
             case protocol.ExtendRun(), State.STOPPED | State.FINISHED:
-                current.extend()
+                current.allow()
                 self._go(None)
             case protocol.StopRun(), State.TRAINING | State.PAUSED:
                 self.leave()
@@ -122,7 +123,7 @@ class Conductor:
             case protocol.ResetRun(), _:
                 self._start(current.config, current.preset, asked)
                 self._go(0)
-            case protocol.EditRun(config=config), State.TRAINING | State.PAUSED:
+            case (protocol.EditRun(config=config), _):
                 current.edit(config)
             case ((protocol.StepRun() | protocol.ExtendRun()), State.DIVERGED):
                 raise Mistake("the weights give NaN, so training cannot go on", "0 goes back to the first weights")

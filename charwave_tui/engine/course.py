@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from charwave_tui.core.protocol import Ghost, History
 from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
-from charwave_tui.core.series import LossSeries
+from charwave_tui.core.series import LossSeries, bounded
 
 SPEED_MEMORY = 2.0
 """Seconds of training after which an old speed counts for little."""
@@ -33,11 +33,11 @@ class Course:
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Add an evaluation."""
-        self._evaluations = (*self._evaluations, evaluation)
+        self._evaluations = bounded((*self._evaluations, evaluation))
 
     def marked(self, mark: Mark) -> None:
         """Add a mark."""
-        self._marks = (*self._marks, mark)
+        self._marks = bounded((*self._marks, mark))
 
     def history(self) -> History:
         """The course so far, frozen."""

@@ -158,12 +158,13 @@ class CurrentRun:
             self._mark(f"{name} {write(getattr(old, name))} → {write(getattr(config, name))}")
         self._emit(RunEdited(config))
 
-    def extend(self, steps: int | None = None) -> None:
-        """Allow so many steps more, by default as many as the run was given at first."""
+    def allow(self, steps: int | None = None) -> None:
+        """Allow so many steps more, by default as many as the run was given at first, which is told."""
         more = self._allowance if steps is None else steps
         longer = replace(self.config, max_steps=self.trainer.step + more)
         self.trainer.edit(longer)
-        self._emit(RunEdited(longer))
+        if steps is None:
+            self._emit(RunEdited(longer))
 
     def save(self) -> None:
         """Keep the run as it is now, if it has a number and its weights are sound."""

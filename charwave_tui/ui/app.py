@@ -6,11 +6,11 @@ import asyncio
 import signal
 from contextlib import suppress
 
-from textual import work
 from textual.app import App
 
 from charwave_tui.client.engine import Engine
 from charwave_tui.core.config import RunConfig
+from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.screens.lab import LabScreen
 from charwave_tui.ui.screens.questions import pick_command, pick_theme
@@ -49,22 +49,22 @@ class Playground(App[str]):
         self.push_screen(self._lab, self.exit)
 
     def action_command_palette(self) -> None:
-        self._offer_commands()
+        if self.screen is self._lab:
+            means = {binding.action for _, binding, enabled, _ in self._lab.active_bindings.values() if enabled}
+            keys = [key for key in KEYS if key.named and key.action in means]
+            self.push_screen(pick_command(keys), self._command_picked)
+
+    def _command_picked(self, action: str | None) -> None:
+        if action is not None:
+            self.call_later(self.run_action, action, self._lab)
 
     def action_change_theme(self) -> None:
-        self._offer_themes()
+        if self.screen is self._lab:
+            self.push_screen(pick_theme(self.theme), self._theme_picked)
 
-    @work
-    async def _offer_commands(self) -> None:
-        answer = await self.push_screen_wait(pick_command(in_lab=self.screen is self._lab))
-        if answer is not None:
-            await self.run_action(answer, self.screen)
-
-    @work
-    async def _offer_themes(self) -> None:
-        answer = await self.push_screen_wait(pick_theme(self.theme))
-        if answer is not None:
-            self.theme = answer
+    def _theme_picked(self, name: str | None) -> None:
+        if name is not None:
+            self.theme = name
 
     async def action_quit(self) -> None:
         if self.screen is self._lab:

@@ -71,7 +71,7 @@ KEYS = (
     Key("3", "pane('layers')", "Layers", "", shown=False),
     Key("4", "pane('names')", "Names", "", shown=False),
     Key("z", "zoom", "Zoom", "the focused pane alone, or all four again"),
-    Key("question_mark", "help", "Help", "this page", display="?"),
+    Key("question_mark", "help", "Help", "the keys, and what the words mean", display="?"),
     Key("q", "leave", "Quit", "leave; a run in training is stopped and saved first"),
     Key("ctrl+c", "leave", "Quit", "", shown=False, display="^c"),
 )

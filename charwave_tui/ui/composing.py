@@ -10,7 +10,7 @@ from charwave_tui.core.corpora import anchored
 from charwave_tui.core.fields import Effect, Value
 from charwave_tui.core.presets import default_preset, preset, presets
 from charwave_tui.core.protocol import AnyEvent, State
-from charwave_tui.ui.draft import PRESET, Draft, FormView, Problem, mistake_of
+from charwave_tui.ui.draft import Draft, FormView, Problem
 
 LIVE = tuple(name for name, spec in HYPERPARAMETERS.items() if spec.effect is Effect.LIVE)
 """Fields whose edits reach a run in progress."""
@@ -34,11 +34,9 @@ def preset_chosen(form: FormView, name: str) -> FormView:
     return _with_config(form, preset(name).applied_to(form.draft.config), name)
 
 
-def picked(form: FormView, name: str, answer: str) -> FormView:
-    """The form after a choice from a list, or a typed path; raises Mistake where the answer does not fit the field."""
-    if name == PRESET:
-        return preset_chosen(form, answer)
-    return edited(form, name, parse(name, anchored(answer) if name == "corpus" else answer))
+def answered(name: str, answer: str) -> Value:
+    """The value that a choice from a list, or a typed path, stands for; raises Mistake where it fits no bounds."""
+    return parse(name, anchored(answer) if name == "corpus" else answer)
 
 
 def corpus_read(form: FormView, vocab_size: int | None, problem: Problem | None) -> FormView:
@@ -54,11 +52,9 @@ def after(form: FormView, event: AnyEvent) -> FormView:
         case protocol.RunOpened(run=None):
             return replace(form, running=None, began=None)
         case protocol.RunOpened(config=config):
-            return replace(form, running=config, began=config)
+            return replace(_following(form, config), began=config)
         case protocol.RunEdited(config=config):
-            live = {name: getattr(config, name) for name in LIVE}
-            draft = replace(form.draft, config=form.draft.config.with_values(live))
-            return replace(form, draft=draft, running=config)
+            return _following(form, config)
         case protocol.RunChanged(state=state) if state in RESTING:
             return replace(form, began=form.draft.config)
         case protocol.CommandRefused(problem=problem, remedy=remedy, field=name) if name:
@@ -67,19 +63,25 @@ def after(form: FormView, event: AnyEvent) -> FormView:
             return form
 
 
-def live_edit(form: FormView) -> RunConfig | None:
-    """The running config with the draft's live fields, None where nothing live differs or what differs does not fit."""
-    if form.running is None:
+def live_edit(form: FormView, name: str) -> RunConfig | None:
+    """The running config with the draft's value of the live field `name`; None where that is no edit of a run."""
+    if form.running is None or name not in LIVE:
         return None
-    changes = {name: getattr(form.draft.config, name) for name in LIVE}
-    wanted = form.running.with_values(changes)
-    return wanted if wanted != form.running and mistake_of(wanted) is None else None
+    return form.running.with_values({name: getattr(form.draft.config, name)})
 
 
 def adopted(form: FormView, config: RunConfig, preset_name: str) -> FormView:
     """The form filled from a run that was there before the screen was."""
     known = preset_name if preset_name in presets() else default_preset().name
     return replace(_with_config(form, config, known), running=config, began=config)
+
+
+def _following(form: FormView, config: RunConfig) -> FormView:
+    """The form beside a run of `config`: live fields that the draft had as the run had them go along with it."""
+    old = form.running or form.draft.config
+    along = {name: getattr(config, name) for name in LIVE if getattr(form.draft.config, name) == getattr(old, name)}
+    draft = replace(form.draft, config=form.draft.config.with_values(along))
+    return replace(form, draft=draft, running=config)
 
 
 def _with_config(form: FormView, config: RunConfig, preset_name: str) -> FormView:

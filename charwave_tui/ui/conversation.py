@@ -87,7 +87,7 @@ class Conversation:
         command = command_for(key, self.state, draft)
         if command is None:
             return False
-        self._expected = expected_after(command, self.state)
+        self._expected = expected_after(command) or self._expected
         self._engine.send(command)
         return True
 
@@ -97,8 +97,8 @@ class Conversation:
             self._engine.send(protocol.PrepareRun(draft.config, draft.preset))
 
     def edit(self, config: RunConfig) -> None:
-        """Change live fields of the run in progress."""
-        if self.state in (State.TRAINING, State.PAUSED):
+        """Change live fields of the run; one that rests goes on with them, if it does."""
+        if self.state not in (None, State.READY):
             self._engine.send(protocol.EditRun(config))
 
     def look(self) -> None:

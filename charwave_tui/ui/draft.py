@@ -103,6 +103,13 @@ def nudges(view: FormView, name: str) -> bool:
     return any(nudged(view, name, way) != nudged(view, name, 0) for way in (-1, 1))
 
 
+def asked(view: FormView, name: str, value: Value) -> FormView:
+    """The form as it will be once an edit of the row `name` is answered, as far as the row itself goes."""
+    if name == PRESET:
+        return replace(view, draft=replace(view.draft, preset=str(value)))
+    return replace(view, draft=replace(view.draft, config=view.draft.config.with_values({name: value})))
+
+
 def reverted(view: FormView, name: str) -> Value | None:
     """The preset's value of the row `name`, None where the row has it already."""
     if name == PRESET:

@@ -68,9 +68,9 @@ def _states(run: RunView) -> Iterator[Line]:
 
 
 def _diverged(run: RunView, last: int) -> Iterator[Line]:
-    reason = run.reason or "the loss became NaN"
-    stopped = Piece(f"{GLYPHS.wrong} stopped: {reason}", "error", True)
-    yield (stopped, Piece("   step ", "muted"), *_count(run.step, last, " / "))
+    stopped = Piece(f"{GLYPHS.wrong} stopped: the loss is NaN", "error", True)
+    at = Piece(numbers.steps(run.step), "bright", True)
+    yield (stopped, Piece("   step ", "muted"), at, Piece(f" / {numbers.steps(last)}", "muted"))
     yield (stopped, _BETWEEN, *_count(run.step, last, "/"))
     yield (Piece(f"{GLYPHS.wrong} stopped", "error", True), _BETWEEN, *_count(run.step, last, "/"))
 

@@ -19,11 +19,11 @@ def command_for(key: str, state: State | None, draft: Draft) -> Command | None:
             return protocol.ResumeRun()
         case "step", None | State.READY:
             return protocol.StartRun(draft.config, draft.preset, steps=1)
-        case "step", _:
+        case "step", State.TRAINING | State.PAUSED | State.STOPPED | State.FINISHED:
             return protocol.StepRun()
         case "stop", State.TRAINING | State.PAUSED:
             return protocol.StopRun()
-        case "extend", State.STOPPED | State.FINISHED | State.DIVERGED:
+        case "extend", State.STOPPED | State.FINISHED:
             return protocol.ExtendRun()
         case "reset", State.TRAINING | State.PAUSED | State.STOPPED | State.FINISHED | State.DIVERGED:
             return protocol.ResetRun()
@@ -33,8 +33,8 @@ def command_for(key: str, state: State | None, draft: Draft) -> Command | None:
             return None
 
 
-def expected_after(command: Command, state: State | None) -> State | None:
-    """The state that the run will be in once the engine has obeyed, so that the next key can be read before it has."""
+def expected_after(command: Command) -> State | None:
+    """The state the run will be in once the engine has obeyed, for reading the next key; None where it stays."""
     match command:
         case protocol.StartRun(steps=None) | protocol.ResumeRun() | protocol.ExtendRun():
             return State.TRAINING
@@ -43,4 +43,4 @@ def expected_after(command: Command, state: State | None) -> State | None:
         case protocol.StopRun():
             return State.STOPPED
         case _:
-            return state
+            return None

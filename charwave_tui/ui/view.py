@@ -11,7 +11,7 @@ from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.protocol import AnyEvent, Ghost, History, State
 from charwave_tui.core.readings import CorpusCard, Evaluation, LayerStats, LossPoint, SampledName, Split
-from charwave_tui.core.series import LossSeries
+from charwave_tui.core.series import LossSeries, bounded
 
 IN_PROGRESS = frozenset({State.TRAINING, State.PAUSED})
 """The states in which a run can still move."""
@@ -134,11 +134,11 @@ def after(view: LabView, event: AnyEvent | EngineLost) -> LabView:
                 curve=replace(view.curve, max_steps=config.max_steps),
             )
         case protocol.RunMarked(mark=mark):
-            history = msgspec.structs.replace(view.curve.history, marks=(*view.curve.history.marks, mark))
+            history = msgspec.structs.replace(view.curve.history, marks=bounded((*view.curve.history.marks, mark)))
             return replace(view, curve=replace(view.curve, history=history))
         case protocol.SplitEvaluated(evaluation=evaluation):
             history = msgspec.structs.replace(
-                view.curve.history, evaluations=(*view.curve.history.evaluations, evaluation)
+                view.curve.history, evaluations=bounded((*view.curve.history.evaluations, evaluation))
             )
             return replace(view, curve=replace(view.curve, history=history))
         case protocol.LayersProbed(step=step, layers=layers):
@@ -165,13 +165,20 @@ def _opened(view: LabView, event: protocol.RunOpened) -> LabView:
     )
     curve = Curve(
         history=event.history,
-        ghost=event.ghost,
+        ghost=event.ghost or _left_behind(view, event.run),
         published=event.published,
         vocab_size=event.corpus.vocab_size,
         max_steps=event.config.max_steps,
         diverged_at=event.step if event.state is State.DIVERGED else None,
     )
     return replace(view, run=run, curve=curve)
+
+
+def _left_behind(view: LabView, run: int | None) -> Ghost | None:
+    """The course of a run whose engine died and took its own ghost with it."""
+    if view.run.run in (None, run) or not view.curve.history.points:
+        return view.curve.ghost
+    return Ghost(f"run {view.run.run}", view.curve.max_steps, view.curve.history)
 
 
 def _bounded(points: tuple[LossPoint, ...]) -> tuple[LossPoint, ...]:

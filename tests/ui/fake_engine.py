@@ -82,7 +82,7 @@ class ShowingEngine(FakeEngine):
             case protocol.ProbeLayers() if layers.layers:
                 yield protocol.LayersProbed(layers.step, layers.layers)
             case protocol.SampleNames(request=request) if names.refusal:
-                yield protocol.NamesRefused(request, *names.refusal.split("; "))
+                yield protocol.NamesRefused(request, names.refusal, "begin again with a smaller lr")
             case protocol.SampleNames(request=request) if names.names:
                 yield protocol.NamesSampled(names.step, request, names.names)
 

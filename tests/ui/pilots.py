@@ -9,6 +9,7 @@ from time import monotonic
 
 import scenes
 from fake_engine import FakeEngine
+from textual import events
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -21,6 +22,9 @@ WIDE, NARROW, SMALL = (140, 40), (80, 24), (50, 14)
 """Columns and rows at which there are four panes, tabs, and one pane alone."""
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+CHARACTERS = {"space": " ", "full_stop": ".", "question_mark": "?"}
+"""What keys write whose names are longer."""
 
 PATIENCE = 10.0
 """Seconds after which something that was waited for will not come any more."""
@@ -67,6 +71,13 @@ async def until(pilot: Pilot[str], happened: Callable[[], bool]) -> None:
         assert monotonic() < end, f"waited in vain, with this on the screen:\n{screen_text(pilot.app)}"
         await asyncio.sleep(0.01)
     await pilot.pause()
+    await pilot.pause()
+
+
+async def typed(pilot: Pilot[str], *keys: str) -> None:
+    """Type keys in one burst, as a slow line delivers them, and wait for what comes of them."""
+    for key in keys:
+        pilot.app.post_message(events.Key(key, CHARACTERS.get(key, key if len(key) == 1 else None)))
     await pilot.pause()
 
 

@@ -1,12 +1,13 @@
 """The program as a whole: it opens, dresses, palette and all, and no key at any moment brings it down."""
 
 import os
+import random
 import signal
 
 import pytest
 import scenes
 from fake_engine import FakeEngine, ObedientEngine, ShowingEngine
-from pilots import NARROW, SMALL, WIDE, lab, playground, program, screen_text, until
+from pilots import NARROW, SMALL, WIDE, lab, playground, program, screen_text, typed, until
 
 from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.screens.pick import PickScreen
@@ -27,18 +28,34 @@ EVERY = (*(key.key for key in KEYS if key.key not in LEAVES), *WALKS, "enter", "
 """Every key that does something and ends nothing."""
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
-@pytest.mark.parametrize("view", VIEWS)
+async def back(pilot):
+    """Leave whatever stands over the lab, and an editor in it."""
+    for _ in range(9):
+        await typed(pilot, "escape")
+        if pilot.app.screen is lab(pilot):
+            return
+    pytest.fail("a dialog does not go away")
+
+
+@pytest.mark.parametrize(("view", "size"), zip(VIEWS, [WIDE, NARROW, WIDE, SMALL, NARROW], strict=True))
 async def test_no_key_in_any_state_does_harm(view, size):
     async with playground(ShowingEngine(VIEWS[view]), size) as pilot:
-        for pane in "1234":
-            for key in EVERY:
-                await pilot.press(pane, key)
-                while pilot.app.screen is not lab(pilot):
-                    await pilot.press("escape")
-                await pilot.press("escape")  # out of an editor that the key may have opened
+        for place, key in enumerate([*EVERY, *EVERY]):
+            await typed(pilot, "1234"[place % 4], key)
+            await back(pilot)
         assert pilot.app.return_value is None
         assert screen_text(pilot.app).strip()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL, (5, 3)])
+@pytest.mark.parametrize("chance", range(2))
+async def test_no_burst_of_keys_does_harm(chance, size):
+    keys = [key for key in (*EVERY, *"1234567890abc") if key != "ctrl+p"] * 3  # the palette has Quit in it
+    random.Random(chance).shuffle(keys)
+    async with playground(ObedientEngine(), size) as pilot:
+        await typed(pilot, *keys)
+        await back(pilot)
+        assert pilot.app.return_value is None
 
 
 @pytest.mark.parametrize("key", LEAVES)

@@ -17,6 +17,7 @@ class FieldEditor(Input, OwnKeys):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Apply", key_display="enter"),
+        Binding("tab,shift+tab", "submit", "Apply", show=False),
         Binding("escape", "leave", "Cancel", key_display="esc"),
     ]
     DEFAULT_CSS = """

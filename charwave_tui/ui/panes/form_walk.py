@@ -64,7 +64,8 @@ class FormWalk(Pane, OwnKeys):
                 elif self.check_action("walk", ()):
                     self.here = name
 
-    def on_blur(self) -> None:
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        super().watch_has_focus(_has_focus)
         self.update()
 
     def on_resize(self) -> None:

@@ -55,6 +55,11 @@ class PaneGrid(Container):
         super().__init__(id=id)
         self._fitted: tuple[int, int, str, bool, int] | None = None
 
+    @property
+    def in_tabs(self) -> bool:
+        """Whether one pane is seen at a time for want of room."""
+        return self._fitted is not None and _in_tabs(*self._fitted[:2])
+
     def go_to(self, pane_id: str) -> None:
         """Focus a pane, seen or not."""
         self.current = pane_id
@@ -82,7 +87,7 @@ class PaneGrid(Container):
         if fitted == self._fitted:
             return
         self._fitted = fitted
-        tabs = width < FOUR_PANES[0] or height < FOUR_PANES[1]
+        tabs = _in_tabs(width, height)
         tiny = width < TABS[0] or height < TABS[1]
         self.set_class(tabs or self.zoomed, "-alone")
         self.set_class(width >= WIDER, "-wider")
@@ -91,3 +96,7 @@ class PaneGrid(Container):
             pane.set_class(pane.id == self.current, "-current")
             pane.tabbed = tabs and not tiny
         self.post_message(self.Tiny(tiny))
+
+
+def _in_tabs(width: int, height: int) -> bool:
+    return width < FOUR_PANES[0] or height < FOUR_PANES[1]

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import Input
 
 from charwave_tui.core.fields import Value
-from charwave_tui.ui.draft import PRESET, ROWS, Trial, nudged, nudges, problems, reverted, staged, trial
+from charwave_tui.ui.draft import PRESET, ROWS, Trial, asked, nudged, nudges, problems, reverted, staged, trial
 from charwave_tui.ui.drawn import Drawn
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.panes.field_editor import FieldEditor
@@ -104,6 +104,8 @@ class HyperparametersPane(FormWalk, can_focus=True):
 
     def _ask(self, value: Value) -> None:
         self._touched = self.here
+        # the next key may come before the answer does, and goes on from this value
+        self.form = asked(self.form, self.here, value)
         self.post_message(PresetChosen(str(value)) if self.here == PRESET else FieldEdited(self.here, value))
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -132,14 +134,13 @@ class HyperparametersPane(FormWalk, can_focus=True):
     def on_focus(self) -> None:
         if self.editing:
             self.screen.set_focus(self._editor, scroll_visible=False)
-        self.update()
 
     def update(self) -> None:
         if not self.is_mounted or not self.size:
             return
         tried = trial(self.form, self.here, self._editor.value) if self.editing else Trial(self.form)
         wrong = problems(tried, (self.here, self._touched) if self.editing else (self._touched,))
-        waiting = len(staged(tried.view))
+        waiting = len(staged(self.form))
         self.problem = bool(wrong)
         self.note = f"{len(wrong)} problem{'s' * (len(wrong) > 1)}" if wrong else f"{waiting} staged" * bool(waiting)
         width, height = self.size

@@ -8,8 +8,10 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import Split
 from charwave_tui.ui.chart import Chart
-from charwave_tui.ui.numbers import steps
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.numbers import loss, steps
 from charwave_tui.ui.panes.pane import Pane
 from charwave_tui.ui.view import Curve, RunView
 
@@ -47,7 +49,10 @@ class LossPane(Pane, can_focus=True):
     def watch_curve(self, curve: Curve) -> None:
         self.problem = curve.diverged_at is not None
         window = curve.history.window
-        self.provenance = "" if not curve.points else f"mean of {steps(window)} steps" if window > 1 else "every step"
+        means = "" if not curve.points else f"mean of {steps(window)} steps" if window > 1 else "every step"
+        test = curve.latest(Split.TEST)
+        measured = f"test {loss(test.loss)} after {steps(test.step)} {GLYPHS.dot} " if test else ""
+        self.provenance = measured + means
         self._describe()
 
     def watch_run(self) -> None:
@@ -76,10 +81,13 @@ def words(run: RunView, curve: Curve) -> str:
     if curve.points:
         return ""
     if run.engine != "ready":
-        return "starting the engine" if run.engine == "starting" else "the engine is lost"
+        if run.engine == "starting":
+            return "starting the engine"
+        why = f"{escape(run.reason)}\n\n" if run.reason else ""
+        return f"[$ink-error]The engine is gone.[/]\n\n{why}{_key('t')} starts another one"
     match run.state:
         case None:
-            return "building the model of the form"
+            return f"There is no model of the form yet.\n\n{_key('1')} says what it waits for"
         case State.READY:
             length = f": {steps(curve.max_steps)} steps" if curve.max_steps else ""
             return (
@@ -100,9 +108,9 @@ def words(run: RunView, curve: Curve) -> str:
 
 def _after_divergence(run: RunView, step: int) -> str:
     reason = run.reason or f"the loss became NaN at step {steps(step)}"
-    lr = f"[bold $ink-bright]lr {run.config.lr:g}[/] [$ink-fg]may be too large.[/]\n\n" if run.config else ""
     return (
-        f"[bold $ink-error]{escape(reason[:1].upper() + reason[1:])}.[/]\n\n{lr}"
+        f"[bold $ink-error]{escape(reason[:1].upper() + reason[1:])}.[/]\n\n"
+        "[$ink-fg]That lr may be too large for these weights.[/]\n\n"
         f"{_key('1')} change the form first\n"
         f"{_key('t')} train anew\n"
         f"{_key('0')} the same weights, from step 0"

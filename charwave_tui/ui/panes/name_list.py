@@ -54,8 +54,9 @@ class NameList(Inked):
         seen = f"{self.top + 1}{GLYPHS.none}{min(self.top + self.capacity, total)} of {total}"
         self.part = seen if 0 < self.capacity < total else ""
 
-    def watch_names(self) -> None:
-        self.top = 0
+    def watch_names(self, old: NamesView, new: NamesView) -> None:
+        if len(old.names) != len(new.names):
+            self.top = 0
         self.turn(0)
 
     def on_resize(self) -> None:

@@ -35,7 +35,7 @@ class _Answers(Inked):
     def render(self) -> Text:
         lines = []
         for answer in self._answers:
-            keys = Text(" ".join(answer.keys).replace("escape", "esc"), self.ink("accent", bold=True))
+            keys = Text(" or ".join(answer.keys).replace("escape", "esc"), self.ink("accent", bold=True))
             line = Text.assemble(keys, "  ", (answer.words, self.ink("fg")))
             line.apply_meta({"@click": f"screen.answer({answer.value})"})
             lines.append(line)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual import work
 from textual.message import Message
 from textual.reactive import reactive
@@ -10,12 +12,13 @@ from textual.timer import Timer
 
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import find_corpus
+from charwave_tui.core.fields import Value
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.core.shapes import LayerShape, layer_shapes
 from charwave_tui.ui import composing
 from charwave_tui.ui.conversation import Conversation, EngineLink
-from charwave_tui.ui.draft import FormView, Problem, mistake_of
+from charwave_tui.ui.draft import PRESET, FormView, Problem, mistake_of
 from charwave_tui.ui.panes.hyperparameters import FieldEdited, PickRequested, PresetChosen
 from charwave_tui.ui.screens.questions import pick
 
@@ -36,9 +39,9 @@ class CorpusRead(Message):
 class Drafting(Screen[str]):
     """A screen with a form in it; whatever the form comes to reaches the engine through `conversation`."""
 
-    form: reactive[FormView] = reactive(FormView)
+    form: reactive[FormView] = reactive(FormView, repaint=False)
     """What the form shows."""
-    shapes: reactive[tuple[LayerShape, ...]] = reactive(())
+    shapes: reactive[tuple[LayerShape, ...]] = reactive((), repaint=False)
     """The layers of the draft, as far as it is sound."""
 
     def __init__(self, config: RunConfig, preset: str, engine: EngineLink) -> None:
@@ -53,27 +56,42 @@ class Drafting(Screen[str]):
         problem = Problem.of(mistake) if mistake else next(iter(self.form.reported), None)
         if problem is not None:
             self.complain(problem)
+            if problem.field == "corpus":
+                self.read_corpus(self.form.draft.config.corpus)  # it may have been mended since
         return problem is None
 
     def complain(self, problem: Problem) -> None:
         """Say what is wrong and what to do."""
         self.notify(f"{problem.problem}\n{problem.remedy}", severity="warning", markup=False)
 
+    def edit(self, name: str, value: Value) -> None:
+        """Set one field of the draft; a live one reaches the run at once."""
+        self.form = composing.edited(self.form, name, value)
+        if (config := composing.live_edit(self.form, name)) is not None:
+            self.conversation.edit(config)
+
     def on_field_edited(self, message: FieldEdited) -> None:
-        self.form = composing.edited(self.form, message.name, message.value)
+        self.edit(message.name, message.value)
 
     def on_preset_chosen(self, message: PresetChosen) -> None:
         self.form = composing.preset_chosen(self.form, message.name)
 
-    @work
-    async def on_pick_requested(self, message: PickRequested) -> None:
-        answer = await self.app.push_screen_wait(pick(message.name, self.form))
+    def on_pick_requested(self, message: PickRequested) -> None:
+        if self.is_current:
+            self.app.push_screen(pick(message.name, self.form), partial(self._picked, message.name))
+
+    def _picked(self, name: str, answer: str | None) -> None:
         if answer is None:
             return
         try:
-            self.form = composing.picked(self.form, message.name, answer)
+            if name == PRESET:
+                self.form = composing.preset_chosen(self.form, answer)
+            else:
+                self.edit(name, composing.answered(name, answer))
         except Mistake as mistake:
             self.complain(Problem.of(mistake))
+        if name == "corpus":
+            self.read_corpus(self.form.draft.config.corpus)  # the file may have been mended under the same path
 
     def watch_form(self, old: FormView, form: FormView) -> None:
         config = form.draft.config
@@ -82,8 +100,6 @@ class Drafting(Screen[str]):
         if form.vocab_size is not None and mistake_of(config) is None:
             self.shapes = layer_shapes(config, form.vocab_size)
         if form.draft != old.draft:
-            if (wanted := composing.live_edit(form)) is not None:
-                self.conversation.edit(wanted)
             if self._preparing is not None:
                 self._preparing.stop()
             self._preparing = self.set_timer(PREPARE_AFTER, self.prepare)
@@ -100,6 +116,9 @@ class Drafting(Screen[str]):
             self.post_message(CorpusRead(name, find_corpus(name).vocab_size, None))
         except Mistake as mistake:
             self.post_message(CorpusRead(name, None, Problem.of(mistake, "corpus")))
+        except (OSError, MemoryError) as error:
+            problem = Problem("corpus", f"{name} cannot be read ({error})", "take another file")
+            self.post_message(CorpusRead(name, None, problem))
 
     def on_corpus_read(self, message: CorpusRead) -> None:
         if message.name == self.form.draft.config.corpus:

@@ -13,13 +13,12 @@ from textual.reactive import reactive
 from charwave_tui.client.engine import EngineUnavailable
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.places import log_path
 from charwave_tui.core.protocol import AnyEvent, State
-from charwave_tui.core.readings import Split
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui import composing
 from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.conversation import EngineLink
+from charwave_tui.ui.notices import notice
 from charwave_tui.ui.panes.grid import PaneGrid
 from charwave_tui.ui.panes.hyperparameters import HyperparametersPane
 from charwave_tui.ui.panes.keys import KeyBar
@@ -28,12 +27,9 @@ from charwave_tui.ui.panes.loss import LossPane
 from charwave_tui.ui.panes.names import NamesPane
 from charwave_tui.ui.panes.status import StatusLine
 from charwave_tui.ui.screens.drafting import Drafting
+from charwave_tui.ui.screens.driving import Driving
 from charwave_tui.ui.screens.help import HelpScreen
-from charwave_tui.ui.screens.questions import ask_for_new_run, ask_for_quit, said
 from charwave_tui.ui.view import Curve, EngineLost, LayersView, NamesView, RunView
-
-SAVED_WITHIN = 10.0
-"""Seconds that leaving waits for the run to be saved; the engine goes on saving after that."""
 
 
 class EngineReported(Message):
@@ -44,30 +40,28 @@ class EngineReported(Message):
         self.event = event
 
 
-class LabScreen(Drafting):
-    """The four panes; it is dismissed with what there is to say on the way out."""
+class LabScreen(Driving):
+    """The four panes, the status line and the keys, around what the conversation with the engine has brought."""
 
     CSS_PATH = "lab.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in KEYS]
 
-    run: reactive[RunView] = reactive(RunView)
+    run: reactive[RunView] = reactive(RunView, repaint=False)
     """The run that the engine holds."""
-    curve: reactive[Curve] = reactive(Curve)
+    curve: reactive[Curve] = reactive(Curve, repaint=False)
     """Its losses."""
-    probed: reactive[LayersView] = reactive(LayersView)
+    probed: reactive[LayersView] = reactive(LayersView, repaint=False)
     """Its layers."""
-    sampled: reactive[NamesView] = reactive(NamesView)
+    sampled: reactive[NamesView] = reactive(NamesView, repaint=False)
     """Its names."""
-    sampling: reactive[Sampling] = reactive(Sampling)
+    sampling: reactive[Sampling] = reactive(Sampling, repaint=False)
     """What names are drawn with."""
-    log_scale: reactive[bool] = reactive(True)
+    log_scale: reactive[bool] = reactive(True, repaint=False)
     """Whether losses are drawn by their logarithm."""
 
     def __init__(self, config: RunConfig, preset: str, engine: EngineLink) -> None:
         super().__init__(config, preset, engine)
         self._engine = engine
-        self._leaving = False
-        self._left = False
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status").data_bind(LabScreen.run)
@@ -103,63 +97,38 @@ class LabScreen(Drafting):
             reason = str(error)
         self.post_message(EngineReported(EngineLost(reason)))
 
+    def reach(self) -> None:
+        self.conversation.reaching_again()
+        self.run = self.conversation.view.run
+        self.listen()
+
     def on_engine_reported(self, message: EngineReported) -> None:
-        event, first = message.event, self.conversation.view.run.state is None
+        event, before = message.event, self.conversation.state
+        first = self.conversation.view.run.state is None
         self.conversation.heard(event)
         view = self.conversation.view
         self.run, self.curve, self.probed, self.sampled = view.run, view.curve, view.layers, view.names
         self.sampling = self.conversation.sampling
-        match event:
-            case EngineLost(reason=reason):
-                self._lost(reason)
-                return
-            case protocol.RunOpened(config=config, preset=name, state=state) if first and state is not State.READY:
-                self.form = composing.adopted(self.form, config, name)
-            case protocol.CommandRefused(problem=problem, remedy=remedy):
-                self.notify(f"{problem}\n{remedy}", severity="warning", markup=False)
-            case protocol.SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.TEST:
-                self.notify(said(view.curve, evaluation.step), markup=False)
-            case protocol.SaveFailed(run=run, problem=problem):
-                self.notify(
-                    f"run {run} is not being saved: {problem}\ntraining goes on", severity="error", markup=False
-                )
-            case protocol.EngineFailed(problem=problem, log=log):
-                self.notify(f"the engine met a fault: {problem}\nits log is {log}", severity="error", markup=False)
-            case protocol.RunSaved(run=run) if self._leaving:
-                self._part(f"run {run} is saved; charwave-tui sample --run {run} draws names from it")
-        self.form = composing.after(self.form, event)
-        self.refresh_bindings()
-
-    def _lost(self, reason: str) -> None:
-        if self._leaving:
-            self._part("")
-        else:
-            why = reason or f"the engine ended; its log is {log_path()}"
-            self.notify(f"{why}\nt starts another one; what was saved is safe", severity="error", markup=False)
+        if self.leaving and (farewell := _farewell(event)) is not None:
+            self.part(farewell)
+            return
+        if (said := notice(event, view)) is not None:
+            self.notify(said.text, severity=said.severity, markup=False)
+        if isinstance(event, protocol.RunOpened) and first and event.state is not State.READY:
+            self.form = composing.adopted(self.form, event.config, event.preset)
+        elif not isinstance(event, EngineLost):
+            self.form = composing.after(self.form, event)
+        if self.conversation.state is not before:
+            self.refresh_bindings()
 
     def on_names_pane_sampling_edited(self, message: NamesPane.SamplingEdited) -> None:
         self.sampling = self.conversation.sampling = message.sampling
         self.conversation.draw_names()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "steer" and not self.conversation.means(str(parameters[0]), self.form.draft):
+        if action == "zoom" and self.query_one(PaneGrid).in_tabs:
             return None
         return super().check_action(action, parameters)
-
-    @work
-    async def action_steer(self, key: str) -> None:
-        """Give the command of a key; training over a run in progress is asked about first."""
-        if self.conversation.begins(key) and not self.sound():
-            self.action_pane("form")
-            return
-        if key == "train" and self.run.in_progress and not await self.app.push_screen_wait(ask_for_new_run(self.run)):
-            return
-        if self.run.engine == "lost":
-            self.conversation.reaching_again()
-            self.run = self.conversation.view.run
-            self.listen()
-        self.conversation.steer(key, self.form.draft)
-        self.refresh_bindings()
 
     def action_names(self) -> None:
         self.conversation.draw_names(again=True)
@@ -178,20 +147,15 @@ class LabScreen(Drafting):
         form = self.query_one(HyperparametersPane)
         self.app.push_screen(HelpScreen(form.here if form.has_focus_within or form.has_focus else None))
 
-    @work
-    async def action_leave(self) -> None:
-        """Leave; a run in progress is stopped and saved first, one in training after a question."""
-        if self.run.state is State.TRAINING and not await self.app.push_screen_wait(ask_for_quit(self.run)):
-            return
-        if self.run.in_progress and self.run.engine == "ready":
-            self._leaving = True
-            self.conversation.steer("stop", self.form.draft)
-            self.set_timer(SAVED_WITHIN, lambda: self._part("the engine is still saving the run"))
-        else:
-            self._part("")
 
-    def _part(self, farewell: str) -> None:
-        """Be dismissed, which there may be several reasons for, but only once."""
-        if not self._left:
-            self._left = True
-            self.dismiss(farewell)
+def _farewell(event: AnyEvent | EngineLost) -> str | None:
+    """What an event means to somebody who is waiting to leave; None where it is not what is waited for."""
+    match event:
+        case protocol.RunSaved(run=run):
+            return f"run {run} is saved; charwave-tui sample --run {run} draws names from it"
+        case protocol.SaveFailed(run=run, problem=problem):
+            return f"run {run} could not be saved: {problem}"
+        case EngineLost():
+            return ""
+        case _:
+            return None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.core.corpora import list_corpora
 from charwave_tui.core.fields import Choice
 from charwave_tui.core.presets import Published, presets
-from charwave_tui.core.readings import Split
 from charwave_tui.ui import numbers
-from charwave_tui.ui.commands import KEYS
+from charwave_tui.ui.commands import Key
 from charwave_tui.ui.draft import PRESET, FormView
-from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.screens.confirm import Answer, ConfirmScreen
 from charwave_tui.ui.screens.pick import Option, PickScreen
 from charwave_tui.ui.themes import INKS
-from charwave_tui.ui.view import Curve, RunView
+from charwave_tui.ui.view import RunView
 
 
 def pick(name: str, form: FormView) -> PickScreen:
@@ -33,14 +33,14 @@ def pick(name: str, form: FormView) -> PickScreen:
     return PickScreen(name, [Option(value, value) for value in kind.options], present=present, about=about)
 
 
-def pick_command(in_lab: bool) -> PickScreen:
-    """Everything that can be done, by name: the lab's keys where it is on top, then what is the program's own."""
-    keys = [Option(key.action, f"{key.name}  {key.written}", key.help) for key in KEYS if key.named] if in_lab else []
+def pick_command(keys: Iterable[Key]) -> PickScreen:
+    """What can be done now, by name: the lab's `keys`, then what is the program's own."""
+    named = [Option(key.action, f"{key.name}  {key.written}", key.help) for key in keys]
     own = [
         Option("app.change_theme", "Theme", "dark, light, colour-blind-safe, or sixteen colours"),
         Option("app.screenshot", "Picture", "save what is on the screen as SVG"),
     ]
-    return PickScreen("commands", [*keys, *own])
+    return PickScreen("commands", [*named, *own])
 
 
 def pick_theme(present: str) -> PickScreen:
@@ -52,7 +52,7 @@ def ask_for_new_run(run: RunView) -> ConfirmScreen:
     """Whether to begin a new run while one is in progress."""
     return ConfirmScreen(
         "Train a new run",
-        f"run {run.run} is at step {numbers.steps(run.step)}. It is stopped and saved; its curve stays as the ghost.",
+        f"run {run.run} is stopped and saved; its curve stays as the ghost.",
         [
             Answer(("enter", "t"), "stop it and train the form's config", True),
             Answer(("escape",), "let it go on", False),
@@ -64,16 +64,9 @@ def ask_for_quit(run: RunView) -> ConfirmScreen:
     """Whether to end a run in training."""
     return ConfirmScreen(
         "Quit",
-        f"run {run.run} is training, at step {numbers.steps(run.step)}.",
+        f"run {run.run} is training.",
         [Answer(("enter", "s"), "stop it, save it and quit", True), Answer(("escape",), "stay", False)],
     )
-
-
-def said(curve: Curve, step: int) -> str:
-    """The whole splits as measured after `step`, for a notice: `step 10,000: train 1.91 · val 2.02 · test 2.03`."""
-    losses = {item.split: item.loss for item in curve.history.evaluations if item.step == step}
-    figures = f" {GLYPHS.dot} ".join(f"{split} {numbers.loss(losses[split])}" for split in Split if split in losses)
-    return f"step {numbers.steps(step)}: {figures}"
 
 
 def _preset_option(name: str) -> Option:

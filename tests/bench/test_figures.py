@@ -1,0 +1,47 @@
+"""Medians, and pairs that are compared with each other alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.bench.figures import Figure, Pair, interleaved, median_cost, median_of
+
+
+def test_a_figure_is_the_median_and_keeps_its_runs_in_order() -> None:
+    figure = median_of("first_frame", "s", "soon", [0.4, 9.0, 0.3])
+    assert figure == Figure("first_frame", 0.4, "s", "soon", (0.4, 9.0, 0.3))
+    assert median_of("one", "s", "", [1.0, 2.0]).value == 1.5
+
+
+@pytest.mark.parametrize(("plain", "burdened", "cost"), [(100, 95, 5), (100, 100, 0), (100, 102, -2), (80, 40, 50)])
+def test_a_pair_costs_the_share_that_the_burden_takes(plain: float, burdened: float, cost: float) -> None:
+    assert Pair(plain, burdened).cost == pytest.approx(cost)
+
+
+def test_the_cost_is_the_median_of_the_pairs_not_the_ratio_of_medians() -> None:
+    pairs = [Pair(plain=100, burdened=90), Pair(plain=50, burdened=49), Pair(plain=10, burdened=9.6)]
+    figure = median_cost("cost", "slower", pairs, plain="without", burdened="with")
+    assert figure.value == pytest.approx(4)
+    assert figure.unit == "%"
+    assert [run["with"] for run in figure.runs if isinstance(run, dict)] == [90, 49, 9.6]
+    assert [run["cost"] for run in figure.runs if isinstance(run, dict)] == pytest.approx([10, 2, 4])
+
+
+@given(slowing=st.lists(st.floats(0.1, 1), min_size=3, max_size=9), share=st.floats(0.5, 1))
+def test_a_machine_that_slows_down_between_the_pairs_spoils_nothing(slowing: list[float], share: float) -> None:
+    pairs = [Pair(plain=1_000 * pace, burdened=1_000 * pace * share) for pace in slowing]
+    assert median_cost("cost", "", pairs, "a", "b").value == pytest.approx(100 * (1 - share), abs=1e-6)
+
+
+def test_runs_alternate() -> None:
+    order = []
+
+    def measure(name: str, speed: float) -> float:
+        order.append(name)
+        return speed + len(order)
+
+    pairs = list(interleaved(3, plain=lambda: measure("B", 200), burdened=lambda: measure("A", 100)))
+    assert order == ["A", "B"] * 3
+    assert pairs == [Pair(202, 101), Pair(204, 103), Pair(206, 105)]
