@@ -27,6 +27,8 @@ def play(options: argparse.Namespace) -> int:
 
     app = Playground(config, preset, theme=options.theme)
     farewell = app.run()
+    if app.fault is not None:
+        raise app.fault
     if farewell:
         print(farewell)
     return app.return_code or 0

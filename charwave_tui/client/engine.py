@@ -42,18 +42,19 @@ class Engine:
 
         Raises EngineUnavailable.
         """
-        reader, self._writer = await _reach()
-        waiting, self._waiting = self._waiting, []
-        for command in waiting:
-            self.send(command)
         try:
+            hello, reader, self._writer = await _reach()
+            waiting, self._waiting = self._waiting, []
+            for command in waiting:
+                self.send(command)
+            event = decode_event(hello)
+            if isinstance(event, EngineStarted) and event.version != __version__:
+                raise EngineUnavailable(
+                    f"an engine of version {event.version} is running, this is {__version__}; close its playground"
+                )
             while True:
-                event = decode_event(await read_payload(reader))
-                if isinstance(event, EngineStarted) and event.version != __version__:
-                    raise EngineUnavailable(
-                        f"an engine of version {event.version} is running, this is {__version__}; close its playground"
-                    )
                 yield event
+                event = decode_event(await read_payload(reader))
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         except MalformedFrame as error:
@@ -68,23 +69,39 @@ class Engine:
             self._writer = None
 
 
-async def _reach() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+Connection = tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]
+"""What the engine said first, and the way from it and to it."""
+
+
+async def _reach() -> Connection:
     try:
         return await _connect()
     except OSError:
         child = _start()
     loop = asyncio.get_running_loop()
     give_up = loop.time() + STARTED_WITHIN
-    while loop.time() < give_up and child.poll() in (None, 0):
-        try:
-            return await _connect()
-        except OSError:
-            await asyncio.sleep(0.02)
+    try:
+        while loop.time() < give_up and child.poll() in (None, 0):
+            try:
+                return await _connect()
+            except OSError:
+                await asyncio.sleep(0.02)
+    except asyncio.CancelledError:
+        child.terminate()  # the screen was left before there was an engine: nobody will come to this one
+        raise
     raise EngineUnavailable(f"the engine did not start; its log is {log_path()}")
 
 
-async def _connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_unix_connection(str(socket_path()), limit=MAX_FRAME)
+async def _connect() -> Connection:
+    reader, writer = await asyncio.open_unix_connection(str(socket_path()), limit=MAX_FRAME)
+    try:
+        return await read_payload(reader), reader, writer
+    except asyncio.IncompleteReadError:
+        writer.close()
+        raise ConnectionResetError("the engine went as it was reached") from None
+    except BaseException:
+        writer.close()
+        raise
 
 
 def _start() -> subprocess.Popen[bytes]:

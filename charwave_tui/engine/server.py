@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 PATIENCE = 256 * 1024
 """Bytes that may wait for a viewer; one with more is behind, and is told everything once it has read those."""
 
-FIRST_VIEWER_WITHIN = 30.0
+FIRST_VIEWER_WITHIN = 5.0
 """Seconds after which an engine that nobody ever came to ends."""
 
 LEAVES_WITHIN = 10.0

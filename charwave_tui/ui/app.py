@@ -39,6 +39,14 @@ class Playground(App[str]):
         for name in foreign:
             self.unregister_theme(name)
 
+    @property
+    def fault(self) -> Exception | None:
+        """What brought the playground down, for whoever ran it to tell; None after an orderly end."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        self._close_messages_no_wait()  # Textual would print pages here; the story belongs in the log
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes()[0].variables
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -112,6 +113,19 @@ async def test_sigterm_saves_the_run(config: RunConfig) -> None:
     assert protocol.RunSaved in map(type, told)
     await wait_gone(hello.pid)
     assert RunStore(runs_dir()).read(1).state is State.STOPPED
+
+
+async def test_an_engine_that_nobody_waits_for_any_more_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    start = client._start
+    monkeypatch.setattr(client, "_start", lambda: started.append(start()) or started[0])
+    waiting = asyncio.ensure_future(anext(Engine().events()))
+    while not started:
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert started[0].wait(10) == -signal.SIGTERM
 
 
 async def test_an_engine_of_another_version_is_named() -> None:

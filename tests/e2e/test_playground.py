@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def test_a_small_terminal_shows_a_pane_at_a_time_and_all_of_them_once_it_grows(h
         screen.turn(80, 24)
         screen.wait_until(lambda: "n_hidden" not in screen.text and names(screen), "the names alone")
         screen.press("x")
-        screen.wait_for(r"stopped")
+        screen.wait_until(lambda: "stopped" in screen.lines[0] and step(screen) >= 0, "the run to stop")
         stopped = step(screen)
         screen.press("q")
         assert screen.wait_end() == 0
@@ -170,6 +171,44 @@ def test_however_the_screen_ends_the_run_is_saved_and_nothing_stays(home: Path, 
     assert record(1).state is State.STOPPED
     assert record(1).step >= reached
     assert not socket_path().exists()
+
+
+BROKEN = """
+import sys
+from charwave_tui.core.protocol import Progress
+from charwave_tui.ui import conversation
+after = conversation.after
+def broken(view, event):
+    return after(view, event) if not isinstance(event, Progress) or event.step < 50 else 1 // 0
+conversation.after = broken
+from charwave_tui.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_fault_of_the_screen_is_told_in_a_line_and_the_run_is_saved(home: Path) -> None:
+    with Screen([sys.executable, "-c", BROKEN, *SMALL], 120, 40) as screen:
+        screen.wait_for(r"n_hidden +12")
+        screen.press("t")
+        assert screen.wait_end() == 1
+        told = "".join(screen.lines)  # the line may be longer than the terminal is wide
+        assert told == (
+            "charwave-tui: ZeroDivisionError: integer division or modulo by zero "
+            f"(a fault of the program; the whole story is in {log_path()})"
+        )
+        assert not screen.modes & {ALTERNATE, *MOUSE}
+    wait_nothing_left(home)
+    assert "in broken" in log_path().read_text("utf-8")
+    assert record(1).state is State.STOPPED
+    assert record(1).step >= 50
+
+
+def test_a_screen_that_is_left_at_once_leaves_no_engine_behind(home: Path) -> None:
+    with Screen(playground(*SMALL), 120, 40) as screen:
+        screen.wait_for(r"n_hidden +12")
+        screen.press("q")
+        assert screen.wait_end() == 0
+    wait_nothing_left(home, 20)
 
 
 def test_an_engine_that_is_killed_is_told_of_and_t_starts_another(home: Path) -> None:

@@ -123,7 +123,7 @@ class ObedientEngine(FakeEngine):
             case protocol.ResetRun() if state not in (None, State.READY):
                 yield from self._start(self.run)
                 yield self._change(State.PAUSED)
-            case protocol.EditRun(config=config) if moving:
+            case protocol.EditRun(config=config) if state not in (None, State.READY):
                 self.run = replace(self.run, config=config)
                 yield protocol.RunEdited(config)
             case protocol.EvaluateSplits(splits=splits) if state not in (None, State.READY):

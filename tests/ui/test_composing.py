@@ -13,7 +13,7 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.presets import default_preset, preset, presets
 from charwave_tui.core.protocol import State
 from charwave_tui.ui import composing
-from charwave_tui.ui.draft import PRESET, Draft, Problem, changed, staged, was
+from charwave_tui.ui.draft import Draft, Problem, changed, staged, was
 
 CONFIG = replace(preset("tree-76k").config, corpus="makemore", seed=7)
 FORM = replace(composing.opening(CONFIG, "tree-76k"), vocab_size=27)
@@ -59,27 +59,22 @@ def test_a_preset_fills_all_but_corpus_seed_threads_and_device(name):
     assert changed(form) == frozenset()
 
 
-def test_a_choice_from_the_list_of_presets_is_as_if_it_was_stepped_to():
-    assert composing.picked(FORM, PRESET, "mlp-3") == composing.preset_chosen(FORM, "mlp-3")
-
-
-def test_a_choice_from_another_list_is_an_edit():
-    assert composing.picked(FORM, "norm", "none").draft.config.norm == "none"
+def test_an_answer_is_read_as_the_field_reads_it():
+    assert composing.answered("norm", "none") == "none"
+    assert composing.answered("threads", "2") == 2
 
 
 def test_a_typed_path_is_made_absolute_and_a_name_stays_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "words.txt").touch()
-    assert composing.picked(FORM, "corpus", "words.txt").draft.config.corpus == str(tmp_path / "words.txt")
-    assert composing.picked(FORM, "corpus", "names").draft.config.corpus == "names"
+    assert composing.answered("corpus", "words.txt") == str(tmp_path / "words.txt")
+    assert composing.answered("corpus", "names") == "names"
 
 
-def test_an_answer_that_does_not_fit_is_a_mistake_and_changes_nothing():
+def test_an_answer_that_does_not_fit_is_a_mistake_that_names_its_field():
     with pytest.raises(Mistake, match="control character") as caught:
-        composing.picked(FORM, "corpus", "/tmp/bad\x07name.txt")
+        composing.answered("corpus", "/tmp/bad\x07name.txt")
     assert caught.value.field == "corpus"
-    with pytest.raises(Mistake, match="brilliant"):
-        composing.picked(FORM, PRESET, "brilliant")
 
 
 def test_a_corpus_that_was_read_gives_its_vocabulary_and_clears_its_problem_alone():
@@ -115,6 +110,18 @@ def test_a_live_edit_that_took_hold_shows_in_the_draft_and_beside_what_it_was():
     assert form.running == slower
     assert was(form, "lr") == 0.1
     assert staged(form) == {"n_embd"}
+
+
+def test_an_echo_that_comes_late_does_not_take_back_what_was_edited_since():
+    form = composing.edited(composing.edited(RUNNING, "lr", 0.05), "lr", 0.01)
+    form = composing.after(form, protocol.RunEdited(replace(CONFIG, lr=0.05)))
+    assert form.draft.config.lr == 0.01
+    assert form.running.lr == 0.05
+
+
+def test_a_longer_run_takes_the_draft_along():
+    form = composing.after(RUNNING, protocol.RunEdited(replace(CONFIG, max_steps=400_000)))
+    assert form.draft.config.max_steps == 400_000
 
 
 @pytest.mark.parametrize("state", State)
@@ -160,18 +167,23 @@ def test_live_fields_reach_the_run_and_the_others_wait(name, value):
     effect = HYPERPARAMETERS[name].effect
     form = composing.edited(RUNNING, name, value)
     wanted = replace(CONFIG, **{name: value})
-    assert composing.live_edit(form) == (wanted if effect is Effect.LIVE else None)
+    assert composing.live_edit(form, name) == (wanted if effect is Effect.LIVE else None)
     assert staged(form) == (frozenset() if effect is Effect.LIVE else {name})
 
 
-def test_a_live_edit_goes_out_without_the_rebuild_edits_beside_it():
-    form = composing.edited(composing.edited(RUNNING, "n_embd", 10), "lr", 0.01)
-    assert composing.live_edit(form) == replace(CONFIG, lr=0.01)
+def test_a_live_edit_goes_out_without_the_edits_beside_it():
+    form = composing.preset_chosen(composing.edited(RUNNING, "n_embd", 10), "mlp-3")
+    assert composing.live_edit(composing.edited(form, "lr", 0.01), "lr") == replace(CONFIG, lr=0.01)
 
 
-def test_without_a_run_or_a_difference_there_is_no_live_edit():
-    assert composing.live_edit(composing.edited(FORM, "lr", 0.01)) is None
-    assert composing.live_edit(RUNNING) is None
+def test_without_a_run_there_is_no_live_edit():
+    assert composing.live_edit(composing.edited(FORM, "lr", 0.01), "lr") is None
+
+
+def test_a_live_field_that_was_edited_for_the_next_run_stays_so_when_another_field_of_the_run_changes():
+    form = replace(RUNNING, draft=Draft(replace(CONFIG, batch_size=7), "tree-76k"))
+    followed = composing.after(form, protocol.RunEdited(replace(CONFIG, lr=0.01)))
+    assert (followed.draft.config.batch_size, followed.draft.config.lr) == (7, 0.01)
 
 
 def test_a_run_that_was_there_before_fills_the_form():

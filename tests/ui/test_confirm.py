@@ -54,7 +54,7 @@ async def test_training_over_a_run_asks_and_only_enter_begins_the_new_one():
     async with playground(engine) as pilot:
         await pilot.press("t", "t")
         assert isinstance(pilot.app.screen, ConfirmScreen)
-        assert "run 1 is at step 0" in screen_text(pilot.app)
+        assert "run 1 is stopped and saved" in screen_text(pilot.app)
         assert engine.runs == 1
         await pilot.press("escape")
         assert engine.steered == ["StartRun"]

@@ -106,10 +106,10 @@ def test_a_draft_is_built_only_where_no_run_is_there_to_be_kept(state):
 
 
 @pytest.mark.parametrize("state", [None, *State])
-def test_live_edits_go_to_a_run_in_progress_alone(state):
+def test_live_edits_go_to_every_run_that_was_begun(state):
     talk, engine = conversation() if state is None else in_state(state)
     talk.edit(scenes.CONFIG)
-    assert (engine.sent == [protocol.EditRun(scenes.CONFIG)]) is (state in (State.TRAINING, State.PAUSED))
+    assert (engine.sent == [protocol.EditRun(scenes.CONFIG)]) is (state not in (None, State.READY))
 
 
 def test_a_run_that_opens_is_looked_at_and_sampled():

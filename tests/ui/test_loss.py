@@ -27,7 +27,7 @@ async def test_before_the_engine_is_there_it_says_so_and_draws_no_axes(stage: ty
         text = await shown(pilot, EMPTY)
         assert "starting the engine" in text
         assert "steps" not in text
-        assert "the engine is lost" in await shown(pilot, replace(EMPTY, run=replace(EMPTY.run, engine="lost")))
+        assert "The engine is gone" in await shown(pilot, replace(EMPTY, run=replace(EMPTY.run, engine="lost")))
         assert "building the model" in await shown(pilot, replace(EMPTY, run=replace(EMPTY.run, engine="ready")))
 
 
@@ -88,7 +88,7 @@ async def test_nan_turns_the_border_and_says_what_happened_and_what_to_press(sta
         assert "2 Loss  NaN at step 412" in text
         assert "✗ NaN" in text
         assert "The loss became NaN at step 412." in text
-        assert "lr 0.1 may be too large." in text
+        assert "That lr may be too large" in text
         assert "0 the same weights, from step 0" in text
         await shown(pilot, TRAINING)
         assert not pane.problem

@@ -36,7 +36,10 @@ def test_a_run_that_opens_takes_the_place_of_all_that_was_known_of_the_one_befor
     event = opened(replace(scenes.UNTRAINED.run, run=13))
     view = after(scenes.DIVERGED, event)
     assert view.run == replace(scenes.UNTRAINED.run, run=13)
-    assert view.curve == replace(scenes.UNTRAINED.curve, vocab_size=scenes.CARD.vocab_size)
+    ghost = view.curve.ghost
+    assert view.curve == replace(scenes.UNTRAINED.curve, vocab_size=scenes.CARD.vocab_size, ghost=ghost)
+    assert ghost is not None
+    assert (ghost.name, ghost.history) == ("run 12", scenes.DIVERGED.curve.history)
     assert view.curve.diverged_at is None
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.events import Click
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -16,11 +18,16 @@ from charwave_tui.ui.themes import Inked
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One way to answer: the keys that give it (the first is shown), its words, and what the dialog returns."""
+    """One way to answer: the keys that give it, its words, and what the dialog returns."""
 
     keys: tuple[str, ...]
     words: str
     value: bool
+
+    @property
+    def written(self) -> str:
+        """The keys as they are written."""
+        return " or ".join(self.keys).replace("escape", "esc")
 
 
 class _Answers(Inked):
@@ -32,14 +39,21 @@ class _Answers(Inked):
         super().__init__()
         self._answers = answers
 
+    @dataclass
+    class Given(Message):
+        """A person clicked on an answer."""
+
+        value: bool
+
     def render(self) -> Text:
-        lines = []
-        for answer in self._answers:
-            keys = Text(" or ".join(answer.keys).replace("escape", "esc"), self.ink("accent", bold=True))
-            line = Text.assemble(keys, "  ", (answer.words, self.ink("fg")))
-            line.apply_meta({"@click": f"screen.answer({answer.value})"})
-            lines.append(line)
+        width = max(len(answer.written) for answer in self._answers)
+        key, words = self.ink("accent", bold=True), self.ink("fg")
+        lines = (Text.assemble((f"{item.written:{width}}", key), "  ", (item.words, words)) for item in self._answers)
         return Text("\n").join(lines)
+
+    def on_click(self, event: Click) -> None:
+        """Give the answer under the pointer."""
+        self.post_message(self.Given(self._answers[min(event.y, len(self._answers) - 1)].value))
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -65,6 +79,9 @@ class ConfirmScreen(ModalScreen[bool]):
                 self._bindings.bind(key, f"answer({answer.value})", answer.words)
         for key in ("escape", "ctrl+c"):
             self._bindings.bind(key, f"answer({self._choices[-1].value})", "Cancel", show=False)
+
+    def on__answers_given(self, message: _Answers.Given) -> None:
+        self.dismiss(message.value)
 
     def action_answer(self, value: bool) -> None:
         self.dismiss(value)

@@ -23,7 +23,7 @@ WORDS = {
     "val": "loss over the whole validation split, which training never sees",
     "published": "the loss that others reported for this preset on the lecture's names",
     "ghost": "the course of the run before, kept in grey",
-    "ln 27": "the loss of knowing nothing: an even guess among 27 symbols; among 45 it is ln 45",
+    "ln 27": "knowing nothing: the loss of an even guess among 27 symbols; among 45 it is ln 45",
     f"{GLYPHS.live} live": "a field that takes hold at once and leaves a mark on the curve",
     f"{GLYPHS.rebuild} rebuild": "a field that waits for the next run",
 }
@@ -32,7 +32,7 @@ WORDS = {
 FORM_KEYS = {
     "↑ ↓": "walk the fields",
     "← →": "the next value down or up",
-    "enter": "type a value, or choose from a list; enter takes it, esc leaves it as it was",
+    "enter": "type a value, or choose from a list; enter takes it, esc leaves it",
     "backspace": "back to the preset's value",
 }
 """Keys of the form, which it binds itself."""
@@ -41,7 +41,7 @@ FORM_KEYS = {
 class _Page(Inked):
     """The help's text; `topic` is the hyperparameter to begin with, if any."""
 
-    DEFAULT_CSS = "_Page { height: auto; }"
+    DEFAULT_CSS = "_Page { height: auto; margin-right: 1; }"
 
     def __init__(self, topic: str | None) -> None:
         super().__init__()
@@ -51,9 +51,10 @@ class _Page(Inked):
         page = Text()
         if self._topic in HYPERPARAMETERS:
             self._field(page, self._topic)
-        self._table(page, "keys", {key.written: key.help for key in KEYS if key.help})
-        self._table(page, "in the form", FORM_KEYS)
-        self._table(page, "words", WORDS)
+        keys = {key.written: key.help for key in KEYS if key.help}
+        column = max(len(name) for name in (*keys, *FORM_KEYS, *WORDS)) + 2
+        for heading, rows in {"keys": keys, "in the form": FORM_KEYS, "words": WORDS}.items():
+            self._table(page, heading, rows, column)
         page.rstrip()
         return page
 
@@ -66,9 +67,8 @@ class _Page(Inked):
         page.append(effect, self.ink("train" if live else "fg"))
         page.append(f"  {spec.kind.bounds(name)}\n\n", self.ink("muted"))
 
-    def _table(self, page: Text, heading: str, rows: dict[str, str]) -> None:
+    def _table(self, page: Text, heading: str, rows: dict[str, str], width: int) -> None:
         page.append(f"{heading}\n", self.ink("fg", bold=True))
-        width = max(map(len, rows)) + 2
         for name, meaning in rows.items():
             wrapped = Text(meaning, self.ink("fg")).wrap(self.app.console, max(20, self.size.width - width))
             for number, line in enumerate(wrapped):

@@ -1,0 +1,89 @@
+"""Pictures of the whole program in the states that matter; a change in any cell of any of them is a failure.
+
+Look at every picture that changed before `pytest tests/ui/test_snapshots.py --snapshot-update` makes it the new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import scenes
+from fake_engine import ShowingEngine
+from pilots import NARROW, WIDE, lab, program, settled, until
+
+from charwave_tui.ui.view import LabView
+
+EDITED = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, lr=0.01)))
+"""The scene of a run in training, in whose config the live edit stands that its curve is marked with."""
+
+VIEWS = {
+    "engine-starting": scenes.EMPTY,
+    "untrained": scenes.UNTRAINED,
+    "training": EDITED,
+    "finished": scenes.FINISHED,
+    "diverged": scenes.DIVERGED,
+}
+
+PANES = {"form": "1", "loss": "2", "layers": "3", "names": "4"}
+
+
+@pytest.fixture(autouse=True)
+def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits, or grows old, does so at once or never."""
+    monkeypatch.setattr("charwave_tui.ui.panes.layers.TICK", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.panes.status.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.chart.PERIOD", 0.0)
+
+
+@pytest.fixture
+def pictured(snap_compare):
+    """Whether the lab, having taken in `view` and then `keys` on the row `here` of the form, looks as it did."""
+
+    def compare(view: LabView, size: tuple[int, int], *keys: str, here: str = "preset", theme: str | None = None) -> bool:
+        async def prepare(pilot) -> None:
+            await settled(pilot)
+            await until(pilot, lambda: lab(pilot).run == view.run)
+            lab(pilot).query_one("#form").here = here
+            await pilot.press(*keys)
+
+        app = program(ShowingEngine(view), theme=theme)
+        return snap_compare(app, terminal_size=size, run_before=prepare)
+
+    return compare
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_wide_lab(pictured, view):
+    assert pictured(VIEWS[view], WIDE, here="lr" if view == "training" else "preset")
+
+
+@pytest.mark.parametrize("theme", ["light", "safe", "16"])
+def test_the_wide_lab_training_in_the_theme(pictured, theme):
+    assert pictured(EDITED, WIDE, here="lr", theme=theme)
+
+
+@pytest.mark.parametrize("view", ["engine-starting", "training", "finished"])
+@pytest.mark.parametrize("pane", PANES)
+def test_the_narrow_lab(pictured, pane, view):
+    assert pictured(VIEWS[view], NARROW, PANES[pane], here="lr" if view == "training" else "preset")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_question_before_leaving(pictured, size):
+    assert pictured(EDITED, size, "q")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_help_with_the_field_at_hand(pictured, size):
+    assert pictured(EDITED, size, "question_mark", here="lr")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_list_of_presets(pictured, size):
+    assert pictured(EDITED, size, "enter")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_a_context_that_does_not_fit_while_it_is_typed(pictured, size):
+    assert pictured(EDITED, size, "enter", "6", here="context")
