@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.corpora import LECTURE_SHA256, Source
 from charwave_tui.core.fields import Choice, Kind, Real, Whole
+from charwave_tui.core.openmp import wait_patiently
+from charwave_tui.core.places import HOME_VARIABLE
 
 # Before any test imports torch: spinning threads would starve each other on a small machine.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
+wait_patiently()
 
 LECTURE_WORDS = Path(__file__).parents[2] / "shared" / "data" / "names.txt"
 
@@ -29,7 +30,7 @@ LECTURE_WORDS = Path(__file__).parents[2] / "shared" / "data" / "names.txt"
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that takes the place of the user's, for every test and the processes it starts."""
     folder = tmp_path / "home"
-    monkeypatch.setenv("CHARWAVE_HOME", str(folder))
+    monkeypatch.setenv(HOME_VARIABLE, str(folder))
     return folder
 
 

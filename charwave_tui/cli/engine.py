@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import logging
+
+from charwave_tui.cli.logs import keep_log
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -13,9 +14,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Be the engine until its last viewer has gone; its stderr is the log."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    """Be the engine until its last viewer has gone."""
+    keep_log()
     from charwave_tui.engine.server import main
 
-    main()
-    return 0
+    return main()

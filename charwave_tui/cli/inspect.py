@@ -6,6 +6,7 @@ import argparse
 import math
 from typing import Any
 
+from charwave_tui.cli.options import add_run_choice, chosen_run
 from charwave_tui.cli.output import print_json
 from charwave_tui.core.readings import LayerStats
 
@@ -13,16 +14,17 @@ from charwave_tui.core.readings import LayerStats
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser("inspect", help="shapes, parameters and statistics of a trained run's layers")
-    parser.add_argument("--run", metavar="R", type=int, help="the run's number (the newest)")
+    add_run_choice(parser)
     parser.add_argument("--json", action="store_true", help="print an array of objects, one a layer")
     parser.set_defaults(func=inspect)
 
 
 def inspect(options: argparse.Namespace) -> int:
     """Print a row a layer; saturation in per cent, for tanh alone."""
+    run = chosen_run(options)
     from charwave_tui.engine import api
 
-    layers = api.inspect(options.run)
+    layers = api.inspect(run)
     if options.json:
         print_json([_plain(layer) for layer in layers])
     else:

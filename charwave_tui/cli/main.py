@@ -10,10 +10,11 @@ from typing import NoReturn
 
 from charwave_tui import __version__
 from charwave_tui.cli import bench, data, engine, inspect, play, presets, sample, train
-from charwave_tui.cli.output import carry_anything, let_go
+from charwave_tui.cli.logs import keep_log
+from charwave_tui.cli.output import carry_anything, let_go, one_line
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.openmp import wait_patiently
-from charwave_tui.core.places import ensure_folder, log_path
+from charwave_tui.core.places import log_path
 
 EXAMPLES = """\
 examples:
@@ -30,7 +31,7 @@ class _OneLineParser(argparse.ArgumentParser):
     """Says what is wrong with a command line in one line, as every other mistake is said."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"charwave-tui: {message}; {self.prog} --help shows what there is\n")
+        self.exit(2, f"charwave-tui: {one_line(message)}; {self.prog} --help shows what there is\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except Mistake as mistake:
-        print(f"charwave-tui: {mistake}", file=sys.stderr)
+        print(f"charwave-tui: {one_line(str(mistake))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -51,19 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         let_go()
         return 0
     except Exception as error:
-        print(f"charwave-tui: {_own_fault(error)}", file=sys.stderr)
+        print(f"charwave-tui: {one_line(_own_fault(error))}", file=sys.stderr)
         return 1
     return code
 
 
 def _own_fault(error: Exception) -> str:
     summary = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
-    try:
-        ensure_folder(log_path().parent)
-        logging.basicConfig(filename=log_path(), format="%(asctime)s %(name)s %(levelname)s %(message)s", force=True)
-        logging.getLogger(__name__).error("a command failed", exc_info=error)
-    except (Mistake, OSError):
+    if not keep_log():
         return f"{summary} (a fault of the program; the log cannot be written)"
+    logging.getLogger(__name__).error("a command failed", exc_info=error)
     return f"{summary} (a fault of the program; the whole story is in {log_path()})"
 
 

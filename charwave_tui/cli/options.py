@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from charwave_tui.core.config import RunConfig, parse_settings
 from charwave_tui.core.corpora import anchored
+from charwave_tui.core.places import runs_dir
 from charwave_tui.core.presets import default_preset, preset
+from charwave_tui.core.protocol import State
+from charwave_tui.core.runs import RunStore
+
+UNFINISHED = {State.TRAINING: "in training", State.PAUSED: "paused"}
+"""States in which a run's weights on disk are not its last, in words."""
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """`--preset`, `--corpus` and `--set`."""
-    parser.add_argument("--preset", metavar="P", help="a known-good recipe (charwave-tui presets lists them)")
-    parser.add_argument("--corpus", metavar="C", help="a corpus by name, or the path of a text file, one word a line")
+def add_run_options(parser: argparse.ArgumentParser, of_command: bool = False) -> None:
+    """`--preset`, `--corpus` and `--set`; those of a command leave what stands before the command unless given."""
+    default = argparse.SUPPRESS if of_command else None
+    preset = "a known-good recipe (charwave-tui presets lists them)"
+    parser.add_argument("--preset", metavar="P", default=default, help=preset)
+    corpus = "a corpus by name, or the path of a text file, one word a line"
+    parser.add_argument("--corpus", metavar="C", default=default, help=corpus)
     parser.add_argument(
         "--set",
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        dest="settings",
+        dest="more_settings" if of_command else "settings",
         help="any hyperparameter, such as lr=0.05 or fuse=4,2 (repeatable)",
     )
+
+
+def add_run_choice(parser: argparse.ArgumentParser) -> None:
+    """`--run`."""
+    parser.add_argument("--run", metavar="R", type=int, help="the run's number (the newest)")
+
+
+def chosen_run(options: argparse.Namespace) -> int:
+    """The number of the run to look at, with a word on stderr where it may have gone on since; raises Mistake."""
+    record = RunStore(runs_dir()).read(options.run)
+    if record.state in UNFINISHED:
+        was = f"run {record.run} was {UNFINISHED[record.state]} when it was last saved"
+        print(f"{was}; these are its weights of step {record.step:,}", file=sys.stderr)
+    return record.run
 
 
 def chosen_config(options: argparse.Namespace, **shortcuts: str | None) -> tuple[RunConfig, str]:
@@ -29,7 +53,7 @@ def chosen_config(options: argparse.Namespace, **shortcuts: str | None) -> tuple
     Raises Mistake.
     """
     base = preset(options.preset) if options.preset else default_preset()
-    settings = parse_settings(options.settings)
+    settings = parse_settings([*options.settings, *getattr(options, "more_settings", [])])
     settings |= {name: text for name, text in {"corpus": options.corpus, **shortcuts}.items() if text is not None}
     if "corpus" in settings:
         settings["corpus"] = anchored(settings["corpus"])

@@ -6,7 +6,10 @@ import io
 import json
 import os
 import sys
+import unicodedata
 from typing import Any
+
+from charwave_tui.core.corpus import JOINERS
 
 
 def carry_anything() -> None:
@@ -18,6 +21,12 @@ def carry_anything() -> None:
 def print_json(value: Any) -> None:
     """Print `value` as one line of JSON, escaped where stdout cannot carry all characters; raises ValueError on NaN."""
     print(json.dumps(value, ensure_ascii=not _carries_all(), allow_nan=False))
+
+
+def one_line(text: str) -> str:
+    """The text with whatever would break or move the line written as an escape, as names of files may hold it."""
+    odd = {symbol for symbol in text if unicodedata.category(symbol) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    return text.translate({ord(it): it.encode("unicode_escape").decode("ascii") for it in odd.difference(JOINERS)})
 
 
 def let_go() -> None:

@@ -7,6 +7,7 @@ import time
 
 from charwave_tui.cli.clock import process_start
 from charwave_tui.cli.interrupts import stopped_by_signals
+from charwave_tui.cli.logs import keep_log
 from charwave_tui.cli.progress import Lines
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.protocol import Event, Progress, RunOpened
@@ -31,6 +32,7 @@ def show(config: RunConfig, preset: str) -> int:
     from charwave_tui.cli.inspect import table
     from charwave_tui.engine import api
 
+    keep_log()
     training: api.Training
     lines = Lines(sys.stdout)
     began = time.monotonic()
@@ -46,6 +48,8 @@ def show(config: RunConfig, preset: str) -> int:
     training = api.Training(config, preset, heard)
     with stopped_by_signals(training):
         record = training.start(asked=process_start())
+    if training.unsaved:
+        raise training.unsaved
     print(f"run {record.run} is {record.state.value} after {record.step:,} steps, saved\n")
     print("\n".join(table(api.inspect(record.run))))
     print()

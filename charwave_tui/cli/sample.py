@@ -6,6 +6,7 @@ import argparse
 
 import msgspec
 
+from charwave_tui.cli.options import add_run_choice, chosen_run
 from charwave_tui.cli.output import print_json
 from charwave_tui.core.sampling import SETTINGS, Sampling
 
@@ -13,11 +14,12 @@ from charwave_tui.core.sampling import SETTINGS, Sampling
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser("sample", help="draw names from a trained run")
-    parser.add_argument("-n", dest="count", metavar="N", help="how many (20)")
-    parser.add_argument("--temperature", metavar="T", help="below 1 safer, above 1 wilder (1.0)")
+    usual = Sampling()
+    parser.add_argument("-n", dest="count", metavar="N", help=f"how many ({usual.count})")
+    parser.add_argument("--temperature", metavar="T", help=f"below 1 safer, above 1 wilder ({usual.temperature})")
     parser.add_argument("--prefix", metavar="P", help="how each name begins")
-    parser.add_argument("--seed", metavar="S", help="the same seed draws the same names (42)")
-    parser.add_argument("--run", metavar="R", type=int, help="the run's number (the newest)")
+    parser.add_argument("--seed", metavar="S", help=f"the same seed draws the same names ({usual.seed})")
+    add_run_choice(parser)
     parser.add_argument("--json", action="store_true", help="print an array of objects: name, nll, in_corpus")
     parser.set_defaults(func=sample)
 
@@ -28,9 +30,10 @@ def sample(options: argparse.Namespace) -> int:
     for name in SETTINGS:
         if (text := getattr(options, name)) is not None:
             sampling = sampling.with_text(name, text)
+    run = chosen_run(options)
     from charwave_tui.engine import api
 
-    names = api.sample(sampling, options.run)
+    names = api.sample(sampling, run)
     if options.json:
         print_json(msgspec.to_builtins(names))
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from charwave_tui.cli.clock import process_start
 from charwave_tui.cli.interrupts import stopped_by_signals
+from charwave_tui.cli.logs import keep_log
 from charwave_tui.cli.options import add_run_options, chosen_config
 from charwave_tui.cli.output import print_json
 from charwave_tui.cli.progress import progress
@@ -19,7 +20,7 @@ from charwave_tui.core.runs import RunRecord
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the program's."""
     parser = commands.add_parser("train", help="train a run, progress on stderr, the result on stdout")
-    add_run_options(parser)
+    add_run_options(parser, of_command=True)
     parser.add_argument("--steps", metavar="N", help="max_steps: train for so many steps")
     parser.add_argument("--seed", metavar="S", help="seed of the first weights and the batches")
     parser.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
@@ -28,10 +29,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train as the options say and print the result; a diverged run is said on stderr and ends with 2."""
+    """Train as the options say and print the result; of a run that diverged or is not saved stderr says so, with 2."""
     config, preset = chosen_config(options, max_steps=options.steps, seed=options.seed, device=options.device)
     from charwave_tui.engine.api import Training
 
+    keep_log()
     why = ""
     with progress() as tell:
 
@@ -49,6 +51,8 @@ def train(options: argparse.Namespace) -> int:
         print_json(result)
     else:
         print("\n".join(f"{name:17} {_written(value)}" for name, value in result.items()))
+    if training.unsaved:
+        raise training.unsaved
     if record.state is State.DIVERGED:
         raise Mistake(f"run {record.run} diverged: {why}", f"try lr {config.lr / 3:.2g}, or norm batch")
     return 0

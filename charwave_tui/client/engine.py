@@ -16,7 +16,10 @@ from charwave_tui.core.places import ensure_folder, ensure_runtime_dir, log_path
 from charwave_tui.core.protocol import AnyEvent, Command, EngineStarted
 
 STARTED_WITHIN = 15.0
-"""Seconds in which a started engine must open its socket."""
+"""Seconds in which a started engine must greet, and any must answer."""
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter, EngineStarted]
+"""The ways from and to an engine of this version, and its greeting."""
 
 
 class EngineUnavailable(Exception):
@@ -42,23 +45,16 @@ class Engine:
 
         Raises EngineUnavailable.
         """
+        reader, self._writer, greeting = await _reach()
+        waiting, self._waiting = self._waiting, []
+        for command in waiting:
+            self.send(command)
         try:
-            hello, reader, self._writer = await _reach()
-            waiting, self._waiting = self._waiting, []
-            for command in waiting:
-                self.send(command)
-            event = decode_event(hello)
-            if isinstance(event, EngineStarted) and event.version != __version__:
-                raise EngineUnavailable(
-                    f"an engine of version {event.version} is running, this is {__version__}; close its playground"
-                )
+            yield greeting
             while True:
-                yield event
-                event = decode_event(await read_payload(reader))
+                yield await _hear(reader)
         except (asyncio.IncompleteReadError, ConnectionError):
             return
-        except MalformedFrame as error:
-            raise EngineUnavailable(f"the engine cannot be understood ({error}); close its playground") from None
         finally:
             self.close()
 
@@ -67,10 +63,6 @@ class Engine:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-
-
-Connection = tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]
-"""What the engine said first, and the way from it and to it."""
 
 
 async def _reach() -> Connection:
@@ -93,15 +85,41 @@ async def _reach() -> Connection:
 
 
 async def _connect() -> Connection:
-    reader, writer = await asyncio.open_unix_connection(str(socket_path()), limit=MAX_FRAME)
+    """Raises OSError where there is no engine, or one that goes before it greets."""
     try:
-        return await read_payload(reader), reader, writer
-    except asyncio.IncompleteReadError:
+        path = str(socket_path())
+    except Mistake as mistake:
+        raise EngineUnavailable(str(mistake)) from None
+    reader, writer = await asyncio.open_unix_connection(path, limit=MAX_FRAME)
+    try:
+        async with asyncio.timeout(STARTED_WITHIN):
+            return reader, writer, _of_this_version(await _hear(reader))
+    except asyncio.IncompleteReadError as error:
         writer.close()
-        raise ConnectionResetError("the engine went as it was reached") from None
+        raise ConnectionResetError from error
+    except TimeoutError:
+        writer.close()
+        raise EngineUnavailable(f"the engine does not answer; its log is {log_path()}") from None
     except BaseException:
         writer.close()
         raise
+
+
+async def _hear(reader: asyncio.StreamReader) -> AnyEvent:
+    try:
+        return decode_event(await read_payload(reader))
+    except MalformedFrame as error:
+        raise EngineUnavailable(f"the engine cannot be understood ({error}); close its playground") from None
+
+
+def _of_this_version(event: AnyEvent) -> EngineStarted:
+    if not isinstance(event, EngineStarted):
+        raise EngineUnavailable("the engine cannot be understood (it does not greet); close its playground")
+    if event.version != __version__:
+        raise EngineUnavailable(
+            f"an engine of version {event.version} is running, this is {__version__}; close its playground"
+        )
+    return event
 
 
 def _start() -> subprocess.Popen[bytes]:

@@ -26,6 +26,9 @@ from charwave_tui.core.fields import (
 )
 from charwave_tui.core.mistake import Mistake
 
+LONGEST_CONTEXT = 64
+"""Characters that a model may look back."""
+
 
 def _field(group: Group, effect: Effect, default: Any, kind: Kind, label: str, help: str, about: str) -> Any:
     return field(default=default, metadata={"spec": (label, help, about, group, effect, kind)})
@@ -43,14 +46,14 @@ class RunConfig:
 
     context: int = _model(
         8,
-        Whole(1, 64),
+        Whole(1, LONGEST_CONTEXT),
         "characters",
         "How far back the model looks.",
         "The next character is guessed from so many before it. Lecture 5 goes from 3 to 8 and gains 0.08 in val.",
     )
     fuse: tuple[int, ...] = _model(
         (2, 2, 2),
-        Factors(64, 6),
+        Factors(LONGEST_CONTEXT, 6),
         "the tree",
         "Neighbours joined at each level.",
         "2 2 2 joins pairs three times, as WaveNet does; 8 joins all at once. Its product is the context.",
@@ -186,7 +189,7 @@ class RunConfig:
             tries = " or ".join(suggested_fuse(self.context))
             raise Mistake(
                 f"context {self.context} is not {factors} = {product}",
-                f"set context to {product} or fuse to {tries}" if product <= 64 else f"set fuse to {tries}",
+                f"set {f'context to {product} or ' if product <= LONGEST_CONTEXT else ''}fuse to {tries}",
                 "fuse",
             )
         return self

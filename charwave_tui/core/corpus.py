@@ -72,7 +72,7 @@ class Corpus:
         """The words of one split: 80, 10 and 10 per cent after the lecture's shuffle with seed 42."""
         return self._splits[split]
 
-    def card(self, context: int) -> CorpusCard:
+    def card(self) -> CorpusCard:
         """The corpus in figures; each word gives an example for every character and its end, at any `context`."""
         return CorpusCard(self.name, self.sha256, len(self.words), self.symbols, self._examples)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,7 +61,7 @@ class Whole:
 
     def parse(self, name: str, text: str) -> Value:
         try:
-            value = int(text.replace(",", "").replace("_", "").strip())
+            value = int(_ungrouped(text).replace("_", ""))
         except ValueError:
             raise Mistake(
                 f"{name} {text.strip() or '(empty)'} is not a whole number", f"try {self.bounds(name)}", name
@@ -106,11 +107,13 @@ class Real:
 
     def parse(self, name: str, text: str) -> Value:
         try:
-            value = float(text.replace(",", "").strip())
+            value = float(_ungrouped(text))
         except ValueError:
-            raise Mistake(
-                f"{name} {text.strip() or '(empty)'} is not a number", f"try {self.bounds(name)}", name
-            ) from None
+            written = text.strip()
+            remedy = f"try {self.bounds(name)}"
+            if re.fullmatch(r"[+-]?\d*,\d+", written):
+                remedy = f"write {written.replace(',', '.')}"
+            raise Mistake(f"{name} {written or '(empty)'} is not a number", remedy, name) from None
         self.check(name, value)
         return value
 
@@ -200,8 +203,11 @@ class Text:
             raise Mistake(f"{name} is empty", f"try {self.bounds(name)}", name)
         if len(value) > self.longest:
             raise Mistake(f"{name} has {len(value):,} characters", f"at most {self.longest:,} are taken", name)
-        if any(unicodedata.category(character) == "Cc" for character in value):
+        kinds = {unicodedata.category(character) for character in value}
+        if "Cc" in kinds:
             raise Mistake(f"{name} holds a control character", f"try {self.bounds(name)}", name)
+        if "Cs" in kinds:
+            raise Mistake(f"{name} holds bytes that are not UTF-8", "give the file or its folder another name", name)
 
     def write(self, value: Value) -> str:
         return str(value)
@@ -242,6 +248,12 @@ class Factors:
 
     def nudge(self, value: Value, direction: int) -> Value:
         return value
+
+
+def _ungrouped(text: str) -> str:
+    """The number without spaces around it and commas between its thousands; any other comma is left."""
+    number = text.strip()
+    return number.replace(",", "") if re.fullmatch(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?", number) else number
 
 
 def _plain(value: Value) -> str:

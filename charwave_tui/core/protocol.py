@@ -27,14 +27,14 @@ class Command(msgspec.Struct, frozen=True, tag=True):
 
 
 class PrepareRun(Command, frozen=True):
-    """Build the untrained model of `config`, so that it can be looked at; refused while a run is in progress."""
+    """Build the untrained model of `config`, so that it can be looked at; ignored once a run has begun."""
 
     config: RunConfig
     preset: str
 
 
 class StartRun(Command, frozen=True):
-    """Begin a new run and train it; with `steps`, pause after so many."""
+    """Begin a new run and train it; with `steps` (0 or more), pause after so many, or finish where that is the end."""
 
     config: RunConfig
     preset: str
@@ -50,7 +50,7 @@ class ResumeRun(Command, frozen=True):
 
 
 class StepRun(Command, frozen=True):
-    """Take one step, then hold."""
+    """Take one step, then hold, be it past the end; several are all taken, after what is being measured or drawn."""
 
 
 class StopRun(Command, frozen=True):
@@ -58,7 +58,7 @@ class StopRun(Command, frozen=True):
 
 
 class ResetRun(Command, frozen=True):
-    """Back to the same initial weights, paused; the history so far becomes the ghost."""
+    """Back to the same initial weights, paused, in a new run unless no step was taken; the old one is the ghost."""
 
 
 class ExtendRun(Command, frozen=True):
@@ -66,13 +66,13 @@ class ExtendRun(Command, frozen=True):
 
 
 class EditRun(Command, frozen=True):
-    """Change live fields of the run in progress from the next step on."""
+    """Change live fields of the run from the next step on."""
 
     config: RunConfig
 
 
 class EvaluateSplits(Command, frozen=True):
-    """Measure whole splits in eval mode."""
+    """Measure whole splits in eval mode; what was measured at this very step is told to the asker again."""
 
     splits: tuple[Split, ...]
 
@@ -124,7 +124,10 @@ class Ghost(msgspec.Struct, frozen=True):
 
 
 class RunOpened(Event, frozen=True):
-    """Everything about the run that the engine holds now; `run` is None until it has a number of its own."""
+    """Everything about the run that the engine holds now, but for the unfinished window, which Progress tells.
+
+    `run` is None until it has a number of its own.
+    """
 
     run: int | None
     preset: str

@@ -48,7 +48,7 @@ class Prefix:
 
     def check(self, name: str, value: Value) -> None:
         if not isinstance(value, str) or any(
-            unicodedata.category(symbol) in ("Cc", "Cf") and symbol not in JOINERS for symbol in value
+            unicodedata.category(symbol) in ("Cc", "Cf", "Cs") and symbol not in JOINERS for symbol in value
         ):
             raise Mistake(f"{name} holds a control character", "type letters", name)
         if len(value) > self.most:

@@ -14,7 +14,8 @@ Item = TypeVar("Item")
 class LossSeries:
     """Loss points in the order of their steps; past `capacity` neighbours are folded in pairs.
 
-    A folded point stands for twice as many steps: its mean is the mean of both, its extremes theirs.
+    A folded point stands for the steps of both: its mean is the mean of their means, its extremes are theirs. Where all
+    points given stand for as many steps and `capacity` is even, that is the mean of all its steps.
     """
 
     def __init__(self, points: Iterable[LossPoint] = (), capacity: int = 2_000) -> None:
@@ -52,13 +53,6 @@ def bounded(items: tuple[Item, ...], most: int = 1_000) -> tuple[Item, ...]:
         return items
     half = len(items) // 2
     return (*items[:half:2], *items[half:])
-
-
-def thinned(points: tuple[LossPoint, ...], most: int) -> tuple[LossPoint, ...]:
-    """At most `most` points of the same course, each the merger of a stretch of neighbours."""
-    if len(points) <= most:
-        return points
-    return tuple(_merge(points[i * len(points) // most : (i + 1) * len(points) // most]) for i in range(most))
 
 
 def _merge(stretch: Iterable[LossPoint]) -> LossPoint:

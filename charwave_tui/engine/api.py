@@ -13,8 +13,16 @@ from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import find_corpus
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import CommandRefused, EngineFailed, Event, RunOpened, StartRun, StopRun
+from charwave_tui.core.places import HOME_VARIABLE, runs_dir
+from charwave_tui.core.protocol import (
+    CommandRefused,
+    EngineFailed,
+    Event,
+    RunSaved,
+    SaveFailed,
+    StartRun,
+    StopRun,
+)
 from charwave_tui.core.readings import LayerStats, SampledName
 from charwave_tui.core.runs import RunRecord, RunStore
 from charwave_tui.core.sampling import Sampling
@@ -31,31 +39,34 @@ class EngineFault(Exception):
 
 
 class Training:
-    """A run trained in this process; `stop` may be called from a signal handler or another thread."""
+    """A run trained in this process; `stop` may be called from a signal handler or another thread.
+
+    `unsaved` is the mistake to raise where the run, as it ended, is not on disk: its record stands in memory alone.
+    """
 
     def __init__(
         self, config: RunConfig, preset: str = "", on_event: Callable[[Event], None] = lambda event: None
     ) -> None:
-        self._store = RunStore(runs_dir())
+        self.unsaved: Mistake | None = None
         self._on_event = on_event
         self._config = config
         self._preset = preset
-        self._run: int | None = None
         self._fault: Exception | None = None
         self._listener_fault: Exception | None = None
-        self._session = Session(self._heard, self._store)
+        self._session = Session(self._heard, RunStore(runs_dir()))
 
     def start(self, asked: float | None = None) -> RunRecord:
-        """Train to the end, evaluate, save; the record as it stands on disk. `asked`: when the run's seconds began.
+        """Train to the end, evaluate, save; the record, on disk unless `unsaved`. `asked`: when its seconds began.
 
         Raises Mistake where the config cannot be trained, EngineFault where the engine failed, and what `on_event`
         raised: that stops the run, which is saved.
         """
         self._session.submit(StartRun(self._config, self._preset), asked=asked)
-        self._session.run(until_idle=True)
+        record = self._session.run(until_idle=True)
         if (fault := self._fault or self._listener_fault) is not None:
             raise fault
-        return self._store.read(self._run)
+        assert record is not None
+        return record
 
     def stop(self) -> None:
         """End after the present step, evaluate and save."""
@@ -63,8 +74,11 @@ class Training:
 
     def _heard(self, event: Event, viewer: int | None) -> None:
         match event:
-            case RunOpened(run=run):
-                self._run = run
+            case RunSaved():
+                self.unsaved = None
+            case SaveFailed(run=run, problem=problem):
+                remedy = f"free some space, or set {HOME_VARIABLE} to another folder, and train it again"
+                self.unsaved = Mistake(f"run {run} could not be saved: {problem}", remedy)
             case CommandRefused(problem=problem, remedy=remedy, field=field):
                 self._fault = Mistake(problem, remedy, field)
             case EngineFailed(problem=problem):
@@ -80,8 +94,8 @@ class Training:
 def sample(sampling: Sampling, run: int | None = None) -> tuple[SampledName, ...]:
     """Names from the saved weights of `run`, by default the newest; raises Mistake."""
     record, corpus, trainer = _restored(run)
-    stream = side_stream(sampling.seed, "sampling", 0)
-    return draw(trainer.model, corpus, record.config.context, sampling, stream)
+    stream = side_stream(sampling.seed, "sampling")
+    return draw(trainer.model, corpus, record.config.context, sampling, stream, trainer.block_size)
 
 
 def inspect(run: int | None = None) -> tuple[LayerStats, ...]:
@@ -102,9 +116,16 @@ def _restored(run: int | None) -> tuple[RunRecord, Corpus, Trainer]:
     torch.set_num_threads(record.config.threads)
     path = store.weights_path(record.run)
     weights, facts = load_weights(path)
-    trainer = Trainer(record.config, corpus, choose_device(record.config.device))
+    trainer = Trainer(record.config, corpus, _device_for_looking(record.config.device))
     try:
         trainer.load(weights, int(facts["step"]))
     except (Mistake, KeyError, ValueError):
         raise Mistake(f"{path} holds no weights of run {record.run}", "choose another run with --run") from None
     return record, corpus, trainer
+
+
+def _device_for_looking(name: str) -> torch.device:
+    try:
+        return choose_device(name)
+    except Mistake:  # trained on another machine, say
+        return choose_device("auto")

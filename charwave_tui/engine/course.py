@@ -23,7 +23,7 @@ class Course:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a point yet."""
+        """Whether there is a whole point yet."""
         return len(self._series) > 0
 
     def extend(self, points: Iterable[LossPoint]) -> None:
@@ -39,17 +39,19 @@ class Course:
         """Add a mark."""
         self._marks = bounded((*self._marks, mark))
 
-    def history(self) -> History:
-        """The course so far, frozen."""
-        return History(self._window, self._series.points(), self._evaluations, self._marks)
+    def history(self, partial: LossPoint | None = None) -> History:
+        """The course so far, frozen; `partial` is the unfinished window, for those whom no news of it reaches."""
+        points = (*self._series.points(), *([partial] if partial else []))
+        return History(self._window, points, self._evaluations, self._marks)
 
-    def ghost(self, name: str, max_steps: int) -> Ghost | None:
+    def ghost(self, name: str, max_steps: int, partial: LossPoint | None = None) -> Ghost | None:
         """The course as the shadow of the next one, if there is any."""
-        return Ghost(name, max_steps, self.history()) if self.begun else None
+        history = self.history(partial)
+        return Ghost(name, max_steps, history) if history.points else None
 
-    def loss(self, split: Split, step: int) -> float | None:
-        """The whole split's loss as measured after exactly `step` steps, if it was."""
-        found = (item.loss for item in reversed(self._evaluations) if item.split is split and item.step == step)
+    def evaluation(self, split: Split, step: int) -> Evaluation | None:
+        """The whole split as measured after exactly `step` steps, if it was."""
+        found = (item for item in reversed(self._evaluations) if item.split is split and item.step == step)
         return next(found, None)
 
 

@@ -29,7 +29,7 @@ def probe_contexts(trainer: Trainer, seed: int) -> Tensor:
     """The fixed training examples of a run with `seed`, [rows, context]: at least 2 rows, at most PROBE_EXAMPLES."""
     windows = trainer.windows(Split.TRAIN)
     rows = max(2, min(PROBE_EXAMPLES, len(windows)))
-    contexts, _ = windows.draw(rows, side_stream(seed, "probe", 0))
+    contexts, _ = windows.draw(rows, side_stream(seed, "probe"))
     return contexts
 
 

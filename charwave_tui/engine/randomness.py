@@ -12,7 +12,7 @@ def training_stream(seed: int) -> Generator:
     return Generator().manual_seed(seed)
 
 
-def side_stream(seed: int, purpose: str, step: int) -> Generator:
-    """A stream of its own for one `purpose` after `step`, so that looking never moves the training stream."""
-    digest = hashlib.sha256(f"{seed} {purpose} {step}".encode()).digest()
+def side_stream(seed: int, purpose: str) -> Generator:
+    """A stream of its own for one `purpose`, the same after every step, so that looking never moves the training's."""
+    digest = hashlib.sha256(f"{seed} {purpose}".encode()).digest()
     return Generator().manual_seed(int.from_bytes(digest[:4], "little"))

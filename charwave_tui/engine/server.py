@@ -17,7 +17,7 @@ from typing import BinaryIO
 from charwave_tui import __version__
 from charwave_tui.core.framing import MAX_FRAME, MalformedFrame, decode_command, frame, read_payload
 from charwave_tui.core.places import ensure_runtime_dir, runs_dir, socket_path
-from charwave_tui.core.protocol import EngineStarted, Event
+from charwave_tui.core.protocol import EngineStarted, Event, RunOpened
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.peer import peer_uid
 from charwave_tui.engine.session import Session, Viewer
@@ -25,7 +25,10 @@ from charwave_tui.engine.session import Session, Viewer
 log = logging.getLogger(__name__)
 
 PATIENCE = 256 * 1024
-"""Bytes that may wait for a viewer; one with more is behind, and is told everything once it has read those."""
+"""Bytes that may wait for a viewer beyond what it was last introduced with; one with more is behind.
+
+It is told nothing until it has read those, then everything.
+"""
 
 FIRST_VIEWER_WITHIN = 5.0
 """Seconds after which an engine that nobody ever came to ends."""
@@ -34,7 +37,10 @@ LEAVES_WITHIN = 10.0
 """Seconds that an engine which is saving its run is given to leave, before a new one gives up."""
 
 LINGER = 1.0
-"""Seconds that an engine stays after its last viewer went."""
+"""Seconds that an engine stays after its last viewer went, or to tell why it cannot compute."""
+
+FAREWELL = 1.0
+"""Seconds in which a viewer must read what an engine that ends still had for it."""
 
 
 class Server:
@@ -45,17 +51,22 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._viewers: dict[Viewer, asyncio.StreamWriter] = {}
         self._behind: set[Viewer] = set()
+        self._limits: dict[Viewer, int] = {}
         self._numbers = count(1)
         self._over = asyncio.Event()
         self._leaving: asyncio.TimerHandle | None = None
         self._catching_up: set[asyncio.Task[None]] = set()
+        self._attending: set[asyncio.Task[None]] = set()
 
-    async def serve(self, listener: socket.socket) -> None:
-        """Serve until the last viewer has gone, or SIGTERM or SIGINT came; the run is saved by then."""
+    async def serve(self, listener: socket.socket) -> int:
+        """Serve until the last viewer has gone, or SIGTERM or SIGINT came; the run is saved by then.
+
+        The exit code is 1 where nothing could be computed.
+        """
         for name in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(name, self._over.set)
         worker = threading.Thread(target=self._work, name="session")
-        server = await asyncio.start_unix_server(self._attend, sock=listener, limit=MAX_FRAME)
+        server = await asyncio.start_unix_server(self._meet, sock=listener, limit=MAX_FRAME)
         worker.start()
         self._leave_in(FIRST_VIEWER_WITHIN)
         await self._over.wait()
@@ -63,16 +74,32 @@ class Server:
         self._session.close()
         await asyncio.to_thread(worker.join)
         await asyncio.sleep(0)
+        await self._part()
+        return 1 if self._session.failure else 0
+
+    async def _part(self) -> None:
+        """Hang up on all viewers and wait until their tasks have ended: one that is cancelled fills the log."""
         for writer in self._viewers.values():
-            with suppress(OSError, TimeoutError):
-                await asyncio.wait_for(writer.drain(), 1)
-            writer.close()
+            writer.close()  # what waits for it is still sent
+        if self._attending:
+            _, slow = await asyncio.wait(self._attending, timeout=FAREWELL)
+            for writer in list(self._viewers.values()):
+                writer.transport.abort()
+            if slow:
+                await asyncio.wait(slow)
 
     def _work(self) -> None:
         try:
             self._session.run()
         finally:
-            self._loop.call_soon_threadsafe(self._over.set)
+            # who is just coming shall learn of a failure too
+            linger = LINGER if self._session.failure else 0.0
+            self._loop.call_soon_threadsafe(self._loop.call_later, linger, self._over.set)
+
+    def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._attend(reader, writer))
+        self._attending.add(task)
+        task.add_done_callback(self._attending.discard)
 
     async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         viewer = next(self._numbers)
@@ -84,6 +111,8 @@ class Server:
         if self._leaving:
             self._leaving.cancel()
         writer.write(frame(EngineStarted(__version__, os.getpid())))
+        if self._session.failure:
+            writer.write(frame(self._session.failure))
         self._viewers[viewer] = writer
         self._session.introduce(viewer)
         try:
@@ -96,21 +125,25 @@ class Server:
         finally:
             del self._viewers[viewer]
             self._behind.discard(viewer)
+            self._limits.pop(viewer, None)
             writer.close()
             if not self._viewers:
                 self._leave_in(LINGER)
 
     def _tell_from_session(self, event: Event, viewer: Viewer | None) -> None:
         with suppress(RuntimeError):  # the loop has ended: nobody is left to be told
-            self._loop.call_soon_threadsafe(self._tell, frame(event), viewer)
+            self._loop.call_soon_threadsafe(self._tell, frame(event), viewer, isinstance(event, RunOpened))
 
-    def _tell(self, message: bytes, viewer: Viewer | None) -> None:
+    def _tell(self, message: bytes, viewer: Viewer | None, opens: bool = False) -> None:
         for number in list(self._viewers) if viewer is None else [viewer]:
             writer = self._viewers.get(number)
             if writer is None or number in self._behind:
                 continue
             writer.write(message)
-            if writer.transport.get_write_buffer_size() > PATIENCE:
+            waiting = writer.transport.get_write_buffer_size()
+            if opens and viewer is not None:
+                self._limits[number] = waiting + PATIENCE  # an introduction, which comes when nothing waits
+            elif waiting > self._limits.get(number, PATIENCE):
                 self._behind.add(number)
                 task = asyncio.create_task(self._catch_up(number, writer))
                 self._catching_up.add(task)
@@ -159,18 +192,19 @@ def _listener() -> socket.socket:
     return listener
 
 
-async def _serve() -> None:
+async def _serve() -> int:
     listener = _listener()
     try:
-        await Server().serve(listener)
+        return await Server().serve(listener)
     finally:
         socket_path().unlink(missing_ok=True)
 
 
-def main() -> None:
-    """Be the engine until it is not needed any more; where another one serves, leave it to that."""
+def main() -> int:
+    """Be the engine until it is not needed any more; where another one serves, leave it to that. The exit code."""
     ensure_runtime_dir()
     lock = _lock()
-    if lock is not None:
-        with lock:
-            asyncio.run(_serve())
+    if lock is None:
+        return 0
+    with lock:
+        return asyncio.run(_serve())

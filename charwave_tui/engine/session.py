@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import log_path
 from charwave_tui.core.protocol import AnyCommand, CommandRefused, EngineFailed, Event
-from charwave_tui.core.runs import RunStore
+from charwave_tui.core.runs import RunRecord, RunStore
 
 if TYPE_CHECKING:
     from charwave_tui.engine.conductor import Conductor
@@ -27,13 +27,17 @@ Tell = Callable[[Event, Viewer | None], None]
 
 
 class Session:
-    """Commands in, events out; `run` is the thread's whole life, the other methods may be called from any thread."""
+    """Commands in, events out; `run` is the thread's whole life, the other methods may be called from any thread.
+
+    `failure` is why nothing can be computed here, None where it can.
+    """
 
     def __init__(self, tell: Tell, store: RunStore) -> None:
         self._tell = tell
         self._store = store
         self._mailbox: queue.SimpleQueue[tuple[AnyCommand | None, Viewer | None, float]] = queue.SimpleQueue()
         self._closing = False
+        self.failure: EngineFailed | None = None
 
     def submit(self, command: AnyCommand, viewer: Viewer | None = None, asked: float | None = None) -> None:
         """Put a command in the mailbox, given at `asked` on time.monotonic's clock, by default now."""
@@ -48,10 +52,19 @@ class Session:
         self._closing = True
         self._mailbox.put((None, None, time.monotonic()))
 
-    def run(self, until_idle: bool = False) -> None:
-        """Serve until closed, or with `until_idle` until nothing is left to do."""
-        # torch takes a second to import: the socket is open and commands wait in the mailbox meanwhile
-        from charwave_tui.engine.conductor import Conductor
+    def run(self, until_idle: bool = False) -> RunRecord | None:
+        """Serve until closed, or with `until_idle` until nothing is left to do; the record of the last run.
+
+        Where torch cannot be imported it ends at once, with that told as `failure`.
+        """
+        try:
+            # torch takes a second to import: the socket is open and commands wait in the mailbox meanwhile
+            from charwave_tui.engine.conductor import Conductor
+        except Exception as error:
+            log.exception("what computes cannot be imported")
+            self.failure = _failed(error)
+            self._tell(self.failure, None)
+            return None
 
         conductor = Conductor(self._store, lambda event: self._tell(event, None))
         while not self._closing:
@@ -66,8 +79,9 @@ class Session:
             if command is not None:
                 self._guarded(conductor, partial(conductor.obey, command, answer, asked), viewer)
             elif viewer is not None:
-                conductor.introduce(answer)
+                self._guarded(conductor, partial(conductor.introduce, answer), viewer)
         conductor.leave()
+        return conductor.record
 
     def _answer(self, viewer: Viewer | None, event: Event) -> None:
         self._tell(event, viewer)
@@ -80,5 +94,9 @@ class Session:
         except Exception as error:
             log.exception("the session met a fault of its own")
             conductor.recover("the engine met a fault")
-            problem = (str(error).splitlines() or [""])[0][:200]
-            self._tell(EngineFailed(f"{type(error).__name__}: {problem}", str(log_path())), None)
+            self._tell(_failed(error), None)
+
+
+def _failed(error: Exception) -> EngineFailed:
+    problem = (str(error).splitlines() or [""])[0][:200]
+    return EngineFailed(f"{type(error).__name__}: {problem}", str(log_path()))

@@ -15,10 +15,15 @@ DROP = 10
 """By how much the schedule `step` divides the learning rate."""
 
 
+def drop_step(config: RunConfig) -> int | None:
+    """The steps after which the learning rate is the lower one; None where it never falls."""
+    return int(config.lr_drop * config.max_steps) if config.lr_drop < 1 else None
+
+
 def learning_rate(config: RunConfig, step: int) -> float:
     """The rate at which the step after `step` steps moves the weights."""
-    dropped = step >= int(config.lr_drop * config.max_steps)
-    return config.lr / DROP if dropped and config.lr_drop < 1 else config.lr
+    drop = drop_step(config)
+    return config.lr if drop is None or step < drop else config.lr / DROP
 
 
 class PlainStep:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -19,17 +19,15 @@ from charwave_tui.core.shapes import layer_shapes
 from charwave_tui.engine.batches import Windows
 from charwave_tui.engine.layers import Sequential
 from charwave_tui.engine.model import build_model, looking
+from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.randomness import training_stream
 from charwave_tui.engine.steps import PlainStep, learning_rate
 
 BATCH_STREAM = "batch_stream"
 """The name, among a run's weights, of the state of the stream that draws its batches."""
 
-PATIENCE = 0.02
-"""Seconds that `evaluate` computes before it yields; the block it is in comes on top."""
-
 BLOCK_WORK = 50_000_000
-"""Multiplications that one block of `evaluate` may cost: a few milliseconds of one core."""
+"""Multiplications that one block of examples may cost: a few milliseconds of one core."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -95,14 +93,15 @@ class Trainer:
         return _point(self.step, self._losses) if self._losses else None
 
     def advance(self, seconds: float, most: int | None = None) -> list[LossPoint]:
-        """Take steps for about `seconds`, at least one and at most `most`; return the windows completed.
+        """Take steps for about `seconds`, at least one, and return the windows completed.
 
-        It ends earlier where the run is finished or a loss is not finite.
+        At most `most` steps, which may lead past max_steps, by default those that are left; it ends earlier where a
+        loss is not finite.
         """
         windows = self.windows(Split.TRAIN)
         until = time.perf_counter() + seconds
         points = []
-        last = self.config.max_steps if most is None else min(self.config.max_steps, self.step + most)
+        last = self.config.max_steps if most is None else self.step + most
         while self.step < last and not self.diverged:
             contexts, targets = windows.draw(self.config.batch_size, self._stream)
             self.last_loss = self._take_step(contexts, targets, learning_rate(self.config, self.step))
@@ -141,23 +140,19 @@ class Trainer:
                 "batch_size",
             )
 
-    def evaluate(self, split: Split) -> Generator[None, None, float]:
-        """The mean loss over all of `split` in eval mode, in nats per character; yields every 20 to 30 ms.
-
-        The blocks depend on the config alone, so that the bits of the result do not depend on the machine's speed.
-        """
+    def evaluate(self, split: Split) -> Pieces[float]:
+        """The mean loss over all of `split` in eval mode, in nats per character; yields after each block."""
         model, windows = self.model, self.windows(split)
         total = 0.0
-        since = time.perf_counter()
-        for contexts, targets in windows.blocks(self._block_size()):
+        for contexts, targets in windows.blocks(self.block_size):
             with looking(model, training=False):
                 total += functional.cross_entropy(model(contexts), targets, reduction="sum").item()
-            if time.perf_counter() - since > PATIENCE:
-                yield
-                since = time.perf_counter()
+            yield
         return total / len(windows)
 
-    def _block_size(self) -> int:
+    @property
+    def block_size(self) -> int:
+        """Examples to look at in one piece; by the config alone, so that no bits depend on the machine's speed."""
         shapes = layer_shapes(self.config, self.corpus.vocab_size)
         work = sum(math.prod(shape.output[:-1]) * shape.parameters for shape in shapes if shape.kind == "Linear")
         return max(1, min(1_024, BLOCK_WORK // work))

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from charwave_tui import __version__
 from charwave_tui.client import engine as client
 from charwave_tui.client.engine import Engine, EngineUnavailable
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import frame
+from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import ensure_runtime_dir, log_path, runs_dir, socket_path
 from charwave_tui.core.protocol import AnyEvent, State
 from charwave_tui.core.runs import RunStore
@@ -100,19 +102,101 @@ async def test_a_killed_engine_ends_the_events_and_a_stale_socket_is_no_hindranc
     await wait_gone(other.pid)
 
 
-async def test_sigterm_saves_the_run(config: RunConfig) -> None:
-    engine = Engine()
+async def test_sigterm_saves_the_run_and_tells_every_viewer(config: RunConfig) -> None:
+    engine, other = Engine(), Engine()
     engine.send(protocol.StartRun(config, ""))
-    events = engine.events()
+    events, others = engine.events(), other.events()
     hello = await until(events, protocol.EngineStarted)
     assert isinstance(hello, protocol.EngineStarted)
-    await until(events, protocol.Progress)
+    for viewer in (events, others):
+        await until(viewer, protocol.Progress)
     os.kill(hello.pid, signal.SIGTERM)
     async with asyncio.timeout(20):
-        told = [event async for event in events]
-    assert protocol.RunSaved in map(type, told)
+        for viewer in (events, others):
+            assert protocol.RunSaved in [type(event) async for event in viewer]
     await wait_gone(hello.pid)
     assert RunStore(runs_dir()).read(1).state is State.STOPPED
+    assert log_path().read_text("utf-8") == ""
+
+
+async def test_torch_that_cannot_be_imported_is_told_with_the_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken" / "torch").mkdir(parents=True)
+    (tmp_path / "broken" / "torch" / "__init__.py").write_text("raise ImportError('no libcudart\\nhere')", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
+    started: list[subprocess.Popen[bytes]] = []
+    start = client._start
+    monkeypatch.setattr(client, "_start", lambda: started.append(start()) or started[0])
+    events = Engine().events()
+    failed = await until(events, protocol.EngineFailed)
+    assert failed == protocol.EngineFailed("ImportError: no libcudart", str(log_path()))
+    assert [event async for event in events] == []
+    assert started[0].wait(10) == 1
+    assert "no libcudart" in log_path().read_text("utf-8")
+
+
+async def test_commands_go_to_an_engine_of_this_version_alone(config: RunConfig) -> None:
+    ensure_runtime_dir()
+    received: list[bytes] = []
+
+    async def older(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(frame(protocol.EngineStarted("0.0.1", 1)))
+        received.append(await reader.read())
+
+    engine = Engine()
+    engine.send(protocol.StartRun(config, ""))
+    async with await asyncio.start_unix_server(older, path=str(socket_path())):
+        with pytest.raises(EngineUnavailable, match=r"version 0\.0\.1"):
+            await until(engine.events(), protocol.EngineReady)
+        while not received:
+            await asyncio.sleep(0.01)
+    assert received == [b""]
+
+
+async def test_an_engine_that_does_not_greet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure_runtime_dir()
+    monkeypatch.setattr(client, "STARTED_WITHIN", 0.1)
+    held: list[asyncio.StreamWriter] = []
+    async with await asyncio.start_unix_server(lambda _, writer: held.append(writer), path=str(socket_path())):
+        with pytest.raises(EngineUnavailable, match="does not answer"):
+            await until(Engine().events(), protocol.EngineReady)
+        held[0].close()
+
+
+async def test_without_a_home_folder_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise Mistake("no home folder is known", "set CHARWAVE_HOME to a folder of yours")
+
+    monkeypatch.setattr(client, "socket_path", homeless)
+    with pytest.raises(EngineUnavailable, match="no home folder is known"):
+        await until(Engine().events(), protocol.EngineReady)
+
+
+@pytest.mark.parametrize(("code", "reached"), [(0, True), (3, False)])
+async def test_an_engine_that_leaves_the_field_to_another_is_waited_for_and_one_that_fails_is_not(
+    monkeypatch: pytest.MonkeyPatch, code: int, reached: bool
+) -> None:
+    ensure_runtime_dir()
+    child = subprocess.Popen(["/bin/sh", "-c", f"exit {code}"])
+    assert child.wait(10) == code
+    monkeypatch.setattr(client, "_start", lambda: child)
+
+    async def other() -> asyncio.Server:
+        await asyncio.sleep(0.1)
+        return await asyncio.start_unix_server(
+            lambda _, writer: writer.write(frame(protocol.EngineStarted(__version__, 1))), path=str(socket_path())
+        )
+
+    coming = asyncio.ensure_future(other())
+    events = Engine().events()
+    if reached:
+        assert await until(events, protocol.EngineStarted)
+        await events.aclose()  # type: ignore[attr-defined]
+    else:
+        with pytest.raises(EngineUnavailable, match="did not start"):
+            await until(events, protocol.EngineStarted)
+    (await coming).close()
 
 
 async def test_an_engine_that_nobody_waits_for_any_more_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:

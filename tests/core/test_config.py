@@ -92,7 +92,28 @@ def test_text_that_is_no_number_is_named_with_its_field(name: str, text: str) ->
         parse(name, text)
     assert caught.value.field == name
     assert caught.value.problem.startswith(f"{name} {text} is not a ")
-    assert HYPERPARAMETERS[name].kind.bounds(name) in caught.value.remedy
+    way = "write it as 2 2 2" if name == "fuse" else HYPERPARAMETERS[name].kind.bounds(name)
+    assert way in caught.value.remedy
+
+
+@pytest.mark.parametrize("text", ["10,000", "1,234,567", " 10000 ", "10_000"])
+def test_commas_group_thousands(text: str) -> None:
+    assert parse("max_steps", text) == int(text.replace(",", "").replace("_", ""))
+
+
+@pytest.mark.parametrize("text", ["1,5", "12,34", "1,0000", ",100", "0,100", "1,000,00"])
+def test_other_commas_make_no_whole_number(text: str) -> None:
+    with pytest.raises(Mistake, match=f"max_steps {text} is not a whole number; try 1 to"):
+        parse("max_steps", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [("0,1", "write 0.1"), (",5", "write .5"), ("0,100", "write 0.100"), ("1,000,00", "try 0 < lr"), ("a,1", "try 0")],
+)
+def test_a_decimal_comma_is_refused_with_the_point(text: str, remedy: str) -> None:
+    with pytest.raises(Mistake, match=f"lr {text} is not a number; {remedy}"):
+        parse("lr", text)
 
 
 @pytest.mark.parametrize("name", list(HYPERPARAMETERS))
@@ -102,6 +123,11 @@ def test_an_empty_value_is_refused_with_its_field(name: str, text: str) -> None:
         parse(name, text)
     assert caught.value.field == name
     assert caught.value.problem.startswith(name)
+
+
+def test_a_corpus_whose_name_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(Mistake, match="not UTF-8"):
+        parse("corpus", "/tmp/caf\udce9.txt")
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\nb", "a\rb", "\x1b[31mred"])

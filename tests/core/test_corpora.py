@@ -136,7 +136,7 @@ def test_an_unchanged_file_is_read_once_and_a_changed_one_again(file: Path) -> N
 
 
 def test_a_card_has_the_figures_of_the_corpus(file: Path) -> None:
-    card = find_corpus(str(file)).card(8)
+    card = find_corpus(str(file)).card()
     assert (card.name, card.words, card.symbols) == ("ten", 10, "abcdefghijlmnorsuy")
     assert sum(card.examples) == len(TEN) + 1
 

@@ -38,7 +38,7 @@ def refusal(path: Path) -> Mistake:
 
 
 def test_the_lectures_words_give_the_lectures_figures(lecture_words: Path) -> None:
-    card = read_corpus(lecture_words, "makemore").card(8)
+    card = read_corpus(lecture_words, "makemore").card()
     assert card.examples == (182_625, 22_655, 22_866)
     assert card.words == 32_033
     assert card.vocab_size == 27
@@ -187,7 +187,7 @@ def test_the_bounds_themselves_are_admitted(tmp_path: Path) -> None:
 
 def test_a_million_lines_work(tmp_path: Path) -> None:
     path = written(tmp_path / "million.txt", "".join(f"name{number}\n" for number in range(1_000_000)))
-    card = read_corpus(path, "million").card(8)
+    card = read_corpus(path, "million").card()
     assert card.words == 1_000_000
     assert card.symbols == "0123456789aemn"
     assert sum(card.examples) == path.stat().st_size
@@ -208,8 +208,7 @@ def test_the_splits_are_all_the_words_and_the_examples_all_their_characters_and_
     corpus = Corpus("x", tuple(words), "abc", "")
     parts = [corpus.split(split) for split in Split]
     assert sorted(sum(parts, ())) == sorted(words)
-    assert corpus.card(3).examples == tuple(len("".join(part)) + len(part) for part in parts)
-    assert corpus.card(3).examples == corpus.card(8).examples
+    assert corpus.card().examples == tuple(len("".join(part)) + len(part) for part in parts)
 
 
 def test_unknown_characters_are_named_with_those_there_are(tmp_path: Path) -> None:

@@ -13,20 +13,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import MalformedFrame, decode_command, decode_event, frame
+from charwave_tui.core.framing import MAX_FRAME, MalformedFrame, decode_command, decode_event, frame
 from charwave_tui.core.protocol import (
     AnyCommand,
     AnyEvent,
     Command,
     CommandRefused,
     Event,
+    Ghost,
+    History,
+    NamesSampled,
     PauseRun,
     Progress,
+    RunOpened,
     RunSaved,
     SampleNames,
+    State,
 )
-from charwave_tui.core.readings import LossPoint
-from charwave_tui.core.sampling import Sampling
+from charwave_tui.core.readings import CorpusCard, Evaluation, LossPoint, Mark, SampledName, Split
+from charwave_tui.core.sampling import LONGEST_PREFIX, MOST_NAMES, Sampling
 
 COMMANDS = get_args(AnyCommand)
 EVENTS = get_args(AnyEvent)
@@ -152,3 +157,28 @@ def test_a_message_with_a_byte_changed_is_a_message_or_refused(data: st.DataObje
     damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     with suppress(MalformedFrame):
         assert isinstance(decode_event(bytes(damaged)), Event)
+
+
+def test_the_longest_history_and_the_fullest_names_fit_in_a_frame() -> None:
+    points = tuple(LossPoint(100_000_000 + step, 2.0 + step / 7, 1.0 / 7, 3.0 / 7) for step in range(2_000))
+    evaluations = tuple(Evaluation(100_000_000 + step, Split.TRAIN, 2.0 + step / 7) for step in range(1_000))
+    marks = tuple(Mark(100_000_000 + step, "max_steps 100,000,000 → 100,000,000") for step in range(1_000))
+    history = History(100, points, evaluations, marks)
+    every_symbol = "".join(chr(code) for code in range(0x20, 0x110000) if not 0xD800 <= code < 0xE000)
+    opened = RunOpened(
+        run=2**63,
+        preset="playground",
+        config=RunConfig(corpus="🎈" * 4096),
+        corpus=CorpusCard("🎈" * 255, "f" * 64, 10**8, every_symbol[:300_000], (10**9, 10**9, 10**9)),
+        parameters=10**10,
+        device="cuda",
+        published=1.993,
+        state=State.TRAINING,
+        step=10**8,
+        history=history,
+        ghost=Ghost("run 123456789", 10**8, history),
+    )
+    assert decode_event(payload(opened)) == opened
+    assert len(payload(opened)) < MAX_FRAME
+    names = tuple(SampledName("🎈" * LONGEST_PREFIX, 2.0 / 7, False) for _ in range(MOST_NAMES))
+    assert len(payload(NamesSampled(10**8, 2**63, names))) < MAX_FRAME

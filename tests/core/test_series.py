@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.core.readings import LossPoint
-from charwave_tui.core.series import LossSeries, thinned
+from charwave_tui.core.series import LossSeries
 
 losses = st.lists(st.floats(0, 100), min_size=1, max_size=300)
 even = st.integers(1, 20).map(lambda half: 2 * half)
@@ -72,18 +72,3 @@ def test_a_fold_merges_neighbours() -> None:
 def test_after_a_fold_the_unfinished_point_is_shown_as_it_is_so_far() -> None:
     series = LossSeries(course([4.0, 2.0, 1.0, 3.0, 9.0]), capacity=4)
     assert series.points()[-1] == LossPoint(5, 9.0, 8.0, 10.0)
-
-
-@given(losses, st.integers(1, 60))
-def test_a_thinned_course_is_bounded_and_keeps_its_extremes_and_its_end(values: list[float], most: int) -> None:
-    points = thinned(tuple(course(values)), most)
-    assert 1 <= len(points) == min(most, len(values))
-    assert min(point.low for point in points) == min(values) - 1
-    assert max(point.high for point in points) == max(values) + 1
-    assert points[-1].step == len(values)
-    assert mean_over_steps(points) == pytest.approx(sum(values) / len(values))
-
-
-def test_a_course_that_fits_is_not_thinned() -> None:
-    points = tuple(course([3.0, 2.0]))
-    assert thinned(points, 2) is points

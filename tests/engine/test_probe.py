@@ -107,7 +107,7 @@ def test_the_fixed_batch_is_the_same_for_a_seed_and_bounded_by_the_split(trainer
     contexts = probe_contexts(trainer, 7)
     assert torch.equal(contexts, probe_contexts(trainer, 7))
     assert not torch.equal(contexts, probe_contexts(trainer, 8))
-    assert contexts.shape == (min(PROBE_EXAMPLES, corpus.card(4).examples[0]), 4)
+    assert contexts.shape == (min(PROBE_EXAMPLES, corpus.card().examples[0]), 4)
 
 
 def test_the_fixed_batch_has_two_rows_at_least(config: RunConfig) -> None:

@@ -21,7 +21,7 @@ SameBits = Callable[..., bool]
 
 
 def names(trainer: Trainer, sampling: Sampling | None = None, seed: int = 1) -> tuple[SampledName, ...]:
-    stream = side_stream(seed, "sampling", 0)
+    stream = side_stream(seed, "sampling")
     return sample(trainer.model, trainer.corpus, trainer.config.context, sampling or Sampling(), stream)
 
 

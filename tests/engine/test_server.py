@@ -16,8 +16,10 @@ from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import decode_event, frame, read_payload
 from charwave_tui.core.places import ensure_runtime_dir, runtime_dir, socket_path
-from charwave_tui.core.protocol import AnyEvent, State
+from charwave_tui.core.protocol import AnyEvent, History, State
+from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
 from charwave_tui.engine import server
+from charwave_tui.engine.course import Course
 from charwave_tui.engine.peer import peer_uid
 from charwave_tui.engine.server import Server
 
@@ -156,6 +158,35 @@ async def test_a_viewer_who_does_not_read_is_told_everything_once_it_does(
             opened = await until(reader, protocol.RunOpened)
         assert isinstance(opened, protocol.RunOpened)
         assert opened.history.points
+
+
+def fullest(window: int) -> History:
+    points = tuple(LossPoint(step, 2.0 + step / 1e7, 1.0 + step / 1e7, 3.0 + step / 1e7) for step in range(2_000))
+    evaluations = tuple(Evaluation(step, Split.TRAIN, 2.0 + step / 1e7) for step in range(1_000))
+    return History(window, points, evaluations, tuple(Mark(step, f"lr {step} → {step + 1}") for step in range(1_000)))
+
+
+async def test_a_viewer_who_reads_slowly_is_introduced_once_to_a_run_with_a_long_history(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "PATIENCE", 2_000)
+    monkeypatch.setattr(Course, "history", lambda course, partial=None: fullest(1))
+    async with serving() as connect:
+        quick, steering = await connect()
+        await until(quick, protocol.EngineReady)
+        steering.write(frame(protocol.StartRun(config, "", steps=1)))
+        steering.write(frame(protocol.StartRun(config, "")))  # the first course is its ghost
+        opened = await until(quick, protocol.RunOpened)
+        while isinstance(opened, protocol.RunOpened) and (opened.run, opened.state) != (2, State.TRAINING):
+            opened = await until(quick, protocol.RunOpened)
+        slow, _ = await connect()
+        slow._transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.sleep(0.3)
+        slow._transport.resume_reading()  # type: ignore[attr-defined]
+        async with asyncio.timeout(20):
+            kinds = [type(decode_event(await read_payload(slow))) for _ in range(10)]
+        assert kinds[:3] == [protocol.EngineStarted, protocol.EngineReady, protocol.RunOpened]
+        assert protocol.RunOpened not in kinds[3:]
 
 
 async def test_the_engine_ends_soon_after_its_last_viewer_went(monkeypatch: pytest.MonkeyPatch) -> None:

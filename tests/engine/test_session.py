@@ -19,6 +19,7 @@ from charwave_tui.core.protocol import Event, State
 from charwave_tui.core.readings import Split
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
+from charwave_tui.engine.batches import Windows
 from charwave_tui.engine.checkpoint import load_weights
 from charwave_tui.engine.session import Session
 
@@ -26,10 +27,11 @@ WORDS = [a + b + c for a in "bdklmnrst" for b in "aeiou" for c in ("n", "ra", "l
 
 
 class Talk:
-    """A session on its own thread, and everything it told."""
+    """A session on its own thread, and what it told: `everything`, and what no wait has passed by yet."""
 
     def __init__(self) -> None:
         self.told: list[tuple[Event, int | None]] = []
+        self.everything: list[Event] = []
         self._heard = threading.Condition()
         self.session = Session(self._hear, RunStore(runs_dir()))
         self._thread = threading.Thread(target=self.session.run)
@@ -38,6 +40,7 @@ class Talk:
     def _hear(self, event: Event, viewer: int | None) -> None:
         with self._heard:
             self.told.append((event, viewer))
+            self.everything.append(event)
             self._heard.notify_all()
 
     def wait(self, kind: type[Event], timeout: float = 20, **fields: Any) -> Any:
@@ -141,15 +144,36 @@ def test_going_on_is_obeyed_before_a_single_step_is_taken_too(talk: Talk, config
     assert talk.wait(protocol.RunChanged, state=State.PAUSED).step >= 10
 
 
-def test_pause_is_at_once_even_while_a_split_is_being_measured(talk: Talk, config: RunConfig) -> None:
+def test_pause_is_at_once_even_while_a_split_is_being_measured(
+    talk: Talk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charwave_tui.engine.errands.PATIENCE", 0)
+    monkeypatch.setattr("charwave_tui.engine.trainer.BLOCK_WORK", 5_000)
     talk.session.submit(protocol.StartRun(endless(config), ""))
     talk.wait(protocol.Progress)
+    under_way = threading.Event()
+    blocks = iter(range(10))
+
+    def looking_on(self: Windows, size: int) -> Iterator[Any]:
+        for block in whole_blocks(self, size):
+            if next(blocks, 0) == 3:  # well within the first split
+                talk.session.submit(protocol.PauseRun())
+                under_way.set()
+            yield block
+
+    whole_blocks = Windows.blocks
+    monkeypatch.setattr(Windows, "blocks", looking_on)
     talk.session.submit(protocol.EvaluateSplits((Split.TRAIN, Split.VAL, Split.TEST)))
-    talk.session.submit(protocol.PauseRun())
-    talk.wait(protocol.RunChanged, state=State.PAUSED)
-    assert talk.wait(protocol.SplitEvaluated).evaluation.split is Split.TRAIN
-    assert talk.wait(protocol.SplitEvaluated).evaluation.split is Split.VAL
-    assert talk.wait(protocol.SplitEvaluated).evaluation.split is Split.TEST
+    assert under_way.wait(20)
+    talk.wait(protocol.SplitEvaluated)
+    talk.wait(protocol.SplitEvaluated)
+    talk.wait(protocol.SplitEvaluated)
+    order = [
+        event.state if isinstance(event, protocol.RunChanged) else event.evaluation.split
+        for event in talk.everything
+        if isinstance(event, protocol.RunChanged | protocol.SplitEvaluated)
+    ]
+    assert order == [State.TRAINING, State.PAUSED, Split.TRAIN, Split.VAL, Split.TEST]
 
 
 def test_reset_goes_back_to_the_same_weights_and_keeps_the_curve_as_ghost(talk: Talk, config: RunConfig) -> None:
@@ -164,6 +188,7 @@ def test_reset_goes_back_to_the_same_weights_and_keeps_the_curve_as_ghost(talk: 
     assert opened.ghost is not None
     assert opened.ghost.name == "run 1"
     assert opened.ghost.history.points[-1].step == 400
+    talk.wait(protocol.RunSaved, run=2)
     again, _ = load_weights(RunStore(runs_dir()).weights_path(2))
     assert first.keys() == again.keys()
     assert all(torch.equal(first[name], again[name]) for name in first)
@@ -237,24 +262,6 @@ def test_a_prepared_model_can_be_looked_at_and_is_the_one_that_trains(talk: Talk
     assert talk.wait(protocol.LayersProbed).layers == layers
 
 
-def test_looking_does_not_change_what_is_learned(config: RunConfig) -> None:
-    losses = []
-    for look in (False, True):
-        talk = Talk()
-        talk.session.submit(protocol.StartRun(config, ""))
-        if look:
-            for request in range(20):
-                talk.session.submit(protocol.ProbeLayers(), viewer=1)
-                talk.session.submit(protocol.SampleNames(Sampling(seed=request), request), viewer=1)
-                talk.session.submit(protocol.EvaluateSplits((Split.TEST,)))
-                talk.wait(protocol.NamesSampled, request=request)
-        talk.wait(protocol.RunSaved, step=400)
-        talk.end()
-        newest = RunStore(runs_dir()).read()
-        losses.append((newest.history.points, newest.val))
-    assert losses[0] == losses[1]
-
-
 def test_a_diverging_run_stops_says_so_and_keeps_the_last_good_weights(talk: Talk, config: RunConfig) -> None:
     wild = replace(config, norm="none", activation="relu", init_gain=100.0, output_scale=100.0, lr=10.0)
     talk.session.submit(protocol.StartRun(wild, ""))
@@ -288,7 +295,7 @@ def test_commands_that_do_not_fit_the_moment_do_nothing(talk: Talk, config: RunC
         talk.session.submit(command, viewer=1)
     talk.session.submit(protocol.ProbeLayers(), viewer=1)
     talk.wait(protocol.LayersProbed)
-    assert all(isinstance(event, protocol.EngineReady | protocol.RunOpened) for event, _ in talk.told)
+    assert list(map(type, talk.everything)) == [protocol.CommandRefused, protocol.RunOpened, protocol.LayersProbed]
 
 
 def test_training_goes_on_where_the_disk_is_full(
@@ -306,7 +313,8 @@ def test_training_goes_on_where_the_disk_is_full(
 def test_closing_saves_the_run_in_progress(config: RunConfig) -> None:
     talk = Talk()
     talk.session.submit(protocol.StartRun(endless(config), ""))
-    talk.wait(protocol.Progress)
+    while talk.wait(protocol.Progress).step == 0:
+        pass
     talk.end()
     record = RunStore(runs_dir()).read(1)
     assert record.state is State.STOPPED

@@ -98,13 +98,14 @@ def test_advance_stops_when_its_time_is_up(trainer: Trainer) -> None:
     assert trainer.step == 6
 
 
-def test_advance_stops_at_the_steps_it_was_given_and_at_the_end(trainer: Trainer) -> None:
+def test_advance_stops_at_the_steps_it_was_given_or_else_at_the_end(trainer: Trainer) -> None:
     assert trainer.advance(AGES, 0) == []
     assert [point.step for point in trainer.advance(AGES, 7)] == [1, 2, 3, 4, 5, 6, 7]
     assert (trainer.finished, len(trainer.advance(AGES))) == (False, 293)
     assert (trainer.finished, trainer.advance(AGES)) == (True, [])
     trainer.edit(replace(trainer.config, max_steps=302))
     assert [point.step for point in trainer.advance(AGES)] == [301, 302]
+    assert [point.step for point in trainer.advance(AGES, 1)] == [303]
 
 
 def test_training_learns(trainer: Trainer) -> None:
@@ -157,7 +158,7 @@ def test_an_edit_of_what_needs_a_rebuild_is_refused_whole(trainer: Trainer, conf
 
 
 def test_a_batch_larger_than_the_split_is_refused(config: RunConfig, corpus: Corpus) -> None:
-    examples = corpus.card(config.context).examples[0]
+    examples = corpus.card().examples[0]
     greedy = replace(config, batch_size=examples + 1)
     with pytest.raises(Mistake, match=f"batch_size {examples + 1} is more than the {examples}") as caught:
         Trainer(greedy, corpus, CPU)
@@ -182,21 +183,17 @@ def test_evaluation_is_the_mean_loss_of_the_split_in_eval_mode(
     assert loss == pytest.approx(functional.cross_entropy(trainer.model(contexts), targets).item(), abs=1e-6)
 
 
-def test_evaluation_pauses_by_the_clock_and_its_bits_do_not_depend_on_it(
-    trainer: Trainer, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    monkeypatch.setattr("charwave_tui.engine.trainer.BLOCK_WORK", 10_000)
+def test_evaluation_pauses_after_each_block_of_bounded_work(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     _, loss = finish(trainer.evaluate(Split.TRAIN))
-    request.getfixturevalue("slow_clock")
-    monkeypatch.setattr("charwave_tui.engine.trainer.PATIENCE", 0.025)
-    blocks = math.ceil(len(trainer.windows(Split.TRAIN)) / trainer._block_size())
-    assert finish(trainer.evaluate(Split.TRAIN)) == (blocks // 3, loss)
+    monkeypatch.setattr("charwave_tui.engine.trainer.BLOCK_WORK", 10_000)
+    blocks = math.ceil(len(trainer.windows(Split.TRAIN)) / trainer.block_size)
+    assert blocks > 1
+    assert finish(trainer.evaluate(Split.TRAIN)) == (blocks, pytest.approx(loss))
 
 
 def test_between_the_pauses_of_an_evaluation_the_model_is_as_it_was(
     trainer: Trainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charwave_tui.engine.trainer.PATIENCE", 0)
     monkeypatch.setattr("charwave_tui.engine.trainer.BLOCK_WORK", 10_000)
     evaluation = trainer.evaluate(Split.TRAIN)
     next(evaluation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -38,11 +39,28 @@ class Stage(App[None]):
         )
 
 
+HORIZON = 0.02
+"""Seconds that a pilot looks ahead for what is about to happen; Textual repaints 60 times a second."""
+
+
+async def _at_rest(min_sleep: float = 0.0, max_sleep: float = 5.0) -> None:
+    """Wait until the event loop has nothing to do, and nothing that is due soon."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + max_sleep
+    while loop.time() < end:
+        await asyncio.sleep(0)
+        if not loop._ready:
+            soon = [timer.when() for timer in loop._scheduled if not timer.cancelled()]
+            if not soon or min(soon) > loop.time() + HORIZON:
+                return
+            await asyncio.sleep(max(min(soon) - loop.time(), 0.0))
+
+
 @pytest.fixture(autouse=True)
-def _quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look more often whether a program under test has come to rest; Textual looks 50 times a second."""
-    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.008)
-    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.0008)
+def _patient_pilots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pilots wait for the event loop; Textual's own guess by processor time, which a busy machine belies."""
+    monkeypatch.setattr("textual.pilot.wait_for_idle", _at_rest)
+    monkeypatch.setattr("textual.app.wait_for_idle", _at_rest)
 
 
 @pytest.fixture

@@ -37,18 +37,18 @@ async def back(pilot):
     pytest.fail("a dialog does not go away")
 
 
-@pytest.mark.parametrize(("view", "size"), zip(VIEWS, [WIDE, NARROW, WIDE, SMALL, NARROW], strict=True))
+@pytest.mark.parametrize(("view", "size"), zip(VIEWS, [NARROW, NARROW, WIDE, SMALL, NARROW], strict=True))
 async def test_no_key_in_any_state_does_harm(view, size):
+    first = [*VIEWS].index(view)  # so that over the states most keys meet most panes
     async with playground(ShowingEngine(VIEWS[view]), size) as pilot:
-        for place, key in enumerate([*EVERY, *EVERY]):
+        for place, key in enumerate(EVERY, start=first):
             await typed(pilot, "1234"[place % 4], key)
             await back(pilot)
         assert pilot.app.return_value is None
         assert screen_text(pilot.app).strip()
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL, (5, 3)])
-@pytest.mark.parametrize("chance", range(2))
+@pytest.mark.parametrize(("chance", "size"), enumerate([WIDE, NARROW, NARROW, SMALL, (5, 3)]))
 async def test_no_burst_of_keys_does_harm(chance, size):
     keys = [key for key in (*EVERY, *"1234567890abc") if key != "ctrl+p"] * 3  # the palette has Quit in it
     random.Random(chance).shuffle(keys)

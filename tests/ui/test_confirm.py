@@ -71,8 +71,7 @@ async def test_training_again_after_a_run_has_ended_does_not_ask():
         assert engine.steered == ["StartRun", "StopRun", "StartRun"]
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
-@pytest.mark.parametrize("key", ["enter", "s"])
+@pytest.mark.parametrize(("size", "key"), [(WIDE, "enter"), (NARROW, "s"), (SMALL, "enter")])
 async def test_leaving_while_it_trains_asks_and_enter_or_s_stops_saves_and_says_goodbye(size, key):
     engine = ObedientEngine()
     async with playground(engine, size) as pilot:
@@ -96,8 +95,7 @@ async def test_esc_and_another_ctrl_c_stay_and_the_run_goes_on(key):
         assert engine.steered == ["StartRun"]
 
 
-@pytest.mark.parametrize("before", [(), ("t", "x")])
-@pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
+@pytest.mark.parametrize(("before", "key"), [((), "q"), ((), "ctrl+c"), ((), "ctrl+q"), (("t", "x"), "q")])
 async def test_leaving_with_nothing_in_progress_does_not_ask(before, key):
     engine = ObedientEngine()
     async with playground(engine) as pilot:

@@ -53,12 +53,13 @@ async def test_without_a_field_at_hand_it_begins_with_the_keys():
         assert page(pilot).startswith("keys\n")  # on the preset, which is no hyperparameter
 
 
-@pytest.mark.parametrize("name", ["context", "norm", "corpus", "threads"])
-async def test_a_field_that_waits_says_so(name):
-    async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
-        lab(pilot).query_one("#form").here = name
-        await pilot.press("question_mark")
-        assert f"↻ rebuild  {HYPERPARAMETERS[name].kind.bounds(name)}" in page(pilot)
+async def test_a_field_that_waits_says_so():
+    async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
+        for name in ["context", "norm", "corpus", "threads"]:
+            lab(pilot).query_one("#form").here = name
+            await pilot.press("question_mark")
+            assert f"↻ rebuild  {HYPERPARAMETERS[name].kind.bounds(name)}" in page(pilot)
+            await pilot.press("escape")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])

@@ -28,7 +28,7 @@ async def test_before_the_engine_is_there_it_says_so_and_draws_no_axes(stage: ty
         assert "starting the engine" in text
         assert "steps" not in text
         assert "The engine is gone" in await shown(pilot, replace(EMPTY, run=replace(EMPTY.run, engine="lost")))
-        assert "building the model" in await shown(pilot, replace(EMPTY, run=replace(EMPTY.run, engine="ready")))
+        assert "no model of the form yet" in await shown(pilot, replace(EMPTY, run=replace(EMPTY.run, engine="ready")))
 
 
 async def test_an_untrained_model_offers_the_keys_over_the_grid(stage: type) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Self
 
 from rich.markup import escape
 from rich.text import Text
@@ -32,11 +32,7 @@ TICK = 1.0
 class LayerTable(DataTable[Text], Inked):
     """The rows of the layers; only cells whose text or ink changed are drawn again."""
 
-    # Textual follows the first base class alone in search of these two, so Inked's are named again.
-    COMPONENT_CLASSES: ClassVar[set[str]] = Inked.COMPONENT_CLASSES
-    DEFAULT_CSS = (
-        Inked.DEFAULT_CSS.replace("Inked", "LayerTable", 1)
-        + """
+    DEFAULT_CSS = """
     LayerTable {
         height: 1fr; background: $ink-bg; color: $ink-fg; overflow-x: hidden; scrollbar-size-vertical: 1;
         &:focus { background-tint: $ink-bg 0%; }
@@ -50,7 +46,6 @@ class LayerTable(DataTable[Text], Inked):
         }
     }
     """
-    )
 
     _writing = False
 

@@ -1,0 +1,54 @@
+"""The recipes: all that the lecture has, sound, with sizes that agree with what was published."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
+from charwave_tui.core.fields import Group
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.presets import default_preset, preset, presets
+from charwave_tui.core.shapes import parameter_count
+
+LECTURE_VOCABULARY = 27
+LECTURE = {"mlp-3", "mlp-8", "tree-22k-bug", "tree-22k", "tree-76k", "tree-76k-b64", "tree-287k"}
+
+
+def test_there_are_those_of_the_lecture_and_a_default_before_them() -> None:
+    names = list(presets())
+    assert set(names[1:]) >= LECTURE
+    assert default_preset() is preset(names[0])
+    assert names[0] not in LECTURE
+
+
+@pytest.mark.parametrize("name", list(presets()))
+def test_a_preset_is_sound_says_why_and_leaves_the_run_to_the_user(name: str) -> None:
+    found = preset(name)
+    assert found.name == name
+    assert found.config.checked() is found.config
+    assert found.why.endswith(".")
+    for field, spec in HYPERPARAMETERS.items():
+        if spec.group is Group.RUN:
+            assert getattr(found.config, field) == getattr(RunConfig(), field)
+
+
+@pytest.mark.parametrize("name", sorted(LECTURE))
+def test_the_published_size_is_the_one_that_is_built(name: str) -> None:
+    found = preset(name)
+    assert found.published is not None
+    assert parameter_count(found.config, LECTURE_VOCABULARY) == found.published.parameters
+    assert found.published.source
+
+
+def test_a_preset_keeps_the_corpus_seed_threads_and_device_it_is_applied_to() -> None:
+    mine = replace(RunConfig(), corpus="imena", seed=7, threads=2, device="cpu", lr=0.5)
+    applied = preset("tree-76k").applied_to(mine)
+    assert (applied.corpus, applied.seed, applied.threads, applied.device) == ("imena", 7, 2, "cpu")
+    assert applied == replace(preset("tree-76k").config, corpus="imena", seed=7, threads=2, device="cpu")
+
+
+def test_an_unknown_preset_is_named_with_those_there_are() -> None:
+    with pytest.raises(Mistake, match="preset tree-1m is unknown; there are playground, mlp-3"):
+        preset("tree-1m")

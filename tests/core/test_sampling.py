@@ -1,0 +1,80 @@
+"""What names are drawn with: read from text, bounded, written back and nudged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.sampling import COLDEST, HOTTEST, LONGEST_PREFIX, MOST_NAMES, SETTINGS, Sampling
+
+samplings = st.builds(
+    Sampling,
+    temperature=st.floats(COLDEST, HOTTEST),
+    prefix=st.text("abcжé'- ", max_size=LONGEST_PREFIX),
+    count=st.integers(1, MOST_NAMES),
+    seed=st.integers(0, 2**32 - 1),
+)
+
+
+def test_the_defaults_are_sound_and_every_setting_has_its_kind() -> None:
+    assert Sampling().checked() == Sampling()
+    assert list(SETTINGS) == list(Sampling.__dataclass_fields__)
+
+
+@given(samplings, st.sampled_from(list(SETTINGS)))
+def test_what_is_written_is_read_back_as_it_was(sampling: Sampling, name: str) -> None:
+    assert Sampling().with_text(name, sampling.written(name)) == replace(Sampling(), **{name: getattr(sampling, name)})
+
+
+@given(samplings, st.sampled_from(list(SETTINGS)), st.sampled_from([1, -1]))
+def test_a_nudge_stays_within_the_bounds(sampling: Sampling, name: str, direction: int) -> None:
+    assert sampling.nudged(name, direction).checked()
+
+
+def test_a_nudge_is_a_tenth_of_temperature_one_seed_and_twice_the_count() -> None:
+    usual = Sampling()
+    assert usual.nudged("temperature", +1).temperature == 1.1
+    assert usual.nudged("temperature", -1).temperature == 0.9
+    assert usual.nudged("seed", +1).seed == 43
+    assert usual.nudged("count", +1).count == 40
+    assert usual.nudged("prefix", +1) == usual
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("temperature", "0.04", "temperature 0.04 is out of bounds; try 0.05 to 5"),
+        ("temperature", "5.01", "temperature 5.01 is out of bounds; try 0.05 to 5"),
+        ("temperature", "0,7", "temperature 0,7 is not a number; write 0.7"),
+        ("temperature", "warm", "temperature warm is not a number; try 0.05 to 5"),
+        ("count", "0", "count 0 is out of bounds; try 1 to 1,000"),
+        ("count", "1,001", "count 1,001 is out of bounds; try 1 to 1,000"),
+        ("seed", "-1", "seed -1 is out of bounds; try 0 to 4,294,967,295"),
+        ("prefix", "a" * 65, "a prefix of 65 characters is too long; try at most 64 characters"),
+        ("prefix", "a\tb", "prefix holds a control character; type letters"),
+        ("prefix", "a\u202eb", "prefix holds a control character; type letters"),
+        ("prefix", "a\udce9", "prefix holds a control character; type letters"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_its_name_and_the_remedy(name: str, text: str, problem: str) -> None:
+    with pytest.raises(Mistake) as caught:
+        Sampling().with_text(name, text)
+    assert (str(caught.value), caught.value.field) == (problem, name)
+
+
+def test_a_prefix_is_brought_to_nfc_and_may_hold_joiners() -> None:
+    assert Sampling().with_text("prefix", "e\u0301").prefix == "é"
+    assert Sampling().with_text("prefix", "می\u200cرا").prefix == "می\u200cرا"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"temperature": math.nan}, {"count": True}, {"prefix": None}, {"seed": 1.5}, {"count": 0}]
+)
+def test_values_that_no_text_gave_are_checked_too(wrong: dict[str, object]) -> None:
+    with pytest.raises(Mistake, match=next(iter(wrong))):
+        Sampling(**wrong).checked()  # type: ignore[arg-type]

@@ -1,0 +1,133 @@
+"""Training, names and layers in this process, as a script has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.places import runs_dir
+from charwave_tui.core.protocol import Event, Progress, RunChanged, RunSaved, State
+from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.engine import api, current
+from charwave_tui.engine.api import EngineFault, Training
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(a + b + c for a in "bdklm" for b in "aeiou" for c in "nrst"), "utf-8")
+    return RunConfig(corpus=str(path), context=2, fuse=(2,), n_embd=2, n_hidden=4, batch_size=4, max_steps=30)
+
+
+def test_the_record_is_the_one_on_disk(config: RunConfig) -> None:
+    training = Training(config, "mine")
+    record = training.start()
+    assert (record.state, record.step, record.preset) == (State.FINISHED, 30, "mine")
+    assert None not in (record.train, record.val)
+    assert record == RunStore(runs_dir()).read(record.run)
+    assert training.unsaved is None
+
+
+def test_a_run_that_cannot_be_saved_still_gives_its_true_record_and_says_so(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, full = RunStore.write, []
+
+    def fill_up(store: RunStore, record: RunRecord) -> None:
+        if record.state is not State.TRAINING:
+            full.append(record.state)
+            raise OSError(28, "No space left on device")
+        write(store, record)
+
+    monkeypatch.setattr(RunStore, "write", fill_up)
+    training = Training(config)
+    record = training.start()
+    assert full == [State.FINISHED, State.FINISHED]
+    assert (record.step, record.val is None) == (30, False)
+    assert str(training.unsaved) == (
+        "run 1 could not be saved: No space left on device; "
+        "free some space, or set CHARWAVE_HOME to another folder, and train it again"
+    )
+    assert RunStore(runs_dir()).read(1).step == 0
+
+
+def test_a_save_that_succeeds_makes_good_for_one_that_did_not(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, calls = current.save_weights, []
+
+    def fail_once(*facts: object) -> None:
+        calls.append(facts)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        save(*facts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(current, "save_weights", fail_once)
+    training = Training(config)
+    record = training.start()
+    assert len(calls) == 3
+    assert training.unsaved is None
+    assert RunStore(runs_dir()).read() == record
+
+
+def test_stopping_ends_measures_and_saves(config: RunConfig) -> None:
+    def heard(event: Event) -> None:
+        if isinstance(event, Progress) and event.step:
+            training.stop()
+
+    training = Training(config.with_values({"max_steps": 10_000_000}), on_event=heard)
+    record = training.start()
+    assert record.state is State.STOPPED
+    assert 0 < record.step < 10_000_000
+    assert record.val is not None
+
+
+def test_a_config_that_cannot_be_trained_is_a_mistake(config: RunConfig) -> None:
+    with pytest.raises(Mistake, match="batch_size 60,000"):
+        Training(config.with_values({"batch_size": 60_000})).start()
+    assert not runs_dir().exists()
+
+
+def test_a_fault_of_the_engine_is_raised_as_such(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charwave_tui.engine.current.learning_rate", lambda *_: 1 / 0)
+    with pytest.raises(EngineFault, match="ZeroDivisionError"):
+        Training(config).start()
+
+
+def test_what_a_listener_raises_stops_the_run_which_is_saved(config: RunConfig) -> None:
+    heard: list[Event] = []
+
+    def gone(event: Event) -> None:
+        heard.append(event)
+        if isinstance(event, RunChanged):
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        Training(config.with_values({"max_steps": 10_000_000}), on_event=gone).start()
+    assert RunSaved not in map(type, heard)  # it is not told any more
+    assert RunStore(runs_dir()).read(1).state is State.STOPPED
+
+
+def test_names_and_layers_come_from_the_newest_run_or_the_one_named(config: RunConfig) -> None:
+    for seed in (1, 2):
+        Training(config.with_values({"seed": seed})).start()
+    many = Sampling(count=1_000)
+    assert api.sample(many) == api.sample(many, 2) != api.sample(many, 1)
+    assert api.inspect() == api.inspect(2) != api.inspect(1)
+
+
+def test_a_run_that_learned_on_a_device_that_is_not_here_is_looked_at_on_one_that_is(config: RunConfig) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    record = Training(config).start()
+    names, layers = api.sample(Sampling()), api.inspect()
+    elsewhere = config.with_values({"device": "cuda"})
+    path = runs_dir() / f"{record.run:04}" / "record.json"
+    path.write_text(path.read_text("utf-8").replace('"device": "auto"', '"device": "cuda"'), "utf-8")
+    assert RunStore(runs_dir()).read().config == elsewhere
+    assert (api.sample(Sampling()), api.inspect()) == (names, layers)

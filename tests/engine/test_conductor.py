@@ -1,0 +1,385 @@
+"""What each command does, driven piece by piece: what waits for what, the end of a run and the steps past it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charwave_tui.core import protocol
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.places import runs_dir
+from charwave_tui.core.protocol import AnyCommand, Event, State
+from charwave_tui.core.readings import Split
+from charwave_tui.core.runs import RunStore
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.engine import current, errands
+from charwave_tui.engine.checkpoint import load_weights
+from charwave_tui.engine.conductor import Conductor
+
+WORDS = [a + b + c for a in "bdklmnrst" for b in "aeiou" for c in ("n", "ra", "li", "so")]
+
+
+class Desk:
+    """A conductor without a thread: `told` is what all heard, `answered` what the one who asked did, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[Event] = []
+        self.answered: list[Event] = []
+        self.store = RunStore(runs_dir())
+        self.conductor = Conductor(self.store, self.told.append)
+
+    def do(self, *commands: AnyCommand) -> None:
+        for command in commands:
+            self.conductor.obey(command, self.answered.append, 0.0)
+
+    def work(self, done: Callable[[], bool] = lambda: False) -> None:
+        """Works until there is nothing to do, or until it is `done`."""
+        while self.conductor.busy and not done():
+            self.conductor.work()
+
+    def forget(self) -> None:
+        self.told.clear()
+        self.answered.clear()
+
+    def heard(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.told if isinstance(event, kind)]
+
+    @property
+    def measured(self) -> list[tuple[int, Split]]:
+        return [(it.evaluation.step, it.evaluation.split) for it in self.heard(protocol.SplitEvaluated)]
+
+    @property
+    def marks(self) -> list[tuple[int, str]]:
+        return [(it.mark.step, it.mark.text) for it in self.heard(protocol.RunMarked)]
+
+    @property
+    def states(self) -> list[tuple[State, int]]:
+        return [(it.state, it.step) for it in self.heard(protocol.RunChanged)]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(WORDS), "utf-8")
+    return path
+
+
+@pytest.fixture
+def config(words: Path) -> RunConfig:
+    return RunConfig(
+        corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=40, eval_every=1_000
+    )
+
+
+@pytest.fixture
+def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in the smallest pieces: a row or a few, then a look at the mailbox."""
+    monkeypatch.setattr(errands, "PATIENCE", 0)
+    monkeypatch.setattr("charwave_tui.engine.trainer.BLOCK_WORK", 5_000)
+
+
+def ended(desk: Desk, config: RunConfig) -> None:
+    """A run that is finished, measured and saved."""
+    desk.do(protocol.StartRun(config, ""))
+    desk.work()
+    assert desk.states[-1] == (State.FINISHED, config.max_steps)
+    assert desk.measured == [(config.max_steps, Split.TRAIN), (config.max_steps, Split.VAL)]
+    desk.forget()
+
+
+def endless(config: RunConfig) -> RunConfig:
+    return replace(config, max_steps=10_000_000, eval_every=10_000_000)
+
+
+def test_the_first_record_says_what_the_run_is_doing(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(config, ""))
+    assert (desk.store.read(1).state, desk.store.read(1).step) == (State.TRAINING, 0)
+    desk.do(protocol.StartRun(config, "", steps=0))
+    assert desk.store.read(2).state is State.PAUSED
+
+
+def test_a_run_is_saved_as_it_trains_however_rarely_it_is_evaluated(
+    desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(current, "SAVE_EVERY", 0.02)
+    monkeypatch.setattr(current, "BURST", 0.01)
+    desk.do(protocol.StartRun(endless(config), ""))
+    desk.work(lambda: len(desk.heard(protocol.RunSaved)) == 4)
+    steps = [event.step for event in desk.heard(protocol.RunSaved)]
+    assert 0 == steps[0] < steps[1] < steps[2] < steps[3]
+    record = desk.store.read(1)
+    assert (record.state, record.step) == (State.TRAINING, steps[-1])
+    trained = sum(1 for event in desk.told if isinstance(event, protocol.Progress))
+    assert trained < 100  # by the clock, not with each burst
+
+
+def test_a_new_run_that_finds_no_place_leaves_the_old_one_training(
+    desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.do(protocol.StartRun(endless(config), ""))
+    desk.conductor.work()
+    desk.forget()
+
+    def full(store: RunStore) -> int:
+        raise Mistake("the disk is full", "free it")
+
+    monkeypatch.setattr(RunStore, "create", full)
+    with pytest.raises(Mistake, match="full"):
+        desk.do(protocol.StartRun(config, ""))
+    assert desk.conductor.busy
+    assert desk.told == []
+
+
+def test_the_old_run_is_left_before_the_new_one_is_opened(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(endless(config), ""))
+    desk.conductor.work()
+    desk.forget()
+    desk.do(protocol.StartRun(config, ""))
+    kinds = [type(event).__name__ for event in desk.told if not isinstance(event, protocol.Progress)]
+    assert kinds == ["RunChanged", "RunSaved", "RunOpened", "RunChanged", "RunSaved"]
+    assert [state for state, _ in desk.states] == [State.STOPPED, State.TRAINING]
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_a_split_asked_for_again_and_again_is_measured_once(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(config, "", steps=3))
+    desk.work()
+    desk.do(protocol.EvaluateSplits(tuple(Split)))
+    desk.conductor.work()
+    desk.do(*[protocol.EvaluateSplits(tuple(Split))] * 5)
+    desk.work()
+    assert desk.measured == [(3, split) for split in Split]
+    assert desk.answered == []
+
+
+def test_what_was_measured_at_this_step_is_told_to_the_asker_alone(desk: Desk, config: RunConfig) -> None:
+    ended(desk, config)
+    desk.do(protocol.EvaluateSplits(tuple(Split)))
+    desk.work()
+    assert desk.measured == [(40, Split.TEST)]
+    told = [event.evaluation for event in desk.answered if isinstance(event, protocol.SplitEvaluated)]
+    record = desk.store.read(1)
+    assert [(it.step, it.split, it.loss) for it in told] == [
+        (40, Split.TRAIN, record.train),
+        (40, Split.VAL, record.val),
+    ]
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_stopping_keeps_the_test_that_was_asked_for(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(config, "", steps=3))
+    desk.work()
+    desk.do(protocol.EvaluateSplits((Split.VAL, Split.TEST)))
+    desk.conductor.work()
+    desk.do(protocol.StopRun())
+    desk.work()
+    assert desk.measured == [(3, Split.VAL), (3, Split.TEST), (3, Split.TRAIN)]
+    record = desk.store.read(1)
+    assert record.state is State.STOPPED
+    assert None not in (record.train, record.val)
+
+
+def test_single_steps_past_the_end_are_all_taken_saved_and_not_measured(desk: Desk, config: RunConfig) -> None:
+    ended(desk, config)
+    desk.do(protocol.StepRun(), protocol.StepRun(), protocol.StepRun())
+    desk.work()
+    assert desk.states == [(State.TRAINING, 40), (State.FINISHED, 43)]
+    assert desk.measured == []
+    record = desk.store.read(1)
+    assert (record.step, record.state, record.config.max_steps) == (43, State.FINISHED, 40)
+    desk.do(protocol.ExtendRun())
+    assert desk.heard(protocol.RunEdited)[-1].config.max_steps == 83
+
+
+def test_single_steps_across_the_end_are_all_taken_and_the_end_is_measured(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(config, "", steps=39))
+    desk.work()
+    desk.do(protocol.StepRun(), protocol.StepRun())
+    desk.work()
+    assert desk.states[-1] == (State.FINISHED, 41)
+    assert desk.measured == [(41, Split.TRAIN), (41, Split.VAL)]
+
+
+def test_longer_is_obeyed_before_a_step_past_the_end_is_taken(desk: Desk, config: RunConfig) -> None:
+    ended(desk, config)
+    desk.do(protocol.StepRun(), protocol.ExtendRun())
+    desk.work()
+    assert desk.states[-1] == (State.FINISHED, 80)
+
+
+def test_more_steps_than_there_are_end_with_the_run(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(config, "", steps=1_000))
+    desk.work()
+    assert desk.states[-1] == (State.FINISHED, 40)
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_a_step_asked_for_during_a_measurement_is_taken_after_it(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(config, "", steps=3))
+    desk.work()
+    desk.do(protocol.EvaluateSplits((Split.TRAIN,)))
+    desk.conductor.work()
+    desk.do(protocol.StepRun(), protocol.StepRun())
+    desk.work()
+    assert desk.measured == [(3, Split.TRAIN)]
+    assert desk.states[-1] == (State.PAUSED, 5)
+
+
+def test_fewer_than_no_steps_are_refused(desk: Desk, config: RunConfig) -> None:
+    with pytest.raises(Mistake, match=r"-1 steps; give it 0 or more"):
+        desk.do(protocol.StartRun(config, "", steps=-1))
+    assert desk.told == []
+    assert not desk.conductor.busy
+
+
+def test_an_untouched_run_is_not_made_again_by_reset(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(config, "", steps=0), protocol.ResetRun())
+    assert [event.run for event in desk.heard(protocol.RunOpened)] == [1]
+    desk.do(protocol.ResumeRun(), protocol.ResetRun())
+    assert desk.states[-1] == (State.PAUSED, 0)
+    assert desk.store.numbers() == [1]
+    assert not desk.conductor.busy
+    desk.do(protocol.StepRun())
+    desk.work()
+    desk.do(protocol.ResetRun())
+    assert desk.store.numbers() == [1, 2]
+
+
+def test_reset_keeps_the_words_though_their_file_has_changed(desk: Desk, config: RunConfig, words: Path) -> None:
+    ended(desk, config)
+    before = desk.store.read(1).corpus
+    words.write_text("\n".join(["zyx", *WORDS]), "utf-8")
+    desk.do(protocol.ResetRun())
+    assert desk.heard(protocol.RunOpened)[0].corpus == before
+    assert desk.store.read(2).corpus == before
+
+
+def test_an_edit_that_moves_the_rate_marks_it_too(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(config, "", steps=35))
+    desk.work()
+    desk.forget()
+    desk.do(protocol.EditRun(replace(config, max_steps=1_000)))
+    assert desk.marks == [(35, "max_steps 40 → 1,000"), (35, "lr 0.01 → 0.1")]
+    desk.forget()
+    desk.do(protocol.EditRun(replace(config, max_steps=1_000, lr_drop=0.01, batch_size=4)))
+    assert desk.marks == [(35, "batch_size 8 → 4"), (35, "lr_drop 0.75 → 0.01"), (35, "lr 0.1 → 0.01")]
+
+
+def test_training_longer_leaves_its_marks(desk: Desk, config: RunConfig) -> None:
+    ended(desk, config)
+    desk.do(protocol.ExtendRun())
+    assert desk.marks == [(40, "max_steps 40 → 80"), (40, "lr 0.01 → 0.1")]
+
+
+@pytest.mark.parametrize(("max_steps", "drop"), [(4_321, 3_240), (1_999, 1_499)])
+def test_the_drop_of_lr_is_marked_exactly_where_it_is(desk: Desk, config: RunConfig, max_steps: int, drop: int) -> None:
+    desk.do(protocol.StartRun(replace(config, max_steps=max_steps), ""))
+    desk.work(lambda: bool(desk.marks))
+    assert desk.marks == [(drop, "lr 0.1 → 0.01")]
+
+
+def test_longer_means_as_many_steps_as_the_last_edit_gave(desk: Desk, config: RunConfig) -> None:
+    ended(desk, config)
+    desk.do(protocol.EditRun(replace(config, max_steps=60)))
+    for end in (100, 160):
+        desk.do(protocol.ExtendRun())
+        assert desk.heard(protocol.RunEdited)[-1].config.max_steps == end
+        desk.work()
+
+
+def test_a_run_stopped_within_its_first_window_leaves_a_ghost_and_a_curve(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(endless(config), "", steps=5))
+    desk.work()
+    desk.do(protocol.StopRun())
+    (point,) = desk.store.read(1).history.points
+    assert point.step == 5
+    desk.do(protocol.StartRun(config, ""))
+    ghost = desk.heard(protocol.RunOpened)[-1].ghost
+    assert ghost is not None
+    assert ghost.history.points == (point,)
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_names_are_drawn_in_pieces_in_order_and_before_a_split(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(endless(config), "", steps=2))
+    desk.work()
+    desk.do(protocol.EvaluateSplits((Split.TRAIN,)))
+    wanted = [(Sampling(count=40), 1), (Sampling(prefix="!"), 2), (Sampling(count=3), 3)]
+    desk.do(*(protocol.SampleNames(sampling, request) for sampling, request in wanted))
+    pieces = 0
+    while not desk.answered:
+        desk.conductor.work()
+        pieces += 1
+    assert pieces > 10
+    assert desk.measured == []
+    desk.work()
+    assert [(type(it).__name__, it.request) for it in desk.answered] == [  # type: ignore[attr-defined]
+        ("NamesSampled", 1),
+        ("NamesRefused", 2),
+        ("NamesSampled", 3),
+    ]
+    assert desk.measured == [(2, Split.TRAIN)]
+
+
+@pytest.mark.usefixtures("in_pieces")
+def test_names_asked_for_of_a_run_that_is_left_meanwhile_are_drawn_from_the_next(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(endless(config), "", steps=2))
+    desk.work()
+    desk.do(protocol.SampleNames(Sampling(count=40), 1))
+    desk.conductor.work()
+    desk.do(protocol.StartRun(config, "", steps=0))
+    desk.work()
+    (names,) = desk.answered
+    assert isinstance(names, protocol.NamesSampled)
+    assert (names.step, len(names.names)) == (0, 40)
+
+
+def test_names_before_there_is_a_model_are_refused_at_once(desk: Desk) -> None:
+    desk.do(protocol.SampleNames(Sampling(), 7))
+    assert desk.answered == [protocol.NamesRefused(7, "there is no model yet", "t trains one")]
+
+
+def test_looking_does_not_change_what_is_learned(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, same_bits: Callable[..., bool]
+) -> None:
+    monkeypatch.setattr(current, "BURST", 0.0)
+    results = []
+    for number, look in enumerate((False, True), 1):
+        desk = Desk()
+        desk.do(protocol.StartRun(config, ""))
+        request = 0
+        while desk.conductor.busy:
+            if look and request < 20:
+                desk.do(protocol.ProbeLayers(), protocol.SampleNames(Sampling(seed=request), request))
+                desk.do(protocol.EvaluateSplits((Split.TEST,)))
+                request += 1
+            desk.conductor.work()
+        record = desk.store.read(number)
+        assert (record.step, record.val is None) == (40, False)
+        weights, _ = load_weights(desk.store.weights_path(number))
+        results.append((record.history.points, record.train, record.val, weights))
+    (*plain, weights), (*looked_at, same) = results
+    assert plain == looked_at
+    assert same_bits(weights, same)
+
+
+def test_after_a_fault_in_a_job_it_is_dropped_and_training_held(
+    desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.do(protocol.StartRun(endless(config), ""), protocol.SampleNames(Sampling(), 1))
+    monkeypatch.setattr(errands, "drawing", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        desk.conductor.work()
+    desk.conductor.recover("a fault")
+    assert not desk.conductor.busy
+    assert desk.states[-1][0] is State.PAUSED

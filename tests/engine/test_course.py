@@ -1,0 +1,57 @@
+"""The course of a run: bounded, with what is unfinished where that is asked for, and its pace."""
+
+from __future__ import annotations
+
+import pytest
+
+from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
+from charwave_tui.engine.course import SPEED_MEMORY, Course, Pace
+
+
+def point(step: int) -> LossPoint:
+    return LossPoint(step, 2.0, 1.0, 3.0)
+
+
+def test_a_course_stays_bounded_and_keeps_what_is_newest() -> None:
+    course = Course(1)
+    course.extend(point(step) for step in range(1, 10_001))
+    for step in range(3_000):
+        course.evaluated(Evaluation(step, Split.VAL, 2.0))
+        course.marked(Mark(step, "lr 0.1 → 0.05"))
+    history = course.history()
+    assert len(history.points) <= 2_000
+    assert len(history.evaluations) <= 1_000
+    assert len(history.marks) <= 1_000
+    assert (history.points[-1].step, history.evaluations[-1].step, history.marks[-1].step) == (10_000, 2_999, 2_999)
+
+
+def test_the_unfinished_window_is_the_last_point_where_it_is_given() -> None:
+    course = Course(5)
+    assert (course.begun, course.history().points, course.ghost("run 1", 10)) == (False, (), None)
+    ghost = course.ghost("run 1", 10, point(3))
+    assert ghost is not None
+    assert ghost.history.points == (point(3),)
+    course.extend([point(5)])
+    assert course.begun
+    assert course.history(point(7)).points == (point(5), point(7))
+    assert course.history().points == (point(5),)
+
+
+def test_an_evaluation_is_found_by_its_split_and_step_the_newest_first() -> None:
+    course = Course(1)
+    for loss in (2.0, 1.5):
+        course.evaluated(Evaluation(10, Split.VAL, loss))
+    assert course.evaluation(Split.VAL, 10) == Evaluation(10, Split.VAL, 1.5)
+    assert course.evaluation(Split.VAL, 11) is None
+    assert course.evaluation(Split.TRAIN, 10) is None
+
+
+def test_the_pace_follows_and_counts_training_alone() -> None:
+    pace = Pace()
+    pace.count(0, 0.5)
+    assert (pace.seconds, pace.steps_per_second) == (0.5, 0.0)
+    pace.count(10, 0.1)
+    assert pace.steps_per_second == pytest.approx(100)
+    pace.count(10, SPEED_MEMORY)
+    assert pace.steps_per_second == pytest.approx(10 / SPEED_MEMORY)
+    assert pace.seconds == pytest.approx(0.6 + SPEED_MEMORY)
