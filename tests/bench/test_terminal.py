@@ -64,7 +64,7 @@ def test_waiting_for_what_does_not_end_is_given_up() -> None:
 
 def test_a_program_that_will_not_hear_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charwave_tui.bench.terminal.LEAVES_WITHIN", 0.2)
-    deaf = "from signal import *; import time; signal(SIGHUP, SIG_IGN); print('ready', flush=True); time.sleep(60)"
+    deaf = "from signal import *; import os, time; signal(SIGHUP, SIG_IGN); os.write(1, b'ready'); time.sleep(60)"
     with python(deaf) as terminal:
         wait_for(terminal, "ready", 30)
     assert terminal.process.returncode == -signal.SIGKILL

@@ -25,6 +25,7 @@ MISTAKES = {
     "train --set lrr=1": ("lrr is no hyperparameter", "there are context, fuse"),
     "train --set lr": ("--set lr is not key=value", "lr=0.2"),
     "train --set lr=fast": ("lr fast is not a number", "0 < lr ≤ 10"),
+    "train --set lr=0,1": ("lr 0,1 is not a number", "write 0.1"),
     "train --set lr=1e9": ("lr 1e+09 is out of bounds", "0 < lr ≤ 10"),
     "train --set n_hidden=0": ("n_hidden 0 is out of bounds", "1 to 4,096"),
     "train --set fuse=3,2": ("context 8 is not 3×2 = 6", "set context to 6 or fuse to 2 2 2"),
@@ -59,6 +60,49 @@ def test_a_mistake_is_one_line_with_thing_value_and_remedy(command: Any, words: 
     assert printed.err.count("\n") == 1
     for part in MISTAKES[words]:
         assert part in printed.err
+
+
+@pytest.mark.parametrize("words", [["train", "--set", "lr=1\n2\x1b[31m"], ["train", "--corpus", "no\u2028where\u202e"]])
+def test_what_would_break_or_turn_the_line_is_escaped(command: Any, words: list[str]) -> None:
+    printed = command(*words)
+    assert printed.code == 2
+    assert len(printed.err.splitlines()) == 1
+    assert printed.err[:-1].isprintable()
+
+
+def test_a_path_that_is_not_utf_8_is_refused_in_one_line(tmp_path: Path) -> None:
+    odd = os.fsencode(tmp_path) + b"/caf\xe9.txt"
+    Path(os.fsdecode(odd)).write_text("\n".join("abcdefghijkl"), "utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-m", "charwave_tui", "train", "--corpus", odd], capture_output=True, check=False
+    )
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        b"charwave-tui: corpus holds bytes that are not UTF-8; give the file or its folder another name\n"
+    )
+
+
+def test_a_fault_in_the_session_is_one_line_too_and_its_story_is_in_the_log(words: Path) -> None:
+    broken = f"""
+import sys
+from charwave_tui.cli.main import main
+from charwave_tui.engine import current
+def fail(config, step):
+    raise ZeroDivisionError("within")
+current.learning_rate = fail
+sys.exit(main(["train", "--corpus", {str(words)!r}]))
+"""
+    ran = subprocess.run([sys.executable, "-c", broken], capture_output=True, encoding="utf-8", check=False)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    progress, fault = ran.stderr.splitlines()
+    assert progress.startswith("run 1 · playground")
+    assert fault == (
+        "charwave-tui: EngineFault: ZeroDivisionError: within "
+        f"(a fault of the program; the whole story is in {log_path()})"
+    )
+    story = log_path().read_text("utf-8")
+    assert "in fail" in story
+    assert "charwave_tui.engine.session ERROR" in story
 
 
 def test_a_mistake_that_only_the_engine_finds_is_one_line_too(program: Any, words: Path) -> None:

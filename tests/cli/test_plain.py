@@ -42,7 +42,7 @@ def test_it_trains_shows_losses_layers_and_ten_names_and_says_what_else_can_be_d
 def test_it_stops_when_its_time_is_over_and_the_run_is_kept(
     command: Any, words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plain, "TRAIN_FOR", 0.0)
+    monkeypatch.setattr(plain, "TRAIN_FOR", 0.05)
     printed = command("--corpus", str(words), "--set", "max_steps=100000000")
     assert printed.code == 0
     record = RunStore(runs_dir()).read()

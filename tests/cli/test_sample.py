@@ -7,11 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import safetensors.torch
 import torch
 
-from charwave_tui.core.runs import RECORD, WEIGHTS
+from charwave_tui.core.places import runs_dir
+from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import SampledName
+from charwave_tui.core.runs import RECORD, WEIGHTS, RunStore
+from charwave_tui.engine import api
 
 
 def test_json_is_an_array_of_names_with_their_nll_and_whether_the_corpus_has_them(
@@ -28,12 +33,17 @@ def test_json_is_an_array_of_names_with_their_nll_and_whether_the_corpus_has_the
 
 def test_without_json_a_sign_tells_new_names_from_known_ones(command: Any, train: Any) -> None:
     train("--steps", "1500", "--set", "batch_size=64")
-    drawn = json.loads(command("sample", "-n", "60", "--json").out)
+    drawn = json.loads(command("sample", "-n", "400", "--json").out)
     signs = {True: "=", False: "+"}
     assert {item["in_corpus"] for item in drawn} == {True, False}
-    shown = [line.split() for line in command("sample", "-n", "60").out.splitlines()]
+    shown = [line.split() for line in command("sample", "-n", "400").out.splitlines()]
     assert shown == [[item["name"] or "–", f"{item['nll']:.2f}", signs[item["in_corpus"]]] for item in drawn]
-    assert "" in [item["name"] for item in drawn]  # a model this small may end a name before it began
+
+
+def test_a_name_that_ended_before_it_began_is_still_a_row(command: Any, small_run: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(api, "sample", lambda sampling, run: (SampledName("", 5.85, False),))
+    assert command("sample").out.split() == ["–", "5.85", "+"]
+    assert json.loads(command("sample", "--json").out) == [{"name": "", "nll": 5.85, "in_corpus": False}]
 
 
 def test_a_seed_gives_the_same_names_again_and_another_one_others(command: Any, small_run: Path) -> None:
@@ -105,6 +115,20 @@ def test_an_older_run_is_still_there_when_the_newest_is_damaged(command: Any, tr
     (home / "data" / "runs" / "0002" / WEIGHTS).write_bytes(b"")
     assert command("sample").code == 2
     assert command("sample", "--run", "1").code == 0
+
+
+@pytest.mark.parametrize(("state", "was"), [(State.TRAINING, "in training"), (State.PAUSED, "paused")])
+@pytest.mark.parametrize("name", ["sample", "inspect"])
+def test_of_a_run_that_may_have_gone_on_stderr_says_how_old_its_weights_are(
+    command: Any, small_run: Path, name: str, state: State, was: str
+) -> None:
+    assert command(name, "--json").err == ""
+    before = command(name, "--json").out
+    store = RunStore(runs_dir())
+    store.write(msgspec.structs.replace(store.read(), state=state))
+    printed = command(name, "--json")
+    assert (printed.code, printed.out) == (0, before)
+    assert printed.err == f"run 1 was {was} when it was last saved; these are its weights of step 60\n"
 
 
 def test_a_corpus_that_changed_is_not_mistaken_for_the_one_learned(command: Any, small_run: Path, words: Path) -> None:

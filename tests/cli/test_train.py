@@ -21,7 +21,7 @@ from charwave_tui.core.corpora import find_corpus
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.protocol import State
 from charwave_tui.core.readings import Split
-from charwave_tui.core.runs import RunStore
+from charwave_tui.core.runs import RunRecord, RunStore
 from charwave_tui.engine.checkpoint import load_weights
 from charwave_tui.engine.trainer import Trainer
 
@@ -78,6 +78,34 @@ def test_shortcuts_and_settings_reach_the_config_and_the_last_one_wins(train: An
     config = RunStore(runs_dir()).read().config
     assert (config.seed, config.device, config.lr, config.max_steps) == (7, "cpu", 0.3, 12)
     assert (config.fuse, config.n_hidden) == ((2, 2), 8)
+
+
+def test_options_before_the_command_count_and_those_after_it_go_first(command: Any, words: Path) -> None:
+    before = "--preset", "mlp-3", "--corpus", str(words), "--set", "lr=0.2", "--set", "n_hidden=9", "--set", "n_embd=3"
+    assert command(*before, "train", "--steps", "12", "--set", "n_hidden=8").code == 0
+    record = RunStore(runs_dir()).read()
+    config = record.config
+    assert (record.preset, record.corpus.name, config.context) == ("mlp-3", "words", 3)
+    assert (config.lr, config.n_hidden, config.n_embd) == (0.2, 8, 3)
+    assert command(*before, "train", "--preset", "tree-22k", "--steps", "12").code == 0
+    assert RunStore(runs_dir()).read().preset == "tree-22k"
+
+
+def test_a_run_that_could_not_be_saved_prints_its_figures_says_so_and_ends_with_2(
+    train: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(store: RunStore, record: RunRecord) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunStore, "write", refuse)
+    printed = train("--json")
+    assert printed.code == 2
+    result = json.loads(printed.out)
+    assert (result["steps"], result["state"]) == (60, "finished")
+    assert result["val"] > 0
+    assert printed.err.splitlines()[-1].startswith(
+        "charwave-tui: run 1 could not be saved: No space left on device; free some space"
+    )
 
 
 def test_the_same_seed_gives_the_same_figures_and_another_one_others(train: Any) -> None:

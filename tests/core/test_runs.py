@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -97,19 +98,19 @@ def test_a_file_in_place_of_the_folder_is_named(store: RunStore) -> None:
 
 
 def test_a_folder_that_may_not_be_written_or_read_is_named(
-    store: RunStore, tmp_path: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+    unprivileged: Callable[[], AbstractContextManager[None]],
 ) -> None:
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.name.startswith("pytest-"):
-            folder.chmod(0o755)
-    store.create()
-    store.folder.chmod(0o555)
-    with unprivileged(), pytest.raises(Mistake, match="data/runs cannot be written"):
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o755)
+        store = RunStore(Path(open_to_all) / "runs")
         store.create()
-    store.folder.chmod(0o300)
-    with unprivileged(), pytest.raises(Mistake, match="data/runs cannot be read"):
-        store.read()
-    store.folder.chmod(0o755)
+        store.folder.chmod(0o555)
+        with unprivileged(), pytest.raises(Mistake, match="runs cannot be written"):
+            store.create()
+        store.folder.chmod(0o300)
+        with unprivileged(), pytest.raises(Mistake, match="runs cannot be read"):
+            store.read()
+        store.folder.chmod(0o755)
 
 
 def test_a_record_comes_back_as_it_went(store: RunStore) -> None:

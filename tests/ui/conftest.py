@@ -39,21 +39,24 @@ class Stage(App[None]):
         )
 
 
-HORIZON = 0.02
-"""Seconds that a pilot looks ahead for what is about to happen; Textual repaints 60 times a second."""
+HORIZON = 0.05
+"""Seconds that a pilot looks ahead for what is about to happen: repaints, and what is put off until after them."""
+
+TICKS = 8
+"""Timers that a pilot waits for at most; some tick for ever."""
 
 
-async def _at_rest(min_sleep: float = 0.0, max_sleep: float = 5.0) -> None:
+async def _at_rest(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
     """Wait until the event loop has nothing to do, and nothing that is due soon."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + max_sleep
-    while loop.time() < end:
+    for _ in range(TICKS):
         await asyncio.sleep(0)
-        if not loop._ready:
-            soon = [timer.when() for timer in loop._scheduled if not timer.cancelled()]
-            if not soon or min(soon) > loop.time() + HORIZON:
-                return
-            await asyncio.sleep(max(min(soon) - loop.time(), 0.0))
+        while loop._ready:
+            await asyncio.sleep(0)
+        soon = [timer.when() for timer in loop._scheduled if not timer.cancelled()]
+        if not soon or min(soon) > loop.time() + HORIZON:
+            return
+        await asyncio.sleep(max(min(soon) - loop.time(), 0.0))
 
 
 @pytest.fixture(autouse=True)
