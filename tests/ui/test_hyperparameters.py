@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import ClassVar
 
+import re
+
 import pytest
 import scenes
 from textual import events
@@ -77,7 +79,7 @@ def form(stage):
 
 
 def row(app, name: str) -> str:
-    return next(line for line in app.screen_text().splitlines() if f" {name} " in line)
+    return next(line for line in app.screen_text().splitlines() if re.match(rf"\W*{name} ", line))
 
 
 @pytest.mark.parametrize("size", SIZES)
