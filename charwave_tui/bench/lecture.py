@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn import functional
 
 from charwave_tui.core.config import RunConfig
@@ -29,8 +29,8 @@ class Embedding:
 
     out: Tensor
 
-    def __init__(self, count: int, dim: int) -> None:
-        self.weight = torch.randn((count, dim))
+    def __init__(self, count: int, dim: int, stream: Generator) -> None:
+        self.weight = torch.randn((count, dim), generator=stream)
 
     def __call__(self, x: Tensor) -> Tensor:
         self.out = self.weight[x]
@@ -63,8 +63,8 @@ class Linear:
 
     out: Tensor
 
-    def __init__(self, fan_in: int, fan_out: int, bias: bool = True) -> None:
-        self.weight = torch.randn((fan_in, fan_out)) / fan_in**0.5
+    def __init__(self, fan_in: int, fan_out: int, stream: Generator, bias: bool = True) -> None:
+        self.weight = torch.randn((fan_in, fan_out), generator=stream) / fan_in**0.5
         self.bias = torch.zeros(fan_out) if bias else None
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -114,14 +114,14 @@ class Tanh:
         return []
 
 
-def _layers(config: RunConfig, vocab_size: int) -> Iterator[Layer]:
+def _layers(config: RunConfig, vocab_size: int, stream: Generator) -> Iterator[Layer]:
     channels, hidden = config.n_embd, config.n_hidden
-    yield Embedding(vocab_size, channels)
+    yield Embedding(vocab_size, channels, stream)
     for joined in config.fuse:
-        yield from (FlattenConsecutive(joined), Linear(channels * joined, hidden, bias=False))
+        yield from (FlattenConsecutive(joined), Linear(channels * joined, hidden, stream, bias=False))
         yield from (BatchNorm1d(hidden), Tanh())
         channels = hidden
-    last = Linear(hidden, vocab_size)
+    last = Linear(hidden, vocab_size, stream)
     last.weight *= config.output_scale
     yield last
 
@@ -132,14 +132,13 @@ class LectureLoop:
     def __init__(self, config: RunConfig, vocab_size: int, contexts: Tensor, targets: Tensor) -> None:
         self._batch_size, self._lr = config.batch_size, config.lr
         self._contexts, self._targets = contexts, targets
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            self._layers = list(_layers(config, vocab_size))
-        self._stream = torch.Generator().manual_seed(config.seed)
+        self._stream = Generator().manual_seed(config.seed)
+        self._layers = list(_layers(config, vocab_size, self._stream))
         self._parameters = [parameter for layer in self._layers for parameter in layer.parameters()]
         for parameter in self._parameters:
             parameter.requires_grad = True
         self.losses: list[float] = []
+        """The base-10 logarithm of each loss."""
 
     def step(self) -> None:
         """One step of the loop."""
