@@ -150,6 +150,14 @@ class RunConfig:
         "Steps between two looks at val.",
         "Val is measured over its whole split, in eval mode; train as well when the run ends.",
     )
+    step: str = _fixed(
+        "fast",
+        Choice(("fast", "plain")),
+        "how it computes",
+        "fast: backward pass by hand.",
+        "Both do the same mathematics and round differently. plain has autograd do it, with the bits of the lecture's "
+        "loop; fast does it by hand on a CPU, elsewhere it is plain.",
+    )
     corpus: str = _run(
         "names",
         Text("a name or a path"),

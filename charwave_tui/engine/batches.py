@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Generator, Tensor
 
+from charwave_tui.engine.randomness import stream_at
+
 
 class Windows:
     """Every example of `words`: the `context` ids before a character or a word's end, and the id that follows.
@@ -47,3 +49,43 @@ class Windows:
     def draw(self, batch_size: int, generator: Generator) -> tuple[Tensor, Tensor]:
         """A minibatch of `batch_size` examples, drawn with replacement as the lecture does."""
         return self.batch(torch.randint(0, len(self), (batch_size,), generator=generator))
+
+
+AHEAD = 1_024
+"""Examples that `Draws` looks up at once: a block of batches costs hardly more than one."""
+
+
+class Draws:
+    """The minibatches that `windows.draw` gives with `generator`, one after the other, looked up in blocks."""
+
+    def __init__(self, windows: Windows, generator: Generator) -> None:
+        self._windows = windows
+        self._generator = generator
+        self._batch_size = 0
+        self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._before = generator.get_state()
+        self._taken = 0
+
+    def next(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        """The next contexts [B, context] and targets [B]."""
+        if not self._waiting or batch_size != self._batch_size:
+            self._look_up(batch_size)
+        self._taken += 1
+        return self._waiting.pop()
+
+    def _look_up(self, batch_size: int) -> None:
+        if self._waiting:
+            self._generator.set_state(self.state())
+        self._before = self._generator.get_state()
+        self._batch_size, self._taken = batch_size, 0
+        batches = max(1, AHEAD // batch_size)
+        # on the CPU many numbers drawn at once are those drawn one by one
+        contexts, targets = self._windows.draw(batches * batch_size, self._generator)
+        blocks = contexts.contiguous().view(batches, batch_size, -1), targets.contiguous().view(batches, batch_size)
+        self._waiting = list(zip(*(block.unbind() for block in blocks), strict=True))[::-1]
+
+    def state(self) -> Tensor:
+        """The state of the stream as if no batch had been drawn but those that `next` gave."""
+        stream = stream_at(self._before)
+        torch.randint(0, len(self._windows), (self._taken * self._batch_size,), generator=stream)
+        return stream.get_state()

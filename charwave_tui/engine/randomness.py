@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 
-from torch import Generator
+from torch import Generator, Tensor
 
 
 def training_stream(seed: int) -> Generator:
     """The stream that draws a run's first weights and then its batches."""
     return Generator().manual_seed(seed)
+
+
+def stream_at(state: Tensor) -> Generator:
+    """A stream that goes on from `state`."""
+    stream = Generator()
+    stream.set_state(state)
+    return stream
 
 
 def side_stream(seed: int, purpose: str) -> Generator:

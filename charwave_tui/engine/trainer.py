@@ -16,11 +16,12 @@ from charwave_tui.core.fields import Effect
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import LossPoint, Split
 from charwave_tui.core.shapes import layer_shapes
-from charwave_tui.engine.batches import Windows
+from charwave_tui.engine.batches import Draws, Windows
+from charwave_tui.engine.faststep import FastStep
 from charwave_tui.engine.layers import Sequential
 from charwave_tui.engine.model import build_model, looking
 from charwave_tui.engine.pieces import Pieces
-from charwave_tui.engine.randomness import training_stream
+from charwave_tui.engine.randomness import stream_at, training_stream
 from charwave_tui.engine.steps import PlainStep, learning_rate
 
 BATCH_STREAM = "batch_stream"
@@ -64,9 +65,11 @@ class Trainer:
 
     def reset(self) -> None:
         """Back to the same first weights and the same batches, with no step taken."""
-        self._stream = training_stream(self.config.seed)
-        self.model = build_model(self.config, self.corpus.vocab_size, self._stream).to(self.device)
-        self._take_step = PlainStep(self.model)
+        stream = training_stream(self.config.seed)
+        self.model = build_model(self.config, self.corpus.vocab_size, stream).to(self.device)
+        self._draws = Draws(self.windows(Split.TRAIN), stream)
+        fast = self.config.step == "fast" and self.device.type == "cpu"
+        self._take_step = FastStep(self.model) if fast else PlainStep(self.model)
         self._begin(0)
 
     def _begin(self, step: int) -> None:
@@ -98,12 +101,11 @@ class Trainer:
         At most `most` steps, which may lead past max_steps, by default those that are left; it ends earlier where a
         loss is not finite.
         """
-        windows = self.windows(Split.TRAIN)
         until = time.perf_counter() + seconds
         points = []
         last = self.config.max_steps if most is None else self.step + most
         while self.step < last and not self.diverged:
-            contexts, targets = windows.draw(self.config.batch_size, self._stream)
+            contexts, targets = self._draws.next(self.config.batch_size)
             self.last_loss = self._take_step(contexts, targets, learning_rate(self.config, self.step))
             self.diverged = not math.isfinite(self.last_loss)
             if not self.diverged:
@@ -160,14 +162,14 @@ class Trainer:
     def weights(self) -> dict[str, Tensor]:
         """Copies, on the CPU, of all that `load` needs to go on to the bit: weights, buffers and the batch stream."""
         own = {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.model.state_dict().items()}
-        return {**own, BATCH_STREAM: self._stream.get_state()}
+        return {**own, BATCH_STREAM: self._draws.state()}
 
     def load(self, weights: Mapping[str, Tensor], step: int) -> None:
         """Go on from `weights` as they were after `step` steps; raises Mistake if they are not of this config."""
         if _forms(weights) != _forms(self.weights()):
             raise Mistake("the weights do not fit this configuration", "load them with the one they were trained with")
         self.model.load_state_dict({name: tensor for name, tensor in weights.items() if name != BATCH_STREAM})
-        self._stream.set_state(weights[BATCH_STREAM])
+        self._draws = Draws(self.windows(Split.TRAIN), stream_at(weights[BATCH_STREAM]))
         self._begin(step)
 
 

@@ -35,6 +35,7 @@ OUTSIDE = [
     ("output_scale", "-0.1"),
     ("output_scale", "nan"),
     ("optimizer", "adam"),
+    ("step", "slow"),
     ("lr", "0"),
     ("lr", "-0.1"),
     ("lr", "10.5"),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.readings import Split
-from charwave_tui.engine.batches import Windows
+from charwave_tui.engine.batches import Draws, Windows
 from charwave_tui.engine.randomness import side_stream, training_stream
 
 CPU = torch.device("cpu")
@@ -68,6 +68,17 @@ def test_a_minibatch_takes_the_indices_that_the_lecture_draws(corpus: Corpus) ->
         assert torch.equal(batch[0], contexts[indices])
         assert torch.equal(batch[1], targets[indices])
     assert torch.equal(ours.get_state(), lectures.get_state())
+
+
+def test_batches_looked_up_in_blocks_are_those_drawn_one_by_one(corpus: Corpus) -> None:
+    windows = Windows(corpus.words, corpus.symbols, 4, CPU)
+    stream = training_stream(3)
+    draws = Draws(windows, training_stream(3))
+    for size in (300, 300, 7, 7, 1, 2_000, 300, 300, 300, 300, 300):
+        batch = draws.next(size)
+        assert [part.is_contiguous() for part in batch] == [True, True]
+        assert all(map(torch.equal, batch, windows.draw(size, stream)))
+        assert torch.equal(draws.state(), stream.get_state())
 
 
 def test_side_streams_differ_by_seed_and_purpose() -> None:

@@ -24,7 +24,15 @@ def names(request: pytest.FixtureRequest) -> Corpus:
 @pytest.fixture
 def lecture(names: Corpus) -> Trainer:
     config = RunConfig(
-        context=8, fuse=(2, 2, 2), n_embd=24, n_hidden=128, batch_size=32, lr=0.1, max_steps=200_000, seed=42
+        context=8,
+        fuse=(2, 2, 2),
+        n_embd=24,
+        n_hidden=128,
+        batch_size=32,
+        lr=0.1,
+        max_steps=200_000,
+        seed=42,
+        step="plain",
     )
     return Trainer(config, names, torch.device("cpu"))
 

@@ -92,7 +92,7 @@ def test_sixty_steps_have_the_bits_of_the_plain_loop(
     config: RunConfig, corpus: Corpus, norm: str, activation: str
 ) -> None:
     config = replace(config, context=8, fuse=(2, 2, 2), n_embd=6, n_hidden=16, batch_size=32, max_steps=60)
-    config = replace(config, norm=norm, activation=activation, init_gain=1.5)
+    config = replace(config, norm=norm, activation=activation, init_gain=1.5, step="plain")
     loop, trainer = PlainLoop(config, corpus), Trainer(config, corpus, torch.device("cpu"))
     losses = [point.mean for point in trainer.advance(60, 60)]
     assert losses == [loop.step(number) for number in range(60)]

@@ -1,0 +1,156 @@
+"""The lecture's training loop, told plainly: its classes, its one operation a line, its update of `p.data`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from charwave_tui.core.config import RunConfig
+
+
+class Layer(Protocol):
+    """What each of the classes can do; `out` keeps its last output, as the lecture does to look at it."""
+
+    out: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The layer's output for `x`."""
+
+    def parameters(self) -> list[Tensor]:
+        """What it learns."""
+
+
+class Embedding:
+    """ids [B, T] → [B, T, C]."""
+
+    out: Tensor
+
+    def __init__(self, count: int, dim: int, stream: Generator) -> None:
+        self.weight = torch.randn((count, dim), generator=stream)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self.out = self.weight[x]
+        return self.out
+
+    def parameters(self) -> list[Tensor]:
+        return [self.weight]
+
+
+class FlattenConsecutive:
+    """[B, T, C] → [B, T/n, C·n], without the middle dimension where it is 1."""
+
+    out: Tensor
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __call__(self, x: Tensor) -> Tensor:
+        rows, positions, channels = x.shape
+        x = x.view(rows, positions // self.n, channels * self.n)
+        self.out = x.squeeze(1) if x.shape[1] == 1 else x
+        return self.out
+
+    def parameters(self) -> list[Tensor]:
+        return []
+
+
+class Linear:
+    """x @ W, and + b where there is one."""
+
+    out: Tensor
+
+    def __init__(self, fan_in: int, fan_out: int, stream: Generator, bias: bool = True) -> None:
+        self.weight = torch.randn((fan_in, fan_out), generator=stream) / fan_in**0.5
+        self.bias = torch.zeros(fan_out) if bias else None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self.out = x @ self.weight
+        if self.bias is not None:
+            self.out = self.out + self.bias
+        return self.out
+
+    def parameters(self) -> list[Tensor]:
+        return [self.weight] if self.bias is None else [self.weight, self.bias]
+
+
+class BatchNorm1d:
+    """Each channel to mean 0 and variance 1 over the batch and its positions, then gamma and beta."""
+
+    out: Tensor
+
+    def __init__(self, dim: int) -> None:
+        self.gamma, self.beta = torch.ones(dim), torch.zeros(dim)
+        self.running_mean, self.running_var = torch.zeros(dim), torch.ones(dim)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        over = (0,) if x.ndim == 2 else (0, 1)
+        mean = x.mean(over, keepdim=True)
+        var = x.var(over, keepdim=True)
+        normed = (x - mean) / torch.sqrt(var + 1e-5)
+        self.out = self.gamma * normed + self.beta
+        with torch.no_grad():
+            self.running_mean = 0.9 * self.running_mean + 0.1 * mean
+            self.running_var = 0.9 * self.running_var + 0.1 * var
+        return self.out
+
+    def parameters(self) -> list[Tensor]:
+        return [self.gamma, self.beta]
+
+
+class Tanh:
+    """tanh of every number."""
+
+    out: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        self.out = torch.tanh(x)
+        return self.out
+
+    def parameters(self) -> list[Tensor]:
+        return []
+
+
+def _layers(config: RunConfig, vocab_size: int, stream: Generator) -> Iterator[Layer]:
+    channels, hidden = config.n_embd, config.n_hidden
+    yield Embedding(vocab_size, channels, stream)
+    for joined in config.fuse:
+        yield from (FlattenConsecutive(joined), Linear(channels * joined, hidden, stream, bias=False))
+        yield from (BatchNorm1d(hidden), Tanh())
+        channels = hidden
+    last = Linear(hidden, vocab_size, stream)
+    last.weight *= config.output_scale
+    yield last
+
+
+class LectureLoop:
+    """The lecture's loop for a `config` with norm batch and tanh, on contexts [N, context] and targets [N]."""
+
+    def __init__(self, config: RunConfig, vocab_size: int, contexts: Tensor, targets: Tensor) -> None:
+        self._batch_size, self._lr = config.batch_size, config.lr
+        self._contexts, self._targets = contexts, targets
+        self._stream = Generator().manual_seed(config.seed)
+        self._layers = list(_layers(config, vocab_size, self._stream))
+        self._parameters = [parameter for layer in self._layers for parameter in layer.parameters()]
+        for parameter in self._parameters:
+            parameter.requires_grad = True
+        self.losses: list[float] = []
+        """The base-10 logarithm of each loss."""
+
+    def step(self) -> None:
+        """One step of the loop."""
+        chosen = torch.randint(0, len(self._contexts), (self._batch_size,), generator=self._stream)
+        x, wanted = self._contexts[chosen], self._targets[chosen]
+        for layer in self._layers:
+            x = layer(x)
+        loss = functional.cross_entropy(x, wanted)
+        for parameter in self._parameters:
+            parameter.grad = None
+        loss.backward()  # type: ignore[no-untyped-call]
+        for parameter in self._parameters:
+            assert parameter.grad is not None
+            parameter.data += -self._lr * parameter.grad
+        self.losses.append(loss.log10().item())
