@@ -1,4 +1,4 @@
-"""Engines that never compute: one that tests feed by hand, one that shows a view, one that obeys as the real one does."""
+"""Engines that never compute: one fed by hand, one that shows a view, one that obeys as the real one does."""
 
 from __future__ import annotations
 

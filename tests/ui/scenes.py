@@ -53,7 +53,9 @@ def _spoilt(layer: LayerStats) -> LayerStats:
 
 NAMES = tuple(
     SampledName(name, round(1.3 + 0.11 * i, 2), i % 3 == 1)
-    for i, name in enumerate(["maralynn", "mariela", "makyah", "mateson", "mayrin", "marsden", "malia", "mavelyn", "madrix", "maziyah"])
+    for i, name in enumerate(
+        ("maralynn", "mariela", "makyah", "mateson", "mayrin", "marsden", "malia", "mavelyn", "madrix", "maziyah")
+    )
 )
 
 EMPTY = LabView()

@@ -23,7 +23,8 @@ def test_the_other_form_is_ascii_throughout():
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("live", "rebuild"), ("running", "ready"), ("new", "corpus"), ("right_so", "wrong"), ("to", "times")]
+    ("one", "other"),
+    [("live", "rebuild"), ("running", "ready"), ("new", "corpus"), ("right_so", "wrong"), ("to", "times")],
 )
 @pytest.mark.parametrize("chosen", [Glyphs(), ASCII])
 def test_marks_that_are_told_apart_look_apart(chosen, one, other):

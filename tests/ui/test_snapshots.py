@@ -40,7 +40,9 @@ def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 def pictured(snap_compare):
     """Whether the lab, having taken in `view` and then `keys` on the row `here` of the form, looks as it did."""
 
-    def compare(view: LabView, size: tuple[int, int], *keys: str, here: str = "preset", theme: str | None = None) -> bool:
+    def compare(
+        view: LabView, size: tuple[int, int], *keys: str, here: str = "preset", theme: str | None = None
+    ) -> bool:
         async def prepare(pilot) -> None:
             await settled(pilot)
             await until(pilot, lambda: lab(pilot).run == view.run)

@@ -148,7 +148,8 @@ def test_a_lost_engine_takes_the_run_with_it_but_what_was_seen_stays():
     assert (view.run.engine, view.run.reason, view.run.state) == ("lost", "the engine is away", None)
     assert view.run.in_progress is False
     assert view.run.seconds_left is None
-    assert (view.curve, view.layers, view.names) == (scenes.TRAINING.curve, scenes.TRAINING.layers, scenes.TRAINING.names)
+    shown = scenes.TRAINING
+    assert (view.curve, view.layers, view.names) == (shown.curve, shown.layers, shown.names)
 
 
 def test_after_a_lost_engine_the_next_one_is_as_good():
