@@ -59,8 +59,8 @@ def test_the_command_line_is_read_before_anything_slow_is_loaded() -> None:
     assert not loaded_by(importing(modules_of("cli"))) & (TENSORS | SCREENS | {"rich"})
 
 
-def test_measurements_load_no_screen_and_no_torch_of_their_own() -> None:
-    assert not loaded_by(importing(modules_of("bench"))) & (TENSORS | SCREENS)
+def test_measurements_of_the_playground_load_no_screen_and_no_torch_of_their_own() -> None:
+    assert not loaded_by(importing(["charwave_tui.bench.report"])) & (TENSORS | SCREENS)
 
 
 def test_a_first_frame_is_painted_without_torch(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ class Terminal:
         try:
             self.process = subprocess.Popen(
                 command,
-                env={**os.environ, "TERM": "xterm-256color", **(environment or {})},
+                env={**_surroundings(), "TERM": "xterm-256color", **(environment or {})},
                 preexec_fn=partial(os.login_tty, programs_end),
             )
         except BaseException:
@@ -102,3 +102,8 @@ class Terminal:
             with suppress(OSError):
                 os.close(self._descriptor)
             self._descriptor = None
+
+
+def _surroundings() -> dict[str, str]:
+    """This process's environment without the size of its own terminal, which would be believed before the true one."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}

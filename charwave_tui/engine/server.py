@@ -17,7 +17,7 @@ from typing import BinaryIO
 from charwave_tui import __version__
 from charwave_tui.core.framing import MAX_FRAME, MalformedFrame, decode_command, frame, read_payload
 from charwave_tui.core.places import ensure_runtime_dir, runs_dir, socket_path
-from charwave_tui.core.protocol import EngineStarted, Event, RunOpened
+from charwave_tui.core.protocol import EngineFailed, EngineStarted, Event, RunOpened
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.peer import peer_uid
 from charwave_tui.engine.session import Session, Viewer
@@ -52,6 +52,7 @@ class Server:
         self._viewers: dict[Viewer, asyncio.StreamWriter] = {}
         self._behind: set[Viewer] = set()
         self._limits: dict[Viewer, int] = {}
+        self._failure = b""
         self._numbers = count(1)
         self._over = asyncio.Event()
         self._leaving: asyncio.TimerHandle | None = None
@@ -111,8 +112,7 @@ class Server:
         if self._leaving:
             self._leaving.cancel()
         writer.write(frame(EngineStarted(__version__, os.getpid())))
-        if self._session.failure:
-            writer.write(frame(self._session.failure))
+        writer.write(self._failure)
         self._viewers[viewer] = writer
         self._session.introduce(viewer)
         try:
@@ -132,16 +132,18 @@ class Server:
 
     def _tell_from_session(self, event: Event, viewer: Viewer | None) -> None:
         with suppress(RuntimeError):  # the loop has ended: nobody is left to be told
-            self._loop.call_soon_threadsafe(self._tell, frame(event), viewer, isinstance(event, RunOpened))
+            self._loop.call_soon_threadsafe(self._tell, frame(event), viewer, type(event))
 
-    def _tell(self, message: bytes, viewer: Viewer | None, opens: bool = False) -> None:
+    def _tell(self, message: bytes, viewer: Viewer | None, kind: type[Event]) -> None:
+        if kind is EngineFailed and self._session.failure:
+            self._failure = message
         for number in list(self._viewers) if viewer is None else [viewer]:
             writer = self._viewers.get(number)
             if writer is None or number in self._behind:
                 continue
             writer.write(message)
             waiting = writer.transport.get_write_buffer_size()
-            if opens and viewer is not None:
+            if kind is RunOpened and viewer is not None:
                 self._limits[number] = waiting + PATIENCE  # an introduction, which comes when nothing waits
             elif waiting > self._limits.get(number, PATIENCE):
                 self._behind.add(number)

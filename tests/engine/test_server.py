@@ -169,7 +169,7 @@ def fullest(window: int) -> History:
 async def test_a_viewer_who_reads_slowly_is_introduced_once_to_a_run_with_a_long_history(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "PATIENCE", 2_000)
+    monkeypatch.setattr(server, "PATIENCE", 20_000)
     monkeypatch.setattr(Course, "history", lambda course, partial=None: fullest(1))
     async with serving() as connect:
         quick, steering = await connect()
@@ -181,7 +181,7 @@ async def test_a_viewer_who_reads_slowly_is_introduced_once_to_a_run_with_a_long
             opened = await until(quick, protocol.RunOpened)
         slow, _ = await connect()
         slow._transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.1)
         slow._transport.resume_reading()  # type: ignore[attr-defined]
         async with asyncio.timeout(20):
             kinds = [type(decode_event(await read_payload(slow))) for _ in range(10)]

@@ -77,15 +77,15 @@ async def test_one_can_leave_at_any_moment_twice_if_need_be(view, key):
 @pytest.mark.parametrize("name", [name.removeprefix("charwave-") for name in INKS])
 async def test_it_opens_in_every_theme_of_its_own(name):
     app = program(ShowingEngine(scenes.TRAINING), theme=name)
-    async with app.run_test(size=WIDE) as pilot:
+    async with app.run_test(size=NARROW) as pilot:
         await pilot.pause()
         assert app.theme == f"charwave-{name}"
-        assert "1 Hyperparameters" in screen_text(app)
+        assert "1 Form" in screen_text(app)
 
 
 async def test_the_palette_offers_the_keys_by_name_and_does_what_is_picked():
     engine = ObedientEngine()
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         await pilot.press("ctrl+p")
         assert isinstance(pilot.app.screen, PickScreen)
         await pilot.press(*"train", "enter")
@@ -94,7 +94,7 @@ async def test_the_palette_offers_the_keys_by_name_and_does_what_is_picked():
 
 
 async def test_another_theme_can_be_chosen_from_the_palette():
-    async with playground(FakeEngine()) as pilot:
+    async with playground(FakeEngine(), NARROW) as pilot:
         await pilot.press("ctrl+p", *"theme", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
         assert [option.value for option in pilot.app.screen.options] == [theme.name for theme in themes()]

@@ -51,7 +51,7 @@ async def test_markup_in_a_detail_is_only_text(stage):
 
 async def test_training_over_a_run_asks_and_only_enter_begins_the_new_one():
     engine = ObedientEngine()
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "t")
         assert isinstance(pilot.app.screen, ConfirmScreen)
         assert "run 1 is stopped and saved" in screen_text(pilot.app)
@@ -66,7 +66,7 @@ async def test_training_over_a_run_asks_and_only_enter_begins_the_new_one():
 
 async def test_training_again_after_a_run_has_ended_does_not_ask():
     engine = ObedientEngine()
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "x", "t")
         assert engine.steered == ["StartRun", "StopRun", "StartRun"]
 
@@ -87,7 +87,7 @@ async def test_leaving_while_it_trains_asks_and_enter_or_s_stops_saves_and_says_
 @pytest.mark.parametrize("key", ["escape", "ctrl+c", "ctrl+q"])
 async def test_esc_and_another_ctrl_c_stay_and_the_run_goes_on(key):
     engine = ObedientEngine()
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "ctrl+c", key)
         assert pilot.app.screen is lab(pilot)
         assert pilot.app.return_value is None
@@ -98,7 +98,7 @@ async def test_esc_and_another_ctrl_c_stay_and_the_run_goes_on(key):
 @pytest.mark.parametrize(("before", "key"), [((), "q"), ((), "ctrl+c"), ((), "ctrl+q"), (("t", "x"), "q")])
 async def test_leaving_with_nothing_in_progress_does_not_ask(before, key):
     engine = ObedientEngine()
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         await pilot.press(*before, key)
         assert pilot.app.return_value == ""
     assert engine.closed
@@ -106,14 +106,14 @@ async def test_leaving_with_nothing_in_progress_does_not_ask(before, key):
 
 async def test_leaving_a_paused_run_saves_it_without_asking():
     engine = ObedientEngine()
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "space", "q")
         assert pilot.app.return_value == "run 1 is saved; charwave-tui sample --run 1 draws names from it"
 
 
 async def test_leaving_does_not_wait_for_an_engine_that_is_gone():
     engine = ObedientEngine()
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         await pilot.press("t")
         engine.go()
         await pilot.pause()
@@ -123,7 +123,7 @@ async def test_leaving_does_not_wait_for_an_engine_that_is_gone():
 
 async def test_an_engine_that_goes_while_it_saves_lets_one_leave():
     engine = ShowingEngine(scenes.TRAINING)
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         await pilot.press("q", "enter")
         assert engine.steered == ["StopRun"]
         assert pilot.app.return_value is None
@@ -134,7 +134,7 @@ async def test_an_engine_that_goes_while_it_saves_lets_one_leave():
 
 async def test_one_who_reads_the_help_while_the_run_is_saved_still_leaves():
     engine = ShowingEngine(scenes.TRAINING)
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         await pilot.press("q", "enter", "question_mark")
         engine.tell(protocol.RunSaved(12, 132_400))
         await pilot.pause()

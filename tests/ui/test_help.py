@@ -30,7 +30,7 @@ def test_no_two_keys_are_the_same_key():
 
 
 async def test_it_tells_of_the_field_at_hand_then_the_keys_then_the_words():
-    async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
+    async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
         lab(pilot).query_one("#form").here = "lr"
         await pilot.press("question_mark")
         text = page(pilot)
@@ -46,7 +46,7 @@ async def test_it_tells_of_the_field_at_hand_then_the_keys_then_the_words():
 
 
 async def test_without_a_field_at_hand_it_begins_with_the_keys():
-    async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
+    async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
         await pilot.press("4", "question_mark")
         assert page(pilot).startswith("keys\n")
         await pilot.press("escape", "1", "question_mark")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import scenes
 from fake_engine import FakeEngine, ObedientEngine
-from pilots import lab, playground, screen_text, settled, toasts
+from pilots import NARROW, lab, playground, screen_text, settled, toasts
 
 from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.core.corpora import remember
@@ -61,7 +61,7 @@ def test_what_is_asked_names_the_run():
 
 
 async def test_a_preset_from_the_list_fills_the_form():
-    async with playground(FakeEngine()) as pilot:
+    async with playground(FakeEngine(), NARROW) as pilot:
         await pilot.press("home", "enter")
         assert isinstance(pilot.app.screen, PickScreen)
         await pilot.press(*"mlp-8", "enter")
@@ -70,7 +70,7 @@ async def test_a_preset_from_the_list_fills_the_form():
 
 
 async def test_leaving_a_list_changes_nothing():
-    async with playground(FakeEngine()) as pilot:
+    async with playground(FakeEngine(), NARROW) as pilot:
         before = lab(pilot).form
         await pilot.press("home", "enter", "down", "down", "escape")
         assert lab(pilot).form == before
@@ -78,7 +78,7 @@ async def test_leaving_a_list_changes_nothing():
 
 async def test_a_built_in_corpus_from_the_list_is_read_and_built():
     engine = ObedientEngine()
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         lab(pilot).query_one("#form").here = "corpus"
         await pilot.press("enter", *"imena", "enter")
         await settled(pilot)
@@ -90,7 +90,7 @@ async def test_a_built_in_corpus_from_the_list_is_read_and_built():
 @pytest.mark.parametrize("path", ["/nowhere/at/all.txt", "/tmp"])
 async def test_a_path_that_is_no_text_file_gives_one_clear_line_and_the_form_stays(path):
     engine = ObedientEngine()
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         lab(pilot).query_one("#form").here = "corpus"
         await pilot.press("enter", *path, "enter")
         await settled(pilot)
