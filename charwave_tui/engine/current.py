@@ -149,11 +149,12 @@ class CurrentRun:
             return False
         if (now := learning_rate(config, trainer.step)) != rate and not trainer.finished:
             self._mark(f"lr {rate:g} → {now:g}")
-        if time.monotonic() - self._told >= PROGRESS_EVERY:
+        due = not trainer.finished and trainer.step % config.eval_every == 0
+        if due or time.monotonic() - self._told >= PROGRESS_EVERY:
             self._tell()
         if self._pace.seconds - self._saved >= SAVE_EVERY:
             self.save()
-        return not trainer.finished and trainer.step % config.eval_every == 0
+        return due
 
     def evaluate(self, split: Split) -> Pieces[None]:
         """Measure a whole split, and tell the loss if it is finite."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,17 @@ def test_a_run_is_saved_as_it_trains_however_rarely_it_is_evaluated(
     assert (record.state, record.step) == (State.TRAINING, steps[-1])
     trained = sum(1 for event in desk.told if isinstance(event, protocol.Progress))
     assert trained < 100  # by the clock, not with each burst
+
+
+def test_the_losses_so_far_are_told_before_an_evaluation(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(replace(config, eval_every=10), ""))
+    desk.work()
+    heard = [event for event in desk.told if isinstance(event, protocol.Progress | protocol.SplitEvaluated)]
+    for before, event in pairwise(heard):
+        if isinstance(event, protocol.SplitEvaluated) and isinstance(before, protocol.Progress):
+            assert before.step == event.evaluation.step
+            assert before.points[-1:] == () or before.points[-1].step == before.step
+    assert {(10, Split.VAL), (20, Split.VAL), (30, Split.VAL)} < set(desk.measured)
 
 
 def test_a_new_run_that_finds_no_place_leaves_the_old_one_training(

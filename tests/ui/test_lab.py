@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import scenes
 from fake_engine import FakeEngine, ObedientEngine, ShowingEngine, opened
-from pilots import NARROW, lab, lines, playground, screen_text, settled, toasts, until
+from pilots import NARROW, lab, lines, playground, screen_text, settled, toasts, typed, until
 from textual import events
 
 from charwave_tui.core import protocol
@@ -13,6 +13,7 @@ from charwave_tui.core.presets import preset
 from charwave_tui.core.protocol import State
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.panes.keys import KeyBar
+from charwave_tui.ui.screens import drafting
 
 
 def go_to(pilot, name):
@@ -104,14 +105,15 @@ async def test_a_rebuild_edit_is_staged_and_sends_nothing_until_t():
         assert "staged" not in screen_text(pilot.app)
 
 
-async def test_an_edit_without_a_run_has_its_model_built_once_the_keys_rest():
+async def test_an_edit_without_a_run_has_its_model_built_once_the_keys_rest(monkeypatch):
+    monkeypatch.setattr(drafting, "PREPARE_AFTER", 0.4)
     engine = ObedientEngine()
     async with playground(engine) as pilot:
         engine.sent.clear()
         go_to(pilot, "n_hidden")
-        await pilot.press("left", "left", "left")
+        await typed(pilot, "left", "left", "left")
         await until(pilot, lambda: bool(engine.sent_of(protocol.PrepareRun)))
-        assert engine.sent_of(protocol.PrepareRun)[-1].config.n_hidden == 16
+        assert [command.config.n_hidden for command in engine.sent_of(protocol.PrepareRun)] == [16]
         assert engine.steered == []
 
 
