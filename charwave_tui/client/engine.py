@@ -45,7 +45,7 @@ class Engine:
 
         Raises EngineUnavailable.
         """
-        reader, self._writer, greeting = await _reach()
+        (reader, self._writer, greeting), child = await _reach()
         waiting, self._waiting = self._waiting, []
         for command in waiting:
             self.send(command)
@@ -54,7 +54,7 @@ class Engine:
             while True:
                 yield await _hear(reader)
         except (asyncio.IncompleteReadError, ConnectionError):
-            return
+            await _reap(child)
         finally:
             self.close()
 
@@ -65,9 +65,10 @@ class Engine:
             self._writer = None
 
 
-async def _reach() -> Connection:
+async def _reach() -> tuple[Connection, subprocess.Popen[bytes] | None]:
+    """The way to an engine, and the engine itself where it had to be started."""
     try:
-        return await _connect()
+        return await _connect(), None
     except OSError:
         child = _start()
     loop = asyncio.get_running_loop()
@@ -75,13 +76,21 @@ async def _reach() -> Connection:
     try:
         while loop.time() < give_up and child.poll() in (None, 0):
             try:
-                return await _connect()
+                return await _connect(), child
             except OSError:
                 await asyncio.sleep(0.02)
     except asyncio.CancelledError:
         child.terminate()  # the screen was left before there was an engine: nobody will come to this one
         raise
     raise EngineUnavailable(f"the engine did not start; its log is {log_path()}")
+
+
+async def _reap(child: subprocess.Popen[bytes] | None) -> None:
+    """Take note of an engine's end, so that it does not stay behind as a zombie for as long as the screen is open."""
+    for _ in range(40):
+        if child is None or child.poll() is not None:
+            return
+        await asyncio.sleep(0.05)
 
 
 async def _connect() -> Connection:

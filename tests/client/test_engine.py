@@ -93,6 +93,8 @@ async def test_a_killed_engine_ends_the_events_and_a_stale_socket_is_no_hindranc
     assert isinstance(hello, protocol.EngineStarted)
     os.kill(hello.pid, signal.SIGKILL)
     assert [event async for event in events if not isinstance(event, protocol.EngineReady)] == []
+    with pytest.raises(ChildProcessError):  # it is no zombie: nothing is left to wait for
+        os.waitpid(hello.pid, os.WNOHANG)
     assert socket_path().exists()
     afresh = Engine()
     other = await until(afresh.events(), protocol.EngineStarted)
