@@ -138,13 +138,13 @@ def test_a_small_terminal_shows_a_pane_at_a_time_and_all_of_them_once_it_grows(h
         screen.turn(80, 24)
         screen.wait_until(lambda: "n_hidden" not in screen.text and names(screen), "the names alone")
         screen.press("x")
-        screen.wait_until(lambda: "stopped" in screen.lines[0] and step(screen) >= 0, "the run to stop")
-        stopped = step(screen)
+        screen.wait_until(lambda: "stopped" in screen.lines[0] and record(1).val is not None, "the run to be measured")
+        kept = record(1)
+        screen.wait_until(lambda: step(screen) == kept.step, "the status line to show the step that is kept")
         screen.press("q")
         assert screen.wait_end() == 0
     wait_nothing_left(home)
-    assert (record(1).state, record(1).step) == (State.STOPPED, stopped)
-    assert record(1).val is not None
+    assert (record(1).state, record(1).step) == (State.STOPPED, kept.step)
 
 
 RUDE_ENDS: dict[str, Callable[[Screen], None]] = {
