@@ -9,7 +9,10 @@ import scenes
 from fake_engine import FakeEngine, ObedientEngine, ShowingEngine
 from pilots import NARROW, SMALL, WIDE, lab, playground, program, screen_text, typed, until
 
+from charwave_tui.core import protocol
+from charwave_tui.core.protocol import State
 from charwave_tui.ui.commands import KEYS
+from charwave_tui.ui.screens.lab import EngineReported
 from charwave_tui.ui.screens.pick import PickScreen
 from charwave_tui.ui.themes import INKS, themes
 
@@ -72,6 +75,18 @@ async def test_one_can_leave_at_any_moment_twice_if_need_be(view, key):
             await until(pilot, lambda: app.return_value is not None)
         assert app.return_value == ""
     assert engine.closed
+
+
+async def test_a_run_that_ends_while_one_is_asked_about_quitting_does_not_keep_one():
+    engine = ShowingEngine(scenes.TRAINING)
+    app = program(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("q")
+        lab = app.screen_stack[-2]
+        lab.post_message(EngineReported(protocol.RunChanged(State.FINISHED, 200_000)))
+        await until(pilot, lambda: lab.run.state is State.FINISHED)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.return_value is not None)
 
 
 @pytest.mark.parametrize("name", [name.removeprefix("charwave-") for name in INKS])

@@ -77,6 +77,10 @@ class Driving(Drafting):
 
     def part(self, farewell: str) -> None:
         """Be dismissed, which there may be several reasons for, but only once."""
-        if not self._left:
-            self._left = True
-            self.dismiss(farewell)
+        if self._left:
+            return
+        if not self.is_active:  # a dialog is still on its way out, and only the topmost screen can be dismissed
+            self.set_timer(0.05, lambda: self.part(farewell))
+            return
+        self._left = True
+        self.dismiss(farewell)
