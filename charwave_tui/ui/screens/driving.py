@@ -79,8 +79,13 @@ class Driving(Drafting):
         """Be dismissed, which there may be several reasons for, but only once."""
         if self._left:
             return
-        if not self.is_active:  # a dialog is still on its way out, and only the topmost screen can be dismissed
-            self.set_timer(0.05, lambda: self.part(farewell))
+        if not self.is_active:  # only the topmost screen can be dismissed, and a dialog may be on its way out
+            self.set_timer(0.05, lambda: self._part_over(farewell))
             return
         self._left = True
         self.dismiss(farewell)
+
+    def _part_over(self, farewell: str) -> None:
+        if not self.is_active and not self._left:
+            self.app.pop_screen()
+        self.part(farewell)
