@@ -19,6 +19,7 @@ from charwave_tui.core.corpora import LECTURE_SHA256, Source
 from charwave_tui.core.fields import Choice, Kind, Real, Whole
 from charwave_tui.core.openmp import wait_patiently
 from charwave_tui.core.places import HOME_VARIABLE
+from charwave_tui.core.receptive import receptive_field
 
 # Before any test imports torch: spinning threads would starve each other on a small machine.
 wait_patiently()
@@ -126,13 +127,22 @@ _fuse = st.one_of(
 )
 
 
+_dilations = st.one_of(
+    st.just(()),
+    st.lists(st.integers(1, 16), min_size=1, max_size=12).map(tuple).filter(lambda steps: sum(steps) < 64),
+)
+
+
 @st.composite
 def _configs(draw: st.DrawFn) -> RunConfig:
-    fuse = draw(_fuse)
-    others = {
-        name: draw(_values(spec.kind)) for name, spec in HYPERPARAMETERS.items() if name not in ("context", "fuse")
-    }
-    return RunConfig(context=math.prod(fuse), fuse=fuse, **others)
+    fuse, dilations = draw(_fuse), draw(_dilations)
+    lists = ("context", "fuse", "dilations")
+    others = {name: draw(_values(spec.kind)) for name, spec in HYPERPARAMETERS.items() if name not in lists}
+    if others["norm"] == "batch-bug":
+        others["batches"] = "windows"
+    if others["step"] == "plain":
+        others["precision"] = "float32"
+    return RunConfig(context=receptive_field(fuse, dilations), fuse=fuse, dilations=dilations, **others)
 
 
 # `st.from_type(RunConfig)` gives sound configurations in every test.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 
-from charwave_tui.core.config import RunConfig, parse_settings
+from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import anchored
+from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.presets import default_preset, preset
 from charwave_tui.core.protocol import State
@@ -58,3 +60,14 @@ def chosen_config(options: argparse.Namespace, **shortcuts: str | None) -> tuple
     if "corpus" in settings:
         settings["corpus"] = anchored(settings["corpus"])
     return base.config.with_text(settings).checked(), base.name
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, str]:
+    """`["lr=0.2", "fuse=4,2"]` as a mapping of name to text; raises Mistake on what is not `key=value`."""
+    pairs = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name.strip():
+            raise Mistake(f"--set {setting} is not key=value", "write it as lr=0.2")
+        pairs[name.strip()] = text
+    return pairs

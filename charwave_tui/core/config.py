@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -14,150 +13,23 @@ from charwave_tui.core.fields import (
     Choice,
     Counter,
     Effect,
-    Factors,
     Group,
     Hyperparameter,
-    Kind,
-    Real,
-    Stepped,
     Text,
     Value,
-    Whole,
+    hyperparameter,
 )
 from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.receptive import check_context, receptive_field
+from charwave_tui.core.training_config import TrainingConfig
 
-LONGEST_CONTEXT = 64
-"""Characters that a model may look back."""
-
-
-def _field(group: Group, effect: Effect, default: Any, kind: Kind, label: str, help: str, about: str) -> Any:
-    return field(default=default, metadata={"spec": (label, help, about, group, effect, kind)})
-
-
-_model = partial(_field, Group.MODEL, Effect.REBUILD)
-_live = partial(_field, Group.TRAINING, Effect.LIVE)
-_fixed = partial(_field, Group.TRAINING, Effect.REBUILD)
-_run = partial(_field, Group.RUN, Effect.REBUILD)
+_run = partial(hyperparameter, Group.RUN, Effect.REBUILD)
 
 
 @dataclass(frozen=True, slots=True)
-class RunConfig:
+class RunConfig(TrainingConfig):
     """The hyperparameters of a run, in the order of the form; only `checked` tells that an instance is sound."""
 
-    context: int = _model(
-        8,
-        Whole(1, LONGEST_CONTEXT),
-        "characters",
-        "How far back the model looks.",
-        "The next character is guessed from so many before it. Lecture 5 goes from 3 to 8 and gains 0.08 in val.",
-    )
-    fuse: tuple[int, ...] = _model(
-        (2, 2, 2),
-        Factors(LONGEST_CONTEXT, 6),
-        "the tree",
-        "Neighbours joined at each level.",
-        "2 2 2 joins pairs three times, as WaveNet does; 8 joins all at once. Its product is the context.",
-    )
-    n_embd: int = _model(
-        16,
-        Whole(1, 1024),
-        "embedding size",
-        "Numbers that stand for a letter.",
-        "Every character is looked up as a point in so many dimensions, and the points are learned.",
-    )
-    n_hidden: int = _model(
-        64,
-        Whole(1, 4096),
-        "units a level",
-        "The width of each level.",
-        "Wider levels hold more and cost more: the big matrix products grow with its square.",
-    )
-    norm: str = _model(
-        "batch",
-        Choice(("batch", "batch-bug", "none")),
-        "normalisation",
-        "Keeps units near mean 0, std 1.",
-        "batch averages over examples and positions; batch-bug over examples alone, the bug of the lecture; none gives "
-        "the hidden Linears a bias instead.",
-    )
-    activation: str = _model(
-        "tanh",
-        Choice(("tanh", "relu")),
-        "non-linearity",
-        "What bends the line, per level.",
-        "tanh squashes to −1 … 1 and can saturate; relu cuts off below 0 and can die.",
-    )
-    init_gain: float = _model(
-        1.0,
-        Real(0, 100),
-        "gain at the start",
-        "Scales the hidden weights.",
-        "Hidden weights start as randn/√fan_in times this. Try 5 with norm none and watch the tanh saturate.",
-    )
-    output_scale: float = _model(
-        0.1,
-        Real(0, 100, closed=True),
-        "last layer",
-        "Small: the first guess is even.",
-        "The last Linear's weight starts times this, so that the first loss is near ln(vocabulary).",
-    )
-    optimizer: str = _fixed(
-        "sgd",
-        Choice(("sgd",)),
-        "update rule",
-        "Plain descent along the gradient.",
-        "w ← w − lr · gradient, as in the lecture.",
-    )
-    lr: float = _live(
-        0.1,
-        Real(0, 10),
-        "learning rate",
-        "How far a step moves the weights.",
-        "Too small and the loss crawls. Too large and it jumps, tanh units saturate, or the loss becomes NaN.",
-    )
-    schedule: str = _live(
-        "step",
-        Choice(("step",)),
-        "course of lr",
-        "Full lr, then a tenth of it.",
-        "From lr_drop on, steps are made with lr / 10: the curve falls once more as the noise settles.",
-    )
-    lr_drop: float = _live(
-        0.75,
-        Stepped(0, 1, closed=True),
-        "where lr falls",
-        "Share of max_steps at full lr.",
-        "The lecture drops lr at 0.75 of the run; 1 never drops it.",
-    )
-    batch_size: int = _live(
-        64,
-        Whole(1, 65_536),
-        "examples a step",
-        "More: truer gradient, slower.",
-        "Each step draws so many examples, with replacement, and follows the gradient of their mean loss.",
-    )
-    max_steps: int = _live(
-        10_000,
-        Whole(1, 100_000_000),
-        "length",
-        "Training ends here; c goes on.",
-        "The schedule is a share of it, so a longer run also drops lr later.",
-    )
-    eval_every: int = _live(
-        1_000,
-        Whole(1, 100_000_000),
-        "evaluation",
-        "Steps between two looks at val.",
-        "Val is measured over its whole split, in eval mode; train as well when the run ends.",
-    )
-    step: str = _fixed(
-        "fast",
-        Choice(("fast", "plain")),
-        "how it computes",
-        "fast: backward pass by hand.",
-        "Both do the same mathematics and round differently. plain has autograd do it, with the bits of the lecture's "
-        "loop; fast does it by hand on a CPU, elsewhere it is plain.",
-    )
     corpus: str = _run(
         "names",
         Text("a name or a path"),
@@ -191,16 +63,25 @@ class RunConfig:
         """Itself, if every field and their mix are sound; raises Mistake on the first that is not."""
         for name, spec in HYPERPARAMETERS.items():
             spec.kind.check(name, getattr(self, name))
-        product = math.prod(self.fuse)
-        if product != self.context:
-            factors = "×".join(str(part) for part in self.fuse)
-            tries = " or ".join(suggested_fuse(self.context))
+        check_context(self.context, self.fuse, self.dilations)
+        if self.batches == "names" and self.norm == "batch-bug":
             raise Mistake(
-                f"context {self.context} is not {factors} = {product}",
-                f"set {f'context to {product} or ' if product <= LONGEST_CONTEXT else ''}fuse to {tries}",
-                "fuse",
+                "batches names cannot have norm batch-bug, whose statistics belong to places in a window",
+                "set norm to batch, or batches to windows",
+                "batches",
+            )
+        if self.precision == "bfloat16" and self.step == "plain":
+            raise Mistake(
+                "precision bfloat16 is not for step plain, the oracle",
+                "set step to fast, or precision to float32",
+                "precision",
             )
         return self
+
+    @property
+    def receptive_field(self) -> int:
+        """How many characters the levels see."""
+        return receptive_field(self.fuse, self.dilations)
 
     def with_values(self, values: Mapping[str, Any]) -> RunConfig:
         """A copy with the named fields set; neither bounds nor mix are judged (see `checked`)."""
@@ -247,26 +128,3 @@ def parse(name: str, text: str) -> Value:
     if name not in HYPERPARAMETERS:
         raise unknown_hyperparameter(name)
     return HYPERPARAMETERS[name].kind.parse(name, text)
-
-
-def parse_settings(settings: Iterable[str]) -> dict[str, str]:
-    """`["lr=0.2", "fuse=4,2"]` as a mapping of name to text; raises Mistake on what is not `key=value`."""
-    pairs = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals or not name.strip():
-            raise Mistake(f"--set {setting} is not key=value", "write it as lr=0.2")
-        pairs[name.strip()] = text
-    return pairs
-
-
-def suggested_fuse(context: int) -> list[str]:
-    """Up to three ways to write `context` as a tree, deepest first: for 6, `2 3`, `3 2` and `6`."""
-    primes = []
-    rest = context
-    for candidate in range(2, context + 1):
-        while rest % candidate == 0:
-            primes.append(candidate)
-            rest //= candidate
-    ways = [primes, primes[::-1], [context]]
-    return list(dict.fromkeys(" ".join(map(str, way)) for way in ways if way))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from charwave_tui.core.mistake import Mistake
 
 Value = int | float | str | tuple[int, ...]
 """Every type a hyperparameter can have."""
+
+
+NONE = "none"
+"""How a list without numbers is written."""
 
 
 class Effect(StrEnum):
@@ -218,16 +222,23 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """A few whole numbers, outermost last, each between 1 and `high`."""
+    """A few whole numbers, outermost last, each between 1 and `high`; `rule` says what they come to.
+
+    Where `least` is 0 there may be none of them, which is written so.
+    """
 
     high: int
     most: int
+    rule: str
+    least: int = 1
 
     def bounds(self, name: str) -> str:
-        return "product = context"
+        return self.rule
 
     def parse(self, name: str, text: str) -> Value:
         cleaned = text.replace(",", " ").replace("·", " ").replace("×", " ").split()
+        if self.least == 0 and cleaned in ([], [NONE]):
+            return ()
         try:
             value = tuple(int(part) for part in cleaned)
         except ValueError:
@@ -237,14 +248,16 @@ class Factors:
 
     def check(self, name: str, value: Value) -> None:
         inside = (
-            isinstance(value, tuple) and 1 <= len(value) <= self.most and all(1 <= part <= self.high for part in value)
+            isinstance(value, tuple)
+            and self.least <= len(value) <= self.most
+            and all(1 <= part <= self.high for part in value)
         )
         if not inside:
             raise Mistake(f"{name} {_plain(value) or '(empty)'} is out of bounds", f"try {self.bounds(name)}", name)
 
     def write(self, value: Value) -> str:
         assert isinstance(value, tuple)
-        return " ".join(str(part) for part in value)
+        return " ".join(str(part) for part in value) or NONE
 
     def nudge(self, value: Value, direction: int) -> Value:
         return value
@@ -276,3 +289,8 @@ class Hyperparameter:
     group: Group
     effect: Effect
     kind: Kind
+
+
+def hyperparameter(group: Group, effect: Effect, default: Any, kind: Kind, label: str, help: str, about: str) -> Any:
+    """The declaration of a field of a config, with all that Hyperparameter says of it under `spec`."""
+    return field(default=default, metadata={"spec": (label, help, about, group, effect, kind)})

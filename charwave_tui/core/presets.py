@@ -6,10 +6,12 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 
-from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
-from charwave_tui.core.fields import Group
+from charwave_tui.core.config import RunConfig
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import asset
+
+OWN = ("corpus", "seed", "device")
+"""Fields that are not a recipe's to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A recipe: a sound config with the default corpus, seed, threads and device."""
+    """A recipe: a sound config with the default corpus, seed and device."""
 
     name: str
     why: str
@@ -33,12 +35,8 @@ class Preset:
     published: Published | None
 
     def applied_to(self, config: RunConfig) -> RunConfig:
-        """The recipe with the corpus, seed, threads and device of `config`."""
-        return self.config.with_values({name: getattr(config, name) for name in _own(Group.RUN)})
-
-
-def _own(group: Group) -> list[str]:
-    return [name for name, spec in HYPERPARAMETERS.items() if spec.group is group]
+        """The recipe with the corpus, seed and device of `config`."""
+        return self.config.with_values({name: getattr(config, name) for name in OWN})
 
 
 @cache

@@ -101,14 +101,22 @@ class RunStore:
         return self._place(run) / WEIGHTS
 
     def _read(self, run: int) -> RunRecord:
-        path = self._place(run) / RECORD
         try:
-            return msgspec.json.decode(path.read_bytes(), type=RunRecord)
+            return read_record(self._place(run))
         except FileNotFoundError:
             known = ", ".join(map(str, self.numbers()[-8:])) or "none yet"
             raise Mistake(f"run {run} is unknown", f"the newest runs are: {known}") from None
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Mistake(f"{path} cannot be read ({error})", "choose another run with --run") from None
 
     def _place(self, run: int) -> Path:
         return self.folder / f"{run:04}"
+
+
+def read_record(folder: Path) -> RunRecord:
+    """The record in a run's folder; raises FileNotFoundError where there is none, Mistake where it cannot be read."""
+    path = folder / RECORD
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunRecord)
+    except FileNotFoundError:
+        raise
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Mistake(f"{path} cannot be read ({error})", "choose another run with --run") from None

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.config import HYPERPARAMETERS, RunConfig, parse, parse_settings, suggested_fuse
+from charwave_tui.core.config import HYPERPARAMETERS, RunConfig, parse
 from charwave_tui.core.fields import Counter, Effect, Real, Stepped, Whole
 from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.receptive import suggested_dilations, suggested_fuse
 
 REALS = [name for name, spec in HYPERPARAMETERS.items() if isinstance(spec.kind, Real)]
 
@@ -24,12 +25,15 @@ OUTSIDE = [
     ("fuse", "0"),
     ("fuse", "2 65"),
     ("fuse", "1 1 1 1 1 1 1"),
+    ("dilations", "0"),
+    ("dilations", "65"),
+    ("dilations", "1 1 1 1 1 1 1 1 1 1 1 1 1"),
     ("n_embd", "0"),
     ("n_embd", "1025"),
     ("n_hidden", "0"),
     ("n_hidden", "4097"),
     ("norm", "layer"),
-    ("activation", "gelu"),
+    ("activation", "selu"),
     ("init_gain", "0"),
     ("init_gain", "100.5"),
     ("output_scale", "-0.1"),
@@ -41,14 +45,27 @@ OUTSIDE = [
     ("lr", "10.5"),
     ("lr", "inf"),
     ("lr", "nan"),
-    ("schedule", "cosine"),
+    ("schedule", "linear"),
     ("lr_drop", "-0.5"),
     ("lr_drop", "1.5"),
+    ("warmup", "-0.1"),
+    ("warmup", "1.1"),
+    ("momentum", "-0.1"),
+    ("momentum", "1"),
+    ("weight_decay", "-0.1"),
+    ("weight_decay", "11"),
+    ("context_dropout", "-0.1"),
+    ("context_dropout", "1"),
+    ("drop_path", "-0.1"),
+    ("drop_path", "1"),
+    ("batches", "words"),
+    ("targets", "guessed"),
     ("batch_size", "0"),
     ("batch_size", "65537"),
     ("max_steps", "0"),
     ("max_steps", "100000001"),
     ("eval_every", "0"),
+    ("precision", "float16"),
     ("seed", "-1"),
     ("seed", "4294967296"),
     ("threads", "0"),
@@ -57,7 +74,10 @@ OUTSIDE = [
 ]
 
 NONSENSE = [
-    *((name, "twelve") for name in ("context", "fuse", "n_embd", "lr", "lr_drop", "max_steps", "seed", "threads")),
+    *(
+        (name, "twelve")
+        for name in ("context", "fuse", "dilations", "n_embd", "lr", "lr_drop", "max_steps", "seed", "threads")
+    ),
     *((name, "1.5") for name in ("context", "fuse", "batch_size", "seed")),
     *((name, "0x10") for name in ("n_hidden", "init_gain")),
 ]
@@ -93,7 +113,7 @@ def test_text_that_is_no_number_is_named_with_its_field(name: str, text: str) ->
         parse(name, text)
     assert caught.value.field == name
     assert caught.value.problem.startswith(f"{name} {text} is not a ")
-    way = "write it as 2 2 2" if name == "fuse" else HYPERPARAMETERS[name].kind.bounds(name)
+    way = "write it as 2 2 2" if name in ("fuse", "dilations") else HYPERPARAMETERS[name].kind.bounds(name)
     assert way in caught.value.remedy
 
 
@@ -117,7 +137,7 @@ def test_a_decimal_comma_is_refused_with_the_point(text: str, remedy: str) -> No
         parse("lr", text)
 
 
-@pytest.mark.parametrize("name", list(HYPERPARAMETERS))
+@pytest.mark.parametrize("name", sorted(HYPERPARAMETERS.keys() - {"dilations"}))
 @pytest.mark.parametrize("text", ["", "   "])
 def test_an_empty_value_is_refused_with_its_field(name: str, text: str) -> None:
     with pytest.raises(Mistake) as caught:
@@ -172,6 +192,9 @@ def test_any_number_within_bounds_is_read_back_as_it_was(name: str, data: st.Dat
         ("fuse", "2·2·2", (2, 2, 2)),
         ("fuse", "2×4", (2, 4)),
         ("fuse", " 3 ", (3,)),
+        ("dilations", "1,1,2,1,2", (1, 1, 2, 1, 2)),
+        ("dilations", "none", ()),
+        ("dilations", " ", ()),
         ("lr", "1e-3", 0.001),
         ("norm", " Batch ", "batch"),
         ("corpus", " my words.txt ", "my words.txt"),
@@ -188,6 +211,7 @@ def test_values_are_read_as_people_write_them(name: str, text: str, value: objec
         ("max_steps", 200_000, "200,000"),
         ("seed", 123_456, "123456"),
         ("fuse", (2, 2, 2), "2 2 2"),
+        ("dilations", (), "none"),
         ("lr", 0.1, "0.1"),
         ("lr", 1.0, "1.0"),
         ("lr", 10.0, "10"),
@@ -249,6 +273,39 @@ def test_a_fuse_beyond_any_context_does_not_offer_its_product() -> None:
     with pytest.raises(Mistake) as caught:
         RunConfig(context=8, fuse=(64, 64)).checked()
     assert caught.value.remedy == "set fuse to 2 2 2 or 8"
+
+
+def test_dilations_that_do_not_see_the_context_are_answered_with_ways_out() -> None:
+    with pytest.raises(Mistake) as caught:
+        RunConfig(context=9, dilations=(1, 1, 2, 1, 2)).checked()
+    assert str(caught.value) == "context 9 is not 1+1+1+2+1+2 = 8; set context to 8 or dilations to 1 1 2 1 2 1"
+    assert caught.value.field == "dilations"
+
+
+@pytest.mark.parametrize("context", range(1, 65))
+def test_dilations_are_suggested_only_as_they_can_be_taken(context: int) -> None:
+    way = suggested_dilations(context)
+    try:
+        taken = RunConfig(context=context, fuse=(context,)).with_text({"dilations": way}).checked()
+    except Mistake:
+        assert way == "none"
+    else:
+        assert taken.receptive_field == context
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "told"),
+    [
+        ({"batches": "names", "norm": "batch-bug"}, "batches", "set norm to batch, or batches to windows"),
+        ({"precision": "bfloat16", "step": "plain"}, "precision", "set step to fast, or precision to float32"),
+    ],
+)
+def test_what_excludes_one_another_is_refused_with_both_ways_out(
+    change: Mapping[str, str], field: str, told: str
+) -> None:
+    with pytest.raises(Mistake) as caught:
+        RunConfig().with_values(change).checked()
+    assert (caught.value.field, caught.value.remedy) == (field, told)
 
 
 def test_an_unchecked_value_out_of_bounds_is_found_before_the_mix() -> None:
@@ -317,15 +374,6 @@ def test_settings_are_read_into_a_copy() -> None:
     assert config.differences(config) == frozenset()
 
 
-def test_settings_from_the_command_line_are_split_at_the_first_equals_sign() -> None:
-    assert parse_settings(["lr=0.2", "corpus=a=b.txt", " seed =1"]) == {"lr": "0.2", "corpus": "a=b.txt", "seed": "1"}
-
-
-def test_a_setting_without_equals_sign_is_named() -> None:
-    with pytest.raises(Mistake, match=r"--set lr is not key=value; write it as lr=0\.2"):
-        parse_settings(["lr"])
-
-
 def test_an_unknown_hyperparameter_is_answered_with_those_there_are() -> None:
     with pytest.raises(Mistake) as caught:
         RunConfig().with_text({"learning_rate": "0.2"})
@@ -338,11 +386,14 @@ def test_an_unknown_hyperparameter_is_answered_with_those_there_are() -> None:
 def test_the_words_about_a_field_fit_their_places(name: str) -> None:
     spec = HYPERPARAMETERS[name]
     assert 0 < len(spec.help) <= 33
-    assert 0 < len(spec.label) <= 33
+    assert len(f"{name}  {spec.label}") <= 33
     assert spec.about.endswith(".")
     assert spec.kind.bounds(name)
 
 
 def test_what_can_change_while_training_is_marked_live() -> None:
     live = {name for name, spec in HYPERPARAMETERS.items() if spec.effect is Effect.LIVE}
-    assert live == {"lr", "schedule", "lr_drop", "batch_size", "max_steps", "eval_every"}
+    assert live == {
+        *("lr", "schedule", "lr_drop", "warmup", "momentum", "weight_decay", "context_dropout", "drop_path"),
+        *("batch_size", "max_steps", "eval_every"),
+    }

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.shapes import layer_shapes, parameter_count
+from charwave_tui.core.shapes import layer_shapes, levels, parameter_count
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,39 @@ def test_the_bug_of_the_lecture_costs_no_parameter() -> None:
     assert parameter_count(RunConfig(norm="batch-bug"), 27) == parameter_count(RunConfig(norm="batch"), 27)
 
 
+def test_a_stack_of_dilations_has_residuals_and_skips_and_gates_of_twice_the_width() -> None:
+    config = RunConfig(context=4, dilations=(1, 2), n_embd=3, n_hidden=5, activation="gated").checked()
+    assert [(layer.kind, layer.detail, layer.output, layer.parameters) for layer in layer_shapes(config, 7)] == [
+        ("Embedding", "", (4, 3), 21),
+        ("FlattenDilated", "1", (3, 6), 0),
+        ("Linear", "6→10", (3, 10), 60),
+        ("BatchNorm1d", "10", (3, 10), 20),
+        ("Gated", "", (3, 5), 0),
+        ("FlattenDilated", "2", (10,), 0),
+        ("Linear", "10→10", (10,), 100),
+        ("BatchNorm1d", "10", (10,), 20),
+        ("Gated", "", (5,), 0),
+        ("Residual", "", (5,), 0),
+        ("Skips", "2", (10,), 0),
+        ("Linear", "10→7", (7,), 77),
+    ]
+
+
+def test_five_gated_levels_have_the_parameters_counted_by_hand() -> None:
+    config = RunConfig(dilations=(1, 1, 2, 1, 2), n_embd=48, n_hidden=256, activation="gated").checked()
+    assert parameter_count(config, 27) == 1_138_731
+    assert len(layer_shapes(config, 27)) == 27
+
+
+def test_levels_say_how_far_back_stands_what_they_join() -> None:
+    def offsets(**fields: object) -> list[tuple[int, ...]]:
+        return [level.offsets for level in levels(RunConfig().with_values(fields))]
+
+    assert offsets(fuse=(2, 2, 2)) == [(1, 0), (2, 0), (4, 0)]
+    assert offsets(fuse=(3, 2), context=6) == [(2, 1, 0), (3, 0)]
+    assert offsets(dilations=(1, 2, 4)) == [(1, 0), (2, 0), (4, 0)]
+
+
 @given(st.from_type(RunConfig), st.integers(2, 5_000))
 def test_each_layer_takes_what_the_one_before_gives(config: RunConfig, vocab_size: int) -> None:
     layers = layer_shapes(config, vocab_size)
@@ -79,5 +112,12 @@ def test_each_layer_takes_what_the_one_before_gives(config: RunConfig, vocab_siz
         elif layer.kind == "FlattenConsecutive":
             assert math.prod(layer.output) == math.prod(before.output)
             assert layer.output[-1] == before.output[-1] * int(layer.detail)
+        elif layer.kind == "FlattenDilated":
+            positions = math.prod(before.output[:-1]) - int(layer.detail)
+            assert math.prod(layer.output) == positions * 2 * before.output[-1]
+        elif layer.kind == "Gated":
+            assert (*layer.output[:-1], 2 * layer.output[-1]) == before.output
+        elif layer.kind == "Skips":
+            assert layer.output == (int(layer.detail) * config.n_hidden,)
         else:
             assert layer.output == before.output

@@ -1,0 +1,51 @@
+"""Fields that play no part: which, why, and that what is left out really is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
+from charwave_tui.core.idle import idle
+from charwave_tui.core.shapes import layer_shapes
+
+TREE = RunConfig()
+TREE_IDLE = {"drop_path": "not with fuse", "targets": "not with windows", "warmup": "not with step"}
+STACK = RunConfig(dilations=(1, 1, 2, 1, 2), activation="gated", batches="names")
+
+
+@pytest.mark.parametrize(
+    ("config", "left_out"),
+    [
+        (TREE, TREE_IDLE),
+        (replace(TREE, batches="names"), {"drop_path": "not with fuse", "warmup": "not with step"}),
+        (STACK, {"fuse": "not with dilations", "warmup": "not with step"}),
+        (replace(STACK, schedule="cosine"), {"fuse": "not with dilations", "lr_drop": "not with cosine"}),
+        (replace(STACK, schedule="one-cycle"), {"fuse": "not with dilations", "lr_drop": "not with one-cycle"}),
+        (replace(TREE, optimizer="muon"), TREE_IDLE | {"momentum": "not with muon"}),
+        (replace(TREE, optimizer="adamw"), TREE_IDLE | {"momentum": "not with adamw"}),
+        (replace(TREE, step="plain"), TREE_IDLE | {"precision": "not with plain"}),
+    ],
+)
+def test_what_plays_no_part_is_named_with_what_leaves_it_out(config: RunConfig, left_out: dict[str, str]) -> None:
+    assert idle(config) == left_out
+
+
+def test_what_is_forbidden_is_a_mistake_and_not_idle() -> None:
+    assert "precision" not in idle(RunConfig(step="plain", precision="bfloat16"))
+
+
+def test_an_idle_fuse_neither_spoils_the_mix_nor_changes_the_model() -> None:
+    other = replace(STACK, fuse=(5, 5))
+    assert layer_shapes(other.checked(), 27) == layer_shapes(STACK.checked(), 27)
+
+
+@given(st.from_type(RunConfig))
+def test_an_idle_field_is_idle_whatever_its_value(config: RunConfig) -> None:
+    for name, why in idle(config).items():
+        kind = HYPERPARAMETERS[name].kind
+        nudged = config.with_values({name: kind.nudge(getattr(config, name), 1)})
+        assert name == "precision" or idle(nudged)[name] == why
