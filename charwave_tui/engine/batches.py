@@ -3,11 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from charwave_tui.engine.randomness import stream_at
+
+
+class Examples(NamedTuple):
+    """Contexts [B, context] and targets [B], with what is dropped from them.
+
+    `kept` [B, context]: 0 where an embedded character is blotted out, else 1; None where all are kept.
+    `scales` [B, context, levels]: what each level's output there is multiplied by; None where nothing is dropped.
+    """
+
+    contexts: Tensor
+    targets: Tensor
+    kept: Tensor | None = None
+    scales: Tensor | None = None
+
+
+def id_stream(words: Sequence[str], symbols: str, boundaries: int) -> Tensor:
+    """The ids of all `words` in one row, int32 on the CPU, with so many boundaries before each and twice after all."""
+    boundary = "\0" * boundaries  # sorts before every symbol, and no corpus has it
+    text = boundary.join(("", *words, boundary))
+    codes = torch.frombuffer(bytearray(text, "utf-32-le"), dtype=torch.int32)
+    alphabet = torch.tensor([ord(symbol) for symbol in symbols], dtype=torch.int32)
+    # The symbols up to a character are as many as its id, and none for the boundary.
+    return torch.searchsorted(alphabet, codes, right=True, out_int32=True)
 
 
 class Windows:
@@ -19,12 +43,7 @@ class Windows:
 
     def __init__(self, words: Sequence[str], symbols: str, context: int, device: torch.device) -> None:
         self.context = context
-        boundary = "\0" * context  # sorts before every symbol, and no corpus has it
-        text = boundary.join(("", *words, boundary))
-        codes = torch.frombuffer(bytearray(text, "utf-32-le"), dtype=torch.int32)
-        alphabet = torch.tensor([ord(symbol) for symbol in symbols], dtype=torch.int32)
-        # The symbols up to a character are as many as its id, and none for the boundary.
-        stream = torch.searchsorted(alphabet, codes, right=True, out_int32=True).to(device)
+        stream = id_stream(words, symbols, context).to(device)
         self._windows = stream.unfold(0, context + 1, 1)  # [positions, context + 1], a view
 
         examples = torch.tensor([len(word) + 1 for word in words], dtype=torch.int32)
@@ -62,12 +81,12 @@ class Draws:
         self._windows = windows
         self._generator = generator
         self._batch_size = 0
-        self._waiting: list[tuple[Tensor, Tensor]] = []
+        self._waiting: list[Examples] = []
         self._before = generator.get_state()
         self._taken = 0
 
-    def next(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """The next contexts [B, context] and targets [B]."""
+    def next(self, batch_size: int) -> Examples:
+        """The next `batch_size` examples."""
         if not self._waiting or batch_size != self._batch_size:
             self._look_up(batch_size)
         self._taken += 1
@@ -82,10 +101,15 @@ class Draws:
         # on the CPU many numbers drawn at once are those drawn one by one
         contexts, targets = self._windows.draw(batches * batch_size, self._generator)
         blocks = contexts.contiguous().view(batches, batch_size, -1), targets.contiguous().view(batches, batch_size)
-        self._waiting = list(zip(*(block.unbind() for block in blocks), strict=True))[::-1]
+        self._waiting = list(map(Examples, *(block.unbind() for block in blocks)))[::-1]
 
     def state(self) -> Tensor:
         """The state of the stream as if no batch had been drawn but those that `next` gave."""
         stream = stream_at(self._before)
         torch.randint(0, len(self._windows), (self._taken * self._batch_size,), generator=stream)
         return stream.get_state()
+
+    def go_to(self, state: Tensor) -> None:
+        """Go on from where `state` was taken."""
+        self._waiting = []
+        self._generator.set_state(state)

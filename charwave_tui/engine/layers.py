@@ -1,4 +1,4 @@
-"""The parts of the model: the six of the lecture, and ReLU."""
+"""The parts of the model: the six of the lecture, and more activations."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 EPSILON = 1e-5
 """What BatchNorm1d adds to the variance before its root."""
@@ -105,7 +106,11 @@ class BatchNorm1d(Layer):
         running.mul_(1 - MOMENTUM).add_(MOMENTUM * batch.detach().view_as(running))
 
 
-class Tanh(Layer):
+class Activation(Layer):
+    """What bends the line, each number or pair of numbers by itself."""
+
+
+class Tanh(Activation):
     """tanh of every number."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -113,7 +118,7 @@ class Tanh(Layer):
         return torch.tanh(x)
 
 
-class ReLU(Layer):
+class ReLU(Activation):
     """Every number, or 0 where it is negative."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -121,15 +126,42 @@ class ReLU(Layer):
         return torch.relu(x)
 
 
+class GELU(Activation):
+    """x · Φ(x), Φ being the normal distribution's: Hendrycks and Gimpel 2016, equation 1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape, from about −0.17 up."""
+        return functional.gelu(x)
+
+
+class Gated(Activation):
+    """tanh of the first half of the channels times the sigmoid of the other: van den Oord et al. 2016, equation 2."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., 2·C] → [..., C], within −1 … 1."""
+        signal, gate = x.chunk(2, dim=-1)  # [..., 2·C] → [..., C] and [..., C]
+        return torch.tanh(signal) * torch.sigmoid(gate)
+
+
 class Sequential(nn.Module):
-    """Layers one after the other."""
+    """Layers one after the other, the first of which is the Embedding."""
 
     def __init__(self, layers: Iterable[Layer]) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, context] ids → [B, vocabulary] logits, for the model that `build_model` makes."""
-        for layer in self.layers:
+    def forward(self, ids: Tensor, kept: Tensor | None = None, scales: Tensor | None = None) -> Tensor:
+        """[B, context] ids → [B, vocabulary] logits, for the model that `build_model` makes.
+
+        `kept` [B, context] is 0 where an embedded character is blotted out, else 1; `scales` are for a Stack alone.
+        """
+        assert scales is None
+        x = self.embedded(ids, kept)
+        for layer in self.layers[1:]:
             x = layer(x)
         return x
+
+    def embedded(self, ids: Tensor, kept: Tensor | None) -> Tensor:
+        """The points of `ids` of any shape, [...] → [..., C], blotted out where `kept` of the same shape is 0."""
+        x: Tensor = self.layers[0](ids)
+        return x if kept is None else x * kept.unsqueeze(-1)  # [B, T, C] · [B, T, 1]

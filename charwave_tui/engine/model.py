@@ -9,19 +9,23 @@ import torch
 from torch import Generator
 
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.shapes import ACTIVATION_LAYERS
+from charwave_tui.core.shapes import ACTIVATION_LAYERS, levels
 from charwave_tui.engine.layers import (
+    GELU,
+    Activation,
     BatchNorm1d,
     Embedding,
     FlattenConsecutive,
+    Gated,
     Layer,
     Linear,
     ReLU,
     Sequential,
     Tanh,
 )
+from charwave_tui.engine.stack import FlattenDilated, Residual, Skips, Stack
 
-ACTIVATIONS: dict[str, type[Layer]] = {layer.__name__: layer for layer in (Tanh, ReLU)}
+ACTIVATIONS: dict[str, type[Activation]] = {layer.__name__: layer for layer in (Tanh, ReLU, GELU, Gated)}
 """The activation layers by the names that `core.shapes` gives them."""
 
 
@@ -30,22 +34,28 @@ def build_model(config: RunConfig, vocab_size: int, generator: Generator) -> Seq
 
     `generator` is drawn from in the lecture's order: the embedding, then each Linear.
     """
-    return Sequential(_layers(config, vocab_size, generator))
+    kind = Stack if config.dilations else Sequential
+    return kind(_layers(config, vocab_size, generator))
 
 
 def _layers(config: RunConfig, vocab_size: int, generator: Generator) -> Iterator[Layer]:
     hidden, normed = config.n_hidden, config.norm != "none"
-    positions, channels = config.context, config.n_embd
-    yield Embedding(vocab_size, channels, generator)
-    for joined in config.fuse:
-        positions //= joined
-        yield FlattenConsecutive(joined)
-        yield Linear(channels * joined, hidden, generator, bias=not normed, gain=config.init_gain)
+    yield Embedding(vocab_size, config.n_embd, generator)
+    for number, level in enumerate(levels(config)):
+        if config.dilations:
+            yield FlattenDilated(config.dilations[number])
+        else:
+            yield FlattenConsecutive(len(level.offsets))
+        yield Linear(level.fan_in, level.fan_out, generator, bias=not normed, gain=config.init_gain)
         if normed:
-            apart = positions if config.norm == "batch-bug" and positions > 1 else None
-            yield BatchNorm1d(hidden, apart)
+            apart = level.positions if config.norm == "batch-bug" and level.positions > 1 else None
+            yield BatchNorm1d(level.fan_out, apart)
         yield ACTIVATIONS[ACTIVATION_LAYERS[config.activation]]()
-        channels = hidden
+        if config.dilations and number > 0:
+            yield Residual()
+    if config.dilations:
+        yield Skips(len(config.dilations))
+        hidden *= len(config.dilations)
     yield Linear(hidden, vocab_size, generator, gain=config.output_scale)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from charwave_tui.core.readings import LayerStats, Split
-from charwave_tui.engine.layers import Layer, ReLU, Sequential, Tanh
+from charwave_tui.engine.layers import Gated, Layer, ReLU, Sequential, Tanh
 from charwave_tui.engine.model import looking
 from charwave_tui.engine.randomness import side_stream
 from charwave_tui.engine.trainer import Trainer
@@ -19,7 +19,7 @@ PROBE_EXAMPLES = 512
 """Rows of the fixed batch, where the split has as many."""
 
 SATURATED = 0.97
-"""A Tanh output beyond this, either way, counts as saturated: the lessons' bound."""
+"""A tanh beyond this, either way, counts as saturated: the lessons' bound."""
 
 DEAD = 0.99
 """A Tanh unit beyond this, either way, for every example and position is dead: the lessons' bound."""
@@ -37,22 +37,27 @@ def probe(model: Sequential, contexts: Tensor) -> tuple[LayerStats, ...]:
     """Run `contexts` [B, context] through `model` with batch statistics, and leave model and buffers as they were."""
     stats: list[LayerStats] = []
 
-    def measure(layer: nn.Module, _: Any, out: Tensor) -> None:
+    def measure(layer: nn.Module, came: Any, out: Tensor) -> None:
         assert isinstance(layer, Layer)
-        stats.append(_stats(layer, out))
+        stats.append(_stats(layer, came, out))
 
     with looking(model, training=True), _same_buffers(model), _hooked(model, measure):
         model(contexts)
     return tuple(stats)
 
 
-def _stats(layer: Layer, out: Tensor) -> LayerStats:
+def _stats(layer: Layer, came: tuple[Any, ...], out: Tensor) -> LayerStats:
     saturation = dead = None
-    if isinstance(layer, Tanh):
-        saturation = 100 * (out.abs() > SATURATED).float().mean().item()
-        dead = _everywhere(out.abs() > DEAD)
-    elif isinstance(layer, ReLU):
-        dead = _everywhere(out == 0)
+    match layer:
+        case Tanh():
+            saturation = _saturation(out)
+            dead = _everywhere(out.abs() > DEAD)
+        case ReLU():
+            dead = _everywhere(out == 0)
+        case Gated():
+            # The output is small where the gate is shut, so only the tanh tells; a stuck one still learns by its gate.
+            signal, _ = came[0].chunk(2, dim=-1)  # [..., 2·C] → [..., C] and [..., C]
+            saturation = _saturation(torch.tanh(signal))
     return LayerStats(
         name=type(layer).__name__,
         detail=layer.detail,
@@ -63,6 +68,10 @@ def _stats(layer: Layer, out: Tensor) -> LayerStats:
         saturation=saturation,
         dead=dead,
     )
+
+
+def _saturation(out: Tensor) -> float:
+    return 100 * (out.abs() > SATURATED).float().mean().item()
 
 
 def _everywhere(flags: Tensor) -> int:

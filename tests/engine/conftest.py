@@ -42,7 +42,8 @@ def same_bits() -> SameBits:
 
     def same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
         return one.keys() == other.keys() and all(
-            torch.equal(one[name].view(torch.uint8), other[name].view(torch.uint8)) for name in one
+            torch.equal(torch.atleast_1d(one[name]).view(torch.uint8), torch.atleast_1d(other[name]).view(torch.uint8))
+            for name in one
         )
 
     return same

@@ -75,9 +75,11 @@ def test_batches_looked_up_in_blocks_are_those_drawn_one_by_one(corpus: Corpus) 
     stream = training_stream(3)
     draws = Draws(windows, training_stream(3))
     for size in (300, 300, 7, 7, 1, 2_000, 300, 300, 300, 300, 300):
-        batch = draws.next(size)
-        assert [part.is_contiguous() for part in batch] == [True, True]
-        assert all(map(torch.equal, batch, windows.draw(size, stream)))
+        contexts, targets, *dropped = draws.next(size)
+        assert dropped == [None, None]
+        assert contexts.is_contiguous()
+        assert targets.is_contiguous()
+        assert all(map(torch.equal, (contexts, targets), windows.draw(size, stream)))
         assert torch.equal(draws.state(), stream.get_state())
 
 

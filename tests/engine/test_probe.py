@@ -10,7 +10,8 @@ import torch
 
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.engine.layers import BatchNorm1d, Embedding, Layer, ReLU, Sequential, Tanh
+from charwave_tui.core.shapes import layer_shapes
+from charwave_tui.engine.layers import BatchNorm1d, Embedding, Gated, Layer, ReLU, Sequential, Tanh
 from charwave_tui.engine.model import build_model
 from charwave_tui.engine.probe import PROBE_EXAMPLES, probe, probe_contexts
 from charwave_tui.engine.randomness import training_stream
@@ -40,6 +41,22 @@ def test_dead_relu_units_are_zero_everywhere_and_have_no_saturation() -> None:
     model = looked_up([[-1.0, -1.0, 2.0], [-2.0, 1.0, 2.0]], ReLU())
     _, relu = probe(model, torch.tensor([[0, 1], [1, 1]]))
     assert (relu.saturation, relu.dead) == (None, 1)
+
+
+def test_saturation_of_a_gate_is_that_of_its_tanh_though_the_gate_be_shut() -> None:
+    # signals 3 and 0.5, −3 and 2.2; gates shut and open
+    model = looked_up([[3.0, 0.5, -9.0, 9.0], [-3.0, 2.2, 9.0, -9.0]], Gated())
+    _, gated = probe(model, torch.tensor([[0], [1]]))
+    assert (gated.saturation, gated.dead) == (75, None)
+    assert gated.output_shape == (2, 1, 2)
+
+
+def test_a_stack_has_a_row_for_each_of_its_layers_as_worked_out_by_arithmetic(config: RunConfig) -> None:
+    stack = replace(config, dilations=(1, 2), activation="gated")
+    rows = probe(build_model(stack, 12, training_stream(1)), torch.zeros((2, 4), dtype=torch.int64))
+    assert [(row.name, row.detail, row.output_shape[1:], row.parameters) for row in rows] == [
+        (shape.kind, shape.detail, shape.output, shape.parameters) for shape in layer_shapes(stack, 12)
+    ]
 
 
 def test_mean_and_unbiased_deviation_are_those_of_the_output(trainer: Trainer) -> None:
@@ -90,7 +107,7 @@ def test_a_probe_that_fails_leaves_no_trace_either(trainer: Trainer, same_bits: 
     assert not any(layer._forward_hooks for layer in trainer.model.modules())
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "gated"])
 def test_weights_of_nan_can_be_looked_at(
     config: RunConfig, corpus: Corpus, same_bits: SameBits, activation: str
 ) -> None:

@@ -1,0 +1,36 @@
+"""What a step does not see: blotted characters (context dropout) and levels passed by (stochastic depth)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.engine.batches import Examples
+from charwave_tui.engine.prefixes import Prefixes
+from charwave_tui.engine.randomness import side_stream
+
+
+def blotted(batch: Examples | Prefixes, config: RunConfig, step: int) -> Examples | Prefixes:
+    """`batch` with what `config` drops from it, the same for one seed and step.
+
+    A level passed by makes 0, and where it is not, so much more that the mean stays; the first never is, the last
+    drop_path of the time, those between in proportion: Huang et al. 2016, section 3.
+    """
+    levels = len(config.dilations)
+    passes = config.drop_path > 0 and levels > 1
+    if not config.context_dropout and not passes:
+        return batch
+    stream = side_stream(config.seed, f"drops of step {step}")
+    places = batch.contexts if isinstance(batch, Examples) else batch.ids
+    kept = scales = None
+    if config.context_dropout:
+        kept = (torch.rand(places.shape, generator=stream) >= config.context_dropout).float().to(places.device)
+    if passes:
+        shares = config.drop_path * torch.arange(levels) / (levels - 1)
+        stays = torch.rand((*places.shape, levels), generator=stream) >= shares
+        scales = (stays / (1 - shares)).to(places.device)
+    if isinstance(batch, Examples):
+        return batch._replace(kept=kept, scales=scales)
+    return replace(batch, kept=kept, scales=scales)
