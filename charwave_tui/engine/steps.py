@@ -1,49 +1,57 @@
-"""One training step, plain, and the learning rate that goes with it."""
+"""One training step, plain: the oracle of any faster one."""
 
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charwave_tui.core.config import RunConfig
+from charwave_tui.engine import whole
+from charwave_tui.engine.batches import Examples
 from charwave_tui.engine.layers import Sequential
-
-DROP = 10
-"""By how much the schedule `step` divides the learning rate."""
-
-
-def drop_step(config: RunConfig) -> int | None:
-    """The steps after which the learning rate is the lower one; None where it never falls."""
-    return int(config.lr_drop * config.max_steps) if config.lr_drop < 1 else None
+from charwave_tui.engine.prefixes import Prefixes
+from charwave_tui.engine.updates import Update
 
 
-def learning_rate(config: RunConfig, step: int) -> float:
-    """The rate at which the step after `step` steps moves the weights."""
-    drop = drop_step(config)
-    return config.lr if drop is None or step < drop else config.lr / DROP
+class Step(Protocol):
+    """A way to take one training step."""
+
+    def __call__(self, batch: Examples | Prefixes, lr: float) -> float:
+        """Move the weights along the gradient at the rate `lr` and return the loss before the move.
+
+        It is the mean over the batch, in nats per character. A loss that is not finite moves no weight, so that one
+        can look at the weights that gave it.
+        """
 
 
 class PlainStep:
-    """A step by autograd, with the bits of the lecture's loop: the oracle of any faster one."""
+    """A step by autograd, with the bits of the lecture's loop where `update` is direct; it leaves the gradients."""
 
-    def __init__(self, model: Sequential) -> None:
+    def __init__(self, model: Sequential, update: Update) -> None:
         self._model = model
-        self._parameters: list[Tensor] = list(model.parameters())
+        self._parameters = list(model.parameters())
+        self._update = update
 
-    def __call__(self, contexts: Tensor, targets: Tensor, lr: float) -> float:
-        """Move the weights by −lr · gradient and return the loss before the move, in nats per character.
-
-        Contexts [B, context] and targets [B]. A loss that is not finite moves nothing, so that one can look at the
-        weights that gave it.
-        """
-        loss = functional.cross_entropy(self._model(contexts), targets)
+    def __call__(self, batch: Examples | Prefixes, lr: float) -> float:
+        """As `Step`; positions of whole words that share a prefix are computed one by one."""
+        loss = self._loss(batch)
         value = loss.item()
         if math.isfinite(value):
-            gradients = torch.autograd.grad(loss, self._parameters)
-            with torch.no_grad():
-                # add_ with alpha=-lr would be one call but rounds once instead of twice.
-                torch._foreach_add_(self._parameters, list(torch._foreach_mul(gradients, -lr)))
+            # autograd.grad and an assignment take less time than backward, which adds to what is there
+            for parameter, gradient in zip(self._parameters, torch.autograd.grad(loss, self._parameters), strict=True):
+                parameter.grad = gradient
+            self._update(lr)
         return value
+
+    def _loss(self, batch: Examples | Prefixes) -> Tensor:
+        if isinstance(batch, Prefixes):
+            apart = batch.apart()
+            logits = whole.logits(self._model, apart)  # [P, V], a row for each of the N positions
+            if apart.shares is not None:
+                return functional.cross_entropy(logits, apart.shares.to(logits.dtype))
+        else:
+            logits = self._model(batch.contexts, batch.kept, batch.scales)  # [B, V]
+        return functional.cross_entropy(logits, batch.targets)

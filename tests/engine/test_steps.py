@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -12,9 +13,14 @@ from torch.nn import functional
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.readings import Split
+from charwave_tui.core.shapes import levels
+from charwave_tui.engine.batches import Examples, Windows
 from charwave_tui.engine.layers import Linear
-from charwave_tui.engine.steps import PlainStep, learning_rate
+from charwave_tui.engine.model import build_model
+from charwave_tui.engine.names import Names
+from charwave_tui.engine.steps import PlainStep
 from charwave_tui.engine.trainer import Trainer
+from charwave_tui.engine.updates import Update
 
 
 class PlainLoop:
@@ -107,22 +113,69 @@ def test_sixty_steps_have_the_bits_of_the_plain_loop(
         assert torch.equal(ours, torch.as_tensor(theirs).view_as(ours))
 
 
-@pytest.mark.parametrize(
-    ("drop", "step", "rate"),
-    [(0.75, 0, 0.1), (0.75, 149_999, 0.1), (0.75, 150_000, 0.01), (0, 0, 0.01), (1, 199_999, 0.1), (1, 900_000, 0.1)],
-)
-def test_the_learning_rate_falls_to_a_tenth_at_its_share_of_the_run(drop: float, step: int, rate: float) -> None:
-    assert learning_rate(RunConfig(lr=0.1, lr_drop=drop, max_steps=200_000), step) == rate
-
-
-def test_a_loss_that_is_not_finite_moves_no_weight(trainer: Trainer) -> None:
-    last = trainer.model.layers[-1]
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
+def test_a_loss_that_is_not_finite_moves_no_weight(config: RunConfig, corpus: Corpus, optimizer: str) -> None:
+    config = replace(config, optimizer=optimizer)
+    model = build_model(config, corpus.vocab_size, torch.Generator().manual_seed(3))
+    update = Update(model, config)
+    last = model.layers[-1]
     assert isinstance(last, Linear)
     last.weight.data[0, 0] = torch.inf
-    before = [parameter.clone() for parameter in trainer.model.parameters()]
-    loss = PlainStep(trainer.model)(*trainer.windows(Split.TRAIN).batch(slice(0, 8)), 0.1)
+    before = [parameter.clone() for parameter in model.parameters()]
+    windows = Windows(corpus.split(Split.TRAIN), corpus.symbols, config.context, torch.device("cpu"))
+    loss = PlainStep(model, update)(Examples(*windows.batch(slice(0, 8))), 0.1)
     assert not torch.tensor(loss).isfinite()
-    assert all(torch.equal(now, then) for now, then in zip(trainer.model.parameters(), before, strict=True))
+    assert all(torch.equal(now, then) for now, then in zip(model.parameters(), before, strict=True))
+    assert not any(tensor.any() for tensor in update.state().values())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"activation": "gated"}, {"dilations": (1, 2)}, {"dilations": (1, 1, 1), "activation": "gated"}],
+)
+def test_whole_names_have_the_gradients_of_all_their_windows(
+    config: RunConfig, corpus: Corpus, settings: dict[str, Any]
+) -> None:
+    config = replace(config, norm="none", **settings).checked()
+    words, cpu = corpus.split(Split.TRAIN)[:12], torch.device("cpu")
+    windows = Windows(words, corpus.symbols, config.context, cpu)
+    offsets = {offset for level in levels(config) for offset in level.offsets if offset}
+    batches = (
+        Examples(*windows.batch(slice(0, len(windows)))),
+        Names(words, corpus.symbols, offsets, cpu).batch(slice(0, len(words))),
+    )
+    losses, gradients = [], []
+    for batch in batches:
+        model = build_model(config, corpus.vocab_size, torch.Generator().manual_seed(3)).double()
+        losses.append(PlainStep(model, Update(model, config))(batch, 0.1))
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+    for one, other in zip(*gradients, strict=True):
+        assert one is not None
+        assert one.any()
+        assert torch.allclose(one, other, rtol=0, atol=1e-10)
+
+
+def test_a_blotted_context_teaches_its_characters_nothing(config: RunConfig, corpus: Corpus) -> None:
+    model = build_model(config, corpus.vocab_size, torch.Generator().manual_seed(3))
+    contexts, targets = Windows(("abc",), "abc", config.context, torch.device("cpu")).batch(slice(0, 4))
+    before = model.layers[0].weight.detach().clone()
+    kept = (contexts != 2).float()
+    PlainStep(model, Update(model, config))(Examples(contexts, targets, kept), 0.1)
+    moved = (model.layers[0].weight.detach() != before).any(dim=1)
+    assert moved[:4].tolist() == [True, True, False, True]
+
+
+def test_a_level_that_is_left_out_learns_nothing(config: RunConfig, corpus: Corpus) -> None:
+    config = replace(config, norm="none", dilations=(1, 2))
+    model = build_model(config, corpus.vocab_size, torch.Generator().manual_seed(3))
+    contexts, targets = Windows(("abc",), "abc", config.context, torch.device("cpu")).batch(slice(0, 4))
+    scales = torch.ones(4, config.context, 2)
+    scales[:, :, 1] = 0
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    PlainStep(model, Update(model, config))(Examples(contexts, targets, scales=scales), 0.1)
+    moved = [not torch.equal(now, then) for now, then in zip(model.parameters(), before, strict=True)]
+    assert moved == [True, True, True, False, False, True, True]
 
 
 def test_a_batch_of_one_example_trains_without_a_nan(config: RunConfig, corpus: Corpus) -> None:

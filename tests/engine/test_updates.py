@@ -1,0 +1,317 @@
+"""Every optimiser against its formula written out in float64, and what it remembers across a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.engine import rules
+from charwave_tui.engine.checkpoint import load_weights, save_weights
+from charwave_tui.engine.layers import Linear, Sequential
+from charwave_tui.engine.model import build_model
+from charwave_tui.engine.updates import Update
+
+SameBits = Callable[..., bool]
+RATES = (0.05, 0.03, 0.04, 0.01, 0.02)
+
+
+@pytest.fixture
+def config(config: RunConfig) -> RunConfig:
+    return replace(config, activation="gated", optimizer="sgd")
+
+
+def _model(config: RunConfig, dtype: torch.dtype = torch.float64) -> Sequential:
+    model = build_model(config, 9, torch.Generator().manual_seed(1)).to(dtype)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    return model
+
+
+def _pull(model: Sequential, seed: int) -> dict[str, Tensor]:
+    """Fill every gradient in place, and tell them."""
+    stream = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        assert parameter.grad is not None
+        parameter.grad.copy_(torch.randn(parameter.shape, generator=stream))
+    return {name: _gradient(parameter).clone() for name, parameter in model.named_parameters()}
+
+
+def _gradient(parameter: nn.Parameter) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
+
+
+def _weights(model: Sequential) -> dict[str, Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+
+def _decay(name: str, config: RunConfig) -> float:
+    return config.weight_decay if name.endswith(".weight") else 0.0
+
+
+def _agree(model: Sequential, wanted: dict[str, Tensor]) -> None:
+    for name, weight in _weights(model).items():
+        assert torch.allclose(weight, wanted[name], rtol=1e-10, atol=1e-12), name
+
+
+def test_plain_descent_has_the_bits_of_the_lecture(config: RunConfig) -> None:
+    model = _model(config, torch.float32)
+    update = Update(model, config)
+    assert update.direct
+    wanted = _weights(model)
+    for number, rate in enumerate(RATES):
+        for name, gradient in _pull(model, number).items():
+            wanted[name] += -rate * gradient
+        update(rate)
+    assert all(torch.equal(weight, wanted[name]) for name, weight in _weights(model).items())
+    assert update.state() == {}
+
+
+@pytest.mark.parametrize(("momentum", "weight_decay"), [(0.9, 0.0), (0.9, 0.3), (0.0, 0.3)])
+def test_sgd_follows_its_formula(config: RunConfig, momentum: float, weight_decay: float) -> None:
+    config = replace(config, momentum=momentum, weight_decay=weight_decay)
+    model = _model(config)
+    update = Update(model, config)
+    assert not update.direct
+    wanted = _weights(model)
+    speed = {name: torch.zeros_like(weight) for name, weight in wanted.items()}
+    for number, rate in enumerate(RATES):
+        for name, gradient in _pull(model, number).items():
+            speed[name] = momentum * speed[name] + gradient + _decay(name, config) * wanted[name]
+            wanted[name] = wanted[name] - rate * speed[name]
+        update(rate)
+    _agree(model, wanted)
+
+
+def test_adamw_follows_its_formula(config: RunConfig) -> None:
+    config = replace(config, optimizer="adamw", weight_decay=0.3, momentum=0.9)
+    model = _model(config)
+    update = Update(model, config)
+    wanted = _weights(model)
+    mean = {name: torch.zeros_like(weight) for name, weight in wanted.items()}
+    square = {name: torch.zeros_like(weight) for name, weight in wanted.items()}
+    for number, rate in enumerate(RATES, start=1):
+        for name, gradient in _pull(model, number).items():
+            mean[name] = 0.9 * mean[name] + 0.1 * gradient
+            square[name] = 0.999 * square[name] + 0.001 * gradient**2
+            root = torch.sqrt(square[name] / (1 - 0.999**number)) + 1e-8
+            move = mean[name] / (1 - 0.9**number) / root
+            wanted[name] = wanted[name] - rate * _decay(name, config) * wanted[name] - rate * move
+        update(rate)
+    _agree(model, wanted)
+
+
+@pytest.mark.parametrize("activation", ["gated", "tanh"])
+def test_muon_moves_each_hidden_matrix_alike_in_all_directions(config: RunConfig, activation: str) -> None:
+    config = replace(config, optimizer="muon", activation=activation)
+    model = _model(config)
+    before = _weights(model)
+    _pull(model, 1)
+    Update(model, config)(0.05)
+    hidden = [name for name, layer in model.named_modules() if isinstance(layer, Linear)][:-1]
+    assert len(hidden) == 2
+    for name in hidden:
+        moved = before[f"{name}.weight"] - _weights(model)[f"{name}.weight"]
+        for half in moved.chunk(2, dim=1) if activation == "gated" else [moved]:
+            values = torch.linalg.svdvals(half) / (0.05 * 0.2 * max(half.shape) ** 0.5)
+            assert values.min() > 0.6
+            assert values.max() < 1.3
+
+
+def test_muon_remembers_the_way_it_came(config: RunConfig) -> None:
+    config = replace(config, optimizer="muon")
+    model, weight = _model(config), "layers.2.weight"
+    update = Update(model, config)
+    mean = torch.zeros_like(_weights(model)[weight])
+    for number in range(3):
+        before, gradient = _weights(model)[weight], _pull(model, number)[weight]
+        update(0.05)
+        mean = 0.95 * mean + 0.05 * gradient
+        moved = (before - _weights(model)[weight]).chunk(2, dim=1)
+        for half, aim in zip(moved, (0.05 * gradient + 0.95 * mean).chunk(2, dim=1), strict=True):
+            left, _, right = torch.linalg.svd(aim, full_matrices=False)
+            likeness = torch.cosine_similarity((left @ right).flatten(), half.flatten(), dim=0)
+            assert likeness > 0.97
+
+
+def test_muon_leaves_to_adamw_what_is_no_hidden_matrix(config: RunConfig) -> None:
+    ends = {}
+    for optimizer in ("adamw", "muon"):
+        mixed = replace(config, optimizer=optimizer, weight_decay=0.3)
+        model = _model(mixed)
+        update = Update(model, mixed)
+        for number, rate in enumerate(RATES):
+            _pull(model, number)
+            update(rate)
+        ends[optimizer] = _weights(model)
+    unlike = [name for name in ends["muon"] if not torch.equal(ends["muon"][name], ends["adamw"][name])]
+    assert unlike == ["layers.2.weight", "layers.6.weight"]
+
+
+def test_muon_decays_its_matrices_by_lr_times_weight_decay(config: RunConfig) -> None:
+    ends = []
+    for weight_decay in (0.0, 0.3):
+        model = _model(config)
+        before = _weights(model)["layers.2.weight"]
+        _pull(model, 1)
+        Update(model, replace(config, optimizer="muon", weight_decay=weight_decay))(0.05)
+        ends.append(_weights(model)["layers.2.weight"])
+    assert torch.allclose(ends[0] - ends[1], 0.05 * 0.3 * before)
+
+
+def test_muon_without_torchs_own_is_one_clear_line(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "muon", None)
+    with pytest.raises(Mistake, match=r"needs torch 2\.9 or later, and this is torch \d.*; upgrade torch") as caught:
+        Update(_model(config), replace(config, optimizer="muon"))
+    assert caught.value.field == "optimizer"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"momentum": 0.9}, {"weight_decay": 0.1}, {"optimizer": "adamw"}, {"optimizer": "muon", "weight_decay": 0.1}],
+)
+def test_gradients_written_without_autograd_stay_where_they_are(
+    config: RunConfig, same_bits: SameBits, settings: dict[str, float | str]
+) -> None:
+    config = replace(config, **settings)  # type: ignore[arg-type]
+    ends = []
+    for inference in (False, True):
+        model = _model(config, torch.float32)
+        update = Update(model, config)
+        places = [_gradient(parameter) for parameter in model.parameters()]
+        for number, rate in enumerate(RATES):
+            with torch.inference_mode(inference):
+                pulled = _pull(model, number)
+                before = _weights(model)
+                update(rate)
+            assert all(
+                _gradient(parameter) is place for parameter, place in zip(model.parameters(), places, strict=True)
+            )
+            assert all(torch.equal(_gradient(parameter), pulled[name]) for name, parameter in model.named_parameters())
+            assert not any(torch.equal(weight, before[name]) for name, weight in _weights(model).items())
+        ends.append({**_weights(model), **update.state()})
+    assert same_bits(*ends)
+
+
+def test_momentum_may_come_and_go_in_a_running_model(config: RunConfig) -> None:
+    model = _model(config)
+    update = Update(model, config)
+    wanted = _weights(model)
+    speed = {name: torch.zeros_like(weight) for name, weight in wanted.items()}
+    for number, momentum in enumerate((0.0, 0.9, 0.9, 0.5, 0.0, 0.9, 0.9)):
+        update.take(replace(config, momentum=momentum))
+        assert update.direct == (momentum == 0)
+        for name, gradient in _pull(model, number).items():
+            speed[name] = momentum * speed[name] + gradient
+            wanted[name] = wanted[name] - 0.05 * speed[name]
+            if momentum == 0:
+                speed[name] = torch.zeros_like(gradient)  # plain descent leaves no speed behind
+        update(0.05)
+    _agree(model, wanted)
+
+
+def test_weight_decay_is_live(config: RunConfig) -> None:
+    config = replace(config, optimizer="adamw")
+    ends = []
+    for first in (0.0, 0.3):
+        model = _model(config)
+        update = Update(model, replace(config, weight_decay=first))
+        update.take(replace(config, weight_decay=0.3))
+        _pull(model, 1)
+        update(0.05)
+        ends.append(_weights(model))
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+@pytest.mark.parametrize("settings", [{"momentum": 0.9}, {"optimizer": "adamw"}, {"optimizer": "muon"}])
+def test_ten_steps_a_file_and_ten_more_are_twenty_to_the_bit(
+    config: RunConfig, same_bits: SameBits, tmp_path: Path, settings: dict[str, float | str]
+) -> None:
+    config = replace(config, weight_decay=0.1, **settings)  # type: ignore[arg-type]
+
+    def go(model: Sequential, update: Update, first: int) -> dict[str, Tensor]:
+        for number in range(first, first + 10):
+            _pull(model, number)
+            update(0.02)
+        return {**_weights(model), **update.state()}
+
+    model = _model(config, torch.float32)
+    update = Update(model, config)
+    save_weights(tmp_path / "weights", go(model, update, 0), {})
+    straight = go(model, update, 10)
+    other = _model(config, torch.float32)
+    again = Update(other, config)
+    halfway, _ = load_weights(tmp_path / "weights")
+    again.load({name: tensor for name, tensor in halfway.items() if name.startswith("optimizer.")})
+    other.load_state_dict({name: halfway.get(name, tensor) for name, tensor in other.state_dict().items()})
+    assert same_bits(go(other, again, 10), straight)
+
+
+def test_what_it_remembers_goes_by_the_names_of_the_parameters(config: RunConfig) -> None:
+    names = Update(_model(config), replace(config, optimizer="muon")).state().keys()
+    assert {
+        "optimizer.layers.0.weight.exp_avg",
+        "optimizer.layers.0.weight.exp_avg_sq",
+        "optimizer.layers.0.weight.step",
+        "optimizer.layers.2.weight.first.momentum_buffer",
+        "optimizer.layers.2.weight.second.momentum_buffer",
+        "optimizer.layers.3.gamma.exp_avg",
+    } <= names
+    assert not any(name.startswith("optimizer.layers.2.weight.exp") for name in names)
+
+
+def test_nothing_in_the_file_begins_afresh(config: RunConfig, same_bits: SameBits) -> None:
+    config = replace(config, optimizer="muon")
+    model = _model(config)
+    update = Update(model, config)
+    fresh = update.state()
+    _pull(model, 1)
+    update(0.05)
+    assert not same_bits(update.state(), fresh)
+    update.load({})
+    assert same_bits(update.state(), fresh)
+
+
+def test_momentum_in_the_file_is_of_no_use_to_plain_descent(config: RunConfig) -> None:
+    state = Update(_model(config), replace(config, momentum=0.9)).state()
+    update = Update(_model(config), config)
+    update.load(state)
+    assert update.direct
+    assert update.state() == {}
+
+
+@pytest.mark.parametrize("fault", ["unknown", "missing", "shape", "dtype", "optimizer", "width"])
+def test_what_does_not_fit_is_refused_and_changes_nothing(config: RunConfig, same_bits: SameBits, fault: str) -> None:
+    config = replace(config, optimizer="adamw")
+    model = _model(config)
+    update = Update(model, config)
+    _pull(model, 1)
+    update(0.05)
+    kept = update.state()
+    name = "optimizer.layers.0.weight.exp_avg"
+    others = {
+        "unknown": {**kept, "optimizer.layers.9.weight.exp_avg": kept[name]},
+        "missing": {key: tensor for key, tensor in kept.items() if key != name},
+        "shape": {**kept, name: kept[name][:-1]},
+        "dtype": {**kept, name: kept[name].float()},
+        "optimizer": Update(_model(config), replace(config, optimizer="muon")).state(),
+        "width": Update(_model(replace(config, n_hidden=8)), config).state(),
+    }
+    with pytest.raises(Mistake, match="does not fit this configuration; load the weights with"):
+        update.load(others[fault])
+    assert same_bits(update.state(), kept)
+
+
+def test_no_optimiser_spends_seconds_on_importing_dynamo(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # to import it fails from now on
+    for settings in ({"momentum": 0.9}, {"optimizer": "muon"}):
+        model = _model(config)
+        Update(model, replace(config, **settings))(0.1)  # type: ignore[arg-type]
