@@ -1,0 +1,105 @@
+"""How the rows that a level makes become those that the level above multiplies, and the slopes their way back."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from charwave_tui.engine.layers import Embedding
+from charwave_tui.engine.workspace import Workspace
+
+
+class Source(Protocol):
+    """What a level stands on: `out` [rows, C], and `slope` of the same form, which the level above fills."""
+
+    out: Tensor
+    slope: Tensor
+
+
+class Join(Protocol):
+    """One of the ways from a source to what is multiplied."""
+
+    def gather(self, taps: Tensor | None) -> None:
+        """Bring together what each row joins: `taps` as in `plans.Rows`."""
+
+    def scatter(self) -> None:
+        """Bring the slopes back to the source's."""
+
+
+class Points:
+    """The Embedding as the lowest rows: a point for each symbol, and a last row of zeros for what is blotted out."""
+
+    def __init__(self, space: Workspace, embedding: Embedding) -> None:
+        self._weight, self._into = embedding.weight.data, space.into(embedding.weight)
+        count, channels = self._weight.shape
+        self.out, self.slope = (space.buffer(f"points {name}", (count + 1, channels)) for name in ("out", "slope"))
+        self.out[-1] = 0
+        self._symbols, self._gradient = self.out[:-1], self.slope[:-1]
+
+    def forward(self) -> None:
+        """Fill `out`."""
+        self._symbols.copy_(self._weight)
+
+    def backward(self, scale: float) -> None:
+        """Add `slope` to the gradient."""
+        self._into.add_(self._gradient, alpha=scale)
+
+
+class Beside:
+    """Rows that lie side by side already: [rows·k, C] seen as [rows, k·C]."""
+
+    def __init__(self, source: Source, joined: int) -> None:
+        rows = len(source.out) // joined
+        self.x, self.slope = source.out.view(rows, -1), source.slope.view(rows, -1)  # [rows·k, C] → [rows, k·C]
+
+    def gather(self, taps: Tensor | None) -> None:
+        """`x` is there already."""
+
+    def scatter(self) -> None:
+        """So is its slope."""
+
+
+class Gathered:
+    """Rows looked up by `taps` [rows·k]: `x` [rows, k·C], and its slope, which the product above fills."""
+
+    def __init__(self, space: Workspace, name: str, source: Source, rows: int, joined: int) -> None:
+        channels = source.out.shape[1]
+        self._source = source
+        # a rounded product keeps its own
+        self.x = space.buffer("x" if space.rounds else f"{name} x", (rows, joined * channels))
+        self.slope = space.buffer("slope by x", self.x.shape)
+        self._x, self._slope = (buffer.view(-1, channels) for buffer in (self.x, self.slope))  # [rows·k, C]
+
+    def gather(self, taps: Tensor | None) -> None:
+        """Fill `x`."""
+        assert taps is not None
+        self._taps = taps
+        torch.index_select(self._source.out, 0, taps, out=self._x)
+
+    def scatter(self) -> None:
+        """Fill the source's slope."""
+        # index_add_ with an alpha would save a call, but takes twice as long as these
+        self._source.slope.zero_().index_add_(0, self._taps, self._slope)
+
+
+class Around:
+    """What a level makes, added to what it stands on at the same position, which is its last tap.
+
+    `slope` is that by `out`, filled by the level above.
+    """
+
+    def __init__(self, space: Workspace, join: Gathered, made: Tensor, slope: Tensor) -> None:
+        rows, channels = made.shape
+        self._x, self._joined_slope = (buffer.view(rows, -1, channels)[:, -1] for buffer in (join.x, join.slope))
+        self._made, self._slope = made, slope
+        self.out = space.buffer("out", made.shape)  # that of the level below has been joined by then
+
+    def forward(self) -> None:
+        """Fill `out`."""
+        torch.add(self._made, self._x, out=self.out)
+
+    def backward(self) -> None:
+        """Add `slope` to that by what was joined."""
+        self._joined_slope.add_(self._slope)
