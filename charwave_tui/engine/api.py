@@ -95,7 +95,7 @@ def sample(sampling: Sampling, run: int | None = None) -> tuple[SampledName, ...
     """Names from the saved weights of `run`, by default the newest; raises Mistake."""
     record, corpus, trainer = _restored(run)
     stream = side_stream(sampling.seed, "sampling")
-    return draw(trainer.model, corpus, record.config.context, sampling, stream, trainer.block_size)
+    return draw(trainer.model, corpus, record.config, sampling, stream)
 
 
 def inspect(run: int | None = None) -> tuple[LayerStats, ...]:

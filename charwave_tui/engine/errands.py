@@ -106,4 +106,4 @@ class Errands:
 def _names(run: CurrentRun, command: SampleNames) -> Pieces[tuple[SampledName, ...]]:
     stream = side_stream(command.sampling.seed, "sampling")
     trainer = run.trainer
-    return drawing(trainer.model, run.corpus, run.config.context, command.sampling, stream, trainer.block_size)
+    return drawing(trainer.model, run.corpus, trainer.config, command.sampling, stream)

@@ -4,133 +4,204 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import SampledName
 from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine.layers import Linear
+from charwave_tui.engine import sampler
+from charwave_tui.engine.folded import Folded, Taps
+from charwave_tui.engine.layers import BatchNorm1d, Linear, Sequential
+from charwave_tui.engine.model import build_model
 from charwave_tui.engine.randomness import side_stream
-from charwave_tui.engine.sampler import LONGEST, sample, score
-from charwave_tui.engine.trainer import Trainer
+from charwave_tui.engine.sampler import LONGEST, drawing, sample, score
 
-SameBits = Callable[..., bool]
-
-
-def names(trainer: Trainer, sampling: Sampling | None = None, seed: int = 1) -> tuple[SampledName, ...]:
-    stream = side_stream(seed, "sampling")
-    return sample(trainer.model, trainer.corpus, trainer.config.context, sampling or Sampling(), stream)
+SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
 
 
-def fix_logits(trainer: Trainer, logits: dict[int, float], others: float = -100.0) -> None:
-    """Make the last layer say the same in every context."""
-    last = trainer.model.layers[-1]
-    assert isinstance(last, Linear)
-    assert last.bias is not None
-    last.weight.data.zero_()
-    last.bias.data.fill_(others)
-    for number, logit in logits.items():
-        last.bias.data[number] = logit
+class Subject:
+    """A model of some character with what belongs to it; its norms are not as they begin."""
+
+    def __init__(self, config: RunConfig, corpus: Corpus) -> None:
+        self.corpus = corpus
+        self.config = replace(config, output_scale=1.0)
+        stream = side_stream(7, "subject")
+        self.model: Sequential = build_model(self.config, corpus.vocab_size, stream)
+        for norm in self.model.modules():
+            if isinstance(norm, BatchNorm1d):
+                norm.running_mean.normal_(generator=stream)
+                norm.running_var.uniform_(0.5, 2, generator=stream)
+        self.last = self.model.layers[-1]
+
+    def names(self, sampling: Sampling | None = None, seed: int = 1) -> tuple[SampledName, ...]:
+        stream = side_stream(seed, "sampling")
+        return sample(self.model, self.corpus, self.config, sampling or Sampling(), stream)
+
+    def scores(self, words: list[str]) -> list[float]:
+        return score(self.model, self.corpus, self.config, words)
+
+    def odds(self, start: str) -> list[float]:
+        """The probabilities of all ids behind `start`, from its window."""
+        context = self.config.context
+        window = ([0] * context + self.corpus.encode(start))[-context:]
+        before = self.model.training
+        odds: list[float] = self.model.eval()(torch.tensor([window])).softmax(1)[0].tolist()
+        self.model.train(before)
+        return odds
+
+    def fix_logits(self, logits: dict[int, float], others: float = -100.0) -> None:
+        """Make the last layer say the same in every context."""
+        assert isinstance(self.last, Linear)
+        assert self.last.bias is not None
+        self.last.weight.data.zero_()
+        self.last.bias.data.fill_(others)
+        for number, logit in logits.items():
+            self.last.bias.data[number] = logit
+
+
+@pytest.fixture(params=["batch", "batch-bug"])
+def subject(request: pytest.FixtureRequest, config: RunConfig, corpus: Corpus) -> Subject:
+    """One whose rows are folded, and one that knows windows alone."""
+    return Subject(replace(config, norm=request.param), corpus)
 
 
 @pytest.mark.parametrize(("temperature", "ratio"), [(1.0, 3.0), (0.5, 9.0), (2.0, math.sqrt(3))])
-def test_characters_come_by_their_odds_at_the_temperature(trainer: Trainer, temperature: float, ratio: float) -> None:
-    fix_logits(trainer, {1: math.log(3), 2: 0.0})
-    drawn = Counter("".join(name.name for name in names(trainer, Sampling(count=100, temperature=temperature))))
-    first, second = trainer.corpus.decode([1]), trainer.corpus.decode([2])
+def test_characters_come_by_their_odds_at_the_temperature(subject: Subject, temperature: float, ratio: float) -> None:
+    subject.fix_logits({1: math.log(3), 2: 0.0})
+    drawn = Counter("".join(name.name for name in subject.names(Sampling(count=100, temperature=temperature))))
+    first, second = subject.corpus.decode([1]), subject.corpus.decode([2])
     assert drawn.keys() == {first, second}
     assert drawn[first] / drawn[second] == pytest.approx(ratio, rel=0.1)
 
 
-def test_the_likelihood_is_that_of_every_character_and_the_end_by_hand(trainer: Trainer) -> None:
-    trainer.advance(60, 50)
-    words = [*trainer.corpus.words[:20], "", "a"]
-    scores = score(trainer.model, trainer.corpus, 4, words)
-    trainer.model.eval()
-    for word, nll in zip(words, scores, strict=True):
-        ids = [0, 0, 0, 0, *trainer.corpus.encode(word), 0]
-        losses = [
-            -trainer.model(torch.tensor([ids[i : i + 4]])).log_softmax(1)[0, ids[i + 4]].item()
-            for i in range(len(word) + 1)
-        ]
+def test_each_name_goes_on_by_the_odds_of_its_own_beginning(subject: Subject) -> None:
+    drawn = [name.name for name in subject.names(Sampling(count=1_000))]
+    commonest = Counter(name[:1] for name in drawn if name).most_common(2)
+    for start in ("", *(letter for letter, _ in commonest)):
+        behind = [name[len(start) :][:1] for name in drawn if name.startswith(start)]
+        wanted = [len(behind) * chance for chance in subject.odds(start)]
+        found = [behind.count(symbol) for symbol in ("", *subject.corpus.symbols)]
+        # 27.9: what chance alone exceeds once in a thousand, by chi-squared with 9 degrees of freedom
+        assert sum((seen - due) ** 2 / due for seen, due in zip(found, wanted, strict=True)) < 27.9
+        assert len(behind) > 100
+
+
+def test_the_likelihood_is_that_of_every_character_and_the_end_by_hand(subject: Subject) -> None:
+    words = [*subject.corpus.words[:20], "", "a"]
+    for word, nll in zip(words, subject.scores(words), strict=True):
+        ids = [*subject.corpus.encode(word), 0]
+        losses = [-math.log(subject.odds(word[:place])[number]) for place, number in enumerate(ids)]
         assert nll == pytest.approx(sum(losses) / len(losses), abs=1e-5)
 
 
-def test_no_words_have_no_scores(trainer: Trainer) -> None:
-    assert score(trainer.model, trainer.corpus, 4, []) == []
+def test_no_words_have_no_scores(subject: Subject) -> None:
+    assert subject.scores([]) == []
 
 
-def test_a_name_has_its_score_at_temperature_one_with_the_prefix(trainer: Trainer) -> None:
-    trainer.advance(60, 50)
-    drawn = names(trainer, Sampling(count=20, temperature=0.7, prefix="ka"))
-    assert all(name.name.startswith("ka") for name in drawn)
-    scores = score(trainer.model, trainer.corpus, 4, [name.name for name in drawn])
-    assert [name.nll for name in drawn] == scores
+@pytest.mark.parametrize("prefix", ["", "ka"])
+def test_a_name_has_its_score_at_temperature_one_with_the_prefix(subject: Subject, prefix: str) -> None:
+    drawn = subject.names(Sampling(count=50, temperature=0.7, prefix=prefix))
+    assert all(name.name.startswith(prefix) for name in drawn)
+    assert [name.nll for name in drawn] == pytest.approx(subject.scores([name.name for name in drawn]), abs=1e-5)
 
 
-def test_a_cold_model_takes_the_likeliest_path(trainer: Trainer) -> None:
-    trainer.advance(60, 200)
-    last = trainer.model.layers[-1]
-    assert isinstance(last, Linear)
-    last.weight.data *= 100
-    cold = {name.name for name in names(trainer, Sampling(count=50, temperature=0.05))}
-    trainer.model.eval()
-    ids = [0] * 4
-    while len(ids) < 4 + LONGEST:
-        ids.append(int(trainer.model(torch.tensor([ids[-4:]])).argmax()))
-        if not ids[-1]:
-            break
-    assert cold == {trainer.corpus.decode(ids[4:])}
+def test_a_cold_model_takes_the_likeliest_path(subject: Subject) -> None:
+    assert isinstance(subject.last, Linear)
+    subject.last.weight.data *= 100
+    path = ""
+    while len(path) < LONGEST and (likeliest := max(enumerate(subject.odds(path)), key=lambda pair: pair[1])[0]):
+        path += subject.corpus.decode([likeliest])
+    assert {name.name for name in subject.names(Sampling(count=50, temperature=0.05))} == {path}
 
 
-def test_the_same_stream_gives_the_same_names_and_another_gives_others(trainer: Trainer) -> None:
-    assert names(trainer, Sampling(count=10)) == names(trainer, Sampling(count=10))
-    assert names(trainer, Sampling(count=10)) != names(trainer, Sampling(count=10), seed=2)
+def test_the_same_stream_gives_the_same_names_and_another_gives_others(subject: Subject) -> None:
+    assert subject.names(Sampling(count=10)) == subject.names(Sampling(count=10))
+    assert subject.names(Sampling(count=10)) != subject.names(Sampling(count=10), seed=2)
 
 
-def test_names_without_an_end_are_cut_off(trainer: Trainer) -> None:
-    fix_logits(trainer, {1: 0.0})
-    assert [name.name for name in names(trainer, Sampling(prefix="m", count=2))] == ["m" + "a" * (LONGEST - 1)] * 2
+def test_names_without_an_end_are_cut_off_and_the_end_counts(subject: Subject) -> None:
+    subject.fix_logits({1: 0.0, 0: -50.0})
+    names = subject.names(Sampling(prefix="m", count=2))
+    assert [name.name for name in names] == ["m" + "a" * (LONGEST - 1)] * 2
+    assert [name.nll for name in names] == pytest.approx([(100 + 50) / (LONGEST + 1)] * 2)
     longest = "k" * LONGEST
-    assert names(trainer, Sampling(prefix=longest, count=1))[0].name == longest
+    assert subject.names(Sampling(prefix=longest, count=1))[0].name == longest
 
 
-def test_a_name_is_looked_up_in_the_corpus(trainer: Trainer) -> None:
-    fix_logits(trainer, {0: 0.0})
-    word = trainer.corpus.words[0]
-    assert [names(trainer, Sampling(prefix=prefix, count=1))[0].in_corpus for prefix in (word, word + "aaa")] == [
+def test_a_name_is_looked_up_in_the_corpus(subject: Subject) -> None:
+    subject.fix_logits({0: 0.0})
+    word = subject.corpus.words[0]
+    assert [subject.names(Sampling(prefix=prefix, count=1))[0].in_corpus for prefix in (word, word + "aaa")] == [
         True,
         False,
     ]
-    assert names(trainer, Sampling(count=3)) == (SampledName("", 0.0, False),) * 3
+    assert subject.names(Sampling(count=3)) == (SampledName("", 0.0, False),) * 3
 
 
-def test_huge_logits_survive_a_low_temperature(trainer: Trainer) -> None:
-    fix_logits(trainer, {0: 1e38, 1: 3e38}, others=-3e38)
-    assert {name.name for name in names(trainer, Sampling(temperature=0.05))} == {"a" * LONGEST}
+def test_huge_logits_survive_a_low_temperature(subject: Subject) -> None:
+    subject.fix_logits({0: 1e38, 1: 3e38}, others=-3e38)
+    assert {name.name for name in subject.names(Sampling(temperature=0.05))} == {"a" * LONGEST}
 
 
-def test_names_that_have_ended_cost_no_more(trainer: Trainer) -> None:
-    fix_logits(trainer, {0: 0.0})
+@pytest.mark.parametrize(("chance", "symbol"), [(0.0, 2), (1 - 2**-24, 4)])
+def test_the_least_and_the_greatest_chance_stay_in_their_row_and_on_what_may_come(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, chance: float, symbol: int
+) -> None:
+    subject.fix_logits({2: 0.0, 4: 0.0}, others=-3e38)
+    chances = [torch.tensor([0.9, 0.1])] + (LONGEST - 1) * [torch.tensor([chance, chance])]
+    monkeypatch.setattr(torch, "rand", lambda count, generator: chances.pop(0))
+    written = [subject.corpus.decode([first, *(LONGEST - 1) * [symbol]]) for first in (4, 2)]
+    assert [name.name for name in subject.names(Sampling(count=2))] == written
+
+
+def test_names_that_begin_alike_are_computed_once_in_blocks_that_yield(
+    config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = Subject(config, corpus)
+    at_once = subject.names(Sampling(count=60, prefix="ka"))
     rows: list[int] = []
-    trainer.model.register_forward_hook(lambda model, given, out: rows.append(len(out)))
-    names(trainer, Sampling(count=3))
-    assert rows == [3, 3]  # one draw, one score
+    over = Folded.over
+
+    def counted(folded: Folded, ids: Tensor, taps: Taps) -> tuple[Tensor, list[Tensor]]:
+        rows.append(len(ids))
+        return over(folded, ids, taps)
+
+    monkeypatch.setattr(Folded, "over", counted)
+    monkeypatch.setattr(sampler, "name_block", lambda config, vocab_size: 7)
+    stream = side_stream(1, "sampling")
+    pieces = drawing(subject.model, corpus, config, Sampling(count=60, prefix="ka"), stream)
+    yields = 0
+    try:
+        while True:
+            next(pieces)
+            yields += 1
+    except StopIteration as end:
+        names = end.value
+    assert [name.name for name in names] == [name.name for name in at_once]
+    # The empty prefix is computed twice: as what is before a name, and as its beginning.
+    distinct = {name.name[:length] for name in names for length in range(len(name.name) + 1)}
+    assert sum(rows) == len(distinct) + 1
+    assert max(rows) == 7
+    assert yields == len(rows) - 1
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_sampling_leaves_no_trace(trainer: Trainer, same_bits: SameBits, training: bool) -> None:
-    trainer.advance(60, 10)
-    trainer.model.train(training)
-    before, chance = trainer.weights(), torch.get_rng_state()
-    names(trainer, Sampling(count=1))
-    score(trainer.model, trainer.corpus, 4, ["a"])
-    assert same_bits(trainer.weights(), before)
+def test_sampling_leaves_no_trace(subject: Subject, same_bits: SameBits, training: bool) -> None:
+    subject.model.train(training)
+    before = {name: tensor.clone() for name, tensor in subject.model.state_dict().items()}
+    chance = torch.get_rng_state()
+    subject.names(Sampling(count=1))
+    subject.scores(["a"])
+    assert same_bits(subject.model.state_dict(), before)
     assert torch.equal(torch.get_rng_state(), chance)
-    assert all(layer.training is training for layer in trainer.model.modules())
+    assert all(layer.training is training for layer in subject.model.modules())
 
 
 @pytest.mark.parametrize(
@@ -145,21 +216,21 @@ def test_sampling_leaves_no_trace(trainer: Trainer, same_bits: SameBits, trainin
         ({"count": 1_001}, "1,001"),
     ],
 )
-def test_arguments_out_of_bounds_are_refused_by_name(trainer: Trainer, asked: dict[str, float], named: str) -> None:
+def test_arguments_out_of_bounds_are_refused_by_name(subject: Subject, asked: dict[str, float], named: str) -> None:
     with pytest.raises(Mistake, match=named):
-        names(trainer, Sampling(**asked))  # type: ignore[arg-type]
+        subject.names(Sampling(**asked))  # type: ignore[arg-type]
 
 
-def test_the_bounds_themselves_are_admitted(trainer: Trainer) -> None:
-    assert len(names(trainer, Sampling(temperature=0.05, count=1))) == 1
-    assert len(names(trainer, Sampling(temperature=5, count=1_000))) == 1_000
+def test_the_bounds_themselves_are_admitted(subject: Subject) -> None:
+    assert len(subject.names(Sampling(temperature=0.05, count=1))) == 1
+    assert len(subject.names(Sampling(temperature=5, count=1_000))) == 1_000
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_weights_of_nan_have_nothing_to_say(trainer: Trainer, bad: float) -> None:
-    fix_logits(trainer, {3: bad}, others=0.0)
+def test_weights_of_nan_have_nothing_to_say(subject: Subject, bad: float) -> None:
+    subject.fix_logits({3: bad}, others=0.0)
     with pytest.raises(Mistake, match="the weights give NaN"):
-        names(trainer)
+        subject.names()
     with pytest.raises(Mistake, match="the weights give NaN"):
-        score(trainer.model, trainer.corpus, 4, ["a"])
-    assert trainer.model.training
+        subject.scores(["a"])
+    assert subject.model.training

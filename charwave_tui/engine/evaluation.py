@@ -1,0 +1,54 @@
+"""The mean loss over whole splits in eval mode, each prefix computed once where the model admits it."""
+
+from __future__ import annotations
+
+import math
+
+from torch.nn import functional
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.shapes import levels
+from charwave_tui.engine.batches import Windows
+from charwave_tui.engine.folded import Folded
+from charwave_tui.engine.layers import Sequential
+from charwave_tui.engine.model import looking
+from charwave_tui.engine.names import Names
+from charwave_tui.engine.pieces import Pieces
+
+BLOCK_WORK = 50_000_000
+"""Multiplications that one block of examples may cost: a few milliseconds of one core."""
+
+
+def window_block(config: RunConfig, vocab_size: int) -> int:
+    """Windows to look at in one piece; by the config alone, so that no bits depend on the machine's speed."""
+    work = sum(math.prod((level.positions, level.fan_in, level.fan_out)) for level in levels(config))
+    return max(1, min(1_024, BLOCK_WORK // (work + config.n_hidden * vocab_size)))
+
+
+def name_block(config: RunConfig, vocab_size: int) -> int:
+    """The same for positions of whole names."""
+    work = sum(level.fan_in * level.fan_out for level in levels(config))
+    return max(1, min(4_096, BLOCK_WORK // (work + config.n_hidden * vocab_size)))
+
+
+def by_windows(model: Sequential, windows: Windows, block: int) -> Pieces[float]:
+    """The mean loss over all windows, in nats per character; yields after each `block` of them."""
+    total = 0.0
+    for contexts, targets in windows.blocks(block):
+        with looking(model, training=False):
+            total += functional.cross_entropy(model(contexts), targets, reduction="sum").item()
+        yield
+    return total / len(windows)
+
+
+def by_names(model: Sequential, names: Names, block: int) -> Pieces[float]:
+    """The mean loss over all positions of all names, in nats per character; yields after about `block` of them.
+
+    The model must stand still meanwhile, and its norm must not be batch-bug.
+    """
+    total, folded = 0.0, Folded(model)
+    for prefixes in names.blocks(block):
+        logs = folded.logits(prefixes).log_softmax(1)  # [P, V]
+        total -= logs[prefixes.of, prefixes.targets].sum().item()  # [P, V] → [N]
+        yield
+    return total / names.positions
