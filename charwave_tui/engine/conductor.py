@@ -13,6 +13,7 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import AnyCommand, Event, Ghost, State
 from charwave_tui.core.readings import Split
 from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.engine.box import boxed
 from charwave_tui.engine.current import CurrentRun
 from charwave_tui.engine.errands import Errands
 from charwave_tui.engine.probe import probe
@@ -59,7 +60,7 @@ class Conductor:
         match command:
             case protocol.PrepareRun(config=config, preset=preset):
                 if current is None or current.state is State.READY:
-                    self._hold(CurrentRun(config, preset, self._store, self._tell))
+                    self._prepare(config, preset)
             case protocol.StartRun(config=config, preset=preset, steps=steps):
                 if steps is not None and steps < 0:
                     raise Mistake(f"a run cannot be held after {steps:,} steps", "give it 0 or more")
@@ -147,12 +148,20 @@ class Conductor:
             raise _no_model()
         return self._current
 
+    def _prepare(self, config: RunConfig, preset: str) -> None:
+        run = CurrentRun(config, preset, self._store, self._tell)
+        if (trained := boxed(config, run.corpus)) is not None:
+            run.open_box(trained)
+        self._hold(run)
+
     def _start(
         self, config: RunConfig, preset: str, steps: int | None, asked: float, corpus: Corpus | None = None
     ) -> None:
         old = self._current
-        ready = old is not None and old.state is State.READY and (old.config, old.preset) == (config, preset)
-        new = old if ready and old is not None else CurrentRun(config, preset, self._store, self._tell, corpus)
+        if old is not None and old.serves(config, preset):
+            new = old
+        else:
+            new = CurrentRun(config, preset, self._store, self._tell, corpus)
         new.begin(asked)  # before the old one is left: without a place for the new one it trains on
         if old is not None and old is not new:
             self.leave()

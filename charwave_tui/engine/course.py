@@ -16,10 +16,14 @@ class Course:
     """The bounded history of a run, whose points are means of `window` steps."""
 
     def __init__(self, window: int) -> None:
-        self._window = window
-        self._series = LossSeries()
-        self._evaluations: tuple[Evaluation, ...] = ()
-        self._marks: tuple[Mark, ...] = ()
+        self.take(History(window))
+
+    def take(self, history: History) -> None:
+        """Go on from `history`."""
+        self._window = history.window
+        self._series = LossSeries(history.points)
+        self._evaluations: tuple[Evaluation, ...] = history.evaluations
+        self._marks: tuple[Mark, ...] = history.marks
 
     @property
     def begun(self) -> bool:

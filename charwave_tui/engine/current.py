@@ -30,11 +30,12 @@ from charwave_tui.core.protocol import (
 )
 from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
 from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.engine.box import NAME, Boxed
 from charwave_tui.engine.checkpoint import save_weights
 from charwave_tui.engine.course import Course, Pace
 from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.probe import probe_contexts
-from charwave_tui.engine.steps import drop_step, learning_rate
+from charwave_tui.engine.schedules import drop_step, learning_rate
 from charwave_tui.engine.trainer import Trainer, choose_device
 
 BURST = 0.03
@@ -53,6 +54,8 @@ Emit = Callable[[Event], None]
 class CurrentRun:
     """A model of `config`, untrained until `begin` gives it a number in `store`; `record` is what was last to be kept.
 
+    `boxed`: it is the trained model in the box.
+
     It learns `corpus`, by default the one that `config` names. Raises Mistake where the config, the corpus or its
     device cannot be had.
     """
@@ -65,6 +68,7 @@ class CurrentRun:
         self.trainer = Trainer(config.checked(), self.corpus, choose_device(config.device))
         self.contexts = probe_contexts(self.trainer, config.seed)
         self.number: int | None = None
+        self.boxed = False
         self.state = State.READY
         self.record: RunRecord | None = None
         self._store = store
@@ -108,7 +112,18 @@ class CurrentRun:
 
     def ghost(self) -> Ghost | None:
         """This course as the shadow of the next one, if there is any."""
-        return self._course.ghost(f"run {self.number}", self.config.max_steps, self.trainer.partial)
+        name = NAME if self.boxed else f"run {self.number}"
+        return self._course.ghost(name, self.config.max_steps, self.trainer.partial)
+
+    def serves(self, config: RunConfig, preset: str) -> bool:
+        """Whether it is untrained and just what a run of `config` begins with."""
+        return self.state is State.READY and not self.boxed and (self.config, self.preset) == (config, preset)
+
+    def open_box(self, trained: Boxed) -> None:
+        """Show the trained model in the box in place of the untrained one; it is not to be trained on."""
+        self.trainer.load(trained.weights, trained.record.step)
+        self._course.take(trained.record.history)
+        self.boxed = True
 
     def evaluation(self, split: Split) -> Evaluation | None:
         """The whole split as measured at this very step, if it was."""
@@ -147,8 +162,8 @@ class CurrentRun:
             self.change(State.DIVERGED, f"the loss became {became} at step {trainer.step:,} with lr {rate:g}")
             self.save()
             return False
-        if (now := learning_rate(config, trainer.step)) != rate and not trainer.finished:
-            self._mark(f"lr {rate:g} → {now:g}")
+        if trainer.step == drop_step(config) and not trainer.finished:
+            self._mark(f"lr {rate:g} → {learning_rate(config, trainer.step):g}")
         due = not trainer.finished and trainer.step % config.eval_every == 0
         if due or time.monotonic() - self._told >= PROGRESS_EVERY:
             self._tell()
@@ -178,7 +193,8 @@ class CurrentRun:
             self._mark(f"{name} {write(getattr(old, name))} → {write(getattr(config, name))}")
         if "max_steps" in changed:
             self._allowance = config.max_steps
-        if "lr" not in changed and (rate := learning_rate(old, step)) != (now := learning_rate(config, step)):
+        dropping = old.schedule == config.schedule == "step" and "lr" not in changed
+        if dropping and (rate := learning_rate(old, step)) != (now := learning_rate(config, step)):
             self._mark(f"lr {rate:g} → {now:g}")
         self._emit(RunEdited(config))
 

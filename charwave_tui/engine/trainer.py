@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Generator, Tensor
 
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.fields import Effect
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import LossPoint, Split
-from charwave_tui.core.shapes import layer_shapes
+from charwave_tui.core.shapes import levels
 from charwave_tui.engine.batches import Draws, Windows
+from charwave_tui.engine.blots import blotted
+from charwave_tui.engine.evaluation import by_names, by_windows, name_block, window_block
 from charwave_tui.engine.faststep import FastStep
 from charwave_tui.engine.layers import Sequential
-from charwave_tui.engine.model import build_model, looking
+from charwave_tui.engine.model import build_model
+from charwave_tui.engine.names import Names, Passes
 from charwave_tui.engine.pieces import Pieces
-from charwave_tui.engine.randomness import stream_at, training_stream
-from charwave_tui.engine.steps import PlainStep, learning_rate
+from charwave_tui.engine.randomness import training_stream
+from charwave_tui.engine.schedules import learning_rate
+from charwave_tui.engine.steps import PlainStep, Step
+from charwave_tui.engine.updates import Update
 
 BATCH_STREAM = "batch_stream"
-"""The name, among a run's weights, of the state of the stream that draws its batches."""
-
-BLOCK_WORK = 50_000_000
-"""Multiplications that one block of examples may cost: a few milliseconds of one core."""
+"""The name, among a run's weights, of where it stands in the endless row of its batches."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -60,6 +61,7 @@ class Trainer:
         self.config = config.checked()
         self.window = min(max(config.max_steps // 200, 1), 100)
         self._windows: dict[Split, Windows] = {}
+        self._names: dict[Split, Names] = {}
         self._refuse_large_batches(config)
         self.reset()
 
@@ -67,9 +69,11 @@ class Trainer:
         """Back to the same first weights and the same batches, with no step taken."""
         stream = training_stream(self.config.seed)
         self.model = build_model(self.config, self.corpus.vocab_size, stream).to(self.device)
-        self._draws = Draws(self.windows(Split.TRAIN), stream)
-        fast = self.config.step == "fast" and self.device.type == "cpu"
-        self._take_step = FastStep(self.model) if fast else PlainStep(self.model)
+        self._batches = self._all_batches(stream)
+        self._update = Update(self.model, self.config)
+        self._take_step: Step = PlainStep(self.model, self._update)
+        if self.config.step == "fast" and self.device.type == "cpu":
+            self._take_step = FastStep(self.model, self._update, self.config.precision)
         self._begin(0)
 
     def _begin(self, step: int) -> None:
@@ -84,6 +88,19 @@ class Trainer:
             words = self.corpus.split(split)
             self._windows[split] = Windows(words, self.corpus.symbols, self.config.context, self.device)
         return self._windows[split]
+
+    def names(self, split: Split) -> Names:
+        """The whole words of `split`, on the device."""
+        if split not in self._names:
+            offsets = {offset for level in levels(self.config) for offset in level.offsets if offset}
+            words = sorted(self.corpus.split(split))  # neighbours share prefixes, which makes evaluation cheaper
+            self._names[split] = Names(words, self.corpus.symbols, offsets, self.device)
+        return self._names[split]
+
+    def _all_batches(self, stream: Generator) -> Draws | Passes:
+        if self.config.batches == "windows":
+            return Draws(self.windows(Split.TRAIN), stream)
+        return Passes(self.names(Split.TRAIN), self.config.seed, pooled=self.config.targets == "pooled")
 
     @property
     def finished(self) -> bool:
@@ -105,8 +122,9 @@ class Trainer:
         points = []
         last = self.config.max_steps if most is None else self.step + most
         while self.step < last and not self.diverged:
-            contexts, targets = self._draws.next(self.config.batch_size)
-            self.last_loss = self._take_step(contexts, targets, learning_rate(self.config, self.step))
+            config = self.config
+            batch = blotted(self._batches.next(config.batch_size), config, self.step)
+            self.last_loss = self._take_step(batch, learning_rate(config, self.step))
             self.diverged = not math.isfinite(self.last_loss)
             if not self.diverged:
                 points += self._record(self.last_loss)
@@ -132,44 +150,40 @@ class Trainer:
                 raise Mistake(f"{name} cannot change in a running model", "start a new run for it", name)
         self._refuse_large_batches(config.checked())
         self.config = config
+        self._update.take(config)
 
     def _refuse_large_batches(self, config: RunConfig) -> None:
-        examples = len(self.windows(Split.TRAIN))
-        if config.batch_size > examples:
+        whole = config.batches == "names"
+        there = len(self.corpus.split(Split.TRAIN)) if whole else len(self.windows(Split.TRAIN))
+        if config.batch_size > there:
             raise Mistake(
-                f"batch_size {config.batch_size:,} is more than the {examples:,} examples to train on",
-                f"set batch_size to {examples:,} or fewer",
+                f"batch_size {config.batch_size:,} is more than the {there:,} {'names' if whole else 'examples'} "
+                "to train on",
+                f"set batch_size to {there:,} or fewer",
                 "batch_size",
             )
 
     def evaluate(self, split: Split) -> Pieces[float]:
         """The mean loss over all of `split` in eval mode, in nats per character; yields after each block."""
-        model, windows = self.model, self.windows(split)
-        total = 0.0
-        for contexts, targets in windows.blocks(self.block_size):
-            with looking(model, training=False):
-                total += functional.cross_entropy(model(contexts), targets, reduction="sum").item()
-            yield
-        return total / len(windows)
-
-    @property
-    def block_size(self) -> int:
-        """Examples to look at in one piece; by the config alone, so that no bits depend on the machine's speed."""
-        shapes = layer_shapes(self.config, self.corpus.vocab_size)
-        work = sum(math.prod(shape.output[:-1]) * shape.parameters for shape in shapes if shape.kind == "Linear")
-        return max(1, min(1_024, BLOCK_WORK // work))
+        config, vocab_size = self.config, self.corpus.vocab_size
+        if config.norm == "batch-bug":
+            return by_windows(self.model, self.windows(split), window_block(config, vocab_size))
+        return by_names(self.model, self.names(split), name_block(config, vocab_size))
 
     def weights(self) -> dict[str, Tensor]:
         """Copies, on the CPU, of all that `load` needs to go on to the bit: weights, buffers and the batch stream."""
         own = {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.model.state_dict().items()}
-        return {**own, BATCH_STREAM: self._draws.state()}
+        return {**own, **self._update.state(), BATCH_STREAM: self._batches.state()}
 
     def load(self, weights: Mapping[str, Tensor], step: int) -> None:
         """Go on from `weights` as they were after `step` steps; raises Mistake if they are not of this config."""
-        if _forms(weights) != _forms(self.weights()):
+        model = self.model.state_dict()
+        own = {**model, BATCH_STREAM: self._batches.state()}
+        if not weights.keys() >= own.keys() or _forms(weights, own) != _forms(own, own):
             raise Mistake("the weights do not fit this configuration", "load them with the one they were trained with")
-        self.model.load_state_dict({name: tensor for name, tensor in weights.items() if name != BATCH_STREAM})
-        self._draws = Draws(self.windows(Split.TRAIN), stream_at(weights[BATCH_STREAM]))
+        self._update.load({name: tensor for name, tensor in weights.items() if name not in own})
+        self.model.load_state_dict({name: weights[name] for name in model})
+        self._batches.go_to(weights[BATCH_STREAM])
         self._begin(step)
 
 
@@ -177,5 +191,5 @@ def _point(step: int, losses: list[float]) -> LossPoint:
     return LossPoint(step, math.fsum(losses) / len(losses), min(losses), max(losses))
 
 
-def _forms(weights: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
-    return {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items()}
+def _forms(weights: Mapping[str, Tensor], names: Iterable[str]) -> list[tuple[torch.Size, torch.dtype]]:
+    return [(weights[name].shape, weights[name].dtype) for name in names]

@@ -19,8 +19,8 @@ from charwave_tui.core.protocol import Event, State
 from charwave_tui.core.readings import Split
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine.batches import Windows
 from charwave_tui.engine.checkpoint import load_weights
+from charwave_tui.engine.names import Names
 from charwave_tui.engine.session import Session
 
 WORDS = [a + b + c for a in "bdklmnrst" for b in "aeiou" for c in ("n", "ra", "li", "so")]
@@ -148,21 +148,21 @@ def test_pause_is_at_once_even_while_a_split_is_being_measured(
     talk: Talk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("charwave_tui.engine.errands.PATIENCE", 0)
-    monkeypatch.setattr("charwave_tui.engine.trainer.BLOCK_WORK", 5_000)
+    monkeypatch.setattr("charwave_tui.engine.evaluation.BLOCK_WORK", 5_000)
     talk.session.submit(protocol.StartRun(endless(config), ""))
     talk.wait(protocol.Progress)
     under_way = threading.Event()
     blocks = iter(range(10))
 
-    def looking_on(self: Windows, size: int) -> Iterator[Any]:
-        for block in whole_blocks(self, size):
+    def looking_on(self: Names, positions: int) -> Iterator[Any]:
+        for block in whole_blocks(self, positions):
             if next(blocks, 0) == 3:  # well within the first split
                 talk.session.submit(protocol.PauseRun())
                 under_way.set()
             yield block
 
-    whole_blocks = Windows.blocks
-    monkeypatch.setattr(Windows, "blocks", looking_on)
+    whole_blocks = Names.blocks
+    monkeypatch.setattr(Names, "blocks", looking_on)
     talk.session.submit(protocol.EvaluateSplits((Split.TRAIN, Split.VAL, Split.TEST)))
     assert under_way.wait(20)
     talk.wait(protocol.SplitEvaluated)

@@ -1,0 +1,115 @@
+"""The trained model in the box: there for the config it was trained with, out of the way of any run."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from charwave_tui.core import protocol
+from charwave_tui.core.corpora import find_corpus
+from charwave_tui.core.places import asset
+from charwave_tui.core.presets import default_preset
+from charwave_tui.core.protocol import Event, State
+from charwave_tui.core.runs import RunStore
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.engine import box
+from charwave_tui.engine.box import boxed
+from charwave_tui.engine.conductor import Conductor
+
+CONFIG = default_preset().config
+
+
+class Desk:
+    """A conductor that is given commands one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.events: list[Event] = []
+        self.conductor = Conductor(RunStore(folder), self.events.append)
+
+    def do(self, command: protocol.AnyCommand) -> None:
+        self.conductor.obey(command, self.events.append, 0.0)
+
+    def heard(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_the_program_opens_with_a_model_that_was_trained(desk: Desk) -> None:
+    desk.do(protocol.PrepareRun(CONFIG, "playground"))
+    [opened] = desk.heard(protocol.RunOpened)
+    assert isinstance(opened, protocol.RunOpened)
+    assert (opened.state, opened.run, opened.step) == (State.READY, None, CONFIG.max_steps)
+    assert opened.history.points[-1].mean < 2.5
+    desk.do(protocol.ProbeLayers())
+    desk.do(protocol.SampleNames(Sampling(count=50), 1))
+    while desk.conductor.busy:
+        desk.conductor.work()
+    [sampled] = desk.heard(protocol.NamesSampled)
+    assert isinstance(sampled, protocol.NamesSampled)
+    assert sampled.step == CONFIG.max_steps
+    assert sum(name.nll for name in sampled.names) / len(sampled.names) < 2.5  # an untrained one is near 3.3
+
+
+def test_training_begins_with_fresh_weights_and_the_box_is_the_ghost(desk: Desk) -> None:
+    desk.do(protocol.PrepareRun(CONFIG, "playground"))
+    desk.do(protocol.StartRun(CONFIG, "playground", steps=1))
+    while desk.conductor.busy:
+        desk.conductor.work()
+    opened = desk.heard(protocol.RunOpened)[-1]
+    assert isinstance(opened, protocol.RunOpened)
+    assert (opened.run, opened.step, opened.history.points) == (1, 0, ())
+    assert opened.ghost is not None
+    assert opened.ghost.name == box.NAME
+    progress = desk.heard(protocol.Progress)[-1]
+    assert isinstance(progress, protocol.Progress)
+    assert progress.partial is not None
+    assert progress.partial.mean > 3
+
+
+def test_an_edit_of_the_model_shows_the_untrained_one_and_taking_it_back_the_box_again(desk: Desk) -> None:
+    steps = []
+    for config in (CONFIG, replace(CONFIG, n_hidden=32), CONFIG):
+        desk.do(protocol.PrepareRun(config, "playground"))
+        opened = desk.heard(protocol.RunOpened)[-1]
+        assert isinstance(opened, protocol.RunOpened)
+        steps.append(opened.step)
+    assert steps == [CONFIG.max_steps, 0, CONFIG.max_steps]
+
+
+@pytest.mark.parametrize("change", [{"lr": 0.2}, {"threads": 2}, {"device": "cpu"}])
+def test_what_is_no_matter_to_the_model_leaves_the_box_open(change: dict[str, object]) -> None:
+    assert boxed(CONFIG.with_values(change), find_corpus("names")) is not None
+
+
+@pytest.mark.parametrize("change", [{"n_hidden": 32}, {"seed": 7}, {"batches": "names"}])
+def test_another_model_is_not_in_the_box(change: dict[str, object]) -> None:
+    assert boxed(CONFIG.with_values(change), find_corpus("names")) is None
+
+
+def test_other_words_are_not_those_it_learned() -> None:
+    assert boxed(CONFIG, find_corpus("imena")) is None
+
+
+@pytest.mark.parametrize("damage", ["record.json", "weights.safetensors", ""])
+def test_a_damaged_box_is_logged_and_left_closed(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("record.json", "weights.safetensors"):
+        if damage:
+            content = asset(box.FOLDER, name).read_bytes()
+            (tmp_path / name).write_bytes(content[:100] if name == damage else content)
+    monkeypatch.setattr(box, "asset", lambda *parts: tmp_path.joinpath(*parts[1:]))
+    with caplog.at_level(logging.WARNING):
+        assert boxed(CONFIG, find_corpus("names")) is None
+    assert "the trained model in the box cannot be read" in caplog.text
+
+
+def test_the_box_is_small_enough_to_be_shipped() -> None:
+    assert sum(path.stat().st_size for path in asset(box.FOLDER).iterdir()) <= 1_500_000

@@ -1,0 +1,134 @@
+"""The rows of a step, against the texts that they stand for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.shapes import levels
+from charwave_tui.engine.anatomy import Anatomy
+from charwave_tui.engine.batches import Examples, Windows
+from charwave_tui.engine.model import build_model
+from charwave_tui.engine.names import Names
+from charwave_tui.engine.plans import Apart, Distinct, Plan, roomy
+from charwave_tui.engine.randomness import training_stream
+
+CPU = torch.device("cpu")
+SHAPES = pytest.mark.parametrize(
+    "shape",
+    [{"fuse": (2, 2)}, {"context": 5, "dilations": (1, 2, 1)}, {"context": 40, "fuse": (20, 2)}],
+    ids=["fuse", "dilations", "wide"],
+)
+Text = tuple[int, ...]
+
+
+def anatomy(config: RunConfig, corpus: Corpus) -> Anatomy:
+    return Anatomy.of(build_model(config, corpus.vocab_size, training_stream(1)))
+
+
+def texts(plan: Plan, vocab_size: int) -> list[list[Text]]:
+    """The text that each row of each level joins in the end, read through its taps; what is blotted out is `V`."""
+    below: list[Text] = [(symbol,) for symbol in range(vocab_size + 1)]
+    found = []
+    for rows in plan.levels:
+        assert rows.taps is not None
+        taps = rows.taps.view(rows.size, -1).tolist()
+        below = [tuple(symbol for tap in row for symbol in below[tap]) for row in taps]
+        found.append(below)
+    return found
+
+
+def counted(plan: Plan, vocab_size: int) -> list[Counter[Text]]:
+    """How many positions of each level have each text; no text has two rows."""
+    found = []
+    for rows, seen in zip(plan.levels, texts(plan, vocab_size), strict=True):
+        assert rows.weights is not None
+        counts = [(text, int(weight)) for text, weight in zip(seen, rows.weights.tolist(), strict=True) if weight]
+        found.append(Counter(dict(counts)))
+        assert len(found[-1]) == len(counts)
+        assert found[-1].total() == rows.positions
+        assert rows.size == roomy(len(counts))
+    return found
+
+
+def joined(symbols: Sequence[int], offsets: Sequence[Sequence[int]]) -> Text:
+    """The text that levels of `offsets` join under the last of `symbols`."""
+    if not offsets:
+        return (symbols[-1],)
+    *below, top = offsets
+    return tuple(symbol for offset in top for symbol in joined(symbols[: len(symbols) - offset], below))
+
+
+@SHAPES
+@pytest.mark.parametrize("blots", ["", "ao"])
+def test_every_text_of_whole_words_has_one_row(
+    config: RunConfig, corpus: Corpus, shape: dict[str, Any], blots: str
+) -> None:
+    config = replace(config, **shape)
+    offsets = [level.offsets for level in levels(config)]
+    names = Names(corpus.words, corpus.symbols, {offset for level in offsets for offset in level if offset}, CPU)
+    chosen = [3, 1, 4, 1, 5, 9]
+    batch = names.batch(torch.tensor(chosen))
+    blotted = [corpus.symbols.index(symbol) + 1 for symbol in blots]
+    kept = torch.tensor([float(symbol not in blotted) for symbol in batch.ids.tolist()])
+    plan = Distinct(anatomy(config, corpus))(replace(batch, kept=kept) if blots else batch)
+
+    wanted: list[Counter[Text]] = [Counter() for _ in offsets]
+    for word in (corpus.words[index] for index in chosen):
+        ids = [corpus.vocab_size if symbol in blots else corpus.symbols.index(symbol) + 1 for symbol in word]
+        for end in range(len(word) + 1):
+            symbols = [0] * config.context + ids[:end]
+            for number, counter in enumerate(wanted):
+                counter[joined(symbols, offsets[: number + 1])] += 1
+    assert counted(plan, corpus.vocab_size) == wanted
+
+
+def test_every_text_of_overlapping_windows_has_one_row(config: RunConfig, corpus: Corpus) -> None:
+    config = replace(config, context=5, dilations=(1, 2, 1))
+    batch = Examples(*Windows(corpus.words, corpus.symbols, 5, CPU).batch(slice(40, 60)))
+    plan = Distinct(anatomy(config, corpus))(batch)
+    offsets = [level.offsets for level in levels(config)]
+    wanted = [
+        Counter(
+            joined(window[:end], offsets[: number + 1])
+            for window in batch.contexts.tolist()
+            for end in range(config.context - level.positions + 1, config.context + 1)
+        )
+        for number, level in enumerate(levels(config))
+    ]
+    assert counted(plan, corpus.vocab_size) == wanted
+
+
+@pytest.mark.parametrize("planner", [Apart, Distinct])
+def test_beneath_each_row_of_the_last_level_is_the_same_position(
+    config: RunConfig, corpus: Corpus, planner: type[Apart | Distinct]
+) -> None:
+    config = replace(config, context=5, dilations=(1, 2, 1))
+    batch = Examples(*Windows(corpus.words, corpus.symbols, 5, CPU).batch(slice(40, 60)))
+    plan = planner(anatomy(config, corpus))(batch)
+    *beneath, top = texts(plan, corpus.vocab_size)
+    for number, (under, seen) in enumerate(zip(plan.under, beneath, strict=True)):
+        assert [seen[row] for row in under.tolist()] == [text[-(2 ** (number + 1)) :] for text in top]
+
+
+def test_rows_that_are_passed_by_are_told_from_those_that_are_not(config: RunConfig, corpus: Corpus) -> None:
+    config = replace(config, context=2, dilations=(1,))
+    contexts, targets = torch.tensor([[1, 2]] * 5), torch.tensor([3] * 5)
+    scales = torch.tensor([0.0, 2.0, 0.0, 2.0, 2.0]).view(5, 1, 1).expand(5, 2, 1)
+    (rows,) = Distinct(anatomy(config, corpus))(Examples(contexts, targets, scales=scales)).levels
+    assert rows.weights is not None
+    assert rows.scales is not None
+    assert rows.weights.tolist() == [2, 3, 0, 0, 0, 0, 0, 0]
+    assert rows.scales.view(-1).tolist()[:2] == [0, 2]
+
+
+def test_idle_rows_are_few_and_sizes_fewer() -> None:
+    assert all(rows <= roomy(rows) < rows + max(8, rows / 16) for rows in range(1, 3_000))
+    assert len({roomy(rows) for rows in range(1_000, 1_200)}) < 9
