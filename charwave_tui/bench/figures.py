@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-Run = float | dict[str, float]
+Run = float | Mapping[str, float | str | Sequence[float]]
 """One raw reading: a figure, or several by name where they belong together."""
 
 Tick = Callable[[str], None]
@@ -15,13 +15,18 @@ Tick = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A measurement's result in `unit` under `name`, what it means, and its raw runs in the order they were made."""
+    """A measurement's result in `unit` under `name`, what it means, and its raw runs in the order they were made.
+
+    `value` is one for each preset where they were measured apart, and None where it cannot be had: then `meaning` says
+    why. `lines` tell a person what the runs came to, in place of the runs.
+    """
 
     name: str
-    value: float
+    value: float | Mapping[str, float] | None
     unit: str
     meaning: str
-    runs: tuple[Run, ...]
+    runs: tuple[Run, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

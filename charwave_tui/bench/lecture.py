@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -78,23 +78,29 @@ class Linear:
 
 
 class BatchNorm1d:
-    """Each channel to mean 0 and variance 1 over the batch and its positions, then gamma and beta."""
+    """Each channel to mean 0 and variance 1 over the batch and its positions, or by the running ones; gamma, beta."""
 
     out: Tensor
 
     def __init__(self, dim: int) -> None:
+        self.training = True
         self.gamma, self.beta = torch.ones(dim), torch.zeros(dim)
         self.running_mean, self.running_var = torch.zeros(dim), torch.ones(dim)
 
     def __call__(self, x: Tensor) -> Tensor:
-        over = (0,) if x.ndim == 2 else (0, 1)
-        mean = x.mean(over, keepdim=True)
-        var = x.var(over, keepdim=True)
+        if self.training:
+            over = (0,) if x.ndim == 2 else (0, 1)
+            mean = x.mean(over, keepdim=True)
+            var = x.var(over, keepdim=True)
+        else:
+            mean = self.running_mean
+            var = self.running_var
         normed = (x - mean) / torch.sqrt(var + 1e-5)
         self.out = self.gamma * normed + self.beta
-        with torch.no_grad():
-            self.running_mean = 0.9 * self.running_mean + 0.1 * mean
-            self.running_var = 0.9 * self.running_var + 0.1 * var
+        if self.training:
+            with torch.no_grad():
+                self.running_mean = 0.9 * self.running_mean + 0.1 * mean
+                self.running_var = 0.9 * self.running_var + 0.1 * var
         return self.out
 
     def parameters(self) -> list[Tensor]:
@@ -129,11 +135,17 @@ def _layers(config: RunConfig, vocab_size: int, stream: Generator) -> Iterator[L
 class LectureLoop:
     """The lecture's loop for a `config` with norm batch and tanh, on contexts [N, context] and targets [N]."""
 
-    def __init__(self, config: RunConfig, vocab_size: int, contexts: Tensor, targets: Tensor) -> None:
-        self._batch_size, self._lr = config.batch_size, config.lr
-        self._contexts, self._targets = contexts, targets
+    def __init__(
+        self, config: RunConfig, vocab_size: int, contexts: Tensor, targets: Tensor, device: torch.device
+    ) -> None:
+        self._context, self._batch_size, self._lr = config.context, config.batch_size, config.lr
+        self._contexts, self._targets = contexts.to(device), targets.to(device)
         self._stream = Generator().manual_seed(config.seed)
         self._layers = list(_layers(config, vocab_size, self._stream))
+        for layer in self._layers:
+            for name, value in vars(layer).items():
+                if isinstance(value, Tensor):
+                    setattr(layer, name, value.to(device))
         self._parameters = [parameter for layer in self._layers for parameter in layer.parameters()]
         for parameter in self._parameters:
             parameter.requires_grad = True
@@ -154,3 +166,27 @@ class LectureLoop:
             assert parameter.grad is not None
             parameter.data += -self._lr * parameter.grad
         self.losses.append(loss.log10().item())
+
+    def draw(self, count: int, symbols: Sequence[str], stream: Generator) -> list[str]:
+        """So many names, one by one, a character at a time, as the lecture draws them; it is in eval mode from then on.
+
+        `symbols` are the characters of the ids from 1.
+        """
+        for layer in self._layers:
+            if isinstance(layer, BatchNorm1d):
+                layer.training = False
+        names = []
+        for _ in range(count):
+            name, window = "", [0] * self._context
+            while True:
+                x = torch.tensor([window])
+                for layer in self._layers:
+                    x = layer(x)
+                chances = functional.softmax(x, dim=1)
+                drawn = int(torch.multinomial(chances, num_samples=1, generator=stream).item())
+                window = [*window[1:], drawn]
+                if drawn == 0:
+                    break
+                name += symbols[drawn - 1]
+            names.append(name)
+        return names

@@ -1,45 +1,85 @@
-"""`charwave-tui bench`: measurements of the playground, side by side in one run."""
+"""`charwave-tui bench`: measurements of training and of the playground, side by side in one run."""
 
 from __future__ import annotations
 
 import argparse
 import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from charwave_tui.cli.output import print_json
+from charwave_tui.core.config import RunConfig
+
+if TYPE_CHECKING:
+    from charwave_tui.bench.material import Material
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the program's."""
-    parser = commands.add_parser(
-        "bench", help="measure what an open playground costs training, and how soon it is there"
-    )
+    parser = commands.add_parser("bench", help="measure steps, names and the playground against the lecture's loop")
+    corpus = "what is trained: a corpus by name or path; the lecture's own for all of it"
+    parser.add_argument("--corpus", metavar="C", default=argparse.SUPPRESS, help=corpus)
+    parser.add_argument("--only", metavar="NAME", nargs="+", default=[], help="measure what gives these figures alone")
+    scale = "chart speed and memory against n_hidden and batch_size, and nothing else"
+    parser.add_argument("--scale", action="store_true", help=scale)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(func=bench)
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure for some minutes, with progress on stderr, and print the figures."""
+    """Measure for some minutes, with progress on stderr, and print the figures; what cannot be had stderr says too."""
     # ended from outside it still takes with it what it started, as after Ctrl+C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from charwave_tui.bench.material import material
+
+    chosen = material(options.corpus or RunConfig().corpus)
+    return _scale(chosen, options) if options.scale else _measure(chosen, options)
+
+
+def _measure(chosen: Material, options: argparse.Namespace) -> int:
+    from charwave_tui.bench import report
+    from charwave_tui.bench.measurements import Effort
+
+    effort, measurements = Effort(), report.chosen(options.only)
+    with _ticking(sum(each.ticks(effort) for each in measurements)) as tick:
+        figures = report.measure(measurements, chosen, effort, tick)
+    for line in report.missing(figures):
+        print(line, file=sys.stderr)
+    if options.json:
+        print_json(report.as_json(figures))
+    else:
+        print("\n".join(report.as_table(figures)))
+    return 0
+
+
+def _scale(chosen: Material, options: argparse.Namespace) -> int:
+    from charwave_tui.bench import scale
+
+    with _ticking(len(scale.WIDTHS) + len(scale.BATCHES)) as tick:
+        rows = scale.sizes(chosen.path, scale.ROUNDS, scale.SECONDS, tick)
+    if options.json:
+        print_json(scale.as_json(*rows))
+    else:
+        print("\n".join(scale.as_chart(*rows)))
+    return 0
+
+
+@contextmanager
+def _ticking(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on stderr that moves by one each time it is told what comes next."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from charwave_tui.bench.report import Effort, as_json, as_table, measure
-
-    effort = Effort()
     columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
     # drawn between the runs alone: a bar that moves would be measured too
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bar:
-        task = bar.add_task("", total=effort.ticks, completed=-1)
+        task = bar.add_task("", total=total, completed=-1)
 
         def tick(text: str) -> None:
             bar.update(task, description=text, advance=1)
             bar.refresh()
 
-        figures = measure(effort, tick)
-        bar.update(task, description="done", completed=effort.ticks)
-    if options.json:
-        print_json(as_json(figures))
-    else:
-        print("\n".join(as_table(figures)))
-    return 0
+        yield tick
+        bar.update(task, description="done", completed=total)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from charwave_tui import __version__
-from charwave_tui.cli import bench, data, engine, inspect, play, presets, sample, train
+from charwave_tui.cli import bench, data, engine, inspect, play, presets, reproduce, sample, train
 from charwave_tui.cli.logs import keep_log
 from charwave_tui.cli.output import carry_anything, let_go, one_line
 from charwave_tui.core.mistake import Mistake
@@ -23,6 +23,7 @@ examples:
   charwave-tui data fetch makemore              the lecture's names, then --corpus makemore
   charwave-tui train --steps 2000 --json        train without a screen
   charwave-tui sample -n 10 --prefix ma         names from the newest run
+  charwave-tui reproduce --corpus makemore      train the published recipes and compare
 """
 """What `--help` ends with."""
 
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"charwave-tui {__version__}")
     play.add_options(parser)
     commands = parser.add_subparsers(title="commands without a screen", metavar="COMMAND")
-    for command in (train, sample, inspect, presets, data, bench):
+    for command in (train, sample, inspect, presets, data, reproduce, bench):
         command.add_parser(commands)
     engine.add_parser(commands)
     return parser

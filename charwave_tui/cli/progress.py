@@ -20,28 +20,39 @@ Listener = Callable[[Event], None]
 @contextmanager
 def progress() -> Iterator[Listener]:
     """Tell of a run on stderr; nothing is written before the run is open, so that a mistake stands alone."""
+    with several() as listener:
+        yield listener("")
+
+
+@contextmanager
+def several() -> Iterator[Callable[[str], Listener]]:
+    """The same for runs that may go on at one time: for each a listener, whose lines begin with the name it is given.
+
+    A bar needs no name: its own run's is beside it.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
     if not console.is_interactive:
-        yield Lines(sys.stderr).heard
+        yield lambda name: Lines(sys.stderr, name).heard
         return
     columns = TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn()
     with_figures = *columns, TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
     bar = Bar(*with_figures, console=console, refresh_per_second=4)
     try:
-        yield _Ticker(bar).heard
+        yield lambda name: _Ticker(bar).heard
     finally:
         bar.stop()
 
 
 class Lines:
-    """Writes what a run is to `file`, then a line for each evaluation."""
+    """Writes what a run is to `file`, then a line for each evaluation, each with a `name` before it where given."""
 
-    def __init__(self, file: TextIO | None) -> None:
+    def __init__(self, file: TextIO | None, name: str = "") -> None:
         self._file = file
+        self._before = f"{name}  " if name else ""
         self._newest = ""
 
     def heard(self, event: Event) -> None:
@@ -58,7 +69,7 @@ class Lines:
                 self._write(_unsaved(event))
 
     def _write(self, line: str) -> None:
-        print(line, file=self._file, flush=True)
+        print(f"{self._before}{line}", file=self._file, flush=True)
 
 
 class _Ticker:
@@ -67,7 +78,7 @@ class _Ticker:
     def __init__(self, bar: Bar) -> None:
         self._bar = bar
         self._task = bar.add_task("", total=None, figures="")
-        self._val = ""
+        self._newest = self._val = ""
 
     def heard(self, event: Event) -> None:
         match event:
@@ -75,11 +86,16 @@ class _Ticker:
                 self._bar.update(self._task, description=_title(event), total=config.max_steps)
                 self._bar.start()
             case Progress(step=step):
-                self._bar.update(self._task, completed=step, figures=f"{_train(event)}{self._val}")
+                self._newest = _train(event) or self._newest
+                self._show(step)
             case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
                 self._val = f"  val {evaluation.loss:.4f}"
+                self._show(evaluation.step)
             case SaveFailed():
                 self._bar.console.print(_unsaved(event), style="yellow")
+
+    def _show(self, step: int) -> None:
+        self._bar.update(self._task, completed=step, figures=f"{self._newest}{self._val}")
 
 
 def _title(opened: RunOpened) -> str:

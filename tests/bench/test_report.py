@@ -1,60 +1,102 @@
-"""The whole benchmark: its figures as JSON and as a table, and one small real run of it."""
+"""The whole benchmark: its figures as JSON and as a table, and one small real run of what concerns the playground."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from terminal import processes_of
+from terminal import wait_nothing_left
 
 from charwave_tui.bench import cost, report
 from charwave_tui.bench.figures import Figure, Tick
+from charwave_tui.bench.material import ENDLESS, Material, material
+from charwave_tui.bench.measurements import Effort, Measurement
 from charwave_tui.bench.playground import own_home
-from charwave_tui.bench.report import Effort, as_json, as_table, measure
+from charwave_tui.bench.report import as_json, as_table, chosen, measure
 from charwave_tui.cli import main
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import runs_dir
 
 FIGURES = [
     Figure("first_frame", 0.31234567, "s", "soon", (0.3, 0.31234567)),
     Figure("playground_cost", 1.5, "%", "slower", ({"playground": 985.0, "headless": 1000.0, "cost": 1.5},)),
+    Figure(
+        "step_ratio", {"a": 3.14159, "b": 2.5}, "×", "faster", ({"preset": "a", "speeds": (1.00004,)},), ("by hand",)
+    ),
+    Figure("time_to_target_ratio", None, "", "these are other names"),
 ]
+
+KEYS = {
+    *("step_ratio", "floor_share", "names_per_second", "time_to_target_ratio"),
+    *("playground_cost", "first_frame", "first_loss"),
+}
 
 
 def test_json_has_each_figure_under_its_name_and_the_runs_beside() -> None:
     assert as_json(FIGURES) == {
         "first_frame": 0.3123,
         "playground_cost": 1.5,
+        "step_ratio": {"a": 3.1416, "b": 2.5},
+        "time_to_target_ratio": None,
         "runs": {
             "first_frame": [0.3, 0.3123],
             "playground_cost": [{"playground": 985.0, "headless": 1000.0, "cost": 1.5}],
+            "step_ratio": [{"preset": "a", "speeds": [1.0]}],
         },
     }
 
 
-def test_the_table_has_a_row_a_figure_with_its_runs_below() -> None:
-    heading, frame, frames, slower, pairs = as_table(FIGURES)
+def test_the_table_has_a_row_a_figure_or_preset_with_what_the_runs_came_to_below() -> None:
+    heading, frame, frames, slower, pairs, one, other, lines, none = as_table(FIGURES)
     assert heading.split()[:2] == ["measurement", "median"]
     assert frame.split() == ["first_frame", "0.31", "s", "soon"]
     assert frames.split() == ["0.30", "0.31"]
     assert slower.split() == ["playground_cost", "1.50", "%", "slower"]
-    assert pairs.strip() == "(playground 985.0, headless 1,000.0, cost 1.5)"
+    assert pairs.strip() == "(playground 985, headless 1,000, cost 1.50)"
+    assert one.split() == ["step_ratio", "a", "3.14", "×", "faster"]
+    assert other.split() == ["step_ratio", "b", "2.50", "×"]
+    assert lines.strip() == "by hand"
+    assert none.split()[:2] == ["time_to_target_ratio", "–"]
 
 
-def test_the_command_prints_the_result_alone_on_stdout(
+def test_the_command_prints_the_result_alone_on_stdout_and_says_what_cannot_be_had(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def measured(effort: Effort, tick: Tick) -> list[Figure]:
+    asked: list[set[str]] = []
+
+    def measured(measurements: Sequence[Measurement], given: Material, effort: Effort, tick: Tick) -> list[Figure]:
         tick("opening")
+        asked.append({name for each in measurements for name in each.names} | {given.corpus.name})
         return FIGURES
 
     monkeypatch.setattr(report, "measure", measured)
+    monkeypatch.setattr("charwave_tui.bench.measurements._has_gpu", lambda: False)
     assert main.main(["bench", "--json"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out) == as_json(FIGURES)
-    assert main.main(["bench"]) == 0
+    assert "time_to_target_ratio: these are other names" in printed.err
+    assert main.main(["bench", "--corpus", "imena", "--only", "step_ratio"]) == 0
     assert capsys.readouterr().out.splitlines() == as_table(FIGURES)
+    assert asked == [KEYS | {"names"}, {"step_ratio", "floor_share", "imena"}]
+
+
+def test_a_figure_that_there_is_not_is_refused_with_those_there_are() -> None:
+    with pytest.raises(Mistake, match=r"no figure speed; there are step_ratio, floor_share, "):
+        chosen(["first_frame", "speed"])
+
+
+def test_a_corpus_is_found_from_another_data_folder_too(home: Path) -> None:
+    fetched = home / "data" / "corpora" / "mine.txt"
+    fetched.parent.mkdir(parents=True)
+    fetched.write_text("\n".join(f"word{letter}" for letter in "abcdefghijkl"), "utf-8")
+    given = material("mine")
+    assert (given.path, given.of_lecture) == (str(fetched), False)
+    with own_home():
+        assert material(given.path).corpus.sha256 == given.corpus.sha256
 
 
 def test_its_data_folder_is_its_own_and_goes_with_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,12 +111,19 @@ def test_its_data_folder_is_its_own_and_goes_with_it(home: Path, monkeypatch: py
     assert "CHARWAVE_HOME" not in os.environ
 
 
-def test_a_small_real_run_measures_everything_and_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "RECIPE", ("--preset", "playground", "--corpus", "imena"))
+def test_a_small_real_run_measures_the_playground_and_leaves_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = RunConfig(corpus="imena", n_hidden=16, n_embd=4, max_steps=ENDLESS, eval_every=100)
+    monkeypatch.setattr(cost, "recipe", lambda corpus: small)
     homes: list[str] = []
-    effort = Effort(frames=1, losses=1, pairs=1, seconds=0.3)
-    frame, loss, slower = measure(effort, lambda text: homes.append(os.environ["CHARWAVE_HOME"]))
+    effort = Effort(frames=1, losses=1, pairs=1)
+    measurements = chosen(["first_frame", "first_loss", "playground_cost"])
+    figures = measure(measurements, material("imena"), effort, lambda text: homes.append(os.environ["CHARWAVE_HOME"]))
+    slower, frame, loss = figures
     assert (frame.name, loss.name, slower.name) == ("first_frame", "first_loss", "playground_cost")
+    assert isinstance(frame.value, float)
+    assert isinstance(loss.value, float)
     assert 0 < frame.value < 60
     assert 0 < loss.value < 60
     (pair,) = slower.runs
@@ -82,8 +131,8 @@ def test_a_small_real_run_measures_everything_and_leaves_nothing(home: Path, mon
     assert pair["playground"] > 0
     assert pair["headless"] > 0
     assert slower.value == pytest.approx(100 * (1 - pair["playground"] / pair["headless"]))
-    assert len(homes) == effort.ticks
+    assert len(homes) == sum(each.ticks(effort) for each in measurements)
     (folder,) = {Path(told) for told in homes}
     assert folder != home
     assert not folder.exists()
-    assert processes_of(folder) == []
+    wait_nothing_left(folder, 10)

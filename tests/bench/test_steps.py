@@ -1,4 +1,4 @@
-"""The contenders of the step's race: each does what it is said to do."""
+"""The contenders of the steps' race: each does what it is said to do."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from charwave_tui.bench.contenders import CPU, FAST, FLOOR, LECTURE, NAMES, PLAIN, USUAL, contenders, examples
 from charwave_tui.bench.lecture import LectureLoop
 from charwave_tui.bench.products import BareProducts
-from charwave_tui.bench.steps import FAST, FLOOR, LECTURE, PLAIN, THREADS, USUAL, Contest, measure
+from charwave_tui.bench.race import THREADS, Contest
+from charwave_tui.bench.steps import standings, step_figures
 from charwave_tui.bench.usual import UsualLoop, UsualModel
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import find_corpus
@@ -25,33 +27,26 @@ CONFIG = RunConfig(n_embd=6, n_hidden=16, batch_size=32, max_steps=400, step="pl
 
 @pytest.fixture(scope="module")
 def corpus() -> Corpus:
-    return find_corpus("names")
+    return find_corpus("imena")
 
 
 @pytest.fixture(scope="module")
-def trainer(corpus: Corpus) -> Trainer:
-    return Trainer(CONFIG, corpus, torch.device("cpu"))
+def both(corpus: Corpus) -> tuple[Tensor, Tensor]:
+    return examples(CONFIG, corpus)
 
 
-@pytest.fixture(scope="module")
-def examples(trainer: Trainer) -> tuple[Tensor, Tensor]:
-    return trainer.windows(Split.TRAIN).batch(slice(None))
-
-
-def test_the_lectures_loop_has_the_losses_of_the_plain_step(
-    corpus: Corpus, trainer: Trainer, examples: tuple[Tensor, Tensor]
-) -> None:
-    loop = LectureLoop(CONFIG, corpus.vocab_size, *examples)
+def test_the_lectures_loop_has_the_losses_of_the_plain_step(corpus: Corpus, both: tuple[Tensor, Tensor]) -> None:
+    loop = LectureLoop(CONFIG, corpus.vocab_size, *both, CPU)
     for _ in range(40):
         loop.step()
-    short = Trainer(replace(CONFIG, max_steps=100, lr_drop=1), corpus, torch.device("cpu"))
+    short = Trainer(replace(CONFIG, max_steps=100, lr_drop=1), corpus, CPU)
     assert loop.losses == pytest.approx([math.log10(point.mean) for point in short.advance(60, 40)], abs=1e-6)
 
 
-def test_the_usual_loop_has_the_models_size_and_learns(corpus: Corpus, examples: tuple[Tensor, Tensor]) -> None:
+def test_the_usual_loop_has_the_models_size_and_learns(corpus: Corpus, both: tuple[Tensor, Tensor]) -> None:
     model = UsualModel(CONFIG, corpus.vocab_size)
     assert sum(parameter.numel() for parameter in model.parameters()) == parameter_count(CONFIG, corpus.vocab_size)
-    loop = UsualLoop(CONFIG, corpus.vocab_size, *examples)
+    loop = UsualLoop(CONFIG, corpus.vocab_size, *both)
     for _ in range(200):
         loop.step()
     assert sum(loop.losses[-20:]) < sum(loop.losses[:20]) - 20 * 0.3
@@ -71,26 +66,42 @@ def test_the_floor_multiplies_what_a_step_multiplies(monkeypatch: pytest.MonkeyP
     assert sorted(done) == sorted(3 * levels)
 
 
+def test_whole_names_are_told_by_the_positions_that_a_step_of_them_scores(corpus: Corpus) -> None:
+    entered = contenders(CONFIG, corpus)
+    words = corpus.split(Split.TRAIN)
+    assert entered[NAMES].positions == pytest.approx(32 * (1 + sum(map(len, words)) / len(words)))
+    assert {entered[name].positions for name in entered if name != NAMES} == {32}
+
+
 def test_speeds_are_compared_round_by_round_each_with_its_better_threads() -> None:
     contest = Contest(
         "tree-76k",
+        {LECTURE: 32, FAST: 32, NAMES: 320, FLOOR: 32},
         {
             LECTURE: {1: (100.0, 50.0, 80.0), 2: (60.0, 30.0, 50.0)},
             FAST: {1: (200.0, 100.0, 100.0), 2: (300.0, 150.0, 120.0)},
+            NAMES: {1: (40.0, 20.0, 32.0), 2: (20.0, 10.0, 16.0)},
             FLOOR: {1: (400.0, 200.0, 300.0), 2: (600.0, 600.0, 480.0)},
         },
     )
     assert (contest.threads(LECTURE), contest.threads(FAST), contest.speed(FAST)) == (1, 2, 150.0)
-    assert (contest.step_ratio, contest.floor_share) == (3.0, 0.25)
+    assert (contest.against(FAST, LECTURE), contest.against(FAST, FLOOR)) == (3.0, 0.25)
+    assert contest.against(NAMES, LECTURE) == pytest.approx(4.0)
+    _, lecture, fast, names, floor = (line.split() for line in standings(contest))
+    assert lecture[-5:] == ["80", "1", "2,560", "1.00", "0.17"]
+    assert fast[-5:] == ["150", "2", "4,800", "3.00", "0.25"]
+    assert names[-5:] == ["32", "1", "10,240", "4.00", "–"]
+    assert floor[-1] == "1.00"
 
 
 def test_a_short_race_measures_everyone_and_leaves_the_threads_as_they_were(corpus: Corpus) -> None:
     before, told = torch.get_num_threads(), list[str]()
-    (contest,) = measure(["playground"], corpus, rounds=2, seconds=0.01, tick=told.append)
-    assert contest.preset == "playground"
-    assert contest.speeds.keys() == {LECTURE, USUAL, PLAIN, FAST, FLOOR}
-    for by_threads in contest.speeds.values():
-        assert tuple(by_threads) == THREADS
-        assert all(len(speeds) == 2 and min(speeds) > 0 for speeds in by_threads.values())
-    assert 0 < contest.floor_share < 2
+    ratio, share = step_figures(["playground"], corpus, rounds=2, seconds=0.01, tick=told.append)
+    assert (ratio.name, share.name) == ("step_ratio", "floor_share")
+    runs = [run for run in ratio.runs if isinstance(run, dict)]
+    entered = [(name, threads) for name in (LECTURE, USUAL, PLAIN, FAST, NAMES, FLOOR) for threads in THREADS]
+    assert [(run["contender"], run["threads"]) for run in runs] == entered
+    assert all(len(run["steps_per_second"]) == 2 and min(run["steps_per_second"]) > 0 for run in runs)
+    assert isinstance(share.value, dict)
+    assert 0 < share.value["playground"] < 2
     assert (torch.get_num_threads(), len(told)) == (before, 2)

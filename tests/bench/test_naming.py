@@ -1,0 +1,47 @@
+"""Names by both ways: the lecture's loop draws from the model that it trained, one by one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from charwave_tui.bench import naming
+from charwave_tui.bench.contenders import CPU, examples
+from charwave_tui.bench.lecture import LectureLoop
+from charwave_tui.bench.naming import naming_figure
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.corpora import find_corpus
+from charwave_tui.engine.trainer import Trainer
+
+CONFIG = RunConfig(n_embd=6, n_hidden=16, batch_size=32, max_steps=400, lr_drop=1, step="plain")
+
+
+def test_the_lectures_names_are_those_of_our_model_in_eval_mode() -> None:
+    corpus = find_corpus("imena")
+    trainer, loop = Trainer(CONFIG, corpus, CPU), LectureLoop(CONFIG, corpus.vocab_size, *examples(CONFIG, corpus), CPU)
+    trainer.advance(60, 60)
+    for _ in range(60):
+        loop.step()
+    trainer.model.train(False)
+    stream, expected = torch.Generator().manual_seed(1), list[str]()
+    for _ in range(3):
+        ids = [0] * 8
+        while len(ids) == 8 or ids[-1] != 0:
+            chances = functional.softmax(trainer.model(torch.tensor([ids[-8:]])), dim=1)
+            ids.append(int(torch.multinomial(chances, 1, generator=stream)))
+        expected.append(corpus.decode(ids))
+    assert loop.draw(3, corpus.symbols, torch.Generator().manual_seed(1)) == expected
+
+
+def test_both_ways_are_timed_by_turns_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(naming, "ONE_BY_ONE", 2)
+    monkeypatch.setattr(naming, "CALLS", 1)
+    before, told = torch.get_num_threads(), list[str]()
+    figure = naming_figure(["playground"], find_corpus("imena"), 200, 2, told.append)
+    assert figure.name == "names_per_second"
+    assert isinstance(figure.value, dict)
+    ours = [run["ours"] for run in figure.runs if isinstance(run, dict)]
+    assert figure.value == {"playground": pytest.approx(sum(ours) / 2)}
+    assert all(run["ours"] > run["lecture"] > 0 for run in figure.runs if isinstance(run, dict))
+    assert (torch.get_num_threads(), len(told)) == (before, 3)

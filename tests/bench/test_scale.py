@@ -1,0 +1,26 @@
+"""How speed and memory go with the size: one real row, and the chart of made-up ones."""
+
+from __future__ import annotations
+
+from charwave_tui.bench.material import material
+from charwave_tui.bench.scale import Size, as_chart, as_json, sizes
+
+
+def test_a_size_is_measured_in_a_process_of_its_own() -> None:
+    told: list[str] = []
+    widths, batches = sizes(material("imena").path, 1, 0.01, told.append, widths=(512,), batches=())
+    (size,) = widths
+    assert (size.n_hidden, size.batch_size, batches, told) == (512, 32, [], ["n_hidden 512"])
+    assert size.steps_per_second > 0
+    assert 0 < size.floor_share < 2
+    assert 2 < size.megabytes < 100  # half a million weights, twice, and the batch
+
+
+def test_each_bar_is_as_long_as_its_share_of_the_largest() -> None:
+    rows = [Size(64, 32, 2_000, 0.25, 300), Size(1_024, 32, 100, 0.5, 600)]
+    heading, small, large, other = as_chart(rows, [])
+    assert heading.split()[0] == "n_hidden"
+    assert other.split()[0] == "batch_size"
+    assert small.split() == ["64", "2,000", "█" * 20, "0.25", "█" * 10, "300", "█" * 10]
+    assert large.split() == ["1,024", "100", "█", "0.50", "█" * 20, "600", "█" * 20]
+    assert as_json(rows, [])["n_hidden"][1]["megabytes"] == 600

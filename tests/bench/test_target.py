@@ -1,0 +1,58 @@
+"""The time to the notes' loss: what is compared, and when there is nothing to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from charwave_tui.bench import target
+from charwave_tui.bench.figures import Figure
+from charwave_tui.bench.material import Material, material
+from charwave_tui.bench.race import Contest
+from charwave_tui.bench.target import target_figure
+
+
+@pytest.fixture
+def of_lecture(monkeypatch: pytest.MonkeyPatch) -> Material:
+    """A small corpus that passes for the lecture's."""
+    monkeypatch.setattr(Material, "of_lecture", True)
+    return material("imena")
+
+
+def measured(given: Material, runs: int = 1) -> Figure:
+    return target_figure(given, runs, 0.01, lambda text: None)
+
+
+def test_other_names_have_no_such_figure_and_it_says_so() -> None:
+    figure = measured(material("imena"))
+    assert (figure.name, figure.value, figure.runs) == ("time_to_target_ratio", None, ())
+    assert "1.9775 is a figure of the lecture's names" in figure.meaning
+
+
+def test_a_whole_run_that_misses_the_loss_is_not_compared(
+    of_lecture: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "QUICK", ("--preset", "playground", "--steps", "20"))
+    figure = measured(of_lecture)
+    assert figure.value is None
+    assert "more than 1.9775" in figure.meaning
+    (run,) = figure.runs
+    assert isinstance(run, Mapping)
+    assert run["val"] > 2
+    assert 0.5 < run["seconds"] < 60
+    assert run["lecture_seconds"] == pytest.approx(100_000 / run["lecture_steps_per_second"])
+
+
+def test_the_ratio_is_the_recipes_steps_at_the_loops_better_speed_over_the_wall_clock(
+    of_lecture: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall = iter([(10.0, 1.94), (12.5, 1.94), (20.0, 1.94)])
+    speeds = iter([{1: (400.0,), 2: (300.0,)}, {1: (500.0,), 2: (300.0,)}, {1: (250.0,), 2: (300.0,)}])
+    monkeypatch.setattr(target, "_trained", lambda corpus: next(wall))
+    monkeypatch.setattr(target, "race", lambda *_: Contest("", {"lecture": 32}, {"lecture": next(speeds)}))
+    figure = measured(of_lecture, runs=3)
+    assert figure.value == pytest.approx(20.0)  # the middle of 25, 16 and 20
+    assert "10.0 s" not in figure.lines[0]
+    assert "12.5 s" in figure.lines[0]
+    assert "400 steps/s (1 threads), from which its 100,000 steps are reckoned: 250 s" in figure.lines[1]
