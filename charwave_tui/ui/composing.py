@@ -30,7 +30,7 @@ def edited(form: FormView, name: str, value: Value) -> FormView:
 
 
 def preset_chosen(form: FormView, name: str) -> FormView:
-    """The form filled from a preset; corpus, seed, threads and device stay the person's."""
+    """The form filled from a preset; corpus, seed and device stay the person's."""
     return _with_config(form, preset(name).applied_to(form.draft.config), name)
 
 

@@ -15,8 +15,13 @@ PRESET = "preset"
 ROWS = (PRESET, *HYPERPARAMETERS)
 """The rows of the form from top to bottom."""
 
-MIX = ("context", "fuse")
-"""The hyperparameters that must fit one another."""
+MIXES = {
+    "fuse": ("context", "fuse", "dilations"),
+    "dilations": ("context", "dilations"),
+    "batches": ("batches", "norm"),
+    "precision": ("precision", "step"),
+}
+"""The hyperparameters that must fit one another, by the one that a mistake of their mix names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class FormView:
 
 
 def changed(view: FormView) -> frozenset[str]:
-    """Fields of the recipe that the draft has otherwise; corpus, seed, threads and device belong to no recipe."""
+    """Fields of the recipe that the draft has otherwise; what belongs to the run alone is left out."""
     return frozenset(
         name for name in view.draft.config.differences(view.recipe) if HYPERPARAMETERS[name].group is not Group.RUN
     )
@@ -148,13 +153,13 @@ def trial(view: FormView, name: str, text: str) -> Trial:
 def problems(tried: Trial, touched: Iterable[str] = ()) -> dict[str, Problem]:
     """What wants putting right, by row: reported, of the mix, of the typed text.
 
-    A mix is wrong on either side; its problem stands where it came from, on the one of `touched` that is part of it.
+    A mix is wrong on every side; its problem stands where it came from, on the one of `touched` that is part of it.
     """
     found = {problem.field: problem for problem in tried.view.reported}
     if mistake := mistake_of(tried.view.draft.config):
         problem = Problem.of(mistake)
-        if problem.field in MIX:
-            problem = replace(problem, field=next((name for name in touched if name in MIX), problem.field))
+        mix = MIXES.get(problem.field, ())
+        problem = replace(problem, field=next((name for name in touched if name in mix), problem.field))
         found[problem.field] = problem
     if tried.refused:
         found[tried.refused.field] = tried.refused

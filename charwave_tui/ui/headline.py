@@ -39,7 +39,7 @@ def headline(run: RunView, width: int) -> Line:
 
 
 def _names(run: RunView) -> tuple[Line, Line, Line]:
-    number = "" if run.config is None else "untrained" if run.run is None else f"run {run.run}"
+    number = "" if run.config is None else _number(run)
     corpus = run.corpus.name if run.corpus else ""
     full = f" {GLYPHS.dot} ".join(part for part in (corpus, run.preset, number) if part)
     return (
@@ -47,6 +47,12 @@ def _names(run: RunView) -> tuple[Line, Line, Line]:
         (_NAME, _BETWEEN, Piece(number, "muted")),
         (_NAME,),
     )
+
+
+def _number(run: RunView) -> str:
+    if run.run is None:
+        return "trained, in the box" if run.boxed else "untrained"
+    return f"run {run.run}"
 
 
 def _states(run: RunView) -> Iterator[Line]:
@@ -59,7 +65,10 @@ def _states(run: RunView) -> Iterator[Line]:
         yield from [(Piece(GLYPHS.ready, "muted"), Piece(" starting the engine"))] * 2
     elif run.state is None or run.config is None or run.state is State.READY:
         ready = (Piece(GLYPHS.ready, "muted"), Piece(" ready"))
-        yield (*ready, Piece("  nothing is running", "muted"))
+        if run.boxed:
+            yield (*ready, _BETWEEN, Piece("t", "accent", True), Piece(" trains your own", "muted"))
+        else:
+            yield (*ready, Piece("  nothing is running", "muted"))
         yield ready
     elif run.state is State.DIVERGED:
         yield from _diverged(run, run.config.max_steps)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from charwave_tui.core.readings import LayerStats
-from charwave_tui.core.shapes import ACTIVATION_LAYERS, LayerShape
+from charwave_tui.core.shapes import LayerShape
 from charwave_tui.ui import numbers
 from charwave_tui.ui.bars import eighths
 from charwave_tui.ui.glyphs import GLYPHS
@@ -42,7 +42,16 @@ FORMS: tuple[tuple[bool, frozenset[str]], ...] = (
     (True, frozenset({"mean", "bar", "params"})),
     (True, frozenset({"mean", "bar", "params", "dead"})),
 )
-"""The forms of the table, richest first: whether FlattenConsecutive is written Flatten, and the columns left out."""
+"""The forms of the table, richest first: whether names are short, and the columns left out."""
+
+SHORT_NAMES = {"FlattenConsecutive": "Flatten", "FlattenDilated": "Dilated"}
+"""What the layers with long names are called where there is no room for those."""
+
+REARRANGING = frozenset({*SHORT_NAMES, "Skips"})
+"""Layers that only put numbers elsewhere."""
+
+SATURATING, DYING = frozenset({"Tanh", "Gated"}), frozenset({"Tanh", "ReLU"})
+"""Layers that have a saturation, and such that have dead units."""
 
 NARROWEST = {"mean": 6, "std": 5, "sat": 5}
 """Columns that figures have at least, so that the table stands still as they come and change."""
@@ -69,8 +78,11 @@ class Plan:
 
 def plan_for(layers: Sequence[Layer], width: int) -> Plan:
     """The richest form that `width` columns have room for; spare room goes to the gaps and the bar."""
+    telling = _telling({_kind(layer) for layer in layers})
     for short, left_out in FORMS:
-        needs = {key: _need(key, layers, short) for key in HEADERS if key not in left_out}
+        needs = {key: _need(key, layers, short) for key in telling if key not in left_out}
+        if "bar" in needs and "dead" in needs:
+            needs["dead"] -= 1  # the bar is seldom full, so its own emptiness is the gap
         if sum(needs.values()) <= width:
             break
     spare = max(0, width - sum(needs.values()))
@@ -116,22 +128,27 @@ def _kind(layer: Layer) -> str:
     return layer.name if isinstance(layer, LayerStats) else layer.kind
 
 
+def _telling(kinds: set[str]) -> list[str]:
+    """The columns that layers of these kinds have something to put into; all of them while there are none."""
+    empty = {"sat", "bar"} if kinds and not kinds & SATURATING else set()
+    if kinds and not kinds & DYING:
+        empty.add("dead")
+    return [key for key in HEADERS if key not in empty]
+
+
 def _need(key: str, layers: Sequence[Layer], short: bool) -> int:
     if key == "bar":
         return 1 + SMALLEST_BAR
     widest = max((columns(_cells(layer, short, 0, False)[key]) for layer in layers), default=0)
-    # The bar is seldom full, so its own emptiness is the gap before `dead`.
-    gap = 0 if key in ("layer", "dead") else 1
-    return gap + max(len(HEADERS[key]), NARROWEST.get(key, 0), widest)
+    return (key != "layer") + max(len(HEADERS[key]), NARROWEST.get(key, 0), widest)
 
 
 def _cells(layer: Layer, short: bool, bar: int, first: bool) -> dict[str, Line]:
-    reshapes = _kind(layer) == "FlattenConsecutive"
-    role = "muted" if reshapes else "fg"
+    role = "muted" if _kind(layer) in REARRANGING else "fg"
     output = layer.output_shape[1:] if isinstance(layer, LayerStats) else layer.output
     saturation, share, dead = _saturation(layer, bar)
     return {
-        "layer": _name(layer, short and reshapes, role, first),
+        "layer": _name(layer, short, role, first),
         "out": (Piece(GLYPHS.times.join(map(str, output)), role),),
         "params": (Piece(f"{layer.parameters:,}", role),) if layer.parameters else (),
         "mean": _figure(numbers.signed(layer.mean), layer.mean, role) if isinstance(layer, LayerStats) else _NONE,
@@ -148,8 +165,11 @@ _NONE: Line = (Piece(GLYPHS.none, "muted"),)
 def _name(layer: Layer, short: bool, role: str, first: bool) -> Line:
     if first:
         return (Piece(title(layer), "error", True),)
-    kind = "Flatten" if short else _kind(layer)
-    return (Piece(kind, role), Piece(title(layer).removeprefix(_kind(layer)), "muted"))
+    kind = _kind(layer)
+    return (
+        Piece(SHORT_NAMES.get(kind, kind) if short else kind, role),
+        Piece(title(layer).removeprefix(kind), "muted"),
+    )
 
 
 def _figure(text: str, value: float, role: str) -> Line:
@@ -159,14 +179,13 @@ def _figure(text: str, value: float, role: str) -> Line:
 def _saturation(layer: Layer, bar: int) -> tuple[Line, Line, Line]:
     """The cells for the share of saturated outputs, its bar, and the dead units."""
     if isinstance(layer, LayerShape):
-        measured = _NONE if layer.kind in ACTIVATION_LAYERS.values() else ()
-        return measured, (), measured
+        return _NONE if layer.kind in SATURATING else (), (), _NONE if layer.kind in DYING else ()
     percent = layer.saturation
     role = "fg" if percent is None or percent <= WORRYING else "warning" if percent <= RUINOUS else "error"
     if percent is None:
         return (), (), _dead(layer.dead, role)
     if math.isnan(percent):
-        return (Piece("nan", "error"),), (), _NONE
+        return (Piece("nan", "error"),), (), () if layer.dead is None else _NONE
     blocks = eighths(percent / FULL_BAR, bar)
     return (
         (Piece(f"{percent:.1f}", role),),

@@ -24,6 +24,9 @@ class Piece:
 Line = tuple[Piece, ...]
 """One line of the screen, from left to right."""
 
+GAP = 3
+"""Columns between two columns of lines."""
+
 
 def columns(line: Iterable[Piece]) -> int:
     """How many columns the pieces take."""
@@ -35,6 +38,14 @@ def spread(left: Line, right: Line, width: int) -> Line:
     room = max(width - columns(right), 0)
     gap = room - columns(left)
     return (*left, Piece(" " * gap), *right) if gap >= 0 else (*_cropped(left, room), *_cropped(right, width))
+
+
+def beside(cells: Iterable[Line], widths: Iterable[int]) -> Line:
+    """One line of cells, each as wide as `widths` has it, GAP columns apart."""
+    line: Line = ()
+    for cell, width in zip(cells, widths, strict=True):
+        line = (*line, *((Piece(" " * GAP),) if line else ()), *spread(cell, (), width))
+    return line
 
 
 def _cropped(line: Line, width: int) -> Line:
@@ -56,10 +67,10 @@ def scrolled(top: int, total: int, room: int) -> int:
     return max(min(top - room // 2, total - room), 0)
 
 
-def rule(heading: str, width: int, role: str = "line") -> Line:
+def rule(heading: Line, width: int, role: str = "line") -> Line:
     """A heading with a rule behind it, `width` columns wide."""
-    text = f"{heading} " if heading else ""
-    return (Piece(text), Piece(GLYPHS.line * max(width - cell_len(text), 0), role))
+    room = width - columns(heading) - bool(heading)
+    return (*heading, Piece(" " * bool(heading)), Piece(GLYPHS.line * room, role)) if room > 0 else heading
 
 
 def readable(text: str) -> str:

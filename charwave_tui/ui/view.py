@@ -34,6 +34,11 @@ class RunView:
     reason: str = ""
 
     @property
+    def boxed(self) -> bool:
+        """Whether it is the trained model that comes with the program, shown until one is trained here."""
+        return self.state is State.READY and self.step > 0
+
+    @property
     def in_progress(self) -> bool:
         """Whether there is a run that trains or is paused."""
         return self.state in IN_PROGRESS

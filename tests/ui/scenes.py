@@ -14,6 +14,20 @@ from charwave_tui.core.shapes import layer_shapes
 from charwave_tui.ui.view import Curve, LabView, LayersView, NamesView, RunView
 
 CONFIG = RunConfig(n_embd=24, n_hidden=128, batch_size=32, max_steps=200_000, eval_every=10_000, corpus="makemore")
+STACK = replace(
+    CONFIG,
+    dilations=(1, 1, 2, 1, 2),
+    n_embd=48,
+    n_hidden=256,
+    activation="gated",
+    optimizer="muon",
+    lr=0.006,
+    schedule="cosine",
+    batches="names",
+    batch_size=256,
+    max_steps=500,
+    eval_every=100,
+)
 CARD = CorpusCard("makemore", "0" * 64, 32_033, "abcdefghijklmnopqrstuvwxyz", (182_625, 22_655, 22_866))
 
 
@@ -30,7 +44,7 @@ def _history(last: int, low: float) -> History:
     return History(100, points, evaluations, (Mark(110_000, "lr 0.1 → 0.01"),) if last > 110_000 else ())
 
 
-def _layers() -> tuple[LayerStats, ...]:
+def _layers(config: RunConfig = CONFIG) -> tuple[LayerStats, ...]:
     return tuple(
         LayerStats(
             shape.kind,
@@ -39,10 +53,10 @@ def _layers() -> tuple[LayerStats, ...]:
             shape.parameters,
             round(0.03 * math.sin(3 * i), 3),
             round(0.9 + 0.3 * math.cos(i), 3),
-            round(3.1 + i / 2, 1) if shape.kind == "Tanh" else None,
+            round(3.1 + i / 2, 1) if shape.kind in ("Tanh", "Gated") else None,
             i % 3 if shape.kind == "Tanh" else None,
         )
-        for i, shape in enumerate(layer_shapes(CONFIG, CARD.vocab_size))
+        for i, shape in enumerate(layer_shapes(config, CARD.vocab_size))
     )
 
 
@@ -91,6 +105,19 @@ FINISHED = replace(
     names=NamesView(200_000, NAMES),
 )
 """The same run at its end."""
+
+STACKED = replace(
+    TRAINING,
+    run=RunView("ready", 13, "tree-76k", STACK, CARD, 1_138_731, "cpu", State.PAUSED, 400),
+    curve=Curve(
+        History(10, tuple(LossPoint(s, 1.8 + 1.4 * math.exp(-s / 40), 1.7, 3.3) for s in range(10, 401, 10))),
+        vocab_size=27,
+        max_steps=500,
+    ),
+    layers=LayersView(400, _layers(STACK)),
+    names=NamesView(400, NAMES),
+)
+"""A run of five gated levels that overlap, over whole names, held."""
 
 DIVERGED = replace(
     TRAINING,

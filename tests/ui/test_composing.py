@@ -8,7 +8,7 @@ from fake_engine import opened
 
 from charwave_tui.core import protocol
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
-from charwave_tui.core.fields import Effect, Group
+from charwave_tui.core.fields import Effect
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.presets import default_preset, preset, presets
 from charwave_tui.core.protocol import State
@@ -50,11 +50,11 @@ def test_another_corpus_has_a_vocabulary_that_is_not_known_yet():
 
 
 @pytest.mark.parametrize("name", list(presets()))
-def test_a_preset_fills_all_but_corpus_seed_threads_and_device(name):
+def test_a_preset_fills_all_but_corpus_seed_and_device(name):
     form = composing.preset_chosen(composing.edited(FORM, "lr", 5.0), name)
     assert form.draft.preset == name
-    for field, spec in HYPERPARAMETERS.items():
-        source = CONFIG if spec.group is Group.RUN else presets()[name].config
+    for field in HYPERPARAMETERS:
+        source = CONFIG if field in ("corpus", "seed", "device") else presets()[name].config
         assert getattr(form.draft.config, field) == getattr(source, field), field
     assert changed(form) == frozenset()
 

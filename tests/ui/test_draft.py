@@ -15,10 +15,11 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.shapes import parameter_count
 from charwave_tui.ui import draft
 from charwave_tui.ui.draft import Draft, FormView, Problem, Trial
-from charwave_tui.ui.panes.summary import shape_levels, shape_line, summary_lines
+from charwave_tui.ui.panes.summary import seen, shape_levels, shape_line, summary_lines, wide_summary_lines
 from charwave_tui.ui.pieces import Line
 
 TREE = RunConfig(n_embd=24, n_hidden=128, batch_size=32, max_steps=200_000)
+STACK = replace(TREE, dilations=(1, 1, 2, 1, 2), n_embd=48, n_hidden=256, activation="gated")
 VIEW = FormView(Draft(TREE, "tree-76k"), recipe=TREE, presets=("mlp-3", "tree-76k", "tree-287k"), vocab_size=27)
 
 
@@ -94,6 +95,23 @@ def test_a_mix_that_does_not_fit_stands_on_the_side_that_was_touched():
     assert draft.problems(draft.trial(VIEW, "fuse", "4 2")) == {}
 
 
+@pytest.mark.parametrize(
+    ("fields", "touched", "marked"),
+    [
+        ({"context": 9, "dilations": (1, 2, 4)}, [], "dilations"),
+        ({"context": 9, "dilations": (1, 2, 4)}, ["context"], "context"),
+        ({"context": 9, "dilations": (1, 2, 4)}, ["fuse"], "dilations"),
+        ({"context": 9}, ["dilations"], "dilations"),
+        ({"batches": "names", "norm": "batch-bug"}, ["norm"], "norm"),
+        ({"batches": "names", "norm": "batch-bug"}, ["context"], "batches"),
+        ({"precision": "bfloat16", "step": "plain"}, ["step"], "step"),
+        ({"precision": "bfloat16", "step": "plain"}, [], "precision"),
+    ],
+)
+def test_every_mix_is_wrong_on_the_side_that_was_touched_if_it_has_a_part_in_it(fields, touched, marked):
+    assert list(draft.problems(Trial(drafted(**fields)), touched)) == [marked]
+
+
 def test_what_was_reported_from_elsewhere_counts_too():
     unreadable = Problem.of(Mistake("words.txt is not UTF-8 at byte 12", "save it as UTF-8"), "corpus")
     found = draft.problems(Trial(drafted(replace(VIEW, vocab_size=None, reported=(unreadable,)), context=6)))
@@ -105,6 +123,33 @@ def test_the_shape_line_is_the_lecture_s_tree():
     assert shape_line(TREE, 27) == "8×24 → 4×128 → 2×128 → 128 → 27"
     assert shape_line(replace(TREE, context=3, fuse=(3,)), 27) == "3×24 → 128 → 27"
     assert shape_line(TREE, None).endswith("→ ?")
+
+
+def test_the_shape_line_of_a_stack_ends_with_the_skips_that_the_head_gets():
+    assert shape_line(STACK, 27) == "8×48 → 7×256 → 6×256 → 4×256 → 3×256 → 256 → 1280 → 27"
+
+
+def test_the_levels_of_a_stack_are_gated_products_of_pairs_and_the_head_gets_all_skips():
+    products = [product for product, _ in shape_levels(STACK, 27)]
+    assert products[:3] == ["[B,8] → [B,8,48]", "[B,7,96] @ [96,512]", "[B,6,512] @ [512,512]"]
+    assert products[-1] == "[B,1280] @ [1280,27]"
+    assert sum(count for _, count in shape_levels(STACK, 27)) == 1_138_731
+
+
+@pytest.mark.parametrize(
+    ("config", "width", "said"),
+    [
+        (TREE, 9, "2·2·2 = 8"),
+        (TREE, 8, ""),
+        (replace(TREE, fuse=(8,)), 9, "8 = 8"),
+        (STACK, 15, "1+1+1+2+1+2 = 8"),
+        (STACK, 14, "1+1+1+…+2 = 8"),
+        (STACK, 12, "1+1+…+2 = 8"),
+        (STACK, 8, ""),
+    ],
+)
+def test_what_the_levels_see_is_said_as_far_as_there_is_room(config, width, said):
+    assert seen(config, width) == said
 
 
 def test_a_long_shape_line_gives_up_its_inner_levels_first():
@@ -136,6 +181,13 @@ def test_the_summary_says_what_the_draft_comes_to():
     assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\n76,579 params    2·2·2 = 8 ✓"
 
 
+def test_the_summary_of_a_stack_fits_the_narrowest_form_and_says_the_sum_where_it_can():
+    view = replace(VIEW, draft=Draft(STACK, "tree-76k"))
+    assert text(summary_lines(Trial(view), 33)) == "8×48 → 7×256 → 6×256 → … → 27\n1,138,731 params  1+1+1+…+2 = 8 ✓"
+    assert text(summary_lines(Trial(view), 36)).endswith("1,138,731 params  1+1+1+2+1+2 = 8 ✓")
+    assert "1+1+1+2+1+2 = 8 ✓" in text(wide_summary_lines(Trial(view), 40))
+
+
 def test_beside_a_run_the_summary_says_how_many_parameters_it_had():
     view = drafted(replace(VIEW, running=TREE, began=TREE), n_embd=10)
     assert "was 76,579" in text(summary_lines(Trial(view), 40))
@@ -143,8 +195,15 @@ def test_beside_a_run_the_summary_says_how_many_parameters_it_had():
 
 def test_an_unsound_mix_shows_the_product_or_the_run_that_goes_on():
     assert "2·2·2 = 8 ✗ context 6" in text(summary_lines(Trial(drafted(context=6)), 33))
+    stack = replace(VIEW, draft=Draft(replace(STACK, context=6), "tree-76k"))
+    assert "1+1+1+2+1+2 = 8 ✗ context 6" in text(summary_lines(Trial(stack), 33))
     lines = text(summary_lines(Trial(drafted(replace(VIEW, running=TREE), context=6)), 33))
     assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\nthe run goes on as it was"
+
+
+def test_a_mix_that_is_wrong_elsewhere_leaves_the_shapes_as_they_are():
+    lines = text(summary_lines(Trial(drafted(batches="names", norm="batch-bug")), 33))
+    assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\n2·2·2 = 8"
 
 
 def test_every_effect_is_live_or_rebuild_so_every_row_has_a_badge():

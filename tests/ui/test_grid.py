@@ -108,7 +108,7 @@ async def test_through_all_sizes_focus_values_and_panes_stay_what_they_were():
 async def test_an_open_editor_lives_through_another_size():
     engine = training()
     async with playground(engine) as pilot:
-        await pilot.press("1", *["down"] * 10, "enter", *"0.02")
+        await pilot.press("1", *["down"] * 11, "enter", *"0.02")
         assert lab(pilot).query_one("#form").here == "lr"
         for size in [NARROW, SMALL, WIDE]:
             await pilot.resize_terminal(*size)

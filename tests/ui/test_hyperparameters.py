@@ -15,8 +15,10 @@ from textual.containers import Container
 from textual.widgets import Input
 
 from charwave_tui.core.config import HYPERPARAMETERS
-from charwave_tui.ui.draft import ROWS, Draft, FormView, Problem
+from charwave_tui.ui.draft import ROWS, Draft, FormView, Problem, Trial
+from charwave_tui.ui.panes.form_help import help_lines
 from charwave_tui.ui.panes.hyperparameters import FieldEdited, HyperparametersPane, PickRequested, PresetChosen
+from charwave_tui.ui.pieces import columns
 
 VIEW = FormView(
     Draft(scenes.CONFIG, "tree-76k"),
@@ -26,7 +28,7 @@ VIEW = FormView(
     accelerator="cpu",
 )
 RUNNING = replace(VIEW, running=scenes.CONFIG, began=scenes.CONFIG)
-SIZES = [(80, 22), (37, 34), (37, 38), (44, 48)]
+SIZES = [(80, 22), (37, 38), (44, 48)]
 
 
 class Bench(Container):
@@ -81,32 +83,74 @@ def row(app, name: str) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_field_is_a_row_with_its_value_at_every_size(form, size):
+async def test_where_there_is_room_every_field_is_a_row_with_its_value(form, size):
     async with form(size=size) as (pilot, _, pane):
         assert set(pane.plan.places) == set(ROWS)
+        assert "more" not in pane.provenance
         for name, spec in HYPERPARAMETERS.items():
             value = "auto → cpu" if name == "device" else spec.kind.write(getattr(scenes.CONFIG, name))
             # `step` is also a value of the schedule, so that more than one row may hold a name
             assert any(value in line for line in pilot.app.screen_text().splitlines() if f" {name} " in line)
-        assert "8×24 → 4×128" in pilot.app.screen_text() or "[B,8] → [B,8,24]" in pilot.app.screen_text()
         assert "76,579" in pilot.app.screen_text()
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_down_walks_every_row_in_order_and_stays_on_the_last(form, size):
+@pytest.mark.parametrize("size", [(80, 22), (37, 40), (44, 48)])
+async def test_the_shapes_stand_below_the_rows_or_beside_the_help(form, size):
+    async with form(size=size) as (pilot, _, _pane):
+        assert "8×24 → 4×128" in pilot.app.screen_text() or "[B,8] → [B,8,24]" in pilot.app.screen_text()
+
+
+@pytest.mark.parametrize("size", [*SIZES, (37, 34)])
+async def test_down_walks_every_row_as_the_eye_does_and_stays_on_the_last(form, size):
     async with form(size=size) as (pilot, _, pane):
         walked = []
         for _ in ROWS:
             walked.append(pane.here)
             assert f"▸ {pane.here} " in pilot.app.screen_text()
             await pilot.press("down")
-        assert walked == list(ROWS)
-        assert pane.here == ROWS[-1]
+        assert sorted(walked) == sorted(ROWS)
+        assert pane.here == walked[-1]
+        if size == (80, 22):
+            assert walked.index("device") < walked.index("optimizer")
+        else:
+            assert walked == list(ROWS)
+
+
+async def test_a_form_that_is_just_high_enough_for_its_rows_has_the_parameters_in_its_border(form):
+    rows_and_headings = len(ROWS) + 3
+    async with form(size=(37, 2 + rows_and_headings + 3), at="n_hidden") as (pilot, _, pane):
+        assert set(pane.plan.places) == set(ROWS)
+        assert "76,579 params    2·2·2 = 8 ✓" in pilot.app.screen_text().splitlines()[-1]
+        await pilot.press("enter", *"64")
+        assert set(pane.plan.places) == set(ROWS)
+        assert "22,243 params    2·2·2 = 8 ✓" in pilot.app.screen_text().splitlines()[-1]
+        assert "8×24 → 4×64 → 2×64 → 64 → 27" in pilot.app.screen_text()
+
+
+async def test_a_form_that_scrolls_says_how_many_rows_are_out_of_sight(form):
+    async with form(size=(37, 34)) as (pilot, _, pane):
+        hidden = len(ROWS) - len(pane.plan.places)
+        assert hidden > 0
+        assert f"↓ {hidden} more" in pilot.app.screen_text().splitlines()[-1]
+        await pilot.press("end")
+        assert "device" in pane.plan.places
+        assert pane.provenance.startswith("↑ ")
+        assert "76,579 params" in pilot.app.screen_text()
+
+
+async def test_a_problem_on_another_row_is_brought_into_sight_beside_the_row_at_hand(form):
+    refused = Problem("device", "device cuda is not here", "set device to cpu")
+    for at, size in [("preset", (37, 38)), ("lr", (37, 34)), ("context", (80, 22)), ("seed", (80, 16))]:
+        async with form(replace(VIEW, reported=(refused,)), size=size, at=at) as (pilot, _, _pane):
+            text = pilot.app.screen_text()
+            assert f"▸ {at} " in text
+            assert "✗ device" in text
+            assert "Set device to cpu." in text
 
 
 async def test_in_two_columns_down_goes_on_from_the_left_foot_to_the_right_head(form):
-    async with form(size=(80, 22), at="output_scale") as (pilot, _, pane):
-        left = pane.plan.places["output_scale"]
+    async with form(size=(80, 22), at="device") as (pilot, _, pane):
+        left = pane.plan.places["device"]
         await pilot.press("down")
         right = pane.plan.places[pane.here]
         assert pane.here == "optimizer"
@@ -216,9 +260,57 @@ async def test_a_mix_that_does_not_fit_is_taken_and_stays_marked_until_mended(fo
         assert "2·3 = 6 ✓" in pilot.app.screen_text()
 
 
+async def test_what_plays_no_part_is_muted_and_says_why_but_can_be_edited(form):
+    async with form(size=(44, 48), at="warmup") as (pilot, bench, pane):
+        assert "not with step" in row(pilot.app, "warmup")
+        assert "warmup  where lr peaks  not with step" in pilot.app.screen_text()
+        await pilot.press("up")
+        strip = pane.query_one("Drawn").render_line(pane.plan.places["warmup"].y)
+        assert {segment.style.color.name for segment in strip if segment.text.strip() not in ("", "•")} == {"#9097a0"}
+        await pilot.press("down", "enter", *"0.2", "enter")
+        assert bench.asked == [("warmup", 0.2)]
+        assert "0.2" in row(pilot.app, "warmup")
+
+
+async def test_in_a_narrow_form_what_plays_no_part_is_unused_and_the_help_says_why(form):
+    stack = replace(scenes.CONFIG, dilations=(1, 1, 2, 1, 2), schedule="cosine")
+    async with form(replace(VIEW, draft=Draft(stack, "tree-76k")), at="fuse") as (pilot, _, _pane):
+        assert "unused" in row(pilot.app, "fuse")
+        assert "0.75" in row(pilot.app, "lr_drop")
+        assert "unused" in row(pilot.app, "lr_drop")
+        assert "unused" not in row(pilot.app, "warmup")
+        assert "fuse  not with dilations" in pilot.app.screen_text()
+
+
+async def test_dilations_typed_show_their_sum_and_shapes_at_each_letter(form):
+    async with form(at="dilations") as (pilot, bench, _):
+        await pilot.press("enter", *"1 2 4")
+        assert "8×24 → 7×128 → 5×128 → … → 27" in pilot.app.screen_text()
+        assert "1+1+2+4 = 8 ✓" in pilot.app.screen_text()
+        await pilot.press("enter")
+        assert bench.asked == [("dilations", (1, 2, 4))]
+
+
+async def test_batches_and_norm_that_exclude_one_another_are_marked_where_it_came_from(form):
+    for at, other in [("norm", {"batches": "names"}), ("batches", {"norm": "batch-bug"})]:
+        config = replace(scenes.CONFIG, **other)
+        async with form(replace(VIEW, draft=Draft(config, "tree-76k")), at=at) as (pilot, _, _pane):
+            await pilot.press("right")
+            assert f"✗ {at} " in pilot.app.screen_text()
+            assert "set norm to batch, or" in pilot.app.screen_text().replace("Set", "set")
+            assert "✗ context" not in pilot.app.screen_text()
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_help_of_every_row_fits_the_narrowest_form_whether_it_counts_or_not(name):
+    for config in (scenes.CONFIG, replace(scenes.CONFIG, dilations=(7,), schedule="one-cycle", optimizer="adamw")):
+        lines = help_lines(Trial(replace(VIEW, draft=Draft(config, "tree-76k"))), name, 33)
+        assert [columns(line) <= 33 for line in lines] == [True] * 3
+
+
 async def test_a_corpus_that_cannot_be_read_stands_on_its_row(form):
     unreadable = Problem("corpus", "words.txt is not UTF-8 at byte 12", "save it as UTF-8")
-    async with form(replace(VIEW, vocab_size=None, reported=(unreadable,))) as (pilot, _, pane):
+    async with form(replace(VIEW, vocab_size=None, reported=(unreadable,)), size=(37, 44)) as (pilot, _, pane):
         text = pilot.app.screen_text()
         assert pane.problem
         assert "✗ corpus" in text
@@ -267,7 +359,7 @@ async def test_no_letter_is_swallowed_outside_the_editor_and_every_one_inside(fo
 
 async def test_keys_typed_in_one_burst_mean_what_they_were_typed_for(form):
     async with form() as (pilot, bench, pane):
-        for key in ["down", "down", "down", "enter", "1", "0", "enter"]:
+        for key in ["down", "down", "down", "down", "enter", "1", "0", "enter"]:
             pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
         await pilot.pause(0.2)
         assert bench.asked == [("n_embd", 10)]
@@ -294,7 +386,9 @@ async def test_an_open_editor_keeps_its_text_through_resizing_and_new_views(form
         assert editor.value == "0.3"
         place = pane.plan.places["lr"]
         assert editor.region.y == pane.content_region.y + place.y
-        assert editor.region.x == pane.content_region.x + place.x + 15
+        line = pilot.app.screen_text().splitlines()[editor.region.y]
+        assert editor.region.x == line.rindex("0.3")
+        assert line[: editor.region.x].endswith("lr" + " " * 14)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 3), (12, 5), (20, 8), (30, 12), (56, 12), (66, 10)])

@@ -26,7 +26,7 @@ async def test_before_the_engine_answers_the_form_is_there_and_its_model_is_aske
     async with playground(engine) as pilot:
         text = screen_text(pilot.app)
         assert "starting the engine" in text
-        assert "8×24 → 4×128 → 2×128 → 128 → 27" in text
+        assert "76,579 params    2·2·2 = 8 ✓" in text
         assert "not built yet" in text
         assert engine.sent == [protocol.PrepareRun(scenes.CONFIG, "tree-76k")]
 

@@ -19,6 +19,7 @@ from charwave_tui.ui.view import LayersView
 from charwave_tui.ui.written import plain
 
 STATS = scenes.TRAINING.layers.layers
+STACK = scenes.STACKED.layers.layers
 SHAPES = layer_shapes(scenes.CONFIG, 27)
 TANH = next(layer for layer in STATS if layer.name == "Tanh")
 
@@ -58,17 +59,48 @@ def test_columns_are_left_out_as_the_width_shrinks(width, missing, short):
 
 
 @pytest.mark.parametrize("width", range(34, 130))
-def test_columns_fill_the_width_and_every_cell_fits_its_column(width):
-    plan = plan_for(STATS, width)
+@pytest.mark.parametrize("layers", [STATS, STACK], ids=["tree", "stack"])
+def test_columns_fill_the_width_and_every_cell_fits_its_column(width, layers):
+    plan = plan_for(layers, width)
     assert sum(columns for _, columns in plan.widths) == width
-    for layer in STATS:
+    for layer in layers:
         row = cells(layer, plan)
         assert all(columns(row[key]) <= room for key, room in plan.widths)
+        if "dead" in row and "bar" not in row:
+            assert columns(row["dead"]) < dict(plan.widths)["dead"]
 
 
 def test_the_table_stands_still_when_figures_take_the_place_of_dashes():
     for width in (50, 64, 76):
         assert plan_for(SHAPES, width) == plan_for(STATS, width)
+        assert plan_for(layer_shapes(scenes.STACK, 27), width) == plan_for(STACK, width)
+
+
+@pytest.mark.parametrize(
+    ("activation", "missing"),
+    [("tanh", set()), ("relu", {"sat", "bar"}), ("gelu", {"sat", "bar", "dead"}), ("gated", {"dead"})],
+)
+def test_columns_that_no_layer_can_fill_are_left_out(activation, missing):
+    plan = plan_for(layer_shapes(replace(scenes.CONFIG, activation=activation), 27), 76)
+    assert {"layer", "out", "params", "mean", "std", "sat", "bar", "dead"} - {key for key, _ in plan.widths} == missing
+
+
+def test_a_stack_has_short_names_too_and_what_only_rearranges_is_muted():
+    plan = plan_for(STACK, 48)
+    assert plan.short
+    names = [plain(cells(layer, plan)["layer"]) for layer in STACK]
+    assert names[:5] == ["Embedding", "Dilated 1", "Linear 96→512", "BatchNorm1d 512", "Gated"]
+    assert names[-3:] == ["Residual", "Skips 5", "Linear 1280→27"]
+    muted = {layer.name for layer in STACK if cells(layer, plan)["std"][0].role == "muted"}
+    assert muted == {"FlattenDilated", "Skips"}
+
+
+def test_a_gate_says_how_much_of_its_tanh_is_saturated_and_nothing_of_dead_units():
+    gated = next(layer for layer in STACK if layer.name == "Gated")
+    assert plain(row(gated)["sat"]) == "5.1"
+    assert plain(row(gated)["dead"]) == ""
+    spoilt = msgspec.structs.replace(gated, saturation=math.nan)
+    assert [plain(row(spoilt)[key]) for key in ("sat", "dead")] == ["nan", ""]
 
 
 def test_a_large_model_still_fits_64_columns():
@@ -229,6 +261,22 @@ async def test_more_layers_than_rows_can_be_walked_to(stage):
         await pilot.pause()
         assert any("Linear 128→27" in line for line in lines(app))
         assert table_of(app).virtual_size.width <= table_of(app).size.width
+
+
+@pytest.mark.parametrize("size", [(68, 18), (52, 18), (80, 22)])
+async def test_all_27_layers_of_a_stack_can_be_walked_to_and_the_columns_stand_still(stage, size):
+    app = stage(LayersPane)
+    async with app.run_test(size=size) as pilot:
+        app.query_one(LayersPane).probed = scenes.STACKED.layers
+        await pilot.pause()
+        table = table_of(app)
+        table.focus()
+        head = lines(app)[0].split()
+        await pilot.press("end")
+        assert table.cursor_row == 26
+        assert any("Linear 1280→27" in line for line in lines(app))
+        assert lines(app)[0].split()[: len(head)] == head
+        assert table.virtual_size.width <= table.size.width
 
 
 async def test_a_spoilt_model_says_where_nan_began(stage):

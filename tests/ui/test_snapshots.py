@@ -12,6 +12,7 @@ import scenes
 from fake_engine import ShowingEngine
 from pilots import NARROW, WIDE, lab, program, settled, until
 
+from charwave_tui.core.config import RunConfig
 from charwave_tui.ui.view import LabView
 
 EDITED = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, lr=0.01)))
@@ -41,7 +42,12 @@ def pictured(snap_compare):
     """Whether the lab, having taken in `view` and then `keys` on the row `here` of the form, looks as it did."""
 
     def compare(
-        view: LabView, size: tuple[int, int], *keys: str, here: str = "preset", theme: str | None = None
+        view: LabView,
+        size: tuple[int, int],
+        *keys: str,
+        here: str = "preset",
+        theme: str | None = None,
+        config: RunConfig = scenes.CONFIG,
     ) -> bool:
         async def prepare(pilot) -> None:
             await settled(pilot)
@@ -49,7 +55,7 @@ def pictured(snap_compare):
             lab(pilot).query_one("#form").here = here
             await pilot.press(*keys)
 
-        app = program(ShowingEngine(view), theme=theme)
+        app = program(ShowingEngine(view), config, theme)
         return snap_compare(app, terminal_size=size, run_before=prepare)
 
     return compare
@@ -58,6 +64,15 @@ def pictured(snap_compare):
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_wide_lab(pictured, view):
     assert pictured(VIEWS[view], WIDE, here="lr" if view == "training" else "preset")
+
+
+@pytest.mark.parametrize(
+    ("size", "pane"),
+    [(WIDE, "form"), (NARROW, "form"), (NARROW, "layers")],
+    ids=["wide", "narrow-form", "narrow-layers"],
+)
+def test_a_stack_of_levels_that_overlap(pictured, size, pane):
+    assert pictured(scenes.STACKED, size, PANES[pane], here="lr_drop", config=scenes.STACK)
 
 
 @pytest.mark.parametrize("theme", ["light", "safe", "16"])

@@ -166,3 +166,10 @@ async def test_the_marks_change_colour_with_the_theme(stage):
         app.theme = "charwave-light"
         await pilot.pause()
         assert line.render().spans[0].style != dark
+
+
+def test_the_trained_model_in_the_box_says_so_and_offers_to_train():
+    boxed = replace(UNTRAINED, step=10_000)
+    line = said(boxed, 100)
+    assert line.startswith("charwave  makemore · tree-76k · trained, in the box  ")
+    assert line.endswith("ready  t trains your own")

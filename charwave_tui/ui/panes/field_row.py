@@ -9,14 +9,15 @@ from rich.cells import cell_len
 
 from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.core.fields import Choice, Effect, Text
+from charwave_tui.core.idle import idle
 from charwave_tui.ui.draft import PRESET, FormView, Problem, changed, nudged, staged, was
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.pieces import Line, Piece, columns, raised, readable, shortened, spread, wrapped
 
-VALUE_COLUMN = 15
-"""Where values begin, counted from the row's left end: marker, label, value."""
-
 _BADGE_COLUMNS = 2
+_LABEL_COLUMNS = 12
+_LONGEST_LABEL = max(map(len, HYPERPARAMETERS))
+_WIDE = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +52,53 @@ def was_text(view: FormView, row: Row) -> str:
     return "" if before is None else f"was {readable(HYPERPARAMETERS[row.name].kind.write(before))}"
 
 
+def value_column(name: str, width: int) -> int:
+    """Where the row's value begins: in a narrow form a long label pushes its own aside."""
+    label = _LONGEST_LABEL if width >= _WIDE else max(_LABEL_COLUMNS, len(name))
+    return 2 + label + 1
+
+
 def editor_columns(view: FormView, row: Row, width: int) -> int:
     """How wide the editor over the row's value may be, so that `was` stays in sight beside it."""
-    room = width - VALUE_COLUMN - _BADGE_COLUMNS
+    room = width - value_column(row.name, width) - _BADGE_COLUMNS
     before = cell_len(was_text(view, row))
     return room - before - 2 if before and room - before - 2 >= 6 else room
 
 
 def row_lines(view: FormView, row: Row, width: int) -> tuple[Line, ...]:
     """The row and, below it, what is wrong with it, each `width` columns wide."""
-    line = spread(_name(row) + _value(view, row, width), _badge(view, row), width)
+    line = spread(_name(row, width) + _value(view, row, width), _badge(view, row), width)
     return (raised(line) if row.here and row.active else line, *_problem_lines(row.problem, width))
 
 
-def _name(row: Row) -> Line:
+def _name(row: Row, width: int) -> Line:
     active = row.here and row.active
     marker = Piece(GLYPHS.here if row.here else " ", "accent" if active else "muted")
     ink = "accent" if active else "muted"
     if row.problem:
         marker, ink = Piece(GLYPHS.wrong, "error"), "error"
-    label = f"{row.name:<{VALUE_COLUMN - 2}}"
+    label = f"{row.name:<{value_column(row.name, width) - 2}}"
     return (marker, Piece(" "), Piece(label, ink, bold=active or row.problem is not None))
 
 
 def _value(view: FormView, row: Row, width: int) -> Line:
     text = value_text(view, row.name)
     active = row.here and row.active
-    value = Piece(text, "bright" if active else "fg", bold=active)
+    why = idle(view.draft.config).get(row.name, "")
+    value = Piece(text, "bright" if active else "muted" if why else "fg", bold=active)
     count = len(changed(view)) if row.name == PRESET else 0
     behind = (Piece(f" +{count}", "muted"),) if count else ()
-    room = width - VALUE_COLUMN - _BADGE_COLUMNS
+    room = width - value_column(row.name, width) - _BADGE_COLUMNS
     before = was_text(view, row)
-    mark = (Piece(GLYPHS.choices, "muted"),) if picked(row.name) else ()
+    mark: Line = (Piece(GLYPHS.choices, "muted"),) if picked(row.name) else ()
     if active and picked(row.name) and not before and nudged(view, row.name, 1) != nudged(view, row.name, 0):
         arrows = (Piece(f"{GLYPHS.left} ", "accent"), value, Piece(f" {GLYPHS.right}", "accent"), *behind)
         if columns(arrows) <= room:
             return spread(arrows, (), room)
     left = (value, *behind)
-    said = (Piece(before, "muted"),) if before else ()
-    for right in ((*said, Piece(" "), *mark) if mark else (*said, Piece(" ")), (*said,), (*mark,), ()):
+    notes = [before] if before else [why, "unused"] if why else []
+    said = [(Piece(note, "muted"),) for note in notes]
+    for right in (*((*note, Piece(" "), *mark) for note in said), *said, mark, ()):
         if columns(left) + bool(right) + columns(right) <= room:
             return spread(left, right, room)
     return spread((Piece(shortened(text, room - columns(behind)), value.role, value.bold), *behind), (), room)

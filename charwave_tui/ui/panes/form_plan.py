@@ -1,23 +1,22 @@
-"""Where everything in the form stands: columns of rows, the summary below the first, help at the bottom."""
+"""Where everything in the form stands: columns of rows, and below them what they come to and help."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, field
+from itertools import chain, groupby
 
 from charwave_tui.core.config import HYPERPARAMETERS
-from charwave_tui.ui.draft import PRESET, FormView, Trial
+from charwave_tui.core.fields import Group
+from charwave_tui.ui.draft import PRESET, ROWS, FormView
+from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.panes.field_row import Row, row_lines
-from charwave_tui.ui.panes.summary import about_lines, help_lines, summary_lines, wide_summary_lines
-from charwave_tui.ui.pieces import Line, Piece, rule, scrolled, spread
-
-GAP = 3
-"""Columns between two columns of rows."""
+from charwave_tui.ui.panes.form_foot import Foot
+from charwave_tui.ui.pieces import GAP, Line, Piece, beside, rule, scrolled, spread
+from charwave_tui.ui.written import plain
 
 _NARROWEST = 30
 _WIDEST = 60
-_ROOMY = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +26,10 @@ class Block:
     name: str | None
     lines: tuple[Line, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Foot:
-    """One way to fill what the rows leave: the summary, and the help below the rule; `airy` only beside blank lines."""
-
-    summary: tuple[Line, ...]
-    help: tuple[Line, ...]
-    airy: bool = False
-
     @property
-    def height(self) -> int:
-        """Lines that the help takes with its rule."""
-        return len(self.help) + bool(self.help)
+    def wrong(self) -> str | None:
+        """The row that it is, if it has a problem."""
+        return self.name if len(self.lines) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +43,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole form, line by line, and the places of the rows in sight."""
+    """The whole form, line by line, and the places of the rows in sight.
 
-    lines: tuple[Line, ...]
-    places: Mapping[str, Place]
+    `order` has all rows as the eye meets them, column by column; `border` tells how many of them are out of sight, or
+    what had to give way to them.
+    """
+
+    lines: tuple[Line, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)
+    order: tuple[str, ...] = ROWS
+    border: str = ""
+
+
+def section(name: str) -> Group | None:
+    """The group that the row `name` belongs to; None for the preset, which stands before them all."""
+    return None if name == PRESET else HYPERPARAMETERS[name].group
 
 
 def column_widths(width: int) -> tuple[int, ...]:
@@ -68,57 +69,49 @@ def column_widths(width: int) -> tuple[int, ...]:
 
 
 def form_columns(view: FormView, rows: Sequence[Row], widths: Sequence[int]) -> list[list[Block]]:
-    """The rows under their headings, divided among columns of `widths`: what is built first, then how it is trained."""
-    sections: list[list[Row]] = [
-        list(section)
-        for _, section in groupby(rows, lambda row: None if row.name == PRESET else HYPERPARAMETERS[row.name].group)
-    ]
+    """The rows under their headings, divided among columns of `widths`: how it is trained fills the second."""
     columns: list[list[Block]] = [[] for _ in widths]
-    for index, section in enumerate(sections):
-        column = 0 if len(widths) == 1 or index < 2 else 1
+    for group, members in groupby(rows, lambda row: section(row.name)):
+        column = len(widths) - 1 if group is Group.TRAINING else 0
         width = widths[column]
-        if section[0].name != PRESET:
-            columns[column].append(Block(None, (rule(HYPERPARAMETERS[section[0].name].group, width, "grid"),)))
-        columns[column] += [Block(row.name, row_lines(view, row, width)) for row in section]
+        if group is not None:
+            columns[column].append(Block(None, (rule((Piece(group),), width, "grid"),)))
+        columns[column] += [Block(row.name, row_lines(view, row, width)) for row in members]
     return columns
-
-
-def feet(tried: Trial, here: str, width: int) -> list[Foot]:
-    """What may stand below the rows, from the fullest to the leanest; help gives way before the summary does."""
-    column = column_widths(width)[0]
-    short = summary_lines(tried, column)
-    said = help_lines(tried, here, width)
-    wide = wide_summary_lines(tried, column) if len(column_widths(width)) == 1 and column >= _ROOMY else ()
-    about = about_lines(tried.view, here, width)
-    fullest = [Foot(wide, (*said, *about), airy=True), Foot(wide, said)] if wide else []
-    leaner = [Foot(short, said[:kept]) for kept in (3, 2, 1)]
-    return [*fullest, Foot(short, (*said, *about), airy=True), *leaner, Foot(short[:1], ())]
 
 
 def plan(columns: Sequence[Sequence[Block]], feet: Sequence[Foot], width: int, height: int, here: str) -> Plan:
     """The form in `width` columns and `height` lines with the richest of `feet` that fits.
 
-    If none does, the last of them stands and each column scrolls so far that the row `here` is in sight.
+    If none does, the smallest stands that leaves the border free, or a lean one where the rows would not have two
+    thirds of the lines, and each column scrolls so far that the row `here` is in sight.
     """
-    foot = next((foot for foot in feet if _needed(columns, foot) <= height), feet[-1])
-    room = max(height - foot.height, 0)
+    whole, lean = ([foot for foot in feet if foot.lean is kind] for kind in (False, True))
+    elsewhere = any(block.wrong not in (None, here) for block in chain(*columns))  # which is worth more than help
+    fitting = (foot for foot in (feet if elsewhere else whole) if _needed(columns, foot) <= height)
+    smallest = [foot for foot in whole if not foot.border][-1]
+    scrolling = (foot for foot in (smallest, *lean) if 3 * foot.height <= height)
+    foot = next(chain(fitting, scrolling), lean[-1])
+    room = max(height - len(foot.help), 0)
     widths = column_widths(width)
     drawn = [
         _column(blocks, foot.summary if index == 0 else (), widths[index], room, here)
         for index, blocks in enumerate(columns)
     ]
-    lines: list[Line] = []
-    for y in range(room):
-        line: Line = ()
-        for index, (shown, _) in enumerate(drawn):
-            line = (*line, *((Piece(" " * GAP),) if index else ()), *spread(shown[y], (), widths[index]))
-        lines.append(line)
-    lines += [rule("", width), *foot.help] if foot.help else []
+    lines = [*(beside(cells, widths) for cells in zip(*(column.lines for column in drawn), strict=True)), *foot.help]
     places: dict[str, Place] = {}
-    for index, (_, tops) in enumerate(drawn):
+    for index, column in enumerate(drawn):
         x = sum(widths[:index]) + GAP * index
-        places |= {name: Place(x, y, widths[index]) for name, y in tops.items()}
-    return Plan(tuple(spread(line, (), width) for line in lines[:height]), places)
+        places |= {name: Place(x, y, widths[index]) for name, y in column.tops.items() if 0 <= y < column.space}
+    tops = [(y, column.space) for column in drawn for y in column.tops.values()]
+    hidden = {GLYPHS.up: sum(y < 0 for y, _ in tops), GLYPHS.down: sum(y >= space for y, space in tops)}
+    more = "  ".join(f"{mark} {count} more" for mark, count in hidden.items() if count)
+    return Plan(
+        tuple(spread(line, (), width) for line in lines[:height]),
+        places,
+        tuple(block.name for block in chain(*columns) if block.name is not None),
+        more or plain(foot.border),
+    )
 
 
 def _needed(columns: Sequence[Sequence[Block]], foot: Foot) -> int:
@@ -126,13 +119,28 @@ def _needed(columns: Sequence[Sequence[Block]], foot: Foot) -> int:
     for index, blocks in enumerate(columns):
         air = sum(block.name is None for block in blocks[1:]) + (index == 0) if foot.airy else 0
         heights.append(sum(len(block.lines) for block in blocks) + len(foot.summary) * (index == 0) + air)
-    return max(heights) + foot.height
+    return max(heights) + len(foot.help)
 
 
-def _column(
-    blocks: Sequence[Block], summary: tuple[Line, ...], width: int, room: int, here: str
-) -> tuple[list[Line], dict[str, int]]:
-    """`room` lines with air before headings and summary as far as it lasts, and the line on which each row stands."""
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    lines: list[Line]
+    tops: dict[str, int]
+    space: int
+
+
+def _first(here: int | None, wrong: Sequence[range], total: int, space: int) -> int:
+    """The first of `total` lines to show in `space`: the cursor's is in sight, and if it can be, what is wrong too."""
+    first = scrolled(here or 0, total, space)
+    for lines in wrong:
+        if lines.stop > first + space:
+            first = lines.stop - space
+        first = min(first, lines.start)
+    return first if here is None else max(min(first, here), here + 1 - space)
+
+
+def _column(blocks: Sequence[Block], summary: tuple[Line, ...], width: int, room: int, here: str) -> _Drawn:
+    """`room` lines with air before headings and summary as far as it lasts, and on which of them each row stands."""
     space = max(room - len(summary), 0)
     air = space - sum(len(block.lines) for block in blocks)
     lines: list[Line] = []
@@ -147,8 +155,9 @@ def _column(
     if air > 0 and summary:
         lines.append(())
     if len(lines) > space:
-        first = scrolled(tops.get(here, 0), len(lines), space)
+        wrong = [range(tops[b.wrong], tops[b.wrong] + len(b.lines)) for b in blocks if b.wrong]
+        first = _first(tops.get(here), wrong, len(lines), space)
         lines = lines[first : first + space]
-        tops = {name: y - first for name, y in tops.items() if 0 <= y - first < space}
+        tops = {name: y - first for name, y in tops.items()}
     lines = [*lines, *summary]
-    return [*lines, *[()] * (room - len(lines))][:room], tops
+    return _Drawn([*lines, *[()] * (room - len(lines))][:room], tops, space)

@@ -9,18 +9,14 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 
-from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.ui.draft import PRESET, ROWS, FormView
 from charwave_tui.ui.own_keys import OwnKeys
-from charwave_tui.ui.panes.form_plan import Plan
+from charwave_tui.ui.panes.form_plan import Plan, section
 from charwave_tui.ui.panes.pane import Pane
-
-LEAPS = (PRESET, *(next(names) for _, names in groupby(HYPERPARAMETERS, lambda name: HYPERPARAMETERS[name].group)))
-"""The rows at which PageUp and PageDown stop: the first of each group."""
 
 
 class FormWalk(Pane, OwnKeys):
-    """A pane of rows with a cursor; whoever derives from it draws, and answers the action `edit`."""
+    """A pane of rows with a cursor that walks as the eye does; whoever derives from it draws, and answers `edit`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "walk(-1)", "Up", show=False),
@@ -36,7 +32,7 @@ class FormWalk(Pane, OwnKeys):
     here: reactive[str] = reactive(PRESET)
     """The row that keys act on."""
 
-    plan = Plan((), {})
+    plan = Plan()
     """What stands where at present."""
 
     def update(self) -> None:
@@ -44,15 +40,18 @@ class FormWalk(Pane, OwnKeys):
         raise NotImplementedError
 
     def action_walk(self, rows: int) -> None:
-        self.here = ROWS[min(max(ROWS.index(self.here) + rows, 0), len(ROWS) - 1)]
+        order = self.plan.order
+        self.here = order[min(max(order.index(self.here) + rows, 0), len(order) - 1)]
 
     def action_leap(self, way: int) -> None:
-        at = ROWS.index(self.here)
-        stops = [ROWS.index(name) for name in LEAPS]
+        """Go to the next row that is the first of its group, or to the very last one."""
+        order = self.plan.order
+        at = order.index(self.here)
+        firsts = [order.index(next(names)) for _, names in groupby(order, section)]
         if way > 0:
-            self.here = ROWS[next((stop for stop in stops if stop > at), len(ROWS) - 1)]
+            self.here = order[next((first for first in firsts if first > at), len(order) - 1)]
         else:
-            self.here = ROWS[next((stop for stop in reversed(stops) if stop < at), 0)]
+            self.here = order[next((first for first in reversed(firsts) if first < at), 0)]
 
     async def on_click(self, event: events.Click) -> None:
         """Go to the row; edit the one where the cursor was already."""

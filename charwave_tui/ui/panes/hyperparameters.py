@@ -15,8 +15,9 @@ from charwave_tui.ui.draft import PRESET, ROWS, Trial, asked, nudged, nudges, pr
 from charwave_tui.ui.drawn import Drawn
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.panes.field_editor import FieldEditor
-from charwave_tui.ui.panes.field_row import VALUE_COLUMN, Row, editor_columns, picked, value_text
-from charwave_tui.ui.panes.form_plan import column_widths, feet, form_columns, plan
+from charwave_tui.ui.panes.field_row import Row, editor_columns, picked, value_column, value_text
+from charwave_tui.ui.panes.form_foot import feet
+from charwave_tui.ui.panes.form_plan import column_widths, form_columns, plan
 from charwave_tui.ui.panes.form_walk import FormWalk
 
 
@@ -154,10 +155,12 @@ class HyperparametersPane(FormWalk, can_focus=True):
             )
             for name in ROWS
         }
-        columns = form_columns(tried.view, list(rows.values()), column_widths(width))
-        self.plan = plan(columns, feet(tried, self.here, width), width, height, self.here)
+        widths = column_widths(width)
+        columns = form_columns(tried.view, list(rows.values()), widths)
+        self.plan = plan(columns, list(feet(tried, self.here, widths, width)), width, height, self.here)
+        self.provenance = self.plan.border
         if self.editing and (place := self.plan.places.get(self.here)):
-            self._editor.styles.offset = (place.x + VALUE_COLUMN, place.y)
+            self._editor.styles.offset = (place.x + value_column(self.here, place.width), place.y)
             self._editor.styles.width = editor_columns(tried.view, rows[self.here], place.width)
             self._editor.set_class(self.here in wrong, "-wrong")
         self._lines.draw(self.plan.lines)

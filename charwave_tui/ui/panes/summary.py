@@ -1,27 +1,27 @@
-"""What stands below the rows: the shapes and parameters that the draft comes to, and help for the row at hand."""
+"""What the draft comes to: its shapes, its parameters, and whether its levels see the context."""
 
 from __future__ import annotations
 
-import math
-from functools import cache
 from itertools import pairwise
 
-from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
-from charwave_tui.core.fields import Effect
-from charwave_tui.core.presets import presets
+from rich.cells import cell_len
+
+from charwave_tui.core.config import RunConfig
 from charwave_tui.core.shapes import ACTIVATION_LAYERS, LayerShape, layer_shapes, parameter_count
-from charwave_tui.ui.draft import PRESET, FormView, Trial, changed, mistake_of, staged, was
+from charwave_tui.ui.draft import MIXES, FormView, Trial, mistake_of, staged
 from charwave_tui.ui.glyphs import GLYPHS
-from charwave_tui.ui.pieces import Line, Piece, columns, readable, shortened, spread, wrapped
+from charwave_tui.ui.pieces import Line, Piece, columns, shortened, spread
 
 Level = tuple[str, int]
-"""A level of the tree in matrix form, `[B,4,48] @ [48,128]`, and its parameters."""
+"""A level of the model in matrix form, `[B,4,48] @ [48,128]`, and its parameters."""
+
+_SHAPING = frozenset({*ACTIVATION_LAYERS.values(), "Skips"})
 
 
 def shape_line(config: RunConfig, vocab_size: int | None, width: int = 1_000) -> str:
     """A sound config's outputs level by level, `8×24 → 4×128 → 2×128 → 128 → 27`; inner levels give way to `…`."""
     layers = layer_shapes(config, vocab_size or 1)
-    levels = [_product(layers[0]), *(_product(layer) for layer in layers if layer.kind in ACTIVATION_LAYERS.values())]
+    levels = [_product(layers[0]), *(_product(layer) for layer in layers if layer.kind in _SHAPING)]
     levels.append("?" if vocab_size is None else str(vocab_size))
     arrow = f" {GLYPHS.to} "
     for kept in range(len(levels) - 2, -1, -1):
@@ -54,6 +54,19 @@ def _batched(layer: LayerShape) -> str:
     return f"[B,{','.join(map(str, layer.output))}]"
 
 
+def seen(config: RunConfig, width: int = 1_000) -> str:
+    """What the levels see, `2·2·2 = 8` or `1+1+1+2+1+2 = 8`; inner ones give way to `…`, or to nothing at all."""
+    sign = "+" if config.dilations else GLYPHS.product
+    terms = [str(part) for part in ((1, *config.dilations) if config.dilations else config.fuse)]
+    for kept in range(len(terms) - 1, 0, -1):
+        inner = terms[1:-1] if kept == len(terms) - 1 else [*terms[1:kept], GLYPHS.cut]
+        text = f"{sign.join([terms[0], *inner, terms[-1]])} = {config.receptive_field}"
+        if cell_len(text) <= width:
+            return text
+    whole = f"{terms[0]} = {config.receptive_field}"
+    return whole if len(terms) == 1 and cell_len(whole) <= width else ""
+
+
 def summary_lines(tried: Trial, width: int) -> tuple[Line, ...]:
     """Two lines: the shapes, and the parameters with `2·2·2 = 8 ✓`; muted while they are not the draft's."""
     view = tried.view
@@ -64,14 +77,17 @@ def summary_lines(tried: Trial, width: int) -> tuple[Line, ...]:
     if view.vocab_size is None:
         return (shapes,), (Piece("params once the corpus is read", "muted"),)
     count = (Piece(f"{parameter_count(config, view.vocab_size):,}", "bright", bold=True), Piece(" params", "muted"))
-    fits = (Piece(f"{_fused(config)} ", "muted"), Piece(GLYPHS.right_so, "train"))
-    tails = (*((tail,) if (tail := _parameters_before(view)) else ()), fits, ())
-    return (shapes,), next(
-        (*count, Piece(" " * gap), *tail)
-        for tail in tails
-        for gap in (4, 2)
-        if columns(count) + gap + columns(tail) <= width or not tail
-    )
+    room = width - columns(count) - 2
+    tail = _parameters_before(view)
+    if not 0 < columns(tail) <= room:
+        tail = _fits(config, room)
+    gap = 4 if columns(tail) + 2 <= room else 2
+    return (shapes,), (*count, Piece(" " * gap), *tail)
+
+
+def _fits(config: RunConfig, width: int) -> Line:
+    said = seen(config, width - 1 - cell_len(GLYPHS.right_so))
+    return (Piece(f"{said} ", "muted"), Piece(GLYPHS.right_so, "train")) if said else ()
 
 
 def _parameters_before(view: FormView) -> Line:
@@ -87,19 +103,13 @@ def _waiting_lines(view: FormView, width: int) -> tuple[Line, ...]:
         shapes = shape_line(view.running, view.vocab_size, width)
         return (Piece(shapes, "muted"),), (Piece("the run goes on as it was", "muted"),)
     config = view.draft.config
-    if mistake_of(config) is None:
-        return (Piece(shape_line(config, view.vocab_size, width), "muted"),), (Piece(_fused(config), "muted"),)
-    product = Piece(f"{GLYPHS.product.join(map(str, config.fuse))} = {math.prod(config.fuse)} ", "muted")
-    wrong = Piece(f"{GLYPHS.wrong} ", "error")
-    return (Piece("shapes follow once it fits", "muted"),), (
-        product,
-        wrong,
-        Piece(f"context {config.context}", "muted"),
-    )
-
-
-def _fused(config: RunConfig) -> str:
-    return f"{GLYPHS.product.join(map(str, config.fuse))} = {config.context}"
+    mistake = mistake_of(config)
+    if mistake is None or mistake.field not in MIXES["fuse"]:
+        return (Piece(shape_line(config, view.vocab_size, width), "muted"),), (Piece(seen(config, width), "muted"),)
+    context = Piece(f"context {config.context}", "muted")
+    wrong = Piece(f" {GLYPHS.wrong} ", "error")
+    product = Piece(seen(config, width - columns((wrong, context))), "muted")
+    return (Piece("shapes follow once it fits", "muted"),), (product, wrong, context)
 
 
 def wide_summary_lines(tried: Trial, width: int) -> tuple[Line, ...]:
@@ -110,50 +120,5 @@ def wide_summary_lines(tried: Trial, width: int) -> tuple[Line, ...]:
         return ()
     levels = shape_levels(config, view.vocab_size)
     lines = [spread((Piece(text),), (Piece(f"{count:,}", "muted"),), width) for text, count in levels]
-    fits = (Piece(f"{_fused(config)} ", "muted"), Piece(GLYPHS.right_so, "train"))
-    total = Piece(f"{sum(count for _, count in levels):,}", "bright", bold=True)
-    return (*lines, spread(fits, (Piece("params   ", "muted"), total), width))
-
-
-def help_lines(tried: Trial, name: str, width: int) -> tuple[Line, ...]:
-    """Three lines on the row `name`: what it is, what it does, when an edit takes hold and within which bounds."""
-    view = tried.view
-    if name == PRESET:
-        return _preset_help(view)
-    spec = HYPERPARAMETERS[name]
-    title = (Piece(name, "accent", bold=True), Piece(f"  {spec.label}", "muted"))
-    before = was(view, name)
-    if name in staged(view) and before is not None and not tried.typing:
-        waits = Piece(f"{GLYPHS.rebuild} waits for t", "accent")
-        effect: Line = (waits, Piece(f"  was {readable(spec.kind.write(before))}", "muted"))
-        if columns(effect) > width:
-            effect = (effect[0],)
-        return title, (Piece(spec.help),), effect
-    live = spec.effect is Effect.LIVE
-    mark = f"{GLYPHS.live if live else GLYPHS.rebuild} {spec.effect}"
-    bounds = spec.kind.bounds(name)
-    effect = (Piece(mark, "train" if live else "fg"), Piece(f"  {bounds}", "muted"))
-    moment = "from the next step on" if live else "a new run; this one is kept"
-    if view.running is not None and columns(effect) + 3 + len(moment) <= width:
-        effect = (*effect, Piece(f"  {GLYPHS.dot} {moment}", "muted"))
-    return title, (Piece(spec.help),), effect
-
-
-def _preset_help(view: FormView) -> tuple[Line, ...]:
-    title = (Piece(PRESET, "accent", bold=True), Piece("  a known-good recipe", "muted"))
-    back = f"  {GLYPHS.erase} back to the recipe" if changed(view) else f"  {len(view.presets)} to choose from"
-    return title, (Piece("Corpus, seed and device stay."),), (Piece(f"{GLYPHS.rebuild} rebuild"), Piece(back, "muted"))
-
-
-def about_lines(view: FormView, name: str, width: int) -> tuple[Line, ...]:
-    """More on the row `name` for where there is room, muted; as many lines for every row of a form that wide."""
-    texts = _about(width)
-    most = max(map(len, texts.values()))
-    recipe = presets().get(view.draft.preset)
-    said = wrapped(recipe.why if recipe else "", width, most) if name == PRESET else texts[name]
-    return (*((Piece(text, "muted"),) for text in said), *[()] * (most - len(said)))
-
-
-@cache
-def _about(width: int) -> dict[str, list[str]]:
-    return {name: wrapped(spec.about, width, 9) for name, spec in HYPERPARAMETERS.items()}
+    total = (Piece("params   ", "muted"), Piece(f"{sum(count for _, count in levels):,}", "bright", bold=True))
+    return (*lines, spread(_fits(config, width - columns(total) - 1), total, width))

@@ -17,8 +17,9 @@ from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.themes import Inked
 
 WORDS = {
-    "saturation": "share of tanh outputs with |h| > 0.97; such units hardly learn",
+    "saturation": "share of tanh, a gate's too, with |h| > 0.97; such units hardly learn",
     "dead": "units that are saturated (tanh) or zero (relu) for every example",
+    "unused": "a field that plays no part in the present mix; it is kept, and can be edited",
     "nll": "mean negative log-likelihood of a name's characters and its end, in nats",
     "val": "loss over the whole validation split, which training never sees",
     "published": "the loss that others reported for this preset on the lecture's names",

@@ -112,7 +112,7 @@ class PickScreen(ModalScreen[str | None]):
             return
         width = min(WIDTHS[any(option.detail for option in self._options)], self.size.width)
         inside = width - 4
-        about: list[Line] = [(Piece(text, "muted"),) for text in wrapped(self._about, inside, 4)]
+        about: list[Line] = [(Piece(text, "muted"),) for text in wrapped(self._about, inside, 6)]
         about = [(), *about] if about else []
         whole = sum(map(len, option_lines(self._options, 0, None, inside))) + (self._allow_text is not None)
         room = max(min(whole, self.size.height - 3 - len(about)), 1)
