@@ -77,7 +77,7 @@ class TrainingConfig(ModelConfig):
         "The same model with smaller weights fits the training names less closely: train rises, val may fall. sgd adds "
         "it to the gradient; adamw and muon take lr · weight_decay off each weight.",
     )
-    context_dropout: float = _live(
+    drop_context: float = _live(
         0.0,
         Stepped(0, 0.9, closed=True),
         "hidden letters",

@@ -20,13 +20,13 @@ def blotted(batch: Examples | Prefixes, config: RunConfig, step: int) -> Example
     """
     levels = len(config.dilations)
     passes = config.drop_path > 0 and levels > 1
-    if not config.context_dropout and not passes:
+    if not config.drop_context and not passes:
         return batch
     stream = side_stream(config.seed, f"drops of step {step}")
     places = batch.contexts if isinstance(batch, Examples) else batch.ids
     kept = scales = None
-    if config.context_dropout:
-        kept = (torch.rand(places.shape, generator=stream) >= config.context_dropout).float().to(places.device)
+    if config.drop_context:
+        kept = (torch.rand(places.shape, generator=stream) >= config.drop_context).float().to(places.device)
     if passes:
         shares = config.drop_path * torch.arange(levels) / (levels - 1)
         stays = torch.rand((*places.shape, levels), generator=stream) >= shares

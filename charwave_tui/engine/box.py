@@ -19,7 +19,7 @@ from charwave_tui.engine.checkpoint import load_weights
 FOLDER = "trained"
 """Where among the assets it lies, in the form of a run's folder."""
 
-NAME = "in the box"
+NAME = "the box"
 """What it is called where a run has its number."""
 
 NO_MATTER = ("corpus", "threads", "device")

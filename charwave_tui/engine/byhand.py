@@ -14,11 +14,10 @@ from torch import Tensor
 from charwave_tui.engine.anatomy import Anatomy, LevelLayers
 from charwave_tui.engine.bends import BENDS
 from charwave_tui.engine.guesses import Guess, Share
-from charwave_tui.engine.joins import Around, Beside, Gathered, Join, Points, Source
+from charwave_tui.engine.joins import Around, Beside, Gathered, Points, Source
 from charwave_tui.engine.norms import Norm, Normed, Shifted, Weighed
 from charwave_tui.engine.plans import Plan, Rows
-from charwave_tui.engine.products import Multiplied, product
-from charwave_tui.engine.tables import Table
+from charwave_tui.engine.products import product
 from charwave_tui.engine.workspace import Workspace
 
 
@@ -33,14 +32,9 @@ class Level:
         self, space: Workspace, number: int, layers: LevelLayers, source: Source, rows: Rows, *, shared: bool
     ) -> None:
         name, joined = f"level {number}", len(layers.offsets)
-        weight, into = layers.linear.weight.data, space.into(layers.linear.weight)
-        self._join: Join
-        self._product: Multiplied
-        if isinstance(source, Points) and Table.pays(weight, source, rows.size):
-            self._join = self._product = Table(space, weight, into, source, rows.size, joined)
-        else:
-            self._join = join = _join(space, name, source, rows, joined)
-            self._product = product(space, name, weight, into, join.x, join.slope)
+        self._join = Beside(source, joined) if rows.taps is None else Gathered(space, name, source, rows.size, joined)
+        weight = layers.linear.weight
+        self._product = product(space, name, weight.data, space.into(weight), self._join.x, self._join.slope)
         x = self._product.out
         bent = space.buffer(f"{name} bent", x.shape)
         self._bend = BENDS[type(layers.activation)](space, number, bent)
@@ -82,10 +76,6 @@ class Level:
         self._join.scatter()
 
 
-def _join(space: Workspace, name: str, source: Source, rows: Rows, joined: int) -> Beside | Gathered:
-    return Beside(source, joined) if rows.taps is None else Gathered(space, name, source, rows.size, joined)
-
-
 def _norm(space: Workspace, layers: LevelLayers, rows: Rows, x: Tensor, out: Tensor, slope: Tensor) -> Norm:
     if layers.norm is None:
         return Shifted(space, layers.linear, x, out, slope)
@@ -96,7 +86,7 @@ class Tree:
     """All of a model for plans of one form."""
 
     def __init__(self, space: Workspace, anatomy: Anatomy, plan: Plan) -> None:
-        self._points = Points(space, anatomy.embedding)
+        self._points = Points(space, anatomy.embedding, blots=plan.blots)
         self._guess = Guess(space, anatomy.head, plan.levels[-1].size, len(plan.levels) if anatomy.skips else 1)
         self._levels: list[tuple[Level, Share | None]] = []
         source: Source = self._points

@@ -24,9 +24,11 @@ class Share:
     def forward(self, under: Tensor | None) -> None:
         """Add to the logits: the level's rows `under` those of the last level, or all of them in order."""
         self._under = under
-        self._product.forward()
-        rows = self._product.out if under is None else self._product.out.index_select(0, under)
-        torch.add(self._base, rows, out=self._logits)
+        if under is None:
+            self._product.onto(self._base, self._logits)
+        else:
+            self._product.forward()
+            torch.add(self._base, self._product.out.index_select(0, under), out=self._logits)
 
     def backward(self, scale: float) -> None:
         """Fill the slope by `made`, given that by the logits in their place, and add to the gradient."""

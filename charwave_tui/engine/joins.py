@@ -18,29 +18,22 @@ class Source(Protocol):
     slope: Tensor
 
 
-class Join(Protocol):
-    """One of the ways from a source to what is multiplied."""
-
-    def gather(self, taps: Tensor | None) -> None:
-        """Bring together what each row joins: `taps` as in `plans.Rows`."""
-
-    def scatter(self) -> None:
-        """Bring the slopes back to the source's."""
-
-
 class Points:
-    """The Embedding as the lowest rows: a point for each symbol, and a last row of zeros for what is blotted out."""
+    """The Embedding as the lowest rows: a point for each symbol; with `blots` a last row of zeros for the rest."""
 
-    def __init__(self, space: Workspace, embedding: Embedding) -> None:
+    def __init__(self, space: Workspace, embedding: Embedding, *, blots: bool) -> None:
         self._weight, self._into = embedding.weight.data, space.into(embedding.weight)
+        self._blots = blots
         count, channels = self._weight.shape
-        self.out, self.slope = (space.buffer(f"points {name}", (count + 1, channels)) for name in ("out", "slope"))
-        self.out[-1] = 0
-        self._symbols, self._gradient = self.out[:-1], self.slope[:-1]
+        self.out = space.buffer("points", (count + 1, channels)) if blots else self._weight
+        self.slope = space.buffer("points slope", self.out.shape)
+        self._gradient = self.slope[:count]
 
     def forward(self) -> None:
         """Fill `out`."""
-        self._symbols.copy_(self._weight)
+        if self._blots:
+            self.out[:-1] = self._weight
+            self.out[-1] = 0
 
     def backward(self, scale: float) -> None:
         """Add `slope` to the gradient."""

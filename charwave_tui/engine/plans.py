@@ -2,7 +2,7 @@
 
 A level makes something for every position: of a window those that `fuse` or `dilations` leave, of a word all of them.
 Positions that join equal things make equal things, so that one row may stand for many; `weights` says for how many.
-The rows below the first level are the V symbols and, as row V, nothing at all, for what is blotted out.
+The rows below the first level are the V symbols, and V is nothing at all, for what is blotted out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Rows(NamedTuple):
 class Plan(NamedTuple):
     """The levels of a step, and what is to be guessed from the last one's rows.
 
-    `form`: two plans of one form can have the same buffers.
+    `form`: two plans of one form can have the same buffers. `blots`: some taps of the first level are V.
     `under`: for each level but the last, its row [top rows] beneath each row of the last.
     `wanted`: the target [top rows]; where a row stands for many positions, how often each symbol follows [top rows, V].
     """
@@ -47,6 +47,7 @@ class Plan(NamedTuple):
     levels: tuple[Rows, ...]
     under: tuple[Tensor, ...]
     wanted: Tensor
+    blots: bool
 
     @property
     def positions(self) -> int:
@@ -67,14 +68,16 @@ class Apart:
         if ids.shape != self._shape:
             self._shape = ids.shape
             self._first, self._above, self._under = self._fix(ids)
-        taps = _joined(ids, self._anatomy.levels[0]).reshape(-1)  # [B, T, k] → [B·T·k]
-        levels = (Rows(self._first.size, self._first.positions, taps), *self._above)
+        first = self._anatomy.levels[0]
+        taps = ids if isinstance(first.flatten, FlattenConsecutive) else _joined(ids, first)  # [B, T·k] or [B, T, k]
+        levels = (Rows(self._first.size, self._first.positions, taps.reshape(-1)), *self._above)
         if batch.scales is not None:
             levels = tuple(
                 rows._replace(scales=_scales(batch, number, rows.size // len(ids)).unsqueeze(1))
                 for number, rows in enumerate(levels)
             )
-        return Plan((Apart, self._shape, batch.scales is None), levels, self._under, batch.targets)
+        form = (Apart, self._shape, batch.scales is None, batch.kept is None)
+        return Plan(form, levels, self._under, batch.targets, batch.kept is not None)
 
     def _fix(self, ids: Tensor) -> tuple[Rows, tuple[Rows, ...], tuple[Tensor, ...]]:
         """What is the same for every batch of a shape: the rows of all levels, and those under the last's."""
@@ -110,9 +113,14 @@ class Distinct:
             weights = torch.bincount(of, counts, minlength=roomy(len(one)))
             levels.append(self._rows(positions, taps[-1], weights, None if scales is None else scales[one]))
             nodes, below = of.view(joined.shape[:-1]), len(one)
-        form = (Distinct, *(rows.size for rows in levels), batch.scales is None)
         size = levels[-1].size
-        return Plan(form, tuple(levels), _under(taps, size), self._wanted(nodes, counts, batch, size))
+        return Plan(
+            (Distinct, *(rows.size for rows in levels), batch.scales is None, batch.kept is None),
+            tuple(levels),
+            _under(taps, size),
+            self._wanted(nodes, counts, batch, size),
+            batch.kept is not None,
+        )
 
     def _rows(self, positions: int, taps: Tensor, weights: Tensor, scales: Tensor | None) -> Rows:
         idle = len(weights) - len(taps)

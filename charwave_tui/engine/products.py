@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor
 
 from charwave_tui.engine.workspace import Workspace
-
-
-class Multiplied(Protocol):
-    """One of the ways to multiply: `out` [rows, fan_out]."""
-
-    out: Tensor
-
-    def forward(self) -> None:
-        """Fill `out`."""
-
-    def backward(self, slope: Tensor, scale: float) -> None:
-        """Fill the slope by what was multiplied, given that by `out`, and add to the gradient of the weight."""
 
 
 class Product:
@@ -36,6 +22,10 @@ class Product:
     def forward(self) -> None:
         """Fill `out`."""
         torch.mm(self._x, self._weight, out=self.out)
+
+    def onto(self, base: Tensor, out: Tensor) -> None:
+        """Fill `out` [rows, fan_out] with the product added to `base`, which may be `out` itself."""
+        torch.addmm(base, self._x, self._weight, out=out)
 
     def backward(self, slope: Tensor, scale: float) -> None:
         """Fill the slope by `x`, given that by `out`, and add to the gradient."""
@@ -63,6 +53,11 @@ class RoundedProduct(Product):
         self._half_weight.copy_(self._weight)
         torch.mm(self._half_x, self._half_weight, out=self._half_out)
         self.out.copy_(self._half_out)
+
+    def onto(self, base: Tensor, out: Tensor) -> None:
+        """Fill `out` [rows, fan_out] with the product added to `base`, which may be `out` itself."""
+        self.forward()
+        torch.add(base, self.out, out=out)
 
     def backward(self, slope: Tensor, scale: float) -> None:
         """Fill the slope by `x`, given that by `out`, and add to the gradient."""

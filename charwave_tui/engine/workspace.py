@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from charwave_tui.engine.layers import Sequential
 
 HEADROOM = 1.25
-"""How much larger than asked for a buffer is made, since the next batch may have a few rows more."""
+"""How much larger than asked for a buffer is made that was too small before: the next batch may want some more."""
 
 
 class Workspace:
@@ -48,6 +48,7 @@ class Workspace:
         """A buffer of `form`, its content left over: the same memory for one name and dtype, whatever the form."""
         key, needed = (name, dtype or self.dtype), math.prod(form)
         kept = self._buffers.get(key)
-        if kept is None or len(kept) < needed:
-            kept = self._buffers[key] = torch.empty(int(needed * HEADROOM), dtype=key[1])
+        if kept is None or kept.numel() < needed:
+            size = needed if kept is None else int(needed * HEADROOM)
+            kept = self._buffers[key] = torch.empty(size, dtype=key[1])
         return kept[:needed].view(form)

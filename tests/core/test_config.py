@@ -54,8 +54,8 @@ OUTSIDE = [
     ("momentum", "1"),
     ("weight_decay", "-0.1"),
     ("weight_decay", "11"),
-    ("context_dropout", "-0.1"),
-    ("context_dropout", "1"),
+    ("drop_context", "-0.1"),
+    ("drop_context", "1"),
     ("drop_path", "-0.1"),
     ("drop_path", "1"),
     ("batches", "words"),
@@ -394,6 +394,6 @@ def test_the_words_about_a_field_fit_their_places(name: str) -> None:
 def test_what_can_change_while_training_is_marked_live() -> None:
     live = {name for name, spec in HYPERPARAMETERS.items() if spec.effect is Effect.LIVE}
     assert live == {
-        *("lr", "schedule", "lr_drop", "warmup", "momentum", "weight_decay", "context_dropout", "drop_path"),
+        *("lr", "schedule", "lr_drop", "warmup", "momentum", "weight_decay", "drop_context", "drop_path"),
         *("batch_size", "max_steps", "eval_every"),
     }

@@ -90,9 +90,11 @@ def narrow(config: RunConfig) -> RunConfig:
 
 
 RULES = pytest.mark.parametrize(
-    "rule", [{"optimizer": "sgd", "lr": 0.1}, {"optimizer": "adamw", "lr": 0.003}], ids=["sgd", "adamw"]
+    "rule",
+    [{"optimizer": "sgd", "lr": 0.1, "weight_decay": 0.0}, {"optimizer": "adamw", "lr": 0.003, "weight_decay": 0.1}],
+    ids=["sgd", "adamw"],
 )
-"""The two that are smooth enough for 200 steps, in a precision for them."""
+"""The two that are smooth enough for 200 steps, each with rates that suit it."""
 
 
 @RULES
@@ -132,7 +134,7 @@ def odd_configs(draw: st.DrawFn) -> RunConfig:
         optimizer=draw(st.sampled_from(["sgd", "adamw"])),
         momentum=draw(st.sampled_from([0.0, 0.9])),
         weight_decay=draw(st.sampled_from([0.0, 0.1])),
-        context_dropout=draw(st.sampled_from([0.0, 0.3])),
+        drop_context=draw(st.sampled_from([0.0, 0.3])),
         batches="names" if whole else "windows",
         batch_size=draw(st.integers(12, 40)),
         seed=draw(st.integers(0, 99)),

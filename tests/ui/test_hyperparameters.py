@@ -388,7 +388,7 @@ async def test_an_open_editor_keeps_its_text_through_resizing_and_new_views(form
         assert editor.region.y == pane.content_region.y + place.y
         line = pilot.app.screen_text().splitlines()[editor.region.y]
         assert editor.region.x == line.rindex("0.3")
-        assert line[: editor.region.x].endswith("lr" + " " * 14)
+        assert line[: editor.region.x].endswith("lr" + " " * (max(map(len, HYPERPARAMETERS)) - 1))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 3), (12, 5), (20, 8), (30, 12), (56, 12), (66, 10)])
