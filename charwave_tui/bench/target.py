@@ -20,7 +20,7 @@ NAME = "time_to_target_ratio"
 NOTES = "tree-287k"
 """The preset with the notes' recipe, whose published val is the target."""
 
-QUICK = ("--preset", "charwave-quick")
+QUICK = ("--set", "device=cpu", "--preset", "charwave-quick")
 """What is trained to reach it sooner."""
 
 

@@ -90,7 +90,7 @@ def _start(job: Job) -> tuple[Connection, SpawnProcess]:
 def _message(connection: Connection) -> Event | RunRecord | str:
     try:
         message: Event | RunRecord | str = connection.recv()
-    except EOFError:
+    except (EOFError, OSError):  # killed, be it in the middle of a message
         return "its process ended before it did"
     return message
 

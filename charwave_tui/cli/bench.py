@@ -75,10 +75,14 @@ def _ticking(total: int) -> Iterator[Callable[[str], None]]:
     columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
     # drawn between the runs alone: a bar that moves would be measured too
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bar:
-        task = bar.add_task("", total=total, completed=-1)
+        task = bar.add_task("", total=total, completed=0)
+
+        begun = False
 
         def tick(text: str) -> None:
-            bar.update(task, description=text, advance=1)
+            nonlocal begun
+            bar.update(task, description=text, advance=int(begun))
+            begun = True
             bar.refresh()
 
         yield tick

@@ -16,6 +16,7 @@ from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import LECTURE_SHA256, anchored, find_corpus
 from charwave_tui.core.fields import Whole
 from charwave_tui.core.presets import preset, presets
+from charwave_tui.core.protocol import State
 
 AT_ONCE = Whole(1, 64)
 """How many runs may be trained side by side."""
@@ -27,7 +28,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("presets", metavar="PRESET", nargs="*", help="which recipes (all that have published figures)")
     corpus = "the words: the published figures are of the lecture's"
     parser.add_argument("--corpus", metavar="C", default=argparse.SUPPRESS, help=corpus)
-    parser.add_argument("--jobs", metavar="N", default="1", help="runs at a time, each with a core of its own (1)")
+    parser.add_argument(
+        "--jobs", metavar="N", default="1", help="runs at a time, each with the threads that its preset says (1)"
+    )
     parser.add_argument("--json", action="store_true", help="print an array of objects, one a run")
     parser.set_defaults(func=reproduce)
 
@@ -55,8 +58,11 @@ def reproduce(options: argparse.Namespace) -> int:
                 if outcome.record is None:
                     print(f"{outcome.name}: {outcome.problem}", file=sys.stderr)
                     code = 2
-                else:
-                    rows[outcome.name] = Comparison(outcome.name, outcome.record, chosen[outcome.name].published)
+                    continue
+                if outcome.record.state is State.DIVERGED:
+                    print(f"{outcome.name}: the loss was not finite at step {outcome.record.step:,}", file=sys.stderr)
+                    code = 2
+                rows[outcome.name] = Comparison(outcome.name, outcome.record, chosen[outcome.name].published)
     except KeyboardInterrupt:
         code = 130
     in_order = [rows[name] for name in chosen if name in rows]

@@ -54,7 +54,10 @@ def train(options: argparse.Namespace) -> int:
     if training.unsaved:
         raise training.unsaved
     if record.state is State.DIVERGED:
-        raise Mistake(f"run {record.run} diverged: {why}", f"try lr {config.lr / 3:.2g}, or norm batch")
+        raise Mistake(
+            f"run {record.run} diverged: {why}",
+            f"try lr {config.lr / 3:.2g}{'' if config.norm == 'batch' else ', or norm batch'}",
+        )
     return 0
 
 

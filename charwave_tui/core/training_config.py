@@ -107,7 +107,7 @@ class TrainingConfig(ModelConfig):
         "what is asked for",
         "What comes next here, or usually.",
         "sampled: after each prefix the letter that this name goes on with. pooled: all letters that any training name "
-        "goes on with there, each by its share; the same gradient in the mean, with less noise. For whole names alone.",
+        "goes on with there, each by its share: nearly the same gradient in the mean, and less noise. Names alone.",
     )
     batch_size: int = _live(
         64,
@@ -145,5 +145,5 @@ class TrainingConfig(ModelConfig):
         "of the products",
         "bfloat16: rougher, may be faster.",
         "What the big matrix products of the fast step are computed in, on a CPU; all else stays float32. It pays for "
-        "wide levels on processors that have it.",
+        "wide levels on processors that have it; on others float32 is used, and a mark on the curve says so.",
     )

@@ -111,5 +111,5 @@ class Draws:
 
     def go_to(self, state: Tensor) -> None:
         """Go on from where `state` was taken."""
-        self._waiting = []
+        self._waiting, self._taken, self._before = [], 0, state.clone()
         self._generator.set_state(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 
@@ -151,7 +152,8 @@ class Conductor:
     def _prepare(self, config: RunConfig, preset: str) -> None:
         run = CurrentRun(config, preset, self._store, self._tell)
         if (trained := boxed(config, run.corpus)) is not None:
-            run.open_box(trained)
+            with suppress(Mistake):  # a box that does not fit is as good as none
+                run.open_box(trained)
         self._hold(run)
 
     def _start(

@@ -137,6 +137,8 @@ class CurrentRun:
         self.number = self._store.create()
         self._asked = asked
         self._created = datetime.now(UTC)
+        if self.trainer.precision != self.config.precision:
+            self._mark("no bfloat16 here: float32")
         corpus = Path(self.config.corpus)
         if corpus.is_absolute():
             with suppress(Mistake):  # a list of recent corpora that cannot be kept is no reason not to train
@@ -151,7 +153,6 @@ class CurrentRun:
     def advance(self, most: int) -> bool:
         """Train for one burst, at most `most` steps, be it past max_steps; True where an evaluation is due now."""
         trainer, config = self.trainer, self.config
-        rate = learning_rate(config, trainer.step)
         before, start = trainer.step, time.perf_counter()
         points = trainer.advance(BURST, min(most, _steps_to_halt(config, before)))
         self._pace.count(trainer.step - before, time.perf_counter() - start)
@@ -159,11 +160,13 @@ class CurrentRun:
         self._news.extend(points)
         if trainer.diverged:
             became = "NaN" if math.isnan(trainer.last_loss or 0) else "infinite"
+            rate = learning_rate(config, max(trainer.step - 1, 0))  # of the move that led there
             self.change(State.DIVERGED, f"the loss became {became} at step {trainer.step:,} with lr {rate:g}")
             self.save()
             return False
         if trainer.step == drop_step(config) and not trainer.finished:
-            self._mark(f"lr {rate:g} → {learning_rate(config, trainer.step):g}")
+            before_drop, now = (learning_rate(config, step) for step in (trainer.step - 1, trainer.step))
+            self._mark(f"lr {before_drop:g} → {now:g}")
         due = not trainer.finished and trainer.step % config.eval_every == 0
         if due or time.monotonic() - self._told >= PROGRESS_EVERY:
             self._tell()
@@ -181,7 +184,7 @@ class CurrentRun:
             self._emit(SplitEvaluated(evaluation))
 
     def edit(self, config: RunConfig) -> None:
-        """Take the live fields of `config`, with a mark for each, and for lr where they move it.
+        """Take the live fields of `config`, with a mark for each, and for the fall of lr where they move that.
 
         Raises Mistake where a rebuild field differs.
         """

@@ -19,16 +19,24 @@ BLOCK_WORK = 50_000_000
 """Multiplications that one block of examples may cost: a few milliseconds of one core."""
 
 
+LEAST = 512
+"""Positions that a block has even of a wide model, since fewer cost more time for each."""
+
+
 def window_block(config: RunConfig, vocab_size: int) -> int:
     """Windows to look at in one piece; by the config alone, so that no bits depend on the machine's speed."""
     work = sum(math.prod((level.positions, level.fan_in, level.fan_out)) for level in levels(config))
-    return max(1, min(1_024, BLOCK_WORK // (work + config.n_hidden * vocab_size)))
+    return max(1, min(1_024, BLOCK_WORK // (work + _head(config, vocab_size))))
 
 
 def name_block(config: RunConfig, vocab_size: int) -> int:
     """The same for positions of whole names."""
     work = sum(level.fan_in * level.fan_out for level in levels(config))
-    return max(1, min(4_096, BLOCK_WORK // (work + config.n_hidden * vocab_size)))
+    return max(LEAST, min(4_096, BLOCK_WORK // (work + _head(config, vocab_size))))
+
+
+def _head(config: RunConfig, vocab_size: int) -> int:
+    return config.n_hidden * max(1, len(config.dilations)) * vocab_size
 
 
 def by_windows(model: Sequential, windows: Windows, block: int) -> Pieces[float]:

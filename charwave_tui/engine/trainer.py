@@ -23,6 +23,7 @@ from charwave_tui.engine.layers import Sequential
 from charwave_tui.engine.model import build_model
 from charwave_tui.engine.names import Names, Passes
 from charwave_tui.engine.pieces import Pieces
+from charwave_tui.engine.precision import has_bfloat16
 from charwave_tui.engine.randomness import training_stream
 from charwave_tui.engine.schedules import learning_rate
 from charwave_tui.engine.steps import PlainStep, Step
@@ -73,7 +74,7 @@ class Trainer:
         self._update = Update(self.model, self.config)
         self._take_step: Step = PlainStep(self.model, self._update)
         if self.config.step == "fast" and self.device.type == "cpu":
-            self._take_step = FastStep(self.model, self._update, self.config.precision)
+            self._take_step = FastStep(self.model, self._update, self.precision)
         self._begin(0)
 
     def _begin(self, step: int) -> None:
@@ -81,6 +82,12 @@ class Trainer:
         self.diverged = False
         self.first_loss = self.last_loss = None
         self._losses: list[float] = []
+
+    @property
+    def precision(self) -> str:
+        """That of the matrix products in force: bfloat16 only for the fast step, on a CPU that has it."""
+        usable = self.config.step == "fast" and self.device.type == "cpu" and has_bfloat16()
+        return self.config.precision if usable else "float32"
 
     def windows(self, split: Split) -> Windows:
         """The examples of `split`, on the device."""

@@ -87,6 +87,7 @@ def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in the smallest pieces: a row or a few, then a look at the mailbox."""
     monkeypatch.setattr(errands, "PATIENCE", 0)
     monkeypatch.setattr("charwave_tui.engine.evaluation.BLOCK_WORK", 5_000)
+    monkeypatch.setattr("charwave_tui.engine.evaluation.LEAST", 1)
 
 
 def ended(desk: Desk, config: RunConfig) -> None:

@@ -149,6 +149,7 @@ def test_pause_is_at_once_even_while_a_split_is_being_measured(
 ) -> None:
     monkeypatch.setattr("charwave_tui.engine.errands.PATIENCE", 0)
     monkeypatch.setattr("charwave_tui.engine.evaluation.BLOCK_WORK", 5_000)
+    monkeypatch.setattr("charwave_tui.engine.evaluation.LEAST", 1)
     talk.session.submit(protocol.StartRun(endless(config), ""))
     talk.wait(protocol.Progress)
     under_way = threading.Event()

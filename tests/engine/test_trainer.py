@@ -192,6 +192,7 @@ def test_evaluation_pauses_after_each_block_of_bounded_work(
     trainer = Trainer(replace(config, norm=norm), corpus, torch.device("cpu"))
     few, loss = finish(trainer.evaluate(Split.TRAIN))
     monkeypatch.setattr("charwave_tui.engine.evaluation.BLOCK_WORK", 10_000)
+    monkeypatch.setattr("charwave_tui.engine.evaluation.LEAST", 1)
     more, again = finish(trainer.evaluate(Split.TRAIN))
     assert few == 1
     assert more > 5
@@ -202,6 +203,7 @@ def test_between_the_pauses_of_an_evaluation_the_model_is_as_it_was(
     trainer: Trainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("charwave_tui.engine.evaluation.BLOCK_WORK", 10_000)
+    monkeypatch.setattr("charwave_tui.engine.evaluation.LEAST", 1)
     evaluation = trainer.evaluate(Split.TRAIN)
     next(evaluation)
     assert trainer.model.training
@@ -252,3 +254,36 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(Mistake, match=name) as caught:
         choose_device(name)
     assert caught.value.field == "device"
+
+
+def test_a_loaded_run_stands_where_the_saved_one_stood(trainer: Trainer, same_bits: SameBits) -> None:
+    trainer.advance(AGES, 5)
+    saved = trainer.weights()
+    trainer.advance(AGES, 3)
+    trainer.load(saved, 5)
+    assert same_bits(trainer.weights(), saved)
+
+
+@pytest.mark.parametrize("change", [{"optimizer": "muon", "lr": 0.01}, {"optimizer": "adamw"}, {"momentum": 0.9}])
+@pytest.mark.parametrize("targets", ["sampled", "pooled"])
+def test_whole_names_with_any_update_go_on_to_the_bit(
+    config: RunConfig, corpus: Corpus, change: dict[str, object], targets: str, same_bits: SameBits
+) -> None:
+    stacked = replace(config, dilations=(1, 2), batches="names", targets=targets, drop_path=0.3, drop_context=0.1)
+    whole = Trainer(stacked.with_values(change), corpus, CPU)
+    whole.advance(AGES, 12)
+    first, second = (Trainer(stacked.with_values(change), corpus, CPU) for _ in range(2))
+    first.advance(AGES, 5)
+    second.load(first.weights(), 5)
+    second.advance(AGES, 7)
+    assert same_bits(second.weights(), whole.weights())
+
+
+def test_a_cpu_without_bfloat16_computes_in_float32(
+    config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounded = replace(config, precision="bfloat16")
+    for there, precision in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr("charwave_tui.engine.trainer.has_bfloat16", lambda there=there: there)
+        assert Trainer(rounded, corpus, CPU).precision == precision
+    assert Trainer(config, corpus, CPU).precision == "float32"
