@@ -1,4 +1,4 @@
-"""A model's layers read as levels: what a step by hand has to know of them."""
+"""A model's layers read as levels, for whoever does not run the layers themselves."""
 
 from __future__ import annotations
 

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from charwave_tui.engine.layers import (
-    EPSILON,
-    Activation,
-    BatchNorm1d,
-    Embedding,
-    FlattenConsecutive,
-    Gated,
-    Linear,
-    Sequential,
-    Tanh,
-)
+from charwave_tui.engine.anatomy import Anatomy, LevelLayers
+from charwave_tui.engine.layers import EPSILON, Activation, BatchNorm1d, Gated, Linear, Sequential, Tanh
 from charwave_tui.engine.prefixes import Prefixes
-from charwave_tui.engine.stack import FlattenDilated, Residual, Skips
 
 Taps = Callable[[int, Tensor, int], Tensor]
 """For a level's number, what stands below it in each row [R, C], and an offset: what stood below so far back [R, C]."""
@@ -48,13 +38,11 @@ class Folded:
     """
 
     def __init__(self, model: Sequential) -> None:
-        embedding, *between, head = model.layers
-        assert isinstance(embedding, Embedding)
-        assert isinstance(head, Linear)
-        self.levels = tuple(_levels(between))
-        self.embedding = embedding.weight.detach().clone()
-        self._skips = any(isinstance(layer, Skips) for layer in between)
-        self._weight, self._bias = _folded(head)
+        anatomy = Anatomy.of(model)
+        self.levels = tuple(map(_folded_level, anatomy.levels))
+        self.embedding = anatomy.embedding.weight.detach().clone()
+        self._skips = anatomy.skips
+        self._weight, self._bias = _folded(anatomy.head)
 
     def logits(self, prefixes: Prefixes) -> Tensor:
         """The logits [P, V] after each prefix: those that the model gives for the window which ends there."""
@@ -76,27 +64,15 @@ class Folded:
         return torch.addmm(self._bias, top, self._weight), below
 
 
-def _levels(layers: Sequence[nn.Module]) -> Iterator[FoldedLevel]:
-    offsets: tuple[int, ...] = ()
-    stride = 1
-    for place, layer in enumerate(layers):
-        follows = layers[place + 1] if place + 1 < len(layers) else None
-        match layer:
-            case FlattenConsecutive():
-                offsets = tuple(stride * back for back in reversed(range(layer.joined)))
-                stride *= layer.joined
-            case FlattenDilated():
-                offsets = (layer.dilation, 0)
-            case Linear():
-                weight, bias = _folded(layer, follows)
-            case Activation():
-                yield FoldedLevel(offsets, weight, bias, layer, isinstance(follows, Residual))
+def _folded_level(level: LevelLayers) -> FoldedLevel:
+    weight, bias = _folded(level.linear, level.norm)
+    return FoldedLevel(level.offsets, weight, bias, level.activation, level.residual)
 
 
-def _folded(linear: Linear, norm: nn.Module | None = None) -> tuple[Tensor, Tensor]:
+def _folded(linear: Linear, norm: BatchNorm1d | None = None) -> tuple[Tensor, Tensor]:
     weight = linear.weight.detach()
     bias = weight.new_zeros(weight.shape[1]) if linear.bias is None else linear.bias.detach()
-    if not isinstance(norm, BatchNorm1d):
+    if norm is None:
         return weight.clone(), bias.clone()
     assert norm.running_mean.ndim == 1, "batch-bug cannot be folded"
     scale = norm.gamma.detach() / torch.sqrt(norm.running_var + EPSILON)

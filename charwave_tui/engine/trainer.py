@@ -18,7 +18,7 @@ from charwave_tui.core.shapes import levels
 from charwave_tui.engine.batches import Draws, Windows
 from charwave_tui.engine.blots import blotted
 from charwave_tui.engine.evaluation import by_names, by_windows, name_block, window_block
-from charwave_tui.engine.faststep import FastStep
+from charwave_tui.engine.fast.faststep import FastStep
 from charwave_tui.engine.layers import Sequential
 from charwave_tui.engine.model import build_model
 from charwave_tui.engine.names import Names, Passes

@@ -24,7 +24,7 @@ from charwave_tui.core.receptive import receptive_field
 from charwave_tui.core.shapes import levels
 from charwave_tui.engine.batches import Draws, Examples, Windows
 from charwave_tui.engine.blots import blotted
-from charwave_tui.engine.faststep import FastStep
+from charwave_tui.engine.fast.faststep import FastStep
 from charwave_tui.engine.layers import Sequential
 from charwave_tui.engine.model import build_model
 from charwave_tui.engine.names import Names, Passes
@@ -152,7 +152,7 @@ def odd_configs(draw: st.DrawFn) -> RunConfig:
 @settings(deadline=None, max_examples=40)
 @given(config=odd_configs(), shared=st.booleans())
 def test_an_odd_config_goes_the_way_of_the_plain_step(config: RunConfig, shared: bool, corpus: Corpus) -> None:
-    with patch("charwave_tui.engine.faststep.WORTH_SHARING", 0 if shared else 10**9):
+    with patch("charwave_tui.engine.fast.faststep.WORTH_SHARING", 0 if shared else 10**9):
         assert max(distances(config, corpus, [config.batch_size] * 6, synchronised=True)) < 1e-9
 
 
@@ -177,7 +177,7 @@ def test_a_single_position_is_normalised_by_the_running_statistics(config: RunCo
 
 
 def test_there_are_more_forms_of_batches_than_are_remembered(config: RunConfig, corpus: Corpus) -> None:
-    with patch("charwave_tui.engine.faststep.FORMS", 2):
+    with patch("charwave_tui.engine.fast.faststep.FORMS", 2):
         assert max(distances(config, corpus, [8, 9, 10, 11, 8, 10])) < 1e-9
 
 

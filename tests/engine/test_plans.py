@@ -15,9 +15,9 @@ from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.shapes import levels
 from charwave_tui.engine.anatomy import Anatomy
 from charwave_tui.engine.batches import Examples, Windows
+from charwave_tui.engine.fast.plans import Apart, Distinct, Plan, roomy
 from charwave_tui.engine.model import build_model
 from charwave_tui.engine.names import Names
-from charwave_tui.engine.plans import Apart, Distinct, Plan, roomy
 from charwave_tui.engine.randomness import training_stream
 
 CPU = torch.device("cpu")

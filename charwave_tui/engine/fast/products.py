@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from charwave_tui.engine.workspace import Workspace
+from charwave_tui.engine.fast.workspace import Workspace
 
 
 class Product:

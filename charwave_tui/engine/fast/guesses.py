@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from charwave_tui.engine.fast.plans import Plan
+from charwave_tui.engine.fast.products import Product, product
+from charwave_tui.engine.fast.workspace import Workspace
 from charwave_tui.engine.layers import Linear
-from charwave_tui.engine.plans import Plan
-from charwave_tui.engine.products import Product, product
-from charwave_tui.engine.workspace import Workspace
 
 
 class Share:

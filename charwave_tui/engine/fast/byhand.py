@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from charwave_tui.engine.anatomy import Anatomy, LevelLayers
-from charwave_tui.engine.bends import BENDS
-from charwave_tui.engine.guesses import Guess, Share
-from charwave_tui.engine.joins import Around, Beside, Gathered, Points, Source
-from charwave_tui.engine.norms import Norm, Normed, Shifted, Weighed
-from charwave_tui.engine.plans import Plan, Rows
-from charwave_tui.engine.products import product
-from charwave_tui.engine.workspace import Workspace
+from charwave_tui.engine.fast.bends import BENDS
+from charwave_tui.engine.fast.guesses import Guess, Share
+from charwave_tui.engine.fast.joins import Around, Beside, Gathered, Points, Source
+from charwave_tui.engine.fast.norms import Norm, Normed, Shifted, Weighed
+from charwave_tui.engine.fast.plans import Plan, Rows
+from charwave_tui.engine.fast.products import product
+from charwave_tui.engine.fast.workspace import Workspace
 
 
 class Level:

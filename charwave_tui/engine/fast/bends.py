@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from charwave_tui.engine.fast.workspace import Workspace
 from charwave_tui.engine.layers import GELU, Activation, Gated, ReLU, Tanh
-from charwave_tui.engine.workspace import Workspace
 
 _tanh_slope = torch.ops.aten.tanh_backward.grad_input
 _relu_slope = torch.ops.aten.threshold_backward.grad_input

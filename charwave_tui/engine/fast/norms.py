@@ -10,9 +10,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from charwave_tui.engine.fast.plans import Rows
+from charwave_tui.engine.fast.workspace import Workspace
 from charwave_tui.engine.layers import EPSILON, MOMENTUM, BatchNorm1d, Linear
-from charwave_tui.engine.plans import Rows
-from charwave_tui.engine.workspace import Workspace
 
 _norm_slopes = torch.ops.aten.native_batch_norm_backward.default
 

@@ -7,8 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from charwave_tui.engine.fast.workspace import Workspace
 from charwave_tui.engine.layers import Embedding
-from charwave_tui.engine.workspace import Workspace
 
 
 class Source(Protocol):

@@ -8,13 +8,13 @@ import torch
 
 from charwave_tui.engine.anatomy import Anatomy
 from charwave_tui.engine.batches import Examples
-from charwave_tui.engine.byhand import Tree
+from charwave_tui.engine.fast.byhand import Tree
+from charwave_tui.engine.fast.plans import Apart, Distinct, Plan
+from charwave_tui.engine.fast.workspace import Workspace
 from charwave_tui.engine.layers import Sequential
-from charwave_tui.engine.plans import Apart, Distinct, Plan
 from charwave_tui.engine.prefixes import Prefixes
 from charwave_tui.engine.stack import FlattenDilated
 from charwave_tui.engine.updates import Update
-from charwave_tui.engine.workspace import Workspace
 
 FORMS = 100
 """Forms of batches that are remembered, each some hundred kilobytes of views on one memory."""
