@@ -12,7 +12,7 @@ def idle(config: RunConfig) -> dict[str, str]:
     """
     causes = {
         "fuse": "dilations" if config.dilations else "",
-        "drop_path": "" if len(config.dilations) > 1 else "a single level" if config.dilations else "fuse",
+        "drop_path": "" if len(config.dilations) > 1 else "1 level" if config.dilations else "fuse",
         "momentum": config.optimizer if config.optimizer != "sgd" else "",
         "targets": "windows" if config.batches == "windows" else "",
         "lr_drop": config.schedule if config.schedule != "step" else "",

@@ -86,10 +86,10 @@ def test_a_fault_in_the_session_is_one_line_too_and_its_story_is_in_the_log(word
     broken = f"""
 import sys
 from charwave_tui.cli.main import main
-from charwave_tui.engine import current
+from charwave_tui.engine import trainer
 def fail(config, step):
     raise ZeroDivisionError("within")
-current.learning_rate = fail
+trainer.learning_rate = fail
 sys.exit(main(["train", "--corpus", {str(words)!r}]))
 """
     ran = subprocess.run([sys.executable, "-c", broken], capture_output=True, encoding="utf-8", check=False)
