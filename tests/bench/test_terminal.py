@@ -24,10 +24,11 @@ def test_the_program_finds_a_terminal_of_the_size_that_was_asked_for() -> None:
 
 def test_keys_arrive_and_a_new_size_is_told() -> None:
     code = """
-import os, signal
+import os, signal, time
 signal.signal(signal.SIGWINCH, lambda *_: os.write(1, str(os.get_terminal_size().columns).encode()))
 print("ready", flush=True)
-while True: print("<" + input() + ">", flush=True)
+print("<" + input() + ">", flush=True)
+while True: time.sleep(0.05)  # a signal that comes right before a read would wait for the next line
 """
     with python(code) as terminal:
         wait_for(terminal, "ready", 30)
