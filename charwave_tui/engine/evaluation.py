@@ -18,7 +18,6 @@ from charwave_tui.engine.pieces import Pieces
 BLOCK_WORK = 50_000_000
 """Multiplications that one block of examples may cost: a few milliseconds of one core."""
 
-
 LEAST = 512
 """Positions that a block has even of a wide model, since fewer cost more time for each."""
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charwave_tui.engine.layers import Activation, BatchNorm1d, FlattenConsecutive, Sequential
+from charwave_tui.engine.anatomy import Anatomy
+from charwave_tui.engine.layers import Sequential
 from charwave_tui.engine.prefixes import Prefixes
-from charwave_tui.engine.stack import FlattenDilated, Residual, Skips
 
 
 def logits(model: Sequential, prefixes: Prefixes) -> Tensor:
@@ -22,34 +22,27 @@ def logits(model: Sequential, prefixes: Prefixes) -> Tensor:
     In train mode each row counts once in the statistics of the norm, so they are of positions where the rows are
     `apart`. Not for the norm batch-bug, whose statistics belong to places in a window.
     """
-    x = below = model.embedded(prefixes.ids, prefixes.kept)  # [P] → [P, C]
+    anatomy = Anatomy.of(model)
+    x = model.embedded(prefixes.ids, prefixes.kept)  # [P] → [P, C]
     made: list[Tensor] = []
-    stride = 1
-    for layer in model.layers[1:]:
-        match layer:
-            case FlattenConsecutive():
-                x = _joined(x, [stride * back for back in range(layer.joined - 1, 0, -1)], prefixes)
-                stride *= layer.joined
-            case FlattenDilated():
-                below, x = x, _joined(x, [layer.dilation], prefixes)
-            case BatchNorm1d():
-                assert layer.running_mean.ndim == 1, "batch-bug has no whole names"
-                x = layer(x)
-            case Residual():
-                x = x + below
-            case Skips():
-                x = layer(made)
-            case _:
-                x = layer(x)
-        if isinstance(layer, Activation):
-            if prefixes.scales is not None:
-                x = x * prefixes.scales[:, len(made), None]  # [P, C] · [P, 1]
-            made.append(x)
-    return x
+    for number, level in enumerate(anatomy.levels):
+        below = x
+        x = level.linear(_joined(below, level.offsets, prefixes))
+        if level.norm is not None:
+            assert level.norm.running_mean.ndim == 1, "batch-bug has no whole names"
+            x = level.norm(x)
+        x = level.activation(x)
+        if prefixes.scales is not None:
+            x = x * prefixes.scales[:, number, None]  # [P, C] · [P, 1]
+        made.append(x)
+        if level.residual:
+            x = x + below
+    out: Tensor = anatomy.head(torch.cat(made, dim=-1) if anatomy.skips else x)  # [P, levels·C] or [P, C]
+    return out
 
 
 def _joined(x: Tensor, offsets: Sequence[int], prefixes: Prefixes) -> Tensor:
-    """The rows that stand so far back, furthest first, and each row itself last."""
+    """The rows that stand so far back, side by side; 0 is each row itself."""
     # embedding looks rows up as x[rows] does, and adds their gradients up in half the time.
-    taps = [functional.embedding(prefixes.back[offset], x) for offset in offsets]
-    return torch.cat((*taps, x), dim=-1)  # n of [P, C] → [P, n·C]
+    taps = [functional.embedding(prefixes.back[offset], x) if offset else x for offset in offsets]
+    return torch.cat(taps, dim=-1)  # n of [P, C] → [P, n·C]

@@ -17,7 +17,7 @@ from charwave_tui.engine.stack import FlattenDilated
 from charwave_tui.engine.updates import Update
 
 FORMS = 100
-"""Forms of batches that are remembered, each some hundred kilobytes of views on one memory."""
+"""Forms of batches that are remembered, each some tens of kilobytes of views on one memory."""
 
 WORTH_SHARING = 150_000
 """Weights of the levels from which overlapping windows gain more by shared rows than it takes to find them."""
