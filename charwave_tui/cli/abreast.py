@@ -19,7 +19,7 @@ from charwave_tui.cli.progress import Listener
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import Event
-from charwave_tui.core.runs import RunRecord
+from charwave_tui.core.records import RunRecord
 
 LEAVES_WITHIN = 30.0
 """Seconds that a run which is told to stop has to be evaluated and saved."""

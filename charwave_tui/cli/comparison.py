@@ -9,8 +9,8 @@ from typing import Any
 from charwave_tui.cli.train import summary
 from charwave_tui.core.corpora import LECTURE_SHA256
 from charwave_tui.core.presets import Published
-from charwave_tui.core.protocol import State
-from charwave_tui.core.runs import RunRecord
+from charwave_tui.core.readings import State
+from charwave_tui.core.records import RunRecord
 
 TOLERANCE = 0.012
 """How far from the published val, in nats per character, a run of the same recipe may come out."""

@@ -11,7 +11,7 @@ from charwave_tui.core.corpora import anchored
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.presets import default_preset, preset
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.core.runs import RunStore
 
 UNFINISHED = {State.TRAINING: "in training", State.PAUSED: "paused"}

@@ -16,7 +16,7 @@ from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import LECTURE_SHA256, anchored, find_corpus
 from charwave_tui.core.fields import Whole
 from charwave_tui.core.presets import preset, presets
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 
 AT_ONCE = Whole(1, 64)
 """How many runs may be trained side by side."""

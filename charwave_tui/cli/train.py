@@ -13,8 +13,9 @@ from charwave_tui.cli.options import add_run_options, chosen_config
 from charwave_tui.cli.output import print_json
 from charwave_tui.cli.progress import progress
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.protocol import Event, RunChanged, State
-from charwave_tui.core.runs import RunRecord
+from charwave_tui.core.protocol import Event, RunChanged
+from charwave_tui.core.readings import State
+from charwave_tui.core.records import RunRecord
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -9,11 +9,11 @@ import sys
 from collections.abc import AsyncIterator
 
 from charwave_tui import __version__
-from charwave_tui.core.framing import MAX_FRAME, MalformedFrame, decode_event, frame, read_payload
+from charwave_tui.core.framing import MAX_FRAME, AnyEvent, MalformedFrame, decode_event, frame, read_payload
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.openmp import PATIENT
 from charwave_tui.core.places import ensure_folder, ensure_runtime_dir, log_path, socket_path
-from charwave_tui.core.protocol import AnyEvent, Command, EngineStarted
+from charwave_tui.core.protocol import Command, EngineStarted
 
 STARTED_WITHIN = 15.0
 """Seconds in which a started engine must greet, and any must answer."""

@@ -8,10 +8,59 @@ from typing import TypeVar
 
 import msgspec
 
-from charwave_tui.core.protocol import AnyCommand, AnyEvent, Command, Event
+from charwave_tui.core import archive, protocol
+from charwave_tui.core.protocol import Command, Event
 
 MAX_FRAME = 4 * 2**20
 """Bytes of payload that a frame may have; a longer one is refused unread."""
+
+AnyCommand = (
+    protocol.PrepareRun
+    | protocol.StartRun
+    | protocol.PauseRun
+    | protocol.ResumeRun
+    | protocol.StepRun
+    | protocol.StopRun
+    | protocol.ResetRun
+    | protocol.ExtendRun
+    | protocol.RewindRun
+    | protocol.EditRun
+    | protocol.EvaluateSplits
+    | protocol.ProbeLayers
+    | protocol.SampleNames
+    | protocol.ReportStatus
+    | archive.ListRuns
+    | archive.ShowRun
+    | archive.OpenRun
+    | archive.ForkRun
+    | archive.DescribeRun
+    | archive.DeleteRun
+    | archive.RestoreRun
+)
+"""Every command there is."""
+
+AnyEvent = (
+    protocol.EngineStarted
+    | protocol.EngineReady
+    | protocol.RunOpened
+    | protocol.RunChanged
+    | protocol.Progress
+    | protocol.RunEdited
+    | protocol.RunMarked
+    | protocol.SplitEvaluated
+    | protocol.LayersProbed
+    | protocol.NamesSampled
+    | protocol.NamesRefused
+    | protocol.RunSaved
+    | protocol.SaveFailed
+    | protocol.StatusReported
+    | protocol.CommandRefused
+    | protocol.EngineFailed
+    | archive.RunsListed
+    | archive.RunShown
+    | archive.UnfinishedFound
+)
+"""Every event there is."""
 
 Message = TypeVar("Message", AnyCommand, AnyEvent)
 """Either side's messages."""

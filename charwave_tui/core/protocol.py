@@ -1,25 +1,24 @@
-"""Commands to the engine and events from it."""
+"""Commands to the engine about the run that it holds, and events from it."""
 
 from __future__ import annotations
-
-from enum import StrEnum
 
 import msgspec
 
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.readings import CorpusCard, Evaluation, LayerStats, LossPoint, Mark, SampledName, Split
+from charwave_tui.core.readings import (
+    CorpusCard,
+    Divergence,
+    Evaluation,
+    Ghost,
+    History,
+    LayerStats,
+    LossPoint,
+    Mark,
+    SampledName,
+    Split,
+    State,
+)
 from charwave_tui.core.sampling import Sampling
-
-
-class State(StrEnum):
-    """What a run is doing."""
-
-    READY = "ready"
-    TRAINING = "training"
-    PAUSED = "paused"
-    STOPPED = "stopped"
-    FINISHED = "finished"
-    DIVERGED = "diverged"
 
 
 class Command(msgspec.Struct, frozen=True, tag=True):
@@ -65,6 +64,10 @@ class ExtendRun(Command, frozen=True):
     """Train a finished or stopped run on for as many steps as it had been given."""
 
 
+class RewindRun(Command, frozen=True):
+    """Take a diverged run back to its last good save, and train on with a third of lr."""
+
+
 class EditRun(Command, frozen=True):
     """Change live fields of the run from the next step on."""
 
@@ -88,6 +91,10 @@ class SampleNames(Command, frozen=True):
     request: int = 0
 
 
+class ReportStatus(Command, frozen=True):
+    """Tell the asker what the engine is doing."""
+
+
 class Event(msgspec.Struct, frozen=True, tag=True):
     """What the engine tells its viewers."""
 
@@ -106,27 +113,10 @@ class EngineReady(Event, frozen=True):
     accelerator: str
 
 
-class History(msgspec.Struct, frozen=True):
-    """The course of a run so far; each point is the mean of `window` steps, or of more once folded."""
-
-    window: int = 1
-    points: tuple[LossPoint, ...] = ()
-    evaluations: tuple[Evaluation, ...] = ()
-    marks: tuple[Mark, ...] = ()
-
-
-class Ghost(msgspec.Struct, frozen=True):
-    """An earlier course, kept beside the present one."""
-
-    name: str
-    max_steps: int
-    history: History
-
-
 class RunOpened(Event, frozen=True):
     """Everything about the run that the engine holds now, but for the unfinished window, which Progress tells.
 
-    `run` is None until it has a number of its own.
+    `run` is None until it has a number of its own; `unsaved` is why it is not being saved, empty where it is.
     """
 
     run: int | None
@@ -140,6 +130,8 @@ class RunOpened(Event, frozen=True):
     step: int
     history: History
     ghost: Ghost | None = None
+    divergence: Divergence | None = None
+    unsaved: str = ""
 
 
 class RunChanged(Event, frozen=True):
@@ -148,6 +140,7 @@ class RunChanged(Event, frozen=True):
     state: State
     step: int
     reason: str = ""
+    divergence: Divergence | None = None
 
 
 class Progress(Event, frozen=True):
@@ -214,6 +207,15 @@ class SaveFailed(Event, frozen=True):
     problem: str
 
 
+class StatusReported(Event, frozen=True):
+    """What the engine is doing; `run` and `state` are None where it holds no run with a number of its own."""
+
+    run: int | None
+    state: State | None
+    step: int
+    max_steps: int
+
+
 class CommandRefused(Event, frozen=True):
     """A command could not be followed: a person's mistake, with the remedy and the field where there is one."""
 
@@ -227,39 +229,3 @@ class EngineFailed(Event, frozen=True):
 
     problem: str
     log: str
-
-
-AnyCommand = (
-    PrepareRun
-    | StartRun
-    | PauseRun
-    | ResumeRun
-    | StepRun
-    | StopRun
-    | ResetRun
-    | ExtendRun
-    | EditRun
-    | EvaluateSplits
-    | ProbeLayers
-    | SampleNames
-)
-"""Every command there is."""
-
-AnyEvent = (
-    EngineStarted
-    | EngineReady
-    | RunOpened
-    | RunChanged
-    | Progress
-    | RunEdited
-    | RunMarked
-    | SplitEvaluated
-    | LayersProbed
-    | NamesSampled
-    | NamesRefused
-    | RunSaved
-    | SaveFailed
-    | CommandRefused
-    | EngineFailed
-)
-"""Every event there is."""

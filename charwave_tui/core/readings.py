@@ -1,4 +1,4 @@
-"""Frozen values that are measured in the engine and shown on the screen."""
+"""Frozen values that are measured in the engine, kept with a run, and shown on the screen."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ class Split(StrEnum):
     TRAIN = "train"
     VAL = "val"
     TEST = "test"
+
+
+class State(StrEnum):
+    """What a run is doing."""
+
+    READY = "ready"
+    TRAINING = "training"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+    DIVERGED = "diverged"
 
 
 class LossPoint(msgspec.Struct, frozen=True, array_like=True):
@@ -76,3 +87,36 @@ class CorpusCard(msgspec.Struct, frozen=True):
     def vocab_size(self) -> int:
         """Characters and the boundary."""
         return len(self.symbols) + 1
+
+
+class History(msgspec.Struct, frozen=True):
+    """The course of a run so far; each point is the mean of `window` steps, or of more once folded."""
+
+    window: int = 1
+    points: tuple[LossPoint, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+
+class Ghost(msgspec.Struct, frozen=True):
+    """An earlier course, kept beside the present one."""
+
+    name: str
+    max_steps: int
+    history: History
+
+
+class Divergence(msgspec.Struct, frozen=True):
+    """What is known of the step after `step` steps, whose loss or weights were not finite: `became` NaN or infinite.
+
+    `lr` is the rate of the last move; `layer` the first one whose output on that batch was not finite, empty where all
+    were; `gradient` the norm of that last move's gradient, and `saved_step` that of the last good save, None where
+    unknown.
+    """
+
+    step: int
+    became: str
+    lr: float
+    layer: str = ""
+    gradient: float | None = None
+    saved_step: int | None = None

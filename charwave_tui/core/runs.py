@@ -8,11 +8,9 @@ from pathlib import Path
 import msgspec
 
 from charwave_tui.core.atomic import write_whole
-from charwave_tui.core.config import RunConfig
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import HOME_VARIABLE, ensure_folder
-from charwave_tui.core.protocol import History, State
-from charwave_tui.core.readings import CorpusCard
+from charwave_tui.core.records import RunRecord
 
 RECORD = "record.json"
 """What a run's folder calls the record."""
@@ -22,34 +20,6 @@ WEIGHTS = "weights.safetensors"
 
 ATTEMPTS = 1_000
 """Numbers that are tried for a new run, where others take them at the same moment."""
-
-
-class RunRecord(msgspec.Struct, frozen=True):
-    """A run as it is kept: everything but the weights.
-
-    `seconds` is the time since the run was asked for, `training_seconds` the part spent in steps; `train` and `val` are
-    nats per character over whole splits as they were at `step`, None where not measured then.
-    """
-
-    run: int
-    preset: str
-    config: RunConfig
-    corpus: CorpusCard
-    parameters: int
-    state: State
-    step: int
-    created: str
-    seconds: float
-    training_seconds: float
-    first_loss: float | None
-    train: float | None
-    val: float | None
-    history: History
-
-    @property
-    def steps_per_second(self) -> float:
-        """The speed of training alone, without evaluation and saving."""
-        return self.step / self.training_seconds if self.training_seconds else 0.0
 
 
 class RunStore:

@@ -14,17 +14,10 @@ from charwave_tui.core.corpora import find_corpus
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import HOME_VARIABLE, runs_dir
-from charwave_tui.core.protocol import (
-    CommandRefused,
-    EngineFailed,
-    Event,
-    RunSaved,
-    SaveFailed,
-    StartRun,
-    StopRun,
-)
+from charwave_tui.core.protocol import CommandRefused, EngineFailed, Event, RunSaved, SaveFailed, StartRun, StopRun
 from charwave_tui.core.readings import LayerStats, SampledName
-from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.engine.checkpoint import load_weights
 from charwave_tui.engine.probe import probe, probe_contexts

@@ -13,7 +13,8 @@ from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.fields import Effect
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import asset
-from charwave_tui.core.runs import WEIGHTS, RunRecord, read_record
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import WEIGHTS, read_record
 from charwave_tui.engine.checkpoint import load_weights
 
 FOLDER = "trained"

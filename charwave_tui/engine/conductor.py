@@ -10,10 +10,12 @@ import torch
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.framing import AnyCommand
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.protocol import AnyCommand, Event, Ghost, State
-from charwave_tui.core.readings import Split
-from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.core.protocol import Event
+from charwave_tui.core.readings import Ghost, Split, State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.box import boxed
 from charwave_tui.engine.current import CurrentRun
 from charwave_tui.engine.errands import Errands

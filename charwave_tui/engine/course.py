@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from charwave_tui.core.protocol import Ghost, History
-from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
+from charwave_tui.core.readings import Evaluation, Ghost, History, LossPoint, Mark, Split
 from charwave_tui.core.series import LossSeries, bounded
 
 SPEED_MEMORY = 2.0

@@ -17,7 +17,6 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.presets import presets
 from charwave_tui.core.protocol import (
     Event,
-    Ghost,
     Progress,
     RunChanged,
     RunEdited,
@@ -26,10 +25,10 @@ from charwave_tui.core.protocol import (
     RunSaved,
     SaveFailed,
     SplitEvaluated,
-    State,
 )
-from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
-from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.core.readings import Evaluation, Ghost, LossPoint, Mark, Split, State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.box import NAME, Boxed
 from charwave_tui.engine.checkpoint import save_weights
 from charwave_tui.engine.course import Course, Pace

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from charwave_tui.core.framing import AnyCommand
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import log_path
-from charwave_tui.core.protocol import AnyCommand, CommandRefused, EngineFailed, Event
-from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.core.protocol import CommandRefused, EngineFailed, Event
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import RunStore
 
 if TYPE_CHECKING:
     from charwave_tui.engine.conductor import Conductor

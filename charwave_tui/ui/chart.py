@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.timer import Timer
 
-from charwave_tui.core.protocol import History
+from charwave_tui.core.readings import History
 from charwave_tui.ui.axes import Axes, extent, fitting, losses
 from charwave_tui.ui.canvas import Canvas
 from charwave_tui.ui.glyphs import GLYPHS

@@ -8,8 +8,9 @@ from charwave_tui.core import protocol
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig, parse
 from charwave_tui.core.corpora import anchored
 from charwave_tui.core.fields import Effect, Value
+from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.presets import default_preset, preset, presets
-from charwave_tui.core.protocol import AnyEvent, State
+from charwave_tui.core.readings import State
 from charwave_tui.ui.draft import Draft, FormView, Problem
 
 LIVE = tuple(name for name, spec in HYPERPARAMETERS.items() if spec.effect is Effect.LIVE)

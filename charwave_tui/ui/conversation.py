@@ -8,8 +8,9 @@ from typing import Protocol
 
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.protocol import AnyEvent, Command, State
-from charwave_tui.core.readings import Split
+from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.protocol import Command
+from charwave_tui.core.readings import Split, State
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.draft import Draft
 from charwave_tui.ui.steering import command_for, expected_after

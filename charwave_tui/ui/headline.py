@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.ui import numbers
 from charwave_tui.ui.bars import progress
 from charwave_tui.ui.glyphs import GLYPHS

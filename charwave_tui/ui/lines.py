@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from charwave_tui.core.protocol import History
-from charwave_tui.core.readings import LossPoint, Split
+from charwave_tui.core.readings import History, LossPoint, Split
 from charwave_tui.ui.axes import Course, course
 from charwave_tui.ui.view import Curve
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from charwave_tui.core import protocol
+from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.places import log_path
-from charwave_tui.core.protocol import AnyEvent, State
-from charwave_tui.core.readings import Split
+from charwave_tui.core.readings import Split, State
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.view import Curve, EngineLost, LabView

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from charwave_tui.core import protocol
-from charwave_tui.core.protocol import Command, State
-from charwave_tui.core.readings import Split
+from charwave_tui.core.protocol import Command
+from charwave_tui.core.readings import Split, State
 from charwave_tui.ui.draft import Draft
 
 

@@ -9,8 +9,18 @@ import msgspec
 
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.protocol import AnyEvent, Ghost, History, State
-from charwave_tui.core.readings import CorpusCard, Evaluation, LayerStats, LossPoint, SampledName, Split
+from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.readings import (
+    CorpusCard,
+    Evaluation,
+    Ghost,
+    History,
+    LayerStats,
+    LossPoint,
+    SampledName,
+    Split,
+    State,
+)
 from charwave_tui.core.series import LossSeries, bounded
 
 IN_PROGRESS = frozenset({State.TRAINING, State.PAUSED})

@@ -10,7 +10,7 @@ import pytest
 
 from charwave_tui.cli import plain
 from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.core.runs import RunStore
 
 QUICK = ("--set", "n_hidden=8", "--set", "max_steps=400", "--set", "eval_every=100")

@@ -19,8 +19,10 @@ from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import find_corpus
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.presets import Preset, Published
-from charwave_tui.core.protocol import Event, History, Progress, State
-from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.core.protocol import Event, Progress
+from charwave_tui.core.readings import History, State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import RunStore
 
 SMALL = RunConfig(context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=20, eval_every=10)
 PUBLISHED = Published("a lecture", 419, 2.0, 2.1)

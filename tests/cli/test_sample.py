@@ -13,8 +13,7 @@ import safetensors.torch
 import torch
 
 from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import State
-from charwave_tui.core.readings import SampledName
+from charwave_tui.core.readings import SampledName, State
 from charwave_tui.core.runs import RECORD, WEIGHTS, RunStore
 from charwave_tui.engine import api
 

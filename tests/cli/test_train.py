@@ -19,9 +19,9 @@ from terminal import Screen, playground
 from charwave_tui.cli.interrupts import stopped_by_signals
 from charwave_tui.core.corpora import find_corpus
 from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import State
-from charwave_tui.core.readings import Split
-from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.core.readings import Split, State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.checkpoint import load_weights
 from charwave_tui.engine.trainer import Trainer
 

@@ -18,10 +18,10 @@ from charwave_tui.client import engine as client
 from charwave_tui.client.engine import Engine, EngineUnavailable
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import frame
+from charwave_tui.core.framing import AnyEvent, frame
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import ensure_runtime_dir, log_path, runs_dir, socket_path
-from charwave_tui.core.protocol import AnyEvent, State
+from charwave_tui.core.readings import State
 from charwave_tui.core.runs import RunStore
 
 

@@ -13,24 +13,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import MAX_FRAME, MalformedFrame, decode_command, decode_event, frame
-from charwave_tui.core.protocol import (
+from charwave_tui.core.framing import (
+    MAX_FRAME,
     AnyCommand,
     AnyEvent,
+    MalformedFrame,
+    decode_command,
+    decode_event,
+    frame,
+)
+from charwave_tui.core.protocol import (
     Command,
     CommandRefused,
     Event,
-    Ghost,
-    History,
     NamesSampled,
     PauseRun,
     Progress,
     RunOpened,
     RunSaved,
     SampleNames,
+)
+from charwave_tui.core.readings import (
+    CorpusCard,
+    Evaluation,
+    Ghost,
+    History,
+    LossPoint,
+    Mark,
+    SampledName,
+    Split,
     State,
 )
-from charwave_tui.core.readings import CorpusCard, Evaluation, LossPoint, Mark, SampledName, Split
 from charwave_tui.core.sampling import LONGEST_PREFIX, MOST_NAMES, Sampling
 
 COMMANDS = get_args(AnyCommand)

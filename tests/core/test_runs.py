@@ -14,9 +14,9 @@ import pytest
 from charwave_tui.core import runs
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.protocol import History, State
-from charwave_tui.core.readings import CorpusCard, LossPoint
-from charwave_tui.core.runs import RECORD, RunRecord, RunStore
+from charwave_tui.core.readings import CorpusCard, History, LossPoint, State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import RECORD, RunStore
 
 
 @pytest.fixture

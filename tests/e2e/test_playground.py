@@ -13,8 +13,9 @@ import pytest
 from terminal import Screen, playground, processes_of, wait_nothing_left
 
 from charwave_tui.core.places import log_path, runs_dir, socket_path
-from charwave_tui.core.protocol import State
-from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.core.readings import State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import RunStore
 
 SMALL = ("--corpus", "imena", "--set", "n_hidden=12", "--set", "max_steps=1000000", "--set", "eval_every=400")
 

@@ -10,8 +10,10 @@ import torch
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import Event, Progress, RunChanged, RunSaved, State
-from charwave_tui.core.runs import RunRecord, RunStore
+from charwave_tui.core.protocol import Event, Progress, RunChanged, RunSaved
+from charwave_tui.core.readings import State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.engine import api, current
 from charwave_tui.engine.api import EngineFault, Training

@@ -10,9 +10,11 @@ import pytest
 
 from charwave_tui.core import protocol
 from charwave_tui.core.corpora import find_corpus
+from charwave_tui.core.framing import AnyCommand
 from charwave_tui.core.places import asset
 from charwave_tui.core.presets import default_preset
-from charwave_tui.core.protocol import Event, State
+from charwave_tui.core.protocol import Event
+from charwave_tui.core.readings import State
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.engine import box
@@ -29,7 +31,7 @@ class Desk:
         self.events: list[Event] = []
         self.conductor = Conductor(RunStore(folder), self.events.append)
 
-    def do(self, command: protocol.AnyCommand) -> None:
+    def do(self, command: AnyCommand) -> None:
         self.conductor.obey(command, self.events.append, 0.0)
 
     def heard(self, kind: type[Event]) -> list[Event]:

@@ -14,10 +14,9 @@ import pytest
 
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import decode_event, frame, read_payload
+from charwave_tui.core.framing import AnyEvent, decode_event, frame, read_payload
 from charwave_tui.core.places import ensure_runtime_dir, runtime_dir, socket_path
-from charwave_tui.core.protocol import AnyEvent, History, State
-from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
+from charwave_tui.core.readings import Evaluation, History, LossPoint, Mark, Split, State
 from charwave_tui.engine import server
 from charwave_tui.engine.course import Course
 from charwave_tui.engine.peer import peer_uid

@@ -15,8 +15,8 @@ import torch
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import Event, State
-from charwave_tui.core.readings import Split
+from charwave_tui.core.protocol import Event
+from charwave_tui.core.readings import Split, State
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.engine.checkpoint import load_weights

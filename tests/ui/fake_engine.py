@@ -10,8 +10,9 @@ import scenes
 
 from charwave_tui.client.engine import EngineUnavailable
 from charwave_tui.core import protocol
-from charwave_tui.core.protocol import AnyCommand, AnyEvent, Command, State
-from charwave_tui.core.readings import Evaluation, Split
+from charwave_tui.core.framing import AnyCommand, AnyEvent
+from charwave_tui.core.protocol import Command
+from charwave_tui.core.readings import Evaluation, Split, State
 from charwave_tui.ui.view import LabView, RunView
 
 

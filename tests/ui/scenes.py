@@ -8,8 +8,18 @@ from dataclasses import replace
 import msgspec
 
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.protocol import Ghost, History, State
-from charwave_tui.core.readings import CorpusCard, Evaluation, LayerStats, LossPoint, Mark, SampledName, Split
+from charwave_tui.core.readings import (
+    CorpusCard,
+    Evaluation,
+    Ghost,
+    History,
+    LayerStats,
+    LossPoint,
+    Mark,
+    SampledName,
+    Split,
+    State,
+)
 from charwave_tui.core.shapes import layer_shapes
 from charwave_tui.ui.view import Curve, LabView, LayersView, NamesView, RunView
 

@@ -10,7 +10,7 @@ from fake_engine import FakeEngine, ObedientEngine, ShowingEngine
 from pilots import NARROW, SMALL, WIDE, lab, playground, program, screen_text, typed, until
 
 from charwave_tui.core import protocol
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.screens.lab import EngineReported
 from charwave_tui.ui.screens.pick import PickScreen

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from scenes import DIVERGED, TRAINING
 
-from charwave_tui.core.protocol import Ghost, History
-from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
+from charwave_tui.core.readings import Evaluation, Ghost, History, LossPoint, Mark, Split
 from charwave_tui.ui.axes import Axes, course
 from charwave_tui.ui.canvas import Canvas
 from charwave_tui.ui.chart import Chart

@@ -11,7 +11,7 @@ from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.fields import Effect
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.presets import default_preset, preset, presets
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.ui import composing
 from charwave_tui.ui.draft import Draft, Problem, changed, staged, was
 

@@ -7,7 +7,7 @@ from pilots import NARROW, SMALL, WIDE, lab, playground, screen_text
 from textual.widget import Widget
 
 from charwave_tui.core import protocol
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.ui.screens.confirm import Answer, ConfirmScreen
 
 ANSWERS = [Answer(("enter", "s"), "stop it", True), Answer(("escape",), "stay", False)]

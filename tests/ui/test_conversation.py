@@ -7,8 +7,7 @@ import scenes
 from fake_engine import FakeEngine, ObedientEngine, opened
 
 from charwave_tui.core import protocol
-from charwave_tui.core.protocol import State
-from charwave_tui.core.readings import Evaluation, Split
+from charwave_tui.core.readings import Evaluation, Split, State
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.conversation import ANSWERED_WITHIN, Conversation
 from charwave_tui.ui.draft import Draft

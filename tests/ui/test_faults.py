@@ -6,7 +6,7 @@ from fake_engine import FakeEngine, ObedientEngine, ShowingEngine
 from pilots import lab, lines, playground, screen_text, toasts, until
 
 from charwave_tui.core import protocol
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 
 
 def go_to(pilot, name):

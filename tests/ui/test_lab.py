@@ -10,7 +10,7 @@ from textual import events
 
 from charwave_tui.core import protocol
 from charwave_tui.core.presets import preset
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.panes.keys import KeyBar
 from charwave_tui.ui.screens import drafting

@@ -9,7 +9,7 @@ import pytest
 import scenes
 from textual.geometry import Region
 
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.core.shapes import layer_shapes
 from charwave_tui.ui.layer_rows import FORMS, cells, first_spoilt, plan_for
 from charwave_tui.ui.panes import layers

@@ -8,7 +8,7 @@ import pytest
 from scenes import DIVERGED, EMPTY, FINISHED, TRAINING, UNTRAINED
 from textual.pilot import Pilot
 
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.ui.chart import PERIOD
 from charwave_tui.ui.panes.loss import LossPane
 from charwave_tui.ui.view import LabView

@@ -7,8 +7,7 @@ import scenes
 from fake_engine import opened
 
 from charwave_tui.core import protocol
-from charwave_tui.core.protocol import History, State
-from charwave_tui.core.readings import Evaluation, Mark, Split
+from charwave_tui.core.readings import Evaluation, History, Mark, Split, State
 from charwave_tui.ui.notices import Notice, notice
 from charwave_tui.ui.view import EngineLost
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import scenes
 
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.ui.headline import headline
 from charwave_tui.ui.panes import status
 from charwave_tui.ui.panes.status import StatusLine

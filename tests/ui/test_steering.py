@@ -13,11 +13,10 @@ from charwave_tui.core.protocol import (
     ResetRun,
     ResumeRun,
     StartRun,
-    State,
     StepRun,
     StopRun,
 )
-from charwave_tui.core.readings import Split
+from charwave_tui.core.readings import Split, State
 from charwave_tui.ui.draft import Draft
 from charwave_tui.ui.steering import command_for, expected_after
 

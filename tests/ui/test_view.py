@@ -10,8 +10,7 @@ import scenes
 from fake_engine import opened
 
 from charwave_tui.core import protocol
-from charwave_tui.core.protocol import History, State
-from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
+from charwave_tui.core.readings import Evaluation, History, LossPoint, Mark, Split, State
 from charwave_tui.ui.view import Curve, EngineLost, LabView, NamesView, RunView, after
 
 POINTS = tuple(LossPoint(step, 2.0, 1.9, 2.1) for step in (132_500, 132_600))

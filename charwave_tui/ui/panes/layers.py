@@ -15,7 +15,7 @@ from textual.theme import Theme
 from textual.timer import Timer
 from textual.widgets import DataTable
 
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.core.shapes import LayerShape
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS

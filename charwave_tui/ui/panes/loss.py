@@ -7,8 +7,7 @@ from textual.app import ComposeResult
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from charwave_tui.core.protocol import State
-from charwave_tui.core.readings import Split
+from charwave_tui.core.readings import Split, State
 from charwave_tui.ui.chart import Chart
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.numbers import loss, steps

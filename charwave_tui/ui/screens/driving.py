@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.protocol import State
+from charwave_tui.core.readings import State
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.screens.drafting import Drafting
 from charwave_tui.ui.screens.questions import ask_for_new_run, ask_for_quit

@@ -13,7 +13,8 @@ from textual.reactive import reactive
 from charwave_tui.client.engine import EngineUnavailable
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.protocol import AnyEvent, State
+from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.readings import State
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui import composing
 from charwave_tui.ui.commands import KEYS
