@@ -68,22 +68,14 @@ def thickened(rows: list[str]) -> list[str]:
     return thick
 
 
-class Chart(Inked):
-    """The curves of a run over its steps; it repaints the cells that changed and no others."""
+class Sheet(Inked):
+    """A widget that shows a canvas; of the next one it repaints the cells that changed and no others."""
 
-    DEFAULT_CSS = "Chart { width: 1fr; height: 1fr; }"
-
-    curve: reactive[Curve] = reactive(Curve, repaint=False)
-    """All that is shown."""
-    log_scale: reactive[bool] = reactive(True, repaint=False)
-    """Whether heights are log10 of losses (`log` is taken: every widget has a logger of that name)."""
+    DEFAULT_CSS = "Sheet { width: 1fr; height: 1fr; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._sheet = Canvas(0, 0)
-        self._axes: Axes | None = None
-        self._ground: tuple[object, Canvas] = (None, self._sheet)
-        self._ghost: tuple[object, Lines] = (None, Lines((), ()))
         self._styles: dict[str, Style] = {}
         self._drawn_at = -PERIOD
         self._waiting: Timer | None = None
@@ -93,19 +85,35 @@ class Chart(Inked):
         """What a person reads, row by row."""
         return tuple(self._sheet.line(row) for row in range(self._sheet.height))
 
-    def watch_curve(self) -> None:
+    def paint(self, plot: Plot) -> Canvas:
+        """What is to be seen now."""
+        raise NotImplementedError
+
+    def draw_soon(self) -> None:
+        """Draw once the last frame has stood for its time."""
         if self._waiting is None:
             wait = self._drawn_at + PERIOD - monotonic()
             if wait > 0:
-                self._waiting = self.set_timer(wait, self._draw)
+                self._waiting = self.set_timer(wait, self.draw)
             else:
-                self._draw()
+                self.draw()
 
-    def watch_log_scale(self) -> None:
-        self._draw()
+    def draw(self) -> None:
+        """Draw the next sheet and have repainted what it changes."""
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None
+        self._drawn_at = monotonic()
+        earlier, self._sheet = self._sheet, self.paint(Plot(*self.size, GLYPHS))
+        if (earlier.width, earlier.height) != (self._sheet.width, self._sheet.height):
+            self.refresh()
+        else:
+            regions = [Region(start, row, end - start, 1) for row, start, end in self._sheet.changes(earlier)]
+            if regions:
+                self.refresh(*regions)
 
     def on_resize(self) -> None:
-        self._draw()
+        self.draw()
 
     def notify_style_update(self) -> None:
         self._styles.clear()
@@ -115,6 +123,33 @@ class Chart(Inked):
         pieces = self._sheet.pieces(y) if y < self._sheet.height else ()
         strip = Strip([Segment(text, self._style(ink)) for text, ink in pieces], self._sheet.width if pieces else 0)
         return strip.adjust_cell_length(self.size.width, self._style("fg"))
+
+    def _style(self, ink: str) -> Style:
+        if ink not in self._styles:
+            *weight, role = ink.split()
+            self._styles[ink] = self.rich_style + self.ink(role, bold=bool(weight))
+        return self._styles[ink]
+
+
+class Chart(Sheet):
+    """The curves of a run over its steps."""
+
+    curve: reactive[Curve] = reactive(Curve, repaint=False)
+    """All that is shown."""
+    log_scale: reactive[bool] = reactive(True, repaint=False)
+    """Whether heights are log10 of losses (`log` is taken: every widget has a logger of that name)."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._axes: Axes | None = None
+        self._ground: tuple[object, Canvas] = (None, self._sheet)
+        self._ghost: tuple[object, Lines] = (None, Lines((), ()))
+
+    def watch_curve(self) -> None:
+        self.draw_soon()
+
+    def watch_log_scale(self) -> None:
+        self.draw()
 
     def paint(self, plot: Plot) -> Canvas:
         """The curve on a sheet, on axes that stay where they were if that can be."""
@@ -133,26 +168,6 @@ class Chart(Inked):
         sheet = self._ground[1].copy()
         draw_curves(sheet, plot, self._axes, curve, now, raster)
         return sheet
-
-    def _style(self, ink: str) -> Style:
-        if ink not in self._styles:
-            *weight, role = ink.split()
-            self._styles[ink] = self.rich_style + self.ink(role, bold=bool(weight))
-        return self._styles[ink]
-
-    def _draw(self) -> None:
-        """Draw the next sheet and have repainted what it changes."""
-        if self._waiting is not None:
-            self._waiting.stop()
-            self._waiting = None
-        self._drawn_at = monotonic()
-        earlier, self._sheet = self._sheet, self.paint(Plot(*self.size, GLYPHS))
-        if (earlier.width, earlier.height) != (self._sheet.width, self._sheet.height):
-            self.refresh()
-        else:
-            regions = [Region(start, row, end - start, 1) for row, start, end in self._sheet.changes(earlier)]
-            if regions:
-                self.refresh(*regions)
 
     def _ghost_lines(self, steps: float, columns: int) -> Lines:
         """The lines of the earlier run, cut once for every width and axis."""

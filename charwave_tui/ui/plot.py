@@ -116,7 +116,7 @@ class End:
 def ground(plot: Plot, scale: Axes, curve: Curve, ghost: Lines, raster: Raster) -> Canvas:
     """All that stays as long as the axes do: ticks, grid, references, marks and the earlier run."""
     sheet = Canvas(plot.width, plot.height)
-    _draw_axes(sheet, plot, scale)
+    draw_axes(sheet, plot, scale)
     beyond = []
     for name, (loss, ink) in references(curve).items():
         height = scale.height(loss)
@@ -145,7 +145,7 @@ def draw_curves(sheet: Canvas, plot: Plot, scale: Axes, curve: Curve, now: Lines
             sheet.write(plot.row(scale, loss), plot.column(scale, step), plot.glyphs.val, "val")
     if plot.gutter:
         ends = _ends(curve, scale, plot.glyphs)[: plot.rows]
-        _write_gutter(sheet, plot, scale, sorted(ends, key=lambda end: -end.loss))
+        write_gutter(sheet, plot, scale, sorted(ends, key=lambda end: -end.loss))
 
 
 def spread(wanted: Sequence[int], rows: int) -> list[int]:
@@ -160,7 +160,8 @@ def spread(wanted: Sequence[int], rows: int) -> list[int]:
     return placed
 
 
-def _draw_axes(sheet: Canvas, plot: Plot, scale: Axes) -> None:
+def draw_axes(sheet: Canvas, plot: Plot, scale: Axes) -> None:
+    """Put down the ticks of both axes, their labels, and the grid."""
     dotted = "".join(plot.glyphs.dot if column % 4 == 0 else " " for column in range(plot.columns))
     for tick in axes.loss_ticks(scale, plot.rows):
         sheet.stamp(plot.top + tick.cell, plot.left, [dotted], "grid")
@@ -224,7 +225,8 @@ def _first(newest_first: Iterable[float]) -> Iterator[float]:
     return islice(filter(math.isfinite, newest_first), 1)
 
 
-def _write_gutter(sheet: Canvas, plot: Plot, scale: Axes, ends: Sequence[End]) -> None:
+def write_gutter(sheet: Canvas, plot: Plot, scale: Axes, ends: Sequence[End]) -> None:
+    """Name the curves in the gutter at their last losses, which fall from one end to the next."""
     start = plot.left + plot.columns + 1
     for end, row in zip(ends, spread([plot.row(scale, end.loss) - plot.top for end in ends], plot.rows), strict=True):
         value = numbers.loss(end.loss)
