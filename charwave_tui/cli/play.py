@@ -25,7 +25,8 @@ def play(options: argparse.Namespace) -> int:
         return show(config, preset)
     from charwave_tui.ui.app import Playground
 
-    app = Playground(config, preset, theme=options.theme)
+    named = bool(options.preset or options.corpus or options.settings)
+    app = Playground(config, preset, theme=options.theme, named=named)
     farewell = app.run()
     if app.fault is not None:
         raise app.fault

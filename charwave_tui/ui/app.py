@@ -17,21 +17,29 @@ from charwave_tui.ui.screens.questions import pick_command, pick_theme
 from charwave_tui.ui.themes import themes
 
 ENDINGS = (signal.SIGHUP, signal.SIGTERM)
-"""Signals on which the playground ends in order; the engine saves the run when it sees the screen go."""
+"""Signals on which the playground ends in order; a run in training goes on."""
 
 
 class Playground(App[str]):
-    """The program on the screen; it returns the line to say once the terminal is as it was."""
+    """The program on the screen; it returns the line to say once the terminal is as it was.
+
+    `named` says that a person chose the config for this start, so that no run that is found takes its place.
+    """
 
     TITLE = "charwave-tui"
     ENABLE_COMMAND_PALETTE = True
 
     def __init__(
-        self, config: RunConfig, preset: str, theme: str | None = None, engine: EngineLink | None = None
+        self,
+        config: RunConfig,
+        preset: str,
+        theme: str | None = None,
+        engine: EngineLink | None = None,
+        named: bool = False,
     ) -> None:
         super().__init__()
         self._engine = engine or Engine()
-        self._lab = LabScreen(config, preset, self._engine)
+        self._lab = LabScreen(config, preset, self._engine, named)
         foreign = list(self.available_themes)
         for known in themes():
             self.register_theme(known)

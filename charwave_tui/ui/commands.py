@@ -46,7 +46,7 @@ class Key:
 
 KEYS = (
     Key("t", "steer('train')", "Train", "train a new run of the form's config; the old one stays as the ghost"),
-    Key("space", "steer('pause')", "Pause", "hold training between two steps, or go on"),
+    Key("space", "steer('pause')", "Pause", "hold training between two steps, or go on; also with an unfinished run"),
     Key(
         "full_stop",
         "steer('step')",
@@ -63,7 +63,9 @@ KEYS = (
         "back to the same first weights, held; the curve so far becomes the ghost",
         shown=False,
     ),
+    Key("w", "steer('rewind')", "Rewind", "a diverged run back to its last good save, then on with a third of its lr"),
     Key("g", "names", "Names", "draw names from the model as it is, also while it trains"),
+    Key("r", "runs", "Runs", "all runs: open, go on with, fork, compare, delete"),
     Key("e", "steer('evaluate')", "Evaluate", "measure train, val and test over their whole splits now", shown=False),
     Key("l", "log", "Scale", "the loss on a log or a linear scale", shown=False),
     Key("1", "pane('form')", "Pane", "go to a pane: hyperparameters, loss, layers, names", display="1-4"),
@@ -72,7 +74,7 @@ KEYS = (
     Key("4", "pane('names')", "Names", "", shown=False),
     Key("z", "zoom", "Zoom", "the focused pane alone, or all four again"),
     Key("question_mark", "help", "Help", "the keys, and what the words mean", display="?"),
-    Key("q", "leave", "Quit", "leave; a run in training is stopped and saved first"),
+    Key("q", "leave", "Quit", "leave; a run in training goes on, if you like"),
     Key("ctrl+c", "leave", "Quit", "", shown=False, display="^c"),
 )
 """The keys, which mean the same everywhere while no editor is open."""

@@ -77,6 +77,11 @@ def adopted(form: FormView, config: RunConfig, preset_name: str) -> FormView:
     return replace(_with_config(form, config, known), running=config, began=config)
 
 
+def beside(form: FormView, config: RunConfig) -> FormView:
+    """The form as it stands, next to a run of `config` that was there before the screen was."""
+    return replace(form, running=config, began=config)
+
+
 def _following(form: FormView, config: RunConfig) -> FormView:
     """The form beside a run of `config`: live fields that the draft had as the run had them go along with it."""
     old = form.running or form.draft.config

@@ -13,6 +13,7 @@ from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import Split, State
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.draft import Draft
+from charwave_tui.ui.notices import Notice, notice, reattached
 from charwave_tui.ui.steering import command_for, expected_after
 from charwave_tui.ui.view import EngineLost, LabView, after
 
@@ -21,13 +22,24 @@ ANSWERED_WITHIN = 5
 
 
 class EngineLink(Protocol):
-    """The engine as the screen needs it."""
+    """The engine as the screen needs it; `found` and `warning` are known once it has greeted."""
+
+    @property
+    def found(self) -> bool:
+        """Whether it was running before the screen came."""
+
+    @property
+    def warning(self) -> str:
+        """What a person should know of where it runs, empty where there is nothing."""
 
     def send(self, command: Command) -> None:
         """Put a command on its way, remembered until there is an engine."""
 
     def events(self) -> AsyncIterator[AnyEvent]:
-        """Reach the engine and pass on what it tells until it goes; raises EngineUnavailable."""
+        """Reach the engine and pass on what it tells until it goes; raises EngineUnavailable, EngineOutdated."""
+
+    async def restart(self) -> None:
+        """End an engine of another version, its run saved, so that `events` starts one of this; EngineUnavailable."""
 
     def close(self) -> None:
         """Hang up."""
@@ -40,6 +52,7 @@ class Conversation:
         self.view = LabView()
         self.sampling = sampling
         self._engine = engine
+        self._warned = self._reattaching = False
         self._expected: State | None = None
         self._request = 0
         self._looks_unanswered = 0
@@ -49,19 +62,39 @@ class Conversation:
         """What the run is doing, or is about to do once the engine has obeyed the last key."""
         return self._expected or self.view.run.state
 
-    def heard(self, event: AnyEvent | EngineLost) -> None:
-        """Take in an event, and ask what follows from it."""
+    def heard(self, event: AnyEvent | EngineLost) -> Notice | None:
+        """Take in an event, ask what follows from it, and give back what is to be said of it."""
         if isinstance(event, protocol.NamesSampled | protocol.NamesRefused) and event.request != self._request:
-            return
-        self.view = after(self.view, event)
+            return None
+        before, self.view = self.view, after(self.view, event)
+        self._follow(event)
+        return self._of_the_engine(event) or notice(event, before, self.view)
+
+    def _of_the_engine(self, event: AnyEvent | EngineLost) -> Notice | None:
+        """What is said once: how the engine was found, and what it warns of."""
         match event:
-            case protocol.RunOpened():
-                self._probe()
+            case protocol.EngineStarted():
+                self._reattaching = self._engine.found
+                if self._engine.warning and not self._warned:
+                    self._warned = True
+                    return Notice(self._engine.warning, "warning")
+            case protocol.RunOpened() if self._reattaching:
+                self._reattaching = False
+                return reattached(event)
+        return None
+
+    def _follow(self, event: AnyEvent | EngineLost) -> None:
+        """Ask what follows from an event."""
+        match event:
+            case protocol.RunOpened(state=state):
+                if state is not State.READY:  # one that was there before has no change of state to come
+                    self._expected = None
+                self._engine.send(protocol.ProbeLayers())
                 self.draw_names()
             case protocol.RunChanged(state=state):
                 self._expected = None
                 if state is not State.TRAINING:
-                    self._probe()
+                    self._engine.send(protocol.ProbeLayers())
                 if state in (State.FINISHED, State.STOPPED):
                     self.draw_names()
             case protocol.SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
@@ -77,7 +110,7 @@ class Conversation:
 
     def means(self, key: str, draft: Draft) -> bool:
         """Whether the key means something now."""
-        return command_for(key, self.state, draft) is not None
+        return self._command(key, draft) is not None
 
     def begins(self, key: str) -> bool:
         """Whether the key would begin a run of the form's config."""
@@ -85,7 +118,7 @@ class Conversation:
 
     def steer(self, key: str, draft: Draft) -> bool:
         """Give the command that the key means now; False where it means nothing."""
-        command = command_for(key, self.state, draft)
+        command = self._command(key, draft)
         if command is None:
             return False
         self._expected = expected_after(command) or self._expected
@@ -118,5 +151,5 @@ class Conversation:
         self._request += 1
         self._engine.send(protocol.SampleNames(self.sampling, self._request))
 
-    def _probe(self) -> None:
-        self._engine.send(protocol.ProbeLayers())
+    def _command(self, key: str, draft: Draft) -> Command | None:
+        return command_for(key, self.state, draft, self.view.run.unfinished)

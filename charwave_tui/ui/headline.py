@@ -9,7 +9,7 @@ from charwave_tui.ui import numbers
 from charwave_tui.ui.bars import progress
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.pieces import Line, Piece, columns, spread
-from charwave_tui.ui.view import RunView
+from charwave_tui.ui.view import RunView, Unfinished
 
 GAP = 2
 """Columns that stay free between the two ends of the line."""
@@ -28,14 +28,25 @@ _BETWEEN = Piece("  ")
 
 def headline(run: RunView, width: int) -> Line:
     """One line of `width` columns: the run's name at the left, what it is doing at the right."""
-    fullest, middling, shortest = _names(run)
     states = list(_states(run))
-    # A full name is worth more than a long bar, a speed more than the corpus.
-    pairs = [(fullest, states[0]), *((name, state) for state in states[1:] for name in (fullest, middling, shortest))]
-    for name, state in pairs:
+    for name, state in _pairs(run, states):
         if columns(name) + GAP + columns(state) <= width:
             return spread(name, state, width)
     return spread(states[-1], (), width)
+
+
+def _pairs(run: RunView, states: list[Line]) -> Iterator[tuple[Line, Line]]:
+    """What may stand at the two ends of the line, most wanted first."""
+    fullest, middling, shortest = _names(run)
+    if run.unsaved:  # why is worth more than the bar, and that it is so more than the speed
+        mark = (_BETWEEN, Piece(f"{GLYPHS.warning} not saved", "warning", True))
+        why = (*mark, Piece(f": {run.unsaved}", "warning"))
+        yield from ((name + why, state) for state in states[1:4] for name in (fullest, middling))
+        yield from ((name + mark, state) for state in states for name in (fullest, middling, shortest))
+        return
+    # A full name is worth more than a long bar, a speed more than the corpus.
+    yield fullest, states[0]
+    yield from ((name, state) for state in states[1:] for name in (fullest, middling, shortest))
 
 
 def _names(run: RunView) -> tuple[Line, Line, Line]:
@@ -58,14 +69,17 @@ def _number(run: RunView) -> str:
 def _states(run: RunView) -> Iterator[Line]:
     """What the run is doing, from the fullest form to the shortest; two at least."""
     if run.engine == "lost":
-        gone = (Piece(f"{GLYPHS.wrong} the engine is gone", "error", True), _BETWEEN, Piece("t", "accent", True))
-        yield (*gone, Piece(" starts it again", "muted"))
-        yield (*gone, Piece(" restarts", "muted"))
+        gone = (Piece(f"{GLYPHS.wrong} the engine is gone", "error", True), _BETWEEN)
+        offer = _offer(run.unfinished) or (Piece("t", "accent", True), Piece(" starts a new run", "muted"))
+        yield from [(*gone, *offer)] * 2
+        yield (*gone, offer[0])
     elif run.engine == "starting":
         yield from [(Piece(GLYPHS.ready, "muted"), Piece(" starting the engine"))] * 2
     elif run.state is None or run.config is None or run.state is State.READY:
         ready = (Piece(GLYPHS.ready, "muted"), Piece(" ready"))
-        if run.boxed:
+        if run.unfinished:
+            yield (*ready, _BETWEEN, *_offer(run.unfinished))
+        elif run.boxed:
             yield (*ready, _BETWEEN, Piece("t", "accent", True), Piece(" trains your own", "muted"))
         else:
             yield (*ready, Piece("  nothing is running", "muted"))
@@ -74,6 +88,13 @@ def _states(run: RunView) -> Iterator[Line]:
         yield from _diverged(run, run.config.max_steps)
     else:
         yield from _moving(run, run.state, run.config.max_steps)
+
+
+def _offer(unfinished: Unfinished | None) -> Line:
+    """The key that goes on with a run that was left in the middle, if there is one."""
+    if unfinished is None:
+        return ()
+    return (Piece("space", "accent", True), Piece(f" goes on with run {unfinished.run}", "muted"))
 
 
 def _diverged(run: RunView, last: int) -> Iterator[Line]:

@@ -44,6 +44,18 @@ def _three(value: float) -> str:
     return f"{value:.1f}" if value < 1_000 else f"{value:.0e}" if value >= 100_000 else f"{value:.0f}"
 
 
+def norm(value: float) -> str:
+    """The length of a gradient: `0.0087`, `12.4`, `3.2e+04`."""
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf"
+    return f"{value:.2g}" if value < 1 else f"{value:.1f}" if value < 1_000 else f"{value:.1e}"
+
+
+def rate(value: float) -> str:
+    """A learning rate: `0.1`, `3.33`."""
+    return f"{value:.3g}"
+
+
 def steps(value: int) -> str:
     """A count of steps: `132,400`."""
     return f"{value:,}"

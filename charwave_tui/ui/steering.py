@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from charwave_tui.core import protocol
+from charwave_tui.core import archive, protocol
 from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import Split, State
 from charwave_tui.ui.draft import Draft
+from charwave_tui.ui.view import Unfinished
 
 
-def command_for(key: str, state: State | None, draft: Draft) -> Command | None:
-    """The command that the steering `key` gives in `state` (None: no model yet), or None where it means nothing."""
+def command_for(key: str, state: State | None, draft: Draft, unfinished: Unfinished | None = None) -> Command | None:
+    """The command that the steering `key` gives in `state` (None: no model yet), or None where it means nothing.
+
+    `unfinished` is the run that can be gone on with where the engine holds none of its own.
+    """
     match key, state:
         case "train", _:
             return protocol.StartRun(draft.config, draft.preset)
+        case "pause", None | State.READY if unfinished is not None:
+            return archive.OpenRun(unfinished.run, train=True)
         case "pause", State.TRAINING:
             return protocol.PauseRun()
         case (("pause" | "extend"), State.PAUSED):
@@ -27,6 +33,8 @@ def command_for(key: str, state: State | None, draft: Draft) -> Command | None:
             return protocol.ExtendRun()
         case "reset", State.TRAINING | State.PAUSED | State.STOPPED | State.FINISHED | State.DIVERGED:
             return protocol.ResetRun()
+        case "rewind", State.DIVERGED:
+            return protocol.RewindRun()
         case "evaluate", State.PAUSED | State.TRAINING | State.STOPPED | State.FINISHED:
             return protocol.EvaluateSplits(tuple(Split))
         case _:
@@ -36,7 +44,9 @@ def command_for(key: str, state: State | None, draft: Draft) -> Command | None:
 def expected_after(command: Command) -> State | None:
     """The state the run will be in once the engine has obeyed, for reading the next key; None where it stays."""
     match command:
-        case protocol.StartRun(steps=None) | protocol.ResumeRun() | protocol.ExtendRun():
+        case protocol.StartRun(steps=None) | protocol.ResumeRun() | protocol.ExtendRun() | protocol.RewindRun():
+            return State.TRAINING
+        case archive.OpenRun(train=True):
             return State.TRAINING
         case protocol.StartRun() | protocol.PauseRun() | protocol.StepRun() | protocol.ResetRun():
             return State.PAUSED

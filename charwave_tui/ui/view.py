@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from charwave_tui.core import protocol
+from charwave_tui.core import archive, protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.readings import (
     CorpusCard,
+    Divergence,
     Evaluation,
     Ghost,
     History,
@@ -28,8 +29,20 @@ IN_PROGRESS = frozenset({State.TRAINING, State.PAUSED})
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A kept run that was left in the middle, at `step` or a little before, and can be gone on with."""
+
+    run: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
-    """The run that the engine holds; `engine` is `starting`, `ready` or `lost`, and before a run all else is empty."""
+    """The run that the engine holds; `engine` is `starting`, `ready` or `lost`, and before a run all else is empty.
+
+    `divergence` is what is known of the step that spoilt it, `unsaved` why it is not being saved, empty where it is;
+    `unfinished` is the run to go on with while the engine holds none of its own.
+    """
 
     engine: str = "starting"
     run: int | None = None
@@ -42,6 +55,9 @@ class RunView:
     step: int = 0
     steps_per_second: float = 0.0
     reason: str = ""
+    divergence: Divergence | None = None
+    unsaved: str = ""
+    unfinished: Unfinished | None = None
 
     @property
     def boxed(self) -> bool:
@@ -98,11 +114,12 @@ class LayersView:
 
 @dataclass(frozen=True, slots=True)
 class NamesView:
-    """The names as last sampled, after `step`; `refusal` says why there are none."""
+    """The names as last sampled, after `step`; `refusal` says why there are none, `spoilt` that a rewind gives some."""
 
     step: int = 0
     names: tuple[SampledName, ...] = ()
     refusal: str = ""
+    spoilt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +143,15 @@ def after(view: LabView, event: AnyEvent | EngineLost) -> LabView:
     """The view once `event` has happened."""
     match event:
         case EngineLost(reason=reason):
-            run = replace(view.run, engine="lost", reason=reason, state=None, steps_per_second=0.0)
-            return replace(view, run=run)
+            return replace(view, run=_lost(view.run, reason))
         case protocol.EngineReady():
             return replace(view, run=replace(view.run, engine="ready"))
         case protocol.RunOpened():
             return _opened(view, event)
-        case protocol.RunChanged(state=state, step=step, reason=reason):
-            run = replace(view.run, state=state, step=step, reason=reason)
+        case archive.UnfinishedFound(run=found):
+            return replace(view, run=replace(view.run, unfinished=Unfinished(found.run, found.step)))
+        case protocol.RunChanged(state=state, step=step, reason=reason, divergence=divergence):
+            run = replace(view.run, state=state, step=step, reason=reason, divergence=divergence)
             diverged_at = step if state is State.DIVERGED else None
             return replace(view, run=run, curve=replace(view.curve, diverged_at=diverged_at))
         case protocol.Progress():
@@ -160,10 +178,21 @@ def after(view: LabView, event: AnyEvent | EngineLost) -> LabView:
             return replace(view, layers=LayersView(step, layers))
         case protocol.NamesSampled(step=step, names=names):
             return replace(view, names=NamesView(step, names))
+        case protocol.NamesRefused(problem=problem) if view.run.state is State.DIVERGED:
+            return replace(view, names=NamesView(refusal=problem, spoilt=True))
         case protocol.NamesRefused(problem=problem, remedy=remedy):
             return replace(view, names=NamesView(refusal=f"{problem}; {remedy}"))
+        case protocol.SaveFailed(run=number, problem=problem) if number == view.run.run:
+            return replace(view, run=replace(view.run, unsaved=problem))
+        case protocol.RunSaved(run=number) if number == view.run.run and view.run.unsaved:
+            return replace(view, run=replace(view.run, unsaved=""))
         case _:
             return view
+
+
+def _lost(run: RunView, reason: str) -> RunView:
+    left = Unfinished(run.run, run.step) if run.in_progress and run.run is not None else run.unfinished
+    return replace(run, engine="lost", reason=reason, state=None, steps_per_second=0.0, unsaved="", unfinished=left)
 
 
 def _opened(view: LabView, event: protocol.RunOpened) -> LabView:
@@ -177,6 +206,9 @@ def _opened(view: LabView, event: protocol.RunOpened) -> LabView:
         device=event.device,
         state=event.state,
         step=event.step,
+        divergence=event.divergence,
+        unsaved=event.unsaved,
+        unfinished=view.run.unfinished if event.run is None else None,
     )
     curve = Curve(
         history=event.history,

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from charwave_tui.core.readings import Split, State
+from charwave_tui.core.readings import Split
 from charwave_tui.ui.chart import Chart
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.numbers import loss, steps
 from charwave_tui.ui.panes.pane import Pane
+from charwave_tui.ui.panes.words import words
 from charwave_tui.ui.view import Curve, RunView
+
+BESIDE = 70
+"""Columns from which words stand right of a curve, in WIDTH of them, and not below it."""
+
+BELOW = 16
+"""Rows from which there is room for words below a curve; with fewer they stand alone."""
+
+WIDTH = 38
+"""Columns of words beside a curve, the first of them blank."""
 
 
 class LossPane(Pane, can_focus=True):
@@ -25,10 +35,12 @@ class LossPane(Pane, can_focus=True):
         Chart { layer: chart; }
         #words { layer: words; width: auto; max-width: 100%; height: auto; padding: 0 2; }
         #words { background: $ink-bg; color: $ink-muted; }
-        &.-problem #words { layer: chart; dock: right; width: 36; padding: 1 0 0 2; }
-        #words.-silent, &.-problem.-narrow #words { display: none; }
+        &.-told #words { layer: chart; dock: right; width: WIDTH; padding: 1 0 0 1; }
+        &.-told.-narrow #words { dock: bottom; width: 100%; padding: 0; }
+        &.-told.-narrow.-short #words { dock: top; }
+        #words.-silent, &.-told.-narrow.-short Chart { display: none; }
     }
-    """
+    """.replace("WIDTH", str(WIDTH))
 
     curve: reactive[Curve] = reactive(Curve, repaint=False)
     """What the chart shows."""
@@ -46,7 +58,6 @@ class LossPane(Pane, can_focus=True):
         yield self._words
 
     def watch_curve(self, curve: Curve) -> None:
-        self.problem = curve.diverged_at is not None
         window = curve.history.window
         means = "" if not curve.points else f"mean of {steps(window)} steps" if window > 1 else "every step"
         test = curve.latest(Split.TEST)
@@ -61,60 +72,21 @@ class LossPane(Pane, can_focus=True):
         self._describe()
 
     def on_resize(self) -> None:
-        self.set_class(self.size.width < 70, "-narrow")
+        self.set_class(self.size.width < BESIDE, "-narrow")
+        self.set_class(self.size.height < BELOW, "-short")
+        self._describe()
 
     def _describe(self) -> None:
         """Write the note and the words that fit the present state."""
         scale = "log scale" if self.log_scale else "linear scale"
         step = self.curve.diverged_at
         self.note = scale if step is None else f"NaN at step {steps(step)}"
-        text = words(self.run, self.curve)
+        lost = self.run.engine == "lost"
+        self.problem = lost or step is not None
+        self.set_class(step is not None or (lost and bool(self.curve.points)), "-told")
+        text = "\n\n".join(said := words(self.run, self.curve))
+        width = self.size.width if self.has_class("-narrow") else WIDTH - 1
+        if self.has_class("-told") and Content.from_markup(text).get_height({}, width) >= self.size.height:
+            text = "\n".join(said)
         self._words.set_class(not text, "-silent")
         self._words.update(text)
-
-
-def words(run: RunView, curve: Curve) -> str:
-    """What to say beside or instead of the curve, as markup; nothing while a curve speaks for itself."""
-    if curve.diverged_at is not None:
-        return _after_divergence(run, curve.diverged_at)
-    if curve.points:
-        return ""
-    if run.engine != "ready":
-        if run.engine == "starting":
-            return "starting the engine"
-        why = f"{escape(run.reason)}\n\n" if run.reason else ""
-        return f"[$ink-error]The engine is gone.[/]\n\n{why}{_key('t')} starts another one"
-    match run.state:
-        case None:
-            return f"There is no model of the form yet.\n\n{_key('1')} says what it waits for"
-        case State.READY:
-            length = f": {steps(curve.max_steps)} steps" if curve.max_steps else ""
-            return (
-                "[$ink-fg]Nothing is trained yet.[/]\n\n"
-                f"{_key('t')} trains the model of the form{length}\n"
-                f"{_key('.')} takes a single step\n"
-                f"{_key('g')} names from the model as it is"
-            )
-        case State.TRAINING:
-            return "taking the first steps"
-        case State.PAUSED:
-            return (
-                f"[$ink-fg]Paused before the first step.[/]\n\n{_key('space')} trains\n{_key('.')} takes a single step"
-            )
-        case _:
-            return f"[$ink-fg]Stopped before the first step.[/]\n\n{_key('c')} trains on\n{_key('t')} starts a new run"
-
-
-def _after_divergence(run: RunView, step: int) -> str:
-    reason = run.reason or f"the loss became NaN at step {steps(step)}"
-    return (
-        f"[bold $ink-error]{escape(reason[:1].upper() + reason[1:])}.[/]\n\n"
-        "[$ink-fg]That lr may be too large for these weights.[/]\n\n"
-        f"{_key('1')} change the form first\n"
-        f"{_key('t')} train anew\n"
-        f"{_key('0')} the same weights, from step 0"
-    )
-
-
-def _key(key: str) -> str:
-    return f"[bold $ink-accent]{key}[/]"

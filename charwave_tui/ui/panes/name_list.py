@@ -64,7 +64,7 @@ class NameList(Inked):
 
     def render(self) -> Text:
         if self.names.refusal:
-            return written(self, _refusal(self.names.refusal))
+            return written(self, _refusal(self.names))
         if not self.names.names:
             return written(self, (Piece("g", "accent", True), Piece(" draws names from the model as it is.", "muted")))
         lines = [written(self, line) for line in self._lines()]
@@ -113,9 +113,10 @@ def summary(names: tuple[SampledName, ...], width: int) -> Line:
     return spread(left, (Piece(f"{new:.0%} new", "muted"),), width)
 
 
-def _refusal(reason: str) -> Line:
-    sentence = f"{reason[0].upper()}{reason[1:]}".rstrip(".")
-    return (Piece(f"{sentence}.\n\n"), Piece("g", "accent", True), Piece(" tries again.", "muted"))
+def _refusal(names: NamesView) -> Line:
+    sentence = f"{names.refusal[0].upper()}{names.refusal[1:]}".rstrip(".")
+    key, does = ("w", "rewinds") if names.spoilt else ("g", "tries again")
+    return (Piece(f"{sentence}.\n\n"), Piece(key, "accent", True), Piece(f" {does}.", "muted"))
 
 
 def _columns(width: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -15,14 +16,17 @@ from textual.widgets import Static
 
 from charwave_tui.ui.themes import Inked
 
+Reply = TypeVar("Reply")
+"""What a dialog returns."""
+
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Generic[Reply]):
     """One way to answer: the keys that give it, its words, and what the dialog returns."""
 
     keys: tuple[str, ...]
     words: str
-    value: bool
+    value: Reply
 
     @property
     def written(self) -> str:
@@ -35,15 +39,15 @@ class _Answers(Inked):
 
     DEFAULT_CSS = "_Answers { height: auto; margin-top: 1; }"
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
+    def __init__(self, answers: Sequence[Answer[Reply]]) -> None:
         super().__init__()
         self._answers = answers
 
     @dataclass
     class Given(Message):
-        """A person clicked on an answer."""
+        """A person clicked on the answer at `place`."""
 
-        value: bool
+        place: int
 
     def render(self) -> Text:
         width = max(len(answer.written) for answer in self._answers)
@@ -53,15 +57,15 @@ class _Answers(Inked):
 
     def on_click(self, event: Click) -> None:
         """Give the answer under the pointer."""
-        self.post_message(self.Given(self._answers[min(event.y, len(self._answers) - 1)].value))
+        self.post_message(self.Given(min(event.y, len(self._answers) - 1)))
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(ModalScreen[Reply]):
     """Ask; the value of the answer is returned, that of the last one on Esc or Ctrl+C."""
 
     CSS_PATH = "dialog.tcss"
 
-    def __init__(self, question: str, detail: str, answers: Sequence[Answer]) -> None:
+    def __init__(self, question: str, detail: str, answers: Sequence[Answer[Reply]]) -> None:
         super().__init__()
         self._question = question
         self._detail = detail
@@ -74,14 +78,14 @@ class ConfirmScreen(ModalScreen[bool]):
             yield _Answers(self._choices)
 
     def on_mount(self) -> None:
-        for answer in self._choices:
+        for place, answer in enumerate(self._choices):
             for key in answer.keys:
-                self._bindings.bind(key, f"answer({answer.value})", answer.words)
+                self._bindings.bind(key, f"answer({place})", answer.words)
         for key in ("escape", "ctrl+c"):
-            self._bindings.bind(key, f"answer({self._choices[-1].value})", "Cancel", show=False)
+            self._bindings.bind(key, f"answer({len(self._choices) - 1})", "Cancel", show=False)
 
     def on__answers_given(self, message: _Answers.Given) -> None:
-        self.dismiss(message.value)
+        self.action_answer(message.place)
 
-    def action_answer(self, value: bool) -> None:
-        self.dismiss(value)
+    def action_answer(self, place: int) -> None:
+        self.dismiss(self._choices[place].value)

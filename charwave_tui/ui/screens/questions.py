@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 
+from charwave_tui import __version__
 from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.core.corpora import list_corpora
 from charwave_tui.core.fields import Choice
@@ -48,7 +50,15 @@ def pick_theme(present: str) -> PickScreen:
     return PickScreen("theme", [Option(name, name.removeprefix("charwave-")) for name in INKS], present=present)
 
 
-def ask_for_new_run(run: RunView) -> ConfirmScreen:
+class Parting(Enum):
+    """How to leave while a run trains."""
+
+    RUNNING = "the run goes on"
+    SAVED = "the run is stopped and saved first"
+    NOT = "one stays"
+
+
+def ask_for_new_run(run: RunView) -> ConfirmScreen[bool]:
     """Whether to begin a new run while one is in progress."""
     return ConfirmScreen(
         "Train a new run",
@@ -60,12 +70,29 @@ def ask_for_new_run(run: RunView) -> ConfirmScreen:
     )
 
 
-def ask_for_quit(run: RunView) -> ConfirmScreen:
-    """Whether to end a run in training."""
+def ask_for_quit(run: RunView) -> ConfirmScreen[Parting]:
+    """What becomes of a run in training."""
     return ConfirmScreen(
         "Quit",
-        f"run {run.run} is training.",
-        [Answer(("enter", "s"), "stop it, save it and quit", True), Answer(("escape",), "stay", False)],
+        f"run {run.run} is training." if run.run else "a run is training.",
+        [
+            Answer(("enter",), "leave it running and quit", Parting.RUNNING),
+            Answer(("s",), "stop it, save it and quit", Parting.SAVED),
+            Answer(("escape",), "stay", Parting.NOT),
+        ],
+    )
+
+
+def ask_for_restart(version: str) -> ConfirmScreen[bool]:
+    """What becomes of an engine of another version."""
+    return ConfirmScreen(
+        f"An engine of version {version} is running",
+        f"This is charwave-tui {__version__}, which it does not understand.\n"
+        "Once it is restarted, its run is saved and can be gone on with.",
+        [
+            Answer(("r",), "restart it", True),
+            Answer(("enter", "escape"), "leave it alone and quit", False),
+        ],
     )
 
 

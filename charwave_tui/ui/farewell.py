@@ -1,0 +1,25 @@
+"""What is said on the way out, once the terminal is as it was."""
+
+from __future__ import annotations
+
+from charwave_tui.core.readings import State
+from charwave_tui.ui.view import RunView
+
+
+def saved(run: int) -> str:
+    """The line for somebody who stopped the run and waited until it was saved."""
+    return f"run {run} is saved; charwave-tui sample --run {run} draws names from it"
+
+
+def farewell(run: RunView, state: State | None) -> str:
+    """The line for somebody who leaves a run that is in `state`, or about to be; empty where nothing is left behind."""
+    name = "the new run" if run.run is None else f"run {run.run}"
+    if state is State.TRAINING:
+        return f"{name} goes on training; charwave-tui comes back to it, charwave-tui engine stop ends it"
+    if run.unsaved:
+        return f"{name} is not saved: {run.unsaved}; the engine holds it for as long as it runs"
+    if state is State.PAUSED:
+        return f"{name} is paused; charwave-tui comes back to it"
+    if run.engine == "lost" and run.unfinished:
+        return f"run {run.unfinished.run} was left in the middle; charwave-tui can go on with it"
+    return ""
