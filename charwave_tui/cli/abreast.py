@@ -18,7 +18,7 @@ from charwave_tui.cli.logs import keep_log
 from charwave_tui.cli.progress import Listener
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.protocol import Event
+from charwave_tui.core.protocol import Event, StartRun
 from charwave_tui.core.records import RunRecord
 
 LEAVES_WITHIN = 30.0
@@ -122,7 +122,7 @@ def _train(job: Job, tell: Connection) -> None:
     try:
         from charwave_tui.engine.api import Training
 
-        training = Training(job.config, job.name, tell.send)
+        training = Training(StartRun(job.config, job.name), tell.send)
         with stopped_by_signals(training):
             last = training.start(asked=process_start())
         if training.unsaved:

@@ -14,9 +14,6 @@ from charwave_tui.core.presets import default_preset, preset
 from charwave_tui.core.readings import State
 from charwave_tui.core.runs import RunStore
 
-UNFINISHED = {State.TRAINING: "in training", State.PAUSED: "paused"}
-"""States in which a run's weights on disk are not its last, in words."""
-
 
 def add_run_options(parser: argparse.ArgumentParser, of_command: bool = False) -> None:
     """`--preset`, `--corpus` and `--set`; those of a command leave what stands before the command unless given."""
@@ -37,16 +34,33 @@ def add_run_options(parser: argparse.ArgumentParser, of_command: bool = False) -
 
 def add_run_choice(parser: argparse.ArgumentParser) -> None:
     """`--run`."""
-    parser.add_argument("--run", metavar="R", type=int, help="the run's number (the newest)")
+    parser.add_argument("--run", metavar="R", type=run_number, help="the run's number (the newest)")
 
 
 def chosen_run(options: argparse.Namespace) -> int:
-    """The number of the run to look at, with a word on stderr where it may have gone on since; raises Mistake."""
-    record = RunStore(runs_dir()).read(options.run)
-    if record.state in UNFINISHED:
-        was = f"run {record.run} was {UNFINISHED[record.state]} when it was last saved"
-        print(f"{was}; these are its weights of step {record.step:,}", file=sys.stderr)
+    """The number of the run to look at, with a word on stderr where it is still being trained; raises Mistake."""
+    store = RunStore(runs_dir())
+    record = store.read(options.run)
+    if store.place(record.run).in_use():
+        print(f"run {record.run} is in use; these are its weights of step {record.step:,}", file=sys.stderr)
     return record.run
+
+
+def unfinished_run() -> int:
+    """The newest run that has more to do; raises Mistake where there is none."""
+    ended = (State.FINISHED, State.DIVERGED)
+    left = [row.run for row in RunStore(runs_dir()).list() if row.state not in ended]
+    if not left:
+        raise Mistake("there is no run to go on with", "train a new one: charwave-tui train")
+    return left[0]
+
+
+def run_number(text: str) -> int:
+    """The number of a run as it is typed; raises ArgumentTypeError, which names it."""
+    number = text.removeprefix("run").strip()
+    if not (number.isascii() and number.isdecimal() and int(number) > 0):
+        raise argparse.ArgumentTypeError(f"{text} is no run's number; charwave-tui runs list shows them")
+    return int(number)
 
 
 def chosen_config(options: argparse.Namespace, **shortcuts: str | None) -> tuple[RunConfig, str]:

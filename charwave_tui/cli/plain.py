@@ -10,7 +10,7 @@ from charwave_tui.cli.interrupts import stopped_by_signals
 from charwave_tui.cli.logs import keep_log
 from charwave_tui.cli.progress import Lines
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.protocol import Event, Progress, RunOpened
+from charwave_tui.core.protocol import Event, Progress, RunOpened, StartRun
 from charwave_tui.core.sampling import Sampling
 
 TRAIN_FOR = 20.0
@@ -45,7 +45,7 @@ def show(config: RunConfig, preset: str) -> int:
             training.stop()
         lines.heard(event)
 
-    training = api.Training(config, preset, heard)
+    training = api.Training(StartRun(config, preset), heard)
     with stopped_by_signals(training):
         record = training.start(asked=process_start())
     if training.unsaved:

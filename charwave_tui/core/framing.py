@@ -14,6 +14,9 @@ from charwave_tui.core.protocol import Command, Event
 MAX_FRAME = 4 * 2**20
 """Bytes of payload that a frame may have; a longer one is refused unread."""
 
+MAX_COMMAND = 64 * 2**10
+"""Bytes of payload that a command may have: it carries a config or a person's words, never what was measured."""
+
 AnyCommand = (
     protocol.PrepareRun
     | protocol.StartRun
@@ -53,6 +56,7 @@ AnyEvent = (
     | protocol.NamesRefused
     | protocol.RunSaved
     | protocol.SaveFailed
+    | protocol.Remarked
     | protocol.StatusReported
     | protocol.CommandRefused
     | protocol.EngineFailed
@@ -81,10 +85,13 @@ def frame(message: Command | Event) -> bytes:
     return _HEADER.pack(len(payload)) + payload
 
 
-async def read_payload(reader: asyncio.StreamReader) -> bytes:
-    """The next frame's payload; raises MalformedFrame where it is too long, asyncio.IncompleteReadError at the end."""
+async def read_payload(reader: asyncio.StreamReader, most: int = MAX_FRAME) -> bytes:
+    """The next frame's payload of at most `most` bytes.
+
+    Raises MalformedFrame where it is longer, asyncio.IncompleteReadError at the end.
+    """
     (length,) = _HEADER.unpack(await reader.readexactly(_HEADER.size))
-    if length > MAX_FRAME:
+    if length > most:
         raise MalformedFrame(f"a frame of {length:,} bytes")
     return await reader.readexactly(length)
 

@@ -207,6 +207,12 @@ class SaveFailed(Event, frozen=True):
     problem: str
 
 
+class Remarked(Event, frozen=True):
+    """Something that a person should know of, in a line: what was found damaged and mended, say."""
+
+    text: str
+
+
 class StatusReported(Event, frozen=True):
     """What the engine is doing; `run` and `state` are None where it holds no run with a number of its own."""
 

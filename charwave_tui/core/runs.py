@@ -1,88 +1,210 @@
-"""The run store: a numbered folder for each run, with its record and its weights."""
+"""The run store: a database of all runs, and a numbered folder for the saves of each."""
 
 from __future__ import annotations
 
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from charwave_tui.core.atomic import write_whole
+from charwave_tui.core import rows, weights_file
+from charwave_tui.core.database import DatabaseFault, transaction
+from charwave_tui.core.ledger import Ledger
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import HOME_VARIABLE, ensure_folder
-from charwave_tui.core.records import RunRecord
+from charwave_tui.core.readings import History, State
+from charwave_tui.core.records import RunRecord, RunSummary
+from charwave_tui.core.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+DATABASE = "runs.db"
+"""What the folder of runs calls the database."""
 
 RECORD = "record.json"
-"""What a run's folder calls the record."""
+"""What a run's folder calls a record that stands alone, as in the box and before there was a database."""
 
-WEIGHTS = "weights.safetensors"
-"""What a run's folder calls the weights."""
+IN_SAVE = "record"
+"""Under which name a save holds the record of its run."""
 
 ATTEMPTS = 1_000
 """Numbers that are tried for a new run, where others take them at the same moment."""
 
+RESTORABLE_FOR = 86_400.0
+"""Seconds for which a deleted run can be put back."""
+
 
 class RunStore:
-    """The runs in one folder; it is made when the first run is."""
+    """The runs in one folder; it is made when the first run is. One thread alone may use it.
 
-    def __init__(self, folder: Path) -> None:
+    `remark` is told in a line what was found damaged and mended.
+    """
+
+    def __init__(self, folder: Path, remark: Callable[[str], None] = log.warning) -> None:
         self.folder = folder
+        self.remark = remark
+        self._ledger = Ledger(folder / DATABASE, self._recorded, lambda text: self.remark(text))
+        self._put: dict[int, History] = {}
 
     def create(self) -> int:
         """A new run's number, its folder made; raises Mistake where that cannot be."""
         ensure_folder(self.folder)
         reason: str | None = "others take every number"
         try:
-            first = max(self.numbers(), default=0) + 1
+            first = max([*self.numbers(), self._last()]) + 1
             for number in range(first, first + ATTEMPTS):
                 with suppress(FileExistsError):
-                    self._place(number).mkdir()
+                    self.place(number).path.mkdir()
                     return number
         except OSError as error:
-            reason = error.strerror
+            reason = error.strerror or str(error)
         raise Mistake(
             f"{self.folder} cannot hold a new run ({reason})", f"free it, or set {HOME_VARIABLE} to another folder"
         )
 
     def numbers(self) -> list[int]:
-        """The numbers of all runs that have a record or are about to, in order; raises Mistake."""
+        """The numbers of all runs that have a folder, in order; raises Mistake."""
         try:
             names = [entry.name for entry in self.folder.iterdir()] if self.folder.is_dir() else []
         except OSError as error:
             raise Mistake(f"{self.folder} cannot be read ({error.strerror})", "allow it with chmod u+rwx") from None
         return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
+    def place(self, run: int) -> RunFolder:
+        """The folder of `run`, be it there or not."""
+        return RunFolder(self.folder / f"{run:04}", run)
+
     def write(self, record: RunRecord) -> None:
-        """Keep `record`, whole or not at all; raises OSError."""
-        content = msgspec.json.format(msgspec.json.encode(record), indent=1)
-        write_whole(self._place(record.run) / RECORD, content)
+        """Keep `record`, whole or not at all; raises OSError, Mistake where the database is of a newer version."""
+        before = self._put.pop(record.run, None)
+
+        def put(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                rows.put(connection, record, before)
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._ledger.ask(put)
+        self._put[record.run] = record.history
 
     def read(self, run: int | None = None) -> RunRecord:
         """The record of `run`, or of the newest that has taken a step; raises Mistake where none can be read."""
-        if run is not None:
-            return self._read(run)
-        for number in reversed(self.numbers()):
-            if self.weights_path(number).exists() and (record := self._read(number)).step > 0:
-                return record
-        raise Mistake("there is no trained run yet", "train one first: charwave-tui train")
+        if run is None:
+            trained = (known.run for known in self.list() if known.step > 0 and self.place(known.run).saves())
+            if (run := next(trained, None)) is None:
+                raise Mistake("there is no trained run yet", "train one first: charwave-tui train")
+        number = run
+        if self._deleted(number) is not False or (record := self._asked(lambda it: rows.taken(it, number))) is None:
+            raise self._unknown(number)
+        return record
 
-    def weights_path(self, run: int) -> Path:
-        """Where the weights of `run` are kept."""
-        return self._place(run) / WEIGHTS
+    def list(self) -> tuple[RunSummary, ...]:
+        """All runs but the deleted ones, newest first; raises Mistake where they cannot be read.
 
-    def _read(self, run: int) -> RunRecord:
+        One that was left in training, and that nobody trains any more, is paused.
+        """
+        if not self.folder.is_dir():
+            return ()
+        query = f"SELECT {', '.join(rows.COLUMNS)}, digest FROM runs WHERE deleted IS NULL ORDER BY run DESC"
+        found = self._asked(lambda connection: tuple(rows.listed(row) for row in connection.execute(query)))
+        return tuple(self._left(row) if row.state is State.TRAINING else row for row in found)
+
+    def describe(self, run: int, name: str, note: str) -> None:
+        """Keep what a person calls `run`, and notes of it; raises Mistake, OSError."""
+        record = self.read(run)
+
+        def put(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                connection.execute("UPDATE runs SET name = ?, note = ? WHERE run = ?", (name, note, run))
+                rows.put(connection, record, record.history)
+
+        self._ledger.ask(put)
+
+    def delete(self, run: int) -> None:
+        """Take `run` off the list, to be removed after a day; raises OSError, Mistake, also where it is in use."""
+        self.read(run)
+        if self.place(run).in_use():
+            raise Mistake(f"run {run} is being trained", "stop it first")
+        self._mark(run, time.time())
+
+    def restore(self, run: int) -> None:
+        """Put a deleted run back on the list; raises OSError, Mistake where it is not among the deleted."""
+        if not self._deleted(run):
+            raise self._unknown(run)
+        self._mark(run, None)
+
+    def remove(self, run: int) -> int:
+        """Delete `run` for good, its saves too; the bytes that those took. Raises Mistake, OSError."""
+        if self._deleted(run) is None:
+            raise self._unknown(run)
+        size = self.place(run).remove()
+        self._put.pop(run, None)
+        self._ledger.ask(lambda connection: connection.execute("DELETE FROM runs WHERE run = ?", (run,)))
+        return size
+
+    def sweep(self) -> None:
+        """Remove what was deleted more than a day ago; what cannot be is left for the next time."""
+        query = "SELECT run FROM runs WHERE deleted < ?"
+        with suppress(OSError, Mistake):
+            for (run,) in self._asked(lambda it: it.execute(query, (time.time() - RESTORABLE_FOR,)).fetchall()):
+                self.remove(run)
+
+    def _left(self, row: RunSummary) -> RunSummary:
+        return row if self.place(row.run).in_use() else msgspec.structs.replace(row, state=State.PAUSED)
+
+    def _asked(self, question: Callable[[sqlite3.Connection], rows.Found]) -> rows.Found:
         try:
-            return read_record(self._place(run))
-        except FileNotFoundError:
-            known = ", ".join(map(str, self.numbers()[-8:])) or "none yet"
-            raise Mistake(f"run {run} is unknown", f"the newest runs are: {known}") from None
+            return self._ledger.ask(question)
+        except DatabaseFault as fault:
+            path = self.folder / DATABASE
+            raise Mistake(
+                f"{path} cannot be read ({fault})", "mend that, or move it away to have it made anew"
+            ) from None
 
-    def _place(self, run: int) -> Path:
-        return self.folder / f"{run:04}"
+    def _deleted(self, run: int) -> bool | None:
+        """Whether `run` is among the deleted; None where there is no such run."""
+        if not self.folder.is_dir():
+            return None
+        query = "SELECT deleted IS NOT NULL FROM runs WHERE run = ?"
+        found = self._asked(lambda connection: connection.execute(query, (run,)).fetchone())
+        return None if found is None else bool(found[0])
+
+    def _mark(self, run: int, deleted: float | None) -> None:
+        self._ledger.ask(lambda it: it.execute("UPDATE runs SET deleted = ? WHERE run = ?", (deleted, run)))
+
+    def _last(self) -> int:
+        """The last number in the database: that of a run whose folder is gone is not given again."""
+        with suppress(DatabaseFault):
+            return self._ledger.ask(lambda it: int(it.execute("SELECT coalesce(max(run), 0) FROM runs").fetchone()[0]))
+        return 0
+
+    def _unknown(self, run: int) -> Mistake:
+        known = ", ".join(str(item.run) for item in reversed(self.list()[:8])) or "none yet"
+        return Mistake(f"run {run} is unknown", f"the newest runs are: {known}")
+
+    def _recorded(self, known: Container[int]) -> Iterator[RunRecord]:
+        """What the folders of runs that are not `known` say of them."""
+        for number in self.numbers():
+            if number not in known and (record := folder_record(self.place(number))) is not None:
+                yield record
+
+
+def folder_record(folder: RunFolder) -> RunRecord | None:
+    """The record in the newest save that can be read, else the one that stands alone; None where there is neither."""
+    for save in folder.saves():
+        with suppress(OSError, ValueError, KeyError, msgspec.DecodeError):
+            record = msgspec.json.decode(weights_file.metadata(save)[IN_SAVE], type=RunRecord)
+            return msgspec.structs.replace(record, run=folder.run)
+    with suppress(FileNotFoundError, Mistake):
+        return msgspec.structs.replace(read_record(folder.path), run=folder.run)
+    return None
 
 
 def read_record(folder: Path) -> RunRecord:
-    """The record in a run's folder; raises FileNotFoundError where there is none, Mistake where it cannot be read."""
+    """The record that stands alone in `folder`; raises FileNotFoundError, Mistake where it cannot be read."""
     path = folder / RECORD
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunRecord)

@@ -15,21 +15,31 @@ class LossSeries:
     """Loss points in the order of their steps; past `capacity` neighbours are folded in pairs.
 
     A folded point stands for the steps of both: its mean is the mean of their means, its extremes are theirs. Where all
-    points given stand for as many steps and `capacity` is even, that is the mean of all its steps.
+    points given stand for as many steps and `capacity` is even, that is the mean of all its steps. `fold` is how many
+    of them a point stands for now; with those `waiting` it is all that another series needs to go on alike.
     """
 
-    def __init__(self, points: Iterable[LossPoint] = (), capacity: int = 2_000) -> None:
+    def __init__(
+        self,
+        points: Iterable[LossPoint] = (),
+        capacity: int = 2_000,
+        fold: int = 1,
+        waiting: Iterable[LossPoint] = (),
+    ) -> None:
         self.capacity = capacity
+        self.fold = fold
         self._points: list[LossPoint] = []
-        self._fold = 1
         self._waiting: list[LossPoint] = []
-        for point in points:
-            self.append(point)
+        if fold > 1:
+            self._points, self._waiting = list(points), list(waiting)
+        else:
+            for point in points:
+                self.append(point)
 
     def append(self, point: LossPoint) -> None:
         """Add the newest point."""
         self._waiting.append(point)
-        if len(self._waiting) < self._fold:
+        if len(self._waiting) < self.fold:
             return
         self._points.append(_merge(self._waiting))
         self._waiting = []
@@ -37,7 +47,17 @@ class LossSeries:
             pairs = zip(self._points[::2], self._points[1::2], strict=False)
             rest = self._points[len(self._points) // 2 * 2 :]
             self._points = [_merge(pair) for pair in pairs] + rest
-            self._fold *= 2
+            self.fold *= 2
+
+    @property
+    def whole(self) -> tuple[LossPoint, ...]:
+        """The points that are finished."""
+        return tuple(self._points)
+
+    @property
+    def waiting(self) -> tuple[LossPoint, ...]:
+        """The points as they were given that wait to be folded into the next one."""
+        return tuple(self._waiting)
 
     def points(self) -> tuple[LossPoint, ...]:
         """All there is, oldest first, the unfinished newest included."""

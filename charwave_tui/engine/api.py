@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.corpora import find_corpus
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.archive import OpenRun
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import HOME_VARIABLE, runs_dir
 from charwave_tui.core.protocol import CommandRefused, EngineFailed, Event, RunSaved, SaveFailed, StartRun, StopRun
@@ -19,12 +15,11 @@ from charwave_tui.core.readings import LayerStats, SampledName
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine.checkpoint import load_weights
 from charwave_tui.engine.probe import probe, probe_contexts
 from charwave_tui.engine.randomness import side_stream
+from charwave_tui.engine.restoring import to_look_at
 from charwave_tui.engine.sampler import sample as draw
 from charwave_tui.engine.session import Session
-from charwave_tui.engine.trainer import Trainer, choose_device
 
 
 class EngineFault(Exception):
@@ -37,13 +32,10 @@ class Training:
     `unsaved` is the mistake to raise where the run, as it ended, is not on disk: its record stands in memory alone.
     """
 
-    def __init__(
-        self, config: RunConfig, preset: str = "", on_event: Callable[[Event], None] = lambda event: None
-    ) -> None:
+    def __init__(self, command: StartRun | OpenRun, on_event: Callable[[Event], None] = lambda event: None) -> None:
         self.unsaved: Mistake | None = None
         self._on_event = on_event
-        self._config = config
-        self._preset = preset
+        self._command = command
         self._fault: Exception | None = None
         self._listener_fault: Exception | None = None
         self._session = Session(self._heard, RunStore(runs_dir()))
@@ -54,7 +46,7 @@ class Training:
         Raises Mistake where the config cannot be trained, EngineFault where the engine failed, and what `on_event`
         raised: that stops the run, which is saved.
         """
-        self._session.submit(StartRun(self._config, self._preset), asked=asked)
+        self._session.submit(self._command, asked=asked)
         record = self._session.run(until_idle=True)
         if (fault := self._fault or self._listener_fault) is not None:
             raise fault
@@ -86,39 +78,12 @@ class Training:
 
 def sample(sampling: Sampling, run: int | None = None) -> tuple[SampledName, ...]:
     """Names from the saved weights of `run`, by default the newest; raises Mistake."""
-    record, corpus, trainer = _restored(run)
+    record, corpus, trainer = to_look_at(RunStore(runs_dir()), run)
     stream = side_stream(sampling.seed, "sampling")
     return draw(trainer.model, corpus, record.config, sampling, stream)
 
 
 def inspect(run: int | None = None) -> tuple[LayerStats, ...]:
     """Statistics of every layer of the saved weights of `run`, by default the newest; raises Mistake."""
-    record, _, trainer = _restored(run)
+    record, _, trainer = to_look_at(RunStore(runs_dir()), run)
     return probe(trainer.model, probe_contexts(trainer, record.config.seed))
-
-
-def _restored(run: int | None) -> tuple[RunRecord, Corpus, Trainer]:
-    store = RunStore(runs_dir())
-    record = store.read(run)
-    corpus = find_corpus(record.config.corpus)
-    if corpus.sha256 != record.corpus.sha256:
-        raise Mistake(
-            f"the corpus {record.config.corpus} has changed since run {record.run} learned it",
-            "put the old file back, or train a new run",
-        )
-    torch.set_num_threads(record.config.threads)
-    path = store.weights_path(record.run)
-    weights, facts = load_weights(path)
-    trainer = Trainer(record.config, corpus, _device_for_looking(record.config.device))
-    try:
-        trainer.load(weights, int(facts["step"]))
-    except (Mistake, KeyError, ValueError):
-        raise Mistake(f"{path} holds no weights of run {record.run}", "choose another run with --run") from None
-    return record, corpus, trainer
-
-
-def _device_for_looking(name: str) -> torch.device:
-    try:
-        return choose_device(name)
-    except Mistake:  # trained on another machine, say
-        return choose_device("auto")

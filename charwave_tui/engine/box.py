@@ -14,7 +14,8 @@ from charwave_tui.core.fields import Effect
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import asset
 from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import WEIGHTS, read_record
+from charwave_tui.core.run_folder import ALONE
+from charwave_tui.core.runs import read_record
 from charwave_tui.engine.checkpoint import load_weights
 
 FOLDER = "trained"
@@ -41,7 +42,7 @@ def boxed(config: RunConfig, corpus: Corpus) -> Boxed | None:
         record = read_record(asset(FOLDER))
         if record.corpus.sha256 != corpus.sha256 or not _one_model(record.config, config):
             return None
-        weights, _ = load_weights(asset(FOLDER, WEIGHTS))
+        weights, _ = load_weights(asset(FOLDER, ALONE))
     except (FileNotFoundError, Mistake) as fault:  # the untrained model serves as well
         logging.getLogger(__name__).warning("the trained model in the box cannot be read: %s", fault)
         return None

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from charwave_tui.core.readings import Evaluation, Ghost, History, LossPoint, Mark, Split
 from charwave_tui.core.series import LossSeries, bounded
 
 SPEED_MEMORY = 2.0
 """Seconds of training after which an old speed counts for little."""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Where a run stands between two points of its curve, and what it was given.
+
+    `losses` are those of the unfinished window; `fold` and `waiting` are the series' own; `allowance` is how many steps
+    more `c` allows, None where that is the config's max_steps.
+    """
+
+    losses: tuple[float, ...] = ()
+    fold: int = 1
+    waiting: tuple[LossPoint, ...] = ()
+    allowance: int | None = None
 
 
 class Course:
@@ -17,10 +32,11 @@ class Course:
     def __init__(self, window: int) -> None:
         self.take(History(window))
 
-    def take(self, history: History) -> None:
-        """Go on from `history`."""
+    def take(self, history: History, standing: Standing | None = None) -> None:
+        """Go on from `history`; with the `standing` of `kept`, just as the course that it was taken from."""
+        standing = standing or Standing()
         self._window = history.window
-        self._series = LossSeries(history.points)
+        self._series = LossSeries(history.points, fold=standing.fold, waiting=standing.waiting)
         self._evaluations: tuple[Evaluation, ...] = history.evaluations
         self._marks: tuple[Mark, ...] = history.marks
 
@@ -46,6 +62,11 @@ class Course:
         """The course so far, frozen; `partial` is the unfinished window, for those whom no news of it reaches."""
         points = (*self._series.points(), *([partial] if partial else []))
         return History(self._window, points, self._evaluations, self._marks)
+
+    def kept(self, losses: Iterable[float], allowance: int) -> tuple[History, Standing]:
+        """All that another course needs to go on alike, with the unfinished `losses` and the run's `allowance`."""
+        history = History(self._window, self._series.whole, self._evaluations, self._marks)
+        return history, Standing(tuple(losses), self._series.fold, self._series.waiting, allowance)
 
     def ghost(self, name: str, max_steps: int, partial: LossPoint | None = None) -> Ghost | None:
         """The course as the shadow of the next one, if there is any."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from charwave_tui.core.readings import LayerStats, Split
+from charwave_tui.engine.hooks import hooked, same_buffers
 from charwave_tui.engine.layers import Gated, Layer, ReLU, Sequential, Tanh
 from charwave_tui.engine.model import looking
 from charwave_tui.engine.randomness import side_stream
@@ -41,7 +40,7 @@ def probe(model: Sequential, contexts: Tensor) -> tuple[LayerStats, ...]:
         assert isinstance(layer, Layer)
         stats.append(_stats(layer, came, out))
 
-    with looking(model, training=True), _same_buffers(model), _hooked(model, measure):
+    with looking(model, training=True), same_buffers(model), hooked(model, measure):
         model(contexts)
     return tuple(stats)
 
@@ -76,24 +75,3 @@ def _saturation(out: Tensor) -> float:
 
 def _everywhere(flags: Tensor) -> int:
     return int(flags.flatten(0, -2).all(0).sum())  # [B, C] or [B, T, C] → [B·T, C] → [C]
-
-
-@contextmanager
-def _hooked(model: Sequential, hook: Any) -> Iterator[None]:
-    handles = [layer.register_forward_hook(hook) for layer in model.layers]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-@contextmanager
-def _same_buffers(model: Sequential) -> Iterator[None]:
-    kept = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for buffer, before in kept:
-                buffer.copy_(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Generator, Tensor
@@ -15,7 +16,7 @@ from charwave_tui.core.fields import Effect
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import LossPoint, Split
 from charwave_tui.core.shapes import levels
-from charwave_tui.engine.batches import Draws, Windows
+from charwave_tui.engine.batches import Draws, Examples, Windows
 from charwave_tui.engine.blots import blotted
 from charwave_tui.engine.evaluation import by_names, by_windows, name_block, window_block
 from charwave_tui.engine.fast.faststep import FastStep
@@ -24,6 +25,7 @@ from charwave_tui.engine.model import build_model
 from charwave_tui.engine.names import Names, Passes
 from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.precision import has_bfloat16
+from charwave_tui.engine.prefixes import Prefixes
 from charwave_tui.engine.randomness import training_stream
 from charwave_tui.engine.schedules import learning_rate
 from charwave_tui.engine.steps import PlainStep, Step
@@ -47,7 +49,8 @@ class Trainer:
     """A run in progress, which moves only while it is told to; raises Mistake if `config` does not fit `corpus`.
 
     `step` counts the steps taken, `window` the steps of one loss point; `first_loss` is that of the untrained model,
-    `last_loss` the newest. `diverged`: that one was not finite; it moved nothing, is in no point, and no step follows.
+    `last_loss` the newest. `diverged`: that one was not finite; it moved nothing, is in no point, and no step follows;
+    `failed_on` is its batch.
     """
 
     model: Sequential
@@ -55,6 +58,7 @@ class Trainer:
     first_loss: float | None
     last_loss: float | None
     diverged: bool
+    failed_on: Examples | Prefixes | None
 
     def __init__(self, config: RunConfig, corpus: Corpus, device: torch.device) -> None:
         self.corpus = corpus
@@ -80,8 +84,25 @@ class Trainer:
     def _begin(self, step: int) -> None:
         self.step = step
         self.diverged = False
+        self.failed_on = None
+        self._before: tuple[int, dict[str, Tensor]] | None = None
         self.first_loss = self.last_loss = None
         self._losses: list[float] = []
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model learns."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """Those of the unfinished window."""
+        return tuple(self._losses)
+
+    @property
+    def sound(self) -> bool:
+        """Whether all weights and buffers are finite."""
+        return all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values())
 
     @property
     def precision(self) -> str:
@@ -128,12 +149,16 @@ class Trainer:
         until = time.perf_counter() + seconds
         points = []
         last = self.config.max_steps if most is None else self.step + most
+        if self._update.direct and isinstance(self._take_step, FastStep):  # which leaves no gradients
+            self._before = self.step, self.weights()
         while self.step < last and not self.diverged:
             config = self.config
             batch = blotted(self._batches.next(config.batch_size), config, self.step)
             self.last_loss = self._take_step(batch, learning_rate(config, self.step))
             self.diverged = not math.isfinite(self.last_loss)
-            if not self.diverged:
+            if self.diverged:
+                self.failed_on = batch
+            else:
                 points += self._record(self.last_loss)
             if time.perf_counter() >= until:
                 break
@@ -149,6 +174,16 @@ class Trainer:
         point = _point(self.step, self._losses)
         self._losses = []
         return [point]
+
+    def again_plainly(self) -> Trainer | None:
+        """Another trainer that took the steps of the last call of `advance` anew, leaving gradients; None if none."""
+        if self._before is None or self._before[0] == self.step:
+            return None
+        step, weights = self._before
+        other = Trainer(replace(self.config, step="plain", precision="float32"), self.corpus, self.device)
+        other.load(weights, step)
+        other.advance(math.inf, self.step - step)
+        return other
 
     def edit(self, config: RunConfig) -> None:
         """Go on with the live fields of `config`; raises Mistake where another differs or the batch is too large."""
@@ -182,8 +217,13 @@ class Trainer:
         own = {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.model.state_dict().items()}
         return {**own, **self._update.state(), BATCH_STREAM: self._batches.state()}
 
-    def load(self, weights: Mapping[str, Tensor], step: int) -> None:
-        """Go on from `weights` as they were after `step` steps; raises Mistake if they are not of this config."""
+    def load(
+        self, weights: Mapping[str, Tensor], step: int, losses: Iterable[float] = (), window: int | None = None
+    ) -> None:
+        """Go on from `weights` as they were after `step` steps, with the `losses` of an unfinished `window`.
+
+        Raises Mistake if they are not of this config.
+        """
         model = self.model.state_dict()
         own = {**model, BATCH_STREAM: self._batches.state()}
         if not weights.keys() >= own.keys() or _forms(weights, own) != _forms(own, own):
@@ -192,6 +232,8 @@ class Trainer:
         self.model.load_state_dict({name: weights[name] for name in model})
         self._batches.go_to(weights[BATCH_STREAM])
         self._begin(step)
+        self._losses = list(losses)
+        self.window = window or self.window
 
 
 def _point(step: int, losses: list[float]) -> LossPoint:

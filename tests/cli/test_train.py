@@ -62,7 +62,7 @@ def test_train_and_val_are_those_of_whole_splits_in_eval_mode(train: Any, words:
     result = json.loads(train("--json").out)
     record = RunStore(runs_dir()).read(1)
     trainer = Trainer(record.config, find_corpus(str(words)), torch.device("cpu"))
-    weights, _ = load_weights(RunStore(runs_dir()).weights_path(1))
+    weights, _ = load_weights(RunStore(runs_dir()).place(1).saves()[0])
     trainer.load(weights, 60)
     trainer.model.train(False)
     for split in (Split.TRAIN, Split.VAL):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import Event, Progress, RunChanged, RunSaved
+from charwave_tui.core.protocol import Event, Progress, RunChanged, RunSaved, StartRun
 from charwave_tui.core.readings import State
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine import api, current
+from charwave_tui.engine import api, saves
 from charwave_tui.engine.api import EngineFault, Training
+from charwave_tui.engine.checkpoint import newest_save, write_save
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def config(tmp_path: Path) -> RunConfig:
 
 
 def test_the_record_is_the_one_on_disk(config: RunConfig) -> None:
-    training = Training(config, "mine")
+    training = Training(StartRun(config, "mine"))
     record = training.start()
     assert (record.state, record.step, record.preset) == (State.FINISHED, 30, "mine")
     assert None not in (record.train, record.val)
@@ -47,7 +49,7 @@ def test_a_run_that_cannot_be_saved_still_gives_its_true_record_and_says_so(
         write(store, record)
 
     monkeypatch.setattr(RunStore, "write", fill_up)
-    training = Training(config)
+    training = Training(StartRun(config, ""))
     record = training.start()
     assert full == [State.FINISHED, State.FINISHED]
     assert (record.step, record.val is None) == (30, False)
@@ -61,7 +63,7 @@ def test_a_run_that_cannot_be_saved_still_gives_its_true_record_and_says_so(
 def test_a_save_that_succeeds_makes_good_for_one_that_did_not(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save, calls = current.save_weights, []
+    save, calls = saves.write_save, []
 
     def fail_once(*facts: object) -> None:
         calls.append(facts)
@@ -69,8 +71,8 @@ def test_a_save_that_succeeds_makes_good_for_one_that_did_not(
             raise OSError(28, "No space left on device")
         save(*facts)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(current, "save_weights", fail_once)
-    training = Training(config)
+    monkeypatch.setattr(saves, "write_save", fail_once)
+    training = Training(StartRun(config, ""))
     record = training.start()
     assert len(calls) == 3
     assert training.unsaved is None
@@ -82,7 +84,7 @@ def test_stopping_ends_measures_and_saves(config: RunConfig) -> None:
         if isinstance(event, Progress) and event.step:
             training.stop()
 
-    training = Training(config.with_values({"max_steps": 10_000_000}), on_event=heard)
+    training = Training(StartRun(config.with_values({"max_steps": 10_000_000}), ""), on_event=heard)
     record = training.start()
     assert record.state is State.STOPPED
     assert 0 < record.step < 10_000_000
@@ -91,14 +93,14 @@ def test_stopping_ends_measures_and_saves(config: RunConfig) -> None:
 
 def test_a_config_that_cannot_be_trained_is_a_mistake(config: RunConfig) -> None:
     with pytest.raises(Mistake, match="batch_size 60,000"):
-        Training(config.with_values({"batch_size": 60_000})).start()
+        Training(StartRun(config.with_values({"batch_size": 60_000}), "")).start()
     assert not runs_dir().exists()
 
 
 def test_a_fault_of_the_engine_is_raised_as_such(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charwave_tui.engine.current.learning_rate", lambda *_: 1 / 0)
     with pytest.raises(EngineFault, match="ZeroDivisionError"):
-        Training(config).start()
+        Training(StartRun(config, "")).start()
 
 
 def test_what_a_listener_raises_stops_the_run_which_is_saved(config: RunConfig) -> None:
@@ -110,14 +112,14 @@ def test_what_a_listener_raises_stops_the_run_which_is_saved(config: RunConfig) 
             raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
-        Training(config.with_values({"max_steps": 10_000_000}), on_event=gone).start()
+        Training(StartRun(config.with_values({"max_steps": 10_000_000}), ""), on_event=gone).start()
     assert RunSaved not in map(type, heard)  # it is not told any more
     assert RunStore(runs_dir()).read(1).state is State.STOPPED
 
 
 def test_names_and_layers_come_from_the_newest_run_or_the_one_named(config: RunConfig) -> None:
     for seed in (1, 2):
-        Training(config.with_values({"seed": seed})).start()
+        Training(StartRun(config.with_values({"seed": seed}), "")).start()
     many = Sampling(count=1_000)
     assert api.sample(many) == api.sample(many, 2) != api.sample(many, 1)
     assert api.inspect() == api.inspect(2) != api.inspect(1)
@@ -126,10 +128,10 @@ def test_names_and_layers_come_from_the_newest_run_or_the_one_named(config: RunC
 def test_a_run_that_learned_on_a_device_that_is_not_here_is_looked_at_on_one_that_is(config: RunConfig) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    record = Training(config).start()
+    record = Training(StartRun(config, "")).start()
     names, layers = api.sample(Sampling()), api.inspect()
-    elsewhere = config.with_values({"device": "cuda"})
-    path = runs_dir() / f"{record.run:04}" / "record.json"
-    path.write_text(path.read_text("utf-8").replace('"device": "auto"', '"device": "cuda"'), "utf-8")
-    assert RunStore(runs_dir()).read().config == elsewhere
+    folder = RunStore(runs_dir()).place(record.run)
+    save = newest_save(folder, pytest.fail)
+    elsewhere = msgspec.structs.replace(save.record, config=config.with_values({"device": "cuda"}))
+    write_save(folder, save._replace(record=elsewhere))
     assert (api.sample(Sampling()), api.inspect()) == (names, layers)

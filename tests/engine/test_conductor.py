@@ -19,7 +19,7 @@ from charwave_tui.core.protocol import Event
 from charwave_tui.core.readings import Split, State
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine import current, errands
+from charwave_tui.engine import current, errands, saves
 from charwave_tui.engine.checkpoint import load_weights
 from charwave_tui.engine.conductor import Conductor
 
@@ -114,7 +114,8 @@ def test_the_first_record_says_what_the_run_is_doing(desk: Desk, config: RunConf
 def test_a_run_is_saved_as_it_trains_however_rarely_it_is_evaluated(
     desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(current, "SAVE_EVERY", 0.02)
+    monkeypatch.setattr(saves, "EVERY", 0.02)
+    monkeypatch.setattr(saves, "SHARE", 1.0)
     monkeypatch.setattr(current, "BURST", 0.01)
     desk.do(protocol.StartRun(endless(config), ""))
     desk.work(lambda: len(desk.heard(protocol.RunSaved)) == 4)
@@ -380,7 +381,7 @@ def test_looking_does_not_change_what_is_learned(
             desk.conductor.work()
         record = desk.store.read(number)
         assert (record.step, record.val is None) == (40, False)
-        weights, _ = load_weights(desk.store.weights_path(number))
+        weights, _ = load_weights(desk.store.place(number).saves()[0])
         results.append((record.history.points, record.train, record.val, weights))
     (*plain, weights), (*looked_at, same) = results
     assert plain == looked_at

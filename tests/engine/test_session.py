@@ -180,7 +180,7 @@ def test_pause_is_at_once_even_while_a_split_is_being_measured(
 def test_reset_goes_back_to_the_same_weights_and_keeps_the_curve_as_ghost(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(config, ""))
     talk.wait(protocol.RunSaved, step=0)
-    first, _ = load_weights(RunStore(runs_dir()).weights_path(1))
+    first, _ = load_weights(RunStore(runs_dir()).place(1).saves()[0])
     talk.wait(protocol.RunChanged, state=State.FINISHED)
     talk.session.submit(protocol.ResetRun())
     opened = talk.wait(protocol.RunOpened)
@@ -190,7 +190,7 @@ def test_reset_goes_back_to_the_same_weights_and_keeps_the_curve_as_ghost(talk: 
     assert opened.ghost.name == "run 1"
     assert opened.ghost.history.points[-1].step == 400
     talk.wait(protocol.RunSaved, run=2)
-    again, _ = load_weights(RunStore(runs_dir()).weights_path(2))
+    again, _ = load_weights(RunStore(runs_dir()).place(2).saves()[0])
     assert first.keys() == again.keys()
     assert all(torch.equal(first[name], again[name]) for name in first)
 
@@ -268,7 +268,7 @@ def test_a_diverging_run_stops_says_so_and_keeps_the_last_good_weights(talk: Tal
     talk.session.submit(protocol.StartRun(wild, ""))
     changed = talk.wait(protocol.RunChanged, state=State.DIVERGED)
     assert "lr 10" in changed.reason
-    weights, _ = load_weights(RunStore(runs_dir()).weights_path(1))
+    weights, _ = load_weights(RunStore(runs_dir()).place(1).saves()[0])
     assert all(tensor.isfinite().all() for tensor in weights.values())
     talk.session.submit(protocol.StepRun(), viewer=1)
     assert "NaN" in talk.wait(protocol.CommandRefused).problem
@@ -311,12 +311,12 @@ def test_training_goes_on_where_the_disk_is_full(
     talk.wait(protocol.RunChanged, state=State.FINISHED, step=400)
 
 
-def test_closing_saves_the_run_in_progress(config: RunConfig) -> None:
+def test_closing_holds_the_run_in_progress_and_saves_it(config: RunConfig) -> None:
     talk = Talk()
     talk.session.submit(protocol.StartRun(endless(config), ""))
     while talk.wait(protocol.Progress).step == 0:
         pass
     talk.end()
     record = RunStore(runs_dir()).read(1)
-    assert record.state is State.STOPPED
+    assert record.state is State.PAUSED
     assert record.step > 0

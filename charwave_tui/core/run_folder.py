@@ -1,0 +1,124 @@
+"""A run's own folder: its last saves, and the lock of whoever trains it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from charwave_tui.core.mistake import Mistake
+
+KEPT = 2
+"""How many saves are kept: one that turns out to be damaged has a good neighbour."""
+
+LOCK = "lock"
+"""What the folder calls the file that whoever trains the run holds locked."""
+
+ALONE = "weights.safetensors"
+"""Weights beside a record that stands alone, as in the box and before saves were numbered."""
+
+_SAVE = re.compile(r"save-(\d{6,})\.safetensors")
+
+
+class RunFolder:
+    """The folder of one run, which may be gone, or be deleted at any moment."""
+
+    def __init__(self, path: Path, run: int) -> None:
+        self.path = path
+        self.run = run
+
+    def saves(self) -> list[Path]:
+        """The weights as they were saved, newest first; raises OSError where the folder is there and cannot be read."""
+        try:
+            found = [(int(match[1]), entry) for entry in self.path.iterdir() if (match := _SAVE.fullmatch(entry.name))]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        alone = self.path / ALONE
+        return [*(entry for _, entry in sorted(found, reverse=True)), *([alone] if alone.exists() else [])]
+
+    def next_save(self) -> Path:
+        """Where the next save goes, the folder made anew where it was deleted; raises OSError."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        newest = next((int(match[1]) for save in self.saves() if (match := _SAVE.fullmatch(save.name))), 0)
+        return self.path / f"save-{newest + 1:06}.safetensors"
+
+    def drop_old_saves(self) -> None:
+        """Keep the last saves alone; what cannot be deleted stays."""
+        with suppress(OSError):
+            for old in self.saves()[KEPT:]:
+                old.unlink(missing_ok=True)
+
+    def remove(self) -> int:
+        """Delete all of it; the bytes that it took. Raises OSError, Mistake where somebody trains the run."""
+        lock = self.lock() if self.path.is_dir() else None
+        try:
+            size = sum(entry.lstat().st_size for entry in self.path.rglob("*")) if self.path.is_dir() else 0
+            shutil.rmtree(self.path, ignore_errors=False) if self.path.is_dir() else None
+        finally:
+            if lock is not None:
+                lock.release()
+        return size
+
+    def lock(self) -> RunLock:
+        """Be the one who trains the run; raises Mistake where another process is, OSError where no lock can be had."""
+        return RunLock(self)
+
+    def in_use(self) -> bool:
+        """Whether a process trains the run now."""
+        try:
+            self.lock().release()
+        except Mistake:
+            return True
+        except OSError:
+            pass
+        return False
+
+
+class RunLock:
+    """The right to train a run and to write its saves: as long as this is held, no other process has it."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._path = folder.path / LOCK
+        self._file: BinaryIO | None = self._path.open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = self._holder()
+            self.release()
+            raise Mistake(
+                f"run {folder.run} is being trained by {holder}", "stop it there first, or fork the run"
+            ) from None
+        except OSError:
+            self.release()
+            raise
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()} {socket.gethostname()}\n".encode())
+        self._file.flush()
+        for left in folder.path.glob(".save-*"):  # of a save that a crash cut off
+            left.unlink(missing_ok=True)
+
+    @property
+    def holds(self) -> bool:
+        """Whether it still is the lock of the folder, which may have been deleted under it."""
+        try:
+            there, ours = self._path.stat(), os.fstat(self._file.fileno() if self._file else -1)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+    def release(self) -> None:
+        """Let go of it."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _holder(self) -> str:
+        assert self._file is not None
+        self._file.seek(0)
+        pid, _, host = self._file.read(300).decode("ascii", "replace").strip().partition(" ")
+        return f"process {pid} on {host}" if pid.isdecimal() and host else "another process"

@@ -1,0 +1,83 @@
+"""The kept runs as viewers ask for them: listed, shown, named, deleted and put back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from charwave_tui.core import archive
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.protocol import Command, Event
+from charwave_tui.core.readings import State
+from charwave_tui.core.records import RunRecord, RunSummary
+from charwave_tui.core.runs import RunStore
+
+LONGEST_NAME = 60
+"""Characters that a person may call a run with."""
+
+LONGEST_NOTE = 500
+"""Characters that a note may have."""
+
+
+class Archive:
+    """Answers what is asked of the runs in `store`; what changes the list is told to all by `tell`."""
+
+    def __init__(self, store: RunStore, tell: Callable[[Event], None]) -> None:
+        self._store = store
+        self._tell = tell
+
+    def obey(self, command: Command, answer: Callable[[Event], None], present: RunRecord | None) -> bool:
+        """Carry out a command about kept runs, of which `present` is the one in hand; False where it is no such.
+
+        Raises Mistake.
+        """
+        match command:
+            case archive.ListRuns():
+                answer(archive.RunsListed(self.listed(present)))
+            case archive.ShowRun(run=run):
+                answer(archive.RunShown(present if present and present.run == run else self._store.read(run)))
+            case archive.DescribeRun(run=run, name=name, note=note):
+                _check("name", name, LONGEST_NAME)
+                _check("note", note, LONGEST_NOTE)
+                self._changed(lambda: self._store.describe(run, name.strip(), note.strip()), present)
+            case archive.DeleteRun(run=run):
+                self._changed(lambda: self._store.delete(run), present)
+            case archive.RestoreRun(run=run):
+                self._changed(lambda: self._store.restore(run), present)
+            case _:
+                return False
+        return True
+
+    def listed(self, present: RunRecord | None) -> tuple[RunSummary, ...]:
+        """All runs, newest first, `present` as it is now."""
+        rows = self._store.list()
+        if present is None:
+            return rows
+        now = present.summary()
+        return tuple(_as_now(row, now) if row.run == now.run else row for row in rows)
+
+    def unfinished(self) -> RunSummary | None:
+        """The newest run, if it was left in the middle and nobody trains it now."""
+        newest = next(iter(self._store.list()), None)
+        return newest if newest is not None and newest.state is State.PAUSED and newest.step > 0 else None
+
+    def _changed(self, change: Callable[[], None], present: RunRecord | None) -> None:
+        try:
+            change()
+        except OSError as error:
+            raise Mistake(
+                f"the list of runs cannot be written ({error.strerror or error})", "mend that first"
+            ) from None
+        self._tell(archive.RunsListed(self.listed(present)))
+
+
+def _as_now(row: RunSummary, now: RunSummary) -> RunSummary:
+    return msgspec.structs.replace(now, name=row.name, note=row.note)
+
+
+def _check(what: str, text: str, most: int) -> None:
+    if len(text) > most:
+        raise Mistake(f"a {what} of {len(text):,} characters is too long", f"at most {most} are kept")
+    if any(not symbol.isprintable() for symbol in text):
+        raise Mistake(f"the {what} holds a control character", "type letters")
