@@ -17,6 +17,7 @@ class Glyphs:
     right: str = "›"
     here: str = "▸"
     wrong: str = "✗"
+    warning: str = "!"
     right_so: str = "✓"
     running: str = "●"
     ready: str = "○"
