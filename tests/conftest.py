@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import os
@@ -14,8 +15,10 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
+from charwave_tui.client.ending import end_engine
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.corpora import LECTURE_SHA256, Source
+from charwave_tui.core.engine_lock import is_held
 from charwave_tui.core.fields import Choice, Kind, Real, Whole
 from charwave_tui.core.openmp import wait_patiently
 from charwave_tui.core.places import HOME_VARIABLE
@@ -28,11 +31,14 @@ LECTURE_WORDS = Path(__file__).parents[2] / "shared" / "data" / "names.txt"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that takes the place of the user's, for every test and the processes it starts."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder that takes the place of the user's, for every test and the processes it starts; no engine stays."""
     folder = tmp_path / "home"
     monkeypatch.setenv(HOME_VARIABLE, str(folder))
-    return folder
+    yield folder
+    monkeypatch.setenv(HOME_VARIABLE, str(folder))  # whatever the test made of it
+    if is_held():
+        asyncio.run(end_engine())
 
 
 @pytest.fixture

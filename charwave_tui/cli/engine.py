@@ -1,21 +1,109 @@
-"""`charwave-tui engine`: the process that the playground starts for itself; not in the list of commands."""
+"""`charwave-tui engine`: the process that trains, as the playground starts it; whether it runs, and its end."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import sys
+from contextlib import suppress
 
 from charwave_tui.cli.logs import keep_log
+from charwave_tui.cli.output import print_json
+from charwave_tui.client.ending import end_engine
+from charwave_tui.client.status import Found, find_engine
+from charwave_tui.client.transport import EngineUnavailable
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.places import runs_dir, socket_path
+from charwave_tui.core.records import UNFINISHED, RunRecord
+from charwave_tui.core.runs import RunStore
+
+NONE = "no engine is running"
+"""What is said where there is nothing to look at or to end."""
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the program's."""
-    parser = commands.add_parser("engine", description="What the playground starts for itself; you need not.")
+    about = "the process that trains: whether it runs, and its end; the playground starts it for itself"
+    parser = commands.add_parser("engine", help=about, description=about)
     parser.set_defaults(func=serve)
+    asked = parser.add_subparsers(metavar="WHAT")
+    status = asked.add_parser("status", help="which engine runs and what it trains")
+    status.add_argument("--json", action="store_true", help="print it as one JSON object")
+    status.set_defaults(func=show_status)
+    stop = asked.add_parser("stop", help="end it; a run in progress is held and saved")
+    stop.set_defaults(func=stop_engine)
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Be the engine until its last viewer has gone."""
+    """Be the engine until it is not needed any more."""
     keep_log()
     from charwave_tui.engine.server import main
 
     return main()
+
+
+def show_status(options: argparse.Namespace) -> int:
+    """Print which engine runs and what it does; what an engine does not tell stderr says."""
+    try:
+        found = asyncio.run(find_engine())
+    except EngineUnavailable as error:
+        return _failed(error)
+    facts = _facts(found)
+    if options.json:
+        print_json(facts)
+    elif found is None:
+        print(NONE)
+    else:
+        for name, value in facts.items():
+            print(f"{name:8} {'–' if value is None else f'{value:,}' if name == 'step' else value}")
+    if found is not None and found.status is None:
+        print(f"charwave-tui: what the engine does is not known: {found.problem}", file=sys.stderr)
+    return 0
+
+
+def stop_engine(options: argparse.Namespace) -> int:
+    """End the engine in order and print where its run can be gone on with."""
+    try:
+        found = asyncio.run(find_engine())
+        ended = asyncio.run(end_engine())
+    except EngineUnavailable as error:
+        return _failed(error)
+    if ended is None:
+        print(f"charwave-tui: {NONE}", file=sys.stderr)
+        return 0
+    print(_farewell(_held(found)))
+    return 0
+
+
+def _facts(found: Found | None) -> dict[str, object]:
+    status = found.status if found else None
+    holds = status is not None and status.run is not None
+    return {
+        "pid": found.greeting.pid if found else None,
+        "socket": str(socket_path()),
+        "version": found.greeting.version if found else None,
+        "run": status.run if status and holds else None,
+        "state": status.state.value if status and status.state and holds else None,
+        "step": status.step if status and holds else None,
+    }
+
+
+def _held(found: Found | None) -> RunRecord | None:
+    """The run that the engine had, as it is kept now, where it has more to do."""
+    if found and found.status and found.status.run is not None:
+        with suppress(Mistake):
+            record = RunStore(runs_dir()).read(found.status.run)
+            return record if record.state in UNFINISHED else None
+    return None
+
+
+def _farewell(record: RunRecord | None) -> str:
+    if record is None:
+        return "the engine has ended"
+    then = f"charwave-tui train --resume {record.run} goes on"
+    return f"run {record.run} is held and saved at step {record.step:,}; {then}"
+
+
+def _failed(error: EngineUnavailable) -> int:
+    print(f"charwave-tui: {error}", file=sys.stderr)
+    return 1

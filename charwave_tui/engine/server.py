@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import signal
 import socket
 import threading
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from itertools import count
 from typing import BinaryIO
 
 from charwave_tui import __version__
-from charwave_tui.core.framing import MAX_FRAME, MalformedFrame, decode_command, frame, read_payload
+from charwave_tui.core.engine_lock import LEAVES_WITHIN, take_lock
+from charwave_tui.core.framing import MAX_COMMAND, MalformedFrame, frame
+from charwave_tui.core.peer import peer_of
 from charwave_tui.core.places import ensure_runtime_dir, runs_dir, socket_path
-from charwave_tui.core.protocol import EngineFailed, EngineStarted, Event, RunOpened
+from charwave_tui.core.protocol import CommandRefused, EngineFailed, EngineStarted, Event
 from charwave_tui.core.runs import RunStore
-from charwave_tui.engine.peer import peer_uid
+from charwave_tui.engine.connection import Connection
+from charwave_tui.engine.lifetime import Lifetime
 from charwave_tui.engine.session import Session, Viewer
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 256 * 1024
-"""Bytes that may wait for a viewer beyond what it was last introduced with; one with more is behind.
-
-It is told nothing until it has read those, then everything.
-"""
-
-FIRST_VIEWER_WITHIN = 5.0
-"""Seconds after which an engine that nobody ever came to ends."""
-
-LEAVES_WITHIN = 10.0
-"""Seconds that an engine which is saving its run is given to leave, before a new one gives up."""
+MOST_VIEWERS = 64
+"""Viewers that an engine has at once."""
 
 LINGER = 1.0
-"""Seconds that an engine stays after its last viewer went, or to tell why it cannot compute."""
+"""Seconds that an engine which cannot compute stays to tell why."""
 
 FAREWELL = 1.0
 """Seconds in which a viewer must read what an engine that ends still had for it."""
@@ -47,29 +41,26 @@ class Server:
     """Carries commands from viewers to the session and its events back; lives on one asyncio loop."""
 
     def __init__(self) -> None:
-        self._session = Session(self._tell_from_session, RunStore(runs_dir()))
+        self._session = Session(self._tell_from_session, RunStore(runs_dir()), self._obeyed_from_session)
         self._loop = asyncio.get_running_loop()
-        self._viewers: dict[Viewer, asyncio.StreamWriter] = {}
-        self._behind: set[Viewer] = set()
-        self._limits: dict[Viewer, int] = {}
+        self._viewers: dict[Viewer, Connection] = {}
         self._failure = b""
         self._numbers = count(1)
         self._over = asyncio.Event()
-        self._leaving: asyncio.TimerHandle | None = None
+        self._lifetime = Lifetime(self._over.set)
         self._catching_up: set[asyncio.Task[None]] = set()
         self._attending: set[asyncio.Task[None]] = set()
 
     async def serve(self, listener: socket.socket) -> int:
-        """Serve until the last viewer has gone, or SIGTERM or SIGINT came; the run is saved by then.
+        """Serve until the engine is not needed any more, or a signal ends it in order; the run is saved by then.
 
         The exit code is 1 where nothing could be computed.
         """
-        for name in (signal.SIGTERM, signal.SIGINT):
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             self._loop.add_signal_handler(name, self._over.set)
         worker = threading.Thread(target=self._work, name="session")
-        server = await asyncio.start_unix_server(self._meet, sock=listener, limit=MAX_FRAME)
+        server = await asyncio.start_unix_server(self._meet, sock=listener, limit=MAX_COMMAND)
         worker.start()
-        self._leave_in(FIRST_VIEWER_WITHIN)
         await self._over.wait()
         server.close()
         self._session.close()
@@ -79,15 +70,11 @@ class Server:
         return 1 if self._session.failure else 0
 
     async def _part(self) -> None:
-        """Hang up on all viewers and wait until their tasks have ended: one that is cancelled fills the log."""
-        for writer in self._viewers.values():
-            writer.close()  # what waits for it is still sent
-        if self._attending:
-            _, slow = await asyncio.wait(self._attending, timeout=FAREWELL)
-            for writer in list(self._viewers.values()):
-                writer.transport.abort()
-            if slow:
-                await asyncio.wait(slow)
+        """Hang up on all viewers, who may still read what waits for them."""
+        connections = tuple(self._viewers.values())
+        for task in self._attending:
+            task.cancel()
+        await asyncio.gather(*(connection.part(FAREWELL) for connection in connections))
 
     def _work(self) -> None:
         try:
@@ -98,86 +85,91 @@ class Server:
             self._loop.call_soon_threadsafe(self._loop.call_later, linger, self._over.set)
 
     def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._attend(reader, writer))
-        self._attending.add(task)
-        task.add_done_callback(self._attending.discard)
-
-    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        viewer = next(self._numbers)
-        uid = peer_uid(writer.get_extra_info("socket"))
-        if uid is not None and uid != os.getuid():
+        if self._over.is_set():
+            writer.close()  # without a greeting, which tells the viewer to start another engine
+        elif (uid := peer_of(writer.get_extra_info("socket")).uid) not in (None, os.getuid()):
             log.warning("a process of user %d was turned away", uid)
             writer.close()
-            return
-        if self._leaving:
-            self._leaving.cancel()
-        writer.write(frame(EngineStarted(__version__, os.getpid())))
-        writer.write(self._failure)
-        self._viewers[viewer] = writer
-        self._session.introduce(viewer)
+        elif len(self._viewers) == MOST_VIEWERS:
+            writer.write(_greeting() + frame(_full()))
+            writer.close()
+        else:
+            writer.write(_greeting() + self._failure)
+            viewer = next(self._numbers)
+            self._viewers[viewer] = Connection(reader, writer)
+            self._lifetime.viewers(len(self._viewers))
+            self._session.introduce(viewer)
+            _keep(self._attending, self._attend(viewer))
+
+    async def _attend(self, viewer: Viewer) -> None:
+        connection = self._viewers[viewer]
         try:
             while True:
-                self._session.submit(decode_command(await read_payload(reader)), viewer)
+                self._session.submit(await connection.command(), viewer)
         except MalformedFrame as error:
             log.warning("viewer %d sent what is no command (%s) and was let go", viewer, error)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             del self._viewers[viewer]
-            self._behind.discard(viewer)
-            self._limits.pop(viewer, None)
-            writer.close()
-            if not self._viewers:
-                self._leave_in(LINGER)
+            connection.close()
+            self._lifetime.viewers(len(self._viewers))
 
     def _tell_from_session(self, event: Event, viewer: Viewer | None) -> None:
         with suppress(RuntimeError):  # the loop has ended: nobody is left to be told
-            self._loop.call_soon_threadsafe(self._tell, frame(event), viewer, type(event))
+            self._loop.call_soon_threadsafe(self._tell, event, frame(event), viewer)
 
-    def _tell(self, message: bytes, viewer: Viewer | None, kind: type[Event]) -> None:
-        if kind is EngineFailed and self._session.failure:
+    def _obeyed_from_session(self, viewer: Viewer | None) -> None:
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._obeyed, viewer)
+
+    def _obeyed(self, viewer: Viewer | None) -> None:
+        if viewer in self._viewers:
+            self._viewers[viewer].obeyed()
+
+    def _tell(self, event: Event, message: bytes, viewer: Viewer | None) -> None:
+        self._lifetime.heard(event)
+        if isinstance(event, EngineFailed) and self._session.failure:
             self._failure = message
-        for number in list(self._viewers) if viewer is None else [viewer]:
-            writer = self._viewers.get(number)
-            if writer is None or number in self._behind:
-                continue
-            writer.write(message)
-            waiting = writer.transport.get_write_buffer_size()
-            if kind is RunOpened and viewer is not None:
-                self._limits[number] = waiting + PATIENCE  # an introduction, which comes when nothing waits
-            elif waiting > self._limits.get(number, PATIENCE):
-                self._behind.add(number)
-                task = asyncio.create_task(self._catch_up(number, writer))
-                self._catching_up.add(task)
-                task.add_done_callback(self._catching_up.discard)
+        if viewer is None:
+            for number, connection in self._viewers.items():
+                if connection.tell(message):
+                    _keep(self._catching_up, self._catch_up(number, connection))
+        elif viewer in self._viewers:
+            self._viewers[viewer].answer(message)
 
-    async def _catch_up(self, viewer: Viewer, writer: asyncio.StreamWriter) -> None:
+    async def _catch_up(self, viewer: Viewer, connection: Connection) -> None:
         with suppress(ConnectionError):
-            await writer.drain()
-            self._behind.discard(viewer)
+            await connection.catch_up()
             self._session.introduce(viewer)
 
-    def _leave_in(self, seconds: float) -> None:
-        if self._leaving:
-            self._leaving.cancel()
-        self._leaving = self._loop.call_later(seconds, self._over.set)
+
+def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:
+    """Have `work` done by a task that is in `tasks` until it has ended: the loop itself forgets it."""
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+
+
+def _greeting() -> bytes:
+    return frame(EngineStarted(__version__, os.getpid()))
+
+
+def _full() -> CommandRefused:
+    return CommandRefused(f"{MOST_VIEWERS} screens look at this engine already", "close one of them")
 
 
 def _lock() -> BinaryIO | None:
     """The lock of the one engine of this user, host and data folder; None where another serves already."""
-    lock = socket_path().with_suffix(".lock").open("ab")
     give_up = time.monotonic() + LEAVES_WITHIN
     while time.monotonic() < give_up:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            with socket.socket(socket.AF_UNIX) as other, suppress(OSError):
-                other.connect(str(socket_path()))
-                break
-            time.sleep(0.05)
-        else:
+        lock = take_lock()
+        if lock is not None:
             return lock
-    lock.close()
+        with socket.socket(socket.AF_UNIX) as other, suppress(OSError):
+            other.connect(str(socket_path()))
+            return None
+        time.sleep(0.05)
     return None
 
 

@@ -31,11 +31,15 @@ Tell = Callable[[Event, Viewer | None], None]
 class Session:
     """Commands in, events out; `run` is the thread's whole life, the other methods may be called from any thread.
 
-    `failure` is why nothing can be computed here, None where it can.
+    `obeyed` is told whose command has been carried out; `failure` is why nothing can be computed here, None where it
+    can.
     """
 
-    def __init__(self, tell: Tell, store: RunStore) -> None:
+    def __init__(
+        self, tell: Tell, store: RunStore, obeyed: Callable[[Viewer | None], None] = lambda viewer: None
+    ) -> None:
         self._tell = tell
+        self._obeyed = obeyed
         self._store = store
         self._mailbox: queue.SimpleQueue[tuple[AnyCommand | None, Viewer | None, float]] = queue.SimpleQueue()
         self._closing = False
@@ -80,6 +84,7 @@ class Session:
             answer = partial(self._answer, viewer)
             if command is not None:
                 self._guarded(conductor, partial(conductor.obey, command, answer, asked), viewer)
+                self._obeyed(viewer)
             elif viewer is not None:
                 self._guarded(conductor, partial(conductor.introduce, answer), viewer)
         conductor.leave()

@@ -1,4 +1,4 @@
-"""A real engine process, found or started, spoken to, and gone afterwards."""
+"""A real engine process, found or started, spoken to, ended, and whatever else may be at its socket."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ import pytest
 
 from charwave_tui import __version__
 from charwave_tui.client import engine as client
-from charwave_tui.client.engine import Engine, EngineUnavailable
+from charwave_tui.client import transport
+from charwave_tui.client.ending import end_engine
+from charwave_tui.client.engine import Engine, EngineOutdated, EngineUnavailable
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent, frame
 from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.peer import Peer
 from charwave_tui.core.places import ensure_runtime_dir, log_path, runs_dir, socket_path
 from charwave_tui.core.readings import State
 from charwave_tui.core.runs import RunStore
@@ -65,25 +68,35 @@ async def test_what_is_sent_before_there_is_an_engine_is_remembered(config: RunC
     opened = await until(events, protocol.RunOpened)
     assert isinstance(opened, protocol.RunOpened)
     assert opened.config == config
+    assert not engine.found
     engine.close()
+    assert await end_engine() == hello.pid
     await wait_gone(hello.pid)
     assert not socket_path().exists()
     assert log_path().read_text("utf-8").count("Traceback") == 0
 
 
-async def test_a_second_screen_finds_the_first_ones_engine(config: RunConfig) -> None:
-    first, second = Engine(), Engine()
+async def test_a_second_screen_finds_the_first_ones_engine_which_trains_on_without_either(config: RunConfig) -> None:
+    first, second, third = Engine(), Engine(), Engine()
     one, two = first.events(), second.events()
     hello = await until(one, protocol.EngineStarted)
-    again = await until(two, protocol.EngineStarted)
     assert isinstance(hello, protocol.EngineStarted)
-    assert hello == again
+    assert await until(two, protocol.EngineStarted) == hello
+    assert (first.found, second.found) == (False, True)
     first.close()
     second.send(protocol.StartRun(config, ""))
-    await until(two, protocol.Progress)
+    reached = await until(two, protocol.Progress)
+    assert isinstance(reached, protocol.Progress)
     second.close()
+    await asyncio.sleep(0.3)
+    opened = await until(third.events(), protocol.RunOpened)
+    assert isinstance(opened, protocol.RunOpened)
+    assert (opened.run, opened.state) == (1, State.TRAINING)
+    assert opened.step > reached.step
+    third.close()
+    await end_engine()
     await wait_gone(hello.pid)
-    assert RunStore(runs_dir()).read(1).state is State.STOPPED
+    assert RunStore(runs_dir()).read(1).state is State.PAUSED
 
 
 async def test_a_killed_engine_ends_the_events_and_a_stale_socket_is_no_hindrance(config: RunConfig) -> None:
@@ -100,7 +113,8 @@ async def test_a_killed_engine_ends_the_events_and_a_stale_socket_is_no_hindranc
     other = await until(afresh.events(), protocol.EngineStarted)
     assert isinstance(other, protocol.EngineStarted)
     assert other.pid != hello.pid
-    afresh.close()
+    assert not afresh.found
+    os.kill(other.pid, signal.SIGKILL)
     await wait_gone(other.pid)
 
 
@@ -117,7 +131,7 @@ async def test_sigterm_saves_the_run_and_tells_every_viewer(config: RunConfig) -
         for viewer in (events, others):
             assert protocol.RunSaved in [type(event) async for event in viewer]
     await wait_gone(hello.pid)
-    assert RunStore(runs_dir()).read(1).state is State.STOPPED
+    assert RunStore(runs_dir()).read(1).state is State.PAUSED
     assert log_path().read_text("utf-8") == ""
 
 
@@ -128,8 +142,8 @@ async def test_torch_that_cannot_be_imported_is_told_with_the_log(
     (tmp_path / "broken" / "torch" / "__init__.py").write_text("raise ImportError('no libcudart\\nhere')", "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
     started: list[subprocess.Popen[bytes]] = []
-    start = client._start
-    monkeypatch.setattr(client, "_start", lambda: started.append(start()) or started[0])
+    start = client.start
+    monkeypatch.setattr(client, "start", lambda: started.append(start()) or started[0])
     events = Engine().events()
     failed = await until(events, protocol.EngineFailed)
     assert failed == protocol.EngineFailed("ImportError: no libcudart", str(log_path()))
@@ -143,25 +157,32 @@ async def test_commands_go_to_an_engine_of_this_version_alone(config: RunConfig)
     received: list[bytes] = []
 
     async def older(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(frame(protocol.EngineStarted("0.0.1", 1)))
+        # whatever a version adds to its greeting, it can be understood
+        payload = b"\x84" + b"".join(
+            bytes([0xA0 + len(text)]) + text
+            for text in (b"type", b"EngineStarted", b"version", b"0.0.1", b"more", b"x", b"pid")
+        )
+        payload += b"\x07"
+        writer.write(len(payload).to_bytes(4, "big") + payload)
         received.append(await reader.read())
 
     engine = Engine()
     engine.send(protocol.StartRun(config, ""))
     async with await asyncio.start_unix_server(older, path=str(socket_path())):
-        with pytest.raises(EngineUnavailable, match=r"version 0\.0\.1"):
+        with pytest.raises(EngineOutdated, match=r"version 0\.0\.1") as outdated:
             await until(engine.events(), protocol.EngineReady)
         while not received:
             await asyncio.sleep(0.01)
+    assert (outdated.value.version, outdated.value.pid) == ("0.0.1", 7)
     assert received == [b""]
 
 
 async def test_an_engine_that_does_not_greet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ensure_runtime_dir()
-    monkeypatch.setattr(client, "STARTED_WITHIN", 0.1)
+    monkeypatch.setattr(transport, "ANSWERS_WITHIN", 0.1)
     held: list[asyncio.StreamWriter] = []
     async with await asyncio.start_unix_server(lambda _, writer: held.append(writer), path=str(socket_path())):
-        with pytest.raises(EngineUnavailable, match="does not answer"):
+        with pytest.raises(EngineUnavailable, match=rf"does not answer; .*, and kill {os.getpid()} ends it"):
             await until(Engine().events(), protocol.EngineReady)
         held[0].close()
 
@@ -170,7 +191,7 @@ async def test_without_a_home_folder_that_is_said(monkeypatch: pytest.MonkeyPatc
     def homeless() -> Path:
         raise Mistake("no home folder is known", "set CHARWAVE_HOME to a folder of yours")
 
-    monkeypatch.setattr(client, "socket_path", homeless)
+    monkeypatch.setattr(transport, "socket_path", homeless)
     with pytest.raises(EngineUnavailable, match="no home folder is known"):
         await until(Engine().events(), protocol.EngineReady)
 
@@ -182,7 +203,7 @@ async def test_an_engine_that_leaves_the_field_to_another_is_waited_for_and_one_
     ensure_runtime_dir()
     child = subprocess.Popen(["/bin/sh", "-c", f"exit {code}"])
     assert child.wait(10) == code
-    monkeypatch.setattr(client, "_start", lambda: child)
+    monkeypatch.setattr(client, "start", lambda: child)
 
     async def other() -> asyncio.Server:
         await asyncio.sleep(0.1)
@@ -191,9 +212,11 @@ async def test_an_engine_that_leaves_the_field_to_another_is_waited_for_and_one_
         )
 
     coming = asyncio.ensure_future(other())
-    events = Engine().events()
+    engine = Engine()
+    events = engine.events()
     if reached:
         assert await until(events, protocol.EngineStarted)
+        assert engine.found
         await events.aclose()  # type: ignore[attr-defined]
     else:
         with pytest.raises(EngineUnavailable, match="did not start"):
@@ -201,27 +224,28 @@ async def test_an_engine_that_leaves_the_field_to_another_is_waited_for_and_one_
     (await coming).close()
 
 
-async def test_an_engine_that_nobody_waits_for_any_more_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[subprocess.Popen[bytes]] = []
-    start = client._start
-    monkeypatch.setattr(client, "_start", lambda: started.append(start()) or started[0])
-    waiting = asyncio.ensure_future(anext(Engine().events()))
-    while not started:
-        await asyncio.sleep(0)
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    assert started[0].wait(10) == -signal.SIGTERM
-
-
-async def test_an_engine_of_another_version_is_named() -> None:
+async def test_an_engine_that_has_no_room_for_a_screen_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     ensure_runtime_dir()
-    other = await asyncio.start_unix_server(
-        lambda reader, writer: writer.write(frame(protocol.EngineStarted("99.0", 1))), path=str(socket_path())
+    full = frame(protocol.EngineStarted(__version__, 1)) + frame(
+        protocol.CommandRefused("64 screens look", "close one")
     )
-    async with other:
-        with pytest.raises(EngineUnavailable, match=r"version 99\.0"):
+
+    async def turn_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(full)
+        writer.close()
+
+    async with await asyncio.start_unix_server(turn_away, path=str(socket_path())):
+        with pytest.raises(EngineUnavailable, match="64 screens look; close one"):
             await until(Engine().events(), protocol.EngineReady)
+
+
+async def test_the_engine_of_another_user_is_not_spoken_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure_runtime_dir()
+    monkeypatch.setattr(transport, "peer_of", lambda connection: Peer(1, os.getuid() + 1))
+    greet = frame(protocol.EngineStarted(__version__, 1))
+    async with await asyncio.start_unix_server(lambda _, writer: writer.write(greet), path=str(socket_path())):
+        with pytest.raises(EngineUnavailable, match=rf"that of user {os.getuid() + 1}; set CHARWAVE_HOME"):
+            await until(Engine().events(), protocol.EngineStarted)
 
 
 async def test_an_engine_that_talks_gibberish_is_named() -> None:
@@ -235,7 +259,7 @@ async def test_an_engine_that_talks_gibberish_is_named() -> None:
 
 
 async def test_an_engine_that_does_not_start_is_told_with_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client.sys, "executable", "/bin/false")
+    monkeypatch.setattr("charwave_tui.client.starting.sys.executable", "/bin/false")
     with pytest.raises(EngineUnavailable, match="its log is"):
         await until(Engine().events(), protocol.EngineReady)
 
@@ -252,4 +276,4 @@ def test_a_socket_file_without_an_engine_is_only_a_file() -> None:
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(socket_path()))
     with pytest.raises(ConnectionRefusedError):
-        asyncio.run(client._connect())
+        asyncio.run(transport.connect())

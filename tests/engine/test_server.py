@@ -1,26 +1,29 @@
-"""The socket: who may come, what is refused, and a viewer who does not read."""
+"""The socket: who may come and how many, what is refused, a viewer who does not read, and how long it is there."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import stat
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import AnyEvent, decode_event, frame, read_payload
+from charwave_tui.core.framing import AnyCommand, AnyEvent, decode_event, frame, read_payload
+from charwave_tui.core.peer import Peer, peer_of
 from charwave_tui.core.places import ensure_runtime_dir, runtime_dir, socket_path
 from charwave_tui.core.readings import Evaluation, History, LossPoint, Mark, Split, State
-from charwave_tui.engine import server
+from charwave_tui.engine import connection, lifetime, server
 from charwave_tui.engine.course import Course
-from charwave_tui.engine.peer import peer_uid
 from charwave_tui.engine.server import Server
+from charwave_tui.engine.session import Tell
 
 Viewer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -30,7 +33,7 @@ async def serving() -> AsyncIterator[Callable[[], Awaitable[Viewer]]]:
     """A server in this process, and a way to become one of its viewers."""
     ensure_runtime_dir()
     running = asyncio.create_task(server._serve())
-    writers = []
+    writers: list[asyncio.StreamWriter] = []
 
     async def connect() -> Viewer:
         for _ in range(200):
@@ -48,7 +51,13 @@ async def serving() -> AsyncIterator[Callable[[], Awaitable[Viewer]]]:
     finally:
         for writer in writers:
             writer.close()
+        os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(running, 30)
+
+
+async def until_paused(reader: asyncio.StreamReader) -> None:
+    while getattr(await until(reader, protocol.RunChanged), "state", None) is not State.PAUSED:
+        pass
 
 
 async def until(reader: asyncio.StreamReader, kind: type[protocol.Event]) -> AnyEvent:
@@ -78,11 +87,11 @@ async def test_the_socket_and_its_folder_are_the_owners_alone() -> None:
 
 
 async def test_another_user_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "peer_uid", lambda connection: os.getuid() + 1)
+    monkeypatch.setattr(server, "peer_of", lambda connection: Peer(1, os.getuid() + 1))
     async with serving() as connect:
         reader, _ = await connect()
         assert await reader.read() == b""
-        monkeypatch.setattr(server, "peer_uid", peer_uid)
+        monkeypatch.setattr(server, "peer_of", peer_of)
         reader, _ = await connect()
         await until(reader, protocol.EngineStarted)
 
@@ -90,7 +99,7 @@ async def test_another_user_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_the_peer_of_a_socket_is_known() -> None:
     async with serving() as connect:
         _, writer = await connect()
-        assert peer_uid(writer.get_extra_info("socket")) in (os.getuid(), None)
+        assert peer_of(writer.get_extra_info("socket")) in (Peer(os.getpid(), os.getuid()), Peer())
 
 
 @pytest.mark.parametrize(
@@ -130,27 +139,39 @@ async def test_several_viewers_see_the_same_run_and_each_may_steer_it(config: Ru
         assert (opened.run, opened.state) == (1, State.TRAINING)
         also_steering.write(frame(protocol.PauseRun()))
         for reader in (first, second):
-            changed = await until(reader, protocol.RunChanged)
-            while isinstance(changed, protocol.RunChanged) and changed.state is not State.PAUSED:
-                changed = await until(reader, protocol.RunChanged)
+            await until_paused(reader)
 
 
-async def test_a_viewer_who_does_not_read_is_told_everything_once_it_does(
+async def test_a_viewer_who_does_not_read_is_told_everything_once_it_does_and_slows_nobody(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "PATIENCE", 2_000)
+    monkeypatch.setattr(connection, "PATIENCE", 2_000)
+    fallen = asyncio.Event()
+    told = connection.Connection.tell
+
+    def tell(self: connection.Connection, message: bytes) -> bool:
+        if behind := told(self, message):
+            fallen.set()
+        return behind
+
+    monkeypatch.setattr(connection.Connection, "tell", tell)
     async with serving() as connect:
         reader, writer = await connect()
-        quick, _ = await connect()
-        await until(reader, protocol.EngineReady)
-        writer.write(frame(protocol.StartRun(replace(config, max_steps=200_000, eval_every=100), "")))
+        quick, steering = await connect()
+        for viewer in (reader, quick):
+            await until(viewer, protocol.EngineReady)
         reader._transport.pause_reading()  # type: ignore[attr-defined]
-        seen = 0
+        writer.write(frame(protocol.StartRun(config, "")) + frame(protocol.ProbeLayers()) * 5_000)
         async with asyncio.timeout(60):
-            while seen < 3_000:
-                seen += len(await read_payload(quick))
-                writer.write(frame(protocol.ProbeLayers()) * 50)
-        writer.write(frame(protocol.PauseRun()))
+            while not fallen.is_set():
+                await until(quick, protocol.Progress)
+        before = await until(quick, protocol.Progress)
+        after = await until(quick, protocol.Progress)
+        assert isinstance(before, protocol.Progress)
+        assert isinstance(after, protocol.Progress)
+        assert after.step > before.step
+        steering.write(frame(protocol.PauseRun()))
+        await until_paused(quick)
         reader._transport.resume_reading()  # type: ignore[attr-defined]
         opened = await until(reader, protocol.RunOpened)
         while isinstance(opened, protocol.RunOpened) and opened.state is not State.PAUSED:
@@ -168,7 +189,7 @@ def fullest(window: int) -> History:
 async def test_a_viewer_who_reads_slowly_is_introduced_once_to_a_run_with_a_long_history(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "PATIENCE", 20_000)
+    monkeypatch.setattr(connection, "PATIENCE", 20_000)
     monkeypatch.setattr(Course, "history", lambda course, partial=None: fullest(1))
     async with serving() as connect:
         quick, steering = await connect()
@@ -188,14 +209,142 @@ async def test_a_viewer_who_reads_slowly_is_introduced_once_to_a_run_with_a_long
         assert protocol.RunOpened not in kinds[3:]
 
 
-async def test_the_engine_ends_soon_after_its_last_viewer_went(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "LINGER", 0.1)
-    ensure_runtime_dir()
-    running = asyncio.create_task(server._serve())
-    await asyncio.sleep(0.05)
-    _, writer = await asyncio.open_unix_connection(str(socket_path()))
-    writer.close()
-    await asyncio.wait_for(running, 20)
+async def test_training_goes_on_without_a_viewer_and_the_engine_ends_once_it_has_not_been_looked_at_for_a_while(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifetime, "IDLE_FOR", 0.3)
+    async with serving() as connect:
+        reader, writer = await connect()
+        await until(reader, protocol.EngineReady)
+        writer.write(frame(protocol.StartRun(config, "")))
+        reached = await until(reader, protocol.Progress)
+        assert isinstance(reached, protocol.Progress)
+        writer.close()
+        await asyncio.sleep(0.6)
+        reader, writer = await connect()
+        opened = await until(reader, protocol.RunOpened)
+        assert isinstance(opened, protocol.RunOpened)
+        assert opened.state is State.TRAINING
+        assert opened.step > reached.step
+        writer.write(frame(protocol.PauseRun()))
+        await until_paused(reader)
+        writer.close()
+        async with asyncio.timeout(20):
+            while socket_path().exists():
+                await asyncio.sleep(0.02)
+
+
+async def test_one_viewer_too_many_is_told_so_and_the_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MOST_VIEWERS", 2)
+    async with serving() as connect:
+        first, steering = await connect()
+        second, leaving = await connect()
+        for reader in (first, second):
+            await until(reader, protocol.EngineReady)
+        third, _ = await connect()
+        assert isinstance(await until(third, protocol.EngineStarted), protocol.EngineStarted)
+        refused = await until(third, protocol.CommandRefused)
+        assert refused == protocol.CommandRefused("2 screens look at this engine already", "close one of them")
+        assert await third.read() == b""
+        steering.write(frame(protocol.ProbeLayers()))
+        await until(first, protocol.CommandRefused)  # there is no model
+        leaving.close()
+        async with asyncio.timeout(10):
+            while True:
+                fourth, _ = await connect()
+                await until(fourth, protocol.EngineStarted)
+                if not isinstance(decode_event(await read_payload(fourth)), protocol.CommandRefused):
+                    break
+
+
+class IdleSession:
+    """Takes everything in and carries nothing out, until a test does; `waiting` is what it was given, and by whom."""
+
+    failure = None
+
+    def __init__(self, tell: Tell, store: object, obeyed: Callable[[int | None], None]) -> None:
+        self.tell = tell
+        self.obeyed = obeyed
+        self.waiting: list[tuple[AnyCommand, int]] = []
+        self._closed = threading.Event()
+        self.run = self._closed.wait
+        self.close = self._closed.set
+
+    def introduce(self, viewer: int) -> None:
+        self.tell(protocol.EngineReady("2", "cpu"), viewer)
+
+    def submit(self, command: AnyCommand, viewer: int) -> None:
+        self.waiting.append((command, viewer))
+
+    async def holds(self, amount: int) -> None:
+        """Wait until so much was given, and fail where it becomes more."""
+        async with asyncio.timeout(10):
+            while len(self.waiting) < amount:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        assert len(self.waiting) == amount
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> list[IdleSession]:
+    """The session of the server that is started next."""
+    made: list[IdleSession] = []
+
+    def session(*given: Any) -> IdleSession:
+        made.append(IdleSession(*given))
+        return made[-1]
+
+    monkeypatch.setattr(server, "Session", session)
+    return made
+
+
+async def test_who_floods_the_engine_holds_up_nobody_else(idle: list[IdleSession]) -> None:
+    async with serving() as connect:
+        _, flooding = await connect()
+        flooding.write(frame(protocol.PauseRun()) * 10_000)
+        (session,) = idle
+        await session.holds(connection.MOST_COMMANDS)
+        _, other = await connect()
+        other.write(frame(protocol.ResumeRun()))
+        await session.holds(connection.MOST_COMMANDS + 1)
+        assert session.waiting[-1] == (protocol.ResumeRun(), 2)
+        for _ in range(3):
+            session.obeyed(1)
+        await session.holds(connection.MOST_COMMANDS + 4)
+
+
+async def test_who_does_not_read_its_answers_is_not_listened_to_until_it_does(idle: list[IdleSession]) -> None:
+    async with serving() as connect:
+        reader, writer = await connect()
+        await until(reader, protocol.EngineReady)
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        (session,) = idle
+        writer.write(frame(protocol.PauseRun()))
+        await session.holds(1)
+        session.tell(protocol.EngineFailed("x" * 1_000_000, ""), 1)
+        await asyncio.sleep(0.1)
+        writer.write(frame(protocol.PauseRun()) * 2)
+        await session.holds(2)  # the one that was waited for before the answer came
+        reader._transport.resume_reading()  # type: ignore[attr-defined]
+        await session.holds(3)
+
+
+async def test_an_answer_reaches_a_viewer_who_is_behind(idle: list[IdleSession]) -> None:
+    async with serving() as connect:
+        reader, _ = await connect()
+        await until(reader, protocol.EngineReady)
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        (session,) = idle
+        for number in range(30):
+            session.tell(protocol.EngineFailed("x" * 100_000, str(number)), None)
+        session.tell(protocol.SplitEvaluated(Evaluation(7, Split.VAL, 2.0)), 1)
+        reader._transport.resume_reading()  # type: ignore[attr-defined]
+        told = []
+        async with asyncio.timeout(10):
+            while not isinstance(event := decode_event(await read_payload(reader)), protocol.EngineReady):
+                told.append(type(event))
+        assert told[-1] is protocol.SplitEvaluated
+        assert 1 < len(told) < 20, "it was not behind"
 
 
 def test_a_second_engine_leaves_the_field_to_the_first() -> None:

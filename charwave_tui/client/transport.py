@@ -1,0 +1,96 @@
+"""The socket of the engine that is there: who listens at it, its greeting, and its events."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+
+from charwave_tui import __version__
+from charwave_tui.core.framing import MAX_FRAME, AnyEvent, MalformedFrame, decode_event, read_payload
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.peer import Peer, peer_of
+from charwave_tui.core.places import HOME_VARIABLE, log_path, socket_path
+from charwave_tui.core.protocol import EngineStarted
+
+ANSWERS_WITHIN = 15.0
+"""Seconds in which an engine must greet and answer."""
+
+
+class EngineUnavailable(Exception):
+    """No engine could be reached, started or understood; the message says why and what to do."""
+
+
+class EngineOutdated(EngineUnavailable):
+    """The engine that is there is of another `version`; `pid` is its process."""
+
+    def __init__(self, version: str, pid: int) -> None:
+        remedy = "charwave-tui engine stop ends it, its run saved"
+        super().__init__(f"an engine of version {version} is running, this is {__version__}; {remedy}")
+        self.version = version
+        self.pid = pid
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The ways from and to an engine of any version, and its greeting, which all versions understand."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    greeting: EngineStarted
+
+    def check(self) -> None:
+        """Hang up and raise EngineOutdated where nothing but the greeting can be understood for certain."""
+        if self.greeting.version != __version__:
+            self.close()
+            raise EngineOutdated(self.greeting.version, self.greeting.pid)
+
+    async def hear(self) -> AnyEvent:
+        """The next event; raises EngineUnavailable, asyncio.IncompleteReadError or ConnectionError at the end."""
+        try:
+            return decode_event(await read_payload(self.reader))
+        except MalformedFrame as error:
+            remedy = "charwave-tui engine stop ends it"
+            raise EngineUnavailable(f"the engine cannot be understood ({error}); {remedy}") from None
+
+    def close(self) -> None:
+        """Hang up."""
+        self.writer.close()
+
+
+async def connect() -> Line:
+    """The way to the engine that is there.
+
+    Raises OSError where there is none, or one that goes before it greets; EngineUnavailable.
+    """
+    try:
+        path = str(socket_path())
+    except Mistake as mistake:
+        raise EngineUnavailable(str(mistake)) from None
+    reader, writer = await asyncio.open_unix_connection(path, limit=MAX_FRAME)
+    try:
+        peer = peer_of(writer.get_extra_info("socket"))
+        if peer.uid not in (None, os.getuid()):
+            remedy = f"set {HOME_VARIABLE} to a folder of yours"
+            raise EngineUnavailable(f"the engine at {path} is that of user {peer.uid}; {remedy}")
+        return Line(reader, writer, await _greeting(reader, peer))
+    except BaseException:
+        writer.close()
+        raise
+
+
+async def _greeting(reader: asyncio.StreamReader, peer: Peer) -> EngineStarted:
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN):
+            greeting = decode_event(await read_payload(reader))
+    except asyncio.IncompleteReadError as error:
+        raise ConnectionResetError from error
+    except TimeoutError:
+        problem = "does not answer"
+    except MalformedFrame as error:
+        problem = f"cannot be understood ({error})"
+    else:
+        if isinstance(greeting, EngineStarted):
+            return greeting
+        problem = "cannot be understood (it does not greet)"
+    raise EngineUnavailable(f"the engine {problem}; its log is {log_path()}, and kill {peer.pid} ends it")

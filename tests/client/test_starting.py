@@ -1,0 +1,210 @@
+"""An engine that is started where something stands in the way, and what it must not take along."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from terminal import processes_of
+
+from charwave_tui.client import logout
+from charwave_tui.client.ending import end_engine
+from charwave_tui.client.engine import Engine, EngineOutdated, EngineUnavailable
+from charwave_tui.client.transport import connect
+from charwave_tui.core import engine_lock
+from charwave_tui.core.engine_lock import is_held, take_lock
+from charwave_tui.core.places import HOME_VARIABLE, PROGRAM, ensure_runtime_dir, log_path, runtime_dir, socket_path
+from charwave_tui.core.protocol import EngineStarted
+
+
+@pytest.fixture
+def greeted() -> Iterator[list[int]]:
+    """Put in here which engines greeted: they are killed afterwards, for to leave in order they import torch first."""
+    pids: list[int] = []
+    yield pids
+    for pid in set(pids):
+        os.kill(pid, signal.SIGKILL)
+        while is_held():
+            time.sleep(0.01)
+
+
+async def greeting(engine: Engine) -> EngineStarted:
+    async with asyncio.timeout(20):
+        event = await anext(engine.events())
+    assert isinstance(event, EngineStarted)
+    return event
+
+
+async def test_without_a_runtime_folder_of_the_session(
+    greeted: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(HOME_VARIABLE)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    for name in ("XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "s"))
+    greeted.append((await greeting(Engine())).pid)
+    assert runtime_dir() == tmp_path / "s" / PROGRAM / "run"
+    assert stat.S_IMODE(runtime_dir().stat().st_mode) == 0o700
+    assert socket_path().is_socket()
+
+
+async def test_with_a_home_folder_whose_path_is_too_long_for_a_socket(
+    greeted: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / ("long" * 40) / ("longer" * 30)))
+    greeted.append((await greeting(Engine())).pid)
+    assert socket_path().parent.parent == Path(tempfile.gettempdir())
+    assert stat.S_IMODE(runtime_dir().stat().st_mode) == 0o700
+
+
+async def test_with_a_socket_and_a_lock_that_an_engine_left_behind(greeted: list[int]) -> None:
+    ensure_runtime_dir()
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(socket_path()))
+    engine_lock.lock_path().touch()
+    with pytest.raises(ConnectionRefusedError):
+        await connect()
+    greeted.append((await greeting(Engine())).pid)
+
+
+async def test_several_at_the_same_moment_come_to_one_engine(greeted: list[int], home: Path) -> None:
+    screens = [Engine() for _ in range(4)]
+    hellos = await asyncio.gather(*map(greeting, screens))
+    greeted += [hello.pid for hello in hellos]
+    assert len(set(greeted)) == 1
+    assert [screen.found for screen in screens].count(False) == 1
+    for _ in range(100):  # the others leave the field to it
+        if (left := processes_of(home)) == [greeted[0]]:
+            break
+        await asyncio.sleep(0.1)
+    assert left == [greeted[0]]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists descriptors there")
+async def test_it_takes_along_no_descriptor_and_no_terminal(greeted: list[int]) -> None:
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    greeted.append((await greeting(Engine())).pid)
+    (pid,) = greeted
+    descriptors = {int(entry.name): str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    assert descriptors[0] == os.devnull
+    assert descriptors[1] == descriptors[2] == str(log_path())
+    assert str(Path(f"/proc/self/fd/{writing}").readlink()) not in descriptors.values()
+    assert os.getsid(pid) == pid
+    os.close(writing)
+    assert os.read(reading, 1) == b""  # the end of the pipe, which nobody holds open
+    os.close(reading)
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that stands before all others on PATH."""
+    folder = tmp_path / "commands"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+@pytest.fixture
+def ending_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings of a logind that ends all processes at logout, on a machine where nobody lingers."""
+    monkeypatch.setattr(logout, "SETTINGS", tmp_path / "systemd")
+    monkeypatch.setattr(logout, "LINGERING", tmp_path / "linger")
+    monkeypatch.setattr("getpass.getuser", lambda: "ada")
+    (tmp_path / "systemd" / "logind.conf.d").mkdir(parents=True)
+    (tmp_path / "systemd" / "logind.conf").write_text("[Login]\n#KillUserProcesses=no\nKillUserProcesses = yes\n")
+    return tmp_path
+
+
+def put(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+async def test_where_a_logout_ends_all_it_gets_a_scope_of_its_own(
+    greeted: list[int], commands: Path, ending_all: Path
+) -> None:
+    put(
+        commands / "systemd-run",
+        f'echo "$@" > {ending_all}/asked\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"',
+    )
+    (ending_all / "linger").mkdir()
+    (ending_all / "linger" / "ada").touch()
+    engine = Engine()
+    greeted.append((await greeting(engine)).pid)
+    assert (ending_all / "asked").read_text().startswith(f"--user --scope --quiet --collect -- {sys.executable} -m")
+    assert (engine.found, engine.warning) == (False, "")
+
+
+async def test_a_scope_that_is_refused_is_done_without_and_warned_of(
+    greeted: list[int], commands: Path, ending_all: Path
+) -> None:
+    put(commands / "systemd-run", "echo Failed to connect to bus >&2; exit 1")
+    engine, other = Engine(), Engine()
+    greeted.append((await greeting(engine)).pid)
+    assert engine.warning == logout.ENDED
+    assert (await greeting(other)).pid == greeted[0]
+    assert other.warning == ""  # it was there, and may have been started otherwise
+
+
+def test_what_outlives_a_logout(commands: Path, ending_all: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(commands / "systemd-run", "exit 1")
+    assert logout.past_logout() == (logout.SCOPE, logout.NOT_LINGERING)
+    monkeypatch.setenv("PATH", str(ending_all))
+    assert logout.past_logout() == ((), logout.ENDED)
+    (ending_all / "systemd" / "logind.conf.d" / "10-keep.conf").write_text("[Login]\nKillUserProcesses=no")
+    assert logout.past_logout() == ((), "")
+    (ending_all / "systemd" / "logind.conf.d" / "20-end.conf").write_text("[Login]\nKillUserProcesses=true")
+    assert logout.past_logout() == ((), logout.ENDED)
+    monkeypatch.setattr(logout, "SETTINGS", ending_all / "nowhere")
+    assert logout.past_logout() == ((), "")
+
+
+OTHER_VERSION = """
+import charwave_tui, sys
+charwave_tui.__version__ = "0.0.1"
+from charwave_tui.cli.main import main
+sys.exit(main(["engine"]))
+"""
+
+
+async def test_an_engine_of_another_version_is_ended_in_order_and_another_started(greeted: list[int]) -> None:
+    older = subprocess.Popen([sys.executable, "-c", OTHER_VERSION])
+    while not socket_path().exists():
+        await asyncio.sleep(0.02)
+    screen = Engine()
+    with pytest.raises(EngineOutdated) as outdated:
+        await greeting(screen)
+    assert (outdated.value.version, outdated.value.pid) == ("0.0.1", older.pid)
+    await screen.restart()
+    assert older.wait(10) == 0
+    assert not is_held()
+    greeted.append((await greeting(screen)).pid)
+    assert greeted[0] != older.pid
+    assert not screen.found
+
+
+async def test_there_may_be_nothing_to_end() -> None:
+    assert await end_engine() is None
+    engine_lock.lock_path().parent.mkdir(parents=True)
+    engine_lock.lock_path().touch()
+    assert await end_engine() is None
+
+
+async def test_an_engine_that_does_not_leave_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charwave_tui.client.ending.LEAVES_WITHIN", 0.1)
+    ensure_runtime_dir()
+    lock = take_lock()
+    assert lock is not None
+    with lock, pytest.raises(EngineUnavailable, match="has not left"):
+        await end_engine()

@@ -1,0 +1,96 @@
+"""How long an engine stays by itself, by a clock that is set forward."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from charwave_tui.core.protocol import Progress, RunChanged
+from charwave_tui.core.readings import State
+from charwave_tui.engine.lifetime import FIRST_VIEWER_WITHIN, IDLE_FOR, Lifetime
+
+
+class Clock(asyncio.SelectorEventLoop):
+    """A loop whose time passes when a test says so."""
+
+    now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+        self.run_until_complete(asyncio.sleep(0))
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    clock = Clock()
+    yield clock
+    clock.close()
+
+
+class Watched:
+    """A Lifetime and whether it has ended."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.over = False
+
+        async def made() -> Lifetime:
+            return Lifetime(self._end)
+
+        self.lifetime = clock.run_until_complete(made())
+
+    def _end(self) -> None:
+        self.over = True
+
+
+@pytest.fixture
+def watched(clock: Clock) -> Watched:
+    return Watched(clock)
+
+
+def test_one_that_nobody_ever_came_to_ends_soon(clock: Clock, watched: Watched) -> None:
+    clock.pass_by(FIRST_VIEWER_WITHIN - 1)
+    assert not watched.over
+    clock.pass_by(1.1)
+    assert watched.over
+
+
+def test_it_stays_while_somebody_looks_and_a_while_after(clock: Clock, watched: Watched) -> None:
+    for viewers in (1, 2, 1):
+        watched.lifetime.viewers(viewers)
+        clock.pass_by(10 * IDLE_FOR)
+    watched.lifetime.viewers(0)
+    clock.pass_by(IDLE_FOR - 1)
+    watched.lifetime.viewers(1)
+    clock.pass_by(2)
+    watched.lifetime.viewers(0)
+    clock.pass_by(IDLE_FOR - 1)
+    assert not watched.over
+    clock.pass_by(1.1)
+    assert watched.over
+
+
+@pytest.mark.parametrize("end", [State.FINISHED, State.PAUSED, State.STOPPED, State.DIVERGED])
+def test_it_stays_while_a_run_is_in_training_and_a_while_after(clock: Clock, watched: Watched, end: State) -> None:
+    watched.lifetime.viewers(1)
+    watched.lifetime.heard(RunChanged(State.TRAINING, 0))
+    watched.lifetime.viewers(0)
+    clock.pass_by(100 * IDLE_FOR)
+    watched.lifetime.heard(RunChanged(end, 9))
+    clock.pass_by(IDLE_FOR - 1)
+    watched.lifetime.heard(Progress(9, 0.0, (), None))
+    assert not watched.over
+    clock.pass_by(1.1)
+    assert watched.over
+
+
+def test_a_run_that_is_gone_on_with_stops_the_clock(clock: Clock, watched: Watched) -> None:
+    watched.lifetime.viewers(1)
+    watched.lifetime.viewers(0)
+    watched.lifetime.heard(RunChanged(State.TRAINING, 0))
+    clock.pass_by(2 * IDLE_FOR)
+    assert not watched.over
