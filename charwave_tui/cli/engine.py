@@ -91,7 +91,7 @@ def _facts(found: Found | None) -> dict[str, object]:
 def _held(found: Found | None) -> RunRecord | None:
     """The run that the engine had, as it is kept now, where it has more to do."""
     if found and found.status and found.status.run is not None:
-        with suppress(Mistake):
+        with suppress(Mistake, OSError):
             record = RunStore(runs_dir()).read(found.status.run)
             return record if record.state in UNFINISHED else None
     return None

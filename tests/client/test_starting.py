@@ -23,7 +23,7 @@ from charwave_tui.client.engine import Engine, EngineOutdated, EngineUnavailable
 from charwave_tui.client.transport import connect
 from charwave_tui.core import engine_lock
 from charwave_tui.core.engine_lock import is_held, take_lock
-from charwave_tui.core.places import HOME_VARIABLE, PROGRAM, ensure_runtime_dir, log_path, runtime_dir, socket_path
+from charwave_tui.core.places import HOME_VARIABLE, ensure_runtime_dir, log_path, runtime_dir, socket_path, state_dir
 from charwave_tui.core.protocol import EngineStarted
 
 
@@ -45,15 +45,22 @@ async def greeting(engine: Engine) -> EngineStarted:
     return event
 
 
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder in which even a socket's path is short."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 async def test_without_a_runtime_folder_of_the_session(
-    greeted: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    greeted: list[int], monkeypatch: pytest.MonkeyPatch, short: Path
 ) -> None:
     monkeypatch.delenv(HOME_VARIABLE)
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     for name in ("XDG_DATA_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / "s"))
+        monkeypatch.setenv(name, str(short))
     greeted.append((await greeting(Engine())).pid)
-    assert runtime_dir() == tmp_path / "s" / PROGRAM / "run"
+    assert runtime_dir() == state_dir() / "run"
     assert stat.S_IMODE(runtime_dir().stat().st_mode) == 0o700
     assert socket_path().is_socket()
 

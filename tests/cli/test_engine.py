@@ -1,0 +1,132 @@
+"""`charwave-tui engine`: what it says of the engine that runs, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charwave_tui import __version__
+from charwave_tui.client.engine import Engine
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.engine_lock import is_held
+from charwave_tui.core.places import runs_dir, socket_path
+from charwave_tui.core.protocol import Command, Event, RunChanged, RunSaved, StartRun
+from charwave_tui.core.readings import State
+from charwave_tui.core.runs import RunStore
+
+
+def started(*commands: Command, until: type[Event], **fields: object) -> Event:
+    """Have an engine obey `commands`, and leave it to itself once it has told what is waited for."""
+
+    async def watch() -> Event:
+        engine = Engine()
+        for command in commands:
+            engine.send(command)
+        async with asyncio.timeout(30):
+            async for event in engine.events():
+                if isinstance(event, until) and all(getattr(event, name) == it for name, it in fields.items()):
+                    engine.close()
+                    return event
+        raise AssertionError(f"no {until.__name__}")
+
+    return asyncio.run(watch())
+
+
+@pytest.fixture
+def config(words: Path) -> RunConfig:
+    return RunConfig(corpus=str(words), context=2, fuse=(2,), n_embd=2, n_hidden=4, batch_size=4, max_steps=10_000_000)
+
+
+def test_without_an_engine_both_say_so_and_nothing_is_wrong(command: Any) -> None:
+    said = command("engine", "status")
+    assert (said.code, said.out, said.err) == (0, "no engine is running\n", "")
+    facts = json.loads(command("engine", "status", "--json").out)
+    nothing = dict.fromkeys(("version", "run", "state", "step"))
+    assert facts == {"pid": None, "socket": str(socket_path()), **nothing}
+    ended = command("engine", "stop")
+    assert (ended.code, ended.out, ended.err) == (0, "", "charwave-tui: no engine is running\n")
+
+
+def test_a_run_is_reported_then_held_and_saved(command: Any, config: RunConfig) -> None:
+    started(StartRun(config, "", steps=1_234), until=RunChanged, state=State.PAUSED)
+    facts = json.loads(command("engine", "status", "--json").out)
+    assert list(facts) == ["pid", "socket", "version", "run", "state", "step"]
+    assert (facts["version"], facts["run"], facts["state"], facts["step"]) == (__version__, 1, "paused", 1234)
+    assert Path(facts["socket"]).is_socket()
+    lines = command("engine", "status").out.splitlines()
+    assert [line.split(maxsplit=1) for line in lines[2:]] == [
+        ["version", __version__],
+        ["run", "1"],
+        ["state", "paused"],
+        ["step", "1,234"],
+    ]
+    assert lines[0].split() == ["pid", str(facts["pid"])]
+    ended = command("engine", "stop")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == "run 1 is held and saved at step 1,234; charwave-tui train --resume 1 goes on\n"
+    assert not is_held()
+    assert (RunStore(runs_dir()).read(1).state, RunStore(runs_dir()).read(1).step) == (State.PAUSED, 1234)
+
+
+def test_the_end_of_an_engine_without_a_run_or_with_a_finished_one_promises_nothing(
+    command: Any, config: RunConfig
+) -> None:
+    started(StartRun(config.with_values({"max_steps": 20}), ""), until=RunSaved, step=20)
+    assert command("engine", "stop").out == "the engine has ended\n"
+    assert RunStore(runs_dir()).read(1).state is State.FINISHED
+
+
+@pytest.fixture
+def older() -> Iterator[subprocess.Popen[bytes]]:
+    """A running engine of version 0.0.1."""
+    code = """
+import charwave_tui, sys
+charwave_tui.__version__ = "0.0.1"
+from charwave_tui.cli.main import main
+sys.exit(main(["engine"]))
+"""
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        while not socket_path().exists():
+            assert process.poll() is None
+        yield process
+        process.kill()
+
+
+def test_an_engine_of_another_version_is_found_and_ended(command: Any, older: subprocess.Popen[bytes]) -> None:
+    said = command("engine", "status", "--json")
+    assert said.code == 0
+    facts = json.loads(said.out)
+    assert (facts["pid"], facts["version"], facts["run"], facts["state"], facts["step"]) == (
+        *(older.pid, "0.0.1"),
+        *(None, None, None),
+    )
+    assert "version 0.0.1 is running" in said.err
+    assert len(said.err.splitlines()) == 1
+    ended = command("engine", "stop")
+    assert (ended.code, ended.out) == (0, "the engine has ended\n")
+    assert older.wait(10) == 0
+
+
+def test_what_cannot_be_reached_is_told_in_a_line(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charwave_tui.client.ending.LEAVES_WITHIN", 0.0)
+    monkeypatch.setattr("charwave_tui.client.ending.is_held", lambda: True)
+    ended = command("engine", "stop")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "charwave-tui: the engine has not left yet, it may be saving its run; try again\n"
+
+
+def test_it_is_in_the_list_of_commands_and_neither_part_loads_torch(command: Any) -> None:
+    assert "engine" in command("--help").out
+    said = command("engine", "--help").out
+    assert "status" in said
+    assert "stop" in said
+    for words in ("['engine', 'status']", "['engine', 'stop']"):
+        code = f"import sys; from charwave_tui.cli.main import main; main({words}); assert 'torch' not in sys.modules"
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
