@@ -78,7 +78,7 @@ def _states(run: RunView) -> Iterator[Line]:
     elif run.state is None or run.config is None or run.state is State.READY:
         ready = (Piece(GLYPHS.ready, "muted"), Piece(" ready"))
         if run.unfinished:
-            yield (*ready, _BETWEEN, *_offer(run.unfinished))
+            yield from [(*ready, _BETWEEN, *_offer(run.unfinished))] * 2
         elif run.boxed:
             yield (*ready, _BETWEEN, Piece("t", "accent", True), Piece(" trains your own", "muted"))
         else:

@@ -8,21 +8,26 @@ from dataclasses import replace
 
 import scenes
 
-from charwave_tui.client.engine import EngineUnavailable
-from charwave_tui.core import protocol
+from charwave_tui.client.engine import EngineOutdated, EngineUnavailable
+from charwave_tui.core import archive, protocol
 from charwave_tui.core.framing import AnyCommand, AnyEvent
 from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import Evaluation, Split, State
-from charwave_tui.ui.view import LabView, RunView
+from charwave_tui.core.records import RunSummary
+from charwave_tui.ui.view import LabView, RunView, Unfinished
 
 
 class FakeEngine:
-    """Remembers what it was `sent`, and tells what a test puts in; `reached` counts how often it was connected to."""
+    """Remembers what it was `sent`, and tells what a test puts in; `reached` counts how often it was connected to.
 
-    def __init__(self, *events: AnyEvent) -> None:
+    A `found` one was running before; it has been `restarted` so often, which ends what it has been `outdated` by.
+    """
+
+    def __init__(self, *events: AnyEvent, found: bool = False, warning: str = "", outdated: str = "") -> None:
         self.sent: list[AnyCommand] = []
-        self.reached = 0
+        self.reached = self.restarted = 0
         self.closed = False
+        self.found, self.warning, self.outdated = found, warning, outdated
         self._coming: asyncio.Queue[AnyEvent | str] = asyncio.Queue()
         self.tell(*events)
 
@@ -44,10 +49,17 @@ class FakeEngine:
 
     async def events(self) -> AsyncIterator[AnyEvent]:
         self.reached += 1
+        if self.outdated:
+            raise EngineOutdated(self.outdated, 4_711)
+        yield protocol.EngineStarted("1", 4_711)
         while not isinstance(event := await self._coming.get(), str):
             yield event
         if event:
             raise EngineUnavailable(event)
+
+    async def restart(self) -> None:
+        self.restarted += 1
+        self.outdated = ""
 
     def close(self) -> None:
         self.closed = True
@@ -100,6 +112,16 @@ class ObedientEngine(FakeEngine):
         state = self.run.state
         moving = state in (State.TRAINING, State.PAUSED)
         match command:
+            case archive.OpenRun(run=number, train=train):
+                self.run = RunView("ready", number, "tree-76k", scenes.CONFIG, state=State.PAUSED, step=48_200)
+                yield opened(self.run)
+                if train:
+                    yield self._change(State.TRAINING)
+            case protocol.RewindRun() if state is State.DIVERGED:
+                config = replace(self.run.config, lr=self.run.config.lr / 3)
+                self.run = replace(self.run, config=config, step=400, state=State.PAUSED, divergence=None)
+                yield opened(self.run)
+                yield self._change(State.TRAINING)
             case protocol.PrepareRun(config=config, preset=preset) if state in (None, State.READY):
                 self.run = replace(self.run, config=config, preset=preset, state=State.READY, step=0)
                 yield opened(self.run)
@@ -176,6 +198,8 @@ def opened(run: RunView, view: LabView = scenes.UNTRAINED) -> AnyEvent:
         step=run.step,
         history=view.curve.history,
         ghost=view.curve.ghost,
+        divergence=run.divergence,
+        unsaved=run.unsaved,
     )
 
 
@@ -185,10 +209,32 @@ def told(view: LabView) -> Iterator[AnyEvent]:
     if run.engine == "starting":
         return
     yield protocol.EngineReady("2.13", "cpu")
+    if run.unfinished:
+        yield archive.UnfinishedFound(summary(run.unfinished))
     if run.state is None:
         return
     yield opened(run, view)
     if view.curve.partial or run.steps_per_second:
         yield protocol.Progress(run.step, run.steps_per_second, (), view.curve.partial)
     if run.reason:
-        yield protocol.RunChanged(run.state, run.step, run.reason)
+        yield protocol.RunChanged(run.state, run.step, run.reason, run.divergence)
+
+
+def summary(left: Unfinished) -> RunSummary:
+    """A run that was left in the middle, as the list of runs has it."""
+    return RunSummary(
+        run=left.run,
+        name="",
+        note="",
+        preset="tree-76k",
+        config=scenes.CONFIG,
+        corpus="makemore",
+        parameters=76_579,
+        state=State.TRAINING,
+        step=left.step,
+        created="2026-01-02T03:04:05+00:00",
+        training_seconds=31.0,
+        train=1.9,
+        val=2.0,
+        best_val=2.0,
+    )

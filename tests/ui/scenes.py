@@ -10,6 +10,7 @@ import msgspec
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.readings import (
     CorpusCard,
+    Divergence,
     Evaluation,
     Ghost,
     History,
@@ -21,7 +22,7 @@ from charwave_tui.core.readings import (
     State,
 )
 from charwave_tui.core.shapes import layer_shapes
-from charwave_tui.ui.view import Curve, LabView, LayersView, NamesView, RunView
+from charwave_tui.ui.view import Curve, EngineLost, LabView, LayersView, NamesView, RunView, Unfinished, after
 
 CONFIG = RunConfig(n_embd=24, n_hidden=128, batch_size=32, max_steps=200_000, eval_every=10_000, corpus="makemore")
 STACK = replace(
@@ -131,7 +132,14 @@ STACKED = replace(
 
 DIVERGED = replace(
     TRAINING,
-    run=replace(TRAINING.run, state=State.DIVERGED, step=412, reason="the loss became NaN at step 412"),
+    run=replace(
+        TRAINING.run,
+        config=replace(CONFIG, lr=10.0),
+        state=State.DIVERGED,
+        step=412,
+        reason="the loss became NaN at step 412 with lr 10",
+        divergence=Divergence(412, "NaN", 10.0, "Linear 256→128", 3.2e4, 400),
+    ),
     curve=Curve(
         History(10, tuple(LossPoint(s, 3.3 * math.exp(s / 80), 3.0, 9e3) for s in range(10, 410, 10))),
         vocab_size=27,
@@ -139,6 +147,15 @@ DIVERGED = replace(
         diverged_at=412,
     ),
     layers=LayersView(412, tuple(_spoilt(layer) if i > 5 else layer for i, layer in enumerate(_layers()))),
-    names=NamesView(0, (), "the weights give NaN, so there is nothing to sample"),
+    names=NamesView(0, (), "the weights give NaN, so there is nothing to sample", spoilt=True),
 )
 """A run whose loss ran away."""
+
+UNSAVED = replace(TRAINING, run=replace(TRAINING.run, unsaved="No space left on device"))
+"""A run that trains and cannot be written to disk."""
+
+UNFINISHED = replace(UNTRAINED, run=replace(UNTRAINED.run, unfinished=Unfinished(12, 48_200)))
+"""A prepared model, and a run that was left in the middle by a crash."""
+
+LOST = after(TRAINING, EngineLost())
+"""The same run in the middle, its engine killed."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
-from scenes import DIVERGED, EMPTY, FINISHED, TRAINING, UNTRAINED
+from scenes import DIVERGED, EMPTY, FINISHED, LOST, TRAINING, UNFINISHED, UNTRAINED
 from textual.pilot import Pilot
 
 from charwave_tui.core.readings import State
 from charwave_tui.ui.chart import PERIOD
 from charwave_tui.ui.panes.loss import LossPane
-from charwave_tui.ui.view import LabView
+from charwave_tui.ui.panes.words import words
+from charwave_tui.ui.view import EngineLost, LabView, after
 
 
 async def shown(pilot: Pilot[None], view: LabView) -> str:
@@ -27,7 +29,10 @@ async def test_before_the_engine_is_there_it_says_so_and_draws_no_axes(stage: ty
         text = await shown(pilot, EMPTY)
         assert "starting the engine" in text
         assert "steps" not in text
-        assert "The engine is gone" in await shown(pilot, replace(EMPTY, run=replace(EMPTY.run, engine="lost")))
+        gone = await shown(pilot, after(EMPTY, EngineLost("it did not start")))
+        assert [part in gone for part in ("The engine is gone.", "it did not start", "t starts a new run")] == [
+            True
+        ] * 3
         assert "no model of the form yet" in await shown(pilot, replace(EMPTY, run=replace(EMPTY.run, engine="ready")))
 
 
@@ -88,25 +93,77 @@ async def test_nan_turns_the_border_and_says_what_happened_and_what_to_press(sta
         assert "2 Loss  NaN at step 412" in text
         assert "✗ NaN" in text
         assert "The loss became NaN at step 412." in text
-        assert "That lr may be too large" in text
+        assert "lr 10 is too large for these weights." in text
+        assert "Linear 256→128 was the first whose" in text
+        assert "before had norm 3.2e+04." in text
+        assert "Step 400 is saved; nothing is lost." in text
+        assert "w rewind to step 400 with lr 3.33" in text
+        assert "1 change the form first" in text
         assert "0 the same weights, from step 0" in text
         await shown(pilot, TRAINING)
         assert not pane.problem
         assert "too large" not in pilot.app.screen_text()  # type: ignore[attr-defined]
 
 
-async def test_where_there_is_no_room_for_words_the_nan_chart_keeps_all_of_it(stage: type) -> None:
-    async with stage(LossPane).run_test(size=(60, 16)) as pilot:
+WHY = (
+    "NaN at step 412",
+    "lr 10 is",
+    "Linear 256→128",
+    "3.2e+04",
+    "Step 400 is saved",
+    "w rewind",
+    "1 change",
+    "0 the same",
+)
+
+
+@pytest.mark.parametrize("size", [(103, 20), (79, 16), (78, 22), (60, 20), (60, 22), (48, 12), (50, 14)])
+async def test_why_it_diverged_can_be_read_whole_at_every_size(stage: type, size: tuple[int, int]) -> None:
+    async with stage(LossPane).run_test(size=size) as pilot:
         text = await shown(pilot, DIVERGED)
-        assert "too large" not in text
-        assert "✗ NaN" in text
-        await pilot.resize_terminal(103, 20)
-        await pilot.pause()
-        assert "too large" in pilot.app.screen_text()  # type: ignore[attr-defined]
+        assert [part for part in WHY if part not in text] == []
+        assert ("✗ NaN" in text) is (size not in [(48, 12), (50, 14)])  # the curve gives way to the words, not they to it
+
+
+def test_what_is_not_known_of_a_divergence_is_left_out() -> None:
+    def said(**unknown: object) -> list[str]:
+        divergence = msgspec.structs.replace(DIVERGED.run.divergence, **unknown)
+        return words(replace(DIVERGED.run, divergence=divergence), DIVERGED.curve)
+
+    cause = ["The loss became infinite", "lr 10", "is too large", "saved; nothing", "rewind to step 400"]
+    assert all(part in "\n".join(said(became="infinite")) for part in cause)
+    assert "was the first whose output was not finite." in said(gradient=None)[1]
+    assert said(layer="")[1].endswith("The gradient before had norm [$ink-bright]3.2e+04[/].[/]")
+    assert said(layer="", gradient=None)[1].endswith("is too large for these weights.[/]")
+    assert not any("rewind" in part or "saved" in part for part in said(saved_step=None))
+    unexplained = words(replace(DIVERGED.run, divergence=None), DIVERGED.curve)
+    assert [part for part in unexplained if "lr" in part or "rewind" in part] == []
+    assert "The loss became NaN at step 412." in unexplained[0]
+
+
+@pytest.mark.parametrize("size", [(103, 20), (78, 22)])
+async def test_an_engine_that_is_gone_leaves_the_curve_and_offers_the_run_first(
+    stage: type, size: tuple[int, int]
+) -> None:
+    async with stage(LossPane).run_test(size=size) as pilot:
+        text = await shown(pilot, LOST)
+        assert (
+            text.index("The engine is gone.") < text.index("space goes on with run 12") < text.index("t starts a new")
+        )
+        assert "⣀" in text or "⠤" in text or "⠒" in text
+        await shown(pilot, TRAINING)
+        assert not pilot.app.query_one(LossPane).problem
+
+
+async def test_a_run_that_was_left_in_the_middle_is_offered_first(stage: type) -> None:
+    async with stage(LossPane).run_test(size=(103, 20)) as pilot:
+        text = await shown(pilot, UNFINISHED)
+        assert "Run 12 was left at step 48,200." in text
+        assert text.index("space goes on with it") < text.index("t trains the model of the form: 200,000 steps")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 3), (8, 4), (20, 6), (80, 22), (156, 28)])
-@pytest.mark.parametrize("view", [EMPTY, UNTRAINED, TRAINING, DIVERGED])
+@pytest.mark.parametrize("view", [EMPTY, UNTRAINED, TRAINING, DIVERGED, LOST])
 async def test_every_state_can_be_shown_at_every_size(stage: type, size: tuple[int, int], view: LabView) -> None:
     async with stage(LossPane).run_test(size=size) as pilot:
         assert len((await shown(pilot, view)).splitlines()) <= size[1]

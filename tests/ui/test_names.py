@@ -196,7 +196,10 @@ async def test_a_refusal_says_why_and_what_to_press(stage):
     async with app.run_test(size=(35, 18)) as pilot:
         app.query_one(NamesPane).names = scenes.DIVERGED.names
         await pilot.pause()
-        assert lines(app)[3:7] == ["The weights give NaN, so there", "is nothing to sample.", "", "g tries again."]
+        assert lines(app)[3:7] == ["The weights give NaN, so there", "is nothing to sample.", "", "w rewinds."]
+        app.query_one(NamesPane).names = NamesView(refusal="there is no model yet; t trains one")
+        await pilot.pause()
+        assert lines(app)[3:7] == ["There is no model yet; t trains", "one.", "", "g tries again."]
         assert app.query_one(NamesPane).provenance == ""
 
 

@@ -4,14 +4,19 @@ from dataclasses import replace
 
 import pytest
 import scenes
-from fake_engine import opened
+from fake_engine import opened, summary
 
-from charwave_tui.core import protocol
+from charwave_tui.core import archive, protocol
 from charwave_tui.core.readings import Evaluation, History, Mark, Split, State
-from charwave_tui.ui.notices import Notice, notice
-from charwave_tui.ui.view import EngineLost
+from charwave_tui.ui.notices import Notice, notice, reattached
+from charwave_tui.ui.view import EngineLost, LabView, Unfinished, after
 
 TRAINING = scenes.TRAINING
+LEFT = archive.UnfinishedFound(summary(Unfinished(12, 48_200)))
+
+
+def said_of(event, before=TRAINING):
+    return notice(event, before, after(before, event))
 
 
 @pytest.mark.parametrize(
@@ -19,7 +24,7 @@ TRAINING = scenes.TRAINING
     [
         (
             EngineLost("the engine did not start; its log is /log"),
-            Notice("the engine did not start; its log is /log\nt starts another one; what was saved is safe"),
+            Notice("the engine did not start; its log is /log\nspace goes on with run 12, t starts a new one"),
         ),
         (protocol.CommandRefused("no cuda here", "try auto"), Notice("no cuda here\ntry auto", "warning")),
         (protocol.SaveFailed(12, "no space"), Notice("run 12 is not being saved: no space\ntraining goes on")),
@@ -27,24 +32,50 @@ TRAINING = scenes.TRAINING
     ],
 )
 def test_what_goes_wrong_is_said_with_what_follows(event, said):
-    assert notice(event, TRAINING) == said
+    assert said_of(event) == said
 
 
 def test_an_engine_that_just_went_leaves_the_place_of_its_log():
-    said = notice(EngineLost(), TRAINING)
+    said = said_of(EngineLost())
     assert said.text.startswith("the engine is gone; its log is /")
     assert said.severity == "error"
 
 
+@pytest.mark.parametrize("view", [scenes.EMPTY, scenes.UNTRAINED, scenes.FINISHED, scenes.DIVERGED])
+def test_where_nothing_was_in_progress_an_engine_that_went_leaves_a_new_run_to_start(view):
+    assert said_of(EngineLost(), view).text.endswith("\nt starts a new run")
+
+
 def test_a_run_at_rest_that_is_not_saved_asks_for_room_before_one_quits():
     view = replace(TRAINING, run=replace(TRAINING.run, state=State.FINISHED))
-    assert notice(protocol.SaveFailed(12, "no space"), view).text.endswith("free the disk before you quit")
+    assert said_of(protocol.SaveFailed(12, "no space"), view).text.endswith("free the disk before you quit")
+
+
+def test_that_a_run_is_not_saved_is_said_as_it_begins_and_as_it_ends_and_not_at_every_try():
+    failed, saved = protocol.SaveFailed(12, "no space"), protocol.RunSaved(12, 132_400)
+    view, said = TRAINING, []
+    for event in (saved, failed, failed, saved, saved, failed):
+        said.append(notice(event, view, view := after(view, event)))
+    begins = Notice("run 12 is not being saved: no space\ntraining goes on")
+    assert said == [None, begins, None, Notice("run 12 is saved again", "information"), None, begins]
+
+
+def test_a_run_that_was_left_in_the_middle_is_offered_once():
+    said = Notice("run 12 was left at step 48,200\nspace goes on with it", "information")
+    assert said_of(LEFT, LabView()) == said
+    assert said_of(LEFT, after(LabView(), LEFT)) is None
+    assert said_of(LEFT, scenes.LOST) is None
+
+
+def test_a_run_that_was_there_before_is_named_with_its_step():
+    assert reattached(opened(TRAINING.run)) == Notice("reattached to run 12, step 132,400", "information")
+    assert reattached(opened(scenes.UNTRAINED.run)) is None
 
 
 def test_the_losses_of_a_step_are_named_in_one_order_and_those_of_other_steps_not():
     evaluations = tuple(Evaluation(step, split, step + i) for step in (1, 2) for i, split in enumerate([*Split][::-1]))
     view = replace(TRAINING, curve=replace(TRAINING.curve, history=History(evaluations=evaluations)))
-    said = notice(protocol.SplitEvaluated(Evaluation(2, Split.TEST, 2.0)), view)
+    said = notice(protocol.SplitEvaluated(Evaluation(2, Split.TEST, 2.0)), view, view)
     assert said == Notice("over whole splits after step 2\ntrain 4.0000 · val 3.0000 · test 2.0000", "information")
 
 
@@ -62,4 +93,4 @@ def test_the_losses_of_a_step_are_named_in_one_order_and_those_of_other_steps_no
     ],
 )
 def test_what_the_panes_show_is_not_said_twice(event):
-    assert notice(event, TRAINING) is None
+    assert said_of(event) is None

@@ -14,6 +14,9 @@ from charwave_tui.ui.pieces import columns
 from charwave_tui.ui.view import RunView
 from charwave_tui.ui.written import plain
 
+VIEWS = [scenes.EMPTY, scenes.UNTRAINED, scenes.TRAINING, scenes.FINISHED, scenes.DIVERGED]
+VIEWS += [scenes.UNSAVED, scenes.UNFINISHED, scenes.LOST]
+
 TRAINING = scenes.TRAINING.run
 UNTRAINED = scenes.UNTRAINED.run
 
@@ -49,7 +52,7 @@ def test_the_numbers_stand_where_they_stood_when_the_run_began(width):
 
 
 @pytest.mark.parametrize("width", range(0, 200, 7))
-@pytest.mark.parametrize("view", [scenes.EMPTY, scenes.UNTRAINED, scenes.TRAINING, scenes.FINISHED, scenes.DIVERGED])
+@pytest.mark.parametrize("view", VIEWS)
 def test_every_state_fills_every_width_exactly(view, width):
     assert columns(headline(view.run, width)) == width
 
@@ -60,7 +63,10 @@ def test_every_state_fills_every_width_exactly(view, width):
         (RunView(), "○ starting the engine"),
         (RunView(engine="ready"), "○ ready  nothing is running"),
         (UNTRAINED, "○ ready  nothing is running"),
-        (replace(TRAINING, engine="lost"), "✗ the engine is gone  t starts it again"),
+        (scenes.LOST.run, "✗ the engine is gone  space goes on with run 12"),
+        (replace(RunView(), engine="lost"), "✗ the engine is gone  t starts a new run"),
+        (scenes.UNFINISHED.run, "○ ready  space goes on with run 12"),
+        (replace(scenes.UNFINISHED.run, step=10_000), "○ ready  space goes on with run 12"),
         (scenes.DIVERGED.run, "✗ stopped: the loss is NaN   step 412 / 200,000"),
         (replace(scenes.DIVERGED.run, reason=""), "✗ stopped: the loss is NaN   step 412 / 200,000"),
         (scenes.FINISHED.run, "✓ finished  " + "━" * 20 + "  100%  200,000 / 200,000"),
@@ -69,6 +75,31 @@ def test_every_state_fills_every_width_exactly(view, width):
 )
 def test_each_state_is_said_in_words(run, expected):
     assert said(run, 138).endswith(expected)
+
+
+def test_that_a_run_is_not_saved_stands_behind_its_name_with_the_reason_where_there_is_room():
+    why = "run 12  ! not saved: No space left on device  "
+    assert why in said(scenes.UNSAVED.run, 138)
+    assert said(scenes.UNSAVED.run, 138).endswith("66%  132,400 / 200,000   1,512 steps/s   ETA    45s")
+    assert why in said(scenes.UNSAVED.run, 118)
+    assert said(scenes.UNSAVED.run, 118).endswith("132,400/200,000  1,512/s  ETA    45s")
+    assert said(scenes.UNSAVED.run, 78) == (
+        "charwave  run 12  ! not saved      ● training  132,400/200,000  1,512/s    45s"
+    )
+
+
+@pytest.mark.parametrize("width", range(60, 200, 7))
+@pytest.mark.parametrize("state", [State.TRAINING, State.PAUSED, State.STOPPED, State.FINISHED, State.DIVERGED])
+def test_that_a_run_is_not_saved_is_said_at_every_width_of_a_status_line_and_in_warning_ink(state, width):
+    line = headline(replace(scenes.UNSAVED.run, state=state), width)
+    assert [piece.role for piece in line if "not saved" in piece.text] == ["warning"]
+    assert [piece.bold for piece in line if "200,000" in piece.text]
+
+
+@pytest.mark.parametrize("width", [78, 60])
+def test_the_offer_to_go_on_is_there_on_narrow_terminals(width):
+    assert said(scenes.LOST.run, width).endswith("✗ the engine is gone  space goes on with run 12")
+    assert said(scenes.UNFINISHED.run, width).endswith("○ ready  space goes on with run 12")
 
 
 def test_an_untrained_model_says_so_beside_its_preset():

@@ -3,6 +3,7 @@
 import pytest
 import scenes
 
+from charwave_tui.core.archive import OpenRun
 from charwave_tui.core.protocol import (
     EditRun,
     EvaluateSplits,
@@ -12,6 +13,7 @@ from charwave_tui.core.protocol import (
     ProbeLayers,
     ResetRun,
     ResumeRun,
+    RewindRun,
     StartRun,
     StepRun,
     StopRun,
@@ -19,6 +21,7 @@ from charwave_tui.core.protocol import (
 from charwave_tui.core.readings import Split, State
 from charwave_tui.ui.draft import Draft
 from charwave_tui.ui.steering import command_for, expected_after
+from charwave_tui.ui.view import Unfinished
 
 DRAFT = Draft(scenes.CONFIG, "tree-76k")
 START = StartRun(scenes.CONFIG, "tree-76k")
@@ -35,14 +38,26 @@ TABLE = {
     "stop": (None, None, StopRun(), StopRun(), None, None, None),
     "extend": (None, None, None, ResumeRun(), ExtendRun(), ExtendRun(), None),
     "reset": (None, None, ResetRun(), ResetRun(), ResetRun(), ResetRun(), ResetRun()),
+    "rewind": (None, None, None, None, None, None, RewindRun()),
     "evaluate": (None, None, MEASURE, MEASURE, MEASURE, MEASURE, None),
 }
+
+LEFT = Unfinished(12, 48_200)
+"""A run that was left in the middle."""
 
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("key", TABLE)
 def test_every_key_gives_the_command_of_the_table_in_every_state(key, state):
     assert command_for(key, state, DRAFT) == TABLE[key][STATES.index(state)]
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("key", TABLE)
+def test_with_an_unfinished_run_space_goes_on_with_it_where_there_is_none_and_all_else_is_as_it_was(key, state):
+    goes_on = key == "pause" and state in (None, State.READY)
+    command = OpenRun(12, train=True) if goes_on else TABLE[key][STATES.index(state)]
+    assert command_for(key, state, DRAFT, LEFT) == command
 
 
 def test_the_table_has_a_place_for_every_state():
@@ -63,6 +78,8 @@ def test_a_word_that_is_no_key_means_nothing(state):
         (PauseRun(), State.PAUSED),
         (ResumeRun(), State.TRAINING),
         (ExtendRun(), State.TRAINING),
+        (RewindRun(), State.TRAINING),
+        (OpenRun(12, train=True), State.TRAINING),
         (StepRun(), State.PAUSED),
         (ResetRun(), State.PAUSED),
         (StopRun(), State.STOPPED),
@@ -73,7 +90,7 @@ def test_what_moves_a_run_is_expected_to_have_moved_it(command, expected):
 
 
 @pytest.mark.parametrize(
-    "command", [MEASURE, ProbeLayers(), EditRun(scenes.CONFIG), PrepareRun(scenes.CONFIG, "tree-76k")]
+    "command", [MEASURE, ProbeLayers(), EditRun(scenes.CONFIG), PrepareRun(scenes.CONFIG, "tree-76k"), OpenRun(12)]
 )
 def test_what_only_looks_or_edits_leaves_the_state_as_it_is(command):
     assert expected_after(command) is None

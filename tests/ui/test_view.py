@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 import scenes
-from fake_engine import opened
+from fake_engine import opened, summary
 
-from charwave_tui.core import protocol
+from charwave_tui.core import archive, protocol
 from charwave_tui.core.readings import Evaluation, History, LossPoint, Mark, Split, State
-from charwave_tui.ui.view import Curve, EngineLost, LabView, NamesView, RunView, after
+from charwave_tui.ui.view import Curve, EngineLost, LabView, NamesView, RunView, Unfinished, after
 
 POINTS = tuple(LossPoint(step, 2.0, 1.9, 2.1) for step in (132_500, 132_600))
 PARTIAL = LossPoint(132_640, 1.9, 1.8, 2.0)
@@ -140,6 +140,8 @@ def test_a_refusal_takes_the_place_of_the_names_and_names_that_of_the_refusal():
     refused = after(scenes.TRAINING, protocol.NamesRefused(1, "the weights give NaN", "train anew"))
     assert refused.names == NamesView(refusal="the weights give NaN; train anew")
     assert after(refused, protocol.NamesSampled(8, 2, scenes.NAMES)).names.refusal == ""
+    spoilt = after(scenes.DIVERGED, protocol.NamesRefused(1, "the weights give NaN", "train anew"))
+    assert spoilt.names == NamesView(refusal="the weights give NaN", spoilt=True)
 
 
 def test_a_lost_engine_takes_the_run_with_it_but_what_was_seen_stays():
@@ -147,14 +149,50 @@ def test_a_lost_engine_takes_the_run_with_it_but_what_was_seen_stays():
     assert (view.run.engine, view.run.reason, view.run.state) == ("lost", "the engine is away", None)
     assert view.run.in_progress is False
     assert view.run.seconds_left is None
+    assert view.run.unfinished == Unfinished(12, 132_400)
     shown = scenes.TRAINING
     assert (view.curve, view.layers, view.names) == (shown.curve, shown.layers, shown.names)
 
 
-def test_after_a_lost_engine_the_next_one_is_as_good():
+@pytest.mark.parametrize("view", [scenes.EMPTY, scenes.UNTRAINED, scenes.FINISHED, scenes.DIVERGED])
+def test_a_lost_engine_leaves_nothing_to_go_on_with_where_nothing_was_in_progress(view):
+    assert after(view, EngineLost()).run.unfinished is None
+
+
+def test_after_a_lost_engine_the_next_one_is_as_good_and_still_there_is_the_run_to_go_on_with():
     lost = after(scenes.TRAINING, EngineLost())
     assert after(lost, protocol.EngineReady("2.13", "cpu")).run.engine == "ready"
-    assert after(lost, opened(scenes.UNTRAINED.run)).run == scenes.UNTRAINED.run
+    left = Unfinished(12, 132_400)
+    assert after(lost, opened(scenes.UNTRAINED.run)).run == replace(scenes.UNTRAINED.run, unfinished=left)
+    assert after(lost, EngineLost("again")).run.unfinished == left
+
+
+def test_a_run_that_was_left_in_the_middle_is_kept_until_one_is_opened():
+    found = after(LabView(), archive.UnfinishedFound(summary(Unfinished(12, 48_200))))
+    assert found.run.unfinished == Unfinished(12, 48_200)
+    assert after(found, opened(scenes.UNTRAINED.run)).run.unfinished == Unfinished(12, 48_200)
+    for run in (scenes.TRAINING.run, replace(scenes.UNTRAINED.run, run=13)):
+        assert after(found, opened(run)).run.unfinished is None
+
+
+def test_a_run_is_unsaved_from_the_first_try_that_fails_to_the_first_that_does_not():
+    failed = after(scenes.TRAINING, protocol.SaveFailed(12, "no space"))
+    assert failed.run == replace(scenes.TRAINING.run, unsaved="no space")
+    assert after(failed, protocol.SaveFailed(12, "read-only")).run.unsaved == "read-only"
+    assert after(failed, protocol.RunSaved(11, 1)).run.unsaved == "no space"
+    assert after(failed, protocol.RunSaved(12, 1)) == scenes.TRAINING
+    assert after(scenes.TRAINING, protocol.SaveFailed(11, "no space")) is scenes.TRAINING
+    assert after(LabView(), opened(scenes.UNSAVED.run)).run.unsaved == "No space left on device"
+    assert after(failed, EngineLost()).run.unsaved == ""
+
+
+def test_why_a_run_diverged_comes_with_the_change_or_with_the_run_and_goes_as_it_goes_on():
+    why = scenes.DIVERGED.run.divergence
+    changed = after(scenes.TRAINING, protocol.RunChanged(State.DIVERGED, 412, divergence=why))
+    assert (changed.run.divergence, changed.curve.diverged_at) == (why, 412)
+    assert after(LabView(), opened(scenes.DIVERGED.run)).run.divergence == why
+    rewound = after(changed, protocol.RunChanged(State.TRAINING, 400))
+    assert (rewound.run.divergence, rewound.curve.diverged_at) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +200,7 @@ def test_after_a_lost_engine_the_next_one_is_as_good():
     [
         protocol.EngineStarted("1", 7),
         protocol.RunSaved(12, 132_400),
-        protocol.SaveFailed(12, "no space left on device"),
+        protocol.SaveFailed(11, "no space left on device"),
         protocol.CommandRefused("no", "yes"),
         protocol.EngineFailed("no", "log"),
     ],

@@ -18,7 +18,7 @@ from charwave_tui.ui.view import Curve, RunView
 BESIDE = 70
 """Columns from which words stand right of a curve, in WIDTH of them, and not below it."""
 
-BELOW = 16
+BELOW = 18
 """Rows from which there is room for words below a curve; with fewer they stand alone."""
 
 WIDTH = 38
@@ -85,7 +85,7 @@ class LossPane(Pane, can_focus=True):
         self.problem = lost or step is not None
         self.set_class(step is not None or (lost and bool(self.curve.points)), "-told")
         text = "\n\n".join(said := words(self.run, self.curve))
-        width = self.size.width if self.has_class("-narrow") else WIDTH - 1
+        width = max(self.size.width, 1) if self.has_class("-narrow") else WIDTH - 1
         if self.has_class("-told") and Content.from_markup(text).get_height({}, width) >= self.size.height:
             text = "\n".join(said)
         self._words.set_class(not text, "-silent")
