@@ -47,12 +47,13 @@ def chosen_run(options: argparse.Namespace) -> int:
 
 
 def unfinished_run() -> int:
-    """The newest run that has more to do; raises Mistake where there is none."""
-    ended = (State.FINISHED, State.DIVERGED)
-    left = [row.run for row in RunStore(runs_dir()).list() if row.state not in ended]
-    if not left:
-        raise Mistake("there is no run to go on with", "train a new one: charwave-tui train")
-    return left[0]
+    """The newest run that has more to do, be it to be measured; raises Mistake where there is none."""
+    store = RunStore(runs_dir())
+    for row in store.list():
+        to_measure = row.state is State.FINISHED and store.read(row.run).val is None
+        if to_measure or row.state not in (State.FINISHED, State.DIVERGED):
+            return row.run
+    raise Mistake("there is no run to go on with", "train a new one: charwave-tui train")
 
 
 def run_number(text: str) -> int:

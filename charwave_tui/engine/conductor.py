@@ -174,9 +174,9 @@ class Conductor:
         run = self._stage.run
         if run.state is State.DIVERGED:
             raise Mistake(f"run {number} diverged", "w rewinds it to its last good save")
-        if run.trainer.finished:
+        if run.trainer.finished and not self._errands.open:
             raise Mistake(f"run {number} is at its end", "c trains it on for as many steps again")
-        if run.state is not State.TRAINING:
+        if run.state is not State.TRAINING and not run.trainer.finished:
             self._go(None)
             run.save()
 

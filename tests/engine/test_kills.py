@@ -1,0 +1,129 @@
+"""An engine that is killed at any moment: its run goes on from the last save, and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from charwave_tui.core import protocol
+from charwave_tui.core.archive import OpenRun
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.framing import AnyEvent, decode_event, frame, read_payload
+from charwave_tui.core.places import runs_dir, socket_path
+from charwave_tui.core.protocol import Command, StartRun
+from charwave_tui.core.readings import State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.run_folder import KEPT
+from charwave_tui.core.runs import RunStore
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.engine import api
+from charwave_tui.engine.api import Training
+from charwave_tui.engine.checkpoint import newest_save
+
+SameBits = Callable[..., bool]
+
+# saves that come so often that many a kill falls into one
+EAGER = "from charwave_tui.engine import saves; saves.EVERY = 0.02; saves.SHARE = 1.0"
+ENGINE = f"import sys; {EAGER}; from charwave_tui.cli.main import main; sys.exit(main(['engine']))"
+
+
+class Killable:
+    """A real engine process and the way to it."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", ENGINE], stdin=subprocess.DEVNULL)
+
+    async def reach(self, command: Command) -> None:
+        """Be its viewer, and give it a command."""
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    self.reader, self.writer = await asyncio.open_unix_connection(str(socket_path()), limit=2**23)
+                    break
+                except OSError:
+                    assert self.process.poll() is None, "the engine did not start"
+                    await asyncio.sleep(0.02)
+        self.writer.write(frame(command))
+
+    async def heard(self, is_it: Callable[[AnyEvent], bool]) -> AnyEvent:
+        """The first event that `is_it`."""
+        async with asyncio.timeout(60):
+            while not is_it(event := decode_event(await read_payload(self.reader))):
+                assert not isinstance(event, protocol.CommandRefused | protocol.EngineFailed), event
+            return event
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        assert self.process.wait(10) == -signal.SIGKILL
+        self.writer.close()
+
+    async def end(self) -> None:
+        self.process.terminate()
+        assert await asyncio.to_thread(self.process.wait, 30) == 0
+        self.writer.close()
+
+
+async def survive(config: RunConfig, kills: int, chance: random.Random) -> RunRecord:
+    """Train a run with an engine that is killed so often, each time at a moment of its own; its last record."""
+    store = RunStore(runs_dir())
+    engine = Killable()
+    await engine.reach(StartRun(config, "hunted"))
+    opened = await engine.heard(lambda event: isinstance(event, protocol.RunOpened) and event.run is not None)
+    assert isinstance(opened, protocol.RunOpened)
+    assert opened.run is not None
+    run, saved = opened.run, 0
+    for _ in range(kills):
+        await engine.heard(lambda event: isinstance(event, protocol.RunSaved))
+        try:
+            async with asyncio.timeout(chance.uniform(0.0, 0.25)):
+                while True:
+                    told = await engine.heard(lambda event: isinstance(event, protocol.RunSaved))
+                    assert isinstance(told, protocol.RunSaved)
+                    saved = told.step
+        except TimeoutError:
+            pass
+        engine.kill()
+        kept = newest_save(store.place(run), pytest.fail)  # the newest save is sound: none is told of as damaged
+        assert kept.record.step >= saved
+        known = store.read(run)
+        assert known.step >= kept.record.step
+        assert known.history.points[: len(kept.record.history.points)] == kept.record.history.points
+        engine = Killable()
+        await engine.reach(OpenRun(run, train=True))
+        await engine.heard(lambda event: isinstance(event, protocol.RunOpened) and event.run == run)
+    while store.read(run).val is None or store.read(run).train is None:
+        await asyncio.sleep(0.1)
+        assert engine.process.poll() is None
+    await engine.end()
+    return store.read(run)
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.soak)])
+async def test_a_run_whose_engine_is_killed_ends_to_the_bit_as_one_that_was_left_alone(
+    kills: int, tmp_path: Path, same_bits: SameBits
+) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("\n".join(a + b + c for a in "bdklm" for b in "aeiou" for c in "nrst"), "utf-8")
+    config = RunConfig(
+        corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=24, batch_size=8, eval_every=1_000,
+        max_steps=2_500 * (kills + 1), lr_drop=0.4, momentum=0.5, drop_context=0.1,
+    )  # fmt: skip
+    alone = Training(StartRun(config, "left alone")).start()
+    hunted = await survive(config, kills, random.Random(kills))
+    store = RunStore(runs_dir())
+    first, second = (newest_save(store.place(run), pytest.fail) for run in (alone.run, hunted.run))
+    assert hunted.state is State.FINISHED
+    assert same_bits(first.tensors, second.tensors)
+    assert hunted.history == alone.history
+    assert (hunted.train, hunted.val, hunted.first_loss) == (alone.train, alone.val, alone.first_loss)
+    assert first.standing == second.standing
+    assert api.sample(Sampling(), alone.run) == api.sample(Sampling(), hunted.run)
+    assert len(store.place(hunted.run).saves()) == KEPT
+    assert {path.name for path in store.place(hunted.run).path.iterdir() if path.suffix != ".safetensors"} == {"lock"}
