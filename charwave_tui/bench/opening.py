@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from charwave_tui.bench.figures import Figure, Tick, median_of
-from charwave_tui.bench.playground import FIRST_LOSS, FORM, PATIENCE, leave, open_playground, wait_for_engine
+from charwave_tui.bench.playground import FIRST_LOSS, FORM, PATIENCE, leave, open_playground, stop_engine
 from charwave_tui.bench.transcript import wait_for
 from charwave_tui.core.config import RunConfig
 
@@ -35,7 +35,7 @@ def _first_frame() -> float:
         painted = wait_for(terminal, FORM, PATIENCE)
         terminal.write(b"q")
         terminal.wait(PATIENCE)
-    wait_for_engine()
+    stop_engine()
     return painted - begun
 
 

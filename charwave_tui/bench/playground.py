@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
+import asyncio
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from charwave_tui.bench.terminal import Terminal
 from charwave_tui.bench.transcript import wait_for
-from charwave_tui.core.places import HOME_VARIABLE, socket_path
+from charwave_tui.client.ending import end_engine
+from charwave_tui.core.places import HOME_VARIABLE
 
 PATIENCE = 60.0
 """Seconds in which anything that is waited for must happen, on the slowest machine."""
@@ -39,29 +39,17 @@ def open_playground(*arguments: str) -> Terminal:
 
 
 def leave(terminal: Terminal) -> None:
-    """Quit, with the run stopped and saved, and wait until its engine is gone too; raises TimeoutError."""
+    """Quit, with the run stopped and saved, and end its engine too; raises TimeoutError, or EngineUnavailable."""
     terminal.write(b"q")
     wait_for(terminal, "stop it, save it and quit", PATIENCE)
-    terminal.write(b"\r")
+    terminal.write(b"s")
     terminal.wait(PATIENCE)
-    wait_for_engine()
+    stop_engine()
 
 
-def wait_for_engine() -> None:
-    """Wait until no engine of the present data folder is left; raises TimeoutError."""
-    lock = socket_path().with_suffix(".lock")
-    if not lock.exists():
-        return
-    deadline = time.monotonic() + PATIENCE
-    with lock.open("rb") as file:
-        while time.monotonic() < deadline:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(0.05)
-            else:
-                return
-    raise TimeoutError(f"an engine still holds {lock}")
+def stop_engine() -> None:
+    """End the engine of the present data folder, where there is one; raises EngineUnavailable."""
+    asyncio.run(end_engine())
 
 
 @contextmanager
@@ -73,7 +61,7 @@ def own_home() -> Iterator[Path]:
         try:
             yield Path(folder)
         finally:
-            wait_for_engine()
+            stop_engine()
             if before is None:
                 del os.environ[HOME_VARIABLE]
             else:

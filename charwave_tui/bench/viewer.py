@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from charwave_tui.bench.playground import PATIENCE, wait_for_engine
+from charwave_tui.bench.playground import PATIENCE, stop_engine
 from charwave_tui.client.engine import Engine, EngineUnavailable
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.protocol import CommandRefused, EngineFailed, SplitEvaluated, StartRun
@@ -39,7 +39,7 @@ class Viewer:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._engine.close)
         self._thread.join(PATIENCE)
-        wait_for_engine()
+        stop_engine()
 
     def check(self) -> None:
         """Raise RuntimeError where the engine could not train, or is gone."""

@@ -59,7 +59,8 @@ class Engine:
             while True:
                 yield await line.hear()
         except (asyncio.IncompleteReadError, ConnectionError):
-            await _reap(child)
+            if self._line is not None:  # it was not we who hung up
+                await _reap(child)
         finally:
             self.close()
 
