@@ -1,36 +1,17 @@
-"""The real program in a real terminal: the main job from the first frame to the last, and every rude end."""
+"""The real program in a real terminal: the main job from the first frame to the last."""
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from terminal import Screen, playground, processes_of, wait_nothing_left
+from lab import ALTERNATE, MOUSE, SMALL, begin, curve, is_restored, record, status, step, wait_training_on
+from terminal import Screen, playground, wait_nothing_left
 
-from charwave_tui.core.places import log_path, runs_dir, socket_path
+from charwave_tui.bench.playground import stop_engine
+from charwave_tui.core.places import log_path, socket_path
 from charwave_tui.core.readings import State
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import RunStore
-
-SMALL = ("--corpus", "imena", "--set", "n_hidden=12", "--set", "max_steps=1000000", "--set", "eval_every=400")
-
-CURSOR, MOUSE, PASTE, FOCUS, ALTERNATE = 25, {1000, 1002, 1003, 1006, 1015}, 2004, 1004, 1049
-
-
-def step(screen: Screen) -> int:
-    """The step in the status line."""
-    found = re.search(r"([\d,]+) ?/ ?[\d,]+", screen.lines[0])
-    return int(found[1].replace(",", "")) if found else -1
-
-
-def curve(screen: Screen) -> str:
-    """All that is drawn in dots."""
-    return "".join(symbol if "\u2800" <= symbol <= "\u28ff" else " " for symbol in screen.text)
 
 
 def layer_figures(screen: Screen) -> list[str]:
@@ -39,17 +20,6 @@ def layer_figures(screen: Screen) -> list[str]:
 
 def names(screen: Screen) -> list[str]:
     return re.findall(r"(\S+) +\d\.\d\d +[+=] ", screen.text)
-
-
-def begin(screen: Screen) -> None:
-    """Wait for the form, and train."""
-    screen.wait_for(r"n_hidden +12")
-    screen.press("t")
-    screen.wait_until(lambda: step(screen) > 50, "some steps")
-
-
-def record(run: int) -> RunRecord:
-    return RunStore(runs_dir()).read(run)
 
 
 def test_a_person_trains_edits_looks_inside_samples_resets_and_leaves(home: Path) -> None:
@@ -100,14 +70,15 @@ def test_a_person_trains_edits_looks_inside_samples_resets_and_leaves(home: Path
         screen.wait_until(lambda: step(screen) > 50, "the second run to train")
 
         screen.press("q")
-        screen.wait_for(r"stop it, save it and quit")
-        screen.press("enter")
+        screen.wait_for(r"s +stop it, save it and quit")
+        screen.press("s")
         assert screen.wait_end() == 0
         assert [line for line in screen.lines if line] == [
             "run 2 is saved; charwave-tui sample --run 2 draws names from it"
         ]
-        assert not screen.modes & {ALTERNATE, PASTE, FOCUS, *MOUSE}
-        assert CURSOR in screen.modes
+        assert is_restored(screen)
+    assert status().state is State.STOPPED
+    stop_engine()
     wait_nothing_left(home)
     assert not socket_path().exists()
     first, second = record(1), record(2)
@@ -144,34 +115,7 @@ def test_a_small_terminal_shows_a_pane_at_a_time_and_all_of_them_once_it_grows(h
         screen.wait_until(lambda: step(screen) == kept.step, "the status line to show the step that is kept")
         screen.press("q")
         assert screen.wait_end() == 0
-    wait_nothing_left(home)
     assert (record(1).state, record(1).step) == (State.STOPPED, kept.step)
-
-
-RUDE_ENDS: dict[str, Callable[[Screen], None]] = {
-    "SIGHUP": lambda screen: screen.process.send_signal(signal.SIGHUP),
-    "SIGTERM": lambda screen: screen.process.send_signal(signal.SIGTERM),
-    "the terminal goes": lambda screen: screen.hang_up(),
-    "SIGKILL": lambda screen: screen.process.kill(),
-}
-
-
-@pytest.mark.parametrize("end", RUDE_ENDS)
-def test_however_the_screen_ends_the_run_is_saved_and_nothing_stays(home: Path, end: str) -> None:
-    with Screen(playground(*SMALL), 120, 40) as screen:
-        begin(screen)
-        reached = step(screen)
-        RUDE_ENDS[end](screen)
-        if not screen.gone:
-            code = screen.wait_end()
-            assert code == (-signal.SIGKILL if end == "SIGKILL" else 0)
-            assert end == "SIGKILL" or not screen.modes & {ALTERNATE, *MOUSE}
-        else:
-            assert screen.process.wait(30) == 0
-        wait_nothing_left(home, 20)
-    assert record(1).state is State.STOPPED
-    assert record(1).step >= reached
-    assert not socket_path().exists()
 
 
 BROKEN = """
@@ -187,7 +131,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_a_fault_of_the_screen_is_told_in_a_line_and_the_run_is_saved(home: Path) -> None:
+def test_a_fault_of_the_screen_is_told_in_a_line_and_training_goes_on(home: Path) -> None:
     with Screen([sys.executable, "-c", BROKEN, *SMALL], 120, 40) as screen:
         screen.wait_for(r"n_hidden +12")
         screen.press("t")
@@ -198,33 +142,5 @@ def test_a_fault_of_the_screen_is_told_in_a_line_and_the_run_is_saved(home: Path
             f"(a fault of the program; the whole story is in {log_path()})"
         )
         assert not screen.modes & {ALTERNATE, *MOUSE}
-    wait_nothing_left(home)
     assert "in broken" in log_path().read_text("utf-8")
-    assert record(1).state is State.STOPPED
-    assert record(1).step >= 50
-
-
-def test_a_screen_that_is_left_at_once_leaves_no_engine_behind(home: Path) -> None:
-    with Screen(playground(*SMALL), 120, 40) as screen:
-        screen.wait_for(r"n_hidden +12")
-        screen.press("q")
-        assert screen.wait_end() == 0
-    wait_nothing_left(home, 20)
-
-
-def test_an_engine_that_is_killed_is_told_of_and_t_starts_another(home: Path) -> None:
-    with Screen(playground(*SMALL), 120, 40) as screen:
-        begin(screen)
-        (engine,) = [pid for pid in processes_of(home) if pid != screen.process.pid]
-        os.kill(engine, signal.SIGKILL)
-        screen.wait_for(r"the engine is gone")
-        screen.press("t")
-        screen.wait_for(r"run 2")
-        screen.wait_until(lambda: step(screen) > 50, "the new engine to train")
-        assert engine not in processes_of(home)
-        screen.press("q")
-        screen.wait_for(r"stop it, save it and quit")
-        screen.press("enter")
-        assert screen.wait_end() == 0
-    wait_nothing_left(home)
-    assert record(2).state is State.STOPPED
+    wait_training_on(1, 50)

@@ -1,0 +1,19 @@
+"""What every test of the whole program ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from terminal import wait_nothing_left
+
+from charwave_tui.bench.playground import stop_engine
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(home: Path) -> Iterator[None]:
+    """Ends the engine that a test left running, after which no process of its folder may be there."""
+    yield
+    stop_engine()
+    wait_nothing_left(home, 20)

@@ -1,0 +1,69 @@
+"""The lab as it is read off a terminal, and the engine behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+from terminal import PATIENCE, Screen
+
+from charwave_tui.client.status import find_engine
+from charwave_tui.core.places import runs_dir
+from charwave_tui.core.protocol import StatusReported
+from charwave_tui.core.readings import State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import RunStore
+
+SMALL = ("--corpus", "imena", "--set", "n_hidden=12", "--set", "max_steps=1000000", "--set", "eval_every=400")
+
+CURSOR, MOUSE, PASTE, FOCUS, ALTERNATE = 25, {1000, 1002, 1003, 1006, 1015}, 2004, 1004, 1049
+
+
+def step(screen: Screen) -> int:
+    """The step in the status line."""
+    found = re.search(r"([\d,]+) ?/ ?[\d,]+", screen.lines[0])
+    return int(found[1].replace(",", "")) if found else -1
+
+
+def curve(screen: Screen) -> str:
+    """All that is drawn in dots."""
+    return "".join(symbol if is_dots(symbol) else " " for symbol in screen.text)
+
+
+def is_dots(symbol: str) -> bool:
+    return "\u2800" <= symbol <= "\u28ff"
+
+
+def begin(screen: Screen, steps: int = 50) -> None:
+    """Wait for the form, and train for some steps."""
+    screen.wait_for(r"n_hidden +12")
+    screen.press("t")
+    screen.wait_until(lambda: step(screen) > steps, "some steps")
+
+
+def is_restored(screen: Screen) -> bool:
+    """Whether the terminal is as it was before the program."""
+    return CURSOR in screen.modes and not screen.modes & {ALTERNATE, PASTE, FOCUS, *MOUSE}
+
+
+def record(run: int) -> RunRecord:
+    return RunStore(runs_dir()).read(run)
+
+
+def status() -> StatusReported:
+    """What the engine says that it does."""
+    found = asyncio.run(find_engine())
+    assert found is not None, "there is no engine"
+    assert found.status is not None, found.problem
+    return found.status
+
+
+def wait_training_on(run: int, beyond: int) -> None:
+    """Fail where the engine does not train `run` past the step `beyond`, and further."""
+    deadline = time.monotonic() + PATIENCE
+    first = status()
+    assert (first.run, first.state) == (run, State.TRAINING)
+    while status().step <= max(first.step, beyond):
+        assert time.monotonic() < deadline, f"the run stands at step {first.step}"
+        time.sleep(0.05)

@@ -1,0 +1,123 @@
+"""However the screen ends, training goes on, and the next screen comes back to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lab import SMALL, begin, curve, is_dots, is_restored, record, status, step, wait_training_on
+from terminal import Screen, playground, processes_of, wait_nothing_left
+
+from charwave_tui.core.places import runs_dir, socket_path
+from charwave_tui.core.readings import State
+from charwave_tui.core.runs import RunStore
+
+RUDE_ENDS: dict[str, Callable[[Screen], None]] = {
+    "SIGHUP": lambda screen: screen.process.send_signal(signal.SIGHUP),
+    "SIGTERM": lambda screen: screen.process.send_signal(signal.SIGTERM),
+    "the terminal goes": lambda screen: screen.hang_up(),
+    "SIGKILL": lambda screen: screen.process.kill(),
+}
+
+
+@pytest.mark.parametrize("end", RUDE_ENDS)
+def test_however_rudely_the_screen_ends_training_goes_on_and_nothing_else_stays(home: Path, end: str) -> None:
+    with Screen(playground(*SMALL), 120, 40) as screen:
+        begin(screen)
+        reached = step(screen)
+        RUDE_ENDS[end](screen)
+        if not screen.gone:
+            assert screen.wait_end() == (-signal.SIGKILL if end == "SIGKILL" else 0)
+            assert end == "SIGKILL" or is_restored(screen)
+        assert screen.process.wait(30) == (-signal.SIGKILL if end == "SIGKILL" else 0)
+    assert len(processes_of(home)) == 1
+    wait_training_on(1, reached)
+
+
+def test_a_run_that_is_left_running_is_come_back_to_and_ended_from_the_shell(home: Path) -> None:
+    with Screen(playground(*SMALL), 120, 40) as screen:
+        begin(screen)
+        reached = step(screen)
+        screen.press("q")
+        screen.wait_for(r"enter +leave it running and quit")
+        screen.press("enter")
+        assert screen.wait_end() == 0
+        assert is_restored(screen)
+        told = " ".join(line for line in screen.lines if line)
+        assert told == "run 1 goes on training; charwave-tui comes back to it, charwave-tui engine stop ends it"
+    wait_training_on(1, reached + 400)
+    with Screen(playground(), 120, 40) as screen:
+        found = screen.wait_for(r"reattached to run 1, step ([\d,]+)")
+        assert int(found[1].replace(",", "")) > reached + 400
+        screen.wait_for(r"n_hidden +12 ")  # the run's config is in the form
+        screen.wait_until(lambda: begins_with_the_run(screen), "the whole curve")
+        screen.wait_for(r"train +\d\.\d{4}")
+        screen.press("q")
+        screen.wait_for(r"enter +leave it running and quit")
+        screen.press("enter")
+        assert screen.wait_end() == 0
+    ended = subprocess.run(playground("engine", "stop"), capture_output=True, text=True, check=True)
+    kept = record(1)
+    assert kept.state is State.PAUSED
+    assert kept.step > reached + 400
+    assert ended.stdout == f"run 1 is held and saved at step {kept.step:,}; charwave-tui train --resume 1 goes on\n"
+    wait_nothing_left(home, 20)
+    assert not socket_path().exists()
+
+
+def begins_with_the_run(screen: Screen) -> bool:
+    """Whether the curve is there from the first steps on, not only where it was looked at."""
+    corner = next((line.index("└") for line in screen.lines if "└" in line), None)
+    dots = [line.index(symbol) for line in screen.lines for symbol in line if is_dots(symbol)]
+    return corner is not None and bool(dots) and min(dots) < corner + 8
+
+
+def test_two_screens_see_one_run_and_both_move_it(home: Path) -> None:
+    with Screen(playground(*SMALL), 120, 40) as first, Screen(playground(), 80, 24) as second:
+        begin(first)
+        second.wait_for(r"● training")
+        second.press("space")
+        for screen in (second, first):
+            screen.wait_for(r"○ paused")
+        held = status().step
+        for screen in (second, first):
+            screen.wait_until(lambda screen=screen: step(screen) == held, f"step {held}")
+        first.press(".")
+        for screen in (first, second):
+            screen.wait_until(lambda screen=screen: step(screen) == held + 1, f"step {held + 1}")
+        assert len(processes_of(home)) == 3
+
+
+def test_an_engine_that_is_killed_is_told_of_and_space_goes_on_with_its_run(home: Path) -> None:
+    with Screen(playground(*SMALL), 120, 40) as screen:
+        begin(screen, 1_000)  # it is saved on the way
+        (engine,) = [pid for pid in processes_of(home) if pid != screen.process.pid]
+        os.kill(engine, signal.SIGKILL)
+        screen.wait_for(r"the engine is gone +space goes on with run 1")
+        with pytest.raises(ProcessLookupError):  # it is no zombie either
+            os.kill(engine, 0)
+        saved, drawn = record(1), curve(screen)
+        assert drawn.strip()
+        assert saved.state is State.TRAINING
+        assert saved.step >= 400
+        screen.press("space")
+        screen.wait_for(r"run 1 .*● training")
+        screen.wait_until(lambda: step(screen) > saved.step, "the run to go on")
+        assert begins_with_the_run(screen)
+        assert engine not in processes_of(home)
+    wait_training_on(1, saved.step)
+    assert RunStore(runs_dir()).numbers() == [1]
+
+
+def test_a_screen_that_is_left_at_once_leaves_an_engine_that_can_be_ended(home: Path) -> None:
+    with Screen(playground(*SMALL), 120, 40) as screen:
+        screen.wait_for(r"n_hidden +12")
+        screen.press("q")
+        assert screen.wait_end() == 0
+    ended = subprocess.run(playground("engine", "stop"), capture_output=True, text=True, check=True)
+    assert ended.stdout in ("the engine has ended\n", "")
+    wait_nothing_left(home, 20)
