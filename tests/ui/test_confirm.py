@@ -1,20 +1,35 @@
 """What is asked before something ends, and what each answer does."""
 
+from dataclasses import replace
+
 import pytest
 import scenes
 from fake_engine import ObedientEngine, ShowingEngine
-from pilots import NARROW, SMALL, WIDE, lab, playground, screen_text
+from pilots import NARROW, SMALL, WIDE, lab, playground, screen_text, toasts, until
 from textual.widget import Widget
 
 from charwave_tui.core import protocol
 from charwave_tui.core.readings import State
+from charwave_tui.ui.screens import driving
 from charwave_tui.ui.screens.confirm import Answer, ConfirmScreen
 
-ANSWERS = [Answer(("enter", "s"), "stop it", True), Answer(("escape",), "stay", False)]
+ANSWERS = [
+    Answer(("enter", "l"), "leave it", "left"),
+    Answer(("s",), "stop it", "stopped"),
+    Answer(("escape",), "stay", "stayed"),
+]
 
 asked = pytest.mark.parametrize(
     ("key", "value"),
-    [("enter", True), ("s", True), ("escape", False), ("ctrl+c", False), ("x", None), ("t", None)],
+    [
+        ("enter", "left"),
+        ("l", "left"),
+        ("s", "stopped"),
+        ("escape", "stayed"),
+        ("ctrl+c", "stayed"),
+        ("c", None),
+        ("t", None),
+    ],
 )
 
 
@@ -28,7 +43,17 @@ async def test_each_key_gives_its_answer_and_other_keys_none(stage, key, value):
         assert answers == ([] if value is None else [value])
 
 
-@pytest.mark.parametrize(("words", "value"), [("stop it", True), ("stay", False)])
+async def test_what_ctrl_c_means_in_one_dialog_it_does_not_mean_in_the_next(stage):
+    app = stage(Widget)
+    answers = []
+    async with app.run_test() as pilot:
+        for number in (1, 2, 3):
+            await app.push_screen(ConfirmScreen("Quit", "run 12 is training.", ANSWERS[:number]), answers.append)
+            await pilot.press("ctrl+c")
+        assert answers == ["left", "stopped", "stayed"]
+
+
+@pytest.mark.parametrize(("words", "value"), [("leave it", "left"), ("stop it", "stopped"), ("stay", "stayed")])
 async def test_a_click_on_an_answer_gives_it(stage, words, value):
     app = stage(Widget)
     answers = []
@@ -71,17 +96,31 @@ async def test_training_again_after_a_run_has_ended_does_not_ask():
         assert engine.steered == ["StartRun", "StopRun", "StartRun"]
 
 
-@pytest.mark.parametrize(("size", "key"), [(WIDE, "enter"), (NARROW, "s"), (SMALL, "enter")])
-async def test_leaving_while_it_trains_asks_and_enter_or_s_stops_saves_and_says_goodbye(size, key):
+GOES_ON = "run 1 goes on training; charwave-tui comes back to it, charwave-tui engine stop ends it"
+SAVED = "run 1 is saved; charwave-tui sample --run 1 draws names from it"
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_leaving_while_it_trains_asks_and_enter_leaves_it_running_at_once(size, key):
     engine = ObedientEngine()
     async with playground(engine, size) as pilot:
-        await pilot.press("t", "q")
-        assert "stop it, save it and quit" in screen_text(pilot.app)
-        assert engine.steered == ["StartRun"]
-        await pilot.press(key)
-        assert pilot.app.return_value == "run 1 is saved; charwave-tui sample --run 1 draws names from it"
-    assert engine.steered == ["StartRun", "StopRun"]
+        await pilot.press("t", key)
+        text = screen_text(pilot.app)
+        answers = ["run 1 is training.", "enter", "leave it running", "s ", "stop it, save it and quit", "esc", "stay"]
+        assert [part for part in answers if part not in text] == []
+        await pilot.press("enter")
+        assert pilot.app.return_value == GOES_ON
+    assert engine.steered == ["StartRun"]
     assert engine.closed
+
+
+async def test_leaving_by_s_stops_the_run_and_waits_until_it_is_saved():
+    engine = ObedientEngine()
+    async with playground(engine, NARROW) as pilot:
+        await pilot.press("t", "q", "s")
+        assert pilot.app.return_value == SAVED
+    assert engine.steered == ["StartRun", "StopRun"]
 
 
 @pytest.mark.parametrize("key", ["escape", "ctrl+c", "ctrl+q"])
@@ -95,6 +134,14 @@ async def test_esc_and_another_ctrl_c_stay_and_the_run_goes_on(key):
         assert engine.steered == ["StartRun"]
 
 
+async def test_the_letter_c_is_no_answer():
+    engine = ObedientEngine()
+    async with playground(engine, NARROW) as pilot:
+        await pilot.press("t", "ctrl+c", "c", "x")
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+        assert engine.steered == ["StartRun"]
+
+
 @pytest.mark.parametrize(("before", "key"), [((), "q"), ((), "ctrl+c"), ((), "ctrl+q"), (("t", "x"), "q")])
 async def test_leaving_with_nothing_in_progress_does_not_ask(before, key):
     engine = ObedientEngine()
@@ -104,11 +151,20 @@ async def test_leaving_with_nothing_in_progress_does_not_ask(before, key):
     assert engine.closed
 
 
-async def test_leaving_a_paused_run_saves_it_without_asking():
+async def test_leaving_a_paused_run_leaves_it_as_it_is_without_asking():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "space", "q")
-        assert pilot.app.return_value == "run 1 is saved; charwave-tui sample --run 1 draws names from it"
+        assert pilot.app.return_value == "run 1 is paused; charwave-tui comes back to it"
+    assert engine.steered == ["StartRun", "PauseRun"]
+
+
+async def test_leaving_a_run_that_could_not_be_saved_says_so():
+    view = replace(scenes.UNSAVED, run=replace(scenes.UNSAVED.run, state=State.FINISHED))
+    async with playground(ShowingEngine(view), NARROW) as pilot:
+        await pilot.press("q")
+        why = "run 12 is not saved: No space left on device"
+        assert pilot.app.return_value == f"{why}; the engine holds it for as long as it runs"
 
 
 async def test_leaving_does_not_wait_for_an_engine_that_is_gone():
@@ -118,24 +174,69 @@ async def test_leaving_does_not_wait_for_an_engine_that_is_gone():
         engine.go()
         await pilot.pause()
         await pilot.press("q")
+        assert pilot.app.return_value == "run 1 was left in the middle; charwave-tui can go on with it"
+
+
+@pytest.mark.parametrize("key", ["enter", "s"])
+async def test_a_run_that_is_over_by_the_time_of_the_answer_lets_one_leave(key):
+    engine = ShowingEngine(scenes.TRAINING)
+    async with playground(engine, NARROW) as pilot:
+        await pilot.press("q")
+        engine.tell(protocol.RunChanged(State.FINISHED, 200_000))
+        await until(pilot, lambda: lab(pilot).run.state is State.FINISHED)
+        await pilot.press(key)
         assert pilot.app.return_value == ""
+    assert engine.steered == []
 
 
 async def test_an_engine_that_goes_while_it_saves_lets_one_leave():
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine, NARROW) as pilot:
-        await pilot.press("q", "enter")
+        await pilot.press("q", "s")
         assert engine.steered == ["StopRun"]
         assert pilot.app.return_value is None
         engine.go()
         await pilot.pause()
-        assert pilot.app.return_value == ""
+        assert pilot.app.return_value == "run 12 was left in the middle; charwave-tui can go on with it"
+
+
+async def test_a_run_that_cannot_be_saved_keeps_one_who_waited_for_it_until_another_q():
+    engine = ShowingEngine(scenes.TRAINING)
+    async with playground(engine, NARROW) as pilot:
+        await pilot.press("q", "s", "q", "t")
+        engine.tell(protocol.RunChanged(State.STOPPED, 132_400), protocol.SaveFailed(12, "No space left on device"))
+        await until(pilot, lambda: bool(lab(pilot).run.unsaved))
+        assert pilot.app.return_value is None
+        assert toasts(pilot)[1:] == [
+            "run 12 is not being saved: No space left on device\nfree the disk before you quit"
+        ]
+        await pilot.press("q")
+        assert pilot.app.return_value.startswith("run 12 is not saved: No space left on device; the engine holds it")
+    assert engine.steered == ["StopRun"]
+
+
+async def test_that_the_answer_cannot_be_followed_is_said_though_the_reason_is_an_old_one():
+    engine = ShowingEngine(scenes.UNSAVED)
+    async with playground(engine, NARROW) as pilot:
+        await pilot.press("q", "s")
+        engine.tell(protocol.SaveFailed(12, "No space left on device"))
+        await until(pilot, lambda: len(toasts(pilot)) > 1)
+        assert toasts(pilot)[1:] == ["run 12 cannot be saved: No space left on device\nq leaves it to the engine"]
+        assert pilot.app.return_value is None
+
+
+async def test_one_who_waits_too_long_for_a_run_to_be_saved_leaves_it_to_the_engine(monkeypatch):
+    monkeypatch.setattr(driving, "SAVED_WITHIN", 0.01)
+    async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
+        await pilot.press("q", "s")
+        await until(pilot, lambda: pilot.app.return_value is not None)
+        assert pilot.app.return_value == "the engine is still saving the run"
 
 
 async def test_one_who_reads_the_help_while_the_run_is_saved_still_leaves():
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine, NARROW) as pilot:
-        await pilot.press("q", "enter", "question_mark")
+        await pilot.press("q", "s", "question_mark")
         engine.tell(protocol.RunSaved(12, 132_400))
         await pilot.pause()
         assert pilot.app.return_value == "run 12 is saved; charwave-tui sample --run 12 draws names from it"

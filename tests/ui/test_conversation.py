@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 import scenes
-from fake_engine import FakeEngine, ObedientEngine, opened
+from fake_engine import FakeEngine, ObedientEngine, opened, summary
 
-from charwave_tui.core import protocol
+from charwave_tui.core import archive, protocol
 from charwave_tui.core.readings import Evaluation, Split, State
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.conversation import ANSWERED_WITHIN, Conversation
 from charwave_tui.ui.draft import Draft
-from charwave_tui.ui.view import EngineLost
+from charwave_tui.ui.view import EngineLost, Unfinished
 
 DRAFT = Draft(scenes.CONFIG, "tree-76k")
 READY = protocol.EngineReady("2.13", "cpu")
@@ -187,9 +187,45 @@ def test_an_engine_that_is_gone_is_told_nothing_but_to_begin_anew():
     talk.look()
     talk.prepare(DRAFT)
     talk.edit(scenes.CONFIG)
-    assert press(talk, "pause", "stop", "extend", "reset", "evaluate") == [False] * 5
+    assert press(talk, "stop", "extend", "reset", "rewind", "evaluate") == [False] * 5
     assert engine.sent == []
     assert talk.sampling.seed == Sampling().seed
     talk.reaching_again()
     assert press(talk, "train", "pause") == [True, True]
     assert engine.steered == ["StartRun", "PauseRun"]
+
+
+def test_space_goes_on_with_the_run_that_a_lost_engine_had_and_the_next_space_holds_it():
+    talk, engine = in_state(State.TRAINING)
+    talk.heard(EngineLost())
+    talk.reaching_again()
+    assert press(talk, "pause", "pause") == [True, True]
+    assert engine.steered == ["OpenRun", "PauseRun"]
+    assert engine.sent_of(archive.OpenRun) == [archive.OpenRun(12, train=True)]
+
+
+def test_a_run_that_was_there_before_is_believed_to_stand_as_it_is_told():
+    talk, _ = conversation(READY, archive.UnfinishedFound(summary(Unfinished(12, 48_200))), PREPARED)
+    press(talk, "pause")
+    assert talk.state is State.TRAINING
+    talk.heard(opened(scenes.FINISHED.run))
+    assert talk.state is State.FINISHED
+
+
+def test_what_is_known_of_an_engine_is_said_once():
+    engine = FakeEngine(found=True, warning="the engine ends when you log out")
+    talk = Conversation(engine, Sampling())
+    greeting = protocol.EngineStarted("1", 7)
+    said = [talk.heard(event) for event in (greeting, READY, opened(scenes.TRAINING.run), STARTED, greeting)]
+    assert [item.text if item else None for item in said] == [
+        "the engine ends when you log out",
+        None,
+        "reattached to run 12, step 132,400",
+        None,
+        None,
+    ]
+
+
+def test_a_run_of_an_engine_that_was_started_for_the_screen_is_no_old_acquaintance():
+    talk, _ = conversation(protocol.EngineStarted("1", 7), READY)
+    assert talk.heard(opened(scenes.TRAINING.run)) is None

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingsMap
 from textual.containers import Vertical
 from textual.events import Click
 from textual.message import Message
@@ -70,19 +71,17 @@ class ConfirmScreen(ModalScreen[Reply]):
         self._question = question
         self._detail = detail
         self._choices = answers
+        keys = {key: place for place, answer in enumerate(answers) for key in answer.keys}
+        keys |= dict.fromkeys(("escape", "ctrl+c"), len(answers) - 1)
+        own = BindingsMap(Binding(key, f"answer({place})", answers[place].words) for key, place in keys.items())
+        # not `bind`, which would add to lists that this dialog shares with every other
+        self._bindings.key_to_bindings.update(own.key_to_bindings)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = self._question
             yield Static(self._detail, markup=False)
             yield _Answers(self._choices)
-
-    def on_mount(self) -> None:
-        for place, answer in enumerate(self._choices):
-            for key in answer.keys:
-                self._bindings.bind(key, f"answer({place})", answer.words)
-        for key in ("escape", "ctrl+c"):
-            self._bindings.bind(key, f"answer({len(self._choices) - 1})", "Cancel", show=False)
 
     def on__answers_given(self, message: _Answers.Given) -> None:
         self.action_answer(message.place)
