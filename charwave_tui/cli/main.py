@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from charwave_tui import __version__
-from charwave_tui.cli import bench, data, engine, inspect, play, presets, reproduce, sample, train
+from charwave_tui.cli import bench, data, engine, inspect, play, presets, reproduce, runs, sample, train
 from charwave_tui.cli.logs import keep_log
 from charwave_tui.cli.output import carry_anything, let_go, one_line
 from charwave_tui.core.mistake import Mistake
@@ -22,7 +22,9 @@ examples:
   charwave-tui --preset tree-76k --set lr=0.05  open it with a recipe and a change
   charwave-tui data fetch makemore              the lecture's names, then --corpus makemore
   charwave-tui train --steps 2000 --json        train without a screen
+  charwave-tui train --resume                   go on with a run that was cut off
   charwave-tui sample -n 10 --prefix ma         names from the newest run
+  charwave-tui runs list                        all runs that are kept
   charwave-tui reproduce --corpus makemore      train the published recipes and compare
 """
 """What `--help` ends with."""
@@ -76,7 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"charwave-tui {__version__}")
     play.add_options(parser)
     commands = parser.add_subparsers(title="commands without a screen", metavar="COMMAND")
-    for command in (train, sample, inspect, presets, data, reproduce, bench):
+    for command in (train, sample, inspect, runs, presets, data, reproduce, bench, engine):
         command.add_parser(commands)
-    engine.add_parser(commands)
     return parser

@@ -127,7 +127,7 @@ class RunStore:
         """Take `run` off the list, to be removed after a day; raises OSError, Mistake, also where it is in use."""
         self.read(run)
         if self.place(run).in_use():
-            raise Mistake(f"run {run} is being trained", "stop it first")
+            raise Mistake(f"run {run} is in progress", "stop it first")
         self._mark(run, time.time())
 
     def restore(self, run: int) -> None:

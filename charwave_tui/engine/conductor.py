@@ -8,7 +8,7 @@ from contextlib import suppress
 import torch
 
 from charwave_tui.core import protocol
-from charwave_tui.core.archive import ForkRun, OpenRun, UnfinishedFound
+from charwave_tui.core.archive import DeleteRun, ForkRun, OpenRun, UnfinishedFound
 from charwave_tui.core.framing import AnyCommand
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import Event
@@ -90,6 +90,9 @@ class Conductor:
                     self._resume(run)
             case ForkRun(run=run):
                 self._stage.fork(run, asked)
+            case DeleteRun(run=run) if current is not None and current.identity.number == run and current.rests:
+                self._stage.clear()
+                self._archive.obey(command, answer, None)
             case _ if self._archive.obey(command, answer, current.now() if current else None):
                 pass
             case _ if current is not None and current.state is not State.READY:
@@ -109,7 +112,7 @@ class Conductor:
         if current.state is not State.TRAINING or current.trainer.step < end:
             return
         if not current.trainer.finished:
-            current.change(State.PAUSED)
+            current.rest(State.PAUSED)
             return
         current.rest(State.FINISHED)  # saved before the evaluation, which a viewer may not wait for
         if not self._beyond and current.divergence is None:

@@ -15,7 +15,7 @@ from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import Event, Progress, RunChanged, RunEdited, RunMarked, RunOpened, SplitEvaluated
 from charwave_tui.core.readings import Divergence, Evaluation, Ghost, LossPoint, Mark, Split, State
-from charwave_tui.core.records import RunRecord
+from charwave_tui.core.records import UNFINISHED, RunRecord
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.box import NAME
 from charwave_tui.engine.course import Course, Pace
@@ -67,6 +67,11 @@ class CurrentRun:
     def config(self) -> RunConfig:
         """The hyperparameters in force."""
         return self.trainer.config
+
+    @property
+    def rests(self) -> bool:
+        """Whether it has a number and came to an end, be it stopped or diverged."""
+        return self.identity.number is not None and self.state not in (*UNFINISHED, State.READY)
 
     def opened(self, ghost: Ghost | None) -> RunOpened:
         """The whole of it, for a viewer who knows nothing yet."""

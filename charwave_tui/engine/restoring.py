@@ -39,16 +39,10 @@ def reopened(store: RunStore, run: int, emit: Emit) -> CurrentRun:
 
 
 def forked(store: RunStore, run: int, emit: Emit, asked: float) -> CurrentRun:
-    """A new run, paused, that begins where the last save of `run` stands; raises Mistake.
-
-    Where that one had come to its end, it is allowed as many steps more.
-    """
+    """A new run, paused, that begins where the last save of `run` stands; raises Mistake."""
     store.read(run)
     current = _taken_up(newest_save(store.place(run), store.remark), emit)
     current.begin(store, asked, ghost=run)
-    current.mark(f"fork of run {run}")
-    if current.trainer.finished:
-        current.allow()
     current.state = State.PAUSED
     return current
 
@@ -59,6 +53,7 @@ def rewound(current: CurrentRun, store: RunStore) -> None:
     save = newest_save(store.place(current.identity.number), store.remark)
     _load(current, save)
     current.divergence = None
+    current.state = State.PAUSED
 
 
 def due(current: CurrentRun) -> tuple[Split, ...]:

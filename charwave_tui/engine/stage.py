@@ -13,14 +13,12 @@ from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import Event
 from charwave_tui.core.readings import Ghost, State
+from charwave_tui.core.records import UNFINISHED
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.box import boxed
 from charwave_tui.engine.current import CurrentRun
 from charwave_tui.engine.errands import Errands
 from charwave_tui.engine.restoring import due, forked, ghost_of, open_box, reopened, rewound
-
-IN_PROGRESS = (State.TRAINING, State.PAUSED)
-"""States of a run that has more to do."""
 
 LESS = 3
 """By how much lr is divided when a run that diverged is rewound."""
@@ -71,11 +69,14 @@ class Stage:
         self._errands.measure(due(new))
 
     def fork(self, run: int, asked: float) -> None:
-        """Hold a new run that begins where `run` stands. Raises Mistake."""
+        """Hold a new run that begins where `run` stands, allowed as many steps more at its end. Raises Mistake."""
         if self.current is not None and self.current.identity.number == run:
             self.current.save()
         new = forked(self._store, run, self._tell, asked)
         self._take_over(new)
+        new.mark(f"fork of run {run}")
+        if new.trainer.finished:
+            new.allow()
         new.save()
 
     def rewind(self) -> None:
@@ -89,9 +90,15 @@ class Stage:
         """Hold a run in progress where it stands, so that it can be gone on with, and let others have it."""
         self._let_go(State.PAUSED)
 
+    def clear(self) -> None:
+        """Hold the untrained model of the run in hand in its place, so that the run itself can be deleted."""
+        run = self.run
+        self.leave()
+        self.prepare(run.config, run.identity.preset)
+
     def _let_go(self, state: State) -> None:
         if self.current is not None:
-            if self.current.state in IN_PROGRESS:
+            if self.current.state in UNFINISHED:
                 self.current.rest(state)
             if self.current.saves is not None:
                 self.current.saves.release()

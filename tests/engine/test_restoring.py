@@ -1,0 +1,282 @@
+"""Kept runs that are taken up again: to the bit, paused, branched off, rewound; and what refuses to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from desk import WORDS, Desk
+from torch import Tensor
+
+from charwave_tui.core import archive, protocol
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.readings import Split, State
+from charwave_tui.engine import course, current, saves
+from charwave_tui.engine.checkpoint import newest_save
+
+SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
+
+VARIETY: dict[str, dict[str, object]] = {
+    "the lecture's": {"step": "plain"},
+    "by hand": {},
+    "momentum, dropped letters": {"momentum": 0.9, "weight_decay": 0.01, "drop_context": 0.2},
+    "adamw, cosine": {"optimizer": "adamw", "lr": 0.003, "schedule": "cosine"},
+    "muon, gated, a stack, whole names": {
+        "optimizer": "muon", "lr": 0.015, "activation": "gated", "dilations": (1, 1, 1), "drop_path": 0.2,
+        "batches": "names", "targets": "pooled", "schedule": "one-cycle",
+    },
+    "names": {"batches": "names", "norm": "none", "activation": "relu", "lr": 0.01},
+}  # fmt: skip
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(WORDS), "utf-8")
+    return path
+
+
+@pytest.fixture
+def config(words: Path) -> RunConfig:
+    return RunConfig(
+        corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=400, eval_every=60
+    )
+
+
+def crash(desk: Desk) -> Desk:
+    """Another engine after this one was killed: nothing is saved, and only the lock goes with the process."""
+    run = desk.conductor._stage.run
+    assert run.saves is not None
+    run.saves.release()
+    return Desk()
+
+
+def save_now(desk: Desk) -> None:
+    desk.conductor._stage.run.save()
+
+
+@pytest.mark.parametrize(("kind", "at"), [*(("by hand", at) for at in (0, 1, 40)), *((kind, 77) for kind in VARIETY)])
+def test_a_run_that_is_cut_off_ends_to_the_bit_as_one_that_was_not(
+    config: RunConfig, same_bits: SameBits, kind: str, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(course.LossSeries.__init__, "__defaults__", ((), 64, 1, ()))  # folded some times on the way
+    config = replace(config, max_steps=130, eval_every=40, **VARIETY[kind])  # type: ignore[arg-type]
+    whole = Desk()
+    whole.do(protocol.StartRun(config, "whole"))
+    whole.work()
+    whole.conductor.leave()
+
+    monkeypatch.setattr(current, "BURST", 0.0)
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "cut", steps=at))
+    desk.work(lambda: (desk.store.read(2).state is State.PAUSED and not desk.conductor._errands.open) or at == 0)
+    if at:
+        desk.do(protocol.ResumeRun())
+        save_now(desk)
+        desk.work(lambda: desk.conductor._stage.run.trainer.step > at + 1)  # lost with the crash
+    desk = crash(desk)
+    desk.do(archive.OpenRun(2, train=True))
+    assert desk.heard(protocol.RunOpened)[-1].step == at
+    desk.work()
+    one, other = (newest_save(desk.store.place(run), pytest.fail) for run in (1, 2))
+    assert same_bits(one.tensors, other.tensors)
+    assert one.record.history == other.record.history
+    assert desk.store.read(2).history == desk.store.read(1).history
+    assert one.standing == other.standing
+    assert one.record.first_loss == other.record.first_loss
+    assert (one.record.train, one.record.val) == (other.record.train, other.record.val)
+
+
+def test_an_edit_and_an_evaluation_outlive_a_crash(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=60))
+    desk.work()
+    edited = replace(config, lr=0.05, batch_size=4, max_steps=500)
+    desk.do(protocol.EditRun(edited))
+    save_now(desk)
+    desk = crash(desk)
+    desk.do(archive.OpenRun(1))
+    opened = desk.heard(protocol.RunOpened)[-1]
+    assert (opened.state, opened.step, opened.config) == (State.PAUSED, 60, edited)
+    assert {mark.text for mark in opened.history.marks} >= {"lr 0.1 → 0.05", "batch_size 8 → 4"}
+    desk.do(protocol.ResumeRun())
+    desk.work()
+    assert desk.store.read(1).step == 500
+
+
+def test_an_evaluation_that_was_cut_off_is_made_up_for(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, ""))
+    desk.work(lambda: desk.conductor._stage.run.trainer.step == 60)
+    assert desk.measured == []
+    save_now(desk)
+    desk = crash(desk)
+    desk.do(archive.OpenRun(1, train=True))
+    desk.work(lambda: len(desk.measured) == 1)
+    assert desk.measured == [(60, Split.VAL)]
+    assert desk.conductor._stage.run.trainer.step == 60
+
+
+def test_a_finished_run_that_was_cut_off_before_it_was_measured_is_measured(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, ""))
+    desk.work(lambda: (State.FINISHED, 400) in desk.states)
+    desk = crash(desk)
+    assert desk.store.read(1).val is None
+    desk.do(archive.OpenRun(1, train=True))
+    desk.work()
+    record = desk.store.read(1)
+    assert (record.state, record.train is None, record.val is None) == (State.FINISHED, False, False)
+    with pytest.raises(Mistake, match="run 1 is at its end; c trains it on"):
+        desk.do(archive.OpenRun(1, train=True))
+
+
+def test_another_run_that_is_opened_holds_the_one_in_progress_and_both_can_be_gone_on_with(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "first", steps=50))
+    desk.work()
+    desk.do(protocol.StartRun(replace(config, seed=1), "second"))
+    desk.work(lambda: desk.conductor._stage.run.trainer.step > 20)
+    reached = desk.conductor._stage.run.trainer.step
+    desk.do(archive.OpenRun(1))
+    assert (desk.store.read(2).state, desk.store.read(2).step) == (State.PAUSED, reached)
+    assert not desk.store.place(2).in_use()
+    opened = desk.heard(protocol.RunOpened)[-1]
+    assert (opened.run, opened.preset, opened.state, opened.step) == (1, "first", State.STOPPED, 50)
+    desk.do(archive.OpenRun(2, train=True))
+    desk.work()
+    assert desk.heard(protocol.RunOpened)[-1].ghost.name == "run 1"
+    assert desk.store.read(2).state is State.FINISHED
+
+
+def test_opening_the_run_in_hand_changes_nothing(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=5))
+    desk.work()
+    desk.forget()
+    desk.do(archive.OpenRun(1))
+    assert desk.told == []
+    desk.do(archive.OpenRun(1, train=True))
+    assert desk.states == [(State.TRAINING, 5)]
+
+
+def test_a_run_that_another_process_trains_is_left_to_it(config: RunConfig) -> None:
+    theirs, ours = Desk(), Desk()
+    theirs.do(protocol.StartRun(config, "", steps=5))
+    theirs.work()
+    with pytest.raises(Mistake, match=r"run 1 is being trained by process \d+ on .*fork the run"):
+        ours.do(archive.OpenRun(1))
+    ours.do(archive.ForkRun(1))
+    assert ours.heard(protocol.RunOpened)[-1].run == 2
+
+
+@pytest.mark.parametrize("end", [120, 400])
+def test_a_fork_begins_where_the_run_stands_and_leaves_it_as_it_is(
+    config: RunConfig, same_bits: SameBits, end: int
+) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "trunk", steps=end))
+    desk.work()
+    before = desk.store.read(1)
+    desk.do(archive.ForkRun(1))
+    opened = desk.heard(protocol.RunOpened)[-1]
+    assert (opened.run, opened.preset, opened.state, opened.step) == (2, "trunk", State.PAUSED, end)
+    assert opened.ghost.name == "run 1"
+    assert opened.history.points == before.history.points[: len(opened.history.points)]
+    trunk, branch = (newest_save(desk.store.place(run), pytest.fail) for run in (1, 2))
+    assert same_bits(trunk.tensors, branch.tensors)
+    assert "fork of run 1" in [text for _, text in desk.marks]
+    desk.do(protocol.EditRun(replace(desk.store.read(2).config, lr=0.01)), protocol.ResumeRun())
+    desk.work()
+    after = desk.store.read(2)
+    assert (after.state, after.step, after.ghost) == (State.FINISHED, 800 if end == 400 else 400, 1)
+    kept = desk.store.read(1)
+    assert (kept.step, kept.history.points) == (before.step, before.history.points)
+
+
+def test_a_corpus_that_changed_or_went_is_named(config: RunConfig, words: Path) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=5))
+    desk.work()
+    desk = crash(desk)
+    words.write_text("\n".join(WORDS[:-1]), "utf-8")
+    with pytest.raises(Mistake, match=r"words\.txt has changed since run 1 learned it"):
+        desk.do(archive.OpenRun(1))
+    words.unlink()
+    with pytest.raises(Mistake, match=r"there is no file .*words\.txt"):
+        desk.do(archive.ForkRun(1))
+    assert desk.store.read(1).step == 5
+    words.write_text("\n".join(WORDS), "utf-8")
+    desk.do(archive.OpenRun(1))
+    assert desk.heard(protocol.RunOpened)[-1].step == 5
+
+
+def test_a_new_viewer_is_told_of_a_run_that_was_left_until_another_one_is_there(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=30))
+    desk.work()
+    desk.do(protocol.ResumeRun())
+    save_now(desk)
+    desk = crash(desk)
+    heard: list[protocol.Event] = []
+    desk.conductor.introduce(heard.append)
+    assert [type(event).__name__ for event in heard] == ["EngineReady", "UnfinishedFound"]
+    left = heard[1]
+    assert isinstance(left, archive.UnfinishedFound)
+    assert (left.run.run, left.run.step, left.run.state) == (1, 30, State.PAUSED)
+    desk.do(protocol.PrepareRun(config, ""))
+    heard.clear()
+    desk.conductor.introduce(heard.append)
+    assert isinstance(heard[-1], archive.UnfinishedFound)
+    desk.do(archive.OpenRun(1, train=True))
+    heard.clear()
+    desk.conductor.introduce(heard.append)
+    assert not any(isinstance(event, archive.UnfinishedFound) for event in heard)
+    desk.work()
+    desk.conductor.leave()
+    heard.clear()
+    Desk().conductor.introduce(heard.append)
+    assert len(heard) == 1  # it came to its end
+
+
+def test_leaving_holds_a_run_in_training_and_lets_others_have_it(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, ""))
+    desk.work(lambda: desk.conductor._stage.run.trainer.step > 30)
+    desk.conductor.leave()
+    record = desk.store.read(1)
+    assert record.state is State.PAUSED
+    assert record.step > 30
+    assert not desk.store.place(1).in_use()
+
+
+def test_a_save_is_due_by_the_clock_and_the_later_the_dearer_it_is(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("charwave_tui.engine.saves.time.monotonic", lambda: now)
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=5))
+    desk.work()
+    kept = desk.conductor._stage.run.saves
+    assert kept is not None
+    now = saves.EVERY - 0.1
+    assert not kept.due
+    now = saves.EVERY + 0.1
+    assert kept.due
+    write = desk.store.write
+
+    def slow(record: object) -> None:
+        nonlocal now
+        now += 1.0
+        write(record)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(desk.store, "write", slow)
+    save_now(desk)
+    now += 1 / saves.SHARE - 0.1
+    assert not kept.due
+    now += 0.2
+    assert kept.due
