@@ -1,0 +1,107 @@
+"""What is typed over the list of runs: a name, a note, a filter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from textual import events
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.widgets import Input
+
+from charwave_tui.core.archive import DescribeRun
+from charwave_tui.core.protocol import Command
+from charwave_tui.core.records import RunSummary
+from charwave_tui.ui.archive_view import Arrangement
+from charwave_tui.ui.drawn import Drawn
+from charwave_tui.ui.panes.field_editor import FieldEditor
+from charwave_tui.ui.panes.run_walk import HEAD, RunWalk
+
+LONGEST = {"name": 60, "note": 400, "filter": 60}
+"""Characters that each of the editors takes."""
+
+NAME_COLUMNS = 32
+"""Columns that the editor of a name takes where there are so many."""
+
+
+class RunEditing(RunWalk):
+    """The list with an editor: over the name of the run under the cursor, else in the last line."""
+
+    @dataclass
+    class Asked(Message):
+        """A person wants the engine to do something with a run."""
+
+        command: Command
+
+    def __init__(self, arrangement: Arrangement, *, id: str) -> None:
+        super().__init__(arrangement, id=id)
+        self.lines = Drawn()
+        self._editor = FieldEditor()
+        self._edited: RunSummary | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.lines
+        yield self._editor
+
+    @property
+    def edited(self) -> str:
+        """What is being typed: `name`, `note`, `filter`, or nothing."""
+        return self._editor.name_edited
+
+    async def _on_key(self, event: events.Key) -> None:
+        if self.edited and event is not self._editor.last_key:
+            # Typed right behind the key that opened the editor, so it is meant for the editor.
+            event.stop()
+            event.prevent_default()
+            self._editor.post_message(events.Key(event.key, event.character))
+
+    def action_edit(self, what: str) -> None:
+        self._edited = row = self.here
+        texts = {"filter": self.arrangement.query}
+        if row is not None:
+            texts |= {"name": row.name, "note": row.note}
+        self._editor.max_length = LONGEST[what]
+        self._editor.open(what, texts[what])
+        self.update()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.edited == "filter":
+            self.arrangement = replace(self.arrangement, query=event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        what, row = self.edited, self._edited
+        self.close_editor()
+        if what in ("name", "note") and row is not None:
+            text = "".join(letter for letter in event.value if letter.isprintable()).strip()
+            words = {"name": row.name, "note": row.note, what: text}
+            if words[what] != getattr(row, what):
+                self.post_message(self.Asked(DescribeRun(row.run, **words)))
+
+    def on_field_editor_left(self, event: FieldEditor.Left) -> None:
+        event.stop()
+        if self.edited == "filter":
+            self.arrangement = replace(self.arrangement, query="")
+        self.close_editor()
+
+    def on_focus(self) -> None:
+        if self.edited:
+            self.screen.set_focus(self._editor, scroll_visible=False)
+
+    def close_editor(self) -> None:
+        """Put the editor away, and take the keys back."""
+        if self.edited:
+            self._editor.close()
+            self.screen.set_focus(self, scroll_visible=False)
+            self.update()
+
+    def place_editor(self, name_column: int, label: int) -> None:
+        """Fit the editor over the name that begins in `name_column`, or behind so many columns of label."""
+        width = self.size.width
+        if self.edited == "name":
+            self._editor.styles.offset = (name_column, HEAD + self.index - self.top)
+            self._editor.styles.width = max(min(NAME_COLUMNS, width - name_column), 1)
+        elif self.edited:
+            self._editor.styles.offset = (label, self.size.height - 1)
+            self._editor.styles.width = max(width - label, 1)
