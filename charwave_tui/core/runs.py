@@ -145,6 +145,10 @@ class RunStore:
         self._ledger.ask(lambda connection: connection.execute("DELETE FROM runs WHERE run = ?", (run,)))
         return size
 
+    def close(self) -> None:
+        """Let go of the database; it is opened again when something is asked."""
+        self._ledger.close()
+
     def sweep(self) -> None:
         """Remove what was deleted more than a day ago; what cannot be is left for the next time."""
         query = "SELECT run FROM runs WHERE deleted < ?"

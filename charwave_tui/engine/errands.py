@@ -17,6 +17,9 @@ from charwave_tui.engine.sampler import drawing
 PATIENCE = 0.02
 """Seconds that pieces are done in a row; the one under way comes on top."""
 
+MOST_WAITING = 64
+"""Requests for names that may wait; one more is refused, so that a flood of them stays bounded."""
+
 Answer = Callable[[Event], None]
 """How the one who asked is told."""
 
@@ -47,7 +50,10 @@ class Errands:
 
     def draw(self, command: SampleNames, answer: Answer) -> None:
         """Have names drawn; `answer` gets them, or why there are none, once."""
-        self._asked.append((command, answer))
+        if len(self._asked) == MOST_WAITING:
+            answer(NamesRefused(command.request, "too many names are being drawn", "ask again when those are there"))
+        else:
+            self._asked.append((command, answer))
 
     def measure(self, splits: Iterable[Split], answer: Answer | None = None) -> None:
         """Have whole splits measured, for all to hear; one that was measured at this very step is told to `answer`."""

@@ -88,6 +88,7 @@ class Session:
             elif viewer is not None:
                 self._guarded(conductor, partial(conductor.introduce, answer), viewer)
         conductor.leave()
+        self._store.close()
         return conductor.record
 
     def _answer(self, viewer: Viewer | None, event: Event) -> None:

@@ -354,3 +354,14 @@ def test_after_a_fault_in_a_job_it_is_dropped_and_training_held(
     desk.conductor.recover("a fault")
     assert not desk.conductor.busy
     assert desk.states[-1][0] is State.PAUSED
+
+
+def test_a_flood_of_requests_for_names_is_refused_from_some_point_on(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.PrepareRun(config, ""))
+    asked = errands.MOST_WAITING + 5
+    desk.do(*(protocol.SampleNames(Sampling(count=1), request) for request in range(asked)))
+    assert [event.request for event in desk.answered] == list(range(errands.MOST_WAITING, asked))
+    assert all(isinstance(event, protocol.NamesRefused) for event in desk.answered)
+    desk.work()
+    assert len(desk.answered) == asked
+    assert sum(isinstance(event, protocol.NamesSampled) for event in desk.answered) == errands.MOST_WAITING
