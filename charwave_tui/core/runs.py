@@ -170,7 +170,7 @@ class RunStore:
 
     def _deleted(self, run: int) -> bool | None:
         """Whether `run` is among the deleted; None where there is no such run."""
-        if not self.folder.is_dir():
+        if not self.folder.is_dir() or run.bit_length() > 63:  # SQLite counts no further
             return None
         query = "SELECT deleted IS NOT NULL FROM runs WHERE run = ?"
         found = self._asked(lambda connection: connection.execute(query, (run,)).fetchone())

@@ -148,6 +148,14 @@ def test_an_unknown_run_is_named_with_those_there_are(store: RunStore) -> None:
         store.read(70)
 
 
+@pytest.mark.parametrize("number", [2**63, 10**30, -(2**63)])
+def test_a_number_that_the_database_cannot_count_to_is_unknown_too(store: RunStore, number: int) -> None:
+    store.create()
+    for ask in (store.read, store.delete, store.restore, store.remove):
+        with pytest.raises(Mistake, match="is unknown"):
+            ask(number)
+
+
 DAMAGES = {
     "cut off": lambda content: content[:-100],
     "not UTF-8 in a text": lambda content: content.replace(b"playground", b"play\xff\xfe"),
