@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from textual.app import App
 
@@ -15,6 +16,9 @@ from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.screens.lab import LabScreen
 from charwave_tui.ui.screens.questions import pick_command, pick_theme
 from charwave_tui.ui.themes import themes
+
+if TYPE_CHECKING:
+    from charwave_tui.ui.screens.runs import RunsScreen
 
 ENDINGS = (signal.SIGHUP, signal.SIGTERM)
 """Signals on which the playground ends in order; a run in training goes on."""
@@ -63,6 +67,9 @@ class Playground(App[str]):
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 asyncio.get_running_loop().add_signal_handler(name, self.exit)
         self.push_screen(self._lab, self.exit)
+
+    def on_runs_screen_asked(self, message: RunsScreen.Asked) -> None:
+        self._lab.give(message.command)
 
     def action_command_palette(self) -> None:
         if self.screen is self._lab:

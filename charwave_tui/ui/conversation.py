@@ -121,9 +121,13 @@ class Conversation:
         command = self._command(key, draft)
         if command is None:
             return False
+        self.give(command)
+        return True
+
+    def give(self, command: Command) -> None:
+        """Give a command, and expect what it does."""
         self._expected = expected_after(command) or self._expected
         self._engine.send(command)
-        return True
 
     def prepare(self, draft: Draft) -> None:
         """Have the draft's model built, if no run is there to be kept."""

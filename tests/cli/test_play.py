@@ -39,6 +39,23 @@ def test_it_opens_with_the_options_in_the_form_and_says_the_last_line_afterwards
     assert opened[0].theme == "charwave-light"
 
 
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ((), False),
+        (("--theme", "light"), False),
+        (("--preset", "mlp-3"), True),
+        (("--corpus", "imena"), True),
+        (("--set", "lr=0.05"), True),
+    ],
+)
+def test_a_config_that_was_named_is_known_to_be(
+    command: Any, opened: list[Playground], options: tuple[str, ...], named: bool
+) -> None:
+    command(*options)
+    assert opened[0]._lab._named is named
+
+
 def test_a_relative_path_reaches_the_engine_whole(
     command: Any, opened: list[Playground], words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,18 +37,20 @@ def fetch_lecture() -> None:
     (corpora_dir() / "makemore.txt").write_text("\n".join(words), encoding="utf-8")
 
 
-def program(engine: FakeEngine, config: RunConfig = scenes.CONFIG, theme: str | None = None) -> Playground:
+def program(
+    engine: FakeEngine, config: RunConfig = scenes.CONFIG, theme: str | None = None, named: bool = False
+) -> Playground:
     """The playground as it opens with the scenes' run in the form."""
     fetch_lecture()
-    return Playground(config, "tree-76k", theme=theme, engine=engine)
+    return Playground(config, "tree-76k", theme=theme, engine=engine, named=named)
 
 
 @asynccontextmanager
 async def playground(
-    engine: FakeEngine, size: tuple[int, int] = WIDE, config: RunConfig = scenes.CONFIG
+    engine: FakeEngine, size: tuple[int, int] = WIDE, config: RunConfig = scenes.CONFIG, named: bool = False
 ) -> AsyncIterator[Pilot[str]]:
     """The playground on the screen, its corpus read and all the engine's news taken in; faults in it end the test."""
-    async with program(engine, config).run_test(size=size, notifications=True) as pilot:
+    async with program(engine, config, named=named).run_test(size=size, notifications=True) as pilot:
         await settled(pilot)
         yield pilot
 

@@ -1,12 +1,17 @@
 """The lab before an engine that fails: what is said, what stays, and how one goes on."""
 
+from dataclasses import replace
+
 import pytest
 import scenes
-from fake_engine import FakeEngine, ObedientEngine, ShowingEngine
-from pilots import lab, lines, playground, screen_text, toasts, until
+from fake_engine import FakeEngine, ObedientEngine, ShowingEngine, opened, summary
+from pilots import NARROW, lab, lines, playground, screen_text, toasts, typed, until
 
-from charwave_tui.core import protocol
+from charwave_tui.client.engine import EngineUnavailable
+from charwave_tui.core import archive, protocol
 from charwave_tui.core.readings import State
+from charwave_tui.ui.screens.confirm import ConfirmScreen
+from charwave_tui.ui.view import Unfinished
 
 
 def go_to(pilot, name):
@@ -45,23 +50,174 @@ async def test_a_field_that_the_engine_refuses_is_marked_until_it_is_changed():
         assert "✗ device" not in screen_text(pilot.app)
 
 
-async def test_when_the_engine_is_lost_a_line_says_so_and_t_reaches_for_another():
+async def test_when_the_engine_is_lost_space_goes_on_with_the_run_in_another():
     engine = ObedientEngine()
     async with playground(engine) as pilot:
         await pilot.press("t")
         engine.go()
         await until(pilot, lambda: lab(pilot).run.engine == "lost")
-        assert "the engine is gone" in lines(pilot)[0]
-        assert len(toasts(pilot)) == 1
-        assert "t starts another one; what was saved is safe" in toasts(pilot)[0]
+        assert lines(pilot)[0].endswith("✗ the engine is gone  space goes on with run 1")
+        assert toasts(pilot)[0].endswith("\nspace goes on with run 1, t starts a new one")
+        assert "The engine is gone." in screen_text(pilot.app)
         engine.sent.clear()
-        await pilot.press("space", "x", "g", "0")
+        await pilot.press("x", "g", "0", "c", "w", "e")
         assert engine.sent == []
         assert engine.reached == 1
+        await pilot.press("space")
+        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        assert engine.reached == 2
+        assert engine.steered == ["OpenRun"]
+        assert engine.sent_of(archive.OpenRun) == [archive.OpenRun(1, train=True)]
+        await pilot.press("space")
+        assert lab(pilot).run.state is State.PAUSED
+        assert len(toasts(pilot)) == 1
+
+
+async def test_when_the_engine_is_lost_t_starts_a_new_run_in_another():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        await pilot.press("t")
+        engine.go()
+        await until(pilot, lambda: lab(pilot).run.engine == "lost")
+        engine.sent.clear()
         await pilot.press("t", "space")
         await until(pilot, lambda: lab(pilot).run.state is State.PAUSED)
         assert engine.reached == 2
         assert engine.steered == ["StartRun", "PauseRun"]
+        assert lab(pilot).run.run == 2
+        assert lab(pilot).run.unfinished is None
+
+
+async def test_what_was_typed_into_the_form_is_still_there_when_the_run_goes_on_in_another_engine():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        await pilot.press("t")
+        go_to(pilot, "n_embd")
+        await pilot.press("enter", *"10", "enter")
+        engine.go()
+        await until(pilot, lambda: lab(pilot).run.engine == "lost")
+        await pilot.press("space")
+        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        assert lab(pilot).form.draft.config.n_embd == 10
+        assert "1 staged" in lines(pilot)[1]
+
+
+async def test_an_engine_that_is_lost_again_and_again_does_no_harm_whatever_is_typed_meanwhile():
+    engine = ShowingEngine(scenes.TRAINING)
+    async with playground(engine, NARROW) as pilot:
+        for reason in ("", "the engine did not start", "the engine does not answer"):
+            engine.go(reason)
+            await until(pilot, lambda: lab(pilot).run.engine == "lost")
+            assert "space goes on with run 12" in lines(pilot)[0]
+            await typed(pilot, "space", "space", "space", "g", "w", ".")
+            await until(pilot, lambda: lab(pilot).run.engine == "starting")
+        assert engine.reached == 4
+        engine.tell(protocol.EngineReady("2.13", "cpu"), opened(scenes.TRAINING.run, scenes.TRAINING))
+        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        assert lab(pilot).run.unfinished is None
+
+
+async def test_a_viewer_who_comes_back_to_an_engine_that_another_has_started_sees_what_that_one_does():
+    engine = ShowingEngine(scenes.TRAINING)
+    async with playground(engine, NARROW) as pilot:
+        engine.go()
+        await until(pilot, lambda: lab(pilot).run.engine == "lost")
+        engine.found = True
+        theirs = replace(scenes.TRAINING.run, run=13, config=replace(scenes.CONFIG, n_embd=10))
+        engine.tell(protocol.EngineReady("2.13", "cpu"), opened(theirs))
+        await pilot.press("space")
+        await until(pilot, lambda: lab(pilot).run.run == 13)
+        assert toasts(pilot)[-1] == "reattached to run 13, step 132,400"
+        assert lab(pilot).form.draft.config.n_embd == 10
+
+
+async def test_a_run_that_a_crash_left_in_the_middle_is_offered_and_space_goes_on_with_it():
+    engine = ObedientEngine()
+    engine.tell(archive.UnfinishedFound(summary(Unfinished(12, 48_200))))
+    async with playground(engine) as pilot:
+        assert toasts(pilot) == ["run 12 was left at step 48,200\nspace goes on with it"]
+        assert lines(pilot)[0].endswith("○ ready  space goes on with run 12")
+        await pilot.press("space")
+        assert engine.sent_of(archive.OpenRun) == [archive.OpenRun(12, train=True)]
+        assert lab(pilot).run.state is State.TRAINING
+        assert "space goes on" not in screen_text(pilot.app).partition("run 12 was left")[0]
+
+
+async def test_a_run_that_was_left_is_offered_no_more_once_another_is_started():
+    engine = ObedientEngine()
+    engine.tell(archive.UnfinishedFound(summary(Unfinished(12, 48_200))))
+    async with playground(engine) as pilot:
+        await pilot.press("t", "x")
+        engine.sent.clear()
+        await pilot.press("space")
+        assert engine.sent_of(archive.OpenRun) == []
+
+
+async def test_that_a_run_is_not_saved_stands_in_the_status_line_until_it_is():
+    engine = ShowingEngine(scenes.TRAINING)
+    async with playground(engine) as pilot:
+        engine.tell(*[protocol.SaveFailed(12, "No space left on device")] * 3)
+        await until(pilot, lambda: bool(lab(pilot).run.unsaved))
+        assert "! not saved: No space left on device" in lines(pilot)[0]
+        engine.tell(protocol.RunSaved(12, 132_500), protocol.RunSaved(12, 132_600))
+        await until(pilot, lambda: not lab(pilot).run.unsaved)
+        assert "not saved" not in lines(pilot)[0]
+        assert toasts(pilot) == [
+            "run 12 is not being saved: No space left on device\ntraining goes on",
+            "run 12 is saved again",
+        ]
+
+
+async def test_w_takes_a_run_that_diverged_back_and_trains_on_with_a_third_of_lr():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        await pilot.press("t", "w")
+        assert engine.sent_of(protocol.RewindRun) == []
+        assert "w Rewind" not in lines(pilot)[-1]
+        engine.run = replace(engine.run, state=State.DIVERGED, step=412, divergence=scenes.DIVERGED.run.divergence)
+        engine.tell(protocol.RunChanged(State.DIVERGED, 412, "", scenes.DIVERGED.run.divergence))
+        await until(pilot, lambda: lab(pilot).run.state is State.DIVERGED)
+        assert "w Rewind" in lines(pilot)[-1]
+        await pilot.press("w")
+        assert engine.sent_of(protocol.RewindRun) == [protocol.RewindRun()]
+        assert (lab(pilot).run.state, lab(pilot).run.step) == (State.TRAINING, 400)
+        assert lab(pilot).form.draft.config.lr == pytest.approx(0.1 / 3)
+        assert lab(pilot).curve.diverged_at is None
+
+
+@pytest.mark.parametrize("key", ["enter", "escape", "ctrl+c"])
+async def test_an_engine_of_another_version_can_be_left_alone(key):
+    engine = FakeEngine(outdated="0.2.0")
+    async with playground(engine, NARROW) as pilot:
+        assert "An engine of version 0.2.0 is running" in screen_text(pilot.app)
+        await pilot.press("t")
+        assert isinstance(pilot.app.screen, ConfirmScreen)
+        await pilot.press(key)
+        assert pilot.app.return_value == ""
+    assert engine.restarted == 0
+
+
+async def test_an_engine_of_another_version_is_restarted_by_r_and_then_serves():
+    engine = ObedientEngine()
+    engine.outdated = "0.2.0"
+    async with playground(engine, NARROW) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: lab(pilot).run.engine == "ready")
+        assert engine.restarted == 1
+        assert pilot.app.screen is lab(pilot)
+        await pilot.press("t")
+        assert lab(pilot).run.state is State.TRAINING
+
+
+async def test_an_engine_of_another_version_that_does_not_go_is_told_like_one_that_cannot_be_reached():
+    class Stubborn(FakeEngine):
+        async def restart(self):
+            raise EngineUnavailable("the engine does not end")
+
+    async with playground(Stubborn(outdated="0.2.0"), NARROW) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: lab(pilot).run.engine == "lost")
+        assert toasts(pilot) == ["the engine does not end\nt starts a new run"]
 
 
 async def test_an_engine_that_cannot_be_reached_is_said_with_its_reason_and_nothing_is_lost():
@@ -71,6 +227,6 @@ async def test_an_engine_that_cannot_be_reached_is_said_with_its_reason_and_noth
         await pilot.press("enter", *"0.2", "enter")
         engine.go("the engine did not start; its log is /logs/engine.log")
         await until(pilot, lambda: lab(pilot).run.engine == "lost")
-        assert toasts(pilot)[0].startswith("the engine did not start; its log is /logs/engine.log\nt starts")
+        assert toasts(pilot)[0] == "the engine did not start; its log is /logs/engine.log\nt starts a new run"
         assert "the engine is gone" in lines(pilot)[0]
         assert lab(pilot).form.draft.config.lr == 0.2

@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import pytest
 import scenes
-from fake_engine import FakeEngine, ObedientEngine, ShowingEngine, opened
+from fake_engine import FakeEngine, ObedientEngine, ShowingEngine, opened, summary
 from pilots import NARROW, lab, lines, playground, screen_text, settled, toasts, typed, until
 from textual import events
 
-from charwave_tui.core import protocol
+from charwave_tui.core import archive, protocol
 from charwave_tui.core.presets import preset
 from charwave_tui.core.readings import State
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.panes.keys import KeyBar
 from charwave_tui.ui.screens import drafting
+from charwave_tui.ui.view import Unfinished
 
 
 def go_to(pilot, name):
@@ -218,3 +219,72 @@ async def test_a_run_that_was_there_before_the_screen_fills_the_form():
         assert lab(pilot).form.draft.config.n_embd == 10
         assert lab(pilot).form.running == found.run.config
         assert "132,400 / 200,000" in lines(pilot)[0]
+        assert toasts(pilot) == []
+
+
+async def test_coming_back_to_a_run_is_said_once_and_its_whole_curve_is_there():
+    engine = ShowingEngine(scenes.TRAINING)
+    engine.found = True
+    async with playground(engine) as pilot:
+        assert toasts(pilot) == ["reattached to run 12, step 132,400"]
+        assert lab(pilot).curve.history == scenes.TRAINING.curve.history
+        engine.tell(opened(replace(scenes.UNTRAINED.run, run=13)))
+        await until(pilot, lambda: lab(pilot).run.run == 13)
+        assert len(toasts(pilot)) == 1
+
+
+async def test_a_config_that_a_person_named_stays_in_the_form_beside_a_run_that_was_there_and_is_staged():
+    found = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, n_embd=10, lr=0.5)))
+    engine = ShowingEngine(found)
+    async with playground(engine, named=True) as pilot:
+        assert lab(pilot).form.draft.config == scenes.CONFIG
+        assert lab(pilot).form.running == found.run.config
+        assert "1 Hyperparameters  1 staged" in lines(pilot)[1]
+        assert engine.sent_of(protocol.EditRun) == []
+        opened_by_another = replace(found.run, run=7, config=replace(scenes.CONFIG, n_embd=64))
+        engine.tell(opened(opened_by_another))
+        await until(pilot, lambda: lab(pilot).run.run == 7)
+        assert lab(pilot).form.draft.config.n_embd == 64
+
+
+async def test_where_the_engine_ends_with_the_login_a_notice_says_so_once():
+    engine = ObedientEngine()
+    engine.warning = "logging out ends the engine here"
+    async with playground(engine) as pilot:
+        assert toasts(pilot) == ["logging out ends the engine here"]
+        engine.go()
+        await until(pilot, lambda: lab(pilot).run.engine == "lost")
+        await pilot.press("t")
+        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        assert len(toasts(pilot)) == 2
+
+
+async def test_r_shows_the_runs_and_meanwhile_the_lab_follows_the_engine():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        await pilot.press("t", "r")
+        await until(pilot, lambda: bool(engine.sent_of(archive.ListRuns)))
+        assert pilot.app.screen is not lab(pilot)
+        engine.tell(
+            archive.RunsListed((summary(Unfinished(7, 48_200)),)),
+            protocol.RunChanged(State.FINISHED, 200_000),
+        )
+        await until(pilot, lambda: lab(pilot).run.state is State.FINISHED)
+        assert "finished" in lines(pilot)[0]
+        assert "left at 48,200" in screen_text(pilot.app)
+        await pilot.press("space")
+        await until(pilot, lambda: pilot.app.screen is lab(pilot))
+        assert engine.sent_of(archive.OpenRun) == [archive.OpenRun(7, train=True)]
+        assert (lab(pilot).run.run, lab(pilot).run.state) == (7, State.TRAINING)
+
+
+async def test_the_runs_are_shown_by_another_engine_where_the_last_is_gone():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        engine.go()
+        await until(pilot, lambda: lab(pilot).run.engine == "lost")
+        engine.sent.clear()
+        engine.tell(protocol.EngineReady("2.13", "cpu"))
+        await typed(pilot, "r", "r")
+        await until(pilot, lambda: bool(engine.sent_of(archive.ListRuns)))
+        assert engine.reached == 2

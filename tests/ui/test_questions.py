@@ -7,6 +7,7 @@ import scenes
 from fake_engine import FakeEngine, ObedientEngine
 from pilots import NARROW, lab, playground, screen_text, settled, toasts
 
+from charwave_tui import __version__
 from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.core.corpora import remember
 from charwave_tui.core.presets import preset, presets
@@ -14,7 +15,7 @@ from charwave_tui.ui import composing, numbers
 from charwave_tui.ui.draft import PRESET
 from charwave_tui.ui.panes.field_row import picked
 from charwave_tui.ui.screens.pick import PickScreen
-from charwave_tui.ui.screens.questions import ask_for_new_run, ask_for_quit, pick
+from charwave_tui.ui.screens.questions import ask_for_new_run, ask_for_quit, ask_for_restart, pick
 
 FORM = composing.opening(scenes.CONFIG, "tree-76k")
 PICKED = [name for name in HYPERPARAMETERS if picked(name)]
@@ -58,6 +59,13 @@ def test_the_list_of_corpora_has_built_in_and_recent_ones(tmp_path):
 def test_what_is_asked_names_the_run():
     for dialog in (ask_for_new_run(scenes.TRAINING.run), ask_for_quit(scenes.TRAINING.run)):
         assert "run 12" in dialog._detail
+    assert ask_for_quit(scenes.UNTRAINED.run)._detail == "a run is training."  # t was pressed just now
+
+
+def test_both_versions_are_named():
+    dialog = ask_for_restart("0.2.0")
+    assert "0.2.0" in dialog._question
+    assert __version__ in dialog._detail
 
 
 async def test_a_preset_from_the_list_fills_the_form():

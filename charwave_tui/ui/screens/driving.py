@@ -9,6 +9,7 @@ from textual.timer import Timer
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import State
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.farewell import farewell, saved
@@ -53,10 +54,18 @@ class Driving(Listening):
             self._give("train")
 
     def _give(self, key: str) -> None:
-        if self.conversation.view.run.engine == "lost":
-            self.reach()
+        self._reach_if_lost()
         self.conversation.steer(key, self.form.draft)
         self.refresh_bindings()
+
+    def give(self, command: Command) -> None:
+        """Give a command that another screen asks for."""
+        self._reach_if_lost()
+        self.conversation.give(command)
+
+    def _reach_if_lost(self) -> None:
+        if self.conversation.view.run.engine == "lost":
+            self.reach()
 
     def action_leave(self) -> None:
         """Leave; what becomes of a run in training is asked first."""

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.reactive import reactive
 
+from charwave_tui.ui.archive_view import Arrangement
 from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.panes.grid import PaneGrid
 from charwave_tui.ui.panes.hyperparameters import HyperparametersPane
@@ -31,6 +32,9 @@ class LabScreen(Driving):
 
     log_scale: reactive[bool] = reactive(True, repaint=False)
     """Whether losses are drawn by their logarithm."""
+
+    _arrangement = Arrangement()
+    """How a person left the runs."""
 
     def compose(self) -> ComposeResult:
         yield StatusLine(id="status").data_bind(Listening.run)
@@ -67,6 +71,22 @@ class LabScreen(Driving):
     def action_names(self) -> None:
         self.conversation.draw_names(again=True)
         self.sampling = self.conversation.sampling
+
+    def action_runs(self) -> None:
+        self.call_later(self._show_runs)  # from here, for a screen is bound to whoever is active
+
+    def _show_runs(self) -> None:
+        from charwave_tui.ui.screens.runs import RunsScreen  # costs 20 ms, and the first frame shows no runs
+
+        if not self.is_current:  # asked for twice in one burst
+            return
+        self._reach_if_lost()
+        screen = RunsScreen(self._arrangement)
+        screen.data_bind(Listening.run, Listening.curve, Listening.archive)
+        self.app.push_screen(screen, self._runs_left)
+
+    def _runs_left(self, arrangement: Arrangement | None) -> None:
+        self._arrangement = arrangement or self._arrangement
 
     def action_pane(self, pane_id: str) -> None:
         self.query_one(PaneGrid).go_to(pane_id)

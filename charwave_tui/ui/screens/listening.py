@@ -14,7 +14,8 @@ from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.readings import State
 from charwave_tui.core.sampling import Sampling
-from charwave_tui.ui import composing
+from charwave_tui.ui import archive_view, composing
+from charwave_tui.ui.archive_view import Archive
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.draft import FormView
 from charwave_tui.ui.screens.drafting import Drafting
@@ -41,6 +42,8 @@ class Listening(Drafting):
     """Its layers."""
     sampled: reactive[NamesView] = reactive(NamesView, repaint=False)
     """Its names."""
+    archive: reactive[Archive] = reactive(Archive, repaint=False)
+    """The runs that are kept, as far as they were asked for."""
     sampling: reactive[Sampling] = reactive(Sampling, repaint=False)
     """What names are drawn with."""
 
@@ -94,6 +97,7 @@ class Listening(Drafting):
         if said is not None:
             self.notify(said.text, severity=said.severity, markup=False)
         if not isinstance(event, EngineLost):
+            self.archive = archive_view.after(self.archive, event)
             self.form = self._form_after(event, known)
         if self.conversation.state is not before or view.run.unfinished != known.unfinished:
             self.refresh_bindings()
