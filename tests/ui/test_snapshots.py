@@ -13,7 +13,7 @@ from fake_engine import ShowingEngine
 from pilots import NARROW, WIDE, lab, program, settled, until
 
 from charwave_tui.core.config import RunConfig
-from charwave_tui.ui.view import LabView
+from charwave_tui.ui.view import EngineLost, LabView, after
 
 EDITED = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, lr=0.01)))
 """The scene of a run in training, in whose config the live edit stands that its curve is marked with."""
@@ -24,6 +24,9 @@ VIEWS = {
     "training": EDITED,
     "finished": scenes.FINISHED,
     "diverged": scenes.DIVERGED,
+    "engine-lost": after(EDITED, EngineLost("the engine ended; its log is ~/charwave-tui.log")),
+    "unfinished": scenes.UNFINISHED,
+    "unsaved": scenes.UNSAVED,
 }
 
 PANES = {"form": "1", "loss": "2", "layers": "3", "names": "4"}
@@ -49,13 +52,18 @@ def pictured(snap_compare):
         theme: str | None = None,
         config: RunConfig = scenes.CONFIG,
     ) -> bool:
+        lost = view.run.engine == "lost"
+        engine = ShowingEngine(EDITED if lost else view)
+
         async def prepare(pilot) -> None:
             await settled(pilot)
+            if lost:
+                engine.go(view.run.reason)
             await until(pilot, lambda: lab(pilot).run == view.run)
             lab(pilot).query_one("#form").here = here
             await pilot.press(*keys)
 
-        app = program(ShowingEngine(view), config, theme)
+        app = program(engine, config, theme)
         return snap_compare(app, terminal_size=size, run_before=prepare)
 
     return compare
@@ -84,6 +92,11 @@ def test_the_wide_lab_training_in_the_theme(pictured, theme):
 @pytest.mark.parametrize("pane", PANES)
 def test_the_narrow_lab(pictured, pane, view):
     assert pictured(VIEWS[view], NARROW, PANES[pane], here="lr" if view == "training" else "preset")
+
+
+@pytest.mark.parametrize("view", ["diverged", "engine-lost", "unfinished", "unsaved"])
+def test_the_narrow_loss_where_something_went_wrong(pictured, view):
+    assert pictured(VIEWS[view], NARROW, PANES["loss"])
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
