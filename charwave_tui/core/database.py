@@ -39,7 +39,7 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     CREATE TABLE marks (
         run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, place INTEGER NOT NULL,
-        step INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (run, place)
+        step INTEGER NOT NULL, text TEXT NOT NULL, quiet INTEGER NOT NULL, PRIMARY KEY (run, place)
     ) WITHOUT ROWID;
     """,
 )

@@ -44,10 +44,14 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """Something that happened to a run after `step` steps, in a few words: `lr 0.1 → 0.01`."""
+    """Something that happened to a run after `step` steps, in a few words: `lr 0.1 → 0.01`.
+
+    A `quiet` one changed nothing of what is learned, such as a pause: it is kept, but not drawn.
+    """
 
     step: int
     text: str
+    quiet: bool = False
 
 
 class LayerStats(msgspec.Struct, frozen=True):

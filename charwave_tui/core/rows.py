@@ -25,7 +25,7 @@ COLUMNS = (
 CURVES = {
     "points": ("step", "mean", "low", "high"),
     "evaluations": ("step", "split", "loss"),
-    "marks": ("step", "text"),
+    "marks": ("step", "text", "quiet"),
 }
 """The tables of what a run left behind as it went, each with its columns behind `run` and `place`."""
 
@@ -76,7 +76,7 @@ def taken(connection: sqlite3.Connection, run: int) -> RunRecord | None:
             values["curve_window"],
             tuple(LossPoint(*point) for point in curves["points"]),
             tuple(Evaluation(step, Split(split), loss) for step, split, loss in curves["evaluations"]),
-            tuple(Mark(*mark) for mark in curves["marks"]),
+            tuple(Mark(step, text, bool(quiet)) for step, text, quiet in curves["marks"]),
         )
         if _digest(history) != values["curve_digest"]:
             raise DatabaseDamaged(f"the curve of run {run} is not what was written")
@@ -143,7 +143,7 @@ def _curves(history: History) -> dict[str, Sequence[Row]]:
     return {
         "points": [(point.step, point.mean, point.low, point.high) for point in history.points],
         "evaluations": [(item.step, item.split.value, item.loss) for item in history.evaluations],
-        "marks": [(mark.step, mark.text) for mark in history.marks],
+        "marks": [(mark.step, mark.text, mark.quiet) for mark in history.marks],
     }
 
 

@@ -139,6 +139,7 @@ class Conductor:
             case ((protocol.ResumeRun() | protocol.ExtendRun()), State.TRAINING) if self._pause_at is not None:
                 self._go(None)
             case ((protocol.PauseRun() | protocol.StepRun()), State.TRAINING):
+                current.mark("paused", quiet=True)
                 current.rest(State.PAUSED)
             case ((protocol.ResumeRun() | protocol.ExtendRun()), State.PAUSED):
                 self._go(None)

@@ -204,9 +204,9 @@ class CurrentRun:
         self.change(State.DIVERGED, f"{what} became {told.became} at step {told.step:,} with lr {told.lr:g}")
         self.save()
 
-    def mark(self, text: str) -> None:
+    def mark(self, text: str, *, quiet: bool = False) -> None:
         """Leave a mark on the curve."""
-        mark = Mark(self.trainer.step, text)
+        mark = Mark(self.trainer.step, text, quiet)
         self.course.marked(mark)
         self._emit(RunMarked(mark))
 

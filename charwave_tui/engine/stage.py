@@ -66,6 +66,7 @@ class Stage:
             return
         new = reopened(self._store, run, self._tell)
         self._take_over(new)
+        new.mark("taken up again", quiet=True)
         self._errands.measure(due(new))
 
     def fork(self, run: int, asked: float) -> None:
@@ -82,8 +83,10 @@ class Stage:
     def rewind(self) -> None:
         """Bring the run in hand, which diverged, back to its last good save, with less lr. Raises Mistake."""
         run = self.run
+        left = run.divergence.step if run.divergence else run.trainer.step
         rewound(run, self._store)
         self._hold(run)
+        run.mark(f"rewound from step {left:,}", quiet=True)
         run.edit(replace(run.config, lr=float(f"{run.config.lr / LESS:.3g}")))
 
     def leave(self) -> None:

@@ -186,7 +186,7 @@ def _marks(plot: Plot, scale: Axes, curve: Curve) -> Iterator[tuple[int, str, st
     if curve.diverged_at is not None:
         yield plot.column(scale, curve.diverged_at), f"{plot.glyphs.wrong} NaN", "error"
     for mark in reversed(curve.history.marks):
-        if mark.step <= scale.steps:
+        if mark.step <= scale.steps and not mark.quiet:
             text = mark.text.replace("→", plot.glyphs.to)
             yield plot.column(scale, mark.step), f"{plot.glyphs.choices} {text}", "accent"
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from charwave_tui.core import protocol
@@ -18,7 +19,7 @@ from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent, decode_event, frame, read_payload
 from charwave_tui.core.places import runs_dir, socket_path
 from charwave_tui.core.protocol import Command, StartRun
-from charwave_tui.core.readings import State
+from charwave_tui.core.readings import History, State
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.run_folder import KEPT
 from charwave_tui.core.runs import RunStore
@@ -68,6 +69,11 @@ class Killable:
         self.process.terminate()
         assert await asyncio.to_thread(self.process.wait, 30) == 0
         self.writer.close()
+
+
+def heard(history: History) -> History:
+    """The history without the marks that say only who looked when."""
+    return msgspec.structs.replace(history, marks=tuple(mark for mark in history.marks if not mark.quiet))
 
 
 async def survive(config: RunConfig, kills: int, chance: random.Random) -> RunRecord:
@@ -121,7 +127,7 @@ async def test_a_run_whose_engine_is_killed_ends_to_the_bit_as_one_that_was_left
     first, second = (newest_save(store.place(run), pytest.fail) for run in (alone.run, hunted.run))
     assert hunted.state is State.FINISHED
     assert same_bits(first.tensors, second.tensors)
-    assert hunted.history == alone.history
+    assert heard(hunted.history) == heard(alone.history)
     assert (hunted.train, hunted.val, hunted.first_loss) == (alone.train, alone.val, alone.first_loss)
     assert first.standing == second.standing
     assert api.sample(Sampling(), alone.run) == api.sample(Sampling(), hunted.run)
