@@ -16,7 +16,7 @@ import pytest
 
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import AnyCommand, AnyEvent, decode_event, frame, read_payload
+from charwave_tui.core.framing import MAX_COMMAND, AnyCommand, AnyEvent, decode_event, frame, read_payload
 from charwave_tui.core.peer import Peer, peer_of
 from charwave_tui.core.places import ensure_runtime_dir, runtime_dir, socket_path
 from charwave_tui.core.readings import Evaluation, History, LossPoint, Mark, Split, State
@@ -110,7 +110,9 @@ async def test_the_peer_of_a_socket_is_known() -> None:
         b"\x00\x00\x00\x00",
         frame(protocol.PauseRun())[:-1] + b"\xc1",
         frame(protocol.EngineReady("2", "cpu")),
+        frame(protocol.PrepareRun(RunConfig(), "x" * MAX_COMMAND)),
     ],
+    ids=["endless", "noise", "empty", "cut off", "an event", "too long"],
 )
 async def test_gibberish_ends_that_viewer_alone(garbage: bytes, config: RunConfig) -> None:
     async with serving() as connect:
