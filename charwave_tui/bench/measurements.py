@@ -14,13 +14,17 @@ PRESETS = ("tree-76k", "tree-287k")
 """The models whose steps are timed and whose names are drawn."""
 
 
+SAVED = ("tree-76k", "charwave-best")
+"""The models whose saves are timed: a usual one, and the largest that a preset has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How often each thing is measured, and for how long.
 
     `rounds` and `seconds` are those of the steps' race: how many turns each contender has, and how long each is;
     `trained` the steps before names are drawn, `draws` the rounds of drawing, `targets` the runs to the notes' loss,
-    `pairs` the readings with and without a playground.
+    `pairs` the readings with and without a playground, `saves` those of each model.
     """
 
     rounds: int = 7
@@ -31,6 +35,7 @@ class Effort:
     pairs: int = 5
     frames: int = 5
     losses: int = 3
+    saves: int = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,12 @@ def _cost(material: Material, effort: Effort, tick: Tick) -> Iterator[Figure]:
     yield playground_cost(material.path, effort.pairs, tick)
 
 
+def _saving(material: Material, effort: Effort, tick: Tick) -> Iterator[Figure]:
+    from charwave_tui.bench.saving import saving_figure
+
+    yield saving_figure(SAVED, material.path, effort.saves, tick)
+
+
 def _frame(material: Material, effort: Effort, tick: Tick) -> Iterator[Figure]:
     yield first_frame(effort.frames, tick)
 
@@ -89,6 +100,7 @@ MEASUREMENTS = (
     Measurement(("names_per_second",), lambda effort: len(PRESETS) * (1 + effort.draws), _names),
     Measurement(("time_to_target_ratio",), lambda effort: effort.targets, _target),
     Measurement(("playground_cost",), lambda effort: 2 * effort.pairs, _cost),
+    Measurement(("save_cost",), lambda effort: len(SAVED), _saving),
     Measurement(("first_frame",), lambda effort: effort.frames, _frame),
     Measurement(("first_loss",), lambda effort: effort.losses, _loss),
 )
