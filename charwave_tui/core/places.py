@@ -54,7 +54,7 @@ def log_path() -> Path:
 
 
 def runtime_dir() -> Path:
-    """Where the engine's socket is: local to this host and short enough for a socket's path."""
+    """Where the engine's socket is: local to this host, short enough for a socket's path, and there after a logout."""
     folder = _usual_runtime_dir()
     too_long = len(os.fsencode(folder / _socket_name())) > LONGEST_SOCKET_PATH
     if too_long or on_network(folder):
@@ -144,20 +144,8 @@ def _kept(part: str, usual: Callable[..., Path]) -> Path:
 
 
 def _usual_runtime_dir() -> Path:
-    if os.environ.get(HOME_VARIABLE):
-        return state_dir().parent / "run"
-    session = os.environ.get("XDG_RUNTIME_DIR")
-    if session and _is_ours(Path(session)):
-        return Path(session) / PROGRAM
-    return state_dir() / "run"
-
-
-def _is_ours(folder: Path) -> bool:
-    # Under sudo and su the variable still names the folder of whoever logged in.
-    try:
-        return folder.is_absolute() and folder.stat().st_uid == os.getuid()
-    except OSError:
-        return False
+    # not XDG_RUNTIME_DIR: that goes with the last logout, and an engine that trains on would be lost from sight
+    return (state_dir().parent if os.environ.get(HOME_VARIABLE) else state_dir()) / "run"
 
 
 def _socket_name() -> str:

@@ -23,7 +23,7 @@ from charwave_tui.client.engine import Engine, EngineOutdated, EngineUnavailable
 from charwave_tui.client.transport import connect
 from charwave_tui.core import engine_lock
 from charwave_tui.core.engine_lock import is_held, take_lock
-from charwave_tui.core.places import HOME_VARIABLE, ensure_runtime_dir, log_path, runtime_dir, socket_path, state_dir
+from charwave_tui.core.places import HOME_VARIABLE, ensure_runtime_dir, log_path, runtime_dir, socket_path
 from charwave_tui.core.protocol import EngineStarted
 
 
@@ -52,17 +52,22 @@ def short() -> Iterator[Path]:
         yield Path(folder)
 
 
-async def test_without_a_runtime_folder_of_the_session(
+async def test_without_a_runtime_folder_of_the_session_or_after_it_went_with_the_login(
     greeted: list[int], monkeypatch: pytest.MonkeyPatch, short: Path
 ) -> None:
     monkeypatch.delenv(HOME_VARIABLE)
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     for name in ("XDG_DATA_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(short))
+    session = short / "session"
+    session.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(session))
     greeted.append((await greeting(Engine())).pid)
-    assert runtime_dir() == state_dir() / "run"
     assert stat.S_IMODE(runtime_dir().stat().st_mode) == 0o700
-    assert socket_path().is_socket()
+    session.rmdir()  # as a logout does
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    later = Engine()
+    assert (await greeting(later)).pid == greeted[0]
+    assert later.found
 
 
 async def test_with_a_home_folder_whose_path_is_too_long_for_a_socket(

@@ -20,9 +20,8 @@ from charwave_tui.core.mistake import Mistake
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folders as they are without CHARWAVE_HOME, for a user whose home is in tmp_path."""
     monkeypatch.delenv("CHARWAVE_HOME")
-    for name, part in (("HOME", ""), ("XDG_DATA_HOME", "d"), ("XDG_STATE_HOME", "s"), ("XDG_RUNTIME_DIR", "r")):
+    for name, part in (("HOME", ""), ("XDG_DATA_HOME", "d"), ("XDG_STATE_HOME", "s")):
         monkeypatch.setenv(name, str(tmp_path / part))
-    (tmp_path / "r").mkdir()
     return tmp_path
 
 
@@ -75,28 +74,13 @@ def test_without_charwave_home_the_folders_are_the_systems(own_folders: Path) ->
     assert places.state_dir() == own_folders / "s" / "charwave-tui"
 
 
-def test_the_socket_is_in_the_session_folder_where_that_is_ours(
-    own_folders: Path, short: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
-    assert places.runtime_dir() == short / "charwave-tui"
-
-
-@pytest.mark.parametrize("session", ["", "gone", "relative"])
-def test_without_a_session_folder_the_socket_is_in_the_state_folder(
+@pytest.mark.parametrize("session", ["", "there", "gone"])
+def test_the_socket_is_where_it_outlives_the_session(
     own_folders: Path, short: Path, monkeypatch: pytest.MonkeyPatch, session: str
 ) -> None:
+    (short / "there").mkdir()
     monkeypatch.setenv("XDG_STATE_HOME", str(short))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short / session) if session == "gone" else session)
-    assert places.runtime_dir() == places.state_dir() / "run"
-
-
-def test_the_session_folder_of_another_user_is_not_taken(
-    own_folders: Path, short: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(short / "s"))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
-    monkeypatch.setattr(os, "getuid", lambda: short.stat().st_uid + 1)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", session and str(short / session))
     assert places.runtime_dir() == places.state_dir() / "run"
 
 
