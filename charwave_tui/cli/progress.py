@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from charwave_tui.core.protocol import Event, Progress, RunOpened, SaveFailed, SplitEvaluated
+from charwave_tui.core.protocol import Event, Progress, Remarked, RunOpened, SaveFailed, SplitEvaluated
 from charwave_tui.core.readings import Split
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Lines:
                 self._write(f"step {evaluation.step:>9,}  {self._newest}  val {evaluation.loss:.4f}")
             case SaveFailed():
                 self._write(_unsaved(event))
+            case Remarked(text=text):
+                self._write(text)
 
     def _write(self, line: str) -> None:
         print(f"{self._before}{line}", file=self._file, flush=True)
@@ -93,6 +95,8 @@ class _Ticker:
                 self._show(evaluation.step)
             case SaveFailed():
                 self._bar.console.print(_unsaved(event), style="yellow")
+            case Remarked(text=text):
+                self._bar.console.print(text, style="yellow", markup=False)
 
     def _show(self, step: int) -> None:
         self._bar.update(self._task, completed=step, figures=f"{self._newest}{self._val}")

@@ -41,6 +41,8 @@ def notice(event: AnyEvent | EngineLost, before: LabView, view: LabView) -> Noti
             return Notice(f"run {run} is not being saved: {problem}\n{then}")
         case protocol.RunSaved(run=run) if known.unsaved and known.run == run:
             return Notice(f"run {run} is saved again", "information")
+        case protocol.Remarked(text=text):
+            return Notice(text, "warning")
         case protocol.EngineFailed(problem=problem, log=log):
             return Notice(f"the engine met a fault: {problem}\nits log is {log}")
         case protocol.SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.TEST:

@@ -27,6 +27,7 @@ def said_of(event, before=TRAINING):
             Notice("the engine did not start; its log is /log\nspace goes on with run 12, t starts a new one"),
         ),
         (protocol.CommandRefused("no cuda here", "try auto"), Notice("no cuda here\ntry auto", "warning")),
+        (protocol.Remarked("its folder was deleted"), Notice("its folder was deleted", "warning")),
         (protocol.SaveFailed(12, "no space"), Notice("run 12 is not being saved: no space\ntraining goes on")),
         (protocol.EngineFailed("it broke", "/log"), Notice("the engine met a fault: it broke\nits log is /log")),
     ],
