@@ -21,6 +21,7 @@ There is no terminal for the playground here. Without a screen:
   charwave-tui train --preset tree-76k --json   train a run
   charwave-tui sample -n 20 --prefix ma         draw names
   charwave-tui inspect                          look at the layers
+  charwave-tui runs list                        all runs that are kept
   charwave-tui data fetch makemore              get the lecture's names
   charwave-tui --help                           all of it
 With a terminal (ssh -t, TERM set), charwave-tui opens the playground."""

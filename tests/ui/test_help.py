@@ -9,6 +9,7 @@ from pilots import NARROW, SMALL, WIDE, lab, playground, screen_text
 
 from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.ui.commands import KEYS
+from charwave_tui.ui.run_keys import RUN_KEYS
 from charwave_tui.ui.screens.help import FORM_KEYS, WORDS, HelpScreen, _Page
 
 
@@ -43,6 +44,14 @@ async def test_it_tells_of_the_field_at_hand_then_the_keys_then_the_words():
             assert f"{name} " in text
             assert re.sub(r"\s+", " ", meaning) in flat
         assert text.count("\n1-4 ") == 1
+
+
+async def test_on_another_screen_it_tells_of_the_keys_there_alone():
+    async with playground(ShowingEngine(scenes.TRAINING), WIDE) as pilot:
+        pilot.app.push_screen(HelpScreen(None, RUN_KEYS))
+        await pilot.pause()
+        told = dict(line.split(None, 1) for line in page(pilot).splitlines()[1:])
+        assert told == {key.written: key.help for key in RUN_KEYS if key.help}
 
 
 async def test_without_a_field_at_hand_it_begins_with_the_keys():

@@ -122,7 +122,9 @@ async def test_why_it_diverged_can_be_read_whole_at_every_size(stage: type, size
     async with stage(LossPane).run_test(size=size) as pilot:
         text = await shown(pilot, DIVERGED)
         assert [part for part in WHY if part not in text] == []
-        assert ("✗ NaN" in text) is (size not in [(48, 12), (50, 14)])  # the curve gives way to the words, not they to it
+        assert ("✗ NaN" in text) is (
+            size not in [(48, 12), (50, 14)]
+        )  # the curve gives way to the words, not they to it
 
 
 def test_what_is_not_known_of_a_divergence_is_left_out() -> None:

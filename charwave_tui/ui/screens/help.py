@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,7 +13,7 @@ from textual.screen import ModalScreen
 
 from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.core.fields import Effect
-from charwave_tui.ui.commands import KEYS
+from charwave_tui.ui.commands import KEYS, Key
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.themes import Inked
 
@@ -24,6 +25,7 @@ WORDS = {
     "val": "loss over the whole validation split, which training never sees",
     "published": "the loss that others reported for this preset on the lecture's names",
     "ghost": "the course of the run before, kept in grey",
+    "unfinished": "a run that was held or cut off; it goes on from its last save, as if nothing had been",
     "ln 27": "knowing nothing: the loss of an even guess among 27 symbols; among 45 it is ln 45",
     f"{GLYPHS.live} live": "a field that takes hold at once and leaves a mark on the curve",
     f"{GLYPHS.rebuild} rebuild": "a field that waits for the next run",
@@ -40,21 +42,23 @@ FORM_KEYS = {
 
 
 class _Page(Inked):
-    """The help's text; `topic` is the hyperparameter to begin with, if any."""
+    """The help's text on `keys`; `topic` is the hyperparameter to begin with, if any."""
 
     DEFAULT_CSS = "_Page { height: auto; margin-right: 1; }"
 
-    def __init__(self, topic: str | None) -> None:
+    def __init__(self, topic: str | None, keys: Sequence[Key]) -> None:
         super().__init__()
         self._topic = topic
+        self._keys = keys
 
     def render(self) -> Text:
         page = Text()
         if self._topic in HYPERPARAMETERS:
             self._field(page, self._topic)
-        keys = {key.written: key.help for key in KEYS if key.help}
-        column = max(len(name) for name in (*keys, *FORM_KEYS, *WORDS)) + 2
-        for heading, rows in {"keys": keys, "in the form": FORM_KEYS, "words": WORDS}.items():
+        tables = {"keys": {key.written: key.help for key in self._keys if key.help}}
+        tables |= {"in the form": FORM_KEYS, "words": WORDS} if self._keys is KEYS else {}
+        column = max(len(name) for rows in tables.values() for name in rows) + 2
+        for heading, rows in tables.items():
             self._table(page, heading, rows, column)
         page.rstrip()
         return page
@@ -79,7 +83,7 @@ class _Page(Inked):
 
 
 class HelpScreen(ModalScreen[None]):
-    """The help over whatever is on the screen; any of its keys takes it away."""
+    """The help on a screen's `keys`, the lab's with all else there is to say; any of its own takes it away."""
 
     CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -90,15 +94,16 @@ class HelpScreen(ModalScreen[None]):
         Binding("pageup", "scroll(-10)", "Page up", show=False),
     ]
 
-    def __init__(self, topic: str | None) -> None:
+    def __init__(self, topic: str | None, keys: Sequence[Key] = KEYS) -> None:
         super().__init__()
         self._topic = topic
+        self._keys = keys
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "Help"
             box.border_subtitle = "esc close"
-            yield _Page(self._topic)
+            yield _Page(self._topic, self._keys)
 
     async def action_dismiss(self, result: None = None) -> None:
         self.dismiss(result)

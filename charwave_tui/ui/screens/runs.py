@@ -27,6 +27,7 @@ from charwave_tui.ui.panes.run_differences import RunDifferences
 from charwave_tui.ui.panes.run_list import RunList
 from charwave_tui.ui.panes.status import StatusLine
 from charwave_tui.ui.run_commands import is_there_already, leads_back, puts_away, refusal
+from charwave_tui.ui.run_keys import RUN_KEYS
 from charwave_tui.ui.screens.comparing import Comparing
 from charwave_tui.ui.screens.confirm import Answer, ConfirmScreen
 from charwave_tui.ui.screens.help import HelpScreen
@@ -119,7 +120,7 @@ class RunsScreen(Comparing):
             case "back":
                 self._leave()
             case "help":
-                self.app.push_screen(HelpScreen(None))
+                self.app.push_screen(HelpScreen(None, RUN_KEYS))
             case "log":
                 self.log_scale = not self.log_scale
             case "turn":
