@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +23,9 @@ LOCK = "lock"
 ALONE = "weights.safetensors"
 """Weights beside a record that stands alone, as in the box and before saves were numbered."""
 
+LOOKED_AT_FOR = 0.1
+"""Seconds for which a lock that is held may be held by one who only looks."""
+
 _SAVE = re.compile(r"save-(\d{6,})\.safetensors")
 
 
@@ -33,23 +37,26 @@ class RunFolder:
         self.run = run
 
     def saves(self) -> list[Path]:
-        """The weights as they were saved, newest first; raises OSError where the folder is there and cannot be read."""
+        """The weights as they were saved, newest first; raises Mistake where the folder is there and cannot be read."""
         try:
-            found = [(int(match[1]), entry) for entry in self.path.iterdir() if (match := _SAVE.fullmatch(entry.name))]
+            entries = list(self.path.iterdir())
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise Mistake(f"{self.path} cannot be read ({error.strerror})", "allow it with chmod u+rwx") from None
+        found = [(int(match[1]), entry) for entry in entries if (match := _SAVE.fullmatch(entry.name))]
         alone = self.path / ALONE
-        return [*(entry for _, entry in sorted(found, reverse=True)), *([alone] if alone.exists() else [])]
+        return [*(entry for _, entry in sorted(found, reverse=True)), *([alone] if alone in entries else [])]
 
     def next_save(self) -> Path:
-        """Where the next save goes, the folder made anew where it was deleted; raises OSError."""
+        """Where the next save goes, the folder made anew where it was deleted; raises OSError, Mistake."""
         self.path.mkdir(parents=True, exist_ok=True)
         newest = next((int(match[1]) for save in self.saves() if (match := _SAVE.fullmatch(save.name))), 0)
         return self.path / f"save-{newest + 1:06}.safetensors"
 
     def drop_old_saves(self) -> None:
         """Keep the last saves alone; what cannot be deleted stays."""
-        with suppress(OSError):
+        with suppress(OSError, Mistake):
             for old in self.saves()[KEPT:]:
                 old.unlink(missing_ok=True)
 
@@ -58,7 +65,8 @@ class RunFolder:
         lock = self.lock() if self.path.is_dir() else None
         try:
             size = sum(entry.lstat().st_size for entry in self.path.rglob("*")) if self.path.is_dir() else 0
-            shutil.rmtree(self.path, ignore_errors=False) if self.path.is_dir() else None
+            if lock is not None:
+                shutil.rmtree(self.path)
         finally:
             if lock is not None:
                 lock.release()
@@ -69,10 +77,11 @@ class RunFolder:
         return RunLock(self)
 
     def in_use(self) -> bool:
-        """Whether a process trains the run now."""
+        """Whether a process trains the run now, which is looked at without a trace."""
         try:
-            self.lock().release()
-        except Mistake:
+            with (self.path / LOCK).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
         except OSError:
             pass
@@ -84,9 +93,9 @@ class RunLock:
 
     def __init__(self, folder: RunFolder) -> None:
         self._path = folder.path / LOCK
-        self._file: BinaryIO | None = self._path.open("a+b")
+        self._file: BinaryIO | None = self._path.open("a+b", buffering=0)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take()
         except BlockingIOError:
             holder = self._holder()
             self.release()
@@ -96,11 +105,12 @@ class RunLock:
         except OSError:
             self.release()
             raise
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()} {socket.gethostname()}\n".encode())
-        self._file.flush()
-        for left in folder.path.glob(".save-*"):  # of a save that a crash cut off
-            left.unlink(missing_ok=True)
+        with suppress(OSError):  # the lock holds on a full disk too, where it cannot say whose it is
+            self._file.truncate(0)
+            self._file.write(f"{os.getpid()} {socket.gethostname()}\n".encode())
+        with suppress(OSError):
+            for left in folder.path.glob(".save-*"):  # of a save that a crash cut off
+                left.unlink(missing_ok=True)
 
     @property
     def holds(self) -> bool:
@@ -116,6 +126,18 @@ class RunLock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _take(self) -> None:
+        assert self._file is not None
+        until = time.monotonic() + LOOKED_AT_FOR
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(LOOKED_AT_FOR / 10)
 
     def _holder(self) -> str:
         assert self._file is not None

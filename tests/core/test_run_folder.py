@@ -1,0 +1,186 @@
+"""A run's own folder: which of its saves are kept, and whose it is."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.run_folder import ALONE, KEPT, LOCK, LOOKED_AT_FOR, RunFolder
+
+TRAIN = """
+import sys
+from pathlib import Path
+from charwave_tui.core.run_folder import RunFolder
+lock = RunFolder(Path({path!r}), 7).lock()
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    path = tmp_path / "0007"
+    path.mkdir()
+    return RunFolder(path, 7)
+
+
+def names(folder: RunFolder) -> list[str]:
+    return sorted(path.name for path in folder.path.iterdir())
+
+
+def test_saves_are_given_newest_first_by_number_and_nothing_else_is_taken_for_one(folder: RunFolder) -> None:
+    for name in ("000009", "000010", "1000000", "999999"):
+        (folder.path / f"save-{name}.safetensors").touch()
+    for name in (ALONE, ".save-000011.safetensors.x1", "save-12.safetensors", "save-000013.safetensors.damaged", LOCK):
+        (folder.path / name).touch()
+    assert [path.name for path in folder.saves()] == [
+        "save-1000000.safetensors",
+        "save-999999.safetensors",
+        "save-000010.safetensors",
+        "save-000009.safetensors",
+        ALONE,
+    ]
+
+
+def test_a_folder_that_is_gone_or_is_a_file_holds_no_saves(folder: RunFolder) -> None:
+    folder.path.rmdir()
+    assert folder.saves() == []
+    folder.path.touch()
+    assert folder.saves() == []
+
+
+def test_a_folder_that_may_not_be_read_is_named(unprivileged: Callable[[], AbstractContextManager[None]]) -> None:
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o755)
+        closed = RunFolder(Path(open_to_all) / "0001", 1)
+        closed.path.mkdir(mode=0o700)
+        with unprivileged():
+            if os.geteuid() == closed.path.stat().st_uid:
+                closed.path.chmod(0o000)
+            with pytest.raises(Mistake, match=r"0001 cannot be read \(Permission denied\); allow it with chmod"):
+                closed.saves()
+        closed.path.chmod(0o700)
+
+
+def test_the_next_save_takes_no_name_that_is_there_and_makes_the_folder(folder: RunFolder) -> None:
+    shutil.rmtree(folder.path)
+    assert folder.next_save() == folder.path / "save-000001.safetensors"
+    (folder.path / ALONE).touch()
+    assert folder.next_save().name == "save-000001.safetensors"
+    (folder.path / "save-999999.safetensors").touch()
+    assert folder.next_save().name == "save-1000000.safetensors"
+
+
+def test_the_last_saves_are_kept(folder: RunFolder) -> None:
+    (folder.path / ALONE).touch()
+    for _ in range(4):
+        folder.next_save().touch()
+        folder.drop_old_saves()
+        assert 1 <= len(folder.saves()) <= KEPT
+    assert names(folder) == ["save-000003.safetensors", "save-000004.safetensors"]
+
+
+def test_who_trains_is_named_to_the_next_one_and_leaves_the_run_when_killed(
+    folder: RunFolder, elsewhere: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    assert not folder.in_use()
+    theirs = elsewhere(TRAIN.format(path=str(folder.path)))
+    assert folder.in_use()
+    said = f"run 7 is being trained by process {theirs.pid} on {socket.gethostname()}; stop it there first"
+    with pytest.raises(Mistake, match=said):
+        folder.lock()
+    with pytest.raises(Mistake, match=said):
+        folder.remove()
+    assert names(folder) == [LOCK]
+    theirs.send_signal(signal.SIGKILL)
+    theirs.wait(10)
+    assert not folder.in_use()
+    lock = folder.lock()
+    assert (folder.path / LOCK).read_text("ascii") == f"{os.getpid()} {socket.gethostname()}\n"
+    lock.release()
+    assert not folder.in_use()
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\xff\0\xfe" * 100, b"12 ", b"me here\n", b"9" * 5_000])
+def test_a_lock_file_of_garbage_stops_nobody_and_is_not_repeated(folder: RunFolder, garbage: bytes) -> None:
+    (folder.path / LOCK).write_bytes(garbage)
+    lock = folder.lock()
+    (folder.path / LOCK).write_bytes(garbage)
+    with pytest.raises(Mistake, match="run 7 is being trained by another process; stop it"):
+        folder.lock()
+    lock.release()
+
+
+def test_to_look_whether_it_is_in_use_leaves_no_trace(folder: RunFolder) -> None:
+    (folder.path / ".save-000001.safetensors.x").touch()
+    assert not folder.in_use()
+    assert names(folder) == [".save-000001.safetensors.x"]
+    (folder.path / LOCK).write_text("1 elsewhere\n", "ascii")
+    assert not folder.in_use()
+    assert (folder.path / LOCK).read_text("ascii") == "1 elsewhere\n"
+
+
+def test_who_only_looks_keeps_nobody_from_training_nor_seems_to_train(folder: RunFolder) -> None:
+    folder.lock().release()
+    with (folder.path / LOCK).open("rb") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        assert not folder.in_use()
+        leaving = threading.Timer(LOOKED_AT_FOR / 4, look.close)
+        leaving.start()
+        began = time.monotonic()
+        folder.lock().release()
+        assert time.monotonic() - began >= LOOKED_AT_FOR / 8
+        leaving.join()
+
+
+def test_what_a_crash_left_of_a_save_is_swept_by_the_next_to_train(folder: RunFolder) -> None:
+    for name in (".save-000001.safetensors.abc", ".save-000002.safetensors.abc"):
+        (folder.path / name).write_bytes(b"half")
+    (folder.path / "save-000001.safetensors").touch()
+    (folder.path / ".notes").touch()
+    folder.lock().release()
+    assert names(folder) == [".notes", LOCK, "save-000001.safetensors"]
+
+
+def test_a_lock_whose_folder_was_deleted_or_replaced_is_known_not_to_hold(folder: RunFolder) -> None:
+    lock = folder.lock()
+    assert lock.holds
+    shutil.rmtree(folder.path)
+    assert not lock.holds
+    folder.path.mkdir()
+    (folder.path / LOCK).touch()
+    assert not lock.holds
+    lock.release()
+    assert not lock.holds
+
+
+def test_a_full_disk_keeps_nobody_from_training(
+    folder: RunFolder, full_disk: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with full_disk():
+        lock = folder.lock()
+        with pytest.raises(Mistake, match="run 7 is being trained by another process"):
+            folder.lock()
+    lock.release()
+
+
+def test_removing_says_what_it_freed_and_does_so_once(folder: RunFolder) -> None:
+    (folder.path / "save-000001.safetensors").write_bytes(b"x" * 1_000)
+    (folder.path / "within").mkdir()
+    (folder.path / "within" / "more").write_bytes(b"x" * 100)
+    assert 1_100 < folder.remove() < 10_000
+    assert not folder.path.exists()
+    assert folder.remove() == 0
