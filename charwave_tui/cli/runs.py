@@ -15,6 +15,7 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.records import RunRecord, RunSummary
 from charwave_tui.core.runs import RunStore
+from charwave_tui.core.weights_file import first_sound
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,8 +57,8 @@ def show_run(options: argparse.Namespace) -> int:
     """Print what is kept of a run; `checkpoint` is the absolute path of its newest weights."""
     store = RunStore(runs_dir())
     record = store.read(options.run)
-    saves = store.place(record.run).saves()
-    shown = _plain(record) | {"checkpoint": str(saves[0].absolute()) if saves else None}
+    weights = first_sound(store.place(record.run).saves())
+    shown = _plain(record) | {"checkpoint": str(weights.absolute()) if weights else None}
     if options.json:
         print_json(shown)
         return 0

@@ -15,12 +15,13 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.run_folder import ALONE
 from charwave_tui.core.runs import RECORD, RunStore
+from charwave_tui.core.weights_file import first_sound
 
 
 def export(store: RunStore, run: int, folder: Path) -> tuple[Path, ...]:
     """Write `run` into `folder`, which is made, and give the files; raises Mistake, also where `folder` is there."""
     record = store.read(run)
-    saves = store.place(run).saves()
+    weights = first_sound(store.place(run).saves())
     try:
         folder.mkdir(parents=True)
         contents = {
@@ -30,8 +31,8 @@ def export(store: RunStore, run: int, folder: Path) -> tuple[Path, ...]:
         }
         for name, content in contents.items():
             write_whole(folder / name, content)
-        if saves:
-            shutil.copyfile(saves[0], folder / ALONE)
+        if weights is not None:
+            shutil.copyfile(weights, folder / ALONE)
     except FileExistsError:
         raise Mistake(f"{folder} is there already", "name another folder with --to") from None
     except OSError as error:

@@ -93,7 +93,7 @@ class RunStore:
     def read(self, run: int | None = None) -> RunRecord:
         """The record of `run`, or of the newest that has taken a step; raises Mistake where none can be read."""
         if run is None:
-            trained = (known.run for known in self.list() if known.step > 0 and self.place(known.run).saves())
+            trained = (known.run for known in self.list() if known.step > 0 and self._has_weights(known.run))
             if (run := next(trained, None)) is None:
                 raise Mistake("there is no trained run yet", "train one first: charwave-tui train")
         number = run
@@ -152,9 +152,15 @@ class RunStore:
     def sweep(self) -> None:
         """Remove what was deleted more than a day ago; what cannot be is left for the next time."""
         query = "SELECT run FROM runs WHERE deleted < ?"
-        with suppress(OSError, Mistake):
+        with suppress(Mistake):
             for (run,) in self._asked(lambda it: it.execute(query, (time.time() - RESTORABLE_FOR,)).fetchall()):
-                self.remove(run)
+                with suppress(OSError, Mistake):
+                    self.remove(run)
+
+    def _has_weights(self, run: int) -> bool:
+        with suppress(Mistake):
+            return bool(self.place(run).saves())
+        return False
 
     def _left(self, row: RunSummary) -> RunSummary:
         return row if self.place(row.run).in_use() else msgspec.structs.replace(row, state=State.PAUSED)
@@ -198,10 +204,12 @@ class RunStore:
 
 def folder_record(folder: RunFolder) -> RunRecord | None:
     """The record in the newest save that can be read, else the one that stands alone; None where there is neither."""
-    for save in folder.saves():
-        with suppress(OSError, ValueError, KeyError, msgspec.DecodeError):
-            record = msgspec.json.decode(weights_file.metadata(save)[IN_SAVE], type=RunRecord)
-            return msgspec.structs.replace(record, run=folder.run)
+    with suppress(Mistake):
+        for save in folder.saves():
+            with suppress(OSError, ValueError, KeyError):
+                record = msgspec.json.decode(weights_file.read_whole(save)[1][IN_SAVE], type=RunRecord)
+                if record.run == folder.run:
+                    return record
     with suppress(FileNotFoundError, Mistake):
         return msgspec.structs.replace(read_record(folder.path), run=folder.run)
     return None
@@ -214,5 +222,5 @@ def read_record(folder: Path) -> RunRecord:
         return msgspec.json.decode(path.read_bytes(), type=RunRecord)
     except FileNotFoundError:
         raise
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Mistake(f"{path} cannot be read ({error})", "choose another run with --run") from None

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import safetensors.torch
-import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from charwave_tui.core.atomic import write_whole
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.records import RunRecord
-from charwave_tui.core.run_folder import RunFolder
+from charwave_tui.core.run_folder import ALONE, RunFolder
 from charwave_tui.core.runs import IN_SAVE, read_record
+from charwave_tui.core.weights_file import SEAL, UNSEALED, read_whole, sealed
 from charwave_tui.engine.course import Standing
-
-DIGEST = "sha256"
-"""Under which name a file holds the digest of all else in it."""
 
 STANDING = "standing"
 """Under which name a save holds what of its run is in no tensor and no record."""
@@ -40,26 +36,20 @@ class Save(NamedTuple):
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write `weights` and `metadata` to `path`: after a crash there is the old file or the new one, never a part."""
-    facts = {**metadata, DIGEST: _digest(weights, metadata)}
-    write_whole(path, safetensors.torch.save(dict(weights), facts))
+    write_whole(path, sealed(safetensors.torch.save(dict(weights), {**metadata, SEAL: UNSEALED})))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The weights, on the CPU, and the metadata in `path`; nothing is unpickled. Raises Mistake naming the path."""
     try:
-        with safe_open(path, framework="pt") as file:
-            weights = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-            metadata = dict(file.metadata() or {})
-    except (SafetensorError, OSError, ValueError) as error:
+        content, metadata = read_whole(path)
+        return safetensors.torch.load(content), metadata
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise Mistake(f"{path} holds no weights that can be read: {error}", "choose another run with --run") from None
-    digest = metadata.pop(DIGEST, None)
-    if digest is not None and digest != _digest(weights, metadata):
-        raise Mistake(f"{path} is not what was written", "choose another run with --run")
-    return weights, metadata
 
 
 def write_save(folder: RunFolder, save: Save) -> None:
-    """Add a save to the run's folder, and let go of those before the last two; raises OSError."""
+    """Add a save to the run's folder, and let go of those before the last two; raises OSError, Mistake."""
     facts = {IN_SAVE: _text(save.record), STANDING: _text(save.standing)}
     save_weights(folder.next_save(), save.tensors, facts)
     folder.drop_old_saves()
@@ -70,10 +60,7 @@ def newest_save(folder: RunFolder, remark: Callable[[str], None]) -> Save:
 
     `remark` is told of the damaged ones.
     """
-    try:
-        paths = folder.saves()
-    except OSError as error:
-        raise Mistake(f"{folder.path} cannot be read ({error.strerror})", "allow it with chmod u+rwx") from None
+    paths = folder.saves()
     refused = Mistake(f"run {folder.run} has no weights in {folder.path}", "train it anew, or choose another run")
     for path in paths:
         try:
@@ -92,29 +79,15 @@ def newest_save(folder: RunFolder, remark: Callable[[str], None]) -> Save:
 def _read(path: Path, folder: RunFolder) -> Save:
     tensors, facts = load_weights(path)
     try:
-        if IN_SAVE not in facts:  # from before saves held their record
+        if path.name == ALONE:  # from before saves held their record
             return Save(read_record(folder.path), Standing(), tensors)
         record = msgspec.json.decode(facts[IN_SAVE], type=RunRecord)
         standing = msgspec.json.decode(facts[STANDING], type=Standing)
     except (KeyError, FileNotFoundError, ValueError) as error:
         raise Mistake(f"{path} holds no run: {error}", "choose another run with --run") from None
+    if record.run != folder.run:
+        raise Mistake(f"{path} is a save of run {record.run}", "put it back there, or choose another run with --run")
     return Save(record, standing, tensors)
-
-
-def _digest(weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    digest = hashlib.sha256()
-    for part in _parts(weights, metadata):
-        digest.update(part)
-    return digest.hexdigest()
-
-
-def _parts(weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Iterator[bytes | memoryview]:
-    for key in sorted(metadata):
-        yield f"{key}\0{metadata[key]}\0".encode()
-    for name in sorted(weights):
-        tensor = weights[name]
-        yield f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode()
-        yield tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data
 
 
 def _text(value: msgspec.Struct) -> str:

@@ -7,15 +7,41 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
+import safetensors.torch
 import torch
 
+from charwave_tui.core.config import RunConfig
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.engine.checkpoint import load_weights, save_weights
+from charwave_tui.core.readings import CorpusCard, History, LossPoint, State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.run_folder import ALONE, KEPT, RunFolder
+from charwave_tui.core.runs import RECORD, folder_record
+from charwave_tui.engine.checkpoint import Save, load_weights, newest_save, save_weights, write_save
+from charwave_tui.engine.course import Standing
 from charwave_tui.engine.trainer import Trainer
 
 SameBits = Callable[..., bool]
 WEIGHTS = {"matrix": torch.arange(6.0).view(2, 3), "stream": torch.arange(5, dtype=torch.uint8)}
+
+
+def save_of(step: int, run: int = 3) -> Save:
+    record = RunRecord(
+        run=run, preset="p", config=RunConfig(), corpus=CorpusCard("c", "0" * 64, 9, "ab", (7, 1, 1)), parameters=5,
+        state=State.TRAINING, step=step, created="2026-01-01T00:00:00+00:00", seconds=1.0, training_seconds=0.5,
+        first_loss=3.0, train=None, val=None, history=History(1, (LossPoint(step, 2.0, 1.0, 3.0),)),
+    )  # fmt: skip
+    return Save(record, Standing((2.5,), 2, (LossPoint(1, 1.5, 1.0, 2.0),), 40), WEIGHTS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    """The folder of run 3, with the saves of its steps 10 and 20."""
+    folder = RunFolder(tmp_path / "0003", 3)
+    for step in (10, 20):
+        write_save(folder, save_of(step))
+    return folder
 
 
 class Trap:
@@ -116,3 +142,134 @@ def test_the_file_and_then_its_folder_are_synced(tmp_path: Path, monkeypatch: py
     save_weights(tmp_path / "run", WEIGHTS, {})
     assert [path.parent if path.name != tmp_path.name else path for path in synced] == [tmp_path, tmp_path]
     assert len(set(synced)) == 2
+
+
+def test_a_save_comes_back_whole_to_the_bit_and_the_last_two_are_kept(folder: RunFolder, same_bits: SameBits) -> None:
+    for step in (30, 40):
+        write_save(folder, save_of(step))
+        assert len(folder.saves()) == KEPT
+    found = newest_save(folder, pytest.fail)
+    assert found._replace(tensors={}) == save_of(40)._replace(tensors={})
+    assert same_bits(found.tensors, WEIGHTS)
+    assert folder_record(folder) == save_of(40).record
+    assert sorted(path.name for path in folder.path.iterdir()) == ["save-000003.safetensors", "save-000004.safetensors"]
+
+
+def test_where_the_newest_save_is_damaged_the_one_before_it_is_taken_and_told_of(folder: RunFolder) -> None:
+    newest, before = folder.saves()
+    damaged = newest.read_bytes()[:-1] + b"!"
+    newest.write_bytes(damaged)
+    told: list[str] = []
+    assert newest_save(folder, told.append).record == save_of(10).record
+    (line,) = told
+    assert line == (
+        f"{newest} holds no weights that can be read: it is not what was written: "
+        "run 3 is taken from the save before it, of step 10"
+    )
+    write_save(folder, save_of(30))
+    assert newest.read_bytes() == damaged  # what is damaged is not written over
+    before.unlink(missing_ok=True)
+    assert newest_save(folder, pytest.fail).record.step == 30
+
+
+def test_where_no_save_can_be_read_the_oldest_one_is_named(folder: RunFolder) -> None:
+    for path in folder.saves():
+        path.write_bytes(b"")
+    with pytest.raises(Mistake, match=r"save-000001\.safetensors holds no weights .*cut off; choose another run"):
+        newest_save(folder, pytest.fail)
+    for path in folder.saves():
+        path.unlink()
+    with pytest.raises(Mistake, match=f"run 3 has no weights in {folder.path}; train it anew"):
+        newest_save(folder, pytest.fail)
+
+
+def test_a_save_of_another_run_is_not_taken_for_this_ones(folder: RunFolder, tmp_path: Path) -> None:
+    other = RunFolder(tmp_path / "0004", 4)
+    write_save(other, save_of(99, run=4))
+    newest, before = folder.saves()
+    other.saves()[0].rename(newest)
+    told: list[str] = []
+    assert newest_save(folder, told.append).record.step == 10
+    assert "save-000002.safetensors is a save of run 4: run 3 is taken" in told[0]
+    record = folder_record(folder)
+    assert record is not None
+    assert (record.run, record.step) == (3, 10)
+    before.unlink()
+    with pytest.raises(Mistake, match="is a save of run 4; put it back there"):
+        newest_save(folder, pytest.fail)
+    assert folder_record(folder) is None
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"record": "{}", "standing": "{}"},
+        {"standing": "{}"},
+        {"record": msgspec.json.encode(save_of(5).record).decode()},
+        {"record": msgspec.json.encode(save_of(5).record).decode(), "standing": '{"fold": "x"}'},
+        {"record": msgspec.json.encode(save_of(5).record).decode().replace("training", "dreaming"), "standing": "{}"},
+    ],
+)
+def test_weights_that_say_nothing_of_their_run_are_not_taken_for_a_save(
+    folder: RunFolder, facts: dict[str, str]
+) -> None:
+    save_weights(folder.next_save(), WEIGHTS, facts)
+    told: list[str] = []
+    assert newest_save(folder, told.append).record.step == 20
+    assert "save-000003.safetensors holds no run: " in told[0]
+
+
+def test_weights_from_before_saves_held_their_record_take_it_from_beside_them(
+    tmp_path: Path, same_bits: SameBits
+) -> None:
+    folder = RunFolder(tmp_path / "0003", 3)
+    folder.path.mkdir()
+    safetensors.torch.save_file(WEIGHTS, folder.path / ALONE, {"step": "7"})
+    with pytest.raises(Mistake, match=r"weights\.safetensors holds no run"):
+        newest_save(folder, pytest.fail)
+    (folder.path / RECORD).write_bytes(msgspec.json.encode(save_of(7).record))
+    found = newest_save(folder, pytest.fail)
+    assert (found.record, found.standing) == (save_of(7).record, Standing())
+    assert same_bits(found.tensors, WEIGHTS)
+    for step in (8, 9):
+        write_save(folder, save_of(step))
+    assert newest_save(folder, pytest.fail).record.step == 9
+    assert not (folder.path / ALONE).exists()
+
+
+@pytest.mark.parametrize("culprit", ["os.fsync", "pathlib.Path.replace"])
+def test_a_save_that_fails_leaves_the_last_two_and_nothing_half_written(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, culprit: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    there = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr(culprit, fail)
+        with pytest.raises(OSError, match="No space"):
+            write_save(folder, save_of(30))
+    assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == there
+    write_save(folder, save_of(30))
+    assert newest_save(folder, pytest.fail).record.step == 30
+
+
+def test_a_crash_before_the_rename_leaves_the_save_before_it_and_the_next_to_train_sweeps(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", killed)
+        patch.setattr("pathlib.Path.unlink", lambda *_, **__: None)  # a killed process tidies nothing up
+        with pytest.raises(Killed):
+            write_save(folder, save_of(30))
+    assert len(list(folder.path.glob(".save-*"))) == 1
+    assert newest_save(folder, pytest.fail).record.step == 20
+    folder.lock().release()
+    assert list(folder.path.glob(".save-*")) == []
+    assert newest_save(folder, pytest.fail).record.step == 20

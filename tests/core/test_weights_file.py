@@ -1,0 +1,98 @@
+"""What a safetensors file says of itself, without the library that wrote it."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path
+
+import pytest
+
+from charwave_tui.core.weights_file import SEAL, UNSEALED, first_sound, read_whole, sealed
+
+TEXTS = {"record": json.dumps({"sha256": UNSEALED, SEAL: UNSEALED, "name": "é"}), "other": "1"}
+
+
+def file(texts: dict[str, str], tensors: bytes = bytes(24)) -> bytes:
+    """As the library writes it."""
+    bytes_ = {"dtype": "U8", "shape": [len(tensors)], "data_offsets": [0, len(tensors)]}
+    header = json.dumps({"__metadata__": texts, "bytes": bytes_}, ensure_ascii=False, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(header)) + header + tensors
+
+
+def test_the_texts_are_given_without_the_seal_and_the_content_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(sealed(file({**TEXTS, SEAL: UNSEALED}, UNSEALED.encode())))
+    content, texts = read_whole(path)
+    assert texts == TEXTS
+    assert content == path.read_bytes()
+    assert content.count(UNSEALED.encode()) == 3  # what only looks like the seal is let be
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_any_byte_that_differs_breaks_the_seal_or_is_of_its_name(tmp_path: Path, first: int) -> None:
+    path = tmp_path / "file"
+    good = sealed(file({SEAL: UNSEALED, "record": "of a run"}))
+    name = range(good.index(SEAL.encode()), good.index(SEAL.encode()) + len(SEAL))
+    for place in range(first, len(good), 4):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 4]) + good[place + 1 :])
+        if place in name:
+            assert read_whole(path)[1]["record"] == "of a run"
+        else:
+            with pytest.raises(ValueError, match=r"."):
+                read_whole(path)
+
+
+@pytest.mark.parametrize("kept", [0, 7, 8, 9, 100, -1])
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(sealed(file({**TEXTS, SEAL: UNSEALED}))[:kept])
+    with pytest.raises(ValueError, match=r"."):
+        read_whole(path)
+
+
+NO_SUCH_FILES = {
+    "a database": b"SQLite format 3\0" * 100,
+    "a header that is too long": struct.pack("<Q", 2**24 + 1) + b" " * 100,
+    "a header that is nested too deep": struct.pack("<Q", 2**17) + b"[" * 2**17,
+    "a header of other JSON": struct.pack("<Q", 3) + b"[1]",
+    "texts that are none": struct.pack("<Q", 20) + b'{"__metadata__":"x"}',
+    "texts that are numbers": struct.pack("<Q", 27) + b'{"__metadata__":{"a":1}}   ',
+    "tensors without a place": struct.pack("<Q", 18) + b'{"a":{"shape":[]}}',
+}
+
+
+@pytest.mark.parametrize("kind", NO_SUCH_FILES)
+def test_what_is_no_such_file_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(NO_SUCH_FILES[kind])
+    with pytest.raises(ValueError, match=r"."):
+        read_whole(path)
+
+
+def test_a_file_that_was_never_sealed_is_read_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(file(TEXTS))
+    assert read_whole(path) == (path.read_bytes(), TEXTS)
+    path.write_bytes(struct.pack("<Q", 2) + b"{}")
+    assert read_whole(path)[1] == {}
+
+
+@pytest.mark.parametrize("start", [b"\x1aE\xdf\xa3" * 4, file(TEXTS)], ids=["film", "weights"])
+def test_of_a_large_file_of_another_kind_little_is_read(tmp_path: Path, start: bytes) -> None:
+    path = tmp_path / "film"
+    path.write_bytes(start)
+    os.truncate(path, 2**40)  # more than there is memory
+    with pytest.raises(ValueError, match=r"a header of|behind its end"):
+        read_whole(path)
+
+
+def test_the_first_file_that_is_what_was_written_is_taken(tmp_path: Path) -> None:
+    good, other, bad, gone = (tmp_path / name for name in ("good", "other", "bad", "gone"))
+    for path in (good, other):
+        path.write_bytes(sealed(file({**TEXTS, SEAL: UNSEALED})))
+    bad.write_bytes(good.read_bytes()[:-1])
+    assert first_sound([gone, tmp_path, bad, good, other]) == good
+    assert first_sound([bad, gone]) is None
+    assert first_sound([]) is None
