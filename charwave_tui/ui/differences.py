@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 
 from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.core.presets import Preset, presets
@@ -11,7 +12,7 @@ from charwave_tui.ui import numbers
 from charwave_tui.ui.archive_view import changes, written
 from charwave_tui.ui.comparison import Compared
 from charwave_tui.ui.glyphs import GLYPHS
-from charwave_tui.ui.pieces import Line, Piece, readable, spread
+from charwave_tui.ui.pieces import GAP, Line, Piece, beside, readable, shortened, spread
 from charwave_tui.ui.run_cells import cut_off, loss_piece
 
 LABEL = 13
@@ -30,7 +31,7 @@ def width_for(runs: int) -> int:
 
 
 def difference_lines(among: Sequence[Compared], width: int, height: int) -> list[Line]:
-    """The table in at most `height` lines of `width` columns; rows that do not fit are counted in the last of them."""
+    """The table in at most `height` lines of `width` columns; lines that do not fit are counted in the last of them."""
     if not among:
         return []
     preset = presets().get(among[0].row.preset) if len(among) == 1 else None
@@ -38,29 +39,44 @@ def difference_lines(among: Sequence[Compared], width: int, height: int) -> list
     if preset is not None:
         heads = (Piece(readable(preset.name), "muted"), *heads)
     fields = _fields(among, preset)
-    table: list[Row] = [("", heads), *fields, *_figures(among, preset)]
-    lines = [_line(row, width) for row in table]
-    lines.insert(len(fields) + 2, ())  # after the params, which follow from the fields
+    params, *others = _figures(among, preset)
+    upper = [_line(row) for row in (("", heads), *fields, params)]  # the params follow from the fields
+    lower = [_line(row) for row in others]
     if len(among) > 1 or preset is not None:
-        total = len(HYPERPARAMETERS) - (preset is not None)  # the corpus is no preset's to say
-        same = f"{total - len(fields)} other fields" if fields else f"All {total} fields"
-        lines += [(), (Piece(f"{same} are the same.", "muted"),)]
-    if len(lines) > height:
-        hidden = sum(1 for line in lines[max(height - 1, 0) :] if line)
-        more = f"{hidden} more line{'s' * (hidden > 1)}"
-        return [*lines[: height - 1], (Piece(more, "muted"),)][: max(height, 0)]
-    return lines
+        said = _sameness(len(fields), beside_preset=preset is not None)
+        end: list[Line] = [(), (Piece(said, "muted"),)]
+    else:
+        end = []
+    lines = [*upper, (), *lower, *end]
+    whole = width_for(len(among))
+    if len(lines) > height and width >= 2 * whole + GAP:
+        columns = zip_longest([*upper, *end], [upper[0], *lower], fillvalue=())
+        lines = [beside(pair, (whole, whole)) for pair in columns]
+    return _counted(lines, height)
 
 
-def _line(row: Row, width: int) -> Line:
+def _counted(lines: list[Line], height: int) -> list[Line]:
+    if len(lines) <= height:
+        return lines
+    hidden = sum(1 for line in lines[max(height - 1, 0) :] if line)
+    more = f"{hidden} more line{'s' * (hidden > 1)}"
+    return [*lines[: max(height - 1, 0)], (Piece(more, "muted"),)][: max(height, 0)]
+
+
+def _sameness(differing: int, *, beside_preset: bool) -> str:
+    total = len(HYPERPARAMETERS) - beside_preset  # the corpus is no preset's to say
+    return f"{f'{total - differing} other' if differing else f'All {total}'} fields are the same."
+
+
+def _line(row: Row) -> Line:
     label, values = row
     cells = (spread((), (_fitted(value),), COLUMN) for value in values)
-    line = (*spread((Piece(label, "muted"),), (), LABEL), *(piece for cell in cells for piece in cell))
-    return spread(line, (), width)
+    return (*spread((Piece(label, "muted"),), (), LABEL), *(piece for cell in cells for piece in cell))
 
 
 def _fitted(piece: Piece) -> Piece:
-    return Piece(cut_off(piece.text, COLUMN - 1), piece.role, piece.bold)
+    fit = shortened if "/" in piece.text else cut_off  # of a path the end is worth most
+    return Piece(fit(piece.text, COLUMN - 1), piece.role, piece.bold)
 
 
 def _fields(among: Sequence[Compared], preset: Preset | None) -> list[Row]:

@@ -16,7 +16,10 @@ from charwave_tui.ui import ages, numbers
 from charwave_tui.ui.archive_view import best_vals, changes, left_unfinished, state_words
 from charwave_tui.ui.comparison import INKS, MARKS
 from charwave_tui.ui.glyphs import GLYPHS
-from charwave_tui.ui.pieces import Line, Piece, readable
+from charwave_tui.ui.pieces import Line, Piece, readable, shortened
+
+LONGEST_CORPUS = 20
+"""Columns that a corpus has among the changes; of a path the end is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def changes_text(row: RunSummary) -> str:
 
 def changed_text(row: RunSummary, company: Company) -> str:
     """What the run has of its own; a named one's preset before it, and a corpus that is not the usual one."""
-    corpus = "" if row.corpus == company.usual_corpus else f"corpus {row.corpus}"
+    corpus = "" if row.corpus == company.usual_corpus else f"corpus {shortened(row.corpus, LONGEST_CORPUS)}"
     parts = (row.preset if row.name else "", changes_text(row), corpus)
     return readable(", ".join(filter(None, parts)))
 
@@ -93,7 +96,7 @@ def loss_piece(value: float | None) -> Piece:
 def delta_text(row: RunSummary, company: Company) -> str:
     """How far the run is over the best of its corpus."""
     best = company.best.get(row.corpus)
-    if best is None or row.best_val is None:
+    if best is None or row.best_val is None or not math.isfinite(row.best_val):
         return GLYPHS.none
     return "best" if row.best_val == best else f"+{numbers.loss(row.best_val - best)}"
 

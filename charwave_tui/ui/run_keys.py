@@ -33,5 +33,6 @@ RUN_KEYS = (
     Key("q", "want('back')", "Back", "back to the lab", display="esc"),
     Key("escape", "want('back')", "Back", "", shown=False),
     Key("r", "want('back')", "Back", "", shown=False),
+    Key("ctrl+c", "want('back')", "Back", "", shown=False),
 )
 """The keys, which act on the run under the cursor while no editor is open."""

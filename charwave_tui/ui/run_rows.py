@@ -52,7 +52,7 @@ NARROWEST = {
 }
 """Columns that each has at least, so that the table stands still as figures come and change."""
 
-LONGEST_NAME, LONGEST_CHANGED = 24, 40
+LONGEST_NAME, LONGEST_CHANGED = 24, 32
 """Columns that a name has at most, and changes where there is a note to give room to."""
 
 BRIEF_STATE = 10

@@ -72,7 +72,7 @@ class RunCurves(RunPane):
         words = silence(among)
         self._words.set_class(not words, "-silent")
         self._words.update(words)
-        self.provenance = remarks(among)
+        self.remark = remarks(among)
 
     def watch_log_scale(self, log_scale: bool) -> None:
         self.note = "log scale" if log_scale else "linear scale"
@@ -82,17 +82,21 @@ def silence(among: tuple[Compared, ...]) -> str:
     """What to say where there is no curve to draw."""
     if not among or any(item.last is not None for item in among):
         return ""
-    names = " and ".join(f"run {item.row.run}" for item in among[:2]) + f" {GLYPHS.cut}" * (len(among) > 2)
-    if any(item.history is None for item in among):
-        return f"reading {names}"
-    return f"{names} {'has' if len(among) == 1 else 'have'} no losses to draw"
+    coming = [item.row.run for item in among if item.history is None]
+    if coming:
+        return f"reading {_runs(coming)}"
+    return f"{_runs([item.row.run for item in among])}: no loss to draw yet"
 
 
 def remarks(among: tuple[Compared, ...]) -> str:
     """What is not as one would think of the curves that are drawn."""
-    trained = [f"{item.row.run}" for item in among if item.history is not None and item.losses and not item.by_val]
-    coming = [f"{item.row.run}" for item in among if item.history is None]
-    said = [f"run {', '.join(trained)} by train loss"] if trained else []
-    if coming and len(coming) < len(among):
-        said.append(f"reading run {', '.join(coming)}")
+    trained = [item.row.run for item in among if item.history is not None and item.losses and not item.by_val]
+    coming = [item.row.run for item in among if item.history is None]
+    said = [f"{_runs(trained)} by train loss"] if trained else []
+    if 0 < len(coming) < len(among):
+        said.append(f"reading {_runs(coming)}")
     return f" {GLYPHS.dot} ".join(said)
+
+
+def _runs(numbers: list[int]) -> str:
+    return f"run{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"

@@ -138,7 +138,7 @@ class RunList(RunEditing, can_focus=True):
         if now.query.strip():
             part += f" of {total:,} match {readable(now.query.strip())}"
         self.note = part if total else ""
-        self.provenance = f"sorted by {now.order}" if total else ""
+        self.remark = f"sorted by {now.order}" if total else ""
 
 
 def _key(key: str) -> Line:

@@ -99,7 +99,7 @@ class RunWalk(RunPane, OwnKeys):
         place = at.y - HEAD + self.top
         if HEAD <= at.y < HEAD + self.room and place < len(self.seen):
             if place == self._index:
-                await self.run_action("open")
+                await self.run_action("command('open')")
             elif self.check_action("walk", (place,)):
                 self.action_walk(place - self._index)
 
@@ -128,14 +128,13 @@ class RunWalk(RunPane, OwnKeys):
             here, self._returning = self._returning, None
         elif here is None and present in places:
             here = present
-        elif here not in places:
+        elif here not in places and self.rows is not None:
             here = self.seen[min(self._index, len(self.seen) - 1)].run if self.seen else None
-        self._index = 0 if here is None else places[here]
+        self._index = places.get(here, 0) if here is not None else 0
         lowest = max(len(self.seen) - self.room, 0)
         self.top = min(max(min(self.top, self._index), self._index - self.room + 1), lowest)
         fitted = replace(now.among(rows) if self.rows is not None else now, here=here)
         if fitted != now:
-            self.set_reactive(RunWalk.arrangement, now)
             self.arrangement = fitted
         else:
             self.update()

@@ -64,6 +64,7 @@ class RunsScreen(Comparing):
         super().__init__()
         self._list = RunList(arrangement or Arrangement())
         self._differs = RunDifferences(id="differs")
+        self._curves = RunCurves(id="curves")
         self._deleting: tuple[int, ...] = ()
         self._left = False
 
@@ -72,7 +73,7 @@ class RunsScreen(Comparing):
         yield self._list.data_bind(Comparing.run, Comparing.rows)
         with Horizontal(id="compared"):
             yield self._differs.data_bind(Comparing.among)
-            yield RunCurves(id="curves").data_bind(Comparing.among, RunsScreen.log_scale)
+            yield self._curves.data_bind(Comparing.among, RunsScreen.log_scale)
         yield KeyBar(id="keys")
 
     @property
@@ -85,7 +86,9 @@ class RunsScreen(Comparing):
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
-        self.set_class(width < SIDE_BY_SIDE, "-narrow")
+        narrow = width < SIDE_BY_SIDE
+        self.set_class(narrow, "-narrow")
+        self._curves.hint, self._differs.hint = ("v what differs", "v curves") if narrow else ("", "")
         self.set_class(height < LOW, "-low")
         self.set_class(width < TINY[0] or height < TINY[1], "-tiny")
         self._fit(self.among, width)

@@ -1,0 +1,204 @@
+"""What is known of kept runs, and how they are arranged."""
+
+import math
+from dataclasses import replace
+
+import msgspec
+import pytest
+import scenes
+from kept import IDLE, RECORDS, ROWS, TRAINING, course, record, row
+
+from charwave_tui.core import archive, protocol
+from charwave_tui.core.readings import Evaluation, History, LossPoint, Split, State
+from charwave_tui.ui.archive_view import (
+    MOST_CHOSEN,
+    RECORDS_KEPT,
+    Archive,
+    Arrangement,
+    Order,
+    after,
+    arranged,
+    best_vals,
+    changes,
+    held,
+    matches,
+    present,
+    state_words,
+    written,
+)
+from charwave_tui.ui.view import Curve, RunView
+
+
+def numbers(rows):
+    return [item.run for item in rows]
+
+
+def test_a_list_replaces_the_list_and_leaves_the_records():
+    known = after(Archive(None, RECORDS), archive.RunsListed(ROWS[:2]))
+    assert known == Archive(ROWS[:2], RECORDS)
+    assert after(known, protocol.PauseRun()) is known
+
+
+def test_records_are_remembered_newest_first_one_of_each_run_and_only_so_many():
+    known = Archive()
+    for run in range(RECORDS_KEPT + 5):
+        known = after(known, archive.RunShown(record(row(run), History())))
+    assert numbers(known.records) == list(range(RECORDS_KEPT + 4, 4, -1))
+    again = record(row(7), course(1_000, 2.0))
+    known = after(known, archive.RunShown(again))
+    assert known.records[0] is again
+    assert numbers(known.records).count(7) == 1
+    assert len(known.records) == RECORDS_KEPT
+
+
+def test_a_chosen_run_keeps_its_place_until_it_is_let_go():
+    chosen = Arrangement()
+    for run in (5, 6, 7):
+        chosen = chosen.toggled(run)
+    assert [chosen.place(run) for run in (5, 6, 7, 8)] == [0, 1, 2, None]
+    chosen = chosen.toggled(6)
+    assert [chosen.place(run) for run in (5, 6, 7)] == [0, None, 2]
+    chosen = chosen.toggled(8).toggled(9)
+    assert [chosen.place(run) for run in (5, 8, 7, 9)] == [0, 1, 2, 3]
+    assert chosen.full
+    assert chosen.toggled(10) is chosen
+    assert chosen.toggled(5).chosen == (None, 8, 7, 9)
+    assert len(chosen.chosen) == MOST_CHOSEN
+
+
+def test_runs_that_are_gone_are_chosen_no_more():
+    chosen = Arrangement(chosen=(12, 99, 11, None))
+    assert chosen.among(ROWS).chosen == (12, None, 11, None)
+    assert chosen.among(()).chosen == (None,) * 4
+
+
+def test_the_run_that_the_engine_holds_is_shown_as_it_is_by_now():
+    run, curve = TRAINING
+    (moved, *others) = present(ROWS, replace(run, steps_per_second=100.0), curve)
+    assert tuple(others) == ROWS[1:]
+    assert (moved.step, moved.state, moved.config) == (132_400, State.TRAINING, run.config)
+    assert moved.train == curve.points[-1].mean
+    assert moved.val == curve.latest(Split.VAL).loss
+    assert moved.best_val == min(item.loss for item in curve.history.evaluations)
+    assert moved.training_seconds == pytest.approx(87 + 24)
+    assert present(ROWS, RunView("lost", 12), curve) == ROWS
+    assert present(ROWS, *IDLE) == ROWS
+
+
+def test_a_run_that_is_held_but_has_no_curve_keeps_what_was_listed():
+    run = replace(scenes.TRAINING.run, run=11, state=State.FINISHED, step=200_000, steps_per_second=0.0)
+    kept = present(ROWS, run, Curve())[1]
+    assert (kept.train, kept.val, kept.best_val, kept.training_seconds) == (1.8873, 2.0219, 2.0219, 98)
+
+
+def test_a_newer_measure_of_the_whole_split_beats_the_last_window_and_val_that_is_nan_is_no_best():
+    history = History(
+        100,
+        (LossPoint(1_000, 2.5, 2.4, 2.6),),
+        (Evaluation(1_000, Split.TRAIN, 2.3), Evaluation(1_000, Split.VAL, math.nan)),
+    )
+    moved = present(ROWS, TRAINING[0], Curve(history))[0]
+    assert moved.train == 2.3
+    assert math.isnan(moved.val)
+    assert moved.best_val == 2.0121
+    assert present([row(12, best_val=None)], TRAINING[0], Curve(history))[0].best_val is None
+
+
+@pytest.mark.parametrize(
+    ("order", "first", "last"),
+    [
+        (Order.NEWEST, [12, 11, 10], 1),
+        (Order.BEST_VAL, [3, 12, 11], 9),
+        (Order.STEPS, [11, 12, 3], 9),
+        (Order.PRESET, [8, 7, 10], 9),
+    ],
+)
+def test_each_order_has_its_first_and_its_last(order, first, last):
+    ordered = numbers(arranged(ROWS[::-1], order, "", 12))
+    assert ordered[:3] == first
+    assert ordered[-1] == last
+    assert sorted(ordered) == sorted(numbers(ROWS))
+
+
+def test_equals_stand_newest_first_and_losses_that_are_none_last():
+    rows = [row(1), row(2, best_val=math.nan), row(3), row(4, best_val=None), row(5, best_val=1.0)]
+    assert numbers(arranged(rows, Order.BEST_VAL, "", None)) == [5, 3, 1, 4, 2]
+
+
+def test_orders_follow_each_other_in_a_circle():
+    order, seen = Order.NEWEST, []
+    for _ in Order:
+        seen.append(order)
+        order = order.following
+    assert seen == list(Order)
+    assert order is Order.NEWEST
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", numbers(ROWS)),
+        ("  ", numbers(ROWS)),
+        ("11", [11]),
+        ("run 1", [12, 11, 10, 1]),
+        ("TREE", [12, 11, 9, 3]),
+        ("talk", [11]),
+        ("nobody asks", [11]),
+        ("names", [1]),
+        ("nan", [9]),
+        ("training", [12]),
+        ("unfinished", [8]),
+        ("48,200", [8]),
+        ("mlp done", [7]),
+        ("no such run", []),
+    ],
+)
+def test_a_filter_matches_whatever_a_run_is_known_by(query, found):
+    assert numbers(arranged(ROWS, Order.NEWEST, query, 12)) == found
+
+
+def test_letters_of_any_script_match_in_any_case():
+    assert matches(row(1, name="ИМЕНА straße"), "имена STRASSE", None)
+
+
+@pytest.mark.parametrize(
+    ("state", "present_run", "words", "brief"),
+    [
+        (State.TRAINING, 5, "training", "training"),
+        (State.PAUSED, 5, "paused", "paused"),
+        (State.TRAINING, 6, "left at 48,200", "unfinished"),
+        (State.PAUSED, None, "left at 48,200", "unfinished"),
+        (State.FINISHED, None, "done", "done"),
+        (State.STOPPED, 5, "stopped", "stopped"),
+        (State.DIVERGED, None, "NaN", "NaN"),
+        (State.READY, 5, "ready", "ready"),
+    ],
+)
+def test_a_run_that_nobody_holds_and_that_has_more_to_do_was_left(state, present_run, words, brief):
+    of = row(5, state=state, step=48_200)
+    assert state_words(of, present_run) == words
+    assert state_words(of, present_run, brief=True) == brief
+
+
+def test_the_best_val_is_that_of_the_same_corpus():
+    assert best_vals(ROWS) == {"makemore": 1.9775, "names": 2.1242}
+    assert best_vals([row(1, best_val=None), row(2, best_val=math.nan)]) == {}
+
+
+def test_what_changed_is_told_against_the_preset_but_for_the_corpus():
+    assert changes(ROWS[0]) == (("lr", "0.01"),)
+    assert changes(ROWS[1]) == ()
+    assert changes(ROWS[2]) == (("norm", "none"), ("init_gain", "5.0"))
+    assert changes(row(1, lr=0.5, seed=7, fuse=(8,))) == (("fuse", "8"), ("lr", "0.5"), ("seed", "7"))
+    gone = msgspec.structs.replace(ROWS[0], preset="a preset of another version")
+    assert changes(gone) == ()
+
+
+def test_a_corpus_is_written_by_its_name_and_any_other_field_as_in_the_form():
+    of = row(1, corpus="names", max_steps=10_000)
+    assert (written(of, "corpus"), written(of, "max_steps"), written(of, "fuse")) == ("names", "10,000", "2 2 2")
+
+
+def test_an_engine_that_is_gone_holds_nothing():
+    assert held(TRAINING[0]) == 12
+    assert held(replace(TRAINING[0], engine="lost", state=None)) is None

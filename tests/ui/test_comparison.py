@@ -1,0 +1,174 @@
+"""Runs that are compared: their order, their inks, their courses, and the sheet of their curves."""
+
+import math
+from dataclasses import replace
+
+import msgspec
+import pytest
+import scenes
+from kept import IDLE, RECORDS, ROWS, TRAINING, course, record, row
+
+from charwave_tui.core.corpora import LECTURE_SHA256
+from charwave_tui.core.readings import Evaluation, History, LossPoint, Split
+from charwave_tui.ui.archive_view import Arrangement
+from charwave_tui.ui.chart import raster
+from charwave_tui.ui.comparison import DASHES, INKS, MARKS, Compared, compared, unread
+from charwave_tui.ui.comparison_sheet import drawn, scaled
+from charwave_tui.ui.glyphs import ASCII, Glyphs
+from charwave_tui.ui.plot import Plot
+
+PLOT = Plot(84, 21, Glyphs())
+
+
+def among(here=12, *chosen, records=RECORDS, held=TRAINING):
+    places = (*chosen, *(None,) * (4 - len(chosen)))
+    return compared(ROWS, Arrangement(here=here, chosen=places), records, *held)
+
+
+def sheet(runs, plot=PLOT, log=True):
+    shown = scaled(plot, runs, log, None)
+    assert shown is not None
+    return drawn(plot, shown, raster)
+
+
+def gutter(canvas, plot=PLOT):
+    start = plot.left + plot.columns + 1
+    return [line[start:].rstrip() for line in map(canvas.line, range(canvas.height - 2)) if line[start:].strip()]
+
+
+def test_the_run_under_the_cursor_comes_first_unless_it_is_chosen():
+    assert [(item.row.run, item.place, item.here) for item in among(12, 11, 3)] == [
+        (12, None, True),
+        (11, 0, False),
+        (3, 1, False),
+    ]
+    assert [(item.row.run, item.place, item.here) for item in among(3, 11, 3)] == [(11, 0, False), (3, 1, True)]
+    assert [item.row.run for item in among(None, 11)] == [11]
+    assert [item.row.run for item in among(99, 98)] == []
+
+
+def test_a_run_keeps_its_ink_and_mark_wherever_the_cursor_is_and_whoever_else_is_chosen():
+    for runs in (among(12, None, 11), among(11, 10, 11, 3), among(3, None, 11, 3)):
+        (of,) = (item for item in runs if item.row.run == 11)
+        assert (of.ink, of.mark, of.label) == ("val", "◇", "◇ run 11")
+    assert among(12)[0].label == "▸ run 12"
+
+
+def test_no_two_places_are_told_apart_by_colour_alone():
+    assert len(set(INKS)) == len(set(MARKS)) == len(set(DASHES)) == 4
+
+
+def test_the_run_in_training_is_drawn_by_its_own_curve_and_others_by_their_records():
+    training, other = among(12, 11)
+    assert training.history == TRAINING[1].history
+    assert training.steps_per_second == 1_512
+    assert training.published == 1.9937
+    assert other.history == RECORDS[0].history
+    assert other.steps_per_second == pytest.approx(200_000 / 98)
+    (unknown,) = among(11, records=())
+    assert unknown.history is None
+    assert unknown.last is None
+    assert unknown.losses == ()
+
+
+def test_the_newest_window_of_the_run_in_training_belongs_to_its_course():
+    run, curve = TRAINING
+    partial = LossPoint(132_440, 1.8, 1.7, 1.9)
+    (training,) = among(12, held=(run, replace(curve, partial=partial)))
+    assert training.history.points[-1] == partial
+    assert training.history.evaluations == curve.history.evaluations
+
+
+def test_a_published_loss_is_for_the_lecture_alone():
+    card = msgspec.structs.replace(scenes.CARD, sha256=LECTURE_SHA256)
+    comparable = msgspec.structs.replace(RECORDS[0], corpus=card)
+    assert among(11, records=[comparable])[0].published == 2.022
+    assert among(11)[0].published is None
+    own = msgspec.structs.replace(comparable, preset="playground")
+    assert among(11, records=[own])[0].published is None
+
+
+def test_what_is_unread_is_every_run_but_the_held_one_whose_record_is_not_of_its_step():
+    runs = among(12, 11, 3)
+    assert unread(runs, RECORDS, TRAINING[0]) == frozenset()
+    assert unread(runs, (), TRAINING[0]) == {(11, 200_000), (3, 100_000)}
+    assert (12, 130_000) in unread(runs, (), IDLE[0])
+    older = msgspec.structs.replace(RECORDS[0], step=100)
+    assert unread(among(11), [older], TRAINING[0]) == {(11, 200_000)}
+
+
+def test_a_run_without_a_val_loss_is_drawn_by_train_and_nan_is_no_loss():
+    points = (LossPoint(100, 2.5, 2.4, 2.6), LossPoint(200, math.nan, math.nan, math.nan))
+    history = History(100, points, (Evaluation(100, Split.VAL, math.nan),))
+    of = Compared(row(1), None, True, history)
+    assert not of.by_val
+    assert of.last == 2.5
+    assert [step for step, _ in of.losses] == [100, 200]
+    assert Compared(row(1), None, True, History()).last is None
+
+
+def test_each_curve_is_named_at_its_end_in_its_ink_and_none_shares_a_row():
+    runs = among(12, 11, 10, 8, 7)
+    canvas = sheet(runs)
+    named = [*(f"{item.label:8}  {item.last:.4f}" for item in runs), "published 1.9937"]
+    assert sorted(gutter(canvas)) == sorted(named)
+    inks = {ink.removeprefix("bold ") for line in canvas.inks for ink in line}
+    assert {"bright", *INKS} <= inks
+    assert "bold bright" in {ink for line in canvas.inks for ink in line}
+
+
+def test_the_curve_under_the_cursor_is_whole_and_the_others_have_dashes_of_their_own():
+    long = [record(row(run), course(200_000, 2.0 + run / 10, every=500)) for run in range(1, 6)]
+    rows = [row(run) for run in range(1, 6)]
+    runs = compared(rows, Arrangement(here=5, chosen=(1, 2, 3, 4)), long, *IDLE)
+    canvas = sheet(runs)
+    field = slice(PLOT.left + 20, PLOT.left + PLOT.columns)  # behind the fall, where each runs flat in its own rows
+
+    def drawn_columns(ink):
+        return sum(ink in {line[column] for line in canvas.inks} for column in range(field.start, field.stop))
+
+    whole = field.stop - field.start
+    assert drawn_columns("bright") == whole
+    shares = [drawn_columns(ink) / whole for ink in INKS]
+    assert shares[0] == 1.0
+    assert shares == sorted(shares, reverse=True)
+    assert shares[3] == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_number_too_long_for_the_gutter_leaves_the_word_out():
+    of = record(row(12_345), course(200_000, 2.0))
+    (only,) = compared([row(12_345)], Arrangement(here=12_345), [of], *IDLE)
+    assert gutter(sheet((only,)))[0].split()[:2] == ["▸", "12345"]
+
+
+def test_the_x_axis_holds_the_longest_run_and_a_short_ones_fall_does_not_squash_the_rest():
+    short = History(1, tuple(LossPoint(s, 9.0 - s / 100, 9.0, 9.0) for s in range(1, 500, 5)))
+    rows = [row(2), row(1, step=500, max_steps=1_000)]
+    records = [record(rows[0], course(200_000, 2.0)), record(rows[1], short)]
+    runs = compared(rows, Arrangement(here=2, chosen=(1, None, None, None)), records, *IDLE)
+    shown = scaled(PLOT, runs, True, None)
+    assert shown.axes.steps == 200_000
+    assert 10**shown.axes.high < 9.0
+
+
+def test_axes_stay_where_they_were_while_they_hold_what_is_drawn():
+    shown = scaled(PLOT, among(12), True, None)
+    again = scaled(PLOT, among(12), True, shown.axes)
+    assert again.axes is shown.axes
+    assert scaled(PLOT, among(12), False, shown.axes).axes.log is False
+
+
+def test_there_is_nothing_to_draw_without_a_loss_or_without_room():
+    assert scaled(PLOT, among(11, records=()), True, None) is None
+    assert scaled(PLOT, (), True, None) is None
+    assert scaled(Plot(3, 2, Glyphs()), among(12), True, None) is None
+
+
+@pytest.mark.parametrize("size", [(84, 21), (50, 8), (43, 6), (24, 5), (12, 4)])
+@pytest.mark.parametrize("glyphs", [Glyphs(), ASCII], ids=["unicode", "ascii"])
+def test_it_fits_every_size(size, glyphs):
+    plot = Plot(*size, glyphs)
+    canvas = sheet(among(12, 11, 9), plot)
+    assert {len(canvas.line(place)) for place in range(canvas.height)} == {size[0]}
+    if glyphs is ASCII and not plot.gutter:
+        assert "".join(map(canvas.line, range(canvas.height))).isascii()

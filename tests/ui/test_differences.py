@@ -1,0 +1,135 @@
+"""The table of what differs."""
+
+import math
+
+import msgspec
+import pytest
+import scenes
+from kept import IDLE, RECORDS, ROWS, TRAINING, course, record, row
+
+from charwave_tui.core.config import HYPERPARAMETERS
+from charwave_tui.core.corpora import LECTURE_SHA256
+from charwave_tui.core.readings import Mark
+from charwave_tui.ui.archive_view import Arrangement
+from charwave_tui.ui.comparison import Compared, compared
+from charwave_tui.ui.differences import difference_lines, width_for
+from charwave_tui.ui.pieces import columns
+from charwave_tui.ui.written import plain
+
+
+def among(here, *chosen, rows=ROWS, records=RECORDS, held=TRAINING):
+    places = (*chosen, *(None,) * (4 - len(chosen)))
+    return compared(rows, Arrangement(here=here, chosen=places), records, *held)
+
+
+def table(runs):
+    """The values by what they are of, and what is said below."""
+    lines = [plain(line) for line in difference_lines(runs, width_for(len(runs)), 40)]
+    return {line[:13].strip(): line[13:].split() for line in lines if line}, lines[-1]
+
+
+def test_runs_differ_in_what_is_listed_and_in_nothing_else():
+    rows, said = table(among(12, 11))
+    assert rows[""] == ["▸", "run", "12", "◆", "run", "11"]
+    figures = ["params", "steps", "train", "val", "best val", "val − train", "steps/s"]
+    assert list(rows)[:-1] == ["", "n_embd", "n_hidden", "lr", *figures]
+    assert rows["n_embd"] == ["24", "10"]
+    assert rows["lr"] == ["0.1→0.01", "0.1"]
+    assert rows["params"] == ["76,579", "22,397"]
+    assert rows["train"] == ["1.8600", "1.8873"]
+    assert rows["val − train"] == [f"{2.0121 - 1.86:.4f}", f"{2.0219 - 1.8873:.4f}"]
+    assert said == f"{len(HYPERPARAMETERS) - 3} other fields are the same."
+
+
+def test_runs_that_are_alike_have_no_field_listed():
+    rows, said = table(among(1, 2, rows=[row(1), row(2)], records=(), held=IDLE))
+    assert list(rows)[1] == "params"
+    assert said == f"All {len(HYPERPARAMETERS)} fields are the same."
+
+
+def test_one_run_alone_stands_beside_its_preset():
+    rows, said = table(among(10))
+    assert rows[""] == ["playground", "▸", "run", "10"]
+    assert rows["norm"] == ["batch", "none"]
+    assert rows["init_gain"] == ["1.0", "5.0"]
+    assert rows["train"] == ["2.4116"]
+    assert said == f"{len(HYPERPARAMETERS) - 3} other fields are the same."
+
+
+def test_beside_the_preset_stands_what_others_reported_for_it_on_this_corpus():
+    (of,) = among(11)
+    assert table((of,))[0]["val"] == ["2.0219"]
+    card = msgspec.structs.replace(scenes.CARD, sha256=LECTURE_SHA256)
+    (of,) = among(11, records=[msgspec.structs.replace(RECORDS[0], corpus=card)])
+    rows, _ = table((of,))
+    assert rows["val"] == ["2.0220", "2.0219"]
+    assert rows["train"] == ["1.9120", "1.8873"]
+    assert rows["params"] == ["22,397"]
+
+
+def test_a_run_whose_preset_is_gone_stands_alone():
+    gone = msgspec.structs.replace(ROWS[2], preset="of another version")
+    rows, _ = table(among(10, rows=[gone], records=()))
+    assert rows[""] == ["▸", "run", "10"]
+    assert list(rows)[1] == "params"
+
+
+def test_what_was_never_measured_is_a_dash_and_nan_is_an_error():
+    runs = among(9, 12)
+    rows, _ = table(runs)
+    assert rows["val"] == ["–", "2.0121"]
+    assert rows["val − train"] == ["–", "0.1521"]
+    (spoilt,) = [line for line in difference_lines(runs, 60, 40) if plain(line).startswith("train")]
+    assert [piece.role for piece in spoilt if piece.text.strip() == "nan"] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("marks", "value"),
+    [
+        ((), "0.01"),
+        ((Mark(5, "lr 0.1 → 0.01"),), "0.1→0.01"),
+        ((Mark(5, "lr 0.5 → 0.1"), Mark(9, "lr 0.1 → 0.01")), "0.5→0.01"),
+        ((Mark(5, "lr 0.123456 → 0.01"),), "0.01"),
+        ((Mark(5, "lr_drop 0.75 → 0.5"),), "0.01"),
+        ((Mark(5, "lr went to 0.01"),), "0.01"),
+    ],
+)
+def test_a_field_that_was_moved_while_training_says_from_where(marks, value):
+    moved = row(1, lr=0.01)
+    runs = among(1, rows=[moved], records=[record(moved, course(200_000, 2.0, *marks))], held=IDLE)
+    assert table(runs)[0]["lr"] == ["0.1", value]
+
+
+def test_what_does_not_fit_is_counted():
+    runs = among(12, 10)
+    every = difference_lines(runs, 60, 40)
+    for height in range(1, len(every)):
+        lines = difference_lines(runs, 60, height)
+        assert len(lines) == height
+        hidden = sum(1 for line in every[height - 1 :] if line)
+        assert plain(lines[-1]) == f"{hidden} more line{'s' * (hidden > 1)}"
+    assert difference_lines(runs, 60, len(every)) == every
+    assert difference_lines(runs, 60, 0) == []
+    assert difference_lines((), 60, 40) == []
+
+
+def test_fields_and_figures_stand_side_by_side_where_there_is_width_but_no_height():
+    runs = among(12, 11)
+    lines = [plain(line) for line in difference_lines(runs, 76, 11)]
+    assert lines[0].split() == ["▸", "run", "12", "◆", "run", "11"] * 2
+    assert lines[1].split() == ["n_embd", "24", "10", "steps", "130,000", "200,000"]
+    assert lines[6].split()[:3] == [str(len(HYPERPARAMETERS) - 3), "other", "fields"]
+    assert lines[6].split()[-3:] == ["steps/s", "1,512", "2,041"]
+    assert len(lines) == 7
+    assert difference_lines(runs, 72, 20) == difference_lines(runs, 40, 20)
+
+
+def test_values_of_any_length_stay_in_their_columns():
+    long = row(
+        1, dilations=(1, 2, 4, 8) * 3, corpus="/a/long/path/" * 9 + "words.txt", step=99_999_999, parameters=2**40
+    )
+    runs = (Compared(long, 0, False), Compared(row(2, train=math.inf), 1, True))
+    assert all(columns(line) in (0, width_for(2)) for line in difference_lines(runs, width_for(2), 40)[:-1])
+    rows, _ = table(runs)
+    assert rows["corpus"] == ["…words.txt", "makemore"]
+    assert rows["dilations"][-1] == "none"

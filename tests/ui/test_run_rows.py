@@ -1,0 +1,195 @@
+"""The table of runs: columns by width, what stands in them, and the line below."""
+
+import math
+from datetime import timedelta
+
+import msgspec
+import pytest
+from kept import NOW, ROWS, row
+
+from charwave_tui.core.readings import State
+from charwave_tui.ui.archive_view import Arrangement, state_words
+from charwave_tui.ui.pieces import columns
+from charwave_tui.ui.run_cells import Company, cells, cut_off
+from charwave_tui.ui.run_rows import BRIEF_STATE, HEADERS, about, header, plan_for, row_line
+from charwave_tui.ui.written import plain
+
+HOSTILE = (
+    row(1_234, name="名前" * 40, note="漢字のノート" * 40, corpus="/a/long/path/" * 9 + "x.txt"),
+    row(11, name="\x1b[31mred\x07\n\u202eabc", note="[bold]markup[/] \x00\x9b"),
+    row(10, step=99_999_999, parameters=2**40, best_val=math.nan, train=math.inf, seconds=4e6),
+    row(9, name="שלום עולם", best_val=4e9, train=1e300, state=State.PAUSED),
+    row(8, name="e\u0301" * 50, ago=timedelta(days=-9), step=0, best_val=None, train=None, seconds=0.0),
+    msgspec.structs.replace(ROWS[0], preset="", created="garbage", corpus=""),
+)
+
+
+def company(rows=ROWS, present_run=12):
+    return Company.of(rows, present_run, NOW)
+
+
+def told(rows, run, width=136, present_run=12, **arrangement):
+    of = next(item for item in rows if item.run == run)
+    among = company(rows, present_run)
+    return row_line(of, plan_for(rows, width, among), among, Arrangement(**arrangement))
+
+
+def keys(rows, width):
+    return plan_for(rows, width, company(rows)).keys
+
+
+@pytest.mark.parametrize("rows", [ROWS, HOSTILE, ROWS[:1], ()], ids=["kept", "hostile", "one", "none"])
+def test_columns_fill_the_width_and_every_line_has_it(rows):
+    among = company(rows)
+    for width in (*range(52, 240, 3), 76, 116, 136, 196):
+        plan = plan_for(rows, width, among)
+        lines = [header(plan, among), *(row_line(of, plan, among, Arrangement(here=of.run)) for of in rows)]
+        if rows is not HOSTILE or width > 90:
+            assert {columns(line) for line in lines} == {width}
+        assert all(columns(about(of, plan, among, width)) <= width for of in rows)
+
+
+@pytest.mark.parametrize(
+    ("width", "missing"),
+    [
+        (196, set()),
+        (136, {"note"}),
+        (116, {"note", "time"}),
+        (96, {"note", "time", "changed"}),
+        (76, {"note", "time", "changed", "params", "when"}),
+        (56, {"note", "time", "changed", "params", "when", "delta", "train"}),
+        (3, {"note", "time", "changed", "params", "when", "delta", "train", "steps", "state"}),
+    ],
+)
+def test_columns_are_left_out_as_the_width_shrinks(width, missing):
+    assert HEADERS.keys() - keys(ROWS, width) == missing
+
+
+def test_the_table_stands_still_while_a_run_trains():
+    later = (msgspec.structs.replace(ROWS[0], step=199_999, train=1.5, best_val=1.9, training_seconds=600.0), *ROWS[1:])
+    for width in (76, 116, 136, 196):
+        assert plan_for(ROWS, width, company()) == plan_for(later, width, company(later))
+
+
+def test_a_row_tells_what_the_run_is_and_came_to():
+    said = " ".join(plain(told(ROWS, 12)).split())
+    assert said == "● 12 tree-76k lr 0.01 76,579 130,000 1m27s 2 min ago 1.8600 2.0121 +0.0346 training"
+    said = " ".join(plain(told(ROWS, 10)).split())
+    assert said == "10 playground norm none, init_gain 5.0 76,579 5,000 4s 3 h ago 2.4116 2.4302 +0.4527 stopped"
+
+
+def test_a_named_run_keeps_its_preset_among_the_changes_and_its_note_stands_where_there_is_room():
+    said = plain(told(ROWS, 11, 196))
+    assert said[4:].split()[:7] == ["11", "small,", "for", "the", "talk", "tree-22k", "22,397"]
+    assert said.rstrip().endswith("done             the one to show: quick, and good enough…")
+    assert "name" in plain(header(plan_for(ROWS, 136, company()), company()))
+    unnamed = [of for of in ROWS if not of.name]
+    assert "preset" in plain(header(plan_for(unnamed, 136, company(unnamed)), company(unnamed)))
+
+
+def test_a_corpus_is_told_where_it_is_not_that_of_most_runs():
+    assert "corpus names" in plain(told(ROWS, 1))
+    assert not any("makemore" in plain(told(ROWS, of.run)) for of in ROWS)
+
+
+def test_the_best_of_each_corpus_is_bright_and_the_others_are_measured_against_it():
+    plan, among = plan_for(ROWS, 136, company()), company()
+    every = {of.run: cells(of, dict(plan.widths), among, None, False) for of in ROWS}
+    assert {run for run, of in every.items() if of["best"][0].bold} == {3, 1}
+    deltas = {run: plain(of["delta"]) for run, of in every.items()}
+    assert deltas == {
+        12: "+0.0346",
+        11: "+0.0444",
+        10: "+0.4527",
+        9: "–",
+        8: "+0.0496",
+        7: "+0.0913",
+        3: "best",
+        1: "best",
+    }
+
+
+def test_nan_is_an_error_and_what_was_never_measured_a_quiet_dash():
+    plan, among = plan_for(ROWS, 136, company()), company()
+    spoilt = cells(ROWS[3], dict(plan.widths), among, None, False)
+    assert (plain(spoilt["train"]), spoilt["train"][0].role) == ("nan", "error")
+    assert (plain(spoilt["best"]), spoilt["best"][0].role) == ("–", "muted")
+    assert (plain(spoilt["state"]), spoilt["state"][0].role) == ("NaN", "error")
+
+
+def test_marks_tell_where_the_cursor_is_what_trains_and_what_is_chosen():
+    marks = {
+        of.run: plain(told(ROWS, of.run, here=11, chosen=(3, None, 12, None)))[:3] for of in (ROWS[0], ROWS[1], ROWS[6])
+    }
+    assert marks == {12: " ●■", 11: "▸  ", 3: "  ◆"}
+    assert all(piece.raised for piece in told(ROWS, 11, here=11))
+    assert not any(piece.raised for piece in told(ROWS, 12, here=11))
+
+
+def test_a_run_that_is_held_but_does_not_train_has_the_mark_of_rest():
+    held = (msgspec.structs.replace(ROWS[0], state=State.PAUSED), *ROWS[1:])
+    assert plain(told(held, 12))[:3] == " ○ "
+    assert plain(told(held, 12, present_run=None))[:3] == "   "
+
+
+def test_a_run_left_unfinished_says_where_and_briefly_where_there_is_no_room():
+    assert plain(told(ROWS, 8)).endswith("left at 48,200")
+    assert plain(told(ROWS, 8, 76)).endswith("unfinished")
+    assert len(state_words(ROWS[4], None, brief=True)) == BRIEF_STATE
+
+
+@pytest.mark.parametrize(
+    ("run", "width", "said"),
+    [
+        (12, 136, "130,000 of 200,000 steps · makemore"),
+        (12, 76, "130,000 of 200,000 steps · lr 0.01 · 76,579 params · 2 min ago · makemore"),
+        (12, 40, "130,000 of 200,000 steps · lr 0.01"),
+        (12, 20, "130,000 of 200,000…"),
+        (1, 136, "60,000 of 10,000 steps"),
+        (1, 76, "60,000 of 10,000 steps · 76,579 params · Oct 2024 · trained for 40s · names"),
+    ],
+)
+def test_what_has_no_column_is_told_below_as_far_as_it_fits(run, width, said):
+    among = company()
+    of = next(item for item in ROWS if item.run == run)
+    assert plain(about(of, plan_for(ROWS, width, among), among, width)) == said
+
+
+def test_a_note_is_told_first_and_leaves_room_for_a_fact():
+    among = company()
+    line = plain(about(ROWS[1], plan_for(ROWS, 76, among), among, 76))
+    assert line.startswith("the one to show: quick, and good enough that nobody…   tree-22k")
+    assert columns(about(ROWS[1], plan_for(ROWS, 76, among), among, 76)) == 76
+    short = msgspec.structs.replace(ROWS[1], note="to show")
+    wide = plan_for((short,), 196, among)
+    assert "to show" not in plain(about(short, wide, among, 196))
+    assert plain(about(short, plan_for((short,), 136, among), among, 136)).startswith("to show ")
+
+
+def test_nothing_that_moves_the_cursor_reaches_the_screen():
+    among = company(HOSTILE)
+    plan = plan_for(HOSTILE, 196, among)
+    for of in HOSTILE:
+        text = plain(row_line(of, plan, among, Arrangement())) + plain(about(of, plan, among, 196))
+        assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "cut"),
+    [
+        ("name", 4, "name"),
+        ("names", 4, "nam…"),
+        ("a name", 3, "a…"),
+        ("名前", 4, "名前"),
+        ("名前名", 4, "名…"),
+        ("n", 0, ""),
+    ],
+)
+def test_what_is_too_long_is_cut_off_at_its_end(text, width, cut):
+    assert cut_off(text, width) == cut
+
+
+def test_a_thousand_runs_take_one_column_more_than_ten():
+    many = tuple(msgspec.structs.replace(ROWS[place % 8], run=1_000 - place) for place in range(1_000))
+    assert dict(plan_for(many, 136, company(many)).widths)["run"] == 4
+    assert dict(plan_for(many[-999:], 136, company(many)).widths)["run"] == 3

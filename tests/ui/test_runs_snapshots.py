@@ -1,0 +1,70 @@
+"""Pictures of the runs screen; a change in any cell of any of them is a failure.
+
+Look at each that changed before `pytest tests/ui/test_runs_snapshots.py --snapshot-update` makes it the new one.
+"""
+
+from __future__ import annotations
+
+import pytest
+from kept import ARCHIVE, NOW, TRAINING, Hall
+from pilots import NARROW, WIDE, typed
+
+from charwave_tui.ui.archive_view import Archive, Arrangement
+
+COMPARED = Arrangement(here=12, chosen=(11, 3, None, None))
+
+
+@pytest.fixture(autouse=True)
+def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is always the same time of day, and what waits does so for no longer than a pilot does."""
+    monkeypatch.setattr("charwave_tui.ui.ages.now", lambda: NOW)
+    monkeypatch.setattr("charwave_tui.ui.panes.status.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.screens.comparing.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.chart.PERIOD", 0.0)
+
+
+@pytest.fixture
+def pictured(snap_compare):
+    """Whether the runs, arranged so and after `keys`, look as they did."""
+
+    def compare(
+        size: tuple[int, int],
+        *keys: str,
+        archive: Archive = ARCHIVE,
+        arrangement: Arrangement = COMPARED,
+        theme: str = "dark",
+    ) -> bool:
+        async def prepare(pilot) -> None:
+            await pilot.pause()
+            await typed(pilot, *keys)
+            await pilot.pause()
+
+        return snap_compare(Hall(archive, TRAINING, arrangement, theme), terminal_size=size, run_before=prepare)
+
+    return compare
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW, (200, 50)], ids=["wide", "narrow", "widest"])
+def test_the_runs(pictured, size):
+    assert pictured(size)
+
+
+@pytest.mark.parametrize("theme", ["light", "safe", "16"])
+def test_as_many_runs_as_can_be_compared_in_the_theme(pictured, theme):
+    assert pictured(WIDE, theme=theme, arrangement=Arrangement(here=12, chosen=(11, 3, 10, 8)))
+
+
+def test_what_differs_on_a_narrow_screen(pictured):
+    assert pictured(NARROW, "v", arrangement=Arrangement(here=12, chosen=(11, None, None, None)))
+
+
+def test_a_note_that_is_typed_over_the_last_line(pictured):
+    assert pictured((120, 40), "m", *"slow", arrangement=Arrangement(here=11))
+
+
+def test_a_filter_and_a_single_run_beside_its_preset(pictured):
+    assert pictured((120, 40), "slash", *"mlp", arrangement=Arrangement(here=7))
+
+
+def test_no_runs_yet(pictured):
+    assert pictured(NARROW, archive=Archive(()))
