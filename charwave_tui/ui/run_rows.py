@@ -59,7 +59,7 @@ BRIEF_STATE = 10
 """Columns of `unfinished`."""
 
 ROOMY = 24
-"""Columns that changes get before the gaps grow wider."""
+"""Columns that changes get before there is a note, and before the gaps grow wider."""
 
 WORDS = frozenset({"mark", "name", "changed", "state", "note"})
 """Columns that begin at the left; figures end at the right."""
@@ -93,9 +93,11 @@ class Plan:
 def plan_for(rows: Sequence[RunSummary], width: int, company: Company) -> Plan:
     """The richest form that `width` columns have room for; spare room goes to names, gaps, and words."""
     wanted = _wanted(rows, company)
-    for count in range(len(FIRST_TO_GO) + 1):
+    for count in range(not any(row.note for row in rows), len(FIRST_TO_GO) + 1):
         least = {key: wanted[key] for key in HEADERS if key not in FIRST_TO_GO[:count]}
-        if "changed" not in least:
+        if "note" in least:
+            least["changed"] = ROOMY
+        elif "changed" not in least:
             least["name"] = NARROWEST["name"]
             if "state" in least:
                 least["state"] = BRIEF_STATE if wanted["state"] > NARROWEST["state"] else NARROWEST["state"]

@@ -65,6 +65,14 @@ def test_columns_are_left_out_as_the_width_shrinks(width, missing):
     assert HEADERS.keys() - keys(ROWS, width) == missing
 
 
+def test_notes_have_no_column_where_there_are_none_or_where_they_would_crowd_the_changes():
+    noteless = [msgspec.structs.replace(of, note="") for of in ROWS]
+    assert "note" not in keys(noteless, 196)
+    short = [msgspec.structs.replace(of, state=State.FINISHED, name="") for of in ROWS]
+    assert "note" not in keys(short, 136)
+    assert dict(plan_for(short, 150, company(short)).widths)["changed"] >= 24
+
+
 def test_the_table_stands_still_while_a_run_trains():
     later = (msgspec.structs.replace(ROWS[0], step=199_999, train=1.5, best_val=1.9, training_seconds=600.0), *ROWS[1:])
     for width in (76, 116, 136, 196):

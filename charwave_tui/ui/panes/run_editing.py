@@ -73,7 +73,12 @@ class RunEditing(RunWalk):
         event.stop()
         what, row = self.edited, self._edited
         self.close_editor()
-        if what in ("name", "note") and row is not None:
+        if what not in ("name", "note") or row is None:
+            return
+        if all(other.run != row.run for other in self.rows or ()):
+            # it stayed open all the same: letters are not to become keys in the middle of a word
+            self.notify(f"run {row.run} is not there any more", severity="warning", markup=False)
+        else:
             text = "".join(letter for letter in event.value if letter.isprintable()).strip()
             words = {"name": row.name, "note": row.note, what: text}
             if words[what] != getattr(row, what):
