@@ -80,10 +80,15 @@ class Plan:
         """The columns in it."""
         return frozenset(key for key, _ in self.widths)
 
-    def start(self, key: str) -> int:
-        """The first column of the screen that belongs to the column `key`."""
-        before = [name for name, _ in self.widths][: [name for name, _ in self.widths].index(key)]
-        return sum(width for name, width in self.widths if name in before) + sum(map(self.gap_after, before))
+    def stretch(self, key: str, least: int) -> tuple[int, int]:
+        """First column and width of the column `key` with as many of those behind it as make it `least` wide."""
+        start = width = 0
+        for name, columns in self.widths:
+            if name != key and not width:
+                start += columns + self.gap_after(name)
+            elif width < least:
+                width += (self.gap if width else 0) + columns
+        return start, width
 
     def gap_after(self, key: str) -> int:
         """Blank columns between this column and the next."""

@@ -73,6 +73,15 @@ def test_notes_have_no_column_where_there_are_none_or_where_they_would_crowd_the
     assert dict(plan_for(short, 150, company(short)).widths)["changed"] >= 24
 
 
+def test_what_is_typed_over_a_name_covers_whole_columns():
+    plan = plan_for(ROWS, 76, company())
+    line = plain(header(plan, company()))
+    assert plan.stretch("name", 1) == (line.index("name"), dict(plan.widths)["name"])
+    assert plan.stretch("name", 24) == (line.index("name"), line.index("steps") + len("steps") - line.index("name"))
+    start, width = plan.stretch("name", 1_000)
+    assert start + width == 76
+
+
 def test_the_table_stands_still_while_a_run_trains():
     later = (msgspec.structs.replace(ROWS[0], step=199_999, train=1.5, best_val=1.9, training_seconds=600.0), *ROWS[1:])
     for width in (76, 116, 136, 196):

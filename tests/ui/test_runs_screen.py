@@ -450,6 +450,7 @@ async def test_the_help_opens_and_closes_over_the_runs():
     async with hall() as (app, pilot):
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
+        assert "choose the run to be compared with others" in screen_text(app)
         await pilot.press("escape")
         assert app.screen is app.runs
         assert app.left == []

@@ -20,8 +20,8 @@ from charwave_tui.ui.panes.run_walk import HEAD, RunWalk
 LONGEST = {"name": 60, "note": 400, "filter": 60}
 """Characters that each of the editors takes."""
 
-NAME_COLUMNS = 32
-"""Columns that the editor of a name takes where there are so many."""
+NAME_COLUMNS = 24
+"""Columns that the editor of a name takes at least where there are so many."""
 
 
 class RunEditing(RunWalk):
@@ -101,12 +101,11 @@ class RunEditing(RunWalk):
             self.screen.set_focus(self, scroll_visible=False)
             self.update()
 
-    def place_editor(self, name_column: int, label: int) -> None:
-        """Fit the editor over the name that begins in `name_column`, or behind so many columns of label."""
-        width = self.size.width
+    def place_editor(self, name: tuple[int, int], label: int) -> None:
+        """Fit the editor over the first column and the columns of the `name`, or behind so many columns of label."""
         if self.edited == "name":
-            self._editor.styles.offset = (name_column, HEAD + self.index - self.top)
-            self._editor.styles.width = max(min(NAME_COLUMNS, width - name_column), 1)
+            self._editor.styles.offset = (name[0], HEAD + self.index - self.top)
+            self._editor.styles.width = max(min(name[1], self.size.width - name[0]), 1)
         elif self.edited:
             self._editor.styles.offset = (label, self.size.height - 1)
-            self._editor.styles.width = max(width - label, 1)
+            self._editor.styles.width = max(self.size.width - label, 1)

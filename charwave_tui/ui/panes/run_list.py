@@ -13,7 +13,7 @@ from charwave_tui.core.archive import DeleteRun, RestoreRun
 from charwave_tui.ui import ages
 from charwave_tui.ui.archive_view import Arrangement, held
 from charwave_tui.ui.glyphs import GLYPHS
-from charwave_tui.ui.panes.run_editing import RunEditing
+from charwave_tui.ui.panes.run_editing import NAME_COLUMNS, RunEditing
 from charwave_tui.ui.pieces import Line, Piece, readable
 from charwave_tui.ui.run_cells import Company
 from charwave_tui.ui.run_commands import command_for, refusal
@@ -107,7 +107,7 @@ class RunList(RunEditing, can_focus=True):
         if self.foot:
             lines += [()] * (height - 1 - len(lines))
             lines.append(self._last_line(about(self.here, plan, company, width) if self.here else ()))
-        self.place_editor(plan.start("name"), len(LABELS.get(self.edited, "")))
+        self.place_editor(plan.stretch("name", NAME_COLUMNS), len(LABELS.get(self.edited, "")))
         self.lines.draw(lines)
         self._write_border()
         self.refresh_bindings()
