@@ -86,7 +86,7 @@ class RunList(RunEditing, can_focus=True):
     def action_restore(self) -> None:
         run, *others = self.arrangement.deleted
         self.arrangement = replace(self.arrangement, deleted=tuple(others))
-        self.expect(run)
+        self.returning = run
         self.post_message(self.Asked(RestoreRun(run)))
 
     def action_sort(self) -> None:

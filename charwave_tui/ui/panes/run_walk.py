@@ -23,7 +23,11 @@ FAR = 1_000_000
 
 
 class RunWalk(RunPane, OwnKeys):
-    """A pane with a row for each run and a cursor that stays on its run; whoever derives from it draws."""
+    """A pane with a row for each run and a cursor that stays on its run; whoever derives from it draws.
+
+    Of the rows in `seen` the one at `top` is the first in sight and the cursor is on that at `index`; it goes to the run
+    `returning` as soon as that is there.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "walk(-1)", "Up", show=False),
@@ -46,8 +50,8 @@ class RunWalk(RunPane, OwnKeys):
         self.set_reactive(RunWalk.arrangement, arrangement)
         self.seen: tuple[RunSummary, ...] = ()
         self.top = 0
-        self._index = 0
-        self._returning: int | None = None
+        self.index = 0
+        self.returning: int | None = None
 
     @property
     def room(self) -> int:
@@ -62,24 +66,15 @@ class RunWalk(RunPane, OwnKeys):
     @property
     def here(self) -> RunSummary | None:
         """The run under the cursor."""
-        return self.seen[self._index] if self.seen else None
-
-    @property
-    def index(self) -> int:
-        """Which of the rows the cursor is on."""
-        return self._index
+        return self.seen[self.index] if self.seen else None
 
     def update(self) -> None:
         """Draw what changed."""
         raise NotImplementedError
 
-    def expect(self, run: int) -> None:
-        """Go to a run as soon as it is there."""
-        self._returning = run
-
     def action_walk(self, rows: int) -> None:
         if self.seen:
-            index = min(max(self._index + rows, 0), len(self.seen) - 1)
+            index = min(max(self.index + rows, 0), len(self.seen) - 1)
             self.arrangement = replace(self.arrangement, here=self.seen[index].run)
 
     def action_page(self, pages: int) -> None:
@@ -98,10 +93,10 @@ class RunWalk(RunPane, OwnKeys):
         at = event.screen_offset - self.content_region.offset
         place = at.y - HEAD + self.top
         if HEAD <= at.y < HEAD + self.room and place < len(self.seen):
-            if place == self._index:
+            if place == self.index:
                 await self.run_action("command('open')")
             elif self.check_action("walk", (place,)):
-                self.action_walk(place - self._index)
+                self.action_walk(place - self.index)
 
     def on_resize(self) -> None:
         self.refit()
@@ -124,15 +119,15 @@ class RunWalk(RunPane, OwnKeys):
         self.seen = arranged(rows, now.order, now.query, present)
         places = {row.run: place for place, row in enumerate(self.seen)}
         here = now.here
-        if self._returning in places:
-            here, self._returning = self._returning, None
+        if self.returning in places:
+            here, self.returning = self.returning, None
         elif here is None and present in places:
             here = present
         elif here not in places and self.rows is not None:
-            here = self.seen[min(self._index, len(self.seen) - 1)].run if self.seen else None
-        self._index = places.get(here, 0) if here is not None else 0
+            here = self.seen[min(self.index, len(self.seen) - 1)].run if self.seen else None
+        self.index = places.get(here, 0) if here is not None else 0
         lowest = max(len(self.seen) - self.room, 0)
-        self.top = min(max(min(self.top, self._index), self._index - self.room + 1), lowest)
+        self.top = min(max(min(self.top, self.index), self.index - self.room + 1), lowest)
         fitted = replace(now.among(rows) if self.rows is not None else now, here=here)
         if fitted != now:
             self.arrangement = fitted
