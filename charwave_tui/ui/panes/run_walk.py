@@ -25,8 +25,8 @@ FAR = 1_000_000
 class RunWalk(RunPane, OwnKeys):
     """A pane with a row for each run and a cursor that stays on its run; whoever derives from it draws.
 
-    Of the rows in `seen` the one at `top` is the first in sight and the cursor is on that at `index`; it goes to the run
-    `returning` as soon as that is there.
+    Of the rows in `seen` the one at `top` is the first in sight and the cursor is on that at `index`; it goes to the
+    run `returning` as soon as that is there.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
