@@ -71,11 +71,15 @@ class Playground(App[str]):
     def on_runs_screen_asked(self, message: RunsScreen.Asked) -> None:
         self._lab.give(message.command)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "command_palette" and self.screen is not self._lab:
+            return False  # its commands are the lab's
+        return super().check_action(action, parameters)
+
     def action_command_palette(self) -> None:
-        if self.screen is self._lab:
-            means = {binding.action for _, binding, enabled, _ in self._lab.active_bindings.values() if enabled}
-            keys = [key for key in KEYS if key.named and key.action in means]
-            self.push_screen(pick_command(keys), self._command_picked)
+        means = {binding.action for _, binding, enabled, _ in self._lab.active_bindings.values() if enabled}
+        keys = [key for key in KEYS if key.named and key.action in means]
+        self.push_screen(pick_command(keys), self._command_picked)
 
     def _command_picked(self, action: str | None) -> None:
         if action is not None:

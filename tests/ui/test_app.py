@@ -11,6 +11,7 @@ from pilots import NARROW, SMALL, WIDE, lab, playground, program, screen_text, t
 
 from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.screens.pick import PickScreen
+from charwave_tui.ui.screens.runs import RunsScreen
 from charwave_tui.ui.themes import INKS, themes
 
 VIEWS = {
@@ -92,6 +93,16 @@ async def test_the_palette_offers_the_keys_by_name_and_does_what_is_picked():
         await pilot.press(*"train", "enter")
         await until(pilot, lambda: bool(engine.steered))
         assert engine.steered == ["StartRun"]
+
+
+async def test_the_palette_is_not_offered_where_its_commands_mean_nothing():
+    async with playground(ObedientEngine(), WIDE) as pilot:
+        assert "ctrl+p" in pilot.app.screen.active_bindings
+        await typed(pilot, "r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        assert "ctrl+p" not in pilot.app.screen.active_bindings
+        await typed(pilot, "ctrl+p")
+        assert isinstance(pilot.app.screen, RunsScreen)
 
 
 async def test_another_theme_can_be_chosen_from_the_palette():
