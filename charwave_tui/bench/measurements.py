@@ -24,7 +24,8 @@ class Effort:
 
     `rounds` and `seconds` are those of the steps' race: how many turns each contender has, and how long each is;
     `trained` the steps before names are drawn, `draws` the rounds of drawing, `targets` the runs to the notes' loss,
-    `pairs` the readings with and without a playground, `saves` those of each model.
+    `pairs` the readings with and without a playground, `saves` those of each model; `watched` the seconds for which
+    bytes to the terminal are counted, `keys` the keys pressed on each line.
     """
 
     rounds: int = 7
@@ -36,6 +37,8 @@ class Effort:
     frames: int = 5
     losses: int = 3
     saves: int = 15
+    watched: float = 60.0
+    keys: int = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--only", metavar="NAME", nargs="+", default=[], help="measure what gives these figures alone")
     scale = "chart speed and memory against n_hidden and batch_size, and nothing else"
     parser.add_argument("--scale", action="store_true", help=scale)
+    terminal = "measure bytes to the terminal, processor time and reactions to keys, and nothing else"
+    parser.add_argument("--terminal", action="store_true", help=terminal)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(func=bench)
 
@@ -41,8 +43,9 @@ def bench(options: argparse.Namespace) -> int:
 def _measure(chosen: Material, options: argparse.Namespace) -> int:
     from charwave_tui.bench import report
     from charwave_tui.bench.measurements import Effort
+    from charwave_tui.bench.traffic import TRAFFIC
 
-    effort, measurements = Effort(), report.chosen(options.only)
+    effort, measurements = Effort(), [TRAFFIC] if options.terminal else report.chosen(options.only)
     with _ticking(sum(each.ticks(effort) for each in measurements)) as tick:
         figures = report.measure(measurements, chosen, effort, tick)
     for line in report.missing(figures):

@@ -1,0 +1,41 @@
+"""The bench's own terminal: it must see what pyte, a whole one, sees."""
+
+from __future__ import annotations
+
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.bench.emulator import Emulator
+
+PIECES = [
+    *("abc", "╭─ 1 Form", "⢸⣇⡴", " "),
+    *("\x1b[3;5H", "\x1b[H", "\x1b[2C", "\x1b[C", "\x1b[7G", "\x1b[2A", "\x1b[B", "\x1b[2D", "\x1b[4d", "\r", "\n"),
+    *("\x1b[1;38;5;79;48;5;233m", "\x1b[0m", "\x1b[?25l", "\x1b]2;a title\x07", "\x1b(B"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=6), st.integers(1, 5))
+def test_it_sees_what_pyte_sees_however_the_bytes_are_cut(pieces: list[str], cut: int) -> None:
+    written = "\x1b[?7l\x1b[2;3H" + "".join(pieces)
+    known = pyte.Screen(40, 12)
+    pyte.Stream(known).feed(written)
+    emulator = Emulator(40, 12)
+    for start in range(0, len(data := written.encode()), cut):
+        assert emulator.feed(data[start : start + cut]) == b""
+    assert ["".join(row) for row in emulator._cells] == known.display
+
+
+@pytest.mark.parametrize(("asked", "answer"), [(b"\x1b[?2026$p", b"\x1b[?2026;2$y"), (b"a\x1b[6nb", b"\x1b[1;1R")])
+def test_it_answers_once_however_the_question_is_cut(asked: bytes, answer: bytes) -> None:
+    emulator = Emulator(10, 2)
+    assert b"".join(emulator.feed(asked[place : place + 1]) for place in range(len(asked))) == answer
+    assert emulator.feed(b"\x1b[1;1H") == b""
+
+
+def test_a_pattern_is_sought_row_by_row() -> None:
+    emulator = Emulator(10, 2)
+    emulator.feed("loss 1.5\x1b[2;1H▸ lr".encode())
+    assert r"loss\s+\d" in emulator
+    assert "5.*lr" not in emulator

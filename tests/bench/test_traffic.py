@@ -1,0 +1,79 @@
+"""The line and what is measured on it: pace, delay, answers; and one small real count."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from charwave_tui.bench import report, traffic
+from charwave_tui.bench.emulator import Emulator
+from charwave_tui.bench.line import Line
+from charwave_tui.bench.measurements import Measurement
+from charwave_tui.bench.playground import own_home
+from charwave_tui.bench.terminal import Terminal
+from charwave_tui.bench.traffic import TRAFFIC, Session, traffic_figures
+from charwave_tui.cli import main
+
+ECHO = r"""
+import os, tty
+tty.setraw(0)
+os.write(1, b"ready\x1b[6n")
+while (read := os.read(0, 64)):
+    os.write(1, b"\x1b[2;1H" + (b"> context" if read == b"\x1b[B" else b"> preset " if read == b"\x1b[A" else read[1:]))
+"""
+
+
+def python(code: str) -> Terminal:
+    return Terminal([sys.executable, "-c", code], 40, 5)
+
+
+def test_keys_are_pressed_by_turns_and_answers_given() -> None:
+    with python(ECHO) as terminal:
+        line = Line(terminal, Emulator(40, 5))
+        session = Session(line, terminal.process.pid)
+        session.press(b"", "ready")
+        assert line.carry(lambda: r"\[1;1R" in line.screen, 30)
+        assert len(session.reactions(3)) == 3
+        assert "> context" in line.screen
+
+
+def test_a_slow_line_delivers_at_its_pace_and_a_long_one_late() -> None:
+    with python("import os; os.write(1, b'x' * 3000 + b'end'); input()") as terminal:
+        line = Line(terminal, Emulator(40, 5), rate=10_000, delay=0.1)
+        began = time.monotonic()
+        assert line.carry(lambda: line.delivered == 3003, 30)
+        assert time.monotonic() - began >= 0.4
+
+
+def test_a_program_that_is_gone_and_one_that_is_silent_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic, "PATIENCE", 0.1)
+    silent = pytest.raises(TimeoutError, match=r"never was not seen within 0\.1 s")
+    with python("import time; time.sleep(60)") as terminal, silent:
+        Session(Line(terminal, Emulator(40, 5)), terminal.process.pid).press(b"x", "never")
+    with python("") as terminal, pytest.raises(RuntimeError, match="closed by itself"):
+        Line(terminal, Emulator(40, 5)).rest(30)
+
+
+def test_a_small_real_count(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic, "SIZES", ((80, 24),))
+    monkeypatch.setattr(traffic, "LINES", {})
+    monkeypatch.setattr(traffic, "SETTLE", 0.3)
+    told: list[str] = []
+    with own_home():
+        kilobytes, share, *_ = traffic_figures("imena", 0.7, 1, told.append)
+    assert isinstance(kilobytes.value, dict)
+    assert kilobytes.value["80x24"] > kilobytes.value["80x24 paused"] >= 0
+    assert 0 <= kilobytes.value["80x24 idle"] < 1
+    assert share.value is None or not math.isnan(max(share.value.values()))  # type: ignore[union-attr]
+    assert told == ["80x24, no run yet", "80x24, training", "80x24, paused"]
+
+
+def test_the_command_measures_this_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[Measurement]] = []
+    monkeypatch.setattr(report, "measure", lambda measurements, *rest: asked.append(measurements) or [])
+    assert main.main(["bench", "--terminal", "--json"]) == 0
+    assert asked == [[TRAFFIC]]
