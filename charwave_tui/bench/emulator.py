@@ -85,3 +85,5 @@ class Emulator:
                 self._row -= first
             case b"B":
                 self._row += first
+        self._row = min(max(self._row, 0), len(self._cells) - 1)
+        self._column = min(max(self._column, 0), len(self._cells[0]) - 1)
