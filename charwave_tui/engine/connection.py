@@ -1,4 +1,4 @@
-"""One viewer's connection: what is on its way to it, and how much of what it asks is taken in."""
+"""One viewer's connection: what is on its way to it, and what it asks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from charwave_tui.core.framing import MAX_COMMAND, AnyCommand, decode_command, r
 PATIENCE = 256 * 1024
 """Bytes that may wait for a viewer beyond what it was last told alone; one with more is behind.
 
-It is told nothing of what all are told until it has read those, then everything.
+It is told nothing of what all are told until it has read those, and then everything.
 """
-
-MOST_COMMANDS = 32
-"""Commands of one viewer that may wait for the session; what it sends beyond them is not read yet."""
 
 
 class Connection:
@@ -23,8 +20,7 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._limit = PATIENCE
-        self._room = asyncio.Semaphore(MOST_COMMANDS)
-        self._behind = False
+        self._behind = True  # it knows nothing yet
 
     def answer(self, message: bytes) -> None:
         """Send what this viewer alone is told, however much that is: it was asked for."""
@@ -42,20 +38,18 @@ class Connection:
     async def catch_up(self) -> None:
         """Wait until a viewer that is behind has read what it was sent; raises ConnectionError."""
         await self._writer.drain()
+
+    def introduced(self) -> None:
+        """Take in that everything is being told to this viewer, which is behind no more."""
         self._behind = False
 
     async def command(self) -> AnyCommand:
-        """The next command, once the viewer has read its answers and few of its others wait.
+        """The next command, once the viewer has read its answers.
 
         Raises MalformedFrame, and ConnectionError or asyncio.IncompleteReadError at the end.
         """
         await self._writer.drain()
-        await self._room.acquire()
         return decode_command(await read_payload(self._reader, MAX_COMMAND))
-
-    def obeyed(self) -> None:
-        """Make room for another command: one that was taken in has been carried out."""
-        self._room.release()
 
     def close(self) -> None:
         """Hang up; what waits is still sent."""

@@ -19,13 +19,16 @@ from charwave_tui.core.engine_lock import LEAVES_WITHIN, take_lock
 from charwave_tui.core.framing import MAX_COMMAND, MalformedFrame, frame
 from charwave_tui.core.peer import peer_of
 from charwave_tui.core.places import ensure_runtime_dir, runs_dir, socket_path
-from charwave_tui.core.protocol import CommandRefused, EngineFailed, EngineStarted, Event
+from charwave_tui.core.protocol import CommandRefused, EngineFailed, EngineReady, EngineStarted, Event
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.connection import Connection
 from charwave_tui.engine.lifetime import Lifetime
 from charwave_tui.engine.session import Session, Viewer
 
 log = logging.getLogger(__name__)
+
+MOST_WAITING = 64
+"""Commands that may wait for the session, from all viewers together: more are not read yet, a viewer's turn by turn."""
 
 MOST_VIEWERS = 64
 """Viewers that an engine has at once."""
@@ -41,8 +44,9 @@ class Server:
     """Carries commands from viewers to the session and its events back; lives on one asyncio loop."""
 
     def __init__(self) -> None:
-        self._session = Session(self._tell_from_session, RunStore(runs_dir()), self._obeyed_from_session)
+        self._session = Session(self._tell_from_session, RunStore(runs_dir()), self._taken_from_session)
         self._loop = asyncio.get_running_loop()
+        self._room = asyncio.Semaphore(MOST_WAITING)
         self._viewers: dict[Viewer, Connection] = {}
         self._failure = b""
         self._numbers = count(1)
@@ -98,14 +102,16 @@ class Server:
             viewer = next(self._numbers)
             self._viewers[viewer] = Connection(reader, writer)
             self._lifetime.viewers(len(self._viewers))
-            self._session.introduce(viewer)
             _keep(self._attending, self._attend(viewer))
 
     async def _attend(self, viewer: Viewer) -> None:
         connection = self._viewers[viewer]
         try:
+            await self._introduce(viewer)
             while True:
-                self._session.submit(await connection.command(), viewer)
+                command = await connection.command()
+                await self._room.acquire()
+                self._session.submit(command, viewer)
         except MalformedFrame as error:
             log.warning("viewer %d sent what is no command (%s) and was let go", viewer, error)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -119,29 +125,34 @@ class Server:
         with suppress(RuntimeError):  # the loop has ended: nobody is left to be told
             self._loop.call_soon_threadsafe(self._tell, event, frame(event), viewer)
 
-    def _obeyed_from_session(self, viewer: Viewer | None) -> None:
+    def _taken_from_session(self) -> None:
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._obeyed, viewer)
-
-    def _obeyed(self, viewer: Viewer | None) -> None:
-        if viewer in self._viewers:
-            self._viewers[viewer].obeyed()
+            self._loop.call_soon_threadsafe(self._room.release)
 
     def _tell(self, event: Event, message: bytes, viewer: Viewer | None) -> None:
         self._lifetime.heard(event)
-        if isinstance(event, EngineFailed) and self._session.failure:
+        if viewer is not None:
+            if viewer in self._viewers:
+                if isinstance(event, EngineReady):  # every introduction begins with it
+                    self._viewers[viewer].introduced()
+                self._viewers[viewer].answer(message)
+        elif isinstance(event, EngineFailed) and self._session.failure:
             self._failure = message
-        if viewer is None:
+            for connection in self._viewers.values():
+                connection.answer(message)
+        else:
             for number, connection in self._viewers.items():
                 if connection.tell(message):
                     _keep(self._catching_up, self._catch_up(number, connection))
-        elif viewer in self._viewers:
-            self._viewers[viewer].answer(message)
 
     async def _catch_up(self, viewer: Viewer, connection: Connection) -> None:
         with suppress(ConnectionError):
             await connection.catch_up()
-            self._session.introduce(viewer)
+            await self._introduce(viewer)
+
+    async def _introduce(self, viewer: Viewer) -> None:
+        await self._room.acquire()
+        self._session.introduce(viewer)
 
 
 def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:

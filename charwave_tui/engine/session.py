@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MAIL_FOR = 0.03
+"""Seconds for which what is in the mailbox goes before training; however much comes, the steps then get their share."""
+
 Viewer = int
 """Who asked, so that the answer finds the way back."""
 
@@ -31,15 +34,13 @@ Tell = Callable[[Event, Viewer | None], None]
 class Session:
     """Commands in, events out; `run` is the thread's whole life, the other methods may be called from any thread.
 
-    `obeyed` is told whose command has been carried out; `failure` is why nothing can be computed here, None where it
-    can.
+    `taken` is called when something that was put in the mailbox has been done; `failure` is why nothing can be computed
+    here, None where it can.
     """
 
-    def __init__(
-        self, tell: Tell, store: RunStore, obeyed: Callable[[Viewer | None], None] = lambda viewer: None
-    ) -> None:
+    def __init__(self, tell: Tell, store: RunStore, taken: Callable[[], None] = lambda: None) -> None:
         self._tell = tell
-        self._obeyed = obeyed
+        self._taken = taken
         self._store = store
         self._mailbox: queue.SimpleQueue[tuple[AnyCommand | None, Viewer | None, float]] = queue.SimpleQueue()
         self._closing = False
@@ -73,20 +74,28 @@ class Session:
             return None
 
         conductor = Conductor(self._store, lambda event: self._tell(event, None))
+        since: float | None = None
         while not self._closing:
+            busy = conductor.busy
+            if not busy:
+                since = None
             try:
-                command, viewer, asked = self._mailbox.get(block=not (conductor.busy or until_idle))
+                if since is not None and time.monotonic() - since > MAIL_FOR:
+                    raise queue.Empty
+                command, viewer, asked = self._mailbox.get(block=not (busy or until_idle))
             except queue.Empty:
-                if not conductor.busy:
+                if not busy:
                     break
                 self._guarded(conductor, conductor.work, None)
+                since = None
                 continue
+            since = since or time.monotonic()
             answer = partial(self._answer, viewer)
             if command is not None:
                 self._guarded(conductor, partial(conductor.obey, command, answer, asked), viewer)
-                self._obeyed(viewer)
             elif viewer is not None:
                 self._guarded(conductor, partial(conductor.introduce, answer), viewer)
+            self._taken()
         conductor.leave()
         self._store.close()
         return conductor.record
