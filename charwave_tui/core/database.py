@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from charwave_tui.core.mistake import Mistake
@@ -19,10 +19,13 @@ OURS = 0x63776176
 PATIENCE = 5.0
 """Seconds to wait for another process that is writing."""
 
+SMALLEST = 512
+"""Bytes of the smallest database: SQLite takes a file of fewer for an empty one, and would write over it."""
+
 MIGRATIONS = (
     """
     CREATE TABLE runs (
-        run INTEGER PRIMARY KEY,
+        run INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL, note TEXT NOT NULL, preset TEXT NOT NULL, config TEXT NOT NULL, corpus TEXT NOT NULL,
         parameters INTEGER NOT NULL, state TEXT NOT NULL, step INTEGER NOT NULL, created TEXT NOT NULL,
         seconds REAL NOT NULL, training_seconds REAL NOT NULL, first_loss REAL, train REAL, val REAL,
@@ -45,15 +48,29 @@ MIGRATIONS = (
 )
 """What makes each version of the schema from the one before it; the version is how many of them were applied."""
 
-_BROKEN = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
 
 class DatabaseFault(OSError):
     """The file cannot be read or written now; the message says why."""
 
 
+class DatabaseBusy(DatabaseFault):
+    """Another process has been writing for longer than PATIENCE."""
+
+
+class DatabaseReadOnly(DatabaseFault):
+    """It could not be written when it was opened."""
+
+
 class DatabaseDamaged(DatabaseFault):
     """What the file holds is not what was written."""
+
+
+_TWICE = {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE}
+_KINDS = {
+    **dict.fromkeys((sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB), DatabaseDamaged),
+    sqlite3.SQLITE_BUSY: DatabaseBusy,
+    sqlite3.SQLITE_READONLY: DatabaseReadOnly,
+}
 
 
 @contextmanager
@@ -61,9 +78,11 @@ def faults_told() -> Iterator[None]:
     """Within the block what SQLite raises comes as a DatabaseFault."""
     try:
         yield
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):  # a fault of the program's own
+        raise
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        kind = DatabaseDamaged if code in _BROKEN else DatabaseFault
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        kind = DatabaseDamaged if code in _TWICE else _KINDS.get(code & 0xFF, DatabaseFault)
         raise kind(str(error)) from error
     except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its own messages
         raise DatabaseDamaged("its schema cannot be read") from error
@@ -74,13 +93,18 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises DatabaseFault, DatabaseDamaged where it is none of ours, Mistake where it is of a newer version.
     """
+    size = 0
+    with suppress(OSError):
+        size = path.stat().st_size
+    if 0 < size < SMALLEST:
+        raise DatabaseDamaged("it is cut off")
     with faults_told():
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         try:
-            connection.execute("PRAGMA journal_mode = TRUNCATE")
             connection.execute("PRAGMA foreign_keys = ON")
             _upgrade(connection, path)
-            (sound,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            connection.execute("PRAGMA journal_mode = TRUNCATE")
+            (sound,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             if sound != "ok":
                 raise DatabaseDamaged(sound)
         except BaseException:
@@ -103,6 +127,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
             raise
 
 
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Within the block nothing that is read is changed by another process."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
 def identity(path: Path) -> tuple[int, int] | None:
     """Which file is at `path` now, None where there is none: it may be deleted or replaced while it is open."""
     try:
@@ -114,19 +149,18 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
     latest = len(MIGRATIONS)
-    version = _version(connection, path)
+    with snapshot(connection):  # of one moment: another process may be making it
+        version = _version(connection, path)
     if version == latest:
         return
-    if version > latest:
-        raise Mistake(
-            f"{path} is of schema {version}, and this version knows none after {latest}",
-            f"upgrade the program, or set {HOME_VARIABLE} to another folder",
-        )
-    if version:
-        with closing(sqlite3.connect(path.with_name(f"{path.name}.schema-{version}"))) as backup:
-            connection.backup(backup)
     with transaction(connection):
-        for script in MIGRATIONS[_version(connection, path) :]:  # another process may have been quicker
+        version = _version(connection, path)  # by now it may have done so
+        if 0 < version < latest:
+            backup = path.with_name(f"{path.name}.schema-{version}")
+            backup.unlink(missing_ok=True)
+            with closing(sqlite3.connect(path)) as now, closing(sqlite3.connect(backup)) as copy:
+                now.backup(copy)  # another connection: the one that holds the lock to write would wait for itself
+        for script in MIGRATIONS[version:]:
             for statement in script.split(";"):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {latest}")
@@ -139,4 +173,11 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     if owner != OURS and (owner or tables):
         raise DatabaseDamaged("it is the database of another program")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < 0:
+        raise DatabaseDamaged("its version is none")
+    if version > len(MIGRATIONS):
+        raise Mistake(
+            f"{path} is of schema {version}, and this version of the program knows none after {len(MIGRATIONS)}",
+            f"upgrade the program, or set {HOME_VARIABLE} to another folder",
+        )
     return int(version)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.database import DatabaseDamaged
+from charwave_tui.core.database import DatabaseDamaged, snapshot
+from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import CorpusCard, Divergence, Evaluation, History, LossPoint, Mark, Split, State
 from charwave_tui.core.records import RunRecord, RunSummary
 
 COLUMNS = (
     *("run", "name", "note", "preset", "config", "corpus", "parameters", "state", "step", "created", "seconds"),
     *("training_seconds", "first_loss", "train", "val", "newest_train", "newest_val", "best_val", "divergence"),
-    *("ghost", "curve_window", "curve_digest"),
+    *("ghost", "curve_window", "curve_digest", "deleted"),
 )
 """The columns of a run's row that its digest is made of, in that order."""
 
@@ -29,72 +30,108 @@ CURVES = {
 }
 """The tables of what a run left behind as it went, each with its columns behind `run` and `place`."""
 
+OWN = ("name", "note", "deleted")
+"""The columns that a person alone changes, whatever becomes of the run."""
+
 Found = TypeVar("Found")
 """What is asked of the database."""
 
 Row = tuple[Any, ...]
 """One row as SQLite takes and gives it."""
 
+Values = Mapping[str, Any]
+"""A run's row by the names of its columns."""
+
+Curves = Mapping[str, Sequence[Row]]
+"""The rows of a run in each of the tables of CURVES."""
+
 
 def put(connection: sqlite3.Connection, record: RunRecord, before: History | None) -> None:
     """Write `record` in place of the one there was; of the curve only what differs from `before`, the one last put.
 
-    What a person calls the run, and its notes, stay as they are.
+    What is a person's own stays as it is. Raises DatabaseDamaged where what was there is not what was written.
     """
-    query = "SELECT name, note, curve_digest FROM runs WHERE run = ?"
-    if (there := connection.execute(query, (record.run,)).fetchone()) is not None:
-        name, note, digest = there
-        record = msgspec.structs.replace(record, name=name, note=note)
-    if before is not None and (there is None or digest != _digest(before)):
-        before = None
-    columns = (*COLUMNS, "digest")
-    updates = ", ".join(f"{column} = excluded.{column}" for column in columns if column != "run")
-    connection.execute(
-        f"INSERT INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
-        f"ON CONFLICT (run) DO UPDATE SET {updates}",
-        _row(record),
-    )
-    old = _curves(before) if before is not None else {}
-    for table, rows in _curves(record.history).items():
-        _put_curve(connection, record.run, table, rows, old.get(table))
+    there = found(connection, record.run)
+    old: Curves = {}
+    if there is not None and before is not None and _curve_digest(before.window, _curves(before)) == there[_CURVE]:
+        old = _curves(before)
+    curves = _curves(record.history)
+    own = {name: there[name] for name in OWN} if there is not None else {"deleted": None}
+    paste(connection, _values(record, curves) | own, curves, old)
+
+
+def paste(connection: sqlite3.Connection, values: Values, curves: Curves, old: Curves | None = None) -> None:
+    """Write a run as `whole` gives it; of its curves only what differs from `old`, which are those that are there."""
+    _write(connection, values)
+    for table, rows in curves.items():
+        was = (old or {}).get(table, ())
+        pairs = enumerate(zip(rows, was, strict=False))
+        same = next((place for place, (new, past) in pairs if new != past), min(len(rows), len(was)))
+        connection.execute(f"DELETE FROM {table} WHERE run = ? AND place >= ?", (values["run"], same))
+        columns = ("run", "place", *CURVES[table])
+        connection.executemany(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+            ((values["run"], place, *row) for place, row in enumerate(rows[same:], start=same)),
+        )
+
+
+def amend(connection: sqlite3.Connection, run: int, **own: Any) -> None:
+    """Change what is a person's own of `run`, if there is such a run; raises DatabaseDamaged."""
+    if (values := found(connection, run)) is not None:
+        _write(connection, {**values, **own})
+
+
+def found(connection: sqlite3.Connection, run: int) -> Values | None:
+    """The row of `run`, None where there is none; raises DatabaseDamaged where it is not what was written."""
+    return next(_checked(connection, "WHERE run = ?", run), None)
+
+
+def every(connection: sqlite3.Connection) -> Iterator[Values]:
+    """The rows of all runs, newest first; raises DatabaseDamaged where one is not what was written."""
+    return _checked(connection, "ORDER BY run DESC")
+
+
+def whole(connection: sqlite3.Connection, run: int) -> tuple[Values, Curves] | None:
+    """All that there is of `run`, None where it is not; raises DatabaseDamaged where it is not what was written."""
+    with snapshot(connection):
+        if (values := found(connection, run)) is None:
+            return None
+        curves = {
+            table: connection.execute(
+                f"SELECT {', '.join(columns)} FROM {table} WHERE run = ? ORDER BY place", (run,)
+            ).fetchall()
+            for table, columns in CURVES.items()
+        }
+    if _curve_digest(values["curve_window"], curves) != values[_CURVE]:
+        raise DatabaseDamaged(f"the curve of run {run} is not what was written")
+    return values, curves
 
 
 def taken(connection: sqlite3.Connection, run: int) -> RunRecord | None:
-    """The record of `run`, None where there is none; raises DatabaseDamaged where it is not what was written."""
-    row = connection.execute(f"SELECT {', '.join(COLUMNS)}, digest FROM runs WHERE run = ?", (run,)).fetchone()
-    if row is None:
+    """The record of `run`, None where there is none; raises DatabaseDamaged, Mistake."""
+    if (all_of_it := whole(connection, run)) is None:
         return None
-    values = _checked(row)
-    curves = {
-        table: connection.execute(
-            f"SELECT {', '.join(columns)} FROM {table} WHERE run = ? ORDER BY place", (run,)
-        ).fetchall()
-        for table, columns in CURVES.items()
-    }
+    values, curves = all_of_it
     try:
-        history = History(
-            values["curve_window"],
-            tuple(LossPoint(*point) for point in curves["points"]),
-            tuple(Evaluation(step, Split(split), loss) for step, split, loss in curves["evaluations"]),
-            tuple(Mark(step, text, bool(quiet)) for step, text, quiet in curves["marks"]),
-        )
-        if _digest(history) != values["curve_digest"]:
-            raise DatabaseDamaged(f"the curve of run {run} is not what was written")
         return RunRecord(
             **{name: values[name] for name in _PLAIN},
             config=msgspec.json.decode(values["config"], type=RunConfig),
             corpus=msgspec.json.decode(values["corpus"], type=CorpusCard),
             state=State(values["state"]),
-            history=history,
+            history=History(
+                values["curve_window"],
+                tuple(LossPoint(*point) for point in curves["points"]),
+                tuple(Evaluation(step, Split(split), loss) for step, split, loss in curves["evaluations"]),
+                tuple(Mark(step, text, bool(quiet)) for step, text, quiet in curves["marks"]),
+            ),
             divergence=msgspec.json.decode(values["divergence"] or b"null", type=Divergence | None),
         )
-    except (ValueError, msgspec.DecodeError) as error:
-        raise DatabaseDamaged(str(error)) from None
+    except ValueError as error:
+        raise _foreign(run, error) from None
 
 
-def listed(row: Row) -> RunSummary:
-    """The summary in a row of COLUMNS and the digest; raises DatabaseDamaged where it is not what was written."""
-    values = _checked(row)
+def listed(values: Values) -> RunSummary:
+    """The summary of a run by its row; raises Mistake where it is of another version of the program."""
     try:
         return RunSummary(
             **{name: values[name] for name in _LISTED},
@@ -104,20 +141,33 @@ def listed(row: Row) -> RunSummary:
             train=values["newest_train"],
             val=values["newest_val"],
         )
-    except (ValueError, msgspec.DecodeError) as error:
-        raise DatabaseDamaged(str(error)) from None
+    except ValueError as error:
+        raise _foreign(values["run"], error) from None
 
 
+def last(connection: sqlite3.Connection) -> int:
+    """The highest number that a run ever had, be it removed since; raises DatabaseDamaged."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
+    if row is not None and not isinstance(row[0], int):
+        raise DatabaseDamaged("the last number is none")
+    return int(row[0]) if row is not None else 0
+
+
+_CURVE = "curve_digest"
 _PLAIN = (
     *("run", "name", "note", "preset", "parameters", "step", "created", "seconds", "training_seconds"),
     *("first_loss", "train", "val", "ghost"),
 )
 _LISTED = ("run", "name", "note", "preset", "parameters", "step", "created", "training_seconds", "best_val")
+_REAL = (
+    *("seconds", "training_seconds", "first_loss", "train", "val", "newest_train", "newest_val", "best_val"),
+    "deleted",
+)
 
 
-def _row(record: RunRecord) -> Row:
+def _values(record: RunRecord, curves: Curves) -> dict[str, Any]:
     summary = record.summary()
-    values = {name: getattr(record, name) for name in _PLAIN} | {
+    return {name: getattr(record, name) for name in _PLAIN} | {
         "config": _text(record.config),
         "corpus": _text(record.corpus),
         "state": record.state.value,
@@ -126,48 +176,54 @@ def _row(record: RunRecord) -> Row:
         "best_val": summary.best_val,
         "divergence": _text(record.divergence),
         "curve_window": record.history.window,
-        "curve_digest": _digest(record.history),
-    }
-    row = tuple(_storable(values[column]) for column in COLUMNS)
-    return (*row, _digest(row))
-
-
-def _checked(row: Row) -> dict[str, Any]:
-    *values, digest = row
-    if _digest(tuple(values)) != digest:
-        raise DatabaseDamaged(f"the row of run {row[0]} is not what was written")
-    return dict(zip(COLUMNS, values, strict=True))
-
-
-def _curves(history: History) -> dict[str, Sequence[Row]]:
-    return {
-        "points": [(point.step, point.mean, point.low, point.high) for point in history.points],
-        "evaluations": [(item.step, item.split.value, item.loss) for item in history.evaluations],
-        "marks": [(mark.step, mark.text, mark.quiet) for mark in history.marks],
+        _CURVE: _curve_digest(record.history.window, curves),
     }
 
 
-def _put_curve(
-    connection: sqlite3.Connection, run: int, table: str, rows: Sequence[Row], old: Sequence[Row] | None
-) -> None:
-    pairs = enumerate(zip(rows, old or (), strict=False))
-    same = next((place for place, (new, was) in pairs if new != was), min(len(rows), len(old or ())))
-    connection.execute(f"DELETE FROM {table} WHERE run = ? AND place >= ?", (run, same if old is not None else 0))
-    columns = ("run", "place", *CURVES[table])
-    connection.executemany(
-        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
-        ((run, place, *row) for place, row in enumerate(rows[same:], start=same)),
+def _write(connection: sqlite3.Connection, values: Values) -> None:
+    row = tuple(_real(values[column]) if column in _REAL else values[column] for column in COLUMNS)
+    columns = (*COLUMNS, "digest")
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns if column != "run")
+    connection.execute(
+        f"INSERT INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
+        f"ON CONFLICT (run) DO UPDATE SET {updates}",
+        (*row, _digest(row)),
     )
 
 
-def _storable(value: Any) -> Any:
-    """A number that is not finite comes back from SQLite as none."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _checked(connection: sqlite3.Connection, which: str, *parameters: int) -> Iterator[Values]:
+    query = f"SELECT {', '.join(COLUMNS)}, digest FROM runs {which}"
+    for row in connection.execute(query, parameters).fetchall():  # all at once, so that no one waits for the reader
+        *values, digest = row
+        if _digest(values) != digest:
+            raise DatabaseDamaged(f"the row of run {row[0]} is not what was written")
+        yield dict(zip(COLUMNS, values, strict=True))
+
+
+def _curves(history: History) -> Curves:
+    return {
+        "points": [(point.step, _real(point.mean), _real(point.low), _real(point.high)) for point in history.points],
+        "evaluations": [(item.step, item.split.value, _real(item.loss)) for item in history.evaluations],
+        "marks": [(mark.step, mark.text, int(mark.quiet)) for mark in history.marks],
+    }
+
+
+def _real(value: float | None) -> float | None:
+    """The number as it comes back from SQLite, which knows no −0 and takes what is not finite for none."""
+    return float(value) + 0.0 if value is not None and math.isfinite(value) else None
 
 
 def _text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def _curve_digest(window: int, curves: Curves) -> str:
+    return _digest((window, curves))
+
+
 def _digest(value: object) -> str:
     return hashlib.sha256(msgspec.msgpack.encode(value)).hexdigest()
+
+
+def _foreign(run: int, error: ValueError) -> Mistake:
+    return Mistake(f"run {run} is of another version of the program ({error})", "upgrade this one")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from charwave_tui.core import rows, weights_file
-from charwave_tui.core.database import DatabaseFault, transaction
+from charwave_tui.core.database import DatabaseBusy, DatabaseFault, transaction
 from charwave_tui.core.ledger import Ledger
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import HOME_VARIABLE, ensure_folder
@@ -31,6 +31,9 @@ RECORD = "record.json"
 IN_SAVE = "record"
 """Under which name a save holds the record of its run."""
 
+LONGEST = 18
+"""Digits of the highest number that a run may have: SQLite counts hardly further."""
+
 ATTEMPTS = 1_000
 """Numbers that are tried for a new run, where others take them at the same moment."""
 
@@ -47,7 +50,12 @@ class RunStore:
     def __init__(self, folder: Path, remark: Callable[[str], None] = log.warning) -> None:
         self.folder = folder
         self.remark = remark
-        self._ledger = Ledger(folder / DATABASE, self._recorded, lambda text: self.remark(text))
+        self._ledger = Ledger(
+            folder / DATABASE,
+            self.numbers,
+            lambda run: folder_record(self.place(run)),
+            lambda text: self.remark(text),
+        )
         self._put: dict[int, History] = {}
 
     def create(self) -> int:
@@ -72,7 +80,7 @@ class RunStore:
             names = [entry.name for entry in self.folder.iterdir()] if self.folder.is_dir() else []
         except OSError as error:
             raise Mistake(f"{self.folder} cannot be read ({error.strerror})", "allow it with chmod u+rwx") from None
-        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+        return sorted(int(name) for name in names if name.isascii() and name.isdecimal() and len(name) <= LONGEST)
 
     def place(self, run: int) -> RunFolder:
         """The folder of `run`, be it there or not."""
@@ -97,7 +105,8 @@ class RunStore:
             if (run := next(trained, None)) is None:
                 raise Mistake("there is no trained run yet", "train one first: charwave-tui train")
         number = run
-        if self._deleted(number) is not False or (record := self._asked(lambda it: rows.taken(it, number))) is None:
+        self._check(number)
+        if (record := self._asked(lambda it: rows.taken(it, number))) is None:
             raise self._unknown(number)
         return record
 
@@ -108,33 +117,27 @@ class RunStore:
         """
         if not self.folder.is_dir():
             return ()
-        query = f"SELECT {', '.join(rows.COLUMNS)}, digest FROM runs WHERE deleted IS NULL ORDER BY run DESC"
-        found = self._asked(lambda connection: tuple(rows.listed(row) for row in connection.execute(query)))
+        kept = self._asked(lambda it: [row for row in rows.every(it) if row["deleted"] is None])
+        found = tuple(rows.listed(row) for row in kept)
         return tuple(self._left(row) if row.state is State.TRAINING else row for row in found)
 
     def describe(self, run: int, name: str, note: str) -> None:
         """Keep what a person calls `run`, and notes of it; raises Mistake, OSError."""
-        record = self.read(run)
-
-        def put(connection: sqlite3.Connection) -> None:
-            with transaction(connection):
-                connection.execute("UPDATE runs SET name = ?, note = ? WHERE run = ?", (name, note, run))
-                rows.put(connection, record, record.history)
-
-        self._ledger.ask(put)
+        self._check(run)
+        self._amend(run, name=name, note=note)
 
     def delete(self, run: int) -> None:
         """Take `run` off the list, to be removed after a day; raises OSError, Mistake, also where it is in use."""
-        self.read(run)
+        self._check(run)
         if self.place(run).in_use():
             raise Mistake(f"run {run} is in progress", "stop it first")
-        self._mark(run, time.time())
+        self._amend(run, deleted=time.time())
 
     def restore(self, run: int) -> None:
         """Put a deleted run back on the list; raises OSError, Mistake where it is not among the deleted."""
         if not self._deleted(run):
             raise self._unknown(run)
-        self._mark(run, None)
+        self._amend(run, deleted=None)
 
     def remove(self, run: int) -> int:
         """Delete `run` for good, its saves too; the bytes that those took. Raises Mistake, OSError."""
@@ -151,11 +154,12 @@ class RunStore:
 
     def sweep(self) -> None:
         """Remove what was deleted more than a day ago; what cannot be is left for the next time."""
-        query = "SELECT run FROM runs WHERE deleted < ?"
+        before = time.time() - RESTORABLE_FOR
         with suppress(Mistake):
-            for (run,) in self._asked(lambda it: it.execute(query, (time.time() - RESTORABLE_FOR,)).fetchall()):
-                with suppress(OSError, Mistake):
-                    self.remove(run)
+            for row in self._asked(lambda it: list(rows.every(it))):
+                if row["deleted"] is not None and row["deleted"] < before:
+                    with suppress(OSError, Mistake):
+                        self.remove(row["run"])
 
     def _has_weights(self, run: int) -> bool:
         with suppress(Mistake):
@@ -168,38 +172,40 @@ class RunStore:
     def _asked(self, question: Callable[[sqlite3.Connection], rows.Found]) -> rows.Found:
         try:
             return self._ledger.ask(question)
+        except DatabaseBusy:
+            raise Mistake(f"another process is writing {self.folder / DATABASE}", "try again when it is done") from None
         except DatabaseFault as fault:
-            path = self.folder / DATABASE
             raise Mistake(
-                f"{path} cannot be read ({fault})", "mend that, or move it away to have it made anew"
+                f"{self.folder / DATABASE} cannot be read ({fault})", "mend that, or move it away to have it made anew"
             ) from None
 
     def _deleted(self, run: int) -> bool | None:
         """Whether `run` is among the deleted; None where there is no such run."""
-        if not self.folder.is_dir() or run.bit_length() > 63:  # SQLite counts no further
+        if not self.folder.is_dir() or abs(run) >= 10**LONGEST:
             return None
-        query = "SELECT deleted IS NOT NULL FROM runs WHERE run = ?"
-        found = self._asked(lambda connection: connection.execute(query, (run,)).fetchone())
-        return None if found is None else bool(found[0])
+        row = self._asked(lambda it: rows.found(it, run))
+        return None if row is None else row["deleted"] is not None
 
-    def _mark(self, run: int, deleted: float | None) -> None:
-        self._ledger.ask(lambda it: it.execute("UPDATE runs SET deleted = ? WHERE run = ?", (deleted, run)))
+    def _check(self, run: int) -> None:
+        if self._deleted(run) is not False:
+            raise self._unknown(run)
+
+    def _amend(self, run: int, **own: object) -> None:
+        def amend(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                rows.amend(connection, run, **own)
+
+        self._ledger.ask(amend)
 
     def _last(self) -> int:
         """The last number in the database: that of a run whose folder is gone is not given again."""
         with suppress(DatabaseFault):
-            return self._ledger.ask(lambda it: int(it.execute("SELECT coalesce(max(run), 0) FROM runs").fetchone()[0]))
+            return self._ledger.ask(rows.last)
         return 0
 
     def _unknown(self, run: int) -> Mistake:
         known = ", ".join(str(item.run) for item in reversed(self.list()[:8])) or "none yet"
         return Mistake(f"run {run} is unknown", f"the newest runs are: {known}")
-
-    def _recorded(self, known: Container[int]) -> Iterator[RunRecord]:
-        """What the folders of runs that are not `known` say of them."""
-        for number in self.numbers():
-            if number not in known and (record := folder_record(self.place(number))) is not None:
-                yield record
 
 
 def folder_record(folder: RunFolder) -> RunRecord | None:

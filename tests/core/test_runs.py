@@ -1,54 +1,45 @@
-"""The run store: numbers that nobody shares, records that come back, and folders that cannot be used."""
+"""The run store: numbers that nobody shares, records that come back, runs that are deleted and put back."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from charwave_tui.core import runs
-from charwave_tui.core.config import RunConfig
+from charwave_tui.core.database import DatabaseFault, connect
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import CorpusCard, History, LossPoint, State
+from charwave_tui.core.readings import History, LossPoint, State
 from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import RECORD, RunStore
+from charwave_tui.core.run_folder import ALONE
+from charwave_tui.core.runs import DATABASE, RECORD, RESTORABLE_FOR, RunStore
+
+Made = Callable[..., RunRecord]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "data" / "runs")
+def kept(store: RunStore, record: Made) -> Callable[..., int]:
+    """Keeps a run, with something in the place of its weights unless told otherwise."""
+
+    def keep(weights: bool = True, **others: object) -> int:
+        run = store.create()
+        store.write(record(run, **others))
+        if weights:
+            store.place(run).next_save().write_bytes(b"weights")
+        return run
+
+    return keep
 
 
-def record(run: int, step: int = 60) -> RunRecord:
-    return RunRecord(
-        run=run,
-        preset="playground",
-        config=replace(RunConfig(), fuse=(4, 2)),
-        corpus=CorpusCard("имена", "0" * 64, 100, "абв", (80, 10, 10)),
-        parameters=4_321,
-        state=State.FINISHED,
-        step=step,
-        created="2026-01-01T00:00:00+00:00",
-        seconds=12.5,
-        training_seconds=10.0,
-        first_loss=3.3,
-        train=2.1,
-        val=None,
-        history=History(1, (LossPoint(1, 3.3, 3.2, 3.4),)),
-    )
-
-
-def kept(store: RunStore, step: int = 60, weights: bool = True) -> int:
-    run = store.create()
-    store.write(record(run, step))
-    if weights:
-        store.weights_path(run).write_bytes(b"weights")
-    return run
+def listed(store: RunStore) -> list[int]:
+    return [row.run for row in store.list()]
 
 
 def test_runs_are_numbered_from_one_and_a_number_is_never_given_twice(store: RunStore) -> None:
@@ -58,6 +49,20 @@ def test_runs_are_numbered_from_one_and_a_number_is_never_given_twice(store: Run
     assert store.create() == 4
     (store.folder / "12345").mkdir()
     assert store.create() == 12_346
+
+
+def test_the_number_of_a_run_that_was_removed_is_not_given_again(store: RunStore, kept: Callable[..., int]) -> None:
+    assert [kept(), kept(), kept()] == [1, 2, 3]
+    store.remove(3)
+    store.remove(2)
+    assert store.create() == 4
+    store.close()
+    assert RunStore(store.folder).create() == 5
+
+
+def test_the_number_of_a_run_whose_folder_is_gone_is_not_given_again(store: RunStore, kept: Callable[..., int]) -> None:
+    (store.place(kept(weights=False)).path).rmdir()
+    assert store.create() == 2
 
 
 def test_a_number_that_another_process_takes_at_this_moment_is_left_to_it(
@@ -77,7 +82,7 @@ def test_tries_to_find_a_number_come_to_an_end(store: RunStore, monkeypatch: pyt
 
 
 def test_names_that_are_no_numbers_of_ours_are_passed_over(store: RunStore) -> None:
-    for name in ("²", "١", "7a", "-3", ".5", "notes"):
+    for name in ("²", "١", "7a", "-3", ".5", "notes", "9" * 19, "9" * 200):
         (store.folder / name).mkdir(parents=True)
     assert store.numbers() == []
     assert store.create() == 1
@@ -90,65 +95,112 @@ def test_a_dangling_link_in_place_of_the_folder_is_named(store: RunStore) -> Non
         store.create()
 
 
-def test_a_file_in_place_of_the_folder_is_named(store: RunStore) -> None:
+def test_a_file_in_place_of_the_folder_is_named(store: RunStore, record: Made) -> None:
     store.folder.parent.mkdir()
     store.folder.write_text("", "utf-8")
     with pytest.raises(Mistake, match="data/runs cannot be made"):
         store.create()
+    with pytest.raises(OSError, match="exists"):
+        store.write(record(1))
+    assert store.list() == ()
 
 
 def test_a_folder_that_may_not_be_written_or_read_is_named(
-    unprivileged: Callable[[], AbstractContextManager[None]],
+    record: Made, unprivileged: Callable[[], AbstractContextManager[None]]
 ) -> None:
     with tempfile.TemporaryDirectory() as open_to_all:
-        Path(open_to_all).chmod(0o755)
-        store = RunStore(Path(open_to_all) / "runs")
-        store.create()
-        store.folder.chmod(0o555)
-        with unprivileged(), pytest.raises(Mistake, match="runs cannot be written"):
-            store.create()
-        store.folder.chmod(0o300)
-        with unprivileged(), pytest.raises(Mistake, match="runs cannot be read"):
-            store.read()
-        store.folder.chmod(0o755)
+        Path(open_to_all).chmod(0o777)
+        with unprivileged():
+            store = RunStore(Path(open_to_all) / "runs", pytest.fail)
+            store.write(record(store.create()))
+            store.close()
+            store.folder.chmod(0o555)
+            with pytest.raises(Mistake, match="runs cannot be written"):
+                store.create()
+            assert store.read(1) == record(1)
+            assert listed(store) == [1]
+            store.folder.chmod(0o300)
+            store.close()
+            assert store.read(1) == record(1)
+            with pytest.raises(Mistake, match="runs cannot be read"):
+                store.create()
+            store.folder.chmod(0o000)
+            store.close()
+            with pytest.raises(Mistake, match=r"runs\.db cannot be read \(unable to open database file\); mend that"):
+                store.list()
+            store.folder.chmod(0o755)
+            assert listed(store) == [1]
+            store.close()
 
 
-def test_a_record_comes_back_as_it_went(store: RunStore) -> None:
-    run = kept(store)
+def test_one_run_whose_folder_may_not_be_read_does_not_hide_the_others(
+    record: Made, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o777)
+        with unprivileged():
+            store = RunStore(Path(open_to_all) / "runs", lambda text: None)
+            for _ in range(2):
+                run = store.create()
+                store.write(record(run))
+                store.place(run).next_save().touch()
+            store.place(2).path.chmod(0o000)
+            assert store.read().run == 1
+            assert listed(store) == [2, 1]
+            store.close()
+            (store.folder / DATABASE).unlink()
+            (store.place(1).path / RECORD).write_bytes(msgspec.json.encode(record(1)))
+            assert listed(store) == [1]
+            store.place(2).path.chmod(0o700)
+            store.close()
+
+
+def test_a_record_comes_back_as_it_went(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
+    run = kept()
     assert store.read(run) == store.read() == record(run)
-    assert store.read(run).steps_per_second == 6.0
+    assert store.read(run).steps_per_second == 20.0
+    store.close()
+    assert RunStore(store.folder, pytest.fail).read(run) == record(run)
 
 
-def test_a_record_replaces_the_one_before_it(store: RunStore) -> None:
-    run = kept(store, step=5)
-    store.write(record(run, 9))
-    assert store.read(run).step == 9
-    assert {path.name for path in (store.folder / "0001").iterdir()} == {RECORD, "weights.safetensors"}
+def test_a_record_replaces_the_one_before_it(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
+    run = kept(step=5)
+    store.write(record(run, step=9, history=History(1)))
+    assert store.read(run) == record(run, step=9, history=History(1))
+    assert {path.name for path in store.folder.iterdir()} <= {DATABASE, f"{DATABASE}-journal", "0001"}
 
 
-def test_the_newest_run_is_the_last_with_weights_that_has_taken_a_step(store: RunStore) -> None:
+def test_the_newest_run_is_the_last_with_weights_that_has_taken_a_step(
+    store: RunStore, kept: Callable[..., int]
+) -> None:
     with pytest.raises(Mistake, match="no trained run yet; train one first"):
         store.read()
-    kept(store, step=0)
+    kept(step=0)
     with pytest.raises(Mistake, match="no trained run yet; train one first"):
         store.read()
-    trained = kept(store, step=1)
-    untouched = kept(store, step=0)
-    kept(store, step=5, weights=False)
+    trained = kept(step=1)
+    untouched = kept(step=0)
+    kept(step=5, weights=False)
     assert store.read().run == trained
     assert store.read(untouched).step == 0
+    deleted = kept()
+    store.delete(deleted)
+    assert store.read().run == trained
 
 
-def test_an_unknown_run_is_named_with_those_there_are(store: RunStore) -> None:
+def test_an_unknown_run_is_named_with_those_there_are(store: RunStore, kept: Callable[..., int]) -> None:
     with pytest.raises(Mistake, match="run 7 is unknown; the newest runs are: none yet"):
         store.read(7)
     for _ in range(10):
-        kept(store)
-    with pytest.raises(Mistake, match="run 70 is unknown; the newest runs are: 3, 4, 5, 6, 7, 8, 9, 10"):
-        store.read(70)
+        kept(weights=False)
+    for ask in (store.read, store.delete, store.restore, store.remove, lambda run: store.describe(run, "", "")):
+        with pytest.raises(Mistake, match="run 70 is unknown; the newest runs are: 3, 4, 5, 6, 7, 8, 9, 10"):
+            ask(70)
+    with pytest.raises(Mistake, match="run 3 is unknown"):
+        store.restore(3)  # it is not deleted
 
 
-@pytest.mark.parametrize("number", [2**63, 10**30, -(2**63)])
+@pytest.mark.parametrize("number", [2**63, 10**18, 10**4_000, -1, -(2**63)])
 def test_a_number_that_the_database_cannot_count_to_is_unknown_too(store: RunStore, number: int) -> None:
     store.create()
     for ask in (store.read, store.delete, store.restore, store.remove):
@@ -156,29 +208,326 @@ def test_a_number_that_the_database_cannot_count_to_is_unknown_too(store: RunSto
             ask(number)
 
 
-DAMAGES = {
-    "cut off": lambda content: content[:-100],
-    "not UTF-8 in a text": lambda content: content.replace(b"playground", b"play\xff\xfe"),
-    "noise": lambda content: bytes(range(256)),
-    "empty": lambda content: b"",
-    "of something else": lambda content: b'{"run": "x"}',
-}
+def test_runs_are_listed_newest_first_by_number_whatever_the_clock_said(
+    store: RunStore, kept: Callable[..., int]
+) -> None:
+    for created in ("2026-03-01T00:00:00+00:00", "1970-01-01T00:00:00+00:00", "2027-01-01T00:00:00+00:00"):
+        kept(created=created)
+    assert listed(store) == [3, 2, 1]
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_record_is_named_by_its_path(store: RunStore, damage: str) -> None:
-    path = store.folder / f"{kept(store):04}" / RECORD
-    path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    with pytest.raises(Mistake, match=r"0001/record\.json cannot be read") as caught:
-        store.read(1)
-    assert "--run" in caught.value.remedy
+def test_a_run_left_in_training_that_nobody_trains_is_listed_as_paused(
+    store: RunStore, kept: Callable[..., int], elsewhere: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    kept(state=State.TRAINING)
+    kept(state=State.TRAINING)
+    theirs = elsewhere(HOLD.format(folder=str(store.folder), run=2))
+    assert [(row.run, row.state) for row in store.list()] == [(2, State.TRAINING), (1, State.PAUSED)]
+    theirs.kill()
+    theirs.wait(10)
+    assert [row.state for row in store.list()] == [State.PAUSED] * 2
+    assert store.read(2).state is State.TRAINING  # what it was left in
 
 
-def test_a_folder_in_place_of_the_record_is_named(store: RunStore) -> None:
-    (store.folder / "0001" / RECORD).mkdir(parents=True)
-    with pytest.raises(Mistake, match=r"record\.json cannot be read"):
-        store.read(1)
+HOLD = """
+import sys
+from pathlib import Path
+from charwave_tui.core.runs import RunStore
+lock = RunStore(Path({folder!r})).place({run}).lock()
+print("locked", flush=True)
+sys.stdin.read()
+"""
 
 
-def test_a_run_that_never_trained_has_no_speed() -> None:
-    assert msgspec.structs.replace(record(1), training_seconds=0.0).steps_per_second == 0.0
+def test_a_run_in_use_is_neither_deleted_nor_removed(
+    store: RunStore, kept: Callable[..., int], elsewhere: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    kept()
+    theirs = elsewhere(HOLD.format(folder=str(store.folder), run=1))
+    with pytest.raises(Mistake, match="run 1 is in progress; stop it first"):
+        store.delete(1)
+    with pytest.raises(Mistake, match=f"run 1 is being trained by process {theirs.pid} on"):
+        store.remove(1)
+    assert listed(store) == [1]
+    assert store.place(1).saves()
+    theirs.kill()
+    theirs.wait(10)
+    store.delete(1)
+    assert store.remove(1) > 0
+
+
+def test_names_and_notes_outlive_saves_and_are_the_runs_own(
+    store: RunStore, record: Made, kept: Callable[..., int]
+) -> None:
+    kept()
+    kept()
+    store.describe(1, "the wide one", "n_hidden 512, «good»")
+    grown = msgspec.structs.replace(record(1).history, points=(*record(1).history.points, LossPoint(300, 2, 2, 2)))
+    store.write(record(1, step=300, history=grown))
+    assert store.read(1) == record(1, step=300, history=grown, name="the wide one", note="n_hidden 512, «good»")
+    assert [(row.name, row.note) for row in store.list()] == [("", ""), ("the wide one", "n_hidden 512, «good»")]
+    store.describe(1, "", "")
+    assert store.read(1).name == ""
+
+
+def test_a_description_does_not_put_back_what_another_process_wrote_meanwhile(
+    store: RunStore, record: Made, kept: Callable[..., int]
+) -> None:
+    kept(step=5)
+    trains = RunStore(store.folder, pytest.fail)
+    store.read(1)
+    trains.write(record(1, step=900, history=History(1)))
+    store.describe(1, "x", "")
+    assert store.read(1) == record(1, step=900, history=History(1), name="x")
+    trains.write(record(1, step=901))
+    assert store.read(1) == record(1, step=901, name="x")
+
+
+def test_a_deleted_run_vanishes_and_comes_back_as_it_was(
+    store: RunStore, record: Made, kept: Callable[..., int]
+) -> None:
+    kept()
+    kept()
+    store.describe(1, "keep", "this")
+    store.delete(1)
+    assert listed(store) == [2]
+    for gone in (store.read, store.delete, lambda run: store.describe(run, "x", "")):
+        with pytest.raises(Mistake, match="run 1 is unknown; the newest runs are: 2"):
+            gone(1)
+    assert store.place(1).saves()
+    assert store.create() == 3
+    store.restore(1)
+    assert listed(store) == [2, 1]
+    assert store.read(1) == record(1, name="keep", note="this")
+
+
+def test_a_deleted_run_that_is_still_written_stays_deleted(
+    store: RunStore, record: Made, kept: Callable[..., int]
+) -> None:
+    kept()
+    store.delete(1)
+    store.write(record(1, step=300))
+    assert listed(store) == []
+    store.restore(1)
+    assert store.read(1).step == 300
+
+
+def test_what_was_deleted_is_removed_after_a_day_and_nothing_else(
+    store: RunStore, kept: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    for _ in range(3):
+        kept()
+    store.delete(1)
+    monkeypatch.setattr(time, "time", lambda: now + RESTORABLE_FOR - 60)
+    store.delete(2)
+    store.sweep()
+    assert store.numbers() == [1, 2, 3]
+    monkeypatch.setattr(time, "time", lambda: now + RESTORABLE_FOR + 60)
+    store.sweep()
+    assert store.numbers() == [2, 3]
+    with pytest.raises(Mistake, match="run 1 is unknown"):
+        store.restore(1)
+    store.restore(2)
+    assert listed(store) == [3, 2]
+
+
+@pytest.mark.parametrize("shift", [-10 * 365 * 86_400, -3_600])
+def test_where_the_clock_is_set_back_deleted_runs_can_still_be_put_back(
+    store: RunStore, kept: Callable[..., int], monkeypatch: pytest.MonkeyPatch, shift: int
+) -> None:
+    kept()
+    kept()
+    store.delete(1)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + shift)
+    store.delete(2)
+    store.sweep()
+    assert store.numbers() == [1, 2]
+    for run in (1, 2):
+        store.restore(run)
+    assert listed(store) == [2, 1]
+    assert kept() == 3
+
+
+def test_one_that_cannot_be_removed_does_not_keep_the_others(
+    store: RunStore, kept: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        store.delete(kept())
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + RESTORABLE_FOR + 60)
+    lock = store.place(2).lock()
+    store.sweep()
+    assert store.numbers() == [2]
+    lock.release()
+    store.sweep()
+    assert store.numbers() == []
+
+
+def test_a_sweep_of_what_cannot_be_read_does_nothing(store: RunStore) -> None:
+    store.sweep()
+    assert not store.folder.exists()
+    (store.folder / DATABASE).mkdir(parents=True)
+    store.sweep()
+    assert store.numbers() == []
+
+
+def test_removing_takes_all_of_a_run(store: RunStore, kept: Callable[..., int]) -> None:
+    kept()
+    kept()
+    store.delete(2)
+    assert store.remove(1) >= len(b"weights")
+    assert store.remove(2) >= len(b"weights")
+    assert store.numbers() == []
+    assert store.list() == ()
+    with pytest.raises(Mistake, match="unknown"):
+        store.remove(1)
+
+
+WRITE = """
+import sys
+from pathlib import Path
+import msgspec
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.readings import History, LossPoint
+from charwave_tui.core.runs import RunStore
+record = msgspec.json.decode({record!r}, type=RunRecord)
+told = []
+store = RunStore(Path({folder!r}), told.append)
+print("ready", flush=True)
+points = ()
+for step in range(1, 41):
+    points = (*points, LossPoint(step, 1.0, 1.0, 1.0))
+    store.write(msgspec.structs.replace(record, step=step, history=History(1, points)))
+    store.list()
+    assert store.read(record.run).step == step
+assert told == [], told
+print("done", flush=True)
+"""
+
+
+def test_several_processes_write_different_runs_at_one_time(
+    store: RunStore, record: Made, elsewhere: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    for _ in range(3):
+        store.create()
+    others = [
+        elsewhere(WRITE.format(record=msgspec.json.encode(record(run)), folder=str(store.folder))) for run in (2, 3)
+    ]
+    for step in range(1, 41):
+        store.write(record(1, step=step))
+        assert store.read(1).step == step
+        assert {row.run for row in store.list()} >= {1}
+    for other in others:
+        out, _ = other.communicate(timeout=60)
+        assert out == "done\n"
+    assert [store.read(run).step for run in (1, 2, 3)] == [40] * 3
+    assert len(store.read(2).history.points) == 40
+
+
+def test_on_a_full_disk_a_record_is_refused_whole_and_kept_when_there_is_room(
+    store: RunStore, record: Made, kept: Callable[..., int], full_disk: Callable[[], AbstractContextManager[None]]
+) -> None:
+    kept()
+    files = {path.name for path in store.folder.iterdir()}
+    with full_disk():
+        for _ in range(2):
+            with pytest.raises(OSError, match=r"full|I/O"):
+                store.write(record(1, step=300, history=History(1)))
+        assert store.read(1) == record(1)
+        with pytest.raises(DatabaseFault):
+            store.describe(1, "x", "")
+        with pytest.raises(DatabaseFault):
+            store.delete(1)
+    assert {path.name for path in store.folder.iterdir()} == files
+    store.write(record(1, step=300, history=History(1)))
+    assert store.read(1) == record(1, step=300, history=History(1))
+
+
+def test_one_who_writes_for_long_is_told_of(
+    store: RunStore, record: Made, kept: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept()
+    store.close()
+    monkeypatch.setattr("charwave_tui.core.database.PATIENCE", 0.01)
+    other = connect(store.folder / DATABASE)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(Mistake, match=r"another process is writing .*runs\.db; try again"):
+        store.list()
+    with pytest.raises(OSError, match="locked"):
+        store.write(record(1))
+    other.close()
+    assert listed(store) == [1]
+
+
+def test_runs_from_before_there_was_a_database_are_taken_from_their_folders(tmp_path: Path, record: Made) -> None:
+    told: list[str] = []
+    store = RunStore(tmp_path / "runs", told.append)
+    for run, state in ((1, State.FINISHED), (2, State.TRAINING), (5, State.STOPPED)):
+        folder = store.place(run).path
+        folder.mkdir(parents=True)
+        (folder / RECORD).write_bytes(msgspec.json.encode(record(run, state=state)))
+        (folder / ALONE).write_bytes(b"weights")
+    (store.folder / "0003").mkdir()
+    (store.folder / "0004").mkdir()
+    (store.folder / "0004" / RECORD).write_bytes(b"{")
+    assert [(row.run, row.state) for row in store.list()] == [
+        (5, State.STOPPED),
+        (2, State.PAUSED),
+        (1, State.FINISHED),
+    ]
+    assert store.read(1) == record(1)
+    assert store.read().run == 5
+    assert told == ["runs.db did not know of these runs, which are taken from their folders: 1, 2, 5"]
+    assert store.create() == 6
+    store.close()
+    store.list()
+    assert len(told) == 1
+
+
+def test_the_old_record_of_a_run_is_adopted_under_the_number_of_its_folder(tmp_path: Path, record: Made) -> None:
+    store = RunStore(tmp_path / "runs", lambda text: None)
+    folder = store.place(8).path
+    folder.mkdir(parents=True)
+    (folder / RECORD).write_bytes(msgspec.json.encode(record(1)))
+    assert store.read(8) == record(8)
+
+
+def test_a_database_that_is_deleted_or_replaced_under_an_open_store_costs_nothing_that_is_written_after(
+    store: RunStore, record: Made, kept: Callable[..., int]
+) -> None:
+    told: list[str] = []
+    store.remark = told.append
+    kept()
+    store.describe(1, "mine", "")
+    (store.folder / DATABASE).unlink()
+    grown = msgspec.structs.replace(record(1).history, points=(*record(1).history.points, LossPoint(300, 2, 2, 2)))
+    store.write(record(1, step=300, history=grown))
+    assert store.read(1) == record(1, step=300, history=grown, name="mine")
+    other = RunStore(store.folder.with_name("other"))
+    other.write(record(1, step=7, history=History(3, (LossPoint(3, 1, 1, 1),) * 9), name="other"))
+    other.close()
+    os.replace(other.folder / DATABASE, store.folder / DATABASE)  # noqa: PTH105
+    store.write(record(1, step=301, history=grown))
+    assert store.read(1) == record(1, step=301, history=grown, name="other")
+    assert told == ["runs.db was deleted: it is made anew with what it held"]
+
+
+def test_all_runs_deleted_under_an_open_store_are_gone_but_for_the_one_that_is_written(
+    store: RunStore, record: Made, kept: Callable[..., int]
+) -> None:
+    store.remark = lambda text: None
+    for _ in range(3):
+        kept()
+    for path in sorted(store.folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    store.folder.rmdir()
+    assert store.list() == ()
+    store.write(record(2, step=300))
+    assert listed(store) == [2]
+    assert store.read(2) == record(2, step=300)
+
+
+def test_a_run_that_never_trained_has_no_speed(record: Made) -> None:
+    assert record(1, training_seconds=0.0).steps_per_second == 0.0

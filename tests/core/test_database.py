@@ -1,0 +1,264 @@
+"""The one SQLite file: made, upgraded, refused, and found to be damaged."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+
+import pytest
+
+from charwave_tui.core import database
+from charwave_tui.core.database import (
+    MIGRATIONS,
+    OURS,
+    DatabaseBusy,
+    DatabaseDamaged,
+    DatabaseFault,
+    connect,
+    faults_told,
+    identity,
+    snapshot,
+    transaction,
+)
+from charwave_tui.core.mistake import Mistake
+
+MORE = "CREATE TABLE extra (thing TEXT NOT NULL); INSERT INTO extra VALUES ('new');"
+BROKEN = "CREATE TABLE extra (thing TEXT NOT NULL); INSERT INTO nowhere VALUES ('new');"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "runs.db"
+
+
+@pytest.fixture
+def older(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database of this version, which the next one upgrades."""
+    with closing(connect(path)) as connection:
+        connection.execute("INSERT INTO sqlite_sequence VALUES ('runs', 41)")
+    monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, MORE))
+    return path
+
+
+def version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def tables(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def test_a_new_one_is_ours_of_the_present_schema_and_one_file(path: Path) -> None:
+    with closing(connect(path)) as connection:
+        assert connection.execute("PRAGMA application_id").fetchone() == (OURS,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # each commit is on the disk
+    assert version(path) == len(MIGRATIONS)
+    assert tables(path) >= {"runs", "points", "evaluations", "marks"}
+    assert {found.name for found in path.parent.iterdir()} <= {"runs.db", "runs.db-journal"}
+    before = path.read_bytes()
+    connect(path).close()
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("journal", ["TRUNCATE", "WAL"])
+def test_a_newer_schema_is_refused_in_a_line_and_the_file_not_touched(path: Path, journal: str) -> None:
+    connect(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+    before = path.read_bytes()
+    for _ in range(2):
+        with pytest.raises(Mistake) as refused:
+            connect(path)
+        assert str(refused.value) == (
+            f"{path} is of schema {len(MIGRATIONS) + 1}, and this version of the program knows none after "
+            f"{len(MIGRATIONS)}; upgrade the program, or set CHARWAVE_HOME to another folder"
+        )
+    assert path.read_bytes() == before
+    assert not list(path.parent.glob("*schema*"))
+
+
+def test_an_older_schema_is_upgraded_and_a_backup_of_it_opens(older: Path) -> None:
+    with closing(connect(older)) as connection:
+        assert connection.execute("SELECT thing FROM extra").fetchall() == [("new",)]
+    assert version(older) == len(MIGRATIONS) + 1
+    backup = older.with_name(f"runs.db.schema-{len(MIGRATIONS)}")
+    assert version(backup) == len(MIGRATIONS)
+    assert "extra" not in tables(backup)
+    with closing(sqlite3.connect(backup)) as connection:
+        assert connection.execute("SELECT seq FROM sqlite_sequence").fetchall() == [(41,)]
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    kept = backup.read_bytes()
+    connect(older).close()
+    assert backup.read_bytes() == kept
+
+
+def test_garbage_in_the_backups_place_does_not_keep_from_upgrading(older: Path) -> None:
+    backup = older.with_name(f"runs.db.schema-{len(MIGRATIONS)}")
+    backup.write_bytes(b"\xff" * 5_000)
+    connect(older).close()
+    assert version(older) == len(MIGRATIONS) + 1
+    assert version(backup) == len(MIGRATIONS)
+
+
+def test_an_upgrade_that_fails_leaves_all_as_it_was(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tables(older)
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "MIGRATIONS", (*MIGRATIONS, BROKEN))
+        with pytest.raises(DatabaseFault, match="nowhere"):
+            connect(older)
+    assert (version(older), tables(older)) == (len(MIGRATIONS), before)
+    connect(older).close()
+    assert "extra" in tables(older)
+
+
+def test_on_a_full_disk_nothing_is_upgraded_and_later_it_is(
+    older: Path, full_disk: Callable[[], AbstractContextManager[None]]
+) -> None:
+    before = older.read_bytes()
+    with full_disk(), pytest.raises(DatabaseFault):
+        connect(older)
+    assert older.read_bytes() == before
+    connect(older).close()
+    assert version(older) == len(MIGRATIONS) + 1
+
+
+@pytest.mark.parametrize("state", ["new", "older"])
+def test_several_that_come_at_once_all_find_it_whole(path: Path, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+    if state == "older":
+        connect(path).close()
+        monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, MORE))
+    barrier = threading.Barrier(6)
+    failed: list[BaseException] = []
+
+    def come() -> None:
+        barrier.wait(10)
+        try:
+            connect(path).close()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=come) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert failed == []
+    assert version(path) == len(database.MIGRATIONS)
+    if state == "older":
+        assert version(path.with_name(f"runs.db.schema-{len(MIGRATIONS)}")) == len(MIGRATIONS)
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT thing FROM extra").fetchall() == [("new",)]
+
+
+@pytest.mark.parametrize("journal", ["DELETE", "WAL"])
+def test_the_database_of_another_program_is_damage_and_is_not_touched(path: Path, journal: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE runs (run INTEGER)")
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+    before = path.read_bytes()
+    with pytest.raises(DatabaseDamaged, match="another program"):
+        connect(path)
+    assert path.read_bytes() == before
+
+
+def ours(path: Path) -> bytes:
+    connect(path).close()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda good: b"\xff" * 5_000,
+        lambda good: b"x",
+        lambda good: good[:1_000],
+        lambda good: good[:5_000],
+        lambda good: good[:-4_096],
+        lambda good: good[:60] + b"\x80\0\0\1" + good[64:],
+        lambda good: good.replace(b"curve_digest", b"curve_digust"),
+        lambda good: good.replace(b"CREATE TABLE", b"CREATE TABLE"[::-1]),
+        lambda good: good.replace(b"CREATE TABLE eval", b"CREATE TABL\xff eval"),
+    ],
+    ids=[
+        *("noise", "one byte", "in a page", "between pages", "a page short", "no version", "a column"),
+        *("no table", "no text"),
+    ],
+)
+def test_what_is_not_what_was_written_is_damage(path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path.write_bytes(damage(ours(path)))
+    with pytest.raises(DatabaseDamaged), faults_told():
+        connect(path).execute("SELECT curve_digest FROM runs").fetchall()
+
+
+def test_a_folder_in_its_place_is_a_fault_but_no_damage(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(DatabaseFault, match="unable to open") as told:
+        connect(path)
+    assert not isinstance(told.value, DatabaseDamaged)
+
+
+def test_one_who_writes_too_long_is_told_of_as_such(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.01)
+    with (
+        closing(connect(path)) as one,
+        closing(connect(path)) as other,
+        transaction(one),
+        pytest.raises(DatabaseBusy, match="locked"),
+        transaction(other),
+    ):
+        pass
+    with closing(connect(path)) as other, transaction(other):
+        pass
+
+
+def test_a_fault_of_the_program_is_not_taken_for_damage(path: Path) -> None:
+    connection = connect(path)
+    connection.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"), faults_told():
+        connection.execute("SELECT 1")
+
+
+def test_what_is_written_within_a_transaction_is_there_whole_or_not_at_all(path: Path) -> None:
+    def half(connection: sqlite3.Connection) -> None:
+        with transaction(connection):
+            connection.execute("INSERT INTO sqlite_sequence VALUES ('runs', 5)")
+            raise ZeroDivisionError
+
+    with closing(connect(path)) as connection:
+        with pytest.raises(ZeroDivisionError):
+            half(connection)
+        assert connection.execute("SELECT * FROM sqlite_sequence").fetchall() == []
+        with transaction(connection):
+            connection.execute("INSERT INTO sqlite_sequence VALUES ('runs', 5)")
+        assert connection.execute("SELECT * FROM sqlite_sequence").fetchall() == [("runs", 5)]
+        with pytest.raises(DatabaseDamaged, match="UNIQUE"), transaction(connection):
+            connection.execute("INSERT INTO marks VALUES (1, 0, 5, 'x', 0), (1, 0, 5, 'x', 0)")
+
+
+def test_while_a_snapshot_is_read_nobody_else_can_change_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "PATIENCE", 0.01)
+    with closing(connect(path)) as reader, closing(connect(path)) as writer:
+        with snapshot(reader):
+            reader.execute("SELECT * FROM marks").fetchall()
+            with pytest.raises(DatabaseBusy), transaction(writer):
+                writer.execute("INSERT INTO sqlite_sequence VALUES ('runs', 5)")
+        with transaction(writer):
+            writer.execute("INSERT INTO sqlite_sequence VALUES ('runs', 5)")
+
+
+def test_which_file_is_there_is_known(path: Path) -> None:
+    assert identity(path) is None
+    path.touch()
+    first = identity(path)
+    assert first is not None
+    other = path.with_name("other")
+    other.touch()
+    other.rename(path)
+    assert identity(path) not in (None, first)

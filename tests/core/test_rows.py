@@ -1,0 +1,277 @@
+"""A run's record as rows: it comes back equal, only what is new is written, and what was changed is found."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from charwave_tui.core import rows
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.database import DatabaseDamaged, DatabaseFault, connect, transaction
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.readings import CorpusCard, Divergence, Evaluation, History, LossPoint, Mark, Split, State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.series import LossSeries
+
+Made = Callable[..., RunRecord]
+
+REAL = st.floats(allow_nan=False, allow_infinity=False)
+STEP = st.integers(0, 10**9)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(connect(tmp_path / "runs.db")) as connection:
+        yield connection
+
+
+def put(connection: sqlite3.Connection, record: RunRecord, before: History | None = None) -> int:
+    """Puts it, and gives the rows that were written for that."""
+    already = connection.total_changes
+    with transaction(connection):
+        rows.put(connection, record, before)
+    return connection.total_changes - already
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_record_comes_back_equal_and_so_does_its_summary(connection: sqlite3.Connection, data: Any) -> None:
+    history = st.builds(
+        History,
+        st.integers(1, 10**6),
+        st.lists(st.builds(LossPoint, STEP, REAL, REAL, REAL), max_size=5).map(tuple),
+        st.lists(st.builds(Evaluation, STEP, st.sampled_from(Split), REAL), max_size=5).map(tuple),
+        st.lists(st.builds(Mark, STEP, TEXT, st.booleans()), max_size=5).map(tuple),
+    )
+    divergence = st.builds(
+        Divergence, STEP, st.sampled_from(["NaN", "infinite"]), REAL, TEXT, st.none() | REAL, st.none() | STEP
+    )
+    record = data.draw(
+        st.builds(
+            RunRecord,
+            run=st.integers(1, 10**18 - 1),
+            preset=TEXT,
+            config=st.from_type(RunConfig),
+            corpus=st.builds(CorpusCard, TEXT, TEXT, STEP, TEXT, st.tuples(STEP, STEP, STEP)),
+            parameters=STEP,
+            state=st.sampled_from(State),
+            step=STEP,
+            created=TEXT,
+            seconds=REAL,
+            training_seconds=REAL,
+            first_loss=st.none() | REAL,
+            train=st.none() | REAL,
+            val=st.none() | REAL,
+            history=history,
+            divergence=st.none() | divergence,
+            ghost=st.none() | STEP,
+            name=TEXT,
+            note=TEXT,
+        )
+    )
+    connection.execute("DELETE FROM runs")
+    put(connection, record)
+    assert rows.taken(connection, record.run) == record
+    assert [rows.listed(values) for values in rows.every(connection)] == [record.summary()]
+
+
+@pytest.mark.parametrize("number", [-0.0, 3, 2**53, 1e-320, 1.7e308])
+def test_no_number_seems_damaged_for_how_sqlite_keeps_it(
+    connection: sqlite3.Connection, record: Made, number: float
+) -> None:
+    history = History(1, (LossPoint(1, number, number, number),), (Evaluation(1, Split.VAL, number),))
+    kept = record(1, history=history, seconds=number, val=number, first_loss=number)
+    put(connection, kept)
+    assert rows.taken(connection, 1) == kept
+    with transaction(connection):
+        rows.amend(connection, 1, deleted=number)
+    found = rows.found(connection, 1)
+    assert found is not None
+    assert found["deleted"] == number
+
+
+def test_what_is_not_finite_comes_back_as_none(connection: sqlite3.Connection, record: Made) -> None:
+    put(connection, record(1, val=math.nan, train=math.inf, first_loss=-math.inf))
+    taken = rows.taken(connection, 1)
+    assert taken is not None
+    assert (taken.val, taken.train, taken.first_loss) == (None, None, None)
+
+
+def test_a_loss_that_is_not_finite_is_refused_whole(connection: sqlite3.Connection, record: Made) -> None:
+    put(connection, record(1))
+    with pytest.raises(DatabaseFault, match="NOT NULL") as told:
+        put(connection, record(1, step=7, history=History(1, (LossPoint(1, math.nan, 1.0, 1.0),))))
+    assert not isinstance(told.value, DatabaseDamaged)
+    assert rows.taken(connection, 1) == record(1)
+
+
+def test_of_a_curve_that_grew_only_the_new_points_are_written(connection: sqlite3.Connection, record: Made) -> None:
+    before = record(1).history
+    first = put(connection, record(1))
+    assert first == 1 + len(before.points) + len(before.evaluations) + len(before.marks)
+    grown = msgspec.structs.replace(before, points=(*before.points, LossPoint(300, 2.0, 1.5, 2.5)))
+    assert put(connection, record(1, step=300, history=grown), before) == 2
+    assert rows.taken(connection, 1) == record(1, step=300, history=grown)
+    assert put(connection, record(1, step=301, history=grown), grown) == 1
+
+
+def test_a_curve_that_folds_as_it_grows_is_always_the_one_that_was_put(
+    connection: sqlite3.Connection, record: Made
+) -> None:
+    series, before, written = LossSeries(capacity=16), None, 0
+    for step in range(1, 200):
+        series.append(LossPoint(step, 3.0 / step, 2.0 / step, 4.0 / step))
+        history = History(1, series.points())
+        written += put(connection, record(1, step=step, history=history), before)
+        assert rows.taken(connection, 1) == record(1, step=step, history=history)
+        before = history
+    assert written < 200 * 5  # a row for the run, and few of the curve
+
+
+@pytest.mark.parametrize("points", [0, 1, 2])
+def test_a_curve_that_became_shorter_or_another_is_the_one_that_was_put(
+    connection: sqlite3.Connection, record: Made, points: int
+) -> None:
+    before = record(1).history
+    put(connection, record(1))
+    after = History(50, before.points[:points], before.evaluations[1:], ())
+    put(connection, record(1, history=after), before)
+    assert rows.taken(connection, 1) == record(1, history=after)
+
+
+def test_a_curve_of_which_another_one_was_put_meanwhile_is_written_whole(
+    connection: sqlite3.Connection, record: Made
+) -> None:
+    before = record(1).history
+    put(connection, record(1))
+    put(connection, record(1, history=History(7, (LossPoint(7, 1.0, 1.0, 1.0),) * 5)))
+    grown = msgspec.structs.replace(before, points=(*before.points, LossPoint(300, 2.0, 1.5, 2.5)))
+    put(connection, record(1, history=grown), before)
+    assert rows.taken(connection, 1) == record(1, history=grown)
+    connection.execute("DELETE FROM runs")
+    put(connection, record(1, history=grown), before)
+    assert rows.taken(connection, 1) == record(1, history=grown)
+
+
+def test_a_persons_own_stays_whatever_becomes_of_the_run(connection: sqlite3.Connection, record: Made) -> None:
+    put(connection, record(1, name="first", note="n"))
+    assert rows.taken(connection, 1) == record(1, name="first", note="n")
+    with transaction(connection):
+        rows.amend(connection, 1, name="mine", note="x", deleted=5.0)
+    put(connection, record(1, step=9))
+    assert rows.taken(connection, 1) == record(1, step=9, name="mine", note="x")
+    found = rows.found(connection, 1)
+    assert found is not None
+    assert found["deleted"] == 5.0
+
+
+def test_what_is_not_there_is_none_and_stays_so(connection: sqlite3.Connection, record: Made) -> None:
+    with transaction(connection):
+        rows.amend(connection, 5, name="nobody")
+    assert rows.taken(connection, 5) is rows.found(connection, 5) is rows.whole(connection, 5) is None
+    assert list(rows.every(connection)) == []
+
+
+def test_all_are_given_newest_first(connection: sqlite3.Connection, record: Made) -> None:
+    for run in (2, 10, 1):
+        put(connection, record(run))
+    assert [values["run"] for values in rows.every(connection)] == [10, 2, 1]
+
+
+def test_the_last_number_is_the_highest_there_ever_was(connection: sqlite3.Connection, record: Made) -> None:
+    assert rows.last(connection) == 0
+    for run in (7, 3, 7):
+        put(connection, record(run))
+    connection.execute("DELETE FROM runs")
+    assert rows.last(connection) == 7
+    connection.execute("UPDATE sqlite_sequence SET seq = 'x'")
+    with pytest.raises(DatabaseDamaged):
+        rows.last(connection)
+
+
+@pytest.mark.parametrize("column", [*rows.COLUMNS, "digest"])
+def test_any_column_that_was_changed_is_damage(connection: sqlite3.Connection, record: Made, column: str) -> None:
+    put(connection, record(1))
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute(f"UPDATE runs SET {column} = coalesce(9 * {column}, 0) + 9")
+    run = 18 if column == "run" else 1
+    for look in (rows.found, rows.whole, rows.taken):
+        with pytest.raises(DatabaseDamaged, match=f"the row of run {run} is not what was written"):
+            look(connection, run)
+    with pytest.raises(DatabaseDamaged):
+        list(rows.every(connection))
+    with pytest.raises(DatabaseDamaged):
+        put(connection, record(run, step=8))
+    with pytest.raises(DatabaseDamaged), transaction(connection):
+        rows.amend(connection, run, name="x")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE points SET mean = mean + 1e-12 WHERE place = 1",
+        "UPDATE evaluations SET split = 'test' WHERE place = 0",
+        "UPDATE evaluations SET split = 'tset' WHERE place = 0",
+        "UPDATE marks SET quiet = 1 WHERE place = 0",
+        "UPDATE marks SET place = 5 WHERE place = 0",
+        "DELETE FROM points WHERE place = 0",
+        "INSERT INTO marks VALUES (1, 9, 5, 'x', 0)",
+        "UPDATE marks SET text = CAST(x'ff' AS TEXT)",
+    ],
+)
+def test_a_curve_that_was_changed_is_damage(connection: sqlite3.Connection, record: Made, harm: str) -> None:
+    put(connection, record(1))
+    connection.execute(harm)
+    with pytest.raises((DatabaseDamaged, sqlite3.OperationalError), match=r"not what was written|decode"):
+        rows.taken(connection, 1)
+    assert rows.found(connection, 1) is not None  # the row itself is sound
+    put(connection, record(1))
+    assert rows.taken(connection, 1) == record(1)
+
+
+@pytest.mark.parametrize(("column", "value"), [("state", "dreaming"), ("config", '{"n_embd": "many"}')])
+def test_what_another_version_wrote_is_no_damage_but_refused(
+    connection: sqlite3.Connection, record: Made, column: str, value: str
+) -> None:
+    put(connection, record(1))
+    values, curves = rows.whole(connection, 1) or pytest.fail("it is there")
+    with transaction(connection):
+        rows.paste(connection, {**values, column: value}, curves)
+    said = "run 1 is of another version of the program .*; upgrade this one"
+    with pytest.raises(Mistake, match=said):
+        rows.taken(connection, 1)
+    with pytest.raises(Mistake, match=said):
+        [rows.listed(values) for values in rows.every(connection)]
+
+
+def test_a_record_is_read_at_one_moment_though_another_process_writes(
+    tmp_path: Path, record: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charwave_tui.core.database.PATIENCE", 0.01)
+    with closing(connect(tmp_path / "runs.db")) as reader, closing(connect(tmp_path / "runs.db")) as writer:
+        put(writer, record(1))
+        refused: list[DatabaseFault] = []
+
+        def write(statement: str) -> None:
+            if "FROM points" in statement:
+                try:
+                    put(writer, record(1, step=300, history=History(1)))
+                except DatabaseFault as fault:
+                    refused.append(fault)
+
+        reader.set_trace_callback(write)
+        assert rows.taken(reader, 1) == record(1)
+        assert len(refused) == 1
+        reader.set_trace_callback(None)
+        put(writer, record(1, step=300, history=History(1)))
+        assert rows.taken(reader, 1) == record(1, step=300, history=History(1))
