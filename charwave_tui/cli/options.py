@@ -50,8 +50,10 @@ def unfinished_run() -> int:
     """The newest run that has more to do, be it to be measured; raises Mistake where there is none."""
     store = RunStore(runs_dir())
     for row in store.list():
+        to_train = row.state in (State.PAUSED, State.STOPPED) and row.step < row.config.max_steps
         to_measure = row.state is State.FINISHED and store.read(row.run).val is None
-        if to_measure or row.state not in (State.FINISHED, State.DIVERGED):
+        folder = store.place(row.run)
+        if (to_train or to_measure) and folder.saves() and not folder.in_use():
             return row.run
     raise Mistake("there is no run to go on with", "train a new one: charwave-tui train")
 

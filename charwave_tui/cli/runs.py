@@ -32,7 +32,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     exporting.add_argument("--to", metavar="FOLDER", type=Path, help="the folder, made anew (run-NUMBER here)")
     exporting.set_defaults(func=export_run)
     removing = commands.add_parser("rm", help="delete runs and their weights for good")
-    removing.add_argument("runs", metavar="RUN", type=run_number, nargs="+", help="their numbers")
+    removing.add_argument("runs", metavar="RUN", type=run_number, nargs="*", help="their numbers")
+    removing.add_argument("--deleted", action="store_true", help="those too that the screen took off the list")
     removing.set_defaults(func=remove_runs)
     for command in (listing, showing, exporting, removing):
         command.add_argument("--json", action="store_true", help="print JSON")
@@ -84,8 +85,11 @@ def export_run(options: argparse.Namespace) -> int:
 def remove_runs(options: argparse.Namespace) -> int:
     """Delete runs, each as far as it goes, and say what that freed."""
     store = RunStore(runs_dir())
+    chosen = [*options.runs, *(store.deleted() if options.deleted else ())]
+    if not chosen and not options.deleted:
+        raise Mistake("no run is named", "charwave-tui runs list shows their numbers")
     rows = []
-    for run in options.runs:
+    for run in dict.fromkeys(chosen):
         try:
             rows.append({"run": run, "bytes": store.remove(run)})
         except OSError as error:

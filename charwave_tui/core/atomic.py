@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
+
+UNSYNCED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF})
+"""How a file system says that it syncs no folders."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -26,9 +30,12 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the folder's own entries durable, so that a rename outlives a power cut."""
+    """Make the folder's own entries durable, so that a rename outlives a power cut, where folders can be synced."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in UNSYNCED:
+            raise
     finally:
         os.close(descriptor)

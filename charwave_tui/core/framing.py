@@ -11,7 +11,7 @@ import msgspec
 from charwave_tui.core import archive, protocol
 from charwave_tui.core.protocol import Command, Event
 
-MAX_FRAME = 4 * 2**20
+MAX_FRAME = 16 * 2**20
 """Bytes of payload that a frame may have; a longer one is refused unread."""
 
 MAX_COMMAND = 64 * 2**10

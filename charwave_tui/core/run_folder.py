@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -26,6 +27,9 @@ ALONE = "weights.safetensors"
 LOOKED_AT_FOR = 0.1
 """Seconds for which a lock that is held may be held by one who only looks."""
 
+NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK})
+"""How a file system says that it knows no locks: there a run is trained without one."""
+
 _SAVE = re.compile(r"save-(\d{6,})\.safetensors")
 
 
@@ -44,9 +48,10 @@ class RunFolder:
             return []
         except OSError as error:
             raise Mistake(f"{self.path} cannot be read ({error.strerror})", "allow it with chmod u+rwx") from None
-        found = [(int(match[1]), entry) for entry in entries if (match := _SAVE.fullmatch(entry.name))]
+        matched = ((_SAVE.fullmatch(entry.name), entry) for entry in entries)
+        found = [(int(match[1]), entry) for match, entry in matched if match and entry.is_file()]
         alone = self.path / ALONE
-        return [*(entry for _, entry in sorted(found, reverse=True)), *([alone] if alone in entries else [])]
+        return [*(entry for _, entry in sorted(found, reverse=True)), *([alone] if alone.is_file() else [])]
 
     def next_save(self) -> Path:
         """Where the next save goes, the folder made anew where it was deleted; raises OSError, Mistake."""
@@ -59,6 +64,11 @@ class RunFolder:
         with suppress(OSError, Mistake):
             for old in self.saves()[KEPT:]:
                 old.unlink(missing_ok=True)
+
+    def put_aside(self, save: Path) -> None:
+        """Give a damaged save another name, under which it counts as none; where that cannot be it stays."""
+        with suppress(OSError):
+            save.rename(save.with_name(f"{save.name}.damaged-{time.time_ns()}"))
 
     def remove(self) -> int:
         """Delete all of it; the bytes that it took. Raises OSError, Mistake where somebody trains the run."""
@@ -100,7 +110,8 @@ class RunLock:
             holder = self._holder()
             self.release()
             raise Mistake(
-                f"run {folder.run} is being trained by {holder}", "stop it there first, or fork the run"
+                f"run {folder.run} is in use by {holder}",
+                "end that first (an engine by charwave-tui engine stop), or fork the run",
             ) from None
         except OSError:
             self.release()
@@ -138,6 +149,10 @@ class RunLock:
                 if time.monotonic() >= until:
                     raise
                 time.sleep(LOOKED_AT_FOR / 10)
+            except OSError as error:
+                if error.errno in NO_LOCKS:
+                    return
+                raise
 
     def _holder(self) -> str:
         assert self._file is not None

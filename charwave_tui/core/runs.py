@@ -12,13 +12,14 @@ from pathlib import Path
 import msgspec
 
 from charwave_tui.core import rows, weights_file
+from charwave_tui.core.atomic import write_whole
 from charwave_tui.core.database import DatabaseBusy, DatabaseFault, transaction
 from charwave_tui.core.ledger import Ledger
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import HOME_VARIABLE, ensure_folder
 from charwave_tui.core.readings import History, State
 from charwave_tui.core.records import RunRecord, RunSummary
-from charwave_tui.core.run_folder import RunFolder
+from charwave_tui.core.run_folder import RunFolder, RunLock
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,8 @@ LONGEST = 18
 ATTEMPTS = 1_000
 """Numbers that are tried for a new run, where others take them at the same moment."""
 
-RESTORABLE_FOR = 86_400.0
-"""Seconds for which a deleted run can be put back."""
+OWN = "own.json"
+"""What a run's folder calls the file of what a person wrote of it, which the saves do not know."""
 
 
 class RunStore:
@@ -56,7 +57,7 @@ class RunStore:
             lambda run: folder_record(self.place(run)),
             lambda text: self.remark(text),
         )
-        self._put: dict[int, History] = {}
+        self._put: tuple[int, History] | None = None
 
     def create(self) -> int:
         """A new run's number, its folder made; raises Mistake where that cannot be."""
@@ -74,6 +75,16 @@ class RunStore:
             f"{self.folder} cannot hold a new run ({reason})", f"free it, or set {HOME_VARIABLE} to another folder"
         )
 
+    def lock(self, run: int) -> RunLock:
+        """Be the one who trains `run`; raises Mistake where another process is, or where no lock can be had."""
+        try:
+            return self.place(run).lock()
+        except OSError as error:
+            raise Mistake(
+                f"run {run} cannot be locked in {self.folder} ({error.strerror})",
+                "make its folder writable, or train a new run",
+            ) from None
+
     def numbers(self) -> list[int]:
         """The numbers of all runs that have a folder, in order; raises Mistake."""
         try:
@@ -88,7 +99,8 @@ class RunStore:
 
     def write(self, record: RunRecord) -> None:
         """Keep `record`, whole or not at all; raises OSError, Mistake where the database is of a newer version."""
-        before = self._put.pop(record.run, None)
+        before = self._put[1] if self._put is not None and self._put[0] == record.run else None
+        self._put = None
 
         def put(connection: sqlite3.Connection) -> None:
             with transaction(connection):
@@ -96,10 +108,13 @@ class RunStore:
 
         self.folder.mkdir(parents=True, exist_ok=True)
         self._ledger.ask(put)
-        self._put[record.run] = record.history
+        self._put = record.run, record.history
 
     def read(self, run: int | None = None) -> RunRecord:
-        """The record of `run`, or of the newest that has taken a step; raises Mistake where none can be read."""
+        """The record of `run`, or of the newest that has taken a step; raises Mistake where none can be read.
+
+        Where its last save is later than what the database knows, the record is that of the save.
+        """
         if run is None:
             trained = (known.run for known in self.list() if known.step > 0 and self._has_weights(known.run))
             if (run := next(trained, None)) is None:
@@ -108,7 +123,10 @@ class RunStore:
         self._check(number)
         if (record := self._asked(lambda it: rows.taken(it, number))) is None:
             raise self._unknown(number)
-        return record
+        saved = folder_record(self.place(number))
+        if saved is None or saved.seconds <= record.seconds:
+            return record
+        return msgspec.structs.replace(saved, name=record.name, note=record.note)
 
     def list(self) -> tuple[RunSummary, ...]:
         """All runs but the deleted ones, newest first; raises Mistake where they cannot be read.
@@ -124,10 +142,13 @@ class RunStore:
     def describe(self, run: int, name: str, note: str) -> None:
         """Keep what a person calls `run`, and notes of it; raises Mistake, OSError."""
         self._check(run)
+        folder = self.place(run).path
+        if folder.is_dir():
+            write_whole(folder / OWN, msgspec.json.encode(_Own(name, note)))
         self._amend(run, name=name, note=note)
 
     def delete(self, run: int) -> None:
-        """Take `run` off the list, to be removed after a day; raises OSError, Mistake, also where it is in use."""
+        """Take `run` off the list, from where it can be put back; raises OSError, Mistake, also where it is in use."""
         self._check(run)
         if self.place(run).in_use():
             raise Mistake(f"run {run} is in progress", "stop it first")
@@ -144,7 +165,7 @@ class RunStore:
         if self._deleted(run) is None:
             raise self._unknown(run)
         size = self.place(run).remove()
-        self._put.pop(run, None)
+        self._put = None
         self._ledger.ask(lambda connection: connection.execute("DELETE FROM runs WHERE run = ?", (run,)))
         return size
 
@@ -152,14 +173,11 @@ class RunStore:
         """Let go of the database; it is opened again when something is asked."""
         self._ledger.close()
 
-    def sweep(self) -> None:
-        """Remove what was deleted more than a day ago; what cannot be is left for the next time."""
-        before = time.time() - RESTORABLE_FOR
-        with suppress(Mistake):
-            for row in self._asked(lambda it: list(rows.every(it))):
-                if row["deleted"] is not None and row["deleted"] < before:
-                    with suppress(OSError, Mistake):
-                        self.remove(row["run"])
+    def deleted(self) -> tuple[int, ...]:
+        """The numbers of the runs that are off the list, newest first; raises Mistake."""
+        if not self.folder.is_dir():
+            return ()
+        return self._asked(lambda it: tuple(row["run"] for row in rows.every(it) if row["deleted"] is not None))
 
     def _has_weights(self, run: int) -> bool:
         with suppress(Mistake):
@@ -208,16 +226,27 @@ class RunStore:
         return Mistake(f"run {run} is unknown", f"the newest runs are: {known}")
 
 
+class _Own(msgspec.Struct):
+    name: str = ""
+    note: str = ""
+
+
 def folder_record(folder: RunFolder) -> RunRecord | None:
-    """The record in the newest save that can be read, else the one that stands alone; None where there is neither."""
+    """The record in the newest save that can be read, else the one that stands alone; None where there is neither.
+
+    With what a person wrote of the run, which stands beside it.
+    """
+    own = _Own()
+    with suppress(OSError, ValueError, RecursionError):
+        own = msgspec.json.decode((folder.path / OWN).read_bytes(), type=_Own)
     with suppress(Mistake):
         for save in folder.saves():
-            with suppress(OSError, ValueError, KeyError):
+            with suppress(OSError, ValueError, KeyError, RecursionError):
                 record = msgspec.json.decode(weights_file.read_whole(save)[1][IN_SAVE], type=RunRecord)
                 if record.run == folder.run:
-                    return record
+                    return msgspec.structs.replace(record, name=own.name, note=own.note)
     with suppress(FileNotFoundError, Mistake):
-        return msgspec.structs.replace(read_record(folder.path), run=folder.run)
+        return msgspec.structs.replace(read_record(folder.path), run=folder.run, name=own.name, note=own.note)
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from charwave_tui.core.readings import LossPoint
+from charwave_tui.core.readings import Evaluation, LossPoint, Split
 
 Item = TypeVar("Item")
 """Whatever a history is made of."""
@@ -73,6 +73,19 @@ def bounded(items: tuple[Item, ...], most: int = 1_000) -> tuple[Item, ...]:
         return items
     half = len(items) // 2
     return (*items[:half:2], *items[half:])
+
+
+def bounded_evaluations(items: tuple[Evaluation, ...], most: int = 1_000) -> tuple[Evaluation, ...]:
+    """As `bounded`, but that the least loss of each split stays."""
+    fewer = bounded(items, most)
+    if fewer is items:
+        return items
+    least: dict[Split, Evaluation] = {}
+    for item in items:
+        if item.split not in least or item.loss < least[item.split].loss:
+            least[item.split] = item
+    kept = {*fewer, *least.values()}
+    return tuple(item for item in items if item in kept)
 
 
 def _merge(stretch: Iterable[LossPoint]) -> LossPoint:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from charwave_tui.core.run_folder import ALONE
+
 LONGEST_HEADER = 16 * 2**20
 """Bytes of JSON that are read at the most; a run's history takes some hundred kilobytes."""
 
@@ -43,7 +45,7 @@ def sealed(content: bytes) -> bytes:
 def read_whole(path: Path) -> tuple[bytes, dict[str, str]]:
     """A file's content, and the texts kept beside the tensors but for the seal.
 
-    Raises OSError, or ValueError where it is no such file, or not what was sealed.
+    Raises OSError, or ValueError where it is no such file, or not what was sealed; one that stands ALONE need not be.
     """
     with path.open("rb") as file:
         start = file.read(8)
@@ -58,6 +60,8 @@ def read_whole(path: Path) -> tuple[bytes, dict[str, str]]:
             raise ValueError("it is cut off, or goes on behind its end")
         content = start + header + file.read()
     seal = texts.pop(SEAL, None)
+    if seal is None and path.name != ALONE:
+        raise ValueError("it is not sealed")
     if seal is not None and hashlib.sha256(_with_seal(content, seal, UNSEALED)).hexdigest() != seal:
         raise ValueError("it is not what was written")
     return content, texts

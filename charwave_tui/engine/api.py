@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from charwave_tui.core.archive import OpenRun
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.places import HOME_VARIABLE, runs_dir
+from charwave_tui.core.places import PROGRAM, runs_dir
 from charwave_tui.core.protocol import CommandRefused, EngineFailed, Event, RunSaved, SaveFailed, StartRun, StopRun
 from charwave_tui.core.readings import LayerStats, SampledName
 from charwave_tui.core.records import RunRecord
@@ -62,7 +62,7 @@ class Training:
             case RunSaved():
                 self.unsaved = None
             case SaveFailed(run=run, problem=problem):
-                remedy = f"free some space, or set {HOME_VARIABLE} to another folder, and train it again"
+                remedy = f"free some space, then go on from its last save with {PROGRAM} train --resume {run}"
                 self.unsaved = Mistake(f"run {run} could not be saved: {problem}", remedy)
             case CommandRefused(problem=problem, remedy=remedy, field=field):
                 self._fault = Mistake(problem, remedy, field)

@@ -13,6 +13,9 @@ from charwave_tui.core.readings import State
 from charwave_tui.core.records import RunRecord, RunSummary
 from charwave_tui.core.runs import RunStore
 
+MOST_LISTED = 4_000
+"""Runs that are listed at once: with the longest notes they still fit into one frame."""
+
 LONGEST_NAME = 60
 """Characters that a person may call a run with."""
 
@@ -50,8 +53,8 @@ class Archive:
         return True
 
     def listed(self, present: RunRecord | None) -> tuple[RunSummary, ...]:
-        """All runs, newest first, `present` as it is now."""
-        rows = self._store.list()
+        """All runs, or the newest of very many, newest first, `present` as it is now."""
+        rows = self._store.list()[:MOST_LISTED]
         if present is None:
             return rows
         now = present.summary()
@@ -59,7 +62,7 @@ class Archive:
 
     def unfinished(self) -> RunSummary | None:
         """The newest run, if it was left in the middle and nobody trains it now."""
-        newest = next(iter(self._store.list()), None)
+        newest = next((row for row in self._store.list() if self._store.place(row.run).saves()), None)
         return newest if newest is not None and newest.state is State.PAUSED and newest.step > 0 else None
 
     def _changed(self, change: Callable[[], None], present: RunRecord | None) -> None:

@@ -23,6 +23,10 @@ STANDING = "standing"
 """Under which name a save holds what of its run is in no tensor and no record."""
 
 
+FORMAT, PRESENT = "format", "1"
+"""Under which name a save says of which format it is, and that of this version: another one is not guessed at."""
+
+
 class Save(NamedTuple):
     """All that a run needs to go on to the bit: `tensors` are weights, buffers, the optimiser's and the batches' state.
 
@@ -50,15 +54,18 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def write_save(folder: RunFolder, save: Save) -> None:
     """Add a save to the run's folder, and let go of those before the last two; raises OSError, Mistake."""
-    facts = {IN_SAVE: _text(save.record), STANDING: _text(save.standing)}
-    save_weights(folder.next_save(), save.tensors, facts)
-    folder.drop_old_saves()
+    facts = {IN_SAVE: _text(save.record), STANDING: _text(save.standing), FORMAT: PRESENT}
+    try:
+        save_weights(folder.next_save(), save.tensors, facts)
+    finally:
+        folder.drop_old_saves()
 
 
-def newest_save(folder: RunFolder, remark: Callable[[str], None]) -> Save:
+def newest_save(folder: RunFolder, remark: Callable[[str], None], *, clear: bool = False) -> Save:
     """The newest save in the folder that is what was written, an older one where that is damaged; raises Mistake.
 
-    `remark` is told of the damaged ones.
+    `remark` is told of the damaged ones; with `clear`, for who has the lock, they are put aside, so that they do not
+    take the place of good ones.
     """
     paths = folder.saves()
     refused = Mistake(f"run {folder.run} has no weights in {folder.path}", "train it anew, or choose another run")
@@ -68,6 +75,8 @@ def newest_save(folder: RunFolder, remark: Callable[[str], None]) -> Save:
         except Mistake as mistake:
             refused = mistake
             continue
+        for damaged in paths[: paths.index(path)] if clear else ():
+            folder.put_aside(damaged)
         if path != paths[0]:
             remark(
                 f"{refused.problem}: run {folder.run} is taken from the save before it, of step {save.record.step:,}"
@@ -81,9 +90,11 @@ def _read(path: Path, folder: RunFolder) -> Save:
     try:
         if path.name == ALONE:  # from before saves held their record
             return Save(read_record(folder.path), Standing(), tensors)
+        if facts[FORMAT] != PRESENT:
+            raise Mistake(f"{path} is of format {facts[FORMAT]}, not {PRESENT}", "upgrade the program")
         record = msgspec.json.decode(facts[IN_SAVE], type=RunRecord)
         standing = msgspec.json.decode(facts[STANDING], type=Standing)
-    except (KeyError, FileNotFoundError, ValueError) as error:
+    except (KeyError, FileNotFoundError, ValueError, RecursionError) as error:
         raise Mistake(f"{path} holds no run: {error}", "choose another run with --run") from None
     if record.run != folder.run:
         raise Mistake(f"{path} is a save of run {record.run}", "put it back there, or choose another run with --run")

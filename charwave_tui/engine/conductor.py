@@ -36,13 +36,19 @@ class Conductor:
         self._stage = Stage(store, self._errands, tell)
         self._pause_at: int | None = None
         self._beyond = False
-        store.sweep()
 
     @property
     def busy(self) -> bool:
         """Whether `work` has something to do."""
         current = self._stage.current
-        return self._errands.open or (current is not None and current.state is State.TRAINING)
+        training = current is not None and current.state is State.TRAINING
+        return self._errands.open or training or self.busy_in == 0
+
+    @property
+    def busy_in(self) -> float | None:
+        """Seconds until `work` has something to do by itself: a save that failed to be tried again. None for never."""
+        current = self._stage.current
+        return current.saves.overdue_in if current is not None and current.saves is not None else None
 
     @property
     def record(self) -> RunRecord | None:
@@ -101,11 +107,14 @@ class Conductor:
                 pass
 
     def work(self) -> None:
-        """Do some pieces of what is asked for, else a burst of steps."""
+        """Do some pieces of what is asked for, else a burst of steps, else save what could not be saved before."""
         if self._errands.open:
             self._errands.work()
             return
         current = self._stage.run
+        if current.state is not State.TRAINING:
+            current.save()
+            return
         end = current.config.max_steps if self._pause_at is None else self._pause_at
         if current.advance(end - current.trainer.step):
             self._errands.measure((Split.VAL,))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from charwave_tui.core.readings import Evaluation, Ghost, History, LossPoint, Mark, Split
-from charwave_tui.core.series import LossSeries, bounded
+from charwave_tui.core.series import LossSeries, bounded, bounded_evaluations
 
 SPEED_MEMORY = 2.0
 """Seconds of training after which an old speed counts for little."""
@@ -52,7 +52,7 @@ class Course:
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Add an evaluation."""
-        self._evaluations = bounded((*self._evaluations, evaluation))
+        self._evaluations = bounded_evaluations((*self._evaluations, evaluation))
 
     def marked(self, mark: Mark) -> None:
         """Add a mark."""

@@ -16,6 +16,7 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import Event, Progress, RunChanged, RunEdited, RunMarked, RunOpened, SplitEvaluated
 from charwave_tui.core.readings import Divergence, Evaluation, Ghost, LossPoint, Mark, Split, State
 from charwave_tui.core.records import UNFINISHED, RunRecord
+from charwave_tui.core.run_folder import RunLock
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.box import NAME
 from charwave_tui.engine.course import Course, Pace
@@ -93,7 +94,13 @@ class CurrentRun:
         Raises Mistake where there is no such place.
         """
         number = store.create()
-        self.hold(store, Identity(self.identity.preset, number, asked=asked, ghost=ghost))
+        try:
+            lock = store.lock(number)
+        except Mistake:
+            with suppress(OSError):
+                store.place(number).path.rmdir()
+            raise
+        self.hold(store, Identity(self.identity.preset, number, asked=asked, ghost=ghost), lock, None)
         if self.trainer.precision != self.config.precision:
             self.mark("no bfloat16 here: float32")
         corpus = Path(self.config.corpus)
@@ -101,18 +108,11 @@ class CurrentRun:
             with suppress(Mistake):  # a list of recent corpora that cannot be kept is no reason not to train
                 remember(corpus)
 
-    def hold(self, store: RunStore, identity: Identity) -> None:
-        """Be the numbered run `identity` of `store`, which nobody else may train meanwhile; raises Mistake."""
+    def hold(self, store: RunStore, identity: Identity, lock: RunLock, saved: int | None) -> None:
+        """Be the numbered run `identity` of `store`, with its `lock`; `saved` is the step of its last save, if any."""
         assert identity.number is not None
-        try:
-            lock = store.place(identity.number).lock()
-        except OSError as error:
-            raise Mistake(
-                f"run {identity.number} cannot be locked in {store.folder} ({error.strerror})",
-                "make its folder writable, or train a new run",
-            ) from None
         self.identity = identity
-        self.saves = Saves(store, identity.number, lock, self._emit)
+        self.saves = Saves(store, identity.number, lock, self._emit, saved)
 
     def change(self, state: State, reason: str = "") -> None:
         """Enter `state` and say so, after the last of the news."""
@@ -173,6 +173,8 @@ class CurrentRun:
         if dropping and (rate := learning_rate(old, step)) != (now := learning_rate(config, step)):
             self.mark(f"lr {rate:g} → {now:g}")
         self._emit(RunEdited(config))
+        if self.saves is not None and self.state is not State.TRAINING:
+            self.saves.owe()
 
     def allow(self) -> None:
         """Allow as many steps more as the run was given, which is an edit like any other."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-import msgspec
 import torch
 
 from charwave_tui.core.config import RunConfig
@@ -24,16 +23,20 @@ from charwave_tui.engine.trainer import Trainer, choose_device
 
 def reopened(store: RunStore, run: int, emit: Emit) -> CurrentRun:
     """The kept `run` as its last save has it, paused where it was in training; raises Mistake."""
-    record = store.read(run)
-    save = newest_save(store.place(run), store.remark)
-    current = _taken_up(save, emit)
-    current.hold(store, continued(msgspec.structs.replace(save.record, run=run)))
-    current.state = State.PAUSED if record.state is State.TRAINING else record.state
-    if record.state is State.DIVERGED:  # what came behind the save is on the record alone
-        current.divergence = record.divergence
+    store.read(run)
+    lock = store.lock(run)  # from here on nobody else saves it
+    try:
+        record = store.read(run)
+        save = newest_save(store.place(run), store.remark, clear=True)
+        current = _taken_up(save, emit)
+    except BaseException:
+        lock.release()
+        raise
+    current.hold(store, continued(record), lock, save.record.step)
+    current.state = State.PAUSED if save.record.state is State.TRAINING else save.record.state
+    if record.state is State.DIVERGED:  # what came behind the save is in the list of runs alone
+        current.state, current.divergence = State.DIVERGED, record.divergence
         current.course.take(record.history)
-    assert current.saves is not None
-    current.saves.step = save.record.step
     current.record = record
     return current
 
@@ -50,7 +53,7 @@ def forked(store: RunStore, run: int, emit: Emit, asked: float) -> CurrentRun:
 def rewound(current: CurrentRun, store: RunStore) -> None:
     """Bring a diverged run back to its last good save; raises Mistake where it has none."""
     assert current.identity.number is not None
-    save = newest_save(store.place(current.identity.number), store.remark)
+    save = newest_save(store.place(current.identity.number), store.remark, clear=True)
     _load(current, save)
     current.divergence = None
     current.state = State.PAUSED
@@ -87,7 +90,7 @@ def to_look_at(store: RunStore, run: int | None) -> tuple[RunRecord, Corpus, Tra
     record = store.read(run)
     save = newest_save(store.place(record.run), store.remark)
     corpus = _corpus(save.record)
-    torch.set_num_threads(save.record.config.threads)
+    torch.set_num_threads(save.record.config.checked().threads)
     trainer = Trainer(save.record.config, corpus, choose_device(_usable(save.record.config).device))
     trainer.load(save.tensors, save.record.step)
     return save.record, corpus, trainer

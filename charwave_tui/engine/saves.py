@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -12,26 +13,37 @@ from charwave_tui.core.run_folder import RunLock
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.checkpoint import Save, write_save
 
+log = logging.getLogger(__name__)
+
 EVERY = 10.0
-"""Seconds between two saves of a run in training, at the least."""
+"""Seconds between two saves of a run in training, at the least, and until one that failed is tried again."""
 
 SHARE = 0.02
-"""The most of the training time that saving may take: where a save is slow, the next one comes later."""
+"""The most of the training time that saving may take: where saves are slow, the next one comes later."""
+
+SETTLED = 1.0
+"""Seconds after an edit of a run at rest until it is saved, so that nudging along does not save each."""
 
 
 class Saves:
     """Writes run `number`, whose `lock` it holds; raises nothing, but says through `emit` what could not be written.
 
-    `problem` is why the run is not being saved, empty where it is; `step` that of the last good save, None before it.
+    `step` is that of the last good save, None before it; `problem` is why the run is not being saved, empty where it
+    is; `owed` tells that a run at rest is not on disk as it is.
     """
 
-    def __init__(self, store: RunStore, number: int, lock: RunLock, emit: Callable[[Event], None]) -> None:
-        self.problem = ""
-        self.step: int | None = None
-        self._store = store
+    def __init__(
+        self, store: RunStore, number: int, lock: RunLock, emit: Callable[[Event], None], step: int | None
+    ) -> None:
         self.number = number
+        self.step = step
+        self.problem = ""
+        self.owed = False
+        self._store = store
         self._lock = lock
         self._emit = emit
+        self._unlisted = ""
+        self._cost = 0.0
         self._next = time.monotonic() + EVERY
 
     @property
@@ -39,37 +51,60 @@ class Saves:
         """Whether a run in training is to be saved now."""
         return time.monotonic() >= self._next
 
+    @property
+    def overdue_in(self) -> float | None:
+        """Seconds until a run at rest is to be saved because it is not on disk as it is; None where it is."""
+        return max(0.0, self._next - time.monotonic()) if self.owed else None
+
+    def owe(self) -> None:
+        """Take in that a run at rest was changed."""
+        self.owed = True
+        self._next = time.monotonic() + SETTLED
+
     def write(self, record: RunRecord, save: Save | None) -> None:
-        """Keep `record`, and `save` beside it: what of the two can be written is, whatever becomes of the other."""
+        """Keep `save`, which is all of the run, then `record` in the list of runs; nothing where others have the run.
+
+        A list that cannot be written is said, but is no reason to call the run unsaved: it follows from the saves.
+        """
         began = time.monotonic()
-        problems = [
-            problem
-            for problem in (self._tried(lambda: self._store.write(record)), self._tried(lambda: self._write(save)))
-            if problem
-        ]
+        self.problem = self._tried(self._hold) or self._tried(lambda: self._write(save))
         now = time.monotonic()
-        self._next = now + max(EVERY, (now - began) / SHARE)
-        self.problem = problems[0] if problems else ""
+        before, self._cost = self._cost, now - began
+        # one slow moment does not put the next save off: it takes two of them
+        self._next = now + max(EVERY, min(before, self._cost) / SHARE)
+        if not self.problem:
+            self._list(record)
+        if save is None and self._unlisted:  # of a run that diverged the list alone tells
+            self.problem = self._unlisted
+        self.owed = bool(self.problem)
         if self.problem:
+            log.warning("run %d is not being saved: %s", self.number, self.problem)
             self._emit(SaveFailed(self.number, self.problem))
-            return
-        if save is not None:
+        elif save is not None:
             self.step = save.record.step
             self._emit(RunSaved(self.number, self.step))
 
     def release(self) -> None:
-        """Let others train the run."""
+        """Let others have the run."""
         self._lock.release()
 
-    def _write(self, save: Save | None) -> None:
-        folder = self._store.place(self.number)
+    def _hold(self) -> None:
+        """Take the lock anew where the folder was deleted under it; raises OSError, Mistake."""
         if not self._lock.holds:
+            folder = self._store.place(self.number)
             folder.path.mkdir(parents=True, exist_ok=True)
             self._lock.release()
             self._lock = folder.lock()
             self._emit(Remarked(f"the folder of run {self.number} was deleted: it is being saved anew"))
+
+    def _write(self, save: Save | None) -> None:
         if save is not None:
-            write_save(folder, save)
+            write_save(self._store.place(self.number), save)
+
+    def _list(self, record: RunRecord) -> None:
+        before, self._unlisted = self._unlisted, self._tried(lambda: self._store.write(record))
+        if self._unlisted and not before:
+            self._emit(Remarked(f"run {self.number} is saved, but the list of runs is not: {self._unlisted}"))
 
     def _tried(self, write: Callable[[], None]) -> str:
         try:

@@ -43,7 +43,6 @@ class Session:
         self._taken = taken
         self._store = store
         self._mailbox: queue.SimpleQueue[tuple[AnyCommand | None, Viewer | None, float]] = queue.SimpleQueue()
-        self._closing = False
         self.failure: EngineFailed | None = None
 
     def submit(self, command: AnyCommand, viewer: Viewer | None = None, asked: float | None = None) -> None:
@@ -55,8 +54,7 @@ class Session:
         self._mailbox.put((None, viewer, time.monotonic()))
 
     def close(self) -> None:
-        """Have the run saved and the thread end."""
-        self._closing = True
+        """Have the run saved and the thread end, once it has done what was asked for before."""
         self._mailbox.put((None, None, time.monotonic()))
 
     def run(self, until_idle: bool = False) -> RunRecord | None:
@@ -67,25 +65,29 @@ class Session:
         try:
             # torch takes a second to import: the socket is open and commands wait in the mailbox meanwhile
             from charwave_tui.engine.conductor import Conductor
+
+            conductor = Conductor(self._store, lambda event: self._tell(event, None))
         except Exception as error:
-            log.exception("what computes cannot be imported")
+            log.exception("nothing can be computed")
             self.failure = _failed(error)
             self._tell(self.failure, None)
             return None
 
-        conductor = Conductor(self._store, lambda event: self._tell(event, None))
         since: float | None = None
-        while not self._closing:
+        while True:
             busy = conductor.busy
             if not busy:
                 since = None
             try:
                 if since is not None and time.monotonic() - since > MAIL_FOR:
                     raise queue.Empty
-                command, viewer, asked = self._mailbox.get(block=not (busy or until_idle))
+                wait = not (busy or until_idle)
+                command, viewer, asked = self._mailbox.get(wait, conductor.busy_in if wait else None)
             except queue.Empty:
                 if not busy:
-                    break
+                    if until_idle:
+                        break
+                    continue
                 self._guarded(conductor, conductor.work, None)
                 since = None
                 continue
@@ -95,6 +97,8 @@ class Session:
                 self._guarded(conductor, partial(conductor.obey, command, answer, asked), viewer)
             elif viewer is not None:
                 self._guarded(conductor, partial(conductor.introduce, answer), viewer)
+            else:
+                break
             self._taken()
         conductor.leave()
         self._store.close()

@@ -43,17 +43,14 @@ class Stage:
 
     def prepare(self, config: RunConfig, preset: str) -> None:
         """Hold the untrained model of `config`, or the trained one in the box where it is of that config."""
-        run = CurrentRun(config, preset, self._tell)
-        if (trained := boxed(config, run.corpus)) is not None:
-            with suppress(Mistake):  # a box that does not fit is as good as none
-                open_box(run, trained)
-        self._hold(run)
+        self._hold(self._untrained(config, preset))
 
     def begin(self, config: RunConfig, preset: str, asked: float, corpus: Corpus | None = None) -> None:
         """Hold a new numbered run; the one in progress before it is stopped, and its course becomes the ghost."""
         old = self.current
         serves = old is not None and _serves(old, config, preset)
         new = old if old is not None and serves else CurrentRun(config, preset, self._tell, corpus)
+        self._secure()
         new.begin(self._store, asked, old.identity.number if old else None)
         if old is not None and old is not new:  # only now: without a place for the new one it trains on
             self._let_go(State.STOPPED)
@@ -64,6 +61,7 @@ class Stage:
         """Hold the kept `run`; the one in progress before it is held where it stands. Raises Mistake."""
         if self.current is not None and self.current.identity.number == run:
             return
+        self._secure()
         new = reopened(self._store, run, self._tell)
         self._take_over(new)
         new.mark("taken up again", quiet=True)
@@ -73,6 +71,7 @@ class Stage:
         """Hold a new run that begins where `run` stands, allowed as many steps more at its end. Raises Mistake."""
         if self.current is not None and self.current.identity.number == run:
             self.current.save()
+        self._secure()
         new = forked(self._store, run, self._tell, asked)
         self._take_over(new)
         new.mark(f"fork of run {run}")
@@ -95,16 +94,37 @@ class Stage:
 
     def clear(self) -> None:
         """Hold the untrained model of the run in hand in its place, so that the run itself can be deleted."""
-        run = self.run
+        untrained = self._untrained(self.run.config, self.run.identity.preset)
         self.leave()
-        self.prepare(run.config, run.identity.preset)
+        self._hold(untrained)
+
+    def _untrained(self, config: RunConfig, preset: str) -> CurrentRun:
+        run = CurrentRun(config, preset, self._tell)
+        if (trained := boxed(config, run.corpus)) is not None:
+            with suppress(Mistake):  # a box that does not fit is as good as none
+                open_box(run, trained)
+        return run
+
+    def _secure(self) -> None:
+        """See that the run in hand is saved before another one takes its place; raises Mistake where it cannot be."""
+        run = self.current
+        if run is None or run.saves is None or not run.saves.problem:
+            return
+        run.save()
+        if run.saves.problem:
+            raise Mistake(
+                f"run {run.saves.number} is not saved ({run.saves.problem}) and would be lost", "make room for it first"
+            )
 
     def _let_go(self, state: State) -> None:
-        if self.current is not None:
-            if self.current.state in UNFINISHED:
-                self.current.rest(state)
-            if self.current.saves is not None:
-                self.current.saves.release()
+        run = self.current
+        if run is None or run.saves is None:
+            return
+        if run.state in UNFINISHED:
+            run.rest(state)
+        elif run.saves.owed:
+            run.save()
+        run.saves.release()
 
     def _take_over(self, new: CurrentRun) -> None:
         self.leave()

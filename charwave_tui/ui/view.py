@@ -22,7 +22,7 @@ from charwave_tui.core.readings import (
     Split,
     State,
 )
-from charwave_tui.core.series import LossSeries, bounded
+from charwave_tui.core.series import LossSeries, bounded, bounded_evaluations
 
 IN_PROGRESS = frozenset({State.TRAINING, State.PAUSED})
 """The states in which a run can still move."""
@@ -171,7 +171,7 @@ def after(view: LabView, event: AnyEvent | EngineLost) -> LabView:
             return replace(view, curve=replace(view.curve, history=history))
         case protocol.SplitEvaluated(evaluation=evaluation):
             history = msgspec.structs.replace(
-                view.curve.history, evaluations=bounded((*view.curve.history.evaluations, evaluation))
+                view.curve.history, evaluations=bounded_evaluations((*view.curve.history.evaluations, evaluation))
             )
             return replace(view, curve=replace(view.curve, history=history))
         case protocol.LayersProbed(step=step, layers=layers):
