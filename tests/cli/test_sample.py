@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-import safetensors.torch
 import torch
 
 from charwave_tui.core.places import runs_dir
-from charwave_tui.core.readings import SampledName, State
-from charwave_tui.core.runs import RECORD, WEIGHTS, RunStore
+from charwave_tui.core.readings import SampledName
+from charwave_tui.core.runs import DATABASE, RunStore
 from charwave_tui.engine import api
+from charwave_tui.engine.checkpoint import newest_save, save_weights, write_save
 
 
 def test_json_is_an_array_of_names_with_their_nll_and_whether_the_corpus_has_them(
@@ -76,31 +76,35 @@ def test_a_prefix_beyond_the_alphabet_names_the_letters_there_are(command: Any, 
 
 
 def other_weights(path: Path) -> None:
-    safetensors.torch.save_file({"elsewhere": torch.zeros(3)}, path, {"step": "60"})
+    folder = RunStore(runs_dir()).place(1)
+    write_save(folder, newest_save(folder, pytest.fail)._replace(tensors={"elsewhere": torch.zeros(3)}))
+    folder.saves()[0].rename(path)
 
 
 def without_facts(path: Path) -> None:
-    safetensors.torch.save_file(safetensors.torch.load_file(path), path)
+    save_weights(path, newest_save(RunStore(runs_dir()).place(1), pytest.fail).tensors, {})
 
 
-DAMAGES: dict[str, tuple[str, Callable[[Path], object], str]] = {
-    "weights cut off": (WEIGHTS, lambda path: path.write_bytes(path.read_bytes()[:-200]), "holds no weights"),
-    "weights of noise": (WEIGHTS, lambda path: path.write_bytes(bytes(range(256)) * 8), "holds no weights"),
-    "empty weights": (WEIGHTS, lambda path: path.write_bytes(b""), "holds no weights"),
-    "another model's weights": (WEIGHTS, other_weights, "holds no weights of run 1"),
-    "weights without their step": (WEIGHTS, without_facts, "holds no weights of run 1"),
-    "record cut off": (RECORD, lambda path: path.write_bytes(path.read_bytes()[:-200]), "cannot be read"),
-    "record of noise": (RECORD, lambda path: path.write_bytes(b"\xff\x00\n"), "cannot be read"),
-    "no record": (RECORD, lambda path: path.unlink(), "run 1 is unknown"),
-    "record of something else": (RECORD, lambda path: path.write_text('{"run": "x"}', "utf-8"), "cannot be read"),
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "cut off": (lambda path: path.write_bytes(path.read_bytes()[:-200]), "holds no weights"),
+    "noise": (lambda path: path.write_bytes(bytes(range(256)) * 8), "holds no weights"),
+    "empty": (lambda path: path.write_bytes(b""), "holds no weights"),
+    "one byte another": (lambda path: path.write_bytes(path.read_bytes()[:-9] + b"!" * 9), "not what was written"),
+    "another model's weights": (other_weights, "do not fit"),
+    "weights without their run": (without_facts, "holds no run"),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["sample", "inspect"])
-def test_a_damaged_run_is_named_in_one_line(command: Any, small_run: Path, name: str, damage: str) -> None:
-    file, harm, said = DAMAGES[damage]
-    harm(small_run / file)
+def test_a_run_of_which_no_save_can_be_read_is_named_in_one_line(
+    command: Any, small_run: Path, name: str, damage: str
+) -> None:
+    newest, *others = RunStore(runs_dir()).place(1).saves()
+    for other in others:
+        other.unlink()
+    harm, said = DAMAGES[damage]
+    harm(newest)
     printed = command(name)
     assert (printed.code, printed.out) == (2, "")
     assert said in printed.err
@@ -108,26 +112,49 @@ def test_a_damaged_run_is_named_in_one_line(command: Any, small_run: Path, name:
     assert "; " in printed.err
 
 
+def test_where_the_newest_save_is_damaged_the_one_before_it_is_taken_and_stderr_says_so(
+    program: Any, command: Any, small_run: Path
+) -> None:
+    before = command("sample").out
+    newest = RunStore(runs_dir()).place(1).saves()[0]
+    newest.write_bytes(newest.read_bytes()[:-1])
+    ran = program("sample")
+    assert (ran.returncode, ran.stdout) == (0, before)  # both are of the run's end
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"{newest} holds no weights that can be read")
+    assert line.endswith("run 1 is taken from the save before it, of step 60")
+
+
+@pytest.mark.parametrize("harm", [b"", b"gone", b"\xff" * 9_000])
+def test_names_are_drawn_though_the_database_is_damaged(command: Any, small_run: Path, harm: bytes) -> None:
+    before = command("sample").out
+    (runs_dir() / DATABASE).write_bytes(harm)
+    assert command("sample") == type(command("--version"))(0, before, "")
+    (runs_dir() / DATABASE).unlink()
+    assert command("sample").out == before
+
+
 def test_an_older_run_is_still_there_when_the_newest_is_damaged(command: Any, train: Any, home: Path) -> None:
     train()
     train()
-    (home / "data" / "runs" / "0002" / WEIGHTS).write_bytes(b"")
+    for save in RunStore(runs_dir()).place(2).saves():
+        save.write_bytes(b"")
     assert command("sample").code == 2
     assert command("sample", "--run", "1").code == 0
+    shutil.rmtree(home / "data" / "runs" / "0002")
+    assert command("sample").code == 0  # it has no weights at all
 
 
-@pytest.mark.parametrize(("state", "was"), [(State.TRAINING, "in training"), (State.PAUSED, "paused")])
 @pytest.mark.parametrize("name", ["sample", "inspect"])
-def test_of_a_run_that_may_have_gone_on_stderr_says_how_old_its_weights_are(
-    command: Any, small_run: Path, name: str, state: State, was: str
-) -> None:
-    assert command(name, "--json").err == ""
-    before = command(name, "--json").out
-    store = RunStore(runs_dir())
-    store.write(msgspec.structs.replace(store.read(), state=state))
+def test_of_a_run_in_use_stderr_says_how_old_its_weights_are(command: Any, small_run: Path, name: str) -> None:
+    before = command(name, "--json")
+    assert before.err == ""
+    lock = RunStore(runs_dir()).place(1).lock()
     printed = command(name, "--json")
-    assert (printed.code, printed.out) == (0, before)
-    assert printed.err == f"run 1 was {was} when it was last saved; these are its weights of step 60\n"
+    assert (printed.code, printed.out) == (0, before.out)
+    assert printed.err == "run 1 is in use; these are its weights of step 60\n"
+    lock.release()
+    assert command(name, "--json").err == ""
 
 
 def test_a_corpus_that_changed_is_not_mistaken_for_the_one_learned(command: Any, small_run: Path, words: Path) -> None:
