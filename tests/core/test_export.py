@@ -1,0 +1,95 @@
+"""A run as files that other programs read."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from charwave_tui.core.export import export
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.readings import History
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.runs import RunStore, read_record
+from charwave_tui.core.weights_file import SEAL, UNSEALED, sealed
+
+Made = Callable[..., RunRecord]
+
+
+@pytest.fixture
+def weights(store: RunStore, record: Made) -> bytes:
+    """What the last save of run 1 holds, which is kept with it."""
+    store.write(record(store.create(), name="wide"))
+    header = msgspec.json.encode({"__metadata__": {SEAL: UNSEALED, "record": "…"}})
+    content = sealed(len(header).to_bytes(8, "little") + header)
+    store.place(1).next_save().write_bytes(content)
+    return content
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_the_record_the_curve_and_the_weights_are_there_to_the_last_digit(
+    store: RunStore, record: Made, weights: bytes, tmp_path: Path
+) -> None:
+    to = tmp_path / "new" / "folder"
+    assert export(store, 1, to) == tuple(
+        to / name for name in ("curve.csv", "evaluations.csv", "record.json", "weights.safetensors")
+    )
+    assert read_record(to) == store.read(1) == record(1, name="wide")
+    heading, *curve = rows(to / "curve.csv")
+    assert heading == ["step", "mean", "low", "high"]
+    assert [tuple(map(float, row)) for row in curve] == [
+        (point.step, point.mean, point.low, point.high) for point in record(1).history.points
+    ]
+    assert rows(to / "evaluations.csv") == [
+        ["step", "split", "loss"],
+        *([str(it.step), it.split.value, str(it.loss)] for it in record(1).history.evaluations),
+    ]
+    assert (to / "weights.safetensors").read_bytes() == weights
+
+
+def test_damaged_weights_are_not_given_to_others(store: RunStore, weights: bytes, tmp_path: Path) -> None:
+    store.place(1).next_save().write_bytes(weights[:-1])
+    export(store, 1, tmp_path / "good")
+    assert (tmp_path / "good" / "weights.safetensors").read_bytes() == weights
+    for save in store.place(1).saves():
+        save.write_bytes(b"")
+    assert len(export(store, 1, tmp_path / "none")) == 3
+
+
+def test_a_run_without_a_curve_or_weights_has_headings_alone(store: RunStore, record: Made, tmp_path: Path) -> None:
+    store.write(record(store.create(), history=History()))
+    assert len(export(store, 1, tmp_path / "to")) == 3
+    assert rows(tmp_path / "to" / "curve.csv") == [["step", "mean", "low", "high"]]
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_what_is_there_already_is_left_alone(store: RunStore, weights: bytes, tmp_path: Path, kind: str) -> None:
+    to = tmp_path / "to"
+    to.mkdir() if kind == "folder" else to.touch() if kind == "file" else to.symlink_to(tmp_path / "gone")
+    with pytest.raises(Mistake, match="to is there already; name another folder with --to"):
+        export(store, 1, to)
+    assert not to.is_dir() or list(to.iterdir()) == []
+
+
+def test_a_full_disk_and_a_file_in_the_way_are_named(
+    store: RunStore, weights: bytes, tmp_path: Path, full_disk: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with full_disk(), pytest.raises(Mistake, match=r"to cannot be written \(File too large\); name another"):
+        export(store, 1, tmp_path / "to")
+    (tmp_path / "file").touch()
+    with pytest.raises(Mistake, match=r"file/to cannot be written \(Not a directory\)"):
+        export(store, 1, tmp_path / "file" / "to")
+
+
+def test_an_unknown_run_is_named_and_nothing_is_made(store: RunStore, weights: bytes, tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="run 2 is unknown; the newest runs are: 1"):
+        export(store, 2, tmp_path / "to")
+    assert not (tmp_path / "to").exists()
