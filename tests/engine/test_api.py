@@ -13,12 +13,12 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.protocol import Event, Progress, RunChanged, RunSaved, StartRun
 from charwave_tui.core.readings import State
-from charwave_tui.core.records import RunRecord
+from charwave_tui.core.run_folder import RunFolder
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.engine import api, saves
 from charwave_tui.engine.api import EngineFault, Training
-from charwave_tui.engine.checkpoint import newest_save, write_save
+from charwave_tui.engine.checkpoint import Save, newest_save, write_save
 
 
 @pytest.fixture
@@ -40,22 +40,22 @@ def test_the_record_is_the_one_on_disk(config: RunConfig) -> None:
 def test_a_run_that_cannot_be_saved_still_gives_its_true_record_and_says_so(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, full = RunStore.write, []
+    write, full = saves.write_save, []
 
-    def fill_up(store: RunStore, record: RunRecord) -> None:
-        if record.state is not State.TRAINING:
-            full.append(record.state)
+    def fill_up(folder: RunFolder, save: Save) -> None:
+        if save.record.state is not State.TRAINING:
+            full.append(save.record.state)
             raise OSError(28, "No space left on device")
-        write(store, record)
+        write(folder, save)
 
-    monkeypatch.setattr(RunStore, "write", fill_up)
+    monkeypatch.setattr(saves, "write_save", fill_up)
     training = Training(StartRun(config, ""))
     record = training.start()
-    assert full == [State.FINISHED, State.FINISHED]
+    assert full == [State.FINISHED] * 3  # at its end, once it is measured, and on the way out
     assert (record.step, record.val is None) == (30, False)
     assert str(training.unsaved) == (
         "run 1 could not be saved: No space left on device; "
-        "free some space, or set CHARWAVE_HOME to another folder, and train it again"
+        "free some space, then go on from its last save with charwave-tui train --resume 1"
     )
     assert RunStore(runs_dir()).read(1).step == 0
 

@@ -15,8 +15,9 @@ from charwave_tui.core import archive, protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import History, Split, State
+from charwave_tui.core.run_folder import RunFolder
 from charwave_tui.engine import course, current, saves
-from charwave_tui.engine.checkpoint import newest_save
+from charwave_tui.engine.checkpoint import Save, newest_save
 
 SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
 
@@ -173,7 +174,7 @@ def test_a_run_that_another_process_trains_is_left_to_it(config: RunConfig) -> N
     theirs, ours = Desk(), Desk()
     theirs.do(protocol.StartRun(config, "", steps=5))
     theirs.work()
-    with pytest.raises(Mistake, match=r"run 1 is being trained by process \d+ on .*fork the run"):
+    with pytest.raises(Mistake, match=r"run 1 is in use by process \d+ on .*or fork the run"):
         ours.do(archive.OpenRun(1))
     ours.do(archive.ForkRun(1))
     assert ours.heard(protocol.RunOpened)[-1].run == 2
@@ -273,14 +274,17 @@ def test_a_save_is_due_by_the_clock_and_the_later_the_dearer_it_is(
     assert not kept.due
     now = saves.EVERY + 0.1
     assert kept.due
-    write = desk.store.write
+    write = saves.write_save
 
-    def slow(record: object) -> None:
+    def slow(folder: RunFolder, save: Save) -> None:
         nonlocal now
         now += 1.0
-        write(record)  # type: ignore[arg-type]
+        write(folder, save)
 
-    monkeypatch.setattr(desk.store, "write", slow)
+    monkeypatch.setattr(saves, "write_save", slow)
+    save_now(desk)
+    now += saves.EVERY + 0.1
+    assert kept.due  # one slow moment puts nothing off
     save_now(desk)
     now += 1 / saves.SHARE - 0.1
     assert not kept.due

@@ -19,6 +19,7 @@ from charwave_tui.core.protocol import Event
 from charwave_tui.core.readings import Split, State
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
+from charwave_tui.engine import saves
 from charwave_tui.engine.checkpoint import load_weights
 from charwave_tui.engine.names import Names
 from charwave_tui.engine.session import Session
@@ -132,7 +133,7 @@ def test_one_step_makes_the_run_and_is_seen_at_once(talk: Talk, config: RunConfi
 def test_steps_asked_for_faster_than_they_are_taken_are_all_taken(talk: Talk, config: RunConfig) -> None:
     for command in (protocol.StartRun(endless(config), "", steps=1), protocol.StepRun(), protocol.StepRun()):
         talk.session.submit(command)
-    assert talk.wait(protocol.RunChanged, state=State.PAUSED).step == 3
+    talk.wait(protocol.RunChanged, state=State.PAUSED, step=3)
 
 
 def test_going_on_is_obeyed_before_a_single_step_is_taken_too(talk: Talk, config: RunConfig) -> None:
@@ -302,10 +303,10 @@ def test_commands_that_do_not_fit_the_moment_do_nothing(talk: Talk, config: RunC
 def test_training_goes_on_where_the_disk_is_full(
     talk: Talk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: RunStore, record: object) -> None:
+    def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(RunStore, "write", refuse)
+    monkeypatch.setattr(saves, "write_save", refuse)
     talk.session.submit(protocol.StartRun(config, ""))
     assert "No space" in talk.wait(protocol.SaveFailed).problem
     talk.wait(protocol.RunChanged, state=State.FINISHED, step=400)

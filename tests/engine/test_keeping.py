@@ -1,0 +1,234 @@
+"""What is trained and cannot be saved: it is tried again, and nothing takes its place until it is on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from desk import WORDS, Desk
+
+from charwave_tui.core import archive, protocol
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.framing import AnyCommand
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.readings import Evaluation, Split, State
+from charwave_tui.core.run_folder import RunFolder
+from charwave_tui.core.series import bounded_evaluations
+from charwave_tui.engine import saves
+from charwave_tui.engine.checkpoint import Save, newest_save
+
+
+class Disk:
+    """A disk that can be full."""
+
+    def __init__(self) -> None:
+        self.full = False
+        self.write = saves.write_save
+
+    def write_save(self, folder: RunFolder, save: Save) -> None:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        self.write(folder, save)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk()
+    monkeypatch.setattr(saves, "write_save", disk.write_save)
+    return disk
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(WORDS), "utf-8")
+    return RunConfig(corpus=str(path), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=60)
+
+
+@pytest.fixture
+def desk(config: RunConfig, disk: Disk) -> Desk:
+    """A run that came to its end while the disk was full."""
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "unlucky"))
+    disk.full = True
+    desk.work(lambda: not (desk.conductor.busy and desk.conductor._stage.run.state is State.TRAINING))
+    while desk.conductor._errands.open:
+        desk.conductor.work()
+    return desk
+
+
+def test_a_run_at_rest_that_could_not_be_saved_is_saved_by_itself_once_there_is_room(
+    desk: Desk, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = desk.conductor.busy_in
+    assert wait is not None
+    assert 0 < wait <= saves.EVERY
+    disk.full = False
+    later = saves.time.monotonic() + saves.EVERY + 1
+    monkeypatch.setattr(saves.time, "monotonic", lambda: later)
+    assert desk.conductor.busy_in == 0
+    desk.work()
+    assert newest_save(desk.store.place(1), pytest.fail).record.step == 60
+    assert desk.conductor.busy_in is None
+
+
+OTHERS: dict[str, Callable[[RunConfig], AnyCommand]] = {
+    "a new run": lambda config: protocol.StartRun(replace(config, seed=1), ""),
+    "the same from its first weights": lambda config: protocol.ResetRun(),
+    "another run": lambda config: archive.OpenRun(1),
+    "a fork": lambda config: archive.ForkRun(2),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_nothing_takes_the_place_of_a_run_that_is_not_on_disk(config: RunConfig, disk: Disk, other: str) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "first", steps=5))
+    desk.work()
+    desk.do(protocol.StartRun(config, "second"))
+    disk.full = True
+    desk.work(lambda: desk.conductor._stage.run.state is State.FINISHED and not desk.conductor._errands.open)
+    numbers = desk.store.numbers()
+    with pytest.raises(Mistake, match=r"run 2 is not saved \(No space left on device\) and would be lost; make room"):
+        desk.do(OTHERS[other](config))
+    assert desk.conductor._stage.run.identity.number == 2
+    assert desk.store.numbers() == numbers
+    disk.full = False
+    desk.do(OTHERS[other](config))
+    assert newest_save(desk.store.place(2), pytest.fail).record.step == 60
+
+
+def test_leaving_tries_once_more(desk: Desk, disk: Disk) -> None:
+    disk.full = False
+    desk.conductor.leave()
+    assert desk.store.read(1).step == 60
+    assert newest_save(desk.store.place(1), pytest.fail).record.step == 60
+
+
+def test_an_edit_of_a_run_at_rest_is_saved_when_the_hand_rests_too(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=5))
+    desk.work()
+    saved = desk.store.place(1).saves()
+    for lr in (0.09, 0.08, 0.07):
+        desk.do(protocol.EditRun(replace(config, lr=lr)))
+    assert desk.store.place(1).saves() == saved
+    wait = desk.conductor.busy_in
+    assert wait is not None
+    assert 0 < wait <= saves.SETTLED
+    later = saves.time.monotonic() + saves.SETTLED + 1
+    monkeypatch.setattr(saves.time, "monotonic", lambda: later)
+    desk.work()
+    assert newest_save(desk.store.place(1), pytest.fail).record.config.lr == 0.07
+    assert desk.conductor.busy_in is None
+
+
+def test_a_list_that_cannot_be_written_is_said_once_and_the_run_is_saved_all_the_same(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=5))
+    desk.work()
+
+    def locked(record: object) -> None:
+        raise OSError("database is locked")
+
+    with monkeypatch.context() as busy:
+        busy.setattr(desk.store, "write", locked)
+        desk.do(protocol.StepRun())
+        desk.work()
+        desk.do(protocol.StepRun())
+        desk.work()
+    (said,) = desk.heard(protocol.Remarked)
+    assert said.text == "run 1 is saved, but the list of runs is not: database is locked"
+    assert desk.heard(protocol.SaveFailed) == []
+    assert desk.heard(protocol.RunSaved)[-1].step == 7
+    assert desk.store.list()[0].step == 5
+    assert desk.store.read(1).step == 7  # what the save says, which is later
+    desk.do(protocol.StepRun())
+    desk.work()
+    assert desk.store.list()[0].step == 8
+
+
+def test_a_run_is_opened_as_its_save_has_it_whatever_the_list_says(config: RunConfig, disk: Disk) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=20))
+    desk.work()
+    disk.full = True
+    desk.do(protocol.ResumeRun())
+    desk.work(lambda: desk.conductor._stage.run.state is State.FINISHED)
+    run = desk.conductor._stage.run
+    record = run.now()
+    assert record is not None
+    desk.store.write(record)  # as an older version did before the save
+    assert run.saves is not None
+    run.saves.release()
+    disk.full = False
+    desk = Desk()
+    desk.do(archive.OpenRun(1))
+    opened = desk.heard(protocol.RunOpened)[-1]
+    assert (opened.state, opened.step) == (State.PAUSED, 20)
+    desk.do(protocol.ResumeRun())
+    desk.work()
+    assert desk.store.read(1).step == 60
+
+
+def test_a_damaged_save_does_not_push_the_good_one_out(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=20))
+    desk.work()
+    desk.do(protocol.StepRun())
+    desk.work()
+    desk.conductor.leave()
+    newest, good = desk.store.place(1).saves()
+    newest.write_bytes(newest.read_bytes()[:-1])
+    desk = Desk()
+    desk.do(archive.OpenRun(1))
+    (said,) = desk.heard(protocol.Remarked)
+    assert "run 1 is taken from the save before it, of step 21" in said.text
+    assert desk.store.place(1).saves() == [good]
+    desk.do(protocol.StepRun())
+    desk.work()
+    assert desk.store.place(1).saves()[1:] == [good]
+    assert [path.name.partition(".safetensors")[0] for path in good.parent.glob("*damaged*")] == [newest.stem]
+
+
+def test_a_run_whose_number_another_process_took_is_not_written_over(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "ours", steps=5))
+    desk.work()
+    for path in sorted(desk.store.folder.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    theirs = Desk()
+    theirs.do(protocol.StartRun(config, "theirs", steps=3))
+    theirs.work()
+    desk.do(protocol.StepRun())
+    desk.work()
+    assert desk.heard(protocol.SaveFailed)[-1].problem.startswith("run 1 is in use by process")
+    assert (theirs.store.read(1).preset, theirs.store.read(1).step) == ("theirs", 3)
+
+
+def test_a_folder_that_cannot_be_locked_leaves_no_empty_run_behind(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk()
+
+    def refuse(self: RunFolder) -> None:
+        raise OSError(13, "Permission denied")
+
+    monkeypatch.setattr(RunFolder, "lock", refuse)
+    with pytest.raises(Mistake, match="run 1 cannot be locked"):
+        desk.do(protocol.StartRun(config, ""))
+    assert desk.store.numbers() == []
+
+
+def test_the_best_evaluation_stays_however_many_there_are() -> None:
+    items = tuple(Evaluation(step, Split.VAL, 1.0 if step == 3 else 2.0 + step) for step in range(1_001))
+    kept = bounded_evaluations(items)
+    assert items[3] in kept
+    assert len(kept) <= 760
+    assert [item.step for item in kept] == sorted(item.step for item in kept)
