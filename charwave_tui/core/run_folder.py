@@ -43,20 +43,17 @@ class RunFolder:
     def saves(self) -> list[Path]:
         """The weights as they were saved, newest first; raises Mistake where the folder is there and cannot be read."""
         try:
-            entries = list(self.path.iterdir())
+            found = sorted((number, path) for path in self.path.iterdir() if (number := _number(path)) is not None)
+            return [path for _, path in reversed(found) if path.is_file()]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise Mistake(f"{self.path} cannot be read ({error.strerror})", "allow it with chmod u+rwx") from None
-        matched = ((_SAVE.fullmatch(entry.name), entry) for entry in entries)
-        found = [(int(match[1]), entry) for match, entry in matched if match and entry.is_file()]
-        alone = self.path / ALONE
-        return [*(entry for _, entry in sorted(found, reverse=True)), *([alone] if alone.is_file() else [])]
 
     def next_save(self) -> Path:
-        """Where the next save goes, the folder made anew where it was deleted; raises OSError, Mistake."""
+        """Where the next save goes, the folder made anew where it was deleted; raises OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
-        newest = next((int(match[1]) for save in self.saves() if (match := _SAVE.fullmatch(save.name))), 0)
+        newest = max((_number(path) or 0 for path in self.path.iterdir()), default=0)
         return self.path / f"save-{newest + 1:06}.safetensors"
 
     def drop_old_saves(self) -> None:
@@ -96,6 +93,14 @@ class RunFolder:
         except OSError:
             pass
         return False
+
+
+def _number(path: Path) -> int | None:
+    """That of a save, 0 for weights that stand alone, None for what is neither."""
+    if path.name == ALONE:
+        return 0
+    match = _SAVE.fullmatch(path.name)
+    return int(match[1]) if match else None
 
 
 class RunLock:

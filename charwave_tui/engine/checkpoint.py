@@ -53,7 +53,7 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def write_save(folder: RunFolder, save: Save) -> None:
-    """Add a save to the run's folder, and let go of those before the last two; raises OSError, Mistake."""
+    """Add a save to the run's folder, and let go of those before the last two; raises OSError."""
     facts = {IN_SAVE: _text(save.record), STANDING: _text(save.standing), FORMAT: PRESENT}
     try:
         save_weights(folder.next_save(), save.tensors, facts)

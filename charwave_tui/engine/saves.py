@@ -66,7 +66,7 @@ class Saves:
 
         A list that cannot be written is said, but is no reason to call the run unsaved: it follows from the saves.
         """
-        began = time.monotonic()
+        began, failed = time.monotonic(), self.problem
         self.problem = self._tried(self._hold) or self._tried(lambda: self._write(save))
         now = time.monotonic()
         before, self._cost = self._cost, now - began
@@ -80,8 +80,10 @@ class Saves:
         if self.problem:
             log.warning("run %d is not being saved: %s", self.number, self.problem)
             self._emit(SaveFailed(self.number, self.problem))
-        elif save is not None:
+            return
+        if save is not None:
             self.step = save.record.step
+        if self.step is not None and (save is not None or failed):
             self._emit(RunSaved(self.number, self.step))
 
     def release(self) -> None:

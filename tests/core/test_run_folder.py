@@ -55,6 +55,24 @@ def test_saves_are_given_newest_first_by_number_and_nothing_else_is_taken_for_on
     ]
 
 
+def test_what_is_no_file_is_no_save_and_is_not_in_the_way_of_the_next_one(folder: RunFolder) -> None:
+    (folder.path / "save-000001.safetensors").touch()
+    (folder.path / "save-000002.safetensors").mkdir()
+    (folder.path / "save-000003.safetensors").symlink_to(folder.path / "gone")
+    assert [path.name for path in folder.saves()] == ["save-000001.safetensors"]
+    assert folder.next_save().name == "save-000004.safetensors"
+
+
+def test_a_save_that_is_put_aside_is_none_any_more_and_is_there_as_it_was(folder: RunFolder) -> None:
+    for _ in range(2):
+        save = folder.next_save()
+        save.write_bytes(b"damaged")
+        folder.put_aside(save)
+    assert folder.saves() == []
+    assert [path.read_bytes() for path in folder.path.glob("save-000001.safetensors.damaged-*")] == [b"damaged"] * 2
+    folder.put_aside(folder.path / "gone")
+
+
 def test_a_folder_that_is_gone_or_is_a_file_holds_no_saves(folder: RunFolder) -> None:
     folder.path.rmdir()
     assert folder.saves() == []
@@ -71,6 +89,13 @@ def test_a_folder_that_may_not_be_read_is_named(unprivileged: Callable[[], Abstr
             if os.geteuid() == closed.path.stat().st_uid:
                 closed.path.chmod(0o000)
             with pytest.raises(Mistake, match=r"0001 cannot be read \(Permission denied\); allow it with chmod"):
+                closed.saves()
+        (closed.path / ALONE).touch()
+        closed.path.chmod(0o744)
+        with unprivileged():
+            if os.geteuid() == closed.path.stat().st_uid:
+                closed.path.chmod(0o444)
+            with pytest.raises(Mistake, match=r"0001 cannot be read \(Permission denied\)"):
                 closed.saves()
         closed.path.chmod(0o700)
 
@@ -99,7 +124,7 @@ def test_who_trains_is_named_to_the_next_one_and_leaves_the_run_when_killed(
     assert not folder.in_use()
     theirs = elsewhere(TRAIN.format(path=str(folder.path)))
     assert folder.in_use()
-    said = f"run 7 is being trained by process {theirs.pid} on {socket.gethostname()}; stop it there first"
+    said = f"run 7 is in use by process {theirs.pid} on {socket.gethostname()}; end that first"
     with pytest.raises(Mistake, match=said):
         folder.lock()
     with pytest.raises(Mistake, match=said):
@@ -114,12 +139,16 @@ def test_who_trains_is_named_to_the_next_one_and_leaves_the_run_when_killed(
     assert not folder.in_use()
 
 
-@pytest.mark.parametrize("garbage", [b"", b"\xff\0\xfe" * 100, b"12 ", b"me here\n", b"9" * 5_000])
+@pytest.mark.parametrize(
+    "garbage",
+    [b"", b"\xff\0\xfe" * 100, b"12 ", b"me here\n", b"9" * 5_000],
+    ids=["empty", "noise", "half", "words", "long"],
+)
 def test_a_lock_file_of_garbage_stops_nobody_and_is_not_repeated(folder: RunFolder, garbage: bytes) -> None:
     (folder.path / LOCK).write_bytes(garbage)
     lock = folder.lock()
     (folder.path / LOCK).write_bytes(garbage)
-    with pytest.raises(Mistake, match="run 7 is being trained by another process; stop it"):
+    with pytest.raises(Mistake, match="run 7 is in use by another process; end that first"):
         folder.lock()
     lock.release()
 
@@ -172,7 +201,7 @@ def test_a_full_disk_keeps_nobody_from_training(
 ) -> None:
     with full_disk():
         lock = folder.lock()
-        with pytest.raises(Mistake, match="run 7 is being trained by another process"):
+        with pytest.raises(Mistake, match="run 7 is in use by another process"):
             folder.lock()
     lock.release()
 

@@ -14,12 +14,12 @@ import msgspec
 import pytest
 
 from charwave_tui.core import runs
-from charwave_tui.core.database import DatabaseFault, connect
+from charwave_tui.core.database import connect
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import History, LossPoint, State
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.run_folder import ALONE
-from charwave_tui.core.runs import DATABASE, RECORD, RESTORABLE_FOR, RunStore
+from charwave_tui.core.runs import DATABASE, OWN, RECORD, RunStore
 
 Made = Callable[..., RunRecord]
 
@@ -246,7 +246,7 @@ def test_a_run_in_use_is_neither_deleted_nor_removed(
     theirs = elsewhere(HOLD.format(folder=str(store.folder), run=1))
     with pytest.raises(Mistake, match="run 1 is in progress; stop it first"):
         store.delete(1)
-    with pytest.raises(Mistake, match=f"run 1 is being trained by process {theirs.pid} on"):
+    with pytest.raises(Mistake, match=f"run 1 is in use by process {theirs.pid} on"):
         store.remove(1)
     assert listed(store) == [1]
     assert store.place(1).saves()
@@ -312,23 +312,16 @@ def test_a_deleted_run_that_is_still_written_stays_deleted(
     assert store.read(1).step == 300
 
 
-def test_what_was_deleted_is_removed_after_a_day_and_nothing_else(
-    store: RunStore, kept: Callable[..., int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = time.time()
+def test_what_was_deleted_is_told_and_stays_until_it_is_removed(store: RunStore, kept: Callable[..., int]) -> None:
+    assert store.deleted() == ()
     for _ in range(3):
         kept()
-    store.delete(1)
-    monkeypatch.setattr(time, "time", lambda: now + RESTORABLE_FOR - 60)
-    store.delete(2)
-    store.sweep()
-    assert store.numbers() == [1, 2, 3]
-    monkeypatch.setattr(time, "time", lambda: now + RESTORABLE_FOR + 60)
-    store.sweep()
-    assert store.numbers() == [2, 3]
-    with pytest.raises(Mistake, match="run 1 is unknown"):
-        store.restore(1)
-    store.restore(2)
+    for run in (1, 3):
+        store.delete(run)
+    assert store.deleted() == (3, 1)
+    store.remove(1)
+    store.restore(3)
+    assert store.deleted() == ()
     assert listed(store) == [3, 2]
 
 
@@ -342,35 +335,11 @@ def test_where_the_clock_is_set_back_deleted_runs_can_still_be_put_back(
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + shift)
     store.delete(2)
-    store.sweep()
-    assert store.numbers() == [1, 2]
+    assert store.deleted() == (2, 1)
     for run in (1, 2):
         store.restore(run)
     assert listed(store) == [2, 1]
     assert kept() == 3
-
-
-def test_one_that_cannot_be_removed_does_not_keep_the_others(
-    store: RunStore, kept: Callable[..., int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in range(3):
-        store.delete(kept())
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + RESTORABLE_FOR + 60)
-    lock = store.place(2).lock()
-    store.sweep()
-    assert store.numbers() == [2]
-    lock.release()
-    store.sweep()
-    assert store.numbers() == []
-
-
-def test_a_sweep_of_what_cannot_be_read_does_nothing(store: RunStore) -> None:
-    store.sweep()
-    assert not store.folder.exists()
-    (store.folder / DATABASE).mkdir(parents=True)
-    store.sweep()
-    assert store.numbers() == []
 
 
 def test_removing_takes_all_of_a_run(store: RunStore, kept: Callable[..., int]) -> None:
@@ -436,10 +405,10 @@ def test_on_a_full_disk_a_record_is_refused_whole_and_kept_when_there_is_room(
             with pytest.raises(OSError, match=r"full|I/O"):
                 store.write(record(1, step=300, history=History(1)))
         assert store.read(1) == record(1)
-        with pytest.raises(DatabaseFault):
-            store.describe(1, "x", "")
-        with pytest.raises(DatabaseFault):
-            store.delete(1)
+        for change in (lambda run: store.describe(run, "x", ""), store.delete):
+            with pytest.raises(OSError, match=r"full|I/O|large"):
+                change(1)
+    assert store.read(1) == record(1)
     assert {path.name for path in store.folder.iterdir()} == files
     store.write(record(1, step=300, history=History(1)))
     assert store.read(1) == record(1, step=300, history=History(1))
@@ -484,6 +453,22 @@ def test_runs_from_before_there_was_a_database_are_taken_from_their_folders(tmp_
     store.close()
     store.list()
     assert len(told) == 1
+
+
+def test_a_persons_own_words_outlive_the_database(store: RunStore, record: Made) -> None:
+    store.remark = lambda text: None
+    folder = store.place(store.create())
+    store.write(record(1))
+    (folder.path / RECORD).write_bytes(msgspec.json.encode(record(1)))
+    store.describe(1, "the wide one", "«good»")
+    store.close()
+    (store.folder / DATABASE).unlink()
+    assert store.read(1) == record(1, name="the wide one", note="«good»")
+    for damaged in (b"", b"{", b"[" * 9_999, b'{"name": 5}', b"\xff"):
+        store.close()
+        (store.folder / DATABASE).unlink()
+        (folder.path / OWN).write_bytes(damaged)
+        assert store.read(1) == record(1)
 
 
 def test_the_old_record_of_a_run_is_adopted_under_the_number_of_its_folder(tmp_path: Path, record: Made) -> None:
