@@ -69,6 +69,8 @@ class Lines:
                 self._write(_unsaved(event))
             case Remarked(text=text):
                 self._write(text)
+            case Remarked(text=text):
+                self._write(text)
 
     def _write(self, line: str) -> None:
         print(f"{self._before}{line}", file=self._file, flush=True)
@@ -95,6 +97,8 @@ class _Ticker:
                 self._show(evaluation.step)
             case SaveFailed():
                 self._bar.console.print(_unsaved(event), style="yellow")
+            case Remarked(text=text):
+                self._bar.console.print(text, style="yellow")
             case Remarked(text=text):
                 self._bar.console.print(text, style="yellow", markup=False)
 

@@ -88,19 +88,23 @@ def remove_runs(options: argparse.Namespace) -> int:
     chosen = [*options.runs, *(store.deleted() if options.deleted else ())]
     if not chosen and not options.deleted:
         raise Mistake("no run is named", "charwave-tui runs list shows their numbers")
-    rows = []
+    rows: list[dict[str, int]] = []
+    refused: Mistake | None = None
     for run in dict.fromkeys(chosen):
         try:
             rows.append({"run": run, "bytes": store.remove(run)})
         except OSError as error:
-            raise Mistake(
-                f"run {run} cannot be deleted ({error.strerror or error})", "allow it with chmod u+rwx"
-            ) from None
+            reason = f"run {run} cannot be deleted ({error.strerror or error})"
+            refused = refused or Mistake(reason, "allow it with chmod u+rwx")
+        except Mistake as mistake:
+            refused = refused or mistake
     if options.json:
         print_json(rows)
     else:
         for row in rows:
             print(f"run {row['run']} is deleted: {row['bytes']:,} bytes are free again")
+    if refused is not None:
+        raise refused
     return 0
 
 

@@ -1,0 +1,202 @@
+"""`charwave-tui runs`: what is kept, as lines and as JSON, written elsewhere, and deleted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from charwave_tui.core.places import runs_dir
+from charwave_tui.core.readings import State
+from charwave_tui.core.runs import DATABASE, RunStore, read_record
+from charwave_tui.engine.checkpoint import load_weights
+
+
+@pytest.fixture
+def store() -> RunStore:
+    return RunStore(runs_dir(), pytest.fail)
+
+
+@pytest.fixture
+def two_runs(train: Any, store: RunStore) -> RunStore:
+    """Of sixty steps and of thirty."""
+    assert train("--preset", "mlp-3", "--set", "n_embd=3", "--set", "context=4").code == 0
+    assert train("--steps", "30", "--seed", "9").code == 0
+    store.describe(1, "the first", "a note, «so»")
+    return store
+
+
+def test_where_there_are_none_the_list_is_empty_and_no_folder_is_made(command: Any) -> None:
+    assert json.loads(command("runs", "list", "--json").out) == []
+    assert command("runs", "list").out.count("\n") == 1
+    assert not runs_dir().exists()
+
+
+def test_json_is_a_row_a_run_newest_first(command: Any, two_runs: RunStore) -> None:
+    printed = command("runs", "list", "--json")
+    assert (printed.code, printed.err) == (0, "")
+    second, first = json.loads(printed.out)
+    assert (first["run"], second["run"]) == (1, 2)
+    for row, record in ((first, two_runs.read(1)), (second, two_runs.read(2))):
+        assert (row["preset"], row["state"], row["step"]) == (record.preset, "finished", record.step)
+        assert (row["train"], row["val"], row["best_val"]) == (record.train, record.val, record.val)
+        assert (row["created"], row["parameters"]) == (record.created, record.parameters)
+        assert row["config"]["seed"] == record.config.seed
+    assert (first["name"], first["note"]) == ("the first", "a note, «so»")
+
+
+def test_without_json_it_is_a_table_whose_columns_line_up(command: Any, two_runs: RunStore) -> None:
+    heading, second, first = command("runs", "list").out.splitlines()
+    assert heading.split() == ["run", "preset", "params", "steps", "train", "best", "val", "state", "created"]
+    record = two_runs.read(1)
+    fields = ["1", "mlp-3", f"{record.parameters:,}", "60", "/", "60", f"{record.train:.4f}", f"{record.val:.4f}"]
+    assert first.split() == [*fields, "finished", record.created, "the", "first"]
+    for name in ("params", "steps", "train", "best val"):
+        end = heading.index(name) + len(name)
+        assert all(line[end - 1] != " " and line[end] == " " for line in (first, second))
+
+
+def test_a_run_of_which_nothing_was_measured_has_dashes_and_nulls(
+    command: Any, small_run: Path, store: RunStore
+) -> None:
+    store.write(msgspec.structs.replace(store.read(1), train=None, val=None, first_loss=None))
+    assert json.loads(command("runs", "show", "1", "--json").out)["val"] is None
+    assert [line.split() for line in command("runs", "show", "1").out.splitlines()][12][1] == "–"
+
+
+def test_show_gives_the_config_the_metrics_and_where_the_weights_are(command: Any, two_runs: RunStore) -> None:
+    printed = command("runs", "show", "2", "--json")
+    assert printed.code == 0
+    shown = json.loads(printed.out)
+    record = two_runs.read(2)
+    assert shown["run"] == 2
+    assert (shown["config"]["max_steps"], shown["config"]["seed"]) == (30, 9)
+    assert (shown["train"], shown["val"]) == (record.train, record.val)
+    assert len(shown["history"]["points"]) == len(record.history.points) == 30
+    assert [item["split"] for item in shown["history"]["evaluations"]][-2:] == ["train", "val"]
+    weights = Path(shown["checkpoint"])
+    assert weights.is_absolute()
+    assert sum(tensor.numel() for name, tensor in load_weights(weights)[0].items() if "weight" in name) > 100
+    assert json.loads(command("runs", "show", "run2", "--json").out) == shown
+
+
+def test_show_without_json_is_a_line_a_figure(command: Any, two_runs: RunStore) -> None:
+    lines = command("runs", "show", "1").out.splitlines()
+    told = {line.split(maxsplit=1)[0]: line.split(maxsplit=1)[1:] for line in lines}
+    assert told["run"] == ["1"]
+    assert told["state"] == ["finished"]
+    assert told["name"] == ["the first"]
+    assert told["n_hidden"] == ["8"]
+    assert told["fuse"] == ["2 2"]
+    assert Path(told["checkpoint"][0]).is_file()
+    assert all(len(line) < 400 for line in lines)
+
+
+def test_show_gives_the_save_before_a_damaged_one_and_none_where_there_is_none(
+    command: Any, small_run: Path, store: RunStore
+) -> None:
+    newest, before = store.place(1).saves()
+    newest.write_bytes(newest.read_bytes()[:-1])
+    assert json.loads(command("runs", "show", "1", "--json").out)["checkpoint"] == str(before)
+    before.unlink()
+    assert json.loads(command("runs", "show", "1", "--json").out)["checkpoint"] is None
+
+
+def test_export_writes_where_it_is_told_else_here(
+    command: Any, two_runs: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed = command("runs", "export", "1")
+    assert printed.code == 0
+    assert printed.out.splitlines() == [
+        f"run-0001/{name}" for name in ("curve.csv", "evaluations.csv", "record.json", "weights.safetensors")
+    ]
+    assert read_record(tmp_path / "run-0001") == two_runs.read(1)
+    told = json.loads(command("runs", "export", "2", "--to", "other", "--json").out)
+    assert told["run"] == 2
+    assert {Path(path).parent for path in told["files"]} == {tmp_path / "other"}
+    assert load_weights(tmp_path / "other" / "weights.safetensors")[0].keys()
+    again = command("runs", "export", "2", "--to", "other")
+    assert (again.code, again.out) == (2, "")
+    assert again.err == "charwave-tui: other is there already; name another folder with --to\n"
+
+
+def test_rm_says_what_it_freed(command: Any, two_runs: RunStore) -> None:
+    size = sum(path.stat().st_size for path in two_runs.place(1).path.iterdir())
+    printed = command("runs", "rm", "1")
+    assert (printed.code, printed.err) == (0, "")
+    assert printed.out == f"run 1 is deleted: {size:,} bytes are free again\n"
+    assert two_runs.numbers() == [2]
+    (row,) = json.loads(command("runs", "rm", "2", "--json").out)
+    assert (row["run"], row["bytes"] > 1_000) == (2, True)
+    assert json.loads(command("runs", "list", "--json").out) == []
+    assert command("runs", "rm", "2").code == 2
+
+
+def test_rm_goes_as_far_as_it_can_and_says_what_it_did(command: Any, two_runs: RunStore) -> None:
+    lock = two_runs.place(2).lock()
+    printed = command("runs", "rm", "1", "2", "1")
+    assert printed.code == 2
+    assert printed.out.startswith("run 1 is deleted: ")
+    assert printed.out.count("\n") == 1
+    assert printed.err.startswith("charwave-tui: run 2 is in use by process ")
+    assert printed.err.count("\n") == 1
+    lock.release()
+    printed = command("runs", "rm", "70", "2", "--json")
+    assert printed.code == 2
+    assert [row["run"] for row in json.loads(printed.out)] == [2]
+    assert "run 70 is unknown" in printed.err
+
+
+def test_rm_deleted_takes_those_that_are_off_the_list(command: Any, two_runs: RunStore) -> None:
+    two_runs.delete(1)
+    assert [row["run"] for row in json.loads(command("runs", "list", "--json").out)] == [2]
+    assert command("runs", "show", "1").code == 2
+    printed = command("runs", "rm", "--deleted", "--json")
+    assert [row["run"] for row in json.loads(printed.out)] == [1]
+    assert two_runs.numbers() == [2]
+    assert command("runs", "rm", "--deleted") == type(printed)(0, "", "")
+
+
+@pytest.mark.parametrize("asked", ["list", "show 1", "export 1", "rm 1"])
+def test_a_database_that_cannot_be_opened_is_one_line(command: Any, small_run: Path, asked: str) -> None:
+    (runs_dir() / DATABASE).unlink()
+    (runs_dir() / DATABASE).mkdir()
+    printed = command("runs", *asked.split())
+    assert (printed.code, printed.out) == (2, "")
+    assert printed.err == (
+        f"charwave-tui: {runs_dir() / DATABASE} cannot be read (unable to open database file); "
+        "mend that, or move it away to have it made anew\n"
+    )
+
+
+def test_a_damaged_database_is_told_of_on_stderr_and_the_runs_are_there(program: Any, small_run: Path) -> None:
+    (runs_dir() / DATABASE).write_bytes(b"\xff" * 9_000)
+    ran = program("runs", "list", "--json")
+    assert ran.returncode == 0
+    assert [row["run"] for row in json.loads(ran.stdout)] == [1]
+    damaged, adopted = ran.stderr.splitlines()
+    assert damaged.startswith("runs.db was damaged (file is not a database): it is made anew, the old one is ")
+    assert adopted == "runs.db did not know of these runs, which are taken from their folders: 1"
+
+
+def test_a_newer_database_is_refused_in_one_line(command: Any, small_run: Path) -> None:
+    path = runs_dir() / DATABASE
+    content = bytearray(path.read_bytes())
+    content[60:64] = (99).to_bytes(4, "big")
+    path.write_bytes(content)
+    for words in ("runs list", "runs show 1", "sample", "inspect", "train --steps 5", "train --resume 1"):
+        printed = command(*words.split())
+        assert (printed.code, printed.out) == (2, ""), words
+        assert printed.err.count("\n") == 1
+        assert "runs.db is of schema 99, and this version of the program knows none after" in printed.err
+    assert path.read_bytes() == content
+
+
+def test_a_run_left_in_training_is_listed_as_paused(command: Any, small_run: Path, store: RunStore) -> None:
+    store.write(msgspec.structs.replace(store.read(1), state=State.TRAINING))
+    (row,) = json.loads(command("runs", "list", "--json").out)
+    assert row["state"] == "paused"
