@@ -32,6 +32,7 @@ class Engine:
         self.warning = ""
         self._line: Line | None = None
         self._waiting: list[Command] = []
+        self._reaping: set[asyncio.Task[None]] = set()
 
     def send(self, command: Command) -> None:
         """Put a command on its way; one to an engine that has just gone is lost, and `events` ends."""
@@ -89,20 +90,27 @@ class Engine:
         child = start(*before)
         loop = asyncio.get_running_loop()
         give_up = loop.time() + STARTED_WITHIN
-        while loop.time() < give_up:
-            with suppress(OSError):
-                line = await connect()
-                line.check()
-                self.found = line.greeting.pid != child.pid
-                self.warning = "" if self.found else warning
-                return line, child
-            if child.poll() not in (None, 0):
-                if not before:
-                    break
-                before, warning = (), ENDED  # the user's own systemd does not take it
-                child = start()
-            await asyncio.sleep(0.02)
-        raise EngineUnavailable(f"the engine did not start; its log is {log_path()}")
+        ours = False
+        try:
+            while loop.time() < give_up:
+                with suppress(OSError):
+                    line = await connect()
+                    line.check()
+                    ours = line.greeting.pid == child.pid
+                    self.found, self.warning = not ours, warning if ours else ""
+                    return line, child
+                if child.poll() not in (None, 0):
+                    if not before:
+                        break
+                    before, warning = (), ENDED  # the user's own systemd does not take it
+                    child = start()
+                await asyncio.sleep(0.02)
+            raise EngineUnavailable(f"the engine did not start; its log is {log_path()}")
+        finally:
+            if not ours:  # it leaves the field to another
+                reaping = asyncio.create_task(_reap(child))
+                self._reaping.add(reaping)
+                reaping.add_done_callback(self._reaping.discard)
 
 
 async def _reap(child: subprocess.Popen[bytes] | None) -> None:

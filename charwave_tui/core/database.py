@@ -138,15 +138,6 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
 
 
-def identity(path: Path) -> tuple[int, int] | None:
-    """Which file is at `path` now, None where there is none: it may be deleted or replaced while it is open."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
     latest = len(MIGRATIONS)
     with snapshot(connection):  # of one moment: another process may be making it

@@ -9,14 +9,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from charwave_tui.core import rows
-from charwave_tui.core.atomic import sync_folder
+from charwave_tui.core.atomic import identity, sync_folder
 from charwave_tui.core.database import (
     DatabaseDamaged,
     DatabaseFault,
     DatabaseReadOnly,
     connect,
     faults_told,
-    identity,
     transaction,
 )
 from charwave_tui.core.mistake import Mistake

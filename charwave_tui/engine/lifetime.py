@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from charwave_tui.core.protocol import Event, RunChanged, RunOpened
+from charwave_tui.core.protocol import Event, RunChanged, RunOpened, RunSaved, SaveFailed
 from charwave_tui.core.readings import State
 
 FIRST_VIEWER_WITHIN = 5.0
@@ -16,13 +16,13 @@ IDLE_FOR = 300.0
 
 
 class Lifetime:
-    """The clock of the engine's end; it stands still while there is a viewer or a run in training."""
+    """The clock of the engine's end; it stands still while there is a viewer, a run in training, or one not on disk."""
 
     def __init__(self, end: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._end = end
         self._viewers = 0
-        self._training = False
+        self._training = self._unsaved = False
         self._clock: asyncio.TimerHandle | None = self._loop.call_later(FIRST_VIEWER_WITHIN, end)
 
     def viewers(self, count: int) -> None:
@@ -35,9 +35,12 @@ class Lifetime:
         if isinstance(event, RunOpened | RunChanged):
             self._training = event.state is State.TRAINING
             self._set()
+        elif isinstance(event, SaveFailed | RunSaved):
+            self._unsaved = isinstance(event, SaveFailed)
+            self._set()
 
     def _set(self) -> None:
-        if self._viewers or self._training:
+        if self._viewers or self._training or self._unsaved:
             if self._clock:
                 self._clock.cancel()
             self._clock = None

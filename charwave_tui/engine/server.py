@@ -15,11 +15,12 @@ from itertools import count
 from typing import BinaryIO
 
 from charwave_tui import __version__
+from charwave_tui.core.atomic import identity
 from charwave_tui.core.engine_lock import LEAVES_WITHIN, take_lock
 from charwave_tui.core.framing import MAX_COMMAND, MalformedFrame, frame
 from charwave_tui.core.peer import peer_of
 from charwave_tui.core.places import ensure_runtime_dir, runs_dir, socket_path
-from charwave_tui.core.protocol import CommandRefused, EngineFailed, EngineReady, EngineStarted, Event
+from charwave_tui.core.protocol import CommandRefused, EngineFailed, EngineReady, EngineStarted, Event, ReportStatus
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.connection import Connection
 from charwave_tui.engine.lifetime import Lifetime
@@ -48,6 +49,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Semaphore(MOST_WAITING)
         self._viewers: dict[Viewer, Connection] = {}
+        self._looking: set[Viewer] = set()
         self._failure = b""
         self._numbers = count(1)
         self._over = asyncio.Event()
@@ -101,7 +103,6 @@ class Server:
             writer.write(_greeting() + self._failure)
             viewer = next(self._numbers)
             self._viewers[viewer] = Connection(reader, writer)
-            self._lifetime.viewers(len(self._viewers))
             _keep(self._attending, self._attend(viewer))
 
     async def _attend(self, viewer: Viewer) -> None:
@@ -110,6 +111,9 @@ class Server:
             await self._introduce(viewer)
             while True:
                 command = await connection.command()
+                if not isinstance(command, ReportStatus):  # who only asks how it is does not keep it
+                    self._looking.add(viewer)
+                    self._lifetime.viewers(len(self._looking))
                 await self._room.acquire()
                 self._session.submit(command, viewer)
         except MalformedFrame as error:
@@ -119,7 +123,8 @@ class Server:
         finally:
             del self._viewers[viewer]
             connection.close()
-            self._lifetime.viewers(len(self._viewers))
+            self._looking.discard(viewer)
+            self._lifetime.viewers(len(self._looking))
 
     def _tell_from_session(self, event: Event, viewer: Viewer | None) -> None:
         with suppress(RuntimeError):  # the loop has ended: nobody is left to be told
@@ -199,10 +204,12 @@ def _listener() -> socket.socket:
 
 async def _serve() -> int:
     listener = _listener()
+    ours = identity(socket_path())
     try:
         return await Server().serve(listener)
     finally:
-        socket_path().unlink(missing_ok=True)
+        if identity(socket_path()) == ours:  # another engine may have put its own there
+            socket_path().unlink(missing_ok=True)
 
 
 def main() -> int:

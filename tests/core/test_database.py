@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from charwave_tui.core import database
+from charwave_tui.core.atomic import identity
 from charwave_tui.core.database import (
     MIGRATIONS,
     OURS,
@@ -19,7 +20,6 @@ from charwave_tui.core.database import (
     DatabaseFault,
     connect,
     faults_told,
-    identity,
     snapshot,
     transaction,
 )
