@@ -6,6 +6,9 @@ import asyncio
 import hashlib
 import math
 import os
+import resource
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -66,6 +69,42 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
             os.setresuid(0, 0, 0)
 
     return dropped
+
+
+@pytest.fixture
+def full_disk() -> Callable[..., AbstractContextManager[None]]:
+    """Gives a context in which no file of this process can grow beyond so many bytes, none by default."""
+
+    @contextmanager
+    def full(size: int = 0) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return full
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+    """Starts another process with some code, which has come so far as to print a line."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+        )
+        started.append(process)
+        assert process.stdout
+        assert process.stdout.readline()
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 class CorpusServer:

@@ -1,12 +1,8 @@
-"""What the tests of the run store share: records, a disk that is full, and another process."""
+"""What the tests of the run store share: a store, and records to keep."""
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,39 +52,3 @@ def record() -> Callable[..., RunRecord]:
         return msgspec.structs.replace(usual, **others)
 
     return made
-
-
-@pytest.fixture
-def full_disk() -> Callable[[], AbstractContextManager[None]]:
-    """Gives a context in which no file of this process can grow."""
-
-    @contextmanager
-    def full() -> Iterator[None]:
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-        try:
-            yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    return full
-
-
-@pytest.fixture
-def elsewhere() -> Iterator[Callable[[str], subprocess.Popen[str]]]:
-    """Starts another process with some code, which has come so far as to print a line."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(code: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
-        )
-        started.append(process)
-        assert process.stdout
-        assert process.stdout.readline()
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
