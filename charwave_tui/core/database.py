@@ -16,7 +16,7 @@ from charwave_tui.core.places import HOME_VARIABLE
 OURS = 0x63776176
 """What SQLite keeps in the file's head as the application that it belongs to."""
 
-PATIENCE = 1.0
+PATIENCE = 3.0
 """Seconds to wait for another process that is writing."""
 
 SMALLEST = 512

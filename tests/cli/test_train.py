@@ -20,7 +20,6 @@ from charwave_tui.cli.interrupts import stopped_by_signals
 from charwave_tui.core.corpora import find_corpus
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.readings import Split, State
-from charwave_tui.core.records import RunRecord
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.checkpoint import load_weights
 from charwave_tui.engine.trainer import Trainer
@@ -94,10 +93,10 @@ def test_options_before_the_command_count_and_those_after_it_go_first(command: A
 def test_a_run_that_could_not_be_saved_prints_its_figures_says_so_and_ends_with_2(
     train: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(store: RunStore, record: RunRecord) -> None:
+    def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(RunStore, "write", refuse)
+    monkeypatch.setattr("charwave_tui.engine.saves.write_save", refuse)
     printed = train("--json")
     assert printed.code == 2
     result = json.loads(printed.out)
