@@ -1,0 +1,251 @@
+"""When a run is saved, what a crash at each point of a save leaves, and a folder that is deleted under it."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from desk import WORDS, Desk
+
+from charwave_tui.core import archive, protocol
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.readings import State
+from charwave_tui.core.run_folder import KEPT
+from charwave_tui.core.runs import DATABASE
+from charwave_tui.engine import recording, saves
+from charwave_tui.engine.checkpoint import newest_save
+from charwave_tui.engine.saves import Saves
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(WORDS), "utf-8")
+    return RunConfig(
+        corpus=str(path), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8,
+        max_steps=1_000_000, eval_every=1_000_000,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def desk(config: RunConfig) -> Desk:
+    """Run 1, held after 20 steps."""
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "p", steps=20))
+    desk.work()
+    return desk
+
+
+def saves_of(desk: Desk) -> Saves:
+    found = desk.conductor._stage.run.saves
+    assert found is not None
+    return found
+
+
+def save_now(desk: Desk) -> None:
+    desk.conductor._stage.run.save()
+
+
+def step_once(desk: Desk) -> None:
+    desk.do(protocol.StepRun())
+    desk.work()
+
+
+def after_a_crash(desk: Desk) -> Desk:
+    saves_of(desk).release()  # as the system does for a process that is gone
+    desk.store.close()
+    return Desk()
+
+
+def test_the_first_save_is_there_before_the_first_step(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, ""))
+    assert [(event.run, event.step) for event in desk.heard(protocol.RunSaved)] == [(1, 0)]
+    assert newest_save(desk.store.place(1), pytest.fail).record.step == 0
+    assert desk.store.list()[0].step == 0
+    desk = after_a_crash(desk)
+    desk.do(archive.OpenRun(1, train=True))
+    desk.work(lambda: desk.conductor._stage.run.trainer.step > 5)
+    assert desk.states[-1] == (State.TRAINING, 0)
+
+
+def test_the_last_two_are_kept_and_are_of_different_steps(desk: Desk) -> None:
+    for _ in range(3):
+        step_once(desk)
+    newest, before = desk.store.place(1).saves()
+    assert len(desk.store.place(1).saves()) == KEPT
+    newest.unlink()
+    assert newest_save(desk.store.place(1), pytest.fail).record.step == 22
+    before.unlink()
+    with pytest.raises(Mistake, match="run 1 has no weights"):
+        newest_save(desk.store.place(1), pytest.fail)
+
+
+CRASHES: dict[str, tuple[str, int]] = {
+    "while the save is written": ("os.fsync", 0),
+    "before the save has its name": ("pathlib.Path.replace", 0),
+    "before the folder is on disk": ("os.fsync", 1),
+    "before the list of runs is written": ("charwave_tui.core.rows.put", 0),
+    "while the list of runs is written": ("charwave_tui.core.rows._write", 0),
+    "before the last saves are dropped": ("charwave_tui.core.run_folder.RunFolder.drop_old_saves", 0),
+}
+
+
+@pytest.mark.parametrize("moment", CRASHES)
+def test_wherever_a_save_is_cut_off_there_is_a_whole_one_and_the_run_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    step_once(desk)
+    saved = desk.store.list()[0].step
+    name, spared = CRASHES[moment]
+    calls = 0
+    real = pkgutil.resolve_name(name)
+
+    def killed(*arguments: object, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls > spared:
+            raise Killed
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(name, killed)
+        patch.setattr(Path, "unlink", lambda *_, **__: None)  # nothing is tidied up by one who is killed
+        with pytest.raises(Killed):
+            step_once(desk)
+    desk = after_a_crash(desk)
+    assert newest_save(desk.store.place(1), pytest.fail).record.step in (saved, saved + 1)
+    assert desk.store.read(1).step in (saved, saved + 1)
+    desk.do(archive.OpenRun(1))
+    assert not list(desk.store.place(1).path.glob(".save*"))
+    assert desk.heard(protocol.Remarked) == []
+    while desk.conductor._stage.run.trainer.step < saved + 4:
+        step_once(desk)
+    assert desk.store.read(1).step == desk.store.list()[0].step == saved + 4
+    assert len(desk.store.place(1).saves()) == KEPT
+
+
+def test_the_clock_may_be_set_back_or_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = saves_of(desk)
+    now = time.time()
+    before = desk.store.read(1)
+    for shift in (-10 * 365 * 86_400, 10 * 365 * 86_400):
+        monkeypatch.setattr(time, "time", lambda shift=shift: now + shift)
+        assert not kept.due
+        step_once(desk)
+    after = desk.store.read(1)
+    assert after.created == before.created
+    assert after.seconds >= before.seconds >= 0
+    assert after.training_seconds >= before.training_seconds >= 0
+    desk = after_a_crash(desk)
+    desk.do(archive.OpenRun(1))
+    step_once(desk)
+    assert desk.store.read(1).seconds >= after.seconds
+
+
+def test_runs_are_in_the_order_they_were_begun_whatever_the_clock_says(
+    desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Past(recording.datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> Past:
+            return cls(1999, 12, 31, tzinfo=recording.UTC)
+
+    monkeypatch.setattr(recording, "datetime", Past)
+    desk.do(protocol.StartRun(config, "", steps=1))
+    desk.work()
+    rows = desk.store.list()
+    assert [row.run for row in rows] == [2, 1]
+    assert rows[0].created == "1999-12-31T00:00:00+00:00" < rows[1].created
+    desk.do(archive.DeleteRun(1), archive.RestoreRun(1))
+    assert [row.run for row in desk.store.list()] == [2, 1]
+
+
+def test_a_folder_that_is_deleted_under_a_run_is_made_anew_and_it_is_said(desk: Desk) -> None:
+    shutil.rmtree(desk.store.place(1).path)
+    step_once(desk)
+    assert [event.text for event in desk.heard(protocol.Remarked)] == [
+        "the folder of run 1 was deleted: it is being saved anew"
+    ]
+    assert newest_save(desk.store.place(1), pytest.fail).record.step == 21
+    assert desk.store.place(1).in_use()
+    step_once(desk)
+    assert len(desk.heard(protocol.Remarked)) == 1
+    assert desk.heard(protocol.SaveFailed) == []
+
+
+def test_a_database_that_is_deleted_under_a_run_is_made_anew_and_it_is_said(desk: Desk) -> None:
+    desk.do(archive.DescribeRun(1, "mine", "of it"))
+    (desk.store.folder / DATABASE).unlink()
+    step_once(desk)
+    assert [event.text for event in desk.heard(protocol.Remarked)] == [
+        "runs.db was deleted: it is made anew with what it held"
+    ]
+    (row,) = desk.store.list()
+    assert (row.step, row.name, row.note) == (21, "mine", "of it")
+
+
+def test_everything_that_is_deleted_under_a_run_is_made_anew_for_it_alone(desk: Desk, config: RunConfig) -> None:
+    desk.do(protocol.StartRun(config, "second", steps=5))
+    desk.work()
+    shutil.rmtree(desk.store.folder)
+    step_once(desk)
+    assert [(row.run, row.step) for row in desk.store.list()] == [(2, 6)]
+    assert newest_save(desk.store.place(2), pytest.fail).record.step == 6
+    assert desk.store.numbers() == [2]
+    desk = after_a_crash(desk)
+    desk.do(archive.OpenRun(2, train=True))
+    assert desk.states[-1] == (State.TRAINING, 6)
+
+
+def test_a_diverged_run_that_could_not_be_listed_is_told_of_when_it_is(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    wild = replace(config, norm="none", activation="relu", init_gain=30.0, lr=10.0)
+    desk = Desk()
+    desk.do(protocol.StartRun(wild, ""))
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.store, "write", full)
+        desk.work(lambda: desk.conductor._stage.run.state is State.DIVERGED)
+        assert desk.heard(protocol.SaveFailed)[-1].problem == "No space left on device"
+    desk.forget()
+    save_now(desk)
+    assert desk.heard(protocol.RunSaved) == [protocol.RunSaved(1, 0)]
+    assert desk.store.read(1).state is State.DIVERGED
+
+
+def test_what_is_said_and_asked_of_a_save_is_by_the_monotonic_clock(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = saves_of(desk)
+    assert not kept.due
+    assert kept.overdue_in is None
+    started = time.monotonic()
+    monkeypatch.setattr(saves.time, "monotonic", lambda: started + saves.EVERY + 0.1)
+    assert kept.due
+
+
+def test_an_interrupted_process_leaves_no_half_written_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            save_now(desk)
+    assert not list(desk.store.folder.rglob(".*"))
+    assert newest_save(desk.store.place(1), pytest.fail).record.step == 20
