@@ -83,7 +83,7 @@ def faults_told() -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         kind = DatabaseDamaged if code in _TWICE else _KINDS.get(code & 0xFF, DatabaseFault)
-        raise kind(str(error)) from error
+        raise kind(_line(str(error))) from error
     except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its own messages
         raise DatabaseDamaged("its schema cannot be read") from error
 
@@ -106,7 +106,7 @@ def connect(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = TRUNCATE")
             (sound,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             if sound != "ok":
-                raise DatabaseDamaged(sound)
+                raise DatabaseDamaged(_line(sound.splitlines()[-1]))
         except BaseException:
             connection.close()
             raise
@@ -136,6 +136,11 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _line(text: str) -> str:
+    """What SQLite says of a damaged file, which it quotes, so that it can be shown in a line."""
+    return "".join(symbol if symbol.isprintable() else "�" for symbol in text)
 
 
 def _upgrade(connection: sqlite3.Connection, path: Path) -> None:

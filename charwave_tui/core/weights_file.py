@@ -53,7 +53,7 @@ def read_whole(path: Path) -> tuple[bytes, dict[str, str]]:
             raise ValueError("it is cut off")
         (length,) = struct.unpack("<Q", start)
         if length > LONGEST_HEADER:
-            raise ValueError(f"a header of {length:,} bytes")
+            raise ValueError("it is no safetensors file")
         header = file.read(length)
         texts, size = _said(header)
         if os.fstat(file.fileno()).st_size != len(start) + length + size:

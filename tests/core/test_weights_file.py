@@ -83,7 +83,7 @@ def test_of_a_large_file_of_another_kind_little_is_read(tmp_path: Path, start: b
     path = tmp_path / "film"
     path.write_bytes(start)
     os.truncate(path, 2**40)  # more than there is memory
-    with pytest.raises(ValueError, match=r"a header of|behind its end"):
+    with pytest.raises(ValueError, match=r"no safetensors file|behind its end"):
         read_whole(path)
 
 

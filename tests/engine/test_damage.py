@@ -1,0 +1,376 @@
+"""Every file the program reads, damaged: a clear line or the good neighbour, nothing executed, nothing written over."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+import safetensors.torch
+import torch
+from desk import WORDS, Desk
+
+from charwave_tui.core import archive, protocol
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.corpora import find_corpus, list_corpora, remember
+from charwave_tui.core.engine_lock import lock_path, take_lock
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.places import HOME_VARIABLE, ensure_runtime_dir, runs_dir, state_dir
+from charwave_tui.core.readings import State
+from charwave_tui.core.records import RunRecord
+from charwave_tui.core.run_folder import LOCK
+from charwave_tui.core.runs import DATABASE, OWN, RECORD, RunStore, folder_record
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.engine import api
+from charwave_tui.engine.checkpoint import Save, newest_save
+
+SameBits = Callable[..., bool]
+Harm = Callable[[Path], object]
+
+TRIES = pytest.mark.parametrize("tries", [20, pytest.param(200, marks=pytest.mark.soak)])
+
+
+class Truth(NamedTuple):
+    """What is kept of the runs before anything is damaged: in the list, in their saves, and in one before run 1's."""
+
+    records: dict[int, RunRecord]
+    saved: dict[int, RunRecord]
+    before: Save
+
+
+class Trap:
+    """What makes a folder once it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
+    """A data folder with two runs of different steps, both named, and what is true of them."""
+    home = tmp_path_factory.mktemp("trained")
+    words = home / "words.txt"
+    words.write_text("\n".join(WORDS), "utf-8")
+    config = RunConfig(
+        corpus=str(words), context=4, fuse=(2, 2), n_embd=3, n_hidden=4, batch_size=8, max_steps=400, eval_every=400
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(HOME_VARIABLE, str(home))
+        desk = Desk()
+        desk.do(protocol.StartRun(config, "first", steps=300))
+        desk.work()
+        before = newest_save(desk.store.place(1), pytest.fail)
+        desk.do(protocol.StepRun())
+        desk.work()
+        first = desk.conductor._stage.run.saves
+        assert first is not None
+        first.release()  # killed
+        desk = Desk()
+        desk.do(protocol.StartRun(config, "second", steps=300))
+        desk.work()
+        for run in (1, 2):
+            desk.do(archive.DescribeRun(run, f"the {run}.", "of it"))
+        desk.conductor.leave()
+        for path in desk.store.place(1).saves()[2:]:
+            path.unlink()
+        saved = {run: folder_record(desk.store.place(run)) or pytest.fail("it is saved") for run in (1, 2)}
+        truth = Truth({run: desk.store.read(run) for run in (1, 2)}, saved, before)
+        desk.store.close()
+    return home / "data", truth
+
+
+@pytest.fixture
+def truth(trained: tuple[Path, Truth], home: Path) -> Truth:
+    """The same runs in the place of the user's."""
+    shutil.copytree(trained[0], home / "data")
+    return trained[1]
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Trap:
+    return Trap(tmp_path / "sprung")
+
+
+def flipped(good: bytes, chance: random.Random) -> bytes:
+    place, bit = chance.randrange(len(good)), chance.randrange(8)
+    return good[:place] + bytes([good[place] ^ 1 << bit]) + good[place + 1 :]
+
+
+def cut(good: bytes, chance: random.Random) -> bytes:
+    return good[: chance.randrange(1, len(good))]
+
+
+def is_the_one_before(truth: Truth, same_bits: SameBits) -> None:
+    """Sees that run 1 is taken from the save before its newest, and that this is told in a line."""
+    folder = RunStore(runs_dir()).place(1)
+    told: list[str] = []
+    found = newest_save(folder, told.append)
+    assert found.record == truth.before.record
+    assert found.standing == truth.before.standing
+    assert same_bits(found.tensors, truth.before.tensors)
+    (line,) = told
+    assert line.endswith("run 1 is taken from the save before it, of step 300")
+    assert line.isprintable()
+    adopted = folder_record(folder)
+    assert adopted is not None
+    assert msgspec.structs.replace(adopted, name="", note="") == truth.before.record
+
+
+@TRIES
+@pytest.mark.parametrize("harm", [flipped, cut])
+def test_of_a_damaged_save_nothing_is_believed(
+    truth: Truth, same_bits: SameBits, tries: int, harm: Callable[[bytes, random.Random], bytes]
+) -> None:
+    chance = random.Random(7)
+    newest = RunStore(runs_dir()).place(1).saves()[0]
+    good = newest.read_bytes()
+    for _ in range(tries):
+        damaged = harm(good, chance)
+        newest.write_bytes(damaged)
+        is_the_one_before(truth, same_bits)
+        assert newest.read_bytes() == damaged
+
+
+def seen(truth: Truth) -> list[str]:
+    """Sees that what is said of the runs is true, or a clear refusal; gives what was told of."""
+    told: list[str] = []
+    with closing(RunStore(runs_dir(), told.append)) as store:
+        for _ in range(2):
+            try:
+                rows = store.list()
+            except Mistake as mistake:
+                if "runs.db is of schema" not in mistake.problem:
+                    raise
+                continue
+            assert [row.run for row in rows] == [2, 1]
+            for row in rows:
+                assert row in (truth.records[row.run].summary(), truth.saved[row.run].summary())
+                assert store.read(row.run) in (truth.records[row.run], truth.saved[row.run])
+    assert all(line.isprintable() for line in told)
+    return told
+
+
+@TRIES
+@pytest.mark.parametrize("harm", [flipped, cut])
+def test_of_a_damaged_database_nothing_is_believed(
+    truth: Truth, tries: int, harm: Callable[[bytes, random.Random], bytes]
+) -> None:
+    chance = random.Random(7)
+    database, found = runs_dir() / DATABASE, 0
+    good = database.read_bytes()
+    for _ in range(tries):
+        damaged = harm(good, chance)
+        database.write_bytes(damaged)
+        if seen(truth):
+            found += 1
+            aside = runs_dir() / f"{DATABASE}.damaged"
+            assert aside.read_bytes() == damaged
+            aside.unlink()
+    assert found > tries / 4
+
+
+def another_database(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    (path / "within").mkdir(parents=True)
+
+
+SWAPS: dict[str, Harm] = {
+    "nothing": lambda path: path.unlink(),
+    "an empty file": lambda path: path.write_bytes(b""),
+    "another database": another_database,
+    "the list of runs": lambda path: shutil.copy(runs_dir() / DATABASE, path.with_name("copy")).replace(path),
+    "a save of another run": lambda path: shutil.copy(RunStore(runs_dir()).place(2).saves()[0], path),
+    "weights that are not sealed": lambda path: safetensors.torch.save_file({"a": torch.ones(2)}, path),
+    "text": lambda path: path.write_text("anna\nben\n", "utf-8"),
+    "a folder": a_folder,
+}
+
+
+@pytest.mark.parametrize("other", SWAPS)
+def test_where_something_else_is_in_a_saves_place_the_one_before_it_is_opened(
+    truth: Truth, same_bits: SameBits, other: str
+) -> None:
+    newest = RunStore(runs_dir()).place(1).saves()[0]
+    SWAPS[other](newest)
+    content = newest.read_bytes() if newest.is_file() else None
+    if content is not None:
+        is_the_one_before(truth, same_bits)
+    desk = Desk()
+    names = api.sample(Sampling(), 1)
+    desk.do(archive.OpenRun(1))
+    opened = desk.heard(protocol.RunOpened)[-1]
+    assert (opened.run, opened.step, opened.state) == (1, 300, State.PAUSED)
+    assert len(desk.heard(protocol.Remarked)) == (content is not None)
+    aside = list(newest.parent.glob(f"{newest.name}.damaged-*"))
+    assert [path.read_bytes() for path in aside] == ([content] if content is not None else [])
+    desk.do(protocol.StepRun())
+    desk.work()
+    assert newest_save(desk.store.place(1), pytest.fail).record.step == 301
+    assert len(names) == 20
+    assert not newest.is_dir() or list(newest.iterdir())
+
+
+@pytest.mark.parametrize("other", [name for name in SWAPS if name != "the list of runs"])
+def test_where_something_else_is_in_the_databases_place_the_runs_are_taken_from_their_folders(
+    truth: Truth, other: str
+) -> None:
+    database = runs_dir() / DATABASE
+    SWAPS[other](database)
+    if other == "a folder":
+        with pytest.raises(Mistake, match=r"runs\.db cannot be read \(unable to open database file\); mend that"):
+            RunStore(runs_dir(), pytest.fail).list()
+        return
+    content = database.read_bytes() if database.exists() else b""
+    told = seen(truth)
+    assert told[-1] == "runs.db did not know of these runs, which are taken from their folders: 1, 2"
+    if content:
+        assert told[0].startswith("runs.db was damaged (")
+        assert (runs_dir() / f"{DATABASE}.damaged").read_bytes() == content
+    desk = Desk()
+    desk.do(archive.OpenRun(1))
+    assert desk.heard(protocol.RunOpened)[-1].step == 301
+
+
+def test_where_no_save_can_be_read_all_are_left_and_the_run_is_named(truth: Truth) -> None:
+    store = RunStore(runs_dir(), pytest.fail)
+    for path in store.place(1).saves():
+        path.write_bytes(b"\x80\x04")
+    desk = Desk()
+    for command in (archive.OpenRun(1), archive.OpenRun(1, train=True), archive.ForkRun(1)):
+        with pytest.raises(Mistake, match=r"save-\d+\.safetensors holds no weights that can be read: it is cut off"):
+            desk.do(command)
+    assert desk.told == []
+    assert [path.read_bytes() for path in store.place(1).saves()] == [b"\x80\x04"] * 2
+    assert not store.place(1).in_use()
+    assert store.read(1) == truth.records[1]
+    desk.do(archive.OpenRun(2))
+    assert desk.heard(protocol.RunOpened)[-1].run == 2
+
+
+def test_nothing_is_ever_unpickled(truth: Truth, trap: Trap, tmp_path: Path) -> None:
+    store = RunStore(runs_dir(), lambda text: None)
+    torch.save(trap, tmp_path / "zipped")
+    plain, zipped = pickle.dumps(trap), (tmp_path / "zipped").read_bytes()
+    ensure_runtime_dir()
+    state_dir().mkdir(parents=True)
+    for content in (plain, zipped):
+        newest, before = store.place(1).saves()
+        for path in (
+            newest,
+            before,
+            store.place(1).path / OWN,
+            store.place(1).path / LOCK,
+            store.place(1).path / RECORD,
+        ):
+            path.write_bytes(content)
+        for path in (state_dir() / "recent-corpora", lock_path(), runs_dir() / DATABASE):
+            path.write_bytes(content)
+        assert [row.run for row in store.list()] == [2]
+        with pytest.raises(Mistake, match="holds no weights"):
+            newest_save(store.place(1), pytest.fail)
+        with pytest.raises(Mistake, match="run 1 is unknown"):
+            api.inspect(1)
+        assert api.sample(Sampling(), 2)
+        assert list_corpora()
+        store.place(1).lock().release()
+        taken = take_lock()
+        assert taken is not None
+        taken.close()
+        assert newest.read_bytes() == before.read_bytes() == content
+        with pytest.raises(Mistake, match=r"is binary|not UTF-8"):
+            find_corpus(str(newest))
+    store.close()
+    assert not trap.path.exists()
+    pickle.loads(plain)
+    assert trap.path.exists()  # it would have sprung
+
+
+CORPORA: dict[str, tuple[Harm, str]] = {
+    "gone": (lambda path: path.unlink(), "there is no file"),
+    "empty": (lambda path: path.write_bytes(b""), "is empty"),
+    "cut off": (lambda path: path.write_bytes(path.read_bytes()[:-1]), "has changed since run 1 learned it"),
+    "a letter another": (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"z"), "has changed since run 1"),
+    "noise": (lambda path: path.write_bytes(bytes(range(256))), "is binary"),
+    "no UTF-8": (lambda path: path.write_bytes(b"\xff" * 200), "not UTF-8"),
+    "a folder": (a_folder, "is a folder"),
+    "a save": (lambda path: shutil.copy(RunStore(runs_dir()).place(2).saves()[0], path), "is binary"),
+}
+
+
+@pytest.mark.parametrize("harm", CORPORA)
+def test_a_run_whose_corpus_is_damaged_is_refused_in_a_line_and_stays(
+    trained: tuple[Path, Truth], truth: Truth, harm: str
+) -> None:
+    words = Path(truth.records[1].config.corpus)
+    good, found = words.read_bytes(), words.stat()
+    spoil, said = CORPORA[harm]
+    desk = Desk()
+    try:
+        spoil(words)
+        for ask in (lambda: desk.do(archive.OpenRun(1)), lambda: api.sample(Sampling(), 1), lambda: api.inspect(1)):
+            with pytest.raises(Mistake, match=said) as told:
+                ask()
+            assert str(told.value).isprintable()
+            assert "; " in str(told.value)
+        assert desk.store.read(1) == truth.records[1]
+    finally:
+        if words.is_dir():
+            shutil.rmtree(words)
+        words.write_bytes(good)
+        os.utime(words, ns=(found.st_atime_ns, found.st_mtime_ns))
+    desk.do(archive.OpenRun(1))
+    assert desk.heard(protocol.RunOpened)[-1].step == 301
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\0\n" * 99, b"words\n../x\n", b"/" * 99_999, b"[" * 99])
+def test_a_damaged_list_of_recent_corpora_is_passed_over(tmp_path: Path, content: bytes) -> None:
+    state_dir().mkdir(parents=True)
+    (state_dir() / "recent-corpora").write_bytes(content)
+    before = [entry.name for entry in list_corpora()]
+    assert before == ["imena", "names"]
+    words = tmp_path / "words.txt"
+    words.write_text("\n".join(WORDS), "utf-8")
+    remember(words)
+    assert [entry.name for entry in list_corpora()] == [*before, str(words)]
+
+
+def test_a_folder_in_the_place_of_that_list_keeps_nobody_from_training(
+    trained: tuple[Path, Truth], truth: Truth
+) -> None:
+    (state_dir() / "recent-corpora").mkdir(parents=True)
+    assert [entry.name for entry in list_corpora()] == ["imena", "names"]
+    desk = Desk()
+    desk.do(protocol.StartRun(truth.records[1].config, "", steps=1))
+    desk.work()
+    assert desk.store.read(3).step == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\0" * 999, b"-1 \n", b"1 elsewhere\n"])
+def test_garbage_in_a_lock_file_locks_nobody_out(truth: Truth, content: bytes) -> None:
+    ensure_runtime_dir()
+    lock_path().write_bytes(content)
+    engine = take_lock()
+    assert engine is not None
+    assert take_lock() is None
+    engine.close()
+    (RunStore(runs_dir()).place(1).path / LOCK).write_bytes(content)
+    desk = Desk()
+    desk.do(archive.OpenRun(1))
+    assert desk.heard(protocol.RunOpened)[-1].step == 301
