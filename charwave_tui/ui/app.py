@@ -7,12 +7,11 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from textual.app import App
-
 from charwave_tui.client.engine import Engine
 from charwave_tui.core.config import RunConfig
 from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.conversation import EngineLink
+from charwave_tui.ui.painting import Painting
 from charwave_tui.ui.screens.lab import LabScreen
 from charwave_tui.ui.screens.questions import pick_command, pick_theme
 from charwave_tui.ui.themes import themes
@@ -24,7 +23,7 @@ ENDINGS = (signal.SIGHUP, signal.SIGTERM)
 """Signals on which the playground ends in order; a run in training goes on."""
 
 
-class Playground(App[str]):
+class Playground(Painting):
     """The program on the screen; it returns the line to say once the terminal is as it was.
 
     `named` says that a person chose the config for this start, so that no run that is found takes its place.

@@ -1,0 +1,71 @@
+"""The whole playground on a terminal that pyte plays: what stands there is what Textual believes to stand there."""
+
+from __future__ import annotations
+
+import pyte
+import pytest
+import scenes
+from fake_engine import ObedientEngine, ShowingEngine
+from pilots import NARROW, WIDE, playground, screen_text, until
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.pilot import Pilot
+
+
+class Played:
+    """What the driver wrote, and the terminal it went to; as in life, a new size leaves it in disorder."""
+
+    def __init__(self) -> None:
+        self.screen = pyte.Screen(*WIDE)
+        self.written: list[str] = []
+        self._stream = pyte.Stream(self.screen)
+
+    def write(self, driver: HeadlessDriver, text: str) -> None:
+        self.written.append(text)
+        self._stream.feed(text)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.screen.resize(rows, columns)
+        self._stream.feed("\x1b[Hdisorder")
+
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Played:
+    played = Played()
+    monkeypatch.setattr(HeadlessDriver, "is_headless", False)
+    monkeypatch.setattr(HeadlessDriver, "write", lambda driver, text: played.write(driver, text))
+    return played
+
+
+async def same(pilot: Pilot[str], terminal: Played) -> None:
+    await until(pilot, lambda: terminal.text() == screen_text(pilot.app))
+
+
+async def test_through_a_whole_visit_the_terminal_shows_what_it_should(terminal: Played) -> None:
+    async with playground(ObedientEngine()) as pilot:
+        await same(pilot, terminal)
+        for key in ("t", "down", "down", "enter", "escape", "2", "l", "question_mark", "escape", "r", "escape", "q"):
+            await pilot.press(key)
+            await same(pilot, terminal)
+        await pilot.press("escape")
+        for size in (NARROW, WIDE):
+            terminal.resize(*size)
+            await pilot.resize_terminal(*size)
+            await same(pilot, terminal)
+        pilot.app.theme = "charwave-light"
+        await pilot.pause()
+        await same(pilot, terminal)
+
+
+async def test_after_a_pause_of_the_program_all_is_painted_again_and_then_only_what_changes(terminal: Played) -> None:
+    async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
+        await same(pilot, terminal)
+        terminal.screen.reset()
+        pilot.app.app_resume_signal.publish(pilot.app)
+        await same(pilot, terminal)
+        terminal.written.clear()
+        await pilot.press("down")
+        await same(pilot, terminal)
+        assert 0 < len("".join(terminal.written).encode()) < 1_500, "of a screen of some 8,000"

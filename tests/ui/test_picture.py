@@ -1,0 +1,133 @@
+"""The picture of the terminal: whatever changes, the terminal shows what was wanted, and few bytes go there."""
+
+from __future__ import annotations
+
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.color import ColorSystem
+from rich.segment import ControlType, Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from charwave_tui.ui.pens import PLAIN, Pen, pen
+from charwave_tui.ui.picture import Picture
+
+WIDTH, HEIGHT = 12, 3
+
+STYLES = [
+    None,
+    *map(
+        Style.parse,
+        ("#5fd7af on #121418", "#ffffff on #121418", "bold #ffffff on #121418", "#9097a0 on #20242a"),
+    ),
+    *map(Style.parse, ("underline red", "reverse", "bold underline", "italic blue on default", "strike on #20242a")),
+]
+TEXTS = ["a", "bb", " ", "   ", "⢸⣇", "日", "é", "e\u0301", "x日y"]
+
+SEGMENTS = st.lists(st.tuples(st.sampled_from(TEXTS), st.sampled_from(STYLES)), max_size=5)
+CHANGES = st.lists(st.tuples(st.integers(0, HEIGHT - 1), SEGMENTS), max_size=4)
+
+
+class Seen:
+    """A terminal as pyte shows it, cell by cell, whatever cannot be seen left out."""
+
+    def __init__(self) -> None:
+        self.screen = pyte.Screen(WIDTH, HEIGHT)
+        self.stream = pyte.Stream(self.screen)
+        self.clear()
+
+    def clear(self) -> None:
+        self.screen.reset()
+        self.stream.feed("\x1b[?7l")  # as Textual has it: the last column does not wrap
+
+    def cells(self) -> list[list[tuple[object, ...]]]:
+        return [[_visible(self.screen.buffer[row][column]) for column in range(WIDTH)] for row in range(HEIGHT)]
+
+
+def _visible(cell: pyte.screens.Char) -> tuple[object, ...]:
+    lines = cell.underscore, cell.reverse, cell.strikethrough
+    inks = (cell.fg, cell.bold, cell.italics) if cell.data.strip() or any(lines) else ()
+    return (cell.data, cell.bg, *lines, *inks)
+
+
+def rows(segments: list[tuple[str, Style | None]]) -> Strip:
+    return Strip([Segment(text, style) for text, style in segments]).adjust_cell_length(
+        WIDTH, Style.parse("on #121418")
+    )
+
+
+@given(st.lists(CHANGES, max_size=6))
+def test_the_terminal_shows_what_a_repaint_of_all_would_show(frames: list[list[tuple[int, object]]]) -> None:
+    sparing, whole = Seen(), Seen()
+    picture = Picture(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+    blank = [rows([])] * HEIGHT
+    strips = list(blank)
+    for changes in [[(row, []) for row in range(HEIGHT)], *frames]:
+        for row, segments in changes:
+            strips[row] = rows(segments)
+            picture.put(row, 0, strips[row], WIDTH)
+        sparing.stream.feed(picture.strokes((0, 0)))
+        whole.clear()
+        for row, strip in enumerate(strips):
+            painted = (
+                Strip.render_style(style or Style.null(), text, ColorSystem.TRUECOLOR) for text, style, _ in strip
+            )
+            whole.stream.feed(f"\x1b[{row + 1}H" + "".join(painted))
+        assert sparing.cells() == whole.cells()
+        assert (sparing.screen.cursor.y, sparing.screen.cursor.x) == (0, 0)
+    assert picture.strokes((0, 0)) == ""
+
+
+def painted(picture: Picture, row: int, column: int, *pieces: tuple[str, str], end: int = WIDTH) -> str:
+    picture.put(row, column, [Segment(text, Style.parse(style)) for text, style in pieces], end)
+    return picture.strokes((0, 0))
+
+
+@pytest.fixture
+def picture() -> Picture:
+    made = Picture(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+    for row in range(HEIGHT):
+        painted(made, row, 0, ("step 132,400", "#9097a0 on #121418"))
+    return made
+
+
+def test_one_changed_digit_costs_its_place_and_itself(picture: Picture) -> None:
+    assert painted(picture, 1, 0, ("step 132,407", "#9097a0 on #121418")) == "\x1b[2;12H7\x1b[H"
+
+
+def test_what_stands_there_already_costs_nothing(picture: Picture) -> None:
+    assert painted(picture, 1, 0, ("step 132,400", "#9097a0 on #121418")) == ""
+
+
+def test_only_that_part_of_the_ink_is_sent_that_is_another(picture: Picture) -> None:
+    assert painted(picture, 0, 0, ("s", "#ffffff on #121418")) == "\x1b[38;2;255;255;255ms\b"
+    assert painted(picture, 0, 0, ("s", "bold #ffffff on #121418")) == "\x1b[1ms\b"
+    assert painted(picture, 0, 0, ("s", "#ffffff on #121418")) == "\x1b[22ms\b"
+    assert painted(picture, 0, 0, (" ", "#5fd7af on #121418")) == " \b"
+
+
+def test_a_short_gap_is_written_once_more_and_a_long_one_jumped(picture: Picture) -> None:
+    ink = "#9097a0 on #121418"
+    assert painted(picture, 0, 0, ("X", ink), ("te", ink), ("Y", ink)) == "XteY\x1b[H"
+    assert painted(picture, 0, 0, ("XteY 132,401", ink)) == "\x1b[11C1\x1b[H"
+
+
+def test_nothing_is_put_past_the_end_nor_is_a_control_sequence(picture: Picture) -> None:
+    bell = Segment("\a", None, [(ControlType.BELL,)])
+    picture.put(0, 0, [bell, Segment("abcdef", Style.parse("#9097a0 on #121418"))], 2)
+    assert picture.strokes((0, 0)) == "ab\b\b"
+
+
+def test_a_terminal_that_was_forgotten_is_painted_whole(picture: Picture) -> None:
+    picture.forget()
+    assert picture.strokes((0, 0)).count("step 132,400") == HEIGHT
+
+
+@pytest.mark.parametrize(
+    ("system", "ink"), [(ColorSystem.TRUECOLOR, "38;2;95;215;175"), (ColorSystem.EIGHT_BIT, "38;5;79")]
+)
+def test_a_pen_has_as_many_colours_as_its_terminal(system: ColorSystem, ink: str) -> None:
+    assert pen(Style.parse("bold #5fd7af"), system) == Pen(("1",), ink, "49")
+    assert pen(None, system) == PLAIN
