@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -98,33 +100,47 @@ class Ledger:
     def _bring_back(self, deleted: sqlite3.Connection) -> None:
         """Make the file anew that was deleted while it was open, for the runs that were not deleted with it."""
         try:
-            fresh = salvaged(deleted, self._path, self._recorded, set(self._folders()))
-            journal_of(self._path).unlink(missing_ok=True)
-            fresh.rename(self._path)
-            sync_folder(self._path.parent)
+            with self._alone():
+                if identity(self._path) is not None:  # another process has done so already
+                    return
+                fresh = salvaged(deleted, self._path, self._recorded, set(self._folders()))
+                journal_of(self._path).unlink(missing_ok=True)
+                fresh.rename(self._path)
+                sync_folder(self._path.parent)
         except (OSError, sqlite3.Error) as error:
             raise DatabaseFault(f"it was deleted, and cannot be made anew: {error}") from None
         self._remark(f"{self._path.name} was deleted: it is made anew with what it held")
 
     def _replace(self, damage: DatabaseDamaged) -> None:
         """Put a new file in the place of the damaged one."""
-        same = self._identity == identity(self._path)
         self.close()
-        if not same:  # another process has done so already
-            return
         try:
-            as_it_is = f"file:{quote(str(self._path))}?immutable=1"  # whatever a journal beside it says
-            with closing(sqlite3.connect(as_it_is, uri=True)) as damaged:
-                fresh = salvaged(damaged, self._path, self._recorded)
-            aside = self._free_name()
-            self._path.rename(aside)
-            with suppress(FileNotFoundError):
-                journal_of(self._path).rename(journal_of(aside))
-            fresh.rename(self._path)
-            sync_folder(self._path.parent)
+            with self._alone():
+                if self._identity != identity(self._path):  # another process has done so already
+                    return
+                as_it_is = f"file:{quote(str(self._path))}?immutable=1"  # whatever a journal beside it says
+                with closing(sqlite3.connect(as_it_is, uri=True)) as damaged:
+                    fresh = salvaged(damaged, self._path, self._recorded)
+                aside = self._free_name()
+                self._path.rename(aside)
+                with suppress(FileNotFoundError):
+                    journal_of(self._path).rename(journal_of(aside))
+                fresh.rename(self._path)
+                sync_folder(self._path.parent)
         except (OSError, sqlite3.Error) as error:
             raise DatabaseFault(f"it is damaged ({damage}), and cannot be made anew: {error}") from None
         self._remark(f"{self._path.name} was damaged ({damage}): it is made anew, the old one is {aside}")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Within the block no other process makes the database anew, where the file system knows locks."""
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            with suppress(OSError):
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _free_name(self) -> Path:
         aside = self._path.with_name(f"{self._path.name}.damaged")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from charwave_tui.core import rows
+from charwave_tui.core import ledger, rows
 from charwave_tui.core.database import DatabaseFault, connect, transaction
 from charwave_tui.core.ledger import Ledger
 from charwave_tui.core.mistake import Mistake
@@ -342,3 +344,38 @@ def test_more_runs_than_are_ever_kept_are_saved_too(tmp_path: Path, record: Made
     harmed(book, "UPDATE runs SET step = 999 WHERE run = 150")
     assert book.numbers() == [run for run in range(300, 0, -1) if run != 150]
     book.ledger.close()
+
+
+def test_who_meets_the_damage_that_another_is_mending_waits_and_finds_it_mended(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected, spoilt = threading.Event(), threading.Event()
+    found: list[list[int]] = []
+
+    def second() -> None:
+        other = Book(book.path)
+        other.numbers()
+        connected.set()
+        spoilt.wait(20)
+        found.append(other.numbers())
+        other.ledger.close()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    connected.wait(20)
+    real = ledger.salvaged
+
+    def slowly(*arguments: Any) -> Path:
+        spoilt.set()
+        thread.join(0.3)
+        assert thread.is_alive(), "it did not wait"
+        return real(*arguments)
+
+    monkeypatch.setattr(ledger, "salvaged", slowly)
+    with closing(sqlite3.connect(book.path)) as connection:
+        connection.execute("UPDATE runs SET preset = 'other' WHERE run = 2")
+        connection.commit()
+    assert book.numbers() == [3, 1]
+    thread.join(20)
+    assert found == [[3, 1]]
+    assert book.files == {"runs.db", "runs.db.damaged"}
