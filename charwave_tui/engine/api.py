@@ -36,6 +36,7 @@ class Training:
         self.unsaved: Mistake | None = None
         self._on_event = on_event
         self._command = command
+        self._saved = False
         self._fault: Exception | None = None
         self._listener_fault: Exception | None = None
         self._session = Session(self._heard, RunStore(runs_dir()))
@@ -60,9 +61,10 @@ class Training:
     def _heard(self, event: Event, viewer: int | None) -> None:
         match event:
             case RunSaved():
-                self.unsaved = None
+                self._saved, self.unsaved = True, None
             case SaveFailed(run=run, problem=problem):
-                remedy = f"free some space, then go on from its last save with {PROGRAM} train --resume {run}"
+                again = f"then go on from its last save with {PROGRAM} train --resume {run}"
+                remedy = f"free some space, {again if self._saved else 'and train it again'}"
                 self.unsaved = Mistake(f"run {run} could not be saved: {problem}", remedy)
             case CommandRefused(problem=problem, remedy=remedy, field=field):
                 self._fault = Mistake(problem, remedy, field)

@@ -1,0 +1,164 @@
+"""`charwave-tui train --resume`: runs that were cut off are gone on with, and what cannot be is said in a line."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import Desk
+
+from charwave_tui.core import protocol
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.places import runs_dir
+from charwave_tui.core.readings import State
+from charwave_tui.core.runs import RunStore
+
+FIGURES = ("steps", "state", "first_loss", "train", "val")
+
+
+@pytest.fixture
+def config(words: Path) -> RunConfig:
+    return RunConfig(corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=60)
+
+
+def cut_off(config: RunConfig, step: int = 30) -> None:
+    """Leaves the next run behind as one whose process was killed after so many steps."""
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "cut", steps=step))
+    desk.work()
+    desk.do(protocol.ResumeRun())
+    run = desk.conductor._stage.run
+    run.save()
+    assert run.saves is not None
+    run.saves.release()
+    desk.store.close()
+
+
+@pytest.mark.parametrize("words_of", [["--resume"], ["--resume", "1"], ["--resume=run1"]])
+def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
+    command: Any, config: RunConfig, train: Any, words_of: list[str]
+) -> None:
+    cut_off(config)
+    assert RunStore(runs_dir()).list()[0].state is State.PAUSED
+    resumed = command("train", *words_of, "--json")
+    assert resumed.code == 0, resumed.err
+    alone = json.loads(train("--json").out)
+    result = json.loads(resumed.out)
+    assert (result["run"], alone["run"]) == (1, 2)
+    assert {name: result[name] for name in FIGURES} == {name: alone[name] for name in FIGURES}
+    assert "run 1 · cut" in resumed.err
+
+
+def test_without_a_number_it_is_the_newest_that_nobody_trains_and_that_has_more_to_do(
+    command: Any, config: RunConfig, train: Any
+) -> None:
+    cut_off(config)
+    cut_off(replace(config, seed=1), step=40)
+    cut_off(replace(config, seed=2))
+    train()
+    RunStore(runs_dir()).delete(3)
+    lock = RunStore(runs_dir()).place(2).lock()
+    assert json.loads(command("train", "--resume", "--json").out)["run"] == 1
+    lock.release()
+    assert json.loads(command("train", "--resume", "--json").out)["run"] == 2
+    printed = command("train", "--resume")
+    assert (printed.code, printed.out) == (2, "")
+    assert printed.err == "charwave-tui: there is no run to go on with; train a new one: charwave-tui train\n"
+
+
+def test_a_run_that_was_stopped_or_only_not_measured_is_gone_on_with_too(command: Any, config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=20))
+    desk.work()
+    desk.do(protocol.StopRun())
+    desk.work()
+    desk.conductor.leave()
+    stopped = json.loads(command("train", "--resume", "--json").out)
+    assert (stopped["run"], stopped["steps"], stopped["state"]) == (1, 60, "finished")
+    desk = Desk()
+    desk.do(protocol.StartRun(config, ""))
+    desk.work(lambda: desk.conductor._stage.run.state is State.FINISHED)
+    assert desk.conductor._stage.run.saves is not None
+    desk.conductor._stage.run.saves.release()
+    assert RunStore(runs_dir()).read(2).val is None
+    measured = json.loads(command("train", "--resume", "--json").out)
+    assert (measured["run"], measured["val"]) == (2, stopped["val"])
+
+
+def test_what_cannot_be_gone_on_with_is_named_in_a_line(
+    command: Any, config: RunConfig, train: Any, words: Path
+) -> None:
+    train()
+    cut_off(config)
+    wild = replace(config, norm="none", activation="relu", output_scale=100.0, n_hidden=64, lr=10.0, max_steps=5_000)
+    desk = Desk()
+    desk.do(protocol.StartRun(wild, ""))
+    desk.work()
+    desk.conductor.leave()
+    store = RunStore(runs_dir())
+    store.delete(2)
+
+    def refused(run: int) -> str:
+        printed = command("train", "--resume", str(run), "--json")
+        assert (printed.code, printed.out) == (2, "")
+        told: str = printed.err.splitlines()[-1]
+        return told
+
+    assert "run 1 is at its end; c trains it on for as many steps again" in refused(1)
+    assert "run 2 is unknown; the newest runs are: 1, 3" in refused(2)
+    assert "run 3 diverged; w rewinds it" in refused(3)
+    store.restore(2)
+    lock = store.place(2).lock()
+    assert "run 2 is in use by process" in refused(2)
+    lock.release()
+    words.write_text(words.read_text("utf-8") + "\nzzz", "utf-8")
+    assert "has changed since run 2 learned it" in refused(2)
+    assert store.read(2).step == 30
+
+
+def test_where_the_last_save_is_damaged_the_one_before_it_is_gone_on_with_and_stderr_says_so(
+    command: Any, config: RunConfig, train: Any
+) -> None:
+    cut_off(config)
+    newest, before = RunStore(runs_dir()).place(1).saves()
+    newest.write_bytes(newest.read_bytes()[:-1])
+    assert before.exists()
+    resumed = command("train", "--resume", "--json")
+    assert resumed.code == 0
+    told = [line for line in resumed.err.splitlines() if "is taken from the save before it, of step 30" in line]
+    assert len(told) == 1
+    alone = json.loads(train("--json").out)
+    assert {name: json.loads(resumed.out)[name] for name in FIGURES} == {name: alone[name] for name in FIGURES}
+
+
+@pytest.mark.parametrize("room", [5_000, 15_000])
+def test_a_run_for_which_there_is_no_room_prints_its_figures_and_says_what_can_be_done(
+    words: Path, command: Any, room: int
+) -> None:
+    small = [f"--set={setting}" for setting in ("context=4", "fuse=2,2", "n_embd=4", "n_hidden=8", "batch_size=8")]
+    train = [sys.executable, "-m", "charwave_tui", "train", "--corpus", str(words), *small, "--steps", "2000", "--json"]
+
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    ran = subprocess.run(train, capture_output=True, encoding="utf-8", preexec_fn=full, check=False)
+    assert ran.returncode == 2
+    result = json.loads(ran.stdout)
+    assert (result["steps"], result["state"], result["val"] > 0) == (2_000, "finished", True)
+    saved = room > 10_000  # the first save, which holds no curve yet
+    again = "then go on from its last save with charwave-tui train --resume 1" if saved else "and train it again"
+    told = ran.stderr.splitlines()
+    assert told[-1] == f"charwave-tui: run 1 could not be saved: File too large; free some space, {again}"
+    assert "run 1 is not being saved (File too large); training goes on" in told
+    assert not list(runs_dir().rglob(".*"))
+    resumed = command("train", "--resume", "--json")
+    if saved:
+        assert json.loads(resumed.out)["val"] == result["val"]
+    else:
+        assert resumed.err == "charwave-tui: there is no run to go on with; train a new one: charwave-tui train\n"
