@@ -29,7 +29,7 @@ from charwave_tui.core.sampling import Sampling
 MOST_GROWTH = 32 * 2**20
 """Bytes by which the engine may have grown after all of it."""
 
-LONGEST_SILENCE = 5.0
+LONGEST_SILENCE = 10.0
 """Seconds for which another viewer may have heard nothing of training, on the slowest machine."""
 
 
