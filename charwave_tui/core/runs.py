@@ -131,7 +131,7 @@ class RunStore:
     def list(self) -> tuple[RunSummary, ...]:
         """All runs but the deleted ones, newest first; raises Mistake where they cannot be read.
 
-        One that was left in training, and that nobody trains any more, is paused.
+        One that was left in training, and that nobody trains any more, is as its last save has it, paused.
         """
         if not self.folder.is_dir():
             return ()
@@ -185,7 +185,12 @@ class RunStore:
         return False
 
     def _left(self, row: RunSummary) -> RunSummary:
-        return row if self.place(row.run).in_use() else msgspec.structs.replace(row, state=State.PAUSED)
+        folder = self.place(row.run)
+        if folder.in_use():
+            return row
+        if (saved := folder_record(folder)) is not None:
+            row = msgspec.structs.replace(saved.summary(), name=row.name, note=row.note)
+        return msgspec.structs.replace(row, state=State.PAUSED) if row.state is State.TRAINING else row
 
     def _asked(self, question: Callable[[sqlite3.Connection], rows.Found]) -> rows.Found:
         try:

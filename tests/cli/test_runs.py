@@ -12,7 +12,7 @@ import pytest
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.readings import State
 from charwave_tui.core.runs import DATABASE, RunStore, read_record
-from charwave_tui.engine.checkpoint import load_weights
+from charwave_tui.engine.checkpoint import load_weights, newest_save, write_save
 
 
 @pytest.fixture
@@ -197,6 +197,9 @@ def test_a_newer_database_is_refused_in_one_line(command: Any, small_run: Path) 
 
 
 def test_a_run_left_in_training_is_listed_as_paused(command: Any, small_run: Path, store: RunStore) -> None:
-    store.write(msgspec.structs.replace(store.read(1), state=State.TRAINING))
+    left = msgspec.structs.replace(store.read(1), state=State.TRAINING)
+    store.write(left)
+    folder = store.place(1)
+    write_save(folder, newest_save(folder, pytest.fail)._replace(record=left))
     (row,) = json.loads(command("runs", "list", "--json").out)
     assert row["state"] == "paused"

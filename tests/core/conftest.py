@@ -13,7 +13,8 @@ import pytest
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.readings import CorpusCard, Evaluation, History, LossPoint, Mark, Split, State
 from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import RunStore
+from charwave_tui.core.runs import IN_SAVE, RunStore
+from charwave_tui.core.weights_file import SEAL, UNSEALED, sealed
 
 HISTORY = History(
     100,
@@ -52,3 +53,17 @@ def record() -> Callable[..., RunRecord]:
         return msgspec.structs.replace(usual, **others)
 
     return made
+
+
+@pytest.fixture
+def keep_save(store: RunStore) -> Callable[[RunRecord], bytes]:
+    """Writes a save of a record, with no tensors in it, and gives what it holds."""
+
+    def keep(record: RunRecord) -> bytes:
+        texts = {IN_SAVE: msgspec.json.encode(record).decode(), SEAL: UNSEALED}
+        header = msgspec.json.encode({"__metadata__": texts})
+        content = sealed(len(header).to_bytes(8, "little") + header)
+        store.place(record.run).next_save().write_bytes(content)
+        return content
+
+    return keep

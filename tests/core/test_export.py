@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from charwave_tui.core.export import export
@@ -15,19 +14,15 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import History
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.runs import RunStore, read_record
-from charwave_tui.core.weights_file import SEAL, UNSEALED, sealed
 
 Made = Callable[..., RunRecord]
 
 
 @pytest.fixture
-def weights(store: RunStore, record: Made) -> bytes:
+def weights(store: RunStore, record: Made, keep_save: Callable[[RunRecord], bytes]) -> bytes:
     """What the last save of run 1 holds, which is kept with it."""
     store.write(record(store.create(), name="wide"))
-    header = msgspec.json.encode({"__metadata__": {SEAL: UNSEALED, "record": "…"}})
-    content = sealed(len(header).to_bytes(8, "little") + header)
-    store.place(1).next_save().write_bytes(content)
-    return content
+    return keep_save(record(1))
 
 
 def rows(path: Path) -> list[list[str]]:

@@ -229,6 +229,27 @@ def test_a_run_left_in_training_that_nobody_trains_is_listed_as_paused(
     assert store.read(2).state is State.TRAINING  # what it was left in
 
 
+@pytest.mark.parametrize("state", [State.TRAINING, State.PAUSED, State.STOPPED, State.FINISHED])
+def test_a_run_left_in_training_is_listed_and_read_as_its_last_save_has_it(
+    store: RunStore, record: Made, keep_save: Callable[[RunRecord], bytes], state: State
+) -> None:
+    store.create()
+    keep_save(record(1, state=State.TRAINING, step=100, seconds=5.0))
+    store.write(record(1, state=State.TRAINING, step=100, seconds=5.0))
+    store.describe(1, "mine", "of it")
+    keep_save(record(1, state=state, step=200))
+    (row,) = store.list()
+    assert (row.step, row.name, row.note) == (200, "mine", "of it")
+    assert row.state is (State.PAUSED if state is State.TRAINING else state)
+    assert store.read(1) == record(1, state=state, step=200, name="mine", note="of it")
+    newest, before = store.place(1).saves()
+    newest.write_bytes(newest.read_bytes()[:-1])
+    assert [(row.step, row.state) for row in store.list()] == [(100, State.PAUSED)]
+    assert store.read(1).step == 100
+    before.unlink()
+    assert [(row.step, row.state) for row in store.list()] == [(100, State.PAUSED)]
+
+
 HOLD = """
 import sys
 from pathlib import Path
