@@ -22,7 +22,6 @@ from charwave_tui.engine.course import Standing
 STANDING = "standing"
 """Under which name a save holds what of its run is in no tensor and no record."""
 
-
 FORMAT, PRESENT = "format", "1"
 """Under which name a save says of which format it is, and that of this version: another one is not guessed at."""
 
@@ -72,6 +71,8 @@ def newest_save(folder: RunFolder, remark: Callable[[str], None], *, clear: bool
     for path in paths:
         try:
             save = _read(path, folder)
+        except _Foreign:
+            raise
         except Mistake as mistake:
             refused = mistake
             continue
@@ -85,13 +86,17 @@ def newest_save(folder: RunFolder, remark: Callable[[str], None], *, clear: bool
     raise refused
 
 
+class _Foreign(Mistake):
+    """The save is sound, and of another version of the program: it is not damage that an older save makes good."""
+
+
 def _read(path: Path, folder: RunFolder) -> Save:
     tensors, facts = load_weights(path)
     try:
         if path.name == ALONE:  # from before saves held their record
             return Save(read_record(folder.path), Standing(), tensors)
         if facts[FORMAT] != PRESENT:
-            raise Mistake(f"{path} is of format {facts[FORMAT]}, not {PRESENT}", "upgrade the program")
+            raise _Foreign(f"{path} is of format {facts[FORMAT]}, not {PRESENT}", "upgrade the program")
         record = msgspec.json.decode(facts[IN_SAVE], type=RunRecord)
         standing = msgspec.json.decode(facts[STANDING], type=Standing)
     except (KeyError, FileNotFoundError, ValueError, RecursionError) as error:

@@ -219,6 +219,33 @@ def test_weights_that_say_nothing_of_their_run_are_not_taken_for_a_save(
     assert "save-000003.safetensors holds no run: " in told[0]
 
 
+def test_a_save_of_another_version_is_refused_and_left_where_it_is(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as newer:
+        newer.setattr("charwave_tui.engine.checkpoint.PRESENT", "2")
+        write_save(folder, save_of(30))
+    there = folder.saves()
+    for clear in (False, True):
+        with pytest.raises(Mistake, match=r"save-000003\.safetensors is of format 2, not 1; upgrade the program"):
+            newest_save(folder, pytest.fail, clear=clear)
+    assert folder.saves() == there
+
+
+def test_damaged_saves_are_put_aside_by_who_has_the_run_alone(folder: RunFolder) -> None:
+    newest, before = folder.saves()
+    newest.write_bytes(b"")
+    newest_save(folder, lambda text: None)
+    assert folder.saves() == [newest, before]
+    newest_save(folder, lambda text: None, clear=True)
+    assert folder.saves() == [before]
+    assert [path.read_bytes() for path in folder.path.glob("*.damaged-*")] == [b""]
+    before.write_bytes(b"")
+    with pytest.raises(Mistake, match="cut off"):
+        newest_save(folder, pytest.fail, clear=True)
+    assert folder.saves() == [before]  # where there is no other, it stays where it is looked for
+
+
 def test_weights_from_before_saves_held_their_record_take_it_from_beside_them(
     tmp_path: Path, same_bits: SameBits
 ) -> None:
