@@ -19,28 +19,38 @@ class Drawn(Inked):
     DEFAULT_CSS = "Drawn { width: 100%; height: 100%; background: $ink-bg; color: $ink-fg; }"
 
     _lines: tuple[Line, ...] = ()
-    _strips: tuple[Strip, ...] = ()
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._strips: dict[int, Strip] = {}
 
     def draw(self, lines: Iterable[Line]) -> None:
         """Show the lines from the top; those that stand there already cost nothing."""
         before, self._lines = self._lines, tuple(lines)
-        self._strips = ()
         if len(before) != len(self._lines):
+            self._strips.clear()
             self.refresh()
             return
-        pairs = enumerate(zip(before, self._lines, strict=True))
-        regions = [Region(0, y, self.size.width, 1) for y, (old, new) in pairs if old != new]
-        if regions:
-            self.refresh(*regions)
+        changed = [y for y, (old, new) in enumerate(zip(before, self._lines, strict=True)) if old != new]
+        for y in changed:
+            self._strips.pop(y, None)
+        if changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+
+    def on_resize(self) -> None:
+        self._strips.clear()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._strips = ()  # their colours were those of another theme
+        self._strips.clear()  # their colours were those of another theme
 
     def render_line(self, y: int) -> Strip:
         """One line of the content."""
-        self._strips = self._strips or tuple(self._strip(line) for line in self._lines)
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
+        if y >= len(self._lines):
+            return Strip.blank(self.size.width, self.rich_style)
+        if y not in self._strips:
+            self._strips[y] = self._strip(self._lines[y])
+        return self._strips[y]
 
     def _strip(self, line: Line) -> Strip:
         ground = Style(bgcolor=self.ink("raised").color)

@@ -1,0 +1,38 @@
+"""Lines of pieces: those that stay are not made anew."""
+
+from __future__ import annotations
+
+from charwave_tui.ui.drawn import Drawn
+from charwave_tui.ui.pieces import Line, Piece
+
+
+class Counted(Drawn):
+    """Notes the lines it made strips of."""
+
+    made: list[str] = []  # noqa: RUF012
+
+    def _strip(self, line: Line):
+        self.made.append(line[0].text)
+        return super()._strip(line)
+
+
+async def test_a_line_is_made_once_until_it_the_theme_or_the_size_is_another(stage: type) -> None:
+    app = stage(Counted)
+    async with app.run_test(size=(20, 3)) as pilot:
+        drawn = app.query_one(Counted)
+
+        async def shown(*texts: str) -> list[str]:
+            drawn.made = []
+            drawn.draw((Piece(text),) for text in texts)
+            await pilot.pause()
+            assert app.screen_text().split() == list(texts)
+            return drawn.made
+
+        assert await shown("lr", "seed") == ["lr", "seed"]
+        assert await shown("lr", "steps") == ["steps"]
+        assert await shown("lr", "steps", "step") == ["lr", "steps", "step"]
+        app.theme = "charwave-light"
+        assert sorted(await shown("lr", "steps", "step")) == ["lr", "step", "steps"]
+        drawn.made = []
+        await pilot.resize_terminal(30, 3)
+        assert sorted(drawn.made) == ["lr", "step", "steps"]
