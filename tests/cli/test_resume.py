@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,21 +136,16 @@ def test_where_the_last_save_is_damaged_the_one_before_it_is_gone_on_with_and_st
 
 @pytest.mark.parametrize("room", [5_000, 15_000])
 def test_a_run_for_which_there_is_no_room_prints_its_figures_and_says_what_can_be_done(
-    words: Path, command: Any, room: int
+    command: Any, train: Any, full_disk: Any, room: int
 ) -> None:
-    small = [f"--set={setting}" for setting in ("context=4", "fuse=2,2", "n_embd=4", "n_hidden=8", "batch_size=8")]
-    train = [sys.executable, "-m", "charwave_tui", "train", "--corpus", str(words), *small, "--steps", "2000", "--json"]
-
-    def full() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
-
-    ran = subprocess.run(train, capture_output=True, encoding="utf-8", preexec_fn=full, check=False)
-    assert ran.returncode == 2
-    result = json.loads(ran.stdout)
+    with full_disk(room):
+        ran = train("--steps", "2000", "--json")
+    assert ran.code == 2
+    result = json.loads(ran.out)
     assert (result["steps"], result["state"], result["val"] > 0) == (2_000, "finished", True)
     saved = room > 10_000  # the first save, which holds no curve yet
     again = "then go on from its last save with charwave-tui train --resume 1" if saved else "and train it again"
-    told = ran.stderr.splitlines()
+    told = ran.err.splitlines()
     assert told[-1] == f"charwave-tui: run 1 could not be saved: File too large; free some space, {again}"
     assert "run 1 is not being saved (File too large); training goes on" in told
     assert not list(runs_dir().rglob(".*"))
