@@ -37,9 +37,6 @@ class Drawn(Inked):
         if changed:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
-    def on_resize(self) -> None:
-        self._strips.clear()
-
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._strips.clear()  # their colours were those of another theme

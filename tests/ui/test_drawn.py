@@ -16,7 +16,7 @@ class Counted(Drawn):
         return super()._strip(line)
 
 
-async def test_a_line_is_made_once_until_it_the_theme_or_the_size_is_another(stage: type) -> None:
+async def test_a_line_is_made_once_until_it_or_the_theme_is_another(stage: type) -> None:
     app = stage(Counted)
     async with app.run_test(size=(20, 3)) as pilot:
         drawn = app.query_one(Counted)
@@ -33,6 +33,3 @@ async def test_a_line_is_made_once_until_it_the_theme_or_the_size_is_another(sta
         assert await shown("lr", "steps", "step") == ["lr", "steps", "step"]
         app.theme = "charwave-light"
         assert sorted(await shown("lr", "steps", "step")) == ["lr", "step", "steps"]
-        drawn.made = []
-        await pilot.resize_terminal(30, 3)
-        assert sorted(drawn.made) == ["lr", "step", "steps"]
