@@ -143,8 +143,9 @@ def test_a_runtime_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
 def test_a_runtime_folder_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
     monkeypatch.setenv("CHARWAVE_HOME", str(short))
     folder = places.ensure_runtime_dir()
-    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
-    with pytest.raises(Mistake, match=f"{folder} belongs to user {folder.stat().st_uid}"):
+    owner = folder.stat().st_uid
+    monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+    with pytest.raises(Mistake, match=f"{folder} belongs to user {owner}"):
         places.ensure_runtime_dir()
 
 
