@@ -41,7 +41,7 @@ class DescribeRun(Command, frozen=True):
 
 
 class DeleteRun(Command, frozen=True):
-    """Take a run off the list; for a day it can be restored."""
+    """Take a run off the list, from where it can be put back."""
 
     run: int
 

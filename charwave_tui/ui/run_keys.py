@@ -9,7 +9,7 @@ RUN_KEYS = (
     Key("space", "command('resume')", "Resume", "go on training a run that was left unfinished"),
     Key("c", "choose", "Compare", "choose the run to be compared with others, up to four, or let it go"),
     Key("f", "command('fork')", "Fork", "the same from here: a new run, held, with the weights that this one has now"),
-    Key("d", "command('delete')", "Delete", "take the run off the list; for a day it can be brought back"),
+    Key("d", "command('delete')", "Delete", "take the run off the list; it can be brought back"),
     Key("u", "restore", "Undo", "bring back the run that was deleted last, then the one before"),
     Key(
         "slash",
