@@ -88,7 +88,7 @@ async def survive(config: RunConfig, kills: int, chance: random.Random) -> RunRe
     for _ in range(kills):
         await engine.heard(lambda event: isinstance(event, protocol.RunSaved))
         try:
-            async with asyncio.timeout(chance.uniform(0.0, 0.25)):
+            async with asyncio.timeout(chance.uniform(0.0, 0.15)):
                 while True:
                     told = await engine.heard(lambda event: isinstance(event, protocol.RunSaved))
                     assert isinstance(told, protocol.RunSaved)
@@ -118,8 +118,8 @@ async def test_a_run_whose_engine_is_killed_ends_to_the_bit_as_one_that_was_left
     words = tmp_path / "words.txt"
     words.write_text("\n".join(a + b + c for a in "bdklm" for b in "aeiou" for c in "nrst"), "utf-8")
     config = RunConfig(
-        corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=24, batch_size=8, eval_every=1_000,
-        max_steps=2_500 * (kills + 1), lr_drop=0.4, momentum=0.5, drop_context=0.1,
+        corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=16, batch_size=8, eval_every=1_000,
+        max_steps=1_500 * (kills + 1), lr_drop=0.4, momentum=0.5, drop_context=0.1,
     )  # fmt: skip
     alone = Training(StartRun(config, "left alone")).start()
     hunted = await survive(config, kills, random.Random(kills))
