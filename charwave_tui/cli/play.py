@@ -13,6 +13,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the program itself."""
     add_run_options(parser)
     parser.add_argument("--theme", choices=("dark", "light", "safe", "16"), help="safe is safe for the colour-blind")
+    fps = "frames a second at most, of what moves by itself (5; 1 on a slow line)"
+    parser.add_argument("--fps", metavar="N", type=whole_fps, help=fps)
     parser.set_defaults(func=play)
 
 
@@ -26,7 +28,7 @@ def play(options: argparse.Namespace) -> int:
     from charwave_tui.ui.app import Playground
 
     named = bool(options.preset or options.corpus or options.settings)
-    app = Playground(config, preset, theme=options.theme, named=named)
+    app = Playground(config, preset, theme=options.theme, named=named, fps=options.fps)
     farewell = app.run()
     if app.fault is not None:
         raise app.fault
@@ -39,3 +41,10 @@ def has_screen() -> bool:
     """Whether stdin and stdout are a terminal that can place its cursor."""
     terminals = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     return terminals and os.environ.get("TERM", "dumb") not in ("dumb", "")
+
+
+def whole_fps(text: str) -> int:
+    """What stands after `--fps`; raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 30):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to 30")
+    return int(text)

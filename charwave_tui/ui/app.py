@@ -26,7 +26,8 @@ ENDINGS = (signal.SIGHUP, signal.SIGTERM)
 class Playground(Painting):
     """The program on the screen; it returns the line to say once the terminal is as it was.
 
-    `named` says that a person chose the config for this start, so that no run that is found takes its place.
+    `named` says that a person chose the config for this start, so that no run that is found takes its place;
+    of what moves by itself there are at most `fps` frames a second.
     """
 
     TITLE = "charwave-tui"
@@ -39,8 +40,9 @@ class Playground(Painting):
         theme: str | None = None,
         engine: EngineLink | None = None,
         named: bool = False,
+        fps: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(fps)
         self._engine = engine or Engine()
         self._lab = LabScreen(config, preset, self._engine, named)
         foreign = list(self.available_themes)

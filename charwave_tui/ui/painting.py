@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from rich.color import ColorSystem
 from rich.console import RenderableType
 from textual import events
+from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.screen import Screen
+from textual.timer import Timer
 
 from charwave_tui.ui.driver import TerminalDriver
+from charwave_tui.ui.line_speed import QUESTION, LineSpeed
 from charwave_tui.ui.picture import Picture
+
+FPS = 5
+"""Frames a second at most unless told otherwise, but for those that keys call for."""
+
+FPS_WHEN_SLOW = 1
+"""The same on a slow line."""
+
+HURRY = 0.3
+"""Seconds after a key in which a frame may be what it called for."""
 
 
 class Painting(App[str]):
     """Textual repaints each changed region from the left edge of its widget on, with all colours; this one does not.
 
-    Its updates are put into a picture of the terminal, and the shortest way from the last picture is written.
+    Its updates are put into a picture of the terminal. Once the line is free the shortest way from the last picture to
+    this one is written, so that on a slow line what lies between is dropped.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fps: int | None) -> None:
         super().__init__(driver_class=TerminalDriver)
+        self._fps = fps or FPS
+        self._line = LineSpeed()
         self._picture: Picture | None = None
+        self._painted_at = self._key_at = float("-inf")
+        self._waiting: Timer | None = None
 
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda app: self._repaint())
 
     def on_resize(self, event: events.Resize) -> None:
         self._repaint()  # a terminal moves its text about as it changes its size
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            self._key_at = monotonic()
+        await super().on_event(event)
+
+    def on_cursor_position(self, event: events.CursorPosition) -> None:
+        self._line.answered()
+        self._paint()
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if isinstance(renderable, LayoutUpdate | ChopsUpdate) and not self.is_headless:
@@ -52,15 +80,30 @@ class Painting(App[str]):
                     self._picture.put(row, left, strip, min(right, end))
 
     def _paint(self) -> None:
-        if self._picture is None or self._batch_count or not self._running or self._closed or self._driver is None:
+        """Write the next frame, or see to it that it is written once it may be."""
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None
+        if self._picture is None or not self._picture.touched or self._driver is None:
+            return
+        if self._batch_count or not self._running or self._closed:
+            return
+        if wait := max(self._line.wait(), self._rest()):
+            self._waiting = self.set_timer(wait, self._paint)
             return
         x, y = self.screen.outer_size.clamp_offset(self.cursor_position)
-        strokes = self._picture.strokes((y, x))
-        if strokes:
-            self._begin_update()
-            self._driver.write(strokes)
-            self._end_update()
-            self._driver.flush()
+        if strokes := self._picture.strokes((y, x)):
+            frame = (f"{SYNC_START}{strokes}{SYNC_END}" if self._sync_available else strokes) + QUESTION
+            self._painted_at = monotonic()
+            self._line.sent(len(frame.encode()))
+            self._driver.write(frame)
+
+    def _rest(self) -> float:
+        """Seconds for which the last frame has still to stand, unless a key calls for the next."""
+        now = monotonic()
+        if now < self._key_at + HURRY:
+            return 0.0
+        return max(self._painted_at + 1 / (min(self._fps, FPS_WHEN_SLOW) if self._line.slow else self._fps) - now, 0.0)
 
     def _repaint(self) -> None:
         """Paint all that stands on the screen anew."""

@@ -27,6 +27,11 @@ class Picture:
         self._row = self._column = -1  # of the terminal's cursor, where it is known
         self._strokes: list[str] = []
 
+    @property
+    def touched(self) -> bool:
+        """Whether anything was put here since the last strokes."""
+        return bool(self._touched)
+
     def forget(self) -> None:
         """Take it that anything may stand on the terminal now."""
         self._shown = [[None] * self.width for _ in range(self.height)]

@@ -12,6 +12,7 @@ from charwave_tui.cli import plain, play
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.presets import presets
 from charwave_tui.ui.app import Playground
+from charwave_tui.ui.painting import FPS
 
 
 @pytest.fixture
@@ -117,3 +118,16 @@ def test_a_dumb_terminal_gets_the_main_job_in_plain_lines(words: Path) -> None:
         assert "run 1 is finished after 200 steps, saved" in screen.text
         assert "With a terminal (ssh -t, TERM set), charwave-tui opens the playground." in screen.text
         assert screen.modes == set()
+
+
+def test_frames_are_as_many_as_was_asked_for(command: Any, opened: list[Playground]) -> None:
+    command("--fps", "2")
+    command()
+    assert [app._fps for app in opened] == [2, FPS]
+
+
+@pytest.mark.parametrize("fps", ["0", "31", "2.5", "many", "²"])
+def test_a_number_of_frames_that_cannot_be_is_refused(command: Any, fps: str) -> None:
+    refused = command("--fps", fps)
+    assert refused.code == 2
+    assert f"argument --fps: {fps} is not a whole number from 1 to 30" in refused.err

@@ -38,19 +38,27 @@ def fetch_lecture() -> None:
 
 
 def program(
-    engine: FakeEngine, config: RunConfig = scenes.CONFIG, theme: str | None = None, named: bool = False
+    engine: FakeEngine,
+    config: RunConfig = scenes.CONFIG,
+    theme: str | None = None,
+    named: bool = False,
+    fps: int | None = None,
 ) -> Playground:
     """The playground as it opens with the scenes' run in the form."""
     fetch_lecture()
-    return Playground(config, "tree-76k", theme=theme, engine=engine, named=named)
+    return Playground(config, "tree-76k", theme=theme, engine=engine, named=named, fps=fps)
 
 
 @asynccontextmanager
 async def playground(
-    engine: FakeEngine, size: tuple[int, int] = WIDE, config: RunConfig = scenes.CONFIG, named: bool = False
+    engine: FakeEngine,
+    size: tuple[int, int] = WIDE,
+    config: RunConfig = scenes.CONFIG,
+    named: bool = False,
+    fps: int | None = None,
 ) -> AsyncIterator[Pilot[str]]:
     """The playground on the screen, its corpus read and all the engine's news taken in; faults in it end the test."""
-    async with program(engine, config, named=named).run_test(size=size, notifications=True) as pilot:
+    async with program(engine, config, named=named, fps=fps).run_test(size=size, notifications=True) as pilot:
         await settled(pilot)
         yield pilot
 

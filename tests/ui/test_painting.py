@@ -6,9 +6,13 @@ import pyte
 import pytest
 import scenes
 from fake_engine import ObedientEngine, ShowingEngine
-from pilots import NARROW, WIDE, playground, screen_text, until
+from pilots import NARROW, WIDE, lab, playground, screen_text, until
+from textual import events
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
+
+from charwave_tui.core import protocol
+from charwave_tui.ui.line_speed import QUESTION
 
 
 class Played:
@@ -17,11 +21,14 @@ class Played:
     def __init__(self) -> None:
         self.screen = pyte.Screen(*WIDE)
         self.written: list[str] = []
+        self.answers = True
         self._stream = pyte.Stream(self.screen)
 
     def write(self, driver: HeadlessDriver, text: str) -> None:
         self.written.append(text)
         self._stream.feed(text)
+        if text.endswith(QUESTION) and self.answers:
+            driver.process_message(events.CursorPosition(0, 0))
 
     def resize(self, columns: int, rows: int) -> None:
         self.screen.resize(rows, columns)
@@ -69,3 +76,40 @@ async def test_after_a_pause_of_the_program_all_is_painted_again_and_then_only_w
         await pilot.press("down")
         await same(pilot, terminal)
         assert 0 < len("".join(terminal.written).encode()) < 1_500, "of a screen of some 8,000"
+
+
+async def test_while_the_line_is_full_frames_are_dropped_and_the_last_one_is_shown(terminal: Played) -> None:
+    engine = ShowingEngine(scenes.TRAINING)
+    async with playground(engine) as pilot:
+        await same(pilot, terminal)
+        terminal.answers = False
+        pilot.app._line.sent(9_000)  # type: ignore[attr-defined]
+        terminal.written.clear()
+        for step in (150_100, 150_200, 150_300):
+            engine.tell(protocol.Progress(step, 1_500.0, (), None))
+            await until(pilot, lambda step=step: lab(pilot).run.step == step)  # type: ignore[misc]
+            await pilot.press("down")
+        await until(pilot, lambda: "150,300" in screen_text(pilot.app))
+        assert terminal.written == []
+        terminal.answers = True
+        pilot.app.post_message(events.CursorPosition(0, 0))
+        await same(pilot, terminal)
+        assert len(terminal.written) <= 2
+        assert "150,100" not in "".join(terminal.written)
+
+
+async def test_what_moves_by_itself_is_painted_at_most_so_often_but_a_key_shows_at_once(terminal: Played) -> None:
+    engine = ShowingEngine(scenes.TRAINING)
+    async with playground(engine, fps=1) as pilot:
+        await same(pilot, terminal)
+        pilot.app._key_at = float("-inf")  # type: ignore[attr-defined]
+        terminal.written.clear()
+        engine.tell(protocol.Progress(150_100, 1_500.0, (), None))
+        await until(pilot, lambda: "150,100" in screen_text(pilot.app))
+        engine.tell(protocol.Progress(150_200, 1_500.0, (), None))
+        await until(pilot, lambda: "150,200" in screen_text(pilot.app))
+        assert len(terminal.written) <= 1
+        assert "150,200" not in terminal.text()
+        await pilot.press("down")
+        await until(pilot, lambda: terminal.text() == screen_text(pilot.app))
+        assert len(terminal.written) <= 3
