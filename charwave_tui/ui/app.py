@@ -68,6 +68,10 @@ class Playground(Painting):
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 asyncio.get_running_loop().add_signal_handler(name, self.exit)
         self.push_screen(self._lab, self.exit)
+        self.set_interval(1.0, self._tell_of_line)
+
+    def _tell_of_line(self) -> None:
+        self._lab.line = self.said_of_line
 
     def on_runs_screen_asked(self, message: RunsScreen.Asked) -> None:
         self._lab.give(message.command)

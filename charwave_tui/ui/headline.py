@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from charwave_tui.core.readings import State
 from charwave_tui.ui import numbers
@@ -26,18 +27,19 @@ _NAME = Piece("charwave", "bright", True)
 _BETWEEN = Piece("  ")
 
 
-def headline(run: RunView, width: int) -> Line:
-    """One line of `width` columns: the run's name at the left, what it is doing at the right."""
+def headline(run: RunView, width: int, line: str = "") -> Line:
+    """One row of `width` columns: the run's name and a word on the line at the left, what it is doing at the right."""
     states = list(_states(run))
-    for name, state in _pairs(run, states):
+    for name, state in chain(_pairs(run, states[:-1], line) if line else (), _pairs(run, states, "")):
         if columns(name) + GAP + columns(state) <= width:
             return spread(name, state, width)
     return spread(states[-1], (), width)
 
 
-def _pairs(run: RunView, states: list[Line]) -> Iterator[tuple[Line, Line]]:
-    """What may stand at the two ends of the line, most wanted first."""
-    fullest, middling, shortest = _names(run)
+def _pairs(run: RunView, states: list[Line], line: str) -> Iterator[tuple[Line, Line]]:
+    """What may stand at the two ends of the row, most wanted first."""
+    word = (_BETWEEN, Piece(line, "warning")) if line else ()
+    fullest, middling, shortest = ((*name, *word) for name in _names(run))
     if run.unsaved:  # why is worth more than the bar, and that it is so more than the speed
         mark = (_BETWEEN, Piece(f"{GLYPHS.warning} not saved", "warning", True))
         why = (*mark, Piece(f": {run.unsaved}", "warning"))

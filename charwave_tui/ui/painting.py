@@ -42,6 +42,11 @@ class Painting(App[str]):
         self._painted_at = self._key_at = float("-inf")
         self._waiting: Timer | None = None
 
+    @property
+    def said_of_line(self) -> str:
+        """That the line is slow, where it is, and what goes over it in a second."""
+        return f"slow line {self._line.bytes_per_second / 1e3:.1f} KB/s" if self._line.slow else ""
+
     def on_mount(self) -> None:
         self.app_resume_signal.subscribe(self, lambda app: self._repaint())
 

@@ -12,7 +12,7 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
 from charwave_tui.core import protocol
-from charwave_tui.ui.line_speed import QUESTION
+from charwave_tui.ui.line_speed import QUESTION, LineSpeed
 
 
 class Played:
@@ -113,3 +113,13 @@ async def test_what_moves_by_itself_is_painted_at_most_so_often_but_a_key_shows_
         await pilot.press("down")
         await until(pilot, lambda: terminal.text() == screen_text(pilot.app))
         assert len(terminal.written) <= 3
+
+
+async def test_a_line_that_is_full_again_and_again_is_told_of(
+    terminal: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
+        assert "slow line" not in screen_text(pilot.app)
+        monkeypatch.setattr(LineSpeed, "slow", True)
+        await until(pilot, lambda: "slow line " in screen_text(pilot.app).splitlines()[0])
+        assert " KB/s" in screen_text(pilot.app).splitlines()[0]

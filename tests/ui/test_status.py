@@ -10,7 +10,7 @@ from charwave_tui.core.readings import State
 from charwave_tui.ui.headline import headline
 from charwave_tui.ui.panes import status
 from charwave_tui.ui.panes.status import StatusLine
-from charwave_tui.ui.pieces import columns
+from charwave_tui.ui.pieces import Piece, columns
 from charwave_tui.ui.view import RunView
 from charwave_tui.ui.written import plain
 
@@ -204,3 +204,26 @@ def test_the_trained_model_in_the_box_says_so_and_offers_to_train():
     line = said(boxed, 100)
     assert line.startswith("charwave  makemore · tree-76k · trained, in the box  ")
     assert line.endswith("ready  t trains your own")
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 120, 138])
+def test_a_slow_line_is_told_of_beside_the_name(width):
+    row = plain(headline(TRAINING, width, "slow line 1.9 KB/s"))
+    assert columns((Piece(row),)) == width
+    assert ("  slow line 1.9 KB/s  " in row) is (width > 50)
+    assert row.startswith("charwave  ")
+    assert "132,400/200,000" in row.replace(" / ", "/")
+
+
+async def test_a_word_on_the_line_does_not_wait(stage, monkeypatch):
+    monkeypatch.setattr(status, "REST", 3_600.0)
+    app = stage(StatusLine)
+    async with app.run_test(size=(100, 4)) as pilot:
+        line = app.query_one(StatusLine)
+        line.run = TRAINING
+        line.line = "slow line 1.9 KB/s"
+        await pilot.pause()
+        assert "slow line 1.9 KB/s" in app.screen_text()
+        line.line = ""
+        await pilot.pause()
+        assert "slow" not in app.screen_text()

@@ -30,6 +30,9 @@ class StatusLine(Inked):
     run: reactive[RunView] = reactive(RunView, repaint=False)
     """The run as it is now; a new state is shown at once, new figures when the last ones have rested."""
 
+    line: reactive[str] = reactive("", repaint=False)
+    """A word on the line to the terminal, where there is something to say."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._shown = RunView()
@@ -40,8 +43,11 @@ class StatusLine(Inked):
         if self._resting is None or _still(run) != _still(self._shown):
             self._show()
 
+    def watch_line(self) -> None:
+        self._show()
+
     def render(self) -> Text:
-        self._line = headline(self._shown, self.size.width)
+        self._line = headline(self._shown, self.size.width, self.line)
         return written(self, self._line)
 
     def _show(self) -> None:
@@ -49,7 +55,7 @@ class StatusLine(Inked):
         if self._resting is not None:
             self._resting.stop()
         self._resting = self.set_timer(REST, self._rested)
-        before, now = plain(self._line), plain(headline(self._shown, self.size.width))
+        before, now = plain(self._line), plain(headline(self._shown, self.size.width, self.line))
         if before != now:
             self.refresh(*_changed(before, now))
 

@@ -32,12 +32,14 @@ class LabScreen(Driving):
 
     log_scale: reactive[bool] = reactive(True, repaint=False)
     """Whether losses are drawn by their logarithm."""
+    line: reactive[str] = reactive("", repaint=False)
+    """A word on the line to the terminal, where there is something to say."""
 
     _arrangement = Arrangement()
     """How a person left the runs."""
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(id="status").data_bind(Listening.run)
+        yield StatusLine(id="status").data_bind(Listening.run, LabScreen.line)
         with PaneGrid(id="panes"):
             yield HyperparametersPane().data_bind(Drafting.form)
             yield LossPane().data_bind(Listening.curve, Listening.run, LabScreen.log_scale)
