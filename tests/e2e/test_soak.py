@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from lab import begin, record, status, step
+from lab import record, status, step
 from terminal import Screen, playground, processes_of
 
 from charwave_tui.core.framing import decode_event, read_payload
@@ -73,7 +73,8 @@ def test_half_an_hour_of_training_grows_nothing(home: Path) -> None:
     readings: list[Reading] = []
     with Screen(playground(*ENDLESS), 120, 40) as screen:
         screen.wait_for(r"n_hidden +48")
-        begin(screen)
+        screen.press("t")
+        screen.wait_until(lambda: step(screen) > 50, "some steps")
         (engine,) = [pid for pid in processes_of(home) if pid != screen.process.pid]
         database = runs_dir() / DATABASE
         end = time.monotonic() + MINUTES * 60
