@@ -44,6 +44,16 @@ class Key:
         )
 
 
+REPAINT = Key(
+    "ctrl+l",
+    "app.repaint",
+    "Repaint",
+    "paint the screen anew, where something else has written on it",
+    shown=False,
+    display="^l",
+)
+"""The key that means the same on every screen."""
+
 KEYS = (
     Key("t", "steer('train')", "Train", "train a new run of the form's config; the old one stays as the ghost"),
     Key("space", "steer('pause')", "Pause", "hold training between two steps, or go on; also with an unfinished run"),
@@ -76,5 +86,6 @@ KEYS = (
     Key("question_mark", "help", "Help", "the keys, and what the words mean", display="?"),
     Key("q", "leave", "Quit", "leave; a run in training goes on, if you like"),
     Key("ctrl+c", "leave", "Quit", "", shown=False, display="^c"),
+    REPAINT,
 )
 """The keys, which mean the same everywhere while no editor is open."""

@@ -48,10 +48,10 @@ class Painting(App[str]):
         return f"slow line {self._line.bytes_per_second / 1e3:.1f} KB/s" if self._line.slow else ""
 
     def on_mount(self) -> None:
-        self.app_resume_signal.subscribe(self, lambda app: self._repaint())
+        self.app_resume_signal.subscribe(self, lambda app: self.action_repaint())
 
     def on_resize(self, event: events.Resize) -> None:
-        self._repaint()  # a terminal moves its text about as it changes its size
+        self.action_repaint()  # a terminal moves its text about as it changes its size
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
@@ -110,7 +110,7 @@ class Painting(App[str]):
             return 0.0
         return max(self._painted_at + 1 / (min(self._fps, FPS_WHEN_SLOW) if self._line.slow else self._fps) - now, 0.0)
 
-    def _repaint(self) -> None:
+    def action_repaint(self) -> None:
         """Paint all that stands on the screen anew."""
         if self._picture is not None:
             self._picture.forget()

@@ -66,6 +66,17 @@ async def test_through_a_whole_visit_the_terminal_shows_what_it_should(terminal:
         await same(pilot, terminal)
 
 
+@pytest.mark.parametrize("screen", ["escape", "r"])
+async def test_what_else_was_written_on_the_terminal_goes_with_a_key(terminal: Played, screen: str) -> None:
+    async with playground(ShowingEngine(scenes.FINISHED)) as pilot:
+        await pilot.press(screen)
+        await same(pilot, terminal)
+        terminal.screen.draw("Broadcast message from root: the machine goes down for reboot")
+        assert terminal.text() != screen_text(pilot.app)
+        await pilot.press("ctrl+l")
+        await same(pilot, terminal)
+
+
 async def test_after_a_pause_of_the_program_all_is_painted_again_and_then_only_what_changes(terminal: Played) -> None:
     async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
         await same(pilot, terminal)
