@@ -14,6 +14,8 @@ def saved(run: int) -> str:
 def farewell(run: RunView, state: State | None) -> str:
     """The line for somebody who leaves a run that is in `state`, or about to be; empty where nothing is left behind."""
     name = "the new run" if run.run is None else f"run {run.run}"
+    if run.engine == "starting" and state is not None:  # what was asked for has reached nobody
+        return "the engine had not started yet, so nothing was trained"
     if state is State.TRAINING:
         return f"{name} goes on training; charwave-tui comes back to it, charwave-tui engine stop ends it"
     if run.unsaved:
