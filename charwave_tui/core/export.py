@@ -11,10 +11,11 @@ from pathlib import Path
 import msgspec
 
 from charwave_tui.core.atomic import write_whole
+from charwave_tui.core.folder_record import RECORD
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.run_folder import ALONE
-from charwave_tui.core.runs import RECORD, RunStore
+from charwave_tui.core.runs import RunStore
 from charwave_tui.core.weights_file import first_sound
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from charwave_tui.core import rows, weights_file
-from charwave_tui.core.atomic import write_whole
+from charwave_tui.core import rows
 from charwave_tui.core.database import DatabaseBusy, DatabaseFault, transaction
+from charwave_tui.core.folder_record import folder_record, write_own
 from charwave_tui.core.ledger import Ledger
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import HOME_VARIABLE, ensure_folder
@@ -26,20 +26,11 @@ log = logging.getLogger(__name__)
 DATABASE = "runs.db"
 """What the folder of runs calls the database."""
 
-RECORD = "record.json"
-"""What a run's folder calls a record that stands alone, as in the box and before there was a database."""
-
-IN_SAVE = "record"
-"""Under which name a save holds the record of its run."""
-
 LONGEST = 18
 """Digits of the highest number that a run may have: SQLite counts hardly further."""
 
 ATTEMPTS = 1_000
 """Numbers that are tried for a new run, where others take them at the same moment."""
-
-OWN = "own.json"
-"""What a run's folder calls the file of what a person wrote of it, which the saves do not know."""
 
 
 class RunStore:
@@ -142,9 +133,7 @@ class RunStore:
     def describe(self, run: int, name: str, note: str) -> None:
         """Keep what a person calls `run`, and notes of it; raises Mistake, OSError."""
         self._check(run)
-        folder = self.place(run).path
-        if folder.is_dir():
-            write_whole(folder / OWN, msgspec.json.encode(_Own(name, note)))
+        write_own(self.place(run), name, note)
         self._amend(run, name=name, note=note)
 
     def delete(self, run: int) -> None:
@@ -229,38 +218,3 @@ class RunStore:
     def _unknown(self, run: int) -> Mistake:
         known = ", ".join(str(item.run) for item in reversed(self.list()[:8])) or "none yet"
         return Mistake(f"run {run} is unknown", f"the newest runs are: {known}")
-
-
-class _Own(msgspec.Struct):
-    name: str = ""
-    note: str = ""
-
-
-def folder_record(folder: RunFolder) -> RunRecord | None:
-    """The record in the newest save that can be read, else the one that stands alone; None where there is neither.
-
-    With what a person wrote of the run, which stands beside it.
-    """
-    own = _Own()
-    with suppress(OSError, ValueError, RecursionError):
-        own = msgspec.json.decode((folder.path / OWN).read_bytes(), type=_Own)
-    with suppress(Mistake):
-        for save in folder.saves():
-            with suppress(OSError, ValueError, KeyError, RecursionError):
-                record = msgspec.json.decode(weights_file.read_whole(save)[1][IN_SAVE], type=RunRecord)
-                if record.run == folder.run:
-                    return msgspec.structs.replace(record, name=own.name, note=own.note)
-    with suppress(FileNotFoundError, Mistake):
-        return msgspec.structs.replace(read_record(folder.path), run=folder.run, name=own.name, note=own.note)
-    return None
-
-
-def read_record(folder: Path) -> RunRecord:
-    """The record that stands alone in `folder`; raises FileNotFoundError, Mistake where it cannot be read."""
-    path = folder / RECORD
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=RunRecord)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise Mistake(f"{path} cannot be read ({error})", "choose another run with --run") from None

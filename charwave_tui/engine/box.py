@@ -11,11 +11,11 @@ from torch import Tensor
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.fields import Effect
+from charwave_tui.core.folder_record import read_record
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import asset
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.run_folder import ALONE
-from charwave_tui.core.runs import read_record
 from charwave_tui.engine.checkpoint import load_weights
 
 FOLDER = "trained"

@@ -12,10 +12,10 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from charwave_tui.core.atomic import write_whole
+from charwave_tui.core.folder_record import IN_SAVE, read_record
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.run_folder import ALONE, RunFolder
-from charwave_tui.core.runs import IN_SAVE, read_record
 from charwave_tui.core.weights_file import SEAL, UNSEALED, read_whole, sealed
 from charwave_tui.engine.course import Standing
 

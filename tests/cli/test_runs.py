@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from charwave_tui.core.folder_record import read_record
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.readings import State
-from charwave_tui.core.runs import DATABASE, RunStore, read_record
+from charwave_tui.core.runs import DATABASE, RunStore
 from charwave_tui.engine.checkpoint import load_weights, newest_save, write_save
 
 

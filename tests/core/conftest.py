@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from charwave_tui.core.config import RunConfig
+from charwave_tui.core.folder_record import IN_SAVE
 from charwave_tui.core.readings import CorpusCard, Evaluation, History, LossPoint, Mark, Split, State
 from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import IN_SAVE, RunStore
+from charwave_tui.core.runs import RunStore
 from charwave_tui.core.weights_file import SEAL, UNSEALED, sealed
 
 HISTORY = History(

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from charwave_tui.core.export import export
+from charwave_tui.core.folder_record import read_record
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import History
 from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import RunStore, read_record
+from charwave_tui.core.runs import RunStore
 
 Made = Callable[..., RunRecord]
 

@@ -15,11 +15,12 @@ import pytest
 
 from charwave_tui.core import runs
 from charwave_tui.core.database import connect
+from charwave_tui.core.folder_record import OWN, RECORD
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import History, LossPoint, State
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.run_folder import ALONE
-from charwave_tui.core.runs import DATABASE, OWN, RECORD, RunStore
+from charwave_tui.core.runs import DATABASE, RunStore
 
 Made = Callable[..., RunRecord]
 

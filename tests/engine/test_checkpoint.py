@@ -13,11 +13,11 @@ import safetensors.torch
 import torch
 
 from charwave_tui.core.config import RunConfig
+from charwave_tui.core.folder_record import RECORD, folder_record
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import CorpusCard, History, LossPoint, State
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.run_folder import ALONE, KEPT, RunFolder
-from charwave_tui.core.runs import RECORD, folder_record
 from charwave_tui.engine.checkpoint import Save, load_weights, newest_save, save_weights, write_save
 from charwave_tui.engine.course import Standing
 from charwave_tui.engine.trainer import Trainer

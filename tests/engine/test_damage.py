@@ -22,12 +22,13 @@ from charwave_tui.core import archive, protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import find_corpus, list_corpora, remember
 from charwave_tui.core.engine_lock import lock_path, take_lock
+from charwave_tui.core.folder_record import OWN, RECORD, folder_record
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import HOME_VARIABLE, ensure_runtime_dir, runs_dir, state_dir
 from charwave_tui.core.readings import State
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.run_folder import LOCK
-from charwave_tui.core.runs import DATABASE, OWN, RECORD, RunStore, folder_record
+from charwave_tui.core.runs import DATABASE, RunStore
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.engine import api
 from charwave_tui.engine.checkpoint import Save, newest_save
