@@ -31,6 +31,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     status.add_argument("--json", action="store_true", help="print it as one JSON object")
     status.set_defaults(func=show_status)
     stop = asked.add_parser("stop", help="end it; a run in progress is held and saved")
+    stop.add_argument("--force", action="store_true", help="even where its run cannot be saved")
     stop.set_defaults(func=stop_engine)
 
 
@@ -65,13 +66,18 @@ def stop_engine(options: argparse.Namespace) -> int:
     """End the engine in order and print where its run can be gone on with."""
     try:
         found = asyncio.run(find_engine())
+        if found and found.status and found.status.unsaved and not options.force:
+            raise Mistake(
+                f"run {found.status.run} is not saved ({found.status.unsaved}), and would lose steps",
+                "mend that first, or end the engine all the same with --force",
+            )
         ended = asyncio.run(end_engine())
     except EngineUnavailable as error:
         return _failed(error)
     if ended is None:
         print(f"charwave-tui: {NONE}", file=sys.stderr)
         return 0
-    print(_farewell(_held(found)))
+    print(_farewell(_held(found), found.status.step if found and found.status else 0))
     return 0
 
 
@@ -85,6 +91,7 @@ def _facts(found: Found | None) -> dict[str, object]:
         "run": status.run if status and holds else None,
         "state": status.state.value if status and status.state and holds else None,
         "step": status.step if status and holds else None,
+        "unsaved": status.unsaved or None if status and holds else None,
     }
 
 
@@ -97,10 +104,12 @@ def _held(found: Found | None) -> RunRecord | None:
     return None
 
 
-def _farewell(record: RunRecord | None) -> str:
+def _farewell(record: RunRecord | None, reached: int) -> str:
     if record is None:
         return "the engine has ended"
     then = f"charwave-tui train --resume {record.run} goes on"
+    if record.step < reached:
+        return f"run {record.run} was last saved at step {record.step:,}, what came after is lost; {then}"
     return f"run {record.run} is held and saved at step {record.step:,}; {then}"
 
 

@@ -31,11 +31,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     exporting.add_argument("run", metavar="RUN", type=run_number, help="its number")
     exporting.add_argument("--to", metavar="FOLDER", type=Path, help="the folder, made anew (run-NUMBER here)")
     exporting.set_defaults(func=export_run)
+    restoring = commands.add_parser("restore", help="put runs back that the screen took off the list")
+    restoring.add_argument("runs", metavar="RUN", type=run_number, nargs="+", help="their numbers")
+    restoring.set_defaults(func=restore_runs)
     removing = commands.add_parser("rm", help="delete runs and their weights for good")
     removing.add_argument("runs", metavar="RUN", type=run_number, nargs="*", help="their numbers")
     removing.add_argument("--deleted", action="store_true", help="those too that the screen took off the list")
     removing.set_defaults(func=remove_runs)
-    for command in (listing, showing, exporting, removing):
+    for command in (listing, showing, exporting, restoring, removing):
         command.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -82,6 +85,18 @@ def export_run(options: argparse.Namespace) -> int:
     return 0
 
 
+def restore_runs(options: argparse.Namespace) -> int:
+    """Put runs back on the list, and say which."""
+    store = RunStore(runs_dir())
+    for run in options.runs:
+        store.restore(run)
+    if options.json:
+        print_json([{"run": run} for run in options.runs])
+    else:
+        print("\n".join(f"run {run} is back on the list" for run in options.runs))
+    return 0
+
+
 def remove_runs(options: argparse.Namespace) -> int:
     """Delete runs, each as far as it goes, and say what that freed."""
     store = RunStore(runs_dir())
@@ -114,4 +129,4 @@ def _plain(value: RunRecord | RunSummary) -> dict[str, Any]:
 
 
 def _loss(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+    return "–" if value is None else f"{value:.4f}" if abs(value) < 1_000 else f"{value:.1e}"

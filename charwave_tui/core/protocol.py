@@ -214,12 +214,16 @@ class Remarked(Event, frozen=True):
 
 
 class StatusReported(Event, frozen=True):
-    """What the engine is doing; `run` and `state` are None where it holds no run with a number of its own."""
+    """What the engine is doing; `run` and `state` are None where it holds no run with a number of its own.
+
+    `unsaved` is why the run is not being saved, empty where it is.
+    """
 
     run: int | None
     state: State | None
     step: int
     max_steps: int
+    unsaved: str = ""
 
 
 class CommandRefused(Event, frozen=True):

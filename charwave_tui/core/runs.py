@@ -216,5 +216,7 @@ class RunStore:
         return 0
 
     def _unknown(self, run: int) -> Mistake:
-        known = ", ".join(str(item.run) for item in reversed(self.list()[:8])) or "none yet"
+        known = ", ".join(str(item.run) for item in reversed(self.list()[:8]))
+        if not known:
+            return Mistake(f"run {run} is unknown", "there are no runs yet: charwave-tui train")
         return Mistake(f"run {run} is unknown", f"the newest runs are: {known}")

@@ -61,9 +61,10 @@ class Archive:
         return tuple(_as_now(row, now) if row.run == now.run else row for row in rows)
 
     def unfinished(self) -> RunSummary | None:
-        """The newest run, if it was left in the middle and nobody trains it now."""
-        newest = next((row for row in self._store.list() if self._store.place(row.run).saves()), None)
-        return newest if newest is not None and newest.state is State.PAUSED and newest.step > 0 else None
+        """The newest run that took a step, if it was left in the middle and nobody trains it now."""
+        trained = (row for row in self._store.list() if row.step > 0 and self._store.place(row.run).saves())
+        newest = next(trained, None)
+        return newest if newest is not None and newest.state is State.PAUSED else None
 
     def _changed(self, change: Callable[[], None], present: RunRecord | None) -> None:
         try:

@@ -186,9 +186,10 @@ class Conductor:
     def _resume(self, number: int) -> None:
         run = self._stage.run
         if run.state is State.DIVERGED:
-            raise Mistake(f"run {number} diverged", "w rewinds it to its last good save")
+            raise Mistake(f"run {number} diverged", "w rewinds it in the playground (charwave-tui, then r, enter, w)")
         if run.trainer.finished and not self._errands.open:
-            raise Mistake(f"run {number} is at its end", "c trains it on for as many steps again")
+            remedy = "c trains it on in the playground (charwave-tui, then r, enter, c)"
+            raise Mistake(f"run {number} is at its end", remedy)
         if run.state is not State.TRAINING and not run.trainer.finished:
             self._go(None)
             run.save()
@@ -204,5 +205,5 @@ class Conductor:
 def _status(current: CurrentRun | None) -> protocol.StatusReported:
     if current is None or current.identity.number is None:
         return protocol.StatusReported(None, None, 0, 0)
-    step = current.trainer.step
-    return protocol.StatusReported(current.identity.number, current.state, step, current.config.max_steps)
+    step, unsaved = current.trainer.step, current.saves.problem if current.saves else ""
+    return protocol.StatusReported(current.identity.number, current.state, step, current.config.max_steps, unsaved)

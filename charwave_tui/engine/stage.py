@@ -113,7 +113,7 @@ class Stage:
         run.save()
         if run.saves.problem:
             raise Mistake(
-                f"run {run.saves.number} is not saved ({run.saves.problem}) and would be lost", "make room for it first"
+                f"run {run.saves.number} is not saved ({run.saves.problem}) and would be lost", "mend that first"
             )
 
     def _let_go(self, state: State) -> None:

@@ -98,7 +98,7 @@ def _value(item: Compared, name: str) -> Piece:
     moves = [mark.text.removeprefix(f"{name} ").split(" → ") for mark in marks if mark.text.startswith(f"{name} ")]
     if moves and all(len(move) == 2 for move in moves):
         course = f"{moves[0][0]}{GLYPHS.to}{moves[-1][1]}"
-        value = course if len(course) < COLUMN else moves[-1][1]
+        value = course if len(course) < COLUMN else value
     return Piece(value, "bright" if item.here else "fg")
 
 

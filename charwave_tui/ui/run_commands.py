@@ -21,6 +21,8 @@ def command_for(key: str, row: RunSummary | None, run: RunView) -> Command | Non
             return protocol.ResumeRun()
         case "resume", state if state in UNFINISHED and row.run != held(run):
             return archive.OpenRun(row.run, train=True)
+        case "resume", State.STOPPED if row.step < row.config.max_steps:
+            return archive.OpenRun(row.run, train=True)
         case "fork", _:
             return archive.ForkRun(row.run)
         case "delete", _:

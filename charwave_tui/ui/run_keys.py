@@ -6,7 +6,7 @@ from charwave_tui.ui.commands import REPAINT, Key
 
 RUN_KEYS = (
     Key("enter", "command('open')", "Open", "look at the run in the lab"),
-    Key("space", "command('resume')", "Resume", "go on training a run that was left unfinished"),
+    Key("space", "command('resume')", "Resume", "go on training a run that has more to do"),
     Key("c", "choose", "Compare", "choose the run to be compared with others, up to four, or let it go"),
     Key("f", "command('fork')", "Fork", "the same from here: a new run, held, with the weights that this one has now"),
     Key("d", "command('delete')", "Delete", "take the run off the list; it can be brought back"),

@@ -6,7 +6,8 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from charwave_tui.client.engine import Engine
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.engine_lock import is_held
 from charwave_tui.core.places import runs_dir, socket_path
-from charwave_tui.core.protocol import Command, Event, RunChanged, RunSaved, StartRun
+from charwave_tui.core.protocol import Command, Event, RunChanged, RunSaved, SaveFailed, StartRun
 from charwave_tui.core.readings import State
 from charwave_tui.core.runs import RunStore
 
@@ -48,7 +49,7 @@ def test_without_an_engine_both_say_so_and_nothing_is_wrong(command: Any) -> Non
     said = command("engine", "status")
     assert (said.code, said.out, said.err) == (0, "no engine is running\n", "")
     facts = json.loads(command("engine", "status", "--json").out)
-    nothing = dict.fromkeys(("version", "run", "state", "step"))
+    nothing = dict.fromkeys(("version", "run", "state", "step", "unsaved"))
     assert facts == {"pid": None, "socket": str(socket_path()), **nothing}
     ended = command("engine", "stop")
     assert (ended.code, ended.out, ended.err) == (0, "", "charwave-tui: no engine is running\n")
@@ -57,7 +58,7 @@ def test_without_an_engine_both_say_so_and_nothing_is_wrong(command: Any) -> Non
 def test_a_run_is_reported_then_held_and_saved(command: Any, config: RunConfig) -> None:
     started(StartRun(config, "", steps=1_234), until=RunChanged, state=State.PAUSED)
     facts = json.loads(command("engine", "status", "--json").out)
-    assert list(facts) == ["pid", "socket", "version", "run", "state", "step"]
+    assert list(facts) == ["pid", "socket", "version", "run", "state", "step", "unsaved"]
     assert (facts["version"], facts["run"], facts["state"], facts["step"]) == (__version__, 1, "paused", 1234)
     assert Path(facts["socket"]).is_socket()
     lines = command("engine", "status").out.splitlines()
@@ -66,6 +67,7 @@ def test_a_run_is_reported_then_held_and_saved(command: Any, config: RunConfig) 
         ["run", "1"],
         ["state", "paused"],
         ["step", "1,234"],
+        ["unsaved", "–"],
     ]
     assert lines[0].split() == ["pid", str(facts["pid"])]
     ended = command("engine", "stop")
@@ -73,6 +75,24 @@ def test_a_run_is_reported_then_held_and_saved(command: Any, config: RunConfig) 
     assert ended.out == "run 1 is held and saved at step 1,234; charwave-tui train --resume 1 goes on\n"
     assert not is_held()
     assert (RunStore(runs_dir()).read(1).state, RunStore(runs_dir()).read(1).step) == (State.PAUSED, 1234)
+
+
+def test_an_engine_whose_run_is_not_on_disk_is_not_ended_but_by_force(
+    command: Any, config: RunConfig, full_disk: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with full_disk(2_000):  # which the engine inherits
+        started(StartRun(config, "", steps=50), until=SaveFailed)
+    facts = json.loads(command("engine", "status", "--json").out)
+    assert (facts["run"], facts["unsaved"]) == (1, "File too large")
+    refused = command("engine", "stop")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == (
+        "charwave-tui: run 1 is not saved (File too large), and would lose steps; "
+        "mend that first, or end the engine all the same with --force\n"
+    )
+    assert is_held()
+    assert command("engine", "stop", "--force").code == 0
+    assert not is_held()
 
 
 def test_the_end_of_an_engine_without_a_run_or_with_a_finished_one_promises_nothing(

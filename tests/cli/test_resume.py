@@ -107,9 +107,9 @@ def test_what_cannot_be_gone_on_with_is_named_in_a_line(
         told: str = printed.err.splitlines()[-1]
         return told
 
-    assert "run 1 is at its end; c trains it on for as many steps again" in refused(1)
+    assert "run 1 is at its end; c trains it on in the playground" in refused(1)
     assert "run 2 is unknown; the newest runs are: 1, 3" in refused(2)
-    assert "run 3 diverged; w rewinds it" in refused(3)
+    assert "run 3 diverged; w rewinds it in the playground" in refused(3)
     store.restore(2)
     lock = store.place(2).lock()
     assert "run 2 is in use by process" in refused(2)

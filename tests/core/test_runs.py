@@ -190,7 +190,7 @@ def test_the_newest_run_is_the_last_with_weights_that_has_taken_a_step(
 
 
 def test_an_unknown_run_is_named_with_those_there_are(store: RunStore, kept: Callable[..., int]) -> None:
-    with pytest.raises(Mistake, match="run 7 is unknown; the newest runs are: none yet"):
+    with pytest.raises(Mistake, match="run 7 is unknown; there are no runs yet"):
         store.read(7)
     for _ in range(10):
         kept(weights=False)

@@ -159,7 +159,7 @@ async def test_another_run_takes_the_place_of_one_in_training_only_after_a_quest
             await pilot.press(key)
             assert isinstance(app.screen, ConfirmScreen)
             assert title in screen_text(app)
-            assert "run 12 is held and saved; it can be gone on with." in screen_text(app)
+            assert "run 12 is then held and saved; space goes on with it." in screen_text(app)
             await pilot.press("escape")
             assert (app.asked, app.left, app.screen) == ([], [], app.runs)
         await pilot.press("space", "enter")

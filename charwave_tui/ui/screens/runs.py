@@ -159,7 +159,7 @@ def _ask_for_another(command: Command, run: RunView) -> ConfirmScreen[bool]:
     verb = "Fork" if isinstance(command, ForkRun) else "Resume" if command.train else "Open"
     return ConfirmScreen(
         f"{verb} run {command.run}",
-        f"run {run.run} is held and saved; it can be gone on with.",
+        f"run {run.run} is then held and saved; space goes on with it.",
         [
             Answer(("enter",), f"hold run {run.run} and {verb.lower()} run {command.run}", True),
             Answer(("escape",), f"let run {run.run} train on", False),
