@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charwave_tui.client.engine import Engine
@@ -90,6 +92,10 @@ class Playground(Painting):
         if action is not None:
             self.call_later(self.run_action, action, self._lab)
 
+    def action_picture(self) -> None:
+        """Save what is on the screen; over SSH there seldom is the folder of downloads that Textual would take."""
+        self.deliver_screenshot(path=str(next(filter(_writable, (Path.cwd(), Path.home())), Path.cwd())))
+
     def action_change_theme(self) -> None:
         if self.screen is self._lab:
             self.push_screen(pick_theme(self.theme), self._theme_picked)
@@ -106,3 +112,7 @@ class Playground(Painting):
 
     def on_unmount(self) -> None:
         self._engine.close()
+
+
+def _writable(folder: Path) -> bool:
+    return os.access(folder, os.W_OK)

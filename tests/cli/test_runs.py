@@ -204,3 +204,14 @@ def test_a_run_left_in_training_is_listed_as_paused(command: Any, small_run: Pat
     write_save(folder, newest_save(folder, pytest.fail)._replace(record=left))
     (row,) = json.loads(command("runs", "list", "--json").out)
     assert row["state"] == "paused"
+
+
+def test_restore_puts_back_what_the_screen_deleted(command: Any, two_runs: RunStore) -> None:
+    two_runs.delete(1)
+    assert command("runs", "restore", "1").out == "run 1 is back on the list\n"
+    assert [row.run for row in two_runs.list()] == [2, 1]
+    refused = command("runs", "restore", "2")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("charwave-tui: run 2 is unknown")
+    two_runs.delete(2)
+    assert json.loads(command("runs", "restore", "2", "--json").out) == [{"run": 2}]

@@ -91,9 +91,7 @@ def test_nothing_takes_the_place_of_a_run_that_is_not_on_disk(config: RunConfig,
     disk.full = True
     desk.work(lambda: desk.conductor._stage.run.state is State.FINISHED and not desk.conductor._errands.open)
     numbers = desk.store.numbers()
-    with pytest.raises(
-        Mistake, match=r"run 2 is not saved \(No space left on device\) and would be lost; mend"
-    ):
+    with pytest.raises(Mistake, match=r"run 2 is not saved \(No space left on device\) and would be lost; mend"):
         desk.do(OTHERS[other](config))
     assert desk.conductor._stage.run.identity.number == 2
     assert desk.store.numbers() == numbers

@@ -105,6 +105,16 @@ async def test_the_palette_is_not_offered_where_its_commands_mean_nothing():
         assert isinstance(pilot.app.screen, RunsScreen)
 
 
+async def test_a_picture_is_saved_where_the_program_was_started(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with playground(ObedientEngine(), NARROW) as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.press(*"picture", "enter")
+        await until(pilot, lambda: list(tmp_path.glob("*.svg")))
+    (picture,) = tmp_path.glob("*.svg")
+    assert "charwave" in picture.read_text("utf-8")
+
+
 async def test_another_theme_can_be_chosen_from_the_palette():
     async with playground(FakeEngine(), NARROW) as pilot:
         await pilot.press("ctrl+p", *"theme", "enter")

@@ -42,6 +42,10 @@ def test_only_what_has_more_to_do_can_be_gone_on_with(state, run, command):
     assert command_for("resume", row(12, state=state), run) == command
 
 
+def test_a_stopped_run_with_steps_left_can_be_gone_on_with():
+    assert command_for("resume", row(12, state=State.STOPPED, step=100), HELD) == archive.OpenRun(12, train=True)
+
+
 @pytest.mark.parametrize(
     ("command", "run", "asked"),
     [

@@ -40,7 +40,7 @@ def pick_command(keys: Iterable[Key]) -> PickScreen:
     named = [Option(key.action, f"{key.name}  {key.written}", key.help) for key in keys]
     own = [
         Option("app.change_theme", "Theme", "dark, light, colour-blind-safe, or sixteen colours"),
-        Option("app.screenshot", "Picture", "save what is on the screen as SVG"),
+        Option("app.picture", "Picture", "save what is on the screen as SVG, where you started the program"),
     ]
     return PickScreen("commands", [*named, *own])
 
