@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 
+from charwave_tui.bench.emulator import ANSWERS
 from charwave_tui.bench.terminal import Terminal
 
 _MOVE = re.compile(rb"\x1b\[[0-9;]*[Hf]|\x1b\[[0-9]*[A-G]")
@@ -33,7 +34,7 @@ def wait_for(terminal: Terminal, pattern: str, within: float) -> float:
     written = b""
     deadline = time.monotonic() + within
     while not terminal.gone and (left := deadline - time.monotonic()) > 0:
-        written += terminal.read(left)
+        written += _read(terminal, left)
         now = time.monotonic()
         if sought.search(visible_text(written)):
             return now
@@ -47,5 +48,13 @@ def read_for(terminal: Terminal, seconds: float) -> int:
     total = 0
     deadline = time.monotonic() + seconds
     while not terminal.gone and (left := deadline - time.monotonic()) > 0:
-        total += len(terminal.read(left))
+        total += len(_read(terminal, left))
     return total
+
+
+def _read(terminal: Terminal, timeout: float) -> bytes:
+    """What is written next, with where the cursor is told as often as it was asked for, as every terminal does."""
+    written = terminal.read(timeout)
+    if asked := written.count(b"\x1b[6n"):
+        terminal.write(ANSWERS[b"6n"] * asked)
+    return written

@@ -48,6 +48,7 @@ class Painting(App[str]):
         return f"slow line {self._line.bytes_per_second / 1e3:.1f} KB/s" if self._line.slow else ""
 
     def on_mount(self) -> None:
+        self._key_at = monotonic()  # who has just started the program waits for its first frames
         self.app_resume_signal.subscribe(self, lambda app: self.action_repaint())
 
     def on_resize(self, event: events.Resize) -> None:

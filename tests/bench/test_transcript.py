@@ -68,3 +68,9 @@ def test_what_never_comes_is_told_with_what_came_instead() -> None:
 def test_reading_for_a_while_keeps_a_talkative_program_going() -> None:
     with python("while True: print('x' * 1000)") as terminal:
         assert read_for(terminal, 0.3) > 200_000
+
+
+def test_where_the_cursor_is_is_told_as_often_as_it_is_asked_for() -> None:
+    ask = "stty raw -echo; printf '\\033[6n\\033[6n'; head -c 12 | tr '\\033' '^'; printf ' heard'"
+    with Terminal(["/bin/sh", "-c", ask], 40, 5) as terminal:
+        wait_for(terminal, r"\^\[1;1R\^\[1;1R heard", 20)
