@@ -62,7 +62,7 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
         if os.getuid() != 0:
             yield
             return
-        closed = [folder for folder in asset().parents if not folder.stat().st_mode & 0o005 == 0o005]
+        closed = [folder for folder in asset().parents if folder.stat().st_mode & 0o005 != 0o005]
         if closed:
             pytest.skip(f"without root's rights the program cannot be read: {closed[0]} is closed to others")
         os.setresuid(65534, 65534, 0)
