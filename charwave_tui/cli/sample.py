@@ -28,7 +28,7 @@ def sample(options: argparse.Namespace) -> int:
     """Print names with their nll per character; `=` marks those that the corpus has."""
     sampling = Sampling()
     for name in SETTINGS:
-        if (text := getattr(options, name)) is not None:
+        if (text := getattr(options, name, None)) is not None:
             sampling = sampling.with_text(name, text)
     run = chosen_run(options)
     from charwave_tui.engine import api

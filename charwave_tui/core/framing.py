@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from charwave_tui.core import archive, protocol
+from charwave_tui.core import archive, inspection, protocol, speaking
 from charwave_tui.core.protocol import Command, Event
 
 MAX_FRAME = 16 * 2**20
@@ -39,6 +39,14 @@ AnyCommand = (
     | archive.DescribeRun
     | archive.DeleteRun
     | archive.RestoreRun
+    | inspection.InspectLayer
+    | inspection.ReportChanges
+    | speaking.PredictNext
+    | speaking.ScoreWord
+    | speaking.SampleRun
+    | speaking.ListStars
+    | speaking.StarName
+    | speaking.UnstarName
 )
 """Every command there is."""
 
@@ -63,6 +71,14 @@ AnyEvent = (
     | archive.RunsListed
     | archive.RunShown
     | archive.UnfinishedFound
+    | inspection.LayerInspected
+    | inspection.ChangesReported
+    | speaking.NextPredicted
+    | speaking.WordScored
+    | speaking.SpeechRefused
+    | speaking.RunSampled
+    | speaking.SketchDrawn
+    | speaking.StarsListed
 )
 """Every event there is."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from charwave_tui.core.config import RunConfig
+from charwave_tui.core.insights import ProbeBatch
 from charwave_tui.core.readings import (
     CorpusCard,
     Divergence,
@@ -15,6 +16,7 @@ from charwave_tui.core.readings import (
     LossPoint,
     Mark,
     SampledName,
+    Sketch,
     Split,
     State,
 )
@@ -81,7 +83,9 @@ class EvaluateSplits(Command, frozen=True):
 
 
 class ProbeLayers(Command, frozen=True):
-    """Measure every layer's output on the fixed batch."""
+    """Measure every layer's output and gradient on the fixed batch."""
+
+    batch: ProbeBatch = ProbeBatch()
 
 
 class SampleNames(Command, frozen=True):
@@ -116,7 +120,8 @@ class EngineReady(Event, frozen=True):
 class RunOpened(Event, frozen=True):
     """Everything about the run that the engine holds now, but for the unfinished window, which Progress tells.
 
-    `run` is None until it has a number of its own; `unsaved` is why it is not being saved, empty where it is.
+    `run` is None until it has a number of its own; `unsaved` is why it is not being saved, empty where it is;
+    `timeline` has names from each of its evaluations, oldest first.
     """
 
     run: int | None
@@ -132,6 +137,7 @@ class RunOpened(Event, frozen=True):
     ghost: Ghost | None = None
     divergence: Divergence | None = None
     unsaved: str = ""
+    timeline: tuple[Sketch, ...] = ()
 
 
 class RunChanged(Event, frozen=True):
@@ -178,11 +184,13 @@ class LayersProbed(Event, frozen=True):
 
 
 class NamesSampled(Event, frozen=True):
-    """The names asked for in `request`, drawn after `step`."""
+    """The names asked for in `request`, drawn after `step`: those so far until `done`, out of so many `drawn`."""
 
     step: int
     request: int
     names: tuple[SampledName, ...]
+    done: bool = True
+    drawn: int = 0
 
 
 class NamesRefused(Event, frozen=True):

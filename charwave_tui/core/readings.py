@@ -55,9 +55,12 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class LayerStats(msgspec.Struct, frozen=True):
-    """What one layer puts out on the probe's fixed batch.
+    """What one layer puts out on the probe's fixed batch, and how its weights are moved.
 
-    `output_shape` has the batch first; `saturation` is in per cent and, like `dead`, None where a layer has none.
+    `output_shape` has the batch first; `saturation` is in per cent. `gradient_std` is the std of the gradient of the
+    batch's loss by the layer's weight (of a BatchNorm1d: gamma), `weight_std` that of the weight itself, `grad_data`
+    the one by the other; `update_ratio` is log10(std(Δp)/std(p)) of the last training step's real change. None where a
+    layer has none.
     """
 
     name: str
@@ -68,14 +71,31 @@ class LayerStats(msgspec.Struct, frozen=True):
     std: float
     saturation: float | None
     dead: int | None
+    gradient_std: float | None = None
+    weight_std: float | None = None
+    grad_data: float | None = None
+    update_ratio: float | None = None
 
 
 class SampledName(msgspec.Struct, frozen=True):
-    """A name from the model, and whether the corpus has it; `nll` is nats per character, its end included."""
+    """A name from the model, and whether the corpus has it; `nll` is nats per character, its end included.
+
+    `near` is a word of the corpus that is one edit away, empty where there is none or the name is in the corpus itself;
+    `surprises` are −log p of each character and of the end at temperature 1, in nats, empty where they are not told.
+    """
 
     name: str
     nll: float
     in_corpus: bool
+    near: str = ""
+    surprises: tuple[float, ...] = ()
+
+
+class Sketch(msgspec.Struct, frozen=True):
+    """Names drawn after `step` with the same chance as at every other evaluation of the run, without surprises."""
+
+    step: int
+    names: tuple[SampledName, ...]
 
 
 class CorpusCard(msgspec.Struct, frozen=True):

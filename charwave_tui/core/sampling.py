@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from charwave_tui.core.corpus import JOINERS
-from charwave_tui.core.fields import Counter, Kind, Real, Value, Whole
+from charwave_tui.core.fields import Choice, Counter, Kind, Real, Value, Whole
 from charwave_tui.core.mistake import Mistake
 
 COLDEST, HOTTEST = 0.05, 5.0
@@ -66,18 +66,41 @@ SETTINGS: dict[str, Kind] = {
     "prefix": Prefix(LONGEST_PREFIX),
     "count": Whole(1, MOST_NAMES),
     "seed": Counter(0, 2**32 - 1),
+    "top_k": Whole(0, 100_000),
+    "top_p": Real(0, 1),
+    "suffix": Prefix(LONGEST_PREFIX),
+    "pattern": Prefix(LONGEST_PREFIX),
+    "shortest": Counter(0, LONGEST_PREFIX),
+    "longest": Counter(1, LONGEST_PREFIX),
+    "only_new": Choice(("no", "yes")),
 }
 """The kind of every setting by its name, in the order of the screen."""
+
+USUAL = ("temperature", "prefix", "count", "seed")
+"""The settings that stand in the pane of the lab; the others have their place in the sampler."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How names are drawn; the same values give the same names from the same weights."""
+    """How names are drawn; the same values give the same names from the same weights.
+
+    `top_k` (0: all) and `top_p` (1: all) leave only the likeliest characters to draw from. `pattern` is what stands
+    between prefix and suffix: `?` for any character, `*` for any number of them, empty for `*`; characters that cannot
+    lead to a name of `shortest` to `longest` characters that matches are left out, and what is left is drawn from.
+    `only_new` draws again in place of names that the corpus has.
+    """
 
     temperature: float = 1.0
     prefix: str = ""
     count: int = 20
     seed: int = 42
+    top_k: int = 0
+    top_p: float = 1.0
+    suffix: str = ""
+    pattern: str = ""
+    shortest: int = 0
+    longest: int = LONGEST_PREFIX
+    only_new: str = "no"
 
     def checked(self) -> Sampling:
         """Itself, if every value is within its bounds; raises Mistake on the first that is not."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 
@@ -50,7 +49,5 @@ class Drawn(Inked):
         return self._strips[y]
 
     def _strip(self, line: Line) -> Strip:
-        ground = Style(bgcolor=self.ink("raised").color)
-        styles = ((piece, self.ink(piece.role, bold=piece.bold)) for piece in line)
-        segments = [Segment(piece.text, style + ground if piece.raised else style) for piece, style in styles]
+        segments = [Segment(piece.text, self.piece_style(piece)) for piece in line]
         return Strip(segments).extend_cell_length(self.size.width).apply_style(self.rich_style)

@@ -13,12 +13,13 @@ from charwave_tui.ui.glyphs import GLYPHS
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of text in the ink of `role`, on the raised ground where `raised`."""
+    """A stretch of text in the ink of `role`, on the ground of another role, empty for that of the widget."""
 
     text: str
     role: str = "fg"
     bold: bool = False
-    raised: bool = False
+    ground: str = ""
+    underline: bool = False
 
 
 Line = tuple[Piece, ...]
@@ -59,7 +60,7 @@ def _cropped(line: Line, width: int) -> Line:
 
 def raised(line: Line) -> Line:
     """The same line on the raised ground."""
-    return tuple(replace(piece, raised=True) for piece in line)
+    return tuple(replace(piece, ground="raised") for piece in line)
 
 
 def scrolled(top: int, total: int, room: int) -> int:

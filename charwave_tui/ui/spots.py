@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from charwave_tui.core.sampling import SETTINGS, Sampling
+from charwave_tui.core.sampling import USUAL, Sampling
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.pieces import readable
 
@@ -51,7 +51,7 @@ def spots(sampling: Sampling, width: int, editing: str = "") -> tuple[Spot, ...]
 
     The one named `editing` gets room to type.
     """
-    names = list(SETTINGS)
+    names = list(USUAL)
     for rows in ([names], [names[:2], names[2:]]):
         placed = _placed(sampling, rows, editing)
         if all(spot.value_column + spot.width <= width for spot in placed):

@@ -9,6 +9,8 @@ from rich.style import Style
 from textual.theme import Theme
 from textual.widget import Widget
 
+from charwave_tui.ui.pieces import Piece
+
 
 @dataclass(frozen=True, slots=True)
 class Inks:
@@ -149,7 +151,23 @@ class Inked(Widget):
         """The style to write in the ink of `role`, on whatever ground the widget has."""
         return _ink(self.app.theme_variables[f"ink-{role}"], bold)
 
+    def piece_style(self, piece: Piece) -> Style:
+        """The style to write a piece in."""
+        inks = self.app.theme_variables
+        ground = inks[f"ink-{piece.ground}"] if piece.ground else ""
+        return _piece_style(inks[f"ink-{piece.role}"], piece.bold, ground, piece.underline)
+
 
 @cache
 def _ink(colour: str, bold: bool) -> Style:
-    return Style(color=colour.removeprefix("ansi_"), bold=bold)
+    return _piece_style(colour, bold, "", False)
+
+
+@cache
+def _piece_style(colour: str, bold: bool, ground: str, underline: bool) -> Style:
+    return Style(
+        color=colour.removeprefix("ansi_"),
+        bgcolor=ground.removeprefix("ansi_") or None,
+        bold=bold,
+        underline=underline or None,
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rich.style import Style
 from rich.text import Text
 
 from charwave_tui.ui.pieces import Line, Piece
@@ -18,6 +17,4 @@ def plain(line: Line) -> str:
 
 def written(widget: Inked, line: Iterable[Piece]) -> Text:
     """The line in the inks of the widget's theme."""
-    ground = Style(bgcolor=widget.ink("raised").color)
-    styles = ((piece, widget.ink(piece.role, bold=piece.bold)) for piece in line)
-    return Text.assemble(*((piece.text, style + ground if piece.raised else style) for piece, style in styles))
+    return Text.assemble(*((piece.text, widget.piece_style(piece)) for piece in line))

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import SampledName
-from charwave_tui.core.sampling import LONGEST_PREFIX, SETTINGS, Sampling
+from charwave_tui.core.sampling import LONGEST_PREFIX, USUAL, Sampling
 from charwave_tui.ui.panes.field_editor import FieldEditor
 from charwave_tui.ui.panes.name_list import NameList, entry, summary
 from charwave_tui.ui.panes.names import NamesPane
@@ -83,7 +83,7 @@ def test_checked_finds_what_was_made_without_reading():
         Sampling(count=0).checked()
 
 
-@given(name=st.sampled_from(list(SETTINGS)), ways=st.lists(st.sampled_from([-1, 1]), max_size=60))
+@given(name=st.sampled_from(list(USUAL)), ways=st.lists(st.sampled_from([-1, 1]), max_size=60))
 def test_nudging_never_leaves_the_bounds_and_text_is_read_back(name, ways):
     sampling = Sampling()
     for way in ways:
@@ -92,11 +92,11 @@ def test_nudging_never_leaves_the_bounds_and_text_is_read_back(name, ways):
 
 
 @pytest.mark.parametrize("width", [12, 25, 31, 76])
-@pytest.mark.parametrize("editing", ["", *SETTINGS])
+@pytest.mark.parametrize("editing", ["", *USUAL])
 def test_fields_stand_within_the_width_without_touching(width, editing):
     sampling = Sampling(prefix="x" * LONGEST_PREFIX, seed=2**32 - 1, count=1000)
     placed = spots(sampling, width, editing)
-    assert [spot.name for spot in placed] == list(SETTINGS)
+    assert [spot.name for spot in placed] == list(USUAL)
     assert all(spot.value_column + spot.width <= max(width, 9) for spot in placed)
     for one, other in pairwise(placed):
         assert other.row > one.row or other.column >= one.value_column + one.width + 2

@@ -139,8 +139,8 @@ def test_marks_tell_where_the_cursor_is_what_trains_and_what_is_chosen():
         of.run: plain(told(ROWS, of.run, here=11, chosen=(3, None, 12, None)))[:3] for of in (ROWS[0], ROWS[1], ROWS[6])
     }
     assert marks == {12: " ●■", 11: "▸  ", 3: "  ◆"}
-    assert all(piece.raised for piece in told(ROWS, 11, here=11))
-    assert not any(piece.raised for piece in told(ROWS, 12, here=11))
+    assert all(piece.ground == "raised" for piece in told(ROWS, 11, here=11))
+    assert not any(piece.ground == "raised" for piece in told(ROWS, 12, here=11))
 
 
 def test_a_run_that_is_held_but_does_not_train_has_the_mark_of_rest():

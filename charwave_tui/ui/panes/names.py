@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.sampling import SETTINGS, Sampling
+from charwave_tui.core.sampling import USUAL, Sampling
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.own_keys import OwnKeys
@@ -85,7 +85,7 @@ class NamesPane(Pane, OwnKeys, can_focus=True):
         self._fields.active = False
 
     def action_select(self, places: int) -> None:
-        order = list(SETTINGS)
+        order = list(USUAL)
         self._fields.selected = order[(order.index(self._fields.selected) + places) % len(order)]
         self.refresh_bindings()
 

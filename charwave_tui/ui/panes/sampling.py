@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.widgets import Input
 
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.sampling import SETTINGS, Sampling
+from charwave_tui.core.sampling import USUAL, Sampling
 from charwave_tui.ui.panes.field_editor import FieldEditor
 from charwave_tui.ui.pieces import Line, Piece, columns, raised, shortened, wrapped
 from charwave_tui.ui.spots import Spot, spots, value_text
@@ -30,7 +30,7 @@ class SamplingFields(Inked):
 
     sampling: reactive[Sampling] = reactive(Sampling)
     """The settings as they are."""
-    selected: reactive[str] = reactive(next(iter(SETTINGS)))
+    selected: reactive[str] = reactive(USUAL[0])
     """The setting that keys work on."""
     active: reactive[bool] = reactive(False)
     """Whether keys come here, so that the selected setting is marked."""
