@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from charwave_tui.core.inspection import ChangesReported
 from charwave_tui.core.insights import AnyInsight, Lens
+from charwave_tui.core.inspection import ChangesReported
 from charwave_tui.core.readings import LayerStats
 from charwave_tui.ui.pieces import Line
 
