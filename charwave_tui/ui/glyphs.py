@@ -41,6 +41,8 @@ class Glyphs:
     corner: str = "└"
     tick: str = "┴"
     end: str = "┘"
+    leftward: str = "←"
+    rightward: str = "→"
 
 
 ASCII = Glyphs(
@@ -72,6 +74,8 @@ ASCII = Glyphs(
     corner="+",
     tick="+",
     end="+",
+    leftward="<",
+    rightward=">",
 )
 """The same marks in ASCII."""
 

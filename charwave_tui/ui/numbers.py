@@ -44,6 +44,39 @@ def _three(value: float) -> str:
     return f"{value:.1f}" if value < 1_000 else f"{value:.0e}" if value >= 100_000 else f"{value:.0f}"
 
 
+def small(value: float | None) -> str:
+    """The std of a gradient, two digits and a power of ten: `8.7e−3`; a dash where there is none."""
+    if value is None:
+        return GLYPHS.none
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else ("inf" if value > 0 else f"{GLYPHS.minus}inf")
+    digits, power = f"{abs(value):.1e}".split("e")
+    return f"{GLYPHS.minus * (value < 0)}{digits}e{int(power)}".replace("-", GLYPHS.minus) if value else "0"
+
+
+def ratio(value: float | None) -> str:
+    """A std by another, three places: `0.046`; beyond ten thousand `2.4e4`, a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return small(value)
+    return small(value) if value >= 10_000 else f"{value:.3f}" if value < 10 else f"{value:.1f}"
+
+
+def update(value: float | None) -> str:
+    """An update ratio, log10(std(Δp)/std(p)), one place: `−2.8`; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return small(value)
+    return f"{value:.1f}".replace("-", GLYPHS.minus)
+
+
+def brief(value: float) -> str:
+    """An end of an axis in few columns, with its sign: `−1`, `0`, `+1.5e−3`."""
+    if not math.isfinite(value):
+        return signed(value)
+    sign = GLYPHS.minus if value < 0 else "+" if value > 0 else ""
+    size = abs(value)
+    return sign + (f"{size:.2g}" if value == 0 or 0.01 <= size < 100 else small(size))
+
+
 def norm(value: float) -> str:
     """The length of a gradient: `0.0087`, `12.4`, `3.2e+04`."""
     if not math.isfinite(value):
