@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import groupby
 
 from charwave_tui.core.insights import Histogram
@@ -28,8 +29,12 @@ def drawn(histogram: Histogram, width: int, rows: int, worry: float = math.inf) 
     heights = stretched(histogram.densities, width)
     top = max(heights) or 1.0
     roles = ["warning" if _worrying(histogram, width, place, worry) else "muted" for place in range(width)]
-    bars = tuple(_row([height / top * rows - row for height in heights], roles) for row in reversed(range(rows)))
-    return (*bars, *axis(histogram.low, histogram.high, width))
+    return (*bars([height / top for height in heights], rows, roles), *axis(histogram.low, histogram.high, width))
+
+
+def bars(shares: Sequence[float], rows: int, roles: Sequence[str]) -> tuple[Line, ...]:
+    """A bar a column in its role, in `rows` lines that a share of 1 fills."""
+    return tuple(_row([share * rows - row for share in shares], roles) for row in reversed(range(rows)))
 
 
 def stretched(densities: tuple[float, ...], width: int) -> list[float]:
@@ -66,7 +71,7 @@ def _worrying(histogram: Histogram, width: int, place: int, worry: float) -> boo
     return abs(histogram.low + (place + nearest) * span) > worry
 
 
-def _row(heights: list[float], roles: list[str]) -> Line:
+def _row(heights: Sequence[float], roles: Sequence[str]) -> Line:
     """One line of bars that reach so many cells above its foot."""
     cells = zip(map(_cell, heights), roles, strict=True)
     return tuple(
