@@ -10,19 +10,20 @@ import msgspec
 from charwave_tui.core import archive, protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.inspection import ChangesReported, LayerInspected
 from charwave_tui.core.readings import (
     CorpusCard,
     Divergence,
     Evaluation,
     Ghost,
     History,
-    LayerStats,
     LossPoint,
     SampledName,
     Split,
     State,
 )
 from charwave_tui.core.series import LossSeries, bounded, bounded_evaluations
+from charwave_tui.ui.layers_view import Inspection, LayersView, inspection_after, probed_after
 
 IN_PROGRESS = frozenset({State.TRAINING, State.PAUSED})
 """The states in which a run can still move."""
@@ -105,21 +106,18 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class LayersView:
-    """The layers as last probed, after `step`; empty before the first probe."""
-
-    step: int = 0
-    layers: tuple[LayerStats, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class NamesView:
-    """The names as last sampled, after `step`; `refusal` says why there are none, `spoilt` that a rewind gives some."""
+    """The names as last sampled, after `step`: those so far until `done`, out of so many `drawn`.
+
+    `refusal` says why there are none, `spoilt` that a rewind gives some.
+    """
 
     step: int = 0
     names: tuple[SampledName, ...] = ()
     refusal: str = ""
     spoilt: bool = False
+    done: bool = True
+    drawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +127,7 @@ class LabView:
     run: RunView = field(default_factory=RunView)
     curve: Curve = field(default_factory=Curve)
     layers: LayersView = field(default_factory=LayersView)
+    inspection: Inspection = field(default_factory=Inspection)
     names: NamesView = field(default_factory=NamesView)
 
 
@@ -174,10 +173,12 @@ def after(view: LabView, event: AnyEvent | EngineLost) -> LabView:
                 view.curve.history, evaluations=bounded_evaluations((*view.curve.history.evaluations, evaluation))
             )
             return replace(view, curve=replace(view.curve, history=history))
-        case protocol.LayersProbed(step=step, layers=layers):
-            return replace(view, layers=LayersView(step, layers))
-        case protocol.NamesSampled(step=step, names=names):
-            return replace(view, names=NamesView(step, names))
+        case protocol.LayersProbed():
+            return replace(view, layers=probed_after(view.layers, event))
+        case LayerInspected() | ChangesReported():
+            return replace(view, inspection=inspection_after(view.inspection, event))
+        case protocol.NamesSampled(step=step, names=names, done=done, drawn=drawn):
+            return replace(view, names=NamesView(step, names, done=done, drawn=drawn))
         case protocol.NamesRefused(problem=problem) if view.run.state is State.DIVERGED:
             return replace(view, names=NamesView(refusal=problem, spoilt=True))
         case protocol.NamesRefused(problem=problem, remedy=remedy):
@@ -218,7 +219,13 @@ def _opened(view: LabView, event: protocol.RunOpened) -> LabView:
         max_steps=event.config.max_steps,
         diverged_at=event.step if event.state is State.DIVERGED else None,
     )
-    return replace(view, run=run, curve=curve)
+    return replace(
+        view,
+        run=run,
+        curve=curve,
+        layers=probed_after(view.layers, event),
+        inspection=inspection_after(view.inspection, event),
+    )
 
 
 def _left_behind(view: LabView, run: int | None) -> Ghost | None:

@@ -22,7 +22,8 @@ from charwave_tui.core.readings import (
     State,
 )
 from charwave_tui.core.shapes import layer_shapes
-from charwave_tui.ui.view import Curve, EngineLost, LabView, LayersView, NamesView, RunView, Unfinished, after
+from charwave_tui.ui.layers_view import LayersView
+from charwave_tui.ui.view import Curve, EngineLost, LabView, NamesView, RunView, Unfinished, after
 
 CONFIG = RunConfig(n_embd=24, n_hidden=128, batch_size=32, max_steps=200_000, eval_every=10_000, corpus="makemore")
 STACK = replace(

@@ -12,10 +12,10 @@ from textual.geometry import Region
 from charwave_tui.core.readings import State
 from charwave_tui.core.shapes import layer_shapes
 from charwave_tui.ui.layer_rows import FORMS, cells, first_spoilt, plan_for
+from charwave_tui.ui.layers_view import LayersView
 from charwave_tui.ui.panes import layers
 from charwave_tui.ui.panes.layers import LayersPane, LayerTable
 from charwave_tui.ui.pieces import columns
-from charwave_tui.ui.view import LayersView
 from charwave_tui.ui.written import plain
 
 STATS = scenes.TRAINING.layers.layers

@@ -20,10 +20,11 @@ from charwave_tui.core.shapes import LayerShape
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.layer_rows import HEADERS, Layer, Plan, cells, first_spoilt, plan_for, title
+from charwave_tui.ui.layers_view import LayersView
 from charwave_tui.ui.panes.pane import Pane
 from charwave_tui.ui.pieces import Line, Piece
 from charwave_tui.ui.themes import Inked
-from charwave_tui.ui.view import LayersView, RunView
+from charwave_tui.ui.view import RunView
 from charwave_tui.ui.written import written
 
 TICK = 1.0

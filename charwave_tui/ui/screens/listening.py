@@ -18,9 +18,10 @@ from charwave_tui.ui import archive_view, composing
 from charwave_tui.ui.archive_view import Archive
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.draft import FormView
+from charwave_tui.ui.layers_view import Inspection, LayersView
 from charwave_tui.ui.screens.drafting import Drafting
 from charwave_tui.ui.screens.questions import ask_for_restart
-from charwave_tui.ui.view import Curve, EngineLost, LayersView, NamesView, RunView
+from charwave_tui.ui.view import Curve, EngineLost, NamesView, RunView
 
 
 class EngineReported(Message):
@@ -40,6 +41,8 @@ class Listening(Drafting):
     """Its losses."""
     probed: reactive[LayersView] = reactive(LayersView, repaint=False)
     """Its layers."""
+    inspection: reactive[Inspection] = reactive(Inspection, repaint=False)
+    """What was found inside one of them."""
     sampled: reactive[NamesView] = reactive(NamesView, repaint=False)
     """Its names."""
     archive: reactive[Archive] = reactive(Archive, repaint=False)
@@ -93,6 +96,7 @@ class Listening(Drafting):
         said = self.conversation.heard(event)
         view = self.conversation.view
         self.run, self.curve, self.probed, self.sampled = view.run, view.curve, view.layers, view.names
+        self.inspection = view.inspection
         self.sampling = self.conversation.sampling
         if said is not None:
             self.notify(said.text, severity=said.severity, markup=False)
