@@ -22,7 +22,9 @@ class Glyphs:
     running: str = "●"
     ready: str = "○"
     new: str = "+"
+    near: str = "≈"
     corpus: str = "="
+    star: str = "★"
     val: str = "◆"
     dot: str = "·"
     to: str = "→"
@@ -56,6 +58,8 @@ ASCII = Glyphs(
     right_so="ok",
     running="@",
     ready="o",
+    near="~",
+    star="#",
     val="o",
     dot="-",
     to="->",

@@ -1,5 +1,6 @@
 """The names pane: its settings, its editor, its list."""
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -11,8 +12,9 @@ from rich.cells import cell_len
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import SampledName
 from charwave_tui.core.sampling import LONGEST_PREFIX, USUAL, Sampling
+from charwave_tui.ui.name_inks import inked
 from charwave_tui.ui.panes.field_editor import FieldEditor
-from charwave_tui.ui.panes.name_list import NameList, entry, summary
+from charwave_tui.ui.panes.name_list import NameList, entry, entry_lines, summary
 from charwave_tui.ui.panes.names import NamesPane
 from charwave_tui.ui.pieces import columns
 from charwave_tui.ui.spots import spots
@@ -120,7 +122,7 @@ async def test_names_stand_with_their_nll_and_where_they_are_known_from(stage):
         await pilot.pause()
         assert lines(app)[3] == "maralynn         1.30  + new"
         assert lines(app)[4] == "mariela          1.41  = corpus"
-        assert lines(app)[14] == "mean 1.79 nll           70% new"
+        assert lines(app)[15] == "mean 1.79 nll  70% new  0% near"
         assert app.query_one(NamesPane).provenance == "step 132,400 · g again"
 
 
@@ -162,9 +164,49 @@ async def test_names_that_do_not_fit_come_a_page_at_a_time(stage):
         assert pane.note == ""
 
 
-def test_corpus_names_are_muted_and_new_ones_bright():
-    assert [piece.role for piece in entry(SampledName("mae", 1.0, True), 31)] == ["muted", "muted", "muted", "muted"]
-    assert [piece.role for piece in entry(SampledName("mae", 1.0, False), 31)] == ["bright", "fg", "train", "muted"]
+def test_names_whose_surprises_are_not_told_are_muted_where_the_corpus_has_them():
+    assert [piece.role for piece in entry(SampledName("mae", 1.0, True), 31) if piece.text.strip()] == ["muted"] * 4
+    known = [piece.role for piece in entry(SampledName("mae", 1.0, False), 31) if piece.text.strip()]
+    assert known == ["bright", "fg", "train", "muted"]
+
+
+def test_each_character_is_inked_by_its_probability_and_a_surprise_is_underlined():
+    told = tuple(-math.log(p) for p in (0.1, 0.5, 0.2, 0.029, 0.9))
+    pieces = inked(SampledName("maqe", 2.0, False, surprises=told), 10)
+    assert [(piece.text, piece.role, piece.underline) for piece in pieces] == [
+        ("m", "bright", False),
+        ("aq", "muted", False),
+        ("e", "warning", True),
+    ]
+
+
+def test_a_mark_without_a_column_shares_the_ink_of_its_character_and_the_more_surprising_wins():
+    pieces = inked(SampledName("ae\u0301", 2.0, False, surprises=(0.1, 0.1, 9.0, 0.1)), 10)
+    assert [(piece.text, piece.underline) for piece in pieces] == [("a", False), ("e\u0301", True)]
+
+
+def test_a_long_name_is_cut_with_its_inks():
+    pieces = inked(SampledName("m" * 20, 2.0, False, surprises=(9.0, *[0.1] * 20)), 6)
+    assert [(piece.text, piece.role) for piece in pieces] == [("m", "warning"), ("mmmm…", "muted")]
+
+
+@pytest.mark.parametrize(
+    ("sampled", "glyph", "word"),
+    [
+        (SampledName("mae", 1.0, True), "=", "corpus"),
+        (SampledName("maex", 1.0, False, near="mae"), "≈", "near"),
+        (SampledName("qua", 1.0, False), "+", "new"),
+    ],
+)
+def test_a_name_says_where_it_is_known_from(sampled, glyph, word):
+    assert plain(entry(sampled, 31)).split()[-2:] == [glyph, word]
+
+
+def test_names_keep_their_places_as_more_of_them_come():
+    before, after = (entry_lines(scenes.NAMES[:count], 76, 4) for count in (3, 6))
+    assert len(before) == len(after) == 4
+    assert [plain(line)[:36] for line in after][:3] == [plain(line) for line in before][:3]
+    assert plain(after[0])[40:].startswith("mayrin")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +223,22 @@ def test_entries_have_one_width_whatever_the_script(name, width):
 
 def test_the_summary_leaves_out_what_is_not_finite():
     names = (SampledName("a", 2.0, False), SampledName("b", float("nan"), True))
-    assert plain(summary(names, 30)).split() == ["mean", "2.00", "nll", "50%", "new"]
+    assert plain(summary(names, 40)) == "mean 2.00 nll           50% new  0% near"
+
+
+@pytest.mark.parametrize(
+    ("width", "written"),
+    [
+        (50, "mean 2.00 nll        40% new  20% near  40% copied"),
+        (31, "mean 2.00     40% new  20% near"),
+        (25, "mean 2.00    + 40%  ≈ 20%"),
+        (12, "mean 2.00   "),
+    ],
+)
+def test_the_summary_says_what_fits_of_how_much_is_learned_by_heart(width, written):
+    kinds = [(False, ""), (False, ""), (False, "mae"), (True, ""), (True, "")]
+    names = tuple(SampledName("a", 2.0, copied, near) for copied, near in kinds)
+    assert plain(summary(names, width)) == written
 
 
 async def test_an_empty_pane_offers_a_key(stage):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
-from rich.cells import set_cell_size
 from rich.text import Text
 from textual.reactive import reactive
 
 from charwave_tui.core.readings import SampledName
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
-from charwave_tui.ui.pieces import Line, Piece, readable, shortened, spread
+from charwave_tui.ui.name_inks import inked, known_from, mean_nll, shares
+from charwave_tui.ui.pieces import Line, Piece, columns, spread
 from charwave_tui.ui.themes import Inked
 from charwave_tui.ui.view import NamesView
 from charwave_tui.ui.written import written
@@ -20,14 +20,14 @@ NARROWEST = 32
 """Columns that an entry needs before a second one may stand beside it."""
 
 WORDED = 31
-"""Columns from which on an entry says `new` or `corpus` beside the glyph."""
+"""Columns from which on an entry says `new`, `near` or `corpus` beside the glyph."""
 
 BETWEEN = 4
 """Columns between two entries in a row."""
 
 
 class NameList(Inked):
-    """Names with their nll, new ones bright; a page at a time, and a line of summary below."""
+    """Names with their nll, inked by probability; a page at a time, and a line of summary at the bottom."""
 
     DEFAULT_CSS = """
     NameList { height: 1fr; margin-top: 1; background: $ink-bg; color: $ink-fg; }
@@ -40,23 +40,26 @@ class NameList(Inked):
     part: reactive[str] = reactive("", repaint=False)
     """Which names are seen, `1–11 of 50`, where not all are."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._page = 0  # the one that a person turned to, which is there again once all names have come
+
     @property
     def capacity(self) -> int:
         """How many names fit at once."""
         return _rows(self.size.height) * _columns(self.size.width)
 
     def turn(self, pages: int) -> None:
-        """Show the names so many pages on, or back."""
+        """Show the names so many pages on, or back; where there are fewer by now, the last page."""
         last = max(0, len(self.names.names) - 1) // max(1, self.capacity)
-        page = self.top // max(1, self.capacity) + pages
-        self.top = min(max(page, 0), last) * self.capacity
+        if pages:
+            self._page = min(max(min(self._page, last) + pages, 0), last)
+        self.top = min(self._page, last) * self.capacity
         total = 0 if self.names.refusal else len(self.names.names)
         seen = f"{self.top + 1}{GLYPHS.none}{min(self.top + self.capacity, total)} of {total}"
         self.part = seen if 0 < self.capacity < total else ""
 
-    def watch_names(self, old: NamesView, new: NamesView) -> None:
-        if len(old.names) != len(new.names):
-            self.top = 0
+    def watch_names(self) -> None:
         self.turn(0)
 
     def on_resize(self) -> None:
@@ -75,42 +78,50 @@ class NameList(Inked):
         if not rows or not width:
             return []
         seen = self.names.names[self.top : self.top + self.capacity]
-        columns = [seen[start : start + rows] for start in range(0, len(seen), rows)]
-        across = _columns(width)
-        each = (width - BETWEEN * (across - 1)) // across
-        lines: list[Line] = []
-        for row in range(len(columns[0])):
-            line: Line = ()
-            for column in columns:
-                if row < len(column):
-                    line += ((Piece(" " * BETWEEN),) if line else ()) + entry(column[row], each)
-            lines.append(line)
-        return [*lines, (), summary(self.names.names, width)]
+        # the summary keeps its place, and a name keeps its own as more come
+        return [*entry_lines(seen, width, rows), (), summary(self.names.names, width)]
+
+
+def entry_lines(names: Sequence[SampledName], width: int, rows: int) -> list[Line]:
+    """The names from the top down in as many columns as fit, always in `rows` lines."""
+    across = _columns(width)
+    each = (width - BETWEEN * (across - 1)) // across
+    lines: list[Line] = [()] * rows
+    for place, sampled in enumerate(names[: rows * across]):
+        row = place % rows
+        lines[row] = (*lines[row], *((Piece(" " * BETWEEN),) if lines[row] else ()), *entry(sampled, each))
+    return lines
 
 
 def entry(sampled: SampledName, width: int) -> Line:
-    """A name in `width` columns, its nll, and whether the corpus has it."""
-    role = "muted" if sampled.in_corpus else "bright"
-    mark = Piece(GLYPHS.corpus, "muted") if sampled.in_corpus else Piece(GLYPHS.new, "train")
-    word = f" {'corpus' if sampled.in_corpus else 'new':6}" if width >= WORDED else ""
+    """A name in `width` columns, its nll, and where it is known from."""
+    mark, known = known_from(sampled)
+    word = f" {known:6}" if width >= WORDED else ""
     figure = f"{numbers.nll(sampled.nll):>6}"
     room = max(1, width - len(figure) - 3 - len(word))
-    name = set_cell_size(shortened(readable(sampled.name) or GLYPHS.none, room), room)
     return (
-        Piece(name, role),
+        *spread(inked(sampled, room), (), room),
         Piece(f"{figure}  ", "muted" if sampled.in_corpus else "fg"),
         mark,
         Piece(word, "muted"),
     )
 
 
-def summary(names: tuple[SampledName, ...], width: int) -> Line:
-    """The mean nll of all the names and the share of new ones, at the two ends of `width` columns."""
-    finite = [sampled.nll for sampled in names if math.isfinite(sampled.nll)]
-    mean = sum(finite) / len(finite) if finite else math.nan
-    new = sum(not sampled.in_corpus for sampled in names) / len(names)
-    left = (Piece("mean ", "muted"), Piece(numbers.nll(mean), "bright"), Piece(" nll", "muted"))
-    return spread(left, (Piece(f"{new:.0%} new", "muted"),), width)
+def summary(names: Sequence[SampledName], width: int) -> Line:
+    """The mean nll of the names, and how many are new, near and copied, in the fullest form that fits `width`."""
+    of = shares(names)
+    parts = ((of.new, "new", GLYPHS.new), (of.near, "near", GLYPHS.near), (of.copied, "copied", GLYPHS.corpus))
+    worded = [f"{share:.0%} {word}" for share, word, _ in parts]
+    marked = [f"{mark} {share:.0%}" for share, _, mark in parts]
+    figure = numbers.nll(mean_nll(names))
+    left: Line = (Piece("mean ", "muted"), Piece(figure, "bright"), Piece(" nll", "muted"))
+    brief = left[:2]
+    forms = ((left, worded), (left, worded[:2]), (brief, worded[:2]), (brief, marked), (brief, marked[:2]))
+    for begun, told in (*forms, (brief, worded[:1])):
+        right = (Piece("  ".join(told), "muted"),)
+        if columns(begun) + 2 + columns(right) <= width:
+            return spread(begun, right, width)
+    return spread(brief, (), width)
 
 
 def _refusal(names: NamesView) -> Line:

@@ -74,7 +74,8 @@ class NamesPane(Pane, OwnKeys, can_focus=True):
 
     def watch_names(self, names: NamesView) -> None:
         drawn = bool(names.names) and not names.refusal
-        self.provenance = f"step {numbers.steps(names.step)} {GLYPHS.dot} g again" if drawn else ""
+        then = "g again" if names.done else "more to come"
+        self.provenance = f"step {numbers.steps(names.step)} {GLYPHS.dot} {then}" if drawn else ""
 
     def on_focus(self) -> None:
         if self._fields.editor.is_open:
