@@ -152,11 +152,14 @@ class TreeInsight(msgspec.Struct, frozen=True, tag=True):
     """How a typed context meets in the levels: `context` is the window that the model sees, the boundary as NUL.
 
     `unknown` are characters of the text that the corpus does not have; the tree is then of what is left without them.
+    `following` is the head's word: the likeliest ids to come next with their probabilities at temperature 1, likeliest
+    first.
     """
 
     context: str
     levels: tuple[TreeLevel, ...]
     unknown: str = ""
+    following: tuple[tuple[int, float], ...] = ()
 
 
 class PlainInsight(msgspec.Struct, frozen=True, tag=True):
