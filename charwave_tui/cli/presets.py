@@ -24,5 +24,5 @@ def list_presets(options: argparse.Namespace) -> int:
     for preset in presets().values():
         published = preset.published
         val = f"{published.val:.4f}" if published and published.val else "–"
-        print(f"{preset.name:14} {val:>7}  {preset.why}")
+        print(f"{preset.name:16} {val:>7}  {preset.why}")
     return 0

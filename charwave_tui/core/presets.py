@@ -27,12 +27,18 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A recipe: a sound config with the default corpus, seed and device."""
+    """A recipe: a sound config with the default corpus, seed and device; of a lesson, `look_for` says what to see."""
 
     name: str
     why: str
     config: RunConfig
     published: Published | None
+    look_for: str = ""
+
+    @property
+    def about(self) -> str:
+        """Why it is there and what to see in it."""
+        return f"{self.why} {self.look_for}".rstrip()
 
     def applied_to(self, config: RunConfig) -> RunConfig:
         """The recipe with the corpus, seed and device of `config`."""
@@ -46,9 +52,9 @@ def presets() -> dict[str, Preset]:
     found = {}
     for name, entry in table.items():
         published = entry.pop("published", None)
-        why = entry.pop("why")
+        why, look_for = entry.pop("why"), entry.pop("look_for", "")
         config = RunConfig.from_dict(entry)
-        found[name] = Preset(name, why, config, Published(**published) if published else None)
+        found[name] = Preset(name, why, config, Published(**published) if published else None, look_for)
     return found
 
 

@@ -75,6 +75,13 @@ KEYS = (
     ),
     Key("w", "steer('rewind')", "Rewind", "a diverged run back to its last good save, then on with a third of its lr"),
     Key("g", "names", "Names", "draw names from the model as it is, also while it trains"),
+    Key(
+        "f",
+        "what_if",
+        "What if",
+        "spoil one thing on purpose in a new run: gain, BatchNorm, last layer, lr",
+        shown=False,
+    ),
     Key("r", "runs", "Runs", "all runs: open, go on with, fork, compare, delete"),
     Key("e", "steer('evaluate')", "Evaluate", "measure train, val and test over their whole splits now", shown=False),
     Key("l", "log", "Scale", "the loss on a log or a linear scale", shown=False),

@@ -73,8 +73,13 @@ def live_edit(form: FormView, name: str) -> RunConfig | None:
 
 def adopted(form: FormView, config: RunConfig, preset_name: str) -> FormView:
     """The form filled from a run that was there before the screen was."""
-    known = preset_name if preset_name in presets() else default_preset().name
-    return replace(_with_config(form, config, known), running=config, began=config)
+    return replace(filled(form, Draft(config, preset_name)), running=config, began=config)
+
+
+def filled(form: FormView, draft: Draft) -> FormView:
+    """The form with another draft; one of a preset that is not known here counts as of the first."""
+    known = draft.preset if draft.preset in presets() else default_preset().name
+    return _with_config(form, draft.config, known)
 
 
 def beside(form: FormView, config: RunConfig) -> FormView:

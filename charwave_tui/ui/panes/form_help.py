@@ -55,7 +55,7 @@ def about_lines(view: FormView, name: str, width: int) -> tuple[Line, ...]:
     texts = _about(width)
     most = max(map(len, texts.values()))
     recipe = presets().get(view.draft.preset)
-    said = wrapped(recipe.why if recipe else "", width, most) if name == PRESET else texts[name]
+    said = wrapped(recipe.about if recipe else "", width, most) if name == PRESET else texts[name]
     return (*((Piece(text, "muted"),) for text in said), *[()] * (most - len(said)))
 
 

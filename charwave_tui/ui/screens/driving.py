@@ -9,13 +9,17 @@ from textual.timer import Timer
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import State
+from charwave_tui.ui import composing
 from charwave_tui.ui.conversation import EngineLink
+from charwave_tui.ui.draft import Draft, Problem
 from charwave_tui.ui.farewell import farewell, saved
 from charwave_tui.ui.screens.listening import Listening
-from charwave_tui.ui.screens.questions import Parting, ask_for_new_run, ask_for_quit
+from charwave_tui.ui.screens.questions import Parting, ask_for_new_run, ask_for_quit, pick_what_if
 from charwave_tui.ui.view import IN_PROGRESS, EngineLost
+from charwave_tui.ui.what_if import spoilt
 
 SAVED_WITHIN = 10.0
 """Seconds that stopping and leaving waits for the run to be saved; the engine goes on saving after that."""
@@ -52,6 +56,34 @@ class Driving(Listening):
     def _new_run_answered(self, yes: bool | None) -> None:
         if yes:
             self._give("train")
+
+    def action_what_if(self) -> None:
+        """Offer to spoil one thing of the run, or of the form where there is none, in a new run."""
+        config = self._what_is_spoilt().config
+        self.app.push_screen(pick_what_if(config), self._what_if_picked)
+
+    def _what_if_picked(self, name: str | None) -> None:
+        if name is None:
+            return
+        told = self._what_is_spoilt()
+        try:
+            draft = Draft(spoilt(name, told.config), told.preset)
+        except Mistake as mistake:
+            self.complain(Problem.of(mistake))
+            return
+        if self.conversation.state in IN_PROGRESS:
+            dialog = ask_for_new_run(self.conversation.view.run, name)
+            self.app.push_screen(dialog, lambda yes: self._begin(draft) if yes else None)
+        else:
+            self._begin(draft)
+
+    def _begin(self, draft: Draft) -> None:
+        self.form = composing.filled(self.form, draft)
+        self._give("train")
+
+    def _what_is_spoilt(self) -> Draft:
+        run = self.conversation.view.run
+        return self.form.draft if run.config is None or run.run is None else Draft(run.config, run.preset)
 
     def _give(self, key: str) -> None:
         self._reach_if_lost()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from charwave_tui import __version__
-from charwave_tui.core.config import HYPERPARAMETERS
+from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.corpora import list_corpora
 from charwave_tui.core.fields import Choice
 from charwave_tui.core.presets import Published, presets
@@ -17,6 +17,7 @@ from charwave_tui.ui.screens.confirm import Answer, ConfirmScreen
 from charwave_tui.ui.screens.pick import Option, PickScreen
 from charwave_tui.ui.themes import INKS
 from charwave_tui.ui.view import RunView
+from charwave_tui.ui.what_if import WHAT_IFS, changes
 
 
 def pick(name: str, form: FormView) -> PickScreen:
@@ -45,6 +46,13 @@ def pick_command(keys: Iterable[Key]) -> PickScreen:
     return PickScreen("commands", [*named, *own])
 
 
+def pick_what_if(config: RunConfig) -> PickScreen:
+    """The extremes that a new run of `config` can be spoilt with, and what to look for in each."""
+    options = [Option(item.name, item.name, f"{changes(item, config)}. {item.look_for}") for item in WHAT_IFS]
+    about = "A new run from the same seed, spoilt on purpose; the curve so far stays as the ghost."
+    return PickScreen("What if", options, about=about)
+
+
 def pick_theme(present: str) -> PickScreen:
     """The themes."""
     return PickScreen("theme", [Option(name, name.removeprefix("charwave-")) for name in INKS], present=present)
@@ -58,13 +66,13 @@ class Parting(Enum):
     NOT = "one stays"
 
 
-def ask_for_new_run(run: RunView) -> ConfirmScreen[bool]:
-    """Whether to begin a new run while one is in progress."""
+def ask_for_new_run(run: RunView, what: str = "the form's config") -> ConfirmScreen[bool]:
+    """Whether to begin a new run, of `what`, while one is in progress."""
     return ConfirmScreen(
         "Train a new run",
         f"run {run.run} is stopped and saved; its curve stays as the ghost.",
         [
-            Answer(("enter", "t"), "stop it and train the form's config", True),
+            Answer(("enter", "t"), f"stop it and train {what}", True),
             Answer(("escape",), "let it go on", False),
         ],
     )
@@ -98,7 +106,7 @@ def ask_for_restart(version: str) -> ConfirmScreen[bool]:
 
 def _preset_option(name: str) -> Option:
     preset = presets()[name]
-    return Option(name, name, f"{preset.why} {_published(preset.published)}".rstrip())
+    return Option(name, name, f"{preset.about} {_published(preset.published)}".rstrip())
 
 
 def _published(published: Published | None) -> str:
