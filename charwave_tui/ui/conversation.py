@@ -9,6 +9,7 @@ from typing import Protocol
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.insights import ProbeBatch
 from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import Split, State
 from charwave_tui.core.sampling import Sampling
@@ -51,6 +52,7 @@ class Conversation:
     def __init__(self, engine: EngineLink, sampling: Sampling) -> None:
         self.view = LabView()
         self.sampling = sampling
+        self.batch = ProbeBatch()
         self._engine = engine
         self._warned = self._reattaching = False
         self._expected: State | None = None
@@ -89,12 +91,12 @@ class Conversation:
             case protocol.RunOpened(state=state):
                 if state is not State.READY:  # one that was there before has no change of state to come
                     self._expected = None
-                self._engine.send(protocol.ProbeLayers())
+                self.probe()
                 self.draw_names()
             case protocol.RunChanged(state=state):
                 self._expected = None
                 if state is not State.TRAINING:
-                    self._engine.send(protocol.ProbeLayers())
+                    self.probe()
                 if state in (State.FINISHED, State.STOPPED):
                     self.draw_names()
             case protocol.SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
@@ -143,8 +145,12 @@ class Conversation:
         """Ask for the layers while training moves them, unless the last question is still open."""
         if self.state is State.TRAINING:
             if self._looks_unanswered % ANSWERED_WITHIN == 0:
-                self._engine.send(protocol.ProbeLayers())
+                self.probe()
             self._looks_unanswered += 1
+
+    def probe(self) -> None:
+        """Ask for the layers, with the batch that a person chose."""
+        self._engine.send(protocol.ProbeLayers(self.batch))
 
     def draw_names(self, again: bool = False) -> None:
         """Ask for names; `again` where these very names are on the screen moves on to the next seed."""

@@ -13,7 +13,7 @@ from charwave_tui.core.readings import State
 from charwave_tui.core.shapes import layer_shapes
 from charwave_tui.ui.layer_rows import FORMS, cells, first_spoilt, plan_for
 from charwave_tui.ui.layers_view import LayersView
-from charwave_tui.ui.panes import layers
+from charwave_tui.ui.panes import dated
 from charwave_tui.ui.panes.layers import LayersPane, LayerTable
 from charwave_tui.ui.pieces import columns
 from charwave_tui.ui.written import plain
@@ -333,7 +333,7 @@ async def test_figures_of_a_run_that_rests_have_no_age(stage):
 
 
 async def test_figures_grow_older_by_the_clock_until_new_ones_come(stage, monkeypatch):
-    monkeypatch.setattr(layers, "TICK", 0.01)
+    monkeypatch.setattr(dated, "TICK", 0.01)
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         pane = app.query_one(LayersPane)

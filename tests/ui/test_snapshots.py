@@ -35,7 +35,7 @@ PANES = {"form": "1", "loss": "2", "layers": "3", "names": "4"}
 @pytest.fixture(autouse=True)
 def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits, or grows old, does so at once or never."""
-    monkeypatch.setattr("charwave_tui.ui.panes.layers.TICK", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.panes.dated.TICK", 3_600.0)
     monkeypatch.setattr("charwave_tui.ui.panes.status.REST", 0.01)
     monkeypatch.setattr("charwave_tui.ui.chart.PERIOD", 0.0)
 

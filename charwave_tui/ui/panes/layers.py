@@ -4,31 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from rich.markup import escape
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.coordinate import Coordinate
 from textual.geometry import Region
+from textual.message import Message
 from textual.reactive import reactive
 from textual.theme import Theme
-from textual.timer import Timer
 from textual.widgets import DataTable
 
-from charwave_tui.core.readings import State
 from charwave_tui.core.shapes import LayerShape
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.layer_rows import HEADERS, Layer, Plan, cells, first_spoilt, plan_for, title
 from charwave_tui.ui.layers_view import LayersView
-from charwave_tui.ui.panes.pane import Pane
+from charwave_tui.ui.panes.dated import DatedPane
 from charwave_tui.ui.pieces import Line, Piece
 from charwave_tui.ui.themes import Inked
-from charwave_tui.ui.view import RunView
 from charwave_tui.ui.written import written
-
-TICK = 1.0
-"""Seconds between two looks at how old the figures are."""
 
 
 class LayerTable(DataTable[Text], Inked):
@@ -50,6 +44,7 @@ class LayerTable(DataTable[Text], Inked):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "Inspect"),
         Binding("home", "scroll_top", "First", show=False),
         Binding("end", "scroll_bottom", "Last", show=False),
     ]
@@ -106,80 +101,71 @@ class LayerTable(DataTable[Text], Inked):
         return text
 
 
-class LayersPane(Pane):
+class LayersPane(DatedPane):
     """One row a layer: name, output, parameters, mean, standard deviation, saturation and dead units."""
 
     probed: reactive[LayersView] = reactive(LayersView, repaint=False)
     """The layers as last probed (`layers` is what Textual calls the planes of a widget)."""
     shapes: reactive[tuple[LayerShape, ...]] = reactive((), repaint=False)
     """The layers that the form's config will have: what is shown before the first probe."""
-    run: reactive[RunView] = reactive(RunView, repaint=False)
-    """The run; figures grow old, and say so, only while it trains."""
-    age: reactive[int] = reactive(0, repaint=False)
-    """Seconds since the figures last changed."""
-    provenance: reactive[str] = reactive("", repaint=False)
-    """As in every pane; here it changes each second, so it repaints its own row alone."""
 
     def __init__(self, *, id: str = "layers") -> None:
         super().__init__(3, "Layers", id=id)
-        self._clock: Timer | None = None
+
+    class Opened(Message):
+        """A person wants to look inside the layer under the cursor."""
 
     def compose(self) -> ComposeResult:
         yield LayerTable()
 
+    @property
+    def here(self) -> int:
+        """The place in the model of the layer under the cursor."""
+        return self.query_one(LayerTable).cursor_row
+
+    @here.setter
+    def here(self, place: int) -> None:
+        self.query_one(LayerTable).move_cursor(row=place)
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        event.stop()
+        self.post_message(self.Opened())
+
     def on_mount(self) -> None:
-        self._clock = self.set_interval(TICK, self._tick)
         self.app.theme_changed_signal.subscribe(self, self._theme_changed)
 
     def on_resize(self) -> None:
         self._show()
 
     def watch_probed(self) -> None:
-        self.age = 0
-        if self._clock is not None:
-            self._clock.reset()
+        self.renewed()
         self._show()
 
     def watch_shapes(self) -> None:
         self._show()
 
     def watch_run(self) -> None:
-        self._say_whence()
-
-    def watch_age(self) -> None:
-        self._say_whence()
-
-    def watch_provenance(self, provenance: str) -> None:
-        # The setter of border_subtitle would repaint the whole pane, table and all.
-        self._border_subtitle = self.render_str(escape(provenance))
-        self.refresh(Region(0, self.size.height, self.size.width, 1))
+        self.say_whence()
 
     def _show(self) -> None:
         if self.is_mounted and self.size:
             self.query_one(LayerTable).show(self.probed.layers or self.shapes, self.size.width, self.size.height)
-        self._say_whence()
+        self.say_whence()
 
-    def _say_whence(self) -> None:
+    @property
+    def dated(self) -> bool:
+        return bool(self.probed.layers)
+
+    def say_whence(self) -> None:
         layers = self.probed.layers
-        step = f"step {numbers.steps(self.probed.step)}"
         spoilt = first_spoilt(layers)
         if not layers:
             self.provenance = "not built yet" if self.shapes else ""
         elif spoilt is not None:
-            self.provenance = f"{step} {GLYPHS.dot} first NaN in {title(layers[spoilt])}"
-        elif self.run.state is State.TRAINING:
-            self.provenance = f"{step} {GLYPHS.dot} {_ago(self.age)}"
+            step = numbers.steps(self.probed.step)
+            self.provenance = f"step {step} {GLYPHS.dot} first NaN in {title(layers[spoilt])}"
         else:
-            self.provenance = step
-
-    def _tick(self) -> None:
-        if self.run.state is State.TRAINING and self.probed.layers:
-            self.age += 1
+            self.provenance = self.taken(self.probed.step)
 
     def _theme_changed(self, theme: Theme) -> None:
         self.query_one(LayerTable).refill()
-
-
-def _ago(seconds: int) -> str:
-    """An age as it is written; fresh figures are a second old, so that the text stands still while they keep coming."""
-    return f"{max(1, seconds)} s ago" if seconds < 60 else f"{seconds // 60} min ago"

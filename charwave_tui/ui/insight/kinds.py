@@ -1,0 +1,26 @@
+"""Which view each kind of layer has."""
+
+from __future__ import annotations
+
+from charwave_tui.ui.insight.plain import PlainView
+from charwave_tui.ui.insight.shown import LayerView
+
+TYPED = frozenset({"FlattenConsecutive", "FlattenDilated"})
+"""Layers whose view is of a context that may be typed."""
+
+VIEWS: dict[str, LayerView] = {}
+"""The view of each kind of layer by its class name."""
+
+PLAIN: LayerView = PlainView()
+"""The view of all others."""
+
+
+def view_of(kind: str) -> LayerView:
+    """The view of a layer by the name of its class."""
+    return VIEWS.get(kind, PLAIN)
+
+
+def wants_changes(kind: str, part: int) -> bool:
+    """Whether a part of a kind's view shows how far steps have moved the matrices."""
+    parts = view_of(kind).parts
+    return "updates" in parts[part : part + 1]

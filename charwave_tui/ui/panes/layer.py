@@ -1,0 +1,220 @@
+"""One layer from inside: asks for it, and draws the view of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from rich.cells import cell_len
+from rich.markup import escape
+from textual.message import Message
+from textual.reactive import reactive
+from textual.timer import Timer
+
+from charwave_tui.core.inspection import LayerInspected, ReportChanges
+from charwave_tui.core.protocol import Command
+from charwave_tui.core.readings import State
+from charwave_tui.ui import numbers
+from charwave_tui.ui.archive_view import held
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.insight.asking import Asking, Looking, Question, rest
+from charwave_tui.ui.insight.kinds import view_of, wants_changes
+from charwave_tui.ui.insight.shown import Shown
+from charwave_tui.ui.layer_rows import first_spoilt, title
+from charwave_tui.ui.layers_view import Inspection, LayersView
+from charwave_tui.ui.panes.layer_walk import LABEL, LayerWalk
+from charwave_tui.ui.pieces import Line, Piece
+from charwave_tui.ui.view import RunView
+
+PATIENCE = 5.0
+"""Seconds after which a question without an answer is asked again."""
+
+HOLD = 0.3
+"""Seconds that the layer seen last stays in sight while another one is being looked into."""
+
+
+class LayerPane(LayerWalk, can_focus=True):
+    """The view of the layer that a person looks at, asked for again while training moves it."""
+
+    inspection: reactive[Inspection] = reactive(Inspection, repaint=False)
+    """What the engine told."""
+
+    @dataclass
+    class Asked(Message):
+        """A question to the engine."""
+
+        command: Command
+
+    def __init__(self, looking: Looking) -> None:
+        super().__init__(looking, id="layer")
+        self._asking = Asking(looking.asked)
+        self._answer: LayerInspected | None = None
+        self._resting: Timer | None = None
+        self._holding: Timer | None = None
+
+    @property
+    def looked(self) -> Looking:
+        """How a person has looked."""
+        return replace(self.looking, asked=self._asking.asked)
+
+    @property
+    def dated(self) -> bool:
+        return self._answer is not None
+
+    def shown(self) -> Shown | None:
+        answer, asked = self._answer, self._asking.answered
+        if answer is None or asked is None or asked.lens.layer != self.gaze.layer or not self.probed.layers:
+            return None
+        symbols = self.run.corpus.symbols if self.run.corpus else ""
+        changes = self.inspection.changes
+        return Shown(answer.step, self.probed.layers, answer.stats, answer.insight, self.gaze, symbols, changes)
+
+    def on_resize(self) -> None:
+        self._ask()
+        self.refit()
+
+    def watch_looking(self, old: Looking, looking: Looking) -> None:
+        self._ask(again=old.gaze.part != looking.gaze.part)
+        if old.gaze.layer != looking.gaze.layer and self._holding is None:
+            self._holding = self.set_timer(HOLD, self._let_go)
+        self.refit()
+
+    def watch_probed(self, old: LayersView, probed: LayersView) -> None:
+        if [layer.name for layer in old.layers] != [layer.name for layer in probed.layers]:
+            self._forget()
+        self._ask()
+        self.refit()
+
+    def watch_inspection(self, old: Inspection, now: Inspection) -> None:
+        answer = now.inspected
+        if answer is None:
+            self._forget()
+        elif answer is not old.inspected and self._asking.heard(answer):
+            self._answer = answer
+            self.renewed()
+            self._ask_after(rest(answer.seconds) if self.run.state is State.TRAINING else None)
+        self._ask()
+        self.refit()
+
+    def watch_run(self, old: RunView, run: RunView) -> None:
+        if old.engine != run.engine or held(old) != held(run):
+            self._forget(keep=run.engine != "ready")
+        moved = run.state is not State.TRAINING and run.step != old.step
+        if moved or old.state is not run.state:
+            self._ask(again=True)
+        if (old.state, old.engine, held(old)) != (run.state, run.engine, held(run)):
+            self.refit()
+
+    def refit(self) -> None:
+        if not self.is_mounted or not self.size:
+            return
+        super().refit()
+        width, height = self.size
+        room = height - 1 if self.typing else height
+        if self._holding is None or self.shown() is not None:
+            lines = list(self._content(width, room))
+            lines += [()] * (room - len(lines))  # as many as before, so that only those that changed are drawn
+            if self.typing:
+                lines.append((Piece(LABEL, "accent", True),))
+            self.lines.draw(lines)
+        self.problem = self.run.engine == "lost"
+        self._write_title()
+        self.say_whence()
+        self.refresh_bindings()
+
+    def say_whence(self) -> None:
+        told = []
+        if self.run.engine == "lost":
+            told.append("the engine is gone")
+        if self._answer is not None:
+            spoilt = first_spoilt(self.probed.layers)
+            if spoilt is None:
+                told.append(self.taken(self._answer.step))
+            else:
+                told.append(f"step {numbers.steps(self._answer.step)}")
+                told.append(f"first NaN in {title(self.probed.layers[spoilt])}")
+            told.append(f"{self._answer.stats.output_shape[0]:,} examples, seed {self.seed}")
+        while len(told) > 1 and cell_len(f" {GLYPHS.dot} ".join(told)) > self.size.width - 2:
+            told.pop()
+        self.provenance = f" {GLYPHS.dot} ".join(told)
+
+    def _write_title(self) -> None:
+        layers, stats = self.probed.layers, self.stats
+        if stats is None:
+            self.border_title = "3 Layers"
+            return
+        shape = GLYPHS.times.join(map(str, stats.output_shape[1:]))
+        name = title(stats) if stats.detail else f"{stats.name} {shape}"
+        place = f"layer {self.gaze.layer + 1} of {len(layers)}"
+        parts = view_of(stats.name).parts
+        told = self._parts(parts, self.size.width - cell_len(f"3 Layers   {name}  {place}   ") - 4)
+        head = f"3 Layers [not bold]{GLYPHS.right}[/] {escape(name)}"
+        self.border_title = f"{head}[not bold $ink-muted]  {place}[/]{told}"
+
+    def _parts(self, parts: tuple[str, ...], room: int) -> str:
+        """The names of the parts, the one at hand standing out; that one alone where there is no room for all."""
+        here = min(self.gaze.part, len(parts) - 1)
+        if len(parts) < 2:
+            return ""
+        if len("   ".join(parts)) > room:
+            alone = f"{parts[here]} {here + 1} of {len(parts)}"
+            return f"[not bold]   {alone}[/]" if len(alone) <= room else ""
+        return "".join(
+            f"   {name}" if place == here else f"[not bold $ink-muted]   {name}[/]" for place, name in enumerate(parts)
+        )
+
+    def _content(self, width: int, height: int) -> Iterator[Line]:
+        """The lines of the view; words while there is nothing to see."""
+        shown = self.shown()
+        if shown is not None:
+            yield from view_of(shown.stats.name).lines(shown, width, height)
+        elif self.run.engine == "lost":
+            yield (Piece("The engine is gone.", "error"),)
+            yield (Piece("esc", "accent", True), Piece(" goes back to the lab", "muted"))
+        elif self.run.engine == "starting":
+            yield (Piece("starting the engine", "muted"),)
+        elif self.run.state is None:
+            yield (Piece("There is no model of the form yet.", "muted"),)
+        else:
+            yield (Piece("looking inside", "muted"),)
+
+    def _question(self) -> Question | None:
+        if self.stats is None or not self.size:
+            return None
+        lens = view_of(self.stats.name).lens(self.gaze, *self.size)
+        return Question(lens, self.looking.batch)
+
+    def _ask(self, *, again: bool = False) -> None:
+        """Ask what the view needs, unless it is known or being asked for."""
+        question = self._question()
+        if question is None or self.run.engine != "ready" or self.run.state is None:
+            return
+        command = self._asking.ask(question, again=again)
+        if command is None:
+            return
+        self.post_message(self.Asked(command))
+        if self.stats is not None and wants_changes(self.stats.name, self.gaze.part):
+            self.post_message(self.Asked(ReportChanges()))
+        self._ask_after(PATIENCE)
+
+    def _ask_after(self, seconds: float | None) -> None:
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = None if seconds is None else self.set_timer(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        self._asking.give_up()
+        self._ask(again=True)
+
+    def _let_go(self) -> None:
+        self._holding = None
+        self.refit()
+
+    def _forget(self, *, keep: bool = False) -> None:
+        """What is known is not of this model; with `keep`, it is only the engine that is gone."""
+        if keep:
+            self._asking.give_up()
+        else:
+            self._asking.forget()
+            self._answer = None
