@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from charwave_tui.ui.insight.plain import PlainView
 from charwave_tui.ui.insight.shown import LayerView
+from charwave_tui.ui.insight.tree import TreeView
 
 TYPED = frozenset({"FlattenConsecutive", "FlattenDilated"})
 """Layers whose view is of a context that may be typed."""
 
-VIEWS: dict[str, LayerView] = {}
+VIEWS: dict[str, LayerView] = {
+    "FlattenConsecutive": TreeView(),
+    "FlattenDilated": TreeView(),
+}
 """The view of each kind of layer by its class name."""
 
 PLAIN: LayerView = PlainView()

@@ -1,0 +1,40 @@
+"""Layers seen from inside that never were, for tests and pictures of the views."""
+
+from __future__ import annotations
+
+import math
+
+from scenes import CARD, CONFIG, _layers
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.insights import AnyInsight, TreeInsight, TreeLevel
+from charwave_tui.core.shapes import levels
+from charwave_tui.ui.insight.shown import Gaze, Shown
+from charwave_tui.ui.pieces import columns
+
+
+def shown(insight: AnyInsight, layer: int, config: RunConfig = CONFIG, symbols: str = CARD.symbols, **gaze) -> Shown:
+    layers = _layers(config)
+    return Shown(1_000, layers, layers[layer], insight, Gaze(layer=layer, **gaze), symbols)
+
+
+def tree(config: RunConfig = CONFIG, text: str = "", strength: float | None = None, unknown: str = "") -> TreeInsight:
+    layers = _layers(config)
+    activations = [place for place, layer in enumerate(layers) if layer.name in ("Tanh", "Gated")]
+    found = tuple(
+        TreeLevel(
+            place,
+            tuple(0.45 + 0.3 * math.sin(3 * i + place) if strength is None else strength for i in range(n)),
+            tuple((i, i) for i in range(n)),
+        )
+        for place, n in zip(activations, (level.positions for level in levels(config)), strict=True)
+    )
+    context = ("\0" * config.context + text)[-config.context :]
+    return TreeInsight(context, found, unknown, ((1, 0.32), (5, 0.2), (0, 0.1)))
+
+
+def fits(lines, width: int, height: int) -> bool:
+    """Whether lines keep to the room of a view, and no line breaks within."""
+    return len(lines) <= height and all(
+        columns(line) <= width and all(piece.text.isprintable() for piece in line) for line in lines
+    )

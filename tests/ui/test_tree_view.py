@@ -1,0 +1,140 @@
+"""The tree of a typed context: which characters meet where, drawn or in a list, in any room."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from looks import fits, shown, tree
+from scenes import CONFIG, STACK
+
+from charwave_tui.core.insights import PlainInsight, TreeInsight
+from charwave_tui.ui.glyphs import ASCII
+from charwave_tui.ui.insight import branches, histogram, tree_list
+from charwave_tui.ui.insight import tree as tree_module
+from charwave_tui.ui.insight.family import Family
+from charwave_tui.ui.insight.tree import TreeView
+from charwave_tui.ui.written import plain
+
+VIEW = TreeView()
+DEEP = replace(CONFIG, context=64, fuse=(2,) * 6)
+LONG = replace(STACK, context=64, dilations=(1, 2, 4, 8, 16, 32))
+WIDE = replace(CONFIG, fuse=(8,))
+
+
+def text(look, width=136, height=34):
+    return [plain(line) for line in VIEW.lines(look, width, height)]
+
+
+def test_each_node_stands_between_what_it_joins_and_is_joined_to_it():
+    drawn = text(shown(tree(text="emma"), 5, position=1), 76, 20)
+    feet = [line for line in drawn if "Tanh" in line]
+    characters = drawn[
+        drawn.index(next(line for line in drawn if " e " in line and " m " in line and "says" not in line))
+    ]
+    joints = drawn[drawn.index(characters) - 1]
+    assert [characters[at] for at, sign in enumerate(joints) if sign in "┌┐"] == list("····emma")
+    for at, sign in enumerate(joints):
+        if sign == "┴":
+            assert feet[-1][at] in "▁▂▃▄▅▆▇█"
+    assert len([line for line in drawn if "┴" in line]) == 3
+
+
+def test_the_level_that_the_layer_feeds_is_marked_and_the_node_under_the_cursor_read_out():
+    drawn = text(shown(tree(text="emma"), 5, position=1))
+    assert [line[:14] for line in drawn if line.startswith("▸")] == ["▸ 2  Tanh 2×12"]
+    (readout,) = [line for line in drawn if line.startswith("node")]
+    assert readout.startswith("node 2 of 2   joins nodes 3 and 4 of level 1   sees emma   strength ")
+    assert any("Linear 128→27  says  a 0.32" in line for line in drawn)
+
+
+@pytest.mark.parametrize(
+    ("config", "level", "node", "seen", "joined"),
+    [
+        (CONFIG, 1, 1, {2, 3}, (2, 3)),
+        (CONFIG, 2, 1, {4, 5, 6, 7}, (2, 3)),
+        (WIDE, 1, 0, set(range(8)), tuple(range(8))),
+        # Dilations 1 1 2 1 2 (van den Oord et al. 2016, figure 3): each joins one so far back.
+        (STACK, 1, 0, {0, 1}, (0, 1)),
+        (STACK, 3, 1, {1, 2, 3, 4, 5}, (1, 3)),
+        (STACK, 5, 0, set(range(8)), (0, 2)),
+    ],
+)
+def test_a_node_sees_what_the_levels_below_it_join(config, level, node, seen, joined):
+    family = Family.of(tree(config), bool(config.dilations))
+    assert family.seen(level, node)[0] == seen
+    assert family.joined(level, node) == joined
+
+
+def test_in_a_dilated_stack_each_node_stands_above_the_last_character_it_sees():
+    family = Family.of(tree(STACK), True)
+    for level, stands in enumerate(family.stands()):
+        for node, place in enumerate(stands):
+            assert place == max(family.seen(level, node)[0])
+    drawn = text(shown(tree(STACK, "emma"), 15, STACK, position=2))
+    assert any("▸ 4  Gated 3×256  1 apart" in line for line in drawn)
+    assert any("reads the last node of each level" in line for line in drawn)
+
+
+def test_a_context_too_long_to_draw_is_listed_level_by_level_with_the_cursor_in_sight():
+    drawn = text(shown(tree(DEEP, "the quick brown fox"), 1, DEEP, position=31), 76, 20)
+    assert [line.split()[0] for line in drawn if "Tanh" in line] == ["6", "5", "4", "3", "2", "▸"]
+    assert drawn[-2].endswith("brown fox")
+    assert "sees ox" in drawn[-1]
+    assert any("┴" in line for line in text(shown(tree(DEEP), 1, DEEP)))
+
+
+def test_the_keys_walk_the_nodes_of_the_marked_level_and_stop_at_its_ends():
+    look = shown(tree(), 1)
+    assert [VIEW.moved(replace(look, gaze=replace(look.gaze, position=at)), key).position for at, key in
+            ((0, "h"), (0, "l"), (3, "l"), (9, "h"))] == [0, 1, 3, 2]  # fmt: skip
+    assert VIEW.moved(look, "j") is None
+    assert VIEW.lens(look.gaze, 80, 20).text == ""
+    assert VIEW.moved(replace(look, insight=TreeInsight("", ())), "l").position == 0
+
+
+def test_what_is_not_in_the_corpus_is_named_and_nan_is_an_error():
+    look = shown(tree(text="emma", strength=math.nan, unknown="7\x1b"), 1)
+    lines = VIEW.lines(look, 120, 30)
+    assert any("The corpus has no 7 ·" in plain(line) for line in lines)
+    assert {piece.role for line in lines for piece in line if piece.text == "nan"} >= {"error"}
+
+
+@pytest.mark.parametrize(
+    ("strength", "columns", "written"),
+    [(0.614, 4, "0.61"), (0.614, 3, ".61"), (0.614, 2, ".6"), (1.27, 3, "1.3"), (12.7, 2, "13"), (1234.5, 4, "1234"),
+     (12345.0, 4, "↑"), (math.nan, 2, "na"), (0.6, 1, "")],
+)  # fmt: skip
+def test_a_strength_is_written_in_the_room_there_is(strength, columns, written):
+    assert branches.number(strength, columns) == written
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([(CONFIG, 1), (CONFIG, 9), (STACK, 1), (STACK, 20), (DEEP, 5), (LONG, 5), (WIDE, 1)]),
+    st.integers(1, 196),
+    st.integers(1, 46),
+    st.sampled_from([None, 0.0, 1e30, math.nan, math.inf, -1.0]),
+    st.text(max_size=20),
+    st.integers(0, 70),
+)
+def test_it_keeps_to_any_room(where, width, height, strength, typed, position):
+    config, layer = where
+    look = shown(tree(config, typed, strength, typed[:3]), layer, config, position=position)
+    assert fits(VIEW.lines(look, width, height), width, height)
+
+
+@pytest.mark.parametrize("insight", [TreeInsight("", ()), TreeInsight("\0\0", ()), PlainInsight(None)])
+def test_without_levels_words_stand_there(insight):
+    assert "no levels" in text(shown(insight, 1))[0]
+
+
+def test_in_ascii_lines_and_bars_are_ascii(monkeypatch):
+    for module in (branches, histogram, tree_list, tree_module):
+        monkeypatch.setattr(module, "GLYPHS", ASCII)
+    monkeypatch.setattr(branches, "JOINTS", branches.joints(ASCII))
+    drawn = text(shown(tree(text="emma"), 5), 76, 18)
+    assert any("+-----+-----+" in line for line in drawn)
+    body = [line for line in drawn if "Linear" not in line and "Tanh" not in line]
+    assert all(line.isascii() for line in body)
