@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.numbers import short_steps
 
 LEAST, MOST = 1e-6, 1e12
@@ -166,4 +167,4 @@ def _round(factor: int, power: int) -> tuple[float, str]:
         return value, f"{value:.12g}".replace("e+", "e").replace("e0", "e").replace("e-0", "e-")
     if abs(value) >= 10_000:
         return value, short_steps(value)
-    return value, f"{value:,.{max(-power, 0)}f}"
+    return value, f"{value:,.{max(-power, 0)}f}".replace("-", GLYPHS.minus)

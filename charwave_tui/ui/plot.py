@@ -105,12 +105,16 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """What the gutter says at the end of a curve: a name, its last loss, and how they are inked."""
+    """What the gutter says at the end of a curve: a name, its last loss, and how they are inked.
+
+    `figure` is written in place of the loss where that is another figure.
+    """
 
     name: str
     loss: float
     ink: str
     bold: bool = False
+    figure: str = ""
 
 
 def ground(plot: Plot, scale: Axes, curve: Curve, ghost: Lines, raster: Raster) -> Canvas:
@@ -229,7 +233,7 @@ def write_gutter(sheet: Canvas, plot: Plot, scale: Axes, ends: Sequence[End]) ->
     """Name the curves in the gutter at their last losses, which fall from one end to the next."""
     start = plot.left + plot.columns + 1
     for end, row in zip(ends, spread([plot.row(scale, end.loss) - plot.top for end in ends], plot.rows), strict=True):
-        value = numbers.loss(end.loss)
+        value = end.figure or numbers.loss(end.loss)
         sheet.write(plot.top + row, start, f"{end.name:.{max(GUTTER - 2 - len(value), 0)}}", end.ink)
         ink = f"bold {end.ink}" if end.bold else end.ink
         sheet.write(plot.top + row, start + GUTTER - 1 - len(value), value, ink)

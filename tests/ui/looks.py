@@ -7,7 +7,9 @@ import math
 from scenes import CARD, CONFIG, _layers
 
 from charwave_tui.core.config import RunConfig
+from charwave_tui.core.grids import Grid
 from charwave_tui.core.insights import AnyInsight, TreeInsight, TreeLevel
+from charwave_tui.core.inspection import ChangesReported
 from charwave_tui.core.shapes import levels
 from charwave_tui.ui.insight.shown import Gaze, Shown
 from charwave_tui.ui.pieces import columns
@@ -31,6 +33,17 @@ def tree(config: RunConfig = CONFIG, text: str = "", strength: float | None = No
     )
     context = ("\0" * config.context + text)[-config.context :]
     return TreeInsight(context, found, unknown, ((1, 0.32), (5, 0.2), (0, 0.1)))
+
+
+def changes(layers: tuple[int, ...] = (0, 2, 6, 10, 13), steps: int = 200, spoilt: bool = False) -> ChangesReported:
+    ratios = [
+        math.nan
+        if spoilt and step > steps // 2
+        else -2.4 - 0.3 * at + 0.8 * math.exp(-step / 20) + 0.1 * math.sin(step)
+        for step in range(steps)
+        for at in range(len(layers))
+    ]
+    return ChangesReported(tuple(range(0, steps * 100, 100)), layers, Grid.of(len(layers), ratios))
 
 
 def fits(lines, width: int, height: int) -> bool:

@@ -1,0 +1,90 @@
+"""Update ratios over time as a chart: every matrix, the line at −3, gaps, and any room."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from looks import changes, fits, shown
+from scenes import CONFIG
+
+from charwave_tui.core.grids import EMPTY, Grid
+from charwave_tui.core.insights import PlainInsight
+from charwave_tui.core.inspection import ChangesReported
+from charwave_tui.ui.glyphs import Glyphs
+from charwave_tui.ui.insight import ratios
+from charwave_tui.ui.plot import Plot
+from charwave_tui.ui.written import plain
+
+
+def drawn(told, width=120, height=30, layer=6):
+    look = replace(shown(PlainInsight(None), layer, CONFIG), changes=told)
+    return ratios.lines(look, width, height)
+
+
+def test_the_line_of_the_layer_at_hand_is_bright_and_each_matrix_is_named_at_its_end():
+    lines = drawn(changes())
+    text = [plain(line) for line in lines]
+    ends = [line[-16:].split() for line in text if "128" in line[-16:] or "Embedding" in line or "good" in line]
+    assert [end[0] for end in ends] == ["1", "3", "good", "7", "11", "14"]
+    bright = {piece.text for line in lines for piece in line if piece.role == "bright" and "→" in piece.text}
+    assert {text.split()[0] for text in bright} == {"7"}
+    assert any("╌" in piece.text and piece.role == "reference" for line in lines for piece in line)
+    assert any(line.lstrip().startswith("−3") for line in text)
+
+
+def test_nan_is_a_gap_in_the_line():
+    told = changes((6,), 100, spoilt=True)
+    line = ratios.courses(told, ratios.scaled(told), 100)[6]
+    finite = [column for column, ratio in line if ratio is not None]
+    assert max(finite) == 50
+    assert all(ratio is None for column, ratio in line if column > 50)
+    told = ChangesReported((0, 10, 20), (6,), Grid.of(1, (-3.0, math.nan, -3.0)))
+    scale = ratios.scaled(told)
+    dots = Plot(100, 30, Glyphs()).traced(scale, ratios.courses(told, scale, 100)[6])
+    assert [len(stretch) for stretch in dots] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("last", "steps"), [(0, 20), (20, 20), (21, 50), (51, 100), (101, 200), (200_000, 200_000), (200_001, 500_000)]
+)
+def test_the_axis_of_steps_jumps_from_one_round_number_to_the_next(last, steps):
+    told = ChangesReported((last,), (2,), Grid.of(1, [-3.0]))
+    assert ratios.scaled(told).steps == steps
+
+
+def test_the_axis_of_ratios_holds_minus_three_and_ends_where_nothing_more_is_to_be_seen():
+    def span(*values):
+        scale = ratios.scaled(ChangesReported((1, 2), (2,), Grid.of(1, values)))
+        return scale.low, scale.high
+
+    assert span(-3.0, -3.0) == (-4, -2)
+    assert span(-1.4, -5.1) == (-6, -1)
+    assert span(-math.inf, -30.0) == (-8, -2)
+    assert span(7.0, math.nan) == (-4, 2)
+
+
+def test_without_figures_words_say_what_to_press():
+    assert "Waiting" in plain(drawn(None)[2])
+    told = [plain(line) for line in drawn(ChangesReported((), (), EMPTY))]
+    assert told[2:] == ["No step has moved anything yet.", ". takes one step, space goes on training."]
+
+
+def test_where_there_is_no_room_for_a_chart_the_figures_are_listed():
+    text = [plain(line) for line in drawn(changes(), 20, 2)]
+    assert text[1].startswith("1 Embedding")
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.integers(1, 196),
+    st.integers(0, 46),
+    st.lists(st.floats(width=32), min_size=1, max_size=9),
+    st.sampled_from([(), (2,), (0, 2, 99)]),
+)
+def test_it_keeps_to_any_room(width, height, values, layers):
+    rows = len(values) // len(layers) if layers else 0
+    grid = Grid.of(len(layers), values[: rows * len(layers)])
+    told = ChangesReported(tuple(range(rows)), layers, grid)
+    assert fits(drawn(told, width, height, 2), width, height)
