@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +92,11 @@ def glyphs() -> Glyphs:
 
 GLYPHS = glyphs()
 """The marks of this process."""
+
+PLAIN = str.maketrans({str(mark.default): str(getattr(ASCII, mark.name)) for mark in fields(Glyphs)})
+"""What stands for each mark where there is ASCII alone."""
+
+
+def plainly(text: str) -> str:
+    """A text that was written with the usual marks, in those that this process has."""
+    return text.translate(PLAIN | {ord("²"): "^2"}) if GLYPHS is ASCII else text

@@ -27,10 +27,13 @@ class Looking:
     asked: int = 0
 
 
-def looking_at(place: int, last: Looking) -> Looking:
-    """A look at the layer of that place, as the last one was left where it was the same."""
-    same = last.gaze.layer == place
-    return last if same else replace(last, gaze=replace(last.gaze, layer=place, part=0))
+def looking_at(place: int, text: str, last: Looking) -> Looking:
+    """A look at the layer of that place, as the last one was left where it was the same.
+
+    `text` is what a person steps along elsewhere; it is followed unless it is empty.
+    """
+    gaze = replace(last.gaze, layer=place, text=text or last.gaze.text)
+    return replace(last, gaze=gaze if last.gaze.layer == place else replace(gaze, part=0))
 
 
 @dataclass(frozen=True, slots=True)

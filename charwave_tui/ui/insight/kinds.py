@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from charwave_tui.ui.insight.activation import ActivationView
 from charwave_tui.ui.insight.plain import PlainView
 from charwave_tui.ui.insight.shown import LayerView
 from charwave_tui.ui.insight.tree import TreeView
+from charwave_tui.ui.insight.units import SCALES
 
 TYPED = frozenset({"FlattenConsecutive", "FlattenDilated"})
 """Layers whose view is of a context that may be typed."""
 
 VIEWS: dict[str, LayerView] = {
+    **{kind: ActivationView(kind) for kind in SCALES},
     "FlattenConsecutive": TreeView(),
     "FlattenDilated": TreeView(),
 }

@@ -1,0 +1,107 @@
+"""What an engine might find inside the layers of the scenes: figures that never happened, the same each time."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from charwave_tui.core.grids import Grid
+from charwave_tui.core.insights import (
+    ActivationInsight,
+    AnyInsight,
+    Histogram,
+    Lens,
+    NormInsight,
+    PlainInsight,
+)
+from charwave_tui.core.inspection import InspectLayer, LayerInspected
+from charwave_tui.core.readings import LayerStats
+
+DEAD = 37
+"""A unit that is saturated for every example."""
+
+
+def spread(bound: float, mean: float, std: float, bins: int = 64) -> Histogram:
+    """A normal density, as the engine bins it."""
+    width = 2 * bound / bins
+    middles = [-bound + (at + 0.5) * width for at in range(bins)]
+    heights = [math.exp(-(((x - mean) / std) ** 2) / 2) for x in middles]
+    scale = sum(heights) * width
+    return Histogram(-bound, bound, tuple(height / scale for height in heights), mean, std)
+
+
+def tanh(units: int = 128, positions: int = 2, lens: Lens | None = None, examples: int = 512) -> ActivationInsight:
+    """A tanh with one dead unit and a few saturated outputs."""
+    lens = lens or Lens(4)
+    rows, columns = min(lens.rows, examples), min(lens.columns, units)
+    top, left = min(lens.top, examples - rows), min(lens.left, units - columns)
+    drawn = random.Random(lens.position)
+    table = [[math.tanh(drawn.gauss(0.0, 0.85)) for _ in range(units)] for _ in range(top + rows)]
+    for row in table:
+        row[min(DEAD, units - 1)] = 0.9987
+    window = [row[left : left + columns] for row in table[top:]]
+    even = spread(1.0, -0.003, 0.9)
+    heights = (even.densities[0] * 1.6, *even.densities[1:-1], even.densities[-1] * 1.6)
+    return ActivationInsight(
+        output=Histogram(-1.0, 1.0, heights, -0.003, 0.644),
+        gradient=spread(1.5e-3, 1.2e-6, 3.6e-4),
+        examples=examples,
+        positions=positions,
+        units=units,
+        dead=(min(DEAD, units - 1),),
+        dead_units=1,
+        nearly_dead=tuple(unit for unit in (0, 64, 78) if unit < units - 1),
+        position=min(lens.position, positions - 1),
+        top=top,
+        left=left,
+        values=Grid.of(columns, (value for row in window for value in row)) if columns else Grid(0, 0, b""),
+        contexts=tuple("\0\0\0\0oliv"[-8:] for _ in range(rows)),
+    )
+
+
+def norm(units: int = 128, positions: int = 4, lens: Lens | None = None, bug: bool = False) -> NormInsight:
+    """A norm whose running statistics lag a little behind; with `bug` it keeps those of each position."""
+    lens = lens or Lens(3)
+    columns = min(lens.columns, units)
+    left = min(lens.left, units - columns)
+    drawn = random.Random(7)
+
+    def row(mean: float, std: float, rows: int = 1) -> Grid:
+        every = [[mean + drawn.gauss(0.0, std) for _ in range(units)] for _ in range(rows)]
+        return Grid.of(columns, (value for line in every for value in line[left : left + columns]))
+
+    return NormInsight(
+        units=units,
+        positions=positions,
+        examples=512,
+        left=left,
+        gamma=row(1.1, 0.1),
+        beta=row(0.0, 0.2),
+        running_mean=row(0.0, 0.4, positions if bug else 1),
+        running_var=row(1.6, 0.2, positions if bug else 1),
+        batch_mean=row(0.0, 0.4),
+        batch_var=row(1.6, 0.2),
+        position_mean=row(0.0, 0.4, positions),
+        position_var=row(1.6, 0.2, positions),
+        mean_apart=0.04,
+        var_apart=0.13,
+    )
+
+
+def insight(stats: LayerStats, lens: Lens) -> AnyInsight:
+    """What is found inside a layer with those figures."""
+    *_, units = stats.output_shape
+    positions = stats.output_shape[1] if len(stats.output_shape) == 3 else 1
+    match stats.name:
+        case "Tanh" | "Gated":
+            return tanh(units, positions, lens, stats.output_shape[0])
+        case "BatchNorm1d":
+            return norm(units, positions, lens)
+        case _:
+            return PlainInsight(spread(4.0, stats.mean, stats.std))
+
+
+def answer(layers: tuple[LayerStats, ...], step: int, question: InspectLayer) -> LayerInspected:
+    """What the engine says to a question about one of those layers."""
+    stats = layers[question.lens.layer]
+    return LayerInspected(step, question.request, stats, insight(stats, question.lens), 0.02)
