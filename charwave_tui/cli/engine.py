@@ -25,6 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command to the program's."""
     about = "the process that trains: whether it runs, and its end; the playground starts it for itself"
     parser = commands.add_parser("engine", help=about, description=about)
+    parser.add_argument("--stdio", action="store_true", help="carry it on stdin and stdout, for --host elsewhere")
     parser.set_defaults(func=serve)
     asked = parser.add_subparsers(metavar="WHAT")
     status = asked.add_parser("status", help="which engine runs and what it trains")
@@ -36,7 +37,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Be the engine until it is not needed any more."""
+    """Be the engine until it is not needed any more, or carry the one that is there."""
+    if options.stdio:
+        return _carry()
     keep_log()
     from charwave_tui.engine.server import main
 
@@ -78,6 +81,16 @@ def stop_engine(options: argparse.Namespace) -> int:
         print(f"charwave-tui: {NONE}", file=sys.stderr)
         return 0
     print(_farewell(_held(found), found.status.step if found and found.status else 0))
+    return 0
+
+
+def _carry() -> int:
+    from charwave_tui.client.relay import relay
+
+    try:
+        asyncio.run(relay())
+    except EngineUnavailable as error:
+        return _failed(error)
     return 0
 
 

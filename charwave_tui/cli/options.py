@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 
+from charwave_tui.client.ssh import Destination, SshWay
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import anchored
 from charwave_tui.core.mistake import Mistake
@@ -30,6 +31,32 @@ def add_run_options(parser: argparse.ArgumentParser, of_command: bool = False) -
         dest="more_settings" if of_command else "settings",
         help="any hyperparameter, such as lr=0.05 or fuse=4,2 (repeatable)",
     )
+
+
+def add_host_options(parser: argparse.ArgumentParser) -> None:
+    """`--host` and what belongs to it."""
+    parser.add_argument("--host", metavar="H", help="the engine of another machine: any destination that ssh knows")
+    parser.add_argument(
+        "-o",
+        metavar="OPTION",
+        action="append",
+        default=[],
+        dest="ssh_options",
+        help="an option for that ssh (repeatable)",
+    )
+    program = "how charwave-tui is called on that machine (charwave-tui)"
+    parser.add_argument("--host-program", metavar="P", default="charwave-tui", help=program)
+
+
+def chosen_way(options: argparse.Namespace) -> SshWay | None:
+    """The way to the engine that the options name, None for that of this machine; raises Mistake."""
+    if options.host is None:
+        if options.ssh_options:
+            raise Mistake(f"-o {options.ssh_options[0]} is for ssh, and there is no --host", "add --host user@machine")
+        return None
+    if not options.host.strip() or options.host.startswith("-"):
+        raise Mistake(f"--host {options.host or '(empty)'} is no machine", "write it as user@machine")
+    return SshWay(Destination(options.host, tuple(options.ssh_options), options.host_program))
 
 
 def add_run_choice(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from charwave_tui.cli.options import add_run_options, chosen_config
+from charwave_tui.cli.options import add_host_options, add_run_options, chosen_config, chosen_way
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--theme", choices=("dark", "light", "safe", "16"), help="safe is safe for the colour-blind")
     fps = "frames a second at most, of what moves by itself (5; 1 on a slow line)"
     parser.add_argument("--fps", metavar="N", type=whole_fps, help=fps)
+    add_host_options(parser)
     parser.set_defaults(func=play)
 
 
@@ -25,10 +26,11 @@ def play(options: argparse.Namespace) -> int:
         from charwave_tui.cli.plain import show
 
         return show(config, preset)
+    from charwave_tui.client.engine import Engine
     from charwave_tui.ui.app import Playground
 
     named = bool(options.preset or options.corpus or options.settings)
-    app = Playground(config, preset, theme=options.theme, named=named, fps=options.fps)
+    app = Playground(config, preset, options.theme, Engine(chosen_way(options)), named, options.fps)
     farewell = app.run()
     if app.fault is not None:
         raise app.fault

@@ -1,38 +1,55 @@
-"""The way to an engine: find the one that runs or start one, send commands, receive events."""
+"""An engine as a screen knows it: commands in, events out, wherever it is."""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from time import monotonic
 
-from charwave_tui.client.ending import end_engine
-from charwave_tui.client.logout import ENDED, past_logout
-from charwave_tui.client.starting import start
-from charwave_tui.client.transport import EngineOutdated, EngineUnavailable, Line, connect
+from charwave_tui.client.reaching import LocalWay, Way
+from charwave_tui.client.transport import EngineOutdated, EngineUnavailable, Line
 from charwave_tui.core.framing import AnyEvent, frame
-from charwave_tui.core.places import log_path
-from charwave_tui.core.protocol import Command, CommandRefused
+from charwave_tui.core.protocol import Command, CommandRefused, Ping, Ponged
 
 __all__ = ["Engine", "EngineOutdated", "EngineUnavailable"]
 
-STARTED_WITHIN = 15.0
-"""Seconds in which a started engine must open its socket."""
+PING_EVERY = 2.0
+"""Seconds between two measurements of the line to an engine elsewhere."""
+
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Seconds until a line that dropped is tried again: the first time, the second time, and so on, the last for ever."""
 
 
 class Engine:
-    """The engine as a screen knows it: commands in, events out; a command sent before there is one is remembered.
+    """The engine at the end of `way`, by default this machine's; a command sent before it is there is remembered."""
 
-    `found` is whether the engine had been there already; `warning` what a person should know of one that had not.
-    """
-
-    def __init__(self) -> None:
-        self.found = False
-        self.warning = ""
+    def __init__(self, way: Way | None = None) -> None:
+        self._latency: float | None = None
+        self._way = way or LocalWay()
         self._line: Line | None = None
         self._waiting: list[Command] = []
-        self._reaping: set[asyncio.Task[None]] = set()
+        self._closed = self._reached = False
+        self._failures = 0
+
+    @property
+    def found(self) -> bool:
+        """Whether the engine was there before the screen came."""
+        return self._way.found
+
+    @property
+    def warning(self) -> str:
+        """What a person should know of where it runs, empty where there is nothing."""
+        return self._way.warning
+
+    @property
+    def host(self) -> str:
+        """The machine that the engine is on, empty for this one."""
+        return self._way.host
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds of a round trip to an engine elsewhere, None while unknown."""
+        return self._latency
 
     def send(self, command: Command) -> None:
         """Put a command on its way; one to an engine that has just gone is lost, and `events` ends."""
@@ -42,28 +59,47 @@ class Engine:
             self._line.writer.write(frame(command))
 
     async def events(self) -> AsyncIterator[AnyEvent]:
-        """Reach the engine of this user and data folder, started if need be, and pass on what it tells until it goes.
+        """Reach the engine, started if need be, and pass on what it tells until it goes.
 
         Raises EngineUnavailable, of which EngineOutdated has a remedy: `restart`.
         """
-        line, child = await self._reach()
-        self._line = line
+        self._failures += 1
+        line = await self._way.reach()
+        self._line, self._closed = line, False
         waiting, self._waiting = self._waiting, []
         for command in waiting:
             self.send(command)
+        pinging = asyncio.create_task(self._ping(line)) if self.host else None
         try:
             yield line.greeting
             first = await line.hear()
             if isinstance(first, CommandRefused):  # before anything else: it has no room for one more
                 raise EngineUnavailable(f"{first.problem}; {first.remedy}")
-            yield first
+            self._reached, self._failures = True, 0
+            event: AnyEvent = first
             while True:
-                yield await line.hear()
+                if isinstance(event, Ponged):
+                    self._latency = monotonic() - event.sent
+                else:
+                    yield event
+                event = await line.hear()
         except (asyncio.IncompleteReadError, ConnectionError):
-            if self._line is not None:  # it was not we who hung up
-                await _reap(child)
+            if not self._closed:
+                await self._way.left()
         finally:
+            if pinging is not None:
+                pinging.cancel()
             self.close()
+
+    @property
+    def retry_in(self) -> float | None:
+        """Seconds until it is worth to call `events` again by itself; None where that is for a person to say.
+
+        Only a line to another machine comes back by itself, and only one that had been there.
+        """
+        if not self.host or not self._reached:
+            return None
+        return PAUSES[min(self._failures, len(PAUSES) - 1)]
 
     async def restart(self) -> None:
         """End the engine that is there in order, its run saved, so that `events` starts another.
@@ -71,51 +107,17 @@ class Engine:
         Raises EngineUnavailable where it does not leave.
         """
         self.close()
-        await end_engine()
+        await self._way.restart()
 
     def close(self) -> None:
         """Hang up; `events` ends."""
+        self._latency = None
         if self._line is not None:
+            self._closed = True
             self._line.close()
             self._line = None
 
-    async def _reach(self) -> tuple[Line, subprocess.Popen[bytes] | None]:
-        """The way to an engine, and the process where one was started, be it that another was quicker."""
-        with suppress(OSError):
-            line = await connect()
-            line.check()
-            self.found, self.warning = True, ""
-            return line, None
-        before, warning = past_logout()
-        child = start(*before)
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + STARTED_WITHIN
-        ours = False
-        try:
-            while loop.time() < give_up:
-                with suppress(OSError):
-                    line = await connect()
-                    line.check()
-                    ours = line.greeting.pid == child.pid
-                    self.found, self.warning = not ours, warning if ours else ""
-                    return line, child
-                if child.poll() not in (None, 0):
-                    if not before:
-                        break
-                    before, warning = (), ENDED  # the user's own systemd does not take it
-                    child = start()
-                await asyncio.sleep(0.02)
-            raise EngineUnavailable(f"the engine did not start; its log is {log_path()}")
-        finally:
-            if not ours:  # it leaves the field to another
-                reaping = asyncio.create_task(_reap(child))
-                self._reaping.add(reaping)
-                reaping.add_done_callback(self._reaping.discard)
-
-
-async def _reap(child: subprocess.Popen[bytes] | None) -> None:
-    """Take note of an engine's end, so that it does not stay behind as a zombie for as long as the screen is open."""
-    for _ in range(40):
-        if child is None or child.poll() is not None:
-            return
-        await asyncio.sleep(0.05)
+    async def _ping(self, line: Line) -> None:
+        while True:
+            line.writer.write(frame(Ping(monotonic())))
+            await asyncio.sleep(PING_EVERY)

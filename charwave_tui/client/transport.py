@@ -6,15 +6,20 @@ import asyncio
 import os
 from dataclasses import dataclass
 
+import msgspec
+
 from charwave_tui import __version__
 from charwave_tui.core.framing import MAX_FRAME, AnyEvent, MalformedFrame, decode_event, read_payload
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.peer import Peer, peer_of
+from charwave_tui.core.peer import peer_of
 from charwave_tui.core.places import HOME_VARIABLE, log_path, socket_path
 from charwave_tui.core.protocol import EngineStarted
 
 ANSWERS_WITHIN = 15.0
 """Seconds in which an engine must greet and answer."""
+
+HELLO = b"charwave-tui relay "
+"""How the line of a Hello begins."""
 
 
 class EngineUnavailable(Exception):
@@ -29,6 +34,28 @@ class EngineOutdated(EngineUnavailable):
         super().__init__(f"an engine of version {version} is running, this is {__version__}; {remedy}")
         self.version = version
         self.pid = pid
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """What a relay says before it carries anything: its program's `version`, and how it met its engine (see `Way`)."""
+
+    version: str
+    found: bool
+    warning: str
+
+    def line(self) -> bytes:
+        """The line that says it."""
+        return HELLO + msgspec.json.encode(self) + b"\n"
+
+    @staticmethod
+    def read(line: bytes) -> Hello | None:
+        """What `line` says; None where it is something else, such as what a login shell prints."""
+        if not line.startswith(HELLO):
+            return None
+        try:
+            return msgspec.json.decode(line.removeprefix(HELLO), type=Hello)
+        except msgspec.DecodeError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +100,14 @@ async def connect() -> Line:
         if peer.uid not in (None, os.getuid()):
             remedy = f"set {HOME_VARIABLE} to a folder of yours"
             raise EngineUnavailable(f"the engine at {path} is that of user {peer.uid}; {remedy}")
-        return Line(reader, writer, await _greeting(reader, peer))
+        return Line(reader, writer, await greeting_of(reader, f"its log is {log_path()}, and kill {peer.pid} ends it"))
     except BaseException:
         writer.close()
         raise
 
 
-async def _greeting(reader: asyncio.StreamReader, peer: Peer) -> EngineStarted:
+async def greeting_of(reader: asyncio.StreamReader, remedy: str) -> EngineStarted:
+    """The greeting of an engine; raises EngineUnavailable, with the remedy where it gives none, or ConnectionError."""
     try:
         async with asyncio.timeout(ANSWERS_WITHIN):
             greeting = decode_event(await read_payload(reader))
@@ -93,4 +121,4 @@ async def _greeting(reader: asyncio.StreamReader, peer: Peer) -> EngineStarted:
         if isinstance(greeting, EngineStarted):
             return greeting
         problem = "cannot be understood (it does not greet)"
-    raise EngineUnavailable(f"the engine {problem}; its log is {log_path()}, and kill {peer.pid} ends it")
+    raise EngineUnavailable(f"the engine {problem}; {remedy}")

@@ -32,6 +32,7 @@ AnyCommand = (
     | protocol.ProbeLayers
     | protocol.SampleNames
     | protocol.ReportStatus
+    | protocol.Ping
     | archive.ListRuns
     | archive.ShowRun
     | archive.OpenRun
@@ -66,6 +67,7 @@ AnyEvent = (
     | protocol.SaveFailed
     | protocol.Remarked
     | protocol.StatusReported
+    | protocol.Ponged
     | protocol.CommandRefused
     | protocol.EngineFailed
     | archive.RunsListed

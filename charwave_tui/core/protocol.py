@@ -99,6 +99,12 @@ class ReportStatus(Command, frozen=True):
     """Tell the asker what the engine is doing."""
 
 
+class Ping(Command, frozen=True):
+    """Answer at once, without waiting for the model; `sent` is the asker's own clock."""
+
+    sent: float
+
+
 class Event(msgspec.Struct, frozen=True, tag=True):
     """What the engine tells its viewers."""
 
@@ -177,10 +183,11 @@ class SplitEvaluated(Event, frozen=True):
 
 
 class LayersProbed(Event, frozen=True):
-    """The layers as they were after `step`."""
+    """The layers as they were after `step`; looking took `seconds` of the engine's time."""
 
     step: int
     layers: tuple[LayerStats, ...]
+    seconds: float = 0.0
 
 
 class NamesSampled(Event, frozen=True):
@@ -232,6 +239,12 @@ class StatusReported(Event, frozen=True):
     step: int
     max_steps: int
     unsaved: str = ""
+
+
+class Ponged(Event, frozen=True):
+    """The answer to a Ping, with its `sent`."""
+
+    sent: float
 
 
 class CommandRefused(Event, frozen=True):

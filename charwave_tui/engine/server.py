@@ -20,7 +20,16 @@ from charwave_tui.core.engine_lock import LEAVES_WITHIN, take_lock
 from charwave_tui.core.framing import MAX_COMMAND, MalformedFrame, frame
 from charwave_tui.core.peer import peer_of
 from charwave_tui.core.places import ensure_runtime_dir, runs_dir, socket_path
-from charwave_tui.core.protocol import CommandRefused, EngineFailed, EngineReady, EngineStarted, Event, ReportStatus
+from charwave_tui.core.protocol import (
+    CommandRefused,
+    EngineFailed,
+    EngineReady,
+    EngineStarted,
+    Event,
+    Ping,
+    Ponged,
+    ReportStatus,
+)
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.connection import Connection
 from charwave_tui.engine.lifetime import Lifetime
@@ -111,6 +120,9 @@ class Server:
             await self._introduce(viewer)
             while True:
                 command = await connection.command()
+                if isinstance(command, Ping):
+                    connection.answer(frame(Ponged(command.sent)))
+                    continue
                 if not isinstance(command, ReportStatus):  # who only asks how it is does not keep it
                     self._looking.add(viewer)
                     self._lifetime.viewers(len(self._looking))

@@ -19,6 +19,8 @@ from charwave_tui.ui.screens.questions import pick_command, pick_theme
 from charwave_tui.ui.themes import themes
 
 if TYPE_CHECKING:
+    from charwave_tui.ui.sampler.mode import Mode
+    from charwave_tui.ui.screens.layer import LayerScreen
     from charwave_tui.ui.screens.runs import RunsScreen
 
 ENDINGS = (signal.SIGHUP, signal.SIGTERM)
@@ -74,8 +76,22 @@ class Playground(Painting):
 
     def _tell_of_line(self) -> None:
         self._lab.line = self.said_of_line
+        self._lab.place = self._place()
+
+    def _place(self) -> str:
+        latency = self._engine.latency
+        return self._engine.host if latency is None else f"{self._engine.host} {latency * 1e3:.0f} ms"
+
+    def on_layer_screen_asked(self, message: LayerScreen.Asked) -> None:
+        self._lab.give(message.command)
+
+    def on_layer_screen_steered(self, message: LayerScreen.Steered) -> None:
+        self._lab.action_steer(message.key)
 
     def on_runs_screen_asked(self, message: RunsScreen.Asked) -> None:
+        self._lab.give(message.command)
+
+    def on_mode_asked(self, message: Mode.Asked) -> None:
         self._lab.give(message.command)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -26,6 +26,18 @@ class EngineLink(Protocol):
     """The engine as the screen needs it; `found` and `warning` are known once it has greeted."""
 
     @property
+    def host(self) -> str:
+        """The machine that it is on, empty for this one."""
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds of a round trip there, None while unknown."""
+
+    @property
+    def retry_in(self) -> float | None:
+        """Seconds until it is worth to reach for it again, once `events` has ended; None where a person has to say."""
+
+    @property
     def found(self) -> bool:
         """Whether it was running before the screen came."""
 

@@ -27,19 +27,22 @@ _NAME = Piece("charwave", "bright", True)
 _BETWEEN = Piece("  ")
 
 
-def headline(run: RunView, width: int, line: str = "") -> Line:
-    """One row of `width` columns: the run's name and a word on the line at the left, what it is doing at the right."""
+def headline(run: RunView, width: int, line: str = "", place: str = "") -> Line:
+    """One row of `width` columns: the run's name and a word on the line at the left, what it is doing at the right.
+
+    `place` is where the engine is, empty where that is here.
+    """
     states = list(_states(run))
-    for name, state in chain(_pairs(run, states[:-1], line) if line else (), _pairs(run, states, "")):
+    for name, state in chain(_pairs(run, states[:-1], line, place) if line else (), _pairs(run, states, "", place)):
         if columns(name) + GAP + columns(state) <= width:
             return spread(name, state, width)
     return spread(states[-1], (), width)
 
 
-def _pairs(run: RunView, states: list[Line], line: str) -> Iterator[tuple[Line, Line]]:
+def _pairs(run: RunView, states: list[Line], line: str, place: str) -> Iterator[tuple[Line, Line]]:
     """What may stand at the two ends of the row, most wanted first."""
     word = (_BETWEEN, Piece(line, "warning")) if line else ()
-    fullest, middling, shortest = ((*name, *word) for name in _names(run))
+    fullest, middling, shortest = ((*name, *word) for name in _names(run, place))
     if run.unsaved:  # why is worth more than the bar, and that it is so more than the speed
         mark = (_BETWEEN, Piece(f"{GLYPHS.warning} not saved", "warning", True))
         why = (*mark, Piece(f": {run.unsaved}", "warning"))
@@ -51,13 +54,16 @@ def _pairs(run: RunView, states: list[Line], line: str) -> Iterator[tuple[Line, 
     yield from ((name, state) for state in states[1:] for name in (fullest, middling, shortest))
 
 
-def _names(run: RunView) -> tuple[Line, Line, Line]:
+def _names(run: RunView, place: str) -> tuple[Line, Line, Line]:
     number = "" if run.config is None else _number(run)
     corpus = run.corpus.name if run.corpus else ""
-    full = f" {GLYPHS.dot} ".join(part for part in (corpus, run.preset, number) if part)
+    full, middling = (
+        f" {GLYPHS.dot} ".join(part for part in parts if part)
+        for parts in ((place, corpus, run.preset, number), (place, number))
+    )
     return (
         (_NAME, _BETWEEN, Piece(full, "muted")),
-        (_NAME, _BETWEEN, Piece(number, "muted")),
+        (_NAME, _BETWEEN, Piece(middling, "muted")),
         (_NAME,),
     )
 
@@ -75,6 +81,9 @@ def _states(run: RunView) -> Iterator[Line]:
         offer = _offer(run.unfinished) or (Piece("t", "accent", True), Piece(" starts a new run", "muted"))
         yield from [(*gone, *offer)] * 2
         yield (*gone, offer[0])
+    elif run.engine == "away":
+        yield from [(Piece(f"{GLYPHS.wrong} the line dropped", "error", True), Piece("  trying again", "muted"))] * 2
+        yield (Piece(f"{GLYPHS.wrong} the line dropped", "error", True),)
     elif run.engine == "starting":
         yield from [(Piece(GLYPHS.ready, "muted"), Piece(" starting the engine"))] * 2
     elif run.state is None or run.config is None or run.state is State.READY:

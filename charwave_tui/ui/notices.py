@@ -26,6 +26,9 @@ def notice(event: AnyEvent | EngineLost, before: LabView, view: LabView) -> Noti
     """What to say of an event that made `view` of the view `before`; None where the panes say it."""
     known = before.run
     match event:
+        case EngineLost(again_in=pause) if pause is not None:
+            said = "the line dropped; the engine goes on without it\nit is tried again by itself"
+            return Notice(said, "warning") if known.engine != "away" else None
         case EngineLost(reason=reason):
             why = reason or f"the engine is gone; its log is {log_path()}"
             left = view.run.unfinished

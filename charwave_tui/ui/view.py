@@ -41,6 +41,8 @@ class Unfinished:
 class RunView:
     """The run that the engine holds; `engine` is `starting`, `ready` or `lost`, and before a run all else is empty.
 
+    It is `away` while the line to another machine is down: the run is shown as it was last known.
+
     `divergence` is what is known of the step that spoilt it, `unsaved` why it is not being saved, empty where it is;
     `unfinished` is the run to go on with while the engine holds none of its own.
     """
@@ -133,16 +135,22 @@ class LabView:
 
 @dataclass(frozen=True, slots=True)
 class EngineLost:
-    """The connection to the engine ended, and the run with it; `reason` is for people, empty where it just ended."""
+    """The connection to the engine ended; `reason` is for people, empty where it just ended.
+
+    `again_in` are the seconds until it is tried again by itself, None where the engine is gone and the run with it.
+    """
 
     reason: str = ""
+    again_in: float | None = None
 
 
 def after(view: LabView, event: AnyEvent | EngineLost) -> LabView:
     """The view once `event` has happened."""
     match event:
-        case EngineLost(reason=reason):
+        case EngineLost(reason=reason, again_in=None):
             return replace(view, run=_lost(view.run, reason))
+        case EngineLost(reason=reason):
+            return replace(view, run=replace(view.run, engine="away", reason=reason, steps_per_second=0.0))
         case protocol.EngineReady():
             return replace(view, run=replace(view.run, engine="ready"))
         case protocol.RunOpened():

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from charwave_tui import __version__
-from charwave_tui.client import engine as client
+from charwave_tui.client import reaching as client
 from charwave_tui.client import transport
 from charwave_tui.client.ending import end_engine
 from charwave_tui.client.engine import Engine, EngineOutdated, EngineUnavailable

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 
+import inspected
 import scenes
 
 from charwave_tui.client.engine import EngineOutdated, EngineUnavailable
-from charwave_tui.core import archive, protocol
+from charwave_tui.core import archive, inspection, protocol
 from charwave_tui.core.framing import AnyCommand, AnyEvent
 from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import Evaluation, Split, State
@@ -25,6 +26,7 @@ class FakeEngine:
 
     def __init__(self, *events: AnyEvent, found: bool = False, warning: str = "", outdated: str = "") -> None:
         self.sent: list[AnyCommand] = []
+        self.host, self.latency, self.retry_in = "", None, None
         self.reached = self.restarted = 0
         self.closed = False
         self.found, self.warning, self.outdated = found, warning, outdated
@@ -78,7 +80,7 @@ class FakeEngine:
     @property
     def steered(self) -> list[str]:
         """The names of the commands that keys give, without questions and preparations."""
-        asked = (protocol.PrepareRun, protocol.ProbeLayers, protocol.SampleNames)
+        asked = (protocol.PrepareRun, protocol.ProbeLayers, protocol.SampleNames, inspection.InspectLayer)
         return [type(command).__name__ for command in self.sent if not isinstance(command, asked)]
 
 
@@ -94,6 +96,8 @@ class ShowingEngine(FakeEngine):
         match command:
             case protocol.ProbeLayers() if layers.layers:
                 yield protocol.LayersProbed(layers.step, layers.layers)
+            case inspection.InspectLayer() if layers.layers:
+                yield inspected.answer(layers.layers, layers.step, command)
             case protocol.SampleNames(request=request) if names.refusal:
                 yield protocol.NamesRefused(request, names.refusal, "begin again with a smaller lr")
             case protocol.SampleNames(request=request) if names.names:

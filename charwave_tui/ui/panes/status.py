@@ -33,6 +33,9 @@ class StatusLine(Inked):
     line: reactive[str] = reactive("", repaint=False)
     """A word on the line to the terminal, where there is something to say."""
 
+    place: reactive[str] = reactive("", repaint=False)
+    """Where the engine is and how far away, empty where that is here."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._shown = RunView()
@@ -46,8 +49,11 @@ class StatusLine(Inked):
     def watch_line(self) -> None:
         self._show()
 
+    def watch_place(self) -> None:
+        self._show()
+
     def render(self) -> Text:
-        self._line = headline(self._shown, self.size.width, self.line)
+        self._line = headline(self._shown, self.size.width, self.line, self.place)
         return written(self, self._line)
 
     def _show(self) -> None:
@@ -55,7 +61,7 @@ class StatusLine(Inked):
         if self._resting is not None:
             self._resting.stop()
         self._resting = self.set_timer(REST, self._rested)
-        before, now = plain(self._line), plain(headline(self._shown, self.size.width, self.line))
+        before, now = plain(self._line), plain(headline(self._shown, self.size.width, self.line, self.place))
         if before != now:
             self.refresh(*_changed(before, now))
 

@@ -130,7 +130,7 @@ class Driving(Listening):
                 self._leave()
 
     def _leave(self) -> None:
-        self.part(farewell(self.conversation.view.run, self.conversation.state))
+        self.part(farewell(self.conversation.view.run, self.conversation.state, self._engine.host))
 
     def part(self, words: str) -> None:
         """Be dismissed, which there may be several reasons for, but only once."""

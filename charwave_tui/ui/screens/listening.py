@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 
 from textual import work
@@ -14,13 +15,14 @@ from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.readings import State
 from charwave_tui.core.sampling import Sampling
-from charwave_tui.ui import archive_view, composing
+from charwave_tui.ui import archive_view, composing, speech
 from charwave_tui.ui.archive_view import Archive
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.draft import FormView
 from charwave_tui.ui.layers_view import Inspection, LayersView
 from charwave_tui.ui.screens.drafting import Drafting
 from charwave_tui.ui.screens.questions import ask_for_restart
+from charwave_tui.ui.speech import Speech
 from charwave_tui.ui.view import Curve, EngineLost, NamesView, RunView
 
 
@@ -49,6 +51,10 @@ class Listening(Drafting):
     """The runs that are kept, as far as they were asked for."""
     sampling: reactive[Sampling] = reactive(Sampling, repaint=False)
     """What names are drawn with."""
+    speech: reactive[Speech] = reactive(Speech, repaint=False)
+    """What the model said when it was asked for more than names."""
+    context_text: reactive[str] = reactive("", repaint=False)
+    """The text that a person steps along, of which the last characters are the context to look into."""
 
     def __init__(self, config: RunConfig, preset: str, engine: EngineLink, named: bool) -> None:
         super().__init__(config, preset, engine)
@@ -61,19 +67,24 @@ class Listening(Drafting):
 
     @work(exclusive=True, group="engine")
     async def listen(self, restart: bool = False) -> None:
-        """Pump the engine's events until it goes; with `restart`, end one of another version first."""
-        reason = ""
-        try:
-            if restart:
-                await self._engine.restart()
-            async for event in self._engine.events():
-                self.post_message(EngineReported(event))
-        except EngineOutdated as outdated:
-            self.app.push_screen(ask_for_restart(outdated.version), self._restart_answered)
-            return
-        except EngineUnavailable as error:
-            reason = str(error)
-        self.post_message(EngineReported(EngineLost(reason)))
+        """Pump the engine's events until it goes, and again where it is worth it; `restart` one of another version."""
+        while True:
+            reason = ""
+            try:
+                if restart:
+                    await self._engine.restart()
+                async for event in self._engine.events():
+                    self.post_message(EngineReported(event))
+            except EngineOutdated as outdated:
+                self.app.push_screen(ask_for_restart(outdated.version), self._restart_answered)
+                return
+            except EngineUnavailable as error:
+                reason = str(error)
+            restart, pause = False, self._engine.retry_in
+            self.post_message(EngineReported(EngineLost(reason, pause)))
+            if pause is None:
+                return
+            await asyncio.sleep(pause)
 
     def _restart_answered(self, yes: bool | None) -> None:
         if yes:
@@ -102,6 +113,7 @@ class Listening(Drafting):
             self.notify(said.text, severity=said.severity, markup=False)
         if not isinstance(event, EngineLost):
             self.archive = archive_view.after(self.archive, event)
+            self.speech = speech.after(self.speech, event)
             self.form = self._form_after(event, known)
         if self.conversation.state is not before or view.run.unfinished != known.unfinished:
             self.refresh_bindings()

@@ -1,0 +1,24 @@
+"""Pipes as asyncio's streams."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import IO
+
+from charwave_tui.core.framing import MAX_FRAME
+
+
+async def reading(pipe: IO[bytes]) -> asyncio.StreamReader:
+    """What comes out of `pipe`."""
+    reader = asyncio.StreamReader(MAX_FRAME)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+    return reader
+
+
+async def writing(pipe: IO[bytes]) -> asyncio.StreamWriter:
+    """What goes into `pipe`."""
+    loop = asyncio.get_running_loop()
+    # a protocol that knows how to wait for a full pipe, which StreamWriter.drain asks of it
+    protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(), loop=loop)
+    transport, _ = await loop.connect_write_pipe(lambda: protocol, pipe)
+    return asyncio.StreamWriter(transport, protocol, None, loop)

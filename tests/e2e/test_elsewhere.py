@@ -1,0 +1,173 @@
+"""An engine on another machine: a real sshd on 127.0.0.1, behind which a folder of its own is another user's home."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lab import SMALL, begin, step
+from sshd import HOST, Sshd, kill_login_of, needs_ssh, serving
+from terminal import Screen, playground, processes_of, wait_nothing_left
+
+from charwave_tui import __version__
+from charwave_tui.client import engine as client
+from charwave_tui.client.engine import Engine
+from charwave_tui.client.ssh import Destination, SshWay
+from charwave_tui.client.transport import EngineOutdated, EngineUnavailable
+from charwave_tui.core import protocol
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.readings import State
+
+pytestmark = needs_ssh
+
+PROGRAM = f"{sys.executable} -m charwave_tui"
+
+CONFIG = RunConfig(corpus="imena", n_hidden=12, max_steps=10_000_000)
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Path]:
+    """The home folder at the other end; no engine stays behind in it."""
+    folder = tmp_path / "there"
+    yield folder
+    subprocess.run(playground("engine", "stop"), env={**os.environ, "CHARWAVE_HOME": str(folder)}, check=True)
+    wait_nothing_left(folder, 20)
+
+
+@pytest.fixture
+def server(tmp_path: Path, there: Path) -> Iterator[Sshd]:
+    with serving(tmp_path / "ssh", there) as server:
+        yield server
+
+
+def way(server: Sshd, program: str = PROGRAM, *options: str) -> SshWay:
+    return SshWay(Destination(HOST, (*options, *server.options), program))
+
+
+async def until(events: AsyncIterator[AnyEvent], holds: Callable[[AnyEvent], bool]) -> AnyEvent:
+    async with asyncio.timeout(40):
+        async for event in events:
+            if holds(event):
+                return event
+    raise AssertionError("the line ended before that")
+
+
+def relays(home: Path) -> list[int]:
+    return [pid for pid in processes_of(home) if "--stdio" in Path(f"/proc/{pid}/cmdline").read_text("utf-8")]
+
+
+async def test_a_line_that_drops_leaves_the_run_there_and_the_next_one_brings_its_whole_curve(
+    server: Sshd, there: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "PING_EVERY", 0.05)
+    engine = Engine(way(server))
+    engine.send(protocol.StartRun(CONFIG, "playground"))
+    events = engine.events()
+    reached = await until(events, lambda event: isinstance(event, protocol.Progress) and event.step > 200)
+    assert isinstance(reached, protocol.Progress)
+    assert not engine.found
+    assert engine.latency is not None
+    assert 0 < engine.latency < 10
+    assert not home.exists() or not list((home / "data").glob("runs/*"))
+    kill_login_of(relays(there)[-1])
+    assert [event async for event in events if isinstance(event, protocol.RunChanged)] == []
+    assert engine.retry_in == 1.0
+    again = engine.events()
+    opened = await until(again, lambda event: isinstance(event, protocol.RunOpened))
+    assert isinstance(opened, protocol.RunOpened)
+    assert engine.found
+    assert (opened.run, opened.state) == (1, State.TRAINING)
+    assert opened.step > reached.step
+    assert opened.history.points[0].step == opened.history.window
+    await again.aclose()
+    await wait_for_no(relays, there)
+
+
+async def wait_for_no(found: Callable[[Path], list[int]], home: Path) -> None:
+    for _ in range(200):
+        if not found(home):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("a relay stayed behind")
+
+
+async def test_the_playground_says_where_its_engine_is_and_comes_back_to_it(server: Sshd, there: Path) -> None:
+    options = [part for option in server.options for part in ("-o", option)]
+    command = playground("--host", HOST, *options, "--host-program", PROGRAM, *SMALL)
+    with Screen(command, 140, 40) as screen:
+        begin(screen)
+        screen.wait_for(rf"{HOST} \d+ ms")
+        reached = step(screen)
+        kill_login_of(relays(there)[-1])
+        screen.wait_for("the line dropped")
+        screen.wait_for(r"reattached to run 1, step [\d,]+")
+        screen.wait_until(lambda: step(screen) > reached, "the run as it went on")
+        screen.press("q")
+        screen.wait_for("leave it running")
+        screen.press("enter")
+        assert screen.wait_end() == 0
+        assert f"charwave-tui --host {HOST} comes back to it" in screen.text
+
+
+REFUSALS = [
+    ((), ("UserKnownHostsFile=/dev/null",), "the key of 127.0.0.1 is unknown or has changed; ssh 127.0.0.1 shows it"),
+    ((), ("PubkeyAuthentication=no",), "127.0.0.1 takes none of your keys; ssh-copy-id 127.0.0.1 puts one there"),
+    ((), ("Port=1",), "127.0.0.1 cannot be reached (ssh: connect to host 127.0.0.1 port 1: Connection refused)"),
+    (
+        ("no-such-program",),
+        (),
+        "there is no no-such-program on 127.0.0.1; install it there, or name it with --host-program",
+    ),
+    (("echo welcome; false",), (), "127.0.0.1: echo welcome; false ended with 1"),
+    (
+        ("echo unrecognized arguments: --stdio >&2; exit 2 #",),
+        (),
+        f"is too old for this; install version {__version__}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("program", "options", "said"), REFUSALS, ids=[said[:24] for *_, said in REFUSALS])
+async def test_what_is_in_the_way_is_one_clear_line(
+    server: Sshd, program: tuple[str, ...], options: tuple[str, ...], said: str
+) -> None:
+    engine = Engine(way(server, *program or (PROGRAM,), *options))
+    with pytest.raises(EngineUnavailable) as refused:
+        _ = [event async for event in engine.events()]
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert engine.retry_in is None
+
+
+async def test_a_host_that_is_not_there_and_a_machine_without_ssh_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EngineUnavailable, match=r"there is no host nowhere\.invalid; check the name"):
+        await SshWay(Destination("nowhere.invalid")).reach()
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(EngineUnavailable, match="there is no ssh here"):
+        await SshWay(Destination(HOST)).reach()
+
+
+@pytest.mark.parametrize("theirs", ["0.0.1", __version__])
+async def test_another_version_there_is_told_with_the_remedy(server: Sshd, tmp_path: Path, theirs: str) -> None:
+    fake = tmp_path / "fake.py"
+    fake.write_text(
+        "import sys\n"
+        "from charwave_tui.client.transport import Hello\n"
+        "from charwave_tui.core.framing import frame\n"
+        "from charwave_tui.core.protocol import EngineStarted\n"
+        "print('Last login: yesterday', flush=True)\n"
+        f"sys.stdout.buffer.write(Hello({theirs!r}, True, '').line() + frame(EngineStarted('0.0.1', 7)))\n"
+        "sys.stdout.flush(); sys.stdin.read()\n",
+        "utf-8",
+    )
+    with pytest.raises(EngineUnavailable, match=r"0\.0\.1") as refused:
+        await way(server, f"{sys.executable} {fake}").reach()
+    outdated = theirs == __version__  # the program there is ours, and only its engine is of before
+    assert isinstance(refused.value, EngineOutdated) == outdated
+    assert outdated or "install the same on both" in str(refused.value)
