@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from charwave_tui.core.archive import OpenRun
+from charwave_tui.core.insights import ProbeBatch
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import PROGRAM, runs_dir
 from charwave_tui.core.protocol import CommandRefused, EngineFailed, Event, RunSaved, SaveFailed, StartRun, StopRun
@@ -15,7 +16,8 @@ from charwave_tui.core.readings import LayerStats, SampledName
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine.probe import probe, probe_contexts
+from charwave_tui.engine.look import FixedBatches, looked
+from charwave_tui.engine.probe import figures
 from charwave_tui.engine.randomness import side_stream
 from charwave_tui.engine.restoring import to_look_at
 from charwave_tui.engine.sampler import sample as draw
@@ -87,5 +89,6 @@ def sample(sampling: Sampling, run: int | None = None) -> tuple[SampledName, ...
 
 def inspect(run: int | None = None) -> tuple[LayerStats, ...]:
     """Statistics of every layer of the saved weights of `run`, by default the newest; raises Mistake."""
-    record, _, trainer = to_look_at(RunStore(runs_dir()), run)
-    return probe(trainer.model, probe_contexts(trainer, record.config.seed))
+    _, _, trainer = to_look_at(RunStore(runs_dir()), run)
+    look = looked(trainer.model, FixedBatches(trainer).of(ProbeBatch()))
+    return tuple(figures(look, trainer.movement.ratios))

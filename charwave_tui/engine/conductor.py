@@ -10,6 +10,7 @@ import torch
 from charwave_tui.core import protocol
 from charwave_tui.core.archive import DeleteRun, ForkRun, OpenRun, UnfinishedFound
 from charwave_tui.core.framing import AnyCommand
+from charwave_tui.core.inspection import InspectLayer, ReportChanges
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import Event
 from charwave_tui.core.readings import Split, State
@@ -17,10 +18,10 @@ from charwave_tui.core.records import RunRecord
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.archive import Archive
 from charwave_tui.engine.current import CurrentRun
+from charwave_tui.engine.devices import choose_device
 from charwave_tui.engine.errands import Errands
-from charwave_tui.engine.probe import probe
+from charwave_tui.engine.looks import Looks
 from charwave_tui.engine.stage import Stage
-from charwave_tui.engine.trainer import choose_device
 
 
 class Conductor:
@@ -33,6 +34,7 @@ class Conductor:
         store.remark = lambda text: tell(protocol.Remarked(text))
         self._archive = Archive(store, tell)
         self._errands = Errands()
+        self._looks = Looks()
         self._stage = Stage(store, self._errands, tell)
         self._pause_at: int | None = None
         self._beyond = False
@@ -85,9 +87,8 @@ class Conductor:
                 self._errands.draw(command, answer)
             case protocol.SampleNames(request=request):
                 answer(protocol.NamesRefused(request, "there is no model yet", "t trains one"))
-            case protocol.ProbeLayers():
-                run = self._stage.run
-                answer(protocol.LayersProbed(run.trainer.step, probe(run.trainer.model, run.contexts)))
+            case protocol.ProbeLayers() | InspectLayer() | ReportChanges():
+                self._looks.obey(command, self._stage.run, answer)
             case protocol.ReportStatus():
                 answer(_status(current))
             case OpenRun(run=run, train=train):
@@ -115,6 +116,7 @@ class Conductor:
         if current.state is not State.TRAINING:
             current.save()
             return
+        self._looks.forget()
         end = current.config.max_steps if self._pause_at is None else self._pause_at
         if current.advance(end - current.trainer.step):
             self._errands.measure((Split.VAL,))

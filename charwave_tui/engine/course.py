@@ -8,6 +8,7 @@ import msgspec
 
 from charwave_tui.core.readings import Evaluation, Ghost, History, LossPoint, Mark, Split
 from charwave_tui.core.series import LossSeries, bounded, bounded_evaluations
+from charwave_tui.engine.changes import KeptChanges, Ratios
 
 SPEED_MEMORY = 2.0
 """Seconds of training after which an old speed counts for little."""
@@ -17,13 +18,16 @@ class Standing(msgspec.Struct, frozen=True):
     """Where a run stands between two points of its curve, and what it was given.
 
     `losses` are those of the unfinished window; `fold` and `waiting` are the series' own; `allowance` is how many steps
-    more `c` allows, None where that is the config's max_steps.
+    more `c` allows, None where that is the config's max_steps. `ratios` are the update ratios of the last step, one a
+    layer, and `changes` those of the matrices over the run; a run from before they were kept has none.
     """
 
     losses: tuple[float, ...] = ()
     fold: int = 1
     waiting: tuple[LossPoint, ...] = ()
     allowance: int | None = None
+    ratios: Ratios = ()
+    changes: KeptChanges = KeptChanges()
 
 
 class Course:

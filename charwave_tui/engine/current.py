@@ -12,6 +12,7 @@ from pathlib import Path
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.corpora import find_corpus, remember
 from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.insights import ProbeBatch
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import Event, Progress, RunChanged, RunEdited, RunMarked, RunOpened, SplitEvaluated
 from charwave_tui.core.readings import Divergence, Evaluation, Ghost, LossPoint, Mark, Split, State
@@ -20,13 +21,14 @@ from charwave_tui.core.run_folder import RunLock
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.box import NAME
 from charwave_tui.engine.course import Course, Pace
+from charwave_tui.engine.devices import choose_device
 from charwave_tui.engine.divergence import explained
+from charwave_tui.engine.look import FixedBatches
 from charwave_tui.engine.pieces import Pieces
-from charwave_tui.engine.probe import probe_contexts
 from charwave_tui.engine.recording import Identity, opened, recorded, saved
 from charwave_tui.engine.saves import Saves
 from charwave_tui.engine.schedules import drop_step, learning_rate
-from charwave_tui.engine.trainer import Trainer, choose_device
+from charwave_tui.engine.trainer import Trainer
 
 BURST = 0.03
 """Seconds of training between two looks at the mailbox."""
@@ -50,7 +52,7 @@ class CurrentRun:
     def __init__(self, config: RunConfig, preset: str, emit: Emit, corpus: Corpus | None = None) -> None:
         self.corpus = corpus or find_corpus(config.corpus)
         self.trainer = Trainer(config.checked(), self.corpus, choose_device(config.device))
-        self.contexts = probe_contexts(self.trainer, config.seed)
+        self.batches = FixedBatches(self.trainer)
         self.identity = Identity(preset)
         self.boxed = False
         self.state = State.READY
@@ -201,7 +203,8 @@ class CurrentRun:
 
     def _diverge(self) -> None:
         """Hold the run, whose last loss or whose weights are not finite, and say what is known of it."""
-        self.divergence = told = explained(self.trainer, self.contexts, self.saves.step if self.saves else None)
+        contexts = self.batches.of(ProbeBatch()).contexts
+        self.divergence = told = explained(self.trainer, contexts, self.saves.step if self.saves else None)
         what = "the loss" if self.trainer.diverged else "a weight"
         self.change(State.DIVERGED, f"{what} became {told.became} at step {told.step:,} with lr {told.lr:g}")
         self.save()

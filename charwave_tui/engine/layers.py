@@ -106,6 +106,16 @@ class BatchNorm1d(Layer):
         running.mul_(1 - MOMENTUM).add_(MOMENTUM * batch.detach().view_as(running))
 
 
+def figured(layer: nn.Module) -> nn.Parameter | None:
+    """The parameter that a layer's figures are told of: its weight, of a BatchNorm1d gamma; None where it has none."""
+    match layer:
+        case Embedding() | Linear():
+            return layer.weight
+        case BatchNorm1d():
+            return layer.gamma
+    return None
+
+
 class Activation(Layer):
     """What bends the line, each number or pair of numbers by itself."""
 

@@ -1,21 +1,16 @@
-"""What every layer puts out on one fixed batch, measured without a trace."""
+"""The figures of every layer on one fixed batch."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from charwave_tui.core.readings import LayerStats, Split
-from charwave_tui.engine.hooks import hooked, same_buffers
-from charwave_tui.engine.layers import Gated, Layer, ReLU, Sequential, Tanh
-from charwave_tui.engine.model import looking
-from charwave_tui.engine.randomness import side_stream
-from charwave_tui.engine.trainer import Trainer
-
-PROBE_EXAMPLES = 512
-"""Rows of the fixed batch, where the split has as many."""
+from charwave_tui.core.readings import LayerStats
+from charwave_tui.engine.layers import Gated, Layer, ReLU, Tanh, figured
+from charwave_tui.engine.look import Look
 
 SATURATED = 0.97
 """A tanh beyond this, either way, counts as saturated: the lessons' bound."""
@@ -24,54 +19,66 @@ DEAD = 0.99
 """A Tanh unit beyond this, either way, for every example and position is dead: the lessons' bound."""
 
 
-def probe_contexts(trainer: Trainer, seed: int) -> Tensor:
-    """The fixed training examples of a run with `seed`, [rows, context]: at least 2 rows, at most PROBE_EXAMPLES."""
-    windows = trainer.windows(Split.TRAIN)
-    rows = max(2, min(PROBE_EXAMPLES, len(windows)))
-    contexts, _ = windows.draw(rows, side_stream(seed, "probe"))
-    return contexts
+def figures(look: Look, ratios: Sequence[float | None]) -> Iterator[LayerStats]:
+    """The figures of each layer of a `look`; `ratios` are the update ratios of the last step, one a layer."""
+    for layer, came, out, pull, ratio in zip(look.layers, look.came, look.outputs, look.pulls, ratios, strict=True):
+        weight = figured(layer)
+        gradient_std = deviation(pull)
+        weight_std = deviation(weight)
+        stuck = stuck_units(layer, out)
+        yield LayerStats(
+            name=type(layer).__name__,
+            detail=layer.detail,
+            output_shape=tuple(out.shape),
+            parameters=sum(parameter.numel() for parameter in layer.parameters()),
+            mean=out.mean().item(),
+            std=out.std().item(),
+            saturation=_saturation(layer, came, out),
+            dead=None if stuck is None else int((stuck == 1).sum()),
+            gradient_std=gradient_std,
+            weight_std=weight_std,
+            grad_data=_share(gradient_std, weight_std),
+            update_ratio=ratio,
+        )
 
 
-def probe(model: Sequential, contexts: Tensor) -> tuple[LayerStats, ...]:
-    """Run `contexts` [B, context] through `model` with batch statistics, and leave model and buffers as they were."""
-    stats: list[LayerStats] = []
+def stuck_units(layer: Layer, out: Tensor) -> Tensor | None:
+    """The share of examples and positions at which each unit of a Tanh or a ReLU is stuck, [units]; else None.
 
-    def measure(layer: nn.Module, came: Any, out: Tensor) -> None:
-        assert isinstance(layer, Layer)
-        stats.append(_stats(layer, came, out))
-
-    with looking(model, training=True), same_buffers(model), hooked(model, measure):
-        model(contexts)
-    return tuple(stats)
-
-
-def _stats(layer: Layer, came: tuple[Any, ...], out: Tensor) -> LayerStats:
-    saturation = dead = None
+    A Tanh beyond DEAD, a ReLU at 0. Of a Gated it would tell nothing: where its tanh is stuck it learns by its gate.
+    """
     match layer:
         case Tanh():
-            saturation = _saturation(out)
-            dead = _everywhere(out.abs() > DEAD)
+            stuck = out.abs() > DEAD
         case ReLU():
-            dead = _everywhere(out == 0)
+            stuck = out == 0
+        case _:
+            return None
+    flat = stuck.flatten(0, -2)  # [B, C] or [B, T, C] → [B·T, C]
+    return flat.sum(0) / len(flat)
+
+
+def deviation(numbers: Tensor | None) -> float | None:
+    """The unbiased standard deviation; None where there are not two numbers."""
+    return None if numbers is None or numbers.numel() < 2 else numbers.detach().std().item()
+
+
+def _saturation(layer: Layer, came: Tensor | None, out: Tensor) -> float | None:
+    match layer:
+        case Tanh():
+            bent = out
         case Gated():
             # The output is small where the gate is shut, so only the tanh tells; a stuck one still learns by its gate.
-            signal, _ = came[0].chunk(2, dim=-1)  # [..., 2·C] → [..., C] and [..., C]
-            saturation = _saturation(torch.tanh(signal))
-    return LayerStats(
-        name=type(layer).__name__,
-        detail=layer.detail,
-        output_shape=tuple(out.shape),
-        parameters=sum(parameter.numel() for parameter in layer.parameters()),
-        mean=out.mean().item(),
-        std=out.std().item(),
-        saturation=saturation,
-        dead=dead,
-    )
+            assert came is not None
+            signal, _ = came.chunk(2, dim=-1)  # [..., 2·C] → [..., C] and [..., C]
+            bent = torch.tanh(signal)
+        case _:
+            return None
+    return 100 * (bent.abs() > SATURATED).float().mean().item()
 
 
-def _saturation(out: Tensor) -> float:
-    return 100 * (out.abs() > SATURATED).float().mean().item()
-
-
-def _everywhere(flags: Tensor) -> int:
-    return int(flags.flatten(0, -2).all(0).sum())  # [B, C] or [B, T, C] → [B·T, C] → [C]
+def _share(part: float | None, whole: float | None) -> float | None:
+    if part is None or whole is None or whole == 0:
+        return None
+    share = part / whole
+    return share if math.isfinite(share) else None

@@ -17,8 +17,9 @@ from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.box import Boxed
 from charwave_tui.engine.checkpoint import Save, newest_save
 from charwave_tui.engine.current import CurrentRun, Emit
+from charwave_tui.engine.devices import choose_device
 from charwave_tui.engine.recording import continued
-from charwave_tui.engine.trainer import Trainer, choose_device
+from charwave_tui.engine.trainer import Trainer
 
 
 def reopened(store: RunStore, run: int, emit: Emit) -> CurrentRun:
@@ -93,6 +94,7 @@ def to_look_at(store: RunStore, run: int | None) -> tuple[RunRecord, Corpus, Tra
     torch.set_num_threads(save.record.config.checked().threads)
     trainer = Trainer(save.record.config, corpus, choose_device(_usable(save.record.config).device))
     trainer.load(save.tensors, save.record.step)
+    trainer.movement.go_to(save.standing.ratios, save.standing.changes)
     return save.record, corpus, trainer
 
 
@@ -107,6 +109,7 @@ def _load(current: CurrentRun, save: Save) -> None:
     record, standing = save.record, save.standing
     current.trainer.load(save.tensors, record.step, standing.losses, record.history.window)
     current.trainer.first_loss = record.first_loss
+    current.trainer.movement.go_to(standing.ratios, standing.changes)
     current.course.take(record.history, standing)
     current.allowance = standing.allowance or record.config.max_steps
 

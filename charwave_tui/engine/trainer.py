@@ -18,10 +18,12 @@ from charwave_tui.core.readings import LossPoint, Split
 from charwave_tui.core.shapes import levels
 from charwave_tui.engine.batches import Draws, Examples, Windows
 from charwave_tui.engine.blots import blotted
+from charwave_tui.engine.changes import KeptChanges
 from charwave_tui.engine.evaluation import by_names, by_windows, name_block, window_block
 from charwave_tui.engine.fast.faststep import FastStep
 from charwave_tui.engine.layers import Sequential
 from charwave_tui.engine.model import build_model
+from charwave_tui.engine.movement import Movement
 from charwave_tui.engine.names import Names, Passes
 from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.precision import has_bfloat16
@@ -35,22 +37,12 @@ BATCH_STREAM = "batch_stream"
 """The name, among a run's weights, of where it stands in the endless row of its batches."""
 
 
-def choose_device(name: str) -> torch.device:
-    """The device that the config's `device` stands for on this machine; raises Mistake if it is not here."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(device for device, found in there.items() if found)
-    if not there[name]:
-        raise Mistake(f"device {name} is not available here", "set device to auto or cpu", "device")
-    return torch.device(name)
-
-
 class Trainer:
     """A run in progress, which moves only while it is told to; raises Mistake if `config` does not fit `corpus`.
 
     `step` counts the steps taken, `window` the steps of one loss point; `first_loss` is that of the untrained model,
     `last_loss` the newest. `diverged`: that one was not finite; it moved nothing, is in no point, and no step follows;
-    `failed_on` is its batch.
+    `failed_on` is its batch. `movement` tells how far the last step moved each layer's weight.
     """
 
     model: Sequential
@@ -59,6 +51,7 @@ class Trainer:
     last_loss: float | None
     diverged: bool
     failed_on: Examples | Prefixes | None
+    movement: Movement
 
     def __init__(self, config: RunConfig, corpus: Corpus, device: torch.device) -> None:
         self.corpus = corpus
@@ -76,6 +69,7 @@ class Trainer:
         self.model = build_model(self.config, self.corpus.vocab_size, stream).to(self.device)
         self._batches = self._all_batches(stream)
         self._update = Update(self.model, self.config)
+        self.movement = Movement(self.model)
         self._take_step: Step = PlainStep(self.model, self._update)
         if self.config.step == "fast" and self.device.type == "cpu":
             self._take_step = FastStep(self.model, self._update, self.precision)
@@ -86,6 +80,8 @@ class Trainer:
         self.diverged = False
         self.failed_on = None
         self._before: tuple[int, dict[str, Tensor]] | None = None
+        self._took = 0.0
+        self.movement.go_to((), KeptChanges())
         self.first_loss = self.last_loss = None
         self._losses: list[float] = []
 
@@ -146,23 +142,33 @@ class Trainer:
         At most `most` steps, which may lead past max_steps, by default those that are left; it ends earlier where a
         loss is not finite.
         """
-        until = time.perf_counter() + seconds
+        start = now = time.perf_counter()
         points = []
         last = self.config.max_steps if most is None else self.step + most
+        earlier, ending = self._before, False
         if self._update.direct and isinstance(self._take_step, FastStep):  # which leaves no gradients
             self._before = self.step, self.weights()
-        while self.step < last and not self.diverged:
-            config = self.config
-            batch = blotted(self._batches.next(config.batch_size), config, self.step)
-            self.last_loss = self._take_step(batch, learning_rate(config, self.step))
-            self.diverged = not math.isfinite(self.last_loss)
-            if self.diverged:
-                self.failed_on = batch
-            else:
-                points += self._record(self.last_loss)
-            if time.perf_counter() >= until:
-                break
+        while self.step < last and not self.diverged and not ending:
+            # The step that will use up the time is the last one, so that its change can be measured.
+            ending = now + self._took >= start + seconds or self.step + 1 == last
+            braced = self.movement.brace(self.step + 1, last, self._took if ending else None)
+            points += self._step()
+            self._took, now = (clock := time.perf_counter()) - now, clock
+            if braced and not self.diverged:
+                self.movement.moved(self.step, now - start)
+        if self._before is not None and self._before[0] == self.step:  # its first step failed
+            self._before = earlier
         return points
+
+    def _step(self) -> list[LossPoint]:
+        config = self.config
+        batch = blotted(self._batches.next(config.batch_size), config, self.step)
+        self.last_loss = self._take_step(batch, learning_rate(config, self.step))
+        self.diverged = not math.isfinite(self.last_loss)
+        if self.diverged:
+            self.failed_on = batch
+            return []
+        return self._record(self.last_loss)
 
     def _record(self, loss: float) -> list[LossPoint]:
         if self.step == 0:
@@ -176,8 +182,8 @@ class Trainer:
         return [point]
 
     def again_plainly(self) -> Trainer | None:
-        """Another trainer that took the steps of the last call of `advance` anew, leaving gradients; None if none."""
-        if self._before is None or self._before[0] == self.step:
+        """Another trainer that took the steps of the last burst anew, leaving gradients; None if none."""
+        if self._before is None:
             return None
         step, weights = self._before
         other = Trainer(replace(self.config, step="plain", precision="float32"), self.corpus, self.device)

@@ -14,12 +14,13 @@ from torch.nn import functional
 from charwave_tui.core import archive, protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import find_corpus
+from charwave_tui.core.insights import ProbeBatch
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import State
 from charwave_tui.engine.batches import Examples
 from charwave_tui.engine.divergence import explained, first_broken, last_gradient
 from charwave_tui.engine.layers import Linear
-from charwave_tui.engine.probe import probe_contexts
+from charwave_tui.engine.look import FixedBatches
 from charwave_tui.engine.trainer import Trainer
 
 
@@ -63,7 +64,7 @@ def test_a_run_that_has_taken_no_step_has_no_gradient(config: RunConfig) -> None
 @pytest.mark.parametrize("place", range(3))
 def test_the_first_broken_layer_is_named_and_buffers_stay(config: RunConfig, place: int) -> None:
     trainer = Trainer(replace(config, norm="batch", init_gain=1.0), find_corpus(config.corpus), torch.device("cpu"))
-    contexts = probe_contexts(trainer, 0)
+    contexts = FixedBatches(trainer).of(ProbeBatch(seed=0)).contexts
     assert first_broken(trainer.model, contexts) == ""
     linear = [layer for layer in trainer.model.layers if isinstance(layer, Linear)][place]
     with torch.no_grad():
@@ -169,7 +170,7 @@ def test_only_a_diverged_run_is_rewound(config: RunConfig) -> None:
 
 def test_what_broke_is_looked_for_on_the_batch_that_failed_first(config: RunConfig) -> None:
     trainer = runaway(config)
-    told = explained(trainer, probe_contexts(trainer, 0), None)
+    told = explained(trainer, FixedBatches(trainer).of(ProbeBatch(seed=0)).contexts, None)
     assert isinstance(trainer.failed_on, Examples)
     assert told.layer == first_broken(trainer.model, trainer.failed_on.contexts)
     assert told.saved_step is None

@@ -1,19 +1,40 @@
-"""The probe against figures worked out by hand, and that it leaves no trace."""
+"""The figures of every layer against figures worked out by hand, and that looking leaves no trace."""
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.insights import ProbeBatch
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.readings import LayerStats
 from charwave_tui.core.shapes import layer_shapes
-from charwave_tui.engine.layers import BatchNorm1d, Embedding, Gated, Layer, ReLU, Sequential, Tanh
+from charwave_tui.engine import look
+from charwave_tui.engine.batches import Examples
+from charwave_tui.engine.layers import (
+    BatchNorm1d,
+    Embedding,
+    FlattenConsecutive,
+    Gated,
+    Layer,
+    Linear,
+    ReLU,
+    Sequential,
+    Tanh,
+    figured,
+)
+from charwave_tui.engine.look import FixedBatches, looked
 from charwave_tui.engine.model import build_model
-from charwave_tui.engine.probe import PROBE_EXAMPLES, probe, probe_contexts
+from charwave_tui.engine.probe import figures
 from charwave_tui.engine.randomness import training_stream
 from charwave_tui.engine.trainer import Trainer
 
@@ -21,48 +42,61 @@ CPU = torch.device("cpu")
 SameBits = Callable[..., bool]
 
 
-def looked_up(rows: list[list[float]], activation: Layer) -> Sequential:
-    """A model whose id n becomes the activation of row n."""
+def looked_up(rows: list[list[float]], activation: Layer, places: int, units: int) -> Sequential:
+    """A model whose id n becomes the activation of row n, at so many places; the head has as many symbols as rows."""
     table = Embedding(len(rows), len(rows[0]), training_stream(1))
     table.weight.data = torch.tensor(rows)
-    return Sequential([table, activation])
+    head = Linear(places * units, len(rows), training_stream(2))
+    return Sequential([table, activation, FlattenConsecutive(places), head])
+
+
+def probed(model: Sequential, batch: Examples) -> tuple[LayerStats, ...]:
+    return tuple(figures(looked(model, batch), [None] * len(model.layers)))
+
+
+def ids(*contexts: list[int]) -> Examples:
+    return Examples(torch.tensor(contexts), torch.zeros(len(contexts), dtype=torch.int64))
+
+
+def fixed(trainer: Trainer, seed: int = 7) -> Examples:
+    return FixedBatches(trainer).of(ProbeBatch(seed=seed))
 
 
 def test_saturation_counts_beyond_097_and_dead_units_are_beyond_099_everywhere() -> None:
     # tanh: 0.5 → 0.46, 2.2 → 0.976, 3 → 0.995, −3 → −0.995
-    model = looked_up([[3.0, 3.0, 0.5, 2.2], [-3.0, 0.5, 0.5, 2.2], [3.0, 3.0, -0.5, 2.2]], Tanh())
-    _, tanh = probe(model, torch.tensor([[0, 1], [2, 0]]))
+    model = looked_up([[3.0, 3.0, 0.5, 2.2], [-3.0, 0.5, 0.5, 2.2], [3.0, 3.0, -0.5, 2.2]], Tanh(), 2, 4)
+    _, tanh, *_ = probed(model, ids([0, 1], [2, 0]))
     assert tanh.saturation == pytest.approx(100 * 11 / 16)
     assert tanh.dead == 1
     assert tanh.output_shape == (2, 2, 4)
 
 
 def test_dead_relu_units_are_zero_everywhere_and_have_no_saturation() -> None:
-    model = looked_up([[-1.0, -1.0, 2.0], [-2.0, 1.0, 2.0]], ReLU())
-    _, relu = probe(model, torch.tensor([[0, 1], [1, 1]]))
+    model = looked_up([[-1.0, -1.0, 2.0], [-2.0, 1.0, 2.0]], ReLU(), 2, 3)
+    _, relu, *_ = probed(model, ids([0, 1], [1, 1]))
     assert (relu.saturation, relu.dead) == (None, 1)
 
 
 def test_saturation_of_a_gate_is_that_of_its_tanh_though_the_gate_be_shut() -> None:
     # signals 3 and 0.5, −3 and 2.2; gates shut and open
-    model = looked_up([[3.0, 0.5, -9.0, 9.0], [-3.0, 2.2, 9.0, -9.0]], Gated())
-    _, gated = probe(model, torch.tensor([[0], [1]]))
+    model = looked_up([[3.0, 0.5, -9.0, 9.0], [-3.0, 2.2, 9.0, -9.0]], Gated(), 1, 2)
+    _, gated, *_ = probed(model, ids([0], [1]))
     assert (gated.saturation, gated.dead) == (75, None)
     assert gated.output_shape == (2, 1, 2)
 
 
 def test_a_stack_has_a_row_for_each_of_its_layers_as_worked_out_by_arithmetic(config: RunConfig) -> None:
     stack = replace(config, dilations=(1, 2), activation="gated")
-    rows = probe(build_model(stack, 12, training_stream(1)), torch.zeros((2, 4), dtype=torch.int64))
+    rows = probed(build_model(stack, 12, training_stream(1)), ids([0] * 4, [1] * 4))
     assert [(row.name, row.detail, row.output_shape[1:], row.parameters) for row in rows] == [
         (shape.kind, shape.detail, shape.output, shape.parameters) for shape in layer_shapes(stack, 12)
     ]
 
 
 def test_mean_and_unbiased_deviation_are_those_of_the_output(trainer: Trainer) -> None:
-    contexts = probe_contexts(trainer, 7)
-    rows = probe(trainer.model, contexts)
-    embedded = trainer.model.layers[0](contexts)
+    batch = fixed(trainer)
+    rows = probed(trainer.model, batch)
+    embedded = trainer.model.layers[0](batch.contexts)
     assert rows[0].mean == pytest.approx(embedded.mean().item())
     assert rows[0].std == pytest.approx(embedded.std(correction=1).item())
     assert (rows[0].saturation, rows[0].dead) == (None, None)
@@ -74,33 +108,86 @@ def test_batch_statistics_are_used_even_of_a_model_in_eval_mode(trainer: Trainer
         if isinstance(layer, BatchNorm1d):
             layer.gamma.data.fill_(1)
             layer.beta.data.fill_(0)
-    normed = [row for row in probe(trainer.model.eval(), probe_contexts(trainer, 7)) if row.name == "BatchNorm1d"]
+    normed = [row for row in probed(trainer.model.eval(), fixed(trainer)) if row.name == "BatchNorm1d"]
     assert [(row.mean, row.std) for row in normed] == [pytest.approx((0, 1), abs=1e-2)] * 2
 
 
-@pytest.mark.parametrize("norm", ["batch", "batch-bug"])
-@pytest.mark.parametrize("training", [True, False])
-def test_probing_leaves_no_trace(
-    config: RunConfig, corpus: Corpus, same_bits: SameBits, norm: str, training: bool
+@pytest.mark.parametrize("changes", [{}, {"norm": "batch-bug"}, {"dilations": (1, 2), "activation": "gated"}])
+def test_gradients_are_those_that_the_loss_leaves_in_a_copy_of_the_model(
+    config: RunConfig, corpus: Corpus, changes: dict[str, object]
 ) -> None:
-    trainer = Trainer(replace(config, norm=norm), corpus, CPU)
-    trainer.advance(60, 10)
-    trainer.model.train(training)
-    before, chance = trainer.weights(), torch.get_rng_state()
-    first = probe(trainer.model, probe_contexts(trainer, 7))
+    trainer = Trainer(replace(config, **changes), corpus, CPU)
+    trainer.advance(60, 20)
+    batch = fixed(trainer)
+    oracle = copy.deepcopy(trainer.model).train()
+    functional.cross_entropy(oracle(batch.contexts), batch.targets).backward()
+    for row, layer in zip(probed(trainer.model, batch), oracle.layers, strict=True):
+        weight = figured(layer)  # type: ignore[arg-type]
+        if weight is None:
+            assert (row.gradient_std, row.weight_std, row.grad_data) == (None, None, None)
+            continue
+        assert weight.grad is not None
+        assert row.gradient_std == pytest.approx(weight.grad.std(correction=1).item(), rel=1e-5)
+        assert row.weight_std == pytest.approx(weight.std(correction=1).item(), rel=1e-6)
+        assert row.grad_data == pytest.approx((weight.grad.std() / weight.std()).item(), rel=1e-5)
+
+
+def test_a_share_of_no_deviation_is_none_and_one_number_has_no_deviation(config: RunConfig, corpus: Corpus) -> None:
+    fresh = probed((trainer := Trainer(config, corpus, CPU)).model, fixed(trainer))
+    assert [(row.weight_std, row.grad_data) for row in fresh if row.name == "BatchNorm1d"] == [(0, None)] * 2
+    narrow = Trainer(replace(config, n_hidden=1), corpus, CPU)
+    rows = probed(narrow.model, fixed(narrow))
+    assert [(row.gradient_std, row.weight_std) for row in rows if row.name == "BatchNorm1d"] == [(None, None)] * 2
+
+
+TRACES = [
+    {"norm": "batch"},
+    {"norm": "batch-bug"},
+    {"norm": "none", "optimizer": "adamw"},
+    {"momentum": 0.9, "step": "plain"},
+    {"dilations": (1, 2), "activation": "gated", "optimizer": "muon", "batches": "names"},
+]
+"""Models and ways to train them that look at each other's leavings in different ways."""
+
+
+def standing(model: nn.Module) -> dict[str, Tensor]:
+    """All that a model holds, gradients too."""
+    gradients = {f"{name}.grad": it.grad.clone() for name, it in model.named_parameters() if it.grad is not None}
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()} | gradients
+
+
+@pytest.mark.parametrize("changes", TRACES)
+@pytest.mark.parametrize("training", [True, False])
+def test_looking_leaves_no_trace(
+    config: RunConfig, corpus: Corpus, same_bits: SameBits, changes: dict[str, object], training: bool
+) -> None:
+    trainer, alone = (Trainer(replace(config, **changes), corpus, CPU) for _ in range(2))
+    for each in (trainer, alone):
+        each.advance(60, 10)
+        each.model.train(training)
+    before, held, chance = trainer.weights(), standing(trainer.model), torch.get_rng_state()
+    grads = [parameter.grad for parameter in trainer.model.parameters()]
+    first = probed(trainer.model, fixed(trainer))
     assert same_bits(trainer.weights(), before)
+    assert same_bits(standing(trainer.model), held)
+    assert all(parameter.grad is grad for parameter, grad in zip(trainer.model.parameters(), grads, strict=True))
+    assert all(parameter.requires_grad for parameter in trainer.model.parameters())
     assert torch.equal(torch.get_rng_state(), chance)
     assert all(layer.training is training for layer in trainer.model.modules())
     assert not any(layer._forward_hooks for layer in trainer.model.modules())
-    assert probe(trainer.model, probe_contexts(trainer, 7)) == first
+    assert probed(trainer.model, fixed(trainer)) == first
+    for each in (trainer, alone):
+        each.model.train()
+        each.advance(60, 10)
+    assert same_bits(trainer.weights(), alone.weights())
 
 
-def test_a_probe_that_fails_leaves_no_trace_either(trainer: Trainer, same_bits: SameBits) -> None:
+def test_a_look_that_fails_leaves_no_trace_either(trainer: Trainer, same_bits: SameBits) -> None:
     before = trainer.weights()
     last = trainer.model.layers[-1]
     kept, last.weight = last.weight, torch.nn.Parameter(torch.zeros(1, 1))
     with pytest.raises(RuntimeError):
-        probe(trainer.model.eval(), probe_contexts(trainer, 7))
+        probed(trainer.model.eval(), fixed(trainer))
     last.weight = kept
     assert same_bits(trainer.weights(), before)
     assert not trainer.model.training
@@ -115,27 +202,56 @@ def test_weights_of_nan_can_be_looked_at(
     for parameter in trainer.model.parameters():
         parameter.data.fill_(torch.nan)
     before = trainer.weights()
-    rows = probe(trainer.model, probe_contexts(trainer, 7))
-    assert all(row.mean != row.mean for row in rows)
+    rows = probed(trainer.model, fixed(trainer))
+    assert all(math.isnan(row.mean) and row.grad_data is None for row in rows)
     assert same_bits(trainer.weights(), before)
 
 
 def test_the_fixed_batch_is_the_same_for_a_seed_and_bounded_by_the_split(trainer: Trainer, corpus: Corpus) -> None:
-    contexts = probe_contexts(trainer, 7)
-    assert torch.equal(contexts, probe_contexts(trainer, 7))
-    assert not torch.equal(contexts, probe_contexts(trainer, 8))
-    assert contexts.shape == (min(PROBE_EXAMPLES, corpus.card().examples[0]), 4)
+    batches = FixedBatches(trainer)
+    batch = batches.of(ProbeBatch())
+    assert batches.of(ProbeBatch()) is batch
+    assert torch.equal(batch.contexts, fixed(trainer, trainer.config.seed).contexts)
+    assert not torch.equal(batch.contexts, fixed(trainer, 8).contexts)
+    assert batch.contexts.shape == (min(ProbeBatch().examples, corpus.card().examples[0]), 4)
+    assert batch.targets.shape == (len(batch.contexts),)
+    assert batches.of(ProbeBatch(examples=3)).contexts.shape == (3, 4)
+
+
+def test_batches_that_were_asked_for_are_remembered_within_bounds(trainer: Trainer) -> None:
+    batches = FixedBatches(trainer)
+    first = batches.of(ProbeBatch(seed=0))
+    for seed in range(1, look.KEPT + 1):
+        assert batches.of(ProbeBatch(seed=seed)) is batches.of(ProbeBatch(seed=seed))
+    again = batches.of(ProbeBatch(seed=0))
+    assert again is not first
+    assert torch.equal(again.contexts, first.contexts)
+
+
+@pytest.mark.parametrize("examples", [-1, 0, 1, 4_097, 2**62])
+def test_examples_out_of_bounds_are_refused(trainer: Trainer, examples: int) -> None:
+    with pytest.raises(Mistake, match=f"{examples:,} examples; ask for 2 to 4,096"):
+        FixedBatches(trainer).of(ProbeBatch(examples=examples))
+
+
+def test_a_large_model_is_looked_at_with_fewer_examples(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = fixed(trainer)
+    each = looked(trainer.model, batch).numbers // len(batch.contexts)
+    monkeypatch.setattr(look, "MOST_NUMBERS", 5 * each)
+    assert len(fixed(trainer).contexts) == 5
+    monkeypatch.setattr(look, "MOST_NUMBERS", 1)
+    assert len(fixed(trainer).contexts) == 2
 
 
 def test_the_fixed_batch_has_two_rows_at_least(config: RunConfig) -> None:
     short = Corpus("short", ("a", ""), "a", "0" * 64)
     trainer = Trainer(replace(config, batch_size=1), short, CPU)
-    assert len(probe_contexts(trainer, 7)) == 2
+    assert len(fixed(trainer).contexts) == 2
 
 
 def test_a_row_for_each_layer_of_the_model(config: RunConfig) -> None:
     model = build_model(config, 12, training_stream(1))
-    rows = probe(model, torch.zeros((2, 4), dtype=torch.int64))
+    rows = probed(model, ids([0] * 4, [1] * 4))
     assert [(row.name, row.detail, row.output_shape, row.parameters) for row in rows[:4]] == [
         ("Embedding", "", (2, 4, 5), 60),
         ("FlattenConsecutive", "2", (2, 2, 10), 0),

@@ -16,7 +16,8 @@ from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import LossPoint, Split
-from charwave_tui.engine.trainer import BATCH_STREAM, Trainer, choose_device
+from charwave_tui.engine.devices import choose_device
+from charwave_tui.engine.trainer import BATCH_STREAM, Trainer
 
 CPU = torch.device("cpu")
 AGES = 60.0
