@@ -76,7 +76,7 @@ class ActivationView:
         rows, columns = 2 * Layout.of(gaze.part, width, height).picture, max(width - units.GUTTER, 1)
         if rows == 0:
             return Lens(gaze.layer, gaze.position, rows=0, columns=0)
-        top, left = _first(gaze.example, rows), _first(gaze.unit, columns)
+        top, left = units.first_of(gaze.example, rows), units.first_of(gaze.unit, columns)
         return Lens(gaze.layer, gaze.position, top, left, rows, columns)
 
     def moved(self, shown: Shown, key: str) -> Gaze | None:
@@ -194,12 +194,6 @@ class ActivationView:
         groups += units.legend(self._scale, mortal)
         groups.append((Piece("examples down, units across", "muted"),))
         return units.joined(tuple(groups), width)
-
-
-def _first(cursor: int, room: int) -> int:
-    """The first of what a window of `room` shows; it moves by half a window, so that not every step asks anew."""
-    half = max(room // 2, 1)
-    return 0 if cursor < room else cursor // half * half - half // 2
 
 
 def _signed(value: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from charwave_tui.ui.insight.activation import ActivationView
+from charwave_tui.ui.insight.norm import NormView
 from charwave_tui.ui.insight.plain import PlainView
 from charwave_tui.ui.insight.shown import LayerView
 from charwave_tui.ui.insight.tree import TreeView
@@ -12,6 +13,7 @@ TYPED = frozenset({"FlattenConsecutive", "FlattenDilated"})
 """Layers whose view is of a context that may be typed."""
 
 VIEWS: dict[str, LayerView] = {
+    "BatchNorm1d": NormView(),
     **{kind: ActivationView(kind) for kind in SCALES},
     "FlattenConsecutive": TreeView(),
     "FlattenDilated": TreeView(),

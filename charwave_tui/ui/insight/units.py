@@ -79,7 +79,7 @@ def drawn(insight: ActivationInsight, gaze: Gaze, scale: Scale, height: int) -> 
         (Piece(_example(insight.top + 2 * at), "muted"), Piece(_mark(at == line), "accent"), *shade)
         for at, shade in enumerate(shades)
     )
-    return (above, *body, (Piece(" " * GUTTER + _units(insight.left, values.columns), "muted"),))
+    return (above, *body, (Piece(" " * GUTTER + unit_numbers(insight.left, values.columns), "muted"),))
 
 
 def legend(scale: Scale, mortal: bool) -> tuple[Line, ...]:
@@ -124,6 +124,23 @@ def joined(groups: tuple[Line, ...], width: int) -> Line:
     return line
 
 
+def unit_numbers(left: int, count: int) -> str:
+    """The numbers of units under a picture of `count` columns that begins with the unit `left`."""
+    text = ""
+    for place in range(count):
+        if (left + place) % EVERY_COLUMN == 0:
+            number = f"{left + place:,}"
+            if place + len(number) <= count:
+                text = text.ljust(place) + number
+    return text
+
+
+def first_of(cursor: int, room: int) -> int:
+    """The first of what a window of `room` shows; it moves by half a window, so that not every step asks anew."""
+    half = max(room // 2, 1)
+    return 0 if cursor < room else cursor // half * half - half // 2
+
+
 def _four(value: float) -> str:
     """One output with its sign, four places."""
     return f"{value:+.4f}".replace("-", GLYPHS.minus) if abs(value) < 1_000 else signed(value)
@@ -135,13 +152,3 @@ def _example(number: int) -> str:
 
 def _mark(here: bool) -> str:
     return GLYPHS.here if here else " "
-
-
-def _units(left: int, count: int) -> str:
-    text = ""
-    for place in range(count):
-        if (left + place) % EVERY_COLUMN == 0:
-            number = f"{left + place:,}"
-            if place + len(number) <= count:
-                text = text.ljust(place) + number
-    return text
