@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from time import monotonic
 
+from charwave_tui.client.courier import Courier
 from charwave_tui.client.reaching import LocalWay, Way
 from charwave_tui.client.transport import EngineOutdated, EngineUnavailable, Line
 from charwave_tui.core.framing import AnyEvent, frame
@@ -27,6 +28,8 @@ class Engine:
         self._latency: float | None = None
         self._way = way or LocalWay()
         self._line: Line | None = None
+        self._courier: Courier | None = None
+        self._places: dict[str, str] = {}
         self._waiting: list[Command] = []
         self._closed = self._reached = False
         self._failures = 0
@@ -55,6 +58,8 @@ class Engine:
         """Put a command on its way; one to an engine that has just gone is lost, and `events` ends."""
         if self._line is None:
             self._waiting.append(command)
+        elif self._courier is not None:
+            self._courier.send(command)
         else:
             self._line.writer.write(frame(command))
 
@@ -66,6 +71,7 @@ class Engine:
         self._failures += 1
         line = await self._way.reach()
         self._line, self._closed = line, False
+        self._courier = Courier(line.writer, self._places) if self.host else None
         waiting, self._waiting = self._waiting, []
         for command in waiting:
             self.send(command)
@@ -78,10 +84,8 @@ class Engine:
             self._reached, self._failures = True, 0
             event: AnyEvent = first
             while True:
-                if isinstance(event, Ponged):
-                    self._latency = monotonic() - event.sent
-                else:
-                    yield event
+                if (news := self._taken_in(event)) is not None:
+                    yield news
                 event = await line.hear()
         except (asyncio.IncompleteReadError, ConnectionError):
             if not self._closed:
@@ -109,9 +113,19 @@ class Engine:
         self.close()
         await self._way.restart()
 
+    def _taken_in(self, event: AnyEvent) -> AnyEvent | None:
+        """The event as it is for this machine; None where it was not for the screen."""
+        if isinstance(event, Ponged):
+            self._latency = monotonic() - event.sent
+            return None
+        return event if self._courier is None else self._courier.heard(event)
+
     def close(self) -> None:
         """Hang up; `events` ends."""
         self._latency = None
+        if self._courier is not None:
+            self._courier.close()
+            self._courier = None
         if self._line is not None:
             self._closed = True
             self._line.close()

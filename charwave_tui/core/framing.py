@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from charwave_tui.core import archive, inspection, protocol, speaking
+from charwave_tui.core import archive, inspection, protocol, sending, speaking
 from charwave_tui.core.protocol import Command, Event
 
 MAX_FRAME = 16 * 2**20
@@ -48,6 +48,8 @@ AnyCommand = (
     | speaking.ListStars
     | speaking.StarName
     | speaking.UnstarName
+    | sending.OfferCorpus
+    | sending.SendCorpus
 )
 """Every command there is."""
 
@@ -81,6 +83,8 @@ AnyEvent = (
     | speaking.RunSampled
     | speaking.SketchDrawn
     | speaking.StarsListed
+    | sending.CorpusPlaced
+    | sending.CorpusWanted
 )
 """Every event there is."""
 

@@ -48,6 +48,11 @@ def corpora_dir() -> Path:
     return data_dir() / "corpora"
 
 
+def sent_dir() -> Path:
+    """The corpora that screens on other machines sent along: a folder for each content, with the file in it."""
+    return data_dir() / "sent"
+
+
 def log_path() -> Path:
     """The one log."""
     return state_dir() / "charwave-tui.log"

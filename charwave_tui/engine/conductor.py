@@ -16,11 +16,13 @@ from charwave_tui.core.protocol import Event
 from charwave_tui.core.readings import Split, State
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.runs import RunStore
+from charwave_tui.core.speaking import PredictNext, SampleRun, ScoreWord
 from charwave_tui.engine.archive import Archive
 from charwave_tui.engine.current import CurrentRun
 from charwave_tui.engine.devices import choose_device
 from charwave_tui.engine.errands import Errands
 from charwave_tui.engine.looks import Looks
+from charwave_tui.engine.parcels import receive
 from charwave_tui.engine.stage import Stage
 
 
@@ -33,7 +35,7 @@ class Conductor:
     def __init__(self, store: RunStore, tell: Callable[[Event], None]) -> None:
         store.remark = lambda text: tell(protocol.Remarked(text))
         self._archive = Archive(store, tell)
-        self._errands = Errands()
+        self._errands = Errands(store)
         self._looks = Looks()
         self._stage = Stage(store, self._errands, tell)
         self._pause_at: int | None = None
@@ -83,10 +85,8 @@ class Conductor:
                     raise Mistake(f"a run cannot be held after {steps:,} steps", "give it 0 or more")
                 self._stage.begin(config, preset, asked)
                 self._start(steps)
-            case protocol.SampleNames() if current is not None:
-                self._errands.draw(command, answer)
-            case protocol.SampleNames(request=request):
-                answer(protocol.NamesRefused(request, "there is no model yet", "t trains one"))
+            case protocol.SampleNames() | PredictNext() | ScoreWord() | SampleRun():
+                self._errands.ask(command, answer)
             case protocol.ProbeLayers() | InspectLayer() | ReportChanges():
                 self._looks.obey(command, self._stage.run, answer)
             case protocol.ReportStatus():
@@ -100,6 +100,8 @@ class Conductor:
             case DeleteRun(run=run) if current is not None and current.identity.number == run and current.rests:
                 self._stage.clear()
                 self._archive.obey(command, answer, None)
+            case _ if receive(command, answer):
+                pass
             case _ if self._archive.obey(command, answer, current.now() if current else None):
                 pass
             case _ if current is not None and current.state is not State.READY:

@@ -76,6 +76,11 @@ class Conversation:
         """What the run is doing, or is about to do once the engine has obeyed the last key."""
         return self._expected or self.view.run.state
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the engine is on another machine."""
+        return bool(self._engine.host)
+
     def heard(self, event: AnyEvent | EngineLost) -> Notice | None:
         """Take in an event, ask what follows from it, and give back what is to be said of it."""
         if isinstance(event, protocol.NamesSampled | protocol.NamesRefused) and event.request != self._request:

@@ -171,3 +171,23 @@ async def test_another_version_there_is_told_with_the_remedy(server: Sshd, tmp_p
     outdated = theirs == __version__  # the program there is ours, and only its engine is of before
     assert isinstance(refused.value, EngineOutdated) == outdated
     assert outdated or "install the same on both" in str(refused.value)
+
+
+async def test_a_corpus_file_from_here_goes_along_once_and_is_called_as_it_is_here(
+    server: Sshd, there: Path, tmp_path: Path
+) -> None:
+    corpus = tmp_path / "words.txt"
+    corpus.write_text(
+        "\n".join(a + b + c + d for a in "bdklm" for b in "aeiou" for c in "nrst" for d in "abc" * 60), "utf-8"
+    )
+    config = RunConfig(corpus=str(corpus), n_hidden=12, max_steps=20)
+    for run in (1, 2):
+        engine = Engine(way(server))
+        engine.send(protocol.StartRun(config, "playground"))
+        events = engine.events()
+        opened = await until(events, lambda event, run=run: isinstance(event, protocol.RunOpened) and event.run == run)
+        assert isinstance(opened, protocol.RunOpened)
+        assert (opened.config, opened.corpus.name) == (config, "words")
+        await events.aclose()
+    placed = [path for path in (there / "data" / "sent").rglob("*") if path.is_file()]
+    assert [(path.name, path.read_bytes()) for path in placed] == [("words.txt", corpus.read_bytes())]

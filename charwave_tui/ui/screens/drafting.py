@@ -115,7 +115,8 @@ class Drafting(Screen[str]):
         try:
             self.post_message(CorpusRead(name, find_corpus(name).vocab_size, None))
         except Mistake as mistake:
-            self.post_message(CorpusRead(name, None, Problem.of(mistake, "corpus")))
+            elsewhere = self.conversation.elsewhere  # where it may be, though it is not here
+            self.post_message(CorpusRead(name, None, None if elsewhere else Problem.of(mistake, "corpus")))
         except (OSError, MemoryError) as error:
             problem = Problem("corpus", f"{name} cannot be read ({error})", "take another file")
             self.post_message(CorpusRead(name, None, problem))
