@@ -20,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def inspect(options: argparse.Namespace) -> int:
-    """Print a row a layer; saturation in per cent, for tanh alone."""
+    """Print a row a layer; saturation in per cent, the update ratio that of the last training step."""
     run = chosen_run(options)
     from charwave_tui.engine import api
 
@@ -32,16 +32,51 @@ def inspect(options: argparse.Namespace) -> int:
     return 0
 
 
+COLUMNS = (
+    ("output", 8),
+    ("params", 9),
+    ("mean", 7),
+    ("std", 7),
+    ("sat %", 5),
+    ("dead", 4),
+    ("grad std", 8),
+    ("w std", 6),
+    ("grad:data", 9),
+    ("update", 6),
+)
+"""The headings after the layer's own, and the widths that bring the table to 100 columns."""
+
+NAME = 21
+"""Columns of a layer's name: as many as the longest has."""
+
+
 def table(layers: tuple[LayerStats, ...]) -> list[str]:
-    """The layer table in plain lines, its heading first."""
-    lines = [f"{'layer':26} {'output':>10} {'params':>9} {'mean':>7} {'std':>7} {'sat %':>6}"]
-    for layer in layers:
-        output = "×".join(str(size) for size in layer.output_shape[1:])
-        saturation = f"{layer.saturation:.1f}" if layer.saturation is not None else ""
-        name = f"{layer.name} {layer.detail}"
-        figures = f"{layer.parameters:>9,} {layer.mean:>+7.3f} {layer.std:>7.3f} {saturation:>6}"
-        lines.append(f"{name:26} {output:>10} {figures}".rstrip())
-    return lines
+    """The layer table in plain lines, its heading first; a cell is blank where a layer has no such figure."""
+    return [_line("layer", [heading for heading, _ in COLUMNS]), *(_line(*_cells(layer)) for layer in layers)]
+
+
+def _line(name: str, cells: list[str]) -> str:
+    written = (f"{cell:>{width}}" for cell, (_, width) in zip(cells, COLUMNS, strict=True))
+    return " ".join((f"{name:{NAME}}", *written)).rstrip()
+
+
+def _cells(layer: LayerStats) -> tuple[str, list[str]]:
+    return f"{layer.name} {layer.detail}", [
+        "×".join(str(size) for size in layer.output_shape[1:]),
+        f"{layer.parameters:,}",
+        f"{layer.mean:+.3f}",
+        f"{layer.std:.3f}",
+        _written(layer.saturation, ".1f"),
+        _written(layer.dead, "d"),
+        _written(layer.gradient_std, ".1e"),
+        _written(layer.weight_std, ".3f"),
+        _written(layer.grad_data, ".1e"),
+        _written(layer.update_ratio, ".2f"),
+    ]
+
+
+def _written(figure: float | None, form: str) -> str:
+    return "" if figure is None else f"{figure:{form}}"
 
 
 def _plain(layer: LayerStats) -> dict[str, Any]:
@@ -52,8 +87,13 @@ def _plain(layer: LayerStats) -> dict[str, Any]:
         "mean": _finite(layer.mean),
         "std": _finite(layer.std),
         "saturation": layer.saturation,
+        "dead_units": layer.dead,
+        "gradient_std": _finite(layer.gradient_std),
+        "weight_std": _finite(layer.weight_std),
+        "grad_data": _finite(layer.grad_data),
+        "update_ratio": _finite(layer.update_ratio),
     }
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

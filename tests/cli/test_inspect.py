@@ -7,9 +7,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.shapes import layer_shapes
+
+FIGURES = {"dead_units", "gradient_std", "weight_std", "grad_data", "update_ratio"}
 
 
 def test_json_has_every_layer_with_its_shape_parameters_and_figures(command: Any, small_run: Path) -> None:
@@ -22,10 +26,24 @@ def test_json_has_every_layer_with_its_shape_parameters_and_figures(command: Any
     assert batch > 1
     assert [layer["output_shape"][1:] for layer in layers] == [list(shape.output) for shape in shapes]
     for layer in layers:
-        assert layer.keys() == {"name", "output_shape", "parameters", "mean", "std", "saturation"}
+        assert layer.keys() == {"name", "output_shape", "parameters", "mean", "std", "saturation", *FIGURES}
         assert math.isfinite(layer["mean"])
         assert layer["std"] >= 0
     assert sum(layer["parameters"] for layer in layers) == record.parameters
+
+
+def test_a_finished_run_has_the_figures_of_its_weights_and_of_its_last_step(command: Any, small_run: Path) -> None:
+    layers = json.loads(command("inspect", "--json").out)
+    for layer in layers:
+        kind = layer["name"].split()[0]
+        assert (layer["dead_units"] is not None) == (kind == "Tanh")
+        for name in FIGURES - {"dead_units"}:
+            assert (layer[name] is not None) == (kind in ("Embedding", "Linear", "BatchNorm1d")), (kind, name)
+        if layer["grad_data"] is not None:
+            assert layer["grad_data"] == pytest.approx(layer["gradient_std"] / layer["weight_std"])
+            assert -8 < layer["update_ratio"] < 1
+    ratio = layers[-1]["update_ratio"]
+    assert command("inspect").out.splitlines()[-1].endswith(f" {ratio:.2f}")
 
 
 def test_saturation_is_a_share_in_per_cent_for_tanh_and_null_elsewhere(command: Any, train: Any) -> None:
@@ -42,8 +60,10 @@ def test_saturation_is_a_share_in_per_cent_for_tanh_and_null_elsewhere(command: 
 
 def test_without_json_it_is_a_table_whose_columns_line_up(command: Any, small_run: Path) -> None:
     heading, *rows = command("inspect").out.splitlines()
-    assert heading.split() == ["layer", "output", "params", "mean", "std", "sat", "%"]
+    words = "layer output params mean std sat % dead grad std w std grad:data update"
+    assert heading.split() == words.split()
     assert len(rows) == 10
+    assert max(len(line) for line in (heading, *rows)) <= 100
     assert [row.split()[0] for row in rows[:2]] == ["Embedding", "FlattenConsecutive"]
     for name in ("output", "params", "mean", "std"):
         end = heading.index(name) + len(name)

@@ -1,0 +1,183 @@
+"""How far a step moves the weights, against copies of them, and that measuring it moves nothing itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.engine import changes, movement
+from charwave_tui.engine.changes import Changes, KeptChanges
+from charwave_tui.engine.layers import Embedding, Linear, Sequential, figured
+from charwave_tui.engine.movement import Movement, ratio
+from charwave_tui.engine.trainer import Trainer
+
+CPU = torch.device("cpu")
+AGES = 60.0
+SameBits = Callable[..., bool]
+
+OPTIMISERS = [
+    {"optimizer": "sgd", "momentum": 0.0},
+    {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.01},
+    {"optimizer": "adamw", "lr": 0.003},
+    {"optimizer": "muon", "lr": 0.01},
+]
+
+
+def weights_of(model: Sequential) -> list[Tensor | None]:
+    return [None if (weight := figured(layer)) is None else weight.detach().clone() for layer in model.layers]
+
+
+@pytest.mark.parametrize("changed", OPTIMISERS)
+@pytest.mark.parametrize("step", ["fast", "plain"])
+@pytest.mark.parametrize("shape", [{}, {"dilations": (1, 2), "activation": "gated", "batches": "names"}])
+def test_the_update_ratio_is_that_of_the_real_change_for_every_optimiser(
+    config: RunConfig, corpus: Corpus, changed: dict[str, object], step: str, shape: dict[str, object]
+) -> None:
+    trainer = Trainer(replace(config, step=step, **changed, **shape), corpus, CPU)
+    trainer.advance(AGES, 30)
+    before = weights_of(trainer.model)
+    trainer.advance(AGES, 1)
+    after = weights_of(trainer.model)
+    found = trainer.movement.ratios
+    assert len(found) == len(trainer.model.layers)
+    for old, new, told in zip(before, after, found, strict=True):
+        if old is None or new is None:
+            assert told is None
+        else:
+            wanted = math.log10(((new - old).std(correction=1) / new.std(correction=1)).item())
+            assert told == pytest.approx(wanted, abs=1e-6)
+            assert wanted < 0.5
+
+
+def test_for_plain_sgd_it_is_the_lectures_figure(config: RunConfig, corpus: Corpus) -> None:
+    trainer = Trainer(replace(config, step="plain", lr=0.1, lr_drop=1), corpus, CPU)
+    trainer.advance(AGES, 5)
+    for layer, told in zip(trainer.model.layers, trainer.movement.ratios, strict=True):
+        if (weight := figured(layer)) is not None:  # type: ignore[arg-type]
+            assert weight.grad is not None
+            assert told == pytest.approx(math.log10((0.1 * weight.grad.std() / weight.data.std()).item()), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([1.0, 2.0], [1.0, 2.0]),  # it did not move
+        ([1.0, 2.0], [3.0, 3.0]),  # the weights are all alike
+        ([1.0, 2.0], [math.nan, 2.0]),
+        ([1.0, 2.0], [math.inf, 2.0]),
+        ([1.0], [2.0]),  # one number has no deviation
+    ],
+)
+def test_there_is_no_ratio_where_a_deviation_is_nothing_or_not_finite(before: list[float], after: list[float]) -> None:
+    assert ratio(torch.tensor(before), torch.tensor(after)) is None
+
+
+def test_a_ratio_is_the_logarithm_of_the_quotient() -> None:
+    # (after − before) = ±0.01, after = ±1
+    assert ratio(torch.tensor([0.99, -0.99]), torch.tensor([1.0, -1.0])) == pytest.approx(-2, abs=1e-4)
+
+
+@pytest.mark.parametrize("changed", [*OPTIMISERS, {"step": "plain"}])
+def test_measuring_changes_no_bits(
+    config: RunConfig,
+    corpus: Corpus,
+    same_bits: SameBits,
+    changed: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measured, bare = (Trainer(replace(config, **changed), corpus, CPU) for _ in range(2))
+    losses = [point for _ in range(40) for point in measured.advance(AGES, 1)]
+    monkeypatch.setattr(Movement, "brace", lambda *_: False)
+    assert bare.advance(AGES, 40) == losses
+    assert same_bits(measured.weights(), bare.weights())
+    assert bare.movement.ratios == (None,) * len(bare.model.layers)
+
+
+def test_the_last_step_of_each_burst_is_the_one_that_is_told_of(trainer: Trainer) -> None:
+    trainer.movement.changes.take(KeptChanges(stride=1_000_000))
+    for _ in range(5):
+        trainer.advance(0.002)
+        step, told = trainer.step, trainer.movement.ratios
+        again = Trainer(trainer.config, trainer.corpus, CPU)
+        again.advance(AGES, step)
+        assert told == again.movement.ratios
+        assert None not in [told[0], told[-1]]
+
+
+def test_where_copying_is_slow_bursts_go_unmeasured_but_not_the_last_step(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(movement, "SHARE", 1e-9)  # an hour between two
+    trainer.movement.changes.take(KeptChanges(stride=1_000_000))
+    trainer.advance(0.0)
+    first = trainer.movement.ratios
+    assert None not in [first[0], first[-1]]
+    trainer.advance(0.0)
+    assert trainer.movement.ratios == first
+    trainer.advance(0.0, 1)
+    assert trainer.movement.ratios != first
+
+
+def test_a_step_that_fails_leaves_the_ratios_of_the_one_before(config: RunConfig, corpus: Corpus) -> None:
+    trainer = Trainer(config, corpus, CPU)
+    trainer.advance(AGES, 3)
+    before = trainer.movement.ratios
+    with torch.no_grad():
+        trainer.model.layers[0].weight.fill_(math.nan)  # type: ignore[union-attr, operator]
+    trainer.advance(AGES, 1)
+    assert trainer.diverged
+    assert trainer.movement.ratios == before
+
+
+def test_ratios_of_another_model_are_none(trainer: Trainer) -> None:
+    trainer.movement.go_to((-3.0,), KeptChanges())
+    assert trainer.movement.ratios == (None,) * len(trainer.model.layers)
+    known = tuple(-float(place) for place in range(len(trainer.model.layers)))
+    trainer.movement.go_to(known, KeptChanges())
+    assert trainer.movement.ratios == known
+
+
+def test_the_series_has_the_ratios_of_its_steps_however_the_run_is_cut(config: RunConfig, corpus: Corpus) -> None:
+    whole, cut = (Trainer(replace(config, max_steps=600), corpus, CPU) for _ in range(2))
+    whole.advance(AGES)
+    while not cut.finished:
+        cut.advance(AGES, min(37, 600 - cut.step))
+        kept = cut.movement.changes.kept()
+        cut.movement.go_to(cut.movement.ratios, kept)
+    told = whole.movement.changes.reported()
+    assert cut.movement.changes.reported() == told
+    assert told.steps == tuple(range(8, 601, 8))
+    matrices = [place for place, layer in enumerate(whole.model.layers) if isinstance(layer, Embedding | Linear)]
+    assert told.layers == tuple(matrices)
+    again = Trainer(whole.config, corpus, CPU)
+    again.advance(AGES, 304)
+    wanted = [again.movement.ratios[place] for place in matrices]
+    assert list(told.ratios.row(told.steps.index(304))) == pytest.approx(wanted, abs=1e-6)
+
+
+def test_the_series_stays_bounded_and_its_steps_even() -> None:
+    series = Changes([Embedding(2, 2, torch.Generator())])
+    for step in range(1, 20_001):
+        if series.wants(step):
+            series.add(step, (float(step),))
+        assert len(series.kept().steps) < changes.CAPACITY
+    kept = series.kept()
+    assert kept.steps == tuple(range(kept.stride, 20_001, kept.stride))
+    assert [kept.ratios.at(row, 0) for row in range(len(kept.steps))] == list(kept.steps)
+    assert len(kept.steps) >= changes.CAPACITY // 2
+
+
+def test_what_is_none_is_nan_in_the_series_and_a_strange_series_is_dropped() -> None:
+    series = Changes([Embedding(2, 2, torch.Generator())])
+    series.add(1, (None,))
+    assert math.isnan(series.reported().ratios.at(0, 0))
+    other = Changes([Embedding(2, 2, torch.Generator()), Linear(2, 2, torch.Generator())])
+    other.take(series.kept())
+    assert other.reported().steps == ()
