@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from charwave_tui.core.corpus import JOINERS
-from charwave_tui.core.fields import Choice, Counter, Kind, Real, Value, Whole
+from charwave_tui.core.fields import Choice, Counter, Kind, Real, Stepped, Value, Whole
 from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.pattern import Pattern, tokens
 
 COLDEST, HOTTEST = 0.05, 5.0
 """The bounds of the temperature: below, the likeliest character always wins; above, all are nearly alike."""
@@ -17,7 +18,16 @@ MOST_NAMES = 1_000
 """The most names that are drawn at once."""
 
 LONGEST_PREFIX = 64
-"""Characters that a prefix may have."""
+"""Characters that a name may have, and a prefix, a suffix or a pattern too."""
+
+MOST_LEFT = 100_000
+"""The highest `top_k`: more characters than any corpus has."""
+
+LEAST_SHARE = 0.01
+"""The lowest `top_p`, where hardly ever more than the likeliest character is left."""
+
+ANYTHING, NEW = "no", "yes"
+"""What `only_new` may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +43,8 @@ class Temperature(Real):
 
 
 @dataclass(frozen=True, slots=True)
-class Prefix:
-    """Characters that every name begins with, brought to NFC as a corpus is; none at all is fine."""
+class Letters:
+    """Characters as they stand in a name, brought to NFC as a corpus is; none at all is fine."""
 
     most: int
 
@@ -63,16 +73,16 @@ class Prefix:
 
 SETTINGS: dict[str, Kind] = {
     "temperature": Temperature(COLDEST, HOTTEST, closed=True),
-    "prefix": Prefix(LONGEST_PREFIX),
+    "prefix": Letters(LONGEST_PREFIX),
     "count": Whole(1, MOST_NAMES),
     "seed": Counter(0, 2**32 - 1),
-    "top_k": Whole(0, 100_000),
-    "top_p": Real(0, 1),
-    "suffix": Prefix(LONGEST_PREFIX),
-    "pattern": Prefix(LONGEST_PREFIX),
+    "top_k": Whole(0, MOST_LEFT),
+    "top_p": Stepped(LEAST_SHARE, 1, closed=True),
+    "suffix": Letters(LONGEST_PREFIX),
+    "pattern": Letters(LONGEST_PREFIX),
     "shortest": Counter(0, LONGEST_PREFIX),
     "longest": Counter(1, LONGEST_PREFIX),
-    "only_new": Choice(("no", "yes")),
+    "only_new": Choice((ANYTHING, NEW)),
 }
 """The kind of every setting by its name, in the order of the screen."""
 
@@ -82,12 +92,15 @@ USUAL = ("temperature", "prefix", "count", "seed")
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How names are drawn; the same values give the same names from the same weights.
+    r"""How names are drawn; the same values give the same names from the same weights.
 
-    `top_k` (0: all) and `top_p` (1: all) leave only the likeliest characters to draw from. `pattern` is what stands
-    between prefix and suffix: `?` for any character, `*` for any number of them, empty for `*`; characters that cannot
-    lead to a name of `shortest` to `longest` characters that matches are left out, and what is left is drawn from.
-    `only_new` draws again in place of names that the corpus has.
+    A name is `prefix`, what `pattern` stands for, and `suffix`: in a pattern `?` is any character and `*` any number of
+    them, an empty one is `*`, and `\` stands before a `?`, `*` or `\` that is meant so. Each character is drawn thus:
+    the logits are divided by `temperature`; the `top_k` likeliest characters are left (0: all), and of those the
+    fewest that come to `top_p` of the odds (1: all), where equals are taken in the order of the alphabet, the end
+    first; of these, those are left out that cannot lead to a name of `shortest` to `longest` characters that matches,
+    and if none is left, such ones are left out of all characters instead. `only_new` draws again in place of names
+    that the corpus has.
     """
 
     temperature: float = 1.0
@@ -100,13 +113,51 @@ class Sampling:
     pattern: str = ""
     shortest: int = 0
     longest: int = LONGEST_PREFIX
-    only_new: str = "no"
+    only_new: str = ANYTHING
+
+    @property
+    def free(self) -> bool:
+        """Whether every name that begins with the prefix may come, each character by its odds."""
+        usual = replace(Sampling(), temperature=self.temperature, prefix=self.prefix, count=self.count, seed=self.seed)
+        return replace(self, only_new=ANYTHING) == usual
+
+    @property
+    def form(self) -> Pattern:
+        """What whole names must look like; raises Mistake on a pattern that cannot be read."""
+        return Pattern((*self.prefix, *tokens(self.pattern), *self.suffix), self.shortest, self.longest)
 
     def checked(self) -> Sampling:
-        """Itself, if every value is within its bounds; raises Mistake on the first that is not."""
+        """Itself, if every value is within its bounds and a name can be so; raises Mistake on what is not."""
         for name, kind in SETTINGS.items():
             kind.check(name, getattr(self, name))
+        if self.shortest > self.longest:
+            raise Mistake(
+                f"shortest {self.shortest} is more than longest {self.longest}",
+                f"try {self.longest} or fewer for shortest",
+                "shortest",
+            )
+        self._refuse_lengths(self.form)
         return self
+
+    def _refuse_lengths(self, form: Pattern) -> None:
+        named = ", ".join(
+            f"{name} {value}" for name in ("prefix", "pattern", "suffix") if (value := getattr(self, name))
+        )
+        field = next((name for name in ("pattern", "suffix", "prefix") if getattr(self, name)), None)
+        if form.least > self.longest:
+            raise Mistake(
+                f"{named} needs {form.least} characters, more than longest {self.longest}",
+                f"set longest to {form.least}"
+                if form.least <= LONGEST_PREFIX
+                else f"names have at most {LONGEST_PREFIX}",
+                field,
+            )
+        if form.most is not None and form.most < self.shortest:
+            raise Mistake(
+                f"{named} admits {form.most} characters, fewer than shortest {self.shortest}",
+                f"put a * in the pattern, or set shortest to {form.most}",
+                field,
+            )
 
     def with_text(self, name: str, text: str) -> Sampling:
         """A copy with the setting `name` read from `text`; raises Mistake."""

@@ -77,7 +77,8 @@ class WordScored(Event, frozen=True):
     """How much `word` surprises the model after `step`: −log p of each character and of its end, in nats.
 
     `percentile` is the share of corpus words, in per cent, whose mean surprise is larger: None in the first answer, for
-    it takes the scores of `among` words, which may be all of the corpus or a sample of it.
+    it takes the scores of `among` words, which may be all of the corpus or a sample of it. `known` is the word itself
+    where the corpus has it, else a word of the corpus that is one edit away, empty where there is none.
     """
 
     step: int

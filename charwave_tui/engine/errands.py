@@ -1,59 +1,69 @@
-"""What the engine is asked besides training: names to draw and whole splits to measure, a piece at a time."""
+"""What the engine is asked besides training: what the model says and whole splits, a piece at a time."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.protocol import Event, NamesRefused, NamesSampled, SampleNames, SplitEvaluated
-from charwave_tui.core.readings import SampledName, Split
+from charwave_tui.core.protocol import Event, NamesRefused, SampleNames, SplitEvaluated
+from charwave_tui.core.readings import Split
+from charwave_tui.core.runs import RunStore
+from charwave_tui.core.speaking import PredictNext, SampleRun, ScoreWord, SpeechRefused, WordScored
 from charwave_tui.engine.current import CurrentRun
+from charwave_tui.engine.elsewhere import names_of_another
+from charwave_tui.engine.percentiles import Ranking
 from charwave_tui.engine.pieces import Pieces
-from charwave_tui.engine.randomness import side_stream
-from charwave_tui.engine.sampler import drawing
+from charwave_tui.engine.speech import Answer, names, next_character, word_score
 
 PATIENCE = 0.02
 """Seconds that pieces are done in a row; the one under way comes on top."""
 
 MOST_WAITING = 64
-"""Requests for names that may wait; one more is refused, so that a flood of them stays bounded."""
+"""Questions that may wait; one more is refused, so that a flood of them stays bounded."""
 
-Answer = Callable[[Event], None]
-"""How the one who asked is told."""
+Question = SampleNames | PredictNext | ScoreWord | SampleRun
+"""What is answered in pieces to the one who asked."""
 
 
 class Errands:
-    """What is to be done for a run before it trains on: names first, in the order asked for, then whole splits.
+    """What is to be done for a run before it trains on: questions first, in the order asked, then the places of words
+    among those of the corpus, then whole splits.
 
     No step is taken meanwhile, so all of it is of one step; a split is measured once however often it is asked for.
+    `store` has the other runs that may be asked about.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
         self._run: CurrentRun | None = None
-        self._asked: deque[tuple[SampleNames, Answer]] = deque()
-        self._drawing: Pieces[tuple[SampledName, ...]] | None = None
+        self._asked: deque[tuple[Question, Answer]] = deque()
+        self._answering: Pieces[None] | None = None
+        self._ranking = Ranking()
         self._splits: list[Split] = []
         self._measuring: Pieces[None] | None = None
 
     @property
     def open(self) -> bool:
         """Whether there is something to do."""
-        return bool(self._asked or self._splits)
+        return bool(self._asked or self._ranking.open or self._splits)
 
     def turn_to(self, run: CurrentRun) -> None:
-        """Work for `run` from now on: names asked for are drawn from it, what was to be measured is gone."""
+        """Work for `run` from now on: questions go to it, what was to be measured is gone."""
         self._run = run
-        self._drawing = self._measuring = None
+        self._answering = self._measuring = None
+        self._ranking.drop()
         self._splits = []
 
-    def draw(self, command: SampleNames, answer: Answer) -> None:
-        """Have names drawn; `answer` gets them, or why there are none, once."""
-        if len(self._asked) == MOST_WAITING:
-            answer(NamesRefused(command.request, "too many names are being drawn", "ask again when those are there"))
+    def ask(self, question: Question, answer: Answer) -> None:
+        """Have a question answered, or told why it cannot be."""
+        if self._run is None and not isinstance(question, SampleRun):
+            answer(_refused(question, Mistake("there is no model yet", "t trains one")))
+        elif len(self._asked) + self._ranking.waiting >= MOST_WAITING:
+            answer(_refused(question, Mistake("too much is being asked", "ask again when that is answered")))
         else:
-            self._asked.append((command, answer))
+            self._asked.append((question, answer))
 
     def measure(self, splits: Iterable[Split], answer: Answer | None = None) -> None:
         """Have whole splits measured, for all to hear; one that was measured at this very step is told to `answer`."""
@@ -70,7 +80,10 @@ class Errands:
         until = time.perf_counter() + PATIENCE
         while self.open:
             if self._asked:
-                self._draw_on()
+                self._answer_on()
+            elif self._ranking.open:
+                assert self._run is not None
+                self._ranking.go_on(self._run)
             else:
                 self._measure_on()
             if time.perf_counter() >= until:
@@ -79,23 +92,37 @@ class Errands:
     def drop(self) -> None:
         """Forget all of it."""
         self._asked.clear()
+        self._ranking.drop()
         self._splits = []
-        self._drawing = self._measuring = None
+        self._answering = self._measuring = None
 
-    def _draw_on(self) -> None:
-        assert self._run is not None
-        command, answer = self._asked[0]
+    def _answer_on(self) -> None:
+        question, answer = self._asked[0]
         try:
-            self._drawing = self._drawing or _names(self._run, command)
-            next(self._drawing)
+            self._answering = self._answering or self._answered(question, answer)
+            next(self._answering)
             return
-        except StopIteration as end:
-            told: Event = NamesSampled(self._run.trainer.step, command.request, end.value)
+        except StopIteration:
+            pass
         except Mistake as mistake:
-            told = NamesRefused(command.request, mistake.problem, mistake.remedy)
+            answer(_refused(question, mistake))
         self._asked.popleft()
-        self._drawing = None
-        answer(told)
+        self._answering = None
+
+    def _answered(self, question: Question, answer: Answer) -> Pieces[None]:
+        if isinstance(question, SampleRun):
+            yield from names_of_another(self._store, question, answer)
+            return
+        assert self._run is not None
+        match question:
+            case SampleNames():
+                yield from names(self._run, question, answer)
+            case PredictNext():
+                yield from next_character(self._run, question, answer)
+            case ScoreWord():
+                scored: WordScored = yield from word_score(self._run, question)
+                answer(scored)
+                self._ranking.ask(scored, answer)
 
     def _measure_on(self) -> None:
         assert self._run is not None
@@ -109,7 +136,6 @@ class Errands:
                 self._run.save()
 
 
-def _names(run: CurrentRun, command: SampleNames) -> Pieces[tuple[SampledName, ...]]:
-    stream = side_stream(command.sampling.seed, "sampling")
-    trainer = run.trainer
-    return drawing(trainer.model, run.corpus, trainer.config, command.sampling, stream)
+def _refused(question: Question, mistake: Mistake) -> Event:
+    kind = NamesRefused if isinstance(question, SampleNames) else SpeechRefused
+    return kind(question.request, mistake.problem, mistake.remedy)

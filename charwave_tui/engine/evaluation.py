@@ -24,14 +24,23 @@ LEAST = 512
 
 def window_block(config: RunConfig, vocab_size: int) -> int:
     """Windows to look at in one piece; by the config alone, so that no bits depend on the machine's speed."""
-    work = sum(math.prod((level.positions, level.fan_in, level.fan_out)) for level in levels(config))
-    return max(1, min(1_024, BLOCK_WORK // (work + _head(config, vocab_size))))
+    return max(1, min(1_024, BLOCK_WORK // window_work(config, vocab_size)))
 
 
 def name_block(config: RunConfig, vocab_size: int) -> int:
     """The same for positions of whole names."""
-    work = sum(level.fan_in * level.fan_out for level in levels(config))
-    return max(LEAST, min(4_096, BLOCK_WORK // (work + _head(config, vocab_size))))
+    return max(LEAST, min(4_096, BLOCK_WORK // name_work(config, vocab_size)))
+
+
+def window_work(config: RunConfig, vocab_size: int) -> int:
+    """Multiplications that a window costs."""
+    work = sum(math.prod((level.positions, level.fan_in, level.fan_out)) for level in levels(config))
+    return work + _head(config, vocab_size)
+
+
+def name_work(config: RunConfig, vocab_size: int) -> int:
+    """Multiplications that a position of a whole name costs."""
+    return sum(level.fan_in * level.fan_out for level in levels(config)) + _head(config, vocab_size)
 
 
 def _head(config: RunConfig, vocab_size: int) -> int:

@@ -1,29 +1,31 @@
-"""Names from the model, and how well it knew a given one."""
+"""Names from the model, in pieces, so that those which are finished can be told while others grow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional
 
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import SampledName
-from charwave_tui.core.sampling import LONGEST_PREFIX, Sampling
-from charwave_tui.engine.batches import Windows
+from charwave_tui.core.sampling import LONGEST_PREFIX, NEW, Sampling
+from charwave_tui.engine.choosing import Limits, chosen
 from charwave_tui.engine.evaluation import name_block, window_block
 from charwave_tui.engine.folded import Folded
 from charwave_tui.engine.growth import FoldedGrowth, Growth, WindowGrowth
 from charwave_tui.engine.layers import Sequential
-from charwave_tui.engine.model import looking
-from charwave_tui.engine.names import Names
+from charwave_tui.engine.nearness import Nearness, nearness
 from charwave_tui.engine.pieces import Pieces, whole
+from charwave_tui.engine.scoring import sound
 
 LONGEST = LONGEST_PREFIX
 """Characters after which a name is cut off; a prefix may fill it."""
+
+DRAWS = 20
+"""How many names are drawn at most, for each that is asked for, to find new ones."""
+
+FEWEST_AGAIN = 16
+"""Names that are drawn at least in place of those that are not new: fewer take hardly less time."""
 
 
 def sample(
@@ -36,89 +38,128 @@ def sample(
 def drawing(
     model: Sequential, corpus: Corpus, config: RunConfig, sampling: Sampling, generator: Generator
 ) -> Pieces[tuple[SampledName, ...]]:
-    """Draw names as `sampling` says, from softmax(logits / temperature) in eval mode; chance comes from `generator`.
+    """Draw names as `Drawing` does; raises what that raises."""
+    return Drawing(model, corpus, config, sampling, generator).names()
 
-    Names that begin alike are one row until they part. Each comes with the mean loss per character that `score` gives
-    it. Yields every few milliseconds; the model must stand still meanwhile. Raises Mistake on values out of bounds, on
-    a prefix with unknown characters, and on a model whose weights give NaN.
+
+class Drawing:
+    """Names that are drawn as `sampling` says, from the model in eval mode; chance comes from `generator`.
+
+    `drawn` is how many were begun. The model must stand still meanwhile. Raises Mistake on values out of bounds, on
+    characters that the corpus has not, and while it is drawn on a model whose weights give NaN.
     """
-    count, start = sampling.checked().count, corpus.encode(sampling.prefix)
-    growth, vocab_size = _growth(model, config, corpus.vocab_size), corpus.vocab_size
-    ids = torch.zeros((count, LONGEST + 1), dtype=torch.int64)
-    losses = torch.zeros(count, dtype=torch.float64)
-    going = torch.arange(count)  # names without an end so far
-    row = torch.zeros_like(going)  # of each of them
-    parents = symbols = torch.zeros(1, dtype=torch.int64)
-    for place in range(LONGEST + 1):
-        logits = _sound((yield from growth.on(parents, symbols)))  # [R, V]
-        if place < len(start):
-            chosen = row * vocab_size + start[place]
-        elif place < LONGEST:
-            chosen = _chosen(logits, sampling.temperature, row, generator)
-        else:
-            chosen = row * vocab_size
-        losses[going] -= logits.log_softmax(1).view(-1)[chosen]
-        ids[going, place] = symbol = chosen % vocab_size
-        going, chosen = going[symbol != 0], chosen[symbol != 0]
-        if not len(going):
-            break
-        distinct, row = torch.unique(chosen, return_inverse=True)
-        parents, symbols = distinct // vocab_size, distinct % vocab_size
-    means = losses / (1 + (ids != 0).sum(1))
-    names = _written(ids, corpus.symbols)
-    return tuple(
-        SampledName(name, nll, name in corpus.words_set) for name, nll in zip(names, means.tolist(), strict=True)
-    )
+
+    def __init__(
+        self, model: Sequential, corpus: Corpus, config: RunConfig, sampling: Sampling, generator: Generator
+    ) -> None:
+        self._sampling = sampling.checked()
+        self._corpus = corpus
+        self._model, self._config = model, config
+        self._generator = generator
+        self._prefix = corpus.encode(sampling.prefix)
+        corpus.encode("".join(sorted(sampling.form.literals)))
+        self._nearness: Nearness | None = None
+        self._kept: list[SampledName] = []
+        self._sheet: _Sheet | None = None
+        self.drawn = 0
+
+    def names(self) -> Pieces[tuple[SampledName, ...]]:
+        """Draw all of them; yields every few milliseconds.
+
+        Where only new names are asked for and DRAWS for each do not give as many, they are fewer.
+        """
+        count = self._sampling.count
+        only_new = self._sampling.only_new == NEW
+        most = count * DRAWS if only_new else count
+        self._nearness = yield from nearness(self._corpus)
+        while len(self._kept) < count and self.drawn < most:
+            missing = count - len(self._kept)
+            again = max(missing, FEWEST_AGAIN) if self.drawn else missing
+            self._sheet = _Sheet(min(again, most - self.drawn))
+            self.drawn += self._sheet.count
+            yield from self._fill(self._sheet)
+            finished = self._told(self._sheet)
+            self._kept += [name for name in finished if not (only_new and name.in_corpus)][:missing]
+            self._sheet = None
+        return tuple(self._kept)
+
+    def so_far(self) -> tuple[SampledName, ...]:
+        """Those that are finished, in the order that they will have among all."""
+        growing = self._told(self._sheet) if self._sheet is not None else []
+        wanted = [name for name in growing if not (self._sampling.only_new == NEW and name.in_corpus)]
+        return (*self._kept, *wanted)[: self._sampling.count]
+
+    def _fill(self, sheet: _Sheet) -> Pieces[None]:
+        """Draw a whole sheet; names that begin alike are one row until they part."""
+        sampling, start, vocab_size = self._sampling, self._prefix, self._corpus.vocab_size
+        growth = self._growth()
+        limits = None if sampling.free else Limits(sampling, self._corpus)
+        going = torch.arange(sheet.count)  # names without an end so far
+        row = torch.zeros_like(going)  # of each of them
+        parents = symbols = torch.zeros(1, dtype=torch.int64)
+        for place in range(LONGEST + 1):
+            logits = sound((yield from growth.on(parents, symbols)))  # [R, V]
+            if place and limits is not None:
+                limits.grow(parents, symbols)
+            if place < len(start):
+                choice = row * vocab_size + start[place]
+            elif place < LONGEST:
+                choice = chosen(limits.on(logits) if limits else logits, sampling.temperature, row, self._generator)
+            else:
+                choice = row * vocab_size
+            symbol = choice % vocab_size
+            sheet.write(place, going, symbol, 0 - logits.log_softmax(1).view(-1)[choice])  # 0, not −0, where it is sure
+            going, choice = going[symbol != 0], choice[symbol != 0]
+            if not len(going):
+                break
+            distinct, row = torch.unique(choice, return_inverse=True)
+            parents, symbols = distinct // vocab_size, distinct % vocab_size
+
+    def _growth(self) -> Growth:
+        config, vocab_size = self._config, self._corpus.vocab_size
+        if config.norm == "batch-bug":
+            return WindowGrowth(self._model, config.context, window_block(config, vocab_size))
+        return FoldedGrowth(Folded(self._model), name_block(config, vocab_size))
+
+    def _told(self, sheet: _Sheet) -> list[SampledName]:
+        """The finished names of a sheet, with all that is told of them."""
+        names, means, surprises = sheet.finished(self._corpus.symbols)
+        known = self._corpus.words_set
+        new = [name for name in names if name not in known]
+        near = iter(self._nearness.near(new) if self._nearness is not None else [""] * len(new))
+        return [
+            SampledName(name, mean, True, "", told)
+            if name in known
+            else SampledName(name, mean, False, next(near), told)
+            for name, mean, told in zip(names, means, surprises, strict=True)
+        ]
 
 
-def score(model: Sequential, corpus: Corpus, config: RunConfig, words: Sequence[str]) -> list[float]:
-    """The mean of −log softmax(logits) over each word's characters and its end, in nats, in eval mode.
+class _Sheet:
+    """`count` names side by side: their ids, and what each character and the end of each surprised, in nats."""
 
-    Raises Mistake on unknown characters and on a model whose weights give NaN.
-    """
-    lengths = [len(corpus.encode(word)) + 1 for word in words]
-    device = next(model.parameters()).device
-    losses = [torch.empty(0)]
-    if config.norm == "batch-bug":
-        windows = Windows(words, corpus.symbols, config.context, device)
-        for contexts, targets in windows.blocks(window_block(config, corpus.vocab_size)):
-            with looking(model, training=False):
-                logits = _sound(model(contexts))
-            losses.append(functional.cross_entropy(logits, targets, reduction="none").cpu())
-    else:
-        folded = Folded(model)
-        offsets = {offset for level in folded.levels for offset in level.offsets if offset}
-        for prefixes in Names(words, corpus.symbols, offsets, device).blocks(name_block(config, corpus.vocab_size)):
-            odds = _sound(folded.logits(prefixes)).log_softmax(1)  # [P, V]
-            losses.append(-odds[prefixes.of, prefixes.targets].cpu())  # [N]
-    return [part.mean().item() for part in torch.cat(losses).split_with_sizes(lengths)]
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._ids = torch.zeros((count, LONGEST + 1), dtype=torch.int64)
+        self._surprises = torch.zeros((count, LONGEST + 1))
+        self._losses = torch.zeros(count, dtype=torch.float64)
+        self._ended = torch.zeros(count, dtype=torch.bool)
 
+    def write(self, place: int, names: Tensor, symbols: Tensor, surprises: Tensor) -> None:
+        """Put `symbols` at a place of `names`, with their `surprises`; all three are [names]."""
+        self._ids[names, place] = symbols
+        self._surprises[names, place] = surprises
+        self._losses[names] += surprises
+        self._ended[names] = symbols == 0
 
-def _growth(model: Sequential, config: RunConfig, vocab_size: int) -> Growth:
-    if config.norm == "batch-bug":
-        return WindowGrowth(model, config.context, window_block(config, vocab_size))
-    return FoldedGrowth(Folded(model), name_block(config, vocab_size))
-
-
-def _sound(logits: Tensor) -> Tensor:
-    if not logits.isfinite().all():
-        raise Mistake("the weights give NaN, so there is nothing to sample", "begin again with a smaller lr")
-    return logits
-
-
-def _chosen(logits: Tensor, temperature: float, row: Tensor, generator: Generator) -> Tensor:
-    """Where in `logits.view(-1)` [R·V] lies what is drawn from the `row` of each name [going]."""
-    # Less the largest, so that a low temperature cannot overflow.
-    weights = ((logits - logits.amax(1, keepdim=True)) / temperature).exp()
-    # One stair over all rows, each of which climbs from its number to the next: a place on it is a row and a symbol.
-    stairs = weights.cumsum(1, dtype=torch.float64)  # [R, V]
-    stairs = stairs / stairs[:, -1:] + torch.arange(len(stairs))[:, None]
-    height = torch.rand(len(row), generator=generator) + row.double()
-    return torch.searchsorted(stairs.view(-1), height, right=True)
-
-
-def _written(ids: Tensor, symbols: str) -> list[str]:
-    """The names in `ids` [count, LONGEST + 1], each with the boundary behind it; all are written at once."""
-    inside = torch.cat((torch.ones_like(ids[:, :1]), ids[:, :-1]), 1) != 0  # up to the first boundary
-    codes = torch.tensor([0, *map(ord, symbols)], dtype=torch.int32)[ids[inside]]
-    return codes.numpy().tobytes().decode("utf-32-le").split("\0")[:-1]
+    def finished(self, symbols: str) -> tuple[list[str], list[float], list[tuple[float, ...]]]:
+        """The names that have their end, the mean surprise of each, and all its surprises."""
+        ids, losses = self._ids[self._ended], self._losses[self._ended]
+        lengths = 1 + (ids != 0).sum(1)  # [names]
+        inside = torch.arange(LONGEST + 1) < lengths[:, None]  # up to the boundary
+        codes = torch.tensor([0, *map(ord, symbols)], dtype=torch.int32)[ids[inside]]
+        names = codes.numpy().tobytes().decode("utf-32-le").split("\0")[:-1]
+        surprises = self._surprises[self._ended][inside].tolist()
+        ends = lengths.cumsum(0).tolist()
+        parts = [tuple(surprises[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
+        return names, (losses / lengths).tolist(), parts

@@ -25,9 +25,12 @@ def test_json_is_an_array_of_names_with_their_nll_and_whether_the_corpus_has_the
     known = set(words.read_text("utf-8").split())
     assert len(drawn) == 40
     for item in drawn:
-        assert {name: type(value) for name, value in item.items()} == {"name": str, "nll": float, "in_corpus": bool}
+        kinds = {"name": str, "nll": float, "in_corpus": bool, "near": str, "surprises": list}
+        assert {name: type(value) for name, value in item.items()} == kinds
         assert item["nll"] > 0
+        assert item["nll"] == pytest.approx(sum(item["surprises"]) / (len(item["name"]) + 1))
         assert item["in_corpus"] == (item["name"] in known)
+        assert item["near"] in known or item["near"] == ""
 
 
 def test_without_json_a_sign_tells_new_names_from_known_ones(command: Any, train: Any) -> None:
@@ -42,7 +45,9 @@ def test_without_json_a_sign_tells_new_names_from_known_ones(command: Any, train
 def test_a_name_that_ended_before_it_began_is_still_a_row(command: Any, small_run: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(api, "sample", lambda sampling, run: (SampledName("", 5.85, False),))
     assert command("sample").out.split() == ["–", "5.85", "+"]
-    assert json.loads(command("sample", "--json").out) == [{"name": "", "nll": 5.85, "in_corpus": False}]
+    assert json.loads(command("sample", "--json").out) == [
+        {"name": "", "nll": 5.85, "in_corpus": False, "near": "", "surprises": []}
+    ]
 
 
 def test_a_seed_gives_the_same_names_again_and_another_one_others(command: Any, small_run: Path) -> None:

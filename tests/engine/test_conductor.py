@@ -348,7 +348,7 @@ def test_after_a_fault_in_a_job_it_is_dropped_and_training_held(
     desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.do(protocol.StartRun(endless(config), ""), protocol.SampleNames(Sampling(), 1))
-    monkeypatch.setattr(errands, "drawing", lambda *_: 1 / 0)
+    monkeypatch.setattr(errands, "names", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         desk.conductor.work()
     desk.conductor.recover("a fault")

@@ -21,7 +21,8 @@ from charwave_tui.engine.folded import Folded, Taps
 from charwave_tui.engine.layers import BatchNorm1d, Linear, Sequential
 from charwave_tui.engine.model import build_model
 from charwave_tui.engine.randomness import side_stream
-from charwave_tui.engine.sampler import LONGEST, drawing, sample, score
+from charwave_tui.engine.sampler import LONGEST, drawing, sample
+from charwave_tui.engine.scoring import score
 
 SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
 
@@ -142,7 +143,7 @@ def test_a_name_is_looked_up_in_the_corpus(subject: Subject) -> None:
         True,
         False,
     ]
-    assert subject.names(Sampling(count=3)) == (SampledName("", 0.0, False),) * 3
+    assert subject.names(Sampling(count=3)) == (SampledName("", 0.0, False, "l", (0.0,)),) * 3
 
 
 def test_huge_logits_survive_a_low_temperature(subject: Subject) -> None:

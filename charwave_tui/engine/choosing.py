@@ -1,0 +1,89 @@
+"""The next character of each name: drawn by its odds, from all characters or from those that a sampling leaves."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.pattern import State
+from charwave_tui.core.sampling import Sampling
+
+BLOCK = 500_000
+"""Logits that are put in order in one piece: some ten milliseconds of one core."""
+
+
+def chosen(logits: Tensor, temperature: float, row: Tensor, generator: Generator) -> Tensor:
+    """Where in `logits.view(-1)` [R·V] lies what is drawn from the `row` of each name [N], by softmax(/temperature).
+
+    A logit of −inf is never drawn; each row needs a finite one.
+    """
+    # Less the largest, so that a low temperature cannot overflow.
+    weights = ((logits - logits.amax(1, keepdim=True)) / temperature).exp()
+    # One stair over all rows, each of which climbs from its number to the next: a place on it is a row and a symbol.
+    stairs = weights.cumsum(1, dtype=torch.float64)  # [R, V]
+    stairs = stairs / stairs[:, -1:] + torch.arange(len(stairs))[:, None]
+    height = torch.rand(len(row), generator=generator) + row.double()
+    return torch.searchsorted(stairs.view(-1), height, right=True)
+
+
+def likeliest(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
+    """Which ids of each row of `logits` [R, V] are left: bool [R, V].
+
+    Those are the `top_k` likeliest (0: all), and of those as few as come to `top_p` of their odds, softmax(logits /
+    temperature) among them (1: all). Of equals the lower id goes first.
+    """
+    ranked, order = logits.double().sort(stable=True, dim=1, descending=True)
+    ranks = torch.arange(logits.shape[1])
+    first = ranks < (top_k or logits.shape[1])  # [V]
+    left = first.expand_as(ranked)
+    if top_p < 1:
+        odds = ((ranked - ranked[:, :1]) / temperature).masked_fill(~first, -torch.inf).softmax(1)
+        before = odds.cumsum(1) - odds
+        left = left & ((before < top_p) | (ranks == 0))
+    return torch.zeros_like(left).scatter_(1, order, left)
+
+
+class Limits:
+    """What `sampling` leaves of the odds behind each row of prefixes, which are followed as they grow."""
+
+    def __init__(self, sampling: Sampling, corpus: Corpus) -> None:
+        self._sampling = sampling
+        self._form = sampling.form
+        self._vocab_size = corpus.vocab_size
+        self._symbols = corpus.symbols
+        self._literals = {symbol: corpus.encode(symbol)[0] for symbol in sorted(self._form.literals)}
+        self._states: list[State] = [self._form.start]
+        self._length = 0
+
+    def grow(self, parents: Tensor, symbols: Tensor) -> None:
+        """Go on to the rows that come next: `symbols` [R], no boundaries, behind the `parents` [R]."""
+        self._length += 1
+        self._states = [
+            self._form.after(self._states[parent], self._symbols[symbol - 1])
+            for parent, symbol in zip(parents.tolist(), symbols.tolist(), strict=True)
+        ]
+
+    def on(self, logits: Tensor) -> Tensor:
+        """The `logits` [R, V], −inf where what follows is left out."""
+        places = {state: number for number, state in enumerate(dict.fromkeys(self._states))}
+        masks = torch.stack([self._admitted(state) for state in places])  # [states, V]
+        admitted = masks[torch.tensor([places[state] for state in self._states])]  # [R, V]
+        if self._sampling.top_k or self._sampling.top_p < 1:
+            both = admitted & self._left(logits)
+            admitted = torch.where(both.any(1, keepdim=True), both, admitted)
+        return logits.masked_fill(~admitted, -torch.inf)
+
+    def _left(self, logits: Tensor) -> Tensor:
+        rows = max(1, BLOCK // self._vocab_size)
+        how = self._sampling.temperature, self._sampling.top_k, self._sampling.top_p
+        return torch.cat([likeliest(some, *how) for some in torch.split(logits, rows)])
+
+    def _admitted(self, state: State) -> Tensor:
+        """Which ids may follow `state`: bool [V]."""
+        form, longer = self._form, self._length + 1
+        mask = torch.full((self._vocab_size,), form.admits(form.after(state, None), longer))
+        for symbol, number in self._literals.items():
+            mask[number] = form.admits(form.after(state, symbol), longer)
+        mask[0] = form.ends(state, self._length)
+        return mask

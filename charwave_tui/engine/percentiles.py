@@ -1,0 +1,105 @@
+"""How the words of a corpus score, so that a word can be given its place among them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+
+import msgspec
+import torch
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.speaking import WordScored
+from charwave_tui.engine.current import CurrentRun
+from charwave_tui.engine.evaluation import name_work, window_work
+from charwave_tui.engine.layers import Sequential
+from charwave_tui.engine.pieces import Pieces
+from charwave_tui.engine.randomness import side_stream
+from charwave_tui.engine.scoring import scoring
+from charwave_tui.engine.speech import Answer
+
+ALL_WORK = 150_000_000_000
+"""Multiplications that all words of a corpus may cost to be scored: some two seconds of one core."""
+
+WINDOW_COST = 12
+"""What a multiplication costs in windows, which share no prefixes, where it costs one in whole names."""
+
+SOME = 1_000
+"""Words that are scored where all would cost more."""
+
+
+def ladder(model: Sequential, corpus: Corpus, config: RunConfig) -> Pieces[list[float]]:
+    """The mean surprises of all words of `corpus`, or of SOME by chance, in rising order.
+
+    Which of both is told by the config and the corpus alone. Yields after each block; the model must stand still
+    meanwhile. Raises Mistake on a model whose weights give NaN.
+    """
+    words = _words(corpus, config)
+    means = yield from scoring(model, corpus, config, sorted(words))
+    return means.sort().values.tolist()
+
+
+def placed(scored: WordScored, among: list[float]) -> WordScored:
+    """`scored` with its place among the means of a `ladder`."""
+    mean = sum(scored.surprises) / len(scored.surprises)
+    larger = len(among) - bisect_right(among, mean)
+    return msgspec.structs.replace(scored, percentile=100 * larger / len(among), among=len(among))
+
+
+def _words(corpus: Corpus, config: RunConfig) -> list[str]:
+    vocab_size = corpus.vocab_size
+    windows = config.norm == "batch-bug"
+    work = WINDOW_COST * window_work(config, vocab_size) if windows else name_work(config, vocab_size)
+    if len(corpus.words) <= SOME or sum(corpus.card().examples) * work <= ALL_WORK:
+        return list(corpus.words)
+    stream = side_stream(config.seed, "words to compare with")
+    return [corpus.words[number] for number in torch.randperm(len(corpus.words), generator=stream)[:SOME].tolist()]
+
+
+class Ranking:
+    """Words that wait for their places among those of the corpus, and what was found after one step of one run."""
+
+    def __init__(self) -> None:
+        self._words: deque[tuple[WordScored, Answer]] = deque()
+        self._climbing: Pieces[list[float]] | None = None
+        self._known: tuple[int, list[float]] | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether a word waits."""
+        return bool(self._words)
+
+    @property
+    def waiting(self) -> int:
+        """How many words wait."""
+        return len(self._words)
+
+    def ask(self, scored: WordScored, answer: Answer) -> None:
+        """Have `scored` told again with its place."""
+        self._words.append((scored, answer))
+
+    def drop(self) -> None:
+        """Forget the words, and what was found: another run may be at the same step."""
+        self._words.clear()
+        self._climbing = self._known = None
+
+    def go_on(self, run: CurrentRun) -> None:
+        """Do a piece for `run`, which takes no step while a word waits."""
+        step = run.trainer.step
+        try:
+            if self._known is None or self._known[0] != step:
+                self._climbing = self._climbing or ladder(run.trainer.model, run.corpus, run.trainer.config)
+                next(self._climbing)
+                return
+        except StopIteration as end:
+            self._known, self._climbing = (step, end.value), None
+        except Mistake:  # the first answer stands
+            self._words.clear()
+            self._climbing = None
+            return
+        while self._words:
+            scored, answer = self._words.popleft()
+            assert self._known is not None
+            answer(placed(scored, self._known[1]))
