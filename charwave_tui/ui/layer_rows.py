@@ -1,4 +1,4 @@
-"""The table of layers as text: what stands in each cell, and which columns a width has room for."""
+"""The table of layers as text: which columns a width has room for, and in what order its rows stand."""
 
 from __future__ import annotations
 
@@ -7,20 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from charwave_tui.core.readings import LayerStats
-from charwave_tui.core.shapes import LayerShape
-from charwave_tui.ui import numbers
-from charwave_tui.ui.bars import eighths
 from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.layer_cells import DYING, SATURATING, Layer, every_cell, kind_of, output_of
+from charwave_tui.ui.layers_view import TREND
 from charwave_tui.ui.pieces import Line, Piece, columns
-
-WORRYING = 5.0
-"""Per cent of saturation above which a figure is a warning."""
-
-RUINOUS = 50.0
-"""Per cent of saturation above which a figure is an error: half the layer passes no gradient."""
-
-FULL_BAR = 20.0
-"""Per cent of saturation that fills the bar; beyond, the figure tells."""
 
 HEADERS = {
     "layer": "layer",
@@ -31,36 +21,43 @@ HEADERS = {
     "sat": "sat %",
     "bar": "",
     "dead": "dead",
+    "gradient": "grad std",
+    "weight": "weight std",
+    "share": "grad:data",
+    "update": "update",
+    "trend": "trend",
 }
 """The column headers by key, in the order of the table."""
 
+WEIGHTS = frozenset({"gradient", "weight", "share", "update", "trend"})
+"""The columns about a layer's weight."""
+
 FORMS: tuple[tuple[bool, frozenset[str]], ...] = (
     (False, frozenset()),
-    (True, frozenset()),
-    (True, frozenset({"mean"})),
-    (True, frozenset({"mean", "bar"})),
-    (True, frozenset({"mean", "bar", "params"})),
-    (True, frozenset({"mean", "bar", "params", "dead"})),
+    (False, frozenset({"weight"})),
+    (False, frozenset({"weight", "share"})),
+    (False, frozenset({"weight", "share", "trend"})),
+    (False, frozenset({"weight", "share", "trend", "gradient"})),
+    (False, WEIGHTS),
+    (True, WEIGHTS),
+    (True, WEIGHTS | {"mean"}),
+    (True, WEIGHTS | {"mean", "bar"}),
+    (True, WEIGHTS | {"mean", "bar", "params"}),
+    (True, WEIGHTS | {"mean", "bar", "params", "dead"}),
 )
 """The forms of the table, richest first: whether names are short, and the columns left out."""
 
-SHORT_NAMES = {"FlattenConsecutive": "Flatten", "FlattenDilated": "Dilated"}
-"""What the layers with long names are called where there is no room for those."""
-
-REARRANGING = frozenset({*SHORT_NAMES, "Skips"})
-"""Layers that only put numbers elsewhere."""
-
-SATURATING, DYING = frozenset({"Tanh", "Gated"}), frozenset({"Tanh", "ReLU"})
-"""Layers that have a saturation, and such that have dead units."""
-
-NARROWEST = {"mean": 6, "std": 5, "sat": 5}
+NARROWEST = {"mean": 6, "std": 5, "sat": 5, "update": 6, "trend": TREND}
 """Columns that figures have at least, so that the table stands still as they come and change."""
 
 SMALLEST_BAR, LARGEST_BAR = 4, 20
 """Columns that the bar has at least, and is widened to at most."""
 
-Layer = LayerStats | LayerShape
-"""A layer with figures, or one that nobody has measured yet."""
+AT_THE_LEFT = ("layer", "bar")
+"""Columns whose text stands at the left."""
+
+UNSORTED = ("layer", "bar", "trend")
+"""Columns that rows are not sorted by: in the order of the model, and such that show another column's figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +72,25 @@ class Plan:
         """Columns of the saturation bar."""
         return max(0, dict(self.widths).get("bar", 0) - 1)
 
+    def following(self, order: str) -> str:
+        """The column to sort by after `order`; empty, for the order of the model, after the last."""
+        keys = ["", *(key for key, _ in self.widths if key not in UNSORTED)]
+        return keys[(keys.index(order) + 1) % len(keys)] if order in keys else ""
+
 
 def plan_for(layers: Sequence[Layer], width: int) -> Plan:
     """The richest form that `width` columns have room for; spare room goes to the gaps and the bar."""
-    telling = _telling({_kind(layer) for layer in layers})
+    telling = _telling({kind_of(layer) for layer in layers})
+    known = {short: _needs(layers, short) for short in (False, True)}
     for short, left_out in FORMS:
-        needs = {key: _need(key, layers, short) for key in telling if key not in left_out}
+        needs = {key: known[short][key] for key in telling if key not in left_out}
         if "bar" in needs and "dead" in needs:
             needs["dead"] -= 1  # the bar is seldom full, so its own emptiness is the gap
         if sum(needs.values()) <= width:
             break
     spare = max(0, width - sum(needs.values()))
     bar = ("bar",) if "bar" in needs else ()
-    figures = tuple(key for key in needs if key not in ("layer", "bar"))
+    figures = tuple(key for key in needs if key not in AT_THE_LEFT)
     # A column of the bar first, then wider gaps, a longer bar, still wider gaps, and what is left to the names.
     for keys, most in (
         (bar, 1),
@@ -103,29 +106,51 @@ def plan_for(layers: Sequence[Layer], width: int) -> Plan:
     return Plan(tuple(needs.items()), short)
 
 
-def cells(layer: Layer, plan: Plan, *, first_spoilt: bool = False) -> dict[str, Line]:
+def cells(
+    layer: Layer, plan: Plan, *, first_spoilt: bool = False, course: Sequence[LayerStats] = ()
+) -> dict[str, Line]:
     """The text of each column for one layer; `first_spoilt` marks the one where NaN begins."""
-    every = _cells(layer, plan.short, plan.bar, first_spoilt)
+    every = every_cell(layer, short=plan.short, bar=plan.bar, first=first_spoilt, course=course)
     return {key: every[key] for key, _ in plan.widths}
 
 
-def first_spoilt(layers: Sequence[Layer]) -> int | None:
-    """The place of the first layer whose output is not finite."""
-    places = (
-        place
-        for place, layer in enumerate(layers)
-        if isinstance(layer, LayerStats) and not (math.isfinite(layer.mean) and math.isfinite(layer.std))
-    )
-    return next(places, None)
+def header(key: str, order: str) -> Line:
+    """What stands above a column, with a mark where the rows are sorted by it."""
+    if key and key == order:
+        return (Piece(GLYPHS.choices, "accent"), Piece(HEADERS[key]))
+    return (Piece(HEADERS[key], "muted"),)
 
 
-def title(layer: Layer) -> str:
-    """A layer's name with its detail: `Linear 48→128`."""
-    return f"{_kind(layer)} {layer.detail}".rstrip().replace("→", GLYPHS.to)
+def sorted_places(layers: Sequence[Layer], order: str) -> tuple[int, ...]:
+    """The places of the layers in the order of the rows: of the model, or the largest of a column first.
+
+    Means count by their size; those that have no figure come last, NaN first.
+    """
+    if not order:
+        return tuple(range(len(layers)))
+    values = [_value(layer, order) for layer in layers]
+    sizes = [-math.inf if value is None else math.inf if math.isnan(value) else value for value in values]
+    return tuple(sorted(range(len(layers)), key=lambda place: -sizes[place]))
 
 
-def _kind(layer: Layer) -> str:
-    return layer.name if isinstance(layer, LayerStats) else layer.kind
+def _value(layer: Layer, order: str) -> float | None:
+    """The figure of a column."""
+    if order == "out":
+        return math.prod(output_of(layer))
+    if order == "params":
+        return layer.parameters or None
+    if not isinstance(layer, LayerStats):
+        return None
+    return {
+        "mean": abs(layer.mean),
+        "std": layer.std,
+        "sat": layer.saturation,
+        "dead": layer.dead,
+        "gradient": layer.gradient_std,
+        "weight": layer.weight_std,
+        "share": layer.grad_data,
+        "update": layer.update_ratio,
+    }[order]
 
 
 def _telling(kinds: set[str]) -> list[str]:
@@ -136,65 +161,11 @@ def _telling(kinds: set[str]) -> list[str]:
     return [key for key in HEADERS if key not in empty]
 
 
-def _need(key: str, layers: Sequence[Layer], short: bool) -> int:
-    if key == "bar":
-        return 1 + SMALLEST_BAR
-    widest = max((columns(_cells(layer, short, 0, False)[key]) for layer in layers), default=0)
-    return (key != "layer") + max(len(HEADERS[key]), NARROWEST.get(key, 0), widest)
-
-
-def _cells(layer: Layer, short: bool, bar: int, first: bool) -> dict[str, Line]:
-    role = "muted" if _kind(layer) in REARRANGING else "fg"
-    output = layer.output_shape[1:] if isinstance(layer, LayerStats) else layer.output
-    saturation, share, dead = _saturation(layer, bar)
+def _needs(layers: Sequence[Layer], short: bool) -> dict[str, int]:
+    """The columns that each column needs at least, its gap to the left among them."""
+    rows = [every_cell(layer, short=short) for layer in layers]
     return {
-        "layer": _name(layer, short, role, first),
-        "out": (Piece(GLYPHS.times.join(map(str, output)), role),),
-        "params": (Piece(f"{layer.parameters:,}", role),) if layer.parameters else (),
-        "mean": _figure(numbers.signed(layer.mean), layer.mean, role) if isinstance(layer, LayerStats) else _NONE,
-        "std": _figure(numbers.spread(layer.std), layer.std, role) if isinstance(layer, LayerStats) else _NONE,
-        "sat": saturation,
-        "bar": share,
-        "dead": dead,
-    }
-
-
-_NONE: Line = (Piece(GLYPHS.none, "muted"),)
-
-
-def _name(layer: Layer, short: bool, role: str, first: bool) -> Line:
-    if first:
-        return (Piece(title(layer), "error", True),)
-    kind = _kind(layer)
-    return (
-        Piece(SHORT_NAMES.get(kind, kind) if short else kind, role),
-        Piece(title(layer).removeprefix(kind), "muted"),
-    )
-
-
-def _figure(text: str, value: float, role: str) -> Line:
-    return (Piece(text, role if math.isfinite(value) else "error"),)
-
-
-def _saturation(layer: Layer, bar: int) -> tuple[Line, Line, Line]:
-    """The cells for the share of saturated outputs, its bar, and the dead units."""
-    if isinstance(layer, LayerShape):
-        return _NONE if layer.kind in SATURATING else (), (), _NONE if layer.kind in DYING else ()
-    percent = layer.saturation
-    role = "fg" if percent is None or percent <= WORRYING else "warning" if percent <= RUINOUS else "error"
-    if percent is None:
-        return (), (), _dead(layer.dead, role)
-    if math.isnan(percent):
-        return (Piece("nan", "error"),), (), () if layer.dead is None else _NONE
-    blocks = eighths(percent / FULL_BAR, bar)
-    return (
-        (Piece(f"{percent:.1f}", role),),
-        (Piece(f" {blocks}", "muted" if role == "fg" else role),),
-        _dead(layer.dead, role),
-    )
-
-
-def _dead(units: int | None, role: str) -> Line:
-    if not units:
-        return () if units is None else (Piece("0", "muted"),)
-    return (Piece(f"{units:,}", "error" if role == "error" else "warning"),)
+        key: (key != "layer")
+        + max(len(name), NARROWEST.get(key, 0), max((columns(row[key]) for row in rows), default=0))
+        for key, name in HEADERS.items()
+    } | {"bar": 1 + SMALLEST_BAR}

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from charwave_tui.ui.glyphs import GLYPHS
+
+Written = Callable[[float], str]
+"""How a number is written."""
 
 
 def loss(value: float | None) -> str:

@@ -67,9 +67,18 @@ def _layers(config: RunConfig = CONFIG) -> tuple[LayerStats, ...]:
             round(0.9 + 0.3 * math.cos(i), 3),
             round(3.1 + i / 2, 1) if shape.kind in ("Tanh", "Gated") else None,
             i % 3 if shape.kind == "Tanh" else None,
+            *_weights(i, shape.parameters),
         )
         for i, shape in enumerate(layer_shapes(config, CARD.vocab_size))
     )
+
+
+def _weights(i: int, parameters: int) -> tuple[float | None, float | None, float | None, float | None]:
+    """What is known of a layer's weight: its gradient's std, its own, the one by the other, and the update ratio."""
+    if not parameters:
+        return None, None, None, None
+    gradient, weight = round(9e-3 / (i + 1), 5), round(0.2 + 0.02 * i, 3)
+    return gradient, weight, round(gradient / weight, 4), round(-3.1 + 0.05 * i, 2)
 
 
 def _spoilt(layer: LayerStats) -> LayerStats:

@@ -11,7 +11,8 @@ from textual.geometry import Region
 
 from charwave_tui.core.readings import State
 from charwave_tui.core.shapes import layer_shapes
-from charwave_tui.ui.layer_rows import FORMS, cells, first_spoilt, plan_for
+from charwave_tui.ui.layer_cells import first_spoilt
+from charwave_tui.ui.layer_rows import FORMS, HEADERS, WEIGHTS, cells, plan_for, sorted_places
 from charwave_tui.ui.layers_view import LayersView
 from charwave_tui.ui.panes import dated
 from charwave_tui.ui.panes.layers import LayersPane, LayerTable
@@ -58,7 +59,60 @@ def test_columns_are_left_out_as_the_width_shrinks(width, missing, short):
     assert plan.short is short
 
 
-@pytest.mark.parametrize("width", range(34, 130))
+@pytest.mark.parametrize(
+    ("width", "there"),
+    [(50, ""), (64, ""), (76, "update"), (82, "gradient update"), (112, "gradient weight share update trend")],
+)
+def test_columns_about_weights_come_with_the_width_the_update_ratio_first(width, there):
+    assert [key for key, _ in plan_for(STATS, width).widths if key in WEIGHTS] == there.split()
+
+
+def test_what_moves_a_weight_is_told_of_layers_that_have_one():
+    linear = row(STATS[2], 112, course=(STATS[2],) * 3)
+    assert [plain(linear[key]) for key in ("gradient", "weight", "share", "update")] == [
+        "3.0e−3",
+        "0.240",
+        "0.013",
+        "−3.0",
+    ]
+    assert plain(linear["trend"]) == "     ▅▅▅"
+    assert [plain(row(TANH, 112)[key]) for key in ("gradient", "weight", "share", "update")] == [""] * 4
+    assert plain(row(TANH, 112, course=(TANH, msgspec.structs.replace(TANH, saturation=20.0)))["trend"]) == "      ▃█"
+    untrained = msgspec.structs.replace(STATS[2], update_ratio=None)
+    assert plain(row(untrained, 112)["update"]) == "–"
+    assert plain(row(SHAPES[2], 112)["gradient"]) == "–"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text", "ink"),
+    [(-2.4, "! −2.4", "warning"), (-4.1, "! −4.1", "warning"), (-3.0, "−3.0", "fg"), (math.nan, "nan", "error")],
+)
+def test_an_update_far_from_a_thousandth_has_a_mark(ratio, text, ink):
+    (piece,) = row(msgspec.structs.replace(STATS[2], update_ratio=ratio), 112)["update"]
+    assert (piece.text, piece.role) == (text, ink)
+
+
+@pytest.mark.parametrize("order", ["", *(key for key in HEADERS if key not in ("layer", "bar", "trend"))])
+def test_rows_are_sorted_by_any_figure_the_largest_first_and_what_has_none_last(order):
+    places = sorted_places(STATS, order)
+    assert sorted(places) == list(range(len(STATS)))
+    figures = {
+        "params": lambda layer: layer.parameters,
+        "mean": lambda layer: abs(layer.mean),
+        "update": lambda layer: -9 if layer.update_ratio is None else layer.update_ratio,
+    }
+    if order in figures:
+        values = [figures[order](STATS[place]) for place in places]
+        assert values == sorted(values, reverse=True)
+    assert sorted_places(SHAPES, "std") == tuple(range(len(SHAPES)))
+
+
+def test_nan_stands_first_where_rows_are_sorted_by_it():
+    spoilt = msgspec.structs.replace(STATS[9], std=math.nan)
+    assert sorted_places([*STATS[:9], spoilt, *STATS[10:]], "std")[0] == 9
+
+
+@pytest.mark.parametrize("width", range(34, 130, 3))
 @pytest.mark.parametrize("layers", [STATS, STACK], ids=["tree", "stack"])
 def test_columns_fill_the_width_and_every_cell_fits_its_column(width, layers):
     plan = plan_for(layers, width)
@@ -236,6 +290,27 @@ async def test_only_cells_that_changed_are_drawn_again(stage, monkeypatch):
         pane.probed = LayersView(132_600, pane.probed.layers)
         assert painted == []
         assert table.row_count == len(STATS)
+
+
+async def test_a_key_sorts_the_rows_and_the_cursor_stays_on_its_layer(stage):
+    app = stage(LayersPane)
+    async with app.run_test(size=(68, 18)) as pilot:
+        pane = app.query_one(LayersPane)
+        pane.probed = scenes.TRAINING.layers
+        await pilot.pause()
+        table_of(app).focus()
+        await pilot.press("down", "down", "o", "o")
+        assert "▾params" in lines(app)[0]
+        assert lines(app)[1].startswith("Linear 256→128")
+        assert pane.here == 2
+        assert lines(app)[table_of(app).cursor_row + 1].startswith("Linear 48→128")
+        smaller = msgspec.structs.replace(STATS[2], parameters=1)
+        pane.probed = LayersView(132_500, (*STATS[:2], smaller, *STATS[3:]))
+        await pilot.pause()
+        assert pane.here == 2
+        await pilot.press(*["o"] * 5)
+        assert "▾" not in lines(app)[0]
+        assert table_of(app).cursor_row == 2
 
 
 async def test_the_cursor_stays_on_its_layer_when_the_width_changes(stage):

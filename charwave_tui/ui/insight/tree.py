@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from charwave_tui.core.insights import Lens, TreeInsight
 from charwave_tui.core.readings import LayerStats
-from charwave_tui.ui import layer_rows
+from charwave_tui.ui import layer_cells
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.insight import branches, tree_list
 from charwave_tui.ui.insight.family import Family
@@ -131,7 +131,7 @@ def _name(shown: Shown, insight: TreeInsight, family: Family, level: int) -> Lin
     place = insight.levels[level - 1].layer
     layer: LayerStats | None = shown.layers[place] if 0 <= place < len(shown.layers) else None
     sizes = GLYPHS.times.join(map(str, layer.output_shape[1:])) if layer else ""
-    title = f"{layer_rows.title(layer)} {sizes}" if layer else "level"
+    title = f"{layer_cells.title(layer)} {sizes}" if layer else "level"
     joins = f"  {family.apart(level)} apart" if family.dilated else ""
     sign = GLYPHS.here if marked else " "
     ink = "bright" if marked else "muted"
@@ -141,7 +141,7 @@ def _name(shown: Shown, insight: TreeInsight, family: Family, level: int) -> Lin
 def _head(shown: Shown, insight: TreeInsight) -> Line:
     """The head's word: the likeliest characters to come next, as far as they are known."""
     last = shown.layers[-1] if shown.layers else None
-    line: Line = (Piece(f"{layer_rows.title(last)}" if last else "head", "muted"),)
+    line: Line = (Piece(f"{layer_cells.title(last)}" if last else "head", "muted"),)
     if shown.stats.name == DILATED:
         line = (*line, Piece("  reads the last node of each level", "muted"))
     if insight.following:

@@ -20,7 +20,7 @@ from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.insight.asking import Asking, Looking, Question, rest
 from charwave_tui.ui.insight.kinds import view_of, wants_changes
 from charwave_tui.ui.insight.shown import Shown
-from charwave_tui.ui.layer_rows import first_spoilt, title
+from charwave_tui.ui.layer_cells import first_spoilt, title
 from charwave_tui.ui.layers_view import Inspection, LayersView
 from charwave_tui.ui.panes.layer_walk import LABEL, LayerWalk
 from charwave_tui.ui.pieces import Line, Piece

@@ -17,10 +17,11 @@ from textual.widgets import DataTable
 from charwave_tui.core.shapes import LayerShape
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
-from charwave_tui.ui.layer_rows import HEADERS, Layer, Plan, cells, first_spoilt, plan_for, title
+from charwave_tui.ui.layer_cells import Layer, first_spoilt, title
+from charwave_tui.ui.layer_rows import AT_THE_LEFT, Plan, cells, header, plan_for, sorted_places
 from charwave_tui.ui.layers_view import LayersView
 from charwave_tui.ui.panes.dated import DatedPane
-from charwave_tui.ui.pieces import Line, Piece
+from charwave_tui.ui.pieces import Line
 from charwave_tui.ui.themes import Inked
 from charwave_tui.ui.written import written
 
@@ -53,31 +54,60 @@ class LayerTable(DataTable[Text], Inked):
 
     def __init__(self) -> None:
         super().__init__(cell_padding=0, cursor_type="row", cursor_foreground_priority="renderable")
-        self._plan: Plan | None = None
+        self.order = ""
+        self._layout: tuple[Plan, str] | None = None
         self._rows: list[dict[str, Line]] = []
+        self._places: tuple[int, ...] = ()
 
-    def show(self, layers: tuple[Layer, ...], width: int, height: int) -> None:
-        """Write `layers` into `width` columns and `height` rows, the header's among them."""
+    @property
+    def here(self) -> int:
+        """The place in the model of the layer under the cursor."""
+        return self._places[self.cursor_row] if self.cursor_row < len(self._places) else 0
+
+    def go_to(self, place: int) -> None:
+        """Put the cursor on the layer of that place in the model, if it is there."""
+        if place in self._places and place != self.here:
+            self.move_cursor(row=self._places.index(place))
+
+    def show(self, view: LayersView, shapes: tuple[Layer, ...], width: int, height: int) -> None:
+        """Write the layers, `shapes` where none was probed, into `width` columns and `height` rows with the header."""
+        layers, here = view.layers or shapes, self.here
         scrolls = len(layers) + 1 > height
         plan = plan_for(layers, width - 2 if scrolls else width)  # a scrollbar and a gap before it
-        spoilt = first_spoilt(layers)
-        rows = [cells(layer, plan, first_spoilt=place == spoilt) for place, layer in enumerate(layers)]
-        if plan != self._plan or len(rows) != len(self._rows):
-            self._plan, self._rows = plan, rows
+        order = self.order if self.order in dict(plan.widths) else ""
+        spoilt, places = first_spoilt(layers), sorted_places(layers, order)
+        rows = [
+            cells(
+                layers[place],
+                plan,
+                first_spoilt=place == spoilt,
+                course=view.course(place) if view.layers else (),
+            )
+            for place in places
+        ]
+        before, self._rows, self._places = self._rows, rows, places
+        if (plan, order) != self._layout or len(rows) != len(before):
+            self._layout = plan, order
             self.refill()
         else:
-            before, self._rows = self._rows, rows
             self._rewrite(before)
+        self.go_to(here)
 
     def refill(self) -> None:
         """Write every cell anew, in the inks of the present theme."""
         cursor = self.cursor_row
         self.clear(columns=True)
-        for key, width in self._plan.widths if self._plan else ():
-            self.add_column(self._text(key, (Piece(HEADERS[key], "muted"),)), width=width, key=key)
+        plan, order = self._layout or (Plan((), False), "")
+        for key, width in plan.widths:
+            self.add_column(self._text(key, header(key, order)), width=width, key=key)
         for row in self._rows:
             self.add_row(*(self._text(key, pieces) for key, pieces in row.items()))
         self.move_cursor(row=cursor)
+
+    def sort_on(self) -> None:
+        """Sort by the next column, the largest first, or in the order of the model; `show` follows."""
+        if self._layout is not None:
+            self.order = self._layout[0].following(self._layout[1])
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """As every widget does, but that a rewritten cell does not repaint the whole table."""
@@ -96,13 +126,15 @@ class LayerTable(DataTable[Text], Inked):
 
     def _text(self, key: str, pieces: Line) -> Text:
         text = written(self, pieces)
-        text.justify = "left" if key in ("layer", "bar") else "right"
+        text.justify = "left" if key in AT_THE_LEFT else "right"
         text.no_wrap = True
         return text
 
 
 class LayersPane(DatedPane):
-    """One row a layer: name, output, parameters, mean, standard deviation, saturation and dead units."""
+    """One row a layer: what it puts out, how it is saturated, and how its weight is pulled and moved."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("o", "sort", "Sort")]
 
     probed: reactive[LayersView] = reactive(LayersView, repaint=False)
     """The layers as last probed (`layers` is what Textual calls the planes of a widget)."""
@@ -121,11 +153,15 @@ class LayersPane(DatedPane):
     @property
     def here(self) -> int:
         """The place in the model of the layer under the cursor."""
-        return self.query_one(LayerTable).cursor_row
+        return self.query_one(LayerTable).here
 
-    @here.setter
-    def here(self, place: int) -> None:
-        self.query_one(LayerTable).move_cursor(row=place)
+    def go_to(self, place: int) -> None:
+        """Put the cursor on the layer of that place in the model."""
+        self.query_one(LayerTable).go_to(place)
+
+    def action_sort(self) -> None:
+        self.query_one(LayerTable).sort_on()
+        self._show()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         event.stop()
@@ -149,7 +185,7 @@ class LayersPane(DatedPane):
 
     def _show(self) -> None:
         if self.is_mounted and self.size:
-            self.query_one(LayerTable).show(self.probed.layers or self.shapes, self.size.width, self.size.height)
+            self.query_one(LayerTable).show(self.probed, self.shapes, *self.size)
         self.say_whence()
 
     @property
