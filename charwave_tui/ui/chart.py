@@ -138,6 +138,8 @@ class Chart(Sheet):
     """All that is shown."""
     log_scale: reactive[bool] = reactive(True, repaint=False)
     """Whether heights are log10 of losses (`log` is taken: every widget has a logger of that name)."""
+    cursor: reactive[int | None] = reactive(None, repaint=False)
+    """A step to point at, where there is one."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -149,6 +151,9 @@ class Chart(Sheet):
         self.draw_soon()
 
     def watch_log_scale(self) -> None:
+        self.draw()
+
+    def watch_cursor(self) -> None:
         self.draw()
 
     def paint(self, plot: Plot) -> Canvas:
@@ -166,6 +171,10 @@ class Chart(Sheet):
         if self._ground[0] != key:
             self._ground = (key, ground(plot, self._axes, curve, ghost, raster))
         sheet = self._ground[1].copy()
+        if self.cursor is not None and self.cursor <= steps:
+            column = plot.column(self._axes, self.cursor)
+            sheet.stamp(plot.top, column, [plot.glyphs.upright] * plot.rows, "bold accent")
+            sheet.write(plot.height - 2, column, plot.glyphs.up, "bold accent")
         draw_curves(sheet, plot, self._axes, curve, now, raster)
         return sheet
 

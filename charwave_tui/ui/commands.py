@@ -82,6 +82,8 @@ KEYS = (
         "spoil one thing on purpose in a new run: gain, BatchNorm, last layer, lr",
         shown=False,
     ),
+    Key("n", "sampler", "Sampler", "talk to the model: names, step by step, score a word, timeline, compare, starred"),
+    Key("i", "inspect", "Inspect", "look inside the layer under the cursor of the table (enter there)", shown=False),
     Key("r", "runs", "Runs", "all runs: open, go on with, fork, compare, delete"),
     Key("e", "steer('evaluate')", "Evaluate", "measure train, val and test over their whole splits now", shown=False),
     Key("l", "log", "Scale", "the loss on a log or a linear scale", shown=False),

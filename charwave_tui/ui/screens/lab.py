@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.reactive import reactive
 
-from charwave_tui.ui.archive_view import Arrangement
 from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.panes.grid import PaneGrid
 from charwave_tui.ui.panes.hyperparameters import HyperparametersPane
@@ -19,12 +18,12 @@ from charwave_tui.ui.panes.loss import LossPane
 from charwave_tui.ui.panes.names import NamesPane
 from charwave_tui.ui.panes.status import StatusLine
 from charwave_tui.ui.screens.drafting import Drafting
-from charwave_tui.ui.screens.driving import Driving
 from charwave_tui.ui.screens.help import HelpScreen
 from charwave_tui.ui.screens.listening import Listening
+from charwave_tui.ui.screens.visiting import Visiting
 
 
-class LabScreen(Driving):
+class LabScreen(Visiting):
     """The four panes, the status line and the keys, around what the conversation with the engine has brought."""
 
     CSS_PATH = "lab.tcss"
@@ -34,12 +33,11 @@ class LabScreen(Driving):
     """Whether losses are drawn by their logarithm."""
     line: reactive[str] = reactive("", repaint=False)
     """A word on the line to the terminal, where there is something to say."""
-
-    _arrangement = Arrangement()
-    """How a person left the runs."""
+    place: reactive[str] = reactive("", repaint=False)
+    """Where the engine is and how far away, empty where that is here."""
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(id="status").data_bind(Listening.run, LabScreen.line)
+        yield StatusLine(id="status").data_bind(Listening.run, LabScreen.line, LabScreen.place)
         with PaneGrid(id="panes"):
             yield HyperparametersPane().data_bind(Drafting.form)
             yield LossPane().data_bind(Listening.curve, Listening.run, LabScreen.log_scale)
@@ -62,8 +60,7 @@ class LabScreen(Driving):
         self.set_class(message.tiny, "-tiny")
 
     def on_names_pane_sampling_edited(self, message: NamesPane.SamplingEdited) -> None:
-        self.sampling = self.conversation.sampling = message.sampling
-        self.conversation.draw_names()
+        self.draw_names(message.sampling)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "zoom" and self.query_one(PaneGrid).in_tabs:
@@ -73,22 +70,6 @@ class LabScreen(Driving):
     def action_names(self) -> None:
         self.conversation.draw_names(again=True)
         self.sampling = self.conversation.sampling
-
-    def action_runs(self) -> None:
-        self.call_later(self._show_runs)  # from here, for a screen is bound to whoever is active
-
-    def _show_runs(self) -> None:
-        from charwave_tui.ui.screens.runs import RunsScreen  # costs 20 ms, and the first frame shows no runs
-
-        if not self.is_current:  # asked for twice in one burst
-            return
-        self._reach_if_lost()
-        screen = RunsScreen(self._arrangement)
-        screen.data_bind(Listening.run, Listening.curve, Listening.archive)
-        self.app.push_screen(screen, self._runs_left)
-
-    def _runs_left(self, arrangement: Arrangement | None) -> None:
-        self._arrangement = arrangement or self._arrangement
 
     def action_pane(self, pane_id: str) -> None:
         self.query_one(PaneGrid).go_to(pane_id)

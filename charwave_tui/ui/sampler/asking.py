@@ -1,0 +1,61 @@
+"""One open question at a time: what is wanted meanwhile is asked once that one is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+from charwave_tui.core.protocol import Command
+from charwave_tui.ui.speech import FIRST_REQUEST
+
+PATIENCE = 5
+"""Looks for which an open question is waited for before it is taken for lost."""
+
+_NUMBERS = count(FIRST_REQUEST)
+
+Question = Callable[[int], Command]
+"""Makes the command that bears the number given."""
+
+
+class Asking:
+    """Questions of one kind; `send` puts a command on its way. No number is used twice in one process."""
+
+    def __init__(self, send: Callable[[Command], object]) -> None:
+        self._send = send
+        self._wanted: Question | None = None
+        self._looks = 0
+        self.open = 0
+        """The number of the question that waits for its answer, 0 where none does."""
+        self.last = 0
+        """The number of the question that was asked last."""
+
+    def ask(self, question: Question) -> None:
+        """Ask now, or when what is open was answered; of several that wait the last is asked."""
+        if self.open:
+            self._wanted = question
+            return
+        self.open = self.last = next(_NUMBERS)
+        self._looks = 0
+        self._send(question(self.open))
+
+    def heard(self, request: int) -> bool:
+        """Take in an answer's number; whether it answers what was asked last."""
+        if request != self.open or not request:
+            return False
+        self.open = 0
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            self.ask(wanted)
+        return True
+
+    def forget(self) -> None:
+        """Wait for no answer any more: who was asked is gone."""
+        self.open = 0
+        self._wanted = None
+
+    def look(self) -> bool:
+        """Whether nothing is open; one that stays so for too long is lost."""
+        self._looks += 1
+        if self.open and self._looks > PATIENCE:
+            self.forget()
+        return not self.open

@@ -1,0 +1,132 @@
+"""Compare: names of the present model and of another run, drawn from the same seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from charwave_tui.core.archive import ListRuns
+from charwave_tui.core.protocol import SampleNames
+from charwave_tui.core.readings import SampledName
+from charwave_tui.core.speaking import RunSampled, SampleRun
+from charwave_tui.ui import numbers
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.panes.name_list import entry_lines, summary
+from charwave_tui.ui.pieces import Line, Piece
+from charwave_tui.ui.sampler.asking import Asking
+from charwave_tui.ui.sampler.lines_pane import LinesPane
+from charwave_tui.ui.sampler.listed import Listed
+from charwave_tui.ui.sampler.mode import refusal, sentence, silence
+from charwave_tui.ui.sampler.notebook import Notebook
+from charwave_tui.ui.sampler_keys import COMPARE_KEYS
+from charwave_tui.ui.speech import Speech
+from charwave_tui.ui.view import NamesView
+
+
+class CompareMode(Listed):
+    """The model at the left, the run that was `compared` at the right: the same settings, name by name."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in COMPARE_KEYS]
+
+    title = "Compare"
+    keys = COMPARE_KEYS
+
+    def __init__(self, left: Notebook) -> None:
+        super().__init__(id="compare")
+        self.compared = left.compared
+        """The run to compare with, None before one was chosen."""
+        self._asking = Asking(self.ask)
+        self._other: RunSampled | None = None
+        self._refused: tuple[str, str] | None = None
+        self._mine = LinesPane("This run", id="mine", classes="side keyed")
+        self._theirs = LinesPane("Another run", id="theirs", classes="main")
+
+    def compose(self) -> ComposeResult:
+        yield self._mine
+        yield self._theirs
+
+    @property
+    def listed(self) -> Sequence[SampledName]:
+        return self.names.names
+
+    def compare(self, run: int) -> None:
+        """Compare with that run."""
+        self.compared, self._other, self._refused = run, None, None
+        self._draw_theirs()
+        self.update()
+
+    def begin(self) -> None:
+        self._asking.forget()
+        if self.run.engine != "ready":
+            return
+        self.ask(ListRuns())
+        if self.ready and not self.names.names:
+            self.ask(SampleNames(self.sampling))
+        self._draw_theirs()
+
+    def look(self) -> None:
+        if self._asking.look() and self._other is None and self._refused is None:
+            self._draw_theirs()
+
+    def watch_sampling(self) -> None:
+        if self.on_screen:
+            self._refused = None
+            self._draw_theirs()
+
+    def watch_names(self, names: NamesView) -> None:
+        self.update()
+
+    def watch_speech(self, old: Speech, new: Speech) -> None:
+        told, no = new.sampled, new.refused
+        if told is not None and told is not old.sampled and self._asking.heard(told.request):
+            self._other, self._refused = told, None
+        elif no is not None and no is not old.refused and self._asking.heard(no.request):
+            self._other, self._refused = None, (no.problem, no.remedy)
+        else:
+            return
+        self.update()
+
+    def action_choose(self) -> None:
+        self.turned = True  # what is typed behind it is for the list of runs
+        self.post_message(self.Wanted("choose"))
+
+    def update(self) -> None:
+        if not self.is_mounted or not self.on_screen:
+            return
+        names = self.names
+        self._mine.note = f"run {self.run.run}" if self.run.run else ""
+        self._mine.remark = f"step {numbers.steps(names.step)} {GLYPHS.dot} seed {self.sampling.seed}"
+        if names.refusal:
+            problem, _, remedy = names.refusal.partition("; ")
+            self._mine.draw(list(refusal(self.run, problem, remedy)))
+        else:
+            self._mine.draw(_listing(names.names, *self._mine.room) or list(silence(self.run)))
+        self._theirs.note = "" if self.compared is None else f"run {self.compared}"
+        self._theirs.remark = f"step {numbers.steps(self._other.step)}, as saved" if self._other else ""
+        self._theirs.draw(self._told())
+
+    def _told(self) -> list[Line]:
+        """The other run's names, or what there is to say instead."""
+        if self._refused is not None:
+            problem, remedy = self._refused
+            return [(Piece(sentence(problem)),), (Piece(sentence(remedy), "muted"),)]
+        if self.compared is None:
+            return [(Piece("c", "accent", True), Piece(" chooses a run to compare with.", "muted"))]
+        if self._other is None:
+            return [(Piece(f"drawing names of run {self.compared}", "muted"),)]
+        return _listing(self._other.names, *self._theirs.room) or [(Piece("No names came of it.", "muted"),)]
+
+    def _draw_theirs(self) -> None:
+        run, sampling = self.compared, self.sampling
+        if run is not None and self.run.engine == "ready":
+            self._asking.ask(lambda number: SampleRun(run, sampling, number))
+
+
+def _listing(names: Sequence[SampledName], width: int, height: int) -> list[Line]:
+    if not names or not width:
+        return []
+    rows = max(height - 2, 1)
+    return [*entry_lines(names, width, rows), (), summary(names, width)]

@@ -1,0 +1,150 @@
+"""Score: any word, and how much each of its characters surprises the model."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from charwave_tui.core.sampling import LONGEST_PREFIX
+from charwave_tui.core.speaking import ScoreWord, WordScored
+from charwave_tui.ui import numbers
+from charwave_tui.ui.pieces import Line, Piece
+from charwave_tui.ui.sampler.asking import Asking
+from charwave_tui.ui.sampler.lines_pane import LinesPane
+from charwave_tui.ui.sampler.mode import Mode, refusal, silence
+from charwave_tui.ui.sampler.notebook import Notebook
+from charwave_tui.ui.sampler.scores import character_lines, list_lines, typed_line
+from charwave_tui.ui.sampler_keys import SCORE_KEYS
+from charwave_tui.ui.speech import Speech
+
+MOST_WORDS = 100
+"""Words that are remembered."""
+
+
+class ScoreMode(Mode):
+    """A word that is typed, and the `words` scored so far, the last first; letters are typed, so that none is a key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in SCORE_KEYS]
+
+    title = "Score"
+    keys = SCORE_KEYS
+
+    def __init__(self, left: Notebook) -> None:
+        super().__init__(id="score")
+        self.words = left.words
+        self._typed = self._wanted = ""
+        self._here = 0
+        self._refused: tuple[str, str] | None = None
+        self._asking = Asking(self.ask)
+        self._list = LinesPane("Score", id="scored", classes="side keyed")
+        self._characters = LinesPane("Each character", id="characters", classes="main")
+
+    def compose(self) -> ComposeResult:
+        yield self._list
+        yield self._characters
+
+    @property
+    def here(self) -> WordScored | None:
+        """The word under the cursor."""
+        return self.words[self._here] if self.words else None
+
+    def begin(self) -> None:
+        self._asking.forget()
+        self._refused = None
+        if self.ready and self.here is not None:
+            self._score(self.here.word)
+
+    def look(self) -> None:
+        here = self.here
+        if self._asking.look() and self.ready and here and here.step != self.run.step:
+            self._score(here.word)
+
+    def watch_speech(self, old: Speech, new: Speech) -> None:
+        scored, refused = new.scored, new.refused
+        if scored is not None and scored is not old.scored and scored.request == self._asking.last:
+            if scored.percentile is not None:
+                self._asking.heard(scored.request)  # until then it has not said all, so that it is not asked again
+            self._put(scored)
+        elif refused is not None and refused is not old.refused and self._asking.heard(refused.request):
+            self._refused = (refused.problem, refused.remedy)
+            self._typed = self._typed or self._wanted  # so that it can be put right
+            self._wanted = ""
+        else:
+            return
+        self.update()
+
+    async def _on_key(self, event: events.Key) -> None:
+        bound = event.key in self._bindings.key_to_bindings
+        if not self.turned and not bound and event.is_printable and event.character:
+            event.stop()
+            event.prevent_default()
+            self._typed = (self._typed + event.character)[:LONGEST_PREFIX]
+            self._refused = None
+            self.update()
+
+    def action_score(self) -> None:
+        if self._typed and self.ready:
+            self._wanted, self._typed, self._refused = self._typed, "", None
+            self._asking.forget()
+            self._score(self._wanted)
+            self.update()
+
+    def action_walk(self, places: int) -> None:
+        if self.words:
+            self._here = min(max(self._here + places, 0), len(self.words) - 1)
+            self.update()
+
+    def action_page(self, pages: int) -> None:
+        self.action_walk(pages * max(self._list.room[1] - 3, 1))
+
+    def action_back(self) -> None:
+        self._typed = self._typed[:-1]
+        self._refused = None
+        self.update()
+
+    def action_clear(self) -> None:
+        self._typed, self._refused = "", None
+        self.update()
+
+    def update(self) -> None:
+        if not self.is_mounted or not self.on_screen:
+            return
+        silent = list(silence(self.run))
+        width, height = self._list.room
+        wrong: list[Line] = list(refusal(self.run, *self._refused)) if self._refused else silent
+        above = [typed_line(self._typed, width), *wrong, *([()] if height > 6 else [])]
+        self._list.draw([*above, *list_lines(self.words, self._here, width, height - len(above))])
+        self._list.note = f"{self._here + 1} of {len(self.words)}" if len(self.words) > 1 else ""
+        self._characters.draw(self._of_the_word())
+        known = self.here
+        self._characters.remark = f"step {numbers.steps(known.step)}" if known else ""
+        self._characters.note = known.word if known else ""
+
+    def _of_the_word(self) -> list[Line]:
+        if self.here is None:
+            return [
+                (Piece("Type a word, and ", "muted"), Piece("enter", "accent", True), Piece(" scores it.", "muted"))
+            ]
+        return character_lines(self.here, *self._characters.room)
+
+    def _score(self, word: str) -> None:
+        self._asking.ask(lambda number: ScoreWord(word, number))
+
+    def _put(self, scored: WordScored) -> None:
+        """Put a score in the place of the word's last one, or before all others, and the cursor on it."""
+        places = {known.word: place for place, known in enumerate(self.words)}
+        place = places.get(scored.word)
+        if scored.percentile is None and place is not None:
+            before = self.words[place]  # its place in the corpus stands until the new one is known
+            scored = msgspec.structs.replace(scored, percentile=before.percentile, among=before.among)
+        if place is None:
+            self.words = (scored, *self.words)[:MOST_WORDS]
+        else:
+            self.words = (*self.words[:place], scored, *self.words[place + 1 :])
+        if self._wanted == scored.word:
+            self._here = place or 0
+            self._wanted = ""

@@ -1,0 +1,84 @@
+"""Words that were scored, as lines: a list to compare them in, and one of them character by character."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from charwave_tui.core.speaking import WordScored
+from charwave_tui.ui import numbers
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.pieces import Line, Piece, columns, raised, readable, scrolled, shortened, spread
+from charwave_tui.ui.sampler import path
+
+_TOTAL, _MEAN, _SHARE, _MARK = 7, 7, 7, 9
+
+
+def typed_line(text: str, width: int) -> Line:
+    """What is being typed, with a cursor; of a long one its end."""
+    seen = readable(text)
+    while seen and cell_len(seen) > width - 7:
+        seen = seen[1:]
+    return (Piece("word  ", "muted"), Piece(seen, "bright", True), Piece(" ", ground="accent"))
+
+
+def origin(known: str) -> tuple[Piece, str]:
+    """The glyph and the word for where a word is known from."""
+    match known:
+        case "corpus":
+            return Piece(GLYPHS.corpus, "muted"), "corpus"
+        case "new" | "":
+            return Piece(GLYPHS.new, "train"), "new"
+        case _:
+            return Piece(GLYPHS.near, "muted"), "near"
+
+
+def percentile(word: WordScored) -> str:
+    """The share of the corpus that surprises more: `62%`; a dash until it is known."""
+    return GLYPHS.none if word.percentile is None else f"{word.percentile:.0f}%"
+
+
+def list_lines(words: Sequence[WordScored], here: int, width: int, room: int) -> list[Line]:
+    """The words in at most `room` lines with the one under the cursor among them."""
+    if not words or room < 2:
+        return []
+    fixed = _TOTAL + _MEAN + _SHARE + _MARK
+    head: Line = (Piece(f"{'nats':>{_TOTAL}}{'/char':>{_MEAN}}{'pct':>{_SHARE}}{'':{_MARK}}", "muted"),)
+    lines = [spread((Piece("  word", "muted"),), head, width)]
+    top = scrolled(here, len(words), room - 1)
+    for place, word in enumerate(words[top : top + room - 1], start=top):
+        marked = path.marks(word.word, word.surprises)
+        mark, known = origin(word.known)
+        figures = f"{numbers.nll(path.total(marked)):>{_TOTAL}}{numbers.nll(path.mean(marked)):>{_MEAN}}"
+        right: Line = (Piece(figures), Piece(f"{percentile(word):>{_SHARE}}  "), mark, Piece(f" {known:6}", "muted"))
+        name = Piece(shortened(readable(word.word), max(width - fixed - 3, 1)), "bright", place == here)
+        left = (Piece(f"{GLYPHS.here if place == here else ' '} ", "accent"), name)
+        line = spread(left, right, width)
+        lines.append(raised(line) if place == here else line)
+    return lines
+
+
+def character_lines(word: WordScored, width: int, height: int) -> list[Line]:
+    """The word character by character in `height` lines, as a table where there is room, and what it comes to."""
+    marked = path.marks(word.word, word.surprises)
+    sums = [path.sums(marked, "total"), _place(word, width)]
+    if height >= len(marked) + 2 + len(sums):
+        return [path.HEAD, *(path.row(mark, (), width) for mark in marked), (), *sums]
+    made = path.block(marked, width)
+    return [*made[: max(height - len(sums), 1)], *sums]
+
+
+def _place(word: WordScored, width: int) -> Line:
+    """Where the word stands among those of the corpus."""
+    mark, known = origin(word.known)
+    where: Line = (mark, Piece(f" {known}   ", "muted"))
+    if word.percentile is None:
+        return (*where, Piece("its place in the corpus is being found", "muted"))
+    share = Piece(f"{word.percentile:.0f}%", "bright", True)
+    among = f" of {word.among:,} corpus words"
+    for before, behind in ((("less surprising than ", among)), ("less surprising than ", " of words"), ("", among)):
+        line: Line = (*where, Piece(before, "muted"), share, Piece(behind, "muted"))
+        if columns(line) <= width:
+            return line
+    return (*where, share)

@@ -1,0 +1,144 @@
+"""The pane of the settings of sampling: they are walked, nudged, and typed over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Input
+
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.sampling import SETTINGS, Sampling
+from charwave_tui.ui.panes.field_editor import FieldEditor
+from charwave_tui.ui.pieces import Line, Piece, wrapped
+from charwave_tui.ui.sampler.lines_pane import LinesPane
+from charwave_tui.ui.sampler.settings import LABEL, help_lines, settings_lines
+
+
+class SettingsPane(LinesPane):
+    """All settings; keys work on the one at `here` while the pane is `active`."""
+
+    sampling: reactive[Sampling] = reactive(Sampling, repaint=False)
+    """The settings as they are."""
+    here: reactive[str] = reactive("temperature", repaint=False)
+    """The setting under the cursor."""
+    active: reactive[bool] = reactive(True, repaint=False)
+    """Whether keys come here."""
+
+    @dataclass
+    class Edited(Message):
+        """A person changed a setting."""
+
+        sampling: Sampling
+
+    class Closed(Message):
+        """The editor was put away."""
+
+    def __init__(self) -> None:
+        super().__init__("1 Settings", id="settings", classes="side keyed")
+        self.editor = FieldEditor()
+        """What a value is typed into."""
+        self._mistake: Mistake | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.lines
+        yield self.editor
+
+    def walk(self, places: int) -> None:
+        """Move the cursor."""
+        names = list(SETTINGS)
+        self.here = names[min(max(names.index(self.here) + places, 0), len(names) - 1)]
+
+    def nudge(self, direction: int) -> None:
+        """Take the next value of the setting under the cursor."""
+        self._take(self.sampling.nudged(self.here, direction))
+
+    def usual(self) -> None:
+        """Take the setting's usual value."""
+        self._take(self.sampling.with_text(self.here, Sampling().written(self.here)))
+
+    def edit(self) -> None:
+        """Open the editor over the value."""
+        self.editor.open(self.here, self.sampling.written(self.here))
+        self.update()
+
+    def watch_sampling(self) -> None:
+        self.update()
+
+    def watch_here(self) -> None:
+        self.update()
+
+    def watch_active(self) -> None:
+        self.update()
+
+    def on_resize(self) -> None:
+        self.update()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not self.editor.is_open:
+            return
+        try:
+            sampling = self.sampling.with_text(self.here, event.value)
+        except Mistake as mistake:
+            self._complain(mistake)
+            self.editor.refuse()
+        else:
+            self._close()
+            self._take(sampling)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._complain(None)
+
+    def on_field_editor_left(self, event: FieldEditor.Left) -> None:
+        event.stop()
+        self._close()
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to the setting under the pointer."""
+        at = event.screen_offset - self.content_region.offset
+        names, top = list(SETTINGS), self._drawn()[1]
+        if not self.editor.is_open and 0 <= at.y + top < len(names):
+            self.here = names[at.y + top]
+
+    def update(self) -> None:
+        """Draw what changed, and fit the editor over the value."""
+        width, height = self.room
+        if not self.is_mounted or not width or not height:
+            return
+        lines, top = self._drawn()
+        self.editor.set_class(self._mistake is not None, "-wrong")
+        if self.editor.is_open:
+            self.editor.styles.offset = (LABEL, list(SETTINGS).index(self.here) - top)
+            self.editor.styles.width = max(width - LABEL, 1)
+        self.draw(lines)
+
+    def _drawn(self) -> tuple[list[Line], int]:
+        width, height = self.room
+        below = help_lines(self.here, width) if self._mistake is None else _complaint(self._mistake, width)
+        return settings_lines(self.sampling, self.here, self.active, below, width, height)
+
+    def _take(self, sampling: Sampling) -> None:
+        if sampling != self.sampling:
+            self.sampling = sampling
+            self.post_message(self.Edited(sampling))
+
+    def _close(self) -> None:
+        self.editor.close()
+        self._complain(None)
+        self.post_message(self.Closed())
+
+    def _complain(self, mistake: Mistake | None) -> None:
+        self._mistake = mistake
+        self.problem = mistake is not None
+        self.update()
+
+
+def _complaint(mistake: Mistake, width: int) -> list[Line]:
+    remedy = f"{mistake.remedy[0].upper()}{mistake.remedy[1:]}."
+    wrong = [(Piece(line, "error"),) for line in wrapped(mistake.problem, width, 3)]
+    return [*wrong, *((Piece(line, "muted"),) for line in wrapped(remedy, width, 3))]

@@ -1,0 +1,126 @@
+"""Timeline: names drawn with the same chance at every evaluation, scrubbed along the curve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.reactive import reactive
+
+from charwave_tui.core.readings import SampledName, Sketch, Split
+from charwave_tui.ui import numbers
+from charwave_tui.ui.chart import Chart
+from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.panes.name_list import entry_lines, summary
+from charwave_tui.ui.panes.run_pane import RunPane
+from charwave_tui.ui.pieces import Line, Piece
+from charwave_tui.ui.sampler.lines_pane import LinesPane
+from charwave_tui.ui.sampler.listed import Listed
+from charwave_tui.ui.sampler.mode import Mode, silence
+from charwave_tui.ui.sampler_keys import TIMELINE_KEYS
+from charwave_tui.ui.speech import Speech
+from charwave_tui.ui.view import Curve
+
+PAGE = 10
+"""Evaluations that a page takes."""
+
+
+class ChartPane(RunPane):
+    """The curve of the run, with a cursor at an evaluation."""
+
+    curve: reactive[Curve] = reactive(Curve, repaint=False)
+    """The losses."""
+    cursor: reactive[int | None] = reactive(None, repaint=False)
+    """The step of the evaluation."""
+
+    def __init__(self) -> None:
+        super().__init__("Loss", id="scrubbed")
+        self.add_class("main", "keyed")
+
+    def compose(self) -> ComposeResult:
+        yield Chart().data_bind(ChartPane.curve, ChartPane.cursor)
+
+
+class TimelineMode(Listed):
+    """The curve above, the names of the chosen evaluation below; at the last one it goes on with each that comes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in TIMELINE_KEYS]
+
+    title = "Timeline"
+    keys = TIMELINE_KEYS
+
+    def __init__(self) -> None:
+        super().__init__(id="timeline")
+        self._step: int | None = None
+        self._chart = ChartPane()
+        self._names = LinesPane("Names", id="sketched", classes="side")
+
+    def compose(self) -> ComposeResult:
+        yield self._chart.data_bind(Mode.curve)
+        yield self._names
+
+    @property
+    def sketch(self) -> Sketch | None:
+        """The names of the evaluation under the cursor, or of the last before it."""
+        timeline = self.speech.timeline
+        if not timeline:
+            return None
+        step = timeline[-1].step if self._step is None else self._step
+        return next((item for item in reversed(timeline) if item.step <= step), timeline[0])
+
+    @property
+    def listed(self) -> Sequence[SampledName]:
+        return self.sketch.names if self.sketch else ()
+
+    def watch_speech(self, old: Speech, new: Speech) -> None:
+        if old.timeline is not new.timeline:
+            if not old.timeline or not new.timeline:
+                self.refresh_bindings()
+            self.update()
+
+    def begin(self) -> None:
+        if self._step is not None and all(item.step != self._step for item in self.speech.timeline):
+            self._step = None
+
+    def action_walk(self, places: int) -> None:
+        timeline = self.speech.timeline
+        if self.sketch is None:
+            return
+        place = min(max(timeline.index(self.sketch) + places, 0), len(timeline) - 1)
+        self._step = None if place == len(timeline) - 1 else timeline[place].step
+        self.update()
+
+    def action_page(self, pages: int) -> None:
+        self.action_walk(pages * PAGE)
+
+    def update(self) -> None:
+        if not self.is_mounted or not self.on_screen:
+            return
+        sketch, timeline = self.sketch, self.speech.timeline
+        self._chart.cursor = sketch.step if sketch else None
+        self._chart.note = _evaluated(sketch, self.curve) if sketch else ""
+        width, height = self._names.room
+        if sketch is None:
+            self._names.note = self._names.remark = ""
+            self._names.draw(list(silence(self.run)) or _none_yet())
+            return
+        self._names.note = f"step {numbers.steps(sketch.step)}"
+        self._names.remark = f"{timeline.index(sketch) + 1} of {len(timeline):,} evaluations"
+        rows = max(height - 2, 1)
+        self._names.draw([*entry_lines(sketch.names, width, rows), (), summary(sketch.names, width)])
+
+
+def _evaluated(sketch: Sketch, curve: Curve) -> str:
+    """The step of a sketch, and the val loss that was measured there."""
+    losses = [item.loss for item in curve.history.evaluations if item.split is Split.VAL and item.step == sketch.step]
+    measured = f" {GLYPHS.dot} val {numbers.loss(losses[-1])}" if losses else ""
+    return f"step {numbers.steps(sketch.step)}{measured}"
+
+
+def _none_yet() -> list[Line]:
+    return [
+        (Piece("There is no evaluation of this run yet."),),
+        (Piece("Names are drawn at each of them, always with the same chance.", "muted"),),
+    ]

@@ -1,0 +1,161 @@
+"""What a model that never was said, and a hall in which the sampler's screen can be tried alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import scenes
+from kept import ARCHIVE
+from textual.app import App
+from textual.pilot import Pilot
+
+from charwave_tui.core import speaking
+from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.protocol import Command, NamesSampled, SampleNames
+from charwave_tui.core.readings import SampledName, Sketch
+from charwave_tui.core.speaking import Star
+from charwave_tui.ui.sampler.mode import Mode
+from charwave_tui.ui.sampler.notebook import Notebook
+from charwave_tui.ui.screens.sampler import SamplerScreen
+from charwave_tui.ui.speech import FIRST_REQUEST, Speech, after
+from charwave_tui.ui.themes import themes
+from charwave_tui.ui.view import LabView, NamesView
+
+ORDER = "narilem.stodkcgyjvpuhzxbfwq"
+"""What may follow, the likeliest first; the dot ends the name."""
+
+
+def surprises_after(prefix: str, symbols: str = scenes.CARD.symbols) -> tuple[float, ...]:
+    """−log p of every id, always in the same order but for a turn that the prefix gives it."""
+    turn = 3 * len(prefix) % 7
+    order = ORDER[turn:7] + ORDER[:turn] + ORDER[7:]
+    weights = {symbol: math.exp(-place / 4) for place, symbol in enumerate(order)}
+    every = [weights.get(symbol, 1e-6) for symbol in f".{symbols}"]
+    return tuple(-math.log(weight / sum(every)) for weight in every)
+
+
+def surprises_of(word: str) -> tuple[float, ...]:
+    """−log p of each character and of the end."""
+    places = [scenes.CARD.symbols.find(symbol) + 1 for symbol in word] + [0]
+    return tuple(surprises_after(word[:at])[place] for at, place in enumerate(places))
+
+
+def name(text: str, in_corpus: bool = False, near: str = "") -> SampledName:
+    """A name with its surprises."""
+    told = surprises_of(text)
+    return SampledName(text, sum(told) / len(told), in_corpus, near, told)
+
+
+_WORDS = ("maralynn", "mariela", "makyah", "mateson", "mayrin", "marsden", "malia", "mavelyn", "madrix", "maziyah")
+_MORE = ("maelle", "mazzori", "mariko", "mabriella", "matteus", "maika", "marvinne", "mahlani", "marisque", "maritho")
+
+NAMES = tuple(
+    name(text, place % 3 == 1, "mahlan" if place % 5 == 3 else "") for place, text in enumerate(_WORDS + _MORE)
+)
+"""Twenty names, some copied and some near."""
+
+
+def _sketch(step: int) -> Sketch:
+    """Names that come to be as training goes on."""
+    kept = 2 + step // 25_000
+    return Sketch(step, tuple(SampledName(f"{text[:kept]}{'xqzj'[kept - 2 :]}", 2.0, False) for text in _WORDS))
+
+
+TIMELINE = tuple(map(_sketch, range(10_000, 130_001, 10_000)))
+"""Names at each evaluation of the scenes' run."""
+
+STARS = tuple(
+    Star(text, 1.5 + place / 7, run, 132_400 - 40_000 * place, f"2026-03-14T1{4 - place}:00:00+00:00")
+    for place, (text, run) in enumerate((("maralynn", 12), ("mayrin", 11), ("quillon", 10), ("belle", None)))
+)
+"""Starred names, the last first."""
+
+SAID = Speech(timeline=TIMELINE, stars=STARS)
+"""What was said before anything was asked."""
+
+TALKING = replace(scenes.TRAINING, names=NamesView(132_400, NAMES, drawn=20))
+"""The scenes' run in training, with names whose surprises are told."""
+
+
+def answers(command: Command, step: int, symbols: str = scenes.CARD.symbols) -> Iterable[AnyEvent]:
+    """What an engine says to a command of the sampler."""
+    match command:
+        case speaking.PredictNext(prefix=prefix, request=request):
+            path = surprises_of(prefix)[:-1]
+            yield speaking.NextPredicted(step, request, prefix, surprises_after(prefix, symbols), path)
+        case speaking.ScoreWord(word=word, request=request) if set(word) <= set(symbols):
+            known = "corpus" if word == "mariela" else "new"
+            yield speaking.WordScored(step, request, word, surprises_of(word), known)
+            yield speaking.WordScored(step, request, word, surprises_of(word), known, 61.8, 32_033)
+        case speaking.ScoreWord(word=word, request=request):
+            strange = next(symbol for symbol in word if symbol not in symbols)
+            yield speaking.SpeechRefused(request, f"{strange!r} is not in the corpus makemore", "leave it out")
+        case speaking.SampleRun(run=run, request=request):
+            yield speaking.RunSampled(run, 200_000, request, NAMES[::-1])
+        case SampleNames(request=request, sampling=sampling) if request >= FIRST_REQUEST:
+            begun = [name(sampling.prefix + end) for end in ("na", "el", "sque", "tho", "jke", "o", "la", "n")]
+            yield NamesSampled(step, request, tuple(begun[: sampling.count]))
+
+
+class SamplerHall(App[None]):
+    """An app with the sampler's screen on it; `asked` is what it asks of the engine, `left` how it was left.
+
+    What is asked is answered at once while it is `answering`.
+    """
+
+    def __init__(self, view: LabView = TALKING, said: Speech = SAID, theme: str = "dark", mode: str = "names") -> None:
+        super().__init__()
+        self.asked: list[Command] = []
+        self.left: list[Notebook | None] = []
+        self.copied: list[str] = []
+        self.answering = True
+        self._opening = (view, said, theme)
+        self.sampler = SamplerScreen(Notebook(mode=mode))
+        for known in themes():
+            self.register_theme(known)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes()[0].variables
+
+    async def on_mount(self) -> None:
+        view, said, theme = self._opening
+        self.theme = f"charwave-{theme}"
+        self.show(view)
+        self.sampler.speech, self.sampler.archive = said, ARCHIVE
+        await self.push_screen(self.sampler, self.left.append)
+
+    def show(self, view: LabView) -> None:
+        """Have the screen told of a view."""
+        self.sampler.run, self.sampler.curve, self.sampler.names = view.run, view.curve, view.names
+
+    def tell(self, event: AnyEvent) -> None:
+        """Have the screen told of an answer."""
+        self.sampler.speech = after(self.sampler.speech, event)
+
+    def on_mode_asked(self, message: Mode.Asked) -> None:
+        self.asked.append(message.command)
+        run = self.sampler.run
+        if self.answering and run.corpus is not None:
+            for event in answers(message.command, run.step, run.corpus.symbols):
+                self.tell(event)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        self.copied.append(text)
+
+    def asked_of(self, kind: type[Command]) -> list[Command]:
+        """The commands of one kind, oldest first."""
+        return [command for command in self.asked if isinstance(command, kind)]
+
+
+@asynccontextmanager
+async def talking(
+    mode: str, view: LabView = TALKING, said: Speech = SAID, size: tuple[int, int] = (140, 40)
+) -> AsyncIterator[tuple[SamplerHall, Pilot[None]]]:
+    """The sampler's screen in one of its modes, its first questions answered."""
+    app = SamplerHall(view, said, mode=mode)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await pilot.pause()
+        yield app, pilot
