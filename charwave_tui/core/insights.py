@@ -121,6 +121,15 @@ class NormInsight(msgspec.Struct, frozen=True, tag=True):
     var_apart: float
 
 
+MOST_SINGULAR, MOST_NUMBERS = 1_024, 2**22
+"""How many singular values, and numbers, a matrix may have for them to be worked out: they take a second."""
+
+
+def singular_values_told(fan_in: int, fan_out: int) -> bool:
+    """Whether a matrix is small enough for its singular values to be worked out."""
+    return min(fan_in, fan_out) <= MOST_SINGULAR and fan_in * fan_out <= MOST_NUMBERS
+
+
 class EmbeddingInsight(msgspec.Struct, frozen=True, tag=True):
     """The characters as points: `plane` [vocabulary, 2] are their first two principal components, id 0 the boundary.
 

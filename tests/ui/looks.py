@@ -7,8 +7,8 @@ import math
 from scenes import CARD, CONFIG, _layers
 
 from charwave_tui.core.config import RunConfig
-from charwave_tui.core.grids import Grid
-from charwave_tui.core.insights import AnyInsight, TreeInsight, TreeLevel
+from charwave_tui.core.grids import EMPTY, Grid
+from charwave_tui.core.insights import AnyInsight, Histogram, Lens, LinearInsight, TreeInsight, TreeLevel
 from charwave_tui.core.inspection import ChangesReported
 from charwave_tui.core.shapes import levels
 from charwave_tui.ui.insight.shown import Gaze, Shown
@@ -44,6 +44,21 @@ def changes(layers: tuple[int, ...] = (0, 2, 6, 10, 13), steps: int = 200, spoil
         for at in range(len(layers))
     ]
     return ChangesReported(tuple(range(0, steps * 100, 100)), layers, Grid.of(len(layers), ratios))
+
+
+SPREAD = Histogram(-0.5, 0.5, tuple(math.exp(-((at / 8 - 4) ** 2)) for at in range(64)), 0.001, 0.13)
+
+
+def linear(fan_in: int, fan_out: int, lens: Lens, value: float | None = None, singular: Grid = EMPTY) -> LinearInsight:
+    """A matrix with `value` everywhere, else of waves; its largest numbers block by block as the engine gives them."""
+    tall, wide = (max(-(-n // max(room, 1)), 1) for n, room in ((fan_in, lens.rows), (fan_out, lens.columns)))
+    rows, columns = -(-fan_in // tall), -(-fan_out // wide)
+    values = (math.sin(7 * at) * math.cos(at / 3) if value is None else value for at in range(rows * columns))
+    norms = [Grid.of(n, (abs(1 + math.sin(at)) if value is None else abs(value) for at in range(n)))
+             for n in (fan_in, fan_out)]  # fmt: skip
+    spoilt = value is not None and not math.isfinite(value)
+    spread = Histogram(0.0, 0.0, (), math.nan, math.nan) if spoilt else SPREAD
+    return LinearInsight(fan_in, fan_out, spread, spread, Grid.of(columns, values), *norms, singular)
 
 
 def fits(lines, width: int, height: int) -> bool:

@@ -20,7 +20,7 @@ from charwave_tui.ui.written import plain
 
 def drawn(told, width=120, height=30, layer=6):
     look = replace(shown(PlainInsight(None), layer, CONFIG), changes=told)
-    return ratios.lines(look, width, height)
+    return ratios.UpdatesView().lines(look, width, height)
 
 
 def test_the_line_of_the_layer_at_hand_is_bright_and_each_matrix_is_named_at_its_end():

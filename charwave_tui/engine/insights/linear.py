@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from charwave_tui.core.grids import EMPTY, Grid
-from charwave_tui.core.insights import Lens, LinearInsight
+from charwave_tui.core.insights import Lens, LinearInsight, singular_values_told
 from charwave_tui.engine.insights.grid import grid
 from charwave_tui.engine.insights.histogram import histogram
 from charwave_tui.engine.layers import Linear
@@ -17,12 +17,6 @@ from charwave_tui.engine.look import Look
 
 MOST_ROWS, MOST_COLUMNS = 512, 1_024
 """The most rows and columns of the heat map."""
-
-LARGEST = 1_024
-"""Singular values that a matrix may have for them to be worked out: they take a second."""
-
-MOST_NUMBERS = 2**22
-"""Numbers that such a matrix may have."""
 
 
 def linear(look: Look, lens: Lens, layer: Linear) -> LinearInsight:
@@ -61,7 +55,7 @@ def _block(there: int, most: int) -> int:
 
 
 def _singular_values(weight: Tensor) -> Grid:
-    if min(weight.shape) > LARGEST or weight.numel() > MOST_NUMBERS:
+    if not singular_values_told(*weight.shape):
         return EMPTY
     there = weight.cpu()  # where the decomposition is at home, whatever the device
     if not there.isfinite().all():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from charwave_tui.ui.insight.activation import ActivationView
+from charwave_tui.ui.insight.linear import LinearView
 from charwave_tui.ui.insight.norm import NormView
+from charwave_tui.ui.insight.parts import Joined
 from charwave_tui.ui.insight.plain import PlainView
+from charwave_tui.ui.insight.ratios import UpdatesView
 from charwave_tui.ui.insight.shown import LayerView
 from charwave_tui.ui.insight.tree import TreeView
 from charwave_tui.ui.insight.units import SCALES
@@ -13,6 +16,7 @@ TYPED = frozenset({"FlattenConsecutive", "FlattenDilated"})
 """Layers whose view is of a context that may be typed."""
 
 VIEWS: dict[str, LayerView] = {
+    "Linear": Joined(LinearView(), UpdatesView()),
     "BatchNorm1d": NormView(),
     **{kind: ActivationView(kind) for kind in SCALES},
     "FlattenConsecutive": TreeView(),

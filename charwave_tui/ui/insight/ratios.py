@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+from charwave_tui.core.insights import Lens
 from charwave_tui.core.inspection import ChangesReported
 from charwave_tui.core.readings import LayerStats
 from charwave_tui.ui import numbers
@@ -13,7 +14,7 @@ from charwave_tui.ui.axes import Axes, Course, course
 from charwave_tui.ui.canvas import Canvas
 from charwave_tui.ui.chart import raster
 from charwave_tui.ui.glyphs import GLYPHS
-from charwave_tui.ui.insight.shown import Shown
+from charwave_tui.ui.insight.shown import Gaze, Shown
 from charwave_tui.ui.insight.written import cropped, sheet_lines
 from charwave_tui.ui.pieces import Line, Piece, shortened, wrapped
 from charwave_tui.ui.plot import End, Plot, draw_axes, write_gutter
@@ -37,26 +38,45 @@ MEANING = (
 """What the chart is to be read for."""
 
 
-def lines(shown: Shown, width: int, height: int) -> tuple[Line, ...]:
-    """The chart in at most `height` lines of `width` columns, the line of the layer at hand in bright."""
-    heading: Line = (Piece("update ratio"), Piece("   log10(std(Δp) / std(p)) of every matrix, step by step", "muted"))
-    if GLYPHS.to == "->":
-        heading = (heading[0], Piece("   log10(std(dp) / std(p)) of every matrix, step by step", "muted"))
-    changes = shown.changes
-    if changes is None:
-        return _told((heading, (), (Piece("Waiting for the engine's figures.", "muted"),)), width, height)
-    if not changes.steps or not changes.layers:
-        keys: Line = (Piece(".", "accent", True), Piece(" takes one step, ", "muted"))
-        keys = (*keys, Piece("space", "accent", True), Piece(" goes on training.", "muted"))
-        told: Line = (Piece("No step has moved anything yet.", "muted"),)
-        return _told((heading, (), told, keys), width, height)
-    meaning = tuple((Piece(line, "muted"),) for line in wrapped(MEANING, width, 3))
-    below = ((), *meaning) if height >= 14 + len(meaning) else ()
-    plot = Plot(width, max(height - 1 - len(below), 0), GLYPHS)
-    if not plot.drawable:
-        return _told((heading, *_figures(changes, shown)), width, height)
-    names = tuple(named(shown.layers, place) for place in changes.layers)
-    return _told((heading, *drawn(plot, changes, names, shown.gaze.layer), *below), width, height)
+class UpdatesView:
+    """How far steps have moved each matrix, over time."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The one part."""
+        return ("updates",)
+
+    def lens(self, gaze: Gaze, width: int, height: int) -> Lens:
+        """Nothing of the layer itself."""
+        return Lens(gaze.layer, rows=0, columns=0)
+
+    def moved(self, shown: Shown, key: str) -> Gaze | None:
+        """There is nothing to point at."""
+        return None
+
+    def lines(self, shown: Shown, width: int, height: int) -> tuple[Line, ...]:
+        """The chart, with the line of the layer at hand in bright; words where there is none yet."""
+        heading: Line = (
+            Piece("update ratio"),
+            Piece("   log10(std(Δp) / std(p)) of every matrix, step by step", "muted"),
+        )
+        if GLYPHS.to == "->":
+            heading = (heading[0], Piece("   log10(std(dp) / std(p)) of every matrix, step by step", "muted"))
+        changes = shown.changes
+        if changes is None:
+            return _told((heading, (), (Piece("Waiting for the engine's figures.", "muted"),)), width, height)
+        if not changes.steps or not changes.layers:
+            keys: Line = (Piece(".", "accent", True), Piece(" takes one step, ", "muted"))
+            keys = (*keys, Piece("space", "accent", True), Piece(" goes on training.", "muted"))
+            told: Line = (Piece("No step has moved anything yet.", "muted"),)
+            return _told((heading, (), told, keys), width, height)
+        meaning = tuple((Piece(line, "muted"),) for line in wrapped(MEANING, width, 3))
+        below = ((), *meaning) if height >= 14 + len(meaning) else ()
+        plot = Plot(width, max(height - 1 - len(below), 0), GLYPHS)
+        if not plot.drawable:
+            return _told((heading, *_figures(changes, shown)), width, height)
+        names = tuple(named(shown.layers, place) for place in changes.layers)
+        return _told((heading, *drawn(plot, changes, names, shown.gaze.layer), *below), width, height)
 
 
 @lru_cache(maxsize=4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 
 from charwave_tui.ui.glyphs import ASCII, GLYPHS
 from charwave_tui.ui.pieces import Line, Piece
@@ -50,11 +50,12 @@ def _filled(row: Sequence[str], width: int) -> list[str]:
 
 def _line(upper: list[str], lower: list[str]) -> Line:
     line: list[Piece] = []
-    for cell in map(_cell, upper, lower):
-        if line and replace(line[-1], text="") == replace(cell, text=""):
-            line[-1] = replace(cell, text=line[-1].text + cell.text)
-        else:
-            line.append(cell)
+    for pair, run in groupby(zip(upper, lower, strict=True)):
+        cell = _cell(*pair)
+        cell = replace(cell, text=cell.text * sum(1 for _ in run))
+        if line and (line[-1].role, line[-1].ground) == (cell.role, cell.ground):
+            cell = replace(cell, text=line.pop().text + cell.text)
+        line.append(cell)
     return tuple(line)
 
 

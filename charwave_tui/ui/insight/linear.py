@@ -1,0 +1,166 @@
+"""The view of a Linear: its matrix as figures, densities and a picture, its norms and singular values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from charwave_tui.core.insights import Histogram, Lens, LinearInsight
+from charwave_tui.ui.glyphs import GLYPHS, plainly
+from charwave_tui.ui.insight import figures, heat, histogram, weights
+from charwave_tui.ui.insight.figures import Figure
+from charwave_tui.ui.insight.heat import Heat
+from charwave_tui.ui.insight.shown import Gaze, Shown
+from charwave_tui.ui.insight.spectrum import cursor, norms, target
+from charwave_tui.ui.insight.units import joined
+from charwave_tui.ui.insight.written import cropped
+from charwave_tui.ui.pieces import GAP, Line, Piece, beside, spread
+
+PARTS = ("weights", "matrix", "norms")
+"""The parts: all at once, the picture large, and norms with singular values."""
+
+FIGURES = 45
+"""Columns of the table of figures."""
+
+ROOMY = (100, 26)
+"""Columns and lines from which figures, both densities and the picture stand together."""
+
+LOW = 17
+"""Lines with fewer of which there is no density beside the picture."""
+
+STEP = {"h": (0, -1), "l": (0, 1), "k": (-1, 0), "j": (1, 0)}
+"""How far each key moves the cursor: rows, columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How many lines the densities' bars and the picture have; `roomy` where a table of figures stands beside them."""
+
+    roomy: bool
+    bars: int
+    picture: int
+
+    @staticmethod
+    def of(part: int, width: int, height: int) -> Layout:
+        """That of a part in so many columns and lines; the picture has its frame among its lines."""
+        roomy = width >= ROOMY[0] and height >= ROOMY[1]
+        if part == 1:
+            return Layout(roomy, 0, max(height - 4, 0))
+        if part > 1:
+            return Layout(roomy, 0, 0)
+        if roomy:
+            bars = min(8 + (height - 36) // 4, 14) if height > 36 else 8
+            return Layout(True, bars, height - bars - histogram.AXIS - 6)
+        bars = 0 if height < LOW else 3 + (height - LOW) // 3
+        return Layout(False, bars, max(height - (bars + histogram.AXIS + 3 if bars else 0) - 4, 0))
+
+
+class LinearView:
+    """A Linear's matrix."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """PARTS."""
+        return PARTS
+
+    def lens(self, gaze: Gaze, width: int, height: int) -> Lens:
+        """The matrix in as many cells as the picture has; singular values where norms are shown."""
+        layout = Layout.of(gaze.part, width, height)
+        rows, columns = 2 * max(layout.picture - heat.FRAME, 0), max(width - heat.GUTTER, 1)
+        return Lens(gaze.layer, rows=rows, columns=columns if rows else 0, singular=gaze.part == 2)
+
+    def moved(self, shown: Shown, key: str) -> Gaze | None:
+        """The cursor on the next block of the picture, or the next row or column where there are profiles."""
+        insight, gaze = shown.insight, shown.gaze
+        if key not in STEP or not isinstance(insight, LinearInsight):
+            return None
+        row, column = cursor(shown, insight)
+        if gaze.part < 2:
+            tall, wide = _heat(insight).block
+        else:  # a row that has no column of its own is passed over
+            tall, wide = -(-insight.fan_in // 128), -(-insight.fan_out // 128)
+        down, right = STEP[key]
+        row, column = row // tall * tall + down * tall, column // wide * wide + right * wide
+        return replace(
+            gaze, example=min(max(row, 0), insight.fan_in - 1), unit=min(max(column, 0), insight.fan_out - 1)
+        )
+
+    def lines(self, shown: Shown, width: int, height: int) -> tuple[Line, ...]:
+        """The part at hand."""
+        insight = shown.insight
+        if not isinstance(insight, LinearInsight):
+            return ()
+        form = joined(
+            weights.product(shown.layers, shown.stats, shown.gaze.layer, (insight.fan_in, insight.fan_out)), width
+        )
+        known = weights.figures(shown.stats, insight.fan_in**-0.5 if insight.fan_in else 1.0, insight.weight.mean)
+        layout = Layout.of(shown.gaze.part, width, height)
+        lines: tuple[Line, ...]
+        match shown.gaze.part:
+            case 2:
+                lines = (form, *norms(shown, insight, width, height - 1))
+            case 1:
+                lines = (form, figures.row(known, width), *_picture(shown, insight, width, layout.picture))
+            case _ if layout.roomy:
+                top = tuple(_roomy(insight, known, width, layout.bars))
+                lines = (form, (), *top, (), *_picture(shown, insight, width, layout.picture))
+            case _:
+                top = tuple(_narrow(insight, width, layout.bars)) if layout.bars else ()
+                picture = _picture(shown, insight, width, layout.picture)
+                lines = (form, figures.row(known, width), *top, *picture)
+        return tuple(cropped(line, width) for line in lines)[: max(height, 0)]
+
+
+def _heat(insight: LinearInsight) -> Heat:
+    return Heat(insight.fan_in, insight.fan_out, insight.heat)
+
+
+def _roomy(insight: LinearInsight, known: tuple[Figure, ...], width: int, bars: int) -> Iterator[Line]:
+    """The table of figures beside both densities."""
+    each = (width - FIGURES - 2 * GAP) // 2
+    left = figures.table(reversed(known), FIGURES)
+    room = bars + 1 + histogram.AXIS - len(left) - 1
+    left = (*left, (), *figures.words(known, FIGURES, max(room, 1)))
+    sides = (left, *_densities(insight, each, bars))
+    for at in range(bars + 1 + histogram.AXIS):
+        cells = (side[at] if at < len(side) else () for side in sides)
+        yield beside(cells, (FIGURES, each, each))
+
+
+def _narrow(insight: LinearInsight, width: int, bars: int) -> Iterator[Line]:
+    """Both densities side by side between blank lines."""
+    each = (width - GAP) // 2
+    yield ()
+    for pair in zip(*_densities(insight, each, bars), strict=True):
+        yield beside(pair, (each, each))
+    yield ()
+
+
+def _densities(insight: LinearInsight, width: int, bars: int) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+    return (
+        _density("weight density", "", insight.weight, width, bars),
+        _density("gradient density", "   of the loss, by the weights", insight.gradient, width, bars),
+    )
+
+
+def _density(name: str, note: str, of: Histogram | None, width: int, bars: int) -> tuple[Line, ...]:
+    heading = spread((Piece(name), Piece(note if len(name) + len(note) <= width else "", "muted")), (), width)
+    if of is None:
+        return (heading, (Piece("no gradient", "muted"),), *((),) * (bars + histogram.AXIS - 1))
+    return (heading, *histogram.drawn(of, width, bars))
+
+
+def _picture(shown: Shown, insight: LinearInsight, width: int, height: int) -> tuple[Line, ...]:
+    """A heading, the matrix in `height` lines, its frame among them, and what the cursor reads."""
+    matrix, at = _heat(insight), cursor(shown, insight)
+    tall, wide = matrix.block
+    groups: list[Line] = [(Piece("matrix"), Piece("   rows in, columns out", "muted"))]
+    if (tall, wide) != (1, 1):
+        groups.append((Piece(plainly(f"a cell is the largest of {tall} × {wide}"), "muted"),))
+    heading = joined((groups[0], *heat.legend(matrix), *groups[1:]), width)
+    if not math.isfinite(insight.weight.mean):
+        heading = (*heading, Piece(f"   {GLYPHS.wrong} not finite", "error"))
+    source = weights.source(shown.layers, shown.gaze.layer, insight.fan_in, at[0])
+    read = joined(heat.reading(matrix, at, source, target(shown, insight, at[1])), width)
+    return (heading, *heat.drawn(matrix, at, width, height), read)

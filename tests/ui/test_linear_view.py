@@ -1,0 +1,169 @@
+"""The matrix of a Linear: what it does in shapes, its picture and cursor, norms, singular values, in any room."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from looks import fits, linear, shown
+from scenes import CONFIG, STACK
+
+from charwave_tui.core.grids import Grid
+from charwave_tui.core.insights import Lens, PlainInsight
+from charwave_tui.ui.insight import heat, profiles, weights
+from charwave_tui.ui.insight.heat import Heat
+from charwave_tui.ui.insight.kinds import view_of
+from charwave_tui.ui.insight.linear import LinearView
+from charwave_tui.ui.written import plain
+
+VIEW = LinearView()
+WHOLE = Lens(2, rows=64, columns=256)
+
+
+def look(layer=2, sizes=(48, 128), config=CONFIG, lens=WHOLE, value=None, singular=(), **gaze):
+    insight = linear(*sizes, lens, value, Grid.of(len(singular), singular))
+    return shown(insight, layer, config, **gaze)
+
+
+def text(look, width=136, height=36):
+    return [plain(line) for line in VIEW.lines(look, width, height)]
+
+
+@pytest.mark.parametrize(
+    ("config", "layer", "sizes", "form"),
+    [
+        (CONFIG, 2, (48, 128), "[B,4,48] @ [48,128] → [B,4,128]   B = 512 examples   one matrix for all 4 positions"),
+        (CONFIG, 10, (256, 128), "[B,256] @ [256,128] → [B,128]   B = 512 examples"),
+        (CONFIG, 13, (128, 27), "[B,128] @ [128,27] + b [27] → [B,27]   B = 512 examples"),
+        (replace(CONFIG, norm="none"), 2, (48, 128), "[B,4,48] @ [48,128] + b [128] → [B,4,128]   B = 512 examples"
+         "   one matrix for all 4 positions"),
+    ],
+)  # fmt: skip
+def test_the_matrix_form_has_every_dimension_and_the_bias_where_there_is_one(config, layer, sizes, form):
+    assert text(look(layer, sizes, config))[0] == form
+
+
+@pytest.mark.parametrize(
+    ("config", "layer", "fan_in", "row", "told"),
+    [
+        (CONFIG, 2, 48, 23, "left of the pair, channel 23"),
+        (CONFIG, 2, 48, 24, "right of the pair, channel 0"),
+        (CONFIG, 13, 128, 5, ""),
+        (replace(CONFIG, fuse=(8,)), 2, 192, 100, "5 of 8 joined, channel 4"),
+        (STACK, 11, 512, 100, "2 back, channel 100"),
+        (STACK, 11, 512, 300, "here, channel 44"),
+        (STACK, 26, 1280, 600, "level 3 of 5, channel 88"),
+    ],
+)
+def test_a_row_is_told_by_what_is_joined_there_and_which_channel(config, layer, fan_in, row, told):
+    assert weights.source(shown(PlainInsight(None), layer, config).layers, layer, fan_in, row) == told
+
+
+def test_the_cursor_reads_the_number_with_its_sign_and_what_it_leads_to():
+    it = look(13, (128, 27), lens=Lens(13, rows=200, columns=99), part=1, example=77, unit=5)
+    value = it.insight.heat.at(77, 5)
+    (read,) = [line for line in text(it, 136, 80) if line.startswith("row")]
+    assert read == f"row  77   column   5   w {'−' if value < 0 else '+'}{abs(value):.4f}   to e"
+    gated = look(11, (512, 512), STACK, part=1, example=300, unit=300)
+    (read,) = [line for line in text(gated) if line.startswith("row")]
+    assert read.startswith("row 296 to 303   column 300 to 301   largest w ")
+    assert read.endswith("from here, channel 44   to gate")
+
+
+def test_the_picture_is_brightest_where_the_largest_numbers_are_whatever_their_sign():
+    grid = Grid.of(4, (0.0, 0.1, -0.3, 0.5, -0.7, 1.0, math.nan, -1.0))
+    lines = heat.drawn(Heat(2, 4, grid), (1, 0), 11, 3)
+    assert plain(lines[0]) == " " * 7 + "▾"
+    cells = [(piece.role, piece.ground) for piece in lines[1][2:] for _ in piece.text]
+    assert cells == [("muted", "raised"), ("bright", "raised"), ("grid", "error"), ("line", "bright")]
+    assert next(map(plain, heat.legend(Heat(2, 4, grid)))) == "|w| > 0.85 █"
+
+
+@pytest.mark.parametrize(("total", "room", "block", "last"), [(10, 4, 3, "9"), (9, 5, 2, "8"), (7, 7, 1, "6")])
+def test_a_block_tells_which_rows_it_has(total, room, block, last):
+    grid = linear(total, 1, Lens(0, rows=room, columns=1)).heat
+    it = Heat(total, 1, grid)
+    assert it.block == (block, 1)
+    assert it.cell(total - 1, 0) == (grid.rows - 1, 0)
+    assert it.span(grid.rows - 1, 0) == last
+
+
+def test_the_keys_go_from_block_to_block_and_stop_at_the_edges():
+    it = look(2, (48, 128), lens=Lens(2, rows=24, columns=64))
+    gaze = it.gaze
+    assert [(moved.example, moved.unit) for key in "jlkh" if (moved := VIEW.moved(it, key))] == [
+        (2, 0), (0, 2), (0, 0), (0, 0)]  # fmt: skip
+    end = VIEW.moved(replace(it, gaze=replace(gaze, example=47, unit=999)), "l")
+    assert (end.example, end.unit) == (46, 127)
+    assert VIEW.moved(it, "p") is None
+
+
+def test_singular_values_are_asked_for_by_their_part_alone():
+    gaze = look().gaze
+    asked = [VIEW.lens(replace(gaze, part=part), 136, 36) for part in range(3)]
+    assert [lens.singular for lens in asked] == [False, False, True]
+    assert asked[0].columns == asked[1].columns == 129
+    assert 20 < asked[0].rows < asked[1].rows
+    assert asked[2].rows == 0
+
+
+def test_norms_and_singular_values_are_told_with_condition_and_effective_rank():
+    drawn = text(look(part=2, singular=(4.0, 2.0, 1.0), example=3, unit=2))
+    assert any(line.startswith("row norms   row   3  1.141   least") for line in drawn)
+    (told,) = [line for line in drawn if line.startswith("singular")]
+    # p = 16/21, 4/21, 1/21: exp(0.2072 + 0.3158 + 0.1450)
+    assert told == "singular values   condition 4.0   effective rank 2.0 of 3   largest 4.000   from the largest down"
+
+
+@pytest.mark.parametrize(
+    ("values", "rank", "condition"),
+    [((2.0,) * 5, 5.0, 1.0), ((3.0, 0.0, 0.0), 1.0, math.inf), ((4.0, 2.0, 1.0), math.exp(0.66797), 4.0),
+     ((1e200, 1e200), 2.0, 1.0), ((0.0, 0.0), math.nan, math.inf), ((math.nan, 1.0), math.nan, math.nan)],
+)  # fmt: skip
+def test_effective_rank_is_exp_of_the_entropy_of_the_shares_of_the_squares(values, rank, condition):
+    assert profiles.effective_rank(values) == pytest.approx(rank, rel=1e-4, nan_ok=True)
+    assert profiles.condition(values) == pytest.approx(condition, nan_ok=True)
+
+
+def test_a_matrix_too_large_for_singular_values_says_so_and_one_that_is_worked_out_too():
+    assert any("too large for them, 4,096 × 2,048" in line for line in text(look(sizes=(4_096, 2_048), part=2)))
+    assert any("working them out" in line for line in text(look(part=2)))
+
+
+def test_a_profile_has_every_value_or_the_largest_of_those_that_share_a_column():
+    assert profiles.resized([1.0, 2.0], 4) == [1.0, 1.0, 2.0, 2.0]
+    assert profiles.resized([1.0, 9.0, 2.0, 3.0], 2) == [9.0, 3.0]
+    assert profiles.resized([1.0, 2.0, 3.0], 3) == [1.0, 2.0, 3.0]
+    assert math.isnan(profiles.resized([1.0, math.nan, 5.0, 1.0], 2)[0])
+    assert [plain(line) for line in profiles.profile([1.0, 0.5], 2, 1, cursor=1)] == [" ▾", "█▄", "0"]
+
+
+def test_nan_is_said_in_the_heading_and_never_drawn_as_a_number():
+    lines = VIEW.lines(look(value=math.nan), 136, 36)
+    assert any(piece.role == "error" and "not finite" in piece.text for line in lines for piece in line)
+    assert any(plain(line).endswith("channel 0") and "nan" in plain(line) for line in lines)
+
+
+def test_its_parts_end_with_the_updates_of_all_matrices():
+    assert view_of("Linear").parts == ("weights", "matrix", "norms", "updates")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([(2, (48, 128)), (13, (128, 27)), (2, (1, 1)), (2, (2_048, 3)), (13, (1, 2_001)), (6, (300, 300))]),
+    st.integers(0, 3),
+    st.integers(1, 196),
+    st.integers(0, 46),
+    st.sampled_from([None, 0.0, math.nan, math.inf, 1e30, 1e-30]),
+    st.integers(-1, 3_000),
+)
+def test_it_keeps_to_any_room(where, part, width, height, value, cursor):
+    layer, sizes = where
+    view = view_of("Linear")
+    it = look(layer, sizes, value=value, singular=(value or 1.0,) * min(sizes), part=part, example=cursor, unit=cursor)
+    lens = view.lens(it.gaze, width, height)
+    it = replace(it, insight=linear(*sizes, lens, value, it.insight.singular_values))
+    assert fits(view.lines(it, width, height), width, height)
+    for key in "hjkl":
+        view.moved(it, key)
