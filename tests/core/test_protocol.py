@@ -22,6 +22,7 @@ from charwave_tui.core.framing import (
     decode_event,
     frame,
 )
+from charwave_tui.core.grids import WIDTH, Grid
 from charwave_tui.core.protocol import (
     Command,
     CommandRefused,
@@ -49,6 +50,14 @@ from charwave_tui.core.sampling import LONGEST_PREFIX, MOST_NAMES, Sampling
 COMMANDS = get_args(AnyCommand)
 EVENTS = get_args(AnyEvent)
 
+
+@st.composite
+def grids(draw: st.DrawFn) -> Grid:
+    rows, columns = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    size = rows * columns * WIDTH
+    return Grid(rows, columns, draw(st.binary(min_size=size, max_size=size)))
+
+
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**63), 2**64 - 1),
     float: st.floats(allow_nan=False),
@@ -56,6 +65,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     types.NoneType: st.none(),
     RunConfig: st.from_type(RunConfig),
+    Grid: grids(),
 }
 
 
