@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from charwave_tui.core.readings import Evaluation, Ghost, History, LossPoint, Mark, Split
+from charwave_tui.core.readings import Evaluation, Ghost, History, LossPoint, Mark, Sketch, Split
 from charwave_tui.core.series import LossSeries, bounded, bounded_evaluations
+from charwave_tui.core.timeline import grown
 from charwave_tui.engine.changes import KeptChanges, Ratios
 
 SPEED_MEMORY = 2.0
@@ -19,7 +20,8 @@ class Standing(msgspec.Struct, frozen=True):
 
     `losses` are those of the unfinished window; `fold` and `waiting` are the series' own; `allowance` is how many steps
     more `c` allows, None where that is the config's max_steps. `ratios` are the update ratios of the last step, one a
-    layer, and `changes` those of the matrices over the run; a run from before they were kept has none.
+    layer, and `changes` those of the matrices over the run; `timeline` has the names of its evaluations. A run from
+    before they were kept has none of these.
     """
 
     losses: tuple[float, ...] = ()
@@ -28,10 +30,11 @@ class Standing(msgspec.Struct, frozen=True):
     allowance: int | None = None
     ratios: Ratios = ()
     changes: KeptChanges = KeptChanges()
+    timeline: tuple[Sketch, ...] = ()
 
 
 class Course:
-    """The bounded history of a run, whose points are means of `window` steps."""
+    """The bounded history of a run, whose points are means of `window` steps, and its `timeline`."""
 
     def __init__(self, window: int) -> None:
         self.take(History(window))
@@ -43,6 +46,7 @@ class Course:
         self._series = LossSeries(history.points, fold=standing.fold, waiting=standing.waiting)
         self._evaluations: tuple[Evaluation, ...] = history.evaluations
         self._marks: tuple[Mark, ...] = history.marks
+        self.timeline: tuple[Sketch, ...] = standing.timeline
 
     @property
     def begun(self) -> bool:
@@ -62,6 +66,10 @@ class Course:
         """Add a mark."""
         self._marks = bounded((*self._marks, mark))
 
+    def sketched(self, sketch: Sketch) -> None:
+        """Add names that were drawn."""
+        self.timeline = grown(self.timeline, sketch)
+
     def history(self, partial: LossPoint | None = None) -> History:
         """The course so far, frozen; `partial` is the unfinished window, for those whom no news of it reaches."""
         points = (*self._series.points(), *([partial] if partial else []))
@@ -70,7 +78,8 @@ class Course:
     def kept(self, losses: Iterable[float], allowance: int) -> tuple[History, Standing]:
         """All that another course needs to go on alike, with the unfinished `losses` and the run's `allowance`."""
         history = History(self._window, self._series.whole, self._evaluations, self._marks)
-        return history, Standing(tuple(losses), self._series.fold, self._series.waiting, allowance)
+        fold, waiting = self._series.fold, self._series.waiting
+        return history, Standing(tuple(losses), fold, waiting, allowance, timeline=self.timeline)
 
     def ghost(self, name: str, max_steps: int, partial: LossPoint | None = None) -> Ghost | None:
         """The course as the shadow of the next one, if there is any."""

@@ -19,6 +19,7 @@ from charwave_tui.core.readings import Divergence, Evaluation, Ghost, LossPoint,
 from charwave_tui.core.records import UNFINISHED, RunRecord
 from charwave_tui.core.run_folder import RunLock
 from charwave_tui.core.runs import RunStore
+from charwave_tui.core.speaking import SketchDrawn
 from charwave_tui.engine.box import NAME
 from charwave_tui.engine.course import Course, Pace
 from charwave_tui.engine.devices import choose_device
@@ -28,6 +29,7 @@ from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.recording import Identity, opened, recorded, saved
 from charwave_tui.engine.saves import Saves
 from charwave_tui.engine.schedules import drop_step, learning_rate
+from charwave_tui.engine.timeline import sketched
 from charwave_tui.engine.trainer import Trainer
 
 BURST = 0.03
@@ -150,13 +152,22 @@ class CurrentRun:
         return due
 
     def evaluate(self, split: Split) -> Pieces[None]:
-        """Measure a whole split, and tell the loss if it is finite."""
+        """Measure a whole split, and tell the loss if it is finite; with that of val the timeline grows."""
         step = self.trainer.step
         loss = yield from self.trainer.evaluate(split)
         if math.isfinite(loss):
             evaluation = Evaluation(step, split, loss)
             self.course.evaluated(evaluation)
             self._emit(SplitEvaluated(evaluation))
+        if split is Split.VAL:
+            yield from self.sketch()
+
+    def sketch(self) -> Pieces[None]:
+        """Draw names for the timeline and tell of them; weights that give NaN have none."""
+        with suppress(Mistake):
+            sketch = yield from sketched(self.trainer)
+            self.course.sketched(sketch)
+            self._emit(SketchDrawn(sketch))
 
     def edit(self, config: RunConfig) -> None:
         """Take the live fields of `config`, with a mark for each, and for the fall of lr where they move that.

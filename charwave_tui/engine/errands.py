@@ -29,7 +29,7 @@ Question = SampleNames | PredictNext | ScoreWord | SampleRun
 
 class Errands:
     """What is to be done for a run before it trains on: questions first, in the order asked, then the places of words
-    among those of the corpus, then whole splits.
+    among those of the corpus, then whole splits. The timeline of a run that has taken no step begins with it untrained.
 
     No step is taken meanwhile, so all of it is of one step; a split is measured once however often it is asked for.
     `store` has the other runs that may be asked about.
@@ -41,19 +41,22 @@ class Errands:
         self._asked: deque[tuple[Question, Answer]] = deque()
         self._answering: Pieces[None] | None = None
         self._ranking = Ranking()
+        self._unsketched = False
         self._splits: list[Split] = []
         self._measuring: Pieces[None] | None = None
 
     @property
     def open(self) -> bool:
         """Whether there is something to do."""
-        return bool(self._asked or self._ranking.open or self._splits)
+        return bool(self._asked or self._ranking.open or self._unsketched or self._splits)
 
     def turn_to(self, run: CurrentRun) -> None:
         """Work for `run` from now on: questions go to it, what was to be measured is gone."""
         self._run = run
         self._answering = self._measuring = None
         self._ranking.drop()
+        numbered, timeline = run.identity.number is not None, run.course.timeline
+        self._unsketched = numbered and run.trainer.step == 0 and not timeline
         self._splits = []
 
     def ask(self, question: Question, answer: Answer) -> None:
@@ -93,6 +96,7 @@ class Errands:
         """Forget all of it."""
         self._asked.clear()
         self._ranking.drop()
+        self._unsketched = False
         self._splits = []
         self._answering = self._measuring = None
 
@@ -126,11 +130,15 @@ class Errands:
 
     def _measure_on(self) -> None:
         assert self._run is not None
-        self._measuring = self._measuring or self._run.evaluate(self._splits[0])
+        if self._measuring is None:
+            self._measuring = self._run.sketch() if self._unsketched else self._run.evaluate(self._splits[0])
         try:
             next(self._measuring)
         except StopIteration:
             self._measuring = None
+            if self._unsketched:
+                self._unsketched = False
+                return
             del self._splits[0]
             if not self._splits:
                 self._run.save()

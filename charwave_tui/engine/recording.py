@@ -57,6 +57,7 @@ def opened(
         ghost=ghost,
         divergence=divergence,
         unsaved=unsaved,
+        timeline=course.timeline,
     )
 
 

@@ -16,6 +16,7 @@ from charwave_tui.core.records import RunRecord
 from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.box import Boxed
 from charwave_tui.engine.checkpoint import Save, newest_save
+from charwave_tui.engine.course import Standing
 from charwave_tui.engine.current import CurrentRun, Emit
 from charwave_tui.engine.devices import choose_device
 from charwave_tui.engine.recording import continued
@@ -37,7 +38,7 @@ def reopened(store: RunStore, run: int, emit: Emit) -> CurrentRun:
     current.state = State.PAUSED if save.record.state is State.TRAINING else save.record.state
     if record.state is State.DIVERGED:  # what came behind the save is in the list of runs alone
         current.state, current.divergence = State.DIVERGED, record.divergence
-        current.course.take(record.history)
+        current.course.take(record.history, Standing(timeline=current.course.timeline))
     current.record = record
     return current
 

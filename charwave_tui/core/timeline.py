@@ -1,0 +1,21 @@
+"""A run's timeline: names from its evaluations, few enough to be kept with it and told at once."""
+
+from __future__ import annotations
+
+from charwave_tui.core.readings import Sketch
+
+MOST_SKETCHES = 32
+"""Sketches that a timeline has; one more, and the one between whose neighbours there are the fewest steps goes."""
+
+
+def grown(timeline: tuple[Sketch, ...], sketch: Sketch) -> tuple[Sketch, ...]:
+    """The timeline with `sketch`, which takes the place of one of the same step, and of those behind it.
+
+    The first and the last stay, and what lies between them stays even.
+    """
+    before = tuple(item for item in timeline if item.step < sketch.step)
+    if len(before) < MOST_SKETCHES:
+        return (*before, sketch)
+    whole = (*before, sketch)
+    spare = min(range(1, len(whole) - 1), key=lambda place: whole[place + 1].step - whole[place - 1].step)
+    return (*whole[:spare], *whole[spare + 1 :])

@@ -1,0 +1,41 @@
+"""The timeline stays bounded and even, and keeps its ends."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.core.readings import Sketch
+from charwave_tui.core.timeline import MOST_SKETCHES, grown
+
+
+def of_steps(steps: list[int]) -> tuple[Sketch, ...]:
+    timeline: tuple[Sketch, ...] = ()
+    for step in steps:
+        timeline = grown(timeline, Sketch(step, ()))
+    return timeline
+
+
+def test_few_are_all_kept() -> None:
+    steps = list(range(0, MOST_SKETCHES * 7, 7))
+    assert [sketch.step for sketch in of_steps(steps)] == steps
+
+
+@pytest.mark.parametrize("count", [33, 64, 200, 1_001])
+def test_of_many_the_ends_stay_and_the_rest_is_even(count: int) -> None:
+    steps = [sketch.step for sketch in of_steps([number * 100 for number in range(count)])]
+    assert len(steps) == MOST_SKETCHES
+    assert (steps[0], steps[-1]) == (0, (count - 1) * 100)
+    gaps = [after - before for before, after in pairwise(steps)]
+    assert max(gaps) <= 4 * count * 100 / MOST_SKETCHES
+
+
+@given(st.lists(st.integers(0, 100), max_size=80))
+def test_steps_rise_whatever_is_drawn_again(steps: list[int]) -> None:
+    kept = [sketch.step for sketch in of_steps(steps)]
+    assert kept == sorted(set(kept))
+    assert len(kept) <= MOST_SKETCHES
+    assert kept[-1:] == steps[-1:]

@@ -1,0 +1,140 @@
+"""Names at every evaluation: with the same chance, kept with the run, and without a trace in what is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import WORDS, Desk
+
+from charwave_tui.core import archive, protocol
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.readings import Sketch
+from charwave_tui.core.speaking import SketchDrawn
+from charwave_tui.engine import current
+from charwave_tui.engine.checkpoint import newest_save
+from charwave_tui.engine.current import CurrentRun
+from charwave_tui.engine.pieces import Pieces, whole
+from charwave_tui.engine.timeline import SKETCH, sketched
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(WORDS), "utf-8")
+    sizes: dict[str, Any] = {"context": 4, "fuse": (2, 2), "n_embd": 4, "n_hidden": 8, "batch_size": 8}
+    return RunConfig(corpus=str(path), max_steps=40, eval_every=10, **sizes)
+
+
+def drawn(desk: Desk) -> list[Sketch]:
+    return [event.sketch for event in desk.heard(SketchDrawn)]
+
+
+def opened(desk: Desk) -> tuple[Sketch, ...]:
+    event: protocol.RunOpened = desk.heard(protocol.RunOpened)[-1]
+    return event.timeline
+
+
+def ended(config: RunConfig) -> Desk:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, ""))
+    desk.work()
+    return desk
+
+
+def test_names_are_drawn_untrained_and_at_every_evaluation_with_one_chance(config: RunConfig) -> None:
+    desk = ended(config)
+    assert [sketch.step for sketch in drawn(desk)] == [0, 10, 20, 30, 40]
+    for sketch in drawn(desk):
+        assert len(sketch.names) == SKETCH.count
+        assert all(name.surprises == () for name in sketch.names)
+    trainer = desk.conductor._stage.run.trainer
+    assert whole(sketched(trainer)) == drawn(desk)[-1]
+    trainer.reset()
+    assert whole(sketched(trainer)) == drawn(desk)[0] != drawn(desk)[-1]
+
+
+def test_a_new_viewer_is_told_all_of_it_and_a_save_has_it(config: RunConfig) -> None:
+    desk = ended(config)
+    desk.conductor.introduce(desk.answered.append)
+    (run,) = [event for event in desk.answered if isinstance(event, protocol.RunOpened)]
+    assert run.timeline == tuple(drawn(desk)) == newest_save(desk.store.place(1), pytest.fail).standing.timeline
+
+
+def test_an_untrained_model_that_is_no_run_has_none(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.PrepareRun(config, ""))
+    assert not desk.conductor.busy
+    assert opened(desk) == ()
+
+
+def test_it_goes_on_after_the_run_is_opened_again_and_a_fork_takes_it_along(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=25))
+    desk.work()
+    before = drawn(desk)
+    assert [sketch.step for sketch in before] == [0, 10, 20]
+    desk.conductor.leave()
+    other = Desk()
+    other.do(archive.OpenRun(1, train=True))
+    assert list(opened(other)) == before
+    other.work()
+    assert [sketch.step for sketch in drawn(other)] == [30, 40]
+    other.do(archive.ForkRun(1))
+    assert list(opened(other)) == before + drawn(other)
+
+
+def test_reset_begins_it_anew(config: RunConfig) -> None:
+    desk = ended(config)
+    first = drawn(desk)[0]
+    desk.forget()
+    desk.do(protocol.ResetRun())
+    assert opened(desk) == ()
+    desk.work()
+    assert drawn(desk) == [first]
+
+
+def test_a_run_that_diverged_keeps_it_opened_or_rewound(config: RunConfig) -> None:
+    desk = Desk()
+    desk.do(protocol.StartRun(config, "", steps=25))
+    desk.work()
+    before = drawn(desk)
+    trainer = desk.conductor._stage.run.trainer
+    next(iter(trainer.model.parameters())).data.fill_(float("nan"))
+    desk.do(protocol.StepRun())
+    desk.work()
+    desk.conductor.leave()
+    other = Desk()
+    other.do(archive.OpenRun(1))
+    assert list(opened(other)) == before
+    other.do(protocol.RewindRun())
+    assert list(opened(other)) == before
+
+
+def test_weights_that_give_nan_leave_no_names_and_no_fault(config: RunConfig) -> None:
+    told: list[protocol.Event] = []
+    run = CurrentRun(config, "", told.append)
+    next(iter(run.trainer.model.parameters())).data.fill_(float("nan"))
+    whole(run.sketch())
+    assert told == []
+    assert run.course.timeline == ()
+
+
+def test_it_changes_nothing_of_what_is_learned(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, same_bits: Callable[..., bool]
+) -> None:
+    def nothing(run: CurrentRun) -> Pieces[None]:
+        return
+        yield
+
+    weights = []
+    for sketches in (True, False):
+        if not sketches:
+            monkeypatch.setattr(current.CurrentRun, "sketch", nothing)
+        desk = ended(replace(config, drop_context=0.2))
+        weights.append(desk.conductor._stage.run.trainer.weights())
+        assert bool(drawn(desk)) is sketches
+    assert same_bits(*weights)
