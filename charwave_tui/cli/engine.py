@@ -11,7 +11,6 @@ from charwave_tui.cli.logs import keep_log
 from charwave_tui.cli.output import print_json
 from charwave_tui.client.ending import end_engine
 from charwave_tui.client.status import Found, find_engine
-from charwave_tui.client.transport import EngineUnavailable
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import runs_dir, socket_path
 from charwave_tui.core.records import UNFINISHED, RunRecord
@@ -26,6 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     about = "the process that trains: whether it runs, and its end; the playground starts it for itself"
     parser = commands.add_parser("engine", help=about, description=about)
     parser.add_argument("--stdio", action="store_true", help="carry it on stdin and stdout, for --host elsewhere")
+    parser.add_argument("--found", action="store_true", help="with --stdio: only one that runs already")
     parser.set_defaults(func=serve)
     asked = parser.add_subparsers(metavar="WHAT")
     status = asked.add_parser("status", help="which engine runs and what it trains")
@@ -39,7 +39,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def serve(options: argparse.Namespace) -> int:
     """Be the engine until it is not needed any more, or carry the one that is there."""
     if options.stdio:
-        return _carry()
+        return _carry(starts=not options.found)
     keep_log()
     from charwave_tui.engine.server import main
 
@@ -48,10 +48,7 @@ def serve(options: argparse.Namespace) -> int:
 
 def show_status(options: argparse.Namespace) -> int:
     """Print which engine runs and what it does; what an engine does not tell stderr says."""
-    try:
-        found = asyncio.run(find_engine())
-    except EngineUnavailable as error:
-        return _failed(error)
+    found = asyncio.run(find_engine())
     facts = _facts(found)
     if options.json:
         print_json(facts)
@@ -67,16 +64,13 @@ def show_status(options: argparse.Namespace) -> int:
 
 def stop_engine(options: argparse.Namespace) -> int:
     """End the engine in order and print where its run can be gone on with."""
-    try:
-        found = asyncio.run(find_engine())
-        if found and found.status and found.status.unsaved and not options.force:
-            raise Mistake(
-                f"run {found.status.run} is not saved ({found.status.unsaved}), and would lose steps",
-                "mend that first, or end the engine all the same with --force",
-            )
-        ended = asyncio.run(end_engine())
-    except EngineUnavailable as error:
-        return _failed(error)
+    found = asyncio.run(find_engine())
+    if found and found.status and found.status.unsaved and not options.force:
+        raise Mistake(
+            f"run {found.status.run} is not saved ({found.status.unsaved}), and would lose steps",
+            "mend that first, or end the engine all the same with --force",
+        )
+    ended = asyncio.run(end_engine())
     if ended is None:
         print(f"charwave-tui: {NONE}", file=sys.stderr)
         return 0
@@ -84,13 +78,10 @@ def stop_engine(options: argparse.Namespace) -> int:
     return 0
 
 
-def _carry() -> int:
+def _carry(*, starts: bool) -> int:
     from charwave_tui.client.relay import relay
 
-    try:
-        asyncio.run(relay())
-    except EngineUnavailable as error:
-        return _failed(error)
+    asyncio.run(relay(starts=starts))
     return 0
 
 
@@ -124,8 +115,3 @@ def _farewell(record: RunRecord | None, reached: int) -> str:
     if record.step < reached:
         return f"run {record.run} was last saved at step {record.step:,}, what came after is lost; {then}"
     return f"run {record.run} is held and saved at step {record.step:,}; {then}"
-
-
-def _failed(error: EngineUnavailable) -> int:
-    print(f"charwave-tui: {error}", file=sys.stderr)
-    return 1

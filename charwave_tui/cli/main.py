@@ -9,9 +9,23 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from charwave_tui import __version__
-from charwave_tui.cli import bench, data, engine, inspect, play, presets, reproduce, runs, sample, train
+from charwave_tui.cli import (
+    attach,
+    bench,
+    data,
+    engine,
+    inspect,
+    play,
+    presets,
+    reproduce,
+    runs,
+    sample,
+    steering,
+    train,
+)
 from charwave_tui.cli.logs import keep_log
 from charwave_tui.cli.output import carry_anything, let_go, one_line
+from charwave_tui.client.transport import EngineUnavailable
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.openmp import wait_patiently
 from charwave_tui.core.places import log_path
@@ -23,6 +37,9 @@ examples:
   charwave-tui data fetch makemore              the lecture's names, then --corpus makemore
   charwave-tui train --steps 2000 --json        train without a screen
   charwave-tui train --resume                   go on with a run that was cut off
+  charwave-tui start --preset tree-76k          train in the engine, which goes on without you
+  charwave-tui attach --follow                  watch it in plain lines
+  charwave-tui --host user@gpu-box              the screen here, the engine there
   charwave-tui sample -n 10 --prefix ma         names from the newest run
   charwave-tui runs list                        all runs that are kept
   charwave-tui reproduce --corpus makemore      train the published recipes and compare
@@ -49,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Mistake as mistake:
         print(f"charwave-tui: {one_line(str(mistake))}", file=sys.stderr)
         return 2
+    except EngineUnavailable as error:
+        print(f"charwave-tui: {one_line(str(error))}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -78,6 +98,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"charwave-tui {__version__}")
     play.add_options(parser)
     commands = parser.add_subparsers(title="commands without a screen", metavar="COMMAND")
-    for command in (train, sample, inspect, runs, presets, data, reproduce, bench, engine):
+    for command in (train, sample, inspect, runs, presets, data, reproduce, bench, steering, attach, engine):
         command.add_parser(commands)
     return parser

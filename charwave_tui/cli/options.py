@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 
+from charwave_tui.client.reaching import LocalWay, Way
 from charwave_tui.client.ssh import Destination, SshWay
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import anchored
@@ -33,30 +34,28 @@ def add_run_options(parser: argparse.ArgumentParser, of_command: bool = False) -
     )
 
 
-def add_host_options(parser: argparse.ArgumentParser) -> None:
-    """`--host` and what belongs to it."""
-    parser.add_argument("--host", metavar="H", help="the engine of another machine: any destination that ssh knows")
-    parser.add_argument(
-        "-o",
-        metavar="OPTION",
-        action="append",
-        default=[],
-        dest="ssh_options",
-        help="an option for that ssh (repeatable)",
-    )
+def add_host_options(parser: argparse.ArgumentParser, of_command: bool = False) -> None:
+    """`--host` and what belongs to it; those of a command leave what stands before the command unless given."""
+    host = "the engine of another machine: any destination that ssh knows"
+    parser.add_argument("--host", metavar="H", default=argparse.SUPPRESS if of_command else None, help=host)
+    dest = "more_ssh_options" if of_command else "ssh_options"
+    option = "an option for that ssh (repeatable)"
+    parser.add_argument("-o", metavar="OPTION", action="append", default=[], dest=dest, help=option)
+    default = argparse.SUPPRESS if of_command else "charwave-tui"
     program = "how charwave-tui is called on that machine (charwave-tui)"
-    parser.add_argument("--host-program", metavar="P", default="charwave-tui", help=program)
+    parser.add_argument("--host-program", metavar="P", default=default, help=program)
 
 
-def chosen_way(options: argparse.Namespace) -> SshWay | None:
-    """The way to the engine that the options name, None for that of this machine; raises Mistake."""
+def chosen_way(options: argparse.Namespace, *, starts: bool = True) -> Way:
+    """The way to the engine that the options name, started if need be and it `starts` one; raises Mistake."""
+    ssh_options = (*options.ssh_options, *getattr(options, "more_ssh_options", ()))
     if options.host is None:
-        if options.ssh_options:
-            raise Mistake(f"-o {options.ssh_options[0]} is for ssh, and there is no --host", "add --host user@machine")
-        return None
+        if ssh_options:
+            raise Mistake(f"-o {ssh_options[0]} is for ssh, and there is no --host", "add --host user@machine")
+        return LocalWay(starts=starts)
     if not options.host.strip() or options.host.startswith("-"):
         raise Mistake(f"--host {options.host or '(empty)'} is no machine", "write it as user@machine")
-    return SshWay(Destination(options.host, tuple(options.ssh_options), options.host_program))
+    return SshWay(Destination(options.host, ssh_options, options.host_program), starts=starts)
 
 
 def add_run_choice(parser: argparse.ArgumentParser) -> None:

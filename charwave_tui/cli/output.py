@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import sys
 import unicodedata
+from collections.abc import Mapping
 from typing import Any
 
 from charwave_tui.core.corpus import JOINERS
@@ -21,6 +23,27 @@ def carry_anything() -> None:
 def print_json(value: Any) -> None:
     """Print `value` as one line of JSON, escaped where stdout cannot carry all characters; raises ValueError on NaN."""
     print(json.dumps(value, ensure_ascii=not _carries_all(), allow_nan=False))
+
+
+def print_facts(facts: Mapping[str, object], *, as_json: bool) -> None:
+    """Print what a command found out by its names, one a line, or as one JSON object; None is a dash or null."""
+    if as_json:
+        print_json(facts)
+        return
+    width = max(map(len, facts), default=0) + 1
+    for name, value in facts.items():
+        print(f"{name:{width}} {_written(value)}")
+
+
+def finite(value: float | None) -> float | None:
+    """The value; None where it is NaN or infinite, for which JSON has no word."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def one_line(text: str) -> str:

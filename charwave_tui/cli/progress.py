@@ -69,8 +69,6 @@ class Lines:
                 self._write(_unsaved(event))
             case Remarked(text=text):
                 self._write(text)
-            case Remarked(text=text):
-                self._write(text)
 
     def _write(self, line: str) -> None:
         print(f"{self._before}{line}", file=self._file, flush=True)
@@ -97,8 +95,6 @@ class _Ticker:
                 self._show(evaluation.step)
             case SaveFailed():
                 self._bar.console.print(_unsaved(event), style="yellow")
-            case Remarked(text=text):
-                self._bar.console.print(text, style="yellow")
             case Remarked(text=text):
                 self._bar.console.print(text, style="yellow", markup=False)
 

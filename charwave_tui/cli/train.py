@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 from typing import Any
 
 from charwave_tui.cli.clock import process_start
 from charwave_tui.cli.interrupts import stopped_by_signals
 from charwave_tui.cli.logs import keep_log
 from charwave_tui.cli.options import add_run_options, chosen_config, run_number, unfinished_run
-from charwave_tui.cli.output import print_json
+from charwave_tui.cli.output import finite, print_facts
 from charwave_tui.cli.progress import progress
 from charwave_tui.core.archive import OpenRun
 from charwave_tui.core.mistake import Mistake
@@ -54,10 +53,7 @@ def train(options: argparse.Namespace) -> int:
         with stopped_by_signals(training):
             record = training.start(asked=process_start())
     result = summary(record)
-    if options.json:
-        print_json(result)
-    else:
-        print("\n".join(f"{name:17} {_written(value)}" for name, value in result.items()))
+    print_facts(result, as_json=options.json)
     if training.unsaved:
         raise training.unsaved
     if record.state is State.DIVERGED:
@@ -91,17 +87,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "steps": record.step,
         "seconds": round(record.seconds, 3),
         "steps_per_second": round(record.steps_per_second, 1),
-        "first_loss": _finite(record.first_loss),
-        "train": _finite(record.train),
-        "val": _finite(record.val),
+        "first_loss": finite(record.first_loss),
+        "train": finite(record.train),
+        "val": finite(record.val),
     }
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _written(value: object) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

@@ -10,7 +10,7 @@ from typing import Protocol
 from charwave_tui.client.ending import end_engine
 from charwave_tui.client.logout import ENDED, past_logout
 from charwave_tui.client.starting import start
-from charwave_tui.client.transport import EngineUnavailable, Line, connect
+from charwave_tui.client.transport import EngineUnavailable, Line, NoEngine, connect
 from charwave_tui.core.places import log_path
 
 STARTED_WITHIN = 15.0
@@ -45,12 +45,17 @@ class Way(Protocol):
         """Clear up after a line that the engine has ended."""
 
 
+NONE_RUNS = "no engine is running; charwave-tui start begins a run in one"
+"""What is said where there is no engine, and none is to be started."""
+
+
 class LocalWay:
-    """The way to the engine of this user and data folder."""
+    """The way to the engine of this user and data folder, which is started where there is none if it `starts` one."""
 
     host = ""
 
-    def __init__(self) -> None:
+    def __init__(self, *, starts: bool = True) -> None:
+        self._starts = starts
         self.found = False
         self.warning = ""
         self._child: subprocess.Popen[bytes] | None = None
@@ -62,6 +67,8 @@ class LocalWay:
             line = await _connected(any_version)
             self.found, self.warning, self._child = True, "", None
             return line
+        if not self._starts:
+            raise NoEngine(NONE_RUNS)
         before, warning = past_logout()
         child = self._child = start(*before)
         loop = asyncio.get_running_loop()

@@ -16,12 +16,12 @@ CHUNK = 64 * 1024
 """Bytes that are carried at once."""
 
 
-async def relay() -> None:
-    """Reach this machine's engine, started if need be, say Hello in a line, and carry bytes until either side ends.
+async def relay(*, starts: bool) -> None:
+    """Reach this machine's engine, started if need be where it `starts` one, and carry bytes until either side ends.
 
     Raises EngineUnavailable where there is none.
     """
-    way = LocalWay()
+    way = LocalWay(starts=starts)
     line = await way.reach(any_version=True)
     reader, writer = await reading(sys.stdin.buffer), await writing(sys.stdout.buffer)
     writer.write(Hello(__version__, way.found, way.warning).line() + frame(line.greeting))

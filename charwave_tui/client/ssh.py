@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from charwave_tui import __version__
 from charwave_tui.client.pipes import reading, writing
-from charwave_tui.client.transport import ANSWERS_WITHIN, EngineUnavailable, Hello, Line, greeting_of
+from charwave_tui.client.reaching import NONE_RUNS
+from charwave_tui.client.transport import ANSWERS_WITHIN, EngineUnavailable, Hello, Line, NoEngine, greeting_of
 from charwave_tui.core.protocol import EngineStarted
 
 QUIET = (
@@ -44,9 +45,10 @@ class Destination:
 
 
 class SshWay:
-    """The way to the engine at `destination`; it opens no port, and ends with what holds it."""
+    """The way to the engine at `destination`, where one is started if need be and it `starts` one; it opens no port."""
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: Destination, *, starts: bool = True) -> None:
+        self._words = ("engine", "--stdio", *(() if starts else ("--found",)))
         self.found = False
         self.warning = ""
         self._destination = destination
@@ -60,7 +62,7 @@ class SshWay:
 
     async def reach(self) -> Line:
         """As `Way` says."""
-        process = _run(self._destination.command("engine", "--stdio"))
+        process = _run(self._destination.command(*self._words))
         assert process.stdin is not None
         assert process.stdout is not None
         said = asyncio.create_task(_said(process))
@@ -76,7 +78,9 @@ class SshWay:
                 process.kill()
             code = await asyncio.to_thread(process.wait)
             if isinstance(error, asyncio.IncompleteReadError | ConnectionError | TimeoutError):
-                raise EngineUnavailable(self._why(code, await said, late=late)) from None
+                if NONE_RUNS in (last := await said):
+                    raise NoEngine(f"{self.host}: {NONE_RUNS}") from None
+                raise EngineUnavailable(self._why(code, last, late=late)) from None
             raise
         self.found, self.warning, self._process, self._saying = hello.found, hello.warning, process, said
         return line

@@ -26,6 +26,10 @@ class EngineUnavailable(Exception):
     """No engine could be reached, started or understood; the message says why and what to do."""
 
 
+class NoEngine(EngineUnavailable):
+    """There is none, and none was to be started."""
+
+
 class EngineOutdated(EngineUnavailable):
     """The engine that is there is of another `version`; `pid` is its process."""
 

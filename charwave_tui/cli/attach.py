@@ -1,0 +1,117 @@
+"""`charwave-tui attach`: the run that an engine trains, in plain lines."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+
+from charwave_tui.cli.options import add_host_options, chosen_way
+from charwave_tui.cli.output import finite, print_json
+from charwave_tui.cli.progress import Lines
+from charwave_tui.client.engine import Engine, EngineUnavailable
+from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.protocol import EngineFailed, EvaluateSplits, RunChanged, RunOpened, SplitEvaluated
+from charwave_tui.core.readings import Split, State
+from charwave_tui.core.records import UNFINISHED
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the program's."""
+    about = "what the engine trains, in plain lines: a line an evaluation"
+    parser = commands.add_parser("attach", help=about, description=about)
+    add_host_options(parser, of_command=True)
+    parser.add_argument("--follow", action="store_true", help="go on until the run ends (ctrl+c leaves it training)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.set_defaults(func=attach)
+
+
+def attach(options: argparse.Namespace) -> int:
+    """Print the run's evaluations so far, and with `--follow` those to come; 2 where it diverged."""
+    tell: Callable[[AnyEvent], None] = _tell_json if options.json else Lines(sys.stdout).heard
+    ended = asyncio.run(_watch(Engine(chosen_way(options, starts=False)), tell, follow=options.follow))
+    if ended is None:
+        return 0
+    if ended.state is State.DIVERGED:
+        raise Mistake(f"the run diverged: {ended.reason}", "w rewinds it in the playground (charwave-tui)")
+    if not options.json:
+        print(f"{ended.state.value} at step {ended.step:,}")
+    return 0
+
+
+async def _watch(engine: Engine, tell: Callable[[AnyEvent], None], *, follow: bool) -> RunChanged | None:
+    """Tell of the engine's run until it ends, over a line that may drop; how it ended, None where it has not."""
+    known: RunOpened | None = None
+    while True:
+        reason = "the engine has gone; charwave-tui train --resume goes on with its run"
+        try:
+            watched = _Watched(engine, tell, known)
+            async for event in engine.events():
+                if watched.over(event, follow=follow):
+                    engine.close()
+                    return watched.ended
+            known = watched.known
+        except EngineUnavailable as error:
+            reason = str(error)
+        if (pause := engine.retry_in) is None:
+            raise EngineUnavailable(reason)
+        print(f"charwave-tui: the line dropped; it is tried again in {pause:g} s", file=sys.stderr)
+        await asyncio.sleep(pause)
+
+
+class _Watched:
+    """The run of an engine as it is told of; of the run `known` what was told before the line dropped is not again."""
+
+    def __init__(self, engine: Engine, tell: Callable[[AnyEvent], None], known: RunOpened | None) -> None:
+        self.known = known
+        self.ended: RunChanged | None = None
+        self._engine = engine
+        self._tell = tell
+
+    def over(self, event: AnyEvent, *, follow: bool) -> bool:
+        """Take in an event; whether there is nothing more to tell. Raises Mistake, EngineUnavailable."""
+        match event:
+            case RunOpened(run=None):
+                raise Mistake("the engine holds no run", "charwave-tui start begins one")
+            case RunOpened(state=state, step=step):
+                self._open(event)
+                if state not in UNFINISHED:
+                    self.ended = RunChanged(state, step)
+                return self.ended is not None or not follow
+            case RunChanged(state=State.DIVERGED):
+                self.ended = event
+                return True
+            case RunChanged(state=state) if state not in UNFINISHED:
+                self.ended = event  # what is measured at the end is still to come, and comes again if it was told
+                self._engine.send(EvaluateSplits((Split.TRAIN, Split.VAL)))
+            case EngineFailed(problem=problem):
+                raise EngineUnavailable(f"the engine failed: {problem}")
+            case SplitEvaluated(evaluation=evaluation):
+                self._tell(event)
+                return self.ended is not None and evaluation.split is Split.VAL
+            case _:
+                self._tell(event)
+        return False
+
+    def _open(self, event: RunOpened) -> None:
+        told = self.known.history.evaluations if self.known and self.known.run == event.run else None
+        if told is None:
+            self._tell(event)
+        for evaluation in event.history.evaluations:
+            if evaluation not in (told or ()):
+                self._tell(SplitEvaluated(evaluation))
+        self.known = event
+
+
+def _tell_json(event: AnyEvent) -> None:
+    match event:
+        case RunOpened():
+            state = event.state.value
+            print_json({"event": "run", "run": event.run, "preset": event.preset, "state": state, "step": event.step})
+        case SplitEvaluated(evaluation=item):
+            print_json({"event": "evaluation", "step": item.step, "split": item.split, "loss": finite(item.loss)})
+        case RunChanged():
+            print_json({"event": "state", "state": event.state.value, "step": event.step})
+    sys.stdout.flush()
