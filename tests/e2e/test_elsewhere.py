@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -191,3 +192,19 @@ async def test_a_corpus_file_from_here_goes_along_once_and_is_called_as_it_is_he
         await events.aclose()
     placed = [path for path in (there / "data" / "sent").rglob("*") if path.is_file()]
     assert [(path.name, path.read_bytes()) for path in placed] == [("words.txt", corpus.read_bytes())]
+
+
+def test_a_run_there_is_steered_by_commands_here(server: Sshd, there: Path) -> None:
+    options = [part for option in server.options for part in ("-o", option)]
+    place = ("--host", HOST, *options, "--host-program", PROGRAM)
+
+    def give(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(playground(*words), capture_output=True, text=True, timeout=60, check=False)
+
+    assert give("status", *place).stdout == "no engine is running\n"
+    started = json.loads(give(*place, "start", *SMALL, "--json").stdout)
+    assert (started["run"], started["state"]) == (1, "training")
+    stopped = json.loads(give("stop", *place, "--json").stdout)
+    assert (stopped["run"], stopped["state"]) == (1, "stopped")
+    assert stopped["val"] is not None
+    assert (there / "data" / "runs" / "0001").is_dir()
