@@ -174,7 +174,8 @@ class Chart(Sheet):
         if self.cursor is not None and self.cursor <= steps:
             column = plot.column(self._axes, self.cursor)
             sheet.stamp(plot.top, column, [plot.glyphs.upright] * plot.rows, "bold accent")
-            sheet.write(plot.height - 2, column, plot.glyphs.up, "bold accent")
+            if plot.top + plot.rows < plot.height:  # the x axis stands there
+                sheet.write(plot.top + plot.rows, column, plot.glyphs.up, "bold accent")
         draw_curves(sheet, plot, self._axes, curve, now, raster)
         return sheet
 

@@ -77,7 +77,7 @@ async def test_the_last_line_can_be_read_at_every_size_and_no_line_is_cut(size):
         await pilot.press("question_mark")
         widget = pilot.app.screen.query_one(_Page)
         assert max(map(len, page(pilot).splitlines())) <= widget.size.width
-        for _ in range(20):
+        for _ in range(12):
             await pilot.press("pagedown")
         last = page(pilot).splitlines()[-1].strip()
         assert last in screen_text(pilot.app)

@@ -26,15 +26,13 @@ class Asking:
         self._looks = 0
         self.open = 0
         """The number of the question that waits for its answer, 0 where none does."""
-        self.last = 0
-        """The number of the question that was asked last."""
 
     def ask(self, question: Question) -> None:
         """Ask now, or when what is open was answered; of several that wait the last is asked."""
         if self.open:
             self._wanted = question
             return
-        self.open = self.last = next(_NUMBERS)
+        self.open = next(_NUMBERS)
         self._looks = 0
         self._send(question(self.open))
 

@@ -114,7 +114,7 @@ class CompareMode(Listed):
             problem, remedy = self._refused
             return [(Piece(sentence(problem)),), (Piece(sentence(remedy), "muted"),)]
         if self.compared is None:
-            return [(Piece("c", "accent", True), Piece(" chooses a run to compare with.", "muted"))]
+            return [(Piece("c", "accent", True), Piece(" chooses a run.", "muted"))]
         if self._other is None:
             return [(Piece(f"drawing names of run {self.compared}", "muted"),)]
         return _listing(self._other.names, *self._theirs.room) or [(Piece("No names came of it.", "muted"),)]

@@ -109,10 +109,10 @@ class Distribution:
 
     def _rest(self, above: int, below: Sequence[int], width: int) -> Line:
         """How many rows are out of sight, and what those below come to."""
-        said = [f"{above} more {GLYPHS.up}"] if above else []
+        said = [f"{above:,} more, {GLYPHS.up}"] if above else []
         if below:
             together = sum(self.probabilities[place] for place in below)
-            said.append(f"{len(below):,} more {GLYPHS.down} together {probability(together)}")
+            said.append(f"{len(below):,} more, {GLYPHS.down}  together {probability(together)}")
         return spread((Piece(" " * _LABEL), Piece("   ".join(said), "muted")), (), width)
 
     def _sums(self, width: int) -> list[Line]:

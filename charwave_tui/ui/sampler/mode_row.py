@@ -15,8 +15,8 @@ from charwave_tui.ui.pieces import Line, Piece
 from charwave_tui.ui.themes import Inked
 from charwave_tui.ui.written import written
 
-BETWEEN = 3
-"""Columns between two names of modes, of which the last is for the mark of the one that is seen."""
+WIDE = 3
+"""Columns before each name where there is room, of which the last but one is for the mark of the mode that is seen."""
 
 
 class ModeRow(Inked):
@@ -41,15 +41,20 @@ class ModeRow(Inked):
         line: Line = ()
         for place, title in enumerate(self._titles):
             here = place == self.place
-            mark = (GLYPHS.here if here else " ").rjust(BETWEEN - 2 if place == 0 else BETWEEN - 1)
-            line += (Piece(f"{mark} ", "accent"), Piece(title, "accent" if here else "muted", here))
+            mark = f"{GLYPHS.here if here else ' '} ".rjust(self._before)
+            line += (Piece(mark, "accent"), Piece(title, "accent" if here else "muted", here))
         return written(self, line)
+
+    @property
+    def _before(self) -> int:
+        """Columns before each name."""
+        return WIDE if sum(map(len, self._titles)) + WIDE * len(self._titles) <= self.size.width else WIDE - 1
 
     def on_click(self, event: Click) -> None:
         """Go to the mode under the pointer."""
         start = 0
         for place, title in enumerate(self._titles):
-            end = start + len(title) + (BETWEEN - 1 if place == 0 else BETWEEN)
+            end = start + self._before + len(title)
             if start <= event.x < end:
                 self.post_message(self.Chosen(place))
             start = end

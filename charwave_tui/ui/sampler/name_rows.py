@@ -10,7 +10,7 @@ from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.name_inks import LEGEND, known_from
 from charwave_tui.ui.panes.name_list import BETWEEN, entry
-from charwave_tui.ui.pieces import Line, Piece, columns, raised, readable
+from charwave_tui.ui.pieces import Line, Piece, columns, raised, readable, spread
 from charwave_tui.ui.sampler import path
 from charwave_tui.ui.view import NamesView
 
@@ -57,7 +57,8 @@ def origin(sampled: SampledName) -> Line:
 def readout(sampled: SampledName, width: int, height: int) -> list[Line]:
     """A name character by character in at most `height` lines, as a table where there is room for it."""
     marked = path.marks(sampled.name, sampled.surprises)
-    figures: Line = (Piece(numbers.nll(sampled.nll), "bright", True), Piece(" nll   ", "muted"), *origin(sampled))
+    figures = (Piece(numbers.nll(sampled.nll), "bright", True), Piece(" nll   ", "muted"), *origin(sampled))
+    figures = spread(figures, (), width)
     if not marked:
         return [figures][:height]
     if height < len(marked) + 4:

@@ -68,8 +68,11 @@ def row(mark: Mark, context: Line, width: int) -> Line:
         label,
         Piece(" " * max(_LABEL - cell_len(mark.text), 0)),
         Piece(f"{probability(mark.probability):>{_P}}{numbers.nll(mark.surprise):>{_SURPRISE}}"),
-        Piece(" " * _GAP),
-        Piece(eighths(share, bar) if bar > 2 else "", "warning" if inked.underline else "muted"),
+        *(
+            (Piece(" " * _GAP), Piece(eighths(share, bar), "warning" if inked.underline else "muted"))
+            if bar > 2
+            else ()
+        ),
     )
 
 

@@ -27,6 +27,8 @@ def place_for(text: str) -> Path:
     """The file that a person means, from where the program was started; raises Mistake where none can be there."""
     if not text.strip():
         raise Mistake("a file needs a name", f"type one, such as {DEFAULT}")
+    if not text.isprintable():
+        raise Mistake("that is no name for a file", f"type letters, such as {DEFAULT}")
     path = Path(text.strip()).expanduser().absolute()
     if path.suffix.lower() not in ENDINGS:
         raise Mistake(f"{path.name} does not end in {', '.join(ENDINGS)}", f"try {path.stem}.txt")
@@ -37,8 +39,8 @@ def place_for(text: str) -> Path:
             raise Mistake(f"there is no folder {path.parent}", "take another one")
         if not os.access(path.parent, os.W_OK):
             raise Mistake(f"{path.parent} cannot be written", "take another folder")
-    except (OSError, ValueError) as error:
-        raise Mistake(f"{text.strip()} is no name for a file ({error})", f"try {DEFAULT}") from None
+    except OSError as error:
+        raise Mistake(f"that is no name for a file ({error.strerror or error})", f"try {DEFAULT}") from None
     return path
 
 

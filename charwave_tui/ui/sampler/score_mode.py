@@ -40,6 +40,7 @@ class ScoreMode(Mode):
         self._here = 0
         self._refused: tuple[str, str] | None = None
         self._asking = Asking(self.ask)
+        self._mine: set[int] = set()  # several may be on their way, of words that were typed in one go
         self._list = LinesPane("Score", id="scored", classes="side keyed")
         self._characters = LinesPane("Each character", id="characters", classes="main")
 
@@ -65,7 +66,7 @@ class ScoreMode(Mode):
 
     def watch_speech(self, old: Speech, new: Speech) -> None:
         scored, refused = new.scored, new.refused
-        if scored is not None and scored is not old.scored and scored.request == self._asking.last:
+        if scored is not None and scored is not old.scored and scored.request in self._mine:
             if scored.percentile is not None:
                 self._asking.heard(scored.request)  # until then it has not said all, so that it is not asked again
             self._put(scored)
@@ -132,7 +133,11 @@ class ScoreMode(Mode):
         return character_lines(self.here, *self._characters.room)
 
     def _score(self, word: str) -> None:
-        self._asking.ask(lambda number: ScoreWord(word, number))
+        self._asking.ask(lambda number: self._question(word, number))
+
+    def _question(self, word: str, number: int) -> ScoreWord:
+        self._mine.add(number)
+        return ScoreWord(word, number)
 
     def _put(self, scored: WordScored) -> None:
         """Put a score in the place of the word's last one, or before all others, and the cursor on it."""

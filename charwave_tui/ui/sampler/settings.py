@@ -55,18 +55,21 @@ def row_line(sampling: Sampling, name: str, here: bool, active: bool, width: int
 
 def help_lines(name: str, width: int) -> list[Line]:
     """Bounds and sentence of a setting."""
+    return [*bounds_lines(name, width), *((Piece(text, "muted"),) for text in wrapped(HELP[name], width, 6))]
+
+
+def bounds_lines(name: str, width: int) -> list[Line]:
+    """The bounds of a setting alone."""
     bounds = SETTINGS[name].bounds(name).replace(name, label(name))
-    said = [(Piece(text, "muted"),) for text in wrapped(HELP[name], width, 5)]
-    return [*((Piece(text, "fg"),) for text in wrapped(bounds, width, 2)), *said]
+    return [(Piece(text, "fg"),) for text in wrapped(bounds, width, 2)]
 
 
 def settings_lines(
-    sampling: Sampling, here: str, active: bool, below: list[Line], width: int, height: int
+    sampling: Sampling, here: str, active: bool, below: list[Line], brief: list[Line], width: int, height: int
 ) -> tuple[list[Line], int]:
-    """All rows with `below` under them in `height` rows, and the place of the first row that is seen."""
+    """All rows in `height` rows with `below` under them, or what is `brief`; and the place of the first row seen."""
     names = list(SETTINGS)
-    spare = height - len(names) - 1
-    foot = below[: max(spare, min(2, len(below)))]
+    foot = below if height - len(names) - 1 >= len(below) else brief
     gap = [()] if height > len(names) + len(foot) else []
     room = max(height - len(foot) - len(gap), 1)
     top = scrolled(names.index(here), len(names), room)

@@ -15,7 +15,7 @@ from charwave_tui.core.sampling import SETTINGS, Sampling
 from charwave_tui.ui.panes.field_editor import FieldEditor
 from charwave_tui.ui.pieces import Line, Piece, wrapped
 from charwave_tui.ui.sampler.lines_pane import LinesPane
-from charwave_tui.ui.sampler.settings import LABEL, help_lines, settings_lines
+from charwave_tui.ui.sampler.settings import LABEL, bounds_lines, help_lines, settings_lines
 
 
 class SettingsPane(LinesPane):
@@ -71,7 +71,8 @@ class SettingsPane(LinesPane):
     def watch_here(self) -> None:
         self.update()
 
-    def watch_active(self) -> None:
+    def watch_active(self, active: bool) -> None:
+        self.set_class(active, "keyed")
         self.update()
 
     def on_resize(self) -> None:
@@ -119,8 +120,10 @@ class SettingsPane(LinesPane):
 
     def _drawn(self) -> tuple[list[Line], int]:
         width, height = self.room
-        below = help_lines(self.here, width) if self._mistake is None else _complaint(self._mistake, width)
-        return settings_lines(self.sampling, self.here, self.active, below, width, height)
+        below, brief = help_lines(self.here, width), bounds_lines(self.here, width)
+        if self._mistake is not None:
+            below = brief = _complaint(self._mistake, width)
+        return settings_lines(self.sampling, self.here, self.active, below, brief, width, height)
 
     def _take(self, sampling: Sampling) -> None:
         if sampling != self.sampling:

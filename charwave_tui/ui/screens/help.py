@@ -9,6 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.geometry import Size
 from textual.screen import ModalScreen
 
 from charwave_tui.core.config import HYPERPARAMETERS
@@ -52,6 +53,13 @@ class _Page(Inked):
         self._keys = keys
 
     def render(self) -> Text:
+        return self._text(self.size.width)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        # not by `render`, which is asked before the widget has its width
+        return len(self._text(width).wrap(self.app.console, max(width, 1)))
+
+    def _text(self, width: int) -> Text:
         page = Text()
         if self._topic in HYPERPARAMETERS:
             self._field(page, self._topic)
@@ -59,7 +67,7 @@ class _Page(Inked):
         tables |= {"in the form": FORM_KEYS, "words": WORDS} if self._keys is KEYS else {}
         column = max(len(name) for rows in tables.values() for name in rows) + 2
         for heading, rows in tables.items():
-            self._table(page, heading, rows, column)
+            self._table(page, heading, rows, column, max(20, width - column))
         page.rstrip()
         return page
 
@@ -72,10 +80,10 @@ class _Page(Inked):
         page.append(effect, self.ink("train" if live else "fg"))
         page.append(f"  {spec.kind.bounds(name)}\n\n", self.ink("muted"))
 
-    def _table(self, page: Text, heading: str, rows: dict[str, str], width: int) -> None:
+    def _table(self, page: Text, heading: str, rows: dict[str, str], width: int, room: int) -> None:
         page.append(f"{heading}\n", self.ink("fg", bold=True))
         for name, meaning in rows.items():
-            wrapped = Text(meaning, self.ink("fg")).wrap(self.app.console, max(20, self.size.width - width))
+            wrapped = Text(meaning, self.ink("fg")).wrap(self.app.console, room)
             for number, line in enumerate(wrapped):
                 page.append(f"{'' if number else name:{width}}", self.ink("accent"))
                 page.append_text(line).append("\n")

@@ -1,0 +1,263 @@
+"""What the sampler is made of: temperatures, steps, questions, paths, files, what was said."""
+
+import csv
+import io
+import json
+import math
+import os
+
+import msgspec
+import pytest
+import scenes
+from hypothesis import given
+from hypothesis import strategies as st
+from sayings import NAMES, STARS, TIMELINE, surprises_after, surprises_of
+
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.protocol import NamesRefused, NamesSampled
+from charwave_tui.core.readings import SampledName, Sketch
+from charwave_tui.core.speaking import NextPredicted, PredictNext, SketchDrawn, StarName, StarsListed, UnstarName
+from charwave_tui.ui.pieces import columns
+from charwave_tui.ui.sampler import path
+from charwave_tui.ui.sampler.asking import PATIENCE, Asking
+from charwave_tui.ui.sampler.distribution import Distribution
+from charwave_tui.ui.sampler.name_rows import name_rows, readout, remark
+from charwave_tui.ui.sampler.saving import place_for, rendered, write
+from charwave_tui.ui.sampler.starring import Starring
+from charwave_tui.ui.sampler.stepping import Stepping, order_of, walked
+from charwave_tui.ui.sampler.tempering import entropy, held_by_the_likeliest, rolled, tempered
+from charwave_tui.ui.speech import FIRST_REQUEST, Speech, after
+from charwave_tui.ui.view import NamesView
+from charwave_tui.ui.written import plain
+
+SYMBOLS = scenes.CARD.symbols
+
+
+@given(
+    logits=st.lists(st.floats(-30, 30), min_size=1, max_size=30),
+    temperature=st.sampled_from([0.5, 1.0, 1.5]),
+)
+def test_tempering_surprises_is_the_softmax_of_the_logits_by_the_temperature(logits, temperature):
+    whole = math.fsum(math.exp(logit) for logit in logits)
+    surprises = [-math.log(math.exp(logit) / whole) for logit in logits]
+    powers = [math.exp(logit / temperature) for logit in logits]
+    expected = [power / math.fsum(powers) for power in powers]
+    assert tempered(surprises, temperature) == pytest.approx(expected, abs=1e-6)
+
+
+def test_entropy_and_what_the_likeliest_hold():
+    assert entropy([0.25] * 4) == pytest.approx(math.log(4))
+    assert entropy([1.0, 0.0]) == 0
+    assert held_by_the_likeliest([0.1, 0.4, 0.2, 0.1, 0.1, 0.05, 0.05]) == pytest.approx(0.9)
+
+
+def test_rolls_follow_the_distribution_and_can_be_repeated():
+    weights = [0.5, 0.3, 0.2]
+    drawn = [rolled(weights, 42, time) for time in range(3_000)]
+    assert drawn == [rolled(weights, 42, time) for time in range(3_000)]
+    assert drawn != [rolled(weights, 43, time) for time in range(3_000)]
+    for place, weight in enumerate(weights):
+        assert drawn.count(place) / 3_000 == pytest.approx(weight, abs=0.04)
+
+
+def test_a_name_is_typed_taken_ended_and_taken_back():
+    steps = Stepping().typed("m").taken(1, SYMBOLS)
+    assert (steps.prefix, steps.ended) == ("ma", False)
+    ended = steps.taken(0, SYMBOLS)
+    assert ended.ended
+    assert ended.typed("x") == ended
+    assert ended.back() == steps
+    assert steps.back().back().back() == Stepping()
+    assert ended.among("xyz") == Stepping()
+    assert ended.among("am") == ended
+
+
+def test_the_longest_prefix_takes_no_more():
+    steps = Stepping("a" * 64)
+    assert steps.typed("b") == steps
+    assert steps.rolled(surprises_after(steps.prefix), 42, SYMBOLS) == steps
+
+
+def test_rolling_again_after_going_back_is_another_roll_and_all_of_it_can_be_repeated():
+    def rolls():
+        steps, said = Stepping(), []
+        for _ in range(12):
+            steps = steps.rolled(surprises_after(""), 42, SYMBOLS)
+            said.append((steps.prefix, steps.ended))
+            steps = steps.back()
+        return said
+
+    assert len(set(rolls())) > 1
+    assert rolls() == rolls()
+
+
+def test_walking_goes_down_the_likeliest_first_and_stops_at_the_ends():
+    order = order_of((2.0, math.nan, 0.5, 1.0))
+    assert order == [2, 3, 0, 1]
+    assert walked(order, None, 1) == 3
+    assert walked(order, 3, -5) == 2
+    assert walked(order, 3, 99) == 1
+    assert walked([], None, 1) is None
+
+
+def test_one_question_is_open_at_a_time_and_of_those_that_wait_the_last_is_asked():
+    asked = []
+    asking = Asking(asked.append)
+    for prefix in ("m", "ma", "mar"):
+        asking.ask(lambda number, prefix=prefix: PredictNext(prefix, number))
+    assert [command.prefix for command in asked] == ["m"]
+    assert not asking.heard(asked[0].request + 1)
+    assert asking.heard(asked[0].request)
+    assert [command.prefix for command in asked] == ["m", "mar"]
+    assert asked[0].request != asked[1].request
+
+
+def test_a_question_that_stays_open_too_long_is_lost():
+    asking = Asking(lambda command: None)
+    asking.ask(lambda number: PredictNext("", number))
+    assert not any(asking.look() for _ in range(PATIENCE))
+    assert asking.look()
+
+
+def test_what_was_said_is_kept_by_kind_and_the_labs_own_names_are_not():
+    predicted = NextPredicted(1, FIRST_REQUEST, "", (0.1,), ())
+    speech = after(after(Speech(), predicted), NamesSampled(3, 1, NAMES))
+    assert speech == Speech(predicted=predicted)
+    speech = after(speech, NamesSampled(3, FIRST_REQUEST, NAMES, done=False))
+    assert (speech.tried.names, speech.tried.done) == (NAMES, False)
+    assert after(speech, NamesRefused(FIRST_REQUEST, "no", "yes")).tried.refusal == "no; yes"
+    assert after(speech, StarsListed(STARS)).stars == STARS
+
+
+def test_a_timeline_grows_in_order_and_a_step_has_one_sketch():
+    speech = Speech(timeline=TIMELINE[:3])
+    speech = after(speech, SketchDrawn(TIMELINE[3]))
+    assert speech.timeline == TIMELINE[:4]
+    anew = Sketch(TIMELINE[1].step, ())
+    assert after(speech, SketchDrawn(anew)).timeline == (TIMELINE[0], anew, *TIMELINE[2:4])
+
+
+def test_a_star_is_seen_before_the_engine_tells_which_has_the_last_word():
+    starring = Starring()
+    starring.tell(STARS)
+    known, other = SampledName("maralynn", 1.5, False), SampledName("zoe", 1.0, False)
+    assert starring.toggled(known, 12, 3) == UnstarName("maralynn")
+    assert starring.toggled(known, 12, 3) == StarName("maralynn", 1.5, 12, 3)
+    assert starring.toggled(other, None, 0) == StarName("zoe", 1.0, None, 0)
+    assert {"maralynn", "zoe"} <= starring.names
+    starring.tell(STARS[1:])
+    assert not {"maralynn", "zoe"} & starring.names
+
+
+def test_the_distribution_is_told_in_figures_that_are_its_own():
+    spread_out = Distribution.of(surprises_after("mari"), 1, SYMBOLS)
+    lines = [plain(line) for line in spread_out.lines("mari", None, 80, 40)]
+    assert len(lines) == 1 + 27 + 2
+    first = spread_out.order[0]
+    figures = [f"{column[first]:.4f}" for column in spread_out.columns]
+    assert lines[1].split()[-3:] == figures
+    assert lines[-1].split()[-1] == "0.0370"
+    assert f"entropy {entropy(spread_out.probabilities):.2f} nats" in lines[-1]
+    assert sum(spread_out.probabilities) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("here", [0, 5, 26, None])
+@pytest.mark.parametrize("height", range(1, 12))
+def test_the_row_under_the_cursor_is_always_in_sight(here, height):
+    spread_out = Distribution.of(surprises_after(""), 0, SYMBOLS)
+    lines = spread_out.lines("", here, 60, height)
+    assert len(lines) <= height
+    assert all(columns(line) <= 60 for line in lines)
+    if height > 2:
+        assert any(plain(line).startswith("▸") for line in lines)
+
+
+def test_two_thousand_symbols_are_told_around_the_cursor():
+    symbols = "".join(chr(0x4E00 + place) for place in range(2_000))
+    surprises = tuple(math.log(2_001) + place / 4_000 for place in range(2_001))
+    lines = [plain(line) for line in Distribution.of(surprises, 1, symbols).lines("", 1_000, 80, 20)]
+    assert len(lines) == 20
+    assert any(line.startswith("▸") and symbols[999] in line for line in lines)
+    assert "more, ↑" in lines[-1]
+    assert "more, ↓" in lines[-1]
+
+
+def test_nan_is_told_and_breaks_nothing():
+    spread_out = Distribution.of((math.nan, 1.0, 2.0), 1, "ab")
+    assert any("nan" in plain(line) for line in spread_out.lines("", None, 80, 10))
+
+
+def test_a_path_is_a_table_or_a_line_of_the_same_figures():
+    marked = path.marks("mari", surprises_of("mari"))
+    assert [mark.text for mark in marked] == ["m", "a", "r", "i", "end"]
+    assert path.total(marked) == pytest.approx(sum(surprises_of("mari")))
+    assert path.mean(marked) == pytest.approx(sum(surprises_of("mari")) / 5)
+    for width in (20, 30, 60, 100):
+        line = path.line(marked, (), width)
+        assert columns(line) <= width
+        assert plain(line).split()[-2:] == ["end", path.probability(marked[-1].probability)]
+        assert all(columns(row) <= width for row in path.block(marked, width))
+    assert path.line(marked, (), 100)[0].text == "m"
+    assert path.line(marked, (), 20)[0].text == "… "
+
+
+def test_a_page_of_names_follows_the_cursor_and_marks_stars():
+    lines = name_rows(NAMES, 7, {"mavelyn", "maralynn"}, 40, 5)
+    assert [plain(line).split()[0] for line in lines] == ["marsden", "malia", "▸★", "madrix", "maziyah"]
+    assert len(name_rows(NAMES[:2], 0, (), 40, 5)) == 5
+
+
+def test_a_close_look_fits_whatever_room_there_is():
+    for height in range(1, 20):
+        for width in (24, 40):
+            lines = readout(NAMES[0], width, height)
+            assert len(lines) <= height
+            assert all(columns(line) <= width for line in lines)
+    sketchy = msgspec.structs.replace(NAMES[0], surprises=())
+    assert len(readout(sketchy, 40, 10)) == 1
+
+
+def test_fewer_new_names_than_asked_are_owned_up_to():
+    from charwave_tui.core.sampling import Sampling
+
+    few = NamesView(10, NAMES[:13], drawn=400)
+    assert remark(few, Sampling(only_new="yes")) == "13 new of 20 asked, 400 drawn"
+    assert remark(few, Sampling()) == "step 10"
+
+
+NOTED = (SampledName("mae", 1.5, True), SampledName('o"neil', math.nan, False, "oneil"), SampledName("zoé", 2.0, False))
+
+
+def test_names_are_written_as_text_csv_and_json():
+    assert rendered(NOTED, ".txt") == 'mae\no"neil\nzoé\n'
+    rows = list(csv.DictReader(io.StringIO(rendered(NOTED, ".csv"))))
+    assert [row["name"] for row in rows] == ["mae", 'o"neil', "zoé"]
+    assert [row["known"] for row in rows] == ["corpus", "near", "new"]
+    assert [row["nll"] for row in rows] == ["1.5", "", "2.0"]
+    assert json.loads(rendered(NOTED, ".json"))[1] == {"name": 'o"neil', "nll": None, "known": "near", "near": "oneil"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "a file needs a name"),
+        ("names.doc", "names.doc does not end in .txt, .csv, .json"),
+        ("nowhere/names.txt", "there is no folder"),
+        ("folder.txt", "is a folder"),
+        ("a\0b.txt", "is no name for a file"),
+        ("x" * 300 + ".txt", "is no name for a file"),
+    ],
+)
+def test_a_file_that_cannot_be_says_why(tmp_path, monkeypatch, text, problem):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.txt").mkdir()
+    with pytest.raises(Mistake, match=problem):
+        place_for(text)
+
+
+def test_a_folder_that_is_not_writable_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(Mistake, match="cannot be written"):
+        place_for(str(tmp_path / "names.txt"))
+    with pytest.raises(Mistake, match="cannot be written"):
+        write(tmp_path / "gone" / "names.txt", NOTED)
