@@ -45,6 +45,12 @@ MIGRATIONS = (
         step INTEGER NOT NULL, text TEXT NOT NULL, quiet INTEGER NOT NULL, PRIMARY KEY (run, place)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE stars (
+        star INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, nll REAL NOT NULL, run INTEGER, step INTEGER NOT NULL,
+        starred TEXT NOT NULL, digest TEXT NOT NULL
+    );
+    """,
 )
 """What makes each version of the schema from the one before it; the version is how many of them were applied."""
 

@@ -20,6 +20,7 @@ from charwave_tui.core.places import HOME_VARIABLE, ensure_folder
 from charwave_tui.core.readings import History, State
 from charwave_tui.core.records import RunRecord, RunSummary
 from charwave_tui.core.run_folder import RunFolder, RunLock
+from charwave_tui.core.stars import Stars
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ ATTEMPTS = 1_000
 class RunStore:
     """The runs in one folder; it is made when the first run is. One thread alone may use it.
 
-    `remark` is told in a line what was found damaged and mended.
+    `remark` is told in a line what was found damaged and mended; `stars` are the names that a person liked.
     """
 
     def __init__(self, folder: Path, remark: Callable[[str], None] = log.warning) -> None:
@@ -48,6 +49,7 @@ class RunStore:
             lambda run: folder_record(self.place(run)),
             lambda text: self.remark(text),
         )
+        self.stars = Stars(folder / DATABASE, self._ledger)
         self._put: tuple[int, History] | None = None
 
     def create(self) -> int:

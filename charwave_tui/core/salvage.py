@@ -8,7 +8,7 @@ from collections.abc import Callable, Container
 from contextlib import closing, suppress
 from pathlib import Path
 
-from charwave_tui.core import rows
+from charwave_tui.core import rows, star_rows
 from charwave_tui.core.database import DatabaseDamaged, connect, transaction
 from charwave_tui.core.records import RunRecord
 
@@ -23,8 +23,9 @@ def salvaged(
 ) -> Path:
     """A new database beside that at `path`, which takes its place once it is renamed, with all that `source` holds.
 
-    That is every run, or every `wanted` one, that is what was written; where only its curve is not, it is taken from
-    `recorded`, which gives what a run's folder says of it. Raises OSError, sqlite3.Error, with nothing left behind.
+    That is every run, or every `wanted` one, and every starred name that is what was written; where only a run's curve
+    is not, it is taken from `recorded`, which gives what a run's folder says of it. Raises OSError, sqlite3.Error, with
+    nothing left behind.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     _drop(fresh)
@@ -33,6 +34,8 @@ def salvaged(
             for run in _runs(source):
                 if wanted is None or run in wanted:
                     _copy(source, target, run, recorded)
+            for star in star_rows.readable(source):
+                star_rows.put(target, star)
     except BaseException:
         _drop(fresh)
         raise

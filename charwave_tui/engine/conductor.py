@@ -24,6 +24,7 @@ from charwave_tui.engine.errands import Errands
 from charwave_tui.engine.looks import Looks
 from charwave_tui.engine.parcels import receive
 from charwave_tui.engine.stage import Stage
+from charwave_tui.engine.starring import Starring
 
 
 class Conductor:
@@ -36,6 +37,7 @@ class Conductor:
         store.remark = lambda text: tell(protocol.Remarked(text))
         self._archive = Archive(store, tell)
         self._errands = Errands(store)
+        self._starring = Starring(store.stars, tell)
         self._looks = Looks()
         self._stage = Stage(store, self._errands, tell)
         self._pause_at: int | None = None
@@ -101,6 +103,8 @@ class Conductor:
                 self._stage.clear()
                 self._archive.obey(command, answer, None)
             case _ if receive(command, answer):
+                pass
+            case _ if self._starring.obey(command, answer):
                 pass
             case _ if self._archive.obey(command, answer, current.now() if current else None):
                 pass
