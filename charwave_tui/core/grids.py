@@ -38,6 +38,10 @@ class Grid(msgspec.Struct, frozen=True, array_like=True):
         """One row."""
         return _floats(self.numbers[row * self.columns * WIDTH : (row + 1) * self.columns * WIDTH])
 
+    def flat(self) -> array[float]:
+        """All numbers, row after row."""
+        return _floats(self.numbers)
+
     def at(self, row: int, column: int) -> float:
         """One number."""
         start = (row * self.columns + column) * WIDTH

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from charwave_tui.ui.insight.activation import ActivationView
+from charwave_tui.ui.insight.embedding import EmbeddingView
 from charwave_tui.ui.insight.linear import LinearView
 from charwave_tui.ui.insight.norm import NormView
 from charwave_tui.ui.insight.parts import Joined
@@ -16,6 +17,7 @@ TYPED = frozenset({"FlattenConsecutive", "FlattenDilated"})
 """Layers whose view is of a context that may be typed."""
 
 VIEWS: dict[str, LayerView] = {
+    "Embedding": Joined(EmbeddingView(), UpdatesView()),
     "Linear": Joined(LinearView(), UpdatesView()),
     "BatchNorm1d": NormView(),
     **{kind: ActivationView(kind) for kind in SCALES},

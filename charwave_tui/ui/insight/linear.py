@@ -94,7 +94,7 @@ class LinearView:
         form = joined(
             weights.product(shown.layers, shown.stats, shown.gaze.layer, (insight.fan_in, insight.fan_out)), width
         )
-        known = weights.figures(shown.stats, insight.fan_in**-0.5 if insight.fan_in else 1.0, insight.weight.mean)
+        known = weights.figures(shown.stats, max(insight.fan_in, 1) ** -0.5, weights.LINEAR, insight.weight.mean)
         layout = Layout.of(shown.gaze.part, width, height)
         lines: tuple[Line, ...]
         match shown.gaze.part:

@@ -25,16 +25,18 @@ GRAD_DATA = Healthy(
 """What is healthy of the gradient's std by the weight's."""
 
 
-def figures(stats: LayerStats, usual_std: float, mean: float | None = None) -> tuple[Figure, ...]:
-    """The figures of a layer's matrix, whose std begins near `usual_std`; its `mean` where it is known."""
+LINEAR = "At first it puts out what is spread as widely as what it gets; training adds to it."
+"""What the std of a Linear's matrix means."""
+
+EMBEDDING = "Drawn with std 1; training draws characters that are used alike together, and others apart."
+"""What the std of an embedding means."""
+
+
+def figures(stats: LayerStats, usual_std: float, about: str, mean: float | None = None) -> tuple[Figure, ...]:
+    """The figures of a layer's matrix, whose std begins near `usual_std` and is told `about`; `mean` where known."""
     health = healthy(stats.name)
-    std = Healthy(
-        1e-12,
-        math.inf,
-        f"near {numbers.spread(usual_std)} at first",
-        f"Near {numbers.spread(usual_std)} a matrix puts out what is spread as widely as what it gets; training adds.",
-        below="All weights are alike, and so are all units.",
-    )
+    usual = f"near {numbers.spread(usual_std)} at first"
+    std = Healthy(1e-12, math.inf, usual, about, below="All weights are alike, and so are all units.")
     known = [
         Figure("update", "update", stats.update_ratio, numbers.update(stats.update_ratio), health["update"]),
         Figure("grad:data", "grad:data", stats.grad_data, numbers.ratio(stats.grad_data), GRAD_DATA),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from msgspec.structs import replace as replaced
 from rich.cells import cell_len
 from rich.markup import escape
 from textual.message import Message
@@ -18,6 +19,7 @@ from charwave_tui.ui import numbers
 from charwave_tui.ui.archive_view import held
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.insight.asking import Asking, Looking, Question, rest
+from charwave_tui.ui.insight.embedding import aligned
 from charwave_tui.ui.insight.kinds import view_of, wants_changes
 from charwave_tui.ui.insight.shown import Shown
 from charwave_tui.ui.layer_cells import first_spoilt, title
@@ -90,7 +92,8 @@ class LayerPane(LayerWalk, can_focus=True):
         if answer is None:
             self._forget()
         elif answer is not old.inspected and self._asking.heard(answer):
-            self._answer = answer
+            before = self._answer.insight if self._answer else None
+            self._answer = replaced(answer, insight=aligned(before, answer.insight))
             self.renewed()
             self._ask_after(rest(answer.seconds) if self.run.state is State.TRAINING else None)
         self._ask()

@@ -1,0 +1,144 @@
+"""Characters in the plane: true to scale, none over another, a cursor that walks, and no flips from look to look."""
+
+import math
+import random
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from looks import fits, shown
+
+from charwave_tui.core.grids import Grid
+from charwave_tui.core.insights import EmbeddingInsight, PlainInsight
+from charwave_tui.ui.insight import plane
+from charwave_tui.ui.insight.embedding import EmbeddingView, aligned
+from charwave_tui.ui.insight.kinds import view_of
+from charwave_tui.ui.insight.plane import View
+from charwave_tui.ui.pieces import columns
+from charwave_tui.ui.written import plain
+
+VIEW = EmbeddingView()
+SQUARE = [(0.0, 0.0), (1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0)]
+
+
+def insight(at, symbol=1, near=(2, 3), shares=(0.3, 0.2)):
+    grid = Grid.of(2, (number for point in at for number in point))
+    return EmbeddingInsight(24, grid, shares, symbol, near, tuple(1.5 * place for place in range(len(near))))
+
+
+def sheet(at, symbols, width=40, height=11, first=(), near=()):
+    view = View.of(at, width, height)
+    spots = plane.placed(at, symbols, view, (width, height), first)
+    return spots, plane.drawn(spots, symbols, view, (width, height), next(iter(first), -1), near)
+
+
+def test_steps_across_and_up_are_alike_although_cells_are_twice_as_high_as_wide():
+    spots, _ = sheet(SQUARE, "abcd")
+    (top, right), (_, left), (bottom, _) = spots.cells[1], spots.cells[2], spots.cells[4]
+    assert right - left == 2 * (bottom - top)
+    assert spots.cells[0] == ((top + bottom) // 2, (left + right) // 2)
+    assert bottom - top >= 6
+
+
+def test_a_character_in_the_way_of_another_stands_beside_it_and_one_without_room_is_listed():
+    spots, lines = sheet([(0.0, 0.0)] * 30, "a" * 29, 9, 3, first=(7,))
+    assert len(set(spots.cells.values())) == len(spots.cells) == 11
+    assert spots.cells[7] == (1, 4)
+    assert len(spots.hidden) == 19
+    look = shown(insight([(0.0, 0.0)] * 30), 0, symbols="abcdefghijklmnopqrstuvwxyzABC", symbol=1)
+    drawn = [plain(line) for line in VIEW.lines(look, 76, 24)]
+    assert any(line.rstrip().endswith("behind others 19") for line in drawn)
+    assert len(lines) == 3
+
+
+def test_the_cursor_is_bright_with_a_mark_and_its_neighbours_bold_and_listed_with_distances():
+    look = shown(insight(SQUARE), 0, symbols="abcd", symbol=1)
+    lines = VIEW.lines(look, 76, 20)
+    pieces = [piece for line in lines[2:] for piece in line if piece.ground]
+    assert {piece.text for piece in pieces if piece.role == "bright" and piece.bold} == {"a"}
+    assert {piece.text for piece in pieces if piece.role == "fg" and piece.bold} == {"b", "c"}
+    assert {piece.text for piece in pieces if piece.role == "accent"} == {"▸"}
+    drawn = [plain(line) for line in lines]
+    assert any(line[-20:].split() == ["c", "1.500"] for line in drawn)
+    assert drawn[1] == "characters in the plane   shows 50 % of the variance of 24 dimensions"
+    other = replace(look, gaze=replace(look.gaze, symbol=2))
+    assert not any("1.500" in plain(line) for line in VIEW.lines(other, 76, 20))
+
+
+CROSS = [(0.0, 0.0), (3.0, 0.5), (-3.0, 0.2), (0.5, 3.0), (0.3, -3.0), (1.0, 1.2)]
+
+
+@pytest.mark.parametrize(("key", "to"), [("h", 2), ("l", 1), ("j", 4), ("k", 5), ("p", 1), ("P", 5)])
+def test_the_keys_lead_to_the_nearest_character_that_way_or_the_next_of_the_vocabulary(key, to):
+    look = shown(insight(CROSS), 0, symbols="abcde", symbol=0)
+    assert VIEW.moved(look, key).symbol == to
+    assert VIEW.moved(look, "x") is None
+    assert VIEW.lens(VIEW.moved(look, key), 80, 20).symbol == to
+
+
+def test_where_there_is_no_character_that_way_the_cursor_stays_and_one_aside_is_better_than_none():
+    look = shown(insight([(0.0, 0.0), (1.0, 5.0)]), 0, symbols="a", symbol=0)
+    assert [VIEW.moved(look, key).symbol for key in "hjlk"] == [0, 0, 1, 1]
+    assert VIEW.moved(replace(look, gaze=replace(look.gaze, symbol=99)), "j").symbol == 0
+
+
+@pytest.mark.parametrize("turn", [lambda x, y: (-x, y), lambda x, y: (x, -y), lambda x, y: (y, x),
+                                  lambda x, y: (-y, -x), lambda x, y: (x, y)])  # fmt: skip
+def test_an_embedding_lies_as_it_lay_before_however_its_axes_come(turn):
+    draw = random.Random(5)
+    old = [(draw.gauss(0, 2), draw.gauss(0, 1)) for _ in range(27)]
+    moved = [(x + draw.gauss(0, 0.05), y + draw.gauss(0, 0.05)) for x, y in old]
+    now = insight([turn(x, y) for x, y in moved], shares=turn(0.3, 0.2))
+    found = aligned(insight(old), now)
+    assert isinstance(found, EmbeddingInsight)
+    for (x, y), (wanted_x, wanted_y) in zip(plane.points(found.plane), moved, strict=True):
+        assert (x, y) == pytest.approx((wanted_x, wanted_y), abs=1e-5)
+    assert tuple(map(abs, found.shares)) == (0.3, 0.2)
+
+
+def test_what_is_no_embedding_of_the_same_size_or_not_finite_stays_as_it_is():
+    now = insight(SQUARE)
+    for before in (None, PlainInsight(None), insight(SQUARE[:2]), insight([(math.nan, 0.0)] * 5)):
+        assert aligned(before, now) is now
+    assert aligned(now, PlainInsight(None)) == PlainInsight(None)
+
+
+def test_wide_combining_and_unprintable_characters_keep_their_columns():
+    symbols = "字\u0301\x1b b"
+    spots, lines = sheet([*SQUARE, (0.5, 0.2)], symbols, 41, 11, first=(1,))
+    assert [columns(line) for line in lines] == [41] * 11
+    text = "\n".join(map(plain, lines))
+    assert {"字", "?", "·", "_", "b"} <= set(text)
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
+    assert len(spots.cells) == 6
+
+
+def test_an_embedding_that_is_not_finite_says_so():
+    look = shown(insight([(math.nan, math.nan)] * 5, shares=(math.nan, math.nan)), 0, symbols="abcd")
+    lines = VIEW.lines(look, 100, 20)
+    assert lines[2][0].role == "error"
+    assert plain(lines[1]) == "characters in the plane"
+
+
+def test_its_parts_end_with_the_updates_of_all_matrices():
+    assert view_of("Embedding").parts == ("plane", "updates")
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(*(st.floats(-1e30, 1e30) | st.just(math.nan),) * 2), max_size=40),
+    st.text(max_size=45),
+    st.integers(0, 1),
+    st.integers(1, 196),
+    st.integers(0, 46),
+    st.integers(-1, 50),
+)
+def test_it_keeps_to_any_room(at, symbols, part, width, height, cursor):
+    look = shown(insight(at, cursor, (0, 3, 60)), 0, symbols=symbols, symbol=cursor, part=part)
+    view = view_of("Embedding")
+    assert fits(view.lines(look, width, height), width, height)
+    for key in "hjklpP":
+        view.moved(look, key)
+    assert aligned(look.insight, msgspec.structs.replace(look.insight, symbol=0))
