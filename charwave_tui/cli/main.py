@@ -12,6 +12,7 @@ from charwave_tui import __version__
 from charwave_tui.cli import (
     attach,
     bench,
+    completion,
     data,
     engine,
     inspect,
@@ -23,28 +24,13 @@ from charwave_tui.cli import (
     steering,
     train,
 )
+from charwave_tui.cli.examples import KEPT, examples
 from charwave_tui.cli.logs import keep_log
 from charwave_tui.cli.output import carry_anything, let_go, one_line
 from charwave_tui.client.transport import EngineUnavailable
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.openmp import wait_patiently
 from charwave_tui.core.places import log_path
-
-EXAMPLES = """\
-examples:
-  charwave-tui                                  open the playground
-  charwave-tui --preset tree-76k --set lr=0.05  open it with a recipe and a change
-  charwave-tui data fetch makemore              the lecture's names, then --corpus makemore
-  charwave-tui train --steps 2000 --json        train without a screen
-  charwave-tui train --resume                   go on with a run that was cut off
-  charwave-tui start --preset tree-76k          train in the engine, which goes on without you
-  charwave-tui attach --follow                  watch it in plain lines
-  charwave-tui --host user@gpu-box              the screen here, the engine there
-  charwave-tui sample -n 10 --prefix ma         names from the newest run
-  charwave-tui runs list                        all runs that are kept
-  charwave-tui reproduce --corpus makemore      train the published recipes and compare
-"""
-"""What `--help` ends with."""
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -92,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = _OneLineParser(
         prog="charwave-tui",
         description="A playground in the terminal for a character model that fuses its context in a tree.",
-        epilog=EXAMPLES,
+        epilog=f"{examples('')}\n\n{KEPT}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"charwave-tui {__version__}")
@@ -100,4 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands without a screen", metavar="COMMAND")
     for command in (train, sample, inspect, runs, presets, data, reproduce, bench, steering, attach, engine):
         command.add_parser(commands)
+    completion.add_parser(commands, parser)
+    for name, command_parser in commands.choices.items():
+        if said := examples(name):
+            command_parser.epilog = said
+            command_parser.formatter_class = argparse.RawDescriptionHelpFormatter
     return parser

@@ -1,0 +1,59 @@
+"""Shell completion: the script that is printed does complete, in a real shell."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charwave_tui.cli.examples import EXAMPLES
+from charwave_tui.cli.main import _parser
+
+
+def test_bash_completes_commands_and_their_options(command: Any, tmp_path: Path) -> None:
+    if (bash := shutil.which("bash")) is None:
+        pytest.skip("there is no bash here")
+    script = tmp_path / "completion.bash"
+    script.write_text(command("completion", "bash").out, "utf-8")
+
+    def completed(*words: str) -> set[str]:
+        listed = " ".join(f"'{word}'" for word in words)
+        ask = f"COMP_WORDS=({listed}); COMP_CWORD={len(words) - 1}; _shtab_charwave_tui; echo ${{COMPREPLY[@]}}"
+        told = subprocess.run(
+            [bash, "--norc", "-c", f"source '{script}'; {ask}"], capture_output=True, text=True, check=True
+        )
+        return set(told.stdout.split())
+
+    assert completed("charwave-tui", "sta") == {"start", "status"}
+    assert completed("charwave-tui", "start", "--rep") == {"--replace"}
+    assert completed("charwave-tui", "--theme", "l") == {"light"}
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_get_a_script_that_names_every_command(command: Any, shell: str) -> None:
+    said = command("completion", shell)
+    assert (said.code, said.err) == (0, "")
+    for name in ("train", "sample", "inspect", "attach", "completion"):
+        assert name in said.out
+    if there := shutil.which(shell):
+        subprocess.run([there, "-n"], input=said.out, text=True, check=True)
+
+
+def test_the_help_of_every_command_ends_with_examples_that_can_be_parsed() -> None:
+    parser = _parser()
+    for command, lines in EXAMPLES.items():
+        for line in lines:
+            words = shlex.split(line)
+            assert words[0] == "charwave-tui"
+            parser.parse_args(words[1:])
+            assert not command or command in words
+
+
+def test_an_unknown_shell_is_named_with_those_there_are(command: Any) -> None:
+    said = command("completion", "ksh")
+    assert said.code == 2
+    assert "invalid choice: 'ksh' (choose from" in said.err
