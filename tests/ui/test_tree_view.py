@@ -46,7 +46,7 @@ def test_the_level_that_the_layer_feeds_is_marked_and_the_node_under_the_cursor_
     assert [line[:14] for line in drawn if line.startswith("▸")] == ["▸ 2  Tanh 2×12"]
     (readout,) = [line for line in drawn if line.startswith("node")]
     assert readout.startswith("node 2 of 2   joins nodes 3 and 4 of level 1   sees emma   strength ")
-    assert any("Linear 128→27  says  a 0.32" in line for line in drawn)
+    assert any("Linear 128→27   says  a 0.32" in line for line in drawn)
 
 
 @pytest.mark.parametrize(

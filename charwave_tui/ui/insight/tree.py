@@ -12,6 +12,7 @@ from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.insight import branches, tree_list
 from charwave_tui.ui.insight.family import Family
 from charwave_tui.ui.insight.shown import Gaze, Shown
+from charwave_tui.ui.insight.units import joined
 from charwave_tui.ui.insight.written import cropped, sheet_lines, symbol
 from charwave_tui.ui.pieces import GAP, Line, Piece, columns, readable, shortened, wrapped
 
@@ -73,7 +74,7 @@ def _body(
     names = [_name(shown, insight, family, level) for level in range(1, len(insight.levels) + 1)]
     wide = max(columns(name) for name in names) + GAP
     room = branches.Room.within(family, (wide, FEWEST_MARGIN), width, lines - 2)
-    head = _head(shown, insight)
+    head = _head(shown, insight, width - (room.margin if room else wide))
     if room is None:
         return tree_list.levels(insight, family, at, names, width, lines - 1, head)
     sheet = branches.drawn(insight, family, room, *at, width)
@@ -138,21 +139,17 @@ def _name(shown: Shown, insight: TreeInsight, family: Family, level: int) -> Lin
     return Piece(f"{sign} {level}", "accent" if marked else ink, marked), Piece(f"  {title}{joins}", ink)
 
 
-def _head(shown: Shown, insight: TreeInsight) -> Line:
-    """The head's word: the likeliest characters to come next, as far as they are known."""
+def _head(shown: Shown, insight: TreeInsight, width: int) -> Line:
+    """The head's word: the likeliest characters to come next, as many as fit."""
     last = shown.layers[-1] if shown.layers else None
-    line: Line = (Piece(f"{layer_cells.title(last)}" if last else "head", "muted"),)
+    groups: list[Line] = [(Piece(layer_cells.title(last) if last else "head", "muted"),)]
     if shown.stats.name == DILATED:
-        line = (*line, Piece("  reads the last node of each level", "muted"))
-    if insight.following:
-        line = (*line, Piece("  says ", "muted"))
-    for following, probability in insight.following:
-        line = (
-            *line,
-            Piece(f" {symbol(shown.symbols, following)} ", "bright", True),
-            Piece(f"{probability:.2f} ", "fg"),
-        )
-    return line
+        groups.append((Piece("reads the last node of each level", "muted"),))
+    for place, (following, probability) in enumerate(insight.following):
+        letter = Piece(f"{symbol(shown.symbols, following)} ", "bright", True)
+        says = () if place else (Piece("says  ", "muted"),)
+        groups.append((*says, letter, Piece(f"{probability:.2f}")))
+    return joined(tuple(groups), width)
 
 
 def _readout(insight: TreeInsight, family: Family, level: int, node: int) -> Line:
