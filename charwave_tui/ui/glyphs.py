@@ -99,4 +99,4 @@ PLAIN = str.maketrans({str(mark.default): str(getattr(ASCII, mark.name)) for mar
 
 def plainly(text: str) -> str:
     """A text that was written with the usual marks, in those that this process has."""
-    return text.translate(PLAIN | {ord("²"): "^2"}) if GLYPHS is ASCII else text
+    return text.translate(PLAIN | {ord("²"): "^2", ord("Δ"): "d", ord("σ"): "s"}) if GLYPHS is ASCII else text

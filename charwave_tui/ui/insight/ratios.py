@@ -13,7 +13,7 @@ from charwave_tui.ui import numbers
 from charwave_tui.ui.axes import Axes, Course, course
 from charwave_tui.ui.canvas import Canvas
 from charwave_tui.ui.chart import raster
-from charwave_tui.ui.glyphs import GLYPHS
+from charwave_tui.ui.glyphs import GLYPHS, plainly
 from charwave_tui.ui.insight.shown import Gaze, Shown
 from charwave_tui.ui.insight.written import cropped, sheet_lines
 from charwave_tui.ui.pieces import Line, Piece, shortened, wrapped
@@ -34,7 +34,7 @@ NAME = 11
 MEANING = (
     "A step should move a matrix by about a thousandth of its own spread: −3. Lines well above it learn restlessly, "
     "lines well below hardly at all; lr moves them all together."
-).replace("−", GLYPHS.minus)
+)
 """What the chart is to be read for."""
 
 
@@ -56,12 +56,8 @@ class UpdatesView:
 
     def lines(self, shown: Shown, width: int, height: int) -> tuple[Line, ...]:
         """The chart, with the line of the layer at hand in bright; words where there is none yet."""
-        heading: Line = (
-            Piece("update ratio"),
-            Piece("   log10(std(Δp) / std(p)) of every matrix, step by step", "muted"),
-        )
-        if GLYPHS.to == "->":
-            heading = (heading[0], Piece("   log10(std(dp) / std(p)) of every matrix, step by step", "muted"))
+        formula = plainly("   log10(std(Δp) / std(p)) of every matrix, step by step")
+        heading: Line = (Piece("update ratio"), Piece(formula, "muted"))
         changes = shown.changes
         if changes is None:
             return _told((heading, (), (Piece("Waiting for the engine's figures.", "muted"),)), width, height)
@@ -70,7 +66,7 @@ class UpdatesView:
             keys = (*keys, Piece("space", "accent", True), Piece(" goes on training.", "muted"))
             told: Line = (Piece("No step has moved anything yet.", "muted"),)
             return _told((heading, (), told, keys), width, height)
-        meaning = tuple((Piece(line, "muted"),) for line in wrapped(MEANING, width, 3))
+        meaning = tuple((Piece(line, "muted"),) for line in wrapped(plainly(MEANING), width, 3))
         below = ((), *meaning) if height >= 14 + len(meaning) else ()
         plot = Plot(width, max(height - 1 - len(below), 0), GLYPHS)
         if not plot.drawable:
@@ -130,7 +126,7 @@ def courses(changes: ChangesReported, scale: Axes, columns: int, only: int | Non
 def named(layers: Sequence[LayerStats], place: int) -> str:
     """A matrix's name in the gutter: the layer's place from 1 and its sizes."""
     layer = layers[place] if 0 <= place < len(layers) else None
-    sizes = (layer.detail or layer.name).replace("→", GLYPHS.to) if layer else ""
+    sizes = plainly(layer.detail or layer.name) if layer else ""
     return shortened(f"{place + 1} {sizes}".rstrip(), NAME)
 
 
