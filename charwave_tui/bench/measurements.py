@@ -24,8 +24,8 @@ class Effort:
 
     `rounds` and `seconds` are those of the steps' race: how many turns each contender has, and how long each is;
     `trained` the steps before names are drawn, `draws` the rounds of drawing, `targets` the runs to the notes' loss,
-    `pairs` the readings with and without a playground, `saves` those of each model; `watched` the seconds for which
-    bytes to the terminal are counted, `keys` the keys pressed on each line.
+    `pairs` the readings with and without a playground, or a view of a layer; `saves` those of each model; `watched` the
+    seconds for which bytes to the terminal are counted, `keys` the keys pressed on each line.
     """
 
     rounds: int = 7
@@ -90,6 +90,12 @@ def _saving(material: Material, effort: Effort, tick: Tick) -> Iterator[Figure]:
     yield saving_figure(SAVED, material.path, effort.saves, tick)
 
 
+def _inspecting(material: Material, effort: Effort, tick: Tick) -> Iterator[Figure]:
+    from charwave_tui.bench.inspecting import inspector_cost
+
+    yield inspector_cost(PRESETS, material.path, effort.pairs, 10 * effort.seconds, tick)
+
+
 def _frame(material: Material, effort: Effort, tick: Tick) -> Iterator[Figure]:
     yield first_frame(effort.frames, tick)
 
@@ -103,6 +109,7 @@ MEASUREMENTS = (
     Measurement(("names_per_second",), lambda effort: len(PRESETS) * (1 + effort.draws), _names),
     Measurement(("time_to_target_ratio",), lambda effort: effort.targets, _target),
     Measurement(("playground_cost",), lambda effort: 2 * effort.pairs, _cost),
+    Measurement(("inspector_cost",), lambda effort: 2 * len(PRESETS) * effort.pairs, _inspecting),
     Measurement(("save_cost",), lambda effort: len(SAVED), _saving),
     Measurement(("first_frame",), lambda effort: effort.frames, _frame),
     Measurement(("first_loss",), lambda effort: effort.losses, _loss),

@@ -32,7 +32,7 @@ FIGURES = [
 
 KEYS = {
     *("step_ratio", "floor_share", "names_per_second", "time_to_target_ratio"),
-    *("playground_cost", "save_cost", "first_frame", "first_loss"),
+    *("playground_cost", "inspector_cost", "save_cost", "first_frame", "first_loss"),
 }
 
 

@@ -1,0 +1,36 @@
+"""What an open view costs is measured on looks that are really taken."""
+
+from __future__ import annotations
+
+import pytest
+
+from charwave_tui.bench import inspecting
+from charwave_tui.bench.inspecting import inspector_cost
+from charwave_tui.core.inspection import InspectLayer
+from charwave_tui.core.protocol import ProbeLayers
+from charwave_tui.engine.looks import Looks
+
+
+def test_looks_are_spaced_by_what_they_cost_and_none_is_taken_of_the_run_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+    told: list[str] = []
+    obey = Looks.obey
+
+    def watched(looks: Looks, command: ProbeLayers | InspectLayer, *others: object) -> None:
+        asked.append((told[-1], type(command)))
+        obey(looks, command, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Looks, "obey", watched)
+    monkeypatch.setattr(inspecting, "EVERY", 0.03)
+    monkeypatch.setattr(inspecting, "SHARE", 1.0)
+    figure = inspector_cost(["playground"], "imena", 2, 0.1, told.append)
+    assert told == ["playground looked into", "playground left alone"] * 2
+    assert {place for place, _ in asked} == {"playground looked into"}  # type: ignore[misc]
+    assert 4 <= len(asked) <= 16
+    assert [kind for _, kind in asked] == [ProbeLayers, InspectLayer] * (len(asked) // 2)  # type: ignore[misc]
+    assert isinstance(figure.value, dict)
+    costs = [run["cost"] for run in figure.runs if isinstance(run, dict)]
+    assert figure.value == {"playground": pytest.approx(sum(costs) / 2)}  # type: ignore[arg-type]
+    assert all(run["looked"] > 0 < run["alone"] for run in figure.runs if isinstance(run, dict))  # type: ignore[operator]
