@@ -152,7 +152,7 @@ class SamplerHall(App[None]):
 
 @asynccontextmanager
 async def talking(
-    mode: str, view: LabView = TALKING, said: Speech = SAID, size: tuple[int, int] = (140, 40)
+    mode: str, view: LabView = TALKING, said: Speech = SAID, size: tuple[int, int] = (132, 30)
 ) -> AsyncIterator[tuple[SamplerHall, Pilot[None]]]:
     """The sampler's screen in one of its modes, its first questions answered."""
     app = SamplerHall(view, said, mode=mode)

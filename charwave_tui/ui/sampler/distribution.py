@@ -59,7 +59,8 @@ class Distribution:
         """All of it in `height` rows: a heading, the rows around the one under the cursor, and the sums below."""
         order = self.order
         at = order.index(here) if here in order else 0
-        foot = [(), *self._sums(width)] if len(order) + 3 <= height else []
+        sums = self._sums(width)
+        foot = [(), *sums] if len(order) + 2 + len(sums) <= height else []
         room = height - 1 - len(foot)
         if len(order) > room and not foot:
             room -= 1
@@ -82,8 +83,9 @@ class Distribution:
             chosen = place == self.column
             text = f"T {TEMPERATURES[place]:.1f}"
             heads = (*heads, Piece(f"{text:>{_FIGURE}}", "accent" if chosen else "muted", chosen))
-        before = shortened(readable(after), max(width - _LABEL - columns(heads) - 12, 1)) if after else "the beginning"
-        return spread((Piece(" " * _LABEL), Piece("next after "), Piece(before, "bright")), heads, width)
+        text = shortened(readable(after), max(width - _LABEL - columns(heads) - 12, 1))
+        said = (Piece("next after "), Piece(text, "bright")) if after else (Piece("first character"),)
+        return spread((Piece(" " * (_LABEL + 1)), *said), heads, width)
 
     def _row(self, place: int, here: bool, width: int) -> Line:
         shown = self._shown(width)
@@ -113,7 +115,7 @@ class Distribution:
         if below:
             together = sum(self.probabilities[place] for place in below)
             said.append(f"{len(below):,} more, {GLYPHS.down}  together {probability(together)}")
-        return spread((Piece(" " * _LABEL), Piece("   ".join(said), "muted")), (), width)
+        return spread((Piece(" " * (_LABEL + 1)), Piece("   ".join(said), "muted")), (), width)
 
     def _sums(self, width: int) -> list[Line]:
         held = held_by_the_likeliest(self.probabilities)
@@ -127,9 +129,11 @@ class Distribution:
             ),
             (Piece(f"chance 1/{count:,} = {probability(1 / count)}", "muted"),),
         ]
-        line: Line = (Piece(" " * _LABEL),)
-        for part in parts:
-            between = (Piece("   "),) if len(line) > 1 else ()
-            if columns((*line, *between, *part)) <= width:
-                line = (*line, *between, *part)
-        return [line]
+        lines: list[Line] = [(Piece(" " * (_LABEL + 1)), *parts[0])]
+        for part in parts[1:]:
+            longer = (*lines[-1], Piece("   "), *part)
+            if columns(longer) <= width:
+                lines[-1] = longer
+            else:
+                lines.append((Piece(" " * (_LABEL + 1)), *part))
+        return lines

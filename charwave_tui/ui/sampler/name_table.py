@@ -30,6 +30,8 @@ class NameTable(LinesPane):
     """The names that are starred."""
     active: reactive[bool] = reactive(False, repaint=False)
     """Whether the arrows walk them."""
+    words: reactive[tuple[Line, ...]] = reactive((), repaint=False)
+    """Why there are no names."""
     closely: reactive[bool] = reactive(False, repaint=False)
     """Whether the name under the cursor is looked at closely here."""
 
@@ -63,6 +65,9 @@ class NameTable(LinesPane):
         self.set_class(active, "keyed")
         self.update()
 
+    def watch_words(self) -> None:
+        self.update()
+
     def watch_closely(self) -> None:
         self.update()
 
@@ -84,7 +89,7 @@ class NameTable(LinesPane):
         listed, here = self.names.names, self.here
         if here is None:
             self.note = self.remark = ""
-            self.draw(())
+            self.draw(self.words)
             return
         lines: list[Line] = name_rows(listed, min(self._here, len(listed) - 1), self.starred, width, self._rows)
         lines += [(), summary(listed, width)][-max(height - len(lines), 0) :]
@@ -93,8 +98,3 @@ class NameTable(LinesPane):
         self.draw(lines)
         self.note = f"{min(self._here, len(listed) - 1) + 1} of {len(listed):,}"
         self.remark = remark(self.names, self.sampling)
-
-    def say(self, lines: list[Line]) -> None:
-        """Say why there are no names."""
-        self.note = self.remark = ""
-        self.draw(lines)

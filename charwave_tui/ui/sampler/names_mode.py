@@ -26,7 +26,7 @@ from charwave_tui.ui.speech import Speech
 DRAW_AFTER = 0.15
 """Seconds of rest after an edit before names are drawn, so that nudging along does not draw each."""
 
-THREE_PANES = 100
+THREE_PANES = 126
 """Columns from which a name has a pane of its own to be looked at closely."""
 
 
@@ -142,9 +142,9 @@ class NamesMode(Listed):
         self._table.closely = not wide
         if self.names.refusal:
             problem, _, remedy = self.names.refusal.partition("; ")
-            self._table.say(list(refusal(self.run, problem, remedy)))
-        elif not self.names.names:
-            self._table.say(list(silence(self.run)))
+            self._table.words = tuple(refusal(self.run, problem, remedy))
+        else:
+            self._table.words = tuple(silence(self.run))
         here = self.here
         self._close.note = here.name if here else ""
         self._close.draw(readout(here, *self._close.room) if here else ())

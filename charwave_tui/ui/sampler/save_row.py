@@ -16,6 +16,7 @@ from charwave_tui.core.readings import SampledName
 from charwave_tui.ui.drawn import Drawn
 from charwave_tui.ui.panes.field_editor import FieldEditor
 from charwave_tui.ui.pieces import Piece, shortened
+from charwave_tui.ui.sampler.mode import Mode
 from charwave_tui.ui.sampler.saving import DEFAULT, place_for
 from charwave_tui.ui.themes import Inked
 
@@ -46,6 +47,7 @@ class SaveRow(Inked):
         self._editor = FieldEditor()
         self._names: Sequence[SampledName] = ()
         self._typed = DEFAULT
+        self._mistake: Mistake | None = None
 
     def compose(self) -> ComposeResult:
         yield self._lines
@@ -73,8 +75,15 @@ class SaveRow(Inked):
         """Take a key that was typed right behind the one that opened the row."""
         self._editor.post_message(event)
 
+    async def _on_key(self, event: events.Key) -> None:
+        if not self.is_open:  # typed right behind the key that closed it
+            event.stop()
+            event.prevent_default()
+            self.post_message(Mode.Strayed(events.Key(event.key, event.character)))
+
     def complain(self, mistake: Mistake | None) -> None:
         """Say what is wrong with the name, if anything, and fit the editor."""
+        self._mistake = mistake
         self.set_class(mistake is not None, "-wrong")
         width = max(self.app.size.width, 1)
         said = f" {mistake.problem}; {mistake.remedy}" if mistake else ""
@@ -108,4 +117,4 @@ class SaveRow(Inked):
 
     def on_resize(self) -> None:
         if self.is_open:
-            self.complain(None)
+            self.complain(self._mistake)

@@ -62,7 +62,9 @@ def list_lines(words: Sequence[WordScored], here: int, width: int, room: int) ->
 def character_lines(word: WordScored, width: int, height: int) -> list[Line]:
     """The word character by character in `height` lines, as a table where there is room, and what it comes to."""
     marked = path.marks(word.word, word.surprises)
-    sums = [path.sums(marked, "total"), _place(word, width)]
+    mark, known = origin(word.known)
+    total = spread((*path.sums(marked, "total"), Piece("   "), mark, Piece(f" {known}", "muted")), (), width)
+    sums = [total, _place(word, width)]
     if height >= len(marked) + 2 + len(sums):
         return [path.HEAD, *(path.row(mark, (), width) for mark in marked), (), *sums]
     made = path.block(marked, width)
@@ -71,14 +73,11 @@ def character_lines(word: WordScored, width: int, height: int) -> list[Line]:
 
 def _place(word: WordScored, width: int) -> Line:
     """Where the word stands among those of the corpus."""
-    mark, known = origin(word.known)
-    where: Line = (mark, Piece(f" {known}   ", "muted"))
     if word.percentile is None:
-        return (*where, Piece("its place in the corpus is being found", "muted"))
+        return (Piece("finding its place in the corpus", "muted"),)
     share = Piece(f"{word.percentile:.0f}%", "bright", True)
-    among = f" of {word.among:,} corpus words"
-    for before, behind in ((("less surprising than ", among)), ("less surprising than ", " of words"), ("", among)):
-        line: Line = (*where, Piece(before, "muted"), share, Piece(behind, "muted"))
+    for behind in (f" of {word.among:,} corpus words", " of the corpus", ""):
+        line: Line = (Piece("less surprising than ", "muted"), share, Piece(behind, "muted"))
         if columns(line) <= width:
             return line
-    return (*where, share)
+    return (share,)

@@ -1,0 +1,290 @@
+"""The sampler's screen: what each mode asks and shows, and what its keys do, also typed in one burst."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import msgspec
+import pytest
+import scenes
+from fake_engine import ObedientEngine
+from pilots import NARROW, lab, playground, screen_text, toasts, typed, until
+from sayings import NAMES, SAID, STARS, TALKING, SamplerHall, surprises_of, talking
+
+from charwave_tui.core import protocol, speaking
+from charwave_tui.core.readings import State
+from charwave_tui.core.speaking import PredictNext, SampleRun, ScoreWord, StarName, UnstarName
+from charwave_tui.ui.sampler.predicting import TRIED
+from charwave_tui.ui.screens.confirm import ConfirmScreen
+from charwave_tui.ui.screens.help import HelpScreen
+from charwave_tui.ui.screens.pick import PickScreen
+from charwave_tui.ui.screens.sampler import SamplerScreen
+from charwave_tui.ui.speech import Speech
+from charwave_tui.ui.view import EngineLost, NamesView, after
+
+MODES = ["names", "step", "score", "timeline", "compare", "starred"]
+EVERY_KEY = ["up", "down", "left", "right", "home", "end", "pageup", "pagedown", "enter", "space", "backspace"]
+EVERY_KEY += ["1", "2", "g", "s", "u", "y", "Y", "c", "ctrl+u", "question_mark"]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """What waits does so for no longer than a pilot does."""
+    monkeypatch.setattr("charwave_tui.ui.sampler.names_mode.DRAW_AFTER", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.sampler.predicting.TRY_AFTER", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.chart.PERIOD", 0.0)
+
+
+def row(app, text):
+    """The first line on the screen that has the text."""
+    return next(line for line in screen_text(app).splitlines() if text in line)
+
+
+async def test_tab_goes_through_the_modes_and_what_is_typed_behind_it_is_for_the_next():
+    async with talking("names") as (app, pilot):
+        for mode in [*MODES[1:], "names"]:
+            await typed(pilot, "tab")
+            await until(pilot, lambda mode=mode: app.sampler.current.id == mode)
+        await typed(pilot, "shift+tab", "shift+tab")
+        await until(pilot, lambda: app.sampler.current.id == "compare")
+        await typed(pilot, "tab", "tab", "tab", "m", "a")
+        await pilot.pause()
+        assert "prefix  ma" in screen_text(app)
+        await typed(pilot, "question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        assert "let chance choose" in screen_text(app)
+        await typed(pilot, "escape", "escape")
+        await pilot.pause()
+        assert app.left[0].mode == "step"
+        assert app.left[0].stepping.prefix == "ma"
+
+
+async def test_settings_are_walked_nudged_typed_and_drawn_with_once_they_rest():
+    async with talking("names") as (app, pilot):
+        await typed(pilot, *["down"] * 4, "right", "down", "enter", *"0.9", "enter")
+        await until(pilot, lambda: app.sampler.current.sampling.top_p == 0.9)
+        await typed(pilot, *["down"] * 5, "right")
+        await until(pilot, lambda: app.asked_of(protocol.SampleNames)[-1].sampling.only_new == "yes")
+        asked = app.asked_of(protocol.SampleNames)
+        assert all(command.request == 0 for command in asked)
+        sampling = asked[-1].sampling
+        assert (sampling.top_k, sampling.top_p, sampling.only_new) == (1, 0.9, "yes")
+        await typed(pilot, "up", "up", "up", "up", "up", "enter", "7", "enter")
+        await until(pilot, lambda: "is out of bounds" in screen_text(app))
+        await typed(pilot, "escape")
+        await typed(pilot, "backspace")
+        await until(pilot, lambda: app.asked_of(protocol.SampleNames)[-1].sampling.top_p == 1.0)
+
+
+async def test_a_name_is_looked_at_starred_copied_and_drawn_again():
+    async with talking("names") as (app, pilot):
+        await typed(pilot, "2", "down", "down", "s", "s", "s", "y", "Y")
+        await pilot.pause()
+        stars = [command for command in app.asked if isinstance(command, StarName | UnstarName)]
+        assert [type(command).__name__ for command in stars] == ["StarName", "UnstarName", "StarName"]
+        assert stars[0] == StarName("makyah", NAMES[2].nll, 12, 132_400)
+        assert app.copied == ["makyah", "\n".join(item.name for item in NAMES)]
+        assert "▸★ makyah" in row(app, "▸★")
+        assert f"{2.718281828 ** -surprises_of('makyah')[0]:.4f}" in row(app, "│ m  ")
+        await typed(pilot, "g")
+        assert app.asked[-1].sampling.seed == 43
+
+
+async def test_fewer_new_names_and_names_to_come_and_refusals_are_told():
+    async with talking("names", size=NARROW) as (app, pilot):
+        app.sampler.names = NamesView(132_400, NAMES[:3], done=False)
+        await pilot.pause()
+        assert "more to come" in screen_text(app)
+        app.sampler.sampling = replace(app.sampler.sampling, only_new="yes")
+        app.sampler.names = NamesView(132_400, NAMES[:13], drawn=400)
+        await pilot.pause()
+        assert "13 new of 20 asked, 400 drawn" in screen_text(app)
+        app.sampler.run, app.sampler.names = scenes.DIVERGED.run, scenes.DIVERGED.names
+        await pilot.pause()
+        assert "w rewinds" in row(app, "esc goes back")
+
+
+async def test_names_are_saved_and_an_existing_file_is_asked_about(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with talking("names") as (app, pilot):
+        await typed(pilot, "w", *"a.doc", "enter")
+        await pilot.pause()
+        assert "does not end in" in screen_text(app)
+        await typed(pilot, "ctrl+u", *"a.json", "enter")
+        await pilot.pause()
+        assert [item["name"] for item in json.loads((tmp_path / "a.json").read_text())] == [item.name for item in NAMES]
+        (tmp_path / "a.json").write_text("mine")
+        await typed(pilot, "w", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, ConfirmScreen)
+        await typed(pilot, "enter")
+        assert (tmp_path / "a.json").read_text() == "mine"
+        await typed(pilot, "w", "enter")
+        await pilot.pause()
+        await typed(pilot, "r")
+        await pilot.pause()
+        assert json.loads((tmp_path / "a.json").read_text())
+        await typed(pilot, "w", "escape", "tab")
+        await until(pilot, lambda: app.sampler.current.id == "step")
+
+
+async def test_a_name_is_made_step_by_step_and_a_burst_waits_for_what_it_is_about():
+    async with talking("step") as (app, pilot):
+        await typed(pilot, "m", "down", "enter", "space", "right", "space", "backspace", "a")
+        await until(pilot, lambda: app.sampler.current.known is not None)
+        steps = app.sampler.current.stepping
+        assert steps.prefix[0] == "m"
+        assert steps.prefix[-1] == "a"
+        assert (len(steps.prefix), steps.rolls, steps.temperature) == (4, 2, 1.5)
+        other = SamplerHall(mode="step")
+        assert other.sampler.current.stepping.rolls == 0
+        await until(pilot, lambda: "tried from here" in screen_text(app))
+        tried = app.asked_of(protocol.SampleNames)[-1].sampling
+        assert (tried.prefix, tried.temperature, tried.count) == (steps.prefix, 1.5, TRIED)
+        assert "next after" in screen_text(app)
+
+
+async def test_the_end_ends_a_name_and_strange_letters_are_refused():
+    async with talking("step", size=NARROW) as (app, pilot):
+        await typed(pilot, *"mar", "ж")
+        await until(pilot, lambda: app.sampler.current.known is not None)
+        assert any("'ж' is not among the characters of makemore" in said for said in toasts(pilot))
+        while app.sampler.current.stepping.here != 0:
+            await typed(pilot, "down")
+        await typed(pilot, "enter")
+        await pilot.pause()
+        assert "mar has ended." in screen_text(app)
+        assert "end 0." in screen_text(app)
+        await typed(pilot, "x", "backspace", "l")
+        await until(pilot, lambda: "next after marl" in screen_text(app))
+
+
+async def test_while_training_the_same_prefix_is_asked_again_with_one_question_open():
+    async with talking("step") as (app, pilot):
+        step = app.sampler.current
+        app.answering = False
+        app.asked.clear()
+        app.sampler.run = replace(TALKING.run, step=132_500)
+        for _ in range(3):
+            step.look()
+            await pilot.pause()
+        assert len(app.asked_of(PredictNext)) == 1
+        app.answering = True
+        app.tell(speaking.NextPredicted(132_500, app.asked_of(PredictNext)[0].request, "", (1.0,) * 27, ()))
+        step.look()
+        await pilot.pause()
+        assert len(app.asked_of(PredictNext)) == 1
+        await typed(pilot, "tab", "tab")
+        app.sampler.run = replace(TALKING.run, step=132_600)
+        step.depart()
+        app.sampler._look()
+        await pilot.pause()
+        assert len(app.asked_of(PredictNext)) == 1
+
+
+async def test_another_vocabulary_begins_a_name_anew():
+    async with talking("step") as (app, pilot):
+        await typed(pilot, *"mar")
+        card = msgspec.structs.replace(scenes.CARD, symbols="xyz", name="other")
+        app.sampler.run = replace(TALKING.run, corpus=card)
+        await until(pilot, lambda: "chance 1/4" in screen_text(app))
+        assert app.sampler.current.stepping.prefix == ""
+
+
+async def test_words_are_scored_compared_and_refused():
+    async with talking("score") as (app, pilot):
+        await typed(pilot, *"mariela", "enter", *"quillon", "enter", *"жук", "enter")
+        await pilot.pause()
+        assert [command.word for command in app.asked_of(ScoreWord)] == ["mariela", "quillon", "жук"]
+        assert "'ж' is not in the corpus makemore." in screen_text(app)
+        assert "word  жук" in screen_text(app)
+        assert f"{sum(surprises_of('quillon')):.2f}" in row(app, "▸ quillon")
+        assert "less surprising than 62% of 32,033 corpus words" in screen_text(app)
+        await typed(pilot, "down")
+        assert "= corpus" in row(app, "▸ mariela")
+        await typed(pilot, "ctrl+u", *"mariela", "enter")
+        await pilot.pause()
+        assert [word.word for word in app.sampler.current.words] == ["quillon", "mariela"]
+
+
+async def test_the_timeline_is_scrubbed_and_goes_on_only_from_its_end():
+    async with talking("timeline") as (app, pilot):
+        assert "13 of 13 evaluations" in screen_text(app)
+        assert "↑" in screen_text(app)
+        await typed(pilot, "left", "left", "home", "right")
+        assert "step 20,000 · val" in screen_text(app)
+        newer = msgspec.structs.replace(SAID.timeline[-1], step=140_000)
+        app.tell(speaking.SketchDrawn(newer))
+        await pilot.pause()
+        assert "2 of 14 evaluations" in screen_text(app)
+        await typed(pilot, "end")
+        app.tell(speaking.SketchDrawn(msgspec.structs.replace(newer, step=150_000)))
+        await pilot.pause()
+        assert "15 of 15 evaluations" in screen_text(app)
+        app.sampler.speech = Speech()
+        await pilot.pause()
+        assert "There is no evaluation of this run yet." in screen_text(app)
+
+
+async def test_another_run_is_chosen_and_draws_from_the_same_seeds():
+    async with talking("compare") as (app, pilot):
+        await typed(pilot, "c")
+        await pilot.pause()
+        assert isinstance(app.screen, PickScreen)
+        await typed(pilot, *"run 11", "enter")
+        await until(pilot, lambda: "step 200,000, as saved" in screen_text(app))
+        assert app.asked_of(SampleRun)[-1].run == 11
+        assert row(app, NAMES[0].name).split().count(NAMES[-1].name) == 1
+        await typed(pilot, "g")
+        await pilot.pause()
+        assert app.asked_of(SampleRun)[-1].sampling == app.asked_of(protocol.SampleNames)[-1].sampling
+        app.tell(speaking.SpeechRefused(app.asked_of(SampleRun)[-1].request, "old", "new"))
+        await typed(pilot, "escape")
+        await pilot.pause()
+        assert app.left[0].compared == 11
+
+
+async def test_stars_are_let_go_and_brought_back_while_they_are_shown():
+    async with talking("starred") as (app, pilot):
+        assert "Starred  4" in screen_text(app)
+        await typed(pilot, "down", "u", "u")
+        await pilot.pause()
+        assert app.asked[-1] == UnstarName("mayrin")
+        app.tell(speaking.StarsListed((STARS[0], *STARS[2:])))
+        await pilot.pause()
+        assert "▸   mayrin" in screen_text(app)
+        await typed(pilot, "s", "y", "Y")
+        await pilot.pause()
+        assert app.asked[-1] == StarName("mayrin", STARS[1].nll, 11, STARS[1].step)
+        assert app.copied == ["mayrin", "maralynn\nmayrin\nquillon\nbelle"]
+
+
+@pytest.mark.parametrize("view", ["starting", "lost", "diverged"])
+async def test_every_key_of_every_mode_works_where_there_is_nothing_to_ask(view):
+    views = {"starting": scenes.EMPTY, "lost": after(TALKING, EngineLost()), "diverged": scenes.DIVERGED}
+    async with talking("names", views[view], Speech(), size=(60, 16)) as (app, pilot):
+        for _ in MODES:
+            await typed(pilot, *EVERY_KEY)
+            while app.screen is not app.sampler:
+                await typed(pilot, "escape")
+            await typed(pilot, "escape" if app.sampler.save_row.is_open else "tab")
+        assert app.left == []
+
+
+async def test_the_lab_leads_there_and_keeps_what_is_drawn_and_the_context_typed():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SamplerScreen))
+        await pilot.press("g")
+        await pilot.pause()
+        assert lab(pilot).sampling.seed == 43
+        await pilot.press("tab", "m", "a")
+        await asyncio.sleep(0)
+        predicted = engine.sent_of(PredictNext)
+        engine.tell(speaking.NextPredicted(0, predicted[-1].request, predicted[-1].prefix, (1.0,) * 27, ()))
+        await until(pilot, lambda: lab(pilot).context_text == "ma")
+        await pilot.press("escape", "n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SamplerScreen))
+        assert pilot.app.screen.current.id == "step"
+        assert lab(pilot).conversation.state is not State.TRAINING
