@@ -47,7 +47,8 @@ def naming_figure(presets: Sequence[str], corpus: Corpus, trained: int, rounds: 
             theirs, ratio = median(it for _, it in found), median(ours / theirs for ours, theirs in found)
             lines.append(f"{name:24}the lecture's loop, one by one: {theirs:,.0f} a second; ours × {ratio:.0f}")
     meaning = (
-        f"names drawn in calls of {MOST_NAMES:,}, told with nll and if known, on one thread after {trained:,} steps"
+        f"names drawn in calls of {MOST_NAMES:,}, told with surprises and if known or near, on one thread after "
+        f"{trained:,} steps"
     )
     return Figure("names_per_second", values, "/s", meaning, tuple(runs), tuple(lines))
 

@@ -52,6 +52,11 @@ def one_line(text: str) -> str:
     return text.translate({ord(it): it.encode("unicode_escape").decode("ascii") for it in odd.difference(JOINERS)})
 
 
+def or_plain(symbol: str, twin: str) -> str:
+    """The `symbol`, or its ASCII `twin` where stdout may not carry it."""
+    return symbol if _carries_all() else twin
+
+
 def let_go() -> None:
     """Point both streams at nothing: a reader that has gone must not be met again when the interpreter flushes."""
     nothing = os.open(os.devnull, os.O_WRONLY)

@@ -1,42 +1,81 @@
-"""`charwave-tui sample`: names from a trained run."""
+"""`charwave-tui sample`: names from a trained run, what may come next, and how a word scores."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 
 import msgspec
 
 from charwave_tui.cli.options import add_run_choice, chosen_run
-from charwave_tui.cli.output import print_json
-from charwave_tui.core.sampling import SETTINGS, Sampling
+from charwave_tui.cli.output import or_plain, print_json
+from charwave_tui.cli.spoken import next_lines, next_object, score_lines, score_object
+from charwave_tui.core.readings import SampledName
+from charwave_tui.core.sampling import NEW, SETTINGS, Sampling
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the program's."""
-    parser = commands.add_parser("sample", help="draw names from a trained run")
+    parser = commands.add_parser("sample", help="draw names from a trained run, or ask it about a word")
     usual = Sampling()
     parser.add_argument("-n", dest="count", metavar="N", help=f"how many ({usual.count})")
     parser.add_argument("--temperature", metavar="T", help=f"below 1 safer, above 1 wilder ({usual.temperature})")
+    parser.add_argument("--top-k", metavar="K", help="draw from the K likeliest characters alone (0: from all)")
+    parser.add_argument("--top-p", metavar="P", help="draw from the fewest that come to P of the odds (1: from all)")
     parser.add_argument("--prefix", metavar="P", help="how each name begins")
+    parser.add_argument("--suffix", metavar="S", help="how each name ends")
+    parser.add_argument(
+        "--pattern", metavar="M", help=r"what stands between: ? any character, * any number, \ before a literal ? or *"
+    )
+    parser.add_argument("--shortest", metavar="L", help=f"characters at least ({usual.shortest})")
+    parser.add_argument("--longest", metavar="L", help=f"characters at most ({usual.longest})")
+    parser.add_argument(
+        "--only-new", action="store_const", const=NEW, help="draw again in place of names that the corpus has"
+    )
     parser.add_argument("--seed", metavar="S", help=f"the same seed draws the same names ({usual.seed})")
+    about = parser.add_mutually_exclusive_group()
+    about.add_argument("--score", metavar="WORD", help="how much a word surprises, and its place in the corpus")
+    about.add_argument("--next", metavar="PREFIX", help="what may follow a prefix, at the temperature")
     add_run_choice(parser)
-    parser.add_argument("--json", action="store_true", help="print an array of objects: name, nll, in_corpus")
+    parser.add_argument("--json", action="store_true", help="print objects: of a name name, nll, in_corpus, near, …")
     parser.set_defaults(func=sample)
 
 
 def sample(options: argparse.Namespace) -> int:
-    """Print names with their nll per character; `=` marks those that the corpus has."""
+    """Print names with their nll per character: `=` the corpus has it, `≈` it has one near, `+` it is new."""
     sampling = Sampling()
     for name in SETTINGS:
         if (text := getattr(options, name, None)) is not None:
             sampling = sampling.with_text(name, text)
+    sampling.checked()
     run = chosen_run(options)
     from charwave_tui.engine import api
 
+    if options.score is not None:
+        scored = api.score(options.score, run)
+        _print(options.json, score_object(scored), score_lines(scored))
+        return 0
+    if options.next is not None:
+        predicted, corpus = api.predict(options.next, run)
+        shown = predicted, corpus.symbols, sampling.temperature
+        _print(options.json, next_object(*shown), next_lines(*shown))
+        return 0
     names = api.sample(sampling, run)
-    if options.json:
-        print_json(msgspec.to_builtins(names))
-    else:
-        for item in names:
-            print(f"{item.name or '–':24} {item.nll:5.2f} {'=' if item.in_corpus else '+'}")
+    _print(options.json, msgspec.to_builtins(names), [_line(item) for item in names])
+    if len(names) < sampling.count:
+        found = "none" if not names else f"only {len(names):,}"
+        print(f"of {sampling.count:,} new names {found} came; try a higher temperature", file=sys.stderr)
     return 0
+
+
+def _line(item: SampledName) -> str:
+    sign = "=" if item.in_corpus else f"{or_plain('≈', '~')} {item.near}" if item.near else "+"
+    return f"{item.name or '–':24} {item.nll:5.2f} {sign}"
+
+
+def _print(as_json: bool, value: object, lines: list[str]) -> None:
+    if as_json:
+        print_json(value)
+    else:
+        for line in lines:
+            print(line)

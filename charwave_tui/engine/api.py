@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from charwave_tui.core.archive import OpenRun
+from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.insights import ProbeBatch
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import PROGRAM, runs_dir
@@ -16,12 +17,16 @@ from charwave_tui.core.readings import LayerStats, SampledName
 from charwave_tui.core.records import RunRecord
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
+from charwave_tui.core.speaking import NextPredicted, PredictNext, ScoreWord, WordScored
 from charwave_tui.engine.look import FixedBatches, looked
+from charwave_tui.engine.percentiles import ladder, placed
+from charwave_tui.engine.pieces import whole
 from charwave_tui.engine.probe import figures
 from charwave_tui.engine.randomness import side_stream
 from charwave_tui.engine.restoring import to_look_at
 from charwave_tui.engine.sampler import sample as draw
 from charwave_tui.engine.session import Session
+from charwave_tui.engine.speech import next_character, word_score
 
 
 class EngineFault(Exception):
@@ -85,6 +90,18 @@ def sample(sampling: Sampling, run: int | None = None) -> tuple[SampledName, ...
     record, corpus, trainer = to_look_at(RunStore(runs_dir()), run)
     stream = side_stream(sampling.seed, "sampling")
     return draw(trainer.model, corpus, record.config, sampling, stream)
+
+
+def predict(prefix: str, run: int | None = None) -> tuple[NextPredicted, Corpus]:
+    """What may follow `prefix` after the saved weights of `run`, by default the newest, and its corpus; Mistake."""
+    _, corpus, trainer = to_look_at(RunStore(runs_dir()), run)
+    return whole(next_character(trainer, PredictNext(prefix))), corpus
+
+
+def score(word: str, run: int | None = None) -> WordScored:
+    """How much `word` surprises the saved weights of `run`, by default the newest, with its percentile; Mistake."""
+    _, _, trainer = to_look_at(RunStore(runs_dir()), run)
+    return placed(whole(word_score(trainer, ScoreWord(word))), whole(ladder(trainer)))
 
 
 def inspect(run: int | None = None) -> tuple[LayerStats, ...]:

@@ -86,7 +86,7 @@ class Errands:
                 self._answer_on()
             elif self._ranking.open:
                 assert self._run is not None
-                self._ranking.go_on(self._run)
+                self._ranking.go_on(self._run.trainer)
             else:
                 self._measure_on()
             if time.perf_counter() >= until:
@@ -118,13 +118,14 @@ class Errands:
             yield from names_of_another(self._store, question, answer)
             return
         assert self._run is not None
+        trainer = self._run.trainer
         match question:
             case SampleNames():
-                yield from names(self._run, question, answer)
+                yield from names(trainer, question, answer)
             case PredictNext():
-                yield from next_character(self._run, question, answer)
+                answer((yield from next_character(trainer, question)))
             case ScoreWord():
-                scored: WordScored = yield from word_score(self._run, question)
+                scored: WordScored = yield from word_score(trainer, question)
                 answer(scored)
                 self._ranking.ask(scored, answer)
 

@@ -12,13 +12,12 @@ from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.speaking import WordScored
-from charwave_tui.engine.current import CurrentRun
 from charwave_tui.engine.evaluation import name_work, window_work
-from charwave_tui.engine.layers import Sequential
 from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.randomness import side_stream
 from charwave_tui.engine.scoring import scoring
 from charwave_tui.engine.speech import Answer
+from charwave_tui.engine.trainer import Trainer
 
 ALL_WORK = 150_000_000_000
 """Multiplications that all words of a corpus may cost to be scored: some two seconds of one core."""
@@ -30,15 +29,16 @@ SOME = 1_000
 """Words that are scored where all would cost more."""
 
 
-def ladder(model: Sequential, corpus: Corpus, config: RunConfig) -> Pieces[list[float]]:
-    """The mean surprises of all words of `corpus`, or of SOME by chance, in rising order.
+def ladder(trainer: Trainer) -> Pieces[list[float]]:
+    """The mean surprises of all words of its corpus, or of SOME by chance, in rising order.
 
     Which of both is told by the config and the corpus alone. Yields after each block; the model must stand still
     meanwhile. Raises Mistake on a model whose weights give NaN.
     """
-    words = _words(corpus, config)
-    means = yield from scoring(model, corpus, config, sorted(words))
-    return means.sort().values.tolist()
+    words = sorted(_words(trainer.corpus, trainer.config))  # neighbours share prefixes
+    means = yield from scoring(trainer.model, trainer.corpus, trainer.config, words)
+    rising: list[float] = means.sort().values.tolist()
+    return rising
 
 
 def placed(scored: WordScored, among: list[float]) -> WordScored:
@@ -85,12 +85,12 @@ class Ranking:
         self._words.clear()
         self._climbing = self._known = None
 
-    def go_on(self, run: CurrentRun) -> None:
-        """Do a piece for `run`, which takes no step while a word waits."""
-        step = run.trainer.step
+    def go_on(self, trainer: Trainer) -> None:
+        """Do a piece for the run of `trainer`, which takes no step while a word waits."""
+        step = trainer.step
         try:
             if self._known is None or self._known[0] != step:
-                self._climbing = self._climbing or ladder(run.trainer.model, run.corpus, run.trainer.config)
+                self._climbing = self._climbing or ladder(trainer)
                 next(self._climbing)
                 return
         except StopIteration as end:

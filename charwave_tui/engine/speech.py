@@ -1,4 +1,4 @@
-"""What the model in hand says when it is asked: names, the next character, the score of a word."""
+"""What a model says when it is asked: names, the next character, the score of a word."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from charwave_tui.core.protocol import Event, NamesSampled, SampleNames
 from charwave_tui.core.readings import SampledName
 from charwave_tui.core.sampling import Letters
 from charwave_tui.core.speaking import NextPredicted, PredictNext, ScoreWord, WordScored
-from charwave_tui.engine.current import CurrentRun
 from charwave_tui.engine.nearness import nearness
 from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.randomness import side_stream
 from charwave_tui.engine.sampler import Drawing
 from charwave_tui.engine.scoring import surprises
+from charwave_tui.engine.trainer import Trainer
 
 TOLD_EVERY = 0.1
 """Seconds after which the names that are finished are told while others are still drawn."""
@@ -24,10 +24,10 @@ Answer = Callable[[Event], None]
 """How the one who asked is told."""
 
 
-def names(run: CurrentRun, command: SampleNames, answer: Answer) -> Pieces[None]:
+def names(trainer: Trainer, command: SampleNames, answer: Answer) -> Pieces[None]:
     """Draw names, and tell of them as they come; raises Mistake."""
-    trainer, stream = run.trainer, side_stream(command.sampling.seed, "sampling")
-    drawing = Drawing(trainer.model, run.corpus, trainer.config, command.sampling, stream)
+    stream = side_stream(command.sampling.seed, "sampling")
+    drawing = Drawing(trainer.model, trainer.corpus, trainer.config, command.sampling, stream)
 
     def told(found: tuple[SampledName, ...], done: bool) -> NamesSampled:
         return NamesSampled(trainer.step, command.request, found, done, drawing.drawn)
@@ -46,21 +46,21 @@ def names(run: CurrentRun, command: SampleNames, answer: Answer) -> Pieces[None]
         yield
 
 
-def next_character(run: CurrentRun, command: PredictNext, answer: Answer) -> Pieces[None]:
-    """Tell what may follow a prefix; raises Mistake."""
-    prefix, trainer = spelled("prefix", command.prefix), run.trainer
-    odds = yield from surprises(trainer.model, run.corpus, trainer.config, prefix)  # [1 + characters, V]
-    path = [odds[place, number].item() for place, number in enumerate(run.corpus.encode(prefix))]
-    answer(NextPredicted(trainer.step, command.request, prefix, tuple(odds[-1].tolist()), tuple(path)))
+def next_character(trainer: Trainer, command: PredictNext) -> Pieces[NextPredicted]:
+    """What may follow a prefix; raises Mistake."""
+    prefix, corpus = spelled("prefix", command.prefix), trainer.corpus
+    odds = yield from surprises(trainer.model, corpus, trainer.config, prefix)  # [1 + characters, V]
+    path = tuple(odds[place, number].item() for place, number in enumerate(corpus.encode(prefix)))
+    return NextPredicted(trainer.step, command.request, prefix, tuple(odds[-1].tolist()), path)
 
 
-def word_score(run: CurrentRun, command: ScoreWord) -> Pieces[WordScored]:
+def word_score(trainer: Trainer, command: ScoreWord) -> Pieces[WordScored]:
     """How much a word surprises, without its place in the corpus; raises Mistake."""
-    word, trainer = spelled("word", command.word), run.trainer
-    odds = yield from surprises(trainer.model, run.corpus, trainer.config, word)  # [1 + characters, V]
-    path = [odds[place, number].item() for place, number in enumerate([*run.corpus.encode(word), 0])]
-    known = yield from known_as(run.corpus, word)
-    return WordScored(trainer.step, command.request, word, tuple(path), known)
+    word, corpus = spelled("word", command.word), trainer.corpus
+    odds = yield from surprises(trainer.model, corpus, trainer.config, word)  # [1 + characters, V]
+    path = tuple(odds[place, number].item() for place, number in enumerate([*corpus.encode(word), 0]))
+    known = yield from known_as(corpus, word)
+    return WordScored(trainer.step, command.request, word, path, known)
 
 
 def known_as(corpus: Corpus, word: str) -> Pieces[str]:

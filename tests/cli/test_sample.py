@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -36,10 +37,12 @@ def test_json_is_an_array_of_names_with_their_nll_and_whether_the_corpus_has_the
 def test_without_json_a_sign_tells_new_names_from_known_ones(command: Any, train: Any) -> None:
     train("--steps", "1500", "--set", "batch_size=64")
     drawn = json.loads(command("sample", "-n", "400", "--json").out)
-    signs = {True: "=", False: "+"}
-    assert {item["in_corpus"] for item in drawn} == {True, False}
+    assert {(item["in_corpus"], bool(item["near"])) for item in drawn} == {(True, False), (False, True), (False, False)}
+    signs = [["="] if item["in_corpus"] else ["≈", item["near"]] if item["near"] else ["+"] for item in drawn]
     shown = [line.split() for line in command("sample", "-n", "400").out.splitlines()]
-    assert shown == [[item["name"] or "–", f"{item['nll']:.2f}", signs[item["in_corpus"]]] for item in drawn]
+    assert shown == [
+        [item["name"] or "–", f"{item['nll']:.2f}", *sign] for item, sign in zip(drawn, signs, strict=True)
+    ]
 
 
 def test_a_name_that_ended_before_it_began_is_still_a_row(command: Any, small_run: Path, monkeypatch: Any) -> None:
@@ -60,6 +63,75 @@ def test_names_begin_with_the_prefix(command: Any, small_run: Path) -> None:
     drawn = json.loads(command("sample", "--prefix", "ba", "-n", "8", "--json").out)
     assert len(drawn) == 8
     assert all(item["name"].startswith("ba") for item in drawn)
+
+
+def test_every_setting_has_its_option(command: Any, small_run: Path, words: Path) -> None:
+    drawn = command("sample", "-n", "9", "--pattern", "?e*", "--suffix", "a", "--longest", "6", "--shortest", "3")
+    names = [line.split()[0] for line in drawn.out.splitlines()]
+    assert len(names) == 9
+    assert all(3 <= len(name) <= 6 and name[1] == "e" and name[-1] == "a" for name in names)
+    alike = json.loads(command("sample", "-n", "9", "--top-k", "1", "--json").out)
+    assert len({item["name"] for item in alike}) == 1
+    assert alike == json.loads(command("sample", "-n", "9", "--top-p", "0.01", "--json").out)
+    new = json.loads(command("sample", "-n", "200", "--only-new", "--json").out)
+    assert not {item["name"] for item in new} & set(words.read_text("utf-8").split())
+
+
+def test_of_new_names_that_did_not_come_stderr_says_so(command: Any, small_run: Path, words: Path) -> None:
+    word = words.read_text("utf-8").split()[0]
+    printed = command("sample", "-n", "3", "--only-new", "--prefix", word, "--longest", str(len(word)))
+    assert (printed.code, printed.out) == (0, "")
+    assert printed.err == "of 3 new names none came; try a higher temperature\n"
+
+
+def test_a_word_is_scored_character_by_character_and_placed(command: Any, small_run: Path, words: Path) -> None:
+    word = words.read_text("utf-8").split()[0]
+    told = json.loads(command("sample", "--score", word, "--json").out)
+    surprises = [item["surprise"] for item in told["characters"]]
+    assert [item["character"] for item in told["characters"]] == [*word, ""]
+    assert told["total"] == pytest.approx(sum(surprises))
+    assert told["mean"] == pytest.approx(sum(surprises) / len(surprises))
+    assert (told["word"], told["known"], told["among"]) == (word, word, len(words.read_text("utf-8").split()))
+    assert 0 <= told["percentile"] < 100
+    *rows, last = command("sample", "--score", word).out.splitlines()
+    wanted = [[symbol, f"{surprise:.2f}"] for symbol, surprise in zip([*word, "end"], surprises, strict=True)]
+    assert [row.split() for row in rows] == wanted
+    assert last.startswith(f"{told['total']:.2f} nats, {told['mean']:.2f} a character, less than ")
+    assert last.endswith("; in the corpus")
+
+
+def test_what_may_follow_is_ranked_and_its_odds_sum_to_one(command: Any, small_run: Path) -> None:
+    told = json.loads(command("sample", "--next", "ba", "--temperature", "0.5", "--json").out)
+    chances = [item["p"] for item in told["next"]]
+    assert chances == sorted(chances, reverse=True)
+    assert sum(chances) == pytest.approx(1)
+    squares = [math.exp(-2 * item["surprise"]) for item in told["next"]]
+    assert chances == pytest.approx([square / sum(squares) for square in squares])
+    assert {item["character"] for item in told["next"]} == {"", *"abdeiklmnorstu"}
+    first = command("sample", "--next", "ba", "--temperature", "0.5").out.splitlines()[0].split()
+    assert first == [told["next"][0]["character"] or "end", f"{chances[0]:.2%}"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--pattern", "abcde", "--longest", "3"], "pattern abcde needs 5 characters, more than longest 3"),
+        (["--shortest", "9", "--longest", "3"], "shortest 9 is more than longest 3; try 3 or fewer for shortest"),
+        (["--pattern", "m\\"], "the pattern m\\ ends in \\"),
+        (["--suffix", "é"], "“é” does not occur in the corpus words; its characters are"),
+        (["--score", "bé"], "“é” does not occur in the corpus words; its characters are"),
+        (["--score", "b\ta"], "word holds a control character; type letters"),
+        (["--next", "é"], "“é” does not occur in the corpus words; its characters are"),
+        (["--score", "a" * 1_001], "a word of 1001 characters is too long; try at most 1000 characters"),
+        (["--score", "a", "--next", "a"], "not allowed with"),
+        (["--top-p", "0"], "top_p 0 is out of bounds"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(command: Any, small_run: Path, asked: list[str], said: str) -> None:
+    printed = command("sample", *asked)
+    assert (printed.code, printed.out) == (2, "")
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
 
 
 def test_cold_names_are_likelier_than_hot_ones(command: Any, small_run: Path) -> None:
