@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import random
 
-from charwave_tui.core.grids import Grid
+import looks
+
+from charwave_tui.core.grids import EMPTY, Grid
 from charwave_tui.core.insights import (
     ActivationInsight,
     AnyInsight,
@@ -97,6 +99,14 @@ def insight(stats: LayerStats, lens: Lens) -> AnyInsight:
             return tanh(units, positions, lens, stats.output_shape[0])
         case "BatchNorm1d":
             return norm(units, positions, lens)
+        case "Linear":
+            fan_in, fan_out = map(int, stats.detail.split("→"))
+            values = Grid.of(min(fan_in, fan_out), (2.5 * 0.97**at for at in range(min(fan_in, fan_out))))
+            return looks.linear(fan_in, fan_out, lens, singular=values if lens.singular else EMPTY)
+        case "Embedding":
+            return looks.embedding(lens)
+        case "FlattenConsecutive":
+            return looks.tree(text=lens.text)
         case _:
             return PlainInsight(spread(4.0, stats.mean, stats.std))
 

@@ -8,7 +8,15 @@ from scenes import CARD, CONFIG, _layers
 
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.grids import EMPTY, Grid
-from charwave_tui.core.insights import AnyInsight, Histogram, Lens, LinearInsight, TreeInsight, TreeLevel
+from charwave_tui.core.insights import (
+    AnyInsight,
+    EmbeddingInsight,
+    Histogram,
+    Lens,
+    LinearInsight,
+    TreeInsight,
+    TreeLevel,
+)
 from charwave_tui.core.inspection import ChangesReported
 from charwave_tui.core.shapes import levels
 from charwave_tui.ui.insight.shown import Gaze, Shown
@@ -44,6 +52,14 @@ def changes(layers: tuple[int, ...] = (0, 2, 6, 10, 13), steps: int = 200, spoil
         for at in range(len(layers))
     ]
     return ChangesReported(tuple(range(0, steps * 100, 100)), layers, Grid.of(len(layers), ratios))
+
+
+def embedding(lens: Lens, count: int = 27) -> EmbeddingInsight:
+    """Characters on a spiral, with those that follow in the alphabet as the nearest."""
+    turns = [(math.sqrt(at) * math.cos(2.4 * at), 0.6 * math.sqrt(at) * math.sin(2.4 * at)) for at in range(count)]
+    near = tuple((lens.symbol + by) % count for by in range(1, 11))
+    grid = Grid.of(2, (number for point in turns for number in point))
+    return EmbeddingInsight(24, grid, (0.34, 0.18), lens.symbol, near, tuple(1.2 + by / 10 for by in range(10)))
 
 
 SPREAD = Histogram(-0.5, 0.5, tuple(math.exp(-((at / 8 - 4) ** 2)) for at in range(64)), 0.001, 0.13)
