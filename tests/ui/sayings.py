@@ -87,7 +87,7 @@ def answers(command: Command, step: int, symbols: str = scenes.CARD.symbols) -> 
             path = surprises_of(prefix)[:-1]
             yield speaking.NextPredicted(step, request, prefix, surprises_after(prefix, symbols), path)
         case speaking.ScoreWord(word=word, request=request) if set(word) <= set(symbols):
-            known = "corpus" if word == "mariela" else "new"
+            known = "mariela" if word == "mariela" else ""
             yield speaking.WordScored(step, request, word, surprises_of(word), known)
             yield speaking.WordScored(step, request, word, surprises_of(word), known, 61.8, 32_033)
         case speaking.ScoreWord(word=word, request=request):

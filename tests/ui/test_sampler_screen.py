@@ -223,7 +223,7 @@ async def test_the_timeline_is_scrubbed_and_goes_on_only_from_its_end():
         assert "15 of 15 evaluations" in screen_text(app)
         app.sampler.speech = Speech()
         await pilot.pause()
-        assert "There is no evaluation of this run yet." in screen_text(app)
+        assert "There are no names of this run's evaluations yet." in screen_text(app)
 
 
 async def test_another_run_is_chosen_and_draws_from_the_same_seeds():

@@ -15,7 +15,7 @@ from charwave_tui.core.speaking import RunSampled, SampleRun
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.panes.name_list import entry_lines, summary
-from charwave_tui.ui.pieces import Line, Piece
+from charwave_tui.ui.pieces import Line, Piece, wrapped
 from charwave_tui.ui.sampler.asking import Asking
 from charwave_tui.ui.sampler.lines_pane import LinesPane
 from charwave_tui.ui.sampler.listed import Listed
@@ -101,7 +101,7 @@ class CompareMode(Listed):
         self._mine.remark = f"step {numbers.steps(names.step)} {GLYPHS.dot} seed {self.sampling.seed}"
         if names.refusal:
             problem, _, remedy = names.refusal.partition("; ")
-            self._mine.draw(list(refusal(self.run, problem, remedy)))
+            self._mine.draw(list(refusal(self.run, problem, remedy, self._mine.room[0])))
         else:
             self._mine.draw(_listing(names.names, *self._mine.room) or list(silence(self.run)))
         self._theirs.note = "" if self.compared is None else f"run {self.compared}"
@@ -112,7 +112,8 @@ class CompareMode(Listed):
         """The other run's names, or what there is to say instead."""
         if self._refused is not None:
             problem, remedy = self._refused
-            return [(Piece(sentence(problem)),), (Piece(sentence(remedy), "muted"),)]
+            width = self._theirs.room[0]
+            return [(Piece(line),) for line in wrapped(f"{sentence(problem)} {sentence(remedy)}", width, 6)]
         if self.compared is None:
             return [(Piece("c", "accent", True), Piece(" chooses a run.", "muted"))]
         if self._other is None:

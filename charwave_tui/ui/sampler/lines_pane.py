@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from textual.app import ComposeResult
+from textual.message import Message
 
 from charwave_tui.ui.drawn import Drawn
 from charwave_tui.ui.panes.run_pane import RunPane
@@ -13,6 +14,9 @@ from charwave_tui.ui.pieces import Line
 
 class LinesPane(RunPane):
     """A pane of a mode; `room` is how many columns and rows its lines have."""
+
+    class Resized(Message):
+        """The pane has another room, for which its lines have to be made anew."""
 
     def __init__(self, title: str, *, id: str, classes: str) -> None:
         super().__init__(title, id=id)
@@ -26,6 +30,9 @@ class LinesPane(RunPane):
     def room(self) -> tuple[int, int]:
         """Columns and rows within the frame; (0, 0) before there are any."""
         return self.content_size.width, self.content_size.height
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
     def draw(self, lines: Iterable[Line]) -> None:
         """Show the lines, as many as there are rows."""

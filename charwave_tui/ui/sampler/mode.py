@@ -16,7 +16,8 @@ from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.archive_view import Archive
 from charwave_tui.ui.commands import Key
 from charwave_tui.ui.own_keys import OwnKeys
-from charwave_tui.ui.pieces import Line, Piece
+from charwave_tui.ui.pieces import Line, Piece, wrapped
+from charwave_tui.ui.sampler.lines_pane import LinesPane
 from charwave_tui.ui.speech import Speech
 from charwave_tui.ui.view import Curve, NamesView, RunView
 
@@ -119,7 +120,8 @@ class Mode(OwnKeys, can_focus=True):
         elif old.state != run.state and self.on_screen:
             self.update()
 
-    def on_resize(self) -> None:
+    def on_lines_pane_resized(self, message: LinesPane.Resized) -> None:
+        message.stop()
         self.update()
 
     async def _on_key(self, event: events.Key) -> None:
@@ -157,13 +159,13 @@ def silence(run: RunView) -> Iterator[Line]:
         yield (_key("esc"), Piece(" goes back, ", "muted"), _key("t"), Piece(" trains one.", "muted"))
 
 
-def refusal(run: RunView, problem: str, remedy: str) -> Iterator[Line]:
-    """Why the model has no answer, and what to do; a diverged run is rewound from the lab."""
-    yield (Piece(sentence(problem)),)
+def refusal(run: RunView, problem: str, remedy: str, width: int) -> Iterator[Line]:
+    """Why the model has no answer, and what to do, `width` columns wide; a diverged run is rewound from the lab."""
+    yield from ((Piece(line),) for line in wrapped(sentence(problem), width, 4))
     if run.divergence is not None and run.divergence.saved_step is not None:
         yield (_key("esc"), Piece(" goes back, ", "muted"), _key("w"), Piece(" rewinds.", "muted"))
     elif remedy:
-        yield (Piece(sentence(remedy), "muted"),)
+        yield from ((Piece(line, "muted"),) for line in wrapped(sentence(remedy), width, 4))
 
 
 def sentence(text: str) -> str:

@@ -142,7 +142,7 @@ class NamesMode(Listed):
         self._table.closely = not wide
         if self.names.refusal:
             problem, _, remedy = self.names.refusal.partition("; ")
-            self._table.words = tuple(refusal(self.run, problem, remedy))
+            self._table.words = tuple(refusal(self.run, problem, remedy, self._table.room[0]))
         else:
             self._table.words = tuple(silence(self.run))
         here = self.here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import ClassVar
 
 import msgspec
@@ -89,7 +90,7 @@ class ScoreMode(Mode):
 
     def action_score(self) -> None:
         if self._typed and self.ready:
-            self._wanted, self._typed, self._refused = self._typed, "", None
+            self._wanted, self._typed, self._refused = unicodedata.normalize("NFC", self._typed), "", None
             self._asking.forget()
             self._score(self._wanted)
             self.update()
@@ -116,7 +117,7 @@ class ScoreMode(Mode):
             return
         silent = list(silence(self.run))
         width, height = self._list.room
-        wrong: list[Line] = list(refusal(self.run, *self._refused)) if self._refused else silent
+        wrong: list[Line] = list(refusal(self.run, *self._refused, width)) if self._refused else silent
         above = [typed_line(self._typed, width), *wrong, *([()] if height > 6 else [])]
         self._list.draw([*above, *list_lines(self.words, self._here, width, height - len(above))])
         self._list.note = f"{self._here + 1} of {len(self.words)}" if len(self.words) > 1 else ""

@@ -23,15 +23,11 @@ def typed_line(text: str, width: int) -> Line:
     return (Piece("word  ", "muted"), Piece(seen, "bright", True), Piece(" ", ground="accent"))
 
 
-def origin(known: str) -> tuple[Piece, str]:
-    """The glyph and the word for where a word is known from."""
-    match known:
-        case "corpus":
-            return Piece(GLYPHS.corpus, "muted"), "corpus"
-        case "new" | "":
-            return Piece(GLYPHS.new, "train"), "new"
-        case _:
-            return Piece(GLYPHS.near, "muted"), "near"
+def origin(word: WordScored) -> tuple[Piece, str]:
+    """The glyph for where a word is known from, and the words for it."""
+    if word.known == word.word:
+        return Piece(GLYPHS.corpus, "muted"), "corpus"
+    return (Piece(GLYPHS.near, "muted"), "near") if word.known else (Piece(GLYPHS.new, "train"), "new")
 
 
 def percentile(word: WordScored) -> str:
@@ -49,7 +45,7 @@ def list_lines(words: Sequence[WordScored], here: int, width: int, room: int) ->
     top = scrolled(here, len(words), room - 1)
     for place, word in enumerate(words[top : top + room - 1], start=top):
         marked = path.marks(word.word, word.surprises)
-        mark, known = origin(word.known)
+        mark, known = origin(word)
         figures = f"{numbers.nll(path.total(marked)):>{_TOTAL}}{numbers.nll(path.mean(marked)):>{_MEAN}}"
         right: Line = (Piece(figures), Piece(f"{percentile(word):>{_SHARE}}  "), mark, Piece(f" {known:6}", "muted"))
         name = Piece(shortened(readable(word.word), max(width - fixed - 3, 1)), "bright", place == here)
@@ -62,13 +58,20 @@ def list_lines(words: Sequence[WordScored], here: int, width: int, room: int) ->
 def character_lines(word: WordScored, width: int, height: int) -> list[Line]:
     """The word character by character in `height` lines, as a table where there is room, and what it comes to."""
     marked = path.marks(word.word, word.surprises)
-    mark, known = origin(word.known)
-    total = spread((*path.sums(marked, "total"), Piece("   "), mark, Piece(f" {known}", "muted")), (), width)
+    mark, known = origin(word)
+    total = spread(
+        (*path.sums(marked, "total"), Piece("   "), mark, Piece(f" {_origin_told(word, known)}", "muted")), (), width
+    )
     sums = [total, _place(word, width)]
     if height >= len(marked) + 2 + len(sums):
         return [path.HEAD, *(path.row(mark, (), width) for mark in marked), (), *sums]
     made = path.block(marked, width)
     return [*made[: max(height - len(sums), 1)], *sums]
+
+
+def _origin_told(word: WordScored, known: str) -> str:
+    """Where a word is known from, with the word that it is near to."""
+    return f"near {readable(word.known)}" if known == "near" else known
 
 
 def _place(word: WordScored, width: int) -> Line:

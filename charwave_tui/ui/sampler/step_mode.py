@@ -77,13 +77,16 @@ class StepMode(Predicting):
                 self._type(event.character)
 
     def _type(self, text: str) -> None:
-        if self.ready and text not in self.symbols:
+        longer = self.stepping.typed(text)
+        if not self.ready:
+            return
+        if self.stepping.full:
+            self._say_full()
+        elif longer.among(self.symbols) != longer:
             corpus = self.run.corpus.name if self.run.corpus else "the corpus"
             self.notify(f"{text!r} is not among the characters of {corpus}", severity="warning", markup=False)
-        elif self.stepping.full:
-            self._say_full()
-        elif self.ready:
-            self.go(self.stepping.typed(text))
+        else:
+            self.go(longer)
 
     def _say_full(self) -> None:
         why = "the name has ended" if self.stepping.ended else f"a prefix has at most {LONGEST_PREFIX} characters"
@@ -125,7 +128,7 @@ class StepMode(Predicting):
             return
         words = tuple(silence(self.run))
         if not words and self.refused is not None:
-            words = tuple(refusal(self.run, *self.refused))
+            words = tuple(refusal(self.run, *self.refused, self._next.room[0]))
         context = self.run.config.context if self.run.config else 8
         seen = PathView(self.stepping, self.known, self.tried, context, words)
         self._path.draw(seen.lines(*self._path.room))

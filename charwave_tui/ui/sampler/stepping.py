@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 
 from charwave_tui.core.sampling import LONGEST_PREFIX
@@ -35,8 +36,8 @@ class Stepping:
         return self.ended or len(self.prefix) >= LONGEST_PREFIX
 
     def typed(self, text: str) -> Stepping:
-        """With `text` behind the prefix; the same where the name has ended or is as long as may be."""
-        return self if self.full else replace(self, prefix=self.prefix + text, here=None)
+        """With `text` behind the prefix, in NFC as a corpus is; the same where nothing can be added."""
+        return self if self.full else replace(self, prefix=unicodedata.normalize("NFC", self.prefix + text), here=None)
 
     def at(self, place: int | None) -> Stepping:
         """With the cursor on the id `place`."""

@@ -15,7 +15,7 @@ from charwave_tui.ui.chart import Chart
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.panes.name_list import entry_lines, summary
 from charwave_tui.ui.panes.run_pane import RunPane
-from charwave_tui.ui.pieces import Line, Piece
+from charwave_tui.ui.pieces import Line, Piece, wrapped
 from charwave_tui.ui.sampler.lines_pane import LinesPane
 from charwave_tui.ui.sampler.listed import Listed
 from charwave_tui.ui.sampler.mode import Mode, silence
@@ -104,7 +104,7 @@ class TimelineMode(Listed):
         width, height = self._names.room
         if sketch is None:
             self._names.note = self._names.remark = ""
-            self._names.draw(list(silence(self.run)) or _none_yet())
+            self._names.draw(list(silence(self.run)) or _none_yet(width))
             return
         self._names.note = f"step {numbers.steps(sketch.step)}"
         self._names.remark = f"{timeline.index(sketch) + 1} of {len(timeline):,} evaluations"
@@ -119,8 +119,7 @@ def _evaluated(sketch: Sketch, curve: Curve) -> str:
     return f"step {numbers.steps(sketch.step)}{measured}"
 
 
-def _none_yet() -> list[Line]:
-    return [
-        (Piece("There is no evaluation of this run yet."),),
-        (Piece("Names are drawn at each of them, always with the same chance.", "muted"),),
-    ]
+def _none_yet(width: int) -> list[Line]:
+    said = wrapped("There are no names of this run's evaluations yet.", width, 3)
+    then = wrapped("They are drawn at each of them, always with the same chance.", width, 3)
+    return [*((Piece(line),) for line in said), *((Piece(line, "muted"),) for line in then)]
