@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 from scenes import CARD, CONFIG, _layers
 
@@ -66,10 +67,11 @@ SPREAD = Histogram(-0.5, 0.5, tuple(math.exp(-((at / 8 - 4) ** 2)) for at in ran
 
 
 def linear(fan_in: int, fan_out: int, lens: Lens, value: float | None = None, singular: Grid = EMPTY) -> LinearInsight:
-    """A matrix with `value` everywhere, else of waves; its largest numbers block by block as the engine gives them."""
+    """A matrix with `value` everywhere, else as it is drawn; as many blocks as the engine would give."""
     tall, wide = (max(-(-n // max(room, 1)), 1) for n, room in ((fan_in, lens.rows), (fan_out, lens.columns)))
     rows, columns = -(-fan_in // tall), -(-fan_out // wide)
-    values = (math.sin(7 * at) * math.cos(at / 3) if value is None else value for at in range(rows * columns))
+    draw = random.Random(fan_in)
+    values = (draw.gauss(0, 0.13) if value is None else value for _ in range(rows * columns))
     norms = [Grid.of(n, (abs(1 + math.sin(at)) if value is None else abs(value) for at in range(n)))
              for n in (fan_in, fan_out)]  # fmt: skip
     spoilt = value is not None and not math.isfinite(value)

@@ -117,7 +117,8 @@ def _heading(insight: EmbeddingInsight, width: int) -> Line:
     text = SHARES.format(both=sum(shares), dimensions=insight.dimensions, across=shares[0], up=shares[1])
     left: Line = (Piece("characters in the plane"), Piece("   "))
     room = width - columns(left)
-    fitting = (short for short in (text, text.partition(":")[0], text.partition(" of ")[0]) if len(short) <= room)
+    short = text.partition(":")[0]
+    fitting = (told for told in (text, short, short.rpartition(" of ")[0]) if len(told) <= room)
     return (*left, Piece(next(fitting, ""), "muted"))
 
 

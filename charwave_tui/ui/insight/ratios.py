@@ -15,6 +15,7 @@ from charwave_tui.ui.canvas import Canvas
 from charwave_tui.ui.chart import raster
 from charwave_tui.ui.glyphs import GLYPHS, plainly
 from charwave_tui.ui.insight.shown import Gaze, Shown
+from charwave_tui.ui.insight.units import joined
 from charwave_tui.ui.insight.written import cropped, sheet_lines
 from charwave_tui.ui.pieces import Line, Piece, shortened, wrapped
 from charwave_tui.ui.plot import End, Plot, draw_axes, write_gutter
@@ -56,8 +57,8 @@ class UpdatesView:
 
     def lines(self, shown: Shown, width: int, height: int) -> tuple[Line, ...]:
         """The chart, with the line of the layer at hand in bright; words where there is none yet."""
-        formula = plainly("   log10(std(Δp) / std(p)) of every matrix, step by step")
-        heading: Line = (Piece("update ratio"), Piece(formula, "muted"))
+        formula: Line = (Piece(plainly("log10(std(Δp) / std(p))"), "muted"),)
+        heading = joined(((Piece("update ratio"),), formula, (Piece("of every matrix, step by step", "muted"),)), width)
         changes = shown.changes
         if changes is None:
             return _told((heading, (), (Piece("Waiting for the engine's figures.", "muted"),)), width, height)

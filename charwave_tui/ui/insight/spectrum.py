@@ -69,7 +69,11 @@ def _singular(insight: LinearInsight, width: int, bars: int) -> tuple[Line, ...]
     groups: tuple[Line, ...] = (
         heading,
         (Piece("condition ", "muted"), _figure(profiles.condition(values), ".1f")),
-        (Piece("effective rank ", "muted"), _figure(rank, ".1f"), Piece(f" of {len(values):,}", "muted")),
+        (
+            Piece("effective rank ", "muted"),
+            _figure(rank, ".1f"),
+            Piece(f" of {len(values):,}" * (width > 64), "muted"),
+        ),
         (Piece("largest ", "muted"), _figure(max(values), ".3f")),
         (Piece("from the largest down", "muted"),),
     )

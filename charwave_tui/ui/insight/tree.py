@@ -57,7 +57,7 @@ class TreeView:
         level, node = _marked(shown, insight)
         family = Family.of(insight, shown.stats.name == DILATED)
         above = _heading(insight, width)
-        readout = (_readout(insight, family, level, node),)
+        readout = (_readout(insight, family, level, node, width),)
         meaning = tuple((Piece(line, "muted"),) for line in wrapped(MEANING, width, 2))
         spacious = len(insight.levels) * 3 + len(above) + 5 + len(meaning) <= height
         below = (*readout, (), *meaning) if spacious else readout
@@ -152,7 +152,7 @@ def _head(shown: Shown, insight: TreeInsight, width: int) -> Line:
     return joined(tuple(groups), width)
 
 
-def _readout(insight: TreeInsight, family: Family, level: int, node: int) -> Line:
+def _readout(insight: TreeInsight, family: Family, level: int, node: int, width: int) -> Line:
     """What the node under the cursor is made of."""
     nodes = insight.levels[level - 1].strengths
     if not nodes:
@@ -161,13 +161,11 @@ def _readout(insight: TreeInsight, family: Family, level: int, node: int) -> Lin
     letters = "".join(GLYPHS.dot if insight.context[one] == "\0" else readable(insight.context[one]) for one in seen)
     joins = [str(one + 1) for one in family.joined(level, node)]
     kind, of = ("characters", "") if level == 1 else ("nodes", f" of level {level - 1}")
-    return (
-        Piece("node ", "muted"),
-        Piece(f"{node + 1}", "accent", True),
-        Piece(f" of {len(nodes)}   joins {kind} ", "muted"),
-        Piece(f"{joins[0]} to {joins[-1]}" if len(joins) > 2 and not family.dilated else " and ".join(joins), "fg"),
-        Piece(f"{of}   sees ", "muted"),
-        Piece(letters, "bright", True),
-        Piece("   strength ", "muted"),
-        Piece(branches.number(nodes[node], 8), "bright", True),
+    places = f"{joins[0]} to {joins[-1]}" if len(joins) > 2 and not family.dilated else " and ".join(joins)
+    groups: tuple[Line, ...] = (
+        (Piece("node ", "muted"), Piece(f"{node + 1}", "accent", True), Piece(f" of {len(nodes)}", "muted")),
+        (Piece("strength ", "muted"), Piece(branches.number(nodes[node], 8), "bright", True)),
+        (Piece("sees ", "muted"), Piece(letters, "bright", True)),
+        (Piece(f"joins {kind} ", "muted"), Piece(places), Piece(of, "muted")),
     )
+    return joined(groups, width)
