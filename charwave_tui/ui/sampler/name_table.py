@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.reactive import reactive
 
 from charwave_tui.core.readings import SampledName
@@ -39,11 +41,9 @@ class NameTable(LinesPane):
         super().__init__(title, id=id, classes=classes)
         self._here = 0
 
-    @property
-    def here(self) -> SampledName | None:
-        """The name under the cursor."""
-        listed = self.names.names
-        return listed[min(self._here, len(listed) - 1)] if listed else None
+    def under_cursor(self, names: Sequence[SampledName]) -> SampledName | None:
+        """The one of `names` on which the cursor is."""
+        return names[min(self._here, len(names) - 1)] if names else None
 
     def walk(self, places: int) -> None:
         """Move the cursor."""
@@ -86,7 +86,8 @@ class NameTable(LinesPane):
         width, height = self.room
         if not self.is_mounted or not width or not height:
             return
-        listed, here = self.names.names, self.here
+        listed = self.names.names
+        here = self.under_cursor(listed)
         if here is None:
             self.note = self.remark = ""
             self.draw(self.words)

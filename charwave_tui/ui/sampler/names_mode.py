@@ -57,7 +57,7 @@ class NamesMode(Listed):
 
     @property
     def here(self) -> SampledName | None:
-        return self._table.here
+        return self._table.under_cursor(self.names.names)
 
     def begin(self) -> None:
         if self.run.engine == "ready":
