@@ -89,6 +89,14 @@ class Pattern:
         """Whether some name that begins with `length` characters which lead to `state` matches, be it that itself."""
         return any(self._fits(length + self._needs[place], self._stretches[place]) for place in state)
 
+    def hurries(self, state: State, length: int) -> bool:
+        """Whether the shortest way on from `state`, after `length` characters, leads to a name that matches."""
+        return self._shortest <= length + self.needs(state) <= self._longest
+
+    def needs(self, state: State) -> int:
+        """How many characters the shortest way on from `state` has."""
+        return min((self._needs[place] for place in state), default=self._longest + 1)
+
     def ends(self, state: State, length: int) -> bool:
         """Whether `length` characters which lead to `state` are a whole name that matches."""
         return len(self._parts) in state and self._shortest <= length <= self._longest

@@ -99,8 +99,10 @@ class Sampling:
     the logits are divided by `temperature`; the `top_k` likeliest characters are left (0: all), and of those the
     fewest that come to `top_p` of the odds (1: all), where equals are taken in the order of the alphabet, the end
     first; of these, those are left out that cannot lead to a name of `shortest` to `longest` characters that matches,
-    and if none is left, such ones are left out of all characters instead. `only_new` draws again in place of names
-    that the corpus has.
+    and if none is left, such ones are left out of all characters instead. Where an end is drawn that may not be there,
+    the name goes on the shortest way to one, on which it is drawn likewise; else a suffix, which the model seldom makes
+    by itself, would stand behind all the characters that there may be. `only_new` draws again in place of names that
+    the corpus has.
     """
 
     temperature: float = 1.0
@@ -140,21 +142,18 @@ class Sampling:
         return self
 
     def _refuse_lengths(self, form: Pattern) -> None:
-        named = ", ".join(
-            f"{name} {value}" for name in ("prefix", "pattern", "suffix") if (value := getattr(self, name))
-        )
-        field = next((name for name in ("pattern", "suffix", "prefix") if getattr(self, name)), None)
+        given = [name for name in ("prefix", "pattern", "suffix") if getattr(self, name)]
+        named = " and ".join(f"{name} {getattr(self, name)}" for name in given)
+        field = next((name for name in ("pattern", "suffix", "prefix") if name in given), None)
+        verb = "needs" if len(given) == 1 else "need"
         if form.least > self.longest:
-            raise Mistake(
-                f"{named} needs {form.least} characters, more than longest {self.longest}",
-                f"set longest to {form.least}"
-                if form.least <= LONGEST_PREFIX
-                else f"names have at most {LONGEST_PREFIX}",
-                field,
-            )
+            fits = form.least <= LONGEST_PREFIX
+            remedy = f"set longest to {form.least}" if fits else f"names have at most {LONGEST_PREFIX} characters"
+            raise Mistake(f"{named} {verb} {form.least} characters, more than longest {self.longest}", remedy, field)
         if form.most is not None and form.most < self.shortest:
             raise Mistake(
-                f"{named} admits {form.most} characters, fewer than shortest {self.shortest}",
+                f"{named} {'gives' if len(given) == 1 else 'give'} {form.most} characters, fewer than shortest "
+                f"{self.shortest}",
                 f"put a * in the pattern, or set shortest to {form.most}",
                 field,
             )

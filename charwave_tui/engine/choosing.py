@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Generator, Tensor
 
@@ -45,9 +47,12 @@ def likeliest(logits: Tensor, temperature: float, top_k: int, top_p: float) -> T
 
 
 class Limits:
-    """What `sampling` leaves of the odds behind each row of prefixes, which are followed as they grow."""
+    """What `sampling` leaves of the odds behind each row of prefixes, from which so many `names` are drawn.
 
-    def __init__(self, sampling: Sampling, corpus: Corpus) -> None:
+    A name whose end was drawn where it may not be hurries from there on: it goes the shortest way to an end.
+    """
+
+    def __init__(self, sampling: Sampling, corpus: Corpus, names: int) -> None:
         self._sampling = sampling
         self._form = sampling.form
         self._vocab_size = corpus.vocab_size
@@ -55,6 +60,7 @@ class Limits:
         self._literals = {symbol: corpus.encode(symbol)[0] for symbol in sorted(self._form.literals)}
         self._states: list[State] = [self._form.start]
         self._length = 0
+        self._hurried = torch.zeros(names, dtype=torch.bool)
 
     def grow(self, parents: Tensor, symbols: Tensor) -> None:
         """Go on to the rows that come next: `symbols` [R], no boundaries, behind the `parents` [R]."""
@@ -64,26 +70,52 @@ class Limits:
             for parent, symbol in zip(parents.tolist(), symbols.tolist(), strict=True)
         ]
 
-    def on(self, logits: Tensor) -> Tensor:
-        """The `logits` [R, V], −inf where what follows is left out."""
-        places = {state: number for number, state in enumerate(dict.fromkeys(self._states))}
-        masks = torch.stack([self._admitted(state) for state in places])  # [states, V]
-        admitted = masks[torch.tensor([places[state] for state in self._states])]  # [R, V]
-        if self._sampling.top_k or self._sampling.top_p < 1:
-            both = admitted & self._left(logits)
-            admitted = torch.where(both.any(1, keepdim=True), both, admitted)
-        return logits.masked_fill(~admitted, -torch.inf)
+    def chosen(self, logits: Tensor, names: Tensor, row: Tensor, generator: Generator) -> Tensor:
+        """As `chosen`, of what is left: for each of `names` [N] where in [R·V] lies what is drawn from its `row`."""
+        heat = self._sampling.temperature
+        likely = self._likely(logits)
+        choice = chosen(self._left(logits, likely, self._admitted), heat, row, generator)
+        too_early = choice % self._vocab_size == 0
+        too_early &= ~torch.tensor([self._form.ends(state, self._length) for state in self._states])[row]
+        self._hurried[names] |= too_early
+        hurried = self._hurried[names]
+        if hurried.any():
+            on_the_way = self._left(logits, likely, self._hurrying)
+            choice[hurried] = chosen(on_the_way, heat, row[hurried], generator)
+        return choice
 
-    def _left(self, logits: Tensor) -> Tensor:
-        rows = max(1, BLOCK // self._vocab_size)
+    def _left(self, logits: Tensor, likely: Tensor | None, mask: Callable[[State], Tensor]) -> Tensor:
+        """The `logits` [R, V], −inf where neither `mask` [V] of a row's state nor `likely` [R, V] leaves them."""
+        places = {state: number for number, state in enumerate(dict.fromkeys(self._states))}
+        masks = torch.stack([mask(state) for state in places])  # [states, V]
+        left = masks[torch.tensor([places[state] for state in self._states])]  # [R, V]
+        if likely is not None:
+            both = left & likely
+            left = torch.where(both.any(1, keepdim=True), both, left)
+        return logits.masked_fill(~left, -torch.inf)
+
+    def _likely(self, logits: Tensor) -> Tensor | None:
         how = self._sampling.temperature, self._sampling.top_k, self._sampling.top_p
+        if not self._sampling.top_k and self._sampling.top_p == 1:
+            return None
+        rows = max(1, BLOCK // self._vocab_size)
         return torch.cat([likeliest(some, *how) for some in torch.split(logits, rows)])
 
     def _admitted(self, state: State) -> Tensor:
-        """Which ids may follow `state`: bool [V]."""
-        form, longer = self._form, self._length + 1
-        mask = torch.full((self._vocab_size,), form.admits(form.after(state, None), longer))
+        """Which ids may follow `state`, the end also where it leads to hurry: bool [V]."""
+        mask = self._mask(lambda after: self._form.admits(after, self._length + 1), state)
+        mask[0] = self._form.ends(state, self._length) or self._form.hurries(state, self._length)
+        return mask
+
+    def _hurrying(self, state: State) -> Tensor:
+        """Which ids lead from `state` the shortest way to an end: bool [V]."""
+        needed = self._form.needs(state)
+        mask = self._mask(lambda after: self._form.needs(after) < needed, state)
+        mask[0] = needed == 0
+        return mask
+
+    def _mask(self, admits: Callable[[State], bool], state: State) -> Tensor:
+        mask = torch.full((self._vocab_size,), admits(self._form.after(state, None)))
         for symbol, number in self._literals.items():
-            mask[number] = form.admits(form.after(state, symbol), longer)
-        mask[0] = form.ends(state, self._length)
+            mask[number] = admits(self._form.after(state, symbol))
         return mask

@@ -93,7 +93,7 @@ class Drawing:
         """Draw a whole sheet; names that begin alike are one row until they part."""
         sampling, start, vocab_size = self._sampling, self._prefix, self._corpus.vocab_size
         growth = self._growth()
-        limits = None if sampling.free else Limits(sampling, self._corpus)
+        limits = None if sampling.free else Limits(sampling, self._corpus, sheet.count)
         going = torch.arange(sheet.count)  # names without an end so far
         row = torch.zeros_like(going)  # of each of them
         parents = symbols = torch.zeros(1, dtype=torch.int64)
@@ -103,8 +103,10 @@ class Drawing:
                 limits.grow(parents, symbols)
             if place < len(start):
                 choice = row * vocab_size + start[place]
+            elif place < LONGEST and limits is not None:
+                choice = limits.chosen(logits, going, row, self._generator)
             elif place < LONGEST:
-                choice = chosen(limits.on(logits) if limits else logits, sampling.temperature, row, self._generator)
+                choice = chosen(logits, sampling.temperature, row, self._generator)
             else:
                 choice = row * vocab_size
             symbol = choice % vocab_size

@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.sampling import COLDEST, HOTTEST, LONGEST_PREFIX, MOST_NAMES, SETTINGS, Sampling
+from charwave_tui.core.sampling import (
+    ANYTHING,
+    COLDEST,
+    HOTTEST,
+    LEAST_SHARE,
+    LONGEST_PREFIX,
+    MOST_LEFT,
+    MOST_NAMES,
+    NEW,
+    SETTINGS,
+    Sampling,
+)
 
 samplings = st.builds(
     Sampling,
@@ -18,6 +29,13 @@ samplings = st.builds(
     prefix=st.text("abcжé'- ", max_size=LONGEST_PREFIX),
     count=st.integers(1, MOST_NAMES),
     seed=st.integers(0, 2**32 - 1),
+    top_k=st.integers(0, MOST_LEFT),
+    top_p=st.floats(LEAST_SHARE, 1),
+    suffix=st.text("abcжé'- ", max_size=8),
+    pattern=st.text("abж?*", max_size=8),
+    shortest=st.just(0),
+    longest=st.integers(40, LONGEST_PREFIX),
+    only_new=st.sampled_from([ANYTHING, NEW]),
 )
 
 
@@ -33,7 +51,8 @@ def test_what_is_written_is_read_back_as_it_was(sampling: Sampling, name: str) -
 
 @given(samplings, st.sampled_from(list(SETTINGS)), st.sampled_from([1, -1]))
 def test_a_nudge_stays_within_the_bounds(sampling: Sampling, name: str, direction: int) -> None:
-    assert sampling.nudged(name, direction).checked()
+    nudged = sampling.nudged(name, direction)
+    SETTINGS[name].check(name, getattr(nudged, name))
 
 
 def test_a_nudge_is_a_tenth_of_temperature_one_seed_and_twice_the_count() -> None:
@@ -43,6 +62,19 @@ def test_a_nudge_is_a_tenth_of_temperature_one_seed_and_twice_the_count() -> Non
     assert usual.nudged("seed", +1).seed == 43
     assert usual.nudged("count", +1).count == 40
     assert usual.nudged("prefix", +1) == usual
+    assert usual.nudged("top_k", +1).top_k == 1
+    assert usual.nudged("top_p", -1).top_p == 0.95
+    assert usual.nudged("longest", -1).longest == 63
+    assert usual.nudged("only_new", +1).only_new == NEW
+
+
+def test_only_what_leaves_something_out_takes_the_freedom() -> None:
+    usual = Sampling()
+    free = {"temperature": 0.5, "prefix": "ma", "count": 3, "seed": 1, "only_new": NEW}
+    assert replace(usual, **free).free
+    bound = {"top_k": 3, "top_p": 0.5, "suffix": "a", "pattern": "m*", "shortest": 1, "longest": 9}
+    assert not any(replace(usual, **{name: value}).free for name, value in bound.items())
+    assert {*free, *bound} == {*SETTINGS}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +88,11 @@ def test_a_nudge_is_a_tenth_of_temperature_one_seed_and_twice_the_count() -> Non
         ("count", "1,001", "count 1,001 is out of bounds; try 1 to 1,000"),
         ("seed", "-1", "seed -1 is out of bounds; try 0 to 4,294,967,295"),
         ("prefix", "a" * 65, "a prefix of 65 characters is too long; try at most 64 characters"),
+        ("top_k", "-1", "top_k -1 is out of bounds; try 0 to 100,000"),
+        ("top_p", "0", "top_p 0 is out of bounds; try 0.01 to 1"),
+        ("longest", "65", "longest 65 is out of bounds; try 1 to 64"),
+        ("only_new", "maybe", "only_new maybe is unknown; try one of no, yes"),
+        ("pattern", "a" * 65, "a pattern of 65 characters is too long; try at most 64 characters"),
         ("prefix", "a\tb", "prefix holds a control character; type letters"),
         ("prefix", "a\u202eb", "prefix holds a control character; type letters"),
         ("prefix", "a\udce9", "prefix holds a control character; type letters"),

@@ -1,0 +1,63 @@
+"""Patterns of names, against regular expressions and against all names there are."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.pattern import Pattern, Wild, tokens
+
+ALPHABET = "ab?"
+
+patterns = st.text("ab?*", max_size=6).map(lambda text: text.replace("ab", r"\?"))
+bounds = st.tuples(st.integers(0, 5), st.integers(1, 5)).map(sorted).filter(lambda pair: pair[1] > 0)
+
+
+def oracle(pattern: str, shortest: int, longest: int) -> set[str]:
+    """All names up to five characters that match, by a regular expression."""
+    parts = {Wild.ONE: ".", Wild.MANY: ".*"}
+    written = "".join(parts[part] if isinstance(part, Wild) else re.escape(part) for part in tokens(pattern))
+    names = ("".join(name) for length in range(shortest, longest + 1) for name in product(ALPHABET, repeat=length))
+    return {name for name in names if re.fullmatch(written, name)}
+
+
+@given(patterns, bounds)
+def test_what_matches_is_what_the_regular_expression_matches(pattern: str, between: list[int]) -> None:
+    form = Pattern(tokens(pattern), *between)
+    matching = oracle(pattern, *between)
+    every = ("".join(name) for length in range(6) for name in product(ALPHABET, repeat=length))
+    assert {name for name in every if form.matches(name)} == matching
+
+
+@given(patterns, bounds)
+def test_a_beginning_is_admitted_just_where_a_name_that_matches_begins_so(pattern: str, between: list[int]) -> None:
+    form = Pattern(tokens(pattern), *between)
+    matching = oracle(pattern, *between)
+    begun = {name[:length] for name in matching for length in range(len(name) + 1)}
+    for length in range(4):
+        for letters in product(ALPHABET, repeat=length):
+            state = form.start
+            for letter in letters:
+                state = form.after(state, letter)
+            assert form.admits(state, length) == ("".join(letters) in begun)
+
+
+@given(patterns)
+def test_the_least_and_the_most_are_those_of_all_that_match(pattern: str) -> None:
+    form = Pattern(tokens(pattern), 0, 6)
+    lengths = {len(name) for name in oracle(pattern, 0, 6)}
+    assert form.least == min(lengths)
+    assert form.most in (max(lengths), None)
+    assert (form.most is None) == ("*" in pattern.replace(r"\*", "") or not pattern)
+
+
+def test_characters_that_are_wild_can_be_meant_so() -> None:
+    assert tokens(r"\?\*\\a?") == ("?", "*", "\\", "a", Wild.ONE)
+    assert tokens("") == (Wild.MANY,)
+    with pytest.raises(Mistake, match=r"the pattern ab\\ ends in \\, which stands before"):
+        tokens("ab\\")

@@ -1,0 +1,228 @@
+"""What is drawn: by the odds that are told, from the likeliest alone, and never but what a sampling admits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.sampling import NEW, Sampling
+from charwave_tui.engine.choosing import Limits, chosen, likeliest
+from charwave_tui.engine.layers import Linear
+from charwave_tui.engine.model import build_model
+from charwave_tui.engine.pieces import whole
+from charwave_tui.engine.randomness import side_stream
+from charwave_tui.engine.sampler import DRAWS, Drawing, sample
+from charwave_tui.engine.scoring import surprises
+
+DRAWN = 200_000
+"""Characters that are drawn at one prefix."""
+
+WORDS = ("mara", "mira", "bela", "a?b", "k*", "meo", "abba", "kim", "oma", "e")
+CORPUS = Corpus("some", WORDS, "".join(sorted(set("".join(WORDS)))), "0" * 64)
+CONFIG = RunConfig(context=4, fuse=(2, 2), n_embd=5, n_hidden=7, batch_size=4, output_scale=2.0)
+MODEL = build_model(CONFIG, CORPUS.vocab_size, side_stream(3, "model of the tests"))
+
+
+def oracle(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
+    """The odds of one row, as a lesson would have them: sorted, cut, and made to sum to one again."""
+    odds = (logits.double() / temperature).softmax(0)
+    order = logits.argsort(descending=True, stable=True)
+    if top_k:
+        odds[order[top_k:]] = 0
+        odds = odds / odds.sum()
+    if top_p < 1:
+        kept = 0.0
+        for number in order.tolist():
+            odds[number], kept = (0.0, kept) if kept >= top_p else (odds[number], kept + odds[number].item())
+        odds = odds / odds.sum()
+    return odds
+
+
+def names(sampling: Sampling, seed: int = 1) -> list[str]:
+    return [it.name for it in sample(MODEL, CORPUS, CONFIG, sampling, side_stream(seed, "sampling"))]
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"temperature": 0.5}, {"top_k": 4}, {"top_p": 0.7}, {"temperature": 2.0, "top_k": 6, "top_p": 0.8}]
+)
+def test_two_hundred_thousand_characters_come_by_the_odds_that_are_told(how: dict[str, Any]) -> None:
+    sampling = Sampling(**how)
+    told = whole(surprises(MODEL, CORPUS, CONFIG, "ma"))[-1]
+    odds = oracle(-told, sampling.temperature, sampling.top_k, sampling.top_p)
+    logits = -told[None].float()
+    row, stream = torch.zeros(DRAWN, dtype=torch.int64), side_stream(11, "chi-square")
+    if sampling.free:
+        drawn = chosen(logits, sampling.temperature, row, stream)
+    else:
+        drawn = Limits(sampling, CORPUS, DRAWN).chosen(logits, torch.arange(DRAWN), row, stream)
+    counts = drawn.bincount(minlength=CORPUS.vocab_size).double()
+    possible = odds > 0
+    assert not counts[~possible].any()
+    due = DRAWN * odds[possible]
+    square = ((counts[possible] - due) ** 2 / due).sum().item()
+    freedom = int(possible.sum()) - 1
+    # what chance alone exceeds once in a thousand, by Wilson and Hilferty's approximation
+    assert square < freedom * (1 - 2 / (9 * freedom) + 3.09 * math.sqrt(2 / (9 * freedom))) ** 3
+
+
+@given(
+    st.lists(st.integers(-100, 100), min_size=2, max_size=12),
+    st.floats(0.2, 5),
+    st.integers(0, 13),
+    st.sampled_from([0.0317, 0.3332, 0.5117, 0.9137, 1.0]),  # that no sum of equal odds comes to
+)
+def test_the_likeliest_are_those_of_the_plain_way(row: list[int], heat: float, top_k: int, top_p: float) -> None:
+    logits = torch.tensor([row, row[::-1]]) / 7
+    left = likeliest(logits, heat, top_k, top_p)
+    assert left.tolist() == [(oracle(plain, heat, top_k, top_p) > 0).tolist() for plain in logits]
+
+
+def possible(sampling: Sampling) -> bool:
+    try:
+        sampling.checked()
+    except Mistake:
+        return False
+    return True
+
+
+letters = st.text(CORPUS.symbols.replace("?", "").replace("*", ""), max_size=3)
+samplings = st.builds(
+    Sampling,
+    temperature=st.sampled_from([0.05, 1.0, 5.0]),
+    count=st.just(6),
+    prefix=letters,
+    suffix=letters,
+    pattern=st.one_of(letters, st.text("am?*", max_size=5), st.just(r"\?*\*")),
+    shortest=st.integers(0, 12),
+    longest=st.integers(1, 14),
+    top_k=st.sampled_from([0, 1, 3]),
+    top_p=st.sampled_from([1.0, 0.5]),
+)
+
+
+@settings(max_examples=60)
+@given(samplings, st.integers(0, 3))
+def test_every_name_that_is_drawn_is_as_it_was_asked_for(sampling: Sampling, seed: int) -> None:
+    assume(possible(sampling))
+    drawn = names(sampling, seed)
+    assert len(drawn) == 6
+    for name in drawn:
+        assert name.startswith(sampling.prefix)
+        assert name.endswith(sampling.suffix)
+        assert sampling.shortest <= len(name) <= sampling.longest
+        assert sampling.form.matches(name)
+    assert drawn == names(sampling, seed)
+
+
+def test_what_limits_nothing_changes_no_name() -> None:
+    limits = replace(Sampling(count=30, prefix="ma"), top_k=CORPUS.vocab_size, pattern="*")
+    assert not limits.free
+    assert names(limits) == names(Sampling(count=30, prefix="ma"))
+
+
+def test_a_suffix_stands_where_the_model_ends_a_name_and_not_behind_all_there_can_be() -> None:
+    plain, with_suffix = (names(Sampling(count=200, suffix=suffix)) for suffix in ("", "kim"))
+    mean, other = (sum(map(len, drawn)) / len(drawn) for drawn in (plain, with_suffix))
+    assert other < mean + 4
+
+
+def test_where_the_likeliest_do_not_match_the_others_are_drawn_from() -> None:
+    model = build_model(CONFIG, CORPUS.vocab_size, side_stream(3, "another"))
+    last = model.layers[-1]
+    assert isinstance(last, Linear)
+    assert last.bias is not None
+    last.weight.data.zero_()
+    last.bias.data.fill_(-1e30)
+    last.bias.data[CORPUS.encode("a")[0]] = 1e30
+    sampling = Sampling(count=3, temperature=0.05, top_k=1, pattern="m?m")
+    drawn = sample(model, CORPUS, CONFIG, sampling, side_stream(1, "x"))
+    assert {it.name for it in drawn} == {"mam"}
+
+
+def drawing(sampling: Sampling) -> Drawing:
+    return Drawing(MODEL, CORPUS, CONFIG, sampling, side_stream(1, "sampling"))
+
+
+def test_only_new_names_come_in_place_of_those_that_are_known() -> None:
+    asked = Sampling(count=40, longest=1, only_new=NEW)
+    work = drawing(asked)
+    found = whole(work.names())
+    assert len(found) == 40 < work.drawn
+    assert not any(it.in_corpus for it in found)
+    first = sample(MODEL, CORPUS, CONFIG, replace(asked, only_new="no"), side_stream(1, "sampling"))
+    fresh = [it for it in first if not it.in_corpus]
+    assert len(fresh) < 40
+    assert list(found[: len(fresh)]) == fresh
+
+
+def test_where_there_is_nothing_new_the_draws_are_bounded() -> None:
+    work = drawing(Sampling(count=3, only_new=NEW, prefix="mara", longest=4))
+    assert whole(work.names()) == ()
+    assert work.drawn == 3 * DRAWS
+
+
+@pytest.mark.parametrize("only_new", ["no", NEW])
+def test_the_names_that_are_finished_are_told_in_the_order_of_all(only_new: str) -> None:
+    work = drawing(Sampling(count=60, only_new=only_new))
+    pieces, told = work.names(), []
+    try:
+        while True:
+            next(pieces)
+            told.append(work.so_far())
+    except StopIteration as end:
+        every = end.value
+    assert len(told) > 10
+    for some in told:
+        left = iter(every)
+        assert all(name in left for name in some)  # in their order
+    assert [len(some) for some in told] == sorted(len(some) for some in told)
+    assert len(told[len(told) // 2]) > 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem", "field"),
+    [
+        ({"shortest": 5, "longest": 4}, "shortest 5 is more than longest 4; try 4 or fewer for shortest", "shortest"),
+        (
+            {"pattern": "ma?ra", "longest": 3},
+            "pattern ma?ra needs 5 characters, more than longest 3; set longest to 5",
+            "pattern",
+        ),
+        (
+            {"prefix": "mar", "suffix": "a", "longest": 3},
+            "prefix mar and suffix a need 4 characters, more than longest 3; set longest to 4",
+            "suffix",
+        ),
+        (
+            {"prefix": "a" * 40, "suffix": "a" * 40},
+            f"prefix {'a' * 40} and suffix {'a' * 40} need 80 characters, more than longest 64; "
+            "names have at most 64 characters",
+            "suffix",
+        ),
+        (
+            {"pattern": "m?a", "shortest": 5},
+            "pattern m?a gives 3 characters, fewer than shortest 5; put a * in the pattern, or set shortest to 3",
+            "pattern",
+        ),
+    ],
+)
+def test_what_no_name_can_be_is_refused_in_a_line(asked: dict[str, Any], problem: str, field: str) -> None:
+    with pytest.raises(Mistake) as refused:
+        names(Sampling(**asked))
+    assert (str(refused.value), refused.value.field) == (problem, field)
+
+
+@pytest.mark.parametrize("asked", [{"suffix": "z"}, {"pattern": "?z*"}, {"prefix": "z"}])
+def test_characters_that_the_corpus_has_not_are_named(asked: dict[str, Any]) -> None:
+    with pytest.raises(Mistake, match="“z” does not occur in the corpus some; its characters are"):
+        names(Sampling(**asked))

@@ -1,0 +1,75 @@
+"""Words one edit away, against a distance that is computed in full."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.engine import nearness as module
+from charwave_tui.engine.nearness import Nearness, nearness, one_edit
+from charwave_tui.engine.pieces import whole
+
+ALPHABET = "ab🎈"
+words = st.text(ALPHABET, min_size=1, max_size=6)
+
+
+@cache
+def distance(one: str, other: str) -> int:
+    """Levenshtein's, by its definition."""
+    if not one or not other:
+        return len(one) + len(other)
+    return min(
+        distance(one[1:], other) + 1,
+        distance(one, other[1:]) + 1,
+        distance(one[1:], other[1:]) + (one[0] != other[0]),
+    )
+
+
+def corpus_of(known: list[str]) -> Corpus:
+    return Corpus("some", tuple(known), "".join(sorted(ALPHABET)), "0" * 64)
+
+
+def built(corpus: Corpus) -> Nearness:
+    made = Nearness(corpus)
+    whole(made.build())
+    return made
+
+
+@given(st.text(ALPHABET, max_size=6), st.text(ALPHABET, max_size=6))
+def test_one_edit_is_a_distance_of_one(one: str, other: str) -> None:
+    assert one_edit(one, other) == (distance(one, other) == 1)
+
+
+@settings(max_examples=80)
+@given(st.lists(words, min_size=1, max_size=12), st.lists(st.text(ALPHABET, max_size=9), max_size=8))
+def test_the_first_word_at_a_distance_of_one_is_found(known: list[str], asked: list[str]) -> None:
+    found = built(corpus_of(known)).near(asked)
+    assert found == [next((word for word in known if distance(name, word) == 1), "") for name in asked]
+
+
+def test_words_in_many_blocks_are_found_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [a + b + c for a in "ab🎈" for b in "ab🎈" for c in ("", "a", "bb")]
+    asked = ["aaaa", "bbb🎈", "🎈", "", "ab", "ba🎈a"]
+    at_once = built(corpus_of(known)).near(asked)
+    monkeypatch.setattr(module, "BLOCK", 7)
+    pieces = sum(1 for _ in Nearness(corpus_of(known)).build())
+    assert pieces > 5
+    assert built(corpus_of(known)).near(asked) == at_once
+
+
+def test_rests_that_agree_by_chance_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_signed", lambda numbers: torch.zeros(len(numbers), dtype=torch.int64))
+    assert built(corpus_of(["bbbb", "ab", "aab"])).near(["aa", "🎈🎈🎈"]) == ["ab", ""]
+
+
+def test_it_is_made_once_for_a_corpus_and_not_at_all_for_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus, other = corpus_of(["ab", "b"]), corpus_of(["ab", "b"])
+    first = whole(nearness(corpus))
+    assert whole(nearness(corpus)) is first is not whole(nearness(other))
+    monkeypatch.setattr(module, "MOST_CHARACTERS", 2)
+    assert whole(nearness(corpus)) is None
