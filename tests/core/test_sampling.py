@@ -89,7 +89,7 @@ def test_only_what_leaves_something_out_takes_the_freedom() -> None:
         ("seed", "-1", "seed -1 is out of bounds; try 0 to 4,294,967,295"),
         ("prefix", "a" * 65, "a prefix of 65 characters is too long; try at most 64 characters"),
         ("top_k", "-1", "top_k -1 is out of bounds; try 0 to 100,000"),
-        ("top_p", "0", "top_p 0 is out of bounds; try 0.01 to 1"),
+        ("top_p", "0", "top_p 0 is out of bounds; try 0.01 ≤ top_p ≤ 1"),
         ("longest", "65", "longest 65 is out of bounds; try 1 to 64"),
         ("only_new", "maybe", "only_new maybe is unknown; try one of no, yes"),
         ("pattern", "a" * 65, "a pattern of 65 characters is too long; try at most 64 characters"),

@@ -14,7 +14,10 @@ from charwave_tui.core import protocol, speaking
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.framing import AnyCommand
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.engine import api, percentiles, speech
 from charwave_tui.engine.model import looking
+from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.scoring import score
 from charwave_tui.engine.trainer import Trainer
 
@@ -92,3 +95,100 @@ def test_a_word_is_scored_at_once_and_placed_among_the_corpus_later(desk: Desk) 
 
 def replace_percentile(told: speaking.WordScored) -> speaking.WordScored:
     return speaking.WordScored(told.step, told.request, told.word, told.surprises, told.known)
+
+
+def test_a_word_is_known_as_itself_or_by_one_that_is_near(desk: Desk) -> None:
+    known = {word: asked(desk, speaking.ScoreWord(word))[0].known for word in ("bera", "beraa", "", "tokolo")}
+    assert known == {"bera": "bera", "beraa": "bera", "": "", "tokolo": ""}
+    assert len(asked(desk, speaking.ScoreWord(""))[0].surprises) == 1
+
+
+def test_words_at_one_step_share_the_scores_of_the_corpus(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    climbed = []
+
+    def ladder(trainer: Trainer) -> Pieces[list[float]]:
+        climbed.append(trainer.step)
+        return percentiles_of(trainer)
+
+    percentiles_of = percentiles.ladder
+    monkeypatch.setattr(percentiles, "ladder", ladder)
+    answers = asked(desk, *(speaking.ScoreWord(word, number) for number, word in enumerate(("bera", "dan", "kilo"))))
+    assert [(told.request, told.percentile is None) for told in answers] == [
+        (0, True), (1, True), (2, True), (0, False), (1, False), (2, False)
+    ]  # fmt: skip
+    asked(desk, speaking.ScoreWord("bera"))
+    assert climbed == [3]
+    desk.do(protocol.StepRun())
+    desk.work()
+    asked(desk, speaking.ScoreWord("bera"))
+    assert climbed == [3, 4]
+
+
+def test_where_all_words_cost_too_much_a_sample_is_scored(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(percentiles, "ALL_WORK", 0)
+    monkeypatch.setattr(percentiles, "SOME", 40)
+    some, again = (asked(desk, speaking.ScoreWord("bera"))[-1] for _ in range(2))
+    assert some == again
+    assert (some.among, some.percentile is not None) == (40, True)
+
+
+@pytest.mark.parametrize(
+    ("question", "problem"),
+    [
+        (speaking.PredictNext("bXa", 5), "“X” does not occur in the corpus words"),
+        (speaking.ScoreWord("bXéa", 5), "“X”, “é” do not occur in the corpus words"),
+        (speaking.ScoreWord("b\x1b[2Ja", 5), "word holds a control character"),
+        (speaking.ScoreWord("a" * 1_001, 5), "a word of 1001 characters is too long"),
+        (speaking.PredictNext("a\ud800", 5), "prefix holds a control character"),
+        (speaking.SampleRun(77, Sampling(), 5), "run 77 is unknown"),
+        (speaking.SampleRun(1, Sampling(prefix="X"), 5), "“X” does not occur in the corpus words"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_to_the_asker(desk: Desk, question: AnyCommand, problem: str) -> None:
+    (refused,) = asked(desk, question)
+    assert isinstance(refused, speaking.SpeechRefused)
+    assert (refused.request, refused.problem) == (5, problem)
+    assert refused.remedy
+
+
+def test_weights_that_give_nan_have_nothing_to_say(desk: Desk) -> None:
+    next(iter(trainer_of(desk).model.parameters())).data.fill_(math.nan)
+    for question in (speaking.PredictNext("b", 1), speaking.ScoreWord("b", 1)):
+        (refused,) = asked(desk, question)
+        assert refused.problem == "the weights give NaN, so there is nothing to sample"
+
+
+def test_before_there_is_a_model_nothing_is_said() -> None:
+    desk = Desk()
+    answers = asked(desk, speaking.PredictNext("b", 1), speaking.ScoreWord("b", 2))
+    assert answers == [speaking.SpeechRefused(request, "there is no model yet", "t trains one") for request in (1, 2)]
+
+
+def test_a_long_word_is_scored_to_its_end(desk: Desk) -> None:
+    (told, _) = asked(desk, speaking.ScoreWord("a" * 1_000))
+    assert len(told.surprises) == 1_001
+
+
+def test_another_run_is_drawn_from_its_last_save_and_the_one_in_hand_goes_on(desk: Desk, config: RunConfig) -> None:
+    wanted = api.sample(Sampling(count=5), 1)
+    desk.do(protocol.StartRun(config, "", steps=1))
+    desk.work()
+    threads = torch.get_num_threads()
+    (told,) = asked(desk, speaking.SampleRun(1, Sampling(count=5), 9))
+    assert told == speaking.RunSampled(1, 3, 9, wanted)
+    assert torch.get_num_threads() == threads
+    assert desk.conductor._stage.run.identity.number == 2
+    (alone,) = asked(Desk(), speaking.SampleRun(1, Sampling(count=5), 9))
+    assert alone == told
+
+
+def test_names_that_take_long_are_told_as_they_come(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speech, "TOLD_EVERY", 0.0)
+    *some, last = asked(desk, protocol.SampleNames(Sampling(count=50), 6))
+    assert len(some) > 5
+    assert not any(told.done for told in some)
+    assert last.done
+    assert {(told.step, told.request, told.drawn) for told in (*some[1:], last)} == {(3, 6, 50)}
+    assert len(last.names) == 50
+    monkeypatch.setattr(speech, "TOLD_EVERY", 60.0)
+    assert asked(desk, protocol.SampleNames(Sampling(count=50), 6)) == [last]
