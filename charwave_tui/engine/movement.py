@@ -11,22 +11,24 @@ from torch import Tensor
 from charwave_tui.engine.changes import Changes, KeptChanges, Ratios
 from charwave_tui.engine.layers import Sequential, figured
 
-SHARE = 0.005
+SHARE = 0.01
 """The most of the training time that goes into copying weights: where that is slow, fewer steps are measured."""
 
 
 class Movement:
     """The update ratios of one `model`'s layers, by the last step that was measured; it never changes the weights.
 
+    `steps` are those that the run is to have.
+
     The trainer measures the last step of each burst, so that at rest it is the last step of all, and those that
     `changes` wants for its series. `std(p)` is taken after the step, as the lecture does.
     """
 
-    def __init__(self, model: Sequential) -> None:
+    def __init__(self, model: Sequential, steps: int) -> None:
         self._weights = [None if (weight := figured(layer)) is None else weight.detach() for layer in model.layers]
         self._before: list[Tensor | None] = []
         self._cost = 0.0
-        self.changes = Changes(model.layers)
+        self.changes = Changes(model.layers, steps)
         self.go_to((), KeptChanges())
 
     def go_to(self, ratios: Ratios, changes: KeptChanges) -> None:

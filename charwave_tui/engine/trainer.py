@@ -69,7 +69,7 @@ class Trainer:
         self.model = build_model(self.config, self.corpus.vocab_size, stream).to(self.device)
         self._batches = self._all_batches(stream)
         self._update = Update(self.model, self.config)
-        self.movement = Movement(self.model)
+        self.movement = Movement(self.model, self.config.max_steps)
         self._take_step: Step = PlainStep(self.model, self._update)
         if self.config.step == "fast" and self.device.type == "cpu":
             self._take_step = FastStep(self.model, self._update, self.precision)
