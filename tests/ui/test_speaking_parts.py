@@ -202,9 +202,9 @@ def test_a_path_is_a_table_or_a_line_of_the_same_figures():
 
 
 def test_a_page_of_names_follows_the_cursor_and_marks_stars():
-    lines = name_rows(NAMES, 7, {"mavelyn", "maralynn"}, 40, 5)
+    lines = name_rows(NAMES, 7, True, {"mavelyn", "maralynn"}, 40, 5)
     assert [plain(line).split()[0] for line in lines] == ["marsden", "malia", "▸★", "madrix", "maziyah"]
-    assert len(name_rows(NAMES[:2], 0, (), 40, 5)) == 5
+    assert len(name_rows(NAMES[:2], 0, False, (), 40, 5)) == 5
 
 
 def test_a_close_look_fits_whatever_room_there_is():

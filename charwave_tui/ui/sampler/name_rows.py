@@ -26,24 +26,27 @@ def across(width: int) -> int:
 
 
 def name_rows(
-    names: Sequence[SampledName], here: int | None, starred: Collection[str], width: int, rows: int
+    names: Sequence[SampledName], here: int, active: bool, starred: Collection[str], width: int, rows: int
 ) -> list[Line]:
-    """The page of names on which the cursor is, from the top down in columns, in exactly `rows` lines."""
+    """The page of names on which the cursor is, from the top down in columns, in exactly `rows` lines.
+
+    The cursor is lit while the list is `active`.
+    """
     beside = across(width)
     each = (width - BETWEEN * (beside - 1)) // beside
     capacity = max(rows * beside, 1)
-    first = (here or 0) // capacity * capacity
+    first = here // capacity * capacity
     lines: list[Line] = [()] * rows
     for place, sampled in enumerate(names[first : first + rows * beside]):
         row, chosen = place % rows, first + place == here
         marks = (
-            Piece(GLYPHS.here if chosen else " ", "accent"),
+            Piece(GLYPHS.here if chosen else " ", "accent" if active else "muted"),
             Piece(GLYPHS.star if sampled.name in starred else " ", "warning"),
             Piece(" "),
         )
         made: Line = (*marks, *entry(sampled, each - _MARKS))
         between = (Piece(" " * BETWEEN),) if lines[row] else ()
-        lines[row] = (*lines[row], *between, *(raised(made) if chosen else made))
+        lines[row] = (*lines[row], *between, *(raised(made) if chosen and active else made))
     return lines
 
 

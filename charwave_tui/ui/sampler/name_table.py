@@ -92,10 +92,11 @@ class NameTable(LinesPane):
             self.note = self.remark = ""
             self.draw(self.words)
             return
-        lines: list[Line] = name_rows(listed, min(self._here, len(listed) - 1), self.starred, width, self._rows)
+        place = min(self._here, len(listed) - 1)
+        lines: list[Line] = name_rows(listed, place, self.active, self.starred, width, self._rows)
         lines += [(), summary(listed, width)][-max(height - len(lines), 0) :]
         if self.closely and height >= TALL:
             lines += [rule((), width), *readout(here, width, CLOSE - 1)]
         self.draw(lines)
-        self.note = f"{min(self._here, len(listed) - 1) + 1} of {len(listed):,}"
+        self.note = f"{place + 1} of {len(listed):,}"
         self.remark = remark(self.names, self.sampling)

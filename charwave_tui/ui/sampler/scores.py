@@ -31,8 +31,11 @@ def origin(word: WordScored) -> tuple[Piece, str]:
 
 
 def percentile(word: WordScored) -> str:
-    """The share of the corpus that surprises more: `62%`; a dash until it is known."""
-    return GLYPHS.none if word.percentile is None else f"{word.percentile:.0f}%"
+    """The share of the corpus that surprises more: `62%`, near the ends `99.7%`; a dash until it is known."""
+    share = word.percentile
+    if share is None:
+        return GLYPHS.none
+    return f"{share:.0f}%" if 1 <= share <= 99 or share in (0, 100) else f"{share:.1f}%"
 
 
 def list_lines(words: Sequence[WordScored], here: int, width: int, room: int) -> list[Line]:
@@ -78,7 +81,7 @@ def _place(word: WordScored, width: int) -> Line:
     """Where the word stands among those of the corpus."""
     if word.percentile is None:
         return (Piece("finding its place in the corpus", "muted"),)
-    share = Piece(f"{word.percentile:.0f}%", "bright", True)
+    share = Piece(percentile(word), "bright", True)
     for behind in (f" of {word.among:,} corpus words", " of the corpus", ""):
         line: Line = (Piece("less surprising than ", "muted"), share, Piece(behind, "muted"))
         if columns(line) <= width:
