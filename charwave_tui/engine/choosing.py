@@ -73,33 +73,32 @@ class Limits:
     def chosen(self, logits: Tensor, names: Tensor, row: Tensor, generator: Generator) -> Tensor:
         """As `chosen`, of what is left: for each of `names` [N] where in [R·V] lies what is drawn from its `row`."""
         heat = self._sampling.temperature
-        likely = self._likely(logits)
-        choice = chosen(self._left(logits, likely, self._admitted), heat, row, generator)
+        choice = chosen(self._left(logits, torch.arange(len(logits)), self._admitted), heat, row, generator)
         too_early = choice % self._vocab_size == 0
         too_early &= ~torch.tensor([self._form.ends(state, self._length) for state in self._states])[row]
         self._hurried[names] |= too_early
         hurried = self._hurried[names]
         if hurried.any():
-            on_the_way = self._left(logits, likely, self._hurrying)
-            choice[hurried] = chosen(on_the_way, heat, row[hurried], generator)
+            rows, theirs = torch.unique(row[hurried], return_inverse=True)
+            some = chosen(self._left(logits[rows], rows, self._hurrying), heat, theirs, generator)
+            choice[hurried] = rows[some // self._vocab_size] * self._vocab_size + some % self._vocab_size
         return choice
 
-    def _left(self, logits: Tensor, likely: Tensor | None, mask: Callable[[State], Tensor]) -> Tensor:
-        """The `logits` [R, V], −inf where neither `mask` [V] of a row's state nor `likely` [R, V] leaves them."""
-        places = {state: number for number, state in enumerate(dict.fromkeys(self._states))}
+    def _left(self, logits: Tensor, rows: Tensor, mask: Callable[[State], Tensor]) -> Tensor:
+        """The `logits` [rows, V], −inf where `mask` [V] of a row's state leaves them not, nor what is likely."""
+        states = [self._states[row] for row in rows.tolist()]
+        places = {state: number for number, state in enumerate(dict.fromkeys(states))}
         masks = torch.stack([mask(state) for state in places])  # [states, V]
-        left = masks[torch.tensor([places[state] for state in self._states])]  # [R, V]
-        if likely is not None:
-            both = left & likely
+        left = masks[torch.tensor([places[state] for state in states])]  # [rows, V]
+        if self._sampling.top_k or self._sampling.top_p < 1:
+            both = left & self._likely(logits)
             left = torch.where(both.any(1, keepdim=True), both, left)
         return logits.masked_fill(~left, -torch.inf)
 
-    def _likely(self, logits: Tensor) -> Tensor | None:
+    def _likely(self, logits: Tensor) -> Tensor:
         how = self._sampling.temperature, self._sampling.top_k, self._sampling.top_p
-        if not self._sampling.top_k and self._sampling.top_p == 1:
-            return None
-        rows = max(1, BLOCK // self._vocab_size)
-        return torch.cat([likeliest(some, *how) for some in torch.split(logits, rows)])
+        some = max(1, BLOCK // self._vocab_size)
+        return torch.cat([likeliest(part, *how) for part in torch.split(logits, some)])
 
     def _admitted(self, state: State) -> Tensor:
         """Which ids may follow `state`, the end also where it leads to hurry: bool [V]."""

@@ -25,6 +25,9 @@ ALL_WORK = 150_000_000_000
 WINDOW_COST = 12
 """What a multiplication costs in windows, which share no prefixes, where it costs one in whole names."""
 
+ODDS_COST = 400
+"""What the softmax of a position costs for each id, in multiplications."""
+
 SOME = 1_000
 """Words that are scored where all would cost more."""
 
@@ -52,6 +55,7 @@ def _words(corpus: Corpus, config: RunConfig) -> list[str]:
     vocab_size = corpus.vocab_size
     windows = config.norm == "batch-bug"
     work = WINDOW_COST * window_work(config, vocab_size) if windows else name_work(config, vocab_size)
+    work += ODDS_COST * vocab_size
     if len(corpus.words) <= SOME or sum(corpus.card().examples) * work <= ALL_WORK:
         return list(corpus.words)
     stream = side_stream(config.seed, "words to compare with")
