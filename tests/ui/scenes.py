@@ -86,8 +86,15 @@ def _spoilt(layer: LayerStats) -> LayerStats:
     return msgspec.structs.replace(layer, mean=math.nan, std=math.nan, saturation=saturation)
 
 
+def _surprises(name: str, i: int) -> tuple[float, ...]:
+    """Likely characters, possible ones, and now and then one that surprises."""
+    return tuple(
+        -math.log((0.5, 0.12, 0.3, 0.02, 0.4, 0.08, 0.6)[(i + 2 * place) % 7]) for place in range(len(name) + 1)
+    )
+
+
 NAMES = tuple(
-    SampledName(name, round(1.3 + 0.11 * i, 2), i % 3 == 1)
+    SampledName(name, round(1.3 + 0.11 * i, 2), i % 3 == 1, "mateo" if i in (3, 6) else "", _surprises(name, i))
     for i, name in enumerate(
         ("maralynn", "mariela", "makyah", "mateson", "mayrin", "marsden", "malia", "mavelyn", "madrix", "maziyah")
     )

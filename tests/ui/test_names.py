@@ -122,7 +122,7 @@ async def test_names_stand_with_their_nll_and_where_they_are_known_from(stage):
         await pilot.pause()
         assert lines(app)[3] == "maralynn         1.30  + new"
         assert lines(app)[4] == "mariela          1.41  = corpus"
-        assert lines(app)[15] == "mean 1.79 nll  70% new  0% near"
+        assert lines(app)[15] == "mean 1.79     50% new  20% near"
         assert app.query_one(NamesPane).provenance == "step 132,400 · g again"
 
 

@@ -1,0 +1,36 @@
+"""Pictures of the sampler's screen; a change in any cell of any of them is a failure.
+
+Look at each that changed before `pytest tests/ui/test_sampler_snapshots.py --snapshot-update` makes it the new one.
+"""
+
+from __future__ import annotations
+
+import pytest
+from pilots import NARROW, WIDE, typed, until
+from sayings import SamplerHall
+
+
+@pytest.fixture(autouse=True)
+def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits does so for no longer than a pilot does."""
+    monkeypatch.setattr("charwave_tui.ui.panes.status.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.sampler.predicting.TRY_AFTER", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.chart.PERIOD", 0.0)
+
+
+def test_the_wide_sampler_step_by_step(snap_compare):
+    app = SamplerHall(mode="step")
+
+    async def prepare(pilot) -> None:
+        await typed(pilot, *"mari", "down", "down")
+        await until(pilot, lambda: len(app.sampler.current.tried.names) > 0)
+
+    assert snap_compare(app, terminal_size=WIDE, run_before=prepare)
+
+
+def test_the_narrow_sampler_with_a_close_look_at_a_name(snap_compare):
+    async def prepare(pilot) -> None:
+        await typed(pilot, "2", "down", "down")
+        await pilot.pause()
+
+    assert snap_compare(SamplerHall(), terminal_size=NARROW, run_before=prepare)
