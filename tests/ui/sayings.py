@@ -80,6 +80,9 @@ TALKING = replace(scenes.TRAINING, names=NamesView(132_400, NAMES, drawn=20))
 """The scenes' run in training, with names whose surprises are told."""
 
 
+_ENDINGS = ("na", "el", "sque", "tho", "jke", "o", "la", "n", "elle", "ah", "ne", "lyn", "ta", "us", "sa", "mo")
+
+
 def answers(command: Command, step: int, symbols: str = scenes.CARD.symbols) -> Iterable[AnyEvent]:
     """What an engine says to a command of the sampler."""
     match command:
@@ -96,7 +99,7 @@ def answers(command: Command, step: int, symbols: str = scenes.CARD.symbols) -> 
         case speaking.SampleRun(run=run, request=request):
             yield speaking.RunSampled(run, 200_000, request, NAMES[::-1])
         case SampleNames(request=request, sampling=sampling) if request >= FIRST_REQUEST:
-            begun = [name(sampling.prefix + end) for end in ("na", "el", "sque", "tho", "jke", "o", "la", "n")]
+            begun = [name(sampling.prefix + end) for end in _ENDINGS]
             yield NamesSampled(step, request, tuple(begun[: sampling.count]))
 
 

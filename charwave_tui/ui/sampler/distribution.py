@@ -85,7 +85,7 @@ class Distribution:
             heads = (*heads, Piece(f"{text:>{_FIGURE}}", "accent" if chosen else "muted", chosen))
         text = shortened(readable(after), max(width - _LABEL - columns(heads) - 12, 1))
         said = (Piece("next after "), Piece(text, "bright")) if after else (Piece("first character"),)
-        return spread((Piece(" " * (_LABEL + 1)), *said), heads, width)
+        return spread((Piece(" " * _LABEL), *said), heads, width)
 
     def _row(self, place: int, here: bool, width: int) -> Line:
         shown = self._shown(width)
@@ -115,7 +115,7 @@ class Distribution:
         if below:
             together = sum(self.probabilities[place] for place in below)
             said.append(f"{len(below):,} more, {GLYPHS.down}  together {probability(together)}")
-        return spread((Piece(" " * (_LABEL + 1)), Piece("   ".join(said), "muted")), (), width)
+        return spread((Piece(" " * _LABEL), Piece("   ".join(said), "muted")), (), width)
 
     def _sums(self, width: int) -> list[Line]:
         held = held_by_the_likeliest(self.probabilities)
@@ -129,11 +129,11 @@ class Distribution:
             ),
             (Piece(f"chance 1/{count:,} = {probability(1 / count)}", "muted"),),
         ]
-        lines: list[Line] = [(Piece(" " * (_LABEL + 1)), *parts[0])]
+        lines: list[Line] = [(Piece(" " * _LABEL), *parts[0])]
         for part in parts[1:]:
             longer = (*lines[-1], Piece("   "), *part)
             if columns(longer) <= width:
                 lines[-1] = longer
             else:
-                lines.append((Piece(" " * (_LABEL + 1)), *part))
+                lines.append((Piece(" " * _LABEL), *part))
         return lines

@@ -13,8 +13,8 @@ from charwave_tui.ui.speech import Speech, Tried
 TRY_AFTER = 0.3
 """Seconds of rest after a character before names are tried from it."""
 
-TRIED = 8
-"""Names that are tried from a prefix."""
+TRIED = 16
+"""Names that are tried from a prefix, of which those that fit are shown."""
 
 
 class Predicting(Mode):

@@ -34,8 +34,8 @@ from charwave_tui.ui.view import Curve, NamesView, RunView
 SIDE_BY_SIDE = 100
 """Columns from which the two panes of a mode stand side by side."""
 
-WIDE = 120
-"""Columns from which the pane at the left has more of them."""
+WIDE, WIDEST = 120, 180
+"""Columns from which the pane at the left has more of them, and still more."""
 
 LOW = 20
 """Rows below which panes that stand on each other are kept low."""
@@ -110,6 +110,7 @@ class SamplerScreen(Keeping):
         width, height = event.size
         self.set_class(width < SIDE_BY_SIDE, "-narrow")
         self.set_class(width >= WIDE, "-wide")
+        self.set_class(width >= WIDEST, "-widest")
         self.set_class(height < LOW, "-low")
         self.set_class(width < TINY[0] or height < TINY[1], "-tiny")
 
