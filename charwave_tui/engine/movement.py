@@ -12,7 +12,7 @@ from charwave_tui.engine.changes import Changes, KeptChanges, Ratios
 from charwave_tui.engine.layers import Sequential, figured
 
 SHARE = 0.01
-"""The most of the training time that goes into copying weights: where that is slow, fewer steps are measured."""
+"""The most of the training time that measuring may take: where copies of the weights are slow, fewer steps are."""
 
 
 class Movement:
@@ -70,7 +70,8 @@ class Movement:
         if self.changes.wants(step):
             self.changes.add(step, self.ratios)
         elif pause > seconds:  # steps that follow unmeasured would spoil what is still to be worked out
-            _ = self.ratios
+            began, _ = time.monotonic(), self.ratios
+            self._next += (time.monotonic() - began) / SHARE
 
     @property
     def ratios(self) -> Ratios:
