@@ -24,7 +24,7 @@ from charwave_tui.engine.trainer import Trainer
 FEWEST, MOST = 2, 4_096
 """Examples that a viewer may ask for: one alone has no batch statistics."""
 
-MOST_NUMBERS = 2**25
+MOST_NUMBERS = 2**23
 """Numbers that all layers together may put out for the fixed batch; what a larger model sees has fewer examples."""
 
 KEPT = 4
