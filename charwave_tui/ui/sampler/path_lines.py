@@ -34,16 +34,15 @@ class PathView:
     known: NextPredicted | None
     tried: Tried
     context: int
-    words: tuple[Line, ...] = ()
 
     def lines(self, width: int, height: int) -> list[Line]:
         """All of it in `height` rows of `width` columns; in few rows the path is a line."""
         if height < TALL:
             marked = self._marks()
             mean = (Piece("mean ", "muted"), Piece(numbers.nll(path.mean(marked)), "bright"), Piece(" nll", "muted"))
-            told = self.words[:1] or ((path.line(marked, mean, width),) if marked else (self._hint(),))
-            return [self._typed(width), *told][:height]
-        below = [*([(), *self.words] if self.words else []), *self._sums()]
+            told = path.line(marked, mean, width) if marked else self._hint()
+            return [self._typed(width), told][:height]
+        below = self._sums()
         tried = self._tried(width, height - 3 - LEAST_PATH - len(below))
         table = self._table(width, height - 2 - len(tried) - len(below))
         return [self._typed(width), (), *table, *below, *tried]
@@ -64,6 +63,8 @@ class PathView:
         return spread((Piece("prefix  ", "muted"), Piece(text, "bright", True), cursor), temperature, width)
 
     def _hint(self) -> Line:
+        if self.stepping.prefix:
+            return ()
         return (Piece("type letters, or roll with ", "muted"), Piece("space", "accent", True))
 
     def _marks(self) -> list[Mark]:

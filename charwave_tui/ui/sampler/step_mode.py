@@ -130,7 +130,7 @@ class StepMode(Predicting):
         if not words and self.refused is not None:
             words = tuple(refusal(self.run, *self.refused, self._next.room[0]))
         context = self.run.config.context if self.run.config else 8
-        seen = PathView(self.stepping, self.known, self.tried, context, words)
+        seen = PathView(self.stepping, self.known, self.tried, context)
         self._path.draw(seen.lines(*self._path.room))
         self._next.draw(words or self._after())
         step = f"step {numbers.steps(self.known.step)} {GLYPHS.dot} " if self.known else ""
