@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from time import monotonic
+from typing import Any
 
-from rich.color import ColorSystem
 from rich.console import RenderableType
 from textual import events
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
+from textual.filter import ANSIToTruecolor
 from textual.screen import Screen
 from textual.timer import Timer
 
+from charwave_tui.ui.abilities import TERMINAL
 from charwave_tui.ui.driver import TerminalDriver
 from charwave_tui.ui.line_speed import QUESTION, LineSpeed
 from charwave_tui.ui.picture import Picture
@@ -36,6 +38,9 @@ class Painting(App[str]):
 
     def __init__(self, fps: int | None) -> None:
         super().__init__(driver_class=TerminalDriver)
+        self.no_color = TERMINAL.colours is None
+        # what makes colours grey has none to leave out here: the pens do
+        self._filters = [known for known in self._filters if isinstance(known, ANSIToTruecolor)]
         self._fps = fps or FPS
         self._line = LineSpeed()
         self._picture: Picture | None = None
@@ -63,6 +68,12 @@ class Painting(App[str]):
         self._line.answered()
         self._paint()
 
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        # Textual has an opaque screen painted anew, all of it, whenever something moves on the one that it hides.
+        hidden = bool(self._screen_stack) and self.screen.styles.background.a == 1
+        return [] if hidden else super()._background_screens
+
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if isinstance(renderable, LayoutUpdate | ChopsUpdate) and not self.is_headless:
             self._take(renderable)
@@ -74,7 +85,7 @@ class Painting(App[str]):
     def _take(self, update: LayoutUpdate | ChopsUpdate) -> None:
         width, height = update.region.size if isinstance(update, LayoutUpdate) else _size(update)
         if self._picture is None or (self._picture.width, self._picture.height) != (width, height):
-            self._picture = Picture(width, height, self.console._color_system or ColorSystem.TRUECOLOR)
+            self._picture = Picture(width, height, TERMINAL.colours, TERMINAL.characters)
         if isinstance(update, LayoutUpdate):
             for row, strips in enumerate(update.strips, start=update.region.y):
                 segments = (segment for strip in strips for segment in strip)

@@ -19,7 +19,7 @@ TYPED = frozenset({"FlattenConsecutive", "FlattenDilated"})
 VIEWS: dict[str, LayerView] = {
     "Embedding": Joined(EmbeddingView(), UpdatesView()),
     "Linear": Joined(LinearView(), UpdatesView()),
-    "BatchNorm1d": NormView(),
+    "BatchNorm1d": Joined(NormView(), UpdatesView()),
     **{kind: ActivationView(kind) for kind in SCALES},
     "FlattenConsecutive": TreeView(),
     "FlattenDilated": TreeView(),

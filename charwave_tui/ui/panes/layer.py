@@ -20,7 +20,7 @@ from charwave_tui.ui.archive_view import held
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.insight.asking import Asking, Looking, Question, rest
 from charwave_tui.ui.insight.embedding import aligned
-from charwave_tui.ui.insight.kinds import view_of, wants_changes
+from charwave_tui.ui.insight.kinds import TYPED, view_of, wants_changes
 from charwave_tui.ui.insight.shown import Shown
 from charwave_tui.ui.layer_cells import first_spoilt, title
 from charwave_tui.ui.layers_view import Inspection, LayersView
@@ -53,6 +53,8 @@ class LayerPane(LayerWalk, can_focus=True):
         self._answer: LayerInspected | None = None
         self._resting: Timer | None = None
         self._holding: Timer | None = None
+        self._meanings: tuple[object, ...] = ()
+        self._titled = ""
 
     @property
     def looked(self) -> Looking:
@@ -77,7 +79,7 @@ class LayerPane(LayerWalk, can_focus=True):
 
     def watch_looking(self, old: Looking, looking: Looking) -> None:
         self._ask(again=old.gaze.part != looking.gaze.part)
-        if old.gaze.layer != looking.gaze.layer and self._holding is None:
+        if old.gaze.layer != looking.gaze.layer and self._holding is None and self.run.engine == "ready":
             self._holding = self.set_timer(HOLD, self._let_go)
         self.refit()
 
@@ -123,7 +125,10 @@ class LayerPane(LayerWalk, can_focus=True):
         self.problem = self.run.engine == "lost"
         self._write_title()
         self.say_whence()
-        self.refresh_bindings()
+        meanings = (self.stats and self.stats.name, self.gaze.part, self.run.state, self.typing, self.shown() is None)
+        if meanings != self._meanings:
+            self._meanings = meanings
+            self.refresh_bindings()
 
     def say_whence(self) -> None:
         told = []
@@ -136,7 +141,8 @@ class LayerPane(LayerWalk, can_focus=True):
             else:
                 told.append(f"step {numbers.steps(self._answer.step)}")
                 told.append(f"first NaN in {title(self.probed.layers[spoilt])}")
-            told.append(f"{self._answer.stats.output_shape[0]:,} examples, seed {self.seed}")
+            if self._answer.stats.name not in TYPED:
+                told.append(f"{self._answer.stats.output_shape[0]:,} examples, seed {self.seed}")
         while len(told) > 1 and cell_len(f" {GLYPHS.dot} ".join(told)) > self.size.width - 2:
             told.pop()
         self.provenance = f" {GLYPHS.dot} ".join(told)
@@ -152,7 +158,9 @@ class LayerPane(LayerWalk, can_focus=True):
         parts = view_of(stats.name).parts
         told = self._parts(parts, self.size.width - cell_len(f"3 Layers   {name}  {place}   ") - 4)
         head = f"3 Layers [not bold]{GLYPHS.right}[/] {escape(name)}"
-        self.border_title = f"{head}[not bold $ink-muted]  {place}[/]{told}"
+        text = f"{head}[not bold $ink-muted]  {place}[/]{told}"
+        if text != self._titled:  # to set it repaints the whole pane
+            self._titled = self.border_title = text
 
     def _parts(self, parts: tuple[str, ...], room: int) -> str:
         """The names of the parts, the one at hand standing out; that one alone where there is no room for all."""

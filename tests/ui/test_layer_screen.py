@@ -1,0 +1,231 @@
+"""The layer screen: what each key does, when it asks the engine, and what it says where there is nothing to see."""
+
+from dataclasses import replace
+
+import inspected
+import msgspec
+import pytest
+import scenes
+from fake_engine import ObedientEngine, ShowingEngine, opened
+from pilots import NARROW, lab, lines, playground, screen_text, typed, until
+
+from charwave_tui.core import protocol
+from charwave_tui.core.inspection import InspectLayer, ReportChanges
+from charwave_tui.core.readings import State
+from charwave_tui.ui.panes import layer as layer_module
+from charwave_tui.ui.panes.layer import LayerPane
+from charwave_tui.ui.screens.help import HelpScreen
+from charwave_tui.ui.screens.lab import LabScreen
+from charwave_tui.ui.screens.layer import LayerScreen
+from charwave_tui.ui.view import LabView
+
+HELD = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, state=State.PAUSED, steps_per_second=0.0))
+EVERY_KEY = ["tab", "up", "down", "h", "j", "k", "l", "left", "right", "p", "P", "b", "n", "slash", "enter"]
+
+
+@pytest.fixture(autouse=True)
+def _still(monkeypatch):
+    """Nothing grows old, and nothing is asked again by the clock."""
+    monkeypatch.setattr("charwave_tui.ui.panes.dated.TICK", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.panes.status.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.insight.asking.EVERY", 3_600.0)
+
+
+class Reticent(ShowingEngine):
+    """Shows a view, and answers questions about layers only when it is told to."""
+
+    def reaction(self, command):
+        return () if isinstance(command, InspectLayer) else super().reaction(command)
+
+    def answer(self, number=-1):
+        """Answer the question of that number, from the first or the last."""
+        question = self.asked[number]
+        self.tell(inspected.answer(self.view.layers.layers, self.view.layers.step, question))
+
+    @property
+    def asked(self):
+        return self.sent_of(InspectLayer)
+
+
+def pane(pilot) -> LayerPane:
+    return pilot.app.screen.query_one(LayerPane)
+
+
+async def look(pilot, *downs: str) -> None:
+    """Look inside the layer so many rows down."""
+    await pilot.press("3", *downs, "i")
+    await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+
+
+async def test_enter_in_the_table_looks_inside_its_layer_and_esc_leads_back_with_the_cursor_where_one_was():
+    async with playground(ShowingEngine(HELD)) as pilot:
+        await pilot.press("3", *["down"] * 8, "enter")
+        await until(pilot, lambda: "dead units  37" in screen_text(pilot.app))
+        assert "3 Layers › Tanh 2×128  layer 9 of 14   overview   densities   units" in lines(pilot)[1]
+        assert lines(pilot)[-2].rstrip(" ─╯").endswith("step 132,400 · 512 examples, seed 42")
+        await pilot.press("up", "l", "l", "escape")
+        assert isinstance(pilot.app.screen, LabScreen)
+        assert lab(pilot).query_one("#layers").here == 7
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+        assert pane(pilot).gaze.unit == 2
+
+
+async def test_only_the_newest_question_is_asked_and_moving_in_what_is_there_asks_nothing():
+    engine = Reticent(HELD)
+    async with playground(engine, NARROW) as pilot:
+        await look(pilot, *["down"] * 8)
+        assert len(engine.asked) == 1
+        await pilot.press("b", "n", "n")
+        assert len(engine.asked) == 1
+        engine.answer()
+        await until(pilot, lambda: len(engine.asked) == 2)
+        assert (engine.asked[1].batch.examples, engine.asked[1].batch.seed) == (2_048, 44)
+        engine.answer(0)
+        await pilot.pause()
+        engine.answer()
+        await pilot.pause()
+        await pilot.press(*["l"] * 5, "j")
+        assert (pane(pilot).gaze.unit, pane(pilot).gaze.example) == (5, 1)
+        assert len(engine.asked) == 2
+        await pilot.press("escape")
+        assert engine.sent[-1] == protocol.ProbeLayers(engine.asked[1].batch)
+
+
+async def test_it_asks_again_while_training_moves_the_layer_once_more_at_rest_and_not_after_it_was_left(monkeypatch):
+    monkeypatch.setattr("charwave_tui.ui.insight.asking.EVERY", 0.1)
+    monkeypatch.setattr("charwave_tui.ui.insight.asking.SHARE", 1.0)
+    engine = ShowingEngine(scenes.TRAINING)
+    async with playground(engine) as pilot:
+        await look(pilot, *["down"] * 8)
+        await until(pilot, lambda: len(engine.sent_of(InspectLayer)) >= 3)
+        engine.tell(protocol.RunChanged(State.PAUSED, 132_450))
+        await until(pilot, lambda: pane(pilot).run.state is State.PAUSED)
+        asked = len(engine.sent_of(InspectLayer))
+        await pilot.pause(0.2)
+        assert len(engine.sent_of(InspectLayer)) == asked
+        engine.tell(protocol.RunChanged(State.TRAINING, 132_450))
+        await until(pilot, lambda: len(engine.sent_of(InspectLayer)) > asked)
+        await pilot.press("q")
+        asked = len(engine.sent_of(InspectLayer))
+        await pilot.pause(0.2)
+        assert len(engine.sent_of(InspectLayer)) == asked
+
+
+async def test_a_question_without_an_answer_is_asked_again(monkeypatch):
+    monkeypatch.setattr(layer_module, "PATIENCE", 0.1)
+    engine = Reticent(HELD)
+    async with playground(engine) as pilot:
+        await look(pilot)
+        await until(pilot, lambda: len(engine.asked) >= 2)
+        assert "looking inside" in screen_text(pilot.app)
+
+
+async def test_the_lab_hears_of_pause_and_step_from_here():
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        await pilot.press("t")
+        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        await look(pilot)
+        await pilot.press("space")
+        await until(pilot, lambda: pane(pilot).run.state is State.PAUSED)
+        await pilot.press("full_stop")
+        await until(pilot, lambda: pane(pilot).run.step == 1)
+        assert engine.steered == ["StartRun", "PauseRun", "StepRun"]
+        assert isinstance(pilot.app.screen, LayerScreen)
+
+
+@pytest.mark.parametrize(
+    ("view", "size"),
+    [
+        (scenes.EMPTY, (80, 24)),
+        (scenes.UNTRAINED, (60, 16)),
+        (scenes.DIVERGED, (200, 50)),
+        (scenes.DIVERGED, (30, 6)),
+    ],
+    ids=["empty", "untrained", "nan", "tiny"],
+)
+async def test_every_key_works_whatever_there_is_to_see(view, size):
+    async with playground(ShowingEngine(view), size) as pilot:
+        await look(pilot)
+        for _ in range(2):
+            await typed(pilot, *EVERY_KEY, "down", "down")
+        assert isinstance(pilot.app.screen, LayerScreen)
+        if view is scenes.EMPTY:
+            assert "starting the engine" in screen_text(pilot.app)
+        await pilot.press("question_mark")
+        assert isinstance(pilot.app.screen, HelpScreen)
+        await pilot.press("escape", "escape")
+        assert isinstance(pilot.app.screen, LabScreen)
+
+
+async def test_where_the_engine_is_lost_the_last_figures_stay_and_say_so():
+    engine = ShowingEngine(HELD)
+    async with playground(engine) as pilot:
+        await look(pilot, *["down"] * 8)
+        await until(pilot, lambda: "dead units  37" in screen_text(pilot.app))
+        engine.go()
+        await until(pilot, lambda: pane(pilot).run.engine == "lost")
+        assert "dead units  37" in screen_text(pilot.app)
+        assert pane(pilot).provenance.startswith("the engine is gone · step 132,400")
+        await pilot.press("down")
+        assert "esc goes back to the lab" in screen_text(pilot.app)
+
+
+async def test_another_model_is_looked_into_afresh_at_its_last_layer_where_it_has_fewer():
+    engine = Reticent(HELD)
+    async with playground(engine) as pilot:
+        await look(pilot, *["down"] * 13)
+        engine.answer()
+        await until(pilot, lambda: pane(pilot).shown() is not None)
+        smaller = replace(HELD, layers=replace(HELD.layers, layers=HELD.layers.layers[:5]))
+        engine.view = smaller
+        engine.tell(opened(replace(HELD.run, run=14), smaller))
+        await until(pilot, lambda: len(pane(pilot).probed.layers) == 5)
+        assert pane(pilot).shown() is None
+        assert "layer 5 of 5" in lines(pilot)[1]
+        assert engine.asked[-1].lens.layer == 4
+
+
+async def test_a_context_typed_in_one_burst_is_the_tree_s():
+    engine = ShowingEngine(HELD)
+    async with playground(engine) as pilot:
+        await look(pilot, "down")
+        await typed(pilot, "slash", *"qul", "enter")
+        assert pane(pilot).gaze.text == "qul"
+        assert engine.sent_of(InspectLayer)[-1].lens.text == "qul"
+        assert isinstance(pilot.app.screen, LayerScreen)
+        await pilot.press("slash")
+        await typed(pilot, *"x", "escape")
+        assert pane(pilot).gaze.text == "qul"
+
+
+async def test_how_far_steps_have_moved_the_matrices_is_asked_where_that_is_the_part_to_see():
+    engine = ShowingEngine(HELD)
+    async with playground(engine) as pilot:
+        await look(pilot, *["down"] * 3)
+        assert not engine.sent_of(ReportChanges)
+        await pilot.press("shift+tab")
+        assert engine.sent_of(ReportChanges)
+
+
+async def test_what_moves_in_the_lab_below_does_not_have_this_screen_painted():
+    async with playground(ShowingEngine(HELD)) as pilot:
+        await typed(pilot, "i", "i")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+        assert pilot.app._background_screens == []
+        assert [type(screen) for screen in pilot.app.screen_stack[1:]] == [LabScreen, LayerScreen]
+        await pilot.press("question_mark")
+        assert [type(screen) for screen in pilot.app._background_screens] == [LayerScreen]
+
+
+def test_looking_at_many_probes_remembers_the_last_eight():
+    view = LabView()
+    for step in range(100, 1_300, 100):
+        stats = msgspec.structs.replace(scenes.TRAINING.layers.layers[2], update_ratio=-step / 400)
+        view = scenes.after(view, protocol.LayersProbed(step, (stats,)))
+    assert [stats.update_ratio for stats in view.layers.course(0)] == [-step / 400 for step in range(500, 1_300, 100)]
+    view = scenes.after(view, protocol.LayersProbed(1_200, view.layers.layers))
+    assert len(view.layers.past) == 7
+    view = scenes.after(view, opened(scenes.TRAINING.run))
+    assert view.layers.past == ()
