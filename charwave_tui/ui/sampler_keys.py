@@ -6,21 +6,21 @@ from charwave_tui.ui.commands import REPAINT, Key
 from charwave_tui.ui.glyphs import GLYPHS
 
 _TURN = (
-    Key("tab", "turn(1)", "Mode", "the next mode, shift+tab the one before"),
-    Key("shift+tab", "turn(-1)", "Mode", "", shown=False),
+    Key("tab", "want('turn', 1)", "Mode", "the next mode, shift+tab the one before"),
+    Key("shift+tab", "want('turn', -1)", "Mode", "", shown=False),
 )
-_HELP = Key("question_mark", "help", "Help", "", display="?")
+_HELP = Key("question_mark", "want('help')", "Help", "", display="?")
 _LEAVE = (
-    Key("ctrl+c", "leave", "Done", "", shown=False),
+    Key("ctrl+c", "want('leave')", "Done", "", shown=False),
     REPAINT,
 )
-_TYPING = (*_TURN, _HELP, Key("escape", "leave", "Done", "back to the lab", display="esc"), *_LEAVE)
+_TYPING = (*_TURN, _HELP, Key("escape", "want('leave')", "Done", "back to the lab", display="esc"), *_LEAVE)
 _READING = (
     *_TURN,
     _HELP,
-    Key("q", "leave", "Done", "back to the lab", display="esc"),
-    Key("escape", "leave", "Done", "", shown=False),
-    Key("n", "leave", "Done", "", shown=False),
+    Key("q", "want('leave')", "Done", "back to the lab", display="esc"),
+    Key("escape", "want('leave')", "Done", "", shown=False),
+    Key("n", "want('leave')", "Done", "", shown=False),
     *_LEAVE,
 )
 _WALK = (
@@ -60,10 +60,10 @@ STEP_KEYS = (
     *_WALK[1:4],
     Key("enter", "take", "Take", "put the chosen character behind the prefix; `end` ends the name"),
     Key("space", "roll", "Roll", "let chance choose at the temperature; the same seed rolls the same again"),
-    Key("backspace", "back", "Back one", "take back the last character", display=GLYPHS.erase),
+    Key("backspace", "undo('one')", "Back one", "take back the last character", display=GLYPHS.erase),
     Key("left", "warm(-1)", "Temp", "roll at a lower or a higher temperature", display="←→"),
     Key("right", "warm(1)", "Temp", "", shown=False),
-    Key("ctrl+u", "clear", "Anew", "begin a name anew", shown=False, display="^u"),
+    Key("ctrl+u", "undo('all')", "Anew", "begin a name anew", shown=False, display="^u"),
     *_TYPING,
 )
 """The keys of a name made step by step, where letters are typed."""
@@ -72,8 +72,8 @@ SCORE_KEYS = (
     Key("enter", "score", "Score", "score the word that is typed"),
     Key("up", "walk(-1)", "Choose", "walk the words scored so far", display="↑↓"),
     *_WALK[1:4],
-    Key("backspace", "back", "Back one", "take back the last character", display=GLYPHS.erase),
-    Key("ctrl+u", "clear", "Clear", "take back all that is typed", shown=False, display="^u"),
+    Key("backspace", "undo('one')", "Back one", "take back the last character", display=GLYPHS.erase),
+    Key("ctrl+u", "undo('all')", "Clear", "take back all that is typed", shown=False, display="^u"),
     *_TYPING,
 )
 """The keys of scoring, where letters are typed."""

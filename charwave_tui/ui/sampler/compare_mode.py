@@ -23,7 +23,6 @@ from charwave_tui.ui.sampler.mode import refusal, sentence, silence
 from charwave_tui.ui.sampler.notebook import Notebook
 from charwave_tui.ui.sampler_keys import COMPARE_KEYS
 from charwave_tui.ui.speech import Speech
-from charwave_tui.ui.view import NamesView
 
 
 class CompareMode(Listed):
@@ -76,9 +75,6 @@ class CompareMode(Listed):
             self._refused = None
             self._draw_theirs()
 
-    def watch_names(self, names: NamesView) -> None:
-        self.update()
-
     def watch_speech(self, old: Speech, new: Speech) -> None:
         told, no = new.sampled, new.refused
         if told is not None and told is not old.sampled and self._asking.heard(told.request):
@@ -90,8 +86,7 @@ class CompareMode(Listed):
         self.update()
 
     def action_choose(self) -> None:
-        self.turned = True  # what is typed behind it is for the list of runs
-        self.post_message(self.Wanted("choose"))
+        self.action_want("choose")
 
     def update(self) -> None:
         if not self.is_mounted or not self.on_screen:

@@ -113,6 +113,10 @@ class Mode(OwnKeys, can_focus=True):
         # a message that a widget's parent makes it post is not passed on to the parent, and the screen calls `look`
         self.call_next(lambda: self.post_message(self.Asked(command)))
 
+    def watch_names(self) -> None:
+        self.update()
+        self.refresh_bindings()
+
     def watch_run(self, old: RunView, run: RunView) -> None:
         if model_of(old) != model_of(run) and self.on_screen:
             self.begin()
@@ -130,16 +134,9 @@ class Mode(OwnKeys, can_focus=True):
             event.prevent_default()
             self.post_message(self.Strayed(events.Key(event.key, event.character)))
 
-    def action_turn(self, places: int) -> None:
-        self.turned = True
-        self.post_message(self.Wanted("turn", places))
-
-    def action_help(self) -> None:
-        self.post_message(self.Wanted("help"))
-
-    def action_leave(self) -> None:
-        self.turned = True  # what is typed behind it is not for this screen any more
-        self.post_message(self.Wanted("leave"))
+    def action_want(self, what: str, places: int = 0) -> None:
+        self.turned = what != "help"  # what is typed behind it is not for this mode any more
+        self.post_message(self.Wanted(what, places))
 
 
 def model_of(run: RunView) -> tuple[object, ...]:

@@ -65,10 +65,6 @@ class NamesMode(Listed):
         if self.ready and not self.names.names:
             self.ask(SampleNames(self.sampling))
 
-    def watch_names(self) -> None:
-        self.update()
-        self.refresh_bindings()
-
     def watch_speech(self, old: Speech, new: Speech) -> None:
         if old.stars is not new.stars:
             self._starring.tell(new.stars)
@@ -91,14 +87,14 @@ class NamesMode(Listed):
 
     def on_settings_pane_edited(self, message: SettingsPane.Edited) -> None:
         message.stop()
+        if not message.nudged:
+            self.take_keys()
+        if message.sampling == self.sampling:
+            return
         self.sampling = message.sampling
         if self._drawing is not None:
             self._drawing.stop()
         self._drawing = self.set_timer(DRAW_AFTER, lambda: self.ask(SampleNames(self.sampling)))
-
-    def on_settings_pane_closed(self, message: SettingsPane.Closed) -> None:
-        message.stop()
-        self.take_keys()
 
     def action_walk(self, places: int) -> None:
         if self._settings.active:
@@ -120,14 +116,8 @@ class NamesMode(Listed):
     def action_set(self, how: str) -> None:
         if not self._settings.active:
             return
-        match how:
-            case "up" | "down":
-                self._settings.nudge(1 if how == "up" else -1)
-            case "usual":
-                self._settings.usual()
-            case "edit":
-                self._settings.edit()
-                self.refresh_bindings()
+        self._settings.set(how)
+        self.refresh_bindings()
 
     def action_star(self) -> None:
         if self.here is not None and self.here.name:

@@ -103,13 +103,8 @@ class ScoreMode(Mode):
     def action_page(self, pages: int) -> None:
         self.action_walk(pages * max(self._list.room[1] - 3, 1))
 
-    def action_back(self) -> None:
-        self._typed = self._typed[:-1]
-        self._refused = None
-        self.update()
-
-    def action_clear(self) -> None:
-        self._typed, self._refused = "", None
+    def action_undo(self, what: str) -> None:
+        self._typed, self._refused = "" if what == "all" else self._typed[:-1], None
         self.update()
 
     def update(self) -> None:
@@ -134,11 +129,11 @@ class ScoreMode(Mode):
         return character_lines(self.here, *self._characters.room)
 
     def _score(self, word: str) -> None:
-        self._asking.ask(lambda number: self._question(word, number))
+        def question(number: int) -> ScoreWord:
+            self._mine.add(number)
+            return ScoreWord(word, number)
 
-    def _question(self, word: str, number: int) -> ScoreWord:
-        self._mine.add(number)
-        return ScoreWord(word, number)
+        self._asking.ask(question)
 
     def _put(self, scored: WordScored) -> None:
         """Put a score in the place of the word's last one, or before all others, and the cursor on it."""

@@ -30,12 +30,10 @@ class SettingsPane(LinesPane):
 
     @dataclass
     class Edited(Message):
-        """A person changed a setting."""
+        """A person changed a setting, be it `nudged` or typed, or put the editor away without a change."""
 
         sampling: Sampling
-
-    class Closed(Message):
-        """The editor was put away."""
+        nudged: bool
 
     def __init__(self) -> None:
         super().__init__("1 Settings", id="settings", classes="side keyed")
@@ -47,33 +45,25 @@ class SettingsPane(LinesPane):
         yield self.lines
         yield self.editor
 
+    def on_mount(self) -> None:
+        for name in ("sampling", "here", "active"):
+            self.watch(self, name, self.update, init=False)
+
     def walk(self, places: int) -> None:
         """Move the cursor."""
         names = list(SETTINGS)
         self.here = names[min(max(names.index(self.here) + places, 0), len(names) - 1)]
 
-    def nudge(self, direction: int) -> None:
-        """Take the next value of the setting under the cursor."""
-        self._take(self.sampling.nudged(self.here, direction))
-
-    def usual(self) -> None:
-        """Take the setting's usual value."""
-        self._take(self.sampling.with_text(self.here, Sampling().written(self.here)))
-
-    def edit(self) -> None:
-        """Open the editor over the value."""
-        self.editor.open(self.here, self.sampling.written(self.here))
-        self.update()
-
-    def watch_sampling(self) -> None:
-        self.update()
-
-    def watch_here(self) -> None:
-        self.update()
-
-    def watch_active(self, active: bool) -> None:
-        self.set_class(active, "keyed")
-        self.update()
+    def set(self, how: str) -> None:
+        """Take the setting's next value `up` or `down` or its `usual` one, or open the editor over it (`edit`)."""
+        match how:
+            case "up" | "down":
+                self._take(self.sampling.nudged(self.here, 1 if how == "up" else -1), nudged=True)
+            case "usual":
+                self._take(self.sampling.with_text(self.here, Sampling().written(self.here)), nudged=True)
+            case "edit":
+                self.editor.open(self.here, self.sampling.written(self.here))
+                self.update()
 
     def on_resize(self) -> None:
         self.update()
@@ -88,8 +78,7 @@ class SettingsPane(LinesPane):
             self._complain(mistake)
             self.editor.refuse()
         else:
-            self._close()
-            self._take(sampling)
+            self._close(sampling)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -97,7 +86,7 @@ class SettingsPane(LinesPane):
 
     def on_field_editor_left(self, event: FieldEditor.Left) -> None:
         event.stop()
-        self._close()
+        self._close(self.sampling)
 
     def on_click(self, event: events.Click) -> None:
         """Go to the setting under the pointer."""
@@ -112,6 +101,7 @@ class SettingsPane(LinesPane):
         if not self.is_mounted or not width or not height:
             return
         lines, top = self._drawn()
+        self.set_class(self.active, "keyed")
         self.editor.set_class(self._mistake is not None, "-wrong")
         if self.editor.is_open:
             self.editor.styles.offset = (LABEL, list(SETTINGS).index(self.here) - top)
@@ -125,15 +115,14 @@ class SettingsPane(LinesPane):
             below = brief = _complaint(self._mistake, width)
         return settings_lines(self.sampling, self.here, self.active, below, brief, width, height)
 
-    def _take(self, sampling: Sampling) -> None:
-        if sampling != self.sampling:
-            self.sampling = sampling
-            self.post_message(self.Edited(sampling))
+    def _take(self, sampling: Sampling, nudged: bool) -> None:
+        self.sampling = sampling
+        self.post_message(self.Edited(sampling, nudged))
 
-    def _close(self) -> None:
+    def _close(self, sampling: Sampling) -> None:
         self.editor.close()
         self._complain(None)
-        self.post_message(self.Closed())
+        self._take(sampling, nudged=False)
 
     def _complain(self, mistake: Mistake | None) -> None:
         self._mistake = mistake

@@ -18,7 +18,7 @@ from charwave_tui.ui.sampler.mode import refusal, silence
 from charwave_tui.ui.sampler.notebook import Notebook
 from charwave_tui.ui.sampler.path_lines import PathView
 from charwave_tui.ui.sampler.predicting import Predicting
-from charwave_tui.ui.sampler.stepping import order_of, walked
+from charwave_tui.ui.sampler.stepping import Stepping, order_of, walked
 from charwave_tui.ui.sampler_keys import STEP_KEYS
 
 ASKED_OF_THE_MODEL = frozenset({"enter", "space", "up", "down", "pageup", "pagedown"})
@@ -81,17 +81,12 @@ class StepMode(Predicting):
         if not self.ready:
             return
         if self.stepping.full:
-            self._say_full()
+            self.notify(_why_full(self.stepping), severity="warning", markup=False)
         elif longer.among(self.symbols) != longer:
             corpus = self.run.corpus.name if self.run.corpus else "the corpus"
             self.notify(f"{text!r} is not among the characters of {corpus}", severity="warning", markup=False)
         else:
             self.go(longer)
-
-    def _say_full(self) -> None:
-        why = "the name has ended" if self.stepping.ended else f"a prefix has at most {LONGEST_PREFIX} characters"
-        erase = GLYPHS.erase if self.stepping.ended else f"{GLYPHS.erase} or ^u"
-        self.notify(f"{why}\n{erase} takes it back", severity="warning", markup=False)
 
     def action_walk(self, places: int) -> None:
         if self.known is not None and not self.stepping.ended:
@@ -102,7 +97,7 @@ class StepMode(Predicting):
 
     def action_take(self) -> None:
         if self.stepping.full:
-            self._say_full()
+            self.notify(_why_full(self.stepping), severity="warning", markup=False)
         elif self.known is not None:
             order = order_of(self.known.surprises)
             here = self.stepping.here
@@ -110,15 +105,12 @@ class StepMode(Predicting):
 
     def action_roll(self) -> None:
         if self.stepping.full:
-            self._say_full()
+            self.notify(_why_full(self.stepping), severity="warning", markup=False)
         elif self.known is not None and all(surprise == surprise for surprise in self.known.surprises):
             self.go(self.stepping.rolled(self.known.surprises, self.sampling.seed, self.symbols))
 
-    def action_back(self) -> None:
-        self.go(self.stepping.back())
-
-    def action_clear(self) -> None:
-        self.go(self.stepping.cleared())
+    def action_undo(self, what: str) -> None:
+        self.go(self.stepping.cleared() if what == "all" else self.stepping.back())
 
     def action_warm(self, places: int) -> None:
         self.go(self.stepping.warmed(places))
@@ -145,3 +137,10 @@ class StepMode(Predicting):
             return []
         spread_out = Distribution.of(self.known.surprises, self.stepping.column, self.symbols)
         return spread_out.lines(self.stepping.prefix, self.stepping.here, *self._next.room)
+
+
+def _why_full(stepping: Stepping) -> str:
+    """Why nothing can be added, and what to press."""
+    if stepping.ended:
+        return f"the name has ended\n{GLYPHS.erase} takes the end back"
+    return f"a prefix has at most {LONGEST_PREFIX} characters\n{GLYPHS.erase} takes the last back"
