@@ -37,11 +37,11 @@ def tanh(units: int = 128, positions: int = 2, lens: Lens | None = None, example
     lens = lens or Lens(4)
     rows, columns = min(lens.rows, examples), min(lens.columns, units)
     top, left = min(lens.top, examples - rows), min(lens.left, units - columns)
-    drawn = random.Random(lens.position)
-    table = [[math.tanh(drawn.gauss(0.0, 0.85)) for _ in range(units)] for _ in range(top + rows)]
-    for row in table:
-        row[min(DEAD, units - 1)] = 0.9987
-    window = [row[left : left + columns] for row in table[top:]]
+    dead = min(DEAD, units - 1)
+    window = [
+        [0.9987 if left + place == dead else value for place, value in enumerate(_row(lens.position, row, columns))]
+        for row in range(top, top + rows)
+    ]
     even = spread(1.0, -0.003, 0.9)
     heights = (even.densities[0] * 1.6, *even.densities[1:-1], even.densities[-1] * 1.6)
     return ActivationInsight(
@@ -59,6 +59,11 @@ def tanh(units: int = 128, positions: int = 2, lens: Lens | None = None, example
         values=Grid.of(columns, (value for row in window for value in row)) if columns else Grid(0, 0, b""),
         contexts=tuple("\0\0\0\0oliv"[-8:] for _ in range(rows)),
     )
+
+
+def _row(position: int, example: int, columns: int) -> list[float]:
+    drawn = random.Random(1_000 * position + example)
+    return [math.tanh(0.3 * (sum(drawn.random() for _ in range(4)) - 2) * 4) for _ in range(columns)]
 
 
 def norm(units: int = 128, positions: int = 4, lens: Lens | None = None, bug: bool = False) -> NormInsight:

@@ -1,96 +1,232 @@
-"""The views of single layers on the screen of the playground, and in ASCII."""
+"""The views of activations and norms as lines: what they say, that they fit, and where their cursors lead."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import msgspec
-from fake_engine import ShowingEngine
-from pilots import lines, playground, until
-from scenes import TRAINING
-
-from charwave_tui.core.grids import Grid
-from charwave_tui.core.insights import EmbeddingInsight
-from charwave_tui.core.inspection import InspectLayer, LayerInspected
-
-ASCII_VIEWS = """
-import sys
+import math
 from dataclasses import replace
-sys.path[:0] = [sys.argv[1]]
-import looks
-from scenes import CONFIG, STACK
+
+import inspected
+import msgspec
+import pytest
+import scenes
+
 from charwave_tui.core.grids import Grid
-from charwave_tui.core.insights import Lens
-from charwave_tui.ui.glyphs import ASCII, GLYPHS
-from charwave_tui.ui.insight.kinds import view_of
+from charwave_tui.core.insights import Histogram, Lens, PlainInsight, ProbeBatch
+from charwave_tui.core.inspection import LayerInspected
+from charwave_tui.ui.insight import activation, units
+from charwave_tui.ui.insight.activation import ActivationView
+from charwave_tui.ui.insight.asking import Asking, Looking, Question, larger, looking_at, rest
+from charwave_tui.ui.insight.healthy import HEALTHY, healthy
+from charwave_tui.ui.insight.kinds import VIEWS, view_of, wants_changes
+from charwave_tui.ui.insight.norm import NormView
+from charwave_tui.ui.insight.norm_figures import columns_of, positions_of
+from charwave_tui.ui.insight.parts import Joined
+from charwave_tui.ui.insight.plain import PlainView
+from charwave_tui.ui.insight.shown import Gaze, Shown
+from charwave_tui.ui.pieces import Piece, columns
 from charwave_tui.ui.written import plain
-assert GLYPHS is ASCII
-lens = Lens(2, rows=20, columns=60)
-singular = Grid.of(3, (4.0, 2.0, 1.0))
-for config, layer, insight in (
-    (CONFIG, 0, looks.embedding(lens)), (CONFIG, 1, looks.tree(text="emma")), (STACK, 15, looks.tree(STACK, "emma")),
-    (CONFIG, 2, looks.linear(48, 128, lens, singular=singular)), (CONFIG, 2, looks.linear(4_096, 2_048, lens)),
-):
-    look = looks.shown(insight, layer, config, position=1)
-    view = view_of(look.stats.name)
-    for part in range(len(view.parts)):
-        for told in (None, looks.changes()):
-            it = replace(look, gaze=replace(look.gaze, part=part), changes=told)
-            for height in (20, 40):
-                print(*(plain(line) for line in view.lines(it, 120, height)), sep="\\n")
-"""
+
+LAYERS = scenes.TRAINING.layers.layers
+TANH = msgspec.structs.replace(LAYERS[8], saturation=4.6, dead=1)
+NORM = LAYERS[7]
+SIZES = [(136, 36), (76, 20), (56, 12), (1, 1)]
+NAN = Grid.of(2, [math.nan, 0.5, 0.995, -0.995])
 
 
-class Turning(ShowingEngine):
-    """Tells an embedding the other way round at every second look, as principal components may come."""
-
-    looks = 0
-
-    def reaction(self, command):
-        for event in super().reaction(command):
-            if isinstance(event, LayerInspected) and isinstance(event.insight, EmbeddingInsight):
-                self.looks += 1
-                if self.looks % 2 == 0:
-                    plane = event.insight.plane
-                    turned = Grid.of(2, (-number for number in plane.flat()))
-                    event = msgspec.structs.replace(event, insight=msgspec.structs.replace(event.insight, plane=turned))
-            yield event
+def shown(insight, stats=TANH, **gaze) -> Shown:
+    return Shown(132_400, LAYERS, stats, insight, Gaze(8, **gaze))
 
 
-def spots(pilot):
-    """Where each character of the plane stands."""
-    shown = [line[1:90] for line in lines(pilot)[3:-2]]
-    return {letter: (row, line.index(letter)) for row, line in enumerate(shown) for letter in line if letter.isalpha()}
+def drawn(view, insight, size=(136, 36), stats=TANH, **gaze) -> list[str]:
+    return [plain(line) for line in view.lines(shown(insight, stats, **gaze), *size)]
 
 
-async def test_the_characters_stay_where_they_are_from_look_to_look_and_the_keys_lead_through_the_views():
-    engine = Turning(TRAINING)
-    async with playground(engine, (140, 40)) as pilot:
-        await pilot.press("3", "enter")
-        await until(pilot, lambda: "shows 52 % of the variance" in "\n".join(lines(pilot)))
-        before = spots(pilot)
-        await pilot.press("p")
-        await until(pilot, lambda: engine.looks == 2)
-        assert len(before) == 26
-        assert spots(pilot) == before
-        await pilot.press("tab")
-        await until(pilot, lambda: "Waiting for the engine's figures." in "\n".join(lines(pilot)))
-        await pilot.press("down")
-        await until(pilot, lambda: any(line.startswith("│ typed") for line in lines(pilot)))
-        await pilot.press("down", "tab", "tab")
-        await until(pilot, lambda: "effective rank" in "\n".join(lines(pilot)))
-        asked = [command.lens for command in engine.sent_of(InspectLayer)]
-        assert [lens.layer for lens in asked if lens.singular] == [2]
+def asked(view, make, size, **gaze):
+    return make(lens=view.lens(Gaze(8, **gaze), *size))
 
 
-def test_in_ascii_every_view_is_ascii():
-    run = subprocess.run(
-        [sys.executable, "-c", ASCII_VIEWS, str(Path(__file__).parent)],
-        env=os.environ | {"PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        text=True,
-        check=False,
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("count", [1, 2_048])
+def test_what_is_drawn_fits_and_has_the_cursor_in_it(size, part, count):
+    tanh, norm = ActivationView("Tanh"), NormView()
+    for view, make in ((tanh, inspected.tanh), (norm, inspected.norm)):
+        lens = view.lens(Gaze(8, part=part, unit=count - 1, example=500), *size)
+        insight = make(count, 2, lens)
+        lines = view.lines(shown(insight, part=part, unit=count - 1, example=500), *size)
+        assert len(lines) <= size[1]
+        if size[0] > 50:
+            assert max(map(columns, lines)) <= size[0]
+        if view is tanh and part != activation.DENSITIES:
+            assert insight.left <= count - 1 < insight.left + insight.values.columns
+            assert insight.top <= 500 < insight.top + insight.values.rows
+
+
+def test_figures_stand_beside_what_is_healthy_and_the_worrying_one_has_a_mark_and_a_word():
+    lines = drawn(ActivationView("Tanh"), inspected.tanh())
+    assert lines[0].split()[:2] == ["now", "healthy"]
+    assert lines[4].split()[:6] == ["dead", "units", "1", "of", "128", "0"]
+    assert lines[4][:45].endswith("!")
+    assert not lines[3][:45].rstrip().endswith("!")
+    assert "A dead unit is saturated for every example:" in lines[8]
+    assert lines[-1] == "dead units  37   nearly dead (over 90 % of examples)  0, 64, 78"
+
+
+def test_the_cursor_reads_unit_example_context_value_and_slope():
+    view = ActivationView("Tanh")
+    lines = drawn(view, asked(view, inspected.tanh, (136, 36), unit=37), unit=37)
+    assert "unit  37 dead   example  0   context ····oliv   h +0.9987   slope 1 − h² 0.0026" in lines
+    (above,) = (line for line in lines if line.strip() == "▾")
+    assert above.index("▾") == units.GUTTER + 37
+
+
+def test_the_condensed_form_says_what_worries_first():
+    (first, *_) = drawn(ActivationView("Tanh"), inspected.tanh(), (40, 12))
+    assert first == "mean −0.003  std 0.644  dead 1 of 128 !"
+
+
+@pytest.mark.parametrize("kind", ["ReLU", "GELU", "Gated"])
+def test_other_activations_have_words_and_inks_of_their_own(kind):
+    stats = msgspec.structs.replace(TANH, name=kind, saturation=None, dead=3 if kind == "ReLU" else None)
+    insight = inspected.tanh() if kind == "ReLU" else msgspec.structs.replace(inspected.tanh(), dead=(), nearly_dead=())
+    lines = "\n".join(drawn(ActivationView(kind), insight, stats=stats))
+    assert ("dead unit" in lines) is (kind == "ReLU")
+    assert "|h| > 0.97" not in lines
+    assert ("A dead ReLU is 0 for every example" in lines) is (kind == "ReLU")
+
+
+def test_nan_is_drawn_in_error_and_said():
+    spoilt = msgspec.structs.replace(
+        inspected.tanh(2, 1),
+        output=Histogram(0.0, 0.0, (), math.nan, math.nan),
+        values=NAN,
+        dead=(),
+        dead_units=0,
+        gradient=None,
     )
-    assert run.returncode == 0, run.stderr
-    assert "effective rank" in run.stdout
+    lines = ActivationView("Tanh").lines(shown(spoilt), 136, 36)
+    text = "\n".join(map(plain, lines))
+    assert "no finite number" in text
+    assert "NaN spreads to every weight" in text
+    assert Piece("▀", "error", ground="bright") in {piece for line in lines for piece in line}
+
+
+@pytest.mark.parametrize(
+    ("key", "gaze"),
+    [
+        ("l", {"unit": 1}),
+        ("h", {"unit": 0}),
+        ("j", {"example": 1}),
+        ("k", {"example": 0}),
+        ("p", {"position": 1}),
+        ("P", {"position": 1}),
+    ],
+)
+def test_keys_move_the_cursor_of_an_activation(key, gaze):
+    assert ActivationView("Tanh").moved(shown(inspected.tanh()), key) == Gaze(8, **gaze)
+
+
+def test_the_cursor_stops_at_the_edges_and_one_position_is_none_to_choose():
+    view, last = ActivationView("Tanh"), shown(inspected.tanh(positions=1), unit=9_999, example=9_999)
+    assert view.moved(last, "l") == Gaze(8, unit=127, example=511)
+    assert view.moved(last, "p") is None
+    assert view.moved(replace(last, gaze=Gaze(8, part=activation.DENSITIES)), "l") is None
+
+
+def test_a_norm_tells_how_far_what_it_keeps_is_from_the_batch():
+    insight = inspected.norm()
+    unit = columns_of(insight, 0)[3]
+    spread = math.sqrt(unit.batch_var + 1e-5)
+    assert unit.mean_apart == pytest.approx(abs(unit.running_mean - unit.batch_mean) / spread)
+    assert unit.var_apart == pytest.approx(abs(math.log10((unit.running_var + 1e-5) / (unit.batch_var + 1e-5))))
+    lines = drawn(NormView(), insight, stats=NORM, unit=3)
+    assert lines[2].startswith("var apart    0.130     under 0.1")
+    assert any(line.startswith("mean apart   here") and f"{unit.mean_apart:+.3f}" in line for line in lines)
+
+
+def test_what_averaging_over_the_batch_alone_does_is_told_in_figures():
+    insight = inspected.norm(128, 4)
+    rows = positions_of(insight, 5)
+    assert rows[2][2] == pytest.approx(
+        abs(insight.position_mean.at(2, 5) - insight.batch_mean.at(0, 5)) / math.sqrt(insight.batch_var.at(0, 5) + 1e-5)
+    )
+    told = " ".join(drawn(NormView(), insight, stats=NORM, part=2, unit=5))
+    assert "4×128 = 512 means, each from 512 examples" in told
+    assert "it keeps 128, each from 4×512 = 2,048." in told
+    assert "with norm batch-bug each would be set to 0" in told
+    assert "This run has norm batch-bug" in " ".join(drawn(NormView(), inspected.norm(bug=True), stats=NORM, part=2))
+    assert "one position left" in " ".join(drawn(NormView(), inspected.norm(positions=1), stats=NORM, part=2))
+
+
+def test_with_the_bug_positions_can_be_walked_and_each_is_held_to_its_own():
+    view, bug = NormView(), inspected.norm(bug=True)
+    assert view.moved(shown(bug, NORM), "P") == Gaze(8, position=3)
+    assert view.moved(shown(inspected.norm(), NORM), "p") is None
+    assert columns_of(bug, 2)[0].batch_mean == bug.position_mean.at(2, 0)
+    assert view.moved(shown(bug, NORM, part=1), "j") == Gaze(8, part=1, unit=1)
+
+
+def test_a_layer_without_a_view_of_its_own_shows_its_spread():
+    lines = drawn(PlainView(), PlainInsight(inspected.spread(4.0, 0.1, 0.9)))
+    assert lines[0] == "mean +0.100   std 0.900"
+    assert view_of("Residual").moved(shown(PlainInsight(inspected.spread(4.0, 0.1, 0.9))), "l") is None
+
+
+def test_joined_views_hear_of_their_own_parts():
+    joined = Joined(PlainView(), ActivationView("Tanh"))
+    assert joined.parts == ("output", "overview", "densities", "units")
+    assert joined.lens(Gaze(8, part=3), 76, 20) == ActivationView("Tanh").lens(Gaze(8, part=2), 76, 20)
+    assert joined.moved(shown(inspected.tanh(), part=1), "l") == Gaze(8, part=1, unit=1)
+    assert joined.lines(shown(inspected.tanh(), part=3), 76, 20) == ActivationView("Tanh").lines(
+        shown(inspected.tanh(), part=2), 76, 20
+    )
+
+
+def test_parts_about_updates_want_the_course_of_all_matrices():
+    assert [wants_changes("Linear", part) for part in range(len(VIEWS["Linear"].parts))][-1:] == [True]
+    assert not wants_changes("Linear", 0)
+    assert not wants_changes("Tanh", 2)
+
+
+def test_every_figure_of_a_healthy_kind_says_what_it_means():
+    for kind in ("Tanh", "ReLU", "GELU", "Gated"):
+        assert healthy(kind).keys() == HEALTHY.keys()
+    saturation = HEALTHY["saturation"]
+    assert [saturation.judged(value) for value in (None, 5.0, 5.1, 50.1, math.nan)] == [
+        "",
+        "",
+        "warning",
+        "error",
+        "error",
+    ]
+    assert saturation.word(9.0) != saturation.word(1.0)
+    assert HEALTHY["update"].word(-5.0).startswith("The weights hardly move")
+
+
+def test_one_question_is_open_at_a_time_and_only_its_own_answer_counts():
+    asking, batch = Asking(7), ProbeBatch()
+    first, second = Question(Lens(1), batch), Question(Lens(2), batch)
+    command = asking.ask(first)
+    assert (command.lens, command.request) == (Lens(1), 8)
+    assert asking.ask(second) is None
+    plain_answer = LayerInspected(1, 7, TANH, PlainInsight(inspected.spread(1, 0, 1)), 0.1)
+    assert not asking.heard(plain_answer)
+    assert asking.heard(msgspec.structs.replace(plain_answer, request=8))
+    assert asking.ask(first) is None
+    assert asking.ask(first, again=True).request == 9
+    assert asking.ask(first, again=True) is None
+    assert asking.heard(msgspec.structs.replace(plain_answer, request=9))
+    assert asking.ask(first).request == 10  # it was called for while the last one was open
+
+
+def test_looks_cost_no_more_than_a_small_share_of_the_engine():
+    assert (rest(0.001), rest(0.3)) == (1.0, pytest.approx(10.0))
+
+
+def test_sizes_of_the_batch_go_round_and_another_layer_is_looked_at_from_its_first_part():
+    assert [larger(ProbeBatch(size, 3)) for size in (32, 512, 2_048)] == [
+        ProbeBatch(128, 3),
+        ProbeBatch(2_048, 3),
+        ProbeBatch(32, 3),
+    ]
+    last = Looking(Gaze(4, part=2, unit=9, text="ab"))
+    assert looking_at(4, "", last) == last
+    assert looking_at(5, "mar", last).gaze == Gaze(5, unit=9, text="mar")

@@ -14,7 +14,7 @@ from charwave_tui.ui.insight.figures import Figure
 from charwave_tui.ui.insight.healthy import healthy
 from charwave_tui.ui.insight.shades import swatch
 from charwave_tui.ui.insight.shown import Gaze, Shown
-from charwave_tui.ui.pieces import GAP, Line, Piece, beside, spread, wrapped
+from charwave_tui.ui.pieces import GAP, Line, Piece, beside, wrapped
 
 OVERVIEW, DENSITIES, UNITS = range(3)
 """The parts."""
@@ -48,7 +48,7 @@ class Layout:
         """That of a part in so many columns and lines."""
         roomy = width >= ROOMY[0] and height >= ROOMY[1]
         if part == DENSITIES:
-            return Layout(roomy, max(height - histogram.AXIS - 6, 1), 0)
+            return Layout(roomy, max(height - histogram.AXIS - 5 - _said(width), 1), 0)
         if part == UNITS:
             return Layout(roomy, 0, max(height - 5, 1))
         if roomy:
@@ -159,18 +159,18 @@ class ActivationView:
         output = self._density(insight.output, each, bars, self._key)
         gradient = self._gradient(insight, each, bars)
         pairs = (beside(pair, (each, each)) for pair in zip(output, gradient, strict=True))
-        return (figures.row(known, width), (), *pairs, (), *figures.words(_telling(known), width, 2))
+        return (figures.row(known, width), (), *pairs, (), *figures.words(_telling(known), width, _said(width)))
 
     @property
     def _key(self) -> Line:
-        return (Piece("   |h| > 0.97 ", "muted"), swatch("warning")) if self._worry < 1 else ()
+        return (Piece("|h| > 0.97 ", "muted"), swatch("warning")) if self._worry < 1 else ()
 
     def _density(self, of: Histogram, width: int, bars: int, key: Line) -> tuple[Line, ...]:
-        heading = spread((Piece("output density"), *key), (), width)
-        return (heading, *histogram.drawn(of, width, bars, self._worry))
+        heading: tuple[Line, ...] = ((Piece("output density"),), key) if key else ((Piece("output density"),),)
+        return (units.joined(heading, width), *histogram.drawn(of, width, bars, self._worry))
 
     def _gradient(self, insight: ActivationInsight, width: int, bars: int) -> tuple[Line, ...]:
-        heading = spread((Piece("gradient density"), Piece("   at the output", "muted")), (), width)
+        heading = units.joined(((Piece("gradient density"),), (Piece("at the output", "muted"),)), width)
         if insight.gradient is None:
             return (heading, (Piece("no gradient", "muted"),), *((),) * (bars + histogram.AXIS - 1))
         return (heading, *histogram.drawn(insight.gradient, width, bars))
@@ -194,6 +194,11 @@ class ActivationView:
         groups += units.legend(self._scale, mortal)
         groups.append((Piece("examples down, units across", "muted"),))
         return units.joined(tuple(groups), width)
+
+
+def _said(width: int) -> int:
+    """Lines that the word on a figure takes at most."""
+    return 2 if width >= ROOMY[0] else 4
 
 
 def _signed(value: float) -> str:

@@ -17,7 +17,7 @@ HEADERS = 2
 AROUND = HEADERS + 1
 """Lines of a part that are not the table's units: its headers, and the figures above."""
 
-WIDTHS = (7, 8, 8, 9, 8, 9, 8)
+WIDTHS = (7, 8, 7, 9, 8, 9, 8)
 """Columns of unit, gamma, beta, running and batch mean, running and batch variance."""
 
 
