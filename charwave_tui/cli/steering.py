@@ -95,7 +95,8 @@ def stop(options: argparse.Namespace) -> int:
             raise _nothing_to("stop", talk)
         talk.send(StopRun())
         talk.send(EvaluateSplits((Split.TRAIN, Split.VAL)))  # what was measured at this step already is told again
-        while not _is_over(await talk.hear()):
+        measured: dict[Split, int] = {}
+        while not _is_over(await talk.hear(), measured):
             pass
         return await _facts(talk)
 
@@ -143,11 +144,15 @@ async def _facts(talk: Talk) -> Facts:
     return dict(zip(FACTS, (*figures, there.unsaved or None), strict=True))
 
 
-def _is_over(event: AnyEvent) -> bool:
-    """Whether it is the last of what follows when a run is stopped: of one that diverged nothing is measured."""
+def _is_over(event: AnyEvent, measured: dict[Split, int]) -> bool:
+    """Whether it is the last of what follows when a run is stopped: of one that diverged nothing is measured.
+
+    `measured` gathers after which step each split was; val may be on its way when the run is stopped, and come first.
+    """
     match event:
         case SplitEvaluated(evaluation=evaluation):
-            return evaluation.split is Split.VAL
+            measured[evaluation.split] = evaluation.step
+            return measured.get(Split.TRAIN) == measured.get(Split.VAL)
         case RunChanged(state=state):
             return state is State.DIVERGED
     return False

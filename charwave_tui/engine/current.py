@@ -152,15 +152,15 @@ class CurrentRun:
         return due
 
     def evaluate(self, split: Split) -> Pieces[None]:
-        """Measure a whole split, and tell the loss if it is finite; with that of val the timeline grows."""
+        """Measure a whole split, and tell the loss if it is finite; with that of val the timeline grows before."""
         step = self.trainer.step
         loss = yield from self.trainer.evaluate(split)
-        if math.isfinite(loss):
+        if split is Split.VAL:
+            yield from self.sketch()
+        if math.isfinite(loss):  # told last: who waits for it may take the run for saved
             evaluation = Evaluation(step, split, loss)
             self.course.evaluated(evaluation)
             self._emit(SplitEvaluated(evaluation))
-        if split is Split.VAL:
-            yield from self.sketch()
 
     def sketch(self) -> Pieces[None]:
         """Draw names for the timeline and tell of them; weights that give NaN have none."""
