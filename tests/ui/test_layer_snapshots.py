@@ -1,0 +1,33 @@
+"""Pictures of the layer screen; a change in any cell of either is a failure.
+
+Look at each that changed before `pytest tests/ui/test_layer_snapshots.py --snapshot-update` makes it the new one.
+"""
+
+from __future__ import annotations
+
+import pytest
+import scenes
+from fake_engine import ShowingEngine
+from pilots import NARROW, WIDE, program, settled, until
+
+from charwave_tui.ui.screens.layer import LayerScreen
+
+
+@pytest.fixture(autouse=True)
+def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits, or grows old, does so at once or never."""
+    monkeypatch.setattr("charwave_tui.ui.panes.dated.TICK", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.panes.status.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.insight.asking.EVERY", 3_600.0)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_inside_a_tanh_with_the_cursor_on_its_dead_unit(snap_compare, size):
+    async def prepare(pilot) -> None:
+        await settled(pilot)
+        await pilot.press("3", *["down"] * 8, "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+        await until(pilot, lambda: pilot.app.screen.query_one("#layer").shown() is not None)
+        await pilot.press(*["l"] * 37, *["j"] * 9)
+
+    assert snap_compare(program(ShowingEngine(scenes.TRAINING)), terminal_size=size, run_before=prepare)
