@@ -20,6 +20,7 @@ from charwave_tui.core.records import UNFINISHED, RunRecord
 from charwave_tui.core.run_folder import RunLock
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.speaking import SketchDrawn
+from charwave_tui.core.timeline import due as sketch_due
 from charwave_tui.engine.box import NAME
 from charwave_tui.engine.course import Course, Pace
 from charwave_tui.engine.devices import choose_device
@@ -155,7 +156,7 @@ class CurrentRun:
         """Measure a whole split, and tell the loss if it is finite; with that of val the timeline grows before."""
         step = self.trainer.step
         loss = yield from self.trainer.evaluate(split)
-        if split is Split.VAL:
+        if split is Split.VAL and (self.state is not State.TRAINING or sketch_due(self.course.timeline, step)):
             yield from self.sketch()
         if math.isfinite(loss):  # told last: who waits for it may take the run for saved
             evaluation = Evaluation(step, split, loss)

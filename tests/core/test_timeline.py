@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.core.readings import Sketch
-from charwave_tui.core.timeline import MOST_SKETCHES, grown
+from charwave_tui.core.timeline import FINEST, MOST_SKETCHES, due, grown
 
 
 def of_steps(steps: list[int]) -> tuple[Sketch, ...]:
@@ -31,6 +31,21 @@ def test_of_many_the_ends_stay_and_the_rest_is_even(count: int) -> None:
     assert (steps[0], steps[-1]) == (0, (count - 1) * 100)
     gaps = [after - before for before, after in pairwise(steps)]
     assert max(gaps) <= 4 * count * 100 / MOST_SKETCHES
+
+
+def test_of_evaluations_that_come_thick_few_are_drawn_and_those_in_proportion() -> None:
+    timeline: tuple[Sketch, ...] = ()
+    drawn = []
+    for step in range(0, 1_000_000, 100):
+        if due(timeline, step):
+            timeline = grown(timeline, Sketch(step, ()))
+            drawn.append(step)
+    assert drawn[:FINEST] == list(range(0, FINEST * 100, 100))
+    assert len(drawn) < 500
+    gaps = [after - before for before, after in pairwise([sketch.step for sketch in timeline])]
+    assert max(gaps) <= 4 * 1_000_000 / MOST_SKETCHES
+    assert due((), 0)
+    assert due((Sketch(0, ()),), 5)
 
 
 @given(st.lists(st.integers(0, 100), max_size=80))
