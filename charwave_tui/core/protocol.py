@@ -127,7 +127,7 @@ class RunOpened(Event, frozen=True):
     """Everything about the run that the engine holds now, but for the unfinished window, which Progress tells.
 
     `run` is None until it has a number of its own; `unsaved` is why it is not being saved, empty where it is;
-    `timeline` has names from each of its evaluations, oldest first.
+    `timeline` has names from its evaluations, evenly over its steps, oldest first.
     """
 
     run: int | None
