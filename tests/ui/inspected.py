@@ -63,7 +63,7 @@ def tanh(units: int = 128, positions: int = 2, lens: Lens | None = None, example
 
 def _row(position: int, example: int, columns: int) -> list[float]:
     drawn = random.Random(1_000 * position + example)
-    return [math.tanh(0.3 * (sum(drawn.random() for _ in range(4)) - 2) * 4) for _ in range(columns)]
+    return [math.tanh(1.6 * (sum(drawn.random() for _ in range(4)) - 2)) for _ in range(columns)]
 
 
 def norm(units: int = 128, positions: int = 4, lens: Lens | None = None, bug: bool = False) -> NormInsight:

@@ -78,6 +78,16 @@ def test_the_cursor_reads_unit_example_context_value_and_slope():
     assert above.index("▾") == units.GUTTER + 37
 
 
+def test_where_there_is_room_right_of_the_picture_the_reading_stands_there():
+    view = ActivationView("Tanh")
+    lines = drawn(view, asked(view, inspected.tanh, (196, 46), unit=37), (196, 46), unit=37)
+    beside = [line[140:].split() for line in lines]
+    assert ["unit", "37", "dead"] in beside
+    assert ["context", "····oliv"] in beside
+    assert beside[beside.index(["dead", "units"]) + 1] == ["37"]
+    assert max(map(len, lines)) <= 196
+
+
 def test_the_condensed_form_says_what_worries_first():
     (first, *_) = drawn(ActivationView("Tanh"), inspected.tanh(), (40, 12))
     assert first == "mean −0.003  std 0.644  dead 1 of 128 !"

@@ -9,12 +9,12 @@ from charwave_tui.core.insights import ActivationInsight, Histogram, Lens
 from charwave_tui.core.readings import LayerStats
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
-from charwave_tui.ui.insight import figures, histogram, units
+from charwave_tui.ui.insight import figures, histogram, unit_lists, units
 from charwave_tui.ui.insight.figures import Figure
 from charwave_tui.ui.insight.healthy import healthy
 from charwave_tui.ui.insight.shades import swatch
 from charwave_tui.ui.insight.shown import Gaze, Shown
-from charwave_tui.ui.pieces import GAP, Line, Piece, beside, wrapped
+from charwave_tui.ui.pieces import GAP, Line, Piece, beside
 
 OVERVIEW, DENSITIES, UNITS = range(3)
 """The parts."""
@@ -27,6 +27,9 @@ ROOMY = (100, 26)
 
 LOW = 17
 """Lines with fewer of which the overview has no density."""
+
+BESIDE = 40
+"""Columns right of the picture from which what is read of it stands there."""
 
 WORRY = 0.97
 """|h| beyond which a tanh hardly passes a gradient."""
@@ -110,7 +113,7 @@ class ActivationView:
                 lines = (figures.row(known, width), *self._units(insight, gaze, width, layout.picture))
             case _ if layout.roomy:
                 top = tuple(self._roomy(insight, known, width, layout.bars))
-                lines = (*top, (), *self._units(insight, gaze, width, layout.picture), *_lists(insight, width))
+                lines = (*top, (), *self._large(insight, gaze, width, layout.picture))
             case _:
                 top = tuple(self._narrow(insight, known, width, layout.bars)) if layout.bars else ()
                 lines = (figures.row(known, width), *top, *self._units(insight, gaze, width, layout.picture))
@@ -181,6 +184,20 @@ class ActivationView:
         yield from units.drawn(insight, gaze, self._scale, height + units.FRAME)
         yield units.joined(units.reading(insight, gaze, self._scale), width)
 
+    def _large(self, insight: ActivationInsight, gaze: Gaze, width: int, height: int) -> tuple[Line, ...]:
+        """The picture and the units that are worth a look: beside it where there is room, with what the cursor reads."""
+        picture = tuple(self._units(insight, gaze, width, height))
+        room = width - units.GUTTER - insight.values.columns - GAP
+        if room < BESIDE:
+            return (*picture, *unit_lists.in_one_line(insight, width))
+        *above, _ = picture
+        beside_it = ((), (), *units.readings(insight, gaze, self._scale), (), *unit_lists.as_column(insight, room))
+        rest = width - room - GAP
+        return tuple(
+            beside((line, beside_it[at] if at < len(beside_it) else ()), (rest, room)) if at else line
+            for at, line in enumerate(above)
+        )
+
     def _heading(self, insight: ActivationInsight, width: int) -> Line:
         last = insight.left + insight.values.columns - 1
         whole = insight.values.columns == insight.units
@@ -210,17 +227,3 @@ def _telling(known: tuple[Figure, ...]) -> tuple[Figure, ...]:
     order = ("dead units", "saturation", "std", "mean", "grad std", "grad mean")
     calm_first = sorted(known, key=lambda figure: order.index(figure.label))
     return tuple(calm_first)
-
-
-def _lists(insight: ActivationInsight, width: int) -> tuple[Line, ...]:
-    """The dead and the nearly dead units by number."""
-    groups = []
-    for label, listed, total, role in (
-        ("dead units", insight.dead, insight.dead_units, "warning"),
-        ("nearly dead (over 90 % of examples)", insight.nearly_dead, len(insight.nearly_dead), "fg"),
-    ):
-        if listed:
-            names = ", ".join(map(str, listed)) + (f", {GLYPHS.cut}" if total > len(listed) else "")
-            (text,) = wrapped(names, max(width // 2 - len(label) - 2, 12), 1)
-            groups.append((Piece(f"{label}  ", "muted"), Piece(text, role)))
-    return ((), units.joined(tuple(groups), width)) if groups else ()

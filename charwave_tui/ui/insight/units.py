@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from charwave_tui.core.insights import ActivationInsight
 from charwave_tui.ui.glyphs import GLYPHS, plainly
@@ -18,6 +18,9 @@ GUTTER = 7
 
 FRAME = 2
 """Lines around the picture: the cursor's mark above, numbers of units below."""
+
+LABEL = 14
+"""Columns of what is read's name where it stands by itself."""
 
 EVERY_ROW, EVERY_COLUMN = 8, 16
 """Examples, and units, between two numbers at the edges."""
@@ -91,6 +94,15 @@ def legend(scale: Scale, mortal: bool) -> tuple[Line, ...]:
     if mortal:
         known.insert(1, (Piece("dead unit ", "muted"), swatch("warning")))
     return tuple(known)
+
+
+def readings(insight: ActivationInsight, gaze: Gaze, scale: Scale) -> tuple[Line, ...]:
+    """What stands under the cursor, a line each, all values below one another."""
+    lines = reading(insight, gaze, scale)
+    return tuple(
+        (replace(label, text=f"{label.text:{LABEL}}"), replace(value, text=value.text.lstrip()), *more)
+        for label, value, *more in lines
+    )
 
 
 def reading(insight: ActivationInsight, gaze: Gaze, scale: Scale) -> tuple[Line, ...]:
