@@ -61,9 +61,7 @@ async def test_tab_goes_through_the_modes_and_what_is_typed_behind_it_is_for_the
 
 async def test_settings_are_walked_nudged_typed_and_drawn_with_once_they_rest():
     async with talking("names") as (app, pilot):
-        await typed(pilot, *["down"] * 4, "right", "down", "enter", *"0.9", "enter")
-        await until(pilot, lambda: app.sampler.current.sampling.top_p == 0.9)
-        await typed(pilot, *["down"] * 5, "right")
+        await typed(pilot, *["down"] * 4, "right", "down", "enter", *"0.9", "enter", *["down"] * 5, "right")
         await until(pilot, lambda: app.asked_of(protocol.SampleNames)[-1].sampling.only_new == "yes")
         asked = app.asked_of(protocol.SampleNames)
         assert all(command.request == 0 for command in asked)

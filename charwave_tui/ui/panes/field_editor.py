@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input
 
 from charwave_tui.ui.own_keys import OwnKeys
@@ -59,6 +60,10 @@ class FieldEditor(Input, OwnKeys):
     def close(self) -> None:
         """Hide, and hand the keys back to the pane."""
         self.name_edited = ""
+        # before the keys that were held are let go: what is hidden loses the focus, and they would find none
+        pane = next((node for node in self.ancestors if isinstance(node, Widget) and node.can_focus), None)
+        if self.has_focus and pane is not None:
+            self.screen.set_focus(pane, scroll_visible=False)
         self.display = False
         self._release()
 

@@ -23,7 +23,7 @@ from charwave_tui.ui.themes import Inked
 _LABEL = " save as "
 
 
-class SaveRow(Inked):
+class SaveRow(Inked, can_focus=True):
     """A label and an editor, with a line of what is wrong above them; hidden while nothing is being saved."""
 
     DEFAULT_CSS = """
