@@ -81,7 +81,7 @@ def test_the_cursor_reads_unit_example_context_value_and_slope():
 def test_where_there_is_room_right_of_the_picture_the_reading_stands_there():
     view = ActivationView("Tanh")
     lines = drawn(view, asked(view, inspected.tanh, (196, 46), unit=37), (196, 46), unit=37)
-    beside = [line[140:].split() for line in lines]
+    beside = [line[138:].split() for line in lines]
     assert ["unit", "37", "dead"] in beside
     assert ["context", "····oliv"] in beside
     assert beside[beside.index(["dead", "units"]) + 1] == ["37"]

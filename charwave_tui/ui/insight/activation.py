@@ -185,7 +185,7 @@ class ActivationView:
         yield units.joined(units.reading(insight, gaze, self._scale), width)
 
     def _large(self, insight: ActivationInsight, gaze: Gaze, width: int, height: int) -> tuple[Line, ...]:
-        """The picture and the units that are worth a look: beside it where there is room, with what the cursor reads."""
+        """The picture and the units worth a look: beside it where there is room, with what the cursor reads."""
         picture = tuple(self._units(insight, gaze, width, height))
         room = width - units.GUTTER - insight.values.columns - GAP
         if room < BESIDE:
