@@ -27,6 +27,11 @@ from charwave_tui.core.openmp import wait_patiently
 from charwave_tui.core.places import HOME_VARIABLE, asset
 from charwave_tui.core.receptive import receptive_field
 
+# The terminal that the tests are run from shall not change what they see.
+os.environ["TERM"] = "xterm-256color"
+for variable in ("COLORTERM", "COLORFGBG", "NO_COLOR"):
+    os.environ.pop(variable, None)
+
 # Before any test imports torch: spinning threads would starve each other on a small machine.
 wait_patiently()
 

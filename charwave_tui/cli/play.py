@@ -15,6 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--theme", choices=("dark", "light", "safe", "16"), help="safe is safe for the colour-blind")
     fps = "frames a second at most, of what moves by itself (5; 1 on a slow line)"
     parser.add_argument("--fps", metavar="N", type=whole_fps, help=fps)
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal, for copying")
     add_host_options(parser)
     parser.set_defaults(func=play)
 
@@ -31,7 +32,7 @@ def play(options: argparse.Namespace) -> int:
 
     named = bool(options.preset or options.corpus or options.settings)
     app = Playground(config, preset, options.theme, Engine(chosen_way(options)), named, options.fps)
-    farewell = app.run()
+    farewell = app.run(mouse=not options.no_mouse)
     if app.fault is not None:
         raise app.fault
     if farewell:

@@ -6,13 +6,16 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charwave_tui.client.engine import Engine
 from charwave_tui.core.config import RunConfig
+from charwave_tui.ui.abilities import TERMINAL
 from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.conversation import EngineLink
+from charwave_tui.ui.driver import BackgroundTold, TerminalDriver
 from charwave_tui.ui.painting import Painting
 from charwave_tui.ui.screens.lab import LabScreen
 from charwave_tui.ui.screens.questions import pick_command, pick_theme
@@ -31,7 +34,7 @@ class Playground(Painting):
     """The program on the screen; it returns the line to say once the terminal is as it was.
 
     `named` says that a person chose the config for this start, so that no run that is found takes its place;
-    of what moves by itself there are at most `fps` frames a second.
+    of what moves by itself there are at most `fps` frames a second. Without a `theme` the terminal decides.
     """
 
     TITLE = "charwave-tui"
@@ -52,7 +55,8 @@ class Playground(Painting):
         foreign = list(self.available_themes)
         for known in themes():
             self.register_theme(known)
-        self.theme = f"charwave-{theme}" if theme else themes()[0].name
+        self._fitting_theme = None if theme else TERMINAL.theme
+        self.theme = self._fitting_theme or f"charwave-{theme}"
         for name in foreign:
             self.unregister_theme(name)
 
@@ -107,6 +111,17 @@ class Playground(Painting):
     def _command_picked(self, action: str | None) -> None:
         if action is not None:
             self.call_later(self.run_action, action, self._lab)
+
+    def on_background_told(self, message: BackgroundTold) -> None:
+        if self.theme == self._fitting_theme:
+            self.theme = self._fitting_theme = replace(TERMINAL, light=message.light).theme
+
+    def action_mouse(self) -> None:
+        """Give the mouse to the terminal, for selecting and copying, or take it back."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.mouse ^= True
+            back = "the mouse is taken back" if self._driver.mouse else "the terminal has the mouse\nm takes it back"
+            self.notify(back)
 
     def action_picture(self) -> None:
         """Save what is on the screen; over SSH there seldom is the folder of downloads that Textual would take."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from charwave_tui.ui.glyphs import ASCII, GLYPHS
+from charwave_tui.ui.glyphs import GLYPHS
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 """A column filled from the left by 0 to 8 eighths."""
@@ -22,8 +22,8 @@ def eighths(share: float, width: int) -> str:
     if math.isnan(share):
         return ""
     share = min(max(share, 0.0), 1.0)
-    if GLYPHS is ASCII:
-        return "#" * round(share * width)
+    if not GLYPHS.fine:
+        return GLYPHS.block * round(share * width)
     whole, rest = divmod(round(share * width * 8), 8)
     return EIGHTHS[8] * whole + (EIGHTHS[rest] if rest else "")
 
@@ -37,7 +37,7 @@ def _block(share: float | None) -> str:
     if share is None or math.isnan(share):
         return " "
     level = round(min(max(share, 0.0), 1.0) * (len(UPRIGHT) - 1))
-    return ASCII_UPRIGHT[level] if GLYPHS is ASCII else UPRIGHT[level]
+    return UPRIGHT[level] if GLYPHS.fine else ASCII_UPRIGHT[level]
 
 
 def progress(share: float, width: int) -> tuple[str, str]:

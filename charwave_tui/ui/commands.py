@@ -92,6 +92,9 @@ KEYS = (
     Key("3", "pane('layers')", "Layers", "", shown=False),
     Key("4", "pane('names')", "Names", "", shown=False),
     Key("z", "zoom", "Zoom", "the focused pane alone, or all four again"),
+    Key(
+        "m", "app.mouse", "Mouse", "the mouse to the terminal, which then selects and copies; again, back", shown=False
+    ),
     Key("question_mark", "help", "Help", "the keys, and what the words mean", display="?"),
     Key("q", "leave", "Quit", "leave; a run in training goes on, if you like"),
     Key("ctrl+c", "leave", "Quit", "", shown=False, display="^c"),

@@ -11,14 +11,14 @@ from charwave_tui.core.presets import presets
 from charwave_tui.core.readings import History
 from charwave_tui.core.records import RunRecord, RunSummary
 from charwave_tui.ui.archive_view import Arrangement, held
-from charwave_tui.ui.glyphs import ASCII, GLYPHS
+from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.lines import evaluated
 from charwave_tui.ui.view import Curve, RunView
 
 INKS = ("train", "val", "reference", "accent")
 """The ink of each place among the chosen runs."""
 
-MARKS = "ABCD" if GLYPHS is ASCII else "◆◇■□"
+MARKS = "◆◇■□" if GLYPHS.fine else "ABCD"
 """The mark of each place among the chosen runs, which tells them apart without colour."""
 
 DASHES = ((1, 0), (5, 1), (2, 1), (1, 1))

@@ -1,21 +1,45 @@
-"""The way to the terminal: Textual's own, but that it outlasts its terminal, and leaves neither colours nor answers."""
+"""The way to the terminal and back: Textual's own, but for what old terminals, noise and the loss of the line ask."""
 
 from __future__ import annotations
 
+import os
+import re
+import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import IO, Any, cast
 
+from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
 from textual.message import Message
 
+from charwave_tui.ui.abilities import TERMINAL, encoding
 from charwave_tui.ui.line_speed import QUESTION
+from charwave_tui.ui.typed import BACKGROUND, Typed
 
 LAST_ANSWERS = 1.0
 """Seconds that leaving waits for the terminal's answers, which the shell would take for typed text."""
+
+
+LOOK = 0.1
+"""Seconds between two looks at whether the reading of keys shall end."""
+
+CHUNK = 4_096
+"""Bytes read at once."""
+
+MODERN = re.compile(r"\x1b\[[<>]\d*u|\x1b\[\?\d+\$p")
+"""What terminals that do not know it may write on the screen: the keyboard of kitty, and questions about modes."""
+
+
+class BackgroundTold(Message):
+    """The terminal has answered whether its background is light."""
+
+    def __init__(self, light: bool) -> None:
+        super().__init__()
+        self.light = light
 
 
 class LastingFile:
@@ -48,7 +72,7 @@ class LastingFile:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver for a terminal, but for that."""
+    """Textual's driver for a terminal; it outlasts its terminal, and leaves it neither colours nor answers."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -56,7 +80,27 @@ class TerminalDriver(LinuxDriver):
         self._lasting = LastingFile(self._file) if self._file is not None else None
         self._file = cast("TextIOWrapper", self._lasting)
 
+    @property
+    def mouse(self) -> bool:
+        """Whether the terminal reports the mouse; while it does not, it selects and copies by itself."""
+        return self._mouse
+
+    @mouse.setter
+    def mouse(self, reported: bool) -> None:
+        self._disable_mouse_support()
+        self._mouse = reported
+        self._enable_mouse_support()
+        if self._mouse_pixels:
+            self._enable_mouse_pixels()
+
+    def _disable_mouse_support(self) -> None:
+        super()._disable_mouse_support()
+        if self._mouse and self._mouse_pixels:
+            self.write("\x1b[?1016l")
+
     def write(self, data: str) -> None:
+        if not TERMINAL.modern and MODERN.fullmatch(data):
+            return
         self._asked += data.endswith(QUESTION)
         super().write(data)
 
@@ -65,11 +109,39 @@ class TerminalDriver(LinuxDriver):
             self._answered += 1
         super().process_message(message)
 
+    def start_application_mode(self) -> None:
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's has no types
+        if TERMINAL.modern and TERMINAL.colours and TERMINAL.light is None:
+            self.write(BACKGROUND)
+
+    def run_input_thread(self) -> None:
+        """Read what comes from the terminal until the program leaves it, or it is gone."""
+        parser, typed = XTermParser(self._debug), Typed(encoding())
+        while not self.exit_event.is_set():
+            if select.select([self.fileno], [], [], LOOK)[0]:
+                try:
+                    taken = os.read(self.fileno, CHUNK)
+                except OSError:
+                    taken = b""
+                if not taken:
+                    self._app.call_later(self._app.exit)
+                    return
+                known = typed.light
+                if text := typed.take(taken):
+                    self._tell(parser.feed(text))
+                if typed.light is not None and typed.light != known:
+                    self._tell([BackgroundTold(typed.light)])
+            self._tell(parser.tick())
+
+    def _tell(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self.process_message(message)
+
     def stop_application_mode(self) -> None:
         self.write("\x1b[0m")
         deadline = time.monotonic() + LAST_ANSWERS
         while 0 < self._answered < self._asked and time.monotonic() < deadline and not self._gone():
-            time.sleep(0.01)  # meanwhile Textual's thread reads
+            time.sleep(0.01)  # meanwhile the thread reads
         super().stop_application_mode()
 
     def _gone(self) -> bool:

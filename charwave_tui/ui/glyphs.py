@@ -1,9 +1,10 @@
-"""The marks on the screen, with a form for terminals that have ASCII alone."""
+"""The marks on the screen, with forms for terminals that have ASCII alone, or little more."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+
+from charwave_tui.ui.abilities import TERMINAL, Characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Glyphs:
     star: str = "★"
     val: str = "◆"
     dot: str = "·"
+    leftward: str = "←"
+    rightward: str = "→"
     to: str = "→"
     times: str = "×"
     minus: str = "−"
@@ -43,9 +46,16 @@ class Glyphs:
     corner: str = "└"
     tick: str = "┴"
     end: str = "┘"
-    leftward: str = "←"
-    rightward: str = "→"
+    block: str = "█"
 
+    @property
+    def fine(self) -> bool:
+        """Whether braille, and blocks of halves and eighths of a cell, can be written besides."""
+        return self == FULL
+
+
+FULL = Glyphs()
+"""The marks where there is all of Unicode."""
 
 ASCII = Glyphs(
     live="*",
@@ -60,7 +70,7 @@ ASCII = Glyphs(
     ready="o",
     near="~",
     star="#",
-    val="o",
+    val="%",
     dot="-",
     to="->",
     times="x",
@@ -80,23 +90,46 @@ ASCII = Glyphs(
     end="+",
     leftward="<",
     rightward=">",
+    block="#",
 )
 """The same marks in ASCII."""
 
+CONSOLE = replace(
+    ASCII,
+    live="•",
+    choices="▼",
+    near="≈",
+    val="■",
+    dot="·",
+    to="→",
+    up="↑",
+    line="─",
+    product="·",
+    down="↓",
+    upright="│",
+    corner="└",
+    tick="┴",
+    end="┘",
+    leftward="←",
+    rightward="→",
+    block="█",
+)
+"""The same for the Linux console: what both the kernel's own font (code page 437) and the usual ones of 256 characters
+(Debian's Lat15, Lat2, CyrSlav; no half blocks in them) have."""
 
-def glyphs() -> Glyphs:
-    """The marks that the real stdout's encoding can carry."""
-    encoding = getattr(sys.__stdout__, "encoding", None) or "ascii"
-    return Glyphs() if "utf" in encoding.lower() else ASCII
-
-
-GLYPHS = glyphs()
+GLYPHS = {Characters.ALL: FULL, Characters.CONSOLE: CONSOLE, Characters.ASCII: ASCII}[TERMINAL.characters]
 """The marks of this process."""
 
-PLAIN = str.maketrans({str(mark.default): str(getattr(ASCII, mark.name)) for mark in fields(Glyphs)})
-"""What stands for each mark where there is ASCII alone."""
+
+def table(marks: Glyphs) -> dict[int, str]:
+    """What stands for each mark in a text, for `str.translate`; of two that look alike, for the later field."""
+    return {ord(getattr(FULL, mark.name)): getattr(marks, mark.name) for mark in fields(Glyphs)}
+
+
+PLAIN = table(GLYPHS)
+"""What stands for each mark in the texts of this process."""
 
 
 def plainly(text: str) -> str:
     """A text that was written with the usual marks, in those that this process has."""
-    return text.translate(PLAIN | {ord("²"): "^2", ord("Δ"): "d", ord("σ"): "s"}) if GLYPHS is ASCII else text
+    return text.translate(PLAIN | {ord("²"): "^2", ord("Δ"): "d", ord("σ"): "s"}) if GLYPHS is not FULL else text

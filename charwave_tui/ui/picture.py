@@ -8,7 +8,9 @@ from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.segment import Segment
 
+from charwave_tui.ui.abilities import Characters
 from charwave_tui.ui.pens import Pen, pen
+from charwave_tui.ui.spelling import spelling
 
 Cell = tuple[str, Pen]
 """A character and its pen; the second column of a wide character is an empty one."""
@@ -17,9 +19,12 @@ Cell = tuple[str, Pen]
 class Picture:
     """A screen of `width` columns and `height` rows, of which nothing is known at first."""
 
-    def __init__(self, width: int, height: int, colours: ColorSystem) -> None:
+    def __init__(
+        self, width: int, height: int, colours: ColorSystem | None, characters: Characters = Characters.ALL
+    ) -> None:
         self.width, self.height = width, height
         self._colours = colours
+        self._spelling = spelling(characters)
         self._wanted: list[list[Cell | None]] = [[None] * width for _ in range(height)]
         self._shown: list[list[Cell | None]] = [[None] * width for _ in range(height)]
         self._touched: set[int] = set()
@@ -48,7 +53,10 @@ class Picture:
             if column >= end:
                 break
             marked = pen(style, self._colours)
-            for character in text if cell_len(text) == len(text) else _columns(text):
+            written: Iterable[str] = text if cell_len(text) == len(text) else _columns(text)
+            if self._spelling is not None:
+                written = map(self._spelling.one, written)
+            for character in written:
                 if column >= end:
                     break
                 cells[column] = (character, marked.blank() if character == " " else marked)

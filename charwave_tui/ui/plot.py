@@ -10,7 +10,7 @@ from itertools import islice
 from charwave_tui.ui import axes, numbers
 from charwave_tui.ui.axes import Axes, Course
 from charwave_tui.ui.canvas import Canvas
-from charwave_tui.ui.glyphs import ASCII, Glyphs
+from charwave_tui.ui.glyphs import Glyphs
 from charwave_tui.ui.lines import Lines, evaluated, references
 from charwave_tui.ui.view import Curve
 
@@ -63,13 +63,13 @@ class Plot:
     @property
     def dots(self) -> tuple[int, int]:
         """The dots that a line can be made of, across and up."""
-        across, up = (1, 1) if self.glyphs is ASCII else (2, 4)
+        across, up = (2, 4) if self.glyphs.fine else (1, 1)
         return self.columns * across, self.rows * up
 
     @property
     def pens(self) -> tuple[str, str]:
         """What draws a line, and the line that matters most."""
-        return (".", "o") if self.glyphs is ASCII else ("thin", "thick")
+        return ("thin", "thick") if self.glyphs.fine else (".", "o")
 
     @property
     def drawable(self) -> bool:

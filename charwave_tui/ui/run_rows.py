@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from charwave_tui.core.records import RunSummary
 from charwave_tui.ui import ages, numbers
 from charwave_tui.ui.archive_view import Arrangement, changes, left_unfinished, state_words
-from charwave_tui.ui.glyphs import ASCII, GLYPHS
+from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.pieces import Line, Piece, raised, readable, spread
 from charwave_tui.ui.run_cells import Company, cells, changed_text, changes_text, cut_off
 
@@ -26,7 +26,7 @@ HEADERS = {
     "when": "when",
     "train": "train",
     "best": "best val",
-    "delta": "vs best" if GLYPHS is ASCII else "Δ best",
+    "delta": "Δ best" if GLYPHS.fine else "vs best",
     "state": "state",
     "note": "note",
 }

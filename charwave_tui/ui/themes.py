@@ -9,6 +9,7 @@ from rich.style import Style
 from textual.theme import Theme
 from textual.widget import Widget
 
+from charwave_tui.ui.abilities import TERMINAL
 from charwave_tui.ui.pieces import Piece
 
 
@@ -128,6 +129,7 @@ def _theme(name: str, inks: Inks) -> Theme:
             "block-cursor-text-style": "none",
             "input-cursor-background": inks.accent,
             "input-cursor-foreground": inks.bg,
+            "input-cursor-text-style": "none" if TERMINAL.colours else "reverse",
             "input-selection-background": inks.line,
             "scrollbar": inks.line,
             "scrollbar-hover": inks.muted,

@@ -1,13 +1,12 @@
 """The marks, and what stands for them where there is ASCII alone."""
 
-import sys
 from dataclasses import fields
-from types import SimpleNamespace
 
 import pytest
 from rich.cells import cell_len
 
-from charwave_tui.ui.glyphs import ASCII, Glyphs, glyphs
+from charwave_tui.ui import glyphs
+from charwave_tui.ui.glyphs import ASCII, CONSOLE, FULL, plainly, table
 
 
 def marks(chosen):
@@ -15,7 +14,7 @@ def marks(chosen):
 
 
 def test_every_mark_is_one_column_wide():
-    assert {name for name, mark in marks(Glyphs()).items() if cell_len(mark) != 1} == set()
+    assert {name for name, mark in marks(FULL).items() if cell_len(mark) != 1} == set()
 
 
 def test_the_other_form_is_ascii_throughout():
@@ -26,20 +25,19 @@ def test_the_other_form_is_ascii_throughout():
     ("one", "other"),
     [("live", "rebuild"), ("running", "ready"), ("new", "corpus"), ("right_so", "wrong"), ("to", "times")],
 )
-@pytest.mark.parametrize("chosen", [Glyphs(), ASCII])
+@pytest.mark.parametrize("chosen", [FULL, CONSOLE, ASCII])
 def test_marks_that_are_told_apart_look_apart(chosen, one, other):
     assert getattr(chosen, one) != getattr(chosen, other)
 
 
-@pytest.mark.parametrize(
-    ("encoding", "expected"),
-    [("utf-8", Glyphs()), ("UTF8", Glyphs()), ("ascii", ASCII), ("iso-8859-1", ASCII), (None, ASCII)],
-)
-def test_the_encoding_of_the_real_output_decides(monkeypatch, encoding, expected):
-    monkeypatch.setattr(sys, "__stdout__", SimpleNamespace(encoding=encoding))
-    assert glyphs() == expected
+def test_what_stands_for_marks_in_texts_is_what_the_process_has(monkeypatch):
+    assert plainly("[B,4,48] @ [48,128] → 4×128, σ² ✓") == "[B,4,48] @ [48,128] → 4×128, σ² ✓"
+    monkeypatch.setattr(glyphs, "GLYPHS", ASCII)
+    monkeypatch.setattr(glyphs, "PLAIN", table(ASCII))
+    assert plainly("[B,4,48] @ [48,128] → 4×128, σ² ✓") == "[B,4,48] @ [48,128] -> 4x128, s^2 ok"
 
 
-def test_without_an_output_there_is_ascii(monkeypatch):
-    monkeypatch.setattr(sys, "__stdout__", None)
-    assert glyphs() == ASCII
+def test_the_console_has_only_what_its_fonts_have():
+    # both code page 437, as in the kernel's own font, and the usual fonts of 256 characters have these
+    fonts = set("•·→←↑↓≈─│┌┐└┘├┤┬┴┼█░▒■▲▼")
+    assert {mark for mark in "".join(marks(CONSOLE).values()) if not mark.isascii()} <= fonts

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from charwave_tui.core.insights import Histogram
 from charwave_tui.ui import numbers
-from charwave_tui.ui.glyphs import ASCII, GLYPHS
+from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.pieces import Line, Piece
 
 HEIGHTS = " ▁▂▃▄▅▆▇█"
@@ -80,6 +80,6 @@ def _row(heights: Sequence[float], roles: Sequence[str]) -> Line:
 
 
 def _cell(height: float) -> str:
-    if GLYPHS is ASCII:
-        return "#" if height >= 0.5 else "." if height >= 0.1 else " "
+    if not GLYPHS.fine:
+        return GLYPHS.block if height >= 0.5 else "." if height >= 0.1 else " "
     return HEIGHTS[round(min(max(height, 0.0), 1.0) * 8)]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby, zip_longest
 
-from charwave_tui.ui.glyphs import ASCII, GLYPHS
+from charwave_tui.ui.abilities import TERMINAL
+from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.pieces import Line, Piece
 
 GROUND = "raised"
@@ -27,7 +28,7 @@ MARKS = {
     "warning": "!",
     "error": "x",
 }
-"""What stands for a role where there is ASCII alone; the later one of two rows that share a line is seen."""
+"""What stands for a role where there are no shades; the later one of two rows that share a line is seen."""
 
 _STRENGTH = {role: strength for strength, role in enumerate(MARKS)}
 
@@ -41,7 +42,11 @@ def picture(rows: Sequence[Sequence[str]]) -> tuple[Line, ...]:
 
 def swatch(role: str) -> Piece:
     """The sign of a role in a key to the picture: a block of its ink, or its mark."""
-    return Piece(MARKS[role] if GLYPHS is ASCII else "█", role)
+    return Piece("█" if _shaded() else MARKS[role], role)
+
+
+def _shaded() -> bool:
+    return GLYPHS.fine and TERMINAL.shades
 
 
 def _filled(row: Sequence[str], width: int) -> list[str]:
@@ -60,7 +65,7 @@ def _line(upper: list[str], lower: list[str]) -> Line:
 
 
 def _cell(upper: str, lower: str) -> Piece:
-    if GLYPHS is ASCII:
+    if not _shaded():
         stronger = max(upper, lower, key=_STRENGTH.__getitem__)
         return Piece(MARKS[stronger], stronger or "fg", ground=GROUND)
     if upper == lower:
