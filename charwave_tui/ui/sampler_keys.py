@@ -57,7 +57,9 @@ NAMES_KEYS = (
 
 STEP_KEYS = (
     Key("up", "walk(-1)", "Choose", "choose a character", display="↑↓"),
-    *_WALK[1:4],
+    _WALK[1],
+    Key("pageup", "walk(-10)", "Choose", "", shown=False),
+    Key("pagedown", "walk(10)", "Choose", "", shown=False),
     Key("enter", "take", "Take", "put the chosen character behind the prefix; `end` ends the name"),
     Key("space", "roll", "Roll", "let chance choose at the temperature; the same seed rolls the same again"),
     Key("backspace", "undo('one')", "Back one", "take back the last character", display=GLYPHS.erase),

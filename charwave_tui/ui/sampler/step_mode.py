@@ -18,7 +18,7 @@ from charwave_tui.ui.sampler.mode import refusal, silence
 from charwave_tui.ui.sampler.notebook import Notebook
 from charwave_tui.ui.sampler.path_lines import PathView
 from charwave_tui.ui.sampler.predicting import Predicting
-from charwave_tui.ui.sampler.stepping import Stepping, order_of, walked
+from charwave_tui.ui.sampler.stepping import order_of, walked
 from charwave_tui.ui.sampler_keys import STEP_KEYS
 
 ASKED_OF_THE_MODEL = frozenset({"enter", "space", "up", "down", "pageup", "pagedown"})
@@ -81,23 +81,25 @@ class StepMode(Predicting):
         if not self.ready:
             return
         if self.stepping.full:
-            self.notify(_why_full(self.stepping), severity="warning", markup=False)
+            self._say_full()
         elif longer.among(self.symbols) != longer:
             corpus = self.run.corpus.name if self.run.corpus else "the corpus"
             self.notify(f"{text!r} is not among the characters of {corpus}", severity="warning", markup=False)
         else:
             self.go(longer)
 
+    def _say_full(self) -> None:
+        if not self.stepping.ended:  # which the pane says already
+            why = f"a prefix has at most {LONGEST_PREFIX} characters\n{GLYPHS.erase} takes the last back"
+            self.notify(why, severity="warning", markup=False)
+
     def action_walk(self, places: int) -> None:
         if self.known is not None and not self.stepping.ended:
             self.go(self.stepping.at(walked(order_of(self.known.surprises), self.stepping.here, places)))
 
-    def action_page(self, pages: int) -> None:
-        self.action_walk(pages * max(self._next.room[1] - 3, 1))
-
     def action_take(self) -> None:
         if self.stepping.full:
-            self.notify(_why_full(self.stepping), severity="warning", markup=False)
+            self._say_full()
         elif self.known is not None:
             order = order_of(self.known.surprises)
             here = self.stepping.here
@@ -105,7 +107,7 @@ class StepMode(Predicting):
 
     def action_roll(self) -> None:
         if self.stepping.full:
-            self.notify(_why_full(self.stepping), severity="warning", markup=False)
+            self._say_full()
         elif self.known is not None and all(surprise == surprise for surprise in self.known.surprises):
             self.go(self.stepping.rolled(self.known.surprises, self.sampling.seed, self.symbols))
 
@@ -126,7 +128,7 @@ class StepMode(Predicting):
         self._path.draw(seen.lines(*self._path.room))
         self._next.draw(words or self._after())
         step = f"step {numbers.steps(self.known.step)} {GLYPHS.dot} " if self.known else ""
-        self._next.remark = "" if words else f"{step}sorted by p"
+        self._next.remark = "" if words or self.stepping.ended else f"{step}sorted by p"
 
     def _after(self) -> list[Line]:
         if self.stepping.ended:
@@ -137,10 +139,3 @@ class StepMode(Predicting):
             return []
         spread_out = Distribution.of(self.known.surprises, self.stepping.column, self.symbols)
         return spread_out.lines(self.stepping.prefix, self.stepping.here, *self._next.room)
-
-
-def _why_full(stepping: Stepping) -> str:
-    """Why nothing can be added, and what to press."""
-    if stepping.ended:
-        return f"the name has ended\n{GLYPHS.erase} takes the end back"
-    return f"a prefix has at most {LONGEST_PREFIX} characters\n{GLYPHS.erase} takes the last back"
