@@ -40,9 +40,9 @@ EXAMPLES: dict[str, dict[str, str]] = {
     },
     "sample": {
         "charwave-tui sample -n 10 --temperature 0.8 --prefix ma": "ten names that begin with ma",
-        "charwave-tui sample --pattern 'm?r*a' --only-new yes": "by a pattern, and none that the corpus has",
+        "charwave-tui sample --pattern 'm?r*a' --only-new": "by a pattern, and none that the corpus has",
         "charwave-tui sample --score marisol": "how much each character surprises the model",
-        "charwave-tui sample --next mar": "what may come next",
+        "charwave-tui sample --next mar --temperature 0.5": "what may come next",
     },
     "inspect": {
         "charwave-tui inspect": "a row a layer of the newest run",
