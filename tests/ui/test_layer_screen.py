@@ -10,6 +10,7 @@ from fake_engine import ObedientEngine, ShowingEngine, opened
 from pilots import NARROW, lab, lines, playground, screen_text, typed, until
 
 from charwave_tui.core import protocol
+from charwave_tui.core.archive import OpenRun
 from charwave_tui.core.inspection import InspectLayer, ReportChanges
 from charwave_tui.core.readings import State
 from charwave_tui.ui.panes import layer as layer_module
@@ -170,6 +171,9 @@ async def test_where_the_engine_is_lost_the_last_figures_stay_and_say_so():
         assert pane(pilot).provenance.startswith("the engine is gone · step 132,400")
         await pilot.press("down")
         assert "esc goes back to the lab" in screen_text(pilot.app)
+        await pilot.press("space")
+        await until(pilot, lambda: engine.reached == 2)
+        assert engine.sent_of(OpenRun) == [OpenRun(12, train=True)]
 
 
 async def test_another_model_is_looked_into_afresh_at_its_last_layer_where_it_has_fewer():

@@ -134,7 +134,7 @@ class LayerPane(LayerWalk, can_focus=True):
         told = []
         if self.run.engine == "lost":
             told.append("the engine is gone")
-        if self._answer is not None:
+        if self._answer is not None and self.shown() is not None:
             spoilt = first_spoilt(self.probed.layers)
             if spoilt is None:
                 told.append(self.taken(self._answer.step))

@@ -95,7 +95,7 @@ class LayerWalk(DatedPane, OwnKeys):
             case "layer", *_:
                 return None if view is None else True
             case "steer", *_:
-                return None if self.run.state is None else True
+                return None if self.run.state is None and self.run.unfinished is None else True
             case _:
                 return True
 
