@@ -82,7 +82,7 @@ HEALTHY: dict[str, Healthy] = {
     ),
     "update": Healthy(
         -4.0,
-        -2.5,
+        -2.0,
         "near −3",
         "log10 of std(Δp)/std(p), from the step's real change: about a thousandth of the weight's size a step.",
         below="The weights hardly move. A larger lr speeds this layer up.",
