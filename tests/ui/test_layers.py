@@ -85,7 +85,7 @@ def test_what_moves_a_weight_is_told_of_layers_that_have_one():
 
 @pytest.mark.parametrize(
     ("ratio", "text", "ink"),
-    [(-2.4, "! −2.4", "warning"), (-4.1, "! −4.1", "warning"), (-3.0, "−3.0", "fg"), (math.nan, "nan", "error")],
+    [(-1.9, "! −1.9", "warning"), (-4.1, "! −4.1", "warning"), (-3.0, "−3.0", "fg"), (math.nan, "nan", "error")],
 )
 def test_an_update_far_from_a_thousandth_has_a_mark(ratio, text, ink):
     (piece,) = row(msgspec.structs.replace(STATS[2], update_ratio=ratio), 112)["update"]
