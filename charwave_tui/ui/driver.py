@@ -30,8 +30,8 @@ LOOK = 0.1
 CHUNK = 4_096
 """Bytes read at once."""
 
-MODERN = re.compile(r"\x1b\[[<>]\d*u|\x1b\[\?\d+\$p")
-"""What terminals that do not know it may write on the screen: the keyboard of kitty, and questions about modes."""
+MODERN = re.compile(r"\x1b\[[<>]\d*u|\x1b\[\?\d+\$p|\x1b\]22;.*", re.DOTALL)
+"""What old terminals may write on the screen: the keyboard of kitty, questions about modes, forms of the pointer."""
 
 
 class BackgroundTold(Message):

@@ -126,7 +126,7 @@ def _theme(name: str, inks: Inks) -> Theme:
             "border-blurred": inks.line,
             "block-cursor-background": inks.raised,
             "block-cursor-foreground": inks.bright,
-            "block-cursor-text-style": "none",
+            "block-cursor-text-style": "none" if inks.raised != inks.bg else "underline",
             "input-cursor-background": inks.accent,
             "input-cursor-foreground": inks.bg,
             "input-cursor-text-style": "none" if TERMINAL.colours else "reverse",

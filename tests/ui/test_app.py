@@ -10,6 +10,7 @@ from fake_engine import FakeEngine, ObedientEngine, ShowingEngine
 from pilots import NARROW, SMALL, WIDE, lab, playground, program, screen_text, typed, until
 
 from charwave_tui.ui.commands import KEYS
+from charwave_tui.ui.driver import BackgroundTold
 from charwave_tui.ui.screens.pick import PickScreen
 from charwave_tui.ui.screens.runs import RunsScreen
 from charwave_tui.ui.themes import INKS, themes
@@ -122,6 +123,16 @@ async def test_another_theme_can_be_chosen_from_the_palette():
         assert [option.value for option in pilot.app.screen.options] == [theme.name for theme in themes()]
         await pilot.press(*"light", "enter")
         await until(pilot, lambda: pilot.app.theme == "charwave-light")
+
+
+async def test_a_light_background_changes_the_theme_that_nobody_chose():
+    for chosen, picked, expected in ((None, None, "light"), ("safe", None, "safe"), (None, "safe", "safe")):
+        app = program(FakeEngine(), theme=chosen)
+        async with app.run_test(size=NARROW) as pilot:
+            app.theme = f"charwave-{picked}" if picked else app.theme
+            app.post_message(BackgroundTold(light=True))
+            await pilot.pause()
+            assert app.theme == f"charwave-{expected}"
 
 
 @pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGHUP])

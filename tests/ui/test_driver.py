@@ -5,11 +5,16 @@ from __future__ import annotations
 import io
 import os
 import pty
+import time
+import tty
+from dataclasses import replace
+from threading import Event, Thread
 
 import pytest
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
 
+from charwave_tui.ui import driver as drivers
 from charwave_tui.ui.driver import LastingFile, TerminalDriver
 from charwave_tui.ui.line_speed import QUESTION
 
@@ -21,6 +26,10 @@ class Bare(TerminalDriver):
         self.written: list[str] = []
         self._asked = self._answered = 0
         self._lasting = LastingFile(io.StringIO())
+        self._mouse, self._mouse_pixels = True, False
+
+    def flush(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -60,6 +69,68 @@ def test_it_leaves_without_answers_that_do_not_come(driver: Bare, monkeypatch: p
     driver._lasting.gone = why == "gone"
     driver.stop_application_mode()
     assert driver.written[-1] == "left"
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_the_mouse_is_given_back_and_taken_again(driver: Bare, pixels: bool) -> None:
+    driver._mouse_pixels = pixels
+    modes = {1000, 1003, 1006, 1015} | ({1016} if pixels else set())
+    for reported, way in ((False, "l"), (True, "h")):
+        driver.written.clear()
+        driver.mouse = reported
+        assert driver.mouse is reported
+        assert {text for text in driver.written if text.endswith(way)} == {f"\x1b[?{mode}{way}" for mode in modes}
+        driver.written.clear()
+        driver._disable_mouse_support() if not reported else driver._enable_mouse_support()
+        assert bool(driver.written) is reported, "a mouse that is the terminal's is left to it"
+
+
+@pytest.mark.parametrize("modern", [False, True])
+def test_an_old_terminal_is_not_asked_what_it_would_write_on_the_screen(
+    driver: Bare, monkeypatch: pytest.MonkeyPatch, modern: bool
+) -> None:
+    monkeypatch.setattr(drivers, "TERMINAL", replace(drivers.TERMINAL, modern=modern))
+    new = ["\x1b[>25u", "\x1b[<u", "\x1b[?2026$p", "\x1b[?2048$p", "\x1b]22;default\x1b\\"]
+    for text in (*new, "\x1b[?1049h", f"frame{QUESTION}"):
+        driver.write(text)
+    assert driver.written == [*(new if modern else []), "\x1b[?1049h", f"frame{QUESTION}"]
+
+
+class App:
+    """What the thread that reads keys asks of the app."""
+
+    def __init__(self) -> None:
+        self.called: list[object] = []
+
+    def call_later(self, what: object) -> None:
+        self.called.append(what)
+
+    def exit(self) -> None:
+        pass
+
+
+def test_keys_are_read_whatever_comes_with_them_until_the_terminal_is_gone(
+    driver: Bare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, programs = pty.openpty()
+    heard: list[object] = []
+    monkeypatch.setattr(driver, "process_message", heard.append)
+    driver.fileno, driver.exit_event, driver._debug, driver._app = programs, Event(), False, App()  # type: ignore[assignment]
+    os.set_blocking(programs, True)
+    tty.setraw(programs)
+    os.write(ours, b"t\xff\xfe\x1b]11;rgb:ffff/ffff/ffff\x1b\\g\x1b[A")
+    reading = Thread(target=driver.run_input_thread)
+    reading.start()
+    deadline = time.monotonic() + 10
+    while len(heard) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.close(ours)
+    reading.join(10)
+    os.close(programs)
+    assert [getattr(message, "key", None) for message in heard] == ["t", "g", "up", None]
+    assert isinstance(heard[3], drivers.BackgroundTold)
+    assert heard[3].light
+    assert driver._app.called == [driver._app.exit]
 
 
 def test_writing_to_a_terminal_that_is_gone_is_no_error() -> None:

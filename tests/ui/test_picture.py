@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pyte
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from rich.segment import ControlType, Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from charwave_tui.ui.abilities import Characters
 from charwave_tui.ui.pens import PLAIN, Pen, pen
 from charwave_tui.ui.picture import Picture
 
@@ -131,3 +134,27 @@ def test_a_terminal_that_was_forgotten_is_painted_whole(picture: Picture) -> Non
 def test_a_pen_has_as_many_colours_as_its_terminal(system: ColorSystem, ink: str) -> None:
     assert pen(Style.parse("bold #5fd7af"), system) == Pen(("1",), ink, "49")
     assert pen(None, system) == PLAIN
+
+
+INKS = ["#9097a0", "bold #ffffff", "underline bold yellow on blue", "italic dim", "bold", "reverse on red"]
+
+
+@given(st.lists(st.sampled_from(INKS), min_size=1, max_size=8))
+def test_without_colours_only_bold_underline_and_reverse_are_sent_in_the_oldest_way(inks: list[str]) -> None:
+    picture = Picture(WIDTH, 1, None)
+    seen = Seen()
+    strokes = painted(picture, 0, 0, *((f"{place}", ink) for place, ink in enumerate(inks)))
+    seen.stream.feed(strokes)
+    assert set(re.findall(r"\x1b\[([0-9;]*)m", strokes)) <= {"0", "1", "4", "1;4", "7", "0;1", "0;4", "0;1;4", "0;7"}
+    for place, ink in enumerate(inks):
+        cell, style = seen.screen.buffer[0][place], Style.parse(ink)
+        assert (cell.data, cell.fg, cell.bg) == (str(place), "default", "default")
+        assert (cell.bold, cell.underscore) == (bool(style.bold), bool(style.underline))
+        assert cell.reverse == bool(style.reverse)
+
+
+def test_what_the_terminal_lacks_is_sent_otherwise_in_as_many_columns() -> None:
+    picture = Picture(WIDTH, 1, ColorSystem.STANDARD, Characters.ASCII)
+    strokes = painted(picture, 0, 0, ("╭x日y─é⣿", "bright_white on black"))
+    assert strokes.isascii()
+    assert "+x??y-?o" in strokes

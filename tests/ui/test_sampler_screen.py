@@ -59,6 +59,14 @@ async def test_tab_goes_through_the_modes_and_what_is_typed_behind_it_is_for_the
         assert app.left[0].stepping.prefix == "ma"
 
 
+async def test_under_sixty_columns_settings_and_names_have_the_screen_in_turn():
+    async with talking("names", size=(40, 12)) as (app, pilot):
+        for key, seen, hidden in (("2", "2 Names", "Settings"), ("1", "1 Settings", "Names")):
+            await typed(pilot, key)
+            await until(pilot, lambda seen=seen: seen in screen_text(app))
+            assert hidden not in screen_text(app)
+
+
 async def test_settings_are_walked_nudged_typed_and_drawn_with_once_they_rest():
     async with talking("names") as (app, pilot):
         await typed(pilot, *["down"] * 4, "right", "down", "enter", *"0.9", "enter", *["down"] * 5, "right")

@@ -39,7 +39,7 @@ class LayerTable(DataTable[Text], Inked):
         & > .datatable--odd-row, & > .datatable--even-row { background: $ink-bg; }
         & > .datatable--hover { background: $ink-bg; }
         & > .datatable--cursor, &:focus > .datatable--cursor {
-            background: $ink-raised; color: $ink-fg; text-style: none;
+            background: $ink-raised; color: $ink-fg; text-style: $block-cursor-text-style;
         }
     }
     """

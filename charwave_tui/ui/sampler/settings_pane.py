@@ -98,10 +98,10 @@ class SettingsPane(LinesPane):
     def update(self) -> None:
         """Draw what changed, and fit the editor over the value."""
         width, height = self.room
+        self.set_class(self.active, "keyed")
         if not self.is_mounted or not width or not height:
             return
         lines, top = self._drawn()
-        self.set_class(self.active, "keyed")
         self.editor.set_class(self._mistake is not None, "-wrong")
         if self.editor.is_open:
             self.editor.styles.offset = (LABEL, list(SETTINGS).index(self.here) - top)

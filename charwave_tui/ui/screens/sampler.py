@@ -112,6 +112,7 @@ class SamplerScreen(Keeping):
         self.set_class(width >= WIDE, "-wide")
         self.set_class(width >= WIDEST, "-widest")
         self.set_class(height < LOW, "-low")
+        self.set_class(width < TINY[0], "-slim")
         self.set_class(width < TINY[0] or height < TINY[1], "-tiny")
 
     def on_mode_wanted(self, message: Mode.Wanted) -> None:

@@ -1,0 +1,116 @@
+"""What a terminal is taken to show, by its name, the locale and a few variables."""
+
+from __future__ import annotations
+
+import locale
+import sys
+from types import SimpleNamespace
+
+import pytest
+from rich.color import ColorSystem
+
+from charwave_tui.ui.abilities import Abilities, Characters, abilities, colours_by_name, encoding
+
+TRUE, MANY, SIXTEEN = ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT, ColorSystem.STANDARD
+
+LISTED = {"xterm": 8, "screen": 8, "tmux": 8, "ansi": 8, "xterm-mono": 0, "rxvt-88color": 88, "st": 256}
+
+
+def told(**variables: str) -> Abilities:
+    return abilities(variables, "utf-8", LISTED.get)
+
+
+@pytest.mark.parametrize(
+    ("variables", "colours"),
+    [
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, TRUE),
+        ({"TERM": "xterm", "COLORTERM": "24bit"}, TRUE),
+        ({"TERM": "xterm-direct"}, TRUE),
+        ({"TERM": "xterm-kitty"}, TRUE),
+        ({"TERM": "alacritty"}, TRUE),
+        ({"TERM": "xterm-256color"}, MANY),
+        ({"TERM": "tmux-256color"}, MANY),
+        ({"TERM": "screen-256color", "COLORTERM": "truecolor", "TMUX": "/tmp/tmux,1,0"}, TRUE),
+        ({"TERM": "screen-256color", "COLORTERM": "truecolor", "STY": "1.pts"}, MANY),
+        ({"TERM": "st"}, MANY),
+        ({"TERM": "xterm"}, SIXTEEN),
+        ({"TERM": "screen"}, SIXTEEN),
+        ({"TERM": "tmux"}, SIXTEEN),
+        ({"TERM": "rxvt-88color"}, SIXTEEN),
+        ({"TERM": "linux", "COLORTERM": "truecolor"}, SIXTEEN),
+        ({"TERM": "linux-16color"}, SIXTEEN),
+        ({"TERM": "nobody-knows-it"}, SIXTEEN),
+        ({"TERM": "xterm-mono"}, None),
+        ({"TERM": "vt100"}, None),
+        ({"TERM": "vt220", "COLORTERM": "truecolor"}, None),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor", "NO_COLOR": "1"}, None),
+        ({"TERM": "xterm-256color", "NO_COLOR": ""}, MANY),
+    ],
+)
+def test_a_terminal_has_the_colours_that_its_name_and_variables_say(
+    variables: dict[str, str], colours: ColorSystem | None
+) -> None:
+    assert told(**variables).colours is colours
+
+
+@pytest.mark.parametrize(
+    ("variables", "theme"),
+    [
+        ({"TERM": "xterm-256color"}, "charwave-dark"),
+        ({"TERM": "xterm-256color", "COLORFGBG": "15;0"}, "charwave-dark"),
+        ({"TERM": "xterm-256color", "COLORFGBG": "12;8"}, "charwave-dark"),
+        ({"TERM": "xterm-256color", "COLORFGBG": "0;15"}, "charwave-light"),
+        ({"TERM": "xterm-256color", "COLORFGBG": "0;default;7"}, "charwave-light"),
+        ({"TERM": "xterm-256color", "COLORFGBG": "0;default"}, "charwave-dark"),
+        ({"TERM": "xterm", "COLORFGBG": "0;15"}, "charwave-16"),
+        ({"TERM": "linux"}, "charwave-16"),
+        ({"TERM": "vt100"}, "charwave-16"),
+    ],
+)
+def test_the_theme_follows_from_colours_and_background(variables: dict[str, str], theme: str) -> None:
+    assert told(**variables).theme == theme
+
+
+def test_only_what_colourfgbg_says_is_known_of_the_background() -> None:
+    grounds = ("15;0", "0;15", "", "0;default", "0;x")
+    assert [told(COLORFGBG=ground).light for ground in grounds] == [False, True, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "characters", "modern", "shades"),
+    [
+        ("xterm-256color", "UTF-8", Characters.ALL, True, True),
+        ("xterm", "utf8", Characters.ALL, True, False),
+        ("screen", "ISO-8859-1", Characters.ASCII, True, False),
+        ("xterm-256color", "ANSI_X3.4-1968", Characters.ASCII, True, False),
+        ("linux", "utf-8", Characters.CONSOLE, False, False),
+        ("linux", "iso-8859-15", Characters.ASCII, False, False),
+        ("vt100", "utf-8", Characters.ASCII, False, False),
+    ],
+)
+def test_characters_follow_from_encoding_and_font(
+    name: str, written: str, characters: Characters, modern: bool, shades: bool
+) -> None:
+    known = abilities({"TERM": name}, written, LISTED.get)
+    assert (known.characters, known.modern, known.shades) == (characters, modern, shades)
+
+
+def test_a_name_that_is_on_no_list_has_no_number_of_colours() -> None:
+    assert colours_by_name("nobody-knows-it") is None
+
+
+@pytest.mark.parametrize(
+    ("stream", "locales", "expected"),
+    [("utf-8", "UTF-8", "UTF-8"), ("utf-8", "ANSI_X3.4-1968", "ANSI_X3.4-1968"), ("iso-8859-1", "UTF-8", "iso-8859-1")],
+)
+def test_python_may_write_utf_8_where_the_terminal_cannot_read_it(
+    monkeypatch: pytest.MonkeyPatch, stream: str, locales: str, expected: str
+) -> None:
+    monkeypatch.setattr(sys, "__stderr__", SimpleNamespace(encoding=stream))
+    monkeypatch.setattr(locale, "getencoding", lambda: locales)
+    assert encoding() == expected
+
+
+def test_without_an_output_there_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "__stderr__", None)
+    assert encoding() == "ascii"

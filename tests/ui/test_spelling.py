@@ -1,0 +1,48 @@
+"""What is written for characters that the terminal lacks: always one a column, and only such as it has."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charwave_tui.ui.abilities import Characters
+from charwave_tui.ui.spelling import spelling
+
+FRAME = "╭─ 1 Loss ─╮│┊└┴┘▁▄█▌▏⠁⣿●◆→…"
+
+
+@pytest.mark.parametrize(
+    ("characters", "expected"),
+    [
+        (Characters.ASCII, "+- 1 Loss -+||+++.+#+..o@%>."),
+        (Characters.CONSOLE, "┌─ 1 Loss ─┐││└┴┘░▒█▒░.o@■→."),
+    ],
+)
+def test_frames_blocks_dots_and_marks_have_twins(characters: Characters, expected: str) -> None:
+    spelt = spelling(characters)
+    assert spelt is not None
+    assert "".join(map(spelt.one, FRAME)) == expected
+
+
+@given(st.characters() | st.sampled_from(["", "e\u0301", "日", "👩\u200d🚀"]))
+def test_every_column_is_one_character_that_there_is(column: str) -> None:
+    plain, console = spelling(Characters.ASCII), spelling(Characters.CONSOLE)
+    assert plain is not None
+    assert console is not None
+    assert len(plain.one(column)) == 1
+    assert plain.one(column).isascii()
+    assert len(console.one(column)) == 1
+
+
+def test_other_letters_are_question_marks_but_on_the_console_are_left_to_its_font() -> None:
+    plain, console = spelling(Characters.ASCII), spelling(Characters.CONSOLE)
+    assert plain is not None
+    assert console is not None
+    letters = ["é", "Ж", "e\u0301", "日", ""]
+    assert "".join(map(plain.one, letters)) == "?????"
+    assert "".join(map(console.one, letters)) == "éЖé??"
+
+
+def test_where_there_are_all_characters_nothing_is_spelt_otherwise() -> None:
+    assert spelling(Characters.ALL) is None

@@ -1,0 +1,49 @@
+"""What is typed, in whatever encoding and with noise in it, and the terminal's answer about its background."""
+
+from __future__ import annotations
+
+import pytest
+
+from charwave_tui.ui.typed import Typed
+
+WHITE, BLACK = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", b"\x1b]11;rgba:0000/0000/0000/ffff\x07"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "typed", "text"),
+    [
+        ("utf-8", "né".encode(), "né"),
+        ("iso-8859-1", b"n\xe9", "né"),
+        ("utf-8", b"n\xe9t\xff", "nt"),
+        ("ascii", b"n\xc3\xa9", "n"),
+    ],
+)
+def test_bytes_that_are_no_text_are_left_out(encoding: str, typed: bytes, text: str) -> None:
+    assert Typed(encoding).take(typed) == text
+
+
+def test_a_character_may_come_in_two_parts() -> None:
+    typed = Typed("utf-8")
+    assert typed.take(b"\xc3") + typed.take(b"\xa9") == "é"
+
+
+@pytest.mark.parametrize(("answer", "light"), [(WHITE, True), (BLACK, False), (b"\x1b]11;rgb:f/f/e\x07", True)])
+def test_the_answer_is_understood_and_is_no_key(answer: bytes, light: bool) -> None:
+    typed = Typed("utf-8")
+    assert typed.light is None
+    assert typed.take(b"t" + answer + b"\x1b[A") == "t\x1b[A"
+    assert typed.light is light
+
+
+@pytest.mark.parametrize("cut", range(1, len(WHITE)))
+def test_an_answer_in_two_parts_gives_no_key_but_perhaps_escape(cut: int) -> None:
+    typed = Typed("utf-8")
+    passed = typed.take(WHITE[:cut]) + typed.take(WHITE[cut:])
+    assert passed in ("", "\x1b", "\x1b]")
+    assert typed.light is True
+
+
+def test_keys_that_begin_as_the_answer_does_are_not_held() -> None:
+    typed = Typed("utf-8")
+    keys = ["\x1b", "\x1b]", "1", "]", "\x1b[A"]
+    assert [typed.take(key.encode()) for key in keys] == keys
