@@ -234,10 +234,7 @@ async def test_the_timeline_is_scrubbed_and_goes_on_only_from_its_end():
 
 async def test_another_run_is_chosen_and_draws_from_the_same_seeds():
     async with talking("compare") as (app, pilot):
-        await typed(pilot, "c")
-        await pilot.pause()
-        assert isinstance(app.screen, PickScreen)
-        await typed(pilot, *"run 11", "enter")
+        await typed(pilot, "c", *"run 11", "enter")  # what is typed behind the c is for the list
         await until(pilot, lambda: "step 200,000, as saved" in screen_text(app))
         assert app.asked_of(SampleRun)[-1].run == 11
         assert row(app, NAMES[0].name).split().count(NAMES[-1].name) == 1
@@ -294,3 +291,6 @@ async def test_the_lab_leads_there_and_keeps_what_is_drawn_and_the_context_typed
         await until(pilot, lambda: isinstance(pilot.app.screen, SamplerScreen))
         assert pilot.app.screen.current.id == "step"
         assert lab(pilot).conversation.state is not State.TRAINING
+        await typed(pilot, "shift+tab", "right", "escape", "t")  # the last of which is for the lab
+        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        assert lab(pilot).sampling.temperature == 1.1

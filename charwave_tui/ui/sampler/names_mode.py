@@ -94,7 +94,13 @@ class NamesMode(Listed):
         self.sampling = message.sampling
         if self._drawing is not None:
             self._drawing.stop()
-        self._drawing = self.set_timer(DRAW_AFTER, lambda: self.ask(SampleNames(self.sampling)))
+        self._drawing = self.set_timer(DRAW_AFTER, self._draw)
+
+    def action_want(self, what: str, places: int = 0) -> None:
+        if self._drawing is not None or self._settings.sampling != self.sampling:
+            self.sampling = self._settings.sampling  # what is left before it rested has been set all the same
+            self._draw()
+        super().action_want(what, places)
 
     def action_walk(self, places: int) -> None:
         if self._settings.active:
@@ -123,6 +129,12 @@ class NamesMode(Listed):
         if self.here is not None and self.here.name:
             self.ask(self._starring.toggled(self.here, self.run.run, self.names.step))
             self._table.starred = self._starring.names
+
+    def _draw(self) -> None:
+        if self._drawing is not None:
+            self._drawing.stop()
+            self._drawing = None
+        self.post_message(self.Asked(SampleNames(self.sampling)))
 
     def update(self) -> None:
         if not self.is_mounted or not self.on_screen:

@@ -44,6 +44,8 @@ class Keeping(Screen[Notebook]):
         message.stop()
         if self.save_row.is_open:
             self.save_row.pass_on(message.key)
+        elif self.current.turned:  # it is for what comes over this screen, or lies under it
+            self.app.post_message(message.key)
         else:
             self.current.post_message(message.key)
 
