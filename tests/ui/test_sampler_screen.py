@@ -17,7 +17,6 @@ from charwave_tui.core.speaking import PredictNext, SampleRun, ScoreWord, StarNa
 from charwave_tui.ui.sampler.predicting import TRIED
 from charwave_tui.ui.screens.confirm import ConfirmScreen
 from charwave_tui.ui.screens.help import HelpScreen
-from charwave_tui.ui.screens.pick import PickScreen
 from charwave_tui.ui.screens.sampler import SamplerScreen
 from charwave_tui.ui.speech import Speech
 from charwave_tui.ui.view import EngineLost, NamesView, after
