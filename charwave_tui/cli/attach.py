@@ -11,10 +11,18 @@ from charwave_tui.cli.options import add_host_options, chosen_way
 from charwave_tui.cli.output import finite, print_json
 from charwave_tui.cli.progress import Lines
 from charwave_tui.client.engine import Engine, EngineUnavailable
+from charwave_tui.client.talking import ASKED_AGAIN
 from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.protocol import EngineFailed, EvaluateSplits, RunChanged, RunOpened, SplitEvaluated
-from charwave_tui.core.readings import Split, State
+from charwave_tui.core.protocol import (
+    EngineFailed,
+    ReportStatus,
+    RunChanged,
+    RunOpened,
+    SplitEvaluated,
+    StatusReported,
+)
+from charwave_tui.core.readings import Divergence, Evaluation, State
 from charwave_tui.core.records import UNFINISHED
 
 
@@ -43,16 +51,14 @@ def attach(options: argparse.Namespace) -> int:
 
 async def _watch(engine: Engine, tell: Callable[[AnyEvent], None], *, follow: bool) -> RunChanged | None:
     """Tell of the engine's run until it ends, over a line that may drop; how it ended, None where it has not."""
-    known: RunOpened | None = None
+    watched = _Watched(engine, tell)
     while True:
         reason = "the engine has gone; charwave-tui train --resume goes on with its run"
         try:
-            watched = _Watched(engine, tell, known)
             async for event in engine.events():
                 if watched.over(event, follow=follow):
                     engine.close()
                     return watched.ended
-            known = watched.known
         except EngineUnavailable as error:
             reason = str(error)
         if (pause := engine.retry_in) is None:
@@ -62,47 +68,64 @@ async def _watch(engine: Engine, tell: Callable[[AnyEvent], None], *, follow: bo
 
 
 class _Watched:
-    """The run of an engine as it is told of; of the run `known` what was told before the line dropped is not again."""
+    """The run of an engine as it is told of, each evaluation once, however often the line drops; `ended` is how."""
 
-    def __init__(self, engine: Engine, tell: Callable[[AnyEvent], None], known: RunOpened | None) -> None:
-        self.known = known
+    def __init__(self, engine: Engine, tell: Callable[[AnyEvent], None]) -> None:
         self.ended: RunChanged | None = None
         self._engine = engine
         self._tell = tell
+        self._run: int | None = None
+        self._told: set[Evaluation] = set()
 
     def over(self, event: AnyEvent, *, follow: bool) -> bool:
         """Take in an event; whether there is nothing more to tell. Raises Mistake, EngineUnavailable."""
         match event:
             case RunOpened(run=None):
                 raise Mistake("the engine holds no run", "charwave-tui start begins one")
+            case RunOpened(run=run) if self.ended is not None and run != self._run:
+                return True  # another one took its place before all was measured
             case RunOpened(state=state, step=step):
                 self._open(event)
-                if state not in UNFINISHED:
-                    self.ended = RunChanged(state, step)
-                return self.ended is not None or not follow
-            case RunChanged(state=State.DIVERGED):
-                self.ended = event
-                return True
-            case RunChanged(state=state) if state not in UNFINISHED:
-                self.ended = event  # what is measured at the end is still to come, and comes again if it was told
-                self._engine.send(EvaluateSplits((Split.TRAIN, Split.VAL)))
+                self._turn(RunChanged(state, step, _reason(event.divergence)))
+                return not follow or state is State.DIVERGED
+            case RunChanged(state=state):
+                self._tell(event)
+                self._turn(event)
+                return state is State.DIVERGED
             case EngineFailed(problem=problem):
                 raise EngineUnavailable(f"the engine failed: {problem}")
             case SplitEvaluated(evaluation=evaluation):
-                self._tell(event)
-                return self.ended is not None and evaluation.split is Split.VAL
+                self._evaluated(evaluation)
+            case StatusReported(measuring=measuring) if self.ended is not None:
+                if not measuring:
+                    return True
+                asyncio.get_running_loop().call_later(ASKED_AGAIN, self._engine.send, ReportStatus())
             case _:
                 self._tell(event)
         return False
 
     def _open(self, event: RunOpened) -> None:
-        told = self.known.history.evaluations if self.known and self.known.run == event.run else None
-        if told is None:
+        if event.run != self._run:
+            self._run, self._told = event.run, set()
             self._tell(event)
         for evaluation in event.history.evaluations:
-            if evaluation not in (told or ()):
-                self._tell(SplitEvaluated(evaluation))
-        self.known = event
+            self._evaluated(evaluation)
+
+    def _evaluated(self, evaluation: Evaluation) -> None:
+        if evaluation not in self._told:
+            self._told.add(evaluation)
+            self._tell(SplitEvaluated(evaluation))
+
+    def _turn(self, change: RunChanged) -> None:
+        self.ended = None if change.state in UNFINISHED else change
+        if self.ended is not None:
+            self._engine.send(ReportStatus())  # what is measured at the end is still to come
+
+
+def _reason(divergence: Divergence | None) -> str:
+    if divergence is None:
+        return ""
+    return f"it became {divergence.became} at step {divergence.step:,} with lr {divergence.lr:g}"
 
 
 def _tell_json(event: AnyEvent) -> None:

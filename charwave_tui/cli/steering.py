@@ -12,19 +12,9 @@ from charwave_tui.cli.output import finite, print_facts
 from charwave_tui.client.reaching import Way
 from charwave_tui.client.talking import Talk, talking
 from charwave_tui.client.transport import NoEngine
-from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.protocol import (
-    Command,
-    EvaluateSplits,
-    PauseRun,
-    ResumeRun,
-    RunChanged,
-    SplitEvaluated,
-    StartRun,
-    StopRun,
-)
-from charwave_tui.core.readings import Split, State
+from charwave_tui.core.protocol import Command, PauseRun, ResumeRun, StartRun, StopRun
+from charwave_tui.core.readings import Split
 from charwave_tui.core.records import UNFINISHED
 
 Facts = dict[str, Any]
@@ -82,6 +72,8 @@ def order(options: argparse.Namespace) -> int:
         if there is None or there.state is None or there.state not in UNFINISHED:
             raise _nothing_to(options.order, talk)
         talk.send(command)
+        if isinstance(command, PauseRun):
+            await talk.settled()  # it may be held just where it is evaluated
         return await _facts(talk)
 
     return _report(chosen_way(options, starts=False), ask, options.json)
@@ -94,10 +86,7 @@ def stop(options: argparse.Namespace) -> int:
         if talk.status is None or talk.status.state not in UNFINISHED:
             raise _nothing_to("stop", talk)
         talk.send(StopRun())
-        talk.send(EvaluateSplits((Split.TRAIN, Split.VAL)))  # what was measured at this step already is told again
-        measured: dict[Split, int] = {}
-        while not _is_over(await talk.hear(), measured):
-            pass
+        await talk.settled()
         return await _facts(talk)
 
     return _report(chosen_way(options, starts=False), ask, options.json)
@@ -142,20 +131,6 @@ async def _facts(talk: Talk) -> Facts:
     train, val = (finite(talk.losses.get(split)) for split in (Split.TRAIN, Split.VAL))
     figures = (there.run, talk.opened.preset, there.state.value, there.step, there.max_steps, train, val)
     return dict(zip(FACTS, (*figures, there.unsaved or None), strict=True))
-
-
-def _is_over(event: AnyEvent, measured: dict[Split, int]) -> bool:
-    """Whether it is the last of what follows when a run is stopped: of one that diverged nothing is measured.
-
-    `measured` gathers after which step each split was; val may be on its way when the run is stopped, and come first.
-    """
-    match event:
-        case SplitEvaluated(evaluation=evaluation):
-            measured[evaluation.split] = evaluation.step
-            return measured.get(Split.TRAIN) == measured.get(Split.VAL)
-        case RunChanged(state=state):
-            return state is State.DIVERGED
-    return False
 
 
 def _nothing_to(verb: str, talk: Talk) -> Mistake:

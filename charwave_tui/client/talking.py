@@ -24,6 +24,9 @@ from charwave_tui.core.readings import Split
 GONE = "the engine went before it answered; charwave-tui status tells whether it runs"
 """What is said where the line ends too soon."""
 
+ASKED_AGAIN = 0.05
+"""Seconds until an engine that is still measuring is asked again."""
+
 
 class Talk:
     """What was heard of an engine so far: its run as it was `opened`, if any, its newest `losses` and its `status`."""
@@ -67,6 +70,12 @@ class Talk:
         while not isinstance(event := await self.hear(), StatusReported):
             pass
         return event
+
+    async def settled(self) -> StatusReported:
+        """The status once nothing is being measured any more, and all that was is heard."""
+        while (there := await self.introduced()).measuring:
+            await asyncio.sleep(ASKED_AGAIN)
+        return there
 
 
 @asynccontextmanager

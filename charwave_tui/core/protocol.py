@@ -231,7 +231,8 @@ class Remarked(Event, frozen=True):
 class StatusReported(Event, frozen=True):
     """What the engine is doing; `run` and `state` are None where it holds no run with a number of its own.
 
-    `unsaved` is why the run is not being saved, empty where it is.
+    `unsaved` is why the run is not being saved, empty where it is; `measuring` tells that whole splits are still to be
+    measured.
     """
 
     run: int | None
@@ -239,6 +240,7 @@ class StatusReported(Event, frozen=True):
     step: int
     max_steps: int
     unsaved: str = ""
+    measuring: bool = False
 
 
 class Ponged(Event, frozen=True):

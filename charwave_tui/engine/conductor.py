@@ -92,7 +92,7 @@ class Conductor:
             case protocol.ProbeLayers() | InspectLayer() | ReportChanges():
                 self._looks.obey(command, self._stage.run, answer)
             case protocol.ReportStatus():
-                answer(_status(current))
+                answer(_status(current, self._errands.measuring))
             case OpenRun(run=run, train=train):
                 self._stage.open(run)
                 if train:
@@ -210,8 +210,9 @@ class Conductor:
         current.change(State.PAUSED if steps == 0 else State.TRAINING)
 
 
-def _status(current: CurrentRun | None) -> protocol.StatusReported:
+def _status(current: CurrentRun | None, measuring: bool) -> protocol.StatusReported:
     if current is None or current.identity.number is None:
         return protocol.StatusReported(None, None, 0, 0)
-    step, unsaved = current.trainer.step, current.saves.problem if current.saves else ""
-    return protocol.StatusReported(current.identity.number, current.state, step, current.config.max_steps, unsaved)
+    number, step, most = current.identity.number, current.trainer.step, current.config.max_steps
+    unsaved = current.saves.problem if current.saves else ""
+    return protocol.StatusReported(number, current.state, step, most, unsaved, measuring)

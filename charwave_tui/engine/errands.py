@@ -50,6 +50,11 @@ class Errands:
         """Whether there is something to do."""
         return bool(self._asked or self._ranking.open or self._unsketched or self._splits)
 
+    @property
+    def measuring(self) -> bool:
+        """Whether whole splits are still to be measured."""
+        return bool(self._splits)
+
     def turn_to(self, run: CurrentRun) -> None:
         """Work for `run` from now on: questions go to it, what was to be measured is gone."""
         self._run = run

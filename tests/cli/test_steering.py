@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from charwave_tui.cli.attach import _watch
+from charwave_tui.client.talking import Talk
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.places import runs_dir
-from charwave_tui.core.readings import State
+from charwave_tui.core.protocol import Command, RunChanged, RunOpened, SplitEvaluated, StatusReported
+from charwave_tui.core.readings import CorpusCard, Divergence, Evaluation, History, Split, State
 from charwave_tui.core.runs import RunStore
 
 NONE = "charwave-tui: no engine is running; charwave-tui start begins a run in one\n"
@@ -38,6 +45,11 @@ def test_an_option_for_ssh_without_a_host_is_named(command: Any) -> None:
     assert "--host -x is no machine" in command("--host=-x", "status").err
 
 
+def tiny(words: Path) -> tuple[str, ...]:
+    """Options of a run that trains in no time."""
+    return ("--corpus", str(words), "--set", "context=2", "--set", "fuse=2", "--set", "n_hidden=4")
+
+
 def test_a_run_is_started_held_gone_on_with_watched_and_ended_by_commands_alone(command: Any, words: Path) -> None:
     def told(*line: str) -> dict[str, Any]:
         said = command(*line, "--json")
@@ -45,18 +57,7 @@ def test_a_run_is_started_held_gone_on_with_watched_and_ended_by_commands_alone(
         facts: dict[str, Any] = json.loads(said.out)
         return facts
 
-    small = (
-        "--corpus",
-        str(words),
-        "--set",
-        "context=2",
-        "--set",
-        "fuse=2",
-        "--set",
-        "n_hidden=4",
-        "--set",
-        "batch_size=4",
-    )
+    small = (*tiny(words), "--set", "batch_size=4")
     started = told("start", *small, "--set", "eval_every=200", "--steps", "10000000", "--seed", "7")
     assert (started["run"], started["state"], started["max_steps"]) == (1, "training", 10_000_000)
     held = told("pause")
@@ -94,21 +95,79 @@ def test_a_run_is_started_held_gone_on_with_watched_and_ended_by_commands_alone(
 
 
 def test_a_run_that_diverges_is_told_with_what_to_do(command: Any, words: Path) -> None:
-    small = (
-        "--corpus",
-        str(words),
-        "--set",
-        "context=2",
-        "--set",
-        "fuse=2",
-        "--set",
-        "n_hidden=4",
-        "--set",
-        "norm=none",
+    wild = ("norm=none", "lr=10", "init_gain=100", "output_scale=100", "activation=relu")
+    assert command("start", *tiny(words), *(part for it in wild for part in ("--set", it))).code == 0
+    for _ in range(2):  # while it trains, and long after
+        said = command("attach", "--follow")
+        assert said.code == 2
+        assert "became" in said.err
+        assert "w rewinds it" in said.err
+
+
+class Told:
+    """An engine of which a script says what it tells, line by line of those that drop; it holds what it was sent."""
+
+    def __init__(self, *lines: list[AnyEvent]) -> None:
+        self.sent: list[Command] = []
+        self.retry_in = 0.0
+        self._lines = iter(lines)
+
+    async def events(self) -> AsyncIterator[AnyEvent]:
+        for event in next(self._lines):
+            yield event
+
+    def send(self, command: Command) -> None:
+        self.sent.append(command)
+
+    def close(self) -> None:
+        pass
+
+
+def opened(run: int | None = 1, state: State = State.TRAINING, *measured: Evaluation, **more: Any) -> RunOpened:
+    card = CorpusCard("words", "", 1, "a", (1, 1, 1))
+    history = History(evaluations=measured)
+    return RunOpened(run, "", RunConfig(), card, 1, "cpu", None, state, 9, history, **more)
+
+
+def watched(*lines: list[AnyEvent]) -> tuple[RunChanged | None, list[AnyEvent]]:
+    told: list[AnyEvent] = []
+    engine: Any = Told(*lines)
+    return asyncio.run(_watch(engine, told.append, follow=True)), told
+
+
+ONE, TWO, LAST = (Evaluation(step, Split.VAL, 2.0) for step in (100, 200, 300))
+
+
+def status(state: State, *, measuring: bool) -> StatusReported:
+    return StatusReported(1, state, 300, 300, measuring=measuring)
+
+
+def test_each_evaluation_is_told_once_however_often_the_line_drops() -> None:
+    first: list[AnyEvent] = [opened(1, State.TRAINING, ONE), SplitEvaluated(TWO)]
+    again: list[AnyEvent] = [opened(1, State.FINISHED, ONE, TWO), status(State.FINISHED, measuring=True)]
+    again += [SplitEvaluated(LAST), SplitEvaluated(TWO), status(State.FINISHED, measuring=False)]
+    ended, told = watched(first, again)
+    assert ended == RunChanged(State.FINISHED, 9)
+    assert told == [first[0], *map(SplitEvaluated, (ONE, TWO, LAST))]
+
+
+def test_a_run_whose_last_loss_is_not_finite_and_one_that_another_takes_the_place_of_end_too() -> None:
+    stopped = RunChanged(State.STOPPED, 300)
+    for then in (status(State.STOPPED, measuring=False), opened(2)):
+        assert watched([opened(), stopped, then]) == (stopped, [opened(), stopped])
+    ended, _ = watched([opened(), stopped, opened(1, State.TRAINING), stopped, status(State.STOPPED, measuring=False)])
+    assert ended == stopped
+
+
+def test_why_a_run_diverged_is_told_long_after_too() -> None:
+    ended, _ = watched([opened(1, State.DIVERGED, divergence=Divergence(7, "NaN", 10.0))])
+    assert ended == RunChanged(State.DIVERGED, 9, "it became NaN at step 7 with lr 10")
+
+
+async def test_a_talk_waits_for_what_is_being_measured_and_for_no_longer() -> None:
+    engine: Any = Told(
+        [status(State.PAUSED, measuring=True), SplitEvaluated(ONE), status(State.PAUSED, measuring=False)]
     )
-    wild = ("--set", "lr=10", "--set", "init_gain=100", "--set", "output_scale=100", "--set", "activation=relu")
-    assert command("start", *small, *wild).code == 0
-    said = command("attach", "--follow")
-    assert said.code == 2
-    assert "became" in said.err
-    assert "w rewinds it" in said.err
+    talk = Talk(engine, engine.events())
+    assert await talk.settled() == status(State.PAUSED, measuring=False)
+    assert (talk.losses, len(engine.sent)) == ({Split.VAL: 2.0}, 2)

@@ -371,3 +371,19 @@ def test_a_flood_of_requests_for_names_is_refused_from_some_point_on(desk: Desk,
     desk.work()
     assert len(desk.answered) == asked
     assert sum(isinstance(event, protocol.NamesSampled) for event in desk.answered) == errands.MOST_WAITING
+
+
+def test_the_status_tells_whether_splits_are_still_to_be_measured(
+    desk: Desk, config: RunConfig, in_pieces: None
+) -> None:
+    desk.do(protocol.StartRun(replace(config, eval_every=10), ""))
+    desk.work(lambda: desk.conductor._errands.measuring)
+    desk.do(protocol.PauseRun(), protocol.ReportStatus())
+    desk.work()
+    desk.do(protocol.ReportStatus())
+    statuses = [answer for answer in desk.answered if isinstance(answer, protocol.StatusReported)]
+    assert [(it.state, it.step, it.measuring) for it in statuses] == [
+        (State.PAUSED, 10, True),
+        (State.PAUSED, 10, False),
+    ]
+    assert desk.measured == [(10, Split.VAL)]
