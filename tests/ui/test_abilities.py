@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import locale
+import os
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -114,3 +116,10 @@ def test_python_may_write_utf_8_where_the_terminal_cannot_read_it(
 def test_without_an_output_there_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "__stderr__", None)
     assert encoding() == "ascii"
+
+
+def test_the_c_locale_has_ascii_alone_though_python_would_write_utf_8_in_it() -> None:
+    ask = "import sys; from charwave_tui.ui import abilities as it; print(sys.stderr.encoding, it.TERMINAL.characters.name)"
+    environment = {**os.environ, "LC_ALL": "C", "TERM": "xterm-256color"}
+    said = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["utf-8", "ASCII"]
