@@ -210,6 +210,17 @@ async def test_words_are_scored_compared_and_refused():
         await typed(pilot, "ctrl+u", *"mariela", "enter")
         await pilot.pause()
         assert [word.word for word in app.sampler.current.words] == ["quillon", "mariela"]
+        card = msgspec.structs.replace(scenes.CARD, symbols="aeilmr", name="other")
+        app.sampler.run = replace(TALKING.run, run=13, corpus=card)  # whose model has scored none of them
+        await pilot.pause()
+        assert "–      –      –" in row(app, "  quillon")
+        await typed(pilot, "up")
+        await until(pilot, lambda: "'q' is not in the corpus makemore." in screen_text(app))
+        asked = len(app.asked_of(ScoreWord))
+        for _ in range(3):
+            app.sampler.current.look()
+            await pilot.pause()
+        assert len(app.asked_of(ScoreWord)) == asked
 
 
 async def test_the_timeline_is_scrubbed_and_goes_on_only_from_its_end():

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -18,9 +19,11 @@ from charwave_tui.core.protocol import NamesRefused, NamesSampled
 from charwave_tui.core.readings import SampledName, Sketch
 from charwave_tui.core.speaking import NextPredicted, PredictNext, SketchDrawn, StarName, StarsListed, UnstarName
 from charwave_tui.ui.pieces import columns
+from charwave_tui.ui.sampler import asking as asking_module
 from charwave_tui.ui.sampler import path
 from charwave_tui.ui.sampler.asking import PATIENCE, Asking
 from charwave_tui.ui.sampler.distribution import Distribution
+from charwave_tui.ui.sampler.mode import silence
 from charwave_tui.ui.sampler.name_rows import name_rows, readout, remark
 from charwave_tui.ui.sampler.saving import place_for, rendered, write
 from charwave_tui.ui.sampler.starring import Starring
@@ -117,6 +120,28 @@ def test_a_question_that_stays_open_too_long_is_lost():
     asking.ask(lambda number: PredictNext("", number))
     assert not any(asking.look() for _ in range(PATIENCE))
     assert asking.look()
+
+
+def test_what_keeps_the_engine_is_asked_by_itself_for_a_share_of_the_time(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(asking_module, "monotonic", lambda: now[0])
+    asked = []
+    asking = Asking(asked.append, share=0.1)
+    asking.ask(lambda number: PredictNext("", number))
+    now[0] = 102.0
+    assert asking.heard(asked[0].request)
+    now[0] = 119.9
+    assert not asking.look()
+    assert asking.look(at_rest=True)
+    now[0] = 120.0
+    assert asking.look()
+
+
+@pytest.mark.parametrize(("engine", "word"), [("away", "dropped"), ("lost", "gone"), ("starting", "starting")])
+def test_where_no_model_can_be_asked_it_is_said_why(engine, word):
+    run = replace(scenes.TRAINING.run, engine=engine)
+    assert word in " ".join(plain(line) for line in silence(run))
+    assert not list(silence(scenes.TRAINING.run))
 
 
 def test_what_was_said_is_kept_by_kind_and_the_labs_own_names_are_not():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from time import monotonic
 
 from charwave_tui.core.protocol import Command
 from charwave_tui.ui.speech import FIRST_REQUEST
@@ -18,10 +19,15 @@ Question = Callable[[int], Command]
 
 
 class Asking:
-    """Questions of one kind; `send` puts a command on its way. No number is used twice in one process."""
+    """Questions of one kind; `send` puts a command on its way. No number is used twice in one process.
 
-    def __init__(self, send: Callable[[Command], object]) -> None:
+    Of what training changes no more is asked by itself than takes a `share` of the time, where answers keep the engine.
+    """
+
+    def __init__(self, send: Callable[[Command], object], share: float = 1.0) -> None:
         self._send = send
+        self._share = share
+        self._asked_at = self._rested_at = 0.0
         self._wanted: Question | None = None
         self._looks = 0
         self.open = 0
@@ -34,6 +40,7 @@ class Asking:
             return
         self.open = next(_NUMBERS)
         self._looks = 0
+        self._asked_at = monotonic()
         self._send(question(self.open))
 
     def heard(self, request: int) -> bool:
@@ -41,6 +48,8 @@ class Asking:
         if request != self.open or not request:
             return False
         self.open = 0
+        now = monotonic()
+        self._rested_at = self._asked_at + (now - self._asked_at) / self._share
         wanted, self._wanted = self._wanted, None
         if wanted is not None:
             self.ask(wanted)
@@ -51,9 +60,12 @@ class Asking:
         self.open = 0
         self._wanted = None
 
-    def look(self) -> bool:
-        """Whether nothing is open; one that stays so for too long is lost."""
+    def look(self, *, at_rest: bool = False) -> bool:
+        """Whether nothing is open, and enough time has passed, of which there is enough where the run is `at_rest`.
+
+        A question that stays open for too long is lost.
+        """
         self._looks += 1
         if self.open and self._looks > PATIENCE:
             self.forget()
-        return not self.open
+        return not self.open and (at_rest or monotonic() >= self._rested_at)

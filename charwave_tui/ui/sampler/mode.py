@@ -149,6 +149,8 @@ def silence(run: RunView) -> Iterator[Line]:
     if run.engine == "lost":
         yield (Piece("The engine is gone.", "error"),)
         yield (_key("esc"), Piece(" goes back, ", "muted"), _key("t"), Piece(" starts another one.", "muted"))
+    elif run.engine == "away":
+        yield (Piece("The line dropped, and is tried again.", "muted"),)
     elif run.engine == "starting":
         yield (Piece("starting the engine", "muted"),)
     elif run.state is None:

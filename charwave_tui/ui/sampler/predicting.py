@@ -24,6 +24,7 @@ class Predicting(Mode):
         super().__init__(id=id)
         self.stepping = stepping
         self.refused: tuple[str, str] | None = None
+        self._refused_at: int | None = None  # the step of the model that had no answer: until it moves it has none
         self.tried = Tried()
         self._tried_from = ("", 0)
         self._told: NextPredicted | None = None
@@ -47,7 +48,7 @@ class Predicting(Mode):
     def begin(self) -> None:
         self._asking.forget()
         self._trying.forget()
-        self._told, self.refused, self.tried = None, None, Tried()
+        self._told, self.refused, self._refused_at, self.tried = None, None, None, Tried()
         if self.ready:
             self.stepping = self.stepping.among(self.symbols)
             self._predict()
@@ -56,9 +57,11 @@ class Predicting(Mode):
         if not self.ready:
             return
         known = self.known
-        if self._asking.look() and (known.step != self.run.step if known else self.refused is None):
+        told_at = known.step if known and self.refused is None else self._refused_at
+        if self._asking.look() and told_at != self.run.step:
             self._predict()
-        if self._trying.look() and known and self.tried.step != self.run.step:
+        moved = known is not None and self.tried.step != known.step and not (self.tried.refusal or self.stepping.ended)
+        if self._trying.look() and moved:
             self._try()
 
     def go(self, stepping: Stepping) -> None:
@@ -67,7 +70,7 @@ class Predicting(Mode):
         if (before.prefix, before.column) != (stepping.prefix, stepping.column):
             self.tried = Tried()
             if before.prefix != stepping.prefix:
-                self.refused = None
+                self.refused = self._refused_at = None
                 if self.ready:
                     self._predict()
             else:
@@ -85,7 +88,7 @@ class Predicting(Mode):
             if self.known:
                 self.set_timer(TRY_AFTER, self._try_if_rested)
         elif refused is not None and refused is not old.refused and self._asking.heard(refused.request):
-            self.refused = (refused.problem, refused.remedy)
+            self.refused, self._refused_at = (refused.problem, refused.remedy), self.run.step
         elif tried is not old.tried and tried.request == self._trying.open:
             self._take(tried)
         else:

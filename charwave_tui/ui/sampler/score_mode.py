@@ -10,20 +10,24 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from charwave_tui.core.readings import State
 from charwave_tui.core.sampling import LONGEST_PREFIX
 from charwave_tui.core.speaking import ScoreWord, WordScored
 from charwave_tui.ui import numbers
 from charwave_tui.ui.pieces import Line, Piece
 from charwave_tui.ui.sampler.asking import Asking
 from charwave_tui.ui.sampler.lines_pane import LinesPane
-from charwave_tui.ui.sampler.mode import Mode, refusal, silence
+from charwave_tui.ui.sampler.mode import Mode, model_of, refusal, silence
 from charwave_tui.ui.sampler.notebook import Notebook
-from charwave_tui.ui.sampler.scores import character_lines, list_lines, typed_line
+from charwave_tui.ui.sampler.scores import character_lines, list_lines, typed_line, unscored
 from charwave_tui.ui.sampler_keys import SCORE_KEYS
 from charwave_tui.ui.speech import Speech
 
 MOST_WORDS = 100
 """Words that are remembered."""
+
+SHARE = 0.03
+"""The share of the engine's time that a word's place among all words of the corpus may take while training goes on."""
 
 
 class ScoreMode(Mode):
@@ -37,10 +41,13 @@ class ScoreMode(Mode):
     def __init__(self, left: Notebook) -> None:
         super().__init__(id="score")
         self.words = left.words
-        self._typed = self._wanted = ""
+        self.scored_by = left.scored_by
+        """The model whose scores stand beside the words."""
+        self._typed = self._wanted = self._asked = ""
         self._here = 0
         self._refused: tuple[str, str] | None = None
-        self._asking = Asking(self.ask)
+        self._unknown: tuple[str, int] | None = None  # the word that was refused, and the step at which
+        self._asking = Asking(self.ask, SHARE)
         self._mine: set[int] = set()  # several may be on their way, of words that were typed in one go
         self._list = LinesPane("Score", id="scored", classes="side keyed")
         self._characters = LinesPane("Each character", id="characters", classes="main")
@@ -57,12 +64,18 @@ class ScoreMode(Mode):
     def begin(self) -> None:
         self._asking.forget()
         self._refused = None
-        if self.ready and self.here is not None:
-            self._score(self.here.word)
+        if self.ready and self.scored_by != (model := model_of(self.run)):
+            self.scored_by, self.words = model, tuple(map(unscored, self.words))
+        self._score_anew()
 
     def look(self) -> None:
-        here = self.here
-        if self._asking.look() and self.ready and here and here.step != self.run.step:
+        if self._asking.look(at_rest=self.run.state is not State.TRAINING):
+            self._score_anew()
+
+    def _score_anew(self) -> None:
+        """Ask for the word under the cursor, if the model has moved since it was scored."""
+        here, step = self.here, self.run.step
+        if self.ready and here and here.step != step and self._unknown != (here.word, step):
             self._score(here.word)
 
     def watch_speech(self, old: Speech, new: Speech) -> None:
@@ -72,7 +85,7 @@ class ScoreMode(Mode):
                 self._asking.heard(scored.request)  # until then it has not said all, so that it is not asked again
             self._put(scored)
         elif refused is not None and refused is not old.refused and self._asking.heard(refused.request):
-            self._refused = (refused.problem, refused.remedy)
+            self._refused, self._unknown = (refused.problem, refused.remedy), (self._asked, self.run.step)
             self._typed = self._typed or self._wanted  # so that it can be put right
             self._wanted = ""
         else:
@@ -98,6 +111,9 @@ class ScoreMode(Mode):
     def action_walk(self, places: int) -> None:
         if self.words:
             self._here = min(max(self._here + places, 0), len(self.words) - 1)
+            self._refused = None
+            if self.here and not self.here.surprises:
+                self._score_anew()
             self.update()
 
     def action_page(self, pages: int) -> None:
@@ -118,7 +134,7 @@ class ScoreMode(Mode):
         self._list.note = f"{self._here + 1} of {len(self.words)}" if len(self.words) > 1 else ""
         self._characters.draw(self._of_the_word())
         known = self.here
-        self._characters.remark = f"step {numbers.steps(known.step)}" if known else ""
+        self._characters.remark = f"step {numbers.steps(known.step)}" if known and known.surprises else ""
         self._characters.note = known.word if known else ""
 
     def _of_the_word(self) -> list[Line]:
@@ -129,6 +145,8 @@ class ScoreMode(Mode):
         return character_lines(self.here, *self._characters.room)
 
     def _score(self, word: str) -> None:
+        self._asked = word
+
         def question(number: int) -> ScoreWord:
             self._mine.add(number)
             return ScoreWord(word, number)

@@ -30,6 +30,11 @@ def origin(word: WordScored) -> tuple[Piece, str]:
     return (Piece(GLYPHS.near, "muted"), "near") if word.known else (Piece(GLYPHS.new, "train"), "new")
 
 
+def unscored(word: WordScored) -> WordScored:
+    """The word alone, for a model that has not scored it."""
+    return WordScored(-1, word.request, word.word, (), "")
+
+
 def percentile(word: WordScored) -> str:
     """The share of the corpus that surprises more: `62%`, near the ends `99.7%`; a dash until it is known."""
     share = word.percentile
@@ -48,8 +53,9 @@ def list_lines(words: Sequence[WordScored], here: int, width: int, room: int) ->
     top = scrolled(here, len(words), room - 1)
     for place, word in enumerate(words[top : top + room - 1], start=top):
         marked = path.marks(word.word, word.surprises)
-        mark, known = origin(word)
-        figures = f"{numbers.nll(path.total(marked)):>{_TOTAL}}{numbers.nll(path.mean(marked)):>{_MEAN}}"
+        mark, known = origin(word) if marked else (Piece(" "), "")
+        total, mean = (numbers.nll(of(marked)) if marked else GLYPHS.none for of in (path.total, path.mean))
+        figures = f"{total:>{_TOTAL}}{mean:>{_MEAN}}"
         right: Line = (Piece(figures), Piece(f"{percentile(word):>{_SHARE}}  "), mark, Piece(f" {known:6}", "muted"))
         name = Piece(shortened(readable(word.word), max(width - fixed - 3, 1)), "bright", place == here)
         left = (Piece(f"{GLYPHS.here if place == here else ' '} ", "accent"), name)
@@ -61,6 +67,8 @@ def list_lines(words: Sequence[WordScored], here: int, width: int, room: int) ->
 def character_lines(word: WordScored, width: int, height: int) -> list[Line]:
     """The word character by character in `height` lines, as a table where there is room, and what it comes to."""
     marked = path.marks(word.word, word.surprises)
+    if not marked:
+        return [(Piece("This model has not scored it yet.", "muted"),)]
     mark, known = origin(word)
     total = spread(
         (*path.sums(marked, "total"), Piece("   "), mark, Piece(f" {_origin_told(word, known)}", "muted")), (), width

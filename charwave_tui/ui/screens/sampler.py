@@ -160,6 +160,7 @@ class SamplerScreen(Keeping):
                 Notebook(mode=self.current.id or ""),
                 stepping=self._stepping.stepping,
                 words=self._scoring.words,
+                scored_by=self._scoring.scored_by,
                 compared=self._comparing.compared,
             )
             self.dismiss(left)
