@@ -14,11 +14,15 @@ TREND = 8
 
 @dataclass(frozen=True, slots=True)
 class LayersView:
-    """The layers as last probed, after `step`; empty before the first probe. `past` are earlier looks, oldest first."""
+    """The layers as last probed, after `step`; empty before the first probe. `past` are earlier looks, oldest first.
+
+    They are `foreign` where another run was opened since, and not looked at yet.
+    """
 
     step: int = 0
     layers: tuple[LayerStats, ...] = ()
     past: tuple[tuple[LayerStats, ...], ...] = ()
+    foreign: bool = False
 
     def course(self, place: int) -> tuple[LayerStats, ...]:
         """One layer's figures at each look, oldest first."""
@@ -37,9 +41,9 @@ def probed_after(known: LayersView, event: AnyEvent) -> LayersView:
     """The table's figures once `event` has happened; figures of another model begin a new course."""
     match event:
         case protocol.RunOpened():
-            return replace(known, past=())
+            return replace(known, past=(), foreign=True)
         case protocol.LayersProbed(step=step, layers=layers):
-            alike = [layer.name for layer in layers] == [layer.name for layer in known.layers]
+            alike = not known.foreign and [layer.name for layer in layers] == [layer.name for layer in known.layers]
             past = known.past if alike and step >= known.step else ()
             moved = alike and step > known.step
             return LayersView(step, layers, (*past, known.layers)[1 - TREND :] if moved else past)

@@ -171,6 +171,9 @@ async def test_where_the_engine_is_lost_the_last_figures_stay_and_say_so():
         assert pane(pilot).provenance.startswith("the engine is gone · step 132,400")
         await pilot.press("down")
         assert "esc goes back to the lab" in screen_text(pilot.app)
+        pane(pilot).run = replace(pane(pilot).run, engine="away")
+        await pilot.pause()
+        assert "The line dropped, and is tried again." in screen_text(pilot.app)
         await pilot.press("space")
         await until(pilot, lambda: engine.reached == 2)
         assert engine.sent_of(OpenRun) == [OpenRun(12, train=True)]
@@ -182,6 +185,8 @@ async def test_another_model_is_looked_into_afresh_at_its_last_layer_where_it_ha
         await look(pilot, *["down"] * 13)
         engine.answer()
         await until(pilot, lambda: pane(pilot).shown() is not None)
+        await pilot.press("shift+tab")
+        assert pane(pilot).gaze.part == 3
         smaller = replace(HELD, layers=replace(HELD.layers, layers=HELD.layers.layers[:5]))
         engine.view = smaller
         engine.tell(opened(replace(HELD.run, run=14), smaller))
@@ -189,6 +194,7 @@ async def test_another_model_is_looked_into_afresh_at_its_last_layer_where_it_ha
         assert pane(pilot).shown() is None
         assert "layer 5 of 5" in lines(pilot)[1]
         assert engine.asked[-1].lens.layer == 4
+        assert pane(pilot).gaze.part == 2
 
 
 async def test_a_context_typed_in_one_burst_is_the_tree_s():
@@ -233,3 +239,7 @@ def test_looking_at_many_probes_remembers_the_last_eight():
     assert len(view.layers.past) == 7
     view = scenes.after(view, opened(scenes.TRAINING.run))
     assert view.layers.past == ()
+    view = scenes.after(view, protocol.LayersProbed(2_000, view.layers.layers))
+    assert view.layers.past == ()  # those before were another run's
+    view = scenes.after(view, protocol.LayersProbed(2_100, view.layers.layers))
+    assert len(view.layers.past) == 1

@@ -182,6 +182,8 @@ class LayerPane(LayerWalk, can_focus=True):
         elif self.run.engine == "lost":
             yield (Piece("The engine is gone.", "error"),)
             yield (Piece("esc", "accent", True), Piece(" goes back to the lab", "muted"))
+        elif self.run.engine == "away":
+            yield (Piece("The line dropped, and is tried again.", "muted"),)
         elif self.run.engine == "starting":
             yield (Piece("starting the engine", "muted"),)
         elif self.run.state is None:

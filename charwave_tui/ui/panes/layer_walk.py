@@ -60,9 +60,12 @@ class LayerWalk(DatedPane, OwnKeys):
 
     @property
     def gaze(self) -> Gaze:
-        """Where a person points; in a model with fewer layers, its last one."""
+        """Where a person points; in a model with fewer layers its last one, of fewer parts the last."""
         gaze, layers = self.looking.gaze, self.probed.layers
-        return replace(gaze, layer=min(gaze.layer, len(layers) - 1)) if layers else gaze
+        if not layers:
+            return gaze
+        layer = min(gaze.layer, len(layers) - 1)
+        return replace(gaze, layer=layer, part=min(gaze.part, len(view_of(layers[layer].name).parts) - 1))
 
     @property
     def stats(self) -> LayerStats | None:
