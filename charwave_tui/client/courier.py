@@ -6,20 +6,24 @@ import asyncio
 import hashlib
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from charwave_tui.core.archive import RunShown, RunsListed
+from charwave_tui.core.archive import RunShown, RunsListed, UnfinishedFound
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpus import LARGEST_FILE
 from charwave_tui.core.framing import AnyEvent, frame
 from charwave_tui.core.protocol import Command, CommandRefused, EditRun, PrepareRun, RunEdited, RunOpened, StartRun
-from charwave_tui.core.sending import PART, CorpusPlaced, CorpusWanted, OfferCorpus, SendCorpus
+from charwave_tui.core.sending import PART, CorpusPlaced, CorpusRefused, CorpusWanted, OfferCorpus, SendCorpus
 
 Configured = TypeVar("Configured", PrepareRun, StartRun, EditRun, RunOpened, RunEdited)
 """Messages that hold a config."""
+
+Answer = CorpusPlaced | CorpusWanted | CorpusRefused
+"""What is told of a corpus that was offered or sent."""
 
 
 class Courier:
@@ -29,7 +33,9 @@ class Courier:
         self._writer = writer
         self._places = places
         self._commands: asyncio.Queue[Command] = asyncio.Queue()
-        self._answer: asyncio.Future[CorpusPlaced | CorpusWanted | None] | None = None
+        self._asked = ""
+        self._answer: asyncio.Future[Answer] | None = None
+        self._held = ""
         self._working = asyncio.create_task(self._work())
 
     def send(self, command: Command) -> None:
@@ -42,15 +48,19 @@ class Courier:
             case CorpusPlaced() | CorpusWanted():
                 self._answered(event)
                 return None
-            case CommandRefused(field="corpus"):
-                self._answered(None)
+            case CorpusRefused(problem=problem, remedy=remedy):
+                self._answered(event)
+                return CommandRefused(problem, remedy, "corpus")
             case RunOpened():
+                self._held = event.config.corpus
                 return _with_corpus(event, self._named_here(event.config).corpus)
             case RunEdited():
                 return _with_corpus(event, self._named_here(event.config).corpus)
             case RunsListed(runs=rows):
                 here = tuple(msgspec.structs.replace(row, config=self._named_here(row.config)) for row in rows)
                 return RunsListed(here)
+            case UnfinishedFound(run=row):
+                return UnfinishedFound(msgspec.structs.replace(row, config=self._named_here(row.config)))
             case RunShown(record=record):
                 return RunShown(msgspec.structs.replace(record, config=self._named_here(record.config)))
         return event
@@ -73,52 +83,69 @@ class Courier:
                 return _with_corpus(command, there)
             case StartRun() if there := await self._placed(command.config.corpus):
                 return _with_corpus(command, there)
-            case EditRun() if there := await self._placed(command.config.corpus):
-                return _with_corpus(command, there)
-            case PrepareRun() | StartRun() | EditRun():
+            case PrepareRun() | StartRun():
                 return None
+            case EditRun():
+                return _with_corpus(command, self._named_there(command.config.corpus))
         return command
 
     async def _placed(self, corpus: str) -> str | None:
         """What the corpus is called on the other machine, once it is there; None where that refused it."""
         path = Path(corpus)
         try:
-            if not path.is_absolute() or path.stat().st_size > LARGEST_FILE:
+            if not path.is_absolute() or not path.is_file() or (found := path.stat()).st_size > LARGEST_FILE:
                 return corpus
-            content = path.read_bytes()
+            sha256 = await asyncio.to_thread(_sha256, path, found.st_mtime_ns, found.st_size)
+            answer = await self._ask(OfferCorpus(sha256, path.name))
+            if isinstance(answer, CorpusWanted):
+                answer = await self._sent(sha256, path.name, await asyncio.to_thread(path.read_bytes))
+        except ConnectionError:
+            raise
         except OSError:
             return corpus  # not a file of this machine: the engine says what there is to say
-        sha256 = hashlib.sha256(content).hexdigest()
-        answer = await self._ask(OfferCorpus(sha256, path.name))
-        if isinstance(answer, CorpusWanted):
-            last = max(0, len(content) - 1) // PART * PART
-            for offset in range(0, last, PART):
-                self._writer.write(frame(self._part(sha256, path.name, content, offset)))
-                await self._writer.drain()
-            answer = await self._ask(self._part(sha256, path.name, content, last))
         if not isinstance(answer, CorpusPlaced):
             return None
+        self._places.pop(answer.path, None)  # the newest place comes last
         self._places[answer.path] = corpus
         return answer.path
+
+    async def _sent(self, sha256: str, name: str, content: bytes) -> Answer:
+        last = max(0, len(content) - 1) // PART * PART
+        for offset in range(0, last, PART):
+            self._writer.write(frame(self._part(sha256, name, content, offset)))
+            await self._writer.drain()
+        return await self._ask(self._part(sha256, name, content, last))
 
     @staticmethod
     def _part(sha256: str, name: str, content: bytes, offset: int) -> SendCorpus:
         return SendCorpus(sha256, name, len(content), offset, content[offset : offset + PART])
 
-    async def _ask(self, command: Command) -> CorpusPlaced | CorpusWanted | None:
-        self._answer = asyncio.get_running_loop().create_future()
+    async def _ask(self, command: OfferCorpus | SendCorpus) -> Answer:
+        self._asked, self._answer = command.sha256, asyncio.get_running_loop().create_future()
         self._writer.write(frame(command))
         await self._writer.drain()
         return await self._answer
 
-    def _answered(self, event: CorpusPlaced | CorpusWanted | None) -> None:
-        if self._answer is not None and not self._answer.done():
+    def _answered(self, event: Answer) -> None:
+        if self._answer is not None and not self._answer.done() and event.sha256 == self._asked:
             self._answer.set_result(event)
 
     def _named_here(self, config: RunConfig) -> RunConfig:
         here = self._places.get(config.corpus)
         return replace(config, corpus=here) if here else config
 
+    def _named_there(self, corpus: str) -> str:
+        """What the corpus of the run in hand is called on the other machine, whatever became of the file here."""
+        if self._places.get(self._held) == corpus:
+            return self._held
+        return next((there for there, here in reversed(self._places.items()) if here == corpus), corpus)
+
 
 def _with_corpus(message: Configured, corpus: str) -> Configured:
     return msgspec.structs.replace(message, config=replace(message.config, corpus=corpus))
+
+
+@lru_cache(maxsize=4)
+def _sha256(path: Path, mtime: int, size: int) -> str:
+    """That of a file, read once for as long as it is not changed."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

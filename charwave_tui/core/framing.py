@@ -85,6 +85,7 @@ AnyEvent = (
     | speaking.StarsListed
     | sending.CorpusPlaced
     | sending.CorpusWanted
+    | sending.CorpusRefused
 )
 """Every event there is."""
 

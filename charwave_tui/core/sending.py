@@ -36,3 +36,11 @@ class CorpusWanted(Event, frozen=True):
     """The engine does not have the corpus."""
 
     sha256: str
+
+
+class CorpusRefused(Event, frozen=True):
+    """The engine does not take the corpus: why, and what to do."""
+
+    sha256: str
+    problem: str
+    remedy: str

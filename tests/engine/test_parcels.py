@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
-import msgspec
 import pytest
 
 from charwave_tui.core.archive import ListRuns
-from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.places import sent_dir
 from charwave_tui.core.protocol import Event
-from charwave_tui.core.sending import PART, CorpusPlaced, CorpusWanted, OfferCorpus, SendCorpus
+from charwave_tui.core.sending import PART, CorpusPlaced, CorpusRefused, CorpusWanted, OfferCorpus, SendCorpus
 from charwave_tui.engine.parcels import receive
 
 CONTENT = "\n".join(f"name{number:06}" for number in range(12_000)).encode()
@@ -55,8 +53,9 @@ def test_two_who_send_the_same_at_once_do_no_harm() -> None:
 def test_what_did_not_arrive_as_it_was_sent_is_refused_and_can_be_sent_again() -> None:
     for part in parts(CONTENT[:-1] + b"?")[:-1]:
         told(part)
-    with pytest.raises(Mistake, match=r"words\.txt did not arrive as it was sent; try again"):
-        told(parts(CONTENT[:-1] + b"?")[-1])
+    assert told(parts(CONTENT[:-1] + b"?")[-1]) == [
+        CorpusRefused(SHA, "words.txt did not arrive as it was sent", "try again")
+    ]
     assert isinstance([event for part in parts() for event in told(part)][-1], CorpusPlaced)
 
 
@@ -70,13 +69,33 @@ def test_what_did_not_arrive_as_it_was_sent_is_refused_and_can_be_sent_again() -
         SendCorpus(SHA, "..", 1, 0, b"1"),
         SendCorpus(SHA, ".profile", 1, 0, b"1"),
         SendCorpus(SHA, "a\0b", 1, 0, b"1"),
+        SendCorpus(SHA, "名" * 90, 1, 0, b"1"),
         OfferCorpus("x" * 64, "words.txt"),
     ],
 )
 def test_what_does_not_belong_is_refused_and_nothing_is_written(command: OfferCorpus | SendCorpus) -> None:
-    with pytest.raises(Mistake):
-        receive(command, lambda event: None)
+    (refused,) = told(command)
+    assert isinstance(refused, CorpusRefused)
+    assert refused.problem
+    assert refused.remedy
     assert not sent_dir().exists()
+
+
+def test_a_name_that_no_file_can_have_is_refused_wherever_it_would_lie() -> None:
+    for part in parts():
+        told(part)
+    (refused,) = told(OfferCorpus(SHA, "名" * 150))
+    assert isinstance(refused, CorpusRefused)
+    assert refused.problem == f"the name of the corpus {'名' * 150} is too long to be kept there"
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_the_reason() -> None:
+    sent_dir().parent.mkdir(parents=True)
+    sent_dir().write_text("no folder", "utf-8")
+    (refused,) = told(parts()[0])
+    assert isinstance(refused, CorpusRefused)
+    assert str(sent_dir()) in refused.problem
+    assert refused.remedy
 
 
 def test_a_path_in_the_name_does_not_leave_the_folder() -> None:

@@ -1,0 +1,116 @@
+"""Corpora that go along with commands: called as they are here, whatever becomes of the file, and never mixed up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charwave_tui.client.courier import Courier
+from charwave_tui.core.archive import UnfinishedFound
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.framing import decode_command
+from charwave_tui.core.protocol import CommandRefused, EditRun, RunEdited, StartRun
+from charwave_tui.core.readings import State
+from charwave_tui.core.records import RunSummary
+from charwave_tui.core.sending import CorpusPlaced, CorpusRefused, CorpusWanted, OfferCorpus, SendCorpus
+
+THERE = "/there/sent/words.txt"
+
+
+class Desk:
+    """A courier whose writer keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.sent: asyncio.Queue[Any] = asyncio.Queue()
+        writer: Any = self
+        self.courier = Courier(writer, {})
+
+    def write(self, frame: bytes) -> None:
+        self.sent.put_nowait(decode_command(frame[4:]))
+
+    async def drain(self) -> None:
+        await asyncio.sleep(0)
+
+    async def next(self) -> Any:
+        async with asyncio.timeout(5):
+            return await self.sent.get()
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.courier.close()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    path = tmp_path / "words.txt"
+    path.write_text("anna\nbert\n", "utf-8")
+    return RunConfig(corpus=str(path))
+
+
+async def started(desk: Desk, config: RunConfig, there: str = THERE) -> Any:
+    desk.courier.send(StartRun(config, ""))
+    offer = await desk.next()
+    assert isinstance(offer, OfferCorpus)
+    assert desk.courier.heard(CorpusPlaced(offer.sha256, there)) is None
+    return await desk.next()
+
+
+async def test_a_live_edit_reaches_its_run_though_the_file_here_was_changed_or_is_gone(
+    desk: Desk, config: RunConfig
+) -> None:
+    assert (await started(desk, config)).config.corpus == THERE
+    path, edited = Path(config.corpus), replace(config, lr=0.05)
+    for change in (lambda: path.write_text("cleo\n", "utf-8"), path.unlink):
+        change()
+        desk.courier.send(EditRun(edited))
+        assert await desk.next() == EditRun(replace(edited, corpus=THERE))
+    assert desk.courier.heard(RunEdited(replace(edited, corpus=THERE))) == RunEdited(edited)
+
+
+async def test_an_answer_about_another_corpus_is_not_taken_for_this_ones(desk: Desk, config: RunConfig) -> None:
+    desk.courier.send(StartRun(config, ""))
+    offer = await desk.next()
+    other = "f" * 64
+    assert desk.courier.heard(CorpusPlaced(other, "/there/sent/other.txt")) is None
+    assert desk.courier.heard(CorpusWanted(other)) is None
+    desk.courier.heard(CommandRefused("the corpus before has no words", "choose another", "corpus"))
+    desk.courier.heard(CorpusPlaced(offer.sha256, THERE))
+    assert (await desk.next()).config.corpus == THERE
+
+
+async def test_a_corpus_that_is_refused_is_said_and_what_comes_behind_it_goes_on(desk: Desk, config: RunConfig) -> None:
+    desk.courier.send(StartRun(config, ""))
+    desk.courier.send(StartRun(RunConfig(), ""))
+    offer = await desk.next()
+    desk.courier.heard(CorpusWanted(offer.sha256))
+    part = await desk.next()
+    assert isinstance(part, SendCorpus)
+    assert part.part == Path(config.corpus).read_bytes()
+    said = desk.courier.heard(CorpusRefused(offer.sha256, "the disk is full", "free some space"))
+    assert said == CommandRefused("the disk is full", "free some space", "corpus")
+    assert await desk.next() == StartRun(RunConfig(), "")
+
+
+async def test_what_is_no_file_is_left_to_the_engine_and_holds_nothing_up(desk: Desk, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path, tmp_path / "nothing", Path("/dev/zero")):
+        desk.courier.send(StartRun(RunConfig(corpus=str(place)), ""))
+        assert (await desk.next()).config.corpus == str(place)
+
+
+async def test_a_run_that_was_left_is_told_with_the_corpus_as_it_is_called_here(desk: Desk, config: RunConfig) -> None:
+    await started(desk, config)
+    there = replace(config, corpus=THERE)
+    row = RunSummary(1, "", "", "", there, "words", 9, State.PAUSED, 3, "", 0.0, None, None, None)
+    found = desk.courier.heard(UnfinishedFound(row))
+    assert isinstance(found, UnfinishedFound)
+    assert found.run.config == config
