@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import IO
 
-from charwave_tui.core.framing import MAX_FRAME
+AHEAD = 64 * 1024
+"""Bytes that are read ahead, or up to twice as many: what is not carried on yet waits with who writes, who then skips
+what is too much for a slow line."""
 
 
 async def reading(pipe: IO[bytes]) -> asyncio.StreamReader:
     """What comes out of `pipe`."""
-    reader = asyncio.StreamReader(MAX_FRAME)
+    reader = asyncio.StreamReader(AHEAD)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     return reader
 

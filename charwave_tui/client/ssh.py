@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from charwave_tui import __version__
@@ -28,6 +29,9 @@ MOST_PRINTED = 256 * 1024
 
 SAID = 4_096
 """Bytes of what ssh said last that are kept to tell why it failed."""
+
+ENDS_WITHIN = 2.0
+"""Seconds in which an ssh whose line is hung up must end, and its stderr after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,6 @@ class SshWay:
         self.warning = ""
         self._destination = destination
         self._process: subprocess.Popen[bytes] | None = None
-        self._saying: asyncio.Task[str] | None = None
 
     @property
     def host(self) -> str:
@@ -62,10 +65,11 @@ class SshWay:
 
     async def reach(self) -> Line:
         """As `Way` says."""
+        await self.left()
         process = _run(self._destination.command(*self._words))
         assert process.stdin is not None
         assert process.stdout is not None
-        said = asyncio.create_task(_said(process))
+        said = await _Said.by(process)
         reader, writer = await reading(process.stdout), await writing(process.stdin)
         try:
             hello, greeting = await self._greeted(reader)
@@ -76,32 +80,37 @@ class SshWay:
             late = isinstance(error, TimeoutError)
             if late or not isinstance(error, asyncio.IncompleteReadError | ConnectionError):
                 process.kill()
-            code = await asyncio.to_thread(process.wait)
+            code, last = await _ended(process), await said.text()
             if isinstance(error, asyncio.IncompleteReadError | ConnectionError | TimeoutError):
-                if NONE_RUNS in (last := await said):
+                if NONE_RUNS in last:
                     raise NoEngine(f"{self.host}: {NONE_RUNS}") from None
                 raise EngineUnavailable(self._why(code, last, late=late)) from None
             raise
-        self.found, self.warning, self._process, self._saying = hello.found, hello.warning, process, said
+        self.found, self.warning, self._process = hello.found, hello.warning, process
         return line
 
     async def restart(self) -> None:
         """As `Way` says."""
+        await self.left()
         process = _run(self._destination.command("engine", "stop"))
-        said = await _said(process)
+        said = await _Said.by(process)
         if code := await asyncio.to_thread(process.wait):
-            raise EngineUnavailable(self._why(code, said))
+            raise EngineUnavailable(self._why(code, await said.text()))
 
     async def left(self) -> None:
-        """As `Way` says: an ssh whose line was dropped ends by itself."""
-        if self._process is not None:
-            await asyncio.to_thread(self._process.wait)
+        """As `Way` says."""
+        process, self._process = self._process, None
+        if process is not None:
+            await _ended(process)
 
     async def _greeted(self, reader: asyncio.StreamReader) -> tuple[Hello, EngineStarted]:
         async with asyncio.timeout(2 * ANSWERS_WITHIN):
             hello, printed = None, 0
             while hello is None:
-                text = await reader.readline()
+                try:
+                    text = await reader.readline()
+                except ValueError:  # a line that is longer than a reader's limit
+                    raise ConnectionResetError from None
                 printed += len(text)
                 if not text.endswith(b"\n") or printed > MOST_PRINTED:
                     raise ConnectionResetError
@@ -146,10 +155,41 @@ def _run(command: Sequence[str]) -> subprocess.Popen[bytes]:
         raise EngineUnavailable(f"ssh cannot be run ({error.strerror})") from None
 
 
-async def _said(process: subprocess.Popen[bytes]) -> str:
-    """The last of what it says on stderr until it ends; all of it is read, so that it never waits for us."""
-    assert process.stderr is not None
-    reader, kept = await reading(process.stderr), b""
-    while part := await reader.read(SAID):
-        kept = (kept + part)[-SAID:]
-    return kept.decode("utf-8", "replace").strip()
+async def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Its exit code; one that does not end by itself, though nobody speaks to it any more, is killed."""
+    try:
+        return await asyncio.to_thread(process.wait, ENDS_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return await asyncio.to_thread(process.wait)
+
+
+class _Said(asyncio.Protocol):
+    """The last of what an ssh says on stderr; all of it is read, so that it never waits for us."""
+
+    def __init__(self) -> None:
+        self._kept = b""
+        self._over = asyncio.Event()
+        self._transport: asyncio.ReadTransport | None = None
+
+    @staticmethod
+    async def by(process: subprocess.Popen[bytes]) -> _Said:
+        """What `process` says."""
+        said = _Said()
+        said._transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: said, process.stderr)
+        return said
+
+    def data_received(self, data: bytes) -> None:
+        self._kept = (self._kept + data)[-SAID:]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._over.set()
+
+    async def text(self) -> str:
+        """All of it, once the process has ended; a connection that ssh keeps for the next one may hold the pipe."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ENDS_WITHIN):
+                await self._over.wait()
+        if self._transport is not None:
+            self._transport.close()
+        return self._kept.decode("utf-8", "replace").strip()

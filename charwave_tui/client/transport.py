@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import msgspec
 
 from charwave_tui import __version__
-from charwave_tui.core.framing import MAX_FRAME, AnyEvent, MalformedFrame, decode_event, read_payload
+from charwave_tui.client.pipes import AHEAD
+from charwave_tui.core.framing import AnyEvent, MalformedFrame, decode_event, read_payload
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.peer import peer_of
 from charwave_tui.core.places import HOME_VARIABLE, log_path, socket_path
@@ -98,7 +99,7 @@ async def connect() -> Line:
         path = str(socket_path())
     except Mistake as mistake:
         raise EngineUnavailable(str(mistake)) from None
-    reader, writer = await asyncio.open_unix_connection(path, limit=MAX_FRAME)
+    reader, writer = await asyncio.open_unix_connection(path, limit=AHEAD)
     try:
         peer = peer_of(writer.get_extra_info("socket"))
         if peer.uid not in (None, os.getuid()):

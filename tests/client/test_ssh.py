@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from charwave_tui import __version__
+from charwave_tui.client import ssh
 from charwave_tui.client.engine import PAUSES, Engine
 from charwave_tui.client.pipes import reading, writing
-from charwave_tui.client.ssh import Destination
+from charwave_tui.client.ssh import Destination, SshWay
 from charwave_tui.client.transport import HELLO, EngineUnavailable, Hello, Line
+from charwave_tui.core.framing import frame
+from charwave_tui.core.places import ensure_runtime_dir, socket_path
+from charwave_tui.core.protocol import EngineStarted, Remarked
 
 
 def test_a_persons_own_options_come_first_so_that_they_count_and_nothing_asks_on_the_screen() -> None:
@@ -70,3 +80,82 @@ async def test_a_line_that_was_never_there_waits_for_a_person_and_one_that_dropp
         with pytest.raises(EngineUnavailable):
             _ = [event async for event in engine.events()]
     assert pauses == [*PAUSES, PAUSES[-1], PAUSES[-1]]
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SshWay]:
+    """Gives the way over an ssh that is a shell script."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(ssh, "ENDS_WITHIN", 0.3)
+
+    def way(script: str) -> SshWay:
+        (tmp_path / "ssh").write_text(f"#!/bin/sh\n{script}\n", "utf-8")
+        (tmp_path / "ssh").chmod(0o755)
+        return SshWay(Destination("box"))
+
+    return way
+
+
+KEEPS_STDERR = "sleep 20 </dev/null >/dev/null &\necho $! > ${0%/*}/kept\n"
+"""What ssh does where it shares its connection: a process in the background holds stderr."""
+
+
+async def test_an_ssh_that_leaves_its_connection_open_behind_it_holds_nothing_up(
+    fake: Callable[[str], SshWay], tmp_path: Path
+) -> None:
+    try:
+        async with asyncio.timeout(10):
+            with pytest.raises(EngineUnavailable, match="^there is no charwave-tui on box; install it there"):
+                await fake(KEEPS_STDERR + "echo 'sh: charwave-tui: not found' >&2; exit 127").reach()
+    finally:
+        os.kill(int((tmp_path / "kept").read_text("utf-8")), signal.SIGKILL)
+
+
+async def test_a_shell_there_that_prints_without_end_is_left_alone(fake: Callable[[str], SshWay]) -> None:
+    with pytest.raises(EngineUnavailable, match=r"^box: charwave-tui ended with -9$"):
+        await fake("exec cat /dev/zero").reach()
+
+
+async def test_no_ssh_stays_behind_when_its_line_is_left(fake: Callable[[str], SshWay]) -> None:
+    hello = Hello(__version__, True, "").line() + frame(EngineStarted(__version__, 7))
+    octal = "".join(f"\\{byte:03o}" for byte in hello)
+    way = fake(f"printf '{octal}'; exec sleep 20")
+    line = await way.reach()
+    process = way._process
+    line.close()
+    await way.left()
+    assert process is not None
+    assert process.returncode == -signal.SIGKILL
+
+
+async def test_a_relay_takes_no_more_from_its_engine_than_its_reader_does(home: Path) -> None:
+    ensure_runtime_dir()
+    taken, stuck = 0, asyncio.Event()
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal taken
+        writer.transport.set_write_buffer_limits(0)
+        writer.write(frame(EngineStarted(__version__, 7)))
+        part = frame(Remarked("x" * 60_000))
+        try:
+            while taken < 8 * 2**20:
+                writer.write(part)
+                async with asyncio.timeout(0.5):
+                    await writer.drain()
+                taken += len(part)
+        except TimeoutError:
+            pass
+        stuck.set()
+
+    server = await asyncio.start_unix_server(flood, str(socket_path()))
+    relay = subprocess.Popen(
+        [sys.executable, "-m", "charwave_tui", "engine", "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(20):
+            await stuck.wait()
+    finally:
+        relay.kill()
+        relay.wait()
+        server.close()
+    assert 0 < taken < 2**20
