@@ -192,4 +192,5 @@ class _Said(asyncio.Protocol):
                 await self._over.wait()
         if self._transport is not None:
             self._transport.close()
-        return self._kept.decode("utf-8", "replace").strip()
+        said = self._kept.decode("utf-8", "replace").strip()
+        return "".join(symbol if symbol.isprintable() or symbol == "\n" else " " for symbol in said)

@@ -105,7 +105,7 @@ async def test_an_ssh_that_leaves_its_connection_open_behind_it_holds_nothing_up
 ) -> None:
     try:
         async with asyncio.timeout(10):
-            with pytest.raises(EngineUnavailable, match="^there is no charwave-tui on box; install it there"):
+            with pytest.raises(EngineUnavailable, match=r"^there is no charwave-tui on box; install it there"):
                 await fake(KEEPS_STDERR + "echo 'sh: charwave-tui: not found' >&2; exit 127").reach()
     finally:
         os.kill(int((tmp_path / "kept").read_text("utf-8")), signal.SIGKILL)
@@ -159,3 +159,9 @@ async def test_a_relay_takes_no_more_from_its_engine_than_its_reader_does(home: 
         relay.wait()
         server.close()
     assert 0 < taken < 2**20
+
+
+async def test_what_a_machine_says_moves_no_cursor_here(fake: Callable[[str], SshWay]) -> None:
+    with pytest.raises(EngineUnavailable) as refused:
+        await fake(r"printf 'no\033[2J\tway' >&2; exit 3").reach()
+    assert str(refused.value) == "box: no [2J way"
