@@ -176,7 +176,7 @@ def test_with_the_bug_positions_can_be_walked_and_each_is_held_to_its_own():
 
 def test_a_layer_without_a_view_of_its_own_shows_its_spread():
     lines = drawn(PlainView(), PlainInsight(inspected.spread(4.0, 0.1, 0.9)))
-    assert lines[0] == "mean +0.100   std 0.900"
+    assert lines[0] == "mean +0.100  std 0.900"
     assert view_of("Residual").moved(shown(PlainInsight(inspected.spread(4.0, 0.1, 0.9))), "l") is None
 
 

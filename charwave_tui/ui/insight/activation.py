@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from charwave_tui.core.insights import ActivationInsight, Histogram, Lens
-from charwave_tui.core.readings import LayerStats
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.insight import figures, histogram, unit_lists, units
 from charwave_tui.ui.insight.figures import Figure
 from charwave_tui.ui.insight.healthy import healthy
 from charwave_tui.ui.insight.shades import swatch
-from charwave_tui.ui.insight.shown import Gaze, Shown
+from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
 from charwave_tui.ui.pieces import GAP, Line, Piece, beside
 
 OVERVIEW, DENSITIES, UNITS = range(3)
@@ -74,6 +73,10 @@ class ActivationView:
         """All at once, the densities large, the picture large."""
         return ("overview", "densities", "units")
 
+    def nouns(self, part: int) -> Nouns:
+        """Units and examples where there is a picture, and positions."""
+        return Nouns(on="position") if part == DENSITIES else Nouns("unit", "example", "position")
+
     def lens(self, gaze: Gaze, width: int, height: int) -> Lens:
         """The window of units and examples with the cursor in it."""
         rows, columns = 2 * Layout.of(gaze.part, width, height).picture, max(width - units.GUTTER, 1)
@@ -105,7 +108,7 @@ class ActivationView:
             return ()
         gaze = replace(gaze, unit=min(gaze.unit, insight.units - 1), example=min(gaze.example, insight.examples - 1))
         layout = Layout.of(gaze.part, width, height)
-        known = self.figures(shown.stats, insight)
+        known = self.figures(shown)
         match gaze.part:
             case 1:
                 lines = self._densities(insight, known, width, layout.bars)
@@ -119,8 +122,11 @@ class ActivationView:
                 lines = (figures.row(known, width), *top, *self._units(insight, gaze, width, layout.picture))
         return tuple(lines)[:height]
 
-    def figures(self, stats: LayerStats, insight: ActivationInsight) -> tuple[Figure, ...]:
+    def figures(self, shown: Shown) -> tuple[Figure, ...]:
         """All figures, in the order in which they are read."""
+        stats, insight = shown.stats, shown.insight
+        if not isinstance(insight, ActivationInsight):
+            return ()
         health, out, gradient = healthy(self._kind), insight.output, insight.gradient
         known = [
             Figure("mean", "mean", out.mean, numbers.signed(out.mean), health["mean"]),

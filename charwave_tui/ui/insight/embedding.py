@@ -15,7 +15,8 @@ from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.insight import figures, plane, weights
 from charwave_tui.ui.insight.figures import Figure
-from charwave_tui.ui.insight.shown import Gaze, Shown
+from charwave_tui.ui.insight.healthy import Healthy
+from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
 from charwave_tui.ui.insight.written import cropped, symbol
 from charwave_tui.ui.pieces import GAP, Line, Piece, beside, columns, wrapped
 
@@ -25,8 +26,16 @@ SIDE, LEAST_SIDE = 45, 20
 ROOMY = (110, 26)
 """Columns and lines from which the table of figures stands beside the plane."""
 
-SHARES = "shows {both:.0f} % of the variance of {dimensions} dimensions: {across:.0f} % across, {up:.0f} % up"
+SHARES = "shows {both:.0f} % of the variance of {dimensions}: {across:.0f} % across, {up:.0f} % up"
 """How much of the points the plane shows."""
+
+PLANE = Healthy(
+    -math.inf,
+    math.inf,
+    "of 100 %",
+    "How much of the variance is seen in the two dimensions along which characters differ most.",
+)
+"""What the share that the plane shows means."""
 
 MEANING = "Which characters stand together is what training found out by itself: nobody told it what a vowel is."
 """What there is to be seen."""
@@ -39,6 +48,19 @@ class EmbeddingView:
     def parts(self) -> tuple[str, ...]:
         """The one part."""
         return ("plane",)
+
+    def nouns(self, part: int) -> Nouns:
+        """Characters, wherever the keys lead."""
+        return Nouns("character", "character", "character")
+
+    def figures(self, shown: Shown) -> tuple[Figure, ...]:
+        """Those of the matrix, and how much of it the plane shows."""
+        known = weights.figures(shown.stats, 1.0, weights.EMBEDDING)
+        if not isinstance(shown.insight, EmbeddingInsight):
+            return known
+        both = 100 * sum(shown.insight.shares)
+        text = f"{both:.0f} %" if math.isfinite(both) else "nan"
+        return (*known, Figure("plane shows", "plane", both, text, PLANE))
 
     def lens(self, gaze: Gaze, width: int, height: int) -> Lens:
         """The neighbours of the character under the cursor."""
@@ -114,7 +136,8 @@ def _heading(insight: EmbeddingInsight, width: int) -> Line:
     shares = [100 * share for share in insight.shares]
     if not all(map(math.isfinite, shares)):
         return (Piece("characters in the plane"),)
-    text = SHARES.format(both=sum(shares), dimensions=insight.dimensions, across=shares[0], up=shares[1])
+    dimensions = "one dimension" if insight.dimensions == 1 else f"{insight.dimensions:,} dimensions"
+    text = SHARES.format(both=sum(shares), dimensions=dimensions, across=shares[0], up=shares[1])
     left: Line = (Piece("characters in the plane"), Piece("   "))
     room = width - columns(left)
     short = text.partition(":")[0]

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from charwave_tui.ui.glyphs import GLYPHS, plainly
 from charwave_tui.ui.insight.healthy import NOT_FINITE, Healthy
-from charwave_tui.ui.pieces import Line, Piece, columns, wrapped
+from charwave_tui.ui.pieces import Line, Piece, columns, rule, spread, wrapped
 
 LABEL, NOW = 12, 10
 """Columns of the labels and of the figures as they are now."""
+
+MEANT = ((100, 2), (60, 4), (0, 4))
+"""Lines in which a figure's meaning is told, from so many columns on."""
 
 APART = "  "
 """What stands between two things in one line."""
@@ -78,11 +81,41 @@ def _row(figures: Sequence[Figure]) -> Line:
     return line
 
 
+def explained(figures: Sequence[Figure], label: str, width: int) -> tuple[Line, ...]:
+    """What the figure of that label is, what is healthy of it and what it means, in always as many lines; else none.
+
+    Where there is no room for both what it means and what to do, it is what to do.
+    """
+    place = next((place for place, figure in enumerate(figures) if figure.label == label), None)
+    if place is None:
+        return ()
+    figure, room = figures[place], next(lines for columns, lines in MEANT if width >= columns)
+    said = figure.health.word(figure.value)
+    if not math.isfinite(figure.value or 0.0):
+        said = NOT_FINITE
+    both = said if said.startswith(figure.health.about) else f"{figure.health.about} {said}"
+    meant = wrapped(plainly(both), width, room + 1)
+    meant = meant if len(meant) <= room else wrapped(plainly(said), width, room)
+    head: Line = (
+        Piece(f"{GLYPHS.here} ", "accent"),
+        Piece(f"{figure.label}  ", "fg", True),
+        *figure.now,
+    )
+    healthy = Piece(f"healthy  {plainly(figure.health.told)}", "muted")
+    count = (Piece(f"{place + 1} of {len(figures)}", "muted"),)
+    wide = width >= MEANT[1][0]
+    heads = [(*head, Piece("   "), healthy)] if wide else [head, (Piece("  "), healthy)]
+    heads[0] = spread(heads[0], count, width)
+    lines: tuple[Line, ...] = (rule((), width), *heads, *((Piece(text),) for text in meant))
+    return (*lines, *((),) * (room + 1 + len(heads) - len(lines)))
+
+
 def words(figures: Sequence[Figure], width: int, most: int) -> tuple[Line, ...]:
     """What the most telling figure means, in at most `most` lines: the first error, else warning, else the first."""
     if any(figure.value is not None and not math.isfinite(figure.value) for figure in figures):
         said = NOT_FINITE
     else:
-        severest = min(figures, key=lambda figure: ("error", "warning", "").index(figure.judged))
+        known = [figure for figure in figures if figure.value is not None] or figures
+        severest = min(known, key=lambda figure: ("error", "warning", "").index(figure.judged))
         said = severest.health.word(severest.value)
     return tuple((Piece(text, "muted"),) for text in wrapped(plainly(said), width, most))

@@ -93,8 +93,8 @@ HEALTHY: dict[str, Healthy] = {
         0.1,
         "under 0.1",
         "How far running means are from this batch's, in the batch's std: eval mode uses the running ones.",
-        above="Running means lag behind: eval mode sees another layer than training does. They catch up within a few "
-        "hundred steps, more slowly the smaller the momentum.",
+        above="Running means lag behind, so that eval mode sees another layer. Hundreds of steps mend it, more where "
+        "momentum is small.",
     ),
     "var apart": Healthy(
         0.0,

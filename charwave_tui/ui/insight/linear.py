@@ -11,8 +11,8 @@ from charwave_tui.ui.glyphs import GLYPHS, plainly
 from charwave_tui.ui.insight import figures, heat, histogram, weights
 from charwave_tui.ui.insight.figures import Figure
 from charwave_tui.ui.insight.heat import Heat
-from charwave_tui.ui.insight.shown import Gaze, Shown
-from charwave_tui.ui.insight.spectrum import cursor, norms, target
+from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
+from charwave_tui.ui.insight.spectrum import cursor, directions, norms, target
 from charwave_tui.ui.insight.units import joined
 from charwave_tui.ui.insight.written import cropped
 from charwave_tui.ui.pieces import GAP, Line, Piece, beside, spread
@@ -64,6 +64,18 @@ class LinearView:
         """PARTS."""
         return PARTS
 
+    def nouns(self, part: int) -> Nouns:
+        """Columns and rows of the matrix."""
+        return Nouns("column", "row")
+
+    def figures(self, shown: Shown) -> tuple[Figure, ...]:
+        """Those of the matrix, the most telling first; with its norms those of its singular values."""
+        insight = shown.insight
+        if not isinstance(insight, LinearInsight):
+            return ()
+        known = _known(shown, insight)
+        return (*known, *directions(insight)) if shown.gaze.part == 2 else known
+
     def lens(self, gaze: Gaze, width: int, height: int) -> Lens:
         """The matrix in as many cells as the picture has; singular values where norms are shown."""
         layout = Layout.of(gaze.part, width, height)
@@ -94,7 +106,7 @@ class LinearView:
         form = joined(
             weights.product(shown.layers, shown.stats, shown.gaze.layer, (insight.fan_in, insight.fan_out)), width
         )
-        known = weights.figures(shown.stats, max(insight.fan_in, 1) ** -0.5, weights.LINEAR, insight.weight.mean)
+        known = _known(shown, insight)
         layout = Layout.of(shown.gaze.part, width, height)
         lines: tuple[Line, ...]
         match shown.gaze.part:
@@ -110,6 +122,10 @@ class LinearView:
                 picture = _picture(shown, insight, width, layout.picture)
                 lines = (form, figures.row(known, width), *top, *picture)
         return tuple(cropped(line, width) for line in lines)[: max(height, 0)]
+
+
+def _known(shown: Shown, insight: LinearInsight) -> tuple[Figure, ...]:
+    return weights.figures(shown.stats, max(insight.fan_in, 1) ** -0.5, weights.LINEAR, insight.weight.mean)
 
 
 def _heat(insight: LinearInsight) -> Heat:

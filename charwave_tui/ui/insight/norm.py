@@ -15,7 +15,7 @@ from charwave_tui.ui.insight.figures import Figure
 from charwave_tui.ui.insight.healthy import healthy
 from charwave_tui.ui.insight.histogram import bars
 from charwave_tui.ui.insight.norm_figures import UnitFigures, columns_of, has_bug
-from charwave_tui.ui.insight.shown import Gaze, Shown
+from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
 from charwave_tui.ui.insight.units import GUTTER, first_of, joined, unit_numbers
 from charwave_tui.ui.pieces import GAP, Line, Piece, beside
 
@@ -76,6 +76,14 @@ class NormView:
     def parts(self) -> tuple[str, ...]:
         """Bars of all units, a table of them, one unit at each position."""
         return ("overview", "units", "positions")
+
+    def nouns(self, part: int) -> Nouns:
+        """Units, in the table also up and down, and positions where each keeps statistics of its own."""
+        return Nouns("unit", "unit" if part == UNITS else "", "position")
+
+    def figures(self, shown: Shown) -> tuple[Figure, ...]:
+        """How far apart statistics are, and how gamma is pulled and moved."""
+        return _figures(shown.stats, shown.insight) if isinstance(shown.insight, NormInsight) else ()
 
     def lens(self, gaze: Gaze, width: int, height: int) -> Lens:
         """The window of units with the cursor in it."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from charwave_tui.core.insights import Lens, PlainInsight
 from charwave_tui.ui import numbers
-from charwave_tui.ui.insight import histogram
-from charwave_tui.ui.insight.shown import Gaze, Shown
+from charwave_tui.ui.insight import figures, histogram
+from charwave_tui.ui.insight.figures import Figure
+from charwave_tui.ui.insight.healthy import RELU, Healthy
+from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
 from charwave_tui.ui.pieces import Line, Piece
 
 TALLEST = 12
@@ -13,6 +17,9 @@ TALLEST = 12
 
 WIDEST = 80
 """Columns of a density at most."""
+
+MEAN = Healthy(-math.inf, math.inf, "near 0", "Small beside the std: what comes next sees outputs on both sides of 0.")
+"""What the mean of an output means."""
 
 
 class PlainView:
@@ -22,6 +29,20 @@ class PlainView:
     def parts(self) -> tuple[str, ...]:
         """The one part."""
         return ("output",)
+
+    def nouns(self, part: int) -> Nouns:
+        """There is nothing to point at."""
+        return Nouns()
+
+    def figures(self, shown: Shown) -> tuple[Figure, ...]:
+        """Mean and standard deviation."""
+        if not isinstance(shown.insight, PlainInsight):
+            return ()
+        out = shown.insight.output
+        return (
+            Figure("mean", "mean", out.mean, numbers.signed(out.mean), MEAN),
+            Figure("std", "std", out.std, numbers.spread(out.std), RELU["std"]),
+        )
 
     def lens(self, gaze: Gaze, width: int, height: int) -> Lens:
         """No part of the output is wanted."""
@@ -36,12 +57,6 @@ class PlainView:
         if not isinstance(shown.insight, PlainInsight):
             return ()
         output = shown.insight.output
-        figures: Line = (
-            Piece("mean ", "muted"),
-            Piece(numbers.signed(output.mean), "bright", True),
-            Piece("   std ", "muted"),
-            Piece(numbers.spread(output.std), "bright", True),
-        )
         rows = min(height - 4 - histogram.AXIS, TALLEST)
         density = histogram.drawn(output, min(width, WIDEST), rows) if rows > 1 else ()
-        return (figures, (), (Piece("output density"),), *density)[:height]
+        return (figures.row(self.figures(shown), width), (), (Piece("output density"),), *density)[:height]

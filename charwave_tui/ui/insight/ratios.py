@@ -14,7 +14,9 @@ from charwave_tui.ui.axes import Axes, Course, course
 from charwave_tui.ui.canvas import Canvas
 from charwave_tui.ui.chart import raster
 from charwave_tui.ui.glyphs import GLYPHS, plainly
-from charwave_tui.ui.insight.shown import Gaze, Shown
+from charwave_tui.ui.insight.figures import Figure
+from charwave_tui.ui.insight.healthy import HEALTHY
+from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
 from charwave_tui.ui.insight.units import joined
 from charwave_tui.ui.insight.written import cropped, sheet_lines
 from charwave_tui.ui.pieces import Line, Piece, shortened, wrapped
@@ -46,6 +48,15 @@ class UpdatesView:
     def parts(self) -> tuple[str, ...]:
         """The one part."""
         return ("updates",)
+
+    def nouns(self, part: int) -> Nouns:
+        """There is nothing to point at."""
+        return Nouns()
+
+    def figures(self, shown: Shown) -> tuple[Figure, ...]:
+        """The layer's last ratio."""
+        ratio = shown.stats.update_ratio
+        return (Figure("update", "update", ratio, numbers.update(ratio), HEALTHY["update"]),)
 
     def lens(self, gaze: Gaze, width: int, height: int) -> Lens:
         """Nothing of the layer itself."""

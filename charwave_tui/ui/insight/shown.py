@@ -8,6 +8,7 @@ from typing import Protocol
 from charwave_tui.core.insights import AnyInsight, Lens
 from charwave_tui.core.inspection import ChangesReported
 from charwave_tui.core.readings import LayerStats
+from charwave_tui.ui.insight.figures import Figure
 from charwave_tui.ui.pieces import Line
 
 
@@ -16,7 +17,8 @@ class Gaze:
     """Where a person points: the layer's place in the model, a part of its view, and what each view has to point at.
 
     `position`, `unit` and `example` are places in what the layer puts out (of a Linear, `example` is the row of the
-    matrix and `unit` its column), `symbol` an id of the vocabulary, `text` a context that was typed.
+    matrix and `unit` its column), `symbol` an id of the vocabulary, `text` a context that was typed, `figure` the label
+    of the figure that is explained, empty for none.
     """
 
     layer: int = 0
@@ -26,6 +28,16 @@ class Gaze:
     example: int = 0
     symbol: int = 1
     text: str = ""
+    figure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nouns:
+    """What the keys move the cursor among: `across` by `h` `l`, `down` by `j` `k`, `on` by `p`; empty for nothing."""
+
+    across: str = ""
+    down: str = ""
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,12 @@ class LayerView(Protocol):
     @property
     def parts(self) -> tuple[str, ...]:
         """The names of its parts, at least one."""
+
+    def nouns(self, part: int) -> Nouns:
+        """What the keys of `moved` move the cursor among in that part."""
+
+    def figures(self, shown: Shown) -> tuple[Figure, ...]:
+        """Its figures with what each means and what is healthy of it."""
 
     def lens(self, gaze: Gaze, width: int, height: int) -> Lens:
         """What to ask the engine for, so as to fill so many columns and lines."""

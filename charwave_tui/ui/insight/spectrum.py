@@ -8,6 +8,8 @@ from charwave_tui.core.insights import LinearInsight, singular_values_told
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS, plainly
 from charwave_tui.ui.insight import profiles, weights
+from charwave_tui.ui.insight.figures import Figure
+from charwave_tui.ui.insight.healthy import Healthy
 from charwave_tui.ui.insight.shown import Shown
 from charwave_tui.ui.insight.units import joined
 from charwave_tui.ui.insight.written import symbol
@@ -18,6 +20,35 @@ SINGULAR = (
     "carry the layer: effective rank is exp of the entropy of the shares of σ². Condition is the largest by the least."
 )
 """What the singular values are to be read for."""
+
+
+CONDITION = Healthy(
+    -math.inf,
+    math.inf,
+    "tens",
+    "The largest singular value by the smallest: how unevenly the matrix stretches its directions.",
+)
+"""What the condition means."""
+
+RANK = Healthy(
+    -math.inf,
+    math.inf,
+    "most of the matrix",
+    "How many directions the matrix really uses: exp of the entropy of the shares of σ².",
+)
+"""What the effective rank means."""
+
+
+def directions(insight: LinearInsight) -> tuple[Figure, ...]:
+    """The figures of the singular values, where they are known."""
+    values = list(insight.singular_values.row(0)) if insight.singular_values.rows else []
+    if not values:
+        return ()
+    condition, rank = profiles.condition(values), profiles.effective_rank(values)
+    return (
+        Figure("condition", "condition", condition, _figure(condition, ".1f").text, CONDITION),
+        Figure("effective rank", "rank", rank, f"{_figure(rank, '.1f').text} of {len(values):,}", RANK),
+    )
 
 
 def cursor(shown: Shown, insight: LinearInsight) -> tuple[int, int]:

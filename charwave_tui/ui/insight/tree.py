@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,7 +12,9 @@ from charwave_tui.ui import layer_cells
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.insight import branches, tree_list
 from charwave_tui.ui.insight.family import Family
-from charwave_tui.ui.insight.shown import Gaze, Shown
+from charwave_tui.ui.insight.figures import Figure
+from charwave_tui.ui.insight.healthy import Healthy
+from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
 from charwave_tui.ui.insight.units import joined
 from charwave_tui.ui.insight.written import cropped, sheet_lines, symbol
 from charwave_tui.ui.pieces import GAP, Line, Piece, columns, readable, shortened, wrapped
@@ -27,6 +30,9 @@ MEANING = (
 )
 """What the figure on a node means."""
 
+STRENGTH = Healthy(-math.inf, math.inf, "0.4 … 0.8 of a tanh", MEANING)
+"""The same with what is healthy of it."""
+
 
 class TreeView:
     """The tree of a typed context, with the level that the layer feeds marked; `h` and `l` walk that level's nodes."""
@@ -35,6 +41,20 @@ class TreeView:
     def parts(self) -> tuple[str, ...]:
         """The tree alone."""
         return ("tree",)
+
+    def nouns(self, part: int) -> Nouns:
+        """The nodes of the level."""
+        return Nouns("node")
+
+    def figures(self, shown: Shown) -> tuple[Figure, ...]:
+        """The strength of the node under the cursor."""
+        if not isinstance(shown.insight, TreeInsight) or not shown.insight.levels:
+            return ()
+        level, node = _marked(shown, shown.insight)
+        nodes = shown.insight.levels[level - 1].strengths
+        if not nodes:
+            return ()
+        return (Figure("strength", "strength", nodes[node], branches.number(nodes[node], 8), STRENGTH),)
 
     def lens(self, gaze: Gaze, width: int, height: int) -> Lens:
         """The tree of the typed text."""

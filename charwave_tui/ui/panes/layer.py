@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from msgspec.structs import replace as replaced
-from rich.cells import cell_len
-from rich.markup import escape
 from textual.message import Message
 from textual.reactive import reactive
 from textual.timer import Timer
@@ -17,14 +15,16 @@ from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import State
 from charwave_tui.ui import numbers
 from charwave_tui.ui.archive_view import held
-from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.insight.asking import Asking, Looking, Question, rest
 from charwave_tui.ui.insight.embedding import aligned
+from charwave_tui.ui.insight.figures import explained
+from charwave_tui.ui.insight.frame import heading, joined_told, nothing
 from charwave_tui.ui.insight.kinds import TYPED, view_of, wants_changes
 from charwave_tui.ui.insight.shown import Shown
 from charwave_tui.ui.layer_cells import first_spoilt, title
 from charwave_tui.ui.layers_view import Inspection, LayersView
-from charwave_tui.ui.panes.layer_walk import LABEL, LayerWalk
+from charwave_tui.ui.panes.layer_typing import LABEL
+from charwave_tui.ui.panes.layer_walk import LayerWalk
 from charwave_tui.ui.pieces import Line, Piece
 from charwave_tui.ui.view import RunView
 
@@ -118,16 +118,19 @@ class LayerPane(LayerWalk, can_focus=True):
         room = height - 1 if self.typing else height
         if self._holding is None or self.shown() is not None:
             lines = list(self._content(width, room))
-            lines += [()] * (room - len(lines))  # as many as before, so that only those that changed are drawn
             if self.typing:
                 lines.append((Piece(LABEL, "accent", True),))
             self.lines.draw(lines)
         self.problem = self.run.engine == "lost"
-        self._write_title()
+        head = heading(self.probed.layers, self.gaze, width - 2)
+        if head != self._titled:  # to set it repaints the whole pane
+            self._titled = self.border_title = head
         self.say_whence()
         meanings = (self.stats and self.stats.name, self.gaze.part, self.run.state, self.typing, self.shown() is None)
         if meanings != self._meanings:
             self._meanings = meanings
+            for key in self.keys:
+                self._bindings.key_to_bindings[key.key] = [key.binding()]
             self.refresh_bindings()
 
     def say_whence(self) -> None:
@@ -143,70 +146,33 @@ class LayerPane(LayerWalk, can_focus=True):
                 told.append(f"first NaN in {title(self.probed.layers[spoilt])}")
             if self._answer.stats.name not in TYPED:
                 told.append(f"{self._answer.stats.output_shape[0]:,} examples, seed {self.seed}")
-        while len(told) > 1 and cell_len(f" {GLYPHS.dot} ".join(told)) > self.size.width - 2:
-            told.pop()
-        self.provenance = f" {GLYPHS.dot} ".join(told)
-
-    def _write_title(self) -> None:
-        layers, stats = self.probed.layers, self.stats
-        if stats is None:
-            self.border_title = "3 Layers"
-            return
-        shape = GLYPHS.times.join(map(str, stats.output_shape[1:]))
-        name = title(stats) if stats.detail else f"{stats.name} {shape}"
-        place = f"layer {self.gaze.layer + 1} of {len(layers)}"
-        parts = view_of(stats.name).parts
-        told = self._parts(parts, self.size.width - cell_len(f"3 Layers   {name}  {place}   ") - 4)
-        head = f"3 Layers [not bold]{GLYPHS.right}[/] {escape(name)}"
-        text = f"{head}[not bold $ink-muted]  {place}[/]{told}"
-        if text != self._titled:  # to set it repaints the whole pane
-            self._titled = self.border_title = text
-
-    def _parts(self, parts: tuple[str, ...], room: int) -> str:
-        """The names of the parts, the one at hand standing out; that one alone where there is no room for all."""
-        here = min(self.gaze.part, len(parts) - 1)
-        if len(parts) < 2:
-            return ""
-        if len("   ".join(parts)) > room:
-            alone = f"{parts[here]} {here + 1} of {len(parts)}"
-            return f"[not bold]   {alone}[/]" if len(alone) <= room else ""
-        return "".join(
-            f"   {name}" if place == here else f"[not bold $ink-muted]   {name}[/]" for place, name in enumerate(parts)
-        )
+        self.provenance = joined_told(told, self.size.width - 2)
 
     def _content(self, width: int, height: int) -> Iterator[Line]:
-        """The lines of the view; words while there is nothing to see."""
+        """As many lines as there is room for: the view over what is explained, or words while there is no view."""
         shown = self.shown()
-        if shown is not None:
-            yield from view_of(shown.stats.name).lines(shown, width, height)
-        elif self.run.engine == "lost":
-            yield (Piece("The engine is gone.", "error"),)
-            yield (Piece("esc", "accent", True), Piece(" goes back to the lab", "muted"))
-        elif self.run.engine == "away":
-            yield (Piece("The line dropped, and is tried again.", "muted"),)
-        elif self.run.engine == "starting":
-            yield (Piece("starting the engine", "muted"),)
-        elif self.run.state is None:
-            yield (Piece("There is no model of the form yet.", "muted"),)
-        else:
-            yield (Piece("looking inside", "muted"),)
-
-    def _question(self) -> Question | None:
-        if self.stats is None or not self.size:
-            return None
-        lens = view_of(self.stats.name).lens(self.gaze, *self.size)
-        return Question(lens, self.looking.batch)
+        if shown is None:
+            lines = tuple(nothing(self.run))
+            yield from (*lines, *((),) * (height - len(lines)))  # always as many: only those that changed are drawn
+            return
+        view = view_of(shown.stats.name)
+        below = explained(view.figures(shown), self.gaze.figure, width)[: max(height - 1, 0)]
+        lines = view.lines(shown, width, height - len(below))
+        yield from (*lines, *((),) * (height - len(lines) - len(below)), *below)
 
     def _ask(self, *, again: bool = False) -> None:
         """Ask what the view needs, unless it is known or being asked for."""
-        question = self._question()
-        if question is None or self.run.engine != "ready" or self.run.state is None:
+        stats, (width, height) = self.stats, self.size
+        if stats is None or not self.size or self.run.engine != "ready" or self.run.state is None:
             return
+        view, shown = view_of(stats.name), self.shown()
+        below = explained(view.figures(shown), self.gaze.figure, width) if shown else ()
+        question = Question(view.lens(self.gaze, width, max(height - len(below), 1)), self.looking.batch)
         command = self._asking.ask(question, again=again)
         if command is None:
             return
         self.post_message(self.Asked(command))
-        if self.stats is not None and wants_changes(self.stats.name, self.gaze.part):
+        if wants_changes(stats.name, self.gaze.part):
             self.post_message(self.Asked(ReportChanges()))
         self._ask_after(PATIENCE)
 

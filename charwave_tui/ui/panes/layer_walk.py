@@ -5,33 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from textual import events
-from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widgets import Input
 
 from charwave_tui.core.insights import ProbeBatch
 from charwave_tui.core.readings import LayerStats
-from charwave_tui.ui.drawn import Drawn
+from charwave_tui.ui.commands import Key
 from charwave_tui.ui.insight.asking import Looking, larger
 from charwave_tui.ui.insight.kinds import TYPED, view_of
-from charwave_tui.ui.insight.shown import Gaze, Shown
-from charwave_tui.ui.layer_keys import LAYER_KEYS
+from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
+from charwave_tui.ui.layer_keys import LAYER_KEYS, keys_for
 from charwave_tui.ui.layers_view import LayersView
-from charwave_tui.ui.own_keys import OwnKeys
-from charwave_tui.ui.panes.dated import DatedPane
-from charwave_tui.ui.panes.field_editor import FieldEditor
-
-LONGEST = 64
-"""Characters of a context that can be typed."""
-
-LABEL = "context  "
-"""What stands before the editor."""
+from charwave_tui.ui.panes.layer_typing import LayerTyping
 
 
-class LayerWalk(DatedPane, OwnKeys):
+class LayerWalk(LayerTyping):
     """A pane that looks into one layer and hears the keys; whoever derives from it asks and draws."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in LAYER_KEYS]
@@ -48,15 +37,8 @@ class LayerWalk(DatedPane, OwnKeys):
         what: str
 
     def __init__(self, looking: Looking, *, id: str) -> None:
-        super().__init__(3, "Layers", id=id)
+        super().__init__(id=id)
         self.set_reactive(LayerWalk.looking, looking)
-        self.lines = Drawn()
-        self._editor = FieldEditor()
-        self._editor.max_length = LONGEST
-
-    def compose(self) -> ComposeResult:
-        yield self.lines
-        yield self._editor
 
     @property
     def gaze(self) -> Gaze:
@@ -73,17 +55,12 @@ class LayerWalk(DatedPane, OwnKeys):
         layers = self.probed.layers
         return layers[self.gaze.layer] if layers else None
 
-    @property
-    def typing(self) -> bool:
-        """Whether a context is being typed."""
-        return self._editor.is_open
-
     def shown(self) -> Shown | None:
         """What can be drawn now, if anything."""
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action not in ("part", "layer", "move", "type", "steer", "batch", "seed", "want"):
+        if action not in ("part", "layer", "move", "type", "steer", "batch", "seed", "want", "explain"):
             return super().check_action(action, parameters)
         if self.typing:
             return False
@@ -95,6 +72,8 @@ class LayerWalk(DatedPane, OwnKeys):
                 return self._moved(key) is not None
             case ("type",):
                 return self.stats is not None and self.stats.name in TYPED
+            case ("explain",):
+                return None if self.shown() is None else True
             case "layer", *_:
                 return None if view is None else True
             case "steer", *_:
@@ -120,6 +99,12 @@ class LayerWalk(DatedPane, OwnKeys):
         if (gaze := self._moved(key)) is not None:
             self._look(gaze)
 
+    def action_explain(self) -> None:
+        if shown := self.shown():
+            labels = [figure.label for figure in view_of(shown.stats.name).figures(shown)]
+            following = labels.index(self.gaze.figure) + 1 if self.gaze.figure in labels else 0
+            self._look(replace(self.gaze, figure=labels[following] if following < len(labels) else ""))
+
     def action_batch(self) -> None:
         self.looking = replace(self.looking, batch=larger(self.looking.batch))
 
@@ -128,50 +113,27 @@ class LayerWalk(DatedPane, OwnKeys):
         self.looking = replace(self.looking, batch=ProbeBatch(batch.examples, self.seed + 1))
 
     @property
+    def text(self) -> str:
+        return self.gaze.text
+
+    def typed(self, text: str) -> None:
+        self._look(replace(self.gaze, text=text))
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The keys as they are named where the cursor is."""
+        return keys_for(view_of(self.stats.name).nouns(self.gaze.part) if self.stats else Nouns())
+
+    @property
     def seed(self) -> int:
         """The seed that the examples are drawn with: the run's own until a person asks for another."""
         own = self.run.config.seed if self.run.config else 0
         return own if self.looking.batch.seed is None else self.looking.batch.seed
 
-    def action_steer(self, key: str) -> None:
-        self.post_message(self.Wanted(key))
-
     def action_want(self, what: str) -> None:
         self.post_message(self.Wanted(what))
 
-    def action_type(self) -> None:
-        self._editor.open("context", self.gaze.text)
-        self.refit()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._look(replace(self.gaze, text=event.value))
-        self._put_away()
-
-    def on_field_editor_left(self, event: FieldEditor.Left) -> None:
-        event.stop()
-        self._put_away()
-
-    def on_focus(self) -> None:
-        if self.typing:
-            self.screen.set_focus(self._editor, scroll_visible=False)
-
-    async def _on_key(self, event: events.Key) -> None:
-        if self.typing and event is not self._editor.last_key:
-            # Typed right behind the key that opened the editor, so it is meant for the editor.
-            event.stop()
-            event.prevent_default()
-            self._editor.post_message(events.Key(event.key, event.character))
-
-    def refit(self) -> None:
-        """Draw what changed, with the editor over the last line while it is open."""
-        self._editor.styles.offset = (len(LABEL), self.size.height - 1)
-        self._editor.styles.width = max(self.size.width - len(LABEL), 1)
-
-    def _put_away(self) -> None:
-        self._editor.close()
-        self.screen.set_focus(self, scroll_visible=False)
-        self.refit()
+    action_steer = action_want
 
     def _moved(self, key: str) -> Gaze | None:
         shown = self.shown()

@@ -12,7 +12,6 @@ from textual.screen import Screen
 
 from charwave_tui.core.protocol import Command
 from charwave_tui.ui.insight.asking import Looking
-from charwave_tui.ui.layer_keys import LAYER_KEYS
 from charwave_tui.ui.layers_view import Inspection, LayersView
 from charwave_tui.ui.panes.grid import TABS
 from charwave_tui.ui.panes.keys import KeyBar
@@ -75,6 +74,6 @@ class LayerScreen(Screen[Looking]):
                     self._left = True
                     self.dismiss(self._pane.looked)
             case "help":
-                self.app.push_screen(HelpScreen(None, LAYER_KEYS))
+                self.app.push_screen(HelpScreen(None, self._pane.keys))
             case key:
                 self.post_message(self.Steered(key))

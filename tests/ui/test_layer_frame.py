@@ -1,0 +1,74 @@
+"""What stands around a layer's view: its title, the names of the keys, and what each of its figures means."""
+
+from dataclasses import replace
+
+import inspected
+import pytest
+import scenes
+from looks import fits
+from rich.text import Text
+
+from charwave_tui.core.readings import LayerStats
+from charwave_tui.ui.insight.figures import explained
+from charwave_tui.ui.insight.frame import heading
+from charwave_tui.ui.insight.kinds import view_of
+from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
+from charwave_tui.ui.layer_keys import LAYER_KEYS, keys_for
+from charwave_tui.ui.written import plain
+
+LAYERS = (
+    *scenes._layers()[:5],
+    *(layer for layer in scenes._layers(scenes.STACK)[1:6] if layer.name == "Gated"),
+    LayerStats("Residual", "", (512, 8, 256), 0, 0.1, 0.9, None, None),
+)
+HANDS = Nouns("unit", "example")
+
+
+def figures(place, part):
+    stats, view = LAYERS[place], view_of(LAYERS[place].name)
+    gaze = Gaze(place, part=part)
+    insight = inspected.insight(stats, view.lens(gaze, 136, 36))
+    return view.figures(Shown(1_000, LAYERS, stats, insight, gaze, scenes.CARD.symbols))
+
+
+@pytest.mark.parametrize("width", [136, 76, 36])
+def test_every_figure_of_every_view_says_whole_what_it_means_and_what_is_healthy(width):
+    for place, stats in enumerate(LAYERS):
+        for part in range(len(view_of(stats.name).parts)):
+            known = figures(place, part)
+            assert known
+            assert len({figure.label for figure in known}) == len(known)
+            for value in (None, 1e9, -1e9, float("nan")):
+                for figure in known:
+                    lines = explained([replace(figure, value=value)], figure.label, width)
+                    told = "\n".join(map(plain, lines))
+                    assert fits(lines, width, 7)
+                    assert "healthy  " in told
+                    assert told.count("…") == figure.health.told.count("…")
+            assert len({len(explained(known, figure.label, width)) for figure in known}) == 1
+    assert explained(known, "", width) == ()
+
+
+def test_keys_are_named_for_what_they_move():
+    def named(nouns):
+        return [(key.written, key.name) for key in keys_for(nouns) if key.key in "hjp" and key.shown]
+
+    assert named(Nouns("column", "row")) == [("h l", "Column"), ("j k", "Row")]
+    assert named(Nouns("character", "character", "id")) == [("hjkl", "Character"), ("p", "Id")]
+    assert named(Nouns()) == []
+    assert [key.key for key in keys_for(HANDS)] == [key.key for key in LAYER_KEYS]
+
+
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [
+        (80, "3 Layers › Tanh 4×128  layer 5 of 7   overview   densities   units"),
+        (60, "3 Layers › Tanh 4×128  layer 5 of 7   units 3 of 3"),
+        (40, "3 Layers › Tanh 4×128  layer 5 of 7"),
+        (30, "3 › Tanh 4×128  layer 5 of 7"),
+        (18, "3 › Tanh 4×128"),
+        (10, "3 › Ta…128"),
+    ],
+)
+def test_the_title_says_as_much_as_there_is_room_for(width, told):
+    assert Text.from_markup(heading(LAYERS, Gaze(4, part=2), width)).plain == told
