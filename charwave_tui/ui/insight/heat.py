@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 
 from charwave_tui.core.grids import Grid
 from charwave_tui.ui.glyphs import GLYPHS
-from charwave_tui.ui.insight.shades import picture, swatch
+from charwave_tui.ui.insight.shades import picture, shaded, swatch
 from charwave_tui.ui.pieces import Line, Piece
 
 GUTTER = 7
@@ -54,10 +55,15 @@ class Heat:
     @property
     def bounds(self) -> tuple[float, float]:
         """The sizes that the shades begin and end at: from 0 where no number is left out, else from the smallest."""
-        sizes = [abs(value) for row in range(self.grid.rows) for value in self.grid.row(row) if math.isfinite(value)]
-        if not sizes:
-            return 0.0, 0.0
-        return 0.0 if self.block == (1, 1) else min(sizes), max(sizes)
+        low, high = _extremes(self.grid)
+        return 0.0 if self.block == (1, 1) else low, high
+
+
+@lru_cache(maxsize=2)
+def _extremes(grid: Grid) -> tuple[float, float]:
+    """The smallest and the largest size of what is finite; 0 and 0 where nothing is."""
+    sizes = [abs(value) for value in grid.flat() if math.isfinite(value)]
+    return (min(sizes), max(sizes)) if sizes else (0.0, 0.0)
 
 
 def drawn(heat: Heat, cursor: tuple[int, int], width: int, height: int) -> tuple[Line, ...]:
@@ -70,8 +76,7 @@ def drawn(heat: Heat, cursor: tuple[int, int], width: int, height: int) -> tuple
         return ()
     across = min(max((width - GUTTER) // grid.columns, 1), LARGEST_CELL)
     down = min(max(2 * (height - FRAME) // grid.rows, 1), LARGEST_CELL)
-    roles = _roles(heat)
-    rows = [[role for role in row for _ in range(across)][: width - GUTTER] for row in roles for _ in range(down)]
+    shades = _shades(heat, (across, down), (width - GUTTER, 2 * (height - FRAME)), shaded())
     line, column = heat.cell(*cursor)
     here = (line * down + (down - 1) // 2) // 2
     above = (Piece(" " * (GUTTER + column * across + (across - 1) // 2) + GLYPHS.choices, "accent"),)
@@ -82,9 +87,17 @@ def drawn(heat: Heat, cursor: tuple[int, int], width: int, height: int) -> tuple
             Piece(GLYPHS.here if at == here else " ", "accent"),
             *shade,
         )
-        for at, shade in enumerate(picture(rows[: 2 * (height - FRAME)]))
+        for at, shade in enumerate(shades)
     )
     return (above, *body, (Piece(" " * GUTTER + _column_numbers(grid.columns, across, wide), "muted"),))
+
+
+@lru_cache(maxsize=2)
+def _shades(heat: Heat, each: tuple[int, int], most: tuple[int, int], blocks: bool) -> tuple[Line, ...]:
+    """The picture, a number `each` so many columns and rows; the same again costs nothing as the cursor moves on."""
+    (across, down), (columns, rows) = each, most
+    lines = [[role for role in row for _ in range(across)][:columns] for row in _roles(heat) for _ in range(down)]
+    return picture(lines[:rows])
 
 
 def legend(heat: Heat) -> tuple[Line, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import groupby
+from operator import itemgetter
 
 from charwave_tui.core.insights import Histogram
 from charwave_tui.ui import numbers
@@ -34,7 +35,8 @@ def drawn(histogram: Histogram, width: int, rows: int, worry: float = math.inf) 
 
 def bars(shares: Sequence[float], rows: int, roles: Sequence[str]) -> tuple[Line, ...]:
     """A bar a column in its role, in `rows` lines that a share of 1 fills."""
-    return tuple(_row([share * rows - row for share in shares], roles) for row in reversed(range(rows)))
+    fine = GLYPHS.fine
+    return tuple(_row([share * rows - row for share in shares], roles, fine) for row in reversed(range(rows)))
 
 
 def stretched(densities: tuple[float, ...], width: int) -> list[float]:
@@ -71,15 +73,13 @@ def _worrying(histogram: Histogram, width: int, place: int, worry: float) -> boo
     return abs(histogram.low + (place + nearest) * span) > worry
 
 
-def _row(heights: Sequence[float], roles: Sequence[str]) -> Line:
+def _row(heights: Sequence[float], roles: Sequence[str], fine: bool) -> Line:
     """One line of bars that reach so many cells above its foot."""
-    cells = zip(map(_cell, heights), roles, strict=True)
-    return tuple(
-        Piece("".join(text for text, _ in run), role) for role, run in groupby(cells, key=lambda cell: cell[1])
-    )
+    cells = zip([_cell(height, fine) for height in heights], roles, strict=True)
+    return tuple(Piece("".join([text for text, _ in run]), role) for role, run in groupby(cells, key=itemgetter(1)))
 
 
-def _cell(height: float) -> str:
-    if not GLYPHS.fine:
+def _cell(height: float, fine: bool) -> str:
+    if not fine:
         return GLYPHS.block if height >= 0.5 else "." if height >= 0.1 else " "
     return HEIGHTS[round(min(max(height, 0.0), 1.0) * 8)]

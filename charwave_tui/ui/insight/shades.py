@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import cache
 from itertools import groupby, zip_longest
+from operator import itemgetter
 
 from charwave_tui.ui.abilities import TERMINAL
 from charwave_tui.ui.glyphs import GLYPHS
@@ -35,17 +36,18 @@ _STRENGTH = {role: strength for strength, role in enumerate(MARKS)}
 
 def picture(rows: Sequence[Sequence[str]]) -> tuple[Line, ...]:
     """The rows of roles, two a line; an odd last one has ground below it."""
-    width = max(map(len, rows), default=0)
+    width, blocks = max(map(len, rows), default=0), shaded()
     pairs = zip_longest(rows[::2], rows[1::2], fillvalue=())
-    return tuple(_line(_filled(upper, width), _filled(lower, width)) for upper, lower in pairs)
+    return tuple(_line(_filled(upper, width), _filled(lower, width), blocks) for upper, lower in pairs)
 
 
 def swatch(role: str) -> Piece:
     """The sign of a role in a key to the picture: a block of its ink, or its mark."""
-    return Piece("█" if _shaded() else MARKS[role], role)
+    return Piece("█" if shaded() else MARKS[role], role)
 
 
-def _shaded() -> bool:
+def shaded() -> bool:
+    """Whether there are blocks of half cells, and inks enough to tell sizes by."""
     return GLYPHS.fine and TERMINAL.shades
 
 
@@ -53,23 +55,22 @@ def _filled(row: Sequence[str], width: int) -> list[str]:
     return [*row, *[""] * (width - len(row))]
 
 
-def _line(upper: list[str], lower: list[str]) -> Line:
+def _line(upper: list[str], lower: list[str], blocks: bool) -> Line:
     line: list[Piece] = []
-    for pair, run in groupby(zip(upper, lower, strict=True)):
-        cell = _cell(*pair)
-        cell = replace(cell, text=cell.text * sum(1 for _ in run))
-        if line and (line[-1].role, line[-1].ground) == (cell.role, cell.ground):
-            cell = replace(cell, text=line.pop().text + cell.text)
-        line.append(cell)
+    cells = [_cell(*pair, blocks) for pair in zip(upper, lower, strict=True)]
+    for (role, ground), run in groupby(cells, key=itemgetter(1, 2)):
+        line.append(Piece("".join([text for text, _, _ in run]), role, ground=ground))
     return tuple(line)
 
 
-def _cell(upper: str, lower: str) -> Piece:
-    if not _shaded():
+@cache
+def _cell(upper: str, lower: str, blocks: bool) -> tuple[str, str, str]:
+    """What is written for two roles above each other, in what ink and on what ground."""
+    if not blocks:
         stronger = max(upper, lower, key=_STRENGTH.__getitem__)
-        return Piece(MARKS[stronger], stronger or "fg", ground=GROUND)
+        return MARKS[stronger], stronger or "fg", GROUND
     if upper == lower:
-        return Piece("█", upper, ground=GROUND) if upper else Piece(" ", ground=GROUND)
+        return ("█", upper, GROUND) if upper else (" ", "fg", GROUND)
     if not upper:
-        return Piece("▄", lower, ground=GROUND)
-    return Piece("▀", upper, ground=lower or GROUND)
+        return "▄", lower, GROUND
+    return "▀", upper, lower or GROUND

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from charwave_tui.core.grids import Grid
 from charwave_tui.core.insights import ActivationInsight
 from charwave_tui.ui.glyphs import GLYPHS, plainly
-from charwave_tui.ui.insight.shades import picture, swatch
+from charwave_tui.ui.insight.shades import picture, shaded, swatch
 from charwave_tui.ui.insight.shown import Gaze
 from charwave_tui.ui.numbers import signed
 from charwave_tui.ui.pieces import Line, Piece, columns
@@ -70,12 +72,8 @@ SCALES = {
 
 def drawn(insight: ActivationInsight, gaze: Gaze, scale: Scale, height: int) -> tuple[Line, ...]:
     """The window of the insight in `height` lines, the cursor's marks and the numbers at the edges among them."""
-    values, dead = insight.values, frozenset(insight.dead)
-    rows = [
-        [scale.role(value, insight.left + place in dead) for place, value in enumerate(values.row(row))]
-        for row in range(min(values.rows, 2 * (height - FRAME)))
-    ]
-    shades = picture(rows)
+    values = insight.values
+    shades = _shades(values, insight.left, insight.dead, scale, min(values.rows, 2 * (height - FRAME)), shaded())
     column, line = gaze.unit - insight.left, (gaze.example - insight.top) // 2
     above = (Piece(" " * (GUTTER + column) + GLYPHS.choices, "accent"),) if 0 <= column < values.columns else ()
     body = (
@@ -83,6 +81,18 @@ def drawn(insight: ActivationInsight, gaze: Gaze, scale: Scale, height: int) -> 
         for at, shade in enumerate(shades)
     )
     return (above, *body, (Piece(" " * GUTTER + unit_numbers(insight.left, values.columns), "muted"),))
+
+
+@lru_cache(maxsize=2)
+def _shades(values: Grid, left: int, dead: tuple[int, ...], scale: Scale, rows: int, blocks: bool) -> tuple[Line, ...]:
+    """So many rows of a window that begins at the unit `left`; the same again costs nothing as the cursor moves on."""
+    gone = frozenset(dead)
+    return picture(
+        [
+            [scale.role(value, left + place in gone) for place, value in enumerate(values.row(row))]
+            for row in range(rows)
+        ]
+    )
 
 
 def legend(scale: Scale, mortal: bool) -> tuple[Line, ...]:
