@@ -119,7 +119,7 @@ def test_without_an_output_there_is_ascii(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_c_locale_has_ascii_alone_though_python_would_write_utf_8_in_it() -> None:
-    ask = "import sys; from charwave_tui.ui import abilities as it; print(sys.stderr.encoding, it.TERMINAL.characters.name)"
+    ask = "import sys, charwave_tui.ui.abilities as it; print(sys.stderr.encoding, it.TERMINAL.characters.name)"
     environment = {**os.environ, "LC_ALL": "C", "TERM": "xterm-256color"}
     said = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["utf-8", "ASCII"]
