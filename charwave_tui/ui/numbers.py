@@ -59,10 +59,10 @@ def small(value: float | None) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """A std by another, three places: `0.046`; beyond ten thousand `2.4e4`, a dash where there is none."""
+    """A std by another, three places: `0.046`; of ten thousand and more `2.4e4`, under a thousandth `2.8e−5`."""
     if value is None or not math.isfinite(value):
         return small(value)
-    return small(value) if value >= 10_000 else f"{value:.3f}" if value < 10 else f"{value:.1f}"
+    return small(value) if value >= 10_000 or value < 0.001 else f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
 def update(value: float | None) -> str:

@@ -27,7 +27,7 @@ from charwave_tui.ui.written import plain
 LAYERS = scenes.TRAINING.layers.layers
 TANH = msgspec.structs.replace(LAYERS[8], saturation=4.6, dead=1)
 NORM = LAYERS[7]
-SIZES = [(136, 36), (76, 20), (56, 12), (1, 1)]
+SIZES = [(136, 36), (76, 20), (36, 10), (1, 1)]
 NAN = Grid.of(2, [math.nan, 0.5, 0.995, -0.995])
 
 
@@ -53,7 +53,7 @@ def test_what_is_drawn_fits_and_has_the_cursor_in_it(size, part, count):
         insight = make(count, 2, lens)
         lines = view.lines(shown(insight, part=part, unit=count - 1, example=500), *size)
         assert len(lines) <= size[1]
-        if size[0] > 50:
+        if size[0] > 30:
             assert max(map(columns, lines)) <= size[0]
         if view is tanh and part != activation.DENSITIES:
             assert insight.left <= count - 1 < insight.left + insight.values.columns
@@ -172,6 +172,13 @@ def test_with_the_bug_positions_can_be_walked_and_each_is_held_to_its_own():
     assert view.moved(shown(inspected.norm(), NORM), "p") is None
     assert columns_of(bug, 2)[0].batch_mean == bug.position_mean.at(2, 0)
     assert view.moved(shown(bug, NORM, part=1), "j") == Gaze(8, part=1, unit=1)
+
+
+def test_what_the_cursor_reads_is_there_in_few_columns_too():
+    view, size = ActivationView("Tanh"), (36, 10)
+    insight = inspected.tanh(lens=view.lens(Gaze(8), *size))
+    assert drawn(view, insight, size)[-1].startswith("unit   0 nearly dead   h ")
+    assert drawn(view, insight, size, unit=1)[-1].split()[4:] == ["example", "0"]
 
 
 def test_a_layer_without_a_view_of_its_own_shows_its_spread():

@@ -73,6 +73,14 @@ def test_the_steps_of_an_axis_are_short(value, written):
     assert numbers.short_steps(value) == written
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(None, "–"), (0.0, "0"), (2.8e-5, "2.8e−5"), (0.0462, "0.046"), (31.25, "31.2"), (2.4e4, "2.4e4")],
+)
+def test_a_std_by_another_keeps_its_digits_however_small_it_is(value, written):
+    assert numbers.ratio(value) == written
+
+
 def test_a_count_of_steps_has_commas():
     assert [numbers.steps(value) for value in (0, 999, 132_400)] == ["0", "999", "132,400"]
 

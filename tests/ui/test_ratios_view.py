@@ -69,6 +69,8 @@ def test_without_figures_words_say_what_to_press():
     assert "Waiting" in plain(drawn(None)[2])
     told = [plain(line) for line in drawn(ChangesReported((), (), EMPTY))]
     assert told[2:] == ["No step has moved anything yet.", ". takes one step, space goes on training."]
+    told = [plain(line) for line in drawn(ChangesReported((), (), EMPTY), 36)]
+    assert told[3:] == [". takes one step, ", "space goes on training."]
 
 
 def test_where_there_is_no_room_for_a_chart_the_figures_are_listed():

@@ -188,7 +188,7 @@ class ActivationView:
         """The picture in so many lines, with its heading above and what the cursor reads below."""
         yield self._heading(insight, width)
         yield from units.drawn(insight, gaze, self._scale, height + units.FRAME)
-        yield units.joined(units.reading(insight, gaze, self._scale), width)
+        yield units.reading_within(insight, gaze, self._scale, width)
 
     def _large(self, insight: ActivationInsight, gaze: Gaze, width: int, height: int) -> tuple[Line, ...]:
         """The picture and the units worth a look: beside it where there is room, with what the cursor reads."""

@@ -111,7 +111,7 @@ class NormView:
         gaze = replace(shown.gaze, unit=min(shown.gaze.unit, insight.units - 1))
         known = _figures(shown.stats, insight)
         if gaze.part == UNITS:
-            lines = (figures.row(known, width), *norm_tables.units(insight, gaze, height - 1))
+            lines = (figures.row(known, width), *norm_tables.units(insight, gaze, width, height - 1))
         elif gaze.part == POSITIONS:
             lines = (figures.row(known, width), *norm_tables.positions(insight, gaze, width, height - 1))
         elif width >= ROOMY[0] and height >= ROOMY[1]:
@@ -140,8 +140,8 @@ def _figures(stats: LayerStats, insight: NormInsight) -> tuple[Figure, ...]:
 def _roomy(insight: NormInsight, gaze: Gaze, known: tuple[Figure, ...], width: int) -> tuple[Line, ...]:
     left = figures.table(known, FIGURES)
     left = (*left, (), *figures.words(known, FIGURES, TOP - len(left) - 1))
-    right = norm_tables.units(insight, gaze, TOP)
     rest = width - FIGURES - GAP
+    right = norm_tables.units(insight, gaze, rest, TOP)
     cells = ((side[at] if at < len(side) else () for side in (left, right)) for at in range(TOP))
     return tuple(beside(pair, (FIGURES, rest)) for pair in cells)
 

@@ -20,15 +20,21 @@ AROUND = HEADERS + 1
 WIDTHS = (7, 8, 7, 9, 8, 9, 8)
 """Columns of unit, gamma, beta, running and batch mean, running and batch variance."""
 
+FORMS = (range(7), (0, 3, 4, 5, 6), (0, 3, 4))
+"""Which of those are shown, the fullest first."""
 
-def units(insight: NormInsight, gaze: Gaze, height: int) -> tuple[Line, ...]:
-    """The units around the cursor in a table of so many lines."""
+
+def units(insight: NormInsight, gaze: Gaze, width: int, height: int) -> tuple[Line, ...]:
+    """The units around the cursor in a table of so many columns and lines."""
+    fitting = (form for form in FORMS if sum(WIDTHS[place] for place in form) <= width)
+    form = tuple(next(fitting, FORMS[-1]))
     every = columns_of(insight, gaze.position)
     room, at = max(height - HEADERS, 1), gaze.unit - insight.left
     top = scrolled(at, len(every), room)
-    over = _cells(("", "", "", "mean", "", "var", ""))
-    names = _cells(("unit", "gamma", "beta", "running", "batch", "running", "batch"))
-    rows = (_unit(insight.left + place, every[place], place == at) for place in range(top, min(top + room, len(every))))
+    over = _cells(("", "", "", "mean", "", "var", ""), form)
+    names = _cells(("unit", "gamma", "beta", "running", "batch", "running", "batch"), form)
+    seen = range(top, min(top + room, len(every)))
+    rows = (_unit(insight.left + place, every[place], place == at, form) for place in seen)
     return ((Piece(over, "muted"),), (Piece(names, "muted"),), *rows)
 
 
@@ -41,7 +47,7 @@ def positions(insight: NormInsight, gaze: Gaze, width: int, height: int) -> tupl
     if not 0 <= at < insight.position_mean.columns:
         return ()
     rows = positions_of(insight, at)
-    widths = (12, 9, 9, 8)
+    widths = (12 if width >= 40 else 8, 9, 9, 8)
     heading: Line = (
         Piece("unit ", "muted"),
         Piece(f"{gaze.unit:,}", "accent", True),
@@ -86,8 +92,9 @@ def _words(insight: NormInsight, rows: Sequence[tuple[float, float, float]], uni
     return tuple((Piece(text, "muted"),) for one in told for text in wrapped(one, width, 4))
 
 
-def _unit(number: int, unit: UnitFigures, here: bool) -> Line:
+def _unit(number: int, unit: UnitFigures, here: bool, form: Sequence[int]) -> Line:
     figures = (
+        "",
         numbers.signed(unit.gamma),
         numbers.signed(unit.beta),
         numbers.signed(unit.running_mean),
@@ -97,9 +104,9 @@ def _unit(number: int, unit: UnitFigures, here: bool) -> Line:
     )
     mark = GLYPHS.here if here else " "
     label = Piece(f"{mark} {number:>{WIDTHS[0] - 2},}", "accent" if here else "muted")
-    rest = "".join(f"{text:>{room}}" for text, room in zip(figures, WIDTHS[1:], strict=True))
+    rest = _cells(figures, form[1:])
     return raised((label, Piece(rest))) if here else (label, Piece(rest))
 
 
-def _cells(texts: Sequence[str]) -> str:
-    return "".join(f"{text:>{room}}" for text, room in zip(texts, WIDTHS, strict=True))
+def _cells(texts: Sequence[str], form: Sequence[int]) -> str:
+    return "".join(f"{texts[place]:>{WIDTHS[place]}}" for place in form)

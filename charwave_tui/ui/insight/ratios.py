@@ -19,7 +19,7 @@ from charwave_tui.ui.insight.healthy import HEALTHY
 from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
 from charwave_tui.ui.insight.units import joined
 from charwave_tui.ui.insight.written import cropped, sheet_lines
-from charwave_tui.ui.pieces import Line, Piece, shortened, wrapped
+from charwave_tui.ui.pieces import Line, Piece, columns, shortened, wrapped
 from charwave_tui.ui.plot import End, Plot, draw_axes, write_gutter
 
 GOOD = -3.0
@@ -75,9 +75,10 @@ class UpdatesView:
             return _told((heading, (), (Piece("Waiting for the engine's figures.", "muted"),)), width, height)
         if not changes.steps or not changes.layers:
             keys: Line = (Piece(".", "accent", True), Piece(" takes one step, ", "muted"))
-            keys = (*keys, Piece("space", "accent", True), Piece(" goes on training.", "muted"))
+            more: Line = (Piece("space", "accent", True), Piece(" goes on training.", "muted"))
             told: Line = (Piece("No step has moved anything yet.", "muted"),)
-            return _told((heading, (), told, keys), width, height)
+            wide = columns(keys) + columns(more) <= width
+            return _told((heading, (), told, *(((*keys, *more),) if wide else (keys, more))), width, height)
         meaning = tuple((Piece(line, "muted"),) for line in wrapped(plainly(MEANING), width, 3))
         below = ((), *meaning) if height >= 14 + len(meaning) else ()
         plot = Plot(width, max(height - 1 - len(below), 0), GLYPHS)

@@ -135,6 +135,14 @@ def reading(insight: ActivationInsight, gaze: Gaze, scale: Scale) -> tuple[Line,
     return tuple(groups)
 
 
+def reading_within(insight: ActivationInsight, gaze: Gaze, scale: Scale, width: int) -> Line:
+    """The same in one line, the output before the example and its context where there is no room for all."""
+    groups = reading(insight, gaze, scale)
+    if sum(map(columns, groups)) + 3 * (len(groups) - 1) > width:
+        groups = (*groups[:1], *groups[3:4], *groups[1:3])
+    return joined(groups, width)
+
+
 def joined(groups: tuple[Line, ...], width: int) -> Line:
     """The groups in one line, without the last ones that do not fit."""
     line: Line = ()
