@@ -10,9 +10,10 @@ from torch import Generator, Tensor
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.pattern import State
 from charwave_tui.core.sampling import Sampling
+from charwave_tui.engine.pieces import Pieces
 
-BLOCK = 500_000
-"""Logits that are put in order in one piece: some ten milliseconds of one core."""
+BLOCK = 200_000
+"""Logits that are put in order in one piece: some twenty milliseconds of one core."""
 
 
 def chosen(logits: Tensor, temperature: float, row: Tensor, generator: Generator) -> Tensor:
@@ -35,11 +36,12 @@ def likeliest(logits: Tensor, temperature: float, top_k: int, top_p: float) -> T
     Those are the `top_k` likeliest (0: all), and of those as few as come to `top_p` of their odds, softmax(logits /
     temperature) among them (1: all). Of equals the lower id goes first.
     """
-    ranked, order = logits.double().sort(stable=True, dim=1, descending=True)
+    ranked, order = logits.sort(stable=True, dim=1, descending=True)
     ranks = torch.arange(logits.shape[1])
     first = ranks < (top_k or logits.shape[1])  # [V]
     left = first.expand_as(ranked)
     if top_p < 1:
+        ranked = ranked.double()
         odds = ((ranked - ranked[:, :1]) / temperature).masked_fill(~first, -torch.inf).softmax(1)
         before = odds.cumsum(1) - odds
         left = left & ((before < top_p) | (ranks == 0))
@@ -70,35 +72,43 @@ class Limits:
             for parent, symbol in zip(parents.tolist(), symbols.tolist(), strict=True)
         ]
 
-    def chosen(self, logits: Tensor, names: Tensor, row: Tensor, generator: Generator) -> Tensor:
-        """As `chosen`, of what is left: for each of `names` [N] where in [R·V] lies what is drawn from its `row`."""
+    def chosen(self, logits: Tensor, names: Tensor, row: Tensor, generator: Generator) -> Pieces[Tensor]:
+        """As `chosen`, of what is left: for each of `names` [N] where in [R·V] lies what is drawn from its `row`.
+
+        Yields after each BLOCK of logits that had to be put in order.
+        """
         heat = self._sampling.temperature
-        choice = chosen(self._left(logits, torch.arange(len(logits)), self._admitted), heat, row, generator)
+        left = yield from self._left(logits, torch.arange(len(logits)), self._admitted)
+        choice = chosen(left, heat, row, generator)
         too_early = choice % self._vocab_size == 0
         too_early &= ~torch.tensor([self._form.ends(state, self._length) for state in self._states])[row]
         self._hurried[names] |= too_early
         hurried = self._hurried[names]
         if hurried.any():
             rows, theirs = torch.unique(row[hurried], return_inverse=True)
-            some = chosen(self._left(logits[rows], rows, self._hurrying), heat, theirs, generator)
+            left = yield from self._left(logits[rows], rows, self._hurrying)
+            some = chosen(left, heat, theirs, generator)
             choice[hurried] = rows[some // self._vocab_size] * self._vocab_size + some % self._vocab_size
         return choice
 
-    def _left(self, logits: Tensor, rows: Tensor, mask: Callable[[State], Tensor]) -> Tensor:
+    def _left(self, logits: Tensor, rows: Tensor, mask: Callable[[State], Tensor]) -> Pieces[Tensor]:
         """The `logits` [rows, V], −inf where `mask` [V] of a row's state leaves them not, nor what is likely."""
         states = [self._states[row] for row in rows.tolist()]
         places = {state: number for number, state in enumerate(dict.fromkeys(states))}
         masks = torch.stack([mask(state) for state in places])  # [states, V]
         left = masks[torch.tensor([places[state] for state in states])]  # [rows, V]
         if self._sampling.top_k or self._sampling.top_p < 1:
-            both = left & self._likely(logits)
+            both = left & (yield from self._likely(logits))
             left = torch.where(both.any(1, keepdim=True), both, left)
         return logits.masked_fill(~left, -torch.inf)
 
-    def _likely(self, logits: Tensor) -> Tensor:
+    def _likely(self, logits: Tensor) -> Pieces[Tensor]:
         how = self._sampling.temperature, self._sampling.top_k, self._sampling.top_p
-        some = max(1, BLOCK // self._vocab_size)
-        return torch.cat([likeliest(part, *how) for part in torch.split(logits, some)])
+        found = []
+        for part in torch.split(logits, max(1, BLOCK // self._vocab_size)):
+            found.append(likeliest(part, *how))
+            yield
+        return torch.cat(found)
 
     def _admitted(self, state: State) -> Tensor:
         """Which ids may follow `state`, the end also where it leads to hurry: bool [V]."""

@@ -28,8 +28,11 @@ WINDOW_COST = 12
 ODDS_COST = 400
 """What the softmax of a position costs for each id, in multiplications."""
 
+MOST_WORDS = 200_000
+"""Words that are put in order and scored at the most."""
+
 SOME = 1_000
-"""Words that are scored where all would cost more."""
+"""Words that are scored where all would cost more, or are more."""
 
 
 def ladder(trainer: Trainer) -> Pieces[list[float]]:
@@ -52,14 +55,15 @@ def placed(scored: WordScored, among: list[float]) -> WordScored:
 
 
 def _words(corpus: Corpus, config: RunConfig) -> list[str]:
-    vocab_size = corpus.vocab_size
+    words, vocab_size = corpus.words, corpus.vocab_size
     windows = config.norm == "batch-bug"
     work = WINDOW_COST * window_work(config, vocab_size) if windows else name_work(config, vocab_size)
     work += ODDS_COST * vocab_size
-    if len(corpus.words) <= SOME or sum(corpus.card().examples) * work <= ALL_WORK:
-        return list(corpus.words)
+    few = len(words) <= MOST_WORDS and sum(corpus.card().examples) * work <= ALL_WORK
+    if few or len(words) <= SOME:
+        return list(words)
     stream = side_stream(config.seed, "words to compare with")
-    return [corpus.words[number] for number in torch.randperm(len(corpus.words), generator=stream)[:SOME].tolist()]
+    return [words[number] for number in torch.randperm(len(words), generator=stream)[:SOME].tolist()]
 
 
 class Ranking:

@@ -104,7 +104,7 @@ class Drawing:
             if place < len(start):
                 choice = row * vocab_size + start[place]
             elif place < LONGEST and limits is not None:
-                choice = limits.chosen(logits, going, row, self._generator)
+                choice = yield from limits.chosen(logits, going, row, self._generator)
             elif place < LONGEST:
                 choice = chosen(logits, sampling.temperature, row, self._generator)
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from charwave_tui.engine.layers import Sequential
 from charwave_tui.engine.model import looking
 from charwave_tui.engine.names import Names
 from charwave_tui.engine.pieces import Pieces, whole
+
+PART = 100_000
+"""Positions of words that are made ready in one piece: some twenty milliseconds of one core."""
 
 
 def score(model: Sequential, corpus: Corpus, config: RunConfig, words: Sequence[str]) -> list[float]:
@@ -38,23 +41,36 @@ def scoring(model: Sequential, corpus: Corpus, config: RunConfig, words: Sequenc
     lengths = torch.tensor([len(word) + 1 for word in words], dtype=torch.int64)
     device = next(model.parameters()).device
     losses = [torch.empty(0)]
-    if config.norm == "batch-bug":
-        windows = Windows(words, corpus.symbols, config.context, device)
-        for contexts, targets in windows.blocks(window_block(config, corpus.vocab_size)):
-            with looking(model, training=False):
-                logits = sound(model(contexts))
-            losses.append(functional.cross_entropy(logits, targets, reduction="none").cpu())
+    folded = None if config.norm == "batch-bug" else Folded(model)
+    for part in _parts(words, lengths):
+        if folded is None:
+            windows = Windows(part, corpus.symbols, config.context, device)
             yield
-    else:
-        folded = Folded(model)
-        offsets = {offset for level in folded.levels for offset in level.offsets if offset}
-        for prefixes in Names(words, corpus.symbols, offsets, device).blocks(name_block(config, corpus.vocab_size)):
-            odds = sound(folded.logits(prefixes)).log_softmax(1)  # [P, V]
-            losses.append(-odds[prefixes.of, prefixes.targets].cpu())  # [N]
+            for contexts, targets in windows.blocks(window_block(config, corpus.vocab_size)):
+                with looking(model, training=False):
+                    logits = sound(model(contexts))
+                losses.append(functional.cross_entropy(logits, targets, reduction="none").cpu())
+                yield
+        else:
+            offsets = {offset for level in folded.levels for offset in level.offsets if offset}
+            names = Names(part, corpus.symbols, offsets, device)
             yield
+            for prefixes in names.blocks(name_block(config, corpus.vocab_size)):
+                odds = sound(folded.logits(prefixes)).log_softmax(1)  # [P, V]
+                losses.append(-odds[prefixes.of, prefixes.targets].cpu())  # [N]
+                yield
     owners = torch.repeat_interleave(torch.arange(len(words)), lengths)
     sums = torch.zeros(len(words), dtype=torch.float64).index_add_(0, owners, torch.cat(losses).double())
     return sums / lengths
+
+
+def _parts(words: Sequence[str], lengths: Tensor) -> Iterator[Sequence[str]]:
+    """Neighbouring `words` of about PART positions, by the `lengths` of all."""
+    first = 0
+    for count in torch.bincount((lengths.cumsum(0) - 1) // PART).tolist():
+        if count:
+            yield words[first : first + count]
+        first += count
 
 
 def surprises(model: Sequential, corpus: Corpus, config: RunConfig, text: str) -> Pieces[Tensor]:

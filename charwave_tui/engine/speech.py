@@ -20,6 +20,9 @@ from charwave_tui.engine.trainer import Trainer
 TOLD_EVERY = 0.1
 """Seconds after which the names that are finished are told while others are still drawn."""
 
+MORE = 1.25
+"""Times as many names must be finished until they are told anew: all that is told comes to a few times the names."""
+
 Answer = Callable[[Event], None]
 """How the one who asked is told."""
 
@@ -32,7 +35,7 @@ def names(trainer: Trainer, command: SampleNames, answer: Answer) -> Pieces[None
     def told(found: tuple[SampledName, ...], done: bool) -> NamesSampled:
         return NamesSampled(trainer.step, command.request, found, done, drawing.drawn)
 
-    work = drawing.names()
+    work, told_of = drawing.names(), 0
     due = time.monotonic() + TOLD_EVERY
     while True:
         try:
@@ -41,7 +44,9 @@ def names(trainer: Trainer, command: SampleNames, answer: Answer) -> Pieces[None
             answer(told(end.value, True))
             return
         if time.monotonic() >= due:
-            answer(told(drawing.so_far(), False))
+            if len(found := drawing.so_far()) > MORE * told_of:
+                answer(told(found, False))
+                told_of = len(found)
             due = time.monotonic() + TOLD_EVERY
         yield
 

@@ -16,6 +16,7 @@ from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.sampling import NEW, Sampling
+from charwave_tui.engine import choosing
 from charwave_tui.engine.choosing import Limits, chosen, likeliest
 from charwave_tui.engine.layers import Linear
 from charwave_tui.engine.model import build_model
@@ -64,7 +65,7 @@ def test_two_hundred_thousand_characters_come_by_the_odds_that_are_told(how: dic
     if sampling.free:
         drawn = chosen(logits, sampling.temperature, row, stream)
     else:
-        drawn = Limits(sampling, CORPUS, DRAWN).chosen(logits, torch.arange(DRAWN), row, stream)
+        drawn = whole(Limits(sampling, CORPUS, DRAWN).chosen(logits, torch.arange(DRAWN), row, stream))
     counts = drawn.bincount(minlength=CORPUS.vocab_size).double()
     possible = odds > 0
     assert not counts[~possible].any()
@@ -110,7 +111,7 @@ samplings = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(samplings, st.integers(0, 3))
 def test_every_name_that_is_drawn_is_as_it_was_asked_for(sampling: Sampling, seed: int) -> None:
     assume(possible(sampling))
@@ -226,3 +227,25 @@ def test_what_no_name_can_be_is_refused_in_a_line(asked: dict[str, Any], problem
 def test_characters_that_the_corpus_has_not_are_named(asked: dict[str, Any]) -> None:
     with pytest.raises(Mistake, match="“z” does not occur in the corpus some; its characters are"):
         names(Sampling(**asked))
+
+
+def test_many_logits_are_put_in_order_a_block_at_a_time_and_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = torch.randn((40, CORPUS.vocab_size), generator=side_stream(1, "logits"))
+    row, sampling = torch.arange(40), Sampling(top_k=4, top_p=0.9)
+
+    def drawn() -> tuple[int, list[int]]:
+        pieces, limits = 0, Limits(sampling, CORPUS, 40)
+        limits._states = limits._states * 40
+        work = limits.chosen(logits, row, row, side_stream(2, "drawn"))
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                return pieces, end.value.tolist()
+            pieces += 1
+
+    few, at_once = drawn()
+    monkeypatch.setattr(choosing, "BLOCK", 4 * CORPUS.vocab_size)
+    many, in_blocks = drawn()
+    assert at_once == in_blocks
+    assert (few, many) == (1, 10)

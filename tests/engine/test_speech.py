@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,13 @@ from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.framing import AnyCommand
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.engine import api, percentiles, speech
-from charwave_tui.engine.model import looking
-from charwave_tui.engine.pieces import Pieces
-from charwave_tui.engine.scoring import score
+from charwave_tui.engine import scoring as scoring_room
+from charwave_tui.engine.batches import Windows
+from charwave_tui.engine.model import build_model, looking
+from charwave_tui.engine.names import Names
+from charwave_tui.engine.pieces import Pieces, whole
+from charwave_tui.engine.randomness import side_stream
+from charwave_tui.engine.scoring import score, scoring
 from charwave_tui.engine.trainer import Trainer
 
 
@@ -130,6 +135,38 @@ def test_where_all_words_cost_too_much_a_sample_is_scored(desk: Desk, monkeypatc
     some, again = (asked(desk, speaking.ScoreWord("bera"))[-1] for _ in range(2))
     assert some == again
     assert (some.among, some.percentile is not None) == (40, True)
+    monkeypatch.setattr(percentiles, "ALL_WORK", 10**15)
+    asked(desk, protocol.StepRun())
+    assert asked(desk, speaking.ScoreWord("bera"))[-1].among == len(WORDS)
+    monkeypatch.setattr(percentiles, "MOST_WORDS", len(WORDS) - 1)
+    asked(desk, protocol.StepRun())
+    assert asked(desk, speaking.ScoreWord("bera"))[-1].among == 40
+
+
+@pytest.mark.parametrize("norm", ["batch", "batch-bug"])
+def test_many_words_are_scored_a_part_at_a_time_and_alike(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = Corpus("some", tuple(WORDS), "".join(sorted(set("".join(WORDS)))), "0" * 64)
+    config = RunConfig(context=4, fuse=(2, 2), n_embd=4, n_hidden=8, norm=norm)
+    model = build_model(config, corpus.vocab_size, side_stream(1, "scored"))
+    words = ["", *corpus.words, "m" * 40]
+    at_once = whole(scoring(model, corpus, config, words))
+    monkeypatch.setattr(scoring_room, "PART", 13)
+    sizes: list[int] = []
+    monkeypatch.setattr(scoring_room, "Names" if norm == "batch" else "Windows", counted(norm, sizes))
+    assert whole(scoring(model, corpus, config, words)).tolist() == pytest.approx(at_once.tolist(), abs=1e-6)
+    assert len(sizes) > len(WORDS) / 5
+    assert max(size for size in sizes if size != 41) <= 13 + 8
+
+
+def counted(norm: str, sizes: list[int]) -> Any:
+    """What makes words ready, which notes of how many positions it did."""
+    kind: Any = Names if norm == "batch" else Windows
+
+    def made(words: list[str], *more: Any) -> Any:
+        sizes.append(sum(len(word) + 1 for word in words))
+        return kind(words, *more)
+
+    return made
 
 
 @pytest.mark.parametrize(
@@ -185,7 +222,9 @@ def test_another_run_is_drawn_from_its_last_save_and_the_one_in_hand_goes_on(des
 def test_names_that_take_long_are_told_as_they_come(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speech, "TOLD_EVERY", 0.0)
     *some, last = asked(desk, protocol.SampleNames(Sampling(count=50), 6))
-    assert len(some) > 5
+    counts = [len(told.names) for told in some]
+    assert len(counts) > 5
+    assert all(speech.MORE * before < after for before, after in pairwise(counts))
     assert not any(told.done for told in some)
     assert last.done
     assert {(told.step, told.request, told.drawn) for told in (*some[1:], last)} == {(3, 6, 50)}

@@ -32,7 +32,7 @@ def histogram(numbers: Tensor) -> Histogram:
         return Histogram(0.0, 0.0, (), mean, std)
     bound = _bound(finite)
     counts = torch.histc(finite / bound, BINS, -1, 1)  # [N] → [BINS]
-    densities = counts.double().cpu() * (BINS / (2 * bound * len(finite)))
+    densities = counts.cpu().double() * (BINS / (2 * bound * len(finite)))
     return Histogram(-bound, bound, tuple(densities.tolist()), mean, std)
 
 
