@@ -13,6 +13,7 @@ from charwave_tui.core.runs import RunStore
 from charwave_tui.core.speaking import PredictNext, SampleRun, ScoreWord, SpeechRefused, WordScored
 from charwave_tui.engine.current import CurrentRun
 from charwave_tui.engine.elsewhere import names_of_another
+from charwave_tui.engine.faults import harmless
 from charwave_tui.engine.percentiles import Ranking
 from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.speech import Answer, names, next_character, word_score
@@ -115,6 +116,8 @@ class Errands:
             pass
         except Mistake as mistake:
             answer(_refused(question, mistake))
+        except Exception as error:  # such as a device without the memory: no reason to hold the run
+            answer(_refused(question, harmless("that cannot be answered", error)))
         self._asked.popleft()
         self._answering = None
 

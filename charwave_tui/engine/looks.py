@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,15 +9,13 @@ from dataclasses import dataclass
 from charwave_tui.core.insights import ProbeBatch
 from charwave_tui.core.inspection import InspectLayer, LayerInspected, ReportChanges
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.places import log_path
 from charwave_tui.core.protocol import Event, LayersProbed, ProbeLayers
 from charwave_tui.core.readings import LayerStats
 from charwave_tui.engine.current import CurrentRun
+from charwave_tui.engine.faults import harmless
 from charwave_tui.engine.insights.inside import inside
 from charwave_tui.engine.look import Look, looked
 from charwave_tui.engine.probe import figures
-
-log = logging.getLogger(__name__)
 
 SMALL = 2**22
 """Numbers of a look up to which it is kept until the run moves, so that who asks on at the same step waits less."""
@@ -51,11 +48,7 @@ class Looks:
             raise
         except Exception as error:
             self.forget()
-            log.exception("the layers could not be looked at")
-            reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
-            raise Mistake(
-                f"the layers cannot be looked at ({reason})", f"the run is as it was; {log_path()} has more"
-            ) from error
+            raise harmless("the layers cannot be looked at", error) from error
 
     def forget(self) -> None:
         """Let go of the last look, since the run moves on."""

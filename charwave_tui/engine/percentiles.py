@@ -13,6 +13,7 @@ from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.speaking import WordScored
 from charwave_tui.engine.evaluation import name_work, window_work
+from charwave_tui.engine.faults import harmless
 from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.randomness import side_stream
 from charwave_tui.engine.scoring import scoring
@@ -103,7 +104,9 @@ class Ranking:
                 return
         except StopIteration as end:
             self._known, self._climbing = (step, end.value), None
-        except Mistake:  # the first answer stands
+        except Exception as error:  # the first answer stands
+            if not isinstance(error, Mistake):
+                harmless("words cannot be given their places", error)
             self._words.clear()
             self._climbing = None
             return

@@ -15,6 +15,7 @@ from charwave_tui.core import protocol, speaking
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.framing import AnyCommand
+from charwave_tui.core.readings import State
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.engine import api, percentiles, speech
 from charwave_tui.engine import scoring as scoring_room
@@ -231,3 +232,27 @@ def test_names_that_take_long_are_told_as_they_come(desk: Desk, monkeypatch: pyt
     assert len(last.names) == 50
     monkeypatch.setattr(speech, "TOLD_EVERY", 60.0)
     assert asked(desk, protocol.SampleNames(Sampling(count=50), 6)) == [last]
+
+
+@pytest.mark.parametrize("where", ["surprises", "ladder"])
+def test_a_question_that_fails_holds_no_run(
+    where: str, desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*given: object) -> Pieces[None]:
+        yield
+        raise RuntimeError("CUDA out of memory\nTried to allocate 2 GiB")
+
+    monkeypatch.setattr(speech if where == "surprises" else percentiles, where, fails)
+    desk.do(protocol.StartRun(config, ""))
+    desk.do(speaking.ScoreWord("bera", 4))
+    desk.conductor.work()
+    desk.conductor.work()
+    (told,) = desk.answered
+    if where == "surprises":
+        assert isinstance(told, speaking.SpeechRefused)
+        assert told.problem == "that cannot be answered (RuntimeError: CUDA out of memory)"
+        assert told.remedy.startswith("the run is as it was; ")
+    else:
+        assert isinstance(told, speaking.WordScored)
+    assert desk.states[-1][0] is State.TRAINING
+    assert not desk.conductor._errands.open
