@@ -11,20 +11,30 @@ from charwave_tui.core.presets import preset
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """An extreme: its `name`, what it makes of a config, and the `lesson` preset that says what to look for."""
+    """An extreme: its `name`, what it makes of a config, and the `lesson` preset that says what to look for.
+
+    `normed` says it for a config with BatchNorm, where that is something else.
+    """
 
     name: str
     spoil: Callable[[RunConfig], RunConfig]
     lesson: str
+    normed: str = ""
 
-    @property
-    def look_for(self) -> str:
-        """What to see in it."""
-        return preset(self.lesson).look_for
+    def look_for(self, config: RunConfig) -> str:
+        """What to see in it once `config` is spoilt."""
+        return self.normed if self.normed and config.norm != "none" else preset(self.lesson).look_for
 
 
 WHAT_IFS = (
-    WhatIf("gain × 5", lambda config: replace(config, init_gain=config.init_gain * 5), "lesson-gain"),
+    WhatIf(
+        "gain × 5",
+        lambda config: replace(config, init_gain=config.init_gain * 5),
+        "lesson-gain",
+        "BatchNorm undoes it: the tanh look as before. But the same gradients now meet weights five times as large: "
+        "update ratios fall by one and more, and the loss stays behind. Without BatchNorm (lesson-gain) two thirds "
+        "of every tanh are flat.",
+    ),
     WhatIf("BatchNorm off", lambda config: replace(config, norm="none"), "lesson-no-norm"),
     WhatIf(
         "last layer × 10", lambda config: replace(config, output_scale=config.output_scale * 10), "lesson-confident"
@@ -33,9 +43,14 @@ WHAT_IFS = (
 )
 """The extremes in the order in which the lessons come to them."""
 
+AS_IT_WAS = "as it was"
+"""The way back from a run that was spoilt: the config from before."""
+
 
 def spoilt(name: str, config: RunConfig) -> RunConfig:
-    """The `config` with the extreme of that name; raises Mistake where it leads out of bounds."""
+    """The `config` with the extreme of that name, or as it was; raises Mistake where it leads out of bounds."""
+    if name == AS_IT_WAS:
+        return config
     return next(item for item in WHAT_IFS if item.name == name).spoil(config).checked()
 
 

@@ -18,7 +18,11 @@ LESSONS = [name for name in presets() if name.startswith("lesson-")]
 def test_every_extreme_has_a_lesson_that_says_what_to_look_for():
     assert [item.lesson for item in WHAT_IFS] == LESSONS
     for item in WHAT_IFS:
-        assert item.look_for.endswith(".")
+        for norm in ("batch", "none"):
+            assert item.look_for(replace(scenes.CONFIG, norm=norm)).endswith(".")
+    gain = WHAT_IFS[0]
+    assert gain.look_for(replace(scenes.CONFIG, norm="none")) == preset("lesson-gain").look_for
+    assert gain.look_for(scenes.CONFIG).startswith("BatchNorm undoes it")
 
 
 @pytest.mark.parametrize("item", WHAT_IFS[1:], ids=lambda item: item.name)
@@ -50,6 +54,17 @@ async def test_the_key_begins_a_spoilt_run_from_the_same_seed_and_the_form_shows
         spoilt_config = replace(scenes.CONFIG, lr=1.0)
         assert engine.sent_of(protocol.StartRun) == [protocol.StartRun(spoilt_config, "tree-76k")]
         assert lab(pilot).form.draft.config == spoilt_config
+
+
+async def test_extremes_do_not_pile_up_and_there_is_a_way_back() -> None:
+    engine = ObedientEngine()
+    async with playground(engine) as pilot:
+        for keys in (("enter",), ("down", "enter"), ("end", *["down"] * 4, "enter")):
+            await pilot.press("f", *keys)
+            if "stop it and train" in screen_text(pilot.app):
+                await pilot.press("enter")
+        begun = [command.config for command in engine.sent_of(protocol.StartRun)]
+        assert begun == [replace(scenes.CONFIG, init_gain=5.0), replace(scenes.CONFIG, norm="none"), scenes.CONFIG]
 
 
 async def test_a_run_in_progress_is_asked_about_and_a_no_changes_nothing():

@@ -32,6 +32,7 @@ class Driving(Listening):
         super().__init__(config, preset, engine, named)
         self._saving: Timer | None = None
         self._left = False
+        self._unspoilt: tuple[Draft, Draft] | None = None
 
     @abstractmethod
     def action_pane(self, pane_id: str) -> None:
@@ -59,31 +60,36 @@ class Driving(Listening):
 
     def action_what_if(self) -> None:
         """Offer to spoil one thing of the run, or of the form where there is none, in a new run."""
-        config = self._what_is_spoilt().config
-        self.app.push_screen(pick_what_if(config), self._what_if_picked)
+        whole = self._whole()
+        spoilt = self._unspoilt is not None and whole == self._unspoilt[0]
+        self.app.push_screen(pick_what_if(whole.config, spoilt=spoilt), self._what_if_picked)
 
     def _what_if_picked(self, name: str | None) -> None:
         if name is None:
             return
-        told = self._what_is_spoilt()
+        whole = self._whole()
         try:
-            draft = Draft(spoilt(name, told.config), told.preset)
+            draft = Draft(spoilt(name, whole.config), whole.preset)
         except Mistake as mistake:
             self.complain(Problem.of(mistake))
             return
         if self.conversation.state in IN_PROGRESS:
             dialog = ask_for_new_run(self.conversation.view.run, name)
-            self.app.push_screen(dialog, lambda yes: self._begin(draft) if yes else None)
+            self.app.push_screen(dialog, lambda yes: self._begin(draft, whole) if yes else None)
         else:
-            self._begin(draft)
+            self._begin(draft, whole)
 
-    def _begin(self, draft: Draft) -> None:
+    def _begin(self, draft: Draft, whole: Draft) -> None:
+        self._unspoilt = whole, draft
         self.form = composing.filled(self.form, draft)
         self._give("train")
 
-    def _what_is_spoilt(self) -> Draft:
+    def _whole(self) -> Draft:
+        """The run in hand, or the form where there is none; of one that was spoilt what it was before."""
         run = self.conversation.view.run
-        return self.form.draft if run.config is None or run.run is None else Draft(run.config, run.preset)
+        draft = self.form.draft if run.config is None or run.run is None else Draft(run.config, run.preset)
+        whole, spoilt = self._unspoilt or (draft, draft)
+        return whole if draft == spoilt else draft
 
     def _give(self, key: str) -> None:
         self._reach_if_lost()

@@ -40,7 +40,7 @@ def option_lines(options: Iterable[Option], here: int, present: str | None, widt
         )
         ink = "fg" if chosen else "muted"
         room = width - beside if 0 < beside <= width // 2 else width - 2
-        said = [(Piece(text, ink),) for text in wrapped(option.detail, room, 4)]
+        said = [(Piece(text, ink),) for text in wrapped(option.detail, room, 7)]
         if said and room == width - beside:
             head = (*head, Piece(" " * (beside - columns(head))), *said.pop(0))
         indent = Piece(" " * (width - room))

@@ -17,7 +17,7 @@ from charwave_tui.ui.screens.confirm import Answer, ConfirmScreen
 from charwave_tui.ui.screens.pick import Option, PickScreen
 from charwave_tui.ui.themes import INKS
 from charwave_tui.ui.view import RunView
-from charwave_tui.ui.what_if import WHAT_IFS, changes
+from charwave_tui.ui.what_if import AS_IT_WAS, WHAT_IFS, changes
 
 
 def pick(name: str, form: FormView) -> PickScreen:
@@ -46,10 +46,15 @@ def pick_command(keys: Iterable[Key]) -> PickScreen:
     return PickScreen("commands", [*named, *own])
 
 
-def pick_what_if(config: RunConfig) -> PickScreen:
-    """The extremes that a new run of `config` can be spoilt with, and what to look for in each."""
-    options = [Option(item.name, item.name, f"{changes(item, config)}. {item.look_for}") for item in WHAT_IFS]
-    about = "A new run from the same seed, spoilt on purpose; the curve so far stays as the ghost."
+def pick_what_if(config: RunConfig, *, spoilt: bool) -> PickScreen:
+    """The extremes that a new run of `config` can be spoilt with, and what to look for in each.
+
+    `spoilt`: the run in hand is one that was, of which `config` is what it was before.
+    """
+    options = [Option(item.name, item.name, f"{changes(item, config)}. {item.look_for(config)}") for item in WHAT_IFS]
+    if spoilt:
+        options.append(Option(AS_IT_WAS, AS_IT_WAS, "The run before anything was spoilt, once more."))
+    about = "A new run from the same seed with one thing spoilt on purpose; the curve so far stays as the ghost."
     return PickScreen("What if", options, about=about)
 
 
@@ -73,7 +78,7 @@ def ask_for_new_run(run: RunView, what: str = "the form's config") -> ConfirmScr
         f"run {run.run} is stopped and saved; its curve stays as the ghost.",
         [
             Answer(("enter", "t"), f"stop it and train {what}", True),
-            Answer(("escape",), "let it go on", False),
+            Answer(("escape",), "leave it as it is", False),
         ],
     )
 
