@@ -54,6 +54,11 @@ REPAINT = Key(
 )
 """The key that means the same on every screen."""
 
+MOUSE = Key(
+    "m", "app.mouse", "Mouse", "the mouse to the terminal, which then selects and copies; again, back", shown=False
+)
+"""The key that gives the mouse to the terminal and takes it back."""
+
 KEYS = (
     Key("t", "steer('train')", "Train", "train a new run of the form's config; the old one stays as the ghost"),
     Key("space", "steer('pause')", "Pause", "hold training between two steps, or go on; also with an unfinished run"),
@@ -92,9 +97,7 @@ KEYS = (
     Key("3", "pane('layers')", "Layers", "", shown=False),
     Key("4", "pane('names')", "Names", "", shown=False),
     Key("z", "zoom", "Zoom", "the focused pane alone, or all four again"),
-    Key(
-        "m", "app.mouse", "Mouse", "the mouse to the terminal, which then selects and copies; again, back", shown=False
-    ),
+    MOUSE,
     Key("question_mark", "help", "Help", "the keys, and what the words mean", display="?"),
     Key("q", "leave", "Quit", "leave; a run in training goes on, if you like"),
     Key("ctrl+c", "leave", "Quit", "", shown=False, display="^c"),

@@ -76,7 +76,10 @@ def _number(run: RunView) -> str:
 
 def _states(run: RunView) -> Iterator[Line]:
     """What the run is doing, from the fullest form to the shortest; two at least."""
-    if run.engine == "lost":
+    if run.engine == "lost" and run.config is None:  # it never was
+        yield from [(Piece(f"{GLYPHS.wrong} no engine is reached", "error", True), _BETWEEN, *_again())] * 2
+        yield (Piece(f"{GLYPHS.wrong} no engine is reached", "error", True),)
+    elif run.engine == "lost":
         gone = (Piece(f"{GLYPHS.wrong} the engine is gone", "error", True), _BETWEEN)
         offer = _offer(run.unfinished) or (Piece("t", "accent", True), Piece(" starts a new run", "muted"))
         yield from [(*gone, *offer)] * 2
@@ -99,6 +102,10 @@ def _states(run: RunView) -> Iterator[Line]:
         yield from _diverged(run, run.config.max_steps)
     else:
         yield from _moving(run, run.state, run.config.max_steps)
+
+
+def _again() -> Line:
+    return (Piece("t", "accent", True), Piece(" tries again", "muted"))
 
 
 def _offer(unfinished: Unfinished | None) -> Line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from charwave_tui.ui.commands import REPAINT, Key
+from charwave_tui.ui.commands import MOUSE, REPAINT, Key
 from charwave_tui.ui.insight.shown import Nouns
 
 LAYER_KEYS = (
@@ -32,6 +32,7 @@ LAYER_KEYS = (
     Key("escape", "want('back')", "Back", "", shown=False),
     Key("i", "want('back')", "Back", "", shown=False),
     Key("ctrl+c", "want('back')", "Back", "", shown=False),
+    MOUSE,
     REPAINT,
 )
 """The keys, while nothing is typed."""

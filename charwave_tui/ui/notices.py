@@ -32,7 +32,8 @@ def notice(event: AnyEvent | EngineLost, before: LabView, view: LabView) -> Noti
         case EngineLost(reason=reason):
             why = reason or f"the engine is gone; its log is {log_path()}"
             left = view.run.unfinished
-            then = f"space goes on with run {left.run}, t starts a new one" if left else "t starts a new run"
+            new = "t starts a new run" if known.config else "t tries again, with a new run"
+            then = f"space goes on with run {left.run}, t starts a new one" if left else new
             return Notice(f"{why}\n{then}")
         case archive.UnfinishedFound(run=run) if known.unfinished is None or known.unfinished.run != run.run:
             was = f"run {run.run} was left at step {numbers.steps(run.step)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from charwave_tui.ui.commands import REPAINT, Key
+from charwave_tui.ui.commands import MOUSE, REPAINT, Key
 from charwave_tui.ui.glyphs import GLYPHS
 
 _TURN = (
@@ -21,6 +21,7 @@ _READING = (
     Key("q", "want('leave')", "Done", "back to the lab", display="esc"),
     Key("escape", "want('leave')", "Done", "", shown=False),
     Key("n", "want('leave')", "Done", "", shown=False),
+    MOUSE,
     *_LEAVE,
 )
 _WALK = (

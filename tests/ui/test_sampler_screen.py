@@ -286,10 +286,13 @@ async def test_every_key_of_every_mode_works_where_there_is_nothing_to_ask(view)
 
 async def test_the_lab_leads_there_and_keeps_what_is_drawn_and_the_context_typed():
     engine = ObedientEngine()
+    engine.host = "gpu-box"
     async with playground(engine) as pilot:
         await pilot.press("n")
         await until(pilot, lambda: isinstance(pilot.app.screen, SamplerScreen))
+        lab(pilot).place = "gpu-box"
         await pilot.press("g")
+        await until(pilot, lambda: "gpu-box" in screen_text(pilot.app))
         await pilot.pause()
         assert lab(pilot).sampling.seed == 43
         await pilot.press("tab", "m", "a")

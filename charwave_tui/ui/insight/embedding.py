@@ -37,7 +37,7 @@ PLANE = Healthy(
 )
 """What the share that the plane shows means."""
 
-MEANING = "Which characters stand together is what training found out by itself: nobody told it what a vowel is."
+MEANING = "Where a character stands is chance at step 0; training moves together what it finds alike, told by nobody."
 """What there is to be seen."""
 
 

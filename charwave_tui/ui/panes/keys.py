@@ -17,7 +17,7 @@ from charwave_tui.ui.pieces import Line, Piece, columns, spread
 from charwave_tui.ui.themes import Inked
 from charwave_tui.ui.written import written
 
-ALWAYS = ("question_mark", "q", "escape")
+ALWAYS = ("question_mark", "q", "escape", "tab")
 """The keys that stay however narrow the row is."""
 
 PALETTE = "command_palette"

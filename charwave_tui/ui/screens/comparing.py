@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from textual.reactive import reactive
-from textual.screen import Screen
 from textual.timer import Timer
 
 from charwave_tui.core.archive import ListRuns, ShowRun
@@ -13,6 +12,7 @@ from charwave_tui.core.protocol import Command
 from charwave_tui.core.records import RunSummary
 from charwave_tui.ui.archive_view import Archive, Arrangement, held, present
 from charwave_tui.ui.comparison import Compared, compared, unread
+from charwave_tui.ui.screens.covering import Covering
 from charwave_tui.ui.view import Curve, RunView
 
 REST = 0.25
@@ -22,11 +22,9 @@ READ_AFTER = 0.1
 """Seconds that the cursor rests on a run before its record is asked for, so that walking along does not read each."""
 
 
-class Comparing(Screen[Arrangement]):
+class Comparing(Covering[Arrangement]):
     """A screen with a list of runs, of which some are compared; what is not known of them it asks for."""
 
-    run: reactive[RunView] = reactive(RunView, repaint=False)
-    """The run that the engine holds."""
     curve: reactive[Curve] = reactive(Curve, repaint=False)
     """Its losses."""
     archive: reactive[Archive] = reactive(Archive, repaint=False)

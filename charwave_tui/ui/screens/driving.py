@@ -92,14 +92,27 @@ class Driving(Listening):
         return whole if draft == spoilt else draft
 
     def _give(self, key: str) -> None:
+        if self._away():
+            return
         self._reach_if_lost()
         self.conversation.steer(key, self.form.draft)
         self.refresh_bindings()
 
     def give(self, command: Command) -> None:
         """Give a command that another screen asks for."""
+        if self._away():
+            return
         self._reach_if_lost()
         self.conversation.give(command)
+
+    def _away(self) -> bool:
+        """Whether the line to another machine is down, which is said: what waited for it would act unannounced."""
+        away = self.conversation.view.run.engine == "away"
+        if away:
+            self.notify(
+                "the line is down, so the engine hears nothing\npress again once it is back", severity="warning"
+            )
+        return away
 
     def _reach_if_lost(self) -> None:
         if self.conversation.view.run.engine == "lost":

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from textual.screen import Screen
-
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import SampledName
 from charwave_tui.ui.sampler.mode import Mode
@@ -16,9 +14,10 @@ from charwave_tui.ui.sampler.notebook import Notebook
 from charwave_tui.ui.sampler.save_row import SaveRow
 from charwave_tui.ui.sampler.saving import write
 from charwave_tui.ui.screens.confirm import Answer, ConfirmScreen
+from charwave_tui.ui.screens.covering import Covering
 
 
-class Keeping(Screen[Notebook]):
+class Keeping(Covering[Notebook]):
     """A screen on whose modes names can be kept."""
 
     def __init__(self) -> None:

@@ -31,13 +31,9 @@ class LabScreen(Visiting):
 
     log_scale: reactive[bool] = reactive(True, repaint=False)
     """Whether losses are drawn by their logarithm."""
-    line: reactive[str] = reactive("", repaint=False)
-    """A word on the line to the terminal, where there is something to say."""
-    place: reactive[str] = reactive("", repaint=False)
-    """Where the engine is and how far away, empty where that is here."""
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(id="status").data_bind(Listening.run, LabScreen.line, LabScreen.place)
+        yield StatusLine(id="status").data_bind(Listening.run, Visiting.line, Visiting.place)
         with PaneGrid(id="panes"):
             yield HyperparametersPane().data_bind(Drafting.form)
             yield LossPane().data_bind(Listening.curve, Listening.run, LabScreen.log_scale)

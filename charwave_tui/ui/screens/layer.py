@@ -8,7 +8,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import Screen
 
 from charwave_tui.core.protocol import Command
 from charwave_tui.ui.insight.asking import Looking
@@ -16,18 +15,15 @@ from charwave_tui.ui.layers_view import Inspection, LayersView
 from charwave_tui.ui.panes.grid import TABS
 from charwave_tui.ui.panes.keys import KeyBar
 from charwave_tui.ui.panes.layer import LayerPane
-from charwave_tui.ui.panes.status import StatusLine
+from charwave_tui.ui.screens.covering import Covering
 from charwave_tui.ui.screens.help import HelpScreen
-from charwave_tui.ui.view import RunView
 
 
-class LayerScreen(Screen[Looking]):
+class LayerScreen(Covering[Looking]):
     """One layer; dismissed with how a person looked, so that the next look begins there."""
 
     CSS_PATH = "layer.tcss"
 
-    run: reactive[RunView] = reactive(RunView, repaint=False)
-    """The run that the engine holds."""
     probed: reactive[LayersView] = reactive(LayersView, repaint=False)
     """Its layers."""
     inspection: reactive[Inspection] = reactive(Inspection, repaint=False)
@@ -51,7 +47,7 @@ class LayerScreen(Screen[Looking]):
         self._left = False
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(id="status").data_bind(LayerScreen.run)
+        yield self.status()
         yield self._pane.data_bind(LayerScreen.run, LayerScreen.probed, LayerScreen.inspection)
         yield KeyBar(id="keys")
 

@@ -25,7 +25,6 @@ from charwave_tui.ui.panes.keys import KeyBar
 from charwave_tui.ui.panes.run_curves import RunCurves
 from charwave_tui.ui.panes.run_differences import RunDifferences
 from charwave_tui.ui.panes.run_list import RunList
-from charwave_tui.ui.panes.status import StatusLine
 from charwave_tui.ui.run_commands import is_there_already, leads_back, puts_away, refusal
 from charwave_tui.ui.run_keys import RUN_KEYS
 from charwave_tui.ui.screens.comparing import Comparing
@@ -69,7 +68,7 @@ class RunsScreen(Comparing):
         self._left = False
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(id="status").data_bind(Comparing.run)
+        yield self.status()
         yield self._list.data_bind(Comparing.run, Comparing.rows)
         with Horizontal(id="compared"):
             yield self._differs.data_bind(Comparing.among)

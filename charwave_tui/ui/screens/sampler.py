@@ -15,7 +15,6 @@ from textual.reactive import reactive
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.archive_view import Archive
 from charwave_tui.ui.panes.keys import KeyBar
-from charwave_tui.ui.panes.status import StatusLine
 from charwave_tui.ui.sampler.compare_mode import CompareMode
 from charwave_tui.ui.sampler.mode import Mode
 from charwave_tui.ui.sampler.mode_row import ModeRow
@@ -29,7 +28,7 @@ from charwave_tui.ui.screens.help import HelpScreen
 from charwave_tui.ui.screens.keeping import Keeping
 from charwave_tui.ui.screens.pick import Option, PickScreen
 from charwave_tui.ui.speech import Speech
-from charwave_tui.ui.view import Curve, NamesView, RunView
+from charwave_tui.ui.view import Curve, NamesView
 
 SIDE_BY_SIDE = 100
 """Columns from which the two panes of a mode stand side by side."""
@@ -52,8 +51,6 @@ class SamplerScreen(Keeping):
 
     CSS_PATH = "sampler.tcss"
 
-    run: reactive[RunView] = reactive(RunView, repaint=False)
-    """The run that the engine holds."""
     curve: reactive[Curve] = reactive(Curve, repaint=False)
     """Its losses."""
     archive: reactive[Archive] = reactive(Archive, repaint=False)
@@ -88,7 +85,7 @@ class SamplerScreen(Keeping):
         return self._modes[self._place]
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(id="status").data_bind(SamplerScreen.run)
+        yield self.status()
         yield self._row
         for mode in self._modes:
             yield mode.data_bind(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual.reactive import reactive
+
 from charwave_tui.core.protocol import Command, SampleNames
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.core.speaking import PredictNext
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 
 class Visiting(Driving):
     """A screen from which the runs and the sampler are reached; each is bound to what this one hears."""
+
+    line: reactive[str] = reactive("", repaint=False)
+    """A word on the line to the terminal, where there is something to say."""
+    place: reactive[str] = reactive("", repaint=False)
+    """Where the engine is and how far away, empty where that is here."""
 
     _arrangement = Arrangement()
     """How a person left the runs."""
@@ -53,7 +60,7 @@ class Visiting(Driving):
             return
         self._reach_if_lost()
         screen = RunsScreen(self._arrangement)
-        screen.data_bind(Listening.run, Listening.curve, Listening.archive)
+        screen.data_bind(Listening.run, Visiting.line, Visiting.place, Listening.curve, Listening.archive)
         self.app.push_screen(screen, self._runs_left)
 
     def _runs_left(self, arrangement: Arrangement | None) -> None:
@@ -71,7 +78,7 @@ class Visiting(Driving):
         if not self.is_current:
             return
         screen = LayerScreen(looking_at(self.query_one(LayersPane).here, self.context_text, self._looking))
-        screen.data_bind(Listening.run, Listening.probed, Listening.inspection)
+        screen.data_bind(Listening.run, Visiting.line, Visiting.place, Listening.probed, Listening.inspection)
         self.app.push_screen(screen, self._layer_left)
 
     def _layer_left(self, looking: Looking | None) -> None:
@@ -93,8 +100,8 @@ class Visiting(Driving):
             return
         self._reach_if_lost()
         screen = SamplerScreen(self._notebook)
-        screen.data_bind(Listening.run, Listening.curve, Listening.archive, Listening.sampling, Listening.speech)
-        screen.data_bind(names=Listening.sampled)
+        screen.data_bind(Listening.run, Visiting.line, Visiting.place, Listening.curve, Listening.archive)
+        screen.data_bind(Listening.sampling, Listening.speech, names=Listening.sampled)
         self.app.push_screen(screen, self._sampler_left)
 
     def _sampler_left(self, notebook: Notebook | None) -> None:
