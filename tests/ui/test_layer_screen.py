@@ -13,7 +13,7 @@ from charwave_tui.core import protocol
 from charwave_tui.core.archive import OpenRun
 from charwave_tui.core.inspection import InspectLayer, ReportChanges
 from charwave_tui.core.readings import State
-from charwave_tui.ui.panes import layer as layer_module
+from charwave_tui.ui.panes import layer_asking as layer_module
 from charwave_tui.ui.panes.layer import LayerPane
 from charwave_tui.ui.screens.help import HelpScreen
 from charwave_tui.ui.screens.lab import LabScreen

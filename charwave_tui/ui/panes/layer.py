@@ -1,77 +1,37 @@
-"""One layer from inside: asks for it, and draws the view of its kind."""
+"""One layer from inside: draws the view of its kind, and follows what is told of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
-from msgspec.structs import replace as replaced
-from textual.message import Message
-from textual.reactive import reactive
 from textual.timer import Timer
 
-from charwave_tui.core.inspection import LayerInspected, ReportChanges
-from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import State
 from charwave_tui.ui import numbers
 from charwave_tui.ui.archive_view import held
-from charwave_tui.ui.insight.asking import Asking, Looking, Question, rest
-from charwave_tui.ui.insight.embedding import aligned
+from charwave_tui.ui.insight.asking import Looking
 from charwave_tui.ui.insight.figures import explained
 from charwave_tui.ui.insight.frame import heading, joined_told, nothing
-from charwave_tui.ui.insight.kinds import TYPED, view_of, wants_changes
-from charwave_tui.ui.insight.shown import Shown
+from charwave_tui.ui.insight.kinds import TYPED, view_of
 from charwave_tui.ui.layer_cells import first_spoilt, title
 from charwave_tui.ui.layers_view import Inspection, LayersView
+from charwave_tui.ui.panes.layer_asking import LayerAsking
 from charwave_tui.ui.panes.layer_typing import LABEL
-from charwave_tui.ui.panes.layer_walk import LayerWalk
 from charwave_tui.ui.pieces import Line, Piece
 from charwave_tui.ui.view import RunView
-
-PATIENCE = 5.0
-"""Seconds after which a question without an answer is asked again."""
 
 HOLD = 0.3
 """Seconds that the layer seen last stays in sight while another one is being looked into."""
 
 
-class LayerPane(LayerWalk, can_focus=True):
+class LayerPane(LayerAsking, can_focus=True):
     """The view of the layer that a person looks at, asked for again while training moves it."""
 
-    inspection: reactive[Inspection] = reactive(Inspection, repaint=False)
-    """What the engine told."""
-
-    @dataclass
-    class Asked(Message):
-        """A question to the engine."""
-
-        command: Command
-
     def __init__(self, looking: Looking) -> None:
-        super().__init__(looking, id="layer")
-        self._asking = Asking(looking.asked)
-        self._answer: LayerInspected | None = None
-        self._resting: Timer | None = None
+        super().__init__(looking)
         self._holding: Timer | None = None
         self._meanings: tuple[object, ...] = ()
         self._titled = ""
-
-    @property
-    def looked(self) -> Looking:
-        """How a person has looked."""
-        return replace(self.looking, asked=self._asking.asked)
-
-    @property
-    def dated(self) -> bool:
-        return self._answer is not None
-
-    def shown(self) -> Shown | None:
-        answer, asked = self._answer, self._asking.answered
-        if answer is None or asked is None or asked.lens.layer != self.gaze.layer or not self.probed.layers:
-            return None
-        symbols = self.run.corpus.symbols if self.run.corpus else ""
-        changes = self.inspection.changes
-        return Shown(answer.step, self.probed.layers, answer.stats, answer.insight, self.gaze, symbols, changes)
 
     def on_resize(self) -> None:
         self._ask()
@@ -93,11 +53,8 @@ class LayerPane(LayerWalk, can_focus=True):
         answer = now.inspected
         if answer is None:
             self._forget()
-        elif answer is not old.inspected and self._asking.heard(answer):
-            before = self._answer.insight if self._answer else None
-            self._answer = replaced(answer, insight=aligned(before, answer.insight))
-            self.renewed()
-            self._ask_after(rest(answer.seconds) if self.run.state is State.TRAINING else None)
+        elif answer is not old.inspected:
+            self._hear(answer)
         self._ask()
         self.refit()
 
@@ -160,40 +117,6 @@ class LayerPane(LayerWalk, can_focus=True):
         lines = view.lines(shown, width, height - len(below))
         yield from (*lines, *((),) * (height - len(lines) - len(below)), *below)
 
-    def _ask(self, *, again: bool = False) -> None:
-        """Ask what the view needs, unless it is known or being asked for."""
-        stats, (width, height) = self.stats, self.size
-        if stats is None or not self.size or self.run.engine != "ready" or self.run.state is None:
-            return
-        view, shown = view_of(stats.name), self.shown()
-        below = explained(view.figures(shown), self.gaze.figure, width) if shown else ()
-        question = Question(view.lens(self.gaze, width, max(height - len(below), 1)), self.looking.batch)
-        command = self._asking.ask(question, again=again)
-        if command is None:
-            return
-        self.post_message(self.Asked(command))
-        if wants_changes(stats.name, self.gaze.part):
-            self.post_message(self.Asked(ReportChanges()))
-        self._ask_after(PATIENCE)
-
-    def _ask_after(self, seconds: float | None) -> None:
-        if self._resting is not None:
-            self._resting.stop()
-        self._resting = None if seconds is None else self.set_timer(seconds, self._rested)
-
-    def _rested(self) -> None:
-        self._resting = None
-        self._asking.give_up()
-        self._ask(again=True)
-
     def _let_go(self) -> None:
         self._holding = None
         self.refit()
-
-    def _forget(self, *, keep: bool = False) -> None:
-        """What is known is not of this model; with `keep`, it is only the engine that is gone."""
-        if keep:
-            self._asking.give_up()
-        else:
-            self._asking.forget()
-            self._answer = None

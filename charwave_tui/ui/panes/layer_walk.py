@@ -1,4 +1,4 @@
-"""Walking through the layers, the parts of their views and what is in them, by keys; and typing a context."""
+"""Walking through the layers, the parts of their views and what is in them, by keys."""
 
 from __future__ import annotations
 
@@ -7,57 +7,24 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.message import Message
-from textual.reactive import reactive
 
 from charwave_tui.core.insights import ProbeBatch
-from charwave_tui.core.readings import LayerStats
-from charwave_tui.ui.commands import Key
-from charwave_tui.ui.insight.asking import Looking, larger
+from charwave_tui.ui.insight.asking import larger
 from charwave_tui.ui.insight.kinds import TYPED, view_of
-from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
-from charwave_tui.ui.layer_keys import LAYER_KEYS, keys_for
-from charwave_tui.ui.layers_view import LayersView
-from charwave_tui.ui.panes.layer_typing import LayerTyping
+from charwave_tui.ui.layer_keys import LAYER_KEYS
+from charwave_tui.ui.panes.layer_gaze import LayerGaze
 
 
-class LayerWalk(LayerTyping):
+class LayerWalk(LayerGaze):
     """A pane that looks into one layer and hears the keys; whoever derives from it asks and draws."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in LAYER_KEYS]
-
-    probed: reactive[LayersView] = reactive(LayersView, repaint=False)
-    """All layers as last probed."""
-    looking: reactive[Looking] = reactive(Looking, repaint=False)
-    """How a person looks."""
 
     @dataclass
     class Wanted(Message):
         """A person wants something that is not the pane's: `back`, `help`, or a steering key, `pause` or `step`."""
 
         what: str
-
-    def __init__(self, looking: Looking, *, id: str) -> None:
-        super().__init__(id=id)
-        self.set_reactive(LayerWalk.looking, looking)
-
-    @property
-    def gaze(self) -> Gaze:
-        """Where a person points; in a model with fewer layers its last one, of fewer parts the last."""
-        gaze, layers = self.looking.gaze, self.probed.layers
-        if not layers:
-            return gaze
-        layer = min(gaze.layer, len(layers) - 1)
-        return replace(gaze, layer=layer, part=min(gaze.part, len(view_of(layers[layer].name).parts) - 1))
-
-    @property
-    def stats(self) -> LayerStats | None:
-        """The figures of the layer at hand, if it was probed."""
-        layers = self.probed.layers
-        return layers[self.gaze.layer] if layers else None
-
-    def shown(self) -> Shown | None:
-        """What can be drawn now, if anything."""
-        raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action not in ("part", "layer", "move", "type", "steer", "batch", "seed", "want", "explain"):
@@ -112,32 +79,7 @@ class LayerWalk(LayerTyping):
         batch = self.looking.batch
         self.looking = replace(self.looking, batch=ProbeBatch(batch.examples, self.seed + 1))
 
-    @property
-    def text(self) -> str:
-        return self.gaze.text
-
-    def typed(self, text: str) -> None:
-        self._look(replace(self.gaze, text=text))
-
-    @property
-    def keys(self) -> tuple[Key, ...]:
-        """The keys as they are named where the cursor is."""
-        return keys_for(view_of(self.stats.name).nouns(self.gaze.part) if self.stats else Nouns())
-
-    @property
-    def seed(self) -> int:
-        """The seed that the examples are drawn with: the run's own until a person asks for another."""
-        own = self.run.config.seed if self.run.config else 0
-        return own if self.looking.batch.seed is None else self.looking.batch.seed
-
     def action_want(self, what: str) -> None:
         self.post_message(self.Wanted(what))
 
     action_steer = action_want
-
-    def _moved(self, key: str) -> Gaze | None:
-        shown = self.shown()
-        return view_of(shown.stats.name).moved(shown, key) if shown else None
-
-    def _look(self, gaze: Gaze) -> None:
-        self.looking = replace(self.looking, gaze=gaze)

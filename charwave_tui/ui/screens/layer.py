@@ -57,7 +57,7 @@ class LayerScreen(Covering[Looking]):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < TABS[0] or event.size.height < TABS[1], "-tiny")
 
-    def on_layer_pane_asked(self, message: LayerPane.Asked) -> None:
+    def on_layer_asking_asked(self, message: LayerPane.Asked) -> None:
         message.stop()
         if not self._left:
             self.post_message(self.Asked(message.command))
