@@ -29,7 +29,7 @@ EVERY_KEY += ["1", "2", "g", "s", "u", "y", "Y", "c", "ctrl+u", "question_mark"]
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """What waits does so for no longer than a pilot does."""
-    monkeypatch.setattr("charwave_tui.ui.sampler.names_mode.DRAW_AFTER", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.sampler.setting.DRAW_AFTER", 0.01)
     monkeypatch.setattr("charwave_tui.ui.sampler.predicting.TRY_AFTER", 0.01)
     monkeypatch.setattr("charwave_tui.ui.chart.PERIOD", 0.0)
 

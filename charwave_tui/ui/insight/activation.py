@@ -148,7 +148,7 @@ class ActivationView:
         left = figures.table(known, FIGURES)
         room = bars + 1 + histogram.AXIS - len(left) - 1
         left = (*left, (), *figures.words(_telling(known), FIGURES, max(room, 1)))
-        output = self._density(insight.output, each, bars, self._key)
+        output = self._density(insight.output, each, bars, _key(self._worry))
         gradient = self._gradient(insight, each, bars)
         for at in range(bars + 1 + histogram.AXIS):
             cells = (side[at] if at < len(side) else () for side in (left, output, gradient))
@@ -158,21 +158,17 @@ class ActivationView:
         each = min(width // 2 + 2, width)
         said = ((), *figures.words(_telling(known), width - each - GAP, bars + histogram.AXIS))
         yield ()
-        for at, line in enumerate(self._density(insight.output, each, bars, self._key)):
+        for at, line in enumerate(self._density(insight.output, each, bars, _key(self._worry))):
             yield beside((line, said[at] if at < len(said) else ()), (each, width - each - GAP))
 
     def _densities(
         self, insight: ActivationInsight, known: tuple[Figure, ...], width: int, bars: int
     ) -> tuple[Line, ...]:
         each = (width - GAP) // 2
-        output = self._density(insight.output, each, bars, self._key)
+        output = self._density(insight.output, each, bars, _key(self._worry))
         gradient = self._gradient(insight, each, bars)
         pairs = (beside(pair, (each, each)) for pair in zip(output, gradient, strict=True))
         return (figures.row(known, width), (), *pairs, (), *figures.words(_telling(known), width, _said(width)))
-
-    @property
-    def _key(self) -> Line:
-        return (Piece("|h| > 0.97 ", "muted"), swatch("warning")) if self._worry < 1 else ()
 
     def _density(self, of: Histogram, width: int, bars: int, key: Line) -> tuple[Line, ...]:
         heading: tuple[Line, ...] = ((Piece("output density"),), key) if key else ((Piece("output density"),),)
@@ -217,6 +213,11 @@ class ActivationView:
         groups += units.legend(self._scale, mortal)
         groups.append((Piece("examples down, units across", "muted"),))
         return units.joined(tuple(groups), width)
+
+
+def _key(worry: float) -> Line:
+    """What the ink of a density's ends means, where they worry."""
+    return (Piece("|h| > 0.97 ", "muted"), swatch("warning")) if worry < 1 else ()
 
 
 def _said(width: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from typing import ClassVar
 
-import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -19,12 +18,9 @@ from charwave_tui.ui.sampler.asking import Asking
 from charwave_tui.ui.sampler.lines_pane import LinesPane
 from charwave_tui.ui.sampler.mode import Mode, model_of, refusal, silence
 from charwave_tui.ui.sampler.notebook import Notebook
-from charwave_tui.ui.sampler.scores import character_lines, list_lines, typed_line, unscored
+from charwave_tui.ui.sampler.scores import character_lines, list_lines, put, typed_line, unscored
 from charwave_tui.ui.sampler_keys import SCORE_KEYS
 from charwave_tui.ui.speech import Speech
-
-MOST_WORDS = 100
-"""Words that are remembered."""
 
 SHARE = 0.03
 """The share of the engine's time that a word's place among all words of the corpus may take while training goes on."""
@@ -83,7 +79,9 @@ class ScoreMode(Mode):
         if scored is not None and scored is not old.scored and scored.request in self._mine:
             if scored.percentile is not None:
                 self._asking.heard(scored.request)  # until then it has not said all, so that it is not asked again
-            self._put(scored)
+            self.words, place = put(self.words, scored)
+            if self._wanted == scored.word:
+                self._here, self._wanted = place, ""
         elif refused is not None and refused is not old.refused and self._asking.heard(refused.request):
             self._refused, self._unknown = (refused.problem, refused.remedy), (self._asked, self.run.step)
             self._typed = self._typed or self._wanted  # so that it can be put right
@@ -152,18 +150,3 @@ class ScoreMode(Mode):
             return ScoreWord(word, number)
 
         self._asking.ask(question)
-
-    def _put(self, scored: WordScored) -> None:
-        """Put a score in the place of the word's last one, or before all others, and the cursor on it."""
-        places = {known.word: place for place, known in enumerate(self.words)}
-        place = places.get(scored.word)
-        if scored.percentile is None and place is not None:
-            before = self.words[place]  # its place in the corpus stands until the new one is known
-            scored = msgspec.structs.replace(scored, percentile=before.percentile, among=before.among)
-        if place is None:
-            self.words = (scored, *self.words)[:MOST_WORDS]
-        else:
-            self.words = (*self.words[:place], scored, *self.words[place + 1 :])
-        if self._wanted == scored.word:
-            self._here = place or 0
-            self._wanted = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from rich.cells import cell_len
 
 from charwave_tui.core.speaking import WordScored
@@ -11,6 +12,9 @@ from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.pieces import Line, Piece, columns, raised, readable, scrolled, shortened, spread
 from charwave_tui.ui.sampler import path
+
+MOST_WORDS = 100
+"""Words that are remembered."""
 
 _TOTAL, _MEAN, _SHARE, _MARK = 7, 7, 7, 9
 
@@ -33,6 +37,17 @@ def origin(word: WordScored) -> tuple[Piece, str]:
 def unscored(word: WordScored) -> WordScored:
     """The word alone, for a model that has not scored it."""
     return WordScored(-1, word.request, word.word, (), "")
+
+
+def put(words: tuple[WordScored, ...], scored: WordScored) -> tuple[tuple[WordScored, ...], int]:
+    """The words with a score in the place of the word's last one, or before all others; and that place."""
+    place = next((place for place, known in enumerate(words) if known.word == scored.word), None)
+    if place is None:
+        return (scored, *words)[:MOST_WORDS], 0
+    if scored.percentile is None:
+        before = words[place]  # its place in the corpus stands until the new one is known
+        scored = msgspec.structs.replace(scored, percentile=before.percentile, among=before.among)
+    return (*words[:place], scored, *words[place + 1 :]), place
 
 
 def percentile(word: WordScored) -> str:
