@@ -1,4 +1,4 @@
-"""The playground: themes, one lab screen, and an orderly end."""
+"""The playground: one lab screen, what others ask of it, and an orderly end."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charwave_tui.client.engine import Engine
 from charwave_tui.core.config import RunConfig
-from charwave_tui.ui.abilities import TERMINAL
 from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.conversation import EngineLink
-from charwave_tui.ui.driver import BackgroundTold, TerminalDriver
-from charwave_tui.ui.painting import Painting
+from charwave_tui.ui.fitting import Fitting
 from charwave_tui.ui.screens.lab import LabScreen
 from charwave_tui.ui.screens.questions import pick_command, pick_theme
-from charwave_tui.ui.themes import themes
 
 if TYPE_CHECKING:
     from charwave_tui.ui.sampler.mode import Mode
@@ -30,7 +26,7 @@ ENDINGS = (signal.SIGHUP, signal.SIGTERM)
 """Signals on which the playground ends in order; a run in training goes on."""
 
 
-class Playground(Painting):
+class Playground(Fitting):
     """The program on the screen; it returns the line to say once the terminal is as it was.
 
     `named` says that a person chose the config for this start, so that no run that is found takes its place;
@@ -49,16 +45,9 @@ class Playground(Painting):
         named: bool = False,
         fps: int | None = None,
     ) -> None:
-        super().__init__(fps)
+        super().__init__(fps, theme)
         self._engine = engine or Engine()
         self._lab = LabScreen(config, preset, self._engine, named)
-        foreign = list(self.available_themes)
-        for known in themes():
-            self.register_theme(known)
-        self._fitting_theme = None if theme else TERMINAL.theme
-        self.theme = self._fitting_theme or f"charwave-{theme}"
-        for name in foreign:
-            self.unregister_theme(name)
 
     @property
     def fault(self) -> Exception | None:
@@ -67,9 +56,6 @@ class Playground(Painting):
 
     def _fatal_error(self) -> None:
         self._close_messages_no_wait()  # Textual would print pages here; the story belongs in the log
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return themes()[0].variables
 
     def on_mount(self) -> None:
         for name in ENDINGS:
@@ -111,17 +97,6 @@ class Playground(Painting):
     def _command_picked(self, action: str | None) -> None:
         if action is not None:
             self.call_later(self.run_action, action, self._lab)
-
-    def on_background_told(self, message: BackgroundTold) -> None:
-        if self.theme == self._fitting_theme:
-            self.theme = self._fitting_theme = replace(TERMINAL, light=message.light).theme
-
-    def action_mouse(self) -> None:
-        """Give the mouse to the terminal, for selecting and copying, or take it back."""
-        if isinstance(self._driver, TerminalDriver):
-            self._driver.mouse ^= True
-            back = "the mouse is taken back" if self._driver.mouse else "the terminal has the mouse\nm takes it back"
-            self.notify(back)
 
     def action_picture(self) -> None:
         """Save what is on the screen; over SSH there seldom is the folder of downloads that Textual would take."""

@@ -16,12 +16,19 @@ from charwave_tui.ui.painting import FPS
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[Playground]:
+def mice() -> list[bool]:
+    """Whether each that was opened takes the mouse."""
+    return []
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, mice: list[bool]) -> list[Playground]:
     """The playgrounds that were opened; each ends at once with a line to say."""
     apps: list[Playground] = []
 
-    def run(app: Playground) -> str:
+    def run(app: Playground, *, mouse: bool) -> str:
         apps.append(app)
+        mice.append(mouse)
         return "goodbye"
 
     monkeypatch.setattr(Playground, "run", run)
@@ -124,6 +131,12 @@ def test_frames_are_as_many_as_was_asked_for(command: Any, opened: list[Playgrou
     command("--fps", "2")
     command()
     assert [app._fps for app in opened] == [2, FPS]
+
+
+def test_the_mouse_is_taken_unless_it_is_to_be_left(command: Any, opened: list[Playground], mice: list[bool]) -> None:
+    command()
+    command("--no-mouse")
+    assert mice == [True, False]
 
 
 @pytest.mark.parametrize("fps", ["0", "31", "2.5", "many", "²"])
