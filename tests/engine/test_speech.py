@@ -245,8 +245,7 @@ def test_a_question_that_fails_holds_no_run(
     monkeypatch.setattr(speech if where == "surprises" else percentiles, where, fails)
     desk.do(protocol.StartRun(config, ""))
     desk.do(speaking.ScoreWord("bera", 4))
-    desk.conductor.work()
-    desk.conductor.work()
+    desk.work(lambda: not desk.conductor._errands.open)
     (told,) = desk.answered
     if where == "surprises":
         assert isinstance(told, speaking.SpeechRefused)
@@ -255,4 +254,3 @@ def test_a_question_that_fails_holds_no_run(
     else:
         assert isinstance(told, speaking.WordScored)
     assert desk.states[-1][0] is State.TRAINING
-    assert not desk.conductor._errands.open
