@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 from typing import Any
 
 from charwave_tui.cli.options import add_run_choice, chosen_run
-from charwave_tui.cli.output import print_json
+from charwave_tui.cli.output import finite, print_json
 from charwave_tui.core.readings import LayerStats
 
 
@@ -84,16 +83,12 @@ def _plain(layer: LayerStats) -> dict[str, Any]:
         "name": f"{layer.name} {layer.detail}".rstrip(),
         "output_shape": list(layer.output_shape),
         "parameters": layer.parameters,
-        "mean": _finite(layer.mean),
-        "std": _finite(layer.std),
+        "mean": finite(layer.mean),
+        "std": finite(layer.std),
         "saturation": layer.saturation,
         "dead_units": layer.dead,
-        "gradient_std": _finite(layer.gradient_std),
-        "weight_std": _finite(layer.weight_std),
-        "grad_data": _finite(layer.grad_data),
-        "update_ratio": _finite(layer.update_ratio),
+        "gradient_std": finite(layer.gradient_std),
+        "weight_std": finite(layer.weight_std),
+        "grad_data": finite(layer.grad_data),
+        "update_ratio": finite(layer.update_ratio),
     }
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

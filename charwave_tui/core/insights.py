@@ -102,7 +102,7 @@ class NormInsight(msgspec.Struct, frozen=True, tag=True):
     `gamma` to `batch_var` have one row; with the norm batch-bug `running_mean` and `running_var` have one a position.
     `position_mean` and `position_var` are what averaging over the batch dimension alone gives, [positions, units]: the
     bug keeps those. `mean_apart` is the mean over all units of |running − batch mean| by the batch's std, `var_apart`
-    that of |log10(running var / batch var)|.
+    that of |log10(running var / batch var)|; both with the layer's epsilon on each variance.
     """
 
     units: int
