@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from charwave_tui.cli.options import add_host_options, chosen_way
 from charwave_tui.cli.output import finite, print_json
@@ -16,13 +16,14 @@ from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import (
     EngineFailed,
+    Progress,
     ReportStatus,
     RunChanged,
     RunOpened,
     SplitEvaluated,
     StatusReported,
 )
-from charwave_tui.core.readings import Divergence, Evaluation, State
+from charwave_tui.core.readings import Divergence, Evaluation, LossPoint, State
 from charwave_tui.core.records import UNFINISHED
 
 
@@ -109,12 +110,19 @@ class _Watched:
             self._run, self._told = event.run, set()
             self._tell(event)
         for evaluation in event.history.evaluations:
-            self._evaluated(evaluation)
+            self._evaluated(evaluation, [point for point in event.history.points if point.step <= evaluation.step])
+        self._course(event.history.points)
 
-    def _evaluated(self, evaluation: Evaluation) -> None:
+    def _evaluated(self, evaluation: Evaluation, course: Sequence[LossPoint] = ()) -> None:
         if evaluation not in self._told:
             self._told.add(evaluation)
+            self._course(course)
             self._tell(SplitEvaluated(evaluation))
+
+    def _course(self, points: Sequence[LossPoint]) -> None:
+        """Tell the newest training loss, which the line of an evaluation shows."""
+        if points:
+            self._tell(Progress(points[-1].step, 0.0, (points[-1],), None))
 
     def _turn(self, change: RunChanged) -> None:
         self.ended = None if change.state in UNFINISHED else change

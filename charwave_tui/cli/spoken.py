@@ -31,9 +31,15 @@ def score_lines(scored: WordScored) -> list[str]:
     lines = [
         f"{symbol:5} {surprise:6.2f}" for symbol, surprise in zip([*scored.word, END], scored.surprises, strict=True)
     ]
-    known = "in the corpus" if scored.known == scored.word else f"near {scored.known}" if scored.known else "new"
-    place = f", less than {scored.percentile:.1f} % of {scored.among:,} words" if scored.percentile is not None else ""
-    return [*lines, f"{total:.2f} nats, {total / len(scored.surprises):.2f} a character{place}; {known}"]
+    mean = total / len(scored.surprises)
+    place = f", less surprising than {scored.percentile:.1f} % of {scored.among:,} words" if scored.among else ""
+    return [*lines, f"{total:.2f} nats, {mean:.2f} a character{place}; {_known(scored)}"]
+
+
+def _known(scored: WordScored) -> str:
+    if scored.word and scored.known == scored.word:
+        return "in the corpus"
+    return f"near {scored.known}" if scored.known else "new"
 
 
 def next_object(predicted: NextPredicted, symbols: str, temperature: float) -> dict[str, object]:

@@ -12,9 +12,10 @@ from charwave_tui.cli.output import finite, print_facts
 from charwave_tui.client.reaching import Way
 from charwave_tui.client.talking import Talk, talking
 from charwave_tui.client.transport import NoEngine
+from charwave_tui.core.archive import OpenRun
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.protocol import Command, PauseRun, ResumeRun, StartRun, StopRun
-from charwave_tui.core.readings import Split
+from charwave_tui.core.protocol import Command, PauseRun, ResumeRun, StartRun, StatusReported, StopRun
+from charwave_tui.core.readings import Split, State
 from charwave_tui.core.records import UNFINISHED
 
 Facts = dict[str, Any]
@@ -25,7 +26,7 @@ FACTS = ("run", "preset", "state", "step", "max_steps", "train", "val", "unsaved
 
 ORDERS: dict[str, tuple[str, Command]] = {
     "pause": ("hold the run in training between two steps", PauseRun()),
-    "resume": ("go on with the paused run", ResumeRun()),
+    "resume": ("go on with the run that is paused or stopped", ResumeRun()),
 }
 """The commands that only change what the run is doing: their help, and what is sent."""
 
@@ -68,10 +69,13 @@ def order(options: argparse.Namespace) -> int:
     _, command = ORDERS[options.order]
 
     async def ask(talk: Talk) -> Facts:
-        there = talk.status
-        if there is None or there.state is None or there.state not in UNFINISHED:
-            raise _nothing_to(options.order, talk)
-        talk.send(command)
+        match talk.status:
+            case StatusReported(run=int(run), state=State.STOPPED) if isinstance(command, ResumeRun):
+                talk.send(OpenRun(run, train=True))
+            case StatusReported(state=state) if state in UNFINISHED:
+                talk.send(command)
+            case _:
+                raise _nothing_to(options.order, talk)
         if isinstance(command, PauseRun):
             await talk.settled()  # it may be held just where it is evaluated
         return await _facts(talk)

@@ -19,7 +19,7 @@ from charwave_tui.core.protocol import (
     SplitEvaluated,
     StatusReported,
 )
-from charwave_tui.core.readings import Split
+from charwave_tui.core.readings import History, Split
 
 GONE = "the engine went before it answered; charwave-tui status tells whether it runs"
 """What is said where the line ends too soon."""
@@ -57,7 +57,9 @@ class Talk:
                 raise EngineUnavailable(f"the engine failed: {problem}; its log is {log}")
             case RunOpened(run=run) if run is not None:
                 self.opened = event
-                self.losses = {item.split: item.loss for item in event.history.evaluations}
+                self.losses = _newest(event.history)
+            case Progress(points=(*_, newest)):
+                self.losses[Split.TRAIN] = newest.mean
             case SplitEvaluated(evaluation=item):
                 self.losses[item.split] = item.loss
             case StatusReported():
@@ -76,6 +78,13 @@ class Talk:
         while (there := await self.introduced()).measuring:
             await asyncio.sleep(ASKED_AGAIN)
         return there
+
+
+def _newest(history: History) -> dict[Split, float]:
+    """The newest loss of each split; of train it may be that of the curve."""
+    told = [(item.step, item.split, item.loss) for item in history.evaluations]
+    told += [(point.step - 1, Split.TRAIN, point.mean) for point in history.points[-1:]]  # the whole split counts more
+    return {split: loss for _, split, loss in sorted(told, key=lambda one: one[0])}
 
 
 @asynccontextmanager

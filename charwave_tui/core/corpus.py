@@ -61,7 +61,9 @@ class Corpus:
             listed = ", ".join(f"“{symbol}”" for symbol in unknown[:5])
             shown = self.symbols if len(self.symbols) <= 40 else f"{self.symbols[:40]}…"
             verb = "does" if len(unknown) == 1 else "do"
-            raise Mistake(f"{listed} {verb} not occur in the corpus {self.name}", f"its characters are {shown}")
+            small = word.lower()
+            remedy = f"write {small}" if all(symbol in self._ids for symbol in small) else f"its characters are {shown}"
+            raise Mistake(f"{listed} {verb} not occur in the corpus {self.name}", remedy)
         return [self._ids[symbol] for symbol in word]
 
     def decode(self, ids: Iterable[int]) -> str:

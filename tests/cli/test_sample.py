@@ -96,7 +96,7 @@ def test_a_word_is_scored_character_by_character_and_placed(command: Any, small_
     *rows, last = command("sample", "--score", word).out.splitlines()
     wanted = [[symbol, f"{surprise:.2f}"] for symbol, surprise in zip([*word, "end"], surprises, strict=True)]
     assert [row.split() for row in rows] == wanted
-    assert last.startswith(f"{told['total']:.2f} nats, {told['mean']:.2f} a character, less than ")
+    assert last.startswith(f"{told['total']:.2f} nats, {told['mean']:.2f} a character, less surprising than ")
     assert last.endswith("; in the corpus")
 
 

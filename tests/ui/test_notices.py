@@ -42,7 +42,11 @@ def test_an_engine_that_just_went_leaves_the_place_of_its_log():
     assert said.severity == "error"
 
 
-@pytest.mark.parametrize("view", [scenes.EMPTY, scenes.UNTRAINED, scenes.FINISHED, scenes.DIVERGED])
+def test_an_engine_that_never_was_can_be_tried_again():
+    assert said_of(EngineLost("box cannot be reached")).text == "box cannot be reached\nt tries again, with a new run"
+
+
+@pytest.mark.parametrize("view", [scenes.UNTRAINED, scenes.FINISHED, scenes.DIVERGED])
 def test_where_nothing_was_in_progress_an_engine_that_went_leaves_a_new_run_to_start(view):
     assert said_of(EngineLost(), view).text.endswith("\nt starts a new run")
 

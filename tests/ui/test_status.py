@@ -64,7 +64,7 @@ def test_every_state_fills_every_width_exactly(view, width):
         (RunView(engine="ready"), "○ ready  nothing is running"),
         (UNTRAINED, "○ ready  nothing is running"),
         (scenes.LOST.run, "✗ the engine is gone  space goes on with run 12"),
-        (replace(RunView(), engine="lost"), "✗ the engine is gone  t starts a new run"),
+        (replace(RunView(), engine="lost"), "✗ no engine is reached  t tries again"),
         (scenes.UNFINISHED.run, "○ ready  space goes on with run 12"),
         (replace(scenes.UNFINISHED.run, step=10_000), "○ ready  space goes on with run 12"),
         (scenes.DIVERGED.run, "✗ stopped: the loss is NaN   step 412 / 200,000"),
