@@ -14,6 +14,7 @@ from charwave_tui.core.protocol import (
     Command,
     CommandRefused,
     EngineFailed,
+    Progress,
     ReportStatus,
     RunOpened,
     SplitEvaluated,
