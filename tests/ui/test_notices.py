@@ -43,7 +43,10 @@ def test_an_engine_that_just_went_leaves_the_place_of_its_log():
 
 
 def test_an_engine_that_never_was_can_be_tried_again():
-    assert said_of(EngineLost("box cannot be reached")).text == "box cannot be reached\nt tries again, with a new run"
+    assert (
+        said_of(EngineLost("box cannot be reached"), scenes.EMPTY).text
+        == "box cannot be reached\nt tries again, with a new run"
+    )
 
 
 @pytest.mark.parametrize("view", [scenes.UNTRAINED, scenes.FINISHED, scenes.DIVERGED])
