@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import scenes
-from fake_engine import ObedientEngine, ShowingEngine
-from pilots import lab, playground, screen_text, toasts
+from fake_engine import ObedientEngine
+from pilots import NARROW, lab, playground, screen_text, toasts
 
 from charwave_tui.core import protocol
 from charwave_tui.core.mistake import Mistake
@@ -47,43 +47,28 @@ def test_an_extreme_beyond_the_bounds_is_refused_with_the_bounds():
         spoilt("gain × 5", replace(scenes.CONFIG, init_gain=50.0))
 
 
-async def test_the_key_begins_a_spoilt_run_from_the_same_seed_and_the_form_shows_it():
+async def test_spoilt_runs_begin_from_the_same_seed_do_not_pile_up_and_ask_about_a_run_in_progress():
     engine = ObedientEngine()
-    async with playground(engine) as pilot:
+    async with playground(engine, NARROW) as pilot:
         await pilot.press("f", "down", "down", "down", "enter")
-        spoilt_config = replace(scenes.CONFIG, lr=1.0)
-        assert engine.sent_of(protocol.StartRun) == [protocol.StartRun(spoilt_config, "tree-76k")]
-        assert lab(pilot).form.draft.config == spoilt_config
-
-
-async def test_extremes_do_not_pile_up_and_there_is_a_way_back() -> None:
-    engine = ObedientEngine()
-    async with playground(engine) as pilot:
-        for keys in (("enter",), ("down", "enter"), ("end", *["down"] * 4, "enter")):
-            await pilot.press("f", *keys)
-            if "stop it and train" in screen_text(pilot.app):
-                await pilot.press("enter")
-        begun = [command.config for command in engine.sent_of(protocol.StartRun)]
-        assert begun == [replace(scenes.CONFIG, init_gain=5.0), replace(scenes.CONFIG, norm="none"), scenes.CONFIG]
-
-
-async def test_a_run_in_progress_is_asked_about_and_a_no_changes_nothing():
-    engine = ShowingEngine(scenes.TRAINING)
-    async with playground(engine) as pilot:
+        assert lab(pilot).form.draft.config == replace(scenes.CONFIG, lr=1.0)
         before = lab(pilot).form
         await pilot.press("f", "enter")
         assert "stop it and train gain × 5" in screen_text(pilot.app)
         await pilot.press("escape")
         assert lab(pilot).form == before
-        assert engine.sent_of(protocol.StartRun) == []
-        await pilot.press("f", "enter", "enter")
-        told = engine.sent_of(protocol.StartRun)
-        assert [command.config.init_gain for command in told] == [5.0]
+        assert len(engine.sent_of(protocol.StartRun)) == 1
+        for keys in (("enter",), ("down", "enter"), ("end", *["down"] * 4, "enter")):
+            await pilot.press("f", *keys, "enter")
+        begun = engine.sent_of(protocol.StartRun)
+        extremes = ({"lr": 1.0}, {"init_gain": 5.0}, {"norm": "none"}, {})
+        assert [command.config for command in begun] == [replace(scenes.CONFIG, **extreme) for extreme in extremes]
+        assert {command.preset for command in begun} == {"tree-76k"}
 
 
 async def test_an_extreme_beyond_the_bounds_is_said_in_a_line():
     engine = ObedientEngine()
-    async with playground(engine, config=replace(scenes.CONFIG, init_gain=50.0)) as pilot:
+    async with playground(engine, NARROW, config=replace(scenes.CONFIG, init_gain=50.0)) as pilot:
         await pilot.press("f", "enter")
         assert toasts(pilot) == ["init_gain 250 is out of bounds\ntry 0 < init_gain ≤ 100"]
         assert engine.sent_of(protocol.StartRun) == []
