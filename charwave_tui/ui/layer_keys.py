@@ -12,11 +12,11 @@ LAYER_KEYS = (
     Key("shift+tab", "part(-1)", "Part", "", shown=False),
     Key("down", "layer(1)", "Layer", "the next layer, the one before", display="↑↓"),
     Key("up", "layer(-1)", "Layer", "", shown=False),
-    Key("h", "move('h')", "Left", "the cursor to the left or right, also ← →", display="h l"),
+    Key("h", "move('h')", "Left", "the cursor to the left or right, also ← →", display="hl"),
     Key("l", "move('l')", "Right", "", shown=False),
     Key("left", "move('h')", "Left", "", shown=False),
     Key("right", "move('l')", "Right", "", shown=False),
-    Key("j", "move('j')", "Down", "the cursor down or up", display="j k"),
+    Key("j", "move('j')", "Down", "the cursor down or up", display="jk"),
     Key("k", "move('k')", "Up", "", shown=False),
     Key("p", "move('p')", "Next", "the cursor to the next place; P the one before"),
     Key("P", "move('P')", "Before", "", shown=False),
@@ -45,8 +45,8 @@ def keys_for(nouns: Nouns) -> tuple[Key, ...]:
         told = {"h": (across, f"the nearest {across} that way, also the arrows ← →", "hjkl")}
     else:
         told = {
-            "h": (across, f"one {across} to the left or right, also ← →", "h l"),
-            "j": (down, f"one {down} down or up", "j k"),
+            "h": (across, f"one {across} to the left or right, also ← →", "hl"),
+            "j": (down, f"one {down} down or up", "jk"),
         }
     told["p"] = (on, f"the next {on}, P the one before, round and round", "p")
     moving = {"h", "j", "p"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
@@ -66,6 +66,14 @@ def raised(line: Line) -> Line:
 def scrolled(top: int, total: int, room: int) -> int:
     """The first of `total` lines to show in `room` lines, so that line `top` stands near the middle."""
     return max(min(top - room // 2, total - room), 0)
+
+
+def told_within(told: Sequence[str], width: int) -> str:
+    """What has to be told, in one border of `width` columns; the last are left out where there is no room for them."""
+    kept = list(told)
+    while len(kept) > 1 and cell_len(f" {GLYPHS.dot} ".join(kept)) > width:
+        kept.pop()
+    return f" {GLYPHS.dot} ".join(kept)
 
 
 def rule(heading: Line, width: int, role: str = "line") -> Line:

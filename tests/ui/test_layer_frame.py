@@ -53,7 +53,7 @@ def test_keys_are_named_for_what_they_move():
     def named(nouns):
         return [(key.written, key.name) for key in keys_for(nouns) if key.key in "hjp" and key.shown]
 
-    assert named(Nouns("column", "row")) == [("h l", "Column"), ("j k", "Row")]
+    assert named(Nouns("column", "row")) == [("hl", "Column"), ("jk", "Row")]
     assert named(Nouns("character", "character", "id")) == [("hjkl", "Character"), ("p", "Id")]
     assert named(Nouns()) == []
     assert [key.key for key in keys_for(HANDS)] == [key.key for key in LAYER_KEYS]

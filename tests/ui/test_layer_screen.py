@@ -69,7 +69,7 @@ async def test_enter_in_the_table_looks_inside_its_layer_and_esc_leads_back_with
         await until(pilot, lambda: "dead units  37" in screen_text(pilot.app))
         assert "3 Layers › Tanh 2×128  layer 9 of 14   overview   densities   units" in lines(pilot)[1]
         assert lines(pilot)[-2].rstrip(" ─╯").endswith("step 132,400 · 512 examples, seed 42")
-        assert "h l Unit  j k Example  p Position  a About" in lines(pilot)[-1]
+        assert "hl Unit  jk Example  p Position  a About" in lines(pilot)[-1]
         asked = len(pilot.app._engine.sent_of(InspectLayer))
         await pilot.press("a")
         await until(pilot, lambda: "▸ mean  " in screen_text(pilot.app))
@@ -78,7 +78,7 @@ async def test_enter_in_the_table_looks_inside_its_layer_and_esc_leads_back_with
         await until(pilot, lambda: "▸ " not in lines(pilot)[-6])
         assert len(pilot.app._engine.sent_of(InspectLayer)) == asked + 2  # for less of the picture, and for all of it
         await pilot.press("up")
-        assert "h l Unit" in lines(pilot)[-1]
+        assert "hl Unit" in lines(pilot)[-1]
         assert "Example" not in lines(pilot)[-1]
         await pilot.press("l", "l", "escape")
         assert isinstance(pilot.app.screen, LabScreen)

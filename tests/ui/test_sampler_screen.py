@@ -14,6 +14,7 @@ from sayings import NAMES, SAID, STARS, TALKING, SamplerHall, surprises_of, talk
 from charwave_tui.core import protocol, speaking
 from charwave_tui.core.readings import State
 from charwave_tui.core.speaking import PredictNext, SampleRun, ScoreWord, StarName, UnstarName
+from charwave_tui.ui.archive_view import Archive
 from charwave_tui.ui.sampler.predicting import TRIED
 from charwave_tui.ui.screens.confirm import ConfirmScreen
 from charwave_tui.ui.screens.help import HelpScreen
@@ -245,13 +246,17 @@ async def test_the_timeline_is_scrubbed_and_goes_on_only_from_its_end():
 async def test_another_run_is_chosen_and_draws_from_the_same_seeds():
     async with talking("compare") as (app, pilot):
         await typed(pilot, "c", *"run 11", "enter")  # what is typed behind the c is for the list
-        await until(pilot, lambda: "step 200,000, as saved" in screen_text(app))
+        await until(pilot, lambda: "step 200,000 · as saved" in screen_text(app))
         assert app.asked_of(SampleRun)[-1].run == 11
         assert row(app, NAMES[0].name).split().count(NAMES[-1].name) == 1
         await typed(pilot, "g")
         await pilot.pause()
         assert app.asked_of(SampleRun)[-1].sampling == app.asked_of(protocol.SampleNames)[-1].sampling
         app.tell(speaking.SpeechRefused(app.asked_of(SampleRun)[-1].request, "old", "new"))
+        app.sampler.archive = Archive()
+        await typed(pilot, "c")
+        await pilot.pause()
+        assert toasts(pilot)[-1].startswith("there is no other run to compare with yet")
         await typed(pilot, "escape")
         await pilot.pause()
         assert app.left[0].compared == 11

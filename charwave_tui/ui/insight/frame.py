@@ -47,14 +47,6 @@ def _parts(parts: tuple[str, ...], gaze: Gaze, room: int) -> str:
     )
 
 
-def joined_told(told: Sequence[str], width: int) -> str:
-    """What has to be told, in one border of `width` columns; the last is left out where there is no room for it."""
-    kept = list(told)
-    while len(kept) > 1 and cell_len(f" {GLYPHS.dot} ".join(kept)) > width:
-        kept.pop()
-    return f" {GLYPHS.dot} ".join(kept)
-
-
 def nothing(run: RunView) -> Iterator[Line]:
     """What to say while there is nothing to see."""
     match run.engine:

@@ -134,7 +134,7 @@ def _heading(insight: TreeInsight, width: int) -> tuple[Line, ...]:
     text = shortened(readable(insight.context.lstrip("\0").replace("\0", GLYPHS.dot)), width - 8)
     typed: Line = (Piece("typed   "), Piece(text, "bright", True) if text else Piece("nothing yet", "muted"))
     keys: Line = (Piece("   "), Piece("/", "accent", True), Piece(" type another", "muted"))
-    walk: Line = (Piece("   "), Piece("h l", "accent", True), Piece(" node", "muted"))
+    walk: Line = (Piece("   "), Piece("hl", "accent", True), Piece(" node", "muted"))
     wide = columns(typed) + columns(keys) + columns(walk) <= width
     lines: list[Line] = [(*typed, *keys, *(walk if wide else ()))]
     if columns(typed) + columns(keys) > width:

@@ -11,13 +11,13 @@ from charwave_tui.ui import numbers
 from charwave_tui.ui.archive_view import held
 from charwave_tui.ui.insight.asking import Looking
 from charwave_tui.ui.insight.figures import explained
-from charwave_tui.ui.insight.frame import heading, joined_told, nothing
+from charwave_tui.ui.insight.frame import heading, nothing
 from charwave_tui.ui.insight.kinds import TYPED, view_of
 from charwave_tui.ui.layer_cells import first_spoilt, title
 from charwave_tui.ui.layers_view import Inspection, LayersView
 from charwave_tui.ui.panes.layer_asking import LayerAsking
 from charwave_tui.ui.panes.layer_typing import LABEL
-from charwave_tui.ui.pieces import Line, Piece
+from charwave_tui.ui.pieces import Line, Piece, told_within
 from charwave_tui.ui.view import RunView
 
 HOLD = 0.3
@@ -103,7 +103,7 @@ class LayerPane(LayerAsking, can_focus=True):
                 told.append(f"first NaN in {title(self.probed.layers[spoilt])}")
             if self._answer.stats.name not in TYPED:
                 told.append(f"{self._answer.stats.output_shape[0]:,} examples, seed {self.seed}")
-        self.provenance = joined_told(told, self.size.width - 2)
+        self.provenance = told_within(told, self.size.width - 2)
 
     def _content(self, width: int, height: int) -> Iterator[Line]:
         """As many lines as there is room for: the view over what is explained, or words while there is no view."""

@@ -13,9 +13,8 @@ from charwave_tui.core.protocol import SampleNames
 from charwave_tui.core.readings import SampledName
 from charwave_tui.core.speaking import RunSampled, SampleRun
 from charwave_tui.ui import numbers
-from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.panes.name_list import entry_lines, summary
-from charwave_tui.ui.pieces import Line, Piece, wrapped
+from charwave_tui.ui.pieces import Line, Piece, told_within, wrapped
 from charwave_tui.ui.sampler.asking import Asking
 from charwave_tui.ui.sampler.lines_pane import LinesPane
 from charwave_tui.ui.sampler.listed import Listed
@@ -93,14 +92,16 @@ class CompareMode(Listed):
             return
         names = self.names
         self._mine.note = f"run {self.run.run}" if self.run.run else ""
-        self._mine.remark = f"step {numbers.steps(names.step)} {GLYPHS.dot} seed {self.sampling.seed}"
+        drawn = [f"step {numbers.steps(names.step)}", f"seed {self.sampling.seed}"]
+        self._mine.remark = told_within(drawn, self._mine.room[0] - 2)
         if names.refusal:
             problem, _, remedy = names.refusal.partition("; ")
             self._mine.draw(list(refusal(self.run, problem, remedy, self._mine.room[0])))
         else:
             self._mine.draw(_listing(names.names, *self._mine.room) or list(silence(self.run)))
         self._theirs.note = "" if self.compared is None else f"run {self.compared}"
-        self._theirs.remark = f"step {numbers.steps(self._other.step)}, as saved" if self._other else ""
+        saved = [f"step {numbers.steps(self._other.step)}", "as saved"] if self._other else []
+        self._theirs.remark = told_within(saved, self._theirs.room[0] - 2)
         self._theirs.draw(self._told())
 
     def _told(self) -> list[Line]:

@@ -101,7 +101,7 @@ class StarredMode(Listed):
         silent = list(silence(self.run)) if self.run.engine != "ready" else []
         self._list.note = f"{len(self.listed):,}" if self._stars else ""
         if not self._stars:
-            star = (Piece("s", "accent", True), Piece(" on a name among the Names stars it.", "muted"))
+            star = (Piece("s", "accent", True), Piece(" on one of the Names stars it.", "muted"))
             reading = (Piece("reading the stars", "muted"),)
             self._list.draw(silent or [reading if self.speech.stars is None else star])
             return

@@ -131,6 +131,10 @@ class SamplerScreen(Keeping):
     def _choose(self) -> None:
         """Have the run to compare with picked."""
         runs = [Option(str(row.run), f"run {row.run}  {row.name or row.preset}") for row in self.archive.listed or ()]
+        if not runs:
+            self.notify("there is no other run to compare with yet\nesc goes back, t trains one", markup=False)
+            self.current.take_keys()
+            return
         present = self._comparing.compared
         picking = PickScreen("compare with", runs, present=None if present is None else str(present))
         self.app.push_screen(picking, self._chosen)
