@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 
 from rich.segment import Segment
 from textual.geometry import Region
@@ -26,15 +27,15 @@ class Drawn(Inked):
     def draw(self, lines: Iterable[Line]) -> None:
         """Show the lines from the top; those that stand there already cost nothing."""
         before, self._lines = self._lines, tuple(lines)
-        if len(before) != len(self._lines):
-            self._strips.clear()
-            self.refresh()
-            return
-        changed = [y for y, (old, new) in enumerate(zip(before, self._lines, strict=True)) if old != new]
+        pairs = zip_longest(before, self._lines, fillvalue=())  # what is not there is blank
+        changed = [y for y, (old, new) in enumerate(pairs) if old != new]
         for y in changed:
             self._strips.pop(y, None)
         if changed:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
+
+    def on_resize(self) -> None:
+        self._strips.clear()  # they were as wide as there was room
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

@@ -10,6 +10,7 @@ import scenes
 from fake_engine import ObedientEngine
 from pilots import NARROW, lab, playground, screen_text, toasts, typed, until
 from sayings import NAMES, SAID, STARS, TALKING, SamplerHall, surprises_of, talking
+from textual.widget import Widget
 
 from charwave_tui.core import protocol, speaking
 from charwave_tui.core.readings import State
@@ -82,7 +83,7 @@ async def test_settings_are_walked_nudged_typed_and_drawn_with_once_they_rest():
         await until(pilot, lambda: app.asked_of(protocol.SampleNames)[-1].sampling.top_p == 1.0)
 
 
-async def test_a_name_is_looked_at_starred_copied_and_drawn_again():
+async def test_a_name_is_looked_at_starred_copied_and_drawn_again(monkeypatch):
     async with talking("names") as (app, pilot):
         await typed(pilot, "2", "down", "down", "s", "s", "s", "y", "Y")
         await pilot.pause()
@@ -90,6 +91,17 @@ async def test_a_name_is_looked_at_starred_copied_and_drawn_again():
         assert [type(command).__name__ for command in stars] == ["StarName", "UnstarName", "StarName"]
         assert stars[0] == StarName("makyah", NAMES[2].nll, 12, 132_400)
         assert app.copied == ["makyah", "\n".join(item.name for item in NAMES)]
+        whole = []
+        refresh = Widget.refresh
+
+        def watched(widget, *regions, **how):
+            if not regions:
+                whole.append(widget)
+            return refresh(widget, *regions, **how)
+
+        monkeypatch.setattr(Widget, "refresh", watched)
+        await typed(pilot, "up", "down")
+        assert whole == []  # but for the lines that changed, and the borders that count them
         assert "▸★ makyah" in row(app, "▸★")
         assert f"{2.718281828 ** -surprises_of('makyah')[0]:.4f}" in row(app, "│ m  ")
         await typed(pilot, "g")

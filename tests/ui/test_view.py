@@ -54,7 +54,7 @@ def test_a_diverged_run_that_opens_has_diverged_where_it_stands():
 
 def test_layers_and_names_stay_until_those_of_the_new_run_come():
     view = after(scenes.TRAINING, opened(scenes.UNTRAINED.run))
-    assert view.layers == scenes.TRAINING.layers
+    assert view.layers == replace(scenes.TRAINING.layers, foreign=True)
     assert view.names == scenes.TRAINING.names
 
 

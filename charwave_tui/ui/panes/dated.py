@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
-from textual.geometry import Region
 from textual.reactive import reactive
 from textual.timer import Timer
 
@@ -24,8 +22,6 @@ class DatedPane(Pane):
     """The run; figures grow old, and say so, only while it trains."""
     age: reactive[int] = reactive(0, repaint=False)
     """Seconds since the figures last changed."""
-    provenance: reactive[str] = reactive("", repaint=False)
-    """As in every pane; here it changes each second, so it repaints its own row alone."""
 
     def __init__(self, number: int, title: str, *, id: str) -> None:
         super().__init__(number, title, id=id)
@@ -56,11 +52,6 @@ class DatedPane(Pane):
 
     def watch_age(self) -> None:
         self.say_whence()
-
-    def watch_provenance(self, provenance: str) -> None:
-        # The setter of border_subtitle would repaint the whole pane, table and all.
-        self._border_subtitle = self.render_str(escape(provenance))
-        self.refresh(Region(0, self.size.height, self.size.width, 1))
 
     def _tick(self) -> None:
         if self.run.state is State.TRAINING and self.dated:

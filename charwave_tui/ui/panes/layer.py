@@ -80,8 +80,9 @@ class LayerPane(LayerAsking, can_focus=True):
             self.lines.draw(lines)
         self.problem = self.run.engine == "lost"
         head = heading(self.probed.layers, self.gaze, width - 2)
-        if head != self._titled:  # to set it repaints the whole pane
-            self._titled = self.border_title = head
+        if head != self._titled:
+            self._titled = head
+            self.write_top(head)
         self.say_whence()
         meanings = (self.stats and self.stats.name, self.gaze.part, self.run.state, self.typing, self.shown() is None)
         if meanings != self._meanings:

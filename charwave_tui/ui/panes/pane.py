@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.markup import escape
+from textual.geometry import Region
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -36,9 +37,9 @@ class Pane(Widget):
 
     tabbed: reactive[bool] = reactive(False)
     """Whether the panes are tabs of which only this one is seen."""
-    note: reactive[str] = reactive("")
+    note: reactive[str] = reactive("", repaint=False)
     """The pane's state, in muted ink behind its name."""
-    provenance: reactive[str] = reactive("")
+    provenance: reactive[str] = reactive("", repaint=False)
     """Where the figures come from, in the bottom border."""
     problem: reactive[bool] = reactive(False)
     """Whether something in the pane wants putting right."""
@@ -58,7 +59,14 @@ class Pane(Widget):
         self._write_title()
 
     def watch_provenance(self, provenance: str) -> None:
-        self.border_subtitle = escape(provenance)
+        # Textual's own setters of both borders would repaint the whole pane, and much oftener than it changes.
+        self._border_subtitle = self.render_str(escape(provenance))
+        self.refresh(Region(0, self.size.height, self.size.width, 1))
+
+    def write_top(self, title: str) -> None:
+        """Write the top border, as markup; it alone is repainted."""
+        self._border_title = self.render_str(title)
+        self.refresh(Region(0, -1, self.size.width, 1))
 
     def watch_problem(self, problem: bool) -> None:
         self.set_class(problem, "-problem")
@@ -67,10 +75,12 @@ class Pane(Widget):
     def _write_title(self) -> None:
         if self.tabbed:
             wrong = f" {GLYPHS.wrong}" if self.problem else ""
-            self.border_title = "   ".join(
-                f"{number} {title}{wrong}" if number == self.number else f"[not bold $ink-muted]{number} {title}[/]"
-                for number, title in enumerate(TAB_TITLES, start=1)
+            self.write_top(
+                "   ".join(
+                    f"{number} {title}{wrong}" if number == self.number else f"[not bold $ink-muted]{number} {title}[/]"
+                    for number, title in enumerate(TAB_TITLES, start=1)
+                )
             )
         else:
             note = f"[not bold $ink-muted]  {escape(self.note)}[/]" if self.note else ""
-            self.border_title = f"{self.number} {self.title}{note}"
+            self.write_top(f"{self.number} {self.title}{note}")

@@ -12,9 +12,9 @@ from charwave_tui.ui.panes.pane import Pane
 class RunPane(Pane):
     """A pane without a number: on the runs screen keys choose among runs, not among panes."""
 
-    remark: reactive[str] = reactive("")
+    remark: reactive[str] = reactive("", repaint=False)
     """What has to be said of its contents, in the bottom border."""
-    hint: reactive[str] = reactive("")
+    hint: reactive[str] = reactive("", repaint=False)
     """What key shows something else in its place, behind the remark."""
 
     def __init__(self, title: str, *, id: str) -> None:
@@ -31,4 +31,4 @@ class RunPane(Pane):
 
     def _write_title(self) -> None:
         note = f"[not bold $ink-muted]  {escape(self.note)}[/]" if self.note else ""
-        self.border_title = f"{self.title}{note}"
+        self.write_top(f"{self.title}{note}")
