@@ -353,10 +353,10 @@ def test_looking_does_not_change_what_is_learned(
 def test_after_a_fault_in_a_job_it_is_dropped_and_training_held(
     desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.do(protocol.StartRun(endless(config), ""), protocol.SampleNames(Sampling(), 1))
-    monkeypatch.setattr(errands, "names", lambda *_: 1 / 0)
+    desk.do(protocol.StartRun(endless(config), ""), protocol.EvaluateSplits((Split.VAL,)))
+    monkeypatch.setattr(current.CurrentRun, "evaluate", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        desk.conductor.work()
+        desk.work()
     desk.conductor.recover("a fault")
     assert not desk.conductor.busy
     assert desk.states[-1][0] is State.PAUSED

@@ -216,7 +216,7 @@ async def test_an_engine_of_another_version_that_does_not_go_is_told_like_one_th
     async with playground(Stubborn(outdated="0.2.0"), NARROW) as pilot:
         await pilot.press("r")
         await until(pilot, lambda: lab(pilot).run.engine == "lost")
-        assert toasts(pilot) == ["the engine does not end\nt starts a new run"]
+        assert toasts(pilot) == ["the engine does not end\nt tries again, with a new run"]
 
 
 async def test_an_engine_that_cannot_be_reached_is_said_with_its_reason_and_nothing_is_lost():
@@ -226,6 +226,6 @@ async def test_an_engine_that_cannot_be_reached_is_said_with_its_reason_and_noth
         await pilot.press("enter", *"0.2", "enter")
         engine.go("the engine did not start; its log is /logs/engine.log")
         await until(pilot, lambda: lab(pilot).run.engine == "lost")
-        assert toasts(pilot)[0] == "the engine did not start; its log is /logs/engine.log\nt starts a new run"
-        assert "the engine is gone" in lines(pilot)[0]
+        assert toasts(pilot)[0] == "the engine did not start; its log is /logs/engine.log\nt tries again, with a new run"
+        assert "no engine is reached" in lines(pilot)[0]
         assert lab(pilot).form.draft.config.lr == 0.2
