@@ -79,6 +79,7 @@ class Sheet(Inked):
         self._styles: dict[str, Style] = {}
         self._drawn_at = -PERIOD
         self._waiting: Timer | None = None
+        self._behind = False
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -99,11 +100,15 @@ class Sheet(Inked):
                 self.draw()
 
     def draw(self) -> None:
-        """Draw the next sheet and have repainted what it changes."""
+        """Draw the next sheet and have repainted what it changes; under a screen that hides it, once that is gone."""
         if self._waiting is not None:
             self._waiting.stop()
             self._waiting = None
         self._drawn_at = monotonic()
+        self._behind = self.is_attached and not (self.screen.is_current or self.screen in self.app._background_screens)
+        if self._behind:
+            self.refresh()  # so that its lines are asked for as soon as they are seen
+            return
         earlier, self._sheet = self._sheet, self.paint(Plot(*self.size, GLYPHS))
         if (earlier.width, earlier.height) != (self._sheet.width, self._sheet.height):
             self.refresh()
@@ -114,6 +119,13 @@ class Sheet(Inked):
 
     def on_resize(self) -> None:
         self.draw()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The strips of a region; what was hidden while it changed is drawn first."""
+        if self._behind:
+            self._behind = False
+            self._sheet = self.paint(Plot(*self.size, GLYPHS))
+        return super().render_lines(crop)
 
     def notify_style_update(self) -> None:
         self._styles.clear()

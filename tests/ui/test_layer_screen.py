@@ -12,7 +12,8 @@ from pilots import NARROW, lab, lines, playground, screen_text, typed, until
 from charwave_tui.core import protocol
 from charwave_tui.core.archive import OpenRun
 from charwave_tui.core.inspection import InspectLayer, ReportChanges
-from charwave_tui.core.readings import State
+from charwave_tui.core.readings import LossPoint, State
+from charwave_tui.ui import chart as charts
 from charwave_tui.ui.panes import layer_asking as layer_module
 from charwave_tui.ui.panes.layer import LayerPane
 from charwave_tui.ui.panes.layers import LayersPane
@@ -228,14 +229,23 @@ async def test_a_context_typed_in_one_burst_is_the_tree_s_and_how_far_steps_went
         assert engine.sent_of(ReportChanges)
 
 
-async def test_what_moves_in_the_lab_below_does_not_have_this_screen_painted():
-    async with playground(ShowingEngine(HELD), NARROW) as pilot:
+async def test_what_moves_in_the_lab_below_is_not_drawn_before_it_is_seen_again(monkeypatch):
+    monkeypatch.setattr(charts, "PERIOD", 0.0)
+    engine = ShowingEngine(HELD)
+    async with playground(engine) as pilot:
         await typed(pilot, "i", "i")
         await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
         assert pilot.app._background_screens == []
         assert [type(screen) for screen in pilot.app.screen_stack[1:]] == [LabScreen, LayerScreen]
         await pilot.press("question_mark")
         assert [type(screen) for screen in pilot.app._background_screens] == [LayerScreen]
+        chart = lab(pilot).query_one(charts.Chart)
+        drawn = chart.lines
+        engine.tell(protocol.Progress(132_500, 0.0, (LossPoint(132_500, 1.2345, 1.1, 1.3),), None))
+        await until(pilot, lambda: lab(pilot).run.step == 132_500)
+        assert chart.lines == drawn
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: "1.2345" in screen_text(pilot.app))
 
 
 def test_looking_at_many_probes_remembers_the_last_eight():
