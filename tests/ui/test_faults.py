@@ -226,6 +226,7 @@ async def test_an_engine_that_cannot_be_reached_is_said_with_its_reason_and_noth
         await pilot.press("enter", *"0.2", "enter")
         engine.go("the engine did not start; its log is /logs/engine.log")
         await until(pilot, lambda: lab(pilot).run.engine == "lost")
-        assert toasts(pilot)[0] == "the engine did not start; its log is /logs/engine.log\nt tries again, with a new run"
+        said = "the engine did not start; its log is /logs/engine.log\nt tries again, with a new run"
+        assert toasts(pilot)[0] == said
         assert "no engine is reached" in lines(pilot)[0]
         assert lab(pilot).form.draft.config.lr == 0.2

@@ -9,17 +9,13 @@ from textual.timer import Timer
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent
-from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import State
-from charwave_tui.ui import composing
 from charwave_tui.ui.conversation import EngineLink
-from charwave_tui.ui.draft import Draft, Problem
 from charwave_tui.ui.farewell import farewell, saved
 from charwave_tui.ui.screens.listening import Listening
-from charwave_tui.ui.screens.questions import Parting, ask_for_new_run, ask_for_quit, pick_what_if
+from charwave_tui.ui.screens.questions import Parting, ask_for_new_run, ask_for_quit
 from charwave_tui.ui.view import IN_PROGRESS, EngineLost
-from charwave_tui.ui.what_if import spoilt
 
 SAVED_WITHIN = 10.0
 """Seconds that stopping and leaving waits for the run to be saved; the engine goes on saving after that."""
@@ -32,7 +28,6 @@ class Driving(Listening):
         super().__init__(config, preset, engine, named)
         self._saving: Timer | None = None
         self._left = False
-        self._unspoilt: tuple[Draft, Draft] | None = None
 
     @abstractmethod
     def action_pane(self, pane_id: str) -> None:
@@ -52,46 +47,14 @@ class Driving(Listening):
         elif key == "train" and self.conversation.state in IN_PROGRESS:
             self.app.push_screen(ask_for_new_run(self.conversation.view.run), self._new_run_answered)
         else:
-            self._give(key)
+            self.steer(key)
 
     def _new_run_answered(self, yes: bool | None) -> None:
         if yes:
-            self._give("train")
+            self.steer("train")
 
-    def action_what_if(self) -> None:
-        """Offer to spoil one thing of the run, or of the form where there is none, in a new run."""
-        whole = self._whole()
-        spoilt = self._unspoilt is not None and whole == self._unspoilt[0]
-        self.app.push_screen(pick_what_if(whole.config, spoilt=spoilt), self._what_if_picked)
-
-    def _what_if_picked(self, name: str | None) -> None:
-        if name is None:
-            return
-        whole = self._whole()
-        try:
-            draft = Draft(spoilt(name, whole.config), whole.preset)
-        except Mistake as mistake:
-            self.complain(Problem.of(mistake))
-            return
-        if self.conversation.state in IN_PROGRESS:
-            dialog = ask_for_new_run(self.conversation.view.run, name)
-            self.app.push_screen(dialog, lambda yes: self._begin(draft, whole) if yes else None)
-        else:
-            self._begin(draft, whole)
-
-    def _begin(self, draft: Draft, whole: Draft) -> None:
-        self._unspoilt = whole, draft
-        self.form = composing.filled(self.form, draft)
-        self._give("train")
-
-    def _whole(self) -> Draft:
-        """The run in hand, or the form where there is none; of one that was spoilt what it was before."""
-        run = self.conversation.view.run
-        draft = self.form.draft if run.config is None or run.run is None else Draft(run.config, run.preset)
-        whole, spoilt = self._unspoilt or (draft, draft)
-        return whole if draft == spoilt else draft
-
-    def _give(self, key: str) -> None:
+    def steer(self, key: str) -> None:
+        """Give the command of a key, whatever is in progress."""
         if self._away():
             return
         self._reach_if_lost()

@@ -12,14 +12,14 @@ from charwave_tui.core.speaking import PredictNext
 from charwave_tui.ui.archive_view import Arrangement
 from charwave_tui.ui.insight.asking import Looking, looking_at
 from charwave_tui.ui.panes.layers import LayersPane
-from charwave_tui.ui.screens.driving import Driving
 from charwave_tui.ui.screens.listening import Listening
+from charwave_tui.ui.screens.spoiling import Spoiling
 
 if TYPE_CHECKING:
     from charwave_tui.ui.sampler.notebook import Notebook
 
 
-class Visiting(Driving):
+class Visiting(Spoiling):
     """A screen from which the runs and the sampler are reached; each is bound to what this one hears."""
 
     line: reactive[str] = reactive("", repaint=False)
