@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.shapes import layer_shapes
+from charwave_tui.engine.batches import Examples
 from charwave_tui.engine.layers import BatchNorm1d, Linear
+from charwave_tui.engine.look import looked
 from charwave_tui.engine.model import build_model, looking
-from charwave_tui.engine.probe import probe
+from charwave_tui.engine.probe import figures
 from charwave_tui.engine.randomness import training_stream
 
 
@@ -35,7 +37,9 @@ def odd_configs(draw: st.DrawFn) -> RunConfig:
 def test_the_layers_are_those_that_the_form_counts(config: RunConfig, vocab_size: int) -> None:
     model = build_model(config, vocab_size, training_stream(1))
     contexts = torch.randint(0, vocab_size, (3, config.context), generator=training_stream(2))
-    built = [(row.name, row.detail, row.output_shape, row.parameters) for row in probe(model, contexts)]
+    look = looked(model, Examples(contexts, torch.zeros(3, dtype=torch.int64)))
+    measured = figures(look, [None] * len(model.layers))
+    built = [(row.name, row.detail, row.output_shape, row.parameters) for row in measured]
     counted = [
         (shape.kind, shape.detail, (3, *shape.output), shape.parameters) for shape in layer_shapes(config, vocab_size)
     ]
