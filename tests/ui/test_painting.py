@@ -79,6 +79,7 @@ async def test_what_else_was_written_on_the_terminal_goes_with_a_key(terminal: P
 
 async def test_after_a_pause_of_the_program_all_is_painted_again_and_then_only_what_changes(terminal: Played) -> None:
     async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
+        await until(pilot, lambda: all(late in screen_text(pilot.app) for late in ("1,512", "200k steps")))
         await same(pilot, terminal)
         terminal.screen.reset()
         pilot.app.app_resume_signal.publish(pilot.app)
