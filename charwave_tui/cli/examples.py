@@ -43,10 +43,12 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "charwave-tui sample --pattern 'm?r*a' --only-new": "by a pattern, and none that the corpus has",
         "charwave-tui sample --score marisol": "how much each character surprises the model",
         "charwave-tui sample --next mar --temperature 0.5": "what may come next",
+        "charwave-tui sample --host user@gpu-box --json": "from the run in that machine's engine",
     },
     "inspect": {
         "charwave-tui inspect": "a row a layer of the newest run",
         "charwave-tui inspect --run 12 --json": "of another one, for scripts",
+        "charwave-tui inspect --host user@gpu-box": "of the run in that machine's engine",
     },
     "runs": {
         "charwave-tui runs list --json": "newest first",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from charwave_tui.cli.options import add_run_choice, chosen_run
 from charwave_tui.cli.output import finite, print_json
+from charwave_tui.cli.weights import add_run_choice, answered
+from charwave_tui.client.asking import layers_of
 from charwave_tui.core.readings import LayerStats
 
 
@@ -20,10 +21,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def inspect(options: argparse.Namespace) -> int:
     """Print a row a layer; saturation in per cent, the update ratio that of the last training step."""
-    run = chosen_run(options)
-    from charwave_tui.engine import api
 
-    layers = api.inspect(run)
+    def look(run: int) -> tuple[LayerStats, ...]:
+        from charwave_tui.engine import api
+
+        return api.inspect(run)
+
+    layers = answered(options, layers_of, look)
     if options.json:
         print_json([_plain(layer) for layer in layers])
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable
 
 from charwave_tui.client.reaching import LocalWay, Way
@@ -56,20 +55,6 @@ def chosen_way(options: argparse.Namespace, *, starts: bool = True) -> Way:
     if not options.host.strip() or options.host.startswith("-"):
         raise Mistake(f"--host {options.host or '(empty)'} is no machine", "write it as user@machine")
     return SshWay(Destination(options.host, ssh_options, options.host_program), starts=starts)
-
-
-def add_run_choice(parser: argparse.ArgumentParser) -> None:
-    """`--run`."""
-    parser.add_argument("--run", metavar="R", type=run_number, help="the run's number (the newest)")
-
-
-def chosen_run(options: argparse.Namespace) -> int:
-    """The number of the run to look at, with a word on stderr where it is still being trained; raises Mistake."""
-    store = RunStore(runs_dir())
-    record = store.read(options.run)
-    if store.place(record.run).in_use():
-        print(f"run {record.run} is in use; these are its weights of step {record.step:,}", file=sys.stderr)
-    return record.run
 
 
 def unfinished_run() -> int:

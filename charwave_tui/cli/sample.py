@@ -7,11 +7,14 @@ import sys
 
 import msgspec
 
-from charwave_tui.cli.options import add_run_choice, chosen_run
 from charwave_tui.cli.output import or_plain, print_json
 from charwave_tui.cli.spoken import next_lines, next_object, score_lines, score_object
+from charwave_tui.cli.weights import add_run_choice, answered
+from charwave_tui.client import asking
+from charwave_tui.client.talking import Talk
 from charwave_tui.core.readings import SampledName
 from charwave_tui.core.sampling import NEW, SETTINGS, Sampling
+from charwave_tui.core.speaking import NextPredicted, WordScored
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,24 +51,54 @@ def sample(options: argparse.Namespace) -> int:
         if (text := getattr(options, name, None)) is not None:
             sampling = sampling.with_text(name, text)
     sampling.checked()
-    run = chosen_run(options)
-    from charwave_tui.engine import api
-
     if options.score is not None:
-        scored = api.score(options.score, run)
+        scored = _scored(options)
         _print(options.json, score_object(scored), score_lines(scored))
         return 0
     if options.next is not None:
-        predicted, corpus = api.predict(options.next, run)
-        shown = predicted, corpus.symbols, sampling.temperature
+        predicted, symbols = _predicted(options)
+        shown = predicted, symbols, sampling.temperature
         _print(options.json, next_object(*shown), next_lines(*shown))
         return 0
-    names = api.sample(sampling, run)
+    names = _drawn(options, sampling)
     _print(options.json, msgspec.to_builtins(names), [_line(item) for item in names])
     if len(names) < sampling.count:
         found = "none" if not names else f"only {len(names):,}"
         print(f"of {sampling.count:,} new names {found} came; try a higher temperature", file=sys.stderr)
     return 0
+
+
+def _drawn(options: argparse.Namespace, sampling: Sampling) -> tuple[SampledName, ...]:
+    def look(run: int) -> tuple[SampledName, ...]:
+        from charwave_tui.engine import api
+
+        return api.sample(sampling, run)
+
+    return answered(options, lambda talk: asking.names_of(talk, sampling), look)
+
+
+def _predicted(options: argparse.Namespace) -> tuple[NextPredicted, str]:
+    async def ask(talk: Talk) -> tuple[NextPredicted, str]:
+        predicted = await asking.next_after(talk, options.next)
+        assert talk.opened is not None
+        return predicted, talk.opened.corpus.symbols
+
+    def look(run: int) -> tuple[NextPredicted, str]:
+        from charwave_tui.engine import api
+
+        predicted, corpus = api.predict(options.next, run)
+        return predicted, corpus.symbols
+
+    return answered(options, ask, look)
+
+
+def _scored(options: argparse.Namespace) -> WordScored:
+    def look(run: int) -> WordScored:
+        from charwave_tui.engine import api
+
+        return api.score(options.score, run)
+
+    return answered(options, lambda talk: asking.score_of(talk, options.score), look)
 
 
 def _line(item: SampledName) -> str:

@@ -104,10 +104,12 @@ class Ranking:
                 return
         except StopIteration as end:
             self._known, self._climbing = (step, end.value), None
-        except Exception as error:  # the first answer stands
+        except Exception as error:  # the first answer stands, and is told again to who waits for a second
             if not isinstance(error, Mistake):
                 harmless("words cannot be given their places", error)
-            self._words.clear()
+            while self._words:
+                scored, answer = self._words.popleft()
+                answer(scored)
             self._climbing = None
             return
         while self._words:

@@ -204,6 +204,14 @@ def test_a_run_there_is_steered_by_commands_here(server: Sshd, there: Path) -> N
     assert give("status", *place).stdout == "no engine is running\n"
     started = json.loads(give(*place, "start", *SMALL, "--json").stdout)
     assert (started["run"], started["state"]) == (1, "training")
+    named = give("sample", *place, "-n", "3", "--json")
+    assert len(json.loads(named.stdout)) == 3
+    assert named.stderr.startswith(f"run 1 on {HOST} is training; these are its weights of step ")
+    other = give("inspect", *place, "--run", "9")
+    assert other.stderr == (
+        f"charwave-tui: run 9 is not in the engine on {HOST}, which holds run 1; "
+        f"leave --run 9 out, or ask on {HOST} itself\n"
+    )
     stopped = json.loads(give("stop", *place, "--json").stdout)
     assert (stopped["run"], stopped["state"]) == (1, "stopped")
     assert stopped["val"] is not None

@@ -1,0 +1,109 @@
+"""Whom `sample` and `inspect` ask: the engine that holds the run, be it at another step than its save, or the save."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charwave_tui.client.asking import layers_of, names_of, next_after, score_of
+from charwave_tui.client.talking import Talk
+from charwave_tui.core.config import RunConfig
+from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.places import runs_dir
+from charwave_tui.core.protocol import Command, NamesRefused, NamesSampled, RunOpened
+from charwave_tui.core.readings import CorpusCard, History, SampledName, State
+from charwave_tui.core.runs import RunStore
+from charwave_tui.core.sampling import Sampling
+from charwave_tui.core.speaking import SpeechRefused, WordScored
+
+QUESTIONS = ("sample -n 5", "sample --score mara", "sample --next ma", "inspect")
+
+
+def test_a_run_in_an_engine_is_asked_there_and_says_the_same_once_it_is_only_saved(command: Any, words: Path) -> None:
+    small = ("--set", "context=2", "--set", "fuse=2", "--set", "n_hidden=4", "--set", "batch_size=4")
+    assert command("start", "--corpus", str(words), *small, "--steps", "10000000").code == 0
+    while json.loads(command("status", "--json").out)["step"] < 100:
+        pass
+    step = json.loads(command("pause", "--json").out)["step"]
+    saves = RunStore(runs_dir()).place(1).saves()
+    hidden = [save.rename(save.with_suffix(".hidden")) for save in saves]
+    from_engine = [command(*question.split(), "--json") for question in QUESTIONS]
+    for save, away in zip(saves, hidden, strict=True):
+        away.rename(save)
+    assert command("stop").code == 0
+    finished = command("inspect", "--json")
+    assert command("engine", "stop").code == 0
+    from_save = [command(*question.split(), "--json") for question in QUESTIONS]
+    assert [said.err for said in from_engine] == [f"run 1 is paused; these are its weights of step {step:,}\n"] * 4
+    assert [said.err for said in from_save] == [finished.err] * 4 == [""] * 4
+    assert [json.loads(said.out) for said in from_engine] == [json.loads(said.out) for said in from_save]
+    assert finished.out == from_save[-1].out
+
+
+def test_another_run_than_the_one_in_the_engine_is_read_from_its_save(
+    command: Any, small_run: Path, words: Path
+) -> None:
+    small = ("--set", "context=2", "--set", "fuse=2", "--set", "n_hidden=4", "--set", "batch_size=4")
+    before = command("sample", "--run", "1").out
+    assert command("start", "--corpus", str(words), *small, "--steps", "10000000").code == 0
+    said = command("sample", "--run", "1")
+    assert (said.code, said.out, said.err) == (0, before, "")
+    assert command("sample").err.startswith("run 2 is training; these are its weights of step ")
+
+
+class Told:
+    """An engine of which a script says what it tells; it holds what it was sent."""
+
+    def __init__(self, *script: AnyEvent) -> None:
+        self.sent: list[Command] = []
+        self._script = script
+
+    async def events(self) -> AsyncIterator[AnyEvent]:
+        for event in self._script:
+            yield event
+
+    def send(self, command: Command) -> None:
+        self.sent.append(command)
+
+
+def opened(run: int) -> RunOpened:
+    card = CorpusCard("words", "", 1, "a", (1, 1, 1))
+    return RunOpened(run, "", RunConfig(), card, 1, "cpu", None, State.TRAINING, 9, History())
+
+
+async def talk(*script: AnyEvent) -> Talk:
+    engine: Any = Told(opened(1), *script)
+    talk = Talk(engine, engine.events())
+    await talk.hear()
+    return talk
+
+
+NAME = SampledName("mara", 2.0, in_corpus=False)
+
+
+async def test_names_are_taken_when_all_are_there_and_a_score_when_its_place_is() -> None:
+    early, whole = NamesSampled(9, 1, (), done=False), NamesSampled(9, 1, (NAME,))
+    assert await names_of(await talk(early, whole), Sampling()) == (NAME,)
+    first, second = WordScored(9, 1, "a", (1.0,), ""), WordScored(9, 1, "a", (1.0,), "", 40.0, 100)
+    assert await score_of(await talk(first, second), "a") == second
+    assert await score_of(await talk(first, first), "a") == first  # no place could be found
+
+
+@pytest.mark.parametrize("refusal", [NamesRefused(1, "no", "ask"), SpeechRefused(1, "no", "ask"), opened(2)])
+async def test_where_no_answer_will_come_it_is_said(refusal: AnyEvent) -> None:
+    gone = "run 1 gave way to another before it answered; ask again"
+    expected = gone if isinstance(refusal, RunOpened) else "no; ask"
+    for question in (
+        lambda there: names_of(there, Sampling()),
+        lambda there: next_after(there, "a"),
+        lambda there: score_of(there, "a"),
+        layers_of,
+    ):
+        with pytest.raises(Mistake) as refused:
+            await question(await talk(refusal))
+        assert str(refused.value) == expected
