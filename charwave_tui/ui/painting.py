@@ -14,6 +14,7 @@ from textual.filter import ANSIToTruecolor
 from textual.screen import Screen
 from textual.timer import Timer
 
+from charwave_tui.ui import garbage
 from charwave_tui.ui.abilities import TERMINAL
 from charwave_tui.ui.driver import TerminalDriver
 from charwave_tui.ui.line_speed import QUESTION, LineSpeed
@@ -55,6 +56,8 @@ class Painting(App[str]):
     def on_mount(self) -> None:
         self._key_at = monotonic()  # who has just started the program waits for its first frames
         self.app_resume_signal.subscribe(self, lambda app: self.action_repaint())
+        if not self.is_headless:
+            self.set_timer(garbage.SETTLES_IN, garbage.let_stand)
 
     def on_resize(self, event: events.Resize) -> None:
         self.action_repaint()  # a terminal moves its text about as it changes its size

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pyte
 import pytest
 import scenes
@@ -12,6 +15,7 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
 from charwave_tui.core import protocol
+from charwave_tui.ui import garbage
 from charwave_tui.ui.line_speed import QUESTION, LineSpeed
 
 
@@ -22,6 +26,7 @@ class Played:
         self.screen = pyte.Screen(*WIDE)
         self.written: list[str] = []
         self.answers = True
+        self.let_stand: list[bool] = []
         self._stream = pyte.Stream(self.screen)
 
     def write(self, driver: HeadlessDriver, text: str) -> None:
@@ -41,6 +46,7 @@ class Played:
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Played:
     played = Played()
+    monkeypatch.setattr(garbage, "let_stand", lambda: played.let_stand.append(True))
     monkeypatch.setattr(HeadlessDriver, "is_headless", False)
     monkeypatch.setattr(HeadlessDriver, "write", lambda driver, text: played.write(driver, text))
     return played
@@ -48,6 +54,30 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Played:
 
 async def same(pilot: Pilot[str], terminal: Played) -> None:
     await until(pilot, lambda: terminal.text() == screen_text(pilot.app))
+
+
+async def test_once_the_first_screen_stands_the_collector_passes_it_by(
+    terminal: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garbage, "SETTLES_IN", 0.01)
+    async with playground(ShowingEngine(scenes.FINISHED)) as pilot:
+        await until(pilot, lambda: terminal.let_stand == [True])
+
+
+def test_what_stands_is_passed_by_and_what_comes_later_is_collected() -> None:
+    code = """
+import gc, weakref
+from charwave_tui.ui.garbage import let_stand
+class Thing: pass
+let_stand()
+assert gc.get_freeze_count() > 1_000
+thing = Thing()
+thing.itself, seen = thing, weakref.ref(thing)
+del thing
+gc.collect()
+assert seen() is None
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 async def test_through_a_whole_visit_the_terminal_shows_what_it_should(terminal: Played) -> None:
