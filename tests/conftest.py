@@ -35,6 +35,12 @@ for variable in ("COLORTERM", "COLORFGBG", "NO_COLOR"):
 # Before any test imports torch: spinning threads would starve each other on a small machine.
 wait_patiently()
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores, for many tests wait: for an engine to start, a frame, a terminal."""
+    return (os.cpu_count() or 1) + 1
+
+
 LECTURE_WORDS = Path(__file__).parents[2] / "shared" / "data" / "names.txt"
 
 

@@ -19,6 +19,7 @@ from charwave_tui.core.records import UNFINISHED
 from charwave_tui.core.runs import RunStore
 
 T = TypeVar("T")
+"""What comes of a question."""
 
 
 class _HeldByNone(Exception):

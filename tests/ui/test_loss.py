@@ -10,17 +10,23 @@ from scenes import DIVERGED, EMPTY, FINISHED, LOST, TRAINING, UNFINISHED, UNTRAI
 from textual.pilot import Pilot
 
 from charwave_tui.core.readings import State
-from charwave_tui.ui.chart import PERIOD
+from charwave_tui.ui import chart
 from charwave_tui.ui.panes.loss import LossPane
 from charwave_tui.ui.panes.words import words
 from charwave_tui.ui.view import EngineLost, LabView, after
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chart, "PERIOD", 0.0)
 
 
 async def shown(pilot: Pilot[None], view: LabView) -> str:
     pane = pilot.app.query_one(LossPane)
     pane.run = view.run
     pane.curve = view.curve
-    await pilot.pause(PERIOD * 1.5)
+    await pilot.pause()
+    await pilot.pause()
     return pilot.app.screen_text()  # type: ignore[attr-defined, no-any-return]
 
 
