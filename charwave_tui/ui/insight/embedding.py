@@ -51,7 +51,7 @@ class EmbeddingView:
 
     def nouns(self, part: int) -> Nouns:
         """Characters, wherever the keys lead."""
-        return Nouns("character", "character", "character")
+        return Nouns("character", "character", "id")
 
     def figures(self, shown: Shown) -> tuple[Figure, ...]:
         """Those of the matrix, and how much of it the plane shows."""
