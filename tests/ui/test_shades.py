@@ -55,10 +55,12 @@ def test_a_picture_has_two_rows_a_line_and_one_column_a_unit():
     assert shades.picture([["muted"], ["bright"]]) == ((Piece("▀", "muted", ground="bright"),),)
 
 
-def test_in_ascii_the_stronger_of_two_rows_is_seen(monkeypatch):
+def test_in_ascii_the_stronger_of_two_rows_is_seen_and_the_key_says_so(monkeypatch):
+    assert shades.merged() == ()
     monkeypatch.setattr(shades, "GLYPHS", ASCII)
     monkeypatch.setattr(histogram, "GLYPHS", ASCII)
     assert plain(shades.picture([["muted", ""], ["bright", ""]])[0]) == "# "
     assert shades.swatch("warning").text == "!"
+    assert [plain(group) for group in shades.merged()] == ["a mark is the stronger of two rows"]
     drawn = [plain(line) for line in histogram.drawn(Histogram(0.0, 1.0, (1.0, 0.6, 0.2), 0.5, 0.2), 3, 1)]
     assert drawn[:2] == ["##.", "+-+"]

@@ -11,7 +11,7 @@ from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.insight import figures, histogram, unit_lists, units
 from charwave_tui.ui.insight.figures import Figure
 from charwave_tui.ui.insight.healthy import healthy
-from charwave_tui.ui.insight.shades import swatch
+from charwave_tui.ui.insight.shades import merged, swatch
 from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
 from charwave_tui.ui.pieces import GAP, Line, Piece, beside
 
@@ -211,7 +211,7 @@ class ActivationView:
             groups.append((Piece("position ", "muted"), arrows[0], *place, arrows[1]))
         mortal = self._kind in ("Tanh", "ReLU")
         groups += units.legend(self._scale, mortal)
-        groups.append((Piece("examples down, units across", "muted"),))
+        groups += ((Piece("examples down, units across", "muted"),), *merged())
         return units.joined(tuple(groups), width)
 
 

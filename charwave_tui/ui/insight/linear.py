@@ -11,6 +11,7 @@ from charwave_tui.ui.glyphs import GLYPHS, plainly
 from charwave_tui.ui.insight import figures, heat, histogram, weights
 from charwave_tui.ui.insight.figures import Figure
 from charwave_tui.ui.insight.heat import Heat
+from charwave_tui.ui.insight.shades import merged
 from charwave_tui.ui.insight.shown import Gaze, Nouns, Shown
 from charwave_tui.ui.insight.spectrum import cursor, directions, norms, target
 from charwave_tui.ui.insight.units import joined
@@ -174,7 +175,7 @@ def _picture(shown: Shown, insight: LinearInsight, width: int, height: int) -> t
     groups: list[Line] = [(Piece("matrix"), Piece("   rows in, columns out", "muted"))]
     if (tall, wide) != (1, 1):
         groups.append((Piece(plainly(f"a cell is the largest of {tall} × {wide}"), "muted"),))
-    heading = joined((groups[0], *heat.legend(matrix), *groups[1:]), width)
+    heading = joined((groups[0], *heat.legend(matrix), *groups[1:], *merged()), width)
     if not math.isfinite(insight.weight.mean):
         heading = (*heading, Piece(f"   {GLYPHS.wrong} not finite", "error"))
     source = weights.source(shown.layers, shown.gaze.layer, insight.fan_in, at[0])

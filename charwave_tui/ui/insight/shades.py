@@ -46,6 +46,11 @@ def swatch(role: str) -> Piece:
     return Piece("█" if shaded() else MARKS[role], role)
 
 
+def merged() -> tuple[Line, ...]:
+    """What the key to a picture adds where a mark stands for both rows of a line."""
+    return () if shaded() else ((Piece("a mark is the stronger of two rows", "muted"),),)
+
+
 def shaded() -> bool:
     """Whether there are blocks of half cells, and inks enough to tell sizes by."""
     return GLYPHS.fine and TERMINAL.shades
