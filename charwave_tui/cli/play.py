@@ -8,6 +8,9 @@ import sys
 
 from charwave_tui.cli.options import add_host_options, add_run_options, chosen_config, chosen_way
 
+FRAME_RATE = "120"
+"""How often a second Textual may put together what has changed: at its own 60 a key waits twice as long for that."""
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of the program itself."""
@@ -27,6 +30,7 @@ def play(options: argparse.Namespace) -> int:
         from charwave_tui.cli.plain import show
 
         return show(config, preset)
+    os.environ.setdefault("TEXTUAL_FPS", FRAME_RATE)  # it is read once, as Textual is imported
     from charwave_tui.client.engine import Engine
     from charwave_tui.ui.app import Playground
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +128,29 @@ def test_a_dumb_terminal_gets_the_main_job_in_plain_lines(words: Path) -> None:
         assert "run 1 is finished after 200 steps, saved" in screen.text
         assert "With a terminal (ssh -t, TERM set), charwave-tui opens the playground." in screen.text
         assert screen.modes == set()
+
+
+def test_a_key_waits_no_longer_than_it_must_for_what_it_changed_to_be_put_together() -> None:
+    code = """
+import sys, types
+from charwave_tui.cli import play
+from charwave_tui.cli.main import main
+
+class Playground:
+    fault = return_code = None
+    def __init__(self, *given): pass
+    def run(self, mouse):
+        from textual.screen import UPDATE_PERIOD
+        return str(UPDATE_PERIOD)
+
+sys.modules["charwave_tui.ui.app"] = types.ModuleType("app")
+sys.modules["charwave_tui.ui.app"].Playground = Playground
+play.has_screen = lambda: True
+main([])
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "TEXTUAL_FPS"}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60)
+    assert float(ran.stdout) == 1 / 120
 
 
 def test_frames_are_as_many_as_was_asked_for(command: Any, opened: list[Playground]) -> None:
