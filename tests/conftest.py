@@ -22,7 +22,7 @@ from charwave_tui.client.ending import end_engine
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.corpora import LECTURE_SHA256, Source
 from charwave_tui.core.engine_lock import is_held
-from charwave_tui.core.fields import Choice, Kind, Real, Whole
+from charwave_tui.core.kinds import Choice, Kind, Real, Whole
 from charwave_tui.core.openmp import wait_patiently
 from charwave_tui.core.places import HOME_VARIABLE, asset
 from charwave_tui.core.receptive import receptive_field

@@ -14,7 +14,7 @@ from charwave_tui.cli.output import print_json
 from charwave_tui.cli.progress import several
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import LECTURE_SHA256, anchored, find_corpus
-from charwave_tui.core.fields import Whole
+from charwave_tui.core.kinds import Whole
 from charwave_tui.core.presets import preset, presets
 from charwave_tui.core.readings import State
 

@@ -9,16 +9,8 @@ from typing import Any
 
 import msgspec
 
-from charwave_tui.core.fields import (
-    Choice,
-    Counter,
-    Effect,
-    Group,
-    Hyperparameter,
-    Text,
-    Value,
-    hyperparameter,
-)
+from charwave_tui.core.fields import Effect, Group, Hyperparameter, hyperparameter
+from charwave_tui.core.kinds import Choice, Counter, Text, Value
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.receptive import check_context, receptive_field
 from charwave_tui.core.training_config import TrainingConfig

@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from charwave_tui.core.fields import (
-    Choice,
-    Effect,
-    Factors,
-    Group,
-    Real,
-    Whole,
-    hyperparameter,
-)
+from charwave_tui.core.fields import Effect, Group, hyperparameter
+from charwave_tui.core.kinds import Choice, Factors, Real, Whole
 from charwave_tui.core.receptive import LONGEST_CONTEXT
 
 _model = partial(hyperparameter, Group.MODEL, Effect.REBUILD)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import chain, count, cycle
 
-from charwave_tui.core.fields import NONE
+from charwave_tui.core.kinds import NONE
 from charwave_tui.core.mistake import Mistake
 
 LONGEST_CONTEXT = 64

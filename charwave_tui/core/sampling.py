@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from charwave_tui.core.corpus import JOINERS
-from charwave_tui.core.fields import Choice, Counter, Kind, Real, Stepped, Value, Whole
+from charwave_tui.core.kinds import Choice, Counter, Kind, Real, Stepped, Value, Whole
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.pattern import Pattern, tokens
 

@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from charwave_tui.core.fields import (
-    Choice,
-    Effect,
-    Group,
-    Real,
-    Stepped,
-    Whole,
-    hyperparameter,
-)
+from charwave_tui.core.fields import Effect, Group, hyperparameter
+from charwave_tui.core.kinds import Choice, Real, Stepped, Whole
 from charwave_tui.core.model_config import ModelConfig
 
 _live = partial(hyperparameter, Group.TRAINING, Effect.LIVE)

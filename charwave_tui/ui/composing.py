@@ -7,8 +7,9 @@ from dataclasses import replace
 from charwave_tui.core import protocol
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig, parse
 from charwave_tui.core.corpora import anchored
-from charwave_tui.core.fields import Effect, Value
+from charwave_tui.core.fields import Effect
 from charwave_tui.core.framing import AnyEvent
+from charwave_tui.core.kinds import Value
 from charwave_tui.core.presets import default_preset, preset, presets
 from charwave_tui.core.readings import State
 from charwave_tui.ui.draft import Draft, FormView, Problem

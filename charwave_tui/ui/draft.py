@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
-from charwave_tui.core.fields import Effect, Group, Value
+from charwave_tui.core.fields import Effect, Group
+from charwave_tui.core.kinds import Value
 from charwave_tui.core.mistake import Mistake
 
 PRESET = "preset"

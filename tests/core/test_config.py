@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig, parse
-from charwave_tui.core.fields import Counter, Effect, Real, Stepped, Whole
+from charwave_tui.core.fields import Effect
+from charwave_tui.core.kinds import Counter, Real, Stepped, Whole
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.receptive import suggested_dilations, suggested_fuse
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from charwave_tui.core.config import HYPERPARAMETERS
-from charwave_tui.core.fields import Choice, Effect, Text
+from charwave_tui.core.fields import Effect
 from charwave_tui.core.idle import idle
+from charwave_tui.core.kinds import Choice, Text
 from charwave_tui.ui.draft import PRESET, FormView, Problem, changed, nudged, staged, was
 from charwave_tui.ui.glyphs import GLYPHS
 from charwave_tui.ui.pieces import Line, Piece, columns, raised, readable, shortened, spread, wrapped

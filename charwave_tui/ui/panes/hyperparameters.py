@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from charwave_tui.core.fields import Value
+from charwave_tui.core.kinds import Value
 from charwave_tui.ui.draft import PRESET, ROWS, Trial, asked, nudged, nudges, problems, reverted, staged, trial
 from charwave_tui.ui.drawn import Drawn
 from charwave_tui.ui.glyphs import GLYPHS

@@ -12,7 +12,7 @@ from textual.timer import Timer
 
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.corpora import find_corpus
-from charwave_tui.core.fields import Value
+from charwave_tui.core.kinds import Value
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.core.shapes import LayerShape, layer_shapes

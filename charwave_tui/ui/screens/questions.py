@@ -8,7 +8,7 @@ from enum import Enum
 from charwave_tui import __version__
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.corpora import list_corpora
-from charwave_tui.core.fields import Choice
+from charwave_tui.core.kinds import Choice
 from charwave_tui.core.presets import Published, presets
 from charwave_tui.ui import numbers
 from charwave_tui.ui.commands import Key
