@@ -141,6 +141,17 @@ def test_the_cursor_stops_at_the_edges_and_one_position_is_none_to_choose():
     assert view.moved(replace(last, gaze=Gaze(8, part=activation.DENSITIES)), "l") is None
 
 
+def test_the_bars_of_a_norm_tell_which_units_they_are_where_not_all_fit():
+    def edge(size, unit=0):
+        lens = NormView().lens(Gaze(8, unit=unit), *size)
+        return drawn(NormView(), inspected.norm(128, lens=lens), size, NORM, unit=unit)[-1]
+
+    assert edge((136, 36)).split() == ["0", "16", "32", "48", "64", "80", "96", "112"]
+    assert edge((76, 20)).split() == ["0", "16", "32", "48", "to", "68", "of", "128"]
+    assert edge((76, 20), unit=127).endswith(" 96                 to 127 of 128")
+    assert edge((20, 20)).split() == ["to", "12", "of", "128"]
+
+
 def test_a_norm_tells_how_far_what_it_keeps_is_from_the_batch():
     insight = inspected.norm()
     unit = columns_of(insight, 0)[3]

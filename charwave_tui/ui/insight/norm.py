@@ -163,5 +163,14 @@ def _strips(insight: NormInsight, gaze: Gaze, width: int, height: int) -> tuple[
         for number, strip in enumerate(STRIPS[:count])
         for line in strip.drawn(units, at, each - 1 + (number < spare), width)
     )
-    below = (Piece(" " * GUTTER + unit_numbers(insight.left, len(units)), "muted"),)
-    return (above, *strips, below)
+    return (above, *strips, (Piece(" " * GUTTER + _numbers(insight, len(units)), "muted"),))
+
+
+def _numbers(insight: NormInsight, count: int) -> str:
+    """The numbers of `count` units under their bars, at the end how many there are where these are not all."""
+    numbered = unit_numbers(insight.left, count)
+    if count == insight.units:
+        return numbered
+    span = f" to {insight.left + count - 1:,} of {insight.units:,}"
+    begun = numbered[: max(count - len(span), 0)]
+    return begun.rpartition(" ")[0].ljust(count - len(span)) + span  # a number is not cut in two
