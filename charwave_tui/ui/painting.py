@@ -9,7 +9,6 @@ from rich.console import RenderableType
 from textual import events
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual.app import App
 from textual.filter import ANSIToTruecolor
 from textual.screen import Screen
 from textual.timer import Timer
@@ -17,6 +16,7 @@ from textual.timer import Timer
 from charwave_tui.ui import garbage
 from charwave_tui.ui.abilities import TERMINAL
 from charwave_tui.ui.driver import TerminalDriver
+from charwave_tui.ui.in_turn import KeysInTurn
 from charwave_tui.ui.line_speed import QUESTION, LineSpeed
 from charwave_tui.ui.picture import Picture
 
@@ -30,7 +30,7 @@ HURRY = 0.3
 """Seconds after a key in which a frame may be what it called for."""
 
 
-class Painting(App[str]):
+class Painting(KeysInTurn[str]):
     """Textual repaints each changed region from the left edge of its widget on, with all colours; this one does not.
 
     Its updates are put into a picture of the terminal. Once the line is free the shortest way from the last picture to

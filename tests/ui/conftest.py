@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.widget import Widget
 
+from charwave_tui.ui.in_turn import KeysInTurn
 from charwave_tui.ui.themes import themes
 
 
-class Stage(App[None]):
+class Stage(KeysInTurn[None]):
     """An app with nothing but the widget that `build` makes; its messages are heard with run_test(message_hook=...)."""
 
     CSS = "Screen { background: $ink-bg; color: $ink-fg; }"

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import scenes
-from textual.app import App
 from textual.pilot import Pilot
 
 from charwave_tui.core.config import RunConfig
@@ -18,6 +17,7 @@ from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import Evaluation, History, LossPoint, Mark, Split, State
 from charwave_tui.core.records import RunRecord, RunSummary
 from charwave_tui.ui.archive_view import Archive, Arrangement
+from charwave_tui.ui.in_turn import KeysInTurn
 from charwave_tui.ui.panes.run_list import RunList
 from charwave_tui.ui.screens.runs import RunsScreen
 from charwave_tui.ui.themes import themes
@@ -139,7 +139,7 @@ IDLE: tuple[RunView, Curve] = (RunView("ready"), Curve())
 """An engine that holds no run."""
 
 
-class Hall(App[None]):
+class Hall(KeysInTurn[None]):
     """An app with the runs screen on it; `asked` is what the screen asks of the engine, `left` how it left."""
 
     def __init__(

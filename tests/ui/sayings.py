@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import scenes
 from kept import ARCHIVE
-from textual.app import App
 from textual.pilot import Pilot
 
 from charwave_tui.core import speaking
@@ -17,6 +16,7 @@ from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.protocol import Command, NamesSampled, SampleNames
 from charwave_tui.core.readings import SampledName, Sketch
 from charwave_tui.core.speaking import Star
+from charwave_tui.ui.in_turn import KeysInTurn
 from charwave_tui.ui.sampler.mode import Mode
 from charwave_tui.ui.sampler.notebook import Notebook
 from charwave_tui.ui.screens.sampler import SamplerScreen
@@ -103,7 +103,7 @@ def answers(command: Command, step: int, symbols: str = scenes.CARD.symbols) -> 
             yield NamesSampled(step, request, tuple(begun[: sampling.count]))
 
 
-class SamplerHall(App[None]):
+class SamplerHall(KeysInTurn[None]):
     """An app with the sampler's screen on it; `asked` is what it asks of the engine, `left` how it was left.
 
     What is asked is answered at once while it is `answering`.

@@ -233,7 +233,7 @@ async def test_what_moves_in_the_lab_below_is_not_drawn_before_it_is_seen_again(
     monkeypatch.setattr(charts, "PERIOD", 0.0)
     engine = ShowingEngine(HELD)
     async with playground(engine) as pilot:
-        await typed(pilot, "i", "i")
+        await typed(pilot, "i")
         await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
         assert pilot.app._background_screens == []
         assert [type(screen) for screen in pilot.app.screen_stack[1:]] == [LabScreen, LayerScreen]

@@ -9,7 +9,7 @@ import pytest
 import scenes
 from fake_engine import ObedientEngine
 from pilots import NARROW, lab, playground, screen_text, toasts, typed, until
-from sayings import NAMES, SAID, STARS, TALKING, SamplerHall, surprises_of, talking
+from sayings import NAMES, SAID, STARS, TALKING, SamplerHall, answers, surprises_of, talking
 from textual.widget import Widget
 
 from charwave_tui.core import protocol, speaking
@@ -160,6 +160,25 @@ async def test_a_name_is_made_step_by_step_and_a_burst_waits_for_what_it_is_abou
         tried = app.asked_of(protocol.SampleNames)[-1].sampling
         assert (tried.prefix, tried.temperature, tried.count) == (steps.prefix, 1.5, TRIED)
         assert "next after" in screen_text(app)
+
+
+async def test_what_waits_for_a_model_that_does_not_answer_is_given_up_by_esc_and_goes_along_behind_tab():
+    async with talking("step") as (app, pilot):
+        app.answering = False
+        await typed(pilot, "m", "enter", "tab", "k", "a")
+        assert app.sampler.current.id == "step"  # enter is about what may follow m, which is not known yet
+        app.answering = True
+        asked = app.asked_of(speaking.PredictNext)[-1]
+        for event in answers(asked, app.sampler.run.step, app.sampler.run.corpus.symbols):
+            app.tell(event)
+        await until(pilot, lambda: app.sampler.current.id == "score")
+        assert len(app.sampler._stepping.stepping.prefix) == 2
+        await until(pilot, lambda: "ka" in screen_text(app))
+    async with talking("step") as (app, pilot):
+        app.answering = False
+        await typed(pilot, "m", "enter", "a", "escape")
+        await until(pilot, lambda: len(app.left) == 1)
+        assert app.left[0].stepping.prefix == "m"
 
 
 async def test_the_end_ends_a_name_and_strange_letters_are_refused():

@@ -10,12 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 
 from charwave_tui.ui.draft import PRESET, ROWS, FormView
-from charwave_tui.ui.own_keys import OwnKeys
 from charwave_tui.ui.panes.form_plan import Plan, section
 from charwave_tui.ui.panes.pane import Pane
 
 
-class FormWalk(Pane, OwnKeys):
+class FormWalk(Pane):
     """A pane of rows with a cursor that walks as the eye does; whoever derives from it draws, and answers `edit`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

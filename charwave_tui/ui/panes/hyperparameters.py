@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -81,13 +80,6 @@ class HyperparametersPane(FormWalk, can_focus=True):
         )
         return None if idle else True
 
-    async def _on_key(self, event: events.Key) -> None:
-        if self.editing and event is not self._editor.last_key:
-            # Typed right behind the Enter that opened the editor, so it is meant for the editor.
-            event.stop()
-            event.prevent_default()
-            self._editor.post_message(events.Key(event.key, event.character))
-
     def action_nudge(self, way: int) -> None:
         self._ask(nudged(self.form, self.here, way))
 
@@ -120,8 +112,6 @@ class HyperparametersPane(FormWalk, can_focus=True):
             self._close()
             if tried.view != self.form:
                 self._ask(getattr(tried.view.draft.config, self.here))
-        else:
-            self._editor.refuse()
 
     def on_field_editor_left(self, event: FieldEditor.Left) -> None:
         event.stop()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.app import ComposeResult
 from textual.widgets import Input
 
 from charwave_tui.ui.drawn import Drawn
-from charwave_tui.ui.own_keys import OwnKeys
 from charwave_tui.ui.panes.dated import DatedPane
 from charwave_tui.ui.panes.field_editor import FieldEditor
 
@@ -18,7 +16,7 @@ LABEL = "context  "
 """What stands before the editor."""
 
 
-class LayerTyping(DatedPane, OwnKeys):
+class LayerTyping(DatedPane):
     """Lines, and an editor that is opened over the last of them; whoever derives from it takes what is `typed`."""
 
     def __init__(self, *, id: str) -> None:
@@ -61,13 +59,6 @@ class LayerTyping(DatedPane, OwnKeys):
     def on_focus(self) -> None:
         if self.typing:
             self.screen.set_focus(self._editor, scroll_visible=False)
-
-    async def _on_key(self, event: events.Key) -> None:
-        if self.typing and event is not self._editor.last_key:
-            # Typed right behind the key that opened the editor, so it is meant for the editor.
-            event.stop()
-            event.prevent_default()
-            self._editor.post_message(events.Key(event.key, event.character))
 
     def refit(self) -> None:
         """Draw what changed, with the editor over the last line while it is open."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -15,14 +14,13 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.sampling import USUAL, Sampling
 from charwave_tui.ui import numbers
 from charwave_tui.ui.glyphs import GLYPHS
-from charwave_tui.ui.own_keys import OwnKeys
 from charwave_tui.ui.panes.name_list import NameList
 from charwave_tui.ui.panes.pane import Pane
 from charwave_tui.ui.panes.sampling import SamplingFields
 from charwave_tui.ui.view import NamesView
 
 
-class NamesPane(Pane, OwnKeys, can_focus=True):
+class NamesPane(Pane, can_focus=True):
     """The settings of sampling and the names drawn last; while no editor is open, letters pass through."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -99,13 +97,6 @@ class NamesPane(Pane, OwnKeys, can_focus=True):
 
     def action_turn(self, pages: int) -> None:
         self._list.turn(pages)
-
-    async def _on_key(self, event: events.Key) -> None:
-        if self._fields.editor.is_open and event is not self._fields.editor.last_key:
-            # Typed right behind the Enter that opened the editor, so it is meant for the editor.
-            event.stop()
-            event.prevent_default()
-            self._fields.editor.post_message(events.Key(event.key, event.character))
 
     def on_sampling_fields_edited(self, message: SamplingFields.Edited) -> None:
         message.stop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from textual import events
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.widgets import Input
@@ -47,13 +46,6 @@ class RunEditing(RunWalk):
     def edited(self) -> str:
         """What is being typed: `name`, `note`, `filter`, or nothing."""
         return self._editor.name_edited
-
-    async def _on_key(self, event: events.Key) -> None:
-        if self.edited and event is not self._editor.last_key:
-            # Typed right behind the key that opened the editor, so it is meant for the editor.
-            event.stop()
-            event.prevent_default()
-            self._editor.post_message(events.Key(event.key, event.character))
 
     def action_edit(self, what: str) -> None:
         self._edited = row = self.here

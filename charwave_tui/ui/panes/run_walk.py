@@ -11,7 +11,6 @@ from textual.reactive import reactive
 
 from charwave_tui.core.records import RunSummary
 from charwave_tui.ui.archive_view import Arrangement, arranged, held
-from charwave_tui.ui.own_keys import OwnKeys
 from charwave_tui.ui.panes.run_pane import RunPane
 from charwave_tui.ui.view import RunView
 
@@ -22,7 +21,7 @@ FAR = 1_000_000
 """More rows than any list has."""
 
 
-class RunWalk(RunPane, OwnKeys):
+class RunWalk(RunPane):
     """A pane with a row for each run and a cursor that stays on its run; whoever derives from it draws.
 
     Of the rows in `seen` the one at `top` is the first in sight and the cursor is on that at `index`; it goes to the

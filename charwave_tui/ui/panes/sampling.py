@@ -76,7 +76,6 @@ class SamplingFields(Inked):
             sampling = self.sampling.with_text(self.selected, event.value)
         except Mistake as mistake:
             self.mistake = mistake
-            self.editor.refuse()
         else:
             self._close()
             self.post_message(self.Edited(sampling))

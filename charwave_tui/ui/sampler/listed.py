@@ -42,7 +42,6 @@ class Listed(Mode):
 
     def action_save(self) -> None:
         if self.listed:
-            self.turned = True  # what is typed behind it is for the editor
             self.post_message(self.Kept(tuple(self.listed), save=True))
 
     def action_again(self) -> None:

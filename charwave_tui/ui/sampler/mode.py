@@ -1,4 +1,4 @@
-"""What all modes of the sampler share: they are told the same, ask by message, and act on their keys in order."""
+"""What all modes of the sampler share: they are told the same, and ask by message."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import events
 from textual.message import Message
 from textual.reactive import reactive
+from textual.widget import Widget
 
 from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import SampledName
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.archive_view import Archive
 from charwave_tui.ui.commands import Key
-from charwave_tui.ui.own_keys import OwnKeys
 from charwave_tui.ui.pieces import Line, Piece, wrapped
 from charwave_tui.ui.sampler.lines_pane import LinesPane
 from charwave_tui.ui.speech import Speech
 from charwave_tui.ui.view import Curve, NamesView, RunView
 
 
-class Mode(OwnKeys, can_focus=True):
+class Mode(Widget, can_focus=True):
     """One way to hear the model; `keys` are all it acts on, and `on_screen` says whether it is the one that is seen."""
 
     DEFAULT_CSS = "Mode { width: 100%; height: 1fr; display: none; background: $ink-bg; color: $ink-fg; }"
@@ -65,17 +64,9 @@ class Mode(OwnKeys, can_focus=True):
         what: str
         places: int = 0
 
-    @dataclass
-    class Strayed(Message):
-        """A key that was typed right behind the one that led to another mode, and is meant for that."""
-
-        key: events.Key
-
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.on_screen = False
-        self.turned = False
-        """Whether what is typed is not for this mode any more."""
 
     @property
     def ready(self) -> bool:
@@ -91,7 +82,6 @@ class Mode(OwnKeys, can_focus=True):
 
     def take_keys(self) -> None:
         """Have what is typed from now on."""
-        self.turned = False
         self.screen.set_focus(self, scroll_visible=False)
 
     def depart(self) -> None:
@@ -128,14 +118,7 @@ class Mode(OwnKeys, can_focus=True):
         message.stop()
         self.update()
 
-    async def _on_key(self, event: events.Key) -> None:
-        if self.turned:
-            event.stop()
-            event.prevent_default()
-            self.post_message(self.Strayed(events.Key(event.key, event.character)))
-
     def action_want(self, what: str, places: int = 0) -> None:
-        self.turned = what != "help"  # what is typed behind it is not for this mode any more
         self.post_message(self.Wanted(what, places))
 
 

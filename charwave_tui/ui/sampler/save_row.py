@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from textual import events
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.widgets import Input
@@ -16,7 +15,6 @@ from charwave_tui.core.readings import SampledName
 from charwave_tui.ui.drawn import Drawn
 from charwave_tui.ui.panes.field_editor import FieldEditor
 from charwave_tui.ui.pieces import Piece, shortened
-from charwave_tui.ui.sampler.mode import Mode
 from charwave_tui.ui.sampler.saving import DEFAULT, place_for
 from charwave_tui.ui.themes import Inked
 
@@ -71,16 +69,6 @@ class SaveRow(Inked, can_focus=True):
         self.display = False
         self.post_message(self.Closed())
 
-    def pass_on(self, event: events.Key) -> None:
-        """Take a key that was typed right behind the one that opened the row."""
-        self._editor.post_message(event)
-
-    async def _on_key(self, event: events.Key) -> None:
-        if not self.is_open:  # typed right behind the key that closed it
-            event.stop()
-            event.prevent_default()
-            self.post_message(Mode.Strayed(events.Key(event.key, event.character)))
-
     def complain(self, mistake: Mistake | None) -> None:
         """Say what is wrong with the name, if anything, and fit the editor."""
         self._mistake = mistake
@@ -99,7 +87,6 @@ class SaveRow(Inked, can_focus=True):
         try:
             path = place_for(event.value)
         except Mistake as mistake:
-            self._editor.refuse()
             self.complain(mistake)
         else:
             self._typed = event.value.strip()

@@ -92,7 +92,7 @@ class ScoreMode(Mode):
 
     async def _on_key(self, event: events.Key) -> None:
         bound = event.key in self._bindings.key_to_bindings
-        if not self.turned and not bound and event.is_printable and event.character:
+        if not bound and event.is_printable and event.character:
             event.stop()
             event.prevent_default()
             self._typed = (self._typed + event.character)[:LONGEST_PREFIX]

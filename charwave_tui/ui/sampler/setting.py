@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textual import events
 from textual.timer import Timer
 
 from charwave_tui.core.protocol import SampleNames
@@ -28,14 +27,6 @@ class Setting(Listed):
         if action == "set":
             return True if self._settings.active else None
         return super().check_action(action, parameters)
-
-    async def _on_key(self, event: events.Key) -> None:
-        editor = self._settings.editor
-        if editor.is_open and event is not editor.last_key:
-            # Typed right behind the Enter that opened the editor, so it is meant for the editor.
-            event.stop()
-            event.prevent_default()
-            editor.post_message(events.Key(event.key, event.character))
 
     def on_settings_pane_edited(self, message: SettingsPane.Edited) -> None:
         message.stop()

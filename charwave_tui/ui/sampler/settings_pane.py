@@ -76,7 +76,6 @@ class SettingsPane(LinesPane):
             sampling = self.sampling.with_text(self.here, event.value)
         except Mistake as mistake:
             self._complain(mistake)
-            self.editor.refuse()
         else:
             self._close(sampling)
 

@@ -27,6 +27,12 @@ ASKED_OF_THE_MODEL = frozenset({"enter", "space", "up", "down", "pageup", "paged
 MOST_HELD = 100
 """Keys that are kept for when it has told."""
 
+LEAVE = frozenset(key.key for key in STEP_KEYS if key.action == "want('leave')")
+"""Keys that give up what waits, for a model may never answer."""
+
+TURN = frozenset(key.key for key in STEP_KEYS if key.action.startswith("want('turn'"))
+"""Keys behind which all others are for another mode."""
+
 
 class StepMode(Predicting):
     """A prefix and what may come next; letters are typed, so that none of them is a key."""
@@ -55,9 +61,9 @@ class StepMode(Predicting):
             self.call_next(self._release)
 
     async def _on_key(self, event: events.Key) -> None:
-        if self.turned:
-            return
-        if self._held or (event.key in ASKED_OF_THE_MODEL and self.waiting):
+        if event.key in LEAVE:
+            self._held.clear()
+        elif self._held or (event.key in ASKED_OF_THE_MODEL and self.waiting):
             event.stop()
             event.prevent_default()
             if len(self._held) < MOST_HELD:
@@ -71,10 +77,17 @@ class StepMode(Predicting):
         """Obey the keys that were typed before the model had told what they were about, until one waits again."""
         while self._held and not (self._held[0].key in ASKED_OF_THE_MODEL and self.waiting):
             event = self._held.pop(0)
-            if bindings := self._bindings.key_to_bindings.get(event.key):
+            if event.key in TURN:
+                self._type_again(event, *self._held)
+                self._held.clear()
+            elif bindings := self._bindings.key_to_bindings.get(event.key):
                 await self.run_action(bindings[0].action)
             elif event.is_printable and event.character:
                 self._type(event.character)
+
+    def _type_again(self, *typed: events.Key) -> None:
+        for event in typed:
+            self.app.post_message(events.Key(event.key, event.character))
 
     def _type(self, text: str) -> None:
         longer = self.stepping.typed(text)

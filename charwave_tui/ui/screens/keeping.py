@@ -39,15 +39,6 @@ class Keeping(Covering[Notebook]):
         what = names[0] if len(names) == 1 else f"{len(names):,} names"
         self.notify(f"{what} copied, if the terminal lets programs do so", markup=False)
 
-    def on_mode_strayed(self, message: Mode.Strayed) -> None:
-        message.stop()
-        if self.save_row.is_open:
-            self.save_row.pass_on(message.key)
-        elif self.current.turned:  # it is for what comes over this screen, or lies under it
-            self.app.post_message(message.key)
-        else:
-            self.current.post_message(message.key)
-
     def on_save_row_closed(self, message: SaveRow.Closed) -> None:
         message.stop()
         self.current.take_keys()

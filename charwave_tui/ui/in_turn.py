@@ -1,0 +1,81 @@
+"""Keys that are obeyed one after another, in the order in which they were typed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import Generic, TypeVar
+
+from textual import events
+from textual.app import App
+from textual.dom import DOMNode
+from textual.driver import Driver
+
+LAPS = 2
+"""How often what was typed is followed from the focus up to the app, where its binding is looked up: once for itself,
+and once for the messages that came of it."""
+
+PATIENCE = 0.5
+"""Seconds after which the next one goes on all the same; that a widget is gone must not make a keyboard dead."""
+
+Returned = TypeVar("Returned")
+"""What the app leaves behind."""
+
+Typed = events.Key | events.Paste
+"""What a person types."""
+
+
+class KeysInTurn(App[Returned], Generic[Returned]):
+    """Holds a key back until what the one before it does is done.
+
+    Textual hands a key to the focus as soon as it comes, and looks up what it means only once it has bubbled back. Of
+    keys that come in one burst, as a slow line delivers them, those behind one that moves the focus, opens an editor or
+    a screen would go where that was typed, and mean something else there.
+    """
+
+    def __init__(self, driver_class: type[Driver] | None = None) -> None:
+        super().__init__(driver_class=driver_class)
+        self._obeying: Typed | None = None
+        self._behind: deque[Typed] = deque()
+
+    async def on_event(self, event: events.Event) -> None:
+        if not isinstance(event, Typed) or event.is_forwarded:
+            await super().on_event(event)
+        elif self._obeying is None:
+            await self._obey(event)
+        else:
+            self._behind.append(event)
+            if len(self._behind) == 1:
+                self._be_patient(self._obeying)
+
+    async def _obey(self, typed: Typed) -> None:
+        self._obeying = typed
+        if self._behind:
+            self._be_patient(typed)
+        way = self._way_up
+        await super().on_event(typed)
+        await self._follow(typed, way, LAPS)
+
+    def _be_patient(self, typed: Typed) -> None:
+        self.set_timer(PATIENCE, partial(self._go_on, typed))
+
+    @property
+    def _way_up(self) -> Sequence[DOMNode]:
+        return (self.focused or self.screen).ancestors_with_self
+
+    async def _follow(self, typed: Typed, way: Sequence[DOMNode], laps: int) -> None:
+        """Wait in the queue of one after another, behind what is to be followed; then go the way once more, or on."""
+        for place, node in enumerate(way, start=1):
+            if node.call_later(self._follow, typed, way[place:], laps):
+                return
+        if laps > 1:
+            await self._follow(typed, self._way_up, laps - 1)
+        else:
+            await self._go_on(typed)
+
+    async def _go_on(self, obeyed: Typed) -> None:
+        if obeyed is self._obeying:
+            self._obeying = None
+            if self._behind:
+                await self._obey(self._behind.popleft())

@@ -1,0 +1,114 @@
+"""Keys in turn: each of a burst goes where the ones before it have led, and none is lost or stuck."""
+
+import asyncio
+from typing import ClassVar
+
+import scenes
+from fake_engine import ObedientEngine, ShowingEngine
+from pilots import NARROW, WIDE, lab, playground, program, screen_text, typed, until
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Input
+
+from charwave_tui.ui import in_turn
+from charwave_tui.ui.in_turn import KeysInTurn
+from charwave_tui.ui.screens.layer import LayerScreen
+from charwave_tui.ui.screens.runs import RunsScreen
+
+
+class Field(Widget, can_focus=True):
+    """Takes its own time over a key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("a", "say('a')"), Binding("x", "vanish"), Binding("n", "next")]
+
+    def action_say(self, letter: str) -> None:
+        self.app.said.append(f"{self.id} {letter}")
+
+    async def _on_key(self, event: events.Key) -> None:
+        await asyncio.sleep(0.001)
+        if event.key == "b":
+            event.stop()
+            self.app.said.append(f"{self.id} b")
+
+    def action_next(self) -> None:
+        self.screen.focus_next()
+
+    async def action_vanish(self) -> None:
+        await self.remove()
+
+
+class Fields(KeysInTurn[None]):
+    """Two of them and an input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield Field(id="one")
+        yield Field(id="two")
+        yield Input()
+
+
+async def test_keys_of_a_burst_are_obeyed_in_order_whether_they_are_bound_or_taken_and_go_where_the_focus_went():
+    app = Fields()
+    async with app.run_test() as pilot:
+        app.query_one("#one").focus()
+        await pilot.pause()
+        await typed(pilot, *"abnbanab")
+        assert app.said == ["one a", "one b", "two b", "two a"]
+        assert app.query_one(Input).value == "ab"
+
+
+async def test_what_is_pasted_behind_a_key_comes_behind_it():
+    app = Fields()
+    async with app.run_test() as pilot:
+        app.query_one("#two").focus()
+        await pilot.pause()
+        for event in (events.Key("n", "n"), events.Paste("pasted"), events.Key("exclamation_mark", "!")):
+            app.post_message(event)
+        await pilot.pause()
+        assert app.query_one(Input).value == "pasted!"
+
+
+async def test_a_widget_that_goes_with_its_key_leaves_the_keyboard_alive():
+    app = Fields()
+    async with app.run_test() as pilot:
+        app.query_one("#one").focus()
+        await pilot.pause()
+        await typed(pilot, *"axab")
+        await until(pilot, lambda: app.query_one(Input).value == "ab")  # which has the focus then
+        assert app.said == ["one a"]
+
+
+async def test_a_widget_that_swallows_the_way_up_holds_the_next_key_for_a_moment_only(monkeypatch):
+    monkeypatch.setattr(in_turn, "PATIENCE", 0.02)
+    monkeypatch.setattr(KeysInTurn, "_follow", lambda self, typed, way, laps: asyncio.sleep(0))
+    app = Fields()
+    async with app.run_test() as pilot:
+        app.query_one("#one").focus()
+        await pilot.pause()
+        await typed(pilot, *"aba")
+        await until(pilot, lambda: app.said == ["one a", "one b", "one a"])
+
+
+async def test_of_the_playground_a_burst_opens_the_layer_that_it_has_walked_to():
+    async with playground(ShowingEngine(scenes.TRAINING), WIDE) as pilot:
+        await typed(pilot, "3", "down", "down", "i")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+        await until(pilot, lambda: "layer 3 of 14" in screen_text(pilot.app))
+        await typed(pilot, "escape", "1", "down", "enter", "1", "6", "enter", "r")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        assert lab(pilot).form.draft.config.context == 16
+
+
+async def test_a_long_burst_is_all_obeyed():
+    async with playground(ObedientEngine(), NARROW) as pilot:
+        await typed(pilot, *["down", "up"] * 200, "down", "enter", *"17", *["backspace"] * 30, *"9", "enter")
+        await until(pilot, lambda: lab(pilot).form.draft.config.context == 9)
+
+
+def test_the_playground_has_its_keys_in_turn():
+    assert isinstance(program(ObedientEngine()), KeysInTurn)
