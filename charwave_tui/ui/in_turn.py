@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from typing import Generic, TypeVar
+from time import monotonic
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from textual import events
 from textual.app import App
@@ -19,11 +20,28 @@ and once for the messages that came of it."""
 PATIENCE = 0.5
 """Seconds after which the next one goes on all the same; that a widget is gone must not make a keyboard dead."""
 
+ASKED_AGAIN = 0.01
+"""Seconds until a widget that needs an answer for a key is asked again whether it has it."""
+
+GIVE_UP = ("escape", "ctrl+c")
+"""Keys that, typed behind one that needs an answer, drop it where that does not come."""
+
+GRACE = 1.0
+"""Seconds that they give it."""
+
 Returned = TypeVar("Returned")
 """What the app leaves behind."""
 
 Typed = events.Key | events.Paste
 """What a person types."""
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A widget for which some keys are about an answer that it has asked for."""
+
+    def awaits(self, key: str) -> bool:
+        """Whether the key means nothing before the answer has come."""
 
 
 class KeysInTurn(App[Returned], Generic[Returned]):
@@ -37,6 +55,7 @@ class KeysInTurn(App[Returned], Generic[Returned]):
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class=driver_class)
         self._obeying: Typed | None = None
+        self._unanswered = False
         self._behind: deque[Typed] = deque()
 
     async def on_event(self, event: events.Event) -> None:
@@ -46,19 +65,34 @@ class KeysInTurn(App[Returned], Generic[Returned]):
             await self._obey(event)
         else:
             self._behind.append(event)
-            if len(self._behind) == 1:
+            if len(self._behind) == 1 and not self._unanswered:
                 self._be_patient(self._obeying)
 
     async def _obey(self, typed: Typed) -> None:
         self._obeying = typed
+        await self._wait(typed, monotonic())
+
+    async def _wait(self, typed: Typed, since: float) -> None:
+        """Pass it on once the focus has the answer that it is about; not for ever where somebody wants to leave."""
+        if not self.screen_stack:
+            return  # the program is about to end
+        self._unanswered = _awaited(typed, self.focused)
+        leaving = next((key for key in self._behind if isinstance(key, events.Key) and key.key in GIVE_UP), None)
+        if not self._unanswered:
+            await self._pass_on(typed)
+        elif leaving is not None and monotonic() - since > GRACE:
+            while self._behind.popleft() is not leaving:
+                pass
+            await self._obey(leaving)
+        else:
+            self.set_timer(ASKED_AGAIN, partial(self._wait, typed, since))
+
+    async def _pass_on(self, typed: Typed) -> None:
         if self._behind:
             self._be_patient(typed)
         way = self._way_up
         await super().on_event(typed)
         await self._follow(typed, way, LAPS)
-
-    def _be_patient(self, typed: Typed) -> None:
-        self.set_timer(PATIENCE, partial(self._go_on, typed))
 
     @property
     def _way_up(self) -> Sequence[DOMNode]:
@@ -74,8 +108,15 @@ class KeysInTurn(App[Returned], Generic[Returned]):
         else:
             await self._go_on(typed)
 
+    def _be_patient(self, typed: Typed) -> None:
+        self.set_timer(PATIENCE, partial(self._go_on, typed))
+
     async def _go_on(self, obeyed: Typed) -> None:
         if obeyed is self._obeying:
             self._obeying = None
             if self._behind:
                 await self._obey(self._behind.popleft())
+
+
+def _awaited(typed: Typed, focused: object) -> bool:
+    return isinstance(typed, events.Key) and isinstance(focused, Answering) and focused.awaits(typed.key)

@@ -77,9 +77,6 @@ class Predicting(Mode):
                 self._try_if_rested()
         self.update()
 
-    def told(self) -> None:
-        """Go on with what waited for an answer."""
-
     def watch_speech(self, old: Speech, new: Speech) -> None:
         """Take in the answers to what was asked here."""
         predicted, refused, tried = new.predicted, new.refused, new.tried
@@ -95,7 +92,6 @@ class Predicting(Mode):
             return
         if self.on_screen:
             self.update()
-            self.told()
 
     def _take(self, tried: Tried) -> None:
         """Show the names, unless one has gone on since they were asked for."""

@@ -24,15 +24,6 @@ from charwave_tui.ui.sampler_keys import STEP_KEYS
 ASKED_OF_THE_MODEL = frozenset({"enter", "space", "up", "down", "pageup", "pagedown"})
 """Keys that mean nothing before the model has told what may follow."""
 
-MOST_HELD = 100
-"""Keys that are kept for when it has told."""
-
-LEAVE = frozenset(key.key for key in STEP_KEYS if key.action == "want('leave')")
-"""Keys that give up what waits, for a model may never answer."""
-
-TURN = frozenset(key.key for key in STEP_KEYS if key.action.startswith("want('turn'"))
-"""Keys behind which all others are for another mode."""
-
 
 class StepMode(Predicting):
     """A prefix and what may come next; letters are typed, so that none of them is a key."""
@@ -46,48 +37,20 @@ class StepMode(Predicting):
         super().__init__(left.stepping, id="step")
         self._path = LinesPane("Step by step", id="path", classes="side")
         self._next = LinesPane("Next character", id="next", classes="main keyed")
-        self._held: list[events.Key] = []
 
     def compose(self) -> ComposeResult:
         yield self._path
         yield self._next
 
-    def begin(self) -> None:
-        self._held.clear()
-        super().begin()
-
-    def told(self) -> None:
-        if self._held:
-            self.call_next(self._release)
+    def awaits(self, key: str) -> bool:
+        """Whether the key is about what may follow, and that is still to be told."""
+        return key in ASKED_OF_THE_MODEL and self.waiting
 
     async def _on_key(self, event: events.Key) -> None:
-        if event.key in LEAVE:
-            self._held.clear()
-        elif self._held or (event.key in ASKED_OF_THE_MODEL and self.waiting):
-            event.stop()
-            event.prevent_default()
-            if len(self._held) < MOST_HELD:
-                self._held.append(event)
-        elif event.key not in self._bindings.key_to_bindings and event.is_printable and event.character:
+        if event.key not in self._bindings.key_to_bindings and event.is_printable and event.character:
             event.stop()
             event.prevent_default()
             self._type(event.character)
-
-    async def _release(self) -> None:
-        """Obey the keys that were typed before the model had told what they were about, until one waits again."""
-        while self._held and not (self._held[0].key in ASKED_OF_THE_MODEL and self.waiting):
-            event = self._held.pop(0)
-            if event.key in TURN:
-                self._type_again(event, *self._held)
-                self._held.clear()
-            elif bindings := self._bindings.key_to_bindings.get(event.key):
-                await self.run_action(bindings[0].action)
-            elif event.is_printable and event.character:
-                self._type(event.character)
-
-    def _type_again(self, *typed: events.Key) -> None:
-        for event in typed:
-            self.app.post_message(events.Key(event.key, event.character))
 
     def _type(self, text: str) -> None:
         longer = self.stepping.typed(text)
