@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from charwave_tui.client.engine import Engine
 from charwave_tui.core.config import RunConfig
+from charwave_tui.ui.asked import Asked
 from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.fitting import Fitting
@@ -18,9 +19,7 @@ from charwave_tui.ui.screens.lab import LabScreen
 from charwave_tui.ui.screens.questions import pick_command, pick_theme
 
 if TYPE_CHECKING:
-    from charwave_tui.ui.sampler.mode import Mode
     from charwave_tui.ui.screens.layer import LayerScreen
-    from charwave_tui.ui.screens.runs import RunsScreen
 
 ENDINGS = (signal.SIGHUP, signal.SIGTERM)
 """Signals on which the playground ends in order; a run in training goes on."""
@@ -72,17 +71,11 @@ class Playground(Fitting):
         latency = self._engine.latency
         return self._engine.host if latency is None else f"{self._engine.host} {latency * 1e3:.0f} ms"
 
-    def on_layer_screen_asked(self, message: LayerScreen.Asked) -> None:
+    def on_asked(self, message: Asked) -> None:
         self._lab.give(message.command)
 
     def on_layer_screen_steered(self, message: LayerScreen.Steered) -> None:
         self._lab.action_steer(message.key)
-
-    def on_runs_screen_asked(self, message: RunsScreen.Asked) -> None:
-        self._lab.give(message.command)
-
-    def on_mode_asked(self, message: Mode.Asked) -> None:
-        self._lab.give(message.command)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "command_palette" and self.screen is not self._lab:

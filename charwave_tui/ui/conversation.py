@@ -58,6 +58,26 @@ class EngineLink(Protocol):
         """Hang up."""
 
 
+class _Greeting:
+    """What is said once: how the engine was found, and what it warns of."""
+
+    def __init__(self, engine: EngineLink) -> None:
+        self._engine = engine
+        self._warned = self._reattaching = False
+
+    def heard(self, event: AnyEvent | EngineLost) -> Notice | None:
+        match event:
+            case protocol.EngineStarted():
+                self._reattaching = self._engine.found
+                if self._engine.warning and not self._warned:
+                    self._warned = True
+                    return Notice(self._engine.warning, "warning")
+            case protocol.RunOpened() if self._reattaching:
+                self._reattaching = False
+                return reattached(event)
+        return None
+
+
 class Conversation:
     """Keeps the view of the engine, asks for layers and names when they have changed, and gives the keys' commands."""
 
@@ -66,7 +86,7 @@ class Conversation:
         self.sampling = sampling
         self.batch = ProbeBatch()
         self._engine = engine
-        self._warned = self._reattaching = False
+        self._greeting = _Greeting(engine)
         self._expected: State | None = None
         self._request = 0
         self._looks_unanswered = 0
@@ -87,20 +107,7 @@ class Conversation:
             return None
         before, self.view = self.view, after(self.view, event)
         self._follow(event)
-        return self._of_the_engine(event) or notice(event, before, self.view)
-
-    def _of_the_engine(self, event: AnyEvent | EngineLost) -> Notice | None:
-        """What is said once: how the engine was found, and what it warns of."""
-        match event:
-            case protocol.EngineStarted():
-                self._reattaching = self._engine.found
-                if self._engine.warning and not self._warned:
-                    self._warned = True
-                    return Notice(self._engine.warning, "warning")
-            case protocol.RunOpened() if self._reattaching:
-                self._reattaching = False
-                return reattached(event)
-        return None
+        return self._greeting.heard(event) or notice(event, before, self.view)
 
     def _follow(self, event: AnyEvent | EngineLost) -> None:
         """Ask what follows from an event."""

@@ -17,6 +17,7 @@ from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import Evaluation, History, LossPoint, Mark, Split, State
 from charwave_tui.core.records import RunRecord, RunSummary
 from charwave_tui.ui.archive_view import Archive, Arrangement
+from charwave_tui.ui.asked import Asked
 from charwave_tui.ui.in_turn import KeysInTurn
 from charwave_tui.ui.panes.run_list import RunList
 from charwave_tui.ui.screens.runs import RunsScreen
@@ -167,7 +168,7 @@ class Hall(KeysInTurn[None]):
         self.runs.run, self.runs.curve = held
         self.runs.archive = archive
 
-    def on_runs_screen_asked(self, message: RunsScreen.Asked) -> None:
+    def on_asked(self, message: Asked) -> None:
         self.asked.append(message.command)
 
     @property

@@ -16,8 +16,8 @@ from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.protocol import Command, NamesSampled, SampleNames
 from charwave_tui.core.readings import SampledName, Sketch
 from charwave_tui.core.speaking import Star
+from charwave_tui.ui.asked import Asked
 from charwave_tui.ui.in_turn import KeysInTurn
-from charwave_tui.ui.sampler.mode import Mode
 from charwave_tui.ui.sampler.notebook import Notebook
 from charwave_tui.ui.screens.sampler import SamplerScreen
 from charwave_tui.ui.speech import FIRST_REQUEST, Speech, after
@@ -138,7 +138,7 @@ class SamplerHall(KeysInTurn[None]):
         """Have the screen told of an answer."""
         self.sampler.speech = after(self.sampler.speech, event)
 
-    def on_mode_asked(self, message: Mode.Asked) -> None:
+    def on_asked(self, message: Asked) -> None:
         self.asked.append(message.command)
         run = self.sampler.run
         if self.answering and run.corpus is not None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from msgspec.structs import replace as replaced
-from textual.message import Message
 from textual.reactive import reactive
 from textual.timer import Timer
 
 from charwave_tui.core.inspection import LayerInspected, ReportChanges
-from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import State
+from charwave_tui.ui.asked import Asked
 from charwave_tui.ui.insight.asking import Asking, Looking, Question, rest
 from charwave_tui.ui.insight.embedding import aligned
 from charwave_tui.ui.insight.figures import explained
@@ -29,12 +28,6 @@ class LayerAsking(LayerWalk):
 
     inspection: reactive[Inspection] = reactive(Inspection, repaint=False)
     """What the engine told."""
-
-    @dataclass
-    class Asked(Message):
-        """A question to the engine."""
-
-        command: Command
 
     def __init__(self, looking: Looking) -> None:
         super().__init__(looking, id="layer")
@@ -70,9 +63,9 @@ class LayerAsking(LayerWalk):
         command = self._asking.ask(question, again=again)
         if command is None:
             return
-        self.post_message(self.Asked(command))
+        self.post_message(Asked(command))
         if wants_changes(stats.name, self.gaze.part):
-            self.post_message(self.Asked(ReportChanges()))
+            self.post_message(Asked(ReportChanges()))
         self._ask_after(PATIENCE)
 
     def _ask_after(self, seconds: float | None) -> None:

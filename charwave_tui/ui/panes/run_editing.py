@@ -27,7 +27,7 @@ class RunEditing(RunWalk):
     """The list with an editor: over the name of the run under the cursor, else in the last line."""
 
     @dataclass
-    class Asked(Message):
+    class Wished(Message):
         """A person wants the engine to do something with a run."""
 
         command: Command
@@ -74,7 +74,7 @@ class RunEditing(RunWalk):
             text = "".join(letter for letter in event.value if letter.isprintable()).strip()
             words = {"name": row.name, "note": row.note, what: text}
             if words[what] != getattr(row, what):
-                self.post_message(self.Asked(DescribeRun(row.run, **words)))
+                self.post_message(self.Wished(DescribeRun(row.run, **words)))
 
     def on_field_editor_left(self, event: FieldEditor.Left) -> None:
         event.stop()

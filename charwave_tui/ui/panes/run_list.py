@@ -68,7 +68,7 @@ class RunList(RunEditing, can_focus=True):
         command = command_for(key, self.here, self.run)
         if command is None:
             return
-        self.post_message(self.Asked(command))
+        self.post_message(self.Wished(command))
         if isinstance(command, DeleteRun) and not refusal(command, self.run):
             deleted = (command.run, *self.arrangement.deleted)
             self.arrangement = replace(self.arrangement, deleted=deleted)
@@ -87,7 +87,7 @@ class RunList(RunEditing, can_focus=True):
         run, *others = self.arrangement.deleted
         self.arrangement = replace(self.arrangement, deleted=tuple(others))
         self.returning = run
-        self.post_message(self.Asked(RestoreRun(run)))
+        self.post_message(self.Wished(RestoreRun(run)))
 
     def action_sort(self) -> None:
         self.arrangement = replace(self.arrangement, order=self.arrangement.order.following)

@@ -14,6 +14,7 @@ from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import SampledName
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.archive_view import Archive
+from charwave_tui.ui.asked import Asked
 from charwave_tui.ui.commands import Key
 from charwave_tui.ui.pieces import Line, Piece, wrapped
 from charwave_tui.ui.sampler.lines_pane import LinesPane
@@ -43,12 +44,6 @@ class Mode(Widget, can_focus=True):
     """What they are drawn with."""
     speech: reactive[Speech] = reactive(Speech, repaint=False)
     """What else the model said."""
-
-    @dataclass
-    class Asked(Message):
-        """A command for the engine."""
-
-        command: Command
 
     @dataclass
     class Kept(Message):
@@ -101,7 +96,7 @@ class Mode(Widget, can_focus=True):
     def ask(self, command: Command) -> None:
         """Put a command on its way to the engine."""
         # a message that a widget's parent makes it post is not passed on to the parent, and the screen calls `look`
-        self.call_next(lambda: self.post_message(self.Asked(command)))
+        self.call_next(lambda: self.post_message(Asked(command)))
 
     def watch_names(self) -> None:
         self.update()

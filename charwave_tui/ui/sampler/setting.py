@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.timer import Timer
 
 from charwave_tui.core.protocol import SampleNames
+from charwave_tui.ui.asked import Asked
 from charwave_tui.ui.sampler.listed import Listed
 from charwave_tui.ui.sampler.settings_pane import SettingsPane
 from charwave_tui.ui.sampler_keys import NAMES_KEYS
@@ -55,7 +56,7 @@ class Setting(Listed):
         if self._drawing is not None:
             self._drawing.stop()
             self._drawing = None
-        self.post_message(self.Asked(SampleNames(self.sampling)))
+        self.post_message(Asked(SampleNames(self.sampling)))
 
 
 _OWN = frozenset(key.action.partition("(")[0] for key in NAMES_KEYS)

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.message import Message
 from textual.reactive import reactive
 
-from charwave_tui.core.protocol import Command
+from charwave_tui.ui.asked import Asked
 from charwave_tui.ui.insight.asking import Looking
 from charwave_tui.ui.layers_view import Inspection, LayersView
 from charwave_tui.ui.panes.grid import TABS
@@ -28,12 +28,6 @@ class LayerScreen(Covering[Looking]):
     """Its layers."""
     inspection: reactive[Inspection] = reactive(Inspection, repaint=False)
     """What was found inside the one that was asked for."""
-
-    @dataclass
-    class Asked(Message):
-        """A command for the engine."""
-
-        command: Command
 
     @dataclass
     class Steered(Message):
@@ -57,10 +51,9 @@ class LayerScreen(Covering[Looking]):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < TABS[0] or event.size.height < TABS[1], "-tiny")
 
-    def on_layer_asking_asked(self, message: LayerPane.Asked) -> None:
-        message.stop()
-        if not self._left:
-            self.post_message(self.Asked(message.command))
+    def on_asked(self, message: Asked) -> None:
+        if self._left:
+            message.stop()
 
     def on_layer_walk_wanted(self, message: LayerPane.Wanted) -> None:
         message.stop()

@@ -2,23 +2,23 @@
 
 Whoever pushes it binds `run`, `curve` and `archive` (from an action by way of `call_later`, for Textual binds to who is
 active), and gets back how the runs were arranged, for the next time. What it asks of the engine it posts as
-`RunsScreen.Asked`, which bubbles to the app, and the app hands the command on.
+`Asked`, which bubbles to the app, and the app hands the command on.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.reactive import reactive
 
 from charwave_tui.core.archive import DeleteRun, ForkRun, OpenRun
 from charwave_tui.core.protocol import Command
 from charwave_tui.ui.archive_view import Arrangement
+from charwave_tui.ui.asked import Asked
 from charwave_tui.ui.comparison import Compared
 from charwave_tui.ui.differences import width_for
 from charwave_tui.ui.panes.keys import KeyBar
@@ -52,12 +52,6 @@ class RunsScreen(Comparing):
 
     log_scale: reactive[bool] = reactive(True, repaint=False)
     """Whether losses are drawn by their logarithm."""
-
-    @dataclass
-    class Asked(Message):
-        """A command for the engine."""
-
-        command: Command
 
     def __init__(self, arrangement: Arrangement | None = None) -> None:
         super().__init__()
@@ -104,7 +98,7 @@ class RunsScreen(Comparing):
                 self.notify(f"run {run} is deleted\nu brings it back", markup=False)
         self._deleting = tuple(run for run in self._deleting if run in kept)
 
-    def on_run_editing_asked(self, message: RunList.Asked) -> None:
+    def on_run_editing_wished(self, message: RunList.Wished) -> None:
         message.stop()
         command = message.command
         if self._left:
@@ -129,7 +123,7 @@ class RunsScreen(Comparing):
                 self.toggle_class("-differing")
 
     def ask(self, command: Command) -> None:
-        self.post_message(self.Asked(command))
+        self.post_message(Asked(command))
 
     def _answered(self, command: Command, yes: bool | None) -> None:
         if yes:

@@ -1,7 +1,7 @@
 """The sampler's screen: a row of modes, of which one is seen.
 
 Whoever pushes it binds what it has heard (see `screens/runs.py`), and gets back what a person left here, for the next
-time. What a mode asks of the engine it posts as `Mode.Asked`, which bubbles to the app, and the app hands it on.
+time. What a mode asks of the engine it posts as `Asked`, which bubbles to the app, and the app hands it on.
 """
 
 from __future__ import annotations
