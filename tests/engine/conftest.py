@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 import torch
+from desk import WORDS
 from torch import Tensor
 
 from charwave_tui.core.config import RunConfig
@@ -24,6 +26,14 @@ def corpus() -> Corpus:
     chance = random.Random(5)
     words = tuple("".join(chance.choice("aeioklmé🎈") for _ in range(chance.randint(1, 7))) for _ in range(80))
     return Corpus("syllables", words, "".join(sorted(set("".join(words)))), "0" * 64)
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    """The desk's words in a file."""
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(WORDS), "utf-8")
+    return path
 
 
 @pytest.fixture

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from charwave_tui.core import protocol
+from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyCommand
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.protocol import Event
@@ -14,6 +16,11 @@ from charwave_tui.core.runs import RunStore
 from charwave_tui.engine.conductor import Conductor
 
 WORDS = [a + b + c for a in "bdklmnrst" for b in "aeiou" for c in ("n", "ra", "li", "so")]
+
+
+def small(words: Path, **changes: Any) -> RunConfig:
+    """A config on a file of words, for a model of which a step takes hardly any time."""
+    return RunConfig(corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, **changes)
 
 
 class Desk:

@@ -6,21 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from desk import WORDS, Desk
+from desk import Desk, small
 
 from charwave_tui.core import archive, protocol
-from charwave_tui.core.config import RunConfig
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import State
 from charwave_tui.engine.archive import LONGEST_NAME, LONGEST_NOTE
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(words: Path) -> Desk:
     """Three runs: finished, stopped, and one in training after some steps."""
-    path = tmp_path / "words.txt"
-    path.write_text("\n".join(WORDS), "utf-8")
-    config = RunConfig(corpus=str(path), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=60)
+    config = small(words, max_steps=60)
     desk = Desk()
     desk.do(protocol.StartRun(config, "first"))
     desk.work()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import WORDS, Desk
+from desk import WORDS, Desk, small
 
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
@@ -27,17 +27,8 @@ def desk() -> Desk:
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> Path:
-    path = tmp_path / "words.txt"
-    path.write_text("\n".join(WORDS), "utf-8")
-    return path
-
-
-@pytest.fixture
 def config(words: Path) -> RunConfig:
-    return RunConfig(
-        corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=40, eval_every=1_000
-    )
+    return small(words, max_steps=40, eval_every=1_000)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from desk import WORDS, Desk
+from desk import Desk, small
 from torch.nn import functional
 
 from charwave_tui.core import archive, protocol
@@ -25,14 +25,9 @@ from charwave_tui.engine.trainer import Trainer
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> RunConfig:
+def config(words: Path) -> RunConfig:
     """One that runs away within a few steps."""
-    path = tmp_path / "words.txt"
-    path.write_text("\n".join(WORDS), "utf-8")
-    return RunConfig(
-        corpus=str(path), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=400,
-        norm="none", activation="relu", init_gain=30.0, lr=10.0,
-    )  # fmt: skip
+    return small(words, max_steps=400, norm="none", activation="relu", init_gain=30.0, lr=10.0)
 
 
 def runaway(config: RunConfig) -> Trainer:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from desk import WORDS, Desk
+from desk import Desk, small
 
 from charwave_tui.core import archive, protocol
 from charwave_tui.core.config import RunConfig
@@ -41,10 +41,8 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> RunConfig:
-    path = tmp_path / "words.txt"
-    path.write_text("\n".join(WORDS), "utf-8")
-    return RunConfig(corpus=str(path), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=60)
+def config(words: Path) -> RunConfig:
+    return small(words, max_steps=60)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 import torch
-from desk import WORDS, Desk
+from desk import Desk, small
 from torch import Tensor
 
 from charwave_tui.core import archive, protocol
@@ -63,12 +63,8 @@ def desk() -> Desk:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> RunConfig:
-    path = tmp_path / "words.txt"
-    path.write_text("\n".join(WORDS), "utf-8")
-    return RunConfig(
-        corpus=str(path), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=40, eval_every=1_000
-    )
+def config(words: Path) -> RunConfig:
+    return small(words, max_steps=40, eval_every=1_000)
 
 
 def paused(desk: Desk, config: RunConfig, steps: int = 5) -> None:

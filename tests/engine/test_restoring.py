@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from desk import WORDS, Desk
+from desk import WORDS, Desk, small
 from torch import Tensor
 
 from charwave_tui.core import archive, protocol
@@ -35,17 +35,8 @@ VARIETY: dict[str, dict[str, object]] = {
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> Path:
-    path = tmp_path / "words.txt"
-    path.write_text("\n".join(WORDS), "utf-8")
-    return path
-
-
-@pytest.fixture
 def config(words: Path) -> RunConfig:
-    return RunConfig(
-        corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=400, eval_every=60
-    )
+    return small(words, max_steps=400, eval_every=60)
 
 
 def heard(history: History) -> History:

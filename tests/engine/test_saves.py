@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from desk import WORDS, Desk
+from desk import Desk, small
 
 from charwave_tui.core import archive, protocol
 from charwave_tui.core.config import RunConfig
@@ -29,13 +29,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> RunConfig:
-    path = tmp_path / "words.txt"
-    path.write_text("\n".join(WORDS), "utf-8")
-    return RunConfig(
-        corpus=str(path), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8,
-        max_steps=1_000_000, eval_every=1_000_000,
-    )  # fmt: skip
+def config(words: Path) -> RunConfig:
+    return small(words, max_steps=1_000_000, eval_every=1_000_000)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from desk import WORDS, small
 
 from charwave_tui.core import protocol
 from charwave_tui.core.config import RunConfig
@@ -23,8 +24,6 @@ from charwave_tui.engine import saves
 from charwave_tui.engine.checkpoint import load_weights
 from charwave_tui.engine.names import Names
 from charwave_tui.engine.session import Session
-
-WORDS = [a + b + c for a in "bdklmnrst" for b in "aeiou" for c in ("n", "ra", "li", "so")]
 
 
 class Talk:
@@ -65,17 +64,8 @@ class Talk:
 
 
 @pytest.fixture
-def words(tmp_path: Path) -> Path:
-    path = tmp_path / "words.txt"
-    path.write_text("\n".join(WORDS), "utf-8")
-    return path
-
-
-@pytest.fixture
 def config(words: Path) -> RunConfig:
-    return RunConfig(
-        corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=400, eval_every=100
-    )
+    return small(words, max_steps=400, eval_every=100)
 
 
 @pytest.fixture

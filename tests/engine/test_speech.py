@@ -28,13 +28,6 @@ from charwave_tui.engine.scoring import score, scoring
 from charwave_tui.engine.trainer import Trainer
 
 
-@pytest.fixture
-def words(tmp_path: Path) -> Path:
-    path = tmp_path / "words.txt"
-    path.write_text("\n".join(WORDS), "utf-8")
-    return path
-
-
 @pytest.fixture(params=["batch", "batch-bug"])
 def config(request: pytest.FixtureRequest, words: Path) -> RunConfig:
     sizes = {"context": 4, "fuse": (2, 2), "n_embd": 4, "n_hidden": 8, "batch_size": 8}

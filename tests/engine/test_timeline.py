@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from desk import WORDS, Desk
+from desk import Desk, small
 
 from charwave_tui.core import archive, protocol
 from charwave_tui.core.config import RunConfig
@@ -22,11 +21,8 @@ from charwave_tui.engine.timeline import SKETCH, sketched
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> RunConfig:
-    path = tmp_path / "words.txt"
-    path.write_text("\n".join(WORDS), "utf-8")
-    sizes: dict[str, Any] = {"context": 4, "fuse": (2, 2), "n_embd": 4, "n_hidden": 8, "batch_size": 8}
-    return RunConfig(corpus=str(path), max_steps=40, eval_every=10, **sizes)
+def config(words: Path) -> RunConfig:
+    return small(words, max_steps=40, eval_every=10)
 
 
 def drawn(desk: Desk) -> list[Sketch]:
