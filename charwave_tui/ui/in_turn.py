@@ -23,7 +23,7 @@ PATIENCE = 0.5
 ASKED_AGAIN = 0.01
 """Seconds until a widget that needs an answer for a key is asked again whether it has it."""
 
-GIVE_UP = ("escape", "ctrl+c")
+GIVE_UP = ("escape", "ctrl+c", "ctrl+q")
 """Keys that, typed behind one that needs an answer, drop it where that does not come."""
 
 GRACE = 1.0
