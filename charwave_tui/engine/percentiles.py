@@ -86,12 +86,14 @@ class Ranking:
         return len(self._words)
 
     def ask(self, scored: WordScored, answer: Answer) -> None:
-        """Have `scored` told again with its place."""
+        """Have `scored` told again with its place; whoever waits for that is told in any case."""
         self._words.append((scored, answer))
 
     def drop(self) -> None:
-        """Forget the words, and what was found: another run may be at the same step."""
-        self._words.clear()
+        """Tell the words again as they are, without a place, and forget what was found: it was of another run."""
+        while self._words:
+            scored, answer = self._words.popleft()
+            answer(scored)
         self._climbing = self._known = None
 
     def go_on(self, trainer: Trainer) -> None:
@@ -104,13 +106,10 @@ class Ranking:
                 return
         except StopIteration as end:
             self._known, self._climbing = (step, end.value), None
-        except Exception as error:  # the first answer stands, and is told again to who waits for a second
+        except Exception as error:
             if not isinstance(error, Mistake):
                 harmless("words cannot be given their places", error)
-            while self._words:
-                scored, answer = self._words.popleft()
-                answer(scored)
-            self._climbing = None
+            self.drop()
             return
         while self._words:
             scored, answer = self._words.popleft()

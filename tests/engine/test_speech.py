@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from desk import WORDS, Desk
+from desk import WORDS, Desk, small
 
 from charwave_tui.core import protocol, speaking
 from charwave_tui.core.config import RunConfig
@@ -17,7 +17,7 @@ from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.framing import AnyCommand
 from charwave_tui.core.readings import State
 from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine import api, percentiles, speech
+from charwave_tui.engine import api, errands, percentiles, speech
 from charwave_tui.engine import scoring as scoring_room
 from charwave_tui.engine.batches import Windows
 from charwave_tui.engine.model import build_model, looking
@@ -30,8 +30,7 @@ from charwave_tui.engine.trainer import Trainer
 
 @pytest.fixture(params=["batch", "batch-bug"])
 def config(request: pytest.FixtureRequest, words: Path) -> RunConfig:
-    sizes = {"context": 4, "fuse": (2, 2), "n_embd": 4, "n_hidden": 8, "batch_size": 8}
-    return RunConfig(corpus=str(words), max_steps=40, eval_every=1_000, norm=request.param, **sizes)
+    return small(words, max_steps=40, eval_every=1_000, norm=request.param)
 
 
 @pytest.fixture
@@ -121,6 +120,20 @@ def test_words_at_one_step_share_the_scores_of_the_corpus(desk: Desk, monkeypatc
     desk.work()
     asked(desk, speaking.ScoreWord("bera"))
     assert climbed == [3, 4]
+
+
+def test_a_word_whose_run_gives_way_is_told_a_second_time_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errands, "PATIENCE", 0)
+    desk.answered.clear()
+    desk.do(speaking.ScoreWord("bera", 7))
+    desk.work(lambda: bool(desk.answered))
+    desk.conductor.work()  # the first piece of its place
+    desk.do(protocol.ResetRun())
+    first, second = desk.answered
+    assert first == second
+    assert second.percentile is None
 
 
 def test_where_all_words_cost_too_much_a_sample_is_scored(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
