@@ -59,7 +59,8 @@ class Corpus:
         unknown = [symbol for symbol in dict.fromkeys(word) if symbol not in self._ids]
         if unknown:
             listed = ", ".join(f"“{symbol}”" for symbol in unknown[:5])
-            shown = self.symbols if len(self.symbols) <= 40 else f"{self.symbols[:40]}…"
+            known = spans(self.symbols)
+            shown = known if len(known) <= 40 else f"{known[:40]}…"
             verb = "does" if len(unknown) == 1 else "do"
             small = word.lower()
             remedy = f"write {small}" if all(symbol in self._ids for symbol in small) else f"its characters are {shown}"
@@ -176,6 +177,18 @@ def _refuse_invisible(path: Path, text: str) -> None:
             f"{path}, line {line:,}: U+{ord(symbol):04X} ({known}) is not allowed in a word",
             "take it out of the file",
         )
+
+
+def spans(symbols: str) -> str:
+    """The `symbols`, which rise, or what is shorter: of four or more that follow one another the ends, as in `a–z`."""
+    runs: list[str] = []
+    for symbol in symbols:
+        if runs and ord(symbol) == ord(runs[-1][-1]) + 1:
+            runs[-1] += symbol
+        else:
+            runs.append(symbol)
+    short = " ".join(run if len(run) < 4 else f"{run[0]}–{run[-1]}" for run in runs)
+    return min(symbols, short, key=len)
 
 
 def _unix_newlines(text: str) -> str:

@@ -8,12 +8,13 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.corpus import FEWEST_WORDS, LARGEST_FILE, LONGEST_WORD, Corpus, read_corpus
+from charwave_tui.core.corpus import FEWEST_WORDS, LARGEST_FILE, LONGEST_WORD, Corpus, read_corpus, spans
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import Split
 
@@ -213,12 +214,28 @@ def test_the_splits_are_all_the_words_and_the_examples_all_their_characters_and_
 
 def test_unknown_characters_are_named_with_those_there_are(tmp_path: Path) -> None:
     corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(TEN)), "ten")
-    with pytest.raises(Mistake, match="“q”, “é” do not occur in the corpus ten; its characters are abc"):
+    with pytest.raises(Mistake, match="“q”, “é” do not occur in the corpus ten; its characters are a–j l–o rs u y"):
         corpus.encode("aqéq")
 
 
+@pytest.mark.parametrize(
+    ("symbols", "written"),
+    [
+        ("", ""),
+        ("a", "a"),
+        ("abc", "abc"),
+        ("abcd", "a–d"),
+        ("abcdfhjl", "abcdfhjl"),
+        ("-abcdefghxyzабвг", "- a–h xyz а–г"),
+        (ascii_lowercase, "a–z"),
+    ],
+)
+def test_symbols_that_follow_one_another_are_told_by_the_first_and_the_last(symbols: str, written: str) -> None:
+    assert spans(symbols) == written
+
+
 def test_a_long_vocabulary_is_cut_in_the_error_line() -> None:
-    corpus = Corpus("x", TEN, "".join(map(chr, range(0x4E00, 0x5E00))), "")
+    corpus = Corpus("x", TEN, "".join(map(chr, range(0x4E00, 0x5E00, 2))), "")
     with pytest.raises(Mistake) as caught:
         corpus.encode("a")
     assert len(str(caught.value)) < 150
