@@ -79,6 +79,12 @@ def changes_text(row: RunSummary) -> str:
     return ", ".join(f"{name} {value}" for name, value in changes(row))
 
 
+def told_apart(row: RunSummary) -> str:
+    """What tells a run from others of its name: the preset of a named one, what it has of its own, its best val."""
+    best = "" if row.best_val is None else f"best val {numbers.loss(row.best_val)}"
+    return ", ".join(filter(None, (row.preset if row.name else "", changes_text(row), best)))
+
+
 def changed_text(row: RunSummary, company: Company) -> str:
     """What the run has of its own; a named one's preset before it, and a corpus that is not the usual one."""
     corpus = "" if row.corpus == company.usual_corpus else f"corpus {shortened(row.corpus, LONGEST_CORPUS)}"

@@ -276,6 +276,11 @@ async def test_the_timeline_is_scrubbed_and_goes_on_only_from_its_end():
 
 async def test_another_run_is_chosen_and_draws_from_the_same_seeds():
     async with talking("compare") as (app, pilot):
+        await typed(pilot, "c")
+        await pilot.pause()
+        assert "run 11" in screen_text(app)
+        assert "best val" in screen_text(app)
+        await typed(pilot, "escape")
         await typed(pilot, "c", *"run 11", "enter")  # what is typed behind the c is for the list
         await until(pilot, lambda: "step 200,000 · as saved" in screen_text(app))
         assert app.asked_of(SampleRun)[-1].run == 11

@@ -15,6 +15,7 @@ from textual.reactive import reactive
 from charwave_tui.core.sampling import Sampling
 from charwave_tui.ui.archive_view import Archive
 from charwave_tui.ui.panes.keys import KeyBar
+from charwave_tui.ui.run_cells import told_apart
 from charwave_tui.ui.sampler.compare_mode import CompareMode
 from charwave_tui.ui.sampler.mode import Mode
 from charwave_tui.ui.sampler.mode_row import ModeRow
@@ -130,7 +131,10 @@ class SamplerScreen(Keeping):
 
     def _choose(self) -> None:
         """Have the run to compare with picked."""
-        runs = [Option(str(row.run), f"run {row.run}  {row.name or row.preset}") for row in self.archive.listed or ()]
+        runs = [
+            Option(str(row.run), f"run {row.run}  {row.name or row.preset}", told_apart(row))
+            for row in self.archive.listed or ()
+        ]
         if not runs:
             self.notify("there is no other run to compare with yet\nesc goes back, t trains one", markup=False)
             self.current.take_keys()
