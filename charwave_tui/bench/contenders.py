@@ -61,7 +61,7 @@ def ours(config: RunConfig, corpus: Corpus, device: torch.device = CPU) -> Conte
     trainer = Trainer(replace(config, max_steps=ENDLESS), corpus, device)
     positions = float(config.batch_size)
     if config.batches == "names":
-        names = trainer.names(Split.TRAIN)
+        names = trainer.splits.names(Split.TRAIN)
         positions *= names.positions / len(names)
     return Contender(lambda steps: _advance(trainer, steps), positions)
 

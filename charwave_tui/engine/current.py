@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,23 +13,19 @@ from charwave_tui.core.corpora import find_corpus, remember
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.insights import ProbeBatch
 from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.protocol import Event, Progress, RunChanged, RunEdited, RunMarked, RunOpened, SplitEvaluated
-from charwave_tui.core.readings import Divergence, Evaluation, Ghost, LossPoint, Mark, Split, State
+from charwave_tui.core.protocol import Event, Progress, RunChanged, RunEdited, RunMarked, RunOpened
+from charwave_tui.core.readings import Divergence, Ghost, LossPoint, Mark, State
 from charwave_tui.core.records import UNFINISHED, RunRecord
 from charwave_tui.core.run_folder import RunLock
 from charwave_tui.core.runs import RunStore
-from charwave_tui.core.speaking import SketchDrawn
-from charwave_tui.core.timeline import due as sketch_due
 from charwave_tui.engine.box import NAME
 from charwave_tui.engine.course import Course, Pace
 from charwave_tui.engine.devices import choose_device
 from charwave_tui.engine.divergence import explained
 from charwave_tui.engine.look import FixedBatches
-from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.recording import Identity, opened, recorded, saved
 from charwave_tui.engine.saves import Saves
 from charwave_tui.engine.schedules import drop_step, learning_rate
-from charwave_tui.engine.timeline import sketched
 from charwave_tui.engine.trainer import Trainer
 
 BURST = 0.03
@@ -46,7 +41,8 @@ Emit = Callable[[Event], None]
 class CurrentRun:
     """A model of `config`, untrained until `begin` gives it a number in `store`; `record` is what was last to be kept.
 
-    `boxed`: it is the trained model in the box. `saves` is None as long as it has no number.
+    `boxed`: it is the trained model in the box. `saves` is None as long as it has no number. By `emit` it tells what
+    happens to it.
 
     It learns `corpus`, by default the one that `config` names. Raises Mistake where the config, the corpus or its
     device cannot be had.
@@ -62,10 +58,10 @@ class CurrentRun:
         self.divergence: Divergence | None = None
         self.record: RunRecord | None = None
         self.saves: Saves | None = None
-        self.course = Course(self.trainer.window)
+        self.course = Course(self.trainer.window.size)
         self.pace = Pace()
         self.allowance = config.max_steps
-        self._emit = emit
+        self.emit = emit
         self._told = 0.0
         self._news: list[LossPoint] = []
 
@@ -88,10 +84,6 @@ class CurrentRun:
         """This course as the shadow of the next one, if there is any."""
         name = NAME if self.boxed else f"run {self.identity.number}"
         return self.course.ghost(name, self.config.max_steps, self.trainer.partial)
-
-    def evaluation(self, split: Split) -> Evaluation | None:
-        """The whole split as measured at this very step, if it was."""
-        return self.course.evaluation(split, self.trainer.step)
 
     def begin(self, store: RunStore, asked: float, ghost: int | None) -> None:
         """Take a number and a place in `store`; `asked` is the `time.monotonic()` from which the run's seconds count.
@@ -117,14 +109,14 @@ class CurrentRun:
         """Be the numbered run `identity` of `store`, with its `lock`; `saved` is the step of its last save, if any."""
         assert identity.number is not None
         self.identity = identity
-        self.saves = Saves(store, identity.number, lock, self._emit, saved)
+        self.saves = Saves(store, identity.number, lock, self.emit, saved)
 
     def change(self, state: State, reason: str = "") -> None:
         """Enter `state` and say so, after the last of the news."""
         self._tell()
         self.state = state
         step = self.divergence.step if self.divergence else self.trainer.step
-        self._emit(RunChanged(state, step, reason, self.divergence))
+        self.emit(RunChanged(state, step, reason, self.divergence))
 
     def rest(self, state: State) -> None:
         """Enter a `state` in which no steps are taken, and save."""
@@ -152,24 +144,6 @@ class CurrentRun:
             self.save()
         return due
 
-    def evaluate(self, split: Split) -> Pieces[None]:
-        """Measure a whole split, and tell the loss if it is finite; with that of val the timeline grows before."""
-        step = self.trainer.step
-        loss = yield from self.trainer.evaluate(split)
-        if split is Split.VAL and (self.state is not State.TRAINING or sketch_due(self.course.timeline, step)):
-            yield from self.sketch()
-        if math.isfinite(loss):  # told last: who waits for it may take the run for saved
-            evaluation = Evaluation(step, split, loss)
-            self.course.evaluated(evaluation)
-            self._emit(SplitEvaluated(evaluation))
-
-    def sketch(self) -> Pieces[None]:
-        """Draw names for the timeline and tell of them; weights that give NaN have none."""
-        with suppress(Mistake):
-            sketch = yield from sketched(self.trainer)
-            self.course.sketched(sketch)
-            self._emit(SketchDrawn(sketch))
-
     def edit(self, config: RunConfig) -> None:
         """Take the live fields of `config`, with a mark for each, and for the fall of lr where they move that.
 
@@ -186,7 +160,7 @@ class CurrentRun:
         dropping = old.schedule == config.schedule == "step" and "lr" not in changed
         if dropping and (rate := learning_rate(old, step)) != (now := learning_rate(config, step)):
             self.mark(f"lr {rate:g} → {now:g}")
-        self._emit(RunEdited(config))
+        self.emit(RunEdited(config))
         if self.saves is not None and self.state is not State.TRAINING:
             self.saves.owe()
 
@@ -225,14 +199,14 @@ class CurrentRun:
         """Leave a mark on the curve."""
         mark = Mark(self.trainer.step, text, quiet)
         self.course.marked(mark)
-        self._emit(RunMarked(mark))
+        self.emit(RunMarked(mark))
 
     def _tell(self) -> None:
         self._told = time.monotonic()
         news, self._news = tuple(self._news), []
         # the mean of a few steps would jitter on the curve: it is shown before there is a point, and at rest
         waiting = self.trainer.partial if self.state is not State.TRAINING or not self.course.begun else None
-        self._emit(Progress(self.trainer.step, self.pace.steps_per_second, news, waiting))
+        self.emit(Progress(self.trainer.step, self.pace.steps_per_second, news, waiting))
 
 
 def _steps_to_halt(config: RunConfig, step: int) -> int:

@@ -11,6 +11,7 @@ from charwave_tui.core.protocol import Event, NamesRefused, SampleNames, SplitEv
 from charwave_tui.core.readings import Split
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.speaking import PredictNext, SampleRun, ScoreWord, SpeechRefused, WordScored
+from charwave_tui.engine import measuring
 from charwave_tui.engine.current import CurrentRun
 from charwave_tui.engine.elsewhere import names_of_another
 from charwave_tui.engine.faults import harmless
@@ -78,11 +79,11 @@ class Errands:
         """Have whole splits measured, for all to hear; one that was measured at this very step is told to `answer`."""
         assert self._run is not None
         for split in splits:
-            known = self._run.evaluation(split)
-            if known is None and split not in self._splits:
+            evaluation = measuring.known(self._run, split)
+            if evaluation is None and split not in self._splits:
                 self._splits.append(split)
-            elif known is not None and answer is not None:
-                answer(SplitEvaluated(known))
+            elif evaluation is not None and answer is not None:
+                answer(SplitEvaluated(evaluation))
 
     def work(self) -> None:
         """Do some pieces, at least one; the run is saved when the last split is measured."""
@@ -140,7 +141,9 @@ class Errands:
     def _measure_on(self) -> None:
         assert self._run is not None
         if self._measuring is None:
-            self._measuring = self._run.sketch() if self._unsketched else self._run.evaluate(self._splits[0])
+            self._measuring = (
+                measuring.sketch(self._run) if self._unsketched else measuring.evaluate(self._run, self._splits[0])
+            )
         try:
             next(self._measuring)
         except StopIteration:

@@ -53,7 +53,7 @@ class FixedBatches:
                 f"the layers cannot be looked at with {batch.examples:,} examples", f"ask for {FEWEST} to {MOST:,}"
             )
         trainer = self._trainer
-        windows = trainer.windows(Split.TRAIN)
+        windows = trainer.splits.windows(Split.TRAIN)
         shapes = layer_shapes(trainer.config, trainer.corpus.vocab_size)
         room = MOST_NUMBERS // sum(math.prod(shape.output) for shape in shapes)
         seed = trainer.config.seed if batch.seed is None else batch.seed

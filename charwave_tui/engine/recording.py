@@ -90,7 +90,7 @@ def recorded(
 
 def saved(record: RunRecord, trainer: Trainer, course: Course, allowance: int) -> Save:
     """All that the run of `record` needs to go on to the bit from here."""
-    history, standing = course.kept(trainer.losses, allowance)
+    history, standing = course.kept(trainer.window.losses, allowance)
     standing = msgspec.structs.replace(
         standing, ratios=trainer.movement.ratios, changes=trainer.movement.changes.kept()
     )

@@ -8,28 +8,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.fields import Effect
 from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import LossPoint, Split
-from charwave_tui.core.shapes import levels
-from charwave_tui.engine.batches import Draws, Examples, Windows
+from charwave_tui.engine.batches import Examples
 from charwave_tui.engine.blots import blotted
 from charwave_tui.engine.changes import KeptChanges
 from charwave_tui.engine.evaluation import by_names, by_windows, name_block, window_block
 from charwave_tui.engine.fast.faststep import FastStep
 from charwave_tui.engine.layers import Sequential
+from charwave_tui.engine.loss_window import LossWindow
 from charwave_tui.engine.model import build_model
 from charwave_tui.engine.movement import Movement
-from charwave_tui.engine.names import Names, Passes
 from charwave_tui.engine.pieces import Pieces
 from charwave_tui.engine.precision import has_bfloat16
 from charwave_tui.engine.prefixes import Prefixes
 from charwave_tui.engine.randomness import training_stream
 from charwave_tui.engine.schedules import learning_rate
+from charwave_tui.engine.splits import Splits
 from charwave_tui.engine.steps import PlainStep, Step
 from charwave_tui.engine.updates import Update
 
@@ -40,13 +40,14 @@ BATCH_STREAM = "batch_stream"
 class Trainer:
     """A run in progress, which moves only while it is told to; raises Mistake if `config` does not fit `corpus`.
 
-    `step` counts the steps taken, `window` the steps of one loss point; `first_loss` is that of the untrained model,
-    `last_loss` the newest. `diverged`: that one was not finite; it moved nothing, is in no point, and no step follows;
-    `failed_on` is its batch. `movement` tells how far the last step moved each layer's weight.
+    `step` counts the steps taken, `window` has the losses of the unfinished point; `first_loss` is that of the
+    untrained model, `last_loss` the newest. `diverged`: that one was not finite; it moved nothing, is in no point, and
+    no step follows; `failed_on` is its batch. `movement` tells how far the last step moved each layer's weight.
     """
 
     model: Sequential
     step: int
+    window: LossWindow
     first_loss: float | None
     last_loss: float | None
     diverged: bool
@@ -57,43 +58,37 @@ class Trainer:
         self.corpus = corpus
         self.device = device
         self.config = config.checked()
-        self.window = min(max(config.max_steps // 200, 1), 100)
-        self._windows: dict[Split, Windows] = {}
-        self._names: dict[Split, Names] = {}
-        self._refuse_large_batches(config)
+        self.splits = Splits(corpus, self.config, device)
+        self.splits.check(config.batch_size)
+        self.window = LossWindow.of(config)
         self.reset()
 
     def reset(self) -> None:
         """Back to the same first weights and the same batches, with no step taken."""
         stream = training_stream(self.config.seed)
         self.model = build_model(self.config, self.corpus.vocab_size, stream).to(self.device)
-        self._batches = self._all_batches(stream)
+        self._batches = self.splits.batches(stream)
         self._update = Update(self.model, self.config)
         self.movement = Movement(self.model, self.config.max_steps)
         self._take_step: Step = PlainStep(self.model, self._update)
         if self.config.step == "fast" and self.device.type == "cpu":
             self._take_step = FastStep(self.model, self._update, self.precision)
-        self._begin(0)
+        self._begin(0, LossWindow(self.window.size))
 
-    def _begin(self, step: int) -> None:
+    def _begin(self, step: int, window: LossWindow) -> None:
         self.step = step
+        self.window = window
         self.diverged = False
         self.failed_on = None
         self._before: tuple[int, dict[str, Tensor]] | None = None
         self._took = 0.0
         self.movement.go_to((), KeptChanges())
         self.first_loss = self.last_loss = None
-        self._losses: list[float] = []
 
     @property
     def parameters(self) -> int:
         """How many numbers the model learns."""
         return sum(parameter.numel() for parameter in self.model.parameters())
-
-    @property
-    def losses(self) -> tuple[float, ...]:
-        """Those of the unfinished window."""
-        return tuple(self._losses)
 
     @property
     def sound(self) -> bool:
@@ -106,26 +101,6 @@ class Trainer:
         usable = self.config.step == "fast" and self.device.type == "cpu" and has_bfloat16()
         return self.config.precision if usable else "float32"
 
-    def windows(self, split: Split) -> Windows:
-        """The examples of `split`, on the device."""
-        if split not in self._windows:
-            words = self.corpus.split(split)
-            self._windows[split] = Windows(words, self.corpus.symbols, self.config.context, self.device)
-        return self._windows[split]
-
-    def names(self, split: Split) -> Names:
-        """The whole words of `split`, on the device."""
-        if split not in self._names:
-            offsets = {offset for level in levels(self.config) for offset in level.offsets if offset}
-            words = sorted(self.corpus.split(split))  # neighbours share prefixes, which makes evaluation cheaper
-            self._names[split] = Names(words, self.corpus.symbols, offsets, self.device)
-        return self._names[split]
-
-    def _all_batches(self, stream: Generator) -> Draws | Passes:
-        if self.config.batches == "windows":
-            return Draws(self.windows(Split.TRAIN), stream)
-        return Passes(self.names(Split.TRAIN), self.config.seed, pooled=self.config.targets == "pooled")
-
     @property
     def finished(self) -> bool:
         """Whether all steps are taken."""
@@ -134,7 +109,7 @@ class Trainer:
     @property
     def partial(self) -> LossPoint | None:
         """The unfinished window of losses, None while it is empty."""
-        return _point(self.step, self._losses) if self._losses else None
+        return self.window.partial(self.step)
 
     def advance(self, seconds: float, most: int | None = None) -> list[LossPoint]:
         """Take steps for about `seconds`, at least one, and return the windows completed.
@@ -168,18 +143,10 @@ class Trainer:
         if self.diverged:
             self.failed_on = batch
             return []
-        return self._record(self.last_loss)
-
-    def _record(self, loss: float) -> list[LossPoint]:
         if self.step == 0:
-            self.first_loss = loss
+            self.first_loss = self.last_loss
         self.step += 1
-        self._losses.append(loss)
-        if len(self._losses) < self.window:
-            return []
-        point = _point(self.step, self._losses)
-        self._losses = []
-        return [point]
+        return self.window.add(self.step, self.last_loss)
 
     def again_plainly(self) -> Trainer | None:
         """Another trainer that took the steps of the last burst anew, leaving gradients; None if none."""
@@ -196,27 +163,16 @@ class Trainer:
         for name in HYPERPARAMETERS:
             if HYPERPARAMETERS[name].effect is Effect.REBUILD and name in self.config.differences(config):
                 raise Mistake(f"{name} cannot change in a running model", "start a new run for it", name)
-        self._refuse_large_batches(config.checked())
+        self.splits.check(config.checked().batch_size)
         self.config = config
         self._update.take(config)
-
-    def _refuse_large_batches(self, config: RunConfig) -> None:
-        whole = config.batches == "names"
-        there = len(self.corpus.split(Split.TRAIN)) if whole else len(self.windows(Split.TRAIN))
-        if config.batch_size > there:
-            raise Mistake(
-                f"batch_size {config.batch_size:,} is more than the {there:,} {'names' if whole else 'examples'} "
-                "to train on",
-                f"set batch_size to {there:,} or fewer",
-                "batch_size",
-            )
 
     def evaluate(self, split: Split) -> Pieces[float]:
         """The mean loss over all of `split` in eval mode, in nats per character; yields after each block."""
         config, vocab_size = self.config, self.corpus.vocab_size
         if config.norm == "batch-bug":
-            return by_windows(self.model, self.windows(split), window_block(config, vocab_size))
-        return by_names(self.model, self.names(split), name_block(config, vocab_size))
+            return by_windows(self.model, self.splits.windows(split), window_block(config, vocab_size))
+        return by_names(self.model, self.splits.names(split), name_block(config, vocab_size))
 
     def weights(self) -> dict[str, Tensor]:
         """Copies, on the CPU, of all that `load` needs to go on to the bit: weights, buffers and the batch stream."""
@@ -237,13 +193,7 @@ class Trainer:
         self._update.load({name: tensor for name, tensor in weights.items() if name not in own})
         self.model.load_state_dict({name: weights[name] for name in model})
         self._batches.go_to(weights[BATCH_STREAM])
-        self._begin(step)
-        self._losses = list(losses)
-        self.window = window or self.window
-
-
-def _point(step: int, losses: list[float]) -> LossPoint:
-    return LossPoint(step, math.fsum(losses) / len(losses), min(losses), max(losses))
+        self._begin(step, LossWindow(window or self.window.size, losses))
 
 
 def _forms(weights: Mapping[str, Tensor], names: Iterable[str]) -> list[tuple[torch.Size, torch.dtype]]:

@@ -65,7 +65,7 @@ def test_train_and_val_are_those_of_whole_splits_in_eval_mode(train: Any, words:
     trainer.load(weights, 60)
     trainer.model.train(False)
     for split in (Split.TRAIN, Split.VAL):
-        contexts, targets = trainer.windows(split).batch(slice(None))
+        contexts, targets = trainer.splits.windows(split).batch(slice(None))
         with torch.no_grad():
             loss = torch.nn.functional.cross_entropy(trainer.model(contexts), targets)
         assert result[split.value] == pytest.approx(loss.item(), abs=1e-5)

@@ -17,7 +17,7 @@ from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import Split, State
 from charwave_tui.core.runs import RunStore
 from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine import current, errands, saves
+from charwave_tui.engine import current, errands, measuring, saves
 from charwave_tui.engine.checkpoint import load_weights
 
 
@@ -345,7 +345,7 @@ def test_after_a_fault_in_a_job_it_is_dropped_and_training_held(
     desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.do(protocol.StartRun(endless(config), ""), protocol.EvaluateSplits((Split.VAL,)))
-    monkeypatch.setattr(current.CurrentRun, "evaluate", lambda *_: 1 / 0)
+    monkeypatch.setattr(measuring, "evaluate", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         desk.work()
     desk.conductor.recover("a fault")

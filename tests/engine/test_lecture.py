@@ -38,7 +38,7 @@ def lecture(names: Corpus) -> Trainer:
 
 
 def test_the_splits_have_the_examples_of_the_lecture(lecture: Trainer) -> None:
-    assert tuple(len(lecture.windows(split)) for split in Split) == (182_625, 22_655, 22_866)
+    assert tuple(len(lecture.splits.windows(split)) for split in Split) == (182_625, 22_655, 22_866)
 
 
 def test_the_model_and_its_first_loss_are_those_of_the_lecture(lecture: Trainer) -> None:

@@ -13,7 +13,7 @@ from charwave_tui.core import archive, protocol
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.readings import Sketch
 from charwave_tui.core.speaking import SketchDrawn
-from charwave_tui.engine import current
+from charwave_tui.engine import measuring
 from charwave_tui.engine.checkpoint import newest_save
 from charwave_tui.engine.current import CurrentRun
 from charwave_tui.engine.pieces import Pieces, whole
@@ -114,7 +114,7 @@ def test_weights_that_give_nan_leave_no_names_and_no_fault(config: RunConfig) ->
     told: list[protocol.Event] = []
     run = CurrentRun(config, "", told.append)
     next(iter(run.trainer.model.parameters())).data.fill_(float("nan"))
-    whole(run.sketch())
+    whole(measuring.sketch(run))
     assert told == []
     assert run.course.timeline == ()
 
@@ -129,7 +129,7 @@ def test_it_changes_nothing_of_what_is_learned(
     weights = []
     for sketches in (True, False):
         if not sketches:
-            monkeypatch.setattr(current.CurrentRun, "sketch", nothing)
+            monkeypatch.setattr(measuring, "sketch", nothing)
         desk = ended(replace(config, drop_context=0.2))
         weights.append(desk.conductor._stage.run.trainer.weights())
         assert bool(drawn(desk)) is sketches

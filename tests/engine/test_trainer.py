@@ -73,7 +73,7 @@ def test_the_global_random_stream_is_never_used(config: RunConfig, corpus: Corpu
 
 @pytest.mark.parametrize(("max_steps", "window"), [(1, 1), (399, 1), (400, 2), (5_000, 25), (200_000, 100)])
 def test_a_run_has_two_hundred_windows_or_more(config: RunConfig, corpus: Corpus, max_steps: int, window: int) -> None:
-    assert Trainer(replace(config, max_steps=max_steps), corpus, CPU).window == window
+    assert Trainer(replace(config, max_steps=max_steps), corpus, CPU).window.size == window
 
 
 def test_a_window_is_the_mean_and_extremes_of_its_losses(config: RunConfig, corpus: Corpus) -> None:
@@ -180,7 +180,7 @@ def test_evaluation_is_the_mean_loss_of_the_split_in_eval_mode(
     _, loss = finish(trainer.evaluate(split))
     assert same_bits(trainer.weights(), before)
     assert trainer.model.training
-    windows = trainer.windows(split)
+    windows = trainer.splits.windows(split)
     contexts, targets = windows.batch(torch.arange(len(windows)))
     trainer.model.eval()
     assert loss == pytest.approx(functional.cross_entropy(trainer.model(contexts), targets).item(), abs=1e-6)
