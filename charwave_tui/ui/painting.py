@@ -19,6 +19,7 @@ from charwave_tui.ui.driver import TerminalDriver
 from charwave_tui.ui.in_turn import KeysInTurn
 from charwave_tui.ui.line_speed import QUESTION, LineSpeed
 from charwave_tui.ui.picture import Picture
+from charwave_tui.ui.printing import svg
 
 FPS = 5
 """Frames a second at most unless told otherwise, but for those that keys call for."""
@@ -66,6 +67,12 @@ class Painting(KeysInTurn[str]):
         if isinstance(event, events.InputEvent):
             self._key_at = monotonic()
         await super().on_event(event)
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """What the terminal shows, where there is one: Textual's own has colours and borders that it may lack."""
+        if self._picture is None:
+            return super().export_screenshot(title=title, simplify=simplify)
+        return svg(self._picture.rows(), self._picture.width, title or self.title)
 
     def on_cursor_position(self, event: events.CursorPosition) -> None:
         self._line.answered()

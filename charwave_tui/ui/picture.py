@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.segment import Segment
 
 from charwave_tui.ui.abilities import Characters
-from charwave_tui.ui.pens import Pen, pen
+from charwave_tui.ui.pens import PLAIN, Pen, pen
 from charwave_tui.ui.spelling import spelling
 
 Cell = tuple[str, Pen]
@@ -74,6 +74,10 @@ class Picture:
         self._strokes.clear()
         return written
 
+    def rows(self) -> list[str]:
+        """What is wanted, a string a row, each with all that its pens take."""
+        return ["".join(_written(cells)) for cells in self._wanted]
+
     def _paint(self, row: int) -> None:
         wanted, shown = self._wanted[row], self._shown[row]
         if wanted == shown:
@@ -119,6 +123,15 @@ class Picture:
         if self._pen is None or len(between) > 4 or not all(cell and cell[1].fits(self._pen) for cell in between):
             return []
         return ["".join(cell[0] for cell in between if cell)]
+
+
+def _written(cells: Iterable[Cell | None]) -> Iterator[str]:
+    before: Pen | None = None
+    for text, wanted in (cell or (" ", PLAIN) for cell in cells):
+        if before is None or not wanted.fits(before):
+            sequence, before = wanted.after(before)
+            yield sequence
+        yield text
 
 
 def _columns(text: str) -> Iterable[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pyte
 import pytest
@@ -15,7 +18,8 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
 from charwave_tui.core import protocol
-from charwave_tui.ui import garbage
+from charwave_tui.ui import garbage, painting
+from charwave_tui.ui.abilities import abilities
 from charwave_tui.ui.line_speed import QUESTION, LineSpeed
 
 
@@ -94,6 +98,24 @@ async def test_through_a_whole_visit_the_terminal_shows_what_it_should(terminal:
         pilot.app.theme = "charwave-light"
         await pilot.pause()
         await same(pilot, terminal)
+
+
+async def test_a_picture_of_the_screen_has_the_characters_and_colours_of_the_terminal(
+    terminal: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poor = replace(abilities({"TERM": "xterm"}, "ascii", lambda name: 8), modern=True)
+    monkeypatch.setattr(painting, "TERMINAL", poor)
+    async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
+        pilot.app.theme = poor.theme
+        await until(pilot, lambda: all(late in terminal.text() for late in ("1,512", "200k steps", "Quit")))
+        svg, shown = pilot.app.export_screenshot(), terminal.text()
+    drawn: dict[float, list[tuple[float, str]]] = {}
+    for x, y, text in re.findall(r'<text class="\S+-r\d+" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>', svg):
+        drawn.setdefault(float(y), []).append((float(x), html.unescape(text)))
+    told = ["".join("".join(text for _, text in sorted(drawn[y])).split()) for y in sorted(drawn)]  # less its blanks
+    assert [line for line in told if line] == ["".join(line.split()) for line in shown.splitlines() if line]
+    train, val = "#00ffff", "#ffff00"  # as xterm mixes bright cyan and bright yellow
+    assert {train, val} <= set(re.findall(r"fill: (#[0-9a-f]{6})", svg))
 
 
 @pytest.mark.parametrize("screen", ["escape", "r"])

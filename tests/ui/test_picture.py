@@ -83,6 +83,18 @@ def test_the_terminal_shows_what_a_repaint_of_all_would_show(frames: list[list[t
     assert picture.strokes((0, 0)) == ""
 
 
+@given(CHANGES)
+def test_its_rows_alone_are_the_whole_picture(changes: list[tuple[int, object]]) -> None:
+    picture = Picture(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+    for row, segments in [*((row, []) for row in range(HEIGHT)), *changes]:
+        picture.put(row, 0, rows(segments), WIDTH)
+    sparing, whole = Seen(), Seen()
+    sparing.stream.feed(picture.strokes((0, 0)))
+    for row, written in enumerate(picture.rows()):
+        whole.stream.feed(f"\x1b[{row + 1}H{written}")
+    assert sparing.cells() == whole.cells()
+
+
 def painted(picture: Picture, row: int, column: int, *pieces: tuple[str, str], end: int = WIDTH) -> str:
     picture.put(row, column, [Segment(text, Style.parse(style)) for text, style in pieces], end)
     return picture.strokes((0, 0))
