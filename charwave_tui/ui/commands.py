@@ -52,7 +52,20 @@ REPAINT = Key(
     shown=False,
     display="^l",
 )
-"""The key that means the same on every screen."""
+"""The key after which nothing that is seen is old."""
+
+PICTURE = Key(
+    "ctrl+s",
+    "app.picture",
+    "Picture",
+    "save what is on the screen as SVG, where you started the program",
+    shown=False,
+    display="^s",
+)
+"""The key that keeps what is seen."""
+
+EVERYWHERE = (PICTURE, REPAINT)
+"""The keys that mean the same on every screen."""
 
 MOUSE = Key(
     "m", "app.mouse", "Mouse", "the mouse to the terminal, which then selects and copies; again, back", shown=False
@@ -101,6 +114,6 @@ KEYS = (
     Key("question_mark", "help", "Help", "the keys, and what the words mean", display="?"),
     Key("q", "leave", "Quit", "leave; a run in training goes on, if you like"),
     Key("ctrl+c", "leave", "Quit", "", shown=False, display="^c"),
-    REPAINT,
+    *EVERYWHERE,
 )
 """The keys, which mean the same everywhere while no editor is open."""

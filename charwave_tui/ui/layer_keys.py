@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from charwave_tui.ui.commands import MOUSE, REPAINT, Key
+from charwave_tui.ui.commands import EVERYWHERE, MOUSE, Key
 from charwave_tui.ui.insight.shown import Nouns
 
 LAYER_KEYS = (
@@ -33,7 +33,7 @@ LAYER_KEYS = (
     Key("i", "want('back')", "Back", "", shown=False),
     Key("ctrl+c", "want('back')", "Back", "", shown=False),
     MOUSE,
-    REPAINT,
+    *EVERYWHERE,
 )
 """The keys, while nothing is typed."""
 

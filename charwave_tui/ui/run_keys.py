@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from charwave_tui.ui.commands import REPAINT, Key
+from charwave_tui.ui.commands import EVERYWHERE, Key
 
 RUN_KEYS = (
     Key("enter", "command('open')", "Open", "look at the run in the lab"),
@@ -34,6 +34,6 @@ RUN_KEYS = (
     Key("escape", "want('back')", "Back", "", shown=False),
     Key("r", "want('back')", "Back", "", shown=False),
     Key("ctrl+c", "want('back')", "Back", "", shown=False),
-    REPAINT,
+    *EVERYWHERE,
 )
 """The keys, which act on the run under the cursor while no editor is open."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from charwave_tui.ui.commands import MOUSE, REPAINT, Key
+from charwave_tui.ui.commands import EVERYWHERE, MOUSE, Key
 from charwave_tui.ui.glyphs import GLYPHS
 
 _TURN = (
@@ -12,7 +12,7 @@ _TURN = (
 _HELP = Key("question_mark", "want('help')", "Help", "", display="?")
 _LEAVE = (
     Key("ctrl+c", "want('leave')", "Done", "", shown=False),
-    REPAINT,
+    *EVERYWHERE,
 )
 _TYPING = (*_TURN, _HELP, Key("escape", "want('leave')", "Done", "back to the lab", display="esc"), *_LEAVE)
 _READING = (

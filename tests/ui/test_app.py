@@ -42,7 +42,8 @@ async def back(pilot):
 
 
 @pytest.mark.parametrize(("view", "size"), zip(VIEWS, [NARROW, NARROW, WIDE, SMALL, NARROW], strict=True))
-async def test_no_key_in_any_state_does_harm(view, size):
+async def test_no_key_in_any_state_does_harm(view, size, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where pictures go
     first = [*VIEWS].index(view)  # each key meets two states or three, and over them most panes
     async with playground(ShowingEngine(VIEWS[view]), size) as pilot:
         for place, key in enumerate(EVERY[first % 2 :: 2], start=first):
@@ -53,7 +54,8 @@ async def test_no_key_in_any_state_does_harm(view, size):
 
 
 @pytest.mark.parametrize(("chance", "size"), enumerate([WIDE, NARROW, NARROW, SMALL, (5, 3)]))
-async def test_no_burst_of_keys_does_harm(chance, size, monkeypatch):
+async def test_no_burst_of_keys_does_harm(chance, size, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(in_turn, "GRACE", 0.0)  # of the model's answers none comes
     keys = [key for key in (*EVERY, *"1234567890abc") if key != "ctrl+p"] * 3  # the palette has Quit in it
     random.Random(chance).shuffle(keys)
@@ -111,11 +113,14 @@ async def test_the_palette_is_not_offered_where_its_commands_mean_nothing():
         assert isinstance(pilot.app.screen, RunsScreen)
 
 
-async def test_a_picture_is_saved_where_the_program_was_started(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "keys",
+    [("ctrl+p", *"picture", "enter"), ("ctrl+s",), *((screen, "ctrl+s") for screen in "rn"), ("3", "i", "ctrl+s")],
+)
+async def test_a_picture_of_any_screen_is_saved_where_the_program_was_started(keys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    async with playground(ObedientEngine(), NARROW) as pilot:
-        await pilot.press("ctrl+p")
-        await pilot.press(*"picture", "enter")
+    async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
+        await pilot.press(*keys)
         await until(pilot, lambda: list(tmp_path.glob("*.svg")))
     (picture,) = tmp_path.glob("*.svg")
     assert "charwave" in picture.read_text("utf-8")

@@ -11,7 +11,7 @@ from charwave_tui.core.corpora import list_corpora
 from charwave_tui.core.kinds import Choice
 from charwave_tui.core.presets import Published, presets
 from charwave_tui.ui import numbers
-from charwave_tui.ui.commands import Key
+from charwave_tui.ui.commands import PICTURE, Key
 from charwave_tui.ui.draft import PRESET, FormView
 from charwave_tui.ui.screens.confirm import Answer, ConfirmScreen
 from charwave_tui.ui.screens.pick import Option, PickScreen
@@ -41,7 +41,7 @@ def pick_command(keys: Iterable[Key]) -> PickScreen:
     named = [Option(key.action, f"{key.name}  {key.written}", key.help) for key in keys]
     own = [
         Option("app.change_theme", "Theme", "dark, light, colour-blind-safe, or sixteen colours"),
-        Option("app.picture", "Picture", "save what is on the screen as SVG, where you started the program"),
+        Option(PICTURE.action, f"{PICTURE.name}  {PICTURE.written}", PICTURE.help),
     ]
     return PickScreen("commands", [*named, *own])
 
