@@ -75,7 +75,8 @@ class KeysInTurn(App[Returned], Generic[Returned]):
     async def _wait(self, typed: Typed, since: float) -> None:
         """Pass it on once the focus has the answer that it is about; not for ever where somebody wants to leave."""
         if not self.screen_stack:
-            return  # the program is about to end
+            self._obeying = None  # the program is about to end
+            return
         self._unanswered = _awaited(typed, self.focused)
         leaving = next((key for key in self._behind if isinstance(key, events.Key) and key.key in GIVE_UP), None)
         if not self._unanswered:
