@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from charwave_tui.client.engine import Engine
 from charwave_tui.core.config import RunConfig
+from charwave_tui.core.mistake import Mistake
 from charwave_tui.ui.asked import Asked
 from charwave_tui.ui.commands import KEYS
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.fitting import Fitting
+from charwave_tui.ui.printing import keep
 from charwave_tui.ui.screens.lab import LabScreen
 from charwave_tui.ui.screens.questions import pick_command, pick_theme
 
@@ -92,8 +92,13 @@ class Playground(Fitting):
             self.call_later(self.run_action, action, self._lab)
 
     def action_picture(self) -> None:
-        """Save what is on the screen; over SSH there seldom is the folder of downloads that Textual would take."""
-        self.deliver_screenshot(path=str(next(filter(_writable, (Path.cwd(), Path.home())), Path.cwd())))
+        """Save what is on the screen."""
+        try:
+            path = keep(self.export_screenshot())
+        except Mistake as mistake:
+            self.notify(f"{mistake.problem}\n{mistake.remedy}", severity="warning", markup=False)
+        else:
+            self.notify(f"the picture is saved\n{path}", markup=False)
 
     def action_change_theme(self) -> None:
         if self.screen is self._lab:
@@ -111,7 +116,3 @@ class Playground(Fitting):
 
     def on_unmount(self) -> None:
         self._engine.close()
-
-
-def _writable(folder: Path) -> bool:
-    return os.access(folder, os.W_OK)

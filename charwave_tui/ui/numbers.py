@@ -30,11 +30,12 @@ def nll(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """A mean with its sign, three places: `+0.011`."""
+    """A mean with its sign, three places: `+0.011`; none where nothing is left of it."""
     if not math.isfinite(value):
         return "nan" if math.isnan(value) else ("+inf" if value > 0 else f"{GLYPHS.minus}inf")
+    size = _three(abs(value))
     sign = GLYPHS.minus if value < 0 else "+"
-    return sign + _three(abs(value))
+    return size if float(size) == 0 else sign + size
 
 
 def spread(value: float) -> str:

@@ -8,7 +8,7 @@ from itertools import cycle
 import pytest
 import scenes
 from fake_engine import FakeEngine, ObedientEngine, ShowingEngine
-from pilots import NARROW, SMALL, WIDE, lab, playground, program, screen_text, typed, until
+from pilots import NARROW, SMALL, WIDE, lab, playground, program, screen_text, toasts, typed, until
 
 from charwave_tui.ui import in_turn
 from charwave_tui.ui.commands import KEYS
@@ -124,6 +124,25 @@ async def test_a_picture_of_any_screen_is_saved_where_the_program_was_started(ke
         await until(pilot, lambda: list(tmp_path.glob("*.svg")))
     (picture,) = tmp_path.glob("*.svg")
     assert "charwave" in picture.read_text("utf-8")
+
+
+async def test_a_picture_goes_home_where_that_cannot_be_and_what_else_is_wrong_is_said(tmp_path, monkeypatch):
+    home, gone = tmp_path / "home", tmp_path / "gone"
+    home.mkdir()
+    gone.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
+        await pilot.press("ctrl+s")
+        (picture,) = home.glob("*.svg")
+        assert toasts(pilot)[-1] == f"the picture is saved\n{picture}"
+        picture.unlink()
+        home.rmdir()
+        await pilot.press("ctrl+s")
+        assert toasts(pilot)[-1].startswith(
+            "the picture cannot be saved (No such file or directory)\nstart charwave-tui"
+        )
 
 
 async def test_another_theme_can_be_chosen_from_the_palette():
