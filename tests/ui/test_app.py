@@ -137,12 +137,9 @@ async def test_a_picture_goes_home_where_that_cannot_be_and_what_else_is_wrong_i
         await pilot.press("ctrl+s")
         (picture,) = home.glob("*.svg")
         assert toasts(pilot)[-1] == f"the picture is saved\n{picture}"
-        picture.unlink()
-        home.rmdir()
+        monkeypatch.setenv("HOME", str(gone))
         await pilot.press("ctrl+s")
-        assert toasts(pilot)[-1].startswith(
-            "the picture cannot be saved (No such file or directory)\nstart charwave-tui"
-        )
+        assert toasts(pilot)[-1].startswith("the picture cannot be saved (No such file or directory)\nstart ")
 
 
 async def test_another_theme_can_be_chosen_from_the_palette():
