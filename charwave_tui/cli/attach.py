@@ -81,10 +81,10 @@ class _Watched:
     def over(self, event: AnyEvent, *, follow: bool) -> bool:
         """Take in an event; whether there is nothing more to tell. Raises Mistake, EngineUnavailable."""
         match event:
+            case RunOpened(run=run) if self.ended is not None and run != self._run:
+                return True  # another one, or none, took its place before all was measured
             case RunOpened(run=None):
                 raise Mistake("the engine holds no run", "charwave-tui start begins one")
-            case RunOpened(run=run) if self.ended is not None and run != self._run:
-                return True  # another one took its place before all was measured
             case RunOpened(state=state, step=step):
                 self._open(event)
                 self._turn(RunChanged(state, step, _reason(event.divergence)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from charwave_tui.cli.output import finite, print_json
+from charwave_tui.cli.output import finite, or_plain, print_json
 from charwave_tui.cli.weights import add_run_choice, answered
 from charwave_tui.client.asking import layers_of
 from charwave_tui.core.readings import LayerStats
@@ -64,8 +64,8 @@ def _line(name: str, cells: list[str]) -> str:
 
 
 def _cells(layer: LayerStats) -> tuple[str, list[str]]:
-    return f"{layer.name} {layer.detail}", [
-        "×".join(str(size) for size in layer.output_shape[1:]),
+    return f"{layer.name} {layer.detail.replace('→', or_plain('→', '->'))}", [
+        or_plain("×", "x").join(str(size) for size in layer.output_shape[1:]),
         f"{layer.parameters:,}",
         f"{layer.mean:+.3f}",
         f"{layer.std:.3f}",

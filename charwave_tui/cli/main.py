@@ -26,6 +26,7 @@ from charwave_tui.cli import (
 )
 from charwave_tui.cli.examples import KEPT, examples
 from charwave_tui.cli.logs import keep_log
+from charwave_tui.cli.options import refuse_unheeded
 from charwave_tui.cli.output import carry_anything, let_go, one_line
 from charwave_tui.client.transport import EngineUnavailable
 from charwave_tui.core.mistake import Mistake
@@ -41,11 +42,12 @@ class _OneLineParser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 2 the user's mistake, 1 the program's own fault."""
+    """Run the command; 0 done, 2 the user's mistake, 1 no engine or the program's own fault, 130 after ctrl+c."""
     wait_patiently()
     carry_anything()
     options = _parser().parse_args(arguments)
     try:
+        options.refuse(options)
         code: int = options.func(options)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -87,7 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     for command in (train, sample, inspect, runs, presets, data, reproduce, bench, steering, attach, engine):
         command.add_parser(commands)
     completion.add_parser(commands, parser)
+    parser.set_defaults(refuse=lambda options: None)
     for name, command_parser in commands.choices.items():
+        command_parser.set_defaults(refuse=refuse_unheeded(parser, command_parser))
         if said := examples(name):
             command_parser.epilog = said
             command_parser.formatter_class = argparse.RawDescriptionHelpFormatter

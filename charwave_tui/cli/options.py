@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from charwave_tui.client.reaching import LocalWay, Way
 from charwave_tui.client.ssh import Destination, SshWay
@@ -14,6 +14,30 @@ from charwave_tui.core.places import runs_dir
 from charwave_tui.core.presets import default_preset, preset
 from charwave_tui.core.readings import State
 from charwave_tui.core.runs import RunStore
+
+HOST_PROGRAM = "charwave-tui"
+"""How the program is called on another machine, unless told."""
+
+_TWINS = {"settings": "more_settings", "ssh_options": "more_ssh_options"}
+"""What an option of the program is called where a command has it too."""
+
+
+def refuse_unheeded(program: argparse.ArgumentParser, command: argparse.ArgumentParser) -> Callable[..., None]:
+    """What raises Mistake where options before the `command` were given that it has not."""
+    own = {action.dest for action in command._actions}
+    foreign = [
+        action
+        for action in program._actions
+        if action.option_strings and _TWINS.get(action.dest, action.dest) not in own
+    ]
+
+    def refuse(options: argparse.Namespace) -> None:
+        for action in foreign:
+            if getattr(options, action.dest, action.default) != action.default:
+                name = command.prog.rpartition(" ")[2]
+                raise Mistake(f"{action.option_strings[0]} means nothing to {name}", "leave it out")
+
+    return refuse
 
 
 def add_run_options(parser: argparse.ArgumentParser, of_command: bool = False) -> None:
@@ -40,7 +64,7 @@ def add_host_options(parser: argparse.ArgumentParser, of_command: bool = False) 
     dest = "more_ssh_options" if of_command else "ssh_options"
     option = "an option for that ssh (repeatable)"
     parser.add_argument("-o", metavar="OPTION", action="append", default=[], dest=dest, help=option)
-    default = argparse.SUPPRESS if of_command else "charwave-tui"
+    default = argparse.SUPPRESS if of_command else HOST_PROGRAM
     program = "how charwave-tui is called on that machine (charwave-tui)"
     parser.add_argument("--host-program", metavar="P", default=default, help=program)
 
@@ -51,6 +75,9 @@ def chosen_way(options: argparse.Namespace, *, starts: bool = True) -> Way:
     if options.host is None:
         if ssh_options:
             raise Mistake(f"-o {ssh_options[0]} is for ssh, and there is no --host", "add --host user@machine")
+        if options.host_program != HOST_PROGRAM:
+            problem = f"--host-program {options.host_program} is for another machine, and there is no --host"
+            raise Mistake(problem, "add --host user@machine")
         return LocalWay(starts=starts)
     if not options.host.strip() or options.host.startswith("-"):
         raise Mistake(f"--host {options.host or '(empty)'} is no machine", "write it as user@machine")

@@ -42,7 +42,7 @@ def finite(value: float | None) -> float | None:
 
 def _written(value: object) -> str:
     if value is None:
-        return "–"
+        return or_plain("–", "-")
     return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 

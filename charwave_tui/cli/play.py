@@ -7,6 +7,7 @@ import os
 import sys
 
 from charwave_tui.cli.options import add_host_options, add_run_options, chosen_config, chosen_way
+from charwave_tui.core.mistake import Mistake
 
 FRAME_RATE = "120"
 """How often a second Textual may put together what has changed: at its own 60 a key waits twice as long for that."""
@@ -27,6 +28,9 @@ def play(options: argparse.Namespace) -> int:
     """Open the playground with the options' config in the form."""
     config, preset = chosen_config(options)
     if not has_screen():
+        if options.host is not None:
+            problem = f"there is no terminal for the playground on {options.host}"
+            raise Mistake(problem, f"charwave-tui start --host {options.host} begins a run there")
         from charwave_tui.cli.plain import show
 
         return show(config, preset)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 
 import msgspec
+from rich.cells import cell_len
 
 from charwave_tui.cli.output import or_plain, print_json
 from charwave_tui.cli.spoken import next_lines, next_object, score_lines, score_object
 from charwave_tui.cli.weights import add_run_choice, answered
 from charwave_tui.client import asking
 from charwave_tui.client.talking import Talk
+from charwave_tui.core.mistake import Mistake
 from charwave_tui.core.readings import SampledName
 from charwave_tui.core.sampling import NEW, SETTINGS, Sampling
 from charwave_tui.core.speaking import NextPredicted, WordScored
@@ -47,9 +50,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def sample(options: argparse.Namespace) -> int:
     """Print names with their nll per character: `=` the corpus has it, `≈` it has one near, `+` it is new."""
     sampling = Sampling()
-    for name in SETTINGS:
-        if (text := getattr(options, name, None)) is not None:
-            sampling = sampling.with_text(name, text)
+    given = {name: text for name in SETTINGS if (text := getattr(options, name, None)) is not None}
+    _refuse_unused(options, given)
+    for name, text in given.items():
+        sampling = sampling.with_text(name, text)
     sampling.checked()
     if options.score is not None:
         scored = _scored(options)
@@ -66,6 +70,17 @@ def sample(options: argparse.Namespace) -> int:
         found = "none" if not names else f"only {len(names):,}"
         print(f"of {sampling.count:,} new names {found} came; try a higher temperature", file=sys.stderr)
     return 0
+
+
+def _refuse_unused(options: argparse.Namespace, given: Iterable[str]) -> None:
+    """Raise Mistake on a setting of drawing beside a question that draws nothing; `--next` has a temperature."""
+    question, used = ("--score", ()) if options.score is not None else ("--next", ("temperature",))
+    if options.score is None and options.next is None:
+        return
+    for name in given:
+        if name not in used:
+            flag = "-n" if name == "count" else f"--{name.replace('_', '-')}"
+            raise Mistake(f"{flag} is for names, and {question} draws none", "leave it out")
 
 
 def _drawn(options: argparse.Namespace, sampling: Sampling) -> tuple[SampledName, ...]:
@@ -103,7 +118,8 @@ def _scored(options: argparse.Namespace) -> WordScored:
 
 def _line(item: SampledName) -> str:
     sign = "=" if item.in_corpus else f"{or_plain('≈', '~')} {item.near}" if item.near else "+"
-    return f"{item.name or '–':24} {item.nll:5.2f} {sign}"
+    name = item.name or or_plain("–", "-")
+    return f"{name}{' ' * (24 - cell_len(name))} {item.nll:5.2f} {sign}"
 
 
 def _print(as_json: bool, value: object, lines: list[str]) -> None:

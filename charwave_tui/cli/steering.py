@@ -22,7 +22,8 @@ Facts = dict[str, Any]
 """What a command prints: a run's number, state and figures by their names."""
 
 FACTS = ("run", "preset", "state", "step", "max_steps", "train", "val", "unsaved")
-"""What is told of the run: `train` and `val` are the newest losses over whole splits, in nats per character."""
+"""What is told of the run: `train` and `val` are the newest losses, in nats per character: of whole splits, but that
+`train` is the curve's while it is newer."""
 
 ORDERS: dict[str, tuple[str, Command]] = {
     "pause": ("hold the run in training between two steps", PauseRun()),

@@ -59,9 +59,10 @@ async def _asked_here(way: Way, chosen: int | None, newest: int, ask: Callable[[
             raise _HeldByNone
         if there.run != chosen if chosen else there.run < newest:
             raise _HeldByNone
+        answer = await ask(talk)
         if there.state in UNFINISHED:
-            _say(f"run {there.run} is {there.state.value}", there.step)
-        return await ask(talk)
+            _say(f"run {there.run} is {there.state.value}", talk.answered_at)
+        return answer
 
 
 async def _asked_there(way: Way, chosen: int | None, ask: Callable[[Talk], Awaitable[T]]) -> T:
@@ -72,8 +73,9 @@ async def _asked_there(way: Way, chosen: int | None, ask: Callable[[Talk], Await
         if chosen not in (None, there.run):
             remedy = f"leave --run {chosen} out, or ask on {way.host} itself"
             raise Mistake(f"run {chosen} is not in the engine on {way.host}, which holds run {there.run}", remedy)
-        _say(f"run {there.run} on {way.host} is {there.state.value}", there.step)
-        return await ask(talk)
+        answer = await ask(talk)
+        _say(f"run {there.run} on {way.host} is {there.state.value}", talk.answered_at)
+        return answer
 
 
 def _say(what: str, step: int) -> None:

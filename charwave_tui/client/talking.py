@@ -14,6 +14,8 @@ from charwave_tui.core.protocol import (
     Command,
     CommandRefused,
     EngineFailed,
+    LayersProbed,
+    NamesSampled,
     Progress,
     ReportStatus,
     RunOpened,
@@ -21,6 +23,7 @@ from charwave_tui.core.protocol import (
     StatusReported,
 )
 from charwave_tui.core.readings import History, Split
+from charwave_tui.core.speaking import NextPredicted, WordScored
 
 GONE = "the engine went before it answered; charwave-tui status tells whether it runs"
 """What is said where the line ends too soon."""
@@ -30,12 +33,16 @@ ASKED_AGAIN = 0.05
 
 
 class Talk:
-    """What was heard of an engine so far: its run as it was `opened`, if any, its newest `losses` and its `status`."""
+    """What was heard of an engine so far: its run as it was `opened`, if any, its newest `losses` and its `status`.
+
+    `answered_at` is the step that its last answer about the model is of.
+    """
 
     def __init__(self, engine: Engine, events: AsyncIterator[AnyEvent]) -> None:
         self.opened: RunOpened | None = None
         self.status: StatusReported | None = None
         self.losses: dict[Split, float] = {}
+        self.answered_at = 0
         self._engine = engine
         self._events = events
 
@@ -65,6 +72,8 @@ class Talk:
                 self.losses[item.split] = item.loss
             case StatusReported():
                 self.status = event
+            case LayersProbed() | NamesSampled() | NextPredicted() | WordScored():
+                self.answered_at = event.step
         return event
 
     async def introduced(self) -> StatusReported:

@@ -65,8 +65,10 @@ def _write(command: SendCorpus, place: Path) -> bool:
 
 def _place(sha256: str, name: str) -> Path:
     file = Path(name).name
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256) or not file or file.startswith(".") or "\0" in file:
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256) or not file or "\0" in file:
         raise Mistake("a corpus without a name was sent", "name a text file by its path")
+    if file.startswith("."):
+        raise Mistake(f"the hidden file {file} is not sent along", "copy it to a name without the dot")
     if len(os.fsencode(file)) > LONGEST_NAME:
         raise Mistake(f"the name of the corpus {file} is too long to be kept there", "give it a shorter one")
     return sent_dir() / sha256[:16] / file

@@ -22,11 +22,9 @@ from charwave_tui.core.readings import (
     Split,
     State,
 )
+from charwave_tui.core.records import UNFINISHED
 from charwave_tui.core.series import LossSeries, bounded, bounded_evaluations
 from charwave_tui.ui.layers_view import Inspection, LayersView, inspection_after, probed_after
-
-IN_PROGRESS = frozenset({State.TRAINING, State.PAUSED})
-"""The states in which a run can still move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class RunView:
     @property
     def in_progress(self) -> bool:
         """Whether there is a run that trains or is paused."""
-        return self.state in IN_PROGRESS
+        return self.state in UNFINISHED
 
     @property
     def seconds_left(self) -> float | None:

@@ -70,6 +70,13 @@ def test_without_json_it_is_a_table_whose_columns_line_up(command: Any, small_ru
         assert all(row[end - 1].isdigit() and row[end : end + 1] in (" ", "") for row in rows)
 
 
+def test_in_ascii_no_mark_is_lost(program: Any, small_run: Path) -> None:
+    table = program("inspect", PYTHONIOENCODING="ascii").stdout
+    assert "?" not in table
+    assert "4x8" in table or "2x8" in table
+    assert "->" in table
+
+
 def test_looking_changes_nothing(command: Any, small_run: Path) -> None:
     before = {path.name: path.read_bytes() for path in small_run.iterdir()}
     assert command("inspect").out == command("inspect").out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from charwave_tui.cli.options import parse_settings
@@ -10,6 +12,29 @@ from charwave_tui.core.mistake import Mistake
 
 def test_settings_from_the_command_line_are_split_at_the_first_equals_sign() -> None:
     assert parse_settings(["lr=0.2", "corpus=a=b.txt", " seed =1"]) == {"lr": "0.2", "corpus": "a=b.txt", "seed": "1"}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--host nowhere.invalid train --steps 5", "--host means nothing to train; leave it out"),
+        ("--host nowhere.invalid runs list", "--host means nothing to runs; leave it out"),
+        ("--set lr=1 sample", "--set means nothing to sample; leave it out"),
+        ("--fps 3 presets", "--fps means nothing to presets; leave it out"),
+        ("--host-program x status", "--host-program x is for another machine, and there is no --host"),
+        ("--host nowhere.invalid", "there is no terminal for the playground on nowhere.invalid; charwave-tui start"),
+        ("sample --score emma --top-k 3", "--top-k is for names, and --score draws none; leave it out"),
+        ("sample --next em --temperature 2 -n 3", "-n is for names, and --next draws none; leave it out"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_named(command: Any, line: str, said: str) -> None:
+    printed = command(*line.split())
+    assert (printed.code, printed.out) == (2, "")
+    assert printed.err.startswith(f"charwave-tui: {said}")
+
+
+def test_one_before_a_command_that_has_it_counts(command: Any) -> None:
+    assert command("--preset", "nosuch", "start").err.startswith("charwave-tui: preset nosuch is unknown")
 
 
 def test_a_setting_without_equals_sign_is_named() -> None:

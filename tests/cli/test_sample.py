@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import torch
+from rich.cells import cell_len
 
+from charwave_tui.cli.sample import _line
 from charwave_tui.core.places import runs_dir
 from charwave_tui.core.readings import SampledName
 from charwave_tui.core.runs import DATABASE, RunStore
@@ -51,6 +53,11 @@ def test_a_name_that_ended_before_it_began_is_still_a_row(command: Any, small_ru
     assert json.loads(command("sample", "--json").out) == [
         {"name": "", "nll": 5.85, "in_corpus": False, "near": "", "surprises": []}
     ]
+
+
+def test_figures_line_up_behind_wide_names_too() -> None:
+    lines = [_line(SampledName(name, 2.0, in_corpus=False)) for name in ("anna", "北海道", "e\u0301", "")]
+    assert {cell_len(line) for line in lines} == {32}
 
 
 def test_a_seed_gives_the_same_names_again_and_another_one_others(command: Any, small_run: Path) -> None:

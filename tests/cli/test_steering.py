@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from charwave_tui.cli.attach import _watch
+from charwave_tui.cli.attach import _watch, _Watched
 from charwave_tui.client.talking import Talk
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent
@@ -171,3 +172,13 @@ async def test_a_talk_waits_for_what_is_being_measured_and_for_no_longer() -> No
     talk = Talk(engine, engine.events())
     assert await talk.settled() == status(State.PAUSED, measuring=False)
     assert (talk.losses, len(engine.sent)) == ({Split.VAL: 2.0}, 2)
+
+
+def test_of_a_run_that_ended_all_has_been_told_though_it_is_deleted_before_it_is_measured() -> None:
+    engine: Any = Told()
+    watched = _Watched(engine, lambda event: None)
+    card = CorpusCard("words", "", 1, "a", (1, 1, 1))
+    training = RunOpened(3, "", RunConfig(), card, 1, "cpu", None, State.TRAINING, 9, History())
+    assert not watched.over(training, follow=True)
+    assert not watched.over(RunChanged(State.FINISHED, 100), follow=True)
+    assert watched.over(msgspec.structs.replace(training, run=None, state=State.READY), follow=True)

@@ -88,7 +88,9 @@ NAME = SampledName("mara", 2.0, in_corpus=False)
 
 async def test_names_are_taken_when_all_are_there_and_a_score_when_its_place_is() -> None:
     early, whole = NamesSampled(9, 1, (), done=False), NamesSampled(9, 1, (NAME,))
-    assert await names_of(await talk(early, whole), Sampling()) == (NAME,)
+    there = await talk(early, whole)
+    assert await names_of(there, Sampling()) == (NAME,)
+    assert there.answered_at == 9  # and not where it was when it was asked
     first, second = WordScored(9, 1, "a", (1.0,), ""), WordScored(9, 1, "a", (1.0,), "", 40.0, 100)
     assert await score_of(await talk(first, second), "a") == second
     assert await score_of(await talk(first, first), "a") == first  # no place could be found

@@ -84,6 +84,9 @@ def test_what_does_not_belong_is_refused_and_nothing_is_written(command: OfferCo
 def test_a_name_that_no_file_can_have_is_refused_wherever_it_would_lie() -> None:
     for part in parts():
         told(part)
+    (hidden,) = told(OfferCorpus(SHA, ".words.txt"))
+    assert isinstance(hidden, CorpusRefused)
+    assert hidden.problem == "the hidden file .words.txt is not sent along"
     (refused,) = told(OfferCorpus(SHA, "名" * 150))
     assert isinstance(refused, CorpusRefused)
     assert refused.problem == f"the name of the corpus {'名' * 150} is too long to be kept there"

@@ -23,7 +23,7 @@ from charwave_tui.ui.sampler import asking as asking_module
 from charwave_tui.ui.sampler import path
 from charwave_tui.ui.sampler.asking import PATIENCE, Asking
 from charwave_tui.ui.sampler.distribution import Distribution
-from charwave_tui.ui.sampler.mode import silence
+from charwave_tui.ui.sampler.mode import model_of, silence
 from charwave_tui.ui.sampler.name_rows import name_rows, readout, remark
 from charwave_tui.ui.sampler.saving import place_for, rendered, write
 from charwave_tui.ui.sampler.starring import Starring
@@ -120,6 +120,33 @@ def test_a_question_that_stays_open_too_long_is_lost():
     asking.ask(lambda number: PredictNext("", number))
     assert not any(asking.look() for _ in range(PATIENCE))
     assert asking.look()
+
+
+def test_a_late_answer_to_a_question_that_was_repeated_is_one_and_it_is_repeated_ever_more_seldom():
+    asked = []
+    asking = Asking(asked.append)
+    looks = []
+    for _ in range(60):
+        looks.append(asking.look())
+        if looks[-1]:
+            asking.ask(lambda number: PredictNext("m", number))
+    assert [place for place, due in enumerate(looks) if due] == [0, 6, 17, 38]
+    assert asking.heard(asked[0].request)
+    assert not asking.open
+    assert not asking.heard(asked[-1].request)
+    asking.ask(lambda number: PredictNext("m", number))
+    while not asking.look():
+        pass
+    asking.ask(lambda number: PredictNext("ma", number))
+    assert not asking.heard(asked[-2].request)  # it was about another prefix
+    assert asking.heard(asked[-1].request)
+
+
+def test_another_seed_is_another_model_and_another_lr_is_not():
+    run = scenes.TRAINING.run
+    seeded, warmer = replace(run.config, seed=run.config.seed + 1), replace(run.config, lr=run.config.lr / 2)
+    assert model_of(replace(run, config=seeded)) != model_of(run)
+    assert model_of(replace(run, config=warmer)) == model_of(run)
 
 
 def test_what_keeps_the_engine_is_asked_by_itself_for_a_share_of_the_time(monkeypatch):

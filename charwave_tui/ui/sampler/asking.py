@@ -10,7 +10,7 @@ from charwave_tui.core.protocol import Command
 from charwave_tui.ui.speech import FIRST_REQUEST
 
 PATIENCE = 5
-"""Looks for which an open question is waited for before it is taken for lost."""
+"""Looks for which an open question is waited for before it is taken for lost; twice as many where it is repeated."""
 
 _NUMBERS = count(FIRST_REQUEST)
 
@@ -30,6 +30,8 @@ class Asking:
         self._asked_at = self._rested_at = 0.0
         self._wanted: Question | None = None
         self._looks = 0
+        self._patience = PATIENCE
+        self._asked: tuple[Command | None, frozenset[int]] = (None, frozenset())
         self.open = 0
         """The number of the question that waits for its answer, 0 where none does."""
 
@@ -38,16 +40,22 @@ class Asking:
         if self.open:
             self._wanted = question
             return
+        plain = question(0)
+        known, numbers = self._asked
+        again = plain == known
         self.open = next(_NUMBERS)
+        # one that is repeated may still be answered as it was asked first: a large model takes its time
+        self._asked = (plain, (numbers if again else frozenset()) | {self.open})
+        self._patience = 2 * self._patience if again else PATIENCE
         self._looks = 0
         self._asked_at = monotonic()
         self._send(question(self.open))
 
     def heard(self, request: int) -> bool:
         """Take in an answer's number; whether it answers what was asked last."""
-        if request != self.open or not request:
+        if not request or request not in self._asked[1]:
             return False
-        self.open = 0
+        self._settle()
         now = monotonic()
         self._rested_at = self._asked_at + (now - self._asked_at) / self._share
         wanted, self._wanted = self._wanted, None
@@ -57,8 +65,12 @@ class Asking:
 
     def forget(self) -> None:
         """Wait for no answer any more: who was asked is gone."""
-        self.open = 0
+        self._settle()
         self._wanted = None
+
+    def _settle(self) -> None:
+        self.open = 0
+        self._asked = (None, frozenset())
 
     def look(self, *, at_rest: bool = False) -> bool:
         """Whether nothing is open, and enough time has passed, of which there is enough where the run is `at_rest`.
@@ -66,6 +78,7 @@ class Asking:
         A question that stays open for too long is lost.
         """
         self._looks += 1
-        if self.open and self._looks > PATIENCE:
-            self.forget()
+        if self.open and self._looks > self._patience:
+            self.open = 0
+            self._wanted = None
         return not self.open and (at_rest or monotonic() >= self._rested_at)

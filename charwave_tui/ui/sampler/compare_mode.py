@@ -70,8 +70,8 @@ class CompareMode(Listed):
             self._draw_theirs()
 
     def watch_sampling(self) -> None:
+        self._other = self._refused = None
         if self.on_screen:
-            self._refused = None
             self._draw_theirs()
 
     def watch_speech(self, old: Speech, new: Speech) -> None:

@@ -10,6 +10,8 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from charwave_tui.core.config import HYPERPARAMETERS
+from charwave_tui.core.fields import Effect
 from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import SampledName
 from charwave_tui.core.sampling import Sampling
@@ -20,6 +22,9 @@ from charwave_tui.ui.pieces import Line, Piece, wrapped
 from charwave_tui.ui.sampler.lines_pane import LinesPane
 from charwave_tui.ui.speech import Speech
 from charwave_tui.ui.view import Curve, NamesView, RunView
+
+REBUILT = tuple(name for name, field in HYPERPARAMETERS.items() if field.effect is Effect.REBUILD)
+"""The hyperparameters of which another value is another model."""
 
 
 class Mode(Widget, can_focus=True):
@@ -119,7 +124,8 @@ class Mode(Widget, can_focus=True):
 
 def model_of(run: RunView) -> tuple[object, ...]:
     """What makes another model of what the engine holds."""
-    return (run.engine, run.run, run.corpus, run.config and run.config.context, run.parameters, run.state is None)
+    built = run.config and tuple(getattr(run.config, name) for name in REBUILT)
+    return (run.engine, run.run, run.corpus, built, run.parameters, run.state is None)
 
 
 def silence(run: RunView) -> Iterator[Line]:

@@ -11,11 +11,12 @@ from charwave_tui.core.config import RunConfig
 from charwave_tui.core.framing import AnyEvent
 from charwave_tui.core.protocol import Command
 from charwave_tui.core.readings import State
+from charwave_tui.core.records import UNFINISHED
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.farewell import farewell, saved
 from charwave_tui.ui.screens.listening import Listening
 from charwave_tui.ui.screens.questions import Parting, ask_for_new_run, ask_for_quit
-from charwave_tui.ui.view import IN_PROGRESS, EngineLost
+from charwave_tui.ui.view import EngineLost
 
 SAVED_WITHIN = 10.0
 """Seconds that stopping and leaving waits for the run to be saved; the engine goes on saving after that."""
@@ -44,7 +45,7 @@ class Driving(Listening):
             return
         if self.conversation.begins(key) and not self.sound():
             self.action_pane("form")
-        elif key == "train" and self.conversation.state in IN_PROGRESS:
+        elif key == "train" and self.conversation.state in UNFINISHED:
             self.app.push_screen(ask_for_new_run(self.conversation.view.run), self._new_run_answered)
         else:
             self.steer(key)

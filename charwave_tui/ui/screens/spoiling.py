@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from charwave_tui.core.config import RunConfig
 from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.records import UNFINISHED
 from charwave_tui.ui import composing
 from charwave_tui.ui.conversation import EngineLink
 from charwave_tui.ui.draft import Draft, Problem
 from charwave_tui.ui.screens.driving import Driving
 from charwave_tui.ui.screens.questions import ask_for_new_run, pick_what_if
-from charwave_tui.ui.view import IN_PROGRESS
 from charwave_tui.ui.what_if import spoilt
 
 
@@ -35,7 +35,7 @@ class Spoiling(Driving):
         except Mistake as mistake:
             self.complain(Problem.of(mistake))
             return
-        if self.conversation.state in IN_PROGRESS:
+        if self.conversation.state in UNFINISHED:
             dialog = ask_for_new_run(self.conversation.view.run, name)
             self.app.push_screen(dialog, lambda yes: self._begin(draft, whole) if yes else None)
         else:
