@@ -2,6 +2,6 @@
 
 import sys
 
-from charwave_tui.cli.main import main
+from charwave_tui.cli.entry import start
 
-sys.exit(main())
+sys.exit(start())

@@ -57,6 +57,13 @@ def or_plain(symbol: str, twin: str) -> str:
     return symbol if _carries_all() else twin
 
 
+def padded(text: str, width: int) -> str:
+    """The text in at least so many columns of a terminal, of which some characters take two and some none."""
+    from rich.cells import cell_len
+
+    return text + " " * (width - cell_len(text))
+
+
 def let_go() -> None:
     """Point both streams at nothing: a reader that has gone must not be met again when the interpreter flushes."""
     nothing = os.open(os.devnull, os.O_WRONLY)

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterable
 
 import msgspec
-from rich.cells import cell_len
 
-from charwave_tui.cli.output import or_plain, print_json
+from charwave_tui.cli.output import or_plain, padded, print_json
 from charwave_tui.cli.spoken import next_lines, next_object, score_lines, score_object
 from charwave_tui.cli.weights import add_run_choice, answered
 from charwave_tui.client import asking
@@ -119,7 +118,7 @@ def _scored(options: argparse.Namespace) -> WordScored:
 def _line(item: SampledName) -> str:
     sign = "=" if item.in_corpus else f"{or_plain('≈', '~')} {item.near}" if item.near else "+"
     name = item.name or or_plain("–", "-")
-    return f"{name}{' ' * (24 - cell_len(name))} {item.nll:5.2f} {sign}"
+    return f"{padded(name, 24)} {item.nll:5.2f} {sign}"
 
 
 def _print(as_json: bool, value: object, lines: list[str]) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from charwave_tui import __version__
 from charwave_tui.cli import presets
+from charwave_tui.cli.entry import start
 from charwave_tui.core.corpora import find_corpus
 from charwave_tui.core.places import log_path
 
@@ -242,3 +243,12 @@ def test_letters_that_the_streams_cannot_carry_are_replaced(
     shown = [line[:-8].rstrip() for line in told[-5:]]
     # Python takes the C locale for UTF-8 where it may
     assert shown == (whole if environment == {"LC_ALL": "C"} else ["?" * len(name) for name in whole])
+
+
+def test_ctrl_c_while_the_program_is_still_imported_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "charwave_tui.cli.main", Interrupted())  # type: ignore[arg-type]
+    assert start() == 130
