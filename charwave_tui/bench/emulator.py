@@ -57,9 +57,10 @@ class Emulator:
             elif character == "\n":
                 self._row += 1
             elif character >= " ":
-                if 0 <= self._row < len(self._cells) and 0 <= self._column < len(self._cells[0]):
-                    self._cells[self._row][self._column] = character
-                self._column += 1
+                width = len(self._cells[0])
+                if 0 <= self._row < len(self._cells):
+                    self._cells[self._row][min(self._column, width - 1)] = character  # the last column takes the rest
+                self._column = min(self._column + 1, width)
         return True
 
     def _obey(self, token: re.Match[bytes]) -> bytes:
@@ -80,7 +81,7 @@ class Emulator:
             case b"C":
                 self._column += first
             case b"D":
-                self._column -= first
+                self._column = min(self._column, len(self._cells[0]) - 1) - first
             case b"A":
                 self._row -= first
             case b"B":

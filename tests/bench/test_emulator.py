@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyte
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from charwave_tui.bench.emulator import Emulator
@@ -17,6 +17,8 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=6), st.integers(1, 5))
+@example(["abc", *["╭─ 1 Form"] * 5], 1)
+@example([*["╭─ 1 Form"] * 5, "\x1b[2D", "abc"], 2)
 def test_it_sees_what_pyte_sees_however_the_bytes_are_cut(pieces: list[str], cut: int) -> None:
     written = "\x1b[?7l\x1b[2;3H" + "".join(pieces)
     known = pyte.Screen(40, 12)

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import pytest
 import scenes
+from pilots import until
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -361,7 +362,7 @@ async def test_keys_typed_in_one_burst_mean_what_they_were_typed_for(form):
     async with form() as (pilot, bench, pane):
         for key in ["down", "down", "down", "down", "enter", "1", "0", "enter"]:
             pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
-        await pilot.pause(0.2)
+        await until(pilot, lambda: bool(bench.asked))
         assert bench.asked == [("n_embd", 10)]
         assert not pane.editing
 
