@@ -12,6 +12,7 @@ from textual import events
 from textual.app import App
 from textual.dom import DOMNode
 from textual.driver import Driver
+from textual.screen import Screen
 
 LAPS = 2
 """How often what was typed is followed from the focus up to the app, where its binding is looked up: once for itself,
@@ -91,21 +92,24 @@ class KeysInTurn(App[Returned], Generic[Returned]):
     async def _pass_on(self, typed: Typed) -> None:
         if self._behind:
             self._be_patient(typed)
-        way = self._way_up
+        way, screen = self._way_up, self.screen
         await super().on_event(typed)
-        await self._follow(typed, way, LAPS)
+        await self._follow(typed, way, LAPS, screen)
 
     @property
     def _way_up(self) -> Sequence[DOMNode]:
         return (self.focused or self.screen).ancestors_with_self
 
-    async def _follow(self, typed: Typed, way: Sequence[DOMNode], laps: int) -> None:
-        """Wait in the queue of one after another, behind what is to be followed; then go the way once more, or on."""
+    async def _follow(self, typed: Typed, way: Sequence[DOMNode], laps: int, screen: Screen[object]) -> None:
+        """Wait in the queue of one after another, behind what is to be followed; then go the way once more, or on.
+
+        The way is gone once more too where it has led to another `screen`, which may have no focus yet.
+        """
         for place, node in enumerate(way, start=1):
-            if node.call_later(self._follow, typed, way[place:], laps):
+            if node.call_later(self._follow, typed, way[place:], laps, screen):
                 return
-        if laps > 1:
-            await self._follow(typed, self._way_up, laps - 1)
+        if laps > 1 or (self.screen_stack and self.screen is not screen):
+            await self._follow(typed, self._way_up, max(laps - 1, 1), self.screen)
         else:
             await self._go_on(typed)
 

@@ -12,6 +12,12 @@ BACKGROUND = "\x1b]11;?\x1b\\"
 _ANSWER = re.compile(r"\x1b?\]?1{0,2};rgba?:([0-9a-fA-F]+)/([0-9a-fA-F]+)/([0-9a-fA-F]+)[^\x07\x1b]*(?:\x07|\x1b\\)")
 _UNFINISHED = re.compile(r"\x1b\]1(?:1(?:;[^\x07\x1b]{0,40}\x1b?)?)?$")
 
+ESCAPE = "\x1b[27u"
+"""Esc as the keyboard protocol of kitty spells it, which is no other key whatever comes behind it."""
+
+# not what begins a sequence, nor what editors know with Alt or as another Shift+Tab: [ O ] P X _ ^ \, f b, Delete, Tab
+_ALONE = re.compile(r"\x1b(?=[^\x1b\[O\]PX_^\\fb\x7f\t])")
+
 _WEIGHTS = (0.2126, 0.7152, 0.0722)
 
 
@@ -19,7 +25,8 @@ class Typed:
     """Takes bytes and gives text; bytes that are none in the encoding are left out, as noise on a line is.
 
     Textual takes UTF-8 alone and ends at the first other byte, and takes that answer for keys, each of which means
-    something.
+    something. An Esc and the key behind it, which a slow line delivers at once, it takes for that key with Alt, which
+    means nothing here.
     """
 
     def __init__(self, encoding: str) -> None:
@@ -37,7 +44,7 @@ class Typed:
             text = text[: answer.start()] + text[answer.end() :]
         elif unfinished := _UNFINISHED.search(text):
             text, self._held = text[: unfinished.start()], unfinished[0]
-        return text
+        return _ALONE.sub(ESCAPE, text)
 
 
 def _luminance(channels: tuple[str, ...]) -> float:

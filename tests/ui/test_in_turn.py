@@ -3,6 +3,7 @@
 import asyncio
 from typing import ClassVar
 
+import pytest
 import scenes
 from fake_engine import ObedientEngine, ShowingEngine
 from pilots import NARROW, WIDE, lab, playground, program, screen_text, typed, until
@@ -85,7 +86,7 @@ async def test_a_widget_that_goes_with_its_key_leaves_the_keyboard_alive():
 
 async def test_a_widget_that_swallows_the_way_up_holds_the_next_key_for_a_moment_only(monkeypatch):
     monkeypatch.setattr(in_turn, "PATIENCE", 0.02)
-    monkeypatch.setattr(KeysInTurn, "_follow", lambda self, typed, way, laps: asyncio.sleep(0))
+    monkeypatch.setattr(KeysInTurn, "_follow", lambda self, typed, way, laps, screen: asyncio.sleep(0))
     app = Fields()
     async with app.run_test() as pilot:
         app.query_one("#one").focus()
@@ -102,6 +103,14 @@ async def test_of_the_playground_a_burst_opens_the_layer_that_it_has_walked_to()
         await typed(pilot, "escape", "1", "down", "enter", "1", "6", "enter", "r")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
         assert lab(pilot).form.draft.config.context == 16
+
+
+@pytest.mark.parametrize("screen", ["r", "n", "question_mark"])
+async def test_of_the_playground_a_burst_goes_to_a_screen_and_back(screen):
+    async with playground(ShowingEngine(scenes.TRAINING), WIDE) as pilot:
+        await typed(pilot, screen, "escape", "3", "down", "down", "i", "escape", "down", "i")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+        await until(pilot, lambda: "layer 4 of 14" in screen_text(pilot.app))
 
 
 async def test_a_long_burst_is_all_obeyed():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual._xterm_parser import XTermParser
 
 from charwave_tui.ui.typed import Typed
 
@@ -41,6 +42,24 @@ def test_an_answer_in_two_parts_gives_no_key_but_perhaps_escape(cut: int) -> Non
     passed = typed.take(WHITE[:cut]) + typed.take(WHITE[cut:])
     assert passed in ("", "\x1b", "\x1b]")
     assert typed.light is True
+
+
+@pytest.mark.parametrize(
+    ("typed", "keys"),
+    [
+        ("\x1br", ["escape", "r"]),
+        ("\x1b3\x1b[B\r", ["escape", "3", "down", "enter"]),
+        ("q\x1bgs", ["q", "escape", "g", "s"]),
+        ("\x1b \x1b\r", ["escape", "space", "escape", "enter"]),
+        ("\x1b\x1b", ["escape", "escape"]),
+        ("\x1b[A\x1bOP\x1bb", ["up", "f1", "ctrl+left"]),
+        ("\x1b[200~pasted\x1b[201~x", [None, "x"]),
+    ],
+)
+def test_an_esc_with_a_key_behind_it_is_two_keys_and_a_sequence_is_one(typed: str, keys: list[str | None]) -> None:
+    parser = XTermParser()
+    heard = [*parser.feed(Typed("utf-8").take(typed.encode())), *parser.feed("")]
+    assert [getattr(event, "key", None) for event in heard] == keys
 
 
 def test_keys_that_begin_as_the_answer_does_are_not_held() -> None:
