@@ -41,29 +41,29 @@ def importing(names: list[str]) -> str:
     return "\n".join(f"import {name}" for name in names)
 
 
-def test_the_screen_and_the_way_to_the_engine_load_no_torch() -> None:
+def test_ui_and_client_load_no_torch() -> None:
     assert not loaded_by(importing([*modules_of("core", "client", "ui"), "charwave_tui.ui.app"])) & TENSORS
 
 
-def test_what_computes_loads_no_screen() -> None:
+def test_engine_loads_no_textual() -> None:
     loaded = loaded_by(importing(modules_of("core", "engine")))
     assert "torch" in loaded
     assert not loaded & SCREENS
 
 
-def test_the_client_loads_neither_torch_nor_a_screen() -> None:
+def test_client_loads_neither_torch_nor_textual() -> None:
     assert not loaded_by(importing(modules_of("core", "client"))) & (TENSORS | SCREENS)
 
 
-def test_the_command_line_is_read_before_anything_slow_is_loaded() -> None:
+def test_command_line_parsed_before_slow_imports() -> None:
     assert not loaded_by(importing(modules_of("cli"))) & (TENSORS | SCREENS | {"rich"})
 
 
-def test_measurements_of_the_playground_load_no_screen_and_no_torch_of_their_own() -> None:
+def test_bench_loads_no_textual_and_no_torch_itself() -> None:
     assert not loaded_by(importing(["charwave_tui.bench.report"])) & (TENSORS | SCREENS)
 
 
-def test_a_first_frame_is_painted_without_torch(tmp_path: Path) -> None:
+def test_first_frame_painted_without_torch(tmp_path: Path) -> None:
     painted = """
 import asyncio
 from charwave_tui.core.presets import default_preset
@@ -91,7 +91,7 @@ asyncio.run(paint())
     assert not loaded & TENSORS
 
 
-def test_every_module_class_and_function_says_what_it_is() -> None:
+def test_every_module_class_and_function_has_docstring() -> None:
     silent = []
     for path in FILES:
         module = ast.parse(path.read_text("utf-8"))
@@ -106,19 +106,19 @@ def test_every_module_class_and_function_says_what_it_is() -> None:
     assert silent == []
 
 
-def test_no_file_is_longer_than_one_can_hold_in_mind() -> None:
+def test_no_file_exceeds_line_limit() -> None:
     lengths = {str(path.relative_to(PACKAGE)): len(path.read_text("utf-8").splitlines()) for path in FILES}
     assert {name: length for name, length in lengths.items() if length > 300} == {}
 
 
-def test_a_floor_is_only_named_by_its_init() -> None:
+def test_package_init_has_only_a_docstring() -> None:
     for path in PACKAGE.rglob("__init__.py"):
         body = ast.parse(path.read_text("utf-8")).body
         rest = [ast.unparse(node).split(" = ")[0] for node in body[1:]]
         assert rest == (["__version__"] if path.parent == PACKAGE else []), path
 
 
-def test_every_constant_is_explained_below_it() -> None:
+def test_every_constant_has_a_description() -> None:
     silent = []
     for path in FILES:
         body = ast.parse(path.read_text("utf-8")).body
@@ -140,7 +140,7 @@ def _is_text(node: ast.stmt | None) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def test_files_are_opened_as_utf_8_whatever_the_locale() -> None:
+def test_files_opened_as_utf_8_in_any_locale() -> None:
     silent = []
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -19,7 +19,7 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES), max_size=6), st.integers(1, 5))
 @example(["abc", *["╭─ 1 Form"] * 5], 1)
 @example([*["╭─ 1 Form"] * 5, "\x1b[2D", "abc"], 2)
-def test_it_sees_what_pyte_sees_however_the_bytes_are_cut(pieces: list[str], cut: int) -> None:
+def test_screen_emulator_split_bytes_matches_pyte(pieces: list[str], cut: int) -> None:
     written = "\x1b[?7l\x1b[2;3H" + "".join(pieces)
     known = pyte.Screen(40, 12)
     pyte.Stream(known).feed(written)
@@ -30,13 +30,13 @@ def test_it_sees_what_pyte_sees_however_the_bytes_are_cut(pieces: list[str], cut
 
 
 @pytest.mark.parametrize(("asked", "answer"), [(b"\x1b[?2026$p", b"\x1b[?2026;2$y"), (b"a\x1b[6nb", b"\x1b[1;1R")])
-def test_it_answers_once_however_the_question_is_cut(asked: bytes, answer: bytes) -> None:
+def test_screen_emulator_split_query_replies_once(asked: bytes, answer: bytes) -> None:
     emulator = Emulator(10, 2)
     assert b"".join(emulator.feed(asked[place : place + 1]) for place in range(len(asked))) == answer
     assert emulator.feed(b"\x1b[1;1H") == b""
 
 
-def test_a_pattern_is_sought_row_by_row() -> None:
+def test_find_pattern_searches_row_by_row() -> None:
     emulator = Emulator(10, 2)
     emulator.feed("loss 1.5\x1b[2;1H▸ lr".encode())
     assert r"loss\s+\d" in emulator

@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from charwave_tui.bench.figures import Figure, Pair, interleaved, median_cost, median_of
 
 
-def test_a_figure_is_the_median_and_keeps_its_runs_in_order() -> None:
+def test_result_is_median_and_keeps_run_order() -> None:
     figure = median_of("first_frame", "s", "soon", [0.4, 9.0, 0.3])
     assert figure == Figure("first_frame", 0.4, "s", "soon", (0.4, 9.0, 0.3))
     assert median_of("one", "s", "", [1.0, 2.0]).value == 1.5
 
 
 @pytest.mark.parametrize(("plain", "burdened", "cost"), [(100, 95, 5), (100, 100, 0), (100, 102, -2), (80, 40, 50)])
-def test_a_pair_costs_the_share_that_the_burden_takes(plain: float, burdened: float, cost: float) -> None:
+def test_overhead_of_pair_is_fraction_lost_to_load(plain: float, burdened: float, cost: float) -> None:
     assert Pair(plain, burdened).cost == pytest.approx(cost)
 
 
-def test_the_cost_is_the_median_of_the_pairs_not_the_ratio_of_medians() -> None:
+def test_overhead_is_median_of_pair_ratios() -> None:
     pairs = [Pair(plain=100, burdened=90), Pair(plain=50, burdened=49), Pair(plain=10, burdened=9.6)]
     figure = median_cost("cost", "slower", pairs, plain="without", burdened="with")
     assert figure.value == pytest.approx(4)
@@ -30,12 +30,12 @@ def test_the_cost_is_the_median_of_the_pairs_not_the_ratio_of_medians() -> None:
 
 
 @given(slowing=st.lists(st.floats(0.1, 1), min_size=3, max_size=9), share=st.floats(0.5, 1))
-def test_a_machine_that_slows_down_between_the_pairs_spoils_nothing(slowing: list[float], share: float) -> None:
+def test_overhead_unaffected_by_gradual_slowdown(slowing: list[float], share: float) -> None:
     pairs = [Pair(plain=1_000 * pace, burdened=1_000 * pace * share) for pace in slowing]
     assert median_cost("cost", "", pairs, "a", "b").value == pytest.approx(100 * (1 - share), abs=1e-6)
 
 
-def test_runs_alternate() -> None:
+def test_paired_runs_alternate() -> None:
     order = []
 
     def measure(name: str, speed: float) -> float:

@@ -11,7 +11,7 @@ from charwave_tui.core.protocol import ProbeLayers
 from charwave_tui.engine.looks import Looks
 
 
-def test_looks_are_spaced_by_what_they_cost_and_none_is_taken_of_the_run_left_alone(
+def test_probe_interval_follows_cost_and_control_run_has_no_probe(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[object] = []

@@ -17,7 +17,7 @@ from charwave_tui.engine.trainer import Trainer
 CONFIG = RunConfig(n_embd=6, n_hidden=16, batch_size=32, max_steps=400, lr_drop=1, step="plain")
 
 
-def test_the_lectures_names_are_those_of_our_model_in_eval_mode() -> None:
+def test_baseline_sampling_matches_our_model_in_eval_mode() -> None:
     corpus = find_corpus("imena")
     trainer, loop = Trainer(CONFIG, corpus, CPU), LectureLoop(CONFIG, corpus.vocab_size, *examples(CONFIG, corpus), CPU)
     trainer.advance(60, 60)
@@ -34,7 +34,7 @@ def test_the_lectures_names_are_those_of_our_model_in_eval_mode() -> None:
     assert loop.draw(3, corpus.symbols, torch.Generator().manual_seed(1)) == expected
 
 
-def test_both_ways_are_timed_by_turns_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sampling_methods_timed_alternately_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(naming, "ONE_BY_ONE", 2)
     monkeypatch.setattr(naming, "CALLS", 1)
     before, told = torch.get_num_threads(), list[str]()

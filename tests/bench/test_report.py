@@ -36,7 +36,7 @@ KEYS = {
 }
 
 
-def test_json_has_each_figure_under_its_name_and_the_runs_beside() -> None:
+def test_json_report_has_every_result_with_its_runs() -> None:
     assert as_json(FIGURES) == {
         "first_frame": 0.3123,
         "playground_cost": 1.5,
@@ -50,7 +50,7 @@ def test_json_has_each_figure_under_its_name_and_the_runs_beside() -> None:
     }
 
 
-def test_the_table_has_a_row_a_figure_or_preset_with_what_the_runs_came_to_below() -> None:
+def test_table_has_row_per_result_or_preset_with_runs_below() -> None:
     heading, frame, frames, slower, pairs, one, other, lines, none = as_table(FIGURES)
     assert heading.split()[:2] == ["measurement", "median"]
     assert frame.split() == ["first_frame", "0.31", "s", "soon"]
@@ -63,7 +63,7 @@ def test_the_table_has_a_row_a_figure_or_preset_with_what_the_runs_came_to_below
     assert none.split()[:2] == ["time_to_target_ratio", "–"]
 
 
-def test_the_command_prints_the_result_alone_on_stdout_and_says_what_cannot_be_had(
+def test_bench_prints_result_on_stdout_and_errors_on_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[set[str]] = []
@@ -84,12 +84,12 @@ def test_the_command_prints_the_result_alone_on_stdout_and_says_what_cannot_be_h
     assert asked == [KEYS | {"names"}, {"step_ratio", "floor_share", "imena"}]
 
 
-def test_a_figure_that_there_is_not_is_refused_with_those_there_are() -> None:
+def test_unknown_benchmark_refused_with_known_ones() -> None:
     with pytest.raises(Mistake, match=r"no figure speed; there are step_ratio, floor_share, "):
         chosen(["first_frame", "speed"])
 
 
-def test_a_corpus_is_found_from_another_data_folder_too(home: Path) -> None:
+def test_corpus_found_from_another_data_folder(home: Path) -> None:
     fetched = home / "data" / "corpora" / "mine.txt"
     fetched.parent.mkdir(parents=True)
     fetched.write_text("\n".join(f"word{letter}" for letter in "abcdefghijkl"), "utf-8")
@@ -99,7 +99,7 @@ def test_a_corpus_is_found_from_another_data_folder_too(home: Path) -> None:
         assert material(given.path).corpus.sha256 == given.corpus.sha256
 
 
-def test_its_data_folder_is_its_own_and_goes_with_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bench_data_folder_is_temporary_and_removed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with own_home() as folder:
         assert runs_dir().is_relative_to(folder)
         assert folder != home
@@ -111,9 +111,7 @@ def test_its_data_folder_is_its_own_and_goes_with_it(home: Path, monkeypatch: py
     assert "CHARWAVE_HOME" not in os.environ
 
 
-def test_a_small_real_run_measures_the_playground_and_leaves_nothing(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_small_real_run_measures_and_leaves_no_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = RunConfig(corpus="imena", n_hidden=16, n_embd=4, max_steps=ENDLESS, eval_every=100)
     monkeypatch.setattr(cost, "recipe", lambda corpus: small)
     homes: list[str] = []

@@ -11,7 +11,7 @@ from charwave_tui.engine.checkpoint import newest_save
 from charwave_tui.engine.saves import EVERY
 
 
-def test_each_save_is_whole_and_its_time_a_share_of_that_between_two() -> None:
+def test_each_save_is_complete_with_time_as_fraction_of_interval() -> None:
     told: list[str] = []
     figure = saving_figure(["playground"], "imena", 3, told.append)
     (run,) = figure.runs

@@ -6,7 +6,7 @@ from charwave_tui.bench.material import material
 from charwave_tui.bench.scale import Size, as_chart, as_json, sizes
 
 
-def test_a_size_is_measured_in_a_process_of_its_own() -> None:
+def test_model_size_measured_in_own_process() -> None:
     told: list[str] = []
     widths, batches = sizes(material("imena").path, 1, 0.01, told.append, widths=(512,), batches=())
     (size,) = widths
@@ -16,7 +16,7 @@ def test_a_size_is_measured_in_a_process_of_its_own() -> None:
     assert 2 < size.megabytes < 100  # half a million weights, twice, and the batch
 
 
-def test_each_bar_is_as_long_as_its_share_of_the_largest() -> None:
+def test_bar_length_proportional_to_largest_value() -> None:
     rows = [Size(64, 32, 2_000, 0.25, 300), Size(1_024, 32, 100, 0.5, 600)]
     heading, small, large, other = as_chart(rows, [])
     assert heading.split()[0] == "n_hidden"

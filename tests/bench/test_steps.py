@@ -35,7 +35,7 @@ def both(corpus: Corpus) -> tuple[Tensor, Tensor]:
     return examples(CONFIG, corpus)
 
 
-def test_the_lectures_loop_has_the_losses_of_the_plain_step(corpus: Corpus, both: tuple[Tensor, Tensor]) -> None:
+def test_lecture_loop_losses_equal_plain_step(corpus: Corpus, both: tuple[Tensor, Tensor]) -> None:
     loop = LectureLoop(CONFIG, corpus.vocab_size, *both, CPU)
     for _ in range(40):
         loop.step()
@@ -43,7 +43,7 @@ def test_the_lectures_loop_has_the_losses_of_the_plain_step(corpus: Corpus, both
     assert loop.losses == pytest.approx([math.log10(point.mean) for point in short.advance(60, 40)], abs=1e-6)
 
 
-def test_the_usual_loop_has_the_models_size_and_learns(corpus: Corpus, both: tuple[Tensor, Tensor]) -> None:
+def test_torch_loop_has_model_size_and_learns(corpus: Corpus, both: tuple[Tensor, Tensor]) -> None:
     model = UsualModel(CONFIG, corpus.vocab_size)
     assert sum(parameter.numel() for parameter in model.parameters()) == parameter_count(CONFIG, corpus.vocab_size)
     loop = UsualLoop(CONFIG, corpus.vocab_size, *both)
@@ -52,7 +52,7 @@ def test_the_usual_loop_has_the_models_size_and_learns(corpus: Corpus, both: tup
     assert sum(loop.losses[-20:]) < sum(loop.losses[:20]) - 20 * 0.3
 
 
-def test_the_floor_multiplies_what_a_step_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matmul_baseline_multiplies_same_shapes_as_step(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
     real = torch.mm
 
@@ -66,14 +66,14 @@ def test_the_floor_multiplies_what_a_step_multiplies(monkeypatch: pytest.MonkeyP
     assert sorted(done) == sorted(3 * levels)
 
 
-def test_whole_names_are_told_by_the_positions_that_a_step_of_them_scores(corpus: Corpus) -> None:
+def test_word_batches_count_positions_scored_per_step(corpus: Corpus) -> None:
     entered = contenders(CONFIG, corpus)
     words = corpus.split(Split.TRAIN)
     assert entered[NAMES].positions == pytest.approx(32 * (1 + sum(map(len, words)) / len(words)))
     assert {entered[name].positions for name in entered if name != NAMES} == {32}
 
 
-def test_speeds_are_compared_round_by_round_each_with_its_better_threads() -> None:
+def test_speeds_compared_per_round_at_best_thread_count() -> None:
     contest = Contest(
         "tree-76k",
         {LECTURE: 32, FAST: 32, NAMES: 320, FLOOR: 32},
@@ -94,7 +94,7 @@ def test_speeds_are_compared_round_by_round_each_with_its_better_threads() -> No
     assert floor[-1] == "1.00"
 
 
-def test_a_short_race_measures_everyone_and_leaves_the_threads_as_they_were(corpus: Corpus) -> None:
+def test_short_speed_comparison_measures_all_and_restores_threads(corpus: Corpus) -> None:
     before, told = torch.get_num_threads(), list[str]()
     ratio, share = step_figures(["playground"], corpus, rounds=2, seconds=0.01, tick=told.append)
     assert (ratio.name, share.name) == ("step_ratio", "floor_share")

@@ -24,15 +24,13 @@ def measured(given: Material, runs: int = 1) -> Figure:
     return target_figure(given, runs, 0.01, lambda text: None)
 
 
-def test_other_names_have_no_such_figure_and_it_says_so() -> None:
+def test_time_to_loss_other_corpus_reports_no_target() -> None:
     figure = measured(material("imena"))
     assert (figure.name, figure.value, figure.runs) == ("time_to_target_ratio", None, ())
     assert "1.9775 is a figure of the lecture's names" in figure.meaning
 
 
-def test_a_whole_run_that_misses_the_loss_is_not_compared(
-    of_lecture: Material, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_time_to_loss_missed_target_is_not_compared(of_lecture: Material, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(target, "QUICK", ("--preset", "playground", "--steps", "20"))
     figure = measured(of_lecture)
     assert figure.value is None
@@ -44,7 +42,7 @@ def test_a_whole_run_that_misses_the_loss_is_not_compared(
     assert run["lecture_seconds"] == pytest.approx(100_000 / run["lecture_steps_per_second"])
 
 
-def test_the_ratio_is_the_recipes_steps_at_the_loops_better_speed_over_the_wall_clock(
+def test_time_to_loss_ratio_is_baseline_time_over_wall_clock(
     of_lecture: Material, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wall = iter([(10.0, 1.94), (12.5, 1.94), (20.0, 1.94)])

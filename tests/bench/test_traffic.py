@@ -31,7 +31,7 @@ def python(code: str) -> Terminal:
     return Terminal([sys.executable, "-c", code], 40, 5)
 
 
-def test_keys_are_pressed_by_turns_and_answers_given() -> None:
+def test_keys_pressed_in_turn_and_replies_sent() -> None:
     with python(ECHO) as terminal:
         line = Line(terminal, Emulator(40, 5))
         session = Session(line, terminal.process.pid)
@@ -41,7 +41,7 @@ def test_keys_are_pressed_by_turns_and_answers_given() -> None:
         assert "> context" in line.screen
 
 
-def test_a_slow_line_delivers_at_its_pace_and_a_long_one_late() -> None:
+def test_simulated_line_limits_rate_and_adds_latency() -> None:
     with python("import os; os.write(1, b'x' * 3000 + b'end'); input()") as terminal:
         line = Line(terminal, Emulator(40, 5), rate=10_000, delay=0.1)
         began = time.monotonic()
@@ -49,7 +49,7 @@ def test_a_slow_line_delivers_at_its_pace_and_a_long_one_late() -> None:
         assert time.monotonic() - began >= 0.4
 
 
-def test_a_program_that_is_gone_and_one_that_is_silent_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exited_and_silent_programs_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traffic, "PATIENCE", 0.1)
     silent = pytest.raises(TimeoutError, match=r"never was not seen within 0\.1 s")
     with python("import time; time.sleep(60)") as terminal, silent:
@@ -58,7 +58,7 @@ def test_a_program_that_is_gone_and_one_that_is_silent_are_told_apart(monkeypatc
         Line(terminal, Emulator(40, 5)).rest(30)
 
 
-def test_a_small_real_count(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_responsiveness_small_real_measurement(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traffic, "SIZES", ((80, 24),))
     monkeypatch.setattr(traffic, "LINES", {})
     monkeypatch.setattr(traffic, "SETTLE", 0.3)
@@ -72,7 +72,7 @@ def test_a_small_real_count(home: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert told == ["80x24, no run yet", "80x24, training", "80x24, paused"]
 
 
-def test_the_command_measures_this_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_responsiveness_command_measures_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[Measurement]] = []
     monkeypatch.setattr(report, "measure", lambda measurements, *rest: asked.append(measurements) or [])
     assert main.main(["bench", "--terminal", "--json"]) == 0

@@ -30,7 +30,7 @@ from charwave_tui.bench.transcript import NotSeen, read_for, visible_text, wait_
         ("wholeé".encode()[:-1], "whole"),
     ],
 )
-def test_only_words_are_left(written: bytes, text: str) -> None:
+def test_transcript_keeps_only_text(written: bytes, text: str) -> None:
     assert visible_text(written) == text
 
 
@@ -38,7 +38,7 @@ def test_only_words_are_left(written: bytes, text: str) -> None:
     words=st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1), min_size=1),
     colours=st.lists(st.integers(0, 255), min_size=1),
 )
-def test_colours_never_change_the_words(words: list[str], colours: list[int]) -> None:
+def test_transcript_text_unaffected_by_colours(words: list[str], colours: list[int]) -> None:
     written = b"".join(
         f"\x1b[38;5;{colours[place % len(colours)]}m{word}\x1b[0m".encode() for place, word in enumerate(words)
     )
@@ -49,7 +49,7 @@ def python(code: str) -> Terminal:
     return Terminal([sys.executable, "-c", code], 80, 24)
 
 
-def test_what_is_waited_for_is_found_across_pieces_and_told_with_its_moment() -> None:
+def test_expected_text_found_across_chunks_with_its_time() -> None:
     parts = "import time\nfor part in ('tra', 'in  1', '.2345'): print(end=part, flush=True); time.sleep(0.1)"
     with python(parts) as terminal:
         before = time.monotonic()
@@ -57,7 +57,7 @@ def test_what_is_waited_for_is_found_across_pieces_and_told_with_its_moment() ->
         assert before < seen <= time.monotonic()
 
 
-def test_what_never_comes_is_told_with_what_came_instead() -> None:
+def test_missing_text_reported_with_received_output() -> None:
     with python("print('something else')") as terminal, pytest.raises(NotSeen, match=r"train .*something else"):
         wait_for(terminal, "train", 30)
     with python("import time; time.sleep(60)") as terminal, pytest.raises(NotSeen, match=r"within 0\.1 s"):
@@ -65,12 +65,12 @@ def test_what_never_comes_is_told_with_what_came_instead() -> None:
     assert terminal.process.returncode is not None
 
 
-def test_reading_for_a_while_keeps_a_talkative_program_going() -> None:
+def test_timed_reading_keeps_verbose_program_running() -> None:
     with python("while True: print('x' * 1000)") as terminal:
         assert read_for(terminal, 0.3) > 200_000
 
 
-def test_where_the_cursor_is_is_told_as_often_as_it_is_asked_for() -> None:
+def test_cursor_position_reported_for_every_request() -> None:
     ask = "stty raw -echo; printf '\\033[6n\\033[6n'; head -c 12 | tr '\\033' '^'; printf ' heard'"
     with Terminal(["/bin/sh", "-c", ask], 40, 5) as terminal:
         wait_for(terminal, r"\^\[1;1R\^\[1;1R heard", 20)

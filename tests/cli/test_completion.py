@@ -14,7 +14,7 @@ from charwave_tui.cli.examples import EXAMPLES
 from charwave_tui.cli.main import _parser
 
 
-def test_bash_completes_commands_and_their_options(command: Any, tmp_path: Path) -> None:
+def test_bash_completes_commands_and_options(command: Any, tmp_path: Path) -> None:
     if (bash := shutil.which("bash")) is None:
         pytest.skip("there is no bash here")
     script = tmp_path / "completion.bash"
@@ -34,7 +34,7 @@ def test_bash_completes_commands_and_their_options(command: Any, tmp_path: Path)
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_get_a_script_that_names_every_command(command: Any, shell: str) -> None:
+def test_other_shells_get_script_with_every_command(command: Any, shell: str) -> None:
     said = command("completion", shell)
     assert (said.code, said.err) == (0, "")
     for name in ("train", "sample", "inspect", "attach", "completion"):
@@ -43,7 +43,7 @@ def test_other_shells_get_a_script_that_names_every_command(command: Any, shell:
         subprocess.run([there, "-n"], input=said.out, text=True, check=True)
 
 
-def test_the_help_of_every_command_ends_with_examples_that_can_be_parsed() -> None:
+def test_every_command_help_ends_with_parsable_examples() -> None:
     parser = _parser()
     for command, lines in EXAMPLES.items():
         for line in lines:
@@ -53,7 +53,7 @@ def test_the_help_of_every_command_ends_with_examples_that_can_be_parsed() -> No
             assert not command or command in words
 
 
-def test_an_unknown_shell_is_named_with_those_there_are(command: Any) -> None:
+def test_unknown_shell_refused_with_known_ones(command: Any) -> None:
     said = command("completion", "ksh")
     assert said.code == 2
     assert "invalid choice: 'ksh' (choose from" in said.err

@@ -33,7 +33,7 @@ def command() -> Callable[..., int]:
     return run
 
 
-def test_fetch_prints_the_path_alone_and_the_bar_on_stderr(
+def test_fetch_prints_path_on_stdout_and_bar_on_stderr(
     command: Callable[..., int], server: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(SOURCES, "makemore", server.answer(WORDS))
@@ -44,7 +44,7 @@ def test_fetch_prints_the_path_alone_and_the_bar_on_stderr(
     assert len(find_corpus("makemore").words) == 9_000
 
 
-def test_a_failed_fetch_prints_nothing_on_stdout(
+def test_failed_fetch_prints_nothing_on_stdout(
     command: Callable[..., int],
     server: Any,
     home: Path,
@@ -58,19 +58,19 @@ def test_a_failed_fetch_prints_nothing_on_stdout(
     assert [path for path in home.rglob("*") if path.is_file()] == []
 
 
-def test_an_unknown_source_is_answered_with_those_there_are(command: Callable[..., int]) -> None:
+def test_unknown_source_refused_with_known_ones(command: Callable[..., int]) -> None:
     with pytest.raises(Mistake, match="there is no corpus makmore to fetch; there is makemore"):
         command("data", "fetch", "makmore")
 
 
 @pytest.mark.parametrize("words", [["data"], ["data", "fetch"], ["data", "fetch", "a", "b"], ["data", "lst"]])
-def test_a_command_line_that_is_none_exits_with_2(command: Callable[..., int], words: list[str]) -> None:
+def test_invalid_command_line_exits_2(command: Callable[..., int], words: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         command(*words)
     assert caught.value.code == 2
 
 
-def test_list_shows_each_corpus_with_its_kind_and_path(
+def test_list_shows_each_corpus_with_kind_and_path(
     command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine.txt").write_text("anna\n" * 10)
@@ -83,7 +83,7 @@ def test_list_shows_each_corpus_with_its_kind_and_path(
     assert "makemore is not here yet; get it with charwave-tui data fetch makemore" in printed.err
 
 
-def test_list_as_json_is_one_array_whose_names_are_found_again(
+def test_list_json_is_one_array_of_usable_names(
     command: Callable[..., int],
     server: Any,
     tmp_path: Path,
@@ -106,7 +106,7 @@ def test_list_as_json_is_one_array_whose_names_are_found_again(
     assert "not here yet" not in printed.err
 
 
-def test_every_source_says_where_it_is_and_what_it_must_be() -> None:
+def test_every_source_has_url_and_checksum() -> None:
     for name, source in SOURCES.items():
         assert isinstance(source, Source)
         assert source.name == name
@@ -114,7 +114,7 @@ def test_every_source_says_where_it_is_and_what_it_must_be() -> None:
         assert len(bytes.fromhex(source.sha256)) == 32
 
 
-def test_the_command_line_is_read_without_rich_textual_torch_or_a_http_client() -> None:
+def test_command_line_parsed_without_rich_textual_torch_or_http() -> None:
     probe = "import sys, charwave_tui.cli.data; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
     assert not {"rich", "textual", "torch", "http.client"} & set(loaded)

@@ -45,7 +45,7 @@ def config(words: Path) -> RunConfig:
     return RunConfig(corpus=str(words), context=2, fuse=(2,), n_embd=2, n_hidden=4, batch_size=4, max_steps=10_000_000)
 
 
-def test_without_an_engine_both_say_so_and_nothing_is_wrong(command: Any) -> None:
+def test_no_engine_status_and_stop_report_it_without_error(command: Any) -> None:
     said = command("engine", "status")
     assert (said.code, said.out, said.err) == (0, "no engine is running\n", "")
     facts = json.loads(command("engine", "status", "--json").out)
@@ -55,7 +55,7 @@ def test_without_an_engine_both_say_so_and_nothing_is_wrong(command: Any) -> Non
     assert (ended.code, ended.out, ended.err) == (0, "", "charwave-tui: no engine is running\n")
 
 
-def test_a_run_is_reported_then_held_and_saved(command: Any, config: RunConfig) -> None:
+def test_status_reports_run_then_stop_pauses_and_saves_it(command: Any, config: RunConfig) -> None:
     started(StartRun(config, "", steps=1_234), until=RunChanged, state=State.PAUSED)
     facts = json.loads(command("engine", "status", "--json").out)
     assert list(facts) == ["pid", "socket", "version", "run", "state", "step", "unsaved"]
@@ -77,7 +77,7 @@ def test_a_run_is_reported_then_held_and_saved(command: Any, config: RunConfig) 
     assert (RunStore(runs_dir()).read(1).state, RunStore(runs_dir()).read(1).step) == (State.PAUSED, 1234)
 
 
-def test_an_engine_whose_run_is_not_on_disk_is_not_ended_but_by_force(
+def test_stop_with_unsaved_run_requires_force(
     command: Any, config: RunConfig, full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
     with full_disk(2_000):  # which the engine inherits
@@ -95,9 +95,7 @@ def test_an_engine_whose_run_is_not_on_disk_is_not_ended_but_by_force(
     assert not is_held()
 
 
-def test_the_end_of_an_engine_without_a_run_or_with_a_finished_one_promises_nothing(
-    command: Any, config: RunConfig
-) -> None:
+def test_stop_without_active_run_promises_no_resume(command: Any, config: RunConfig) -> None:
     started(StartRun(config.with_values({"max_steps": 20}), ""), until=RunSaved, step=20)
     assert command("engine", "stop").out == "the engine has ended\n"
     assert RunStore(runs_dir()).read(1).state is State.FINISHED
@@ -119,7 +117,7 @@ sys.exit(main(["engine"]))
         process.kill()
 
 
-def test_an_engine_of_another_version_is_found_and_ended(command: Any, older: subprocess.Popen[bytes]) -> None:
+def test_engine_of_other_version_found_and_stopped(command: Any, older: subprocess.Popen[bytes]) -> None:
     said = command("engine", "status", "--json")
     assert said.code == 0
     facts = json.loads(said.out)
@@ -134,7 +132,7 @@ def test_an_engine_of_another_version_is_found_and_ended(command: Any, older: su
     assert older.wait(10) == 0
 
 
-def test_what_cannot_be_reached_is_told_in_a_line(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_engine_is_one_line_error(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charwave_tui.client.ending.LEAVES_WITHIN", 0.0)
     monkeypatch.setattr("charwave_tui.client.ending.is_held", lambda: True)
     ended = command("engine", "stop")
@@ -142,7 +140,7 @@ def test_what_cannot_be_reached_is_told_in_a_line(command: Any, monkeypatch: pyt
     assert ended.err == "charwave-tui: the engine has not left yet, it may be saving its run; try again\n"
 
 
-def test_it_is_in_the_list_of_commands_and_neither_part_loads_torch(command: Any) -> None:
+def test_engine_command_listed_and_loads_no_torch(command: Any) -> None:
     assert "engine" in command("--help").out
     said = command("engine", "--help").out
     assert "status" in said

@@ -16,7 +16,7 @@ from charwave_tui.core.shapes import layer_shapes
 FIGURES = {"dead_units", "gradient_std", "weight_std", "grad_data", "update_ratio"}
 
 
-def test_json_has_every_layer_with_its_shape_parameters_and_figures(command: Any, small_run: Path) -> None:
+def test_json_has_every_layer_with_shape_parameters_and_statistics(command: Any, small_run: Path) -> None:
     layers = json.loads(command("inspect", "--json").out)
     record = RunStore(runs_dir()).read()
     shapes = layer_shapes(record.config, record.corpus.vocab_size)
@@ -32,7 +32,7 @@ def test_json_has_every_layer_with_its_shape_parameters_and_figures(command: Any
     assert sum(layer["parameters"] for layer in layers) == record.parameters
 
 
-def test_a_finished_run_has_the_figures_of_its_weights_and_of_its_last_step(command: Any, small_run: Path) -> None:
+def test_finished_run_has_weight_and_last_step_statistics(command: Any, small_run: Path) -> None:
     layers = json.loads(command("inspect", "--json").out)
     for layer in layers:
         kind = layer["name"].split()[0]
@@ -46,7 +46,7 @@ def test_a_finished_run_has_the_figures_of_its_weights_and_of_its_last_step(comm
     assert command("inspect").out.splitlines()[-1].endswith(f" {ratio:.2f}")
 
 
-def test_saturation_is_a_share_in_per_cent_for_tanh_and_null_elsewhere(command: Any, train: Any) -> None:
+def test_saturation_is_percentage_for_tanh_and_null_elsewhere(command: Any, train: Any) -> None:
     train("--set", "init_gain=20", "--set", "norm=none")
     for layer in json.loads(command("inspect", "--json").out):
         assert (layer["saturation"] is not None) == (layer["name"] == "Tanh")
@@ -58,7 +58,7 @@ def test_saturation_is_a_share_in_per_cent_for_tanh_and_null_elsewhere(command: 
     assert [layer["saturation"] for layer in relu] == [None] * len(relu)
 
 
-def test_without_json_it_is_a_table_whose_columns_line_up(command: Any, small_run: Path) -> None:
+def test_table_output_columns_line_up(command: Any, small_run: Path) -> None:
     heading, *rows = command("inspect").out.splitlines()
     words = "layer output params mean std sat % dead grad std w std grad:data update"
     assert heading.split() == words.split()
@@ -70,20 +70,20 @@ def test_without_json_it_is_a_table_whose_columns_line_up(command: Any, small_ru
         assert all(row[end - 1].isdigit() and row[end : end + 1] in (" ", "") for row in rows)
 
 
-def test_in_ascii_no_mark_is_lost(program: Any, small_run: Path) -> None:
+def test_ascii_output_keeps_every_mark(program: Any, small_run: Path) -> None:
     table = program("inspect", PYTHONIOENCODING="ascii").stdout
     assert "?" not in table
     assert "4x8" in table or "2x8" in table
     assert "->" in table
 
 
-def test_looking_changes_nothing(command: Any, small_run: Path) -> None:
+def test_inspect_changes_nothing(command: Any, small_run: Path) -> None:
     before = {path.name: path.read_bytes() for path in small_run.iterdir()}
     assert command("inspect").out == command("inspect").out
     assert {path.name: path.read_bytes() for path in small_run.iterdir()} == before
 
 
-def test_the_run_is_the_newest_or_the_one_named(command: Any, train: Any) -> None:
+def test_run_defaults_to_newest_or_named_one(command: Any, train: Any) -> None:
     train("--set", "n_hidden=5")
     train("--set", "n_hidden=6")
     first, second = (command("inspect", "--run", run).out for run in ("1", "2"))

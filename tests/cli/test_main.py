@@ -72,7 +72,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("words", MISTAKES)
-def test_a_mistake_is_one_line_with_thing_value_and_remedy(command: Any, words: str) -> None:
+def test_user_error_is_one_line_with_value_and_hint(command: Any, words: str) -> None:
     printed = command(*words.split())
     assert printed.code == 2
     assert printed.out == ""
@@ -83,14 +83,14 @@ def test_a_mistake_is_one_line_with_thing_value_and_remedy(command: Any, words: 
 
 
 @pytest.mark.parametrize("words", [["train", "--set", "lr=1\n2\x1b[31m"], ["train", "--corpus", "no\u2028where\u202e"]])
-def test_what_would_break_or_turn_the_line_is_escaped(command: Any, words: list[str]) -> None:
+def test_control_characters_in_error_are_escaped(command: Any, words: list[str]) -> None:
     printed = command(*words)
     assert printed.code == 2
     assert len(printed.err.splitlines()) == 1
     assert printed.err[:-1].isprintable()
 
 
-def test_a_path_that_is_not_utf_8_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_non_utf8_path_refused_in_one_line(tmp_path: Path) -> None:
     odd = os.fsencode(tmp_path) + b"/caf\xe9.txt"
     Path(os.fsdecode(odd)).write_text("\n".join("abcdefghijkl"), "utf-8")
     ran = subprocess.run(
@@ -102,7 +102,7 @@ def test_a_path_that_is_not_utf_8_is_refused_in_one_line(tmp_path: Path) -> None
     )
 
 
-def test_a_fault_in_the_session_is_one_line_too_and_its_story_is_in_the_log(words: Path) -> None:
+def test_engine_internal_error_is_one_line_and_logged(words: Path) -> None:
     broken = f"""
 import sys
 from charwave_tui.cli.main import main
@@ -125,7 +125,7 @@ sys.exit(main(["train", "--corpus", {str(words)!r}]))
     assert "charwave_tui.engine.session ERROR" in story
 
 
-def test_a_mistake_that_only_the_engine_finds_is_one_line_too(program: Any, words: Path) -> None:
+def test_user_error_found_by_engine_is_one_line(program: Any, words: Path) -> None:
     ran = program("train", "--corpus", str(words), "--set", "batch_size=50000")
     assert ran.returncode == 2
     assert ran.stdout == ""
@@ -134,7 +134,7 @@ def test_a_mistake_that_only_the_engine_finds_is_one_line_too(program: Any, word
     )
 
 
-def test_the_version_is_told(command: Any) -> None:
+def test_version_option_prints_version(command: Any) -> None:
     assert command("--version") == type(command("--version"))(0, f"charwave-tui {__version__}\n", "")
 
 
@@ -144,12 +144,12 @@ def test_help_names_every_command(command: Any) -> None:
         assert f"\n    {name} " in told
 
 
-def test_the_module_runs_as_the_program_does(program: Any) -> None:
+def test_module_runs_like_the_program(program: Any) -> None:
     ran = program("--version")
     assert (ran.returncode, ran.stdout) == (0, f"charwave-tui {__version__}\n")
 
 
-def test_a_fault_of_ours_is_one_line_that_names_the_log_and_the_log_has_the_story() -> None:
+def test_internal_error_names_log_which_has_traceback() -> None:
     broken = """
 import sys
 from charwave_tui.cli import presets
@@ -170,7 +170,7 @@ sys.exit(main(["presets"]))
     assert "second line" in story
 
 
-def test_a_fault_whose_story_cannot_be_written_says_so(
+def test_internal_error_with_unwritable_log_says_so(
     command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
@@ -184,7 +184,7 @@ def test_a_fault_whose_story_cannot_be_written_says_so(
     assert printed.err == "charwave-tui: RuntimeError:  (a fault of the program; the log cannot be written)\n"
 
 
-def test_ctrl_c_ends_with_130_and_without_a_traceback(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_exits_130_without_traceback(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
@@ -193,7 +193,7 @@ def test_ctrl_c_ends_with_130_and_without_a_traceback(command: Any, monkeypatch:
 
 
 @pytest.mark.parametrize("words", [["presets"], ["presets", "--json"], ["data", "list"]])
-def test_a_reader_that_has_gone_is_no_fault(words: list[str]) -> None:
+def test_closed_stdout_is_no_error(words: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "charwave_tui", *words]
@@ -204,7 +204,7 @@ def test_a_reader_that_has_gone_is_no_fault(words: list[str]) -> None:
     assert "Broken" not in ran.stderr
 
 
-def test_a_program_without_streams_ends_in_order() -> None:
+def test_missing_standard_streams_exit_cleanly() -> None:
     line = f"{sys.executable} -m charwave_tui presets >&- 2>&-"
     assert subprocess.run(["bash", "-c", line], check=False).returncode == 0
 
@@ -226,9 +226,7 @@ print(codes)
 
 
 @pytest.mark.parametrize("environment", [{"LC_ALL": "C"}, ASCII_STREAMS, ASCII_EVERYWHERE], ids=lambda it: ",".join(it))
-def test_letters_that_the_streams_cannot_carry_are_replaced(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unencodable_characters_are_replaced(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PYTHONIOENCODING", "PYTHONUTF8"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -245,7 +243,7 @@ def test_letters_that_the_streams_cannot_carry_are_replaced(
     assert shown == (whole if environment == {"LC_ALL": "C"} else ["?" * len(name) for name in whole])
 
 
-def test_ctrl_c_while_the_program_is_still_imported_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_during_import_is_no_internal_error(monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted:
         def __getattr__(self, name: str) -> object:
             raise KeyboardInterrupt

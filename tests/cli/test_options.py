@@ -10,7 +10,7 @@ from charwave_tui.cli.options import parse_settings
 from charwave_tui.core.mistake import Mistake
 
 
-def test_settings_from_the_command_line_are_split_at_the_first_equals_sign() -> None:
+def test_set_options_split_at_first_equals_sign() -> None:
     assert parse_settings(["lr=0.2", "corpus=a=b.txt", " seed =1"]) == {"lr": "0.2", "corpus": "a=b.txt", "seed": "1"}
 
 
@@ -27,16 +27,16 @@ def test_settings_from_the_command_line_are_split_at_the_first_equals_sign() -> 
         ("sample --next em --temperature 2 -n 3", "-n is for names, and --next draws none; leave it out"),
     ],
 )
-def test_an_option_that_would_do_nothing_is_named(command: Any, line: str, said: str) -> None:
+def test_option_without_effect_is_named(command: Any, line: str, said: str) -> None:
     printed = command(*line.split())
     assert (printed.code, printed.out) == (2, "")
     assert printed.err.startswith(f"charwave-tui: {said}")
 
 
-def test_one_before_a_command_that_has_it_counts(command: Any) -> None:
+def test_option_before_its_command_counts(command: Any) -> None:
     assert command("--preset", "nosuch", "start").err.startswith("charwave-tui: preset nosuch is unknown")
 
 
-def test_a_setting_without_equals_sign_is_named() -> None:
+def test_set_option_without_equals_sign_is_named() -> None:
     with pytest.raises(Mistake, match=r"--set lr is not key=value; write it as lr=0\.2"):
         parse_settings(["lr"])

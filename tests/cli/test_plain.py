@@ -20,7 +20,7 @@ def parts_of(out: str) -> list[list[str]]:
     return [part.splitlines() for part in out.strip().split("\n\n")]
 
 
-def test_it_trains_shows_losses_layers_and_ten_names_and_says_what_else_can_be_done(command: Any, words: Path) -> None:
+def test_plain_play_prints_losses_layers_ten_names_and_next_commands(command: Any, words: Path) -> None:
     printed = command("--corpus", str(words), *QUICK)
     assert (printed.code, printed.err) == (0, "")
     run, layers, names, commands = parts_of(printed.out)
@@ -39,7 +39,7 @@ def test_it_trains_shows_losses_layers_and_ten_names_and_says_what_else_can_be_d
         assert f"charwave-tui {name}" in "\n".join(commands)
 
 
-def test_it_stops_when_its_time_is_over_and_the_run_is_kept(
+def test_plain_play_stops_at_time_limit_and_keeps_run(
     command: Any, words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plain, "TRAIN_FOR", 0.05)
@@ -51,7 +51,7 @@ def test_it_stops_when_its_time_is_over_and_the_run_is_kept(
     assert f"run 1 is stopped after {record.step:,} steps, saved" in printed.out
 
 
-def test_a_mistake_is_said_before_anything_is_trained(command: Any, words: Path) -> None:
+def test_plain_play_reports_user_error_before_training(command: Any, words: Path) -> None:
     printed = command("--corpus", str(words), "--set", "batch_size=60000")
     assert (printed.code, printed.out) == (2, "")
     assert printed.err.count("\n") == 1

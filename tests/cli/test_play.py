@@ -39,9 +39,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, mice: list[bool]) -> list[Playground
     return apps
 
 
-def test_it_opens_with_the_options_in_the_form_and_says_the_last_line_afterwards(
-    command: Any, opened: list[Playground], words: Path
-) -> None:
+def test_play_opens_with_options_and_prints_exit_message(command: Any, opened: list[Playground], words: Path) -> None:
     printed = command("--preset", "tree-22k", "--corpus", str(words), "--set", "lr=0.05", "--theme", "light")
     assert (printed.code, printed.out, printed.err) == (0, "goodbye\n", "")
     form = opened[0]._lab.form
@@ -60,14 +58,14 @@ def test_it_opens_with_the_options_in_the_form_and_says_the_last_line_afterwards
         (("--set", "lr=0.05"), True),
     ],
 )
-def test_a_config_that_was_named_is_known_to_be(
+def test_play_knows_when_config_was_named(
     command: Any, opened: list[Playground], options: tuple[str, ...], named: bool
 ) -> None:
     command(*options)
     assert opened[0]._lab._named is named
 
 
-def test_a_relative_path_reaches_the_engine_whole(
+def test_relative_path_reaches_engine_as_absolute(
     command: Any, opened: list[Playground], words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(words.parent)
@@ -75,14 +73,12 @@ def test_a_relative_path_reaches_the_engine_whole(
     assert opened[0]._lab.form.draft.config.corpus == str(words)
 
 
-def test_a_mistake_in_the_options_is_said_before_the_screen_opens(command: Any, opened: list[Playground]) -> None:
+def test_user_error_in_options_reported_before_screen_opens(command: Any, opened: list[Playground]) -> None:
     assert command("--set", "lr=99").code == 2
     assert opened == []
 
 
-def test_without_a_screen_the_same_config_is_trained_in_plain_lines(
-    command: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_terminal_same_config_trains_in_plain_output(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[tuple[RunConfig, str]] = []
 
     def show(config: RunConfig, preset: str) -> int:
@@ -106,7 +102,7 @@ def test_without_a_screen_the_same_config_is_trained_in_plain_lines(
         (None, True, "xterm", False),
     ],
 )
-def test_a_screen_takes_two_terminals_that_can_place_their_cursor(
+def test_screen_needs_two_terminals_with_cursor_addressing(
     stdin: bool | None, stdout: bool, term: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stream(is_terminal: bool | None) -> object:
@@ -121,7 +117,7 @@ def test_a_screen_takes_two_terminals_that_can_place_their_cursor(
     assert play.has_screen() is expected
 
 
-def test_a_dumb_terminal_gets_the_main_job_in_plain_lines(words: Path) -> None:
+def test_dumb_terminal_trains_in_plain_output(words: Path) -> None:
     quick = "--set", "max_steps=200", "--set", "eval_every=100"
     with Screen(playground("--corpus", str(words), *quick), 100, 60, TERM="dumb") as screen:
         assert screen.wait_end() == 0
@@ -130,7 +126,7 @@ def test_a_dumb_terminal_gets_the_main_job_in_plain_lines(words: Path) -> None:
         assert screen.modes == set()
 
 
-def test_a_key_waits_no_longer_than_it_must_for_what_it_changed_to_be_put_together() -> None:
+def test_screen_updates_120_times_per_second_by_default() -> None:
     code = """
 import sys, types
 from charwave_tui.cli import play
@@ -153,20 +149,20 @@ main([])
     assert float(ran.stdout) == 1 / 120
 
 
-def test_frames_are_as_many_as_was_asked_for(command: Any, opened: list[Playground]) -> None:
+def test_frame_rate_follows_option(command: Any, opened: list[Playground]) -> None:
     command("--fps", "2")
     command()
     assert [app._fps for app in opened] == [2, FPS]
 
 
-def test_the_mouse_is_taken_unless_it_is_to_be_left(command: Any, opened: list[Playground], mice: list[bool]) -> None:
+def test_mouse_enabled_unless_disabled_by_option(command: Any, opened: list[Playground], mice: list[bool]) -> None:
     command()
     command("--no-mouse")
     assert mice == [True, False]
 
 
 @pytest.mark.parametrize("fps", ["0", "31", "2.5", "many", "²"])
-def test_a_number_of_frames_that_cannot_be_is_refused(command: Any, fps: str) -> None:
+def test_impossible_frame_rate_refused(command: Any, fps: str) -> None:
     refused = command("--fps", fps)
     assert refused.code == 2
     assert f"argument --fps: {fps} is not a whole number from 1 to 30" in refused.err

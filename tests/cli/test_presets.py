@@ -9,7 +9,7 @@ from charwave_tui.core.config import HYPERPARAMETERS
 from charwave_tui.core.presets import presets
 
 
-def test_each_preset_has_a_row_with_its_published_val_and_its_reason(command: Any) -> None:
+def test_each_preset_has_row_with_published_val_and_reason(command: Any) -> None:
     rows = command("presets").out.splitlines()
     assert [row.split()[0] for row in rows] == list(presets())
     for row, preset in zip(rows, presets().values(), strict=True):

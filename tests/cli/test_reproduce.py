@@ -70,7 +70,7 @@ def cells(line: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("of_lecture")
-def test_a_val_is_marked_where_it_is_further_off_than_the_tolerance(record: RunRecord) -> None:
+def test_val_loss_beyond_tolerance_is_marked(record: RunRecord) -> None:
     near, far = Comparison("first", record, PUBLISHED), Comparison("first", changed(record, val=2.1121), PUBLISHED)
     _, rule, one, other, note = as_markdown([near, far])
     assert set(rule) <= set("|:- ")
@@ -82,7 +82,7 @@ def test_a_val_is_marked_where_it_is_further_off_than_the_tolerance(record: RunR
 
 
 @pytest.mark.usefixtures("of_lecture")
-def test_nothing_is_compared_that_cannot_be(record: RunRecord) -> None:
+def test_incomparable_losses_are_not_compared(record: RunRecord) -> None:
     stopped = Comparison("first", changed(record, state=State.STOPPED), PUBLISHED)
     unknown = Comparison("first", record, replace(PUBLISHED, val=None, remark="worse"))
     others = Comparison("first", record, replace(PUBLISHED, parameters=400))
@@ -93,7 +93,7 @@ def test_nothing_is_compared_that_cannot_be(record: RunRecord) -> None:
 
 
 @pytest.mark.usefixtures("stand_ins", "of_lecture")
-def test_all_that_is_published_is_trained_and_compared_whatever_becomes_of_one(command: Any, words: Path) -> None:
+def test_all_published_presets_trained_despite_one_failure(command: Any, words: Path) -> None:
     printed = command("reproduce", "--corpus", str(words), "--jobs", "2", "--json")
     assert printed.code == 2
     assert "large: batch_size 60,000 is more than" in printed.err
@@ -107,7 +107,7 @@ def test_all_that_is_published_is_trained_and_compared_whatever_becomes_of_one(c
 
 
 @pytest.mark.usefixtures("stand_ins")
-def test_on_other_words_the_rows_come_in_order_and_it_says_that_no_published_figure_applies(
+def test_other_corpus_rows_in_order_without_published_losses(
     command: Any, words: Path, record: RunRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Job] = []
@@ -126,7 +126,7 @@ def test_on_other_words_the_rows_come_in_order_and_it_says_that_no_published_fig
 
 
 @pytest.mark.usefixtures("stand_ins", "of_lecture")
-def test_an_interrupt_prints_what_is_done(
+def test_interrupt_prints_finished_rows(
     command: Any, words: Path, record: RunRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> Iterator[Outcome]:
@@ -139,7 +139,7 @@ def test_an_interrupt_prints_what_is_done(
     assert cells(printed.out.splitlines()[-1])[0] == "first"
 
 
-def test_a_run_that_is_left_is_stopped_and_saved(words: Path) -> None:
+def test_interrupted_run_is_stopped_and_saved(words: Path) -> None:
     class Left(Exception):
         pass
 

@@ -38,7 +38,7 @@ def cut_off(config: RunConfig, step: int = 30) -> None:
 
 
 @pytest.mark.parametrize("words_of", [["--resume"], ["--resume", "1"], ["--resume=run1"]])
-def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
+def test_killed_run_resumed_ends_like_uninterrupted_run(
     command: Any, config: RunConfig, train: Any, words_of: list[str]
 ) -> None:
     cut_off(config)
@@ -52,9 +52,7 @@ def test_a_run_that_was_cut_off_ends_as_one_that_was_not(
     assert "run 1 · cut" in resumed.err
 
 
-def test_without_a_number_it_is_the_newest_that_nobody_trains_and_that_has_more_to_do(
-    command: Any, config: RunConfig, train: Any
-) -> None:
+def test_resume_without_number_takes_newest_unfinished_free_run(command: Any, config: RunConfig, train: Any) -> None:
     cut_off(config)
     cut_off(replace(config, seed=1), step=40)
     cut_off(replace(config, seed=2))
@@ -69,7 +67,7 @@ def test_without_a_number_it_is_the_newest_that_nobody_trains_and_that_has_more_
     assert printed.err == "charwave-tui: there is no run to go on with; train a new one: charwave-tui train\n"
 
 
-def test_a_run_that_was_stopped_or_only_not_measured_is_gone_on_with_too(command: Any, config: RunConfig) -> None:
+def test_stopped_or_unevaluated_run_can_be_resumed(command: Any, config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "", steps=20))
     desk.work()
@@ -88,9 +86,7 @@ def test_a_run_that_was_stopped_or_only_not_measured_is_gone_on_with_too(command
     assert (measured["run"], measured["val"]) == (2, stopped["val"])
 
 
-def test_what_cannot_be_gone_on_with_is_named_in_a_line(
-    command: Any, config: RunConfig, train: Any, words: Path
-) -> None:
+def test_unresumable_run_is_one_line_error(command: Any, config: RunConfig, train: Any, words: Path) -> None:
     train()
     cut_off(config)
     wild = replace(config, norm="none", activation="relu", output_scale=100.0, n_hidden=64, lr=10.0, max_steps=5_000)
@@ -119,9 +115,7 @@ def test_what_cannot_be_gone_on_with_is_named_in_a_line(
     assert store.read(2).step == 30
 
 
-def test_where_the_last_save_is_damaged_the_one_before_it_is_gone_on_with_and_stderr_says_so(
-    command: Any, config: RunConfig, train: Any
-) -> None:
+def test_damaged_last_save_falls_back_with_warning_on_stderr(command: Any, config: RunConfig, train: Any) -> None:
     cut_off(config)
     newest, before = RunStore(runs_dir()).place(1).saves()
     newest.write_bytes(newest.read_bytes()[:-1])
@@ -135,9 +129,7 @@ def test_where_the_last_save_is_damaged_the_one_before_it_is_gone_on_with_and_st
 
 
 @pytest.mark.parametrize("room", [5_000, 15_000])
-def test_a_run_for_which_there_is_no_room_prints_its_figures_and_says_what_can_be_done(
-    command: Any, train: Any, full_disk: Any, room: int
-) -> None:
+def test_resume_on_full_disk_prints_losses_and_hint(command: Any, train: Any, full_disk: Any, room: int) -> None:
     with full_disk(room):
         ran = train("--steps", "2000", "--json")
     assert ran.code == 2

@@ -30,13 +30,13 @@ def two_runs(train: Any, store: RunStore) -> RunStore:
     return store
 
 
-def test_where_there_are_none_the_list_is_empty_and_no_folder_is_made(command: Any) -> None:
+def test_no_runs_list_is_empty_and_creates_no_folder(command: Any) -> None:
     assert json.loads(command("runs", "list", "--json").out) == []
     assert command("runs", "list").out.count("\n") == 1
     assert not runs_dir().exists()
 
 
-def test_json_is_a_row_a_run_newest_first(command: Any, two_runs: RunStore) -> None:
+def test_list_json_has_row_per_run_newest_first(command: Any, two_runs: RunStore) -> None:
     printed = command("runs", "list", "--json")
     assert (printed.code, printed.err) == (0, "")
     second, first = json.loads(printed.out)
@@ -49,7 +49,7 @@ def test_json_is_a_row_a_run_newest_first(command: Any, two_runs: RunStore) -> N
     assert (first["name"], first["note"]) == ("the first", "a note, «so»")
 
 
-def test_without_json_it_is_a_table_whose_columns_line_up(command: Any, two_runs: RunStore) -> None:
+def test_list_table_columns_line_up(command: Any, two_runs: RunStore) -> None:
     heading, second, first = command("runs", "list").out.splitlines()
     assert heading.split() == ["run", "preset", "params", "steps", "train", "best", "val", "state", "created"]
     record = two_runs.read(1)
@@ -60,15 +60,13 @@ def test_without_json_it_is_a_table_whose_columns_line_up(command: Any, two_runs
         assert all(line[end - 1] != " " and line[end] == " " for line in (first, second))
 
 
-def test_a_run_of_which_nothing_was_measured_has_dashes_and_nulls(
-    command: Any, small_run: Path, store: RunStore
-) -> None:
+def test_unmeasured_run_has_dashes_and_nulls(command: Any, small_run: Path, store: RunStore) -> None:
     store.write(msgspec.structs.replace(store.read(1), train=None, val=None, first_loss=None))
     assert json.loads(command("runs", "show", "1", "--json").out)["val"] is None
     assert [line.split() for line in command("runs", "show", "1").out.splitlines()][12][1] == "–"
 
 
-def test_show_gives_the_config_the_metrics_and_where_the_weights_are(command: Any, two_runs: RunStore) -> None:
+def test_show_has_config_metrics_and_weights_path(command: Any, two_runs: RunStore) -> None:
     printed = command("runs", "show", "2", "--json")
     assert printed.code == 0
     shown = json.loads(printed.out)
@@ -84,7 +82,7 @@ def test_show_gives_the_config_the_metrics_and_where_the_weights_are(command: An
     assert json.loads(command("runs", "show", "run2", "--json").out) == shown
 
 
-def test_show_without_json_is_a_line_a_figure(command: Any, two_runs: RunStore) -> None:
+def test_show_without_json_prints_one_value_per_line(command: Any, two_runs: RunStore) -> None:
     lines = command("runs", "show", "1").out.splitlines()
     told = {line.split(maxsplit=1)[0]: line.split(maxsplit=1)[1:] for line in lines}
     assert told["run"] == ["1"]
@@ -96,9 +94,7 @@ def test_show_without_json_is_a_line_a_figure(command: Any, two_runs: RunStore) 
     assert all(len(line) < 400 for line in lines)
 
 
-def test_show_gives_the_save_before_a_damaged_one_and_none_where_there_is_none(
-    command: Any, small_run: Path, store: RunStore
-) -> None:
+def test_show_damaged_save_gives_previous_or_none(command: Any, small_run: Path, store: RunStore) -> None:
     newest, before = store.place(1).saves()
     newest.write_bytes(newest.read_bytes()[:-1])
     assert json.loads(command("runs", "show", "1", "--json").out)["checkpoint"] == str(before)
@@ -106,7 +102,7 @@ def test_show_gives_the_save_before_a_damaged_one_and_none_where_there_is_none(
     assert json.loads(command("runs", "show", "1", "--json").out)["checkpoint"] is None
 
 
-def test_export_writes_where_it_is_told_else_here(
+def test_export_writes_to_given_or_current_folder(
     command: Any, two_runs: RunStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -125,7 +121,7 @@ def test_export_writes_where_it_is_told_else_here(
     assert again.err == "charwave-tui: other is there already; name another folder with --to\n"
 
 
-def test_rm_says_what_it_freed(command: Any, two_runs: RunStore) -> None:
+def test_rm_reports_freed_bytes(command: Any, two_runs: RunStore) -> None:
     size = sum(path.stat().st_size for path in two_runs.place(1).path.iterdir())
     printed = command("runs", "rm", "1")
     assert (printed.code, printed.err) == (0, "")
@@ -137,7 +133,7 @@ def test_rm_says_what_it_freed(command: Any, two_runs: RunStore) -> None:
     assert command("runs", "rm", "2").code == 2
 
 
-def test_rm_goes_as_far_as_it_can_and_says_what_it_did(command: Any, two_runs: RunStore) -> None:
+def test_rm_continues_past_failures_and_reports_them(command: Any, two_runs: RunStore) -> None:
     lock = two_runs.place(2).lock()
     printed = command("runs", "rm", "1", "2", "1")
     assert printed.code == 2
@@ -152,7 +148,7 @@ def test_rm_goes_as_far_as_it_can_and_says_what_it_did(command: Any, two_runs: R
     assert "run 70 is unknown" in printed.err
 
 
-def test_rm_deleted_takes_those_that_are_off_the_list(command: Any, two_runs: RunStore) -> None:
+def test_rm_deleted_removes_deleted_runs(command: Any, two_runs: RunStore) -> None:
     two_runs.delete(1)
     assert [row["run"] for row in json.loads(command("runs", "list", "--json").out)] == [2]
     assert command("runs", "show", "1").code == 2
@@ -163,7 +159,7 @@ def test_rm_deleted_takes_those_that_are_off_the_list(command: Any, two_runs: Ru
 
 
 @pytest.mark.parametrize("asked", ["list", "show 1", "export 1", "rm 1"])
-def test_a_database_that_cannot_be_opened_is_one_line(command: Any, small_run: Path, asked: str) -> None:
+def test_unopenable_database_is_one_line_error(command: Any, small_run: Path, asked: str) -> None:
     (runs_dir() / DATABASE).unlink()
     (runs_dir() / DATABASE).mkdir()
     printed = command("runs", *asked.split())
@@ -174,7 +170,7 @@ def test_a_database_that_cannot_be_opened_is_one_line(command: Any, small_run: P
     )
 
 
-def test_a_damaged_database_is_told_of_on_stderr_and_the_runs_are_there(program: Any, small_run: Path) -> None:
+def test_damaged_database_warned_on_stderr_and_runs_listed(program: Any, small_run: Path) -> None:
     (runs_dir() / DATABASE).write_bytes(b"\xff" * 9_000)
     ran = program("runs", "list", "--json")
     assert ran.returncode == 0
@@ -184,7 +180,7 @@ def test_a_damaged_database_is_told_of_on_stderr_and_the_runs_are_there(program:
     assert adopted == "runs.db did not know of these runs, which are taken from their folders: 1"
 
 
-def test_a_newer_database_is_refused_in_one_line(command: Any, small_run: Path) -> None:
+def test_newer_database_refused_in_one_line(command: Any, small_run: Path) -> None:
     path = runs_dir() / DATABASE
     content = bytearray(path.read_bytes())
     content[60:64] = (99).to_bytes(4, "big")
@@ -197,7 +193,7 @@ def test_a_newer_database_is_refused_in_one_line(command: Any, small_run: Path) 
     assert path.read_bytes() == content
 
 
-def test_a_run_left_in_training_is_listed_as_paused(command: Any, small_run: Path, store: RunStore) -> None:
+def test_run_killed_in_training_listed_as_paused(command: Any, small_run: Path, store: RunStore) -> None:
     left = msgspec.structs.replace(store.read(1), state=State.TRAINING)
     store.write(left)
     folder = store.place(1)
@@ -206,7 +202,7 @@ def test_a_run_left_in_training_is_listed_as_paused(command: Any, small_run: Pat
     assert row["state"] == "paused"
 
 
-def test_restore_puts_back_what_the_screen_deleted(command: Any, two_runs: RunStore) -> None:
+def test_restore_brings_back_run_deleted_in_ui(command: Any, two_runs: RunStore) -> None:
     two_runs.delete(1)
     assert command("runs", "restore", "1").out == "run 1 is back on the list\n"
     assert [row.run for row in two_runs.list()] == [2, 1]

@@ -21,9 +21,7 @@ from charwave_tui.engine import api
 from charwave_tui.engine.checkpoint import newest_save, save_weights, write_save
 
 
-def test_json_is_an_array_of_names_with_their_nll_and_whether_the_corpus_has_them(
-    command: Any, small_run: Path, words: Path
-) -> None:
+def test_json_is_array_of_names_with_nll_and_corpus_membership(command: Any, small_run: Path, words: Path) -> None:
     drawn = json.loads(command("sample", "-n", "40", "--json").out)
     known = set(words.read_text("utf-8").split())
     assert len(drawn) == 40
@@ -36,7 +34,7 @@ def test_json_is_an_array_of_names_with_their_nll_and_whether_the_corpus_has_the
         assert item["near"] in known or item["near"] == ""
 
 
-def test_without_json_a_sign_tells_new_names_from_known_ones(command: Any, train: Any) -> None:
+def test_text_output_marks_known_names(command: Any, train: Any) -> None:
     train("--steps", "1500", "--set", "batch_size=64")
     drawn = json.loads(command("sample", "-n", "400", "--json").out)
     assert {(item["in_corpus"], bool(item["near"])) for item in drawn} == {(True, False), (False, True), (False, False)}
@@ -47,7 +45,7 @@ def test_without_json_a_sign_tells_new_names_from_known_ones(command: Any, train
     ]
 
 
-def test_a_name_that_ended_before_it_began_is_still_a_row(command: Any, small_run: Path, monkeypatch: Any) -> None:
+def test_empty_name_is_still_a_row(command: Any, small_run: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(api, "sample", lambda sampling, run: (SampledName("", 5.85, False),))
     assert command("sample").out.split() == ["–", "5.85", "+"]
     assert json.loads(command("sample", "--json").out) == [
@@ -55,24 +53,24 @@ def test_a_name_that_ended_before_it_began_is_still_a_row(command: Any, small_ru
     ]
 
 
-def test_figures_line_up_behind_wide_names_too() -> None:
+def test_numbers_line_up_after_wide_names() -> None:
     lines = [_line(SampledName(name, 2.0, in_corpus=False)) for name in ("anna", "北海道", "e\u0301", "")]
     assert {cell_len(line) for line in lines} == {32}
 
 
-def test_a_seed_gives_the_same_names_again_and_another_one_others(command: Any, small_run: Path) -> None:
+def test_seed_repeats_names_and_other_seed_differs(command: Any, small_run: Path) -> None:
     one, again, other = (command("sample", "--seed", seed).out for seed in ("1", "1", "2"))
     assert one == again != other
     assert len(one.splitlines()) == 20
 
 
-def test_names_begin_with_the_prefix(command: Any, small_run: Path) -> None:
+def test_names_start_with_prefix(command: Any, small_run: Path) -> None:
     drawn = json.loads(command("sample", "--prefix", "ba", "-n", "8", "--json").out)
     assert len(drawn) == 8
     assert all(item["name"].startswith("ba") for item in drawn)
 
 
-def test_every_setting_has_its_option(command: Any, small_run: Path, words: Path) -> None:
+def test_every_sampling_setting_has_an_option(command: Any, small_run: Path, words: Path) -> None:
     drawn = command("sample", "-n", "9", "--pattern", "?e*", "--suffix", "a", "--longest", "6", "--shortest", "3")
     names = [line.split()[0] for line in drawn.out.splitlines()]
     assert len(names) == 9
@@ -84,14 +82,14 @@ def test_every_setting_has_its_option(command: Any, small_run: Path, words: Path
     assert not {item["name"] for item in new} & set(words.read_text("utf-8").split())
 
 
-def test_of_new_names_that_did_not_come_stderr_says_so(command: Any, small_run: Path, words: Path) -> None:
+def test_missing_new_names_reported_on_stderr(command: Any, small_run: Path, words: Path) -> None:
     word = words.read_text("utf-8").split()[0]
     printed = command("sample", "-n", "3", "--only-new", "--prefix", word, "--longest", str(len(word)))
     assert (printed.code, printed.out) == (0, "")
     assert printed.err == "of 3 new names none came; try a higher temperature\n"
 
 
-def test_a_word_is_scored_character_by_character_and_placed(command: Any, small_run: Path, words: Path) -> None:
+def test_word_scored_per_character_with_percentile(command: Any, small_run: Path, words: Path) -> None:
     word = words.read_text("utf-8").split()[0]
     told = json.loads(command("sample", "--score", word, "--json").out)
     surprises = [item["surprise"] for item in told["characters"]]
@@ -107,7 +105,7 @@ def test_a_word_is_scored_character_by_character_and_placed(command: Any, small_
     assert last.endswith("; in the corpus")
 
 
-def test_what_may_follow_is_ranked_and_its_odds_sum_to_one(command: Any, small_run: Path) -> None:
+def test_next_characters_ranked_and_probabilities_sum_to_one(command: Any, small_run: Path) -> None:
     told = json.loads(command("sample", "--next", "ba", "--temperature", "0.5", "--json").out)
     chances = [item["p"] for item in told["next"]]
     assert chances == sorted(chances, reverse=True)
@@ -134,26 +132,28 @@ def test_what_may_follow_is_ranked_and_its_odds_sum_to_one(command: Any, small_r
         (["--top-p", "0"], "top_p 0 is out of bounds"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(command: Any, small_run: Path, asked: list[str], said: str) -> None:
+def test_invalid_sampling_request_refused_in_one_line(
+    command: Any, small_run: Path, asked: list[str], said: str
+) -> None:
     printed = command("sample", *asked)
     assert (printed.code, printed.out) == (2, "")
     assert said in printed.err
     assert printed.err.count("\n") == 1
 
 
-def test_cold_names_are_likelier_than_hot_ones(command: Any, small_run: Path) -> None:
+def test_low_temperature_names_are_likelier(command: Any, small_run: Path) -> None:
     cold, hot = (json.loads(command("sample", "--temperature", heat, "--json").out) for heat in ("0.1", "5"))
     assert sum(item["nll"] for item in cold) < sum(item["nll"] for item in hot)
 
 
-def test_the_newest_run_is_taken_unless_another_is_named(command: Any, train: Any) -> None:
+def test_newest_run_sampled_unless_another_is_named(command: Any, train: Any) -> None:
     for seed in ("1", "2"):
         train("--seed", seed)
     first, second = (command("sample", "--run", run).out for run in ("1", "2"))
     assert command("sample").out == second != first
 
 
-def test_a_prefix_beyond_the_alphabet_names_the_letters_there_are(command: Any, small_run: Path) -> None:
+def test_prefix_outside_alphabet_refused_with_known_characters(command: Any, small_run: Path) -> None:
     printed = command("sample", "--prefix", "bé")
     assert (printed.code, printed.out) == (2, "")
     assert printed.err == ("charwave-tui: “é” does not occur in the corpus words; its characters are abdeiklmnorstu\n")
@@ -181,9 +181,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["sample", "inspect"])
-def test_a_run_of_which_no_save_can_be_read_is_named_in_one_line(
-    command: Any, small_run: Path, name: str, damage: str
-) -> None:
+def test_run_without_readable_save_is_one_line_error(command: Any, small_run: Path, name: str, damage: str) -> None:
     newest, *others = RunStore(runs_dir()).place(1).saves()
     for other in others:
         other.unlink()
@@ -196,9 +194,7 @@ def test_a_run_of_which_no_save_can_be_read_is_named_in_one_line(
     assert "; " in printed.err
 
 
-def test_where_the_newest_save_is_damaged_the_one_before_it_is_taken_and_stderr_says_so(
-    program: Any, command: Any, small_run: Path
-) -> None:
+def test_damaged_newest_save_uses_previous_with_warning(program: Any, command: Any, small_run: Path) -> None:
     before = command("sample").out
     newest = RunStore(runs_dir()).place(1).saves()[0]
     newest.write_bytes(newest.read_bytes()[:-1])
@@ -210,7 +206,7 @@ def test_where_the_newest_save_is_damaged_the_one_before_it_is_taken_and_stderr_
 
 
 @pytest.mark.parametrize("harm", [b"", b"gone", b"\xff" * 9_000])
-def test_names_are_drawn_though_the_database_is_damaged(command: Any, small_run: Path, harm: bytes) -> None:
+def test_sampling_works_with_damaged_database(command: Any, small_run: Path, harm: bytes) -> None:
     before = command("sample").out
     (runs_dir() / DATABASE).write_bytes(harm)
     assert command("sample") == type(command("--version"))(0, before, "")
@@ -218,7 +214,7 @@ def test_names_are_drawn_though_the_database_is_damaged(command: Any, small_run:
     assert command("sample").out == before
 
 
-def test_an_older_run_is_still_there_when_the_newest_is_damaged(command: Any, train: Any, home: Path) -> None:
+def test_older_run_usable_when_newest_is_damaged(command: Any, train: Any, home: Path) -> None:
     train()
     train()
     for save in RunStore(runs_dir()).place(2).saves():
@@ -230,7 +226,7 @@ def test_an_older_run_is_still_there_when_the_newest_is_damaged(command: Any, tr
 
 
 @pytest.mark.parametrize("name", ["sample", "inspect"])
-def test_of_a_run_in_use_stderr_says_how_old_its_weights_are(command: Any, small_run: Path, name: str) -> None:
+def test_run_in_use_reports_age_of_weights_on_stderr(command: Any, small_run: Path, name: str) -> None:
     before = command(name, "--json")
     assert before.err == ""
     lock = RunStore(runs_dir()).place(1).lock()
@@ -241,7 +237,7 @@ def test_of_a_run_in_use_stderr_says_how_old_its_weights_are(command: Any, small
     assert command(name, "--json").err == ""
 
 
-def test_a_corpus_that_changed_is_not_mistaken_for_the_one_learned(command: Any, small_run: Path, words: Path) -> None:
+def test_changed_corpus_not_taken_for_training_corpus(command: Any, small_run: Path, words: Path) -> None:
     words.write_text(words.read_text("utf-8") + "\nzzz", "utf-8")
     printed = command("sample")
     assert printed.code == 2
@@ -251,7 +247,7 @@ def test_a_corpus_that_changed_is_not_mistaken_for_the_one_learned(command: Any,
     )
 
 
-def test_a_corpus_that_is_gone_is_named(command: Any, small_run: Path, words: Path) -> None:
+def test_missing_corpus_is_named(command: Any, small_run: Path, words: Path) -> None:
     words.unlink()
     printed = command("inspect")
     assert printed.code == 2

@@ -24,20 +24,20 @@ NONE = "charwave-tui: no engine is running; charwave-tui start begins a run in o
 
 
 @pytest.mark.parametrize("words", ["pause", "resume", "stop", "attach", "attach --follow --json"])
-def test_without_an_engine_there_is_nothing_to_steer_and_none_is_started(command: Any, words: str) -> None:
+def test_no_engine_run_commands_fail_without_starting_one(command: Any, words: str) -> None:
     said = command(*words.split())
     assert (said.code, said.out, said.err) == (1, "", NONE)
     assert command("engine", "status").out == "no engine is running\n"
 
 
-def test_that_no_engine_runs_is_a_status_like_any_other(command: Any) -> None:
+def test_status_without_engine_is_a_regular_status(command: Any) -> None:
     assert command("status").out == "no engine is running\n"
     facts = json.loads(command("status", "--json").out)
     assert list(facts) == ["run", "preset", "state", "step", "max_steps", "train", "val", "unsaved"]
     assert set(facts.values()) == {None}
 
 
-def test_an_option_for_ssh_without_a_host_is_named(command: Any) -> None:
+def test_ssh_option_without_host_is_named(command: Any) -> None:
     said = command("status", "-o", "Port=22")
     assert (said.code, said.err) == (
         2,
@@ -51,7 +51,7 @@ def tiny(words: Path) -> tuple[str, ...]:
     return ("--corpus", str(words), "--set", "context=2", "--set", "fuse=2", "--set", "n_hidden=4")
 
 
-def test_a_run_is_started_held_gone_on_with_watched_and_ended_by_commands_alone(command: Any, words: Path) -> None:
+def test_run_started_paused_resumed_watched_and_stopped_by_commands(command: Any, words: Path) -> None:
     def told(*line: str) -> dict[str, Any]:
         said = command(*line, "--json")
         assert (said.code, said.err) == (0, "")
@@ -95,7 +95,7 @@ def test_a_run_is_started_held_gone_on_with_watched_and_ended_by_commands_alone(
     assert measured == [100, 200, 300, 400]
 
 
-def test_a_run_that_diverges_is_told_with_what_to_do(command: Any, words: Path) -> None:
+def test_diverged_run_reported_with_hint(command: Any, words: Path) -> None:
     wild = ("norm=none", "lr=10", "init_gain=100", "output_scale=100", "activation=relu")
     assert command("start", *tiny(words), *(part for it in wild for part in ("--set", it))).code == 0
     for _ in range(2):  # while it trains, and long after
@@ -143,7 +143,7 @@ def status(state: State, *, measuring: bool) -> StatusReported:
     return StatusReported(1, state, 300, 300, measuring=measuring)
 
 
-def test_each_evaluation_is_told_once_however_often_the_line_drops() -> None:
+def test_each_evaluation_printed_once_despite_reconnects() -> None:
     first: list[AnyEvent] = [opened(1, State.TRAINING, ONE), SplitEvaluated(TWO)]
     again: list[AnyEvent] = [opened(1, State.FINISHED, ONE, TWO), status(State.FINISHED, measuring=True)]
     again += [SplitEvaluated(LAST), SplitEvaluated(TWO), status(State.FINISHED, measuring=False)]
@@ -152,7 +152,7 @@ def test_each_evaluation_is_told_once_however_often_the_line_drops() -> None:
     assert told == [first[0], *map(SplitEvaluated, (ONE, TWO, LAST))]
 
 
-def test_a_run_whose_last_loss_is_not_finite_and_one_that_another_takes_the_place_of_end_too() -> None:
+def test_watch_ends_on_nonfinite_loss_or_replaced_run() -> None:
     stopped = RunChanged(State.STOPPED, 300)
     for then in (status(State.STOPPED, measuring=False), opened(2)):
         assert watched([opened(), stopped, then]) == (stopped, [opened(), stopped])
@@ -160,12 +160,12 @@ def test_a_run_whose_last_loss_is_not_finite_and_one_that_another_takes_the_plac
     assert ended == stopped
 
 
-def test_why_a_run_diverged_is_told_long_after_too() -> None:
+def test_divergence_cause_reported_long_afterwards() -> None:
     ended, _ = watched([opened(1, State.DIVERGED, divergence=Divergence(7, "NaN", 10.0))])
     assert ended == RunChanged(State.DIVERGED, 9, "it became NaN at step 7 with lr 10")
 
 
-async def test_a_talk_waits_for_what_is_being_measured_and_for_no_longer() -> None:
+async def test_watch_waits_only_for_evaluation_in_progress() -> None:
     engine: Any = Told(
         [status(State.PAUSED, measuring=True), SplitEvaluated(ONE), status(State.PAUSED, measuring=False)]
     )
@@ -174,7 +174,7 @@ async def test_a_talk_waits_for_what_is_being_measured_and_for_no_longer() -> No
     assert (talk.losses, len(engine.sent)) == ({Split.VAL: 2.0}, 2)
 
 
-def test_of_a_run_that_ended_all_has_been_told_though_it_is_deleted_before_it_is_measured() -> None:
+def test_deleted_run_still_reports_all_before_it_ends() -> None:
     engine: Any = Told()
     watched = _Watched(engine, lambda event: None)
     card = CorpusCard("words", "", 1, "a", (1, 1, 1))

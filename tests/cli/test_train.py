@@ -39,7 +39,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
 WILD = [f"--set={setting}" for setting in ("lr=10", "norm=none", "activation=relu", "output_scale=100", "n_hidden=64")]
 
 
-def test_json_is_one_object_with_every_figure_and_stands_alone_on_stdout(train: Any) -> None:
+def test_json_is_one_object_with_every_metric_alone_on_stdout(train: Any) -> None:
     printed = train("--json")
     assert printed.code == 0
     result = json.loads(printed.out)
@@ -51,13 +51,13 @@ def test_json_is_one_object_with_every_figure_and_stands_alone_on_stdout(train: 
     assert f"val {result['val']:.4f}" in printed.err
 
 
-def test_without_json_the_same_figures_are_rows(train: Any) -> None:
+def test_text_output_has_same_metrics_as_json(train: Any) -> None:
     rows = dict(line.split() for line in train().out.splitlines())
     assert rows.keys() >= KINDS.keys()
     assert rows["steps"] == "60"
 
 
-def test_train_and_val_are_those_of_whole_splits_in_eval_mode(train: Any, words: Path) -> None:
+def test_train_and_val_loss_are_whole_splits_in_eval_mode(train: Any, words: Path) -> None:
     result = json.loads(train("--json").out)
     record = RunStore(runs_dir()).read(1)
     trainer = Trainer(record.config, find_corpus(str(words)), torch.device("cpu"))
@@ -72,14 +72,14 @@ def test_train_and_val_are_those_of_whole_splits_in_eval_mode(train: Any, words:
     assert result["parameters"] == sum(parameter.numel() for parameter in trainer.model.parameters())
 
 
-def test_shortcuts_and_settings_reach_the_config_and_the_last_one_wins(train: Any) -> None:
+def test_options_and_set_reach_config_and_last_one_wins(train: Any) -> None:
     train("--seed", "7", "--device", "cpu", "--set", "lr=0.2", "--set", "lr=0.3", "--steps", "12")
     config = RunStore(runs_dir()).read().config
     assert (config.seed, config.device, config.lr, config.max_steps) == (7, "cpu", 0.3, 12)
     assert (config.fuse, config.n_hidden) == ((2, 2), 8)
 
 
-def test_options_before_the_command_count_and_those_after_it_go_first(command: Any, words: Path) -> None:
+def test_options_before_command_count_and_later_ones_override(command: Any, words: Path) -> None:
     before = "--preset", "mlp-3", "--corpus", str(words), "--set", "lr=0.2", "--set", "n_hidden=9", "--set", "n_embd=3"
     assert command(*before, "train", "--steps", "12", "--set", "n_hidden=8").code == 0
     record = RunStore(runs_dir()).read()
@@ -90,9 +90,7 @@ def test_options_before_the_command_count_and_those_after_it_go_first(command: A
     assert RunStore(runs_dir()).read().preset == "tree-22k"
 
 
-def test_a_run_that_could_not_be_saved_prints_its_figures_says_so_and_ends_with_2(
-    train: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unsaved_run_prints_metrics_and_exits_2(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -107,7 +105,7 @@ def test_a_run_that_could_not_be_saved_prints_its_figures_says_so_and_ends_with_
     )
 
 
-def test_the_same_seed_gives_the_same_figures_and_another_one_others(train: Any) -> None:
+def test_same_seed_same_metrics_other_seed_differs(train: Any) -> None:
     one, again, other = (json.loads(train("--json", "--seed", seed).out) for seed in ("3", "3", "4"))
     figures = "first_loss", "train", "val"
     assert [one[name] for name in figures] == [again[name] for name in figures]
@@ -115,7 +113,7 @@ def test_the_same_seed_gives_the_same_figures_and_another_one_others(train: Any)
     assert [one["run"], again["run"], other["run"]] == [1, 2, 3]
 
 
-def test_seconds_count_from_the_start_of_the_process(program: Any, words: Path) -> None:
+def test_seconds_count_from_process_start(program: Any, words: Path) -> None:
     began = time.monotonic()
     result = json.loads(program("train", "--corpus", str(words), "--steps", "50", "--json").stdout)
     wall = time.monotonic() - began
@@ -123,7 +121,7 @@ def test_seconds_count_from_the_start_of_the_process(program: Any, words: Path) 
     assert 3 * result["steps"] / result["steps_per_second"] < result["seconds"] <= wall
 
 
-def test_a_diverging_run_prints_its_figures_says_why_and_ends_with_2(train: Any) -> None:
+def test_diverged_run_prints_metrics_and_cause_and_exits_2(train: Any) -> None:
     printed = train("--json", *WILD, "--steps", "5000")
     assert printed.code == 2
     result = json.loads(printed.out)
@@ -156,7 +154,7 @@ def training(words: Path) -> Callable[..., subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_stops_evaluates_saves_and_prints(training: Any, name: str) -> None:
+def test_signal_stops_evaluates_saves_and_prints(training: Any, name: str) -> None:
     process = training()
     process.send_signal(getattr(signal, name))
     out, err = process.communicate(timeout=60)
@@ -180,7 +178,7 @@ class Noted:
 
 
 @pytest.mark.parametrize(("nohup", "stops"), [(False, 3), (True, 2)])
-def test_a_terminal_that_goes_stops_the_run_but_not_under_nohup(nohup: bool, stops: int) -> None:
+def test_closed_terminal_stops_run_except_under_nohup(nohup: bool, stops: int) -> None:
     training = Noted()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
     try:
@@ -194,7 +192,7 @@ def test_a_terminal_that_goes_stops_the_run_but_not_under_nohup(nohup: bool, sto
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_reader_that_goes_leaves_the_run_saved_and_no_traceback(words: Path, tmp_path: Path) -> None:
+def test_closed_stdout_leaves_run_saved_without_traceback(words: Path, tmp_path: Path) -> None:
     line = f"{sys.executable} -m charwave_tui train --corpus {words} --steps 3000 --set eval_every=20 2>&1 | head -n 1"
     ran = subprocess.run(["bash", "-c", line], capture_output=True, encoding="utf-8", timeout=60, check=False)
     assert ran.stdout.startswith("run 1 · playground")
@@ -205,7 +203,7 @@ def test_a_reader_that_goes_leaves_the_run_saved_and_no_traceback(words: Path, t
     assert record.val is not None
 
 
-def test_on_a_terminal_a_bar_shows_the_way(words: Path) -> None:
+def test_terminal_shows_progress_bar(words: Path) -> None:
     with Screen(playground("train", "--corpus", str(words), "--steps", "400"), 100, 30) as screen:
         assert screen.wait_end() == 0
         assert "400/400" in screen.text
@@ -213,7 +211,7 @@ def test_on_a_terminal_a_bar_shows_the_way(words: Path) -> None:
         assert "steps_per_second" in screen.text
 
 
-def test_on_a_terminal_a_mistake_stands_alone(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_error_on_terminal_stands_alone(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("TTY_INTERACTIVE", "1")
     monkeypatch.setenv("TERM", "xterm")

@@ -24,7 +24,7 @@ from charwave_tui.core.speaking import SpeechRefused, WordScored
 QUESTIONS = ("sample -n 5", "sample --score mara", "sample --next ma", "inspect")
 
 
-def test_a_run_in_an_engine_is_asked_there_and_says_the_same_once_it_is_only_saved(command: Any, words: Path) -> None:
+def test_run_in_engine_gives_same_output_as_saved_run(command: Any, words: Path) -> None:
     small = ("--set", "context=2", "--set", "fuse=2", "--set", "n_hidden=4", "--set", "batch_size=4")
     assert command("start", "--corpus", str(words), *small, "--steps", "10000000").code == 0
     while json.loads(command("status", "--json").out)["step"] < 100:
@@ -45,9 +45,7 @@ def test_a_run_in_an_engine_is_asked_there_and_says_the_same_once_it_is_only_sav
     assert finished.out == from_save[-1].out
 
 
-def test_another_run_than_the_one_in_the_engine_is_read_from_its_save(
-    command: Any, small_run: Path, words: Path
-) -> None:
+def test_other_run_than_engines_is_read_from_its_save(command: Any, small_run: Path, words: Path) -> None:
     small = ("--set", "context=2", "--set", "fuse=2", "--set", "n_hidden=4", "--set", "batch_size=4")
     before = command("sample", "--run", "1").out
     assert command("start", "--corpus", str(words), *small, "--steps", "10000000").code == 0
@@ -86,7 +84,7 @@ async def talk(*script: AnyEvent) -> Talk:
 NAME = SampledName("mara", 2.0, in_corpus=False)
 
 
-async def test_names_are_taken_when_all_are_there_and_a_score_when_its_place_is() -> None:
+async def test_names_returned_when_complete_and_score_when_ranked() -> None:
     early, whole = NamesSampled(9, 1, (), done=False), NamesSampled(9, 1, (NAME,))
     there = await talk(early, whole)
     assert await names_of(there, Sampling()) == (NAME,)
@@ -97,7 +95,7 @@ async def test_names_are_taken_when_all_are_there_and_a_score_when_its_place_is(
 
 
 @pytest.mark.parametrize("refusal", [NamesRefused(1, "no", "ask"), SpeechRefused(1, "no", "ask"), opened(2)])
-async def test_where_no_answer_will_come_it_is_said(refusal: AnyEvent) -> None:
+async def test_failed_request_is_reported(refusal: AnyEvent) -> None:
     gone = "run 1 gave way to another before it answered; ask again"
     expected = gone if isinstance(refusal, RunOpened) else "no; ask"
     for question in (

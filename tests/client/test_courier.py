@@ -64,9 +64,7 @@ async def started(desk: Desk, config: RunConfig, there: str = THERE) -> Any:
     return await desk.next()
 
 
-async def test_a_live_edit_reaches_its_run_though_the_file_here_was_changed_or_is_gone(
-    desk: Desk, config: RunConfig
-) -> None:
+async def test_live_edit_reaches_run_after_local_file_changed_or_went(desk: Desk, config: RunConfig) -> None:
     assert (await started(desk, config)).config.corpus == THERE
     path, edited = Path(config.corpus), replace(config, lr=0.05)
     for change in (lambda: path.write_text("cleo\n", "utf-8"), path.unlink):
@@ -76,7 +74,7 @@ async def test_a_live_edit_reaches_its_run_though_the_file_here_was_changed_or_i
     assert desk.courier.heard(RunEdited(replace(edited, corpus=THERE))) == RunEdited(edited)
 
 
-async def test_an_answer_about_another_corpus_is_not_taken_for_this_ones(desk: Desk, config: RunConfig) -> None:
+async def test_reply_about_other_corpus_is_ignored(desk: Desk, config: RunConfig) -> None:
     desk.courier.send(StartRun(config, ""))
     offer = await desk.next()
     other = "f" * 64
@@ -87,7 +85,7 @@ async def test_an_answer_about_another_corpus_is_not_taken_for_this_ones(desk: D
     assert (await desk.next()).config.corpus == THERE
 
 
-async def test_a_corpus_that_is_refused_is_said_and_what_comes_behind_it_goes_on(desk: Desk, config: RunConfig) -> None:
+async def test_refused_corpus_reported_and_later_commands_continue(desk: Desk, config: RunConfig) -> None:
     desk.courier.send(StartRun(config, ""))
     desk.courier.send(StartRun(RunConfig(), ""))
     offer = await desk.next()
@@ -100,14 +98,14 @@ async def test_a_corpus_that_is_refused_is_said_and_what_comes_behind_it_goes_on
     assert await desk.next() == StartRun(RunConfig(), "")
 
 
-async def test_what_is_no_file_is_left_to_the_engine_and_holds_nothing_up(desk: Desk, tmp_path: Path) -> None:
+async def test_non_file_corpus_left_to_engine_without_delay(desk: Desk, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path / "pipe", tmp_path, tmp_path / "nothing", Path("/dev/zero")):
         desk.courier.send(StartRun(RunConfig(corpus=str(place)), ""))
         assert (await desk.next()).config.corpus == str(place)
 
 
-async def test_a_run_that_was_left_is_told_with_the_corpus_as_it_is_called_here(desk: Desk, config: RunConfig) -> None:
+async def test_reattached_run_shows_local_corpus_name(desk: Desk, config: RunConfig) -> None:
     await started(desk, config)
     there = replace(config, corpus=THERE)
     row = RunSummary(1, "", "", "", there, "words", 9, State.PAUSED, 3, "", 0.0, None, None, None)

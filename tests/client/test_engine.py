@@ -59,7 +59,7 @@ async def wait_gone(pid: int) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_what_is_sent_before_there_is_an_engine_is_remembered(config: RunConfig) -> None:
+async def test_commands_sent_before_engine_starts_are_queued(config: RunConfig) -> None:
     engine = Engine()
     engine.send(protocol.StartRun(config, "", steps=3))
     events = engine.events()
@@ -76,7 +76,7 @@ async def test_what_is_sent_before_there_is_an_engine_is_remembered(config: RunC
     assert log_path().read_text("utf-8").count("Traceback") == 0
 
 
-async def test_a_second_screen_finds_the_first_ones_engine_which_trains_on_without_either(config: RunConfig) -> None:
+async def test_second_screen_joins_engine_which_trains_on_without_screens(config: RunConfig) -> None:
     first, second, third = Engine(), Engine(), Engine()
     one, two = first.events(), second.events()
     hello = await until(one, protocol.EngineStarted)
@@ -99,7 +99,7 @@ async def test_a_second_screen_finds_the_first_ones_engine_which_trains_on_witho
     assert RunStore(runs_dir()).read(1).state is State.PAUSED
 
 
-async def test_a_killed_engine_ends_the_events_and_a_stale_socket_is_no_hindrance(config: RunConfig) -> None:
+async def test_killed_engine_ends_events_and_stale_socket_is_replaced(config: RunConfig) -> None:
     engine = Engine()
     events = engine.events()
     hello = await until(events, protocol.EngineStarted)
@@ -118,7 +118,7 @@ async def test_a_killed_engine_ends_the_events_and_a_stale_socket_is_no_hindranc
     await wait_gone(other.pid)
 
 
-async def test_sigterm_saves_the_run_and_tells_every_viewer(config: RunConfig) -> None:
+async def test_sigterm_saves_run_and_notifies_viewers(config: RunConfig) -> None:
     engine, other = Engine(), Engine()
     engine.send(protocol.StartRun(config, ""))
     events, others = engine.events(), other.events()
@@ -135,9 +135,7 @@ async def test_sigterm_saves_the_run_and_tells_every_viewer(config: RunConfig) -
     assert log_path().read_text("utf-8") == ""
 
 
-async def test_torch_that_cannot_be_imported_is_told_with_the_log(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_failed_torch_import_reported_with_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "broken" / "torch").mkdir(parents=True)
     (tmp_path / "broken" / "torch" / "__init__.py").write_text("raise ImportError('no libcudart\\nhere')", "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
@@ -152,7 +150,7 @@ async def test_torch_that_cannot_be_imported_is_told_with_the_log(
     assert "no libcudart" in log_path().read_text("utf-8")
 
 
-async def test_commands_go_to_an_engine_of_this_version_alone(config: RunConfig) -> None:
+async def test_commands_go_only_to_engine_of_same_version(config: RunConfig) -> None:
     ensure_runtime_dir()
     received: list[bytes] = []
 
@@ -177,7 +175,7 @@ async def test_commands_go_to_an_engine_of_this_version_alone(config: RunConfig)
     assert received == [b""]
 
 
-async def test_an_engine_that_does_not_greet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_engine_without_handshake_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ensure_runtime_dir()
     monkeypatch.setattr(transport, "ANSWERS_WITHIN", 0.1)
     held: list[asyncio.StreamWriter] = []
@@ -187,7 +185,7 @@ async def test_an_engine_that_does_not_greet_is_named(monkeypatch: pytest.Monkey
         held[0].close()
 
 
-async def test_without_a_home_folder_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_home_folder_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def homeless() -> Path:
         raise Mistake("no home folder is known", "set CHARWAVE_HOME to a folder of yours")
 
@@ -197,7 +195,7 @@ async def test_without_a_home_folder_that_is_said(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("code", "reached"), [(0, True), (3, False)])
-async def test_an_engine_that_leaves_the_field_to_another_is_waited_for_and_one_that_fails_is_not(
+async def test_engine_yielding_to_another_is_awaited_but_failed_one_is_not(
     monkeypatch: pytest.MonkeyPatch, code: int, reached: bool
 ) -> None:
     ensure_runtime_dir()
@@ -224,7 +222,7 @@ async def test_an_engine_that_leaves_the_field_to_another_is_waited_for_and_one_
     (await coming).close()
 
 
-async def test_an_engine_that_has_no_room_for_a_screen_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_engine_at_viewer_limit_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     ensure_runtime_dir()
     full = frame(protocol.EngineStarted(__version__, 1)) + frame(
         protocol.CommandRefused("64 screens look", "close one")
@@ -239,7 +237,7 @@ async def test_an_engine_that_has_no_room_for_a_screen_says_so(monkeypatch: pyte
             await until(Engine().events(), protocol.EngineReady)
 
 
-async def test_the_engine_of_another_user_is_not_spoken_to(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_engine_of_other_user_is_not_contacted(monkeypatch: pytest.MonkeyPatch) -> None:
     ensure_runtime_dir()
     monkeypatch.setattr(transport, "peer_of", lambda connection: Peer(1, os.getuid() + 1))
     greet = frame(protocol.EngineStarted(__version__, 1))
@@ -248,7 +246,7 @@ async def test_the_engine_of_another_user_is_not_spoken_to(monkeypatch: pytest.M
             await until(Engine().events(), protocol.EngineStarted)
 
 
-async def test_an_engine_that_talks_gibberish_is_named() -> None:
+async def test_engine_sending_invalid_bytes_is_named() -> None:
     ensure_runtime_dir()
     other = await asyncio.start_unix_server(
         lambda reader, writer: writer.write(b"HTTP/1.1 200"), path=str(socket_path())
@@ -258,20 +256,20 @@ async def test_an_engine_that_talks_gibberish_is_named() -> None:
             await until(Engine().events(), protocol.EngineReady)
 
 
-async def test_an_engine_that_does_not_start_is_told_with_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_engine_that_fails_to_start_is_reported_with_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charwave_tui.client.starting.sys.executable", "/bin/false")
     with pytest.raises(EngineUnavailable, match="its log is"):
         await until(Engine().events(), protocol.EngineReady)
 
 
-async def test_a_folder_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_uncreatable_folder_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
     monkeypatch.setenv("CHARWAVE_HOME", str(tmp_path / "file" / "home"))
     with pytest.raises(EngineUnavailable, match="CHARWAVE_HOME"):
         await until(Engine().events(), protocol.EngineReady)
 
 
-def test_a_socket_file_without_an_engine_is_only_a_file() -> None:
+def test_stale_socket_file_is_not_an_engine() -> None:
     ensure_runtime_dir()
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(socket_path()))

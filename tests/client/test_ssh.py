@@ -23,7 +23,7 @@ from charwave_tui.core.places import ensure_runtime_dir, socket_path
 from charwave_tui.core.protocol import EngineStarted, Remarked
 
 
-def test_a_persons_own_options_come_first_so_that_they_count_and_nothing_asks_on_the_screen() -> None:
+def test_user_ssh_options_come_first_and_nothing_prompts() -> None:
     words = Destination("ada@box", ("BatchMode=no", "Port=2222")).command("engine", "--stdio")
     assert words[:6] == ["ssh", "-T", "-o", "BatchMode=no", "-o", "Port=2222"]
     assert words.index("BatchMode=yes") > words.index("BatchMode=no")
@@ -31,14 +31,14 @@ def test_a_persons_own_options_come_first_so_that_they_count_and_nothing_asks_on
     assert words[-3:] == ["--", "ada@box", "charwave-tui engine --stdio"]
 
 
-def test_what_a_relay_says_is_told_from_what_a_login_shell_prints() -> None:
+def test_relay_output_told_apart_from_login_shell_output() -> None:
     hello = Hello("1.2", True, "stay logged in")
     assert Hello.read(hello.line()) == hello
     for line in (b"Last login: yesterday\n", HELLO + b"{}\n", HELLO + b"[\xff\n", b""):
         assert Hello.read(line) is None
 
 
-async def test_pipes_carry_more_than_they_hold() -> None:
+async def test_pipes_carry_more_than_their_buffer() -> None:
     outward, inward = os.pipe()
     reader, writer = await reading(os.fdopen(outward, "rb", 0)), await writing(os.fdopen(inward, "wb", 0))
     content = bytes(range(256)) * 4_096
@@ -68,7 +68,7 @@ class Unreachable:
         pass
 
 
-async def test_a_line_that_was_never_there_waits_for_a_person_and_one_that_dropped_waits_longer_each_time() -> None:
+async def test_failed_first_connection_waits_for_user_dropped_one_backs_off() -> None:
     engine = Engine(Unreachable())
     with pytest.raises(EngineUnavailable):
         _ = [event async for event in engine.events()]
@@ -100,9 +100,7 @@ KEEPS_STDERR = "sleep 20 </dev/null >/dev/null &\necho $! > ${0%/*}/kept\n"
 """What ssh does where it shares its connection: a process in the background holds stderr."""
 
 
-async def test_an_ssh_that_leaves_its_connection_open_behind_it_holds_nothing_up(
-    fake: Callable[[str], SshWay], tmp_path: Path
-) -> None:
+async def test_ssh_leaving_connection_open_does_not_block(fake: Callable[[str], SshWay], tmp_path: Path) -> None:
     try:
         async with asyncio.timeout(10):
             with pytest.raises(EngineUnavailable, match=r"^there is no charwave-tui on box; install it there"):
@@ -111,12 +109,12 @@ async def test_an_ssh_that_leaves_its_connection_open_behind_it_holds_nothing_up
         os.kill(int((tmp_path / "kept").read_text("utf-8")), signal.SIGKILL)
 
 
-async def test_a_shell_there_that_prints_without_end_is_left_alone(fake: Callable[[str], SshWay]) -> None:
+async def test_endless_shell_output_is_abandoned(fake: Callable[[str], SshWay]) -> None:
     with pytest.raises(EngineUnavailable, match=r"^box: charwave-tui ended with -9$"):
         await fake("exec cat /dev/zero").reach()
 
 
-async def test_no_ssh_stays_behind_when_its_line_is_left(fake: Callable[[str], SshWay]) -> None:
+async def test_no_ssh_process_left_after_disconnect(fake: Callable[[str], SshWay]) -> None:
     hello = Hello(__version__, True, "").line() + frame(EngineStarted(__version__, 7))
     octal = "".join(f"\\{byte:03o}" for byte in hello)
     way = fake(f"printf '{octal}'; exec sleep 20")
@@ -128,7 +126,7 @@ async def test_no_ssh_stays_behind_when_its_line_is_left(fake: Callable[[str], S
     assert process.returncode == -signal.SIGKILL
 
 
-async def test_a_relay_takes_no_more_from_its_engine_than_its_reader_does(home: Path) -> None:
+async def test_relay_reads_engine_no_faster_than_its_reader(home: Path) -> None:
     ensure_runtime_dir()
     taken, stuck = 0, asyncio.Event()
 
@@ -161,7 +159,7 @@ async def test_a_relay_takes_no_more_from_its_engine_than_its_reader_does(home: 
     assert 0 < taken < 2**20
 
 
-async def test_what_a_machine_says_moves_no_cursor_here(fake: Callable[[str], SshWay]) -> None:
+async def test_remote_text_cannot_move_local_cursor(fake: Callable[[str], SshWay]) -> None:
     with pytest.raises(EngineUnavailable) as refused:
         await fake(r"printf 'no\033[2J\tway' >&2; exit 3").reach()
     assert str(refused.value) == "box: no [2J way"

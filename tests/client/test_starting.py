@@ -52,7 +52,7 @@ def short() -> Iterator[Path]:
         yield Path(folder)
 
 
-async def test_without_a_runtime_folder_of_the_session_or_after_it_went_with_the_login(
+async def test_launch_without_or_after_runtime_folder(
     greeted: list[int], monkeypatch: pytest.MonkeyPatch, short: Path
 ) -> None:
     monkeypatch.delenv(HOME_VARIABLE)
@@ -70,7 +70,7 @@ async def test_without_a_runtime_folder_of_the_session_or_after_it_went_with_the
     assert later.found
 
 
-async def test_with_a_home_folder_whose_path_is_too_long_for_a_socket(
+async def test_launch_with_home_path_too_long_for_socket(
     greeted: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / ("long" * 40) / ("longer" * 30)))
@@ -79,7 +79,7 @@ async def test_with_a_home_folder_whose_path_is_too_long_for_a_socket(
     assert stat.S_IMODE(runtime_dir().stat().st_mode) == 0o700
 
 
-async def test_with_a_socket_and_a_lock_that_an_engine_left_behind(greeted: list[int]) -> None:
+async def test_launch_over_stale_socket_and_lock(greeted: list[int]) -> None:
     ensure_runtime_dir()
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(socket_path()))
@@ -89,7 +89,7 @@ async def test_with_a_socket_and_a_lock_that_an_engine_left_behind(greeted: list
     greeted.append((await greeting(Engine())).pid)
 
 
-async def test_several_at_the_same_moment_come_to_one_engine(greeted: list[int], home: Path) -> None:
+async def test_concurrent_launches_reach_one_engine(greeted: list[int], home: Path) -> None:
     screens = [Engine() for _ in range(4)]
     hellos = await asyncio.gather(*map(greeting, screens))
     greeted += [hello.pid for hello in hellos]
@@ -103,7 +103,7 @@ async def test_several_at_the_same_moment_come_to_one_engine(greeted: list[int],
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists descriptors there")
-async def test_it_takes_along_no_descriptor_and_no_terminal(greeted: list[int]) -> None:
+async def test_launched_engine_inherits_no_descriptor_or_terminal(greeted: list[int]) -> None:
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
     greeted.append((await greeting(Engine())).pid)
@@ -143,7 +143,7 @@ def put(path: Path, script: str) -> None:
     path.chmod(0o755)
 
 
-async def test_where_a_logout_ends_all_it_gets_a_scope_of_its_own(
+async def test_launch_uses_own_scope_where_logout_kills_processes(
     greeted: list[int], commands: Path, ending_all: Path
 ) -> None:
     put(
@@ -158,9 +158,7 @@ async def test_where_a_logout_ends_all_it_gets_a_scope_of_its_own(
     assert (engine.found, engine.warning) == (False, "")
 
 
-async def test_a_scope_that_is_refused_is_done_without_and_warned_of(
-    greeted: list[int], commands: Path, ending_all: Path
-) -> None:
+async def test_refused_scope_is_skipped_with_warning(greeted: list[int], commands: Path, ending_all: Path) -> None:
     put(commands / "systemd-run", "echo Failed to connect to bus >&2; exit 1")
     engine, other = Engine(), Engine()
     greeted.append((await greeting(engine)).pid)
@@ -169,7 +167,7 @@ async def test_a_scope_that_is_refused_is_done_without_and_warned_of(
     assert other.warning == ""  # it was there, and may have been started otherwise
 
 
-def test_what_outlives_a_logout(commands: Path, ending_all: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_lifetime_after_logout(commands: Path, ending_all: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(commands / "systemd-run", "exit 1")
     assert logout.past_logout() == (logout.SCOPE, logout.NOT_LINGERING)
     monkeypatch.setenv("PATH", str(ending_all))
@@ -190,7 +188,7 @@ sys.exit(main(["engine"]))
 """
 
 
-async def test_an_engine_of_another_version_is_ended_in_order_and_another_started(greeted: list[int]) -> None:
+async def test_engine_of_other_version_stopped_and_replaced(greeted: list[int]) -> None:
     older = subprocess.Popen([sys.executable, "-c", OTHER_VERSION])
     while not socket_path().exists():
         await asyncio.sleep(0.02)
@@ -206,14 +204,14 @@ async def test_an_engine_of_another_version_is_ended_in_order_and_another_starte
     assert not screen.found
 
 
-async def test_there_may_be_nothing_to_end() -> None:
+async def test_stopping_without_engine_does_nothing() -> None:
     assert await end_engine() is None
     engine_lock.lock_path().parent.mkdir(parents=True)
     engine_lock.lock_path().touch()
     assert await end_engine() is None
 
 
-async def test_an_engine_that_does_not_leave_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_engine_that_does_not_stop_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charwave_tui.client.ending.LEAVES_WITHIN", 0.1)
     ensure_runtime_dir()
     lock = take_lock()

@@ -84,22 +84,22 @@ NONSENSE = [
 ]
 
 
-def test_the_defaults_are_sound() -> None:
+def test_default_config_is_valid() -> None:
     assert RunConfig().checked() == RunConfig()
 
 
-def test_every_field_has_a_hyperparameter_under_its_own_name_and_the_default_within_bounds() -> None:
+def test_every_field_has_hyperparameter_with_default_in_bounds() -> None:
     for name, spec in HYPERPARAMETERS.items():
         assert spec.name == name
         spec.kind.check(name, getattr(RunConfig(), name))
 
 
-def test_every_outside_value_is_tried_for_every_bounded_field() -> None:
+def test_every_bounded_field_has_out_of_bounds_cases() -> None:
     assert {name for name, _ in OUTSIDE} == HYPERPARAMETERS.keys() - {"corpus"}
 
 
 @pytest.mark.parametrize(("name", "text"), OUTSIDE)
-def test_a_value_out_of_bounds_is_named_with_its_field_and_the_bounds(name: str, text: str) -> None:
+def test_value_out_of_bounds_refused_with_field_and_bounds(name: str, text: str) -> None:
     with pytest.raises(Mistake) as caught:
         parse(name, text)
     assert caught.value.field == name
@@ -109,7 +109,7 @@ def test_a_value_out_of_bounds_is_named_with_its_field_and_the_bounds(name: str,
 
 
 @pytest.mark.parametrize(("name", "text"), NONSENSE)
-def test_text_that_is_no_number_is_named_with_its_field(name: str, text: str) -> None:
+def test_non_numeric_text_refused_with_field(name: str, text: str) -> None:
     with pytest.raises(Mistake) as caught:
         parse(name, text)
     assert caught.value.field == name
@@ -124,7 +124,7 @@ def test_commas_group_thousands(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1,5", "12,34", "1,0000", ",100", "0,100", "1,000,00"])
-def test_other_commas_make_no_whole_number(text: str) -> None:
+def test_other_commas_are_no_integer(text: str) -> None:
     with pytest.raises(Mistake, match=f"max_steps {text} is not a whole number; try 1 to"):
         parse("max_steps", text)
 
@@ -133,33 +133,33 @@ def test_other_commas_make_no_whole_number(text: str) -> None:
     ("text", "remedy"),
     [("0,1", "write 0.1"), (",5", "write .5"), ("0,100", "write 0.100"), ("1,000,00", "try 0 < lr"), ("a,1", "try 0")],
 )
-def test_a_decimal_comma_is_refused_with_the_point(text: str, remedy: str) -> None:
+def test_decimal_comma_refused_with_hint_of_point(text: str, remedy: str) -> None:
     with pytest.raises(Mistake, match=f"lr {text} is not a number; {remedy}"):
         parse("lr", text)
 
 
 @pytest.mark.parametrize("name", sorted(HYPERPARAMETERS.keys() - {"dilations"}))
 @pytest.mark.parametrize("text", ["", "   "])
-def test_an_empty_value_is_refused_with_its_field(name: str, text: str) -> None:
+def test_empty_value_refused_with_field(name: str, text: str) -> None:
     with pytest.raises(Mistake) as caught:
         parse(name, text)
     assert caught.value.field == name
     assert caught.value.problem.startswith(name)
 
 
-def test_a_corpus_whose_name_is_not_utf_8_is_refused() -> None:
+def test_non_utf8_corpus_name_refused() -> None:
     with pytest.raises(Mistake, match="not UTF-8"):
         parse("corpus", "/tmp/caf\udce9.txt")
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\nb", "a\rb", "\x1b[31mred"])
-def test_a_corpus_with_a_control_character_is_refused(text: str) -> None:
+def test_corpus_with_control_character_refused(text: str) -> None:
     with pytest.raises(Mistake, match="corpus"):
         parse("corpus", text)
 
 
 @given(st.from_type(RunConfig))
-def test_a_written_value_is_read_back_as_it_was(config: RunConfig) -> None:
+def test_formatted_value_parses_back(config: RunConfig) -> None:
     for name, spec in HYPERPARAMETERS.items():
         if not isinstance(spec.kind, Real):
             assert parse(name, spec.kind.write(getattr(config, name))) == getattr(config, name)
@@ -167,7 +167,7 @@ def test_a_written_value_is_read_back_as_it_was(config: RunConfig) -> None:
 
 @pytest.mark.parametrize("name", REALS)
 @given(st.integers(1, 999_999), st.integers(-12, 1))
-def test_a_number_of_six_digits_is_read_back_as_it_was(name: str, digits: int, exponent: int) -> None:
+def test_six_digit_number_parses_back(name: str, digits: int, exponent: int) -> None:
     kind = HYPERPARAMETERS[name].kind
     assert isinstance(kind, Real)
     value = float(f"{digits}e{exponent}")
@@ -177,7 +177,7 @@ def test_a_number_of_six_digits_is_read_back_as_it_was(name: str, digits: int, e
 
 @pytest.mark.parametrize("name", REALS)
 @given(st.data())
-def test_any_number_within_bounds_is_read_back_as_it_was(name: str, data: st.DataObject) -> None:
+def test_any_number_in_bounds_parses_back(name: str, data: st.DataObject) -> None:
     kind = HYPERPARAMETERS[name].kind
     assert isinstance(kind, Real)
     value = data.draw(st.floats(kind.low, kind.high, exclude_min=not kind.closed))
@@ -202,7 +202,7 @@ def test_any_number_within_bounds_is_read_back_as_it_was(name: str, data: st.Dat
         ("seed", "0", 0),
     ],
 )
-def test_values_are_read_as_people_write_them(name: str, text: str, value: object) -> None:
+def test_values_parsed_as_people_write_them(name: str, text: str, value: object) -> None:
     assert parse(name, text) == value
 
 
@@ -219,18 +219,18 @@ def test_values_are_read_as_people_write_them(name: str, text: str, value: objec
         ("output_scale", 0.0, "0.0"),
     ],
 )
-def test_values_are_written_as_people_write_them(name: str, value: Any, text: str) -> None:
+def test_values_formatted_as_people_write_them(name: str, value: Any, text: str) -> None:
     assert HYPERPARAMETERS[name].kind.write(value) == text
 
 
 @given(st.from_type(RunConfig), st.sampled_from([1, -1]))
-def test_a_nudged_value_stays_within_bounds(config: RunConfig, direction: int) -> None:
+def test_stepped_value_stays_in_bounds(config: RunConfig, direction: int) -> None:
     for name, spec in HYPERPARAMETERS.items():
         spec.kind.check(name, spec.kind.nudge(getattr(config, name), direction))
 
 
 @pytest.mark.parametrize("name", [n for n, s in HYPERPARAMETERS.items() if isinstance(s.kind, Whole | Stepped)])
-def test_nudging_on_and_on_reaches_both_ends(name: str) -> None:
+def test_repeated_steps_reach_both_bounds(name: str) -> None:
     kind = HYPERPARAMETERS[name].kind
     assert isinstance(kind, Whole | Stepped)
     # From the middle of a range too long to be walked by ones, start near the ends.
@@ -257,26 +257,24 @@ def test_nudging_on_and_on_reaches_both_ends(name: str) -> None:
         ("norm", "batch", -1, "none"),
     ],
 )
-def test_a_nudge_goes_to_the_next_value_that_one_would_try(
-    name: str, value: Any, direction: int, wanted: object
-) -> None:
+def test_step_goes_to_next_sensible_value(name: str, value: Any, direction: int, wanted: object) -> None:
     assert HYPERPARAMETERS[name].kind.nudge(value, direction) == wanted
 
 
-def test_a_fuse_that_is_not_the_context_is_answered_with_ways_out() -> None:
+def test_fuse_not_matching_context_refused_with_fixes() -> None:
     with pytest.raises(Mistake) as caught:
         RunConfig(context=6).checked()
     assert str(caught.value) == "context 6 is not 2×2×2 = 8; set context to 8 or fuse to 2 3 or 3 2 or 6"
     assert caught.value.field == "fuse"
 
 
-def test_a_fuse_beyond_any_context_does_not_offer_its_product() -> None:
+def test_fuse_beyond_any_context_offers_no_product() -> None:
     with pytest.raises(Mistake) as caught:
         RunConfig(context=8, fuse=(64, 64)).checked()
     assert caught.value.remedy == "set fuse to 2 2 2 or 8"
 
 
-def test_dilations_that_do_not_see_the_context_are_answered_with_ways_out() -> None:
+def test_dilations_not_covering_context_refused_with_fixes() -> None:
     with pytest.raises(Mistake) as caught:
         RunConfig(context=9, dilations=(1, 1, 2, 1, 2)).checked()
     assert str(caught.value) == "context 9 is not 1+1+1+2+1+2 = 8; set context to 8 or dilations to 1 1 2 1 2 1"
@@ -284,7 +282,7 @@ def test_dilations_that_do_not_see_the_context_are_answered_with_ways_out() -> N
 
 
 @pytest.mark.parametrize("context", range(1, 65))
-def test_dilations_are_suggested_only_as_they_can_be_taken(context: int) -> None:
+def test_suggested_dilations_are_valid(context: int) -> None:
     way = suggested_dilations(context)
     try:
         taken = RunConfig(context=context, fuse=(context,)).with_text({"dilations": way}).checked()
@@ -301,26 +299,24 @@ def test_dilations_are_suggested_only_as_they_can_be_taken(context: int) -> None
         ({"precision": "bfloat16", "step": "plain"}, "precision", "set step to fast, or precision to float32"),
     ],
 )
-def test_what_excludes_one_another_is_refused_with_both_ways_out(
-    change: Mapping[str, str], field: str, told: str
-) -> None:
+def test_mutually_exclusive_fields_refused_with_both_fixes(change: Mapping[str, str], field: str, told: str) -> None:
     with pytest.raises(Mistake) as caught:
         RunConfig().with_values(change).checked()
     assert (caught.value.field, caught.value.remedy) == (field, told)
 
 
-def test_an_unchecked_value_out_of_bounds_is_found_before_the_mix() -> None:
+def test_unchecked_value_out_of_bounds_found_before_linked_fields() -> None:
     with pytest.raises(Mistake, match="n_embd 0 is out of bounds"):
         RunConfig(n_embd=0, context=7).checked()
 
 
 @given(st.from_type(RunConfig))
-def test_sound_configs_pass_the_check(config: RunConfig) -> None:
+def test_valid_configs_pass_check(config: RunConfig) -> None:
     assert config.checked() is config
 
 
 @pytest.mark.parametrize("context", range(1, 65))
-def test_every_context_has_a_fuse_to_suggest(context: int) -> None:
+def test_every_context_has_suggested_fuse(context: int) -> None:
     ways = suggested_fuse(context)
     assert 1 <= len(ways) <= 3
     assert len(set(ways)) == len(ways)
@@ -331,7 +327,7 @@ def test_every_context_has_a_fuse_to_suggest(context: int) -> None:
         assert RunConfig(context=context, fuse=fuse).checked()
 
 
-def test_suggested_fuses_come_deepest_first() -> None:
+def test_suggested_fuses_deepest_first() -> None:
     assert suggested_fuse(6) == ["2 3", "3 2", "6"]
     assert suggested_fuse(8) == ["2 2 2", "8"]
     assert suggested_fuse(7) == ["7"]
@@ -339,12 +335,12 @@ def test_suggested_fuses_come_deepest_first() -> None:
 
 
 @given(st.from_type(RunConfig))
-def test_a_config_survives_its_record(config: RunConfig) -> None:
+def test_config_round_trips_through_record(config: RunConfig) -> None:
     assert RunConfig.from_dict(config.to_dict()) == config
 
 
 @given(st.from_type(RunConfig))
-def test_a_config_survives_a_record_in_json(config: RunConfig) -> None:
+def test_config_round_trips_through_json_record(config: RunConfig) -> None:
     assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
@@ -361,12 +357,12 @@ def test_a_config_survives_a_record_in_json(config: RunConfig) -> None:
         ({"context": 9}, "context 9 is not 2×2×2 = 8"),
     ],
 )
-def test_a_damaged_record_is_refused_with_the_field(change: Mapping[str, object], told: str) -> None:
+def test_damaged_record_refused_with_field(change: Mapping[str, object], told: str) -> None:
     with pytest.raises(Mistake, match=told):
         RunConfig.from_dict(RunConfig().to_dict() | change)
 
 
-def test_settings_are_read_into_a_copy() -> None:
+def test_settings_applied_to_a_copy() -> None:
     config = RunConfig()
     changed = config.with_text({"lr": "0.2", "fuse": "4,2"})
     assert (changed.lr, changed.fuse) == (0.2, (4, 2))
@@ -375,7 +371,7 @@ def test_settings_are_read_into_a_copy() -> None:
     assert config.differences(config) == frozenset()
 
 
-def test_an_unknown_hyperparameter_is_answered_with_those_there_are() -> None:
+def test_unknown_hyperparameter_refused_with_known_ones() -> None:
     with pytest.raises(Mistake) as caught:
         RunConfig().with_text({"learning_rate": "0.2"})
     assert "learning_rate" in caught.value.problem
@@ -384,7 +380,7 @@ def test_an_unknown_hyperparameter_is_answered_with_those_there_are() -> None:
 
 
 @pytest.mark.parametrize("name", list(HYPERPARAMETERS))
-def test_the_words_about_a_field_fit_their_places(name: str) -> None:
+def test_field_texts_fit_their_width(name: str) -> None:
     spec = HYPERPARAMETERS[name]
     assert 0 < len(spec.help) <= 33
     assert len(f"{name}  {spec.label}") <= 33
@@ -392,7 +388,7 @@ def test_the_words_about_a_field_fit_their_places(name: str) -> None:
     assert spec.kind.bounds(name)
 
 
-def test_what_can_change_while_training_is_marked_live() -> None:
+def test_fields_changeable_in_training_are_marked_live() -> None:
     live = {name for name, spec in HYPERPARAMETERS.items() if spec.effect is Effect.LIVE}
     assert live == {
         *("lr", "schedule", "lr_drop", "warmup", "momentum", "weight_decay", "drop_context", "drop_path"),

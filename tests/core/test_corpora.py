@@ -41,36 +41,36 @@ def fetched() -> Path:
     return path
 
 
-def test_the_built_in_names_are_plain_sorted_and_many() -> None:
+def test_built_in_names_are_plain_sorted_and_many() -> None:
     words = find_corpus("names").words
     assert len(words) >= 6_000
     assert list(words) == sorted(set(words))
     assert set("".join(words)) == set("abcdefghijklmnopqrstuvwxyz")
 
 
-def test_the_built_in_cyrillic_names_are_plain_sorted_and_many() -> None:
+def test_built_in_cyrillic_names_are_plain_sorted_and_many() -> None:
     words = find_corpus("imena").words
     assert len(words) >= 600
     assert list(words) == sorted(set(words))
     assert all(unicodedata.name(symbol).startswith("CYRILLIC SMALL LETTER ") for symbol in set("".join(words)))
 
 
-def test_the_built_in_names_share_enough_with_the_lectures(lecture_words: Path) -> None:
+def test_built_in_names_overlap_enough_with_lecture(lecture_words: Path) -> None:
     shared = find_corpus("names").words_set & set(lecture_words.read_text().split("\n"))
     assert len(shared) >= 2_000
 
 
-def test_a_fetched_corpus_goes_by_its_name(fetched: Path) -> None:
+def test_fetched_corpus_found_by_name(fetched: Path) -> None:
     assert find_corpus("makemore").name == "makemore"
     assert [entry.path for entry in list_corpora() if entry.kind is CorpusKind.FETCHED] == [fetched]
 
 
-def test_a_half_fetched_file_is_not_offered(fetched: Path) -> None:
+def test_partly_fetched_file_is_not_listed(fetched: Path) -> None:
     fetched.rename(fetched.with_name(".makemore.txt.12.part"))
     assert {entry.kind for entry in list_corpora()} <= {CorpusKind.BUILT_IN}
 
 
-def test_a_built_in_name_cannot_be_taken_by_a_fetched_file() -> None:
+def test_fetched_file_cannot_take_built_in_name() -> None:
     corpora_dir().mkdir(parents=True)
     (corpora_dir() / "names.txt").write_text(TEN)
     names = [entry for entry in list_corpora() if entry.name == "names"]
@@ -78,7 +78,7 @@ def test_a_built_in_name_cannot_be_taken_by_a_fetched_file() -> None:
     assert len(find_corpus("names").words) > 10
 
 
-def test_a_file_is_found_by_absolute_relative_and_home_path(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_found_by_absolute_relative_and_home_path(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
     monkeypatch.setenv("HOME", str(file.parent))
     found = {find_corpus(text) for text in (str(file), "ten.txt", "./ten.txt", "~/ten.txt")}
@@ -86,7 +86,7 @@ def test_a_file_is_found_by_absolute_relative_and_home_path(file: Path, monkeypa
     assert found.pop().name == "ten"
 
 
-def test_a_path_is_anchored_so_that_another_process_finds_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_made_absolute_for_another_process(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
     assert anchored("ten.txt") == str(file)
     assert anchored("names") == "names"
@@ -94,38 +94,38 @@ def test_a_path_is_anchored_so_that_another_process_finds_it(file: Path, monkeyp
     assert anchored("~/ten.txt") == str(file)
 
 
-def test_an_unknown_name_is_answered_with_the_names_there_are(fetched: Path) -> None:
+def test_unknown_name_refused_with_known_names(fetched: Path) -> None:
     with pytest.raises(Mistake, match=r"no corpus nmes; there are .*names.*makemore, or name a text file") as caught:
         find_corpus("nmes")
     assert caught.value.field == "corpus"
 
 
 @pytest.mark.parametrize("text", ["./nmes.txt", "nmes.txt", "/no/such/file", "~no-such-user/file"])
-def test_an_unknown_path_is_answered_as_a_path(text: str) -> None:
+def test_unknown_path_refused_as_path(text: str) -> None:
     with pytest.raises(Mistake, match=r"there is no file .*; check the path; there are ") as caught:
         find_corpus(text)
     assert caught.value.field == "corpus"
 
 
-def test_makemore_before_it_is_fetched_says_how_to_fetch_it() -> None:
+def test_makemore_before_fetch_says_how_to_fetch() -> None:
     with pytest.raises(Mistake, match=r"makemore is not here yet; get it with charwave-tui data fetch makemore"):
         find_corpus("makemore")
 
 
 @pytest.mark.parametrize("text", ["", "x" * 5_000, "a\0b", ".", "/dev/zero"])
-def test_whatever_is_typed_is_a_corpus_or_a_mistake(text: str) -> None:
+def test_any_text_is_a_corpus_or_a_user_error(text: str) -> None:
     with pytest.raises(Mistake):
         find_corpus(text)
 
 
-def test_a_bad_file_is_refused_each_time_it_is_asked_for(tmp_path: Path) -> None:
+def test_invalid_file_refused_on_every_request(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("anna")
     for _ in range(2):
         with pytest.raises(Mistake, match="has 1 word;"):
             find_corpus(str(tmp_path / "one.txt"))
 
 
-def test_an_unchanged_file_is_read_once_and_a_changed_one_again(file: Path) -> None:
+def test_unchanged_file_read_once_and_changed_one_again(file: Path) -> None:
     first = find_corpus(str(file))
     assert find_corpus(str(file)) is first
     file.write_text(TEN + "\nkim")
@@ -135,13 +135,13 @@ def test_an_unchanged_file_is_read_once_and_a_changed_one_again(file: Path) -> N
     assert find_corpus(str(file)).words[-1] == "kai"
 
 
-def test_a_card_has_the_figures_of_the_corpus(file: Path) -> None:
+def test_corpus_card_has_corpus_statistics(file: Path) -> None:
     card = find_corpus(str(file)).card()
     assert (card.name, card.words, card.symbols) == ("ten", 10, "abcdefghijlmnorsuy")
     assert sum(card.examples) == len(TEN) + 1
 
 
-def test_recent_files_come_newest_first_without_repeats_and_bounded(tmp_path: Path) -> None:
+def test_recent_files_newest_first_unique_and_bounded(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.txt" for number in range(MOST_RECENT + 3)]
     for path in paths:
         path.write_text(TEN)
@@ -153,25 +153,25 @@ def test_recent_files_come_newest_first_without_repeats_and_bounded(tmp_path: Pa
     assert find_corpus(recent[0].name).name == "5"
 
 
-def test_a_recent_file_that_is_gone_is_not_offered(file: Path) -> None:
+def test_missing_recent_file_is_not_listed(file: Path) -> None:
     remember(file)
     file.unlink()
     assert CorpusKind.RECENT not in {entry.kind for entry in list_corpora()}
 
 
-def test_a_relative_path_is_remembered_as_the_file_it_was(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_recent_path_stored_as_absolute(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
     remember(Path("ten.txt"))
     assert list_corpora()[-1].path == file
 
 
-def test_a_corpus_with_a_name_is_not_remembered_twice(fetched: Path) -> None:
+def test_named_corpus_is_not_stored_as_recent(fetched: Path) -> None:
     remember(fetched)
     assert CorpusKind.RECENT not in {entry.kind for entry in list_corpora()}
 
 
 @pytest.mark.parametrize("damage", [b"\xff\xfe\0\0garbage\n\n", b"relative/path\n", b"\0" * 1_000, b"/a\0b\n"])
-def test_a_damaged_list_of_recent_files_is_ignored_and_replaced(file: Path, damage: bytes) -> None:
+def test_damaged_recent_files_ignored_and_replaced(file: Path, damage: bytes) -> None:
     state_dir().mkdir(parents=True)
     (state_dir() / "recent-corpora").write_bytes(damage)
     assert CorpusKind.RECENT not in {entry.kind for entry in list_corpora()}
@@ -179,19 +179,19 @@ def test_a_damaged_list_of_recent_files_is_ignored_and_replaced(file: Path, dama
     assert list_corpora()[-1].path == file
 
 
-def test_a_list_of_recent_files_that_is_a_folder_is_ignored(file: Path) -> None:
+def test_recent_files_path_that_is_a_folder_is_ignored(file: Path) -> None:
     (state_dir() / "recent-corpora").mkdir(parents=True)
     assert CorpusKind.RECENT not in {entry.kind for entry in list_corpora()}
     with pytest.raises(Mistake, match="recent-corpora cannot be written"):
         remember(file)
 
 
-def test_listing_and_finding_write_nothing(home: Path, file: Path) -> None:
+def test_listing_and_lookup_write_nothing(home: Path, file: Path) -> None:
     list_corpora()
     find_corpus(str(file))
     assert not home.exists()
 
 
-def test_listing_works_without_a_built_in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listing_works_without_built_in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpora, "asset", lambda *parts: tmp_path.joinpath("none", *parts))
     assert list_corpora() == ()

@@ -38,14 +38,14 @@ def refusal(path: Path) -> Mistake:
     return caught.value
 
 
-def test_the_lectures_words_give_the_lectures_figures(lecture_words: Path) -> None:
+def test_lecture_words_give_lecture_statistics(lecture_words: Path) -> None:
     card = read_corpus(lecture_words, "makemore").card()
     assert card.examples == (182_625, 22_655, 22_866)
     assert card.words == 32_033
     assert card.vocab_size == 27
 
 
-def test_the_lectures_split_is_made_as_the_lecture_makes_it(lecture_words: Path) -> None:
+def test_lecture_split_made_like_the_lecture(lecture_words: Path) -> None:
     corpus = read_corpus(lecture_words, "makemore")
     words = lecture_words.read_text().split("\n")
     random.Random(42).shuffle(words)
@@ -58,7 +58,7 @@ def test_the_lectures_split_is_made_as_the_lecture_makes_it(lecture_words: Path)
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["", "newline", "blanks"])
-def test_every_newline_with_and_without_bom_reads_the_same(tmp_path: Path, newline: str, bom: str, end: str) -> None:
+def test_every_newline_style_and_bom_reads_the_same(tmp_path: Path, newline: str, bom: str, end: str) -> None:
     tail = {"": "", "newline": newline, "blanks": newline + "  " + newline * 3}[end]
     path = written(tmp_path / "words.txt", bom + newline.join(TEN) + tail)
     corpus = read_corpus(path, "ten")
@@ -67,7 +67,7 @@ def test_every_newline_with_and_without_bom_reads_the_same(tmp_path: Path, newli
     assert corpus.name == "ten"
 
 
-def test_spaces_inside_a_line_are_characters_and_around_it_are_not(tmp_path: Path) -> None:
+def test_inner_spaces_kept_and_outer_ones_stripped(tmp_path: Path) -> None:
     path = written(tmp_path / "words.txt", "  mary ann \n\u3000li\u00a0\n" + "\n".join(TEN))
     corpus = read_corpus(path, "x")
     assert corpus.words[:2] == ("mary ann", "li")
@@ -75,19 +75,19 @@ def test_spaces_inside_a_line_are_characters_and_around_it_are_not(tmp_path: Pat
     assert "\u00a0" not in corpus.symbols
 
 
-def test_a_full_stop_is_a_character_like_any_other(tmp_path: Path) -> None:
+def test_full_stop_is_an_ordinary_character(tmp_path: Path) -> None:
     corpus = read_corpus(written(tmp_path / "words.txt", "j. r.\n" + "\n".join(TEN)), "x")
     assert 0 not in corpus.encode("j. r.")
     assert corpus.decode(corpus.encode("j. r.")) == "j. r."
 
 
-def test_words_are_brought_to_nfc(tmp_path: Path) -> None:
+def test_words_normalized_to_nfc(tmp_path: Path) -> None:
     corpus = read_corpus(written(tmp_path / "words.txt", "zoe\u0308\n" + "\n".join(TEN)), "x")
     assert corpus.words[0] == "zoë"
     assert "\u0308" not in corpus.symbols
 
 
-def test_repeated_words_and_their_order_are_kept(tmp_path: Path) -> None:
+def test_repeated_words_and_order_kept(tmp_path: Path) -> None:
     corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(TEN[::-1] + TEN)), "x")
     assert corpus.words == TEN[::-1] + TEN
     assert len(corpus.words_set) == 10
@@ -110,32 +110,32 @@ def test_only_newlines_end_a_line(tmp_path: Path) -> None:
         ("\ufeff", "U+FEFF (zero width no-break space)"),
     ],
 )
-def test_control_and_invisible_characters_are_refused_with_their_line(tmp_path: Path, symbol: str, told: str) -> None:
+def test_control_and_invisible_characters_refused_with_line(tmp_path: Path, symbol: str, told: str) -> None:
     error = refusal(written(tmp_path / "words.txt", "anna\r\n\r\nbe" + symbol + "n\r\n" + "\n".join(TEN)))
     assert f"line 3: {told}" in error.problem
 
 
-def test_the_joiners_that_persian_is_spelled_with_are_admitted(tmp_path: Path) -> None:
+def test_persian_joiners_accepted(tmp_path: Path) -> None:
     corpus = read_corpus(written(tmp_path / "words.txt", "علی\u200cرضا\n" + "\n".join(TEN)), "x")
     assert "\u200c" in corpus.symbols
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_missing_file_is_named(tmp_path: Path) -> None:
     assert "there is no file" in refusal(tmp_path / "none.txt").problem
     written(tmp_path / "file", "x")
     assert "there is no file" in refusal(tmp_path / "file" / "none.txt").problem
 
 
-def test_a_folder_is_refused(tmp_path: Path) -> None:
+def test_folder_refused(tmp_path: Path) -> None:
     assert "is a folder" in refusal(tmp_path).problem
 
 
-def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+def test_pipe_refused_without_blocking(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert "is a device or a pipe" in refusal(tmp_path / "pipe").problem
 
 
-def test_a_file_without_permission_is_refused_with_the_remedy(
+def test_unreadable_file_refused_with_hint(
     tmp_path: Path, unprivileged: Callable[[], AbstractContextManager[None]]
 ) -> None:
     path = written(tmp_path / "secret.txt", "\n".join(TEN))
@@ -147,7 +147,7 @@ def test_a_file_without_permission_is_refused_with_the_remedy(
 
 
 @pytest.mark.parametrize("path", ["x" * 5_000, "a\0b"])
-def test_a_path_that_no_system_takes_is_refused(path: str) -> None:
+def test_invalid_path_refused(path: str) -> None:
     with pytest.raises(Mistake, match="cannot be read"):
         read_corpus(Path(path), "x")
 
@@ -167,18 +167,18 @@ def test_a_path_that_no_system_takes_is_refused(path: str) -> None:
         ("\n".join(TEN).encode() + b"\n\n" + b"x" * 2**20 + b"\nend", "line 12: 1,048,576 characters"),
     ],
 )
-def test_a_file_that_is_no_corpus_is_refused_with_what_is_wrong(tmp_path: Path, data: bytes, told: str) -> None:
+def test_non_corpus_file_refused_with_reason(tmp_path: Path, data: bytes, told: str) -> None:
     error = refusal(written(tmp_path / "bad", data))
     assert told in str(error)
 
 
-def test_a_file_too_large_is_refused_unread(tmp_path: Path) -> None:
+def test_too_large_file_refused_unread(tmp_path: Path) -> None:
     with (tmp_path / "huge").open("wb") as file:
         file.truncate(LARGEST_FILE + 1)
     assert "134,217,729 bytes" in refusal(tmp_path / "huge").problem
 
 
-def test_the_bounds_themselves_are_admitted(tmp_path: Path) -> None:
+def test_limits_themselves_accepted(tmp_path: Path) -> None:
     words = ("x" * LONGEST_WORD, *TEN[1:])
     assert len(words) == FEWEST_WORDS
     corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(words)), "x")
@@ -186,7 +186,7 @@ def test_the_bounds_themselves_are_admitted(tmp_path: Path) -> None:
     assert [len(corpus.split(split)) for split in Split] == [8, 1, 1]
 
 
-def test_a_million_lines_work(tmp_path: Path) -> None:
+def test_million_lines_accepted(tmp_path: Path) -> None:
     path = written(tmp_path / "million.txt", "".join(f"name{number}\n" for number in range(1_000_000)))
     card = read_corpus(path, "million").card()
     assert card.words == 1_000_000
@@ -195,7 +195,7 @@ def test_a_million_lines_work(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1), min_size=10))
-def test_ids_and_words_go_both_ways(words: list[str]) -> None:
+def test_ids_and_words_convert_both_ways(words: list[str]) -> None:
     symbols = "".join(sorted(set("".join(words))))
     corpus = Corpus("x", tuple(words), symbols, "")
     for word in words:
@@ -205,14 +205,14 @@ def test_ids_and_words_go_both_ways(words: list[str]) -> None:
 
 
 @given(st.lists(st.text("abc", min_size=1), min_size=10))
-def test_the_splits_are_all_the_words_and_the_examples_all_their_characters_and_ends(words: list[str]) -> None:
+def test_splits_cover_all_words_and_examples_all_characters(words: list[str]) -> None:
     corpus = Corpus("x", tuple(words), "abc", "")
     parts = [corpus.split(split) for split in Split]
     assert sorted(sum(parts, ())) == sorted(words)
     assert corpus.card().examples == tuple(len("".join(part)) + len(part) for part in parts)
 
 
-def test_unknown_characters_are_named_with_those_there_are(tmp_path: Path) -> None:
+def test_unknown_characters_refused_with_known_ones(tmp_path: Path) -> None:
     corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(TEN)), "ten")
     with pytest.raises(Mistake, match="“q”, “é” do not occur in the corpus ten; its characters are a–j l–o rs u y"):
         corpus.encode("aqéq")
@@ -230,11 +230,11 @@ def test_unknown_characters_are_named_with_those_there_are(tmp_path: Path) -> No
         (ascii_lowercase, "a–z"),
     ],
 )
-def test_symbols_that_follow_one_another_are_told_by_the_first_and_the_last(symbols: str, written: str) -> None:
+def test_consecutive_symbols_shown_as_range(symbols: str, written: str) -> None:
     assert spans(symbols) == written
 
 
-def test_a_long_vocabulary_is_cut_in_the_error_line() -> None:
+def test_long_vocabulary_shortened_in_error() -> None:
     corpus = Corpus("x", TEN, "".join(map(chr, range(0x4E00, 0x5E00, 2))), "")
     with pytest.raises(Mistake) as caught:
         corpus.encode("a")
@@ -242,7 +242,7 @@ def test_a_long_vocabulary_is_cut_in_the_error_line() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30))
-def test_any_line_is_read_as_nfc_or_refused(tmp_path_factory: pytest.TempPathFactory, line: str) -> None:
+def test_any_line_read_as_nfc_or_refused(tmp_path_factory: pytest.TempPathFactory, line: str) -> None:
     path = written(tmp_path_factory.getbasetemp() / "line.txt", "\n".join((*TEN, line)))
     try:
         corpus = read_corpus(path, "x")

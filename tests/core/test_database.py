@@ -53,7 +53,7 @@ def tables(path: Path) -> set[str]:
         return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
-def test_a_new_one_is_ours_of_the_present_schema_and_one_file(path: Path) -> None:
+def test_new_database_is_one_file_of_current_schema(path: Path) -> None:
     with closing(connect(path)) as connection:
         assert connection.execute("PRAGMA application_id").fetchone() == (OURS,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
@@ -67,7 +67,7 @@ def test_a_new_one_is_ours_of_the_present_schema_and_one_file(path: Path) -> Non
 
 
 @pytest.mark.parametrize("journal", ["TRUNCATE", "WAL"])
-def test_a_newer_schema_is_refused_in_a_line_and_the_file_not_touched(path: Path, journal: str) -> None:
+def test_newer_schema_refused_and_file_untouched(path: Path, journal: str) -> None:
     connect(path).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
@@ -84,7 +84,7 @@ def test_a_newer_schema_is_refused_in_a_line_and_the_file_not_touched(path: Path
     assert not list(path.parent.glob("*schema*"))
 
 
-def test_an_older_schema_is_upgraded_and_a_backup_of_it_opens(older: Path) -> None:
+def test_older_schema_upgraded_with_usable_backup(older: Path) -> None:
     with closing(connect(older)) as connection:
         assert connection.execute("SELECT thing FROM extra").fetchall() == [("new",)]
     assert version(older) == len(MIGRATIONS) + 1
@@ -99,7 +99,7 @@ def test_an_older_schema_is_upgraded_and_a_backup_of_it_opens(older: Path) -> No
     assert backup.read_bytes() == kept
 
 
-def test_garbage_in_the_backups_place_does_not_keep_from_upgrading(older: Path) -> None:
+def test_garbage_at_backup_path_does_not_block_upgrade(older: Path) -> None:
     backup = older.with_name(f"runs.db.schema-{len(MIGRATIONS)}")
     backup.write_bytes(b"\xff" * 5_000)
     connect(older).close()
@@ -107,7 +107,7 @@ def test_garbage_in_the_backups_place_does_not_keep_from_upgrading(older: Path) 
     assert version(backup) == len(MIGRATIONS)
 
 
-def test_an_upgrade_that_fails_leaves_all_as_it_was(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_upgrade_leaves_database_unchanged(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tables(older)
     with monkeypatch.context() as patch:
         patch.setattr(database, "MIGRATIONS", (*MIGRATIONS, BROKEN))
@@ -118,7 +118,7 @@ def test_an_upgrade_that_fails_leaves_all_as_it_was(older: Path, monkeypatch: py
     assert "extra" in tables(older)
 
 
-def test_on_a_full_disk_nothing_is_upgraded_and_later_it_is(
+def test_upgrade_skipped_on_full_disk_and_done_later(
     older: Path, full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
     before = older.read_bytes()
@@ -130,7 +130,7 @@ def test_on_a_full_disk_nothing_is_upgraded_and_later_it_is(
 
 
 @pytest.mark.parametrize("state", ["new", "older"])
-def test_several_that_come_at_once_all_find_it_whole(path: Path, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
+def test_concurrent_openers_find_complete_database(path: Path, monkeypatch: pytest.MonkeyPatch, state: str) -> None:
     if state == "older":
         connect(path).close()
         monkeypatch.setattr(database, "MIGRATIONS", (*MIGRATIONS, MORE))
@@ -158,7 +158,7 @@ def test_several_that_come_at_once_all_find_it_whole(path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("journal", ["DELETE", "WAL"])
-def test_the_database_of_another_program_is_damage_and_is_not_touched(path: Path, journal: str) -> None:
+def test_foreign_database_is_corrupt_and_untouched(path: Path, journal: str) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE runs (run INTEGER)")
         connection.execute(f"PRAGMA journal_mode = {journal}")
@@ -191,20 +191,20 @@ def ours(path: Path) -> bytes:
         *("no table", "no text"),
     ],
 )
-def test_what_is_not_what_was_written_is_damage(path: Path, damage: Callable[[bytes], bytes]) -> None:
+def test_altered_content_is_corrupt(path: Path, damage: Callable[[bytes], bytes]) -> None:
     path.write_bytes(damage(ours(path)))
     with pytest.raises(DatabaseDamaged), faults_told():
         connect(path).execute("SELECT curve_digest FROM runs").fetchall()
 
 
-def test_a_folder_in_its_place_is_a_fault_but_no_damage(path: Path) -> None:
+def test_folder_at_database_path_is_error_but_not_corrupt(path: Path) -> None:
     path.mkdir()
     with pytest.raises(DatabaseFault, match="unable to open") as told:
         connect(path)
     assert not isinstance(told.value, DatabaseDamaged)
 
 
-def test_one_who_writes_too_long_is_told_of_as_such(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_lock_reported_as_busy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.01)
     with (
         closing(connect(path)) as one,
@@ -218,14 +218,14 @@ def test_one_who_writes_too_long_is_told_of_as_such(path: Path, monkeypatch: pyt
         pass
 
 
-def test_a_fault_of_the_program_is_not_taken_for_damage(path: Path) -> None:
+def test_internal_error_not_taken_for_corruption(path: Path) -> None:
     connection = connect(path)
     connection.close()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"), faults_told():
         connection.execute("SELECT 1")
 
 
-def test_what_is_written_within_a_transaction_is_there_whole_or_not_at_all(path: Path) -> None:
+def test_transaction_is_atomic(path: Path) -> None:
     def half(connection: sqlite3.Connection) -> None:
         with transaction(connection):
             connection.execute("INSERT INTO sqlite_sequence VALUES ('runs', 5)")
@@ -242,7 +242,7 @@ def test_what_is_written_within_a_transaction_is_there_whole_or_not_at_all(path:
             connection.execute("INSERT INTO marks VALUES (1, 0, 5, 'x', 0), (1, 0, 5, 'x', 0)")
 
 
-def test_while_a_snapshot_is_read_nobody_else_can_change_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_snapshot_read_blocks_other_writers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "PATIENCE", 0.01)
     with closing(connect(path)) as reader, closing(connect(path)) as writer:
         with snapshot(reader):
@@ -253,7 +253,7 @@ def test_while_a_snapshot_is_read_nobody_else_can_change_it(path: Path, monkeypa
             writer.execute("INSERT INTO sqlite_sequence VALUES ('runs', 5)")
 
 
-def test_which_file_is_there_is_known(path: Path) -> None:
+def test_database_file_identity_is_known(path: Path) -> None:
     assert identity(path) is None
     path.touch()
     first = identity(path)

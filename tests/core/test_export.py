@@ -31,7 +31,7 @@ def rows(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def test_the_record_the_curve_and_the_weights_are_there_to_the_last_digit(
+def test_export_has_record_curve_and_weights_at_full_precision(
     store: RunStore, record: Made, weights: bytes, tmp_path: Path
 ) -> None:
     to = tmp_path / "new" / "folder"
@@ -51,7 +51,7 @@ def test_the_record_the_curve_and_the_weights_are_there_to_the_last_digit(
     assert (to / "weights.safetensors").read_bytes() == weights
 
 
-def test_damaged_weights_are_not_given_to_others(store: RunStore, weights: bytes, tmp_path: Path) -> None:
+def test_damaged_weights_are_not_exported(store: RunStore, weights: bytes, tmp_path: Path) -> None:
     store.place(1).next_save().write_bytes(weights[:-1])
     export(store, 1, tmp_path / "good")
     assert (tmp_path / "good" / "weights.safetensors").read_bytes() == weights
@@ -60,14 +60,14 @@ def test_damaged_weights_are_not_given_to_others(store: RunStore, weights: bytes
     assert len(export(store, 1, tmp_path / "none")) == 3
 
 
-def test_a_run_without_a_curve_or_weights_has_headings_alone(store: RunStore, record: Made, tmp_path: Path) -> None:
+def test_run_without_curve_or_weights_exports_headers_only(store: RunStore, record: Made, tmp_path: Path) -> None:
     store.write(record(store.create(), history=History()))
     assert len(export(store, 1, tmp_path / "to")) == 3
     assert rows(tmp_path / "to" / "curve.csv") == [["step", "mean", "low", "high"]]
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
-def test_what_is_there_already_is_left_alone(store: RunStore, weights: bytes, tmp_path: Path, kind: str) -> None:
+def test_existing_files_not_overwritten(store: RunStore, weights: bytes, tmp_path: Path, kind: str) -> None:
     to = tmp_path / "to"
     to.mkdir() if kind == "folder" else to.touch() if kind == "file" else to.symlink_to(tmp_path / "gone")
     with pytest.raises(Mistake, match="to is there already; name another folder with --to"):
@@ -75,7 +75,7 @@ def test_what_is_there_already_is_left_alone(store: RunStore, weights: bytes, tm
     assert not to.is_dir() or list(to.iterdir()) == []
 
 
-def test_a_full_disk_and_a_file_in_the_way_are_named(
+def test_full_disk_and_blocking_file_are_named(
     store: RunStore, weights: bytes, tmp_path: Path, full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
     with full_disk(), pytest.raises(Mistake, match=r"to cannot be written \(File too large\); name another"):
@@ -85,7 +85,7 @@ def test_a_full_disk_and_a_file_in_the_way_are_named(
         export(store, 1, tmp_path / "file" / "to")
 
 
-def test_an_unknown_run_is_named_and_nothing_is_made(store: RunStore, weights: bytes, tmp_path: Path) -> None:
+def test_unknown_run_named_and_nothing_created(store: RunStore, weights: bytes, tmp_path: Path) -> None:
     with pytest.raises(Mistake, match="run 2 is unknown; the newest runs are: 1"):
         export(store, 2, tmp_path / "to")
     assert not (tmp_path / "to").exists()

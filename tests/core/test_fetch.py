@@ -35,7 +35,7 @@ def full_disk() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_whole_file_arrives_with_its_progress(server: Any, home: Path) -> None:
+def test_whole_file_downloaded_with_progress(server: Any, home: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     path = fetch(server.answer(WORDS), lambda done, total: seen.append((done, total)))
     assert path == home / "data" / "corpora" / "makemore.txt"
@@ -46,33 +46,33 @@ def test_a_whole_file_arrives_with_its_progress(server: Any, home: Path) -> None
     assert seen[-1] == (len(WORDS), len(WORDS))
 
 
-def test_a_server_that_does_not_say_the_length_will_do(server: Any) -> None:
+def test_download_without_content_length_works(server: Any) -> None:
     seen: list[int | None] = []
     path = fetch(server.answer(WORDS, claimed=-1), lambda done, total: seen.append(total))
     assert path.read_bytes() == WORDS
     assert set(seen) == {None}
 
 
-def test_what_is_there_whole_is_not_fetched_again(server: Any) -> None:
+def test_complete_file_is_not_downloaded_again(server: Any) -> None:
     source = server.answer(WORDS)
     assert fetch(source, ignore) == fetch(source, ignore)
     assert server.requests == 1
 
 
-def test_what_is_there_damaged_is_fetched_anew(server: Any) -> None:
+def test_damaged_file_is_downloaded_again(server: Any) -> None:
     source = server.answer(WORDS)
     fetch(source, ignore).write_bytes(WORDS[:100])
     assert fetch(source, ignore).read_bytes() == WORDS
 
 
-def test_a_file_cut_off_midway_leaves_nothing(server: Any, home: Path) -> None:
+def test_truncated_download_leaves_nothing(server: Any, home: Path) -> None:
     source = server.answer(WORDS[:50_000], claimed=len(WORDS))
     with pytest.raises(Mistake, match=f"makemore broke off after 50,000 of {len(WORDS):,} bytes.*; try again"):
         fetch(source, ignore)
     assert files(home) == []
 
 
-def test_a_failed_fetch_leaves_what_was_there(server: Any, home: Path) -> None:
+def test_failed_download_keeps_existing_file(server: Any, home: Path) -> None:
     path = fetch(server.answer(WORDS), ignore)
     old = path.read_bytes()
     newer = server.answer(WORDS + b"\nmore", claimed=10**6)
@@ -82,7 +82,7 @@ def test_a_failed_fetch_leaves_what_was_there(server: Any, home: Path) -> None:
     assert files(home) == [path]
 
 
-def test_the_wrong_bytes_leave_nothing(server: Any, home: Path) -> None:
+def test_wrong_checksum_leaves_nothing(server: Any, home: Path) -> None:
     server.answer(WORDS)
     with pytest.raises(Mistake, match=r"is not the makemore known here: its SHA-256 begins \w{12}, not 0a30b5557f19"):
         fetch(Source("makemore", server.url, LECTURE_SHA256), ignore)
@@ -90,14 +90,14 @@ def test_the_wrong_bytes_leave_nothing(server: Any, home: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 500])
-def test_a_server_that_answers_with_an_error_is_quoted(server: Any, home: Path, status: int) -> None:
+def test_server_error_is_quoted(server: Any, home: Path, status: int) -> None:
     source = server.answer(b"not here", status=status)
     with pytest.raises(Mistake, match=rf"http://127\.0\.0\.1:\d+/names\.txt answered {status} "):
         fetch(source, ignore)
     assert files(home) == []
 
 
-def test_without_a_network_nothing_is_left(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
@@ -107,7 +107,7 @@ def test_without_a_network_nothing_is_left(home: Path, monkeypatch: pytest.Monke
     assert files(home) == []
 
 
-def test_a_silent_server_is_given_up(server: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_server_times_out(server: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch_module, "PATIENCE", 0.1)
     source = server.answer(WORDS)
     server.silent.clear()
@@ -116,7 +116,7 @@ def test_a_silent_server_is_given_up(server: Any, home: Path, monkeypatch: pytes
     assert files(home) == []
 
 
-def test_a_full_disk_leaves_nothing(server: Any, home: Path, full_disk: None) -> None:
+def test_full_disk_leaves_nothing(server: Any, home: Path, full_disk: None) -> None:
     with pytest.raises(Mistake, match=r"makemore\.txt cannot be written"):
         fetch(server.answer(WORDS), ignore)
     assert files(home) == []
@@ -131,14 +131,14 @@ def test_ctrl_c_leaves_nothing(server: Any, home: Path) -> None:
     assert files(home) == []
 
 
-def test_a_data_folder_that_cannot_be_made_is_said_before_the_download(server: Any, home: Path) -> None:
+def test_uncreatable_data_folder_reported_before_download(server: Any, home: Path) -> None:
     home.write_text("a file")
     with pytest.raises(Mistake, match="home/data/corpora cannot be made"):
         fetch(server.answer(WORDS), ignore)
     assert server.requests == 0
 
 
-def test_makemore_is_the_lectures_file_at_its_public_address() -> None:
+def test_makemore_is_lecture_file_at_public_url() -> None:
     source = SOURCES["makemore"]
     assert source.url == "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt"
     assert source.sha256 == "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"

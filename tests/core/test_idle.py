@@ -30,21 +30,21 @@ STACK = RunConfig(dilations=(1, 1, 2, 1, 2), activation="gated", batches="names"
         (replace(TREE, step="plain"), TREE_IDLE | {"precision": "not with plain"}),
     ],
 )
-def test_what_plays_no_part_is_named_with_what_leaves_it_out(config: RunConfig, left_out: dict[str, str]) -> None:
+def test_unused_field_named_with_cause(config: RunConfig, left_out: dict[str, str]) -> None:
     assert idle(config) == left_out
 
 
-def test_what_is_forbidden_is_a_mistake_and_not_idle() -> None:
+def test_forbidden_value_is_user_error_not_unused() -> None:
     assert "precision" not in idle(RunConfig(step="plain", precision="bfloat16"))
 
 
-def test_an_idle_fuse_neither_spoils_the_mix_nor_changes_the_model() -> None:
+def test_unused_fuse_affects_neither_check_nor_model() -> None:
     other = replace(STACK, fuse=(5, 5))
     assert layer_shapes(other.checked(), 27) == layer_shapes(STACK.checked(), 27)
 
 
 @given(st.from_type(RunConfig))
-def test_an_idle_field_is_idle_whatever_its_value(config: RunConfig) -> None:
+def test_unused_field_stays_unused_for_any_value(config: RunConfig) -> None:
     for name, why in idle(config).items():
         kind = HYPERPARAMETERS[name].kind
         nudged = config.with_values({name: kind.nudge(getattr(config, name), 1)})

@@ -83,7 +83,7 @@ def harmed(book: Book, statement: str) -> bytes:
     return book.path.read_bytes()
 
 
-def test_of_a_damaged_row_the_others_are_saved_whole_and_the_damaged_file_stays(book: Book, record: Made) -> None:
+def test_damaged_row_others_recovered_and_damaged_file_kept(book: Book, record: Made) -> None:
     damaged = harmed(book, "UPDATE runs SET step = 999 WHERE run = 1")
     assert book.taken(1) is None
     assert book.taken(2) == record(2, name="mine", note="of it")
@@ -96,7 +96,7 @@ def test_of_a_damaged_row_the_others_are_saved_whole_and_the_damaged_file_stays(
     assert book.files == {"runs.db", "runs.db.damaged"}
 
 
-def test_what_is_lost_in_a_damaged_row_comes_from_the_runs_folder(book: Book, record: Made) -> None:
+def test_data_lost_in_damaged_row_comes_from_run_folder(book: Book, record: Made) -> None:
     book.folders = {1: record(1, step=100), 2: record(2, step=100), 3: None}
     harmed(book, "UPDATE runs SET step = 999 WHERE run = 1")
     assert book.numbers() == [3, 2, 1]
@@ -105,7 +105,7 @@ def test_what_is_lost_in_a_damaged_row_comes_from_the_runs_folder(book: Book, re
     assert "runs.db did not know of these runs, which are taken from their folders: 1" in book.told
 
 
-def test_of_a_damaged_curve_a_persons_own_is_saved_and_the_rest_comes_from_the_folder(book: Book, record: Made) -> None:
+def test_damaged_curve_user_fields_recovered_rest_from_folder(book: Book, record: Made) -> None:
     book.folders = {2: record(2, step=100), 3: record(3, step=100)}
     harmed(book, "UPDATE points SET low = 9 WHERE run > 1")
     assert book.taken(2) == record(2, step=100, name="mine", note="of it")
@@ -114,7 +114,7 @@ def test_of_a_damaged_curve_a_persons_own_is_saved_and_the_rest_comes_from_the_f
     assert book.taken(1) == record(1)
 
 
-def test_each_damaged_file_is_kept_under_a_name_of_its_own(book: Book) -> None:
+def test_each_damaged_file_kept_under_own_name(book: Book) -> None:
     for _ in range(3):
         harmed(book, "UPDATE runs SET step = 999 WHERE run = (SELECT max(run) FROM runs)")
         book.numbers()
@@ -137,7 +137,7 @@ def cut(path: Path) -> None:
 
 @pytest.mark.parametrize("harm", [noise, swapped, cut, lambda path: path.write_bytes(b"gone")])
 @pytest.mark.parametrize("opened", [False, True])
-def test_a_file_that_is_no_database_of_ours_is_put_aside_as_it_is(
+def test_foreign_database_moved_aside_unchanged(
     book: Book, record: Made, harm: Callable[[Path], None], opened: bool
 ) -> None:
     book.folders = {1: record(1), 2: record(2)}
@@ -153,7 +153,7 @@ def test_a_file_that_is_no_database_of_ours_is_put_aside_as_it_is(
     assert book.taken(4) == record(4)
 
 
-def test_damage_is_found_by_who_writes_too(book: Book, record: Made) -> None:
+def test_writer_detects_corruption(book: Book, record: Made) -> None:
     harmed(book, "UPDATE runs SET step = 999 WHERE run = 1")
     book.put(record(1, step=300))
     assert book.taken(1) == record(1, step=300)
@@ -161,7 +161,7 @@ def test_damage_is_found_by_who_writes_too(book: Book, record: Made) -> None:
     assert len(book.told) == 1
 
 
-def test_an_empty_file_or_none_is_filled_from_the_folders(book: Book, record: Made) -> None:
+def test_missing_or_empty_database_rebuilt_from_folders(book: Book, record: Made) -> None:
     for spoil in (lambda: book.path.write_bytes(b""), book.path.unlink):
         book.ledger.close()
         spoil()
@@ -172,7 +172,7 @@ def test_an_empty_file_or_none_is_filled_from_the_folders(book: Book, record: Ma
     assert book.files == {"runs.db"}
 
 
-def test_one_that_is_deleted_while_it_is_open_comes_back_as_it_was(book: Book, record: Made) -> None:
+def test_database_deleted_while_open_is_restored(book: Book, record: Made) -> None:
     book.folders = {1: None, 2: record(2, step=1), 3: None}
     book.path.unlink()
     assert book.numbers() == [3, 2, 1]
@@ -184,13 +184,13 @@ def test_one_that_is_deleted_while_it_is_open_comes_back_as_it_was(book: Book, r
     assert book.files == {"runs.db"}
 
 
-def test_runs_that_were_deleted_with_it_do_not_come_back(book: Book, record: Made) -> None:
+def test_runs_deleted_with_database_do_not_return(book: Book, record: Made) -> None:
     book.folders = {2: None}
     book.path.unlink()
     assert book.numbers() == [2]
 
 
-def test_one_that_another_process_replaced_is_taken_as_it_is_now(book: Book, record: Made, tmp_path: Path) -> None:
+def test_database_replaced_by_other_process_is_reopened(book: Book, record: Made, tmp_path: Path) -> None:
     other = Book(tmp_path / "other.db")
     other.put(record(9))
     other.ledger.close()
@@ -201,7 +201,7 @@ def test_one_that_another_process_replaced_is_taken_as_it_is_now(book: Book, rec
     assert book.told == []
 
 
-def test_damage_that_another_process_has_put_aside_is_not_put_aside_again(
+def test_database_moved_aside_elsewhere_not_moved_again(
     book: Book, record: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harmed(book, "UPDATE runs SET step = 999 WHERE run = 1")
@@ -221,7 +221,7 @@ def test_damage_that_another_process_has_put_aside_is_not_put_aside_again(
     other.ledger.close()
 
 
-def test_two_that_find_the_same_damage_at_once_lose_nothing(book: Book, record: Made) -> None:
+def test_concurrent_recovery_loses_nothing(book: Book, record: Made) -> None:
     harmed(book, "UPDATE runs SET step = 999 WHERE run = 1")
     others = [Book(book.path) for _ in range(3)]
     for other in others:
@@ -230,7 +230,7 @@ def test_two_that_find_the_same_damage_at_once_lose_nothing(book: Book, record: 
     assert sum(len(other.told) for other in others) == 1
 
 
-def test_where_nothing_can_be_put_aside_nothing_is_touched(
+def test_nothing_touched_where_moving_aside_fails(
     book: Book, record: Made, full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
     damaged = harmed(book, "UPDATE runs SET step = 999 WHERE run = 1")
@@ -242,7 +242,7 @@ def test_where_nothing_can_be_put_aside_nothing_is_touched(
     assert book.numbers() == [3, 2]
 
 
-def test_where_a_deleted_one_cannot_be_made_anew_it_is_when_there_is_room(
+def test_deleted_database_recreated_once_disk_has_space(
     book: Book, record: Made, full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
     book.folders = {1: None, 2: None}
@@ -255,7 +255,7 @@ def test_where_a_deleted_one_cannot_be_made_anew_it_is_when_there_is_room(
     assert book.taken(2) == record(2, name="mine", note="of it")
 
 
-def test_a_journal_of_what_was_damaged_is_not_played_back_into_the_new_one(book: Book) -> None:
+def test_journal_of_damaged_database_not_replayed(book: Book) -> None:
     harmed(book, "UPDATE runs SET step = 999 WHERE run = 1")
     journal = book.path.with_name("runs.db-journal")
 
@@ -269,7 +269,7 @@ def test_a_journal_of_what_was_damaged_is_not_played_back_into_the_new_one(book:
     assert not journal.exists() or journal.stat().st_size == 0
 
 
-def test_one_that_may_not_be_written_can_be_read_and_is_written_when_it_may(
+def test_read_only_database_readable_and_written_when_allowed(
     record: Made, unprivileged: Callable[[], AbstractContextManager[None]]
 ) -> None:
     with tempfile.TemporaryDirectory() as open_to_all:
@@ -293,7 +293,7 @@ def test_one_that_may_not_be_written_can_be_read_and_is_written_when_it_may(
             book.ledger.close()
 
 
-def test_a_newer_one_is_refused_and_left_as_it_is(book: Book) -> None:
+def test_newer_database_refused_and_unchanged(book: Book) -> None:
     newer = harmed(book, "PRAGMA user_version = 99")
     for _ in range(2):
         with pytest.raises(Mistake, match="is of schema 99"):
@@ -302,7 +302,7 @@ def test_a_newer_one_is_refused_and_left_as_it_is(book: Book) -> None:
     assert book.files == {"runs.db"}
 
 
-def test_a_run_that_comes_while_folders_are_looked_through_is_not_written_over(book: Book, record: Made) -> None:
+def test_run_added_during_recovery_not_overwritten(book: Book, record: Made) -> None:
     book.ledger.close()
     book.folders = {4: record(4, step=1)}
     other = Book(book.path)
@@ -317,7 +317,7 @@ def test_a_run_that_comes_while_folders_are_looked_through_is_not_written_over(b
     other.ledger.close()
 
 
-def test_what_cannot_be_adopted_does_not_keep_the_rest_from_being_read(book: Book) -> None:
+def test_unadoptable_folder_does_not_block_others(book: Book) -> None:
     def unreadable() -> list[int]:
         raise Mistake("the folder cannot be read", "allow it")
 
@@ -326,7 +326,7 @@ def test_what_cannot_be_adopted_does_not_keep_the_rest_from_being_read(book: Boo
     assert book.numbers() == [3, 2, 1]
 
 
-def test_a_fault_of_the_program_puts_nothing_aside(book: Book) -> None:
+def test_internal_error_moves_nothing_aside(book: Book) -> None:
     def wrong(connection: sqlite3.Connection) -> None:
         connection.execute("SELECT ?", ())
 
@@ -336,7 +336,7 @@ def test_a_fault_of_the_program_puts_nothing_aside(book: Book) -> None:
     assert book.numbers() == [3, 2, 1]
 
 
-def test_more_runs_than_are_ever_kept_are_saved_too(tmp_path: Path, record: Made) -> None:
+def test_recovery_handles_more_runs_than_limit(tmp_path: Path, record: Made) -> None:
     book = Book(tmp_path / "runs.db")
     with closing(connect(book.path)) as connection, transaction(connection):
         for run in range(1, 301):
@@ -346,9 +346,7 @@ def test_more_runs_than_are_ever_kept_are_saved_too(tmp_path: Path, record: Made
     book.ledger.close()
 
 
-def test_who_meets_the_damage_that_another_is_mending_waits_and_finds_it_mended(
-    book: Book, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_recovery_in_other_process_is_awaited(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     connected, spoilt = threading.Event(), threading.Event()
     found: list[list[int]] = []
 

@@ -27,7 +27,7 @@ def oracle(pattern: str, shortest: int, longest: int) -> set[str]:
 
 
 @given(patterns, bounds)
-def test_what_matches_is_what_the_regular_expression_matches(pattern: str, between: list[int]) -> None:
+def test_pattern_matches_like_regular_expression(pattern: str, between: list[int]) -> None:
     form = Pattern(tokens(pattern), *between)
     matching = oracle(pattern, *between)
     every = ("".join(name) for length in range(6) for name in product(ALPHABET, repeat=length))
@@ -35,7 +35,7 @@ def test_what_matches_is_what_the_regular_expression_matches(pattern: str, betwe
 
 
 @given(patterns, bounds)
-def test_a_beginning_is_admitted_just_where_a_name_that_matches_begins_so(pattern: str, between: list[int]) -> None:
+def test_prefix_accepted_only_if_a_match_starts_with_it(pattern: str, between: list[int]) -> None:
     form = Pattern(tokens(pattern), *between)
     matching = oracle(pattern, *between)
     begun = {name[:length] for name in matching for length in range(len(name) + 1)}
@@ -48,7 +48,7 @@ def test_a_beginning_is_admitted_just_where_a_name_that_matches_begins_so(patter
 
 
 @given(patterns)
-def test_the_least_and_the_most_are_those_of_all_that_match(pattern: str) -> None:
+def test_min_and_max_length_are_those_of_all_matches(pattern: str) -> None:
     form = Pattern(tokens(pattern), 0, 6)
     lengths = {len(name) for name in oracle(pattern, 0, 6)}
     assert form.least == min(lengths)
@@ -56,7 +56,7 @@ def test_the_least_and_the_most_are_those_of_all_that_match(pattern: str) -> Non
     assert (form.most is None) == ("*" in pattern.replace(r"\*", "") or not pattern)
 
 
-def test_characters_that_are_wild_can_be_meant_so() -> None:
+def test_escaped_wildcards_match_literally() -> None:
     assert tokens(r"\?\*\\a?") == ("?", "*", "\\", "a", Wild.ONE)
     assert tokens("") == (Wild.MANY,)
     with pytest.raises(Mistake, match=r"the pattern ab\\ ends in \\, which stands before"):

@@ -52,15 +52,13 @@ def test_charwave_home_holds_everything(short: Path, monkeypatch: pytest.MonkeyP
     assert places.socket_path().parent == short / "run"
 
 
-def test_a_relative_charwave_home_is_the_same_folder_after_a_change_of_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_relative_charwave_home_survives_change_of_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHARWAVE_HOME", "here")
     assert places.data_dir() == tmp_path / "here" / "data"
 
 
-def test_looking_makes_no_folder(home: Path) -> None:
+def test_lookup_creates_no_folder(home: Path) -> None:
     for look in (places.data_dir, places.state_dir, places.runs_dir, places.corpora_dir, places.log_path):
         look()
     places.runtime_dir()
@@ -69,13 +67,13 @@ def test_looking_makes_no_folder(home: Path) -> None:
 
 
 @pytest.mark.skipif(os.uname().sysname == "Darwin", reason="macOS has folders of its own")
-def test_without_charwave_home_the_folders_are_the_systems(own_folders: Path) -> None:
+def test_without_charwave_home_system_folders_are_used(own_folders: Path) -> None:
     assert places.data_dir() == own_folders / "d" / "charwave-tui"
     assert places.state_dir() == own_folders / "s" / "charwave-tui"
 
 
 @pytest.mark.parametrize("session", ["", "there", "gone"])
-def test_the_socket_is_where_it_outlives_the_session(
+def test_socket_path_outlives_session(
     own_folders: Path, short: Path, monkeypatch: pytest.MonkeyPatch, session: str
 ) -> None:
     (short / "there").mkdir()
@@ -84,7 +82,7 @@ def test_the_socket_is_where_it_outlives_the_session(
     assert places.runtime_dir() == places.state_dir() / "run"
 
 
-def test_a_socket_path_too_long_goes_to_the_temporary_folder(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_long_socket_path_uses_temporary_folder(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(short))
     monkeypatch.setenv("CHARWAVE_HOME", "/long/" + "x" * 100)
     first = places.socket_path()
@@ -97,25 +95,25 @@ def test_a_socket_path_too_long_goes_to_the_temporary_folder(short: Path, monkey
     assert first.parent != second.parent
 
 
-def test_the_longest_socket_path_is_counted_in_bytes(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_socket_path_limit_counts_bytes(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHARWAVE_HOME", str(short / ("ж" * 30)))
     assert places.runtime_dir().parent != short / ("ж" * 30)
 
 
-def test_a_socket_on_a_shared_disk_goes_to_the_temporary_folder(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_socket_on_shared_disk_uses_temporary_folder(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(short))
     monkeypatch.setenv("CHARWAVE_HOME", str(short / "home"))
     monkeypatch.setattr(places, "on_network", lambda folder: folder.is_relative_to(short / "home"))
     assert places.runtime_dir().parent == short
 
 
-def test_two_data_folders_in_one_session_have_two_sockets(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_data_folders_have_two_sockets(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = places.socket_path()
     monkeypatch.setenv("XDG_DATA_HOME", str(own_folders / "other"))
     assert places.socket_path().name != first.name
 
 
-def test_a_link_to_the_data_folder_leads_to_the_same_socket(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_symlinked_data_folder_has_same_socket(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (short / "real").mkdir()
     (short / "link").symlink_to("real")
     monkeypatch.setenv("CHARWAVE_HOME", str(short / "real"))
@@ -124,14 +122,14 @@ def test_a_link_to_the_data_folder_leads_to_the_same_socket(short: Path, monkeyp
     assert places.socket_path().name == name
 
 
-def test_the_runtime_folder_is_for_its_owner_alone(home: Path) -> None:
+def test_runtime_folder_is_owner_only(home: Path) -> None:
     folder = places.ensure_runtime_dir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     folder.chmod(0o777)
     assert stat.S_IMODE(places.ensure_runtime_dir().stat().st_mode) == 0o700
 
 
-def test_a_runtime_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
+def test_runtime_folder_that_is_a_symlink_refused(tmp_path: Path) -> None:
     folder = places.runtime_dir()
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.symlink_to(tmp_path)
@@ -140,7 +138,7 @@ def test_a_runtime_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
     assert str(folder) in caught.value.problem
 
 
-def test_a_runtime_folder_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
+def test_runtime_folder_of_other_user_refused(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
     monkeypatch.setenv("CHARWAVE_HOME", str(short))
     folder = places.ensure_runtime_dir()
     owner = folder.stat().st_uid
@@ -149,15 +147,13 @@ def test_a_runtime_folder_of_another_user_is_refused(monkeypatch: pytest.MonkeyP
         places.ensure_runtime_dir()
 
 
-def test_a_file_where_a_folder_should_be_is_named(home: Path) -> None:
+def test_file_in_place_of_folder_is_named(home: Path) -> None:
     home.write_text("a file")
     with pytest.raises(Mistake, match=r"home/data/runs cannot be made.*CHARWAVE_HOME"):
         places.ensure_folder(places.runs_dir())
 
 
-def test_a_folder_that_may_not_be_made_or_written_is_named(
-    short: Path, unprivileged: Callable[[], AbstractContextManager[None]]
-) -> None:
+def test_unwritable_folder_is_named(short: Path, unprivileged: Callable[[], AbstractContextManager[None]]) -> None:
     short.chmod(0o555)
     with unprivileged():
         with pytest.raises(Mistake, match=f"{short}/new cannot be made: Permission denied"):
@@ -167,7 +163,7 @@ def test_a_folder_that_may_not_be_made_or_written_is_named(
     short.chmod(0o700)
 
 
-def test_a_user_without_a_home_is_asked_for_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_without_home_is_asked_for_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CHARWAVE_HOME", "HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 987_654_321)
@@ -175,23 +171,21 @@ def test_a_user_without_a_home_is_asked_for_a_folder(monkeypatch: pytest.MonkeyP
         places.data_dir()
 
 
-def test_a_file_is_written_whole(tmp_path: Path) -> None:
+def test_file_written_completely(tmp_path: Path) -> None:
     places.keep_file(tmp_path / "new" / "file", b"one")
     places.keep_file(tmp_path / "new" / "file", b"two")
     assert (tmp_path / "new" / "file").read_bytes() == b"two"
     assert len(list((tmp_path / "new").iterdir())) == 1
 
 
-def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, full_disk: None) -> None:
+def test_full_disk_keeps_old_file_only(tmp_path: Path, full_disk: None) -> None:
     places.keep_file(tmp_path / "file", b"old")
     with pytest.raises(Mistake, match=r"file cannot be written: .*free some space"):
         places.keep_file(tmp_path / "file", b"x" * 1_000)
     assert [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()] == [b"old"]
 
 
-def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_write_keeps_old_file_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     places.keep_file(tmp_path / "file", b"old")
 
     def interrupted(_: int) -> None:
@@ -203,11 +197,11 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(
     assert [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()] == [b"old"]
 
 
-def test_assets_are_found_in_a_checkout() -> None:
+def test_assets_found_in_checkout() -> None:
     assert places.asset("corpora").is_dir()
 
 
-def test_assets_inside_an_installed_package_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_assets_in_installed_package_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "charwave_tui"
     monkeypatch.setattr(places, "__file__", str(package / "core" / "places.py"))
     assert places.asset("presets.toml") == tmp_path / "assets" / "presets.toml"
@@ -215,7 +209,7 @@ def test_assets_inside_an_installed_package_come_first(tmp_path: Path, monkeypat
     assert places.asset("corpora", "names.txt") == package / "assets" / "corpora" / "names.txt"
 
 
-def test_a_shared_mount_is_known_by_the_deepest_mount_of_a_path(tmp_path: Path) -> None:
+def test_shared_mount_found_by_deepest_mount_point(tmp_path: Path) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(
         "none / overlay rw 0 0\n"

@@ -15,7 +15,7 @@ LECTURE_VOCABULARY = 27
 LECTURE = {"mlp-3", "mlp-8", "tree-22k-bug", "tree-22k", "tree-76k", "tree-76k-b64", "tree-287k"}
 
 
-def test_there_are_those_of_the_lecture_and_a_default_before_them() -> None:
+def test_lecture_presets_follow_the_default() -> None:
     names = list(presets())
     assert set(names[1:]) >= LECTURE
     assert default_preset() is preset(names[0])
@@ -23,7 +23,7 @@ def test_there_are_those_of_the_lecture_and_a_default_before_them() -> None:
 
 
 @pytest.mark.parametrize("name", list(presets()))
-def test_a_preset_is_sound_says_why_and_leaves_the_run_to_the_user(name: str) -> None:
+def test_preset_is_valid_with_reason_and_keeps_run_fields(name: str) -> None:
     found = preset(name)
     assert found.name == name
     assert found.config.checked() is found.config
@@ -33,20 +33,20 @@ def test_a_preset_is_sound_says_why_and_leaves_the_run_to_the_user(name: str) ->
 
 
 @pytest.mark.parametrize("name", sorted(LECTURE))
-def test_the_published_size_is_the_one_that_is_built(name: str) -> None:
+def test_published_parameter_count_equals_built_model(name: str) -> None:
     found = preset(name)
     assert found.published is not None
     assert parameter_count(found.config, LECTURE_VOCABULARY) == found.published.parameters
     assert found.published.source
 
 
-def test_a_preset_keeps_the_corpus_seed_and_device_it_is_applied_to() -> None:
+def test_preset_keeps_corpus_seed_and_device() -> None:
     mine = replace(RunConfig(), corpus="imena", seed=7, threads=2, device="cpu", lr=0.5)
     applied = preset("tree-76k").applied_to(mine)
     assert applied == replace(preset("tree-76k").config, corpus="imena", seed=7, device="cpu")
     assert applied.threads == 1
 
 
-def test_an_unknown_preset_is_named_with_those_there_are() -> None:
+def test_unknown_preset_refused_with_known_ones() -> None:
     with pytest.raises(Mistake, match="preset tree-1m is unknown; there are playground, mlp-3"):
         preset("tree-1m")

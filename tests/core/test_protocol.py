@@ -96,19 +96,19 @@ def test_every_command_and_event_is_in_its_union() -> None:
 
 @pytest.mark.parametrize("kind", COMMANDS)
 @given(st.data())
-def test_a_command_comes_back_as_it_went(kind: type[Command], data: st.DataObject) -> None:
+def test_command_round_trips(kind: type[Command], data: st.DataObject) -> None:
     command = data.draw(values(kind))
     assert decode_command(payload(command)) == command
 
 
 @pytest.mark.parametrize("kind", EVENTS)
 @given(st.data())
-def test_an_event_comes_back_as_it_went(kind: type[Event], data: st.DataObject) -> None:
+def test_event_round_trips(kind: type[Event], data: st.DataObject) -> None:
     event = data.draw(values(kind))
     assert decode_event(payload(event)) == event
 
 
-def test_a_loss_that_is_no_number_travels() -> None:
+def test_nan_loss_round_trips() -> None:
     event = decode_event(payload(Progress(1, 0.0, (), LossPoint(1, float("nan"), float("-inf"), float("inf")))))
     assert isinstance(event, Progress)
     assert event.partial is not None
@@ -116,7 +116,7 @@ def test_a_loss_that_is_no_number_travels() -> None:
     assert (event.partial.low, event.partial.high) == (float("-inf"), float("inf"))
 
 
-def test_a_frame_begins_with_the_length_of_its_payload() -> None:
+def test_frame_starts_with_payload_length() -> None:
     framed = frame(RunSaved(run=7, step=300))
     assert int.from_bytes(framed[:4], "big") == len(framed) - 4
 
@@ -147,7 +147,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("data", MALFORMED)
-def test_bytes_that_are_no_message_are_refused(data: bytes) -> None:
+def test_invalid_bytes_refused(data: bytes) -> None:
     with pytest.raises(MalformedFrame):
         decode_command(data)
     with pytest.raises(MalformedFrame):
@@ -155,12 +155,12 @@ def test_bytes_that_are_no_message_are_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("length", range(len(WHOLE)))
-def test_a_message_cut_anywhere_is_refused(length: int) -> None:
+def test_truncated_message_refused(length: int) -> None:
     with pytest.raises(MalformedFrame):
         decode_command(WHOLE[:length])
 
 
-def test_an_event_is_no_command_and_a_command_no_event() -> None:
+def test_event_is_no_command_and_command_no_event() -> None:
     with pytest.raises(MalformedFrame):
         decode_command(payload(CommandRefused("a", "b")))
     with pytest.raises(MalformedFrame):
@@ -168,21 +168,21 @@ def test_an_event_is_no_command_and_a_command_no_event() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_message_or_refused(data: bytes) -> None:
+def test_random_bytes_decoded_or_refused(data: bytes) -> None:
     for decode in (decode_command, decode_event):
         with suppress(MalformedFrame):
             assert isinstance(decode(data), Command | Event)
 
 
 @given(st.data())
-def test_a_message_with_a_byte_changed_is_a_message_or_refused(data: st.DataObject) -> None:
+def test_message_with_changed_byte_decoded_or_refused(data: st.DataObject) -> None:
     damaged = bytearray(payload(data.draw(values(data.draw(st.sampled_from(EVENTS))))))
     damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     with suppress(MalformedFrame):
         assert isinstance(decode_event(bytes(damaged)), Event)
 
 
-def test_the_longest_history_and_the_fullest_names_fit_in_a_frame() -> None:
+def test_largest_history_and_names_fit_in_a_frame() -> None:
     points = tuple(LossPoint(100_000_000 + step, 2.0 + step / 7, 1.0 / 7, 3.0 / 7) for step in range(2_000))
     evaluations = tuple(Evaluation(100_000_000 + step, Split.TRAIN, 2.0 + step / 7) for step in range(1_000))
     marks = tuple(Mark(100_000_000 + step, "max_steps 100,000,000 → 100,000,000") for step in range(1_000))

@@ -45,7 +45,7 @@ def put(connection: sqlite3.Connection, record: RunRecord, before: History | Non
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_any_record_comes_back_equal_and_so_does_its_summary(connection: sqlite3.Connection, data: Any) -> None:
+def test_any_record_and_summary_round_trip(connection: sqlite3.Connection, data: Any) -> None:
     history = st.builds(
         History,
         st.integers(1, 10**6),
@@ -86,9 +86,7 @@ def test_any_record_comes_back_equal_and_so_does_its_summary(connection: sqlite3
 
 
 @pytest.mark.parametrize("number", [-0.0, 3, 2**53, 1e-320, 1.7e308])
-def test_no_number_seems_damaged_for_how_sqlite_keeps_it(
-    connection: sqlite3.Connection, record: Made, number: float
-) -> None:
+def test_sqlite_number_storage_is_not_corruption(connection: sqlite3.Connection, record: Made, number: float) -> None:
     history = History(1, (LossPoint(1, number, number, number),), (Evaluation(1, Split.VAL, number),))
     kept = record(1, history=history, seconds=number, val=number, first_loss=number)
     put(connection, kept)
@@ -100,14 +98,14 @@ def test_no_number_seems_damaged_for_how_sqlite_keeps_it(
     assert found["deleted"] == number
 
 
-def test_what_is_not_finite_comes_back_as_none(connection: sqlite3.Connection, record: Made) -> None:
+def test_nonfinite_values_read_back_as_none(connection: sqlite3.Connection, record: Made) -> None:
     put(connection, record(1, val=math.nan, train=math.inf, first_loss=-math.inf))
     taken = rows.taken(connection, 1)
     assert taken is not None
     assert (taken.val, taken.train, taken.first_loss) == (None, None, None)
 
 
-def test_a_loss_that_is_not_finite_is_refused_whole(connection: sqlite3.Connection, record: Made) -> None:
+def test_nonfinite_loss_refuses_whole_record(connection: sqlite3.Connection, record: Made) -> None:
     put(connection, record(1))
     with pytest.raises(DatabaseFault, match="NOT NULL") as told:
         put(connection, record(1, step=7, history=History(1, (LossPoint(1, math.nan, 1.0, 1.0),))))
@@ -115,7 +113,7 @@ def test_a_loss_that_is_not_finite_is_refused_whole(connection: sqlite3.Connecti
     assert rows.taken(connection, 1) == record(1)
 
 
-def test_of_a_curve_that_grew_only_the_new_points_are_written(connection: sqlite3.Connection, record: Made) -> None:
+def test_grown_curve_writes_only_new_points(connection: sqlite3.Connection, record: Made) -> None:
     before = record(1).history
     first = put(connection, record(1))
     assert first == 1 + len(before.points) + len(before.evaluations) + len(before.marks)
@@ -125,9 +123,7 @@ def test_of_a_curve_that_grew_only_the_new_points_are_written(connection: sqlite
     assert put(connection, record(1, step=301, history=grown), grown) == 1
 
 
-def test_a_curve_that_folds_as_it_grows_is_always_the_one_that_was_put(
-    connection: sqlite3.Connection, record: Made
-) -> None:
+def test_folding_curve_reads_back_as_last_written(connection: sqlite3.Connection, record: Made) -> None:
     series, before, written = LossSeries(capacity=16), None, 0
     for step in range(1, 200):
         series.append(LossPoint(step, 3.0 / step, 2.0 / step, 4.0 / step))
@@ -139,7 +135,7 @@ def test_a_curve_that_folds_as_it_grows_is_always_the_one_that_was_put(
 
 
 @pytest.mark.parametrize("points", [0, 1, 2])
-def test_a_curve_that_became_shorter_or_another_is_the_one_that_was_put(
+def test_shortened_or_replaced_curve_reads_back_as_written(
     connection: sqlite3.Connection, record: Made, points: int
 ) -> None:
     before = record(1).history
@@ -149,9 +145,7 @@ def test_a_curve_that_became_shorter_or_another_is_the_one_that_was_put(
     assert rows.taken(connection, 1) == record(1, history=after)
 
 
-def test_a_curve_of_which_another_one_was_put_meanwhile_is_written_whole(
-    connection: sqlite3.Connection, record: Made
-) -> None:
+def test_curve_changed_by_other_writer_is_written_whole(connection: sqlite3.Connection, record: Made) -> None:
     before = record(1).history
     put(connection, record(1))
     put(connection, record(1, history=History(7, (LossPoint(7, 1.0, 1.0, 1.0),) * 5)))
@@ -163,7 +157,7 @@ def test_a_curve_of_which_another_one_was_put_meanwhile_is_written_whole(
     assert rows.taken(connection, 1) == record(1, history=grown)
 
 
-def test_a_persons_own_stays_whatever_becomes_of_the_run(connection: sqlite3.Connection, record: Made) -> None:
+def test_user_columns_survive_run_updates(connection: sqlite3.Connection, record: Made) -> None:
     put(connection, record(1, name="first", note="n"))
     assert rows.taken(connection, 1) == record(1, name="first", note="n")
     with transaction(connection):
@@ -175,20 +169,20 @@ def test_a_persons_own_stays_whatever_becomes_of_the_run(connection: sqlite3.Con
     assert found["deleted"] == 5.0
 
 
-def test_what_is_not_there_is_none_and_stays_so(connection: sqlite3.Connection, record: Made) -> None:
+def test_missing_values_stay_none(connection: sqlite3.Connection, record: Made) -> None:
     with transaction(connection):
         rows.amend(connection, 5, name="nobody")
     assert rows.taken(connection, 5) is rows.found(connection, 5) is rows.whole(connection, 5) is None
     assert list(rows.every(connection)) == []
 
 
-def test_all_are_given_newest_first(connection: sqlite3.Connection, record: Made) -> None:
+def test_runs_listed_newest_first(connection: sqlite3.Connection, record: Made) -> None:
     for run in (2, 10, 1):
         put(connection, record(run))
     assert [values["run"] for values in rows.every(connection)] == [10, 2, 1]
 
 
-def test_the_last_number_is_the_highest_there_ever_was(connection: sqlite3.Connection, record: Made) -> None:
+def test_last_number_is_highest_ever_used(connection: sqlite3.Connection, record: Made) -> None:
     assert rows.last(connection) == 0
     for run in (7, 3, 7):
         put(connection, record(run))
@@ -200,7 +194,7 @@ def test_the_last_number_is_the_highest_there_ever_was(connection: sqlite3.Conne
 
 
 @pytest.mark.parametrize("column", [*rows.COLUMNS, "digest"])
-def test_any_column_that_was_changed_is_damage(connection: sqlite3.Connection, record: Made, column: str) -> None:
+def test_changed_column_is_corruption(connection: sqlite3.Connection, record: Made, column: str) -> None:
     put(connection, record(1))
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute(f"UPDATE runs SET {column} = coalesce(9 * {column}, 0) + 9")
@@ -229,7 +223,7 @@ def test_any_column_that_was_changed_is_damage(connection: sqlite3.Connection, r
         "UPDATE marks SET text = CAST(x'ff' AS TEXT)",
     ],
 )
-def test_a_curve_that_was_changed_is_damage(connection: sqlite3.Connection, record: Made, harm: str) -> None:
+def test_changed_curve_is_corruption(connection: sqlite3.Connection, record: Made, harm: str) -> None:
     put(connection, record(1))
     connection.execute(harm)
     with pytest.raises((DatabaseDamaged, sqlite3.OperationalError), match=r"not what was written|decode"):
@@ -240,7 +234,7 @@ def test_a_curve_that_was_changed_is_damage(connection: sqlite3.Connection, reco
 
 
 @pytest.mark.parametrize(("column", "value"), [("state", "dreaming"), ("config", '{"n_embd": "many"}')])
-def test_what_another_version_wrote_is_no_damage_but_refused(
+def test_record_of_other_version_refused_without_corruption(
     connection: sqlite3.Connection, record: Made, column: str, value: str
 ) -> None:
     put(connection, record(1))
@@ -254,7 +248,7 @@ def test_what_another_version_wrote_is_no_damage_but_refused(
         [rows.listed(values) for values in rows.every(connection)]
 
 
-def test_a_record_is_read_at_one_moment_though_another_process_writes(
+def test_record_read_is_consistent_under_concurrent_write(
     tmp_path: Path, record: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("charwave_tui.core.database.PATIENCE", 0.01)

@@ -41,7 +41,7 @@ def names(folder: RunFolder) -> list[str]:
     return sorted(path.name for path in folder.path.iterdir())
 
 
-def test_saves_are_given_newest_first_by_number_and_nothing_else_is_taken_for_one(folder: RunFolder) -> None:
+def test_saves_listed_newest_first_and_other_files_ignored(folder: RunFolder) -> None:
     for name in ("000009", "000010", "1000000", "999999"):
         (folder.path / f"save-{name}.safetensors").touch()
     for name in (ALONE, ".save-000011.safetensors.x1", "save-12.safetensors", "save-000013.safetensors.damaged", LOCK):
@@ -55,7 +55,7 @@ def test_saves_are_given_newest_first_by_number_and_nothing_else_is_taken_for_on
     ]
 
 
-def test_what_is_no_file_is_no_save_and_is_not_in_the_way_of_the_next_one(folder: RunFolder) -> None:
+def test_non_file_at_save_path_ignored_and_next_save_works(folder: RunFolder) -> None:
     (folder.path / "save-000001.safetensors").touch()
     (folder.path / "save-000002.safetensors").mkdir()
     (folder.path / "save-000003.safetensors").symlink_to(folder.path / "gone")
@@ -63,7 +63,7 @@ def test_what_is_no_file_is_no_save_and_is_not_in_the_way_of_the_next_one(folder
     assert folder.next_save().name == "save-000004.safetensors"
 
 
-def test_a_save_that_is_put_aside_is_none_any_more_and_is_there_as_it_was(folder: RunFolder) -> None:
+def test_save_moved_aside_is_unlisted_and_unchanged(folder: RunFolder) -> None:
     for _ in range(2):
         save = folder.next_save()
         save.write_bytes(b"damaged")
@@ -73,14 +73,14 @@ def test_a_save_that_is_put_aside_is_none_any_more_and_is_there_as_it_was(folder
     folder.put_aside(folder.path / "gone")
 
 
-def test_a_folder_that_is_gone_or_is_a_file_holds_no_saves(folder: RunFolder) -> None:
+def test_missing_folder_or_file_has_no_saves(folder: RunFolder) -> None:
     folder.path.rmdir()
     assert folder.saves() == []
     folder.path.touch()
     assert folder.saves() == []
 
 
-def test_a_folder_that_may_not_be_read_is_named(unprivileged: Callable[[], AbstractContextManager[None]]) -> None:
+def test_unreadable_folder_is_named(unprivileged: Callable[[], AbstractContextManager[None]]) -> None:
     with tempfile.TemporaryDirectory() as open_to_all:
         Path(open_to_all).chmod(0o755)
         closed = RunFolder(Path(open_to_all) / "0001", 1)
@@ -100,7 +100,7 @@ def test_a_folder_that_may_not_be_read_is_named(unprivileged: Callable[[], Abstr
         closed.path.chmod(0o700)
 
 
-def test_the_next_save_takes_no_name_that_is_there_and_makes_the_folder(folder: RunFolder) -> None:
+def test_next_save_takes_free_name_and_creates_folder(folder: RunFolder) -> None:
     shutil.rmtree(folder.path)
     assert folder.next_save() == folder.path / "save-000001.safetensors"
     (folder.path / ALONE).touch()
@@ -109,7 +109,7 @@ def test_the_next_save_takes_no_name_that_is_there_and_makes_the_folder(folder: 
     assert folder.next_save().name == "save-1000000.safetensors"
 
 
-def test_the_last_saves_are_kept(folder: RunFolder) -> None:
+def test_last_saves_are_kept(folder: RunFolder) -> None:
     (folder.path / ALONE).touch()
     for _ in range(4):
         folder.next_save().touch()
@@ -118,7 +118,7 @@ def test_the_last_saves_are_kept(folder: RunFolder) -> None:
     assert names(folder) == ["save-000003.safetensors", "save-000004.safetensors"]
 
 
-def test_who_trains_is_named_to_the_next_one_and_leaves_the_run_when_killed(
+def test_lock_owner_is_named_and_lock_released_when_killed(
     folder: RunFolder, elsewhere: Callable[[str], subprocess.Popen[str]]
 ) -> None:
     assert not folder.in_use()
@@ -144,7 +144,7 @@ def test_who_trains_is_named_to_the_next_one_and_leaves_the_run_when_killed(
     [b"", b"\xff\0\xfe" * 100, b"12 ", b"me here\n", b"9" * 5_000],
     ids=["empty", "noise", "half", "words", "long"],
 )
-def test_a_lock_file_of_garbage_stops_nobody_and_is_not_repeated(folder: RunFolder, garbage: bytes) -> None:
+def test_garbage_lock_file_blocks_nobody_and_is_not_quoted(folder: RunFolder, garbage: bytes) -> None:
     (folder.path / LOCK).write_bytes(garbage)
     lock = folder.lock()
     (folder.path / LOCK).write_bytes(garbage)
@@ -153,7 +153,7 @@ def test_a_lock_file_of_garbage_stops_nobody_and_is_not_repeated(folder: RunFold
     lock.release()
 
 
-def test_to_look_whether_it_is_in_use_leaves_no_trace(folder: RunFolder) -> None:
+def test_lock_check_leaves_no_trace(folder: RunFolder) -> None:
     (folder.path / ".save-000001.safetensors.x").touch()
     assert not folder.in_use()
     assert names(folder) == [".save-000001.safetensors.x"]
@@ -162,7 +162,7 @@ def test_to_look_whether_it_is_in_use_leaves_no_trace(folder: RunFolder) -> None
     assert (folder.path / LOCK).read_text("ascii") == "1 elsewhere\n"
 
 
-def test_who_only_looks_keeps_nobody_from_training_nor_seems_to_train(folder: RunFolder) -> None:
+def test_reader_neither_locks_nor_seems_to_train(folder: RunFolder) -> None:
     folder.lock().release()
     with (folder.path / LOCK).open("rb") as look:
         fcntl.flock(look, fcntl.LOCK_SH)
@@ -175,7 +175,7 @@ def test_who_only_looks_keeps_nobody_from_training_nor_seems_to_train(folder: Ru
         leaving.join()
 
 
-def test_what_a_crash_left_of_a_save_is_swept_by_the_next_to_train(folder: RunFolder) -> None:
+def test_partial_save_of_crash_removed_by_next_lock_owner(folder: RunFolder) -> None:
     for name in (".save-000001.safetensors.abc", ".save-000002.safetensors.abc"):
         (folder.path / name).write_bytes(b"half")
     (folder.path / "save-000001.safetensors").touch()
@@ -184,7 +184,7 @@ def test_what_a_crash_left_of_a_save_is_swept_by_the_next_to_train(folder: RunFo
     assert names(folder) == [".notes", LOCK, "save-000001.safetensors"]
 
 
-def test_a_lock_whose_folder_was_deleted_or_replaced_is_known_not_to_hold(folder: RunFolder) -> None:
+def test_lock_of_deleted_or_replaced_folder_is_not_held(folder: RunFolder) -> None:
     lock = folder.lock()
     assert lock.holds
     shutil.rmtree(folder.path)
@@ -196,7 +196,7 @@ def test_a_lock_whose_folder_was_deleted_or_replaced_is_known_not_to_hold(folder
     assert not lock.holds
 
 
-def test_a_full_disk_keeps_nobody_from_training(
+def test_full_disk_does_not_prevent_training(
     folder: RunFolder, full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
     with full_disk():
@@ -206,7 +206,7 @@ def test_a_full_disk_keeps_nobody_from_training(
     lock.release()
 
 
-def test_removing_says_what_it_freed_and_does_so_once(folder: RunFolder) -> None:
+def test_removal_reports_freed_bytes_once(folder: RunFolder) -> None:
     (folder.path / "save-000001.safetensors").write_bytes(b"x" * 1_000)
     (folder.path / "within").mkdir()
     (folder.path / "within" / "more").write_bytes(b"x" * 100)

@@ -43,7 +43,7 @@ def listed(store: RunStore) -> list[int]:
     return [row.run for row in store.list()]
 
 
-def test_runs_are_numbered_from_one_and_a_number_is_never_given_twice(store: RunStore) -> None:
+def test_runs_numbered_from_one_and_never_reused(store: RunStore) -> None:
     assert store.numbers() == []
     assert [store.create() for _ in range(3)] == [1, 2, 3]
     (store.folder / "0002").rmdir()
@@ -52,7 +52,7 @@ def test_runs_are_numbered_from_one_and_a_number_is_never_given_twice(store: Run
     assert store.create() == 12_346
 
 
-def test_the_number_of_a_run_that_was_removed_is_not_given_again(store: RunStore, kept: Callable[..., int]) -> None:
+def test_number_of_removed_run_not_reused(store: RunStore, kept: Callable[..., int]) -> None:
     assert [kept(), kept(), kept()] == [1, 2, 3]
     store.remove(3)
     store.remove(2)
@@ -61,20 +61,18 @@ def test_the_number_of_a_run_that_was_removed_is_not_given_again(store: RunStore
     assert RunStore(store.folder).create() == 5
 
 
-def test_the_number_of_a_run_whose_folder_is_gone_is_not_given_again(store: RunStore, kept: Callable[..., int]) -> None:
+def test_number_of_run_with_missing_folder_not_reused(store: RunStore, kept: Callable[..., int]) -> None:
     (store.place(kept(weights=False)).path).rmdir()
     assert store.create() == 2
 
 
-def test_a_number_that_another_process_takes_at_this_moment_is_left_to_it(
-    store: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_number_taken_by_other_process_is_skipped(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.create()
     monkeypatch.setattr(RunStore, "numbers", lambda self: [])
     assert store.create() == 2
 
 
-def test_tries_to_find_a_number_come_to_an_end(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_for_free_number_ends(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.create()
     monkeypatch.setattr(RunStore, "numbers", lambda self: [])
     monkeypatch.setattr(runs, "ATTEMPTS", 1)
@@ -82,21 +80,21 @@ def test_tries_to_find_a_number_come_to_an_end(store: RunStore, monkeypatch: pyt
         store.create()
 
 
-def test_names_that_are_no_numbers_of_ours_are_passed_over(store: RunStore) -> None:
+def test_non_run_folder_names_ignored(store: RunStore) -> None:
     for name in ("²", "١", "7a", "-3", ".5", "notes", "9" * 19, "9" * 200):
         (store.folder / name).mkdir(parents=True)
     assert store.numbers() == []
     assert store.create() == 1
 
 
-def test_a_dangling_link_in_place_of_the_folder_is_named(store: RunStore) -> None:
+def test_dangling_symlink_at_runs_folder_is_named(store: RunStore) -> None:
     store.folder.parent.mkdir()
     store.folder.symlink_to(store.folder.parent / "gone")
     with pytest.raises(Mistake, match=r"data/runs cannot be made.*CHARWAVE_HOME"):
         store.create()
 
 
-def test_a_file_in_place_of_the_folder_is_named(store: RunStore, record: Made) -> None:
+def test_file_at_runs_folder_is_named(store: RunStore, record: Made) -> None:
     store.folder.parent.mkdir()
     store.folder.write_text("", "utf-8")
     with pytest.raises(Mistake, match="data/runs cannot be made"):
@@ -106,7 +104,7 @@ def test_a_file_in_place_of_the_folder_is_named(store: RunStore, record: Made) -
     assert store.list() == ()
 
 
-def test_a_folder_that_may_not_be_written_or_read_is_named(
+def test_unreadable_or_unwritable_runs_folder_is_named(
     record: Made, unprivileged: Callable[[], AbstractContextManager[None]]
 ) -> None:
     with tempfile.TemporaryDirectory() as open_to_all:
@@ -134,7 +132,7 @@ def test_a_folder_that_may_not_be_written_or_read_is_named(
             store.close()
 
 
-def test_one_run_whose_folder_may_not_be_read_does_not_hide_the_others(
+def test_unreadable_run_folder_does_not_hide_others(
     record: Made, unprivileged: Callable[[], AbstractContextManager[None]]
 ) -> None:
     with tempfile.TemporaryDirectory() as open_to_all:
@@ -156,7 +154,7 @@ def test_one_run_whose_folder_may_not_be_read_does_not_hide_the_others(
             store.close()
 
 
-def test_a_record_comes_back_as_it_went(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
+def test_record_round_trips(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
     run = kept()
     assert store.read(run) == store.read() == record(run)
     assert store.read(run).steps_per_second == 20.0
@@ -164,16 +162,14 @@ def test_a_record_comes_back_as_it_went(store: RunStore, record: Made, kept: Cal
     assert RunStore(store.folder, pytest.fail).read(run) == record(run)
 
 
-def test_a_record_replaces_the_one_before_it(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
+def test_record_replaces_previous_one(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
     run = kept(step=5)
     store.write(record(run, step=9, history=History(1)))
     assert store.read(run) == record(run, step=9, history=History(1))
     assert {path.name for path in store.folder.iterdir()} <= {DATABASE, f"{DATABASE}-journal", "0001"}
 
 
-def test_the_newest_run_is_the_last_with_weights_that_has_taken_a_step(
-    store: RunStore, kept: Callable[..., int]
-) -> None:
+def test_newest_run_is_last_with_weights_and_a_step(store: RunStore, kept: Callable[..., int]) -> None:
     with pytest.raises(Mistake, match="no trained run yet; train one first"):
         store.read()
     kept(step=0)
@@ -189,7 +185,7 @@ def test_the_newest_run_is_the_last_with_weights_that_has_taken_a_step(
     assert store.read().run == trained
 
 
-def test_an_unknown_run_is_named_with_those_there_are(store: RunStore, kept: Callable[..., int]) -> None:
+def test_unknown_run_refused_with_known_ones(store: RunStore, kept: Callable[..., int]) -> None:
     with pytest.raises(Mistake, match="run 7 is unknown; there are no runs yet"):
         store.read(7)
     for _ in range(10):
@@ -202,22 +198,20 @@ def test_an_unknown_run_is_named_with_those_there_are(store: RunStore, kept: Cal
 
 
 @pytest.mark.parametrize("number", [2**63, 10**18, 10**4_000, -1, -(2**63)])
-def test_a_number_that_the_database_cannot_count_to_is_unknown_too(store: RunStore, number: int) -> None:
+def test_run_number_beyond_sqlite_integer_is_unknown(store: RunStore, number: int) -> None:
     store.create()
     for ask in (store.read, store.delete, store.restore, store.remove):
         with pytest.raises(Mistake, match="is unknown"):
             ask(number)
 
 
-def test_runs_are_listed_newest_first_by_number_whatever_the_clock_said(
-    store: RunStore, kept: Callable[..., int]
-) -> None:
+def test_runs_listed_by_number_regardless_of_clock(store: RunStore, kept: Callable[..., int]) -> None:
     for created in ("2026-03-01T00:00:00+00:00", "1970-01-01T00:00:00+00:00", "2027-01-01T00:00:00+00:00"):
         kept(created=created)
     assert listed(store) == [3, 2, 1]
 
 
-def test_a_run_left_in_training_that_nobody_trains_is_listed_as_paused(
+def test_run_left_in_training_listed_as_paused(
     store: RunStore, kept: Callable[..., int], elsewhere: Callable[[str], subprocess.Popen[str]]
 ) -> None:
     kept(state=State.TRAINING)
@@ -231,7 +225,7 @@ def test_a_run_left_in_training_that_nobody_trains_is_listed_as_paused(
 
 
 @pytest.mark.parametrize("state", [State.TRAINING, State.PAUSED, State.STOPPED, State.FINISHED])
-def test_a_run_left_in_training_is_listed_and_read_as_its_last_save_has_it(
+def test_run_left_in_training_read_from_last_save(
     store: RunStore, record: Made, keep_save: Callable[[RunRecord], bytes], state: State
 ) -> None:
     store.create()
@@ -261,7 +255,7 @@ sys.stdin.read()
 """
 
 
-def test_a_run_in_use_is_neither_deleted_nor_removed(
+def test_run_in_use_neither_deleted_nor_removed(
     store: RunStore, kept: Callable[..., int], elsewhere: Callable[[str], subprocess.Popen[str]]
 ) -> None:
     kept()
@@ -278,9 +272,7 @@ def test_a_run_in_use_is_neither_deleted_nor_removed(
     assert store.remove(1) > 0
 
 
-def test_names_and_notes_outlive_saves_and_are_the_runs_own(
-    store: RunStore, record: Made, kept: Callable[..., int]
-) -> None:
+def test_names_and_notes_outlive_saves(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
     kept()
     kept()
     store.describe(1, "the wide one", "n_hidden 512, «good»")
@@ -292,9 +284,7 @@ def test_names_and_notes_outlive_saves_and_are_the_runs_own(
     assert store.read(1).name == ""
 
 
-def test_a_description_does_not_put_back_what_another_process_wrote_meanwhile(
-    store: RunStore, record: Made, kept: Callable[..., int]
-) -> None:
+def test_description_does_not_undo_concurrent_write(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
     kept(step=5)
     trains = RunStore(store.folder, pytest.fail)
     store.read(1)
@@ -305,9 +295,7 @@ def test_a_description_does_not_put_back_what_another_process_wrote_meanwhile(
     assert store.read(1) == record(1, step=901, name="x")
 
 
-def test_a_deleted_run_vanishes_and_comes_back_as_it_was(
-    store: RunStore, record: Made, kept: Callable[..., int]
-) -> None:
+def test_deleted_run_hidden_and_restored_unchanged(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
     kept()
     kept()
     store.describe(1, "keep", "this")
@@ -323,9 +311,7 @@ def test_a_deleted_run_vanishes_and_comes_back_as_it_was(
     assert store.read(1) == record(1, name="keep", note="this")
 
 
-def test_a_deleted_run_that_is_still_written_stays_deleted(
-    store: RunStore, record: Made, kept: Callable[..., int]
-) -> None:
+def test_deleted_run_still_written_stays_deleted(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
     kept()
     store.delete(1)
     store.write(record(1, step=300))
@@ -334,7 +320,7 @@ def test_a_deleted_run_that_is_still_written_stays_deleted(
     assert store.read(1).step == 300
 
 
-def test_what_was_deleted_is_told_and_stays_until_it_is_removed(store: RunStore, kept: Callable[..., int]) -> None:
+def test_deleted_runs_listed_until_removed(store: RunStore, kept: Callable[..., int]) -> None:
     assert store.deleted() == ()
     for _ in range(3):
         kept()
@@ -348,7 +334,7 @@ def test_what_was_deleted_is_told_and_stays_until_it_is_removed(store: RunStore,
 
 
 @pytest.mark.parametrize("shift", [-10 * 365 * 86_400, -3_600])
-def test_where_the_clock_is_set_back_deleted_runs_can_still_be_put_back(
+def test_deleted_runs_restorable_after_clock_set_back(
     store: RunStore, kept: Callable[..., int], monkeypatch: pytest.MonkeyPatch, shift: int
 ) -> None:
     kept()
@@ -364,7 +350,7 @@ def test_where_the_clock_is_set_back_deleted_runs_can_still_be_put_back(
     assert kept() == 3
 
 
-def test_removing_takes_all_of_a_run(store: RunStore, kept: Callable[..., int]) -> None:
+def test_removal_removes_everything_of_a_run(store: RunStore, kept: Callable[..., int]) -> None:
     kept()
     kept()
     store.delete(2)
@@ -398,7 +384,7 @@ print("done", flush=True)
 """
 
 
-def test_several_processes_write_different_runs_at_one_time(
+def test_concurrent_processes_write_different_runs(
     store: RunStore, record: Made, elsewhere: Callable[[str], subprocess.Popen[str]]
 ) -> None:
     for _ in range(3):
@@ -417,7 +403,7 @@ def test_several_processes_write_different_runs_at_one_time(
     assert len(store.read(2).history.points) == 40
 
 
-def test_on_a_full_disk_a_record_is_refused_whole_and_kept_when_there_is_room(
+def test_record_refused_on_full_disk_and_stored_later(
     store: RunStore, record: Made, kept: Callable[..., int], full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
     kept()
@@ -436,7 +422,7 @@ def test_on_a_full_disk_a_record_is_refused_whole_and_kept_when_there_is_room(
     assert store.read(1) == record(1, step=300, history=History(1))
 
 
-def test_one_who_writes_for_long_is_told_of(
+def test_long_running_writer_is_reported(
     store: RunStore, record: Made, kept: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept()
@@ -452,7 +438,7 @@ def test_one_who_writes_for_long_is_told_of(
     assert listed(store) == [1]
 
 
-def test_runs_from_before_there_was_a_database_are_taken_from_their_folders(tmp_path: Path, record: Made) -> None:
+def test_runs_without_database_imported_from_folders(tmp_path: Path, record: Made) -> None:
     told: list[str] = []
     store = RunStore(tmp_path / "runs", told.append)
     for run, state in ((1, State.FINISHED), (2, State.TRAINING), (5, State.STOPPED)):
@@ -477,7 +463,7 @@ def test_runs_from_before_there_was_a_database_are_taken_from_their_folders(tmp_
     assert len(told) == 1
 
 
-def test_a_persons_own_words_outlive_the_database(store: RunStore, record: Made) -> None:
+def test_user_texts_outlive_database(store: RunStore, record: Made) -> None:
     store.remark = lambda text: None
     folder = store.place(store.create())
     store.write(record(1))
@@ -493,7 +479,7 @@ def test_a_persons_own_words_outlive_the_database(store: RunStore, record: Made)
         assert store.read(1) == record(1)
 
 
-def test_the_old_record_of_a_run_is_adopted_under_the_number_of_its_folder(tmp_path: Path, record: Made) -> None:
+def test_old_record_adopted_under_folder_number(tmp_path: Path, record: Made) -> None:
     store = RunStore(tmp_path / "runs", lambda text: None)
     folder = store.place(8).path
     folder.mkdir(parents=True)
@@ -501,7 +487,7 @@ def test_the_old_record_of_a_run_is_adopted_under_the_number_of_its_folder(tmp_p
     assert store.read(8) == record(8)
 
 
-def test_a_database_that_is_deleted_or_replaced_under_an_open_store_costs_nothing_that_is_written_after(
+def test_database_deleted_or_replaced_while_open_loses_no_later_write(
     store: RunStore, record: Made, kept: Callable[..., int]
 ) -> None:
     told: list[str] = []
@@ -521,7 +507,7 @@ def test_a_database_that_is_deleted_or_replaced_under_an_open_store_costs_nothin
     assert told == ["runs.db was deleted: it is made anew with what it held"]
 
 
-def test_all_runs_deleted_under_an_open_store_are_gone_but_for_the_one_that_is_written(
+def test_runs_deleted_while_store_open_gone_except_active_one(
     store: RunStore, record: Made, kept: Callable[..., int]
 ) -> None:
     store.remark = lambda text: None
@@ -536,5 +522,5 @@ def test_all_runs_deleted_under_an_open_store_are_gone_but_for_the_one_that_is_w
     assert store.read(2) == record(2, step=300)
 
 
-def test_a_run_that_never_trained_has_no_speed(record: Made) -> None:
+def test_untrained_run_has_no_speed(record: Made) -> None:
     assert record(1, training_seconds=0.0).steps_per_second == 0.0

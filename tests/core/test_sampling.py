@@ -39,23 +39,23 @@ samplings = st.builds(
 )
 
 
-def test_the_defaults_are_sound_and_every_setting_has_its_kind() -> None:
+def test_default_sampling_is_valid_and_every_setting_has_kind() -> None:
     assert Sampling().checked() == Sampling()
     assert list(SETTINGS) == list(Sampling.__dataclass_fields__)
 
 
 @given(samplings, st.sampled_from(list(SETTINGS)))
-def test_what_is_written_is_read_back_as_it_was(sampling: Sampling, name: str) -> None:
+def test_formatted_setting_parses_back(sampling: Sampling, name: str) -> None:
     assert Sampling().with_text(name, sampling.written(name)) == replace(Sampling(), **{name: getattr(sampling, name)})
 
 
 @given(samplings, st.sampled_from(list(SETTINGS)), st.sampled_from([1, -1]))
-def test_a_nudge_stays_within_the_bounds(sampling: Sampling, name: str, direction: int) -> None:
+def test_step_of_setting_stays_in_bounds(sampling: Sampling, name: str, direction: int) -> None:
     nudged = sampling.nudged(name, direction)
     SETTINGS[name].check(name, getattr(nudged, name))
 
 
-def test_a_nudge_is_a_tenth_of_temperature_one_seed_and_twice_the_count() -> None:
+def test_step_sizes_of_temperature_seed_and_count() -> None:
     usual = Sampling()
     assert usual.nudged("temperature", +1).temperature == 1.1
     assert usual.nudged("temperature", -1).temperature == 0.9
@@ -68,7 +68,7 @@ def test_a_nudge_is_a_tenth_of_temperature_one_seed_and_twice_the_count() -> Non
     assert usual.nudged("only_new", +1).only_new == NEW
 
 
-def test_only_what_leaves_something_out_takes_the_freedom() -> None:
+def test_only_limiting_settings_restrict_choice() -> None:
     usual = Sampling()
     free = {"temperature": 0.5, "prefix": "ma", "count": 3, "seed": 1, "only_new": NEW}
     assert replace(usual, **free).free
@@ -98,13 +98,13 @@ def test_only_what_leaves_something_out_takes_the_freedom() -> None:
         ("prefix", "a\udce9", "prefix holds a control character; type letters"),
     ],
 )
-def test_a_value_that_cannot_be_is_refused_with_its_name_and_the_remedy(name: str, text: str, problem: str) -> None:
+def test_invalid_setting_refused_with_name_and_hint(name: str, text: str, problem: str) -> None:
     with pytest.raises(Mistake) as caught:
         Sampling().with_text(name, text)
     assert (str(caught.value), caught.value.field) == (problem, name)
 
 
-def test_a_prefix_is_brought_to_nfc_and_may_hold_joiners() -> None:
+def test_prefix_normalized_to_nfc_and_may_hold_joiners() -> None:
     assert Sampling().with_text("prefix", "e\u0301").prefix == "é"
     assert Sampling().with_text("prefix", "می\u200cرا").prefix == "می\u200cرا"
 
@@ -112,6 +112,6 @@ def test_a_prefix_is_brought_to_nfc_and_may_hold_joiners() -> None:
 @pytest.mark.parametrize(
     "wrong", [{"temperature": math.nan}, {"count": True}, {"prefix": None}, {"seed": 1.5}, {"count": 0}]
 )
-def test_values_that_no_text_gave_are_checked_too(wrong: dict[str, object]) -> None:
+def test_settings_not_parsed_from_text_are_checked_too(wrong: dict[str, object]) -> None:
     with pytest.raises(Mistake, match=next(iter(wrong))):
         Sampling(**wrong).checked()  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ def mean_over_steps(points: tuple[LossPoint, ...]) -> float:
 
 
 @given(losses, st.integers(2, 40))
-def test_a_series_never_outgrows_its_capacity(values: list[float], capacity: int) -> None:
+def test_history_never_exceeds_capacity(values: list[float], capacity: int) -> None:
     series = LossSeries(capacity=capacity)
     for point in course(values):
         series.append(point)
@@ -36,39 +36,39 @@ def test_a_series_never_outgrows_its_capacity(values: list[float], capacity: int
 
 
 @given(losses, st.integers(2, 40))
-def test_extremes_survive_folding(values: list[float], capacity: int) -> None:
+def test_history_extremes_survive_folding(values: list[float], capacity: int) -> None:
     points = LossSeries(course(values), capacity).points()
     assert min(point.low for point in points) == min(values) - 1
     assert max(point.high for point in points) == max(values) + 1
 
 
 @given(losses, even)
-def test_the_mean_survives_folding(values: list[float], capacity: int) -> None:
+def test_history_mean_survives_folding(values: list[float], capacity: int) -> None:
     points = LossSeries(course(values), capacity).points()
     assert mean_over_steps(points) == pytest.approx(sum(values) / len(values))
 
 
 @given(losses, st.integers(2, 40))
-def test_steps_stay_in_order_and_the_newest_is_always_there(values: list[float], capacity: int) -> None:
+def test_history_steps_ordered_and_newest_present(values: list[float], capacity: int) -> None:
     steps = [point.step for point in LossSeries(course(values), capacity).points()]
     assert steps == sorted(set(steps))
     assert steps[-1] == len(values)
 
 
-def test_a_short_course_is_kept_as_it_was() -> None:
+def test_short_history_kept_unchanged() -> None:
     points = course([3.3, 2.9, 2.7])
     assert LossSeries(points).points() == tuple(points)
     assert len(LossSeries()) == 0
     assert LossSeries().points() == ()
 
 
-def test_a_fold_merges_neighbours() -> None:
+def test_history_fold_merges_neighbours() -> None:
     assert LossSeries(course([4.0, 2.0, 1.0, 3.0]), capacity=4).points() == (
         LossPoint(2, 3.0, 1.0, 5.0),
         LossPoint(4, 2.0, 0.0, 4.0),
     )
 
 
-def test_after_a_fold_the_unfinished_point_is_shown_as_it_is_so_far() -> None:
+def test_partial_point_shown_after_fold() -> None:
     series = LossSeries(course([4.0, 2.0, 1.0, 3.0, 9.0]), capacity=4)
     assert series.points()[-1] == LossPoint(5, 9.0, 8.0, 10.0)

@@ -23,14 +23,14 @@ from charwave_tui.core.shapes import layer_shapes, levels, parameter_count
         (8, (2, 2, 2), 30, 256, 286_789),
     ],
 )
-def test_the_published_models_have_the_published_parameters(
+def test_published_models_have_published_parameter_counts(
     context: int, fuse: tuple[int, ...], n_embd: int, n_hidden: int, published: int
 ) -> None:
     config = RunConfig(context=context, fuse=fuse, n_embd=n_embd, n_hidden=n_hidden).checked()
     assert parameter_count(config, 27) == published
 
 
-def test_the_lectures_model_has_the_lectures_layers() -> None:
+def test_lecture_model_has_lecture_layers() -> None:
     layers = layer_shapes(RunConfig(n_embd=24, n_hidden=128), 27)
     assert [(layer.kind, layer.detail, layer.output, layer.parameters) for layer in layers] == [
         ("Embedding", "", (8, 24), 648),
@@ -50,7 +50,7 @@ def test_the_lectures_model_has_the_lectures_layers() -> None:
     ]
 
 
-def test_without_normalisation_the_hidden_linears_have_a_bias() -> None:
+def test_without_norm_hidden_linears_have_bias() -> None:
     layers = layer_shapes(RunConfig(norm="none", activation="relu", context=4, fuse=(4,), n_embd=2, n_hidden=5), 10)
     assert [(layer.kind, layer.parameters) for layer in layers] == [
         ("Embedding", 20),
@@ -61,11 +61,11 @@ def test_without_normalisation_the_hidden_linears_have_a_bias() -> None:
     ]
 
 
-def test_the_bug_of_the_lecture_costs_no_parameter() -> None:
+def test_batch_bug_adds_no_parameters() -> None:
     assert parameter_count(RunConfig(norm="batch-bug"), 27) == parameter_count(RunConfig(norm="batch"), 27)
 
 
-def test_a_stack_of_dilations_has_residuals_and_skips_and_gates_of_twice_the_width() -> None:
+def test_dilated_stack_has_residuals_skips_and_double_width_gates() -> None:
     config = RunConfig(context=4, dilations=(1, 2), n_embd=3, n_hidden=5, activation="gated").checked()
     assert [(layer.kind, layer.detail, layer.output, layer.parameters) for layer in layer_shapes(config, 7)] == [
         ("Embedding", "", (4, 3), 21),
@@ -83,13 +83,13 @@ def test_a_stack_of_dilations_has_residuals_and_skips_and_gates_of_twice_the_wid
     ]
 
 
-def test_five_gated_levels_have_the_parameters_counted_by_hand() -> None:
+def test_five_gated_levels_have_hand_counted_parameters() -> None:
     config = RunConfig(dilations=(1, 1, 2, 1, 2), n_embd=48, n_hidden=256, activation="gated").checked()
     assert parameter_count(config, 27) == 1_138_731
     assert len(layer_shapes(config, 27)) == 27
 
 
-def test_levels_say_how_far_back_stands_what_they_join() -> None:
+def test_levels_report_offsets_they_join() -> None:
     def offsets(**fields: object) -> list[tuple[int, ...]]:
         return [level.offsets for level in levels(RunConfig().with_values(fields))]
 
@@ -99,7 +99,7 @@ def test_levels_say_how_far_back_stands_what_they_join() -> None:
 
 
 @given(st.from_type(RunConfig), st.integers(2, 5_000))
-def test_each_layer_takes_what_the_one_before_gives(config: RunConfig, vocab_size: int) -> None:
+def test_each_layer_input_shape_equals_previous_output(config: RunConfig, vocab_size: int) -> None:
     layers = layer_shapes(config, vocab_size)
     assert parameter_count(config, vocab_size) == sum(layer.parameters for layer in layers)
     assert layers[0].output == (config.context, config.n_embd)

@@ -39,27 +39,27 @@ def harm(store: RunStore, statement: str) -> None:
         connection.execute(statement)
 
 
-def test_they_come_back_newest_first_and_one_twice_stays_as_it_was(starred: RunStore) -> None:
+def test_stars_listed_newest_first_and_repeat_is_unchanged(starred: RunStore) -> None:
     starred.stars.add(msgspec.structs.replace(MARA, nll=9.0))
     assert starred.stars.all() == (BEPPO, MARA)
     starred.close()
     assert RunStore(starred.folder).stars.all() == (BEPPO, MARA)
 
 
-def test_one_is_let_go_of_and_one_that_is_not_there_too(starred: RunStore) -> None:
+def test_star_removed_and_missing_star_ignored(starred: RunStore) -> None:
     for _ in range(2):
         starred.stars.remove("mara")
     assert starred.stars.all() == (BEPPO,)
 
 
-def test_before_there_is_anything_there_are_none(store: RunStore) -> None:
+def test_empty_store_has_no_stars(store: RunStore) -> None:
     assert store.stars.all() == ()
     store.stars.remove("mara")
     assert not store.folder.exists()
 
 
 @given(st.builds(Star, name=st.text(min_size=1), nll=st.floats(allow_nan=False, allow_infinity=False)))
-def test_any_row_comes_back_as_it_went(star: Star) -> None:
+def test_any_star_round_trips(star: Star) -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(MIGRATIONS[1])
         try:
@@ -81,16 +81,14 @@ def test_any_row_comes_back_as_it_went(star: Star) -> None:
         ({"step": -1}, "step -1 is out of bounds; star a name of a run that there is"),
     ],
 )
-def test_what_cannot_be_kept_is_refused_in_a_line(store: RunStore, wrong: dict[str, object], said: str) -> None:
+def test_invalid_star_refused_in_one_line(store: RunStore, wrong: dict[str, object], said: str) -> None:
     with pytest.raises(Mistake) as refused:
         store.stars.add(msgspec.structs.replace(MARA, **wrong))
     assert str(refused.value) == said
     assert store.stars.all() == ()
 
 
-def test_more_than_the_most_are_refused_and_the_most_fit_in_a_frame(
-    starred: RunStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stars_beyond_limit_refused_and_limit_fits_in_frame(starred: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stars, "MOST_STARS", 2)
     with pytest.raises(Mistake, match="2 names are starred"):
         starred.stars.add(msgspec.structs.replace(MARA, name="maro"))
@@ -100,7 +98,7 @@ def test_more_than_the_most_are_refused_and_the_most_fit_in_a_frame(
     assert len(frame(StarsListed((largest,) * MOST_STARS))) < MAX_FRAME
 
 
-def test_a_database_from_before_them_gets_the_table_and_keeps_its_runs(
+def test_older_database_gains_stars_table_and_keeps_runs(
     store: RunStore, record: Callable[..., RunRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -114,9 +112,7 @@ def test_a_database_from_before_them_gets_the_table_and_keeps_its_runs(
     assert (store.folder / f"{DATABASE}.schema-1").exists()
 
 
-def test_they_are_saved_out_of_a_damaged_database_but_for_those_that_are_not_what_was_written(
-    starred: RunStore, tmp_path: Path
-) -> None:
+def test_stars_recovered_from_damaged_database_except_altered_ones(starred: RunStore, tmp_path: Path) -> None:
     told: list[str] = []
     starred.remark = told.append
     harm(starred, "UPDATE stars SET name = 'marx' WHERE name = 'mara'")
@@ -125,7 +121,7 @@ def test_they_are_saved_out_of_a_damaged_database_but_for_those_that_are_not_wha
     assert "made anew" in told[0]
 
 
-def test_they_outlive_a_damaged_list_of_runs(starred: RunStore, record: Callable[..., RunRecord]) -> None:
+def test_stars_outlive_damaged_runs_table(starred: RunStore, record: Callable[..., RunRecord]) -> None:
     starred.remark = lambda text: None
     starred.write(record(starred.create()))
     harm(starred, "UPDATE runs SET step = 7777")
@@ -133,21 +129,21 @@ def test_they_outlive_a_damaged_list_of_runs(starred: RunStore, record: Callable
     assert starred.stars.all() == (BEPPO, MARA)
 
 
-def test_they_outlive_a_database_that_is_deleted_while_it_is_open(starred: RunStore) -> None:
+def test_stars_outlive_database_deleted_while_open(starred: RunStore) -> None:
     starred.remark = lambda text: None
     (starred.folder / DATABASE).unlink()
     starred.stars.add(msgspec.structs.replace(MARA, name="maro"))
     assert [star.name for star in starred.stars.all()] == ["maro", "беппо🎈", "mara"]
 
 
-def test_a_damaged_database_without_the_table_is_saved_too(tmp_path: Path) -> None:
+def test_damaged_database_without_stars_table_recovered(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "old")) as connection:
         assert tuple(star_rows.readable(connection)) == ()
     with closing(connect(tmp_path / "new")) as connection:
         assert tuple(star_rows.readable(connection)) == ()
 
 
-def test_on_a_full_disk_they_are_refused_in_a_line_and_kept_when_there_is_room(
+def test_star_refused_on_full_disk_and_stored_later(
     starred: RunStore, full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
     star = msgspec.structs.replace(MARA, name="maro")

@@ -19,13 +19,13 @@ def of_steps(steps: list[int]) -> tuple[Sketch, ...]:
     return timeline
 
 
-def test_few_are_all_kept() -> None:
+def test_short_timeline_keeps_every_sample() -> None:
     steps = list(range(0, MOST_SKETCHES * 7, 7))
     assert [sketch.step for sketch in of_steps(steps)] == steps
 
 
 @pytest.mark.parametrize("count", [33, 64, 200, 1_001])
-def test_of_many_the_ends_stay_and_the_rest_is_even(count: int) -> None:
+def test_long_timeline_keeps_ends_and_even_spacing(count: int) -> None:
     steps = [sketch.step for sketch in of_steps([number * 100 for number in range(count)])]
     assert len(steps) == MOST_SKETCHES
     assert (steps[0], steps[-1]) == (0, (count - 1) * 100)
@@ -33,7 +33,7 @@ def test_of_many_the_ends_stay_and_the_rest_is_even(count: int) -> None:
     assert max(gaps) <= 4 * count * 100 / MOST_SKETCHES
 
 
-def test_of_evaluations_that_come_thick_few_are_drawn_and_those_in_proportion() -> None:
+def test_frequent_evaluations_sample_proportionally_few_names() -> None:
     timeline: tuple[Sketch, ...] = ()
     drawn = []
     for step in range(0, 1_000_000, 100):
@@ -49,7 +49,7 @@ def test_of_evaluations_that_come_thick_few_are_drawn_and_those_in_proportion() 
 
 
 @given(st.lists(st.integers(0, 100), max_size=80))
-def test_steps_rise_whatever_is_drawn_again(steps: list[int]) -> None:
+def test_timeline_steps_rise_after_resampling(steps: list[int]) -> None:
     kept = [sketch.step for sketch in of_steps(steps)]
     assert kept == sorted(set(kept))
     assert len(kept) <= MOST_SKETCHES

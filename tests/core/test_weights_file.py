@@ -22,7 +22,7 @@ def file(texts: dict[str, str], tensors: bytes = bytes(24)) -> bytes:
     return struct.pack("<Q", len(header)) + header + tensors
 
 
-def test_the_texts_are_given_without_the_seal_and_the_content_whole(tmp_path: Path) -> None:
+def test_metadata_read_without_digest_and_content_whole(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(sealed(file({**TEXTS, SEAL: UNSEALED}, UNSEALED.encode())))
     content, texts = read_whole(path)
@@ -32,7 +32,7 @@ def test_the_texts_are_given_without_the_seal_and_the_content_whole(tmp_path: Pa
 
 
 @pytest.mark.parametrize("first", range(4))
-def test_any_byte_that_differs_breaks_the_seal(tmp_path: Path, first: int) -> None:
+def test_any_changed_byte_breaks_digest(tmp_path: Path, first: int) -> None:
     path = tmp_path / "file"
     good = sealed(file({SEAL: UNSEALED, "record": "of a run"}))
     for place in range(first, len(good), 4):
@@ -42,7 +42,7 @@ def test_any_byte_that_differs_breaks_the_seal(tmp_path: Path, first: int) -> No
 
 
 @pytest.mark.parametrize("kept", [0, 7, 8, 9, 100, -1])
-def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, kept: int) -> None:
+def test_truncated_file_refused(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "file"
     path.write_bytes(sealed(file({**TEXTS, SEAL: UNSEALED}))[:kept])
     with pytest.raises(ValueError, match=r"."):
@@ -61,14 +61,14 @@ NO_SUCH_FILES = {
 
 
 @pytest.mark.parametrize("kind", NO_SUCH_FILES)
-def test_what_is_no_such_file_is_refused(tmp_path: Path, kind: str) -> None:
+def test_foreign_file_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(NO_SUCH_FILES[kind])
     with pytest.raises(ValueError, match=r"."):
         read_whole(path)
 
 
-def test_only_weights_that_stand_alone_need_no_seal(tmp_path: Path) -> None:
+def test_only_standalone_weights_need_no_digest(tmp_path: Path) -> None:
     for name in (ALONE, "save-000001.safetensors"):
         (tmp_path / name).write_bytes(file(TEXTS))
     assert read_whole(tmp_path / ALONE) == (file(TEXTS), TEXTS)
@@ -79,7 +79,7 @@ def test_only_weights_that_stand_alone_need_no_seal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("start", [b"\x1aE\xdf\xa3" * 4, file(TEXTS)], ids=["film", "weights"])
-def test_of_a_large_file_of_another_kind_little_is_read(tmp_path: Path, start: bytes) -> None:
+def test_large_foreign_file_is_barely_read(tmp_path: Path, start: bytes) -> None:
     path = tmp_path / "film"
     path.write_bytes(start)
     os.truncate(path, 2**40)  # more than there is memory
@@ -87,7 +87,7 @@ def test_of_a_large_file_of_another_kind_little_is_read(tmp_path: Path, start: b
         read_whole(path)
 
 
-def test_the_first_file_that_is_what_was_written_is_taken(tmp_path: Path) -> None:
+def test_first_valid_file_is_taken(tmp_path: Path) -> None:
     good, other, bad, gone = (tmp_path / name for name in ("good", "other", "bad", "gone"))
     for path in (good, other):
         path.write_bytes(sealed(file({**TEXTS, SEAL: UNSEALED})))

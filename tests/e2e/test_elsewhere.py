@@ -63,7 +63,7 @@ def relays(home: Path) -> list[int]:
     return [pid for pid in processes_of(home) if "--stdio" in Path(f"/proc/{pid}/cmdline").read_text("utf-8")]
 
 
-async def test_a_line_that_drops_leaves_the_run_there_and_the_next_one_brings_its_whole_curve(
+async def test_dropped_connection_keeps_remote_run_and_reconnect_shows_curve(
     server: Sshd, there: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "PING_EVERY", 0.05)
@@ -98,7 +98,7 @@ async def wait_for_no(found: Callable[[Path], list[int]], home: Path) -> None:
     raise AssertionError("a relay stayed behind")
 
 
-async def test_the_playground_says_where_its_engine_is_and_comes_back_to_it(server: Sshd, there: Path) -> None:
+async def test_playground_shows_remote_host_and_reconnects(server: Sshd, there: Path) -> None:
     options = [part for option in server.options for part in ("-o", option)]
     command = playground("--host", HOST, *options, "--host-program", PROGRAM, *SMALL)
     with Screen(command, 140, 40) as screen:
@@ -135,7 +135,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("program", "options", "said"), REFUSALS, ids=[said[:24] for *_, said in REFUSALS])
-async def test_what_is_in_the_way_is_one_clear_line(
+async def test_remote_problems_are_one_clear_line(
     server: Sshd, program: tuple[str, ...], options: tuple[str, ...], said: str
 ) -> None:
     engine = Engine(way(server, *program or (PROGRAM,), *options))
@@ -146,7 +146,7 @@ async def test_what_is_in_the_way_is_one_clear_line(
     assert engine.retry_in is None
 
 
-async def test_a_host_that_is_not_there_and_a_machine_without_ssh_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unknown_host_and_machine_without_ssh_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EngineUnavailable, match=r"there is no host nowhere\.invalid; check the name"):
         await SshWay(Destination("nowhere.invalid")).reach()
     monkeypatch.setenv("PATH", "/nowhere")
@@ -155,7 +155,7 @@ async def test_a_host_that_is_not_there_and_a_machine_without_ssh_are_named(monk
 
 
 @pytest.mark.parametrize("theirs", ["0.0.1", __version__])
-async def test_another_version_there_is_told_with_the_remedy(server: Sshd, tmp_path: Path, theirs: str) -> None:
+async def test_other_version_on_remote_reported_with_hint(server: Sshd, tmp_path: Path, theirs: str) -> None:
     fake = tmp_path / "fake.py"
     fake.write_text(
         "import sys\n"
@@ -174,9 +174,7 @@ async def test_another_version_there_is_told_with_the_remedy(server: Sshd, tmp_p
     assert outdated or "install the same on both" in str(refused.value)
 
 
-async def test_a_corpus_file_from_here_goes_along_once_and_is_called_as_it_is_here(
-    server: Sshd, there: Path, tmp_path: Path
-) -> None:
+async def test_local_corpus_uploaded_once_and_keeps_local_name(server: Sshd, there: Path, tmp_path: Path) -> None:
     corpus = tmp_path / "words.txt"
     corpus.write_text(
         "\n".join(a + b + c + d for a in "bdklm" for b in "aeiou" for c in "nrst" for d in "abc" * 60), "utf-8"
@@ -194,7 +192,7 @@ async def test_a_corpus_file_from_here_goes_along_once_and_is_called_as_it_is_he
     assert [(path.name, path.read_bytes()) for path in placed] == [("words.txt", corpus.read_bytes())]
 
 
-def test_a_run_there_is_steered_by_commands_here(server: Sshd, there: Path) -> None:
+def test_remote_run_controlled_by_local_commands(server: Sshd, there: Path) -> None:
     options = [part for option in server.options for part in ("-o", option)]
     place = ("--host", HOST, *options, "--host-program", PROGRAM)
 

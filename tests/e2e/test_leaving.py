@@ -25,7 +25,7 @@ RUDE_ENDS: dict[str, Callable[[Screen], None]] = {
 
 
 @pytest.mark.parametrize("end", RUDE_ENDS)
-def test_however_rudely_the_screen_ends_training_goes_on_and_nothing_else_stays(home: Path, end: str) -> None:
+def test_any_screen_death_keeps_training_and_leaves_nothing_else(home: Path, end: str) -> None:
     with Screen(playground(*SMALL), 120, 40) as screen:
         begin(screen)
         reached = step(screen)
@@ -38,7 +38,7 @@ def test_however_rudely_the_screen_ends_training_goes_on_and_nothing_else_stays(
     wait_training_on(1, reached)
 
 
-def test_a_run_that_is_left_running_is_come_back_to_and_ended_from_the_shell(home: Path) -> None:
+def test_run_left_training_reattached_and_stopped_from_shell(home: Path) -> None:
     with Screen(playground(*SMALL), 120, 40) as screen:
         begin(screen)
         reached = step(screen)
@@ -76,7 +76,7 @@ def begins_with_the_run(screen: Screen) -> bool:
     return corner is not None and bool(dots) and min(dots) < corner + 8
 
 
-def test_two_screens_see_one_run_and_both_move_it(home: Path) -> None:
+def test_two_screens_show_and_control_one_run(home: Path) -> None:
     with Screen(playground(*SMALL), 120, 40) as first, Screen(playground(), 80, 24) as second:
         begin(first)
         second.wait_for(r"● training")
@@ -92,7 +92,7 @@ def test_two_screens_see_one_run_and_both_move_it(home: Path) -> None:
         assert len(processes_of(home)) == 3
 
 
-def test_an_engine_that_is_killed_is_told_of_and_space_goes_on_with_its_run(home: Path) -> None:
+def test_killed_engine_reported_and_space_resumes_its_run(home: Path) -> None:
     with Screen(playground(*SMALL), 120, 40) as screen:
         begin(screen, 1_000)  # it is saved on the way
         (engine,) = [pid for pid in processes_of(home) if pid != screen.process.pid]
@@ -113,7 +113,7 @@ def test_an_engine_that_is_killed_is_told_of_and_space_goes_on_with_its_run(home
     assert RunStore(runs_dir()).numbers() == [1]
 
 
-def test_a_screen_that_is_left_at_once_leaves_an_engine_that_can_be_ended(home: Path) -> None:
+def test_screen_quit_at_once_leaves_stoppable_engine(home: Path) -> None:
     with Screen(playground(*SMALL), 120, 40) as screen:
         screen.wait_for(r"n_hidden +12")
         screen.press("q")

@@ -22,7 +22,7 @@ def names(screen: Screen) -> list[str]:
     return re.findall(r"(\S+) +\d\.\d\d +[+=] ", screen.text)
 
 
-def test_a_person_trains_edits_looks_inside_samples_resets_and_leaves(home: Path) -> None:
+def test_user_trains_edits_inspects_samples_resets_and_quits(home: Path) -> None:
     with Screen(playground(*SMALL)) as screen:
         screen.wait_for(r"1 Hyperparameters")
         screen.wait_for(r"n_hidden +12")
@@ -91,7 +91,7 @@ def test_a_person_trains_edits_looks_inside_samples_resets_and_leaves(home: Path
     assert "Traceback" not in log_path().read_text("utf-8")
 
 
-def test_a_small_terminal_shows_a_pane_at_a_time_and_all_of_them_once_it_grows(home: Path) -> None:
+def test_small_terminal_shows_one_pane_and_all_after_growing(home: Path) -> None:
     with Screen(playground(*SMALL), 80, 24) as screen:
         begin(screen)
         assert "embedding" not in screen.text.lower()
@@ -131,7 +131,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_a_fault_of_the_screen_is_told_in_a_line_and_training_goes_on(home: Path) -> None:
+def test_screen_crash_is_one_line_and_training_continues(home: Path) -> None:
     with Screen([sys.executable, "-c", BROKEN, *SMALL], 120, 40) as screen:
         screen.wait_for(r"n_hidden +12")
         screen.press("t")

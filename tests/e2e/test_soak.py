@@ -69,7 +69,7 @@ def mean(readings: list[Reading], name: str) -> float:
 
 @pytest.mark.soak
 @pytest.mark.skipif(sys.platform != "linux", reason="memory and descriptors are read from /proc")
-def test_half_an_hour_of_training_grows_nothing(home: Path) -> None:
+def test_half_hour_of_training_leaks_nothing(home: Path) -> None:
     readings: list[Reading] = []
     with Screen(playground(*ENDLESS), 120, 40) as screen:
         screen.wait_for(r"n_hidden +48")

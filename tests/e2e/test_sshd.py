@@ -27,7 +27,7 @@ def command(*arguments: str) -> str:
     return f"cd /; exec {words}"
 
 
-def test_a_dropped_line_leaves_training_going_and_the_next_login_comes_back_to_it(ssh: list[str], home: Path) -> None:
+def test_dropped_ssh_keeps_training_and_next_login_reattaches(ssh: list[str], home: Path) -> None:
     with Screen([*ssh, command(*SMALL)], 120, 40) as screen:
         begin(screen)
         reached = step(screen)

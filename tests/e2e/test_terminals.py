@@ -92,7 +92,7 @@ class Recorded(Screen):
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.soak) for name in KINDS]
 )
-def test_a_terminal_is_sent_only_what_it_can_show(home: Path, name: str) -> None:
+def test_terminal_receives_only_supported_sequences(home: Path, name: str) -> None:
     kind = KINDS[name]
     program = playground("--no-mouse", *SMALL) if name == "vt100" else playground(*SMALL)
     with Recorded(program, kind.columns, kind.rows, **{"COLORTERM": "", **kind.variables}) as screen:
@@ -146,7 +146,7 @@ SIZES = ((120, 40), (80, 24), (40, 12), (5, 3), (61, 17))
     [(40, SIZES), pytest.param(200, ((300, 100), *SIZES, (200, 50)), marks=pytest.mark.soak)],
     ids=["40", "200"],
 )
-def test_mouse_and_size_may_change_all_the_time(home: Path, times: int, sizes: tuple[tuple[int, int], ...]) -> None:
+def test_mouse_and_size_may_change_continuously(home: Path, times: int, sizes: tuple[tuple[int, int], ...]) -> None:
     with Recorded(playground(*SMALL), *sizes[0], COLORFGBG="0;15") as screen:
         begin(screen)
         screen.wait_until(screen.fits, "the frame to fit")

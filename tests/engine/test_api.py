@@ -28,7 +28,7 @@ def config(tmp_path: Path) -> RunConfig:
     return RunConfig(corpus=str(path), context=2, fuse=(2,), n_embd=2, n_hidden=4, batch_size=4, max_steps=30)
 
 
-def test_the_record_is_the_one_on_disk(config: RunConfig) -> None:
+def test_record_equals_the_one_on_disk(config: RunConfig) -> None:
     training = Training(StartRun(config, "mine"))
     record = training.start()
     assert (record.state, record.step, record.preset) == (State.FINISHED, 30, "mine")
@@ -37,9 +37,7 @@ def test_the_record_is_the_one_on_disk(config: RunConfig) -> None:
     assert training.unsaved is None
 
 
-def test_a_run_that_cannot_be_saved_still_gives_its_true_record_and_says_so(
-    config: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unsaved_run_returns_record_and_reports_it(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     write, full = saves.write_save, []
 
     def fill_up(folder: RunFolder, save: Save) -> None:
@@ -60,9 +58,7 @@ def test_a_run_that_cannot_be_saved_still_gives_its_true_record_and_says_so(
     assert RunStore(runs_dir()).read(1).step == 0
 
 
-def test_a_save_that_succeeds_makes_good_for_one_that_did_not(
-    config: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_later_successful_save_clears_earlier_failure(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     save, calls = saves.write_save, []
 
     def fail_once(*facts: object) -> None:
@@ -79,7 +75,7 @@ def test_a_save_that_succeeds_makes_good_for_one_that_did_not(
     assert RunStore(runs_dir()).read() == record
 
 
-def test_stopping_ends_measures_and_saves(config: RunConfig) -> None:
+def test_stop_ends_evaluates_and_saves(config: RunConfig) -> None:
     def heard(event: Event) -> None:
         if isinstance(event, Progress) and event.step:
             training.stop()
@@ -91,19 +87,19 @@ def test_stopping_ends_measures_and_saves(config: RunConfig) -> None:
     assert record.val is not None
 
 
-def test_a_config_that_cannot_be_trained_is_a_mistake(config: RunConfig) -> None:
+def test_untrainable_config_is_user_error(config: RunConfig) -> None:
     with pytest.raises(Mistake, match="batch_size 60,000"):
         Training(StartRun(config.with_values({"batch_size": 60_000}), "")).start()
     assert not runs_dir().exists()
 
 
-def test_a_fault_of_the_engine_is_raised_as_such(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_internal_error_is_raised_as_such(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charwave_tui.engine.current.learning_rate", lambda *_: 1 / 0)
     with pytest.raises(EngineFault, match="ZeroDivisionError"):
         Training(StartRun(config, "")).start()
 
 
-def test_what_a_listener_raises_stops_the_run_which_is_saved(config: RunConfig) -> None:
+def test_listener_exception_stops_and_saves_run(config: RunConfig) -> None:
     heard: list[Event] = []
 
     def gone(event: Event) -> None:
@@ -117,7 +113,7 @@ def test_what_a_listener_raises_stops_the_run_which_is_saved(config: RunConfig) 
     assert RunStore(runs_dir()).read(1).state is State.STOPPED
 
 
-def test_names_and_layers_come_from_the_newest_run_or_the_one_named(config: RunConfig) -> None:
+def test_names_and_layers_of_newest_or_named_run(config: RunConfig) -> None:
     for seed in (1, 2):
         Training(StartRun(config.with_values({"seed": seed}), "")).start()
     many = Sampling(count=1_000)
@@ -125,7 +121,7 @@ def test_names_and_layers_come_from_the_newest_run_or_the_one_named(config: RunC
     assert api.inspect() == api.inspect(2) != api.inspect(1)
 
 
-def test_a_run_that_learned_on_a_device_that_is_not_here_is_looked_at_on_one_that_is(config: RunConfig) -> None:
+def test_run_of_missing_device_inspected_on_available_one(config: RunConfig) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
     record = Training(StartRun(config, "")).start()

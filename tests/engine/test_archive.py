@@ -36,7 +36,7 @@ def listed(desk: Desk) -> tuple[archive.RunSummary, ...]:
     return answer.runs
 
 
-def test_all_runs_are_listed_newest_first_and_the_one_in_hand_as_it_is_now(desk: Desk) -> None:
+def test_all_runs_listed_newest_first_with_active_one_current(desk: Desk) -> None:
     rows = listed(desk)
     assert [(row.run, row.preset, row.state) for row in rows] == [
         (3, "third", State.TRAINING),
@@ -50,7 +50,7 @@ def test_all_runs_are_listed_newest_first_and_the_one_in_hand_as_it_is_now(desk:
     assert desk.told == []  # nobody else asked
 
 
-def test_a_run_is_shown_whole_and_the_one_in_hand_as_it_is_now(desk: Desk) -> None:
+def test_shown_run_is_complete_and_active_one_current(desk: Desk) -> None:
     desk.do(archive.ShowRun(1), archive.ShowRun(3))
     kept, present = desk.answered
     assert isinstance(kept, archive.RunShown)
@@ -60,7 +60,7 @@ def test_a_run_is_shown_whole_and_the_one_in_hand_as_it_is_now(desk: Desk) -> No
     assert desk.told == []
 
 
-def test_what_a_run_is_called_is_told_to_all_and_outlives_its_saves(desk: Desk) -> None:
+def test_run_name_sent_to_all_viewers_and_outlives_saves(desk: Desk) -> None:
     desk.do(archive.DescribeRun(3, " the long one ", "lr 0.1\N{RIGHTWARDS ARROW}0.01, «naïve»"))
     (told,) = desk.heard(archive.RunsListed)
     assert (told.runs[0].name, told.runs[0].note) == ("the long one", "lr 0.1→0.01, «naïve»")
@@ -78,13 +78,13 @@ def test_what_a_run_is_called_is_told_to_all_and_outlives_its_saves(desk: Desk) 
         ("", "bell \a", "the note holds a control character"),
     ],
 )
-def test_a_name_that_cannot_be_kept_is_refused_and_nothing_changes(desk: Desk, name: str, note: str, said: str) -> None:
+def test_unstorable_name_refused_without_change(desk: Desk, name: str, note: str, said: str) -> None:
     with pytest.raises(Mistake, match=said):
         desk.do(archive.DescribeRun(2, name, note))
     assert (listed(desk)[1].name, listed(desk)[1].note) == ("", "")
 
 
-def test_a_deleted_run_goes_and_comes_back_for_all(desk: Desk) -> None:
+def test_run_deleted_and_restored_for_all_viewers(desk: Desk) -> None:
     desk.do(archive.DescribeRun(2, "keep", ""), archive.DeleteRun(2))
     assert [row.run for row in desk.heard(archive.RunsListed)[-1].runs] == [3, 1]
     with pytest.raises(Mistake, match="run 2 is unknown; the newest runs are: 1, 3"):
@@ -95,7 +95,7 @@ def test_a_deleted_run_goes_and_comes_back_for_all(desk: Desk) -> None:
     assert desk.heard(protocol.RunOpened)[-1].step == 20
 
 
-def test_a_run_in_progress_is_not_deleted(desk: Desk) -> None:
+def test_run_in_training_is_not_deleted(desk: Desk) -> None:
     for _ in range(2):
         with pytest.raises(Mistake, match="run 3 is in progress; stop it first"):
             desk.do(archive.DeleteRun(3))
@@ -103,7 +103,7 @@ def test_a_run_in_progress_is_not_deleted(desk: Desk) -> None:
     assert [row.run for row in listed(desk)] == [3, 2, 1]
 
 
-def test_a_run_in_hand_that_rests_is_deleted_and_its_untrained_model_is_there_instead(desk: Desk) -> None:
+def test_paused_active_run_deleted_and_replaced_by_untrained_model(desk: Desk) -> None:
     desk.do(protocol.StopRun())
     desk.work()
     desk.forget()
@@ -116,14 +116,14 @@ def test_a_run_in_hand_that_rests_is_deleted_and_its_untrained_model_is_there_in
 
 
 @pytest.mark.parametrize("command", [archive.ShowRun, archive.OpenRun, archive.ForkRun, archive.DeleteRun])
-def test_an_unknown_run_is_named(desk: Desk, command: type) -> None:
+def test_unknown_run_is_named(desk: Desk, command: type) -> None:
     with pytest.raises(Mistake, match="run 70 is unknown; the newest runs are: 1, 2, 3"):
         desk.do(command(70))
     with pytest.raises(Mistake, match="run 2 is unknown"):
         desk.do(archive.RestoreRun(2))  # it is not among the deleted
 
 
-def test_the_status_is_that_of_the_run_in_hand(desk: Desk) -> None:
+def test_status_is_that_of_active_run(desk: Desk) -> None:
     desk.do(protocol.ReportStatus())
     step = desk.conductor._stage.run.trainer.step
     assert desk.answered == [protocol.StatusReported(3, State.TRAINING, step, 1_000_000)]
@@ -132,7 +132,7 @@ def test_the_status_is_that_of_the_run_in_hand(desk: Desk) -> None:
     assert nobody.answered == [protocol.StatusReported(None, None, 0, 0)]
 
 
-def test_what_cannot_be_written_is_said_in_a_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_write_is_one_line_error(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 

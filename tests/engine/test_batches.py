@@ -28,7 +28,7 @@ def by_hand(words: Sequence[str], corpus: Corpus, context: int) -> tuple[Tensor,
 
 
 @pytest.mark.parametrize("context", [1, 3, 8])
-def test_every_example_is_the_one_of_the_plain_loop(corpus: Corpus, context: int) -> None:
+def test_every_example_equals_plain_loop(corpus: Corpus, context: int) -> None:
     words = ["", *corpus.words, "", corpus.words[0]]
     windows = Windows(words, corpus.symbols, context, CPU)
     contexts, targets = windows.batch(torch.arange(len(windows)))
@@ -38,7 +38,7 @@ def test_every_example_is_the_one_of_the_plain_loop(corpus: Corpus, context: int
     assert contexts.dtype == targets.dtype == torch.int64
 
 
-def test_blocks_are_all_examples_in_order(corpus: Corpus) -> None:
+def test_blocks_cover_all_examples_in_order(corpus: Corpus) -> None:
     windows = Windows(corpus.words, corpus.symbols, 4, CPU)
     blocks = list(windows.blocks(7))
     contexts, targets = by_hand(corpus.words, corpus, 4)
@@ -47,18 +47,18 @@ def test_blocks_are_all_examples_in_order(corpus: Corpus) -> None:
     assert {len(block[1]) for block in blocks[:-1]} == {7}
 
 
-def test_no_words_have_no_examples(corpus: Corpus) -> None:
+def test_no_words_give_no_examples(corpus: Corpus) -> None:
     windows = Windows([], corpus.symbols, 4, CPU)
     assert len(windows) == 0
     assert list(windows.blocks(7)) == []
 
 
-def test_lengths_are_those_on_the_card_of_the_corpus(corpus: Corpus) -> None:
+def test_lengths_equal_corpus_card(corpus: Corpus) -> None:
     lengths = tuple(len(Windows(corpus.split(split), corpus.symbols, 4, CPU)) for split in Split)
     assert lengths == corpus.card().examples
 
 
-def test_a_minibatch_takes_the_indices_that_the_lecture_draws(corpus: Corpus) -> None:
+def test_minibatch_indices_equal_lecture(corpus: Corpus) -> None:
     windows = Windows(corpus.words, corpus.symbols, 4, CPU)
     ours, lectures = training_stream(3), training_stream(3)
     contexts, targets = by_hand(corpus.words, corpus, 4)
@@ -70,7 +70,7 @@ def test_a_minibatch_takes_the_indices_that_the_lecture_draws(corpus: Corpus) ->
     assert torch.equal(ours.get_state(), lectures.get_state())
 
 
-def test_batches_looked_up_in_blocks_are_those_drawn_one_by_one(corpus: Corpus) -> None:
+def test_batches_fetched_in_blocks_equal_single_ones(corpus: Corpus) -> None:
     windows = Windows(corpus.words, corpus.symbols, 4, CPU)
     stream = training_stream(3)
     draws = Draws(windows, training_stream(3))
@@ -83,7 +83,7 @@ def test_batches_looked_up_in_blocks_are_those_drawn_one_by_one(corpus: Corpus) 
         assert torch.equal(draws.state(), stream.get_state())
 
 
-def test_side_streams_differ_by_seed_and_purpose() -> None:
+def test_derived_generators_differ_by_seed_and_purpose() -> None:
     whence = [(1, "probe"), (1, "sampling"), (2, "probe")]
     drawn = {torch.rand(1, generator=side_stream(*place)).item() for place in whence}
     assert len(drawn) == 3

@@ -43,7 +43,7 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
-def test_the_program_opens_with_a_model_that_was_trained(desk: Desk) -> None:
+def test_program_opens_with_pretrained_model(desk: Desk) -> None:
     desk.do(protocol.PrepareRun(CONFIG, "playground"))
     [opened] = desk.heard(protocol.RunOpened)
     assert isinstance(opened, protocol.RunOpened)
@@ -59,7 +59,7 @@ def test_the_program_opens_with_a_model_that_was_trained(desk: Desk) -> None:
     assert sum(name.nll for name in sampled.names) / len(sampled.names) < 2.5  # an untrained one is near 3.3
 
 
-def test_training_begins_with_fresh_weights_and_the_box_is_the_ghost(desk: Desk) -> None:
+def test_training_starts_fresh_with_pretrained_as_ghost(desk: Desk) -> None:
     desk.do(protocol.PrepareRun(CONFIG, "playground"))
     desk.do(protocol.StartRun(CONFIG, "playground", steps=1))
     while desk.conductor.busy:
@@ -75,7 +75,7 @@ def test_training_begins_with_fresh_weights_and_the_box_is_the_ghost(desk: Desk)
     assert progress.partial.mean > 3
 
 
-def test_an_edit_of_the_model_shows_the_untrained_one_and_taking_it_back_the_box_again(desk: Desk) -> None:
+def test_model_edit_shows_untrained_and_undo_the_pretrained_model(desk: Desk) -> None:
     steps = []
     for config in (CONFIG, replace(CONFIG, n_hidden=32), CONFIG):
         desk.do(protocol.PrepareRun(config, "playground"))
@@ -86,21 +86,21 @@ def test_an_edit_of_the_model_shows_the_untrained_one_and_taking_it_back_the_box
 
 
 @pytest.mark.parametrize("change", [{"lr": 0.2}, {"threads": 2}, {"device": "cpu"}])
-def test_what_is_no_matter_to_the_model_leaves_the_box_open(change: dict[str, object]) -> None:
+def test_edit_without_model_effect_keeps_pretrained_model(change: dict[str, object]) -> None:
     assert boxed(CONFIG.with_values(change), find_corpus("names")) is not None
 
 
 @pytest.mark.parametrize("change", [{"n_hidden": 32}, {"seed": 7}, {"batches": "names"}])
-def test_another_model_is_not_in_the_box(change: dict[str, object]) -> None:
+def test_other_model_has_no_pretrained_weights(change: dict[str, object]) -> None:
     assert boxed(CONFIG.with_values(change), find_corpus("names")) is None
 
 
-def test_other_words_are_not_those_it_learned() -> None:
+def test_other_corpus_is_not_the_pretraining_one() -> None:
     assert boxed(CONFIG, find_corpus("imena")) is None
 
 
 @pytest.mark.parametrize("damage", ["record.json", "weights.safetensors", ""])
-def test_a_damaged_box_is_logged_and_left_closed(
+def test_damaged_pretrained_file_logged_and_skipped(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("record.json", "weights.safetensors"):
@@ -113,5 +113,5 @@ def test_a_damaged_box_is_logged_and_left_closed(
     assert "the trained model in the box cannot be read" in caplog.text
 
 
-def test_the_box_is_small_enough_to_be_shipped() -> None:
+def test_pretrained_file_small_enough_to_ship() -> None:
     assert sum(path.stat().st_size for path in asset(box.FOLDER).iterdir()) <= 1_500_000

@@ -54,7 +54,7 @@ class Trap:
         return os.mkdir, (str(self.path),)
 
 
-def test_what_was_saved_is_what_is_loaded(tmp_path: Path, same_bits: SameBits) -> None:
+def test_checkpoint_loads_as_saved(tmp_path: Path, same_bits: SameBits) -> None:
     path = tmp_path / "run é.safetensors"
     save_weights(path, WEIGHTS, {"step": "7", "name": "é"})
     weights, metadata = load_weights(path)
@@ -65,7 +65,7 @@ def test_what_was_saved_is_what_is_loaded(tmp_path: Path, same_bits: SameBits) -
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_run_goes_on_from_disk_to_the_bit(trainer: Trainer, tmp_path: Path, same_bits: SameBits) -> None:
+def test_run_resumed_from_disk_bit_identical(trainer: Trainer, tmp_path: Path, same_bits: SameBits) -> None:
     trainer.advance(60, 20)
     save_weights(tmp_path / "run", trainer.weights(), {})
     points, end = trainer.advance(60, 10), trainer.weights()
@@ -96,7 +96,7 @@ def test_loaded_weights_outlive_their_file(tmp_path: Path, same_bits: SameBits) 
         lambda good: b"PK\x03\x04" + good,
     ],
 )
-def test_a_damaged_file_is_refused_by_its_path(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+def test_damaged_file_refused_with_path(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "run.safetensors"
     save_weights(path, WEIGHTS, {"step": "7"})
     path.write_bytes(damage(path.read_bytes()))
@@ -104,13 +104,13 @@ def test_a_damaged_file_is_refused_by_its_path(tmp_path: Path, damage: Callable[
         load_weights(path)
 
 
-def test_a_folder_and_a_file_that_is_not_there_are_refused_by_their_path(tmp_path: Path) -> None:
+def test_folder_or_missing_file_refused_with_path(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(Mistake, match=str(path)):
             load_weights(path)
 
 
-def test_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
+def test_pickle_refused_and_not_executed(tmp_path: Path) -> None:
     sprung = tmp_path / "sprung"
     (tmp_path / "plain").write_bytes(pickle.dumps(Trap(sprung)))
     torch.save(Trap(sprung), tmp_path / "torch")
@@ -121,7 +121,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("culprit", ["os.fsync", "pathlib.Path.replace"])
-def test_a_write_that_fails_leaves_the_old_file_alone(
+def test_failed_write_keeps_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same_bits: SameBits, culprit: str
 ) -> None:
     def fail(*_: object) -> None:
@@ -136,7 +136,7 @@ def test_a_write_that_fails_leaves_the_old_file_alone(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_file_and_then_its_folder_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_then_folder_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").resolve()))
     save_weights(tmp_path / "run", WEIGHTS, {})
@@ -144,7 +144,7 @@ def test_the_file_and_then_its_folder_are_synced(tmp_path: Path, monkeypatch: py
     assert len(set(synced)) == 2
 
 
-def test_a_save_comes_back_whole_to_the_bit_and_the_last_two_are_kept(folder: RunFolder, same_bits: SameBits) -> None:
+def test_saves_load_bit_identical_and_last_two_kept(folder: RunFolder, same_bits: SameBits) -> None:
     for step in (30, 40):
         write_save(folder, save_of(step))
         assert len(folder.saves()) == KEPT
@@ -155,7 +155,7 @@ def test_a_save_comes_back_whole_to_the_bit_and_the_last_two_are_kept(folder: Ru
     assert sorted(path.name for path in folder.path.iterdir()) == ["save-000003.safetensors", "save-000004.safetensors"]
 
 
-def test_where_the_newest_save_is_damaged_the_one_before_it_is_taken_and_told_of(folder: RunFolder) -> None:
+def test_damaged_newest_save_falls_back_and_is_reported(folder: RunFolder) -> None:
     newest, before = folder.saves()
     damaged = newest.read_bytes()[:-1] + b"!"
     newest.write_bytes(damaged)
@@ -172,7 +172,7 @@ def test_where_the_newest_save_is_damaged_the_one_before_it_is_taken_and_told_of
     assert newest_save(folder, pytest.fail).record.step == 30
 
 
-def test_where_no_save_can_be_read_the_oldest_one_is_named(folder: RunFolder) -> None:
+def test_no_readable_save_names_the_oldest(folder: RunFolder) -> None:
     for path in folder.saves():
         path.write_bytes(b"")
     with pytest.raises(Mistake, match=r"save-000001\.safetensors holds no weights .*cut off; choose another run"):
@@ -183,7 +183,7 @@ def test_where_no_save_can_be_read_the_oldest_one_is_named(folder: RunFolder) ->
         newest_save(folder, pytest.fail)
 
 
-def test_a_save_of_another_run_is_not_taken_for_this_ones(folder: RunFolder, tmp_path: Path) -> None:
+def test_save_of_other_run_rejected(folder: RunFolder, tmp_path: Path) -> None:
     other = RunFolder(tmp_path / "0004", 4)
     write_save(other, save_of(99, run=4))
     newest, before = folder.saves()
@@ -210,18 +210,14 @@ def test_a_save_of_another_run_is_not_taken_for_this_ones(folder: RunFolder, tmp
         {"record": msgspec.json.encode(save_of(5).record).decode().replace("training", "dreaming"), "standing": "{}"},
     ],
 )
-def test_weights_that_say_nothing_of_their_run_are_not_taken_for_a_save(
-    folder: RunFolder, facts: dict[str, str]
-) -> None:
+def test_weights_without_run_data_are_no_save(folder: RunFolder, facts: dict[str, str]) -> None:
     save_weights(folder.next_save(), WEIGHTS, facts)
     told: list[str] = []
     assert newest_save(folder, told.append).record.step == 20
     assert "save-000003.safetensors holds no run: " in told[0]
 
 
-def test_a_save_of_another_version_is_refused_and_left_where_it_is(
-    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_save_of_other_version_refused_and_left(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as newer:
         newer.setattr("charwave_tui.engine.checkpoint.PRESENT", "2")
         write_save(folder, save_of(30))
@@ -232,7 +228,7 @@ def test_a_save_of_another_version_is_refused_and_left_where_it_is(
     assert folder.saves() == there
 
 
-def test_damaged_saves_are_put_aside_by_who_has_the_run_alone(folder: RunFolder) -> None:
+def test_damaged_saves_moved_aside_only_by_lock_owner(folder: RunFolder) -> None:
     newest, before = folder.saves()
     newest.write_bytes(b"")
     newest_save(folder, lambda text: None)
@@ -246,9 +242,7 @@ def test_damaged_saves_are_put_aside_by_who_has_the_run_alone(folder: RunFolder)
     assert folder.saves() == [before]  # where there is no other, it stays where it is looked for
 
 
-def test_weights_from_before_saves_held_their_record_take_it_from_beside_them(
-    tmp_path: Path, same_bits: SameBits
-) -> None:
+def test_old_weights_take_record_from_file_beside(tmp_path: Path, same_bits: SameBits) -> None:
     folder = RunFolder(tmp_path / "0003", 3)
     folder.path.mkdir()
     safetensors.torch.save_file(WEIGHTS, folder.path / ALONE, {"step": "7"})
@@ -265,7 +259,7 @@ def test_weights_from_before_saves_held_their_record_take_it_from_beside_them(
 
 
 @pytest.mark.parametrize("culprit", ["os.fsync", "pathlib.Path.replace"])
-def test_a_save_that_fails_leaves_the_last_two_and_nothing_half_written(
+def test_failed_save_keeps_last_two_without_partial_file(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch, culprit: str
 ) -> None:
     def fail(*_: object) -> None:
@@ -281,7 +275,7 @@ def test_a_save_that_fails_leaves_the_last_two_and_nothing_half_written(
     assert newest_save(folder, pytest.fail).record.step == 30
 
 
-def test_a_crash_before_the_rename_leaves_the_save_before_it_and_the_next_to_train_sweeps(
+def test_crash_before_rename_keeps_previous_save_and_is_cleaned_up(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):

@@ -56,7 +56,7 @@ def names(sampling: Sampling, seed: int = 1) -> list[str]:
 @pytest.mark.parametrize(
     "how", [{}, {"temperature": 0.5}, {"top_k": 4}, {"top_p": 0.7}, {"temperature": 2.0, "top_k": 6, "top_p": 0.8}]
 )
-def test_two_hundred_thousand_characters_come_by_the_odds_that_are_told(how: dict[str, Any]) -> None:
+def test_200k_sampled_characters_follow_reported_probabilities(how: dict[str, Any]) -> None:
     sampling = Sampling(**how)
     told = whole(surprises(MODEL, CORPUS, CONFIG, "ma"))[-1]
     odds = oracle(-told, sampling.temperature, sampling.top_k, sampling.top_p)
@@ -82,7 +82,7 @@ def test_two_hundred_thousand_characters_come_by_the_odds_that_are_told(how: dic
     st.integers(0, 13),
     st.sampled_from([0.0317, 0.3332, 0.5117, 0.9137, 1.0]),  # that no sum of equal odds comes to
 )
-def test_the_likeliest_are_those_of_the_plain_way(row: list[int], heat: float, top_k: int, top_p: float) -> None:
+def test_top_choices_equal_plain_sort(row: list[int], heat: float, top_k: int, top_p: float) -> None:
     logits = torch.tensor([row, row[::-1]]) / 7
     left = likeliest(logits, heat, top_k, top_p)
     assert left.tolist() == [(oracle(plain, heat, top_k, top_p) > 0).tolist() for plain in logits]
@@ -113,7 +113,7 @@ samplings = st.builds(
 
 @settings(max_examples=40)
 @given(samplings, st.integers(0, 3))
-def test_every_name_that_is_drawn_is_as_it_was_asked_for(sampling: Sampling, seed: int) -> None:
+def test_every_sampled_name_satisfies_settings(sampling: Sampling, seed: int) -> None:
     assume(possible(sampling))
     drawn = names(sampling, seed)
     assert len(drawn) == 6
@@ -125,19 +125,19 @@ def test_every_name_that_is_drawn_is_as_it_was_asked_for(sampling: Sampling, see
     assert drawn == names(sampling, seed)
 
 
-def test_what_limits_nothing_changes_no_name() -> None:
+def test_settings_without_limit_change_no_name() -> None:
     limits = replace(Sampling(count=30, prefix="ma"), top_k=CORPUS.vocab_size, pattern="*")
     assert not limits.free
     assert names(limits) == names(Sampling(count=30, prefix="ma"))
 
 
-def test_a_suffix_stands_where_the_model_ends_a_name_and_not_behind_all_there_can_be() -> None:
+def test_suffix_placed_where_model_ends_name_within_max_length() -> None:
     plain, with_suffix = (names(Sampling(count=200, suffix=suffix)) for suffix in ("", "kim"))
     mean, other = (sum(map(len, drawn)) / len(drawn) for drawn in (plain, with_suffix))
     assert other < mean + 4
 
 
-def test_where_the_likeliest_do_not_match_the_others_are_drawn_from() -> None:
+def test_unmatched_top_choices_fall_back_to_the_rest() -> None:
     model = build_model(CONFIG, CORPUS.vocab_size, side_stream(3, "another"))
     last = model.layers[-1]
     assert isinstance(last, Linear)
@@ -154,7 +154,7 @@ def drawing(sampling: Sampling) -> Drawing:
     return Drawing(MODEL, CORPUS, CONFIG, sampling, side_stream(1, "sampling"))
 
 
-def test_only_new_names_come_in_place_of_those_that_are_known() -> None:
+def test_only_new_replaces_known_names() -> None:
     asked = Sampling(count=40, longest=1, only_new=NEW)
     work = drawing(asked)
     found = whole(work.names())
@@ -166,14 +166,14 @@ def test_only_new_names_come_in_place_of_those_that_are_known() -> None:
     assert list(found[: len(fresh)]) == fresh
 
 
-def test_where_there_is_nothing_new_the_draws_are_bounded() -> None:
+def test_no_new_names_bounds_the_attempts() -> None:
     work = drawing(Sampling(count=3, only_new=NEW, prefix="mara", longest=4))
     assert whole(work.names()) == ()
     assert work.drawn == 3 * DRAWS
 
 
 @pytest.mark.parametrize("only_new", ["no", NEW])
-def test_the_names_that_are_finished_are_told_in_the_order_of_all(only_new: str) -> None:
+def test_finished_names_reported_in_final_order(only_new: str) -> None:
     work = drawing(Sampling(count=60, only_new=only_new))
     pieces, told = work.names(), []
     try:
@@ -217,19 +217,19 @@ def test_the_names_that_are_finished_are_told_in_the_order_of_all(only_new: str)
         ),
     ],
 )
-def test_what_no_name_can_be_is_refused_in_a_line(asked: dict[str, Any], problem: str, field: str) -> None:
+def test_impossible_settings_refused_in_one_line(asked: dict[str, Any], problem: str, field: str) -> None:
     with pytest.raises(Mistake) as refused:
         names(Sampling(**asked))
     assert (str(refused.value), refused.value.field) == (problem, field)
 
 
 @pytest.mark.parametrize("asked", [{"suffix": "z"}, {"pattern": "?z*"}, {"prefix": "z"}])
-def test_characters_that_the_corpus_has_not_are_named(asked: dict[str, Any]) -> None:
+def test_characters_outside_corpus_are_named(asked: dict[str, Any]) -> None:
     with pytest.raises(Mistake, match="“z” does not occur in the corpus some; its characters are"):
         names(Sampling(**asked))
 
 
-def test_many_logits_are_put_in_order_a_block_at_a_time_and_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_logits_sorted_in_blocks_equal_whole_sort(monkeypatch: pytest.MonkeyPatch) -> None:
     logits = torch.randn((40, CORPUS.vocab_size), generator=side_stream(1, "logits"))
     row, sampling = torch.arange(40), Sampling(top_k=4, top_p=0.9)
 

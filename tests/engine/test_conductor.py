@@ -57,14 +57,14 @@ def endless(config: RunConfig) -> RunConfig:
     return replace(config, max_steps=10_000_000, eval_every=10_000_000)
 
 
-def test_the_first_record_says_what_the_run_is_doing(desk: Desk, config: RunConfig) -> None:
+def test_first_record_has_run_state(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(config, ""))
     assert (desk.store.read(1).state, desk.store.read(1).step) == (State.TRAINING, 0)
     desk.do(protocol.StartRun(config, "", steps=0))
     assert desk.store.read(2).state is State.PAUSED
 
 
-def test_a_run_is_saved_as_it_trains_however_rarely_it_is_evaluated(
+def test_run_autosaved_in_training_despite_rare_evaluations(
     desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(saves, "EVERY", 0.02)
@@ -80,7 +80,7 @@ def test_a_run_is_saved_as_it_trains_however_rarely_it_is_evaluated(
     assert trained < 100  # by the clock, not with each burst
 
 
-def test_the_losses_so_far_are_told_before_an_evaluation(desk: Desk, config: RunConfig) -> None:
+def test_losses_reported_before_evaluation(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(replace(config, eval_every=10), ""))
     desk.work()
     heard = [event for event in desk.told if isinstance(event, protocol.Progress | protocol.SplitEvaluated)]
@@ -91,7 +91,7 @@ def test_the_losses_so_far_are_told_before_an_evaluation(desk: Desk, config: Run
     assert {(10, Split.VAL), (20, Split.VAL), (30, Split.VAL)} < set(desk.measured)
 
 
-def test_a_new_run_that_finds_no_place_leaves_the_old_one_training(
+def test_new_run_without_folder_keeps_old_one_training(
     desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.do(protocol.StartRun(endless(config), ""))
@@ -108,7 +108,7 @@ def test_a_new_run_that_finds_no_place_leaves_the_old_one_training(
     assert desk.told == []
 
 
-def test_the_old_run_is_left_before_the_new_one_is_opened(desk: Desk, config: RunConfig) -> None:
+def test_old_run_released_before_new_one_opens(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(endless(config), ""))
     desk.conductor.work()
     desk.forget()
@@ -119,7 +119,7 @@ def test_the_old_run_is_left_before_the_new_one_is_opened(desk: Desk, config: Ru
 
 
 @pytest.mark.usefixtures("in_pieces")
-def test_a_split_asked_for_again_and_again_is_measured_once(desk: Desk, config: RunConfig) -> None:
+def test_repeated_split_request_evaluated_once(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(config, "", steps=3))
     desk.work()
     desk.do(protocol.EvaluateSplits(tuple(Split)))
@@ -130,7 +130,7 @@ def test_a_split_asked_for_again_and_again_is_measured_once(desk: Desk, config: 
     assert desk.answered == []
 
 
-def test_what_was_measured_at_this_step_is_told_to_the_asker_alone(desk: Desk, config: RunConfig) -> None:
+def test_result_of_current_step_sent_only_to_requester(desk: Desk, config: RunConfig) -> None:
     ended(desk, config)
     desk.do(protocol.EvaluateSplits(tuple(Split)))
     desk.work()
@@ -144,7 +144,7 @@ def test_what_was_measured_at_this_step_is_told_to_the_asker_alone(desk: Desk, c
 
 
 @pytest.mark.usefixtures("in_pieces")
-def test_stopping_keeps_the_test_that_was_asked_for(desk: Desk, config: RunConfig) -> None:
+def test_stop_keeps_requested_test_evaluation(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(config, "", steps=3))
     desk.work()
     desk.do(protocol.EvaluateSplits((Split.VAL, Split.TEST)))
@@ -157,7 +157,7 @@ def test_stopping_keeps_the_test_that_was_asked_for(desk: Desk, config: RunConfi
     assert None not in (record.train, record.val)
 
 
-def test_single_steps_past_the_end_are_all_taken_saved_and_not_measured(desk: Desk, config: RunConfig) -> None:
+def test_single_steps_past_end_taken_saved_and_not_evaluated(desk: Desk, config: RunConfig) -> None:
     ended(desk, config)
     desk.do(protocol.StepRun(), protocol.StepRun(), protocol.StepRun())
     desk.work()
@@ -169,7 +169,7 @@ def test_single_steps_past_the_end_are_all_taken_saved_and_not_measured(desk: De
     assert desk.heard(protocol.RunEdited)[-1].config.max_steps == 83
 
 
-def test_single_steps_across_the_end_are_all_taken_and_the_end_is_measured(desk: Desk, config: RunConfig) -> None:
+def test_single_steps_across_end_taken_and_end_evaluated(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(config, "", steps=39))
     desk.work()
     desk.do(protocol.StepRun(), protocol.StepRun())
@@ -178,21 +178,21 @@ def test_single_steps_across_the_end_are_all_taken_and_the_end_is_measured(desk:
     assert desk.measured == [(41, Split.TRAIN), (41, Split.VAL)]
 
 
-def test_longer_is_obeyed_before_a_step_past_the_end_is_taken(desk: Desk, config: RunConfig) -> None:
+def test_extend_dispatched_before_step_past_end(desk: Desk, config: RunConfig) -> None:
     ended(desk, config)
     desk.do(protocol.StepRun(), protocol.ExtendRun())
     desk.work()
     assert desk.states[-1] == (State.FINISHED, 80)
 
 
-def test_more_steps_than_there_are_end_with_the_run(desk: Desk, config: RunConfig) -> None:
+def test_steps_beyond_total_end_with_run(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(config, "", steps=1_000))
     desk.work()
     assert desk.states[-1] == (State.FINISHED, 40)
 
 
 @pytest.mark.usefixtures("in_pieces")
-def test_a_step_asked_for_during_a_measurement_is_taken_after_it(desk: Desk, config: RunConfig) -> None:
+def test_step_requested_during_evaluation_taken_after_it(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(config, "", steps=3))
     desk.work()
     desk.do(protocol.EvaluateSplits((Split.TRAIN,)))
@@ -203,14 +203,14 @@ def test_a_step_asked_for_during_a_measurement_is_taken_after_it(desk: Desk, con
     assert desk.states[-1] == (State.PAUSED, 5)
 
 
-def test_fewer_than_no_steps_are_refused(desk: Desk, config: RunConfig) -> None:
+def test_negative_step_count_refused(desk: Desk, config: RunConfig) -> None:
     with pytest.raises(Mistake, match=r"-1 steps; give it 0 or more"):
         desk.do(protocol.StartRun(config, "", steps=-1))
     assert desk.told == []
     assert not desk.conductor.busy
 
 
-def test_an_untouched_run_is_not_made_again_by_reset(desk: Desk, config: RunConfig) -> None:
+def test_reset_of_untouched_run_does_not_rebuild(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(config, "", steps=0), protocol.ResetRun())
     assert [event.run for event in desk.heard(protocol.RunOpened)] == [1]
     desk.do(protocol.ResumeRun(), protocol.ResetRun())
@@ -224,7 +224,7 @@ def test_an_untouched_run_is_not_made_again_by_reset(desk: Desk, config: RunConf
     assert desk.store.numbers() == [1, 2]
 
 
-def test_reset_keeps_the_words_though_their_file_has_changed(desk: Desk, config: RunConfig, words: Path) -> None:
+def test_reset_keeps_words_after_file_change(desk: Desk, config: RunConfig, words: Path) -> None:
     ended(desk, config)
     before = desk.store.read(1).corpus
     words.write_text("\n".join(["zyx", *WORDS]), "utf-8")
@@ -233,7 +233,7 @@ def test_reset_keeps_the_words_though_their_file_has_changed(desk: Desk, config:
     assert desk.store.read(2).corpus == before
 
 
-def test_an_edit_that_moves_the_rate_marks_it_too(desk: Desk, config: RunConfig) -> None:
+def test_edit_moving_schedule_adds_its_mark(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(config, "", steps=35))
     desk.work()
     desk.forget()
@@ -244,20 +244,20 @@ def test_an_edit_that_moves_the_rate_marks_it_too(desk: Desk, config: RunConfig)
     assert desk.marks == [(35, "batch_size 8 → 4"), (35, "lr_drop 0.75 → 0.01"), (35, "lr 0.1 → 0.01")]
 
 
-def test_training_longer_leaves_its_marks(desk: Desk, config: RunConfig) -> None:
+def test_extend_keeps_its_marks(desk: Desk, config: RunConfig) -> None:
     ended(desk, config)
     desk.do(protocol.ExtendRun())
     assert desk.marks == [(40, "max_steps 40 → 80"), (40, "lr 0.01 → 0.1")]
 
 
 @pytest.mark.parametrize(("max_steps", "drop"), [(4_321, 3_240), (1_999, 1_499)])
-def test_the_drop_of_lr_is_marked_exactly_where_it_is(desk: Desk, config: RunConfig, max_steps: int, drop: int) -> None:
+def test_lr_drop_marked_at_exact_step(desk: Desk, config: RunConfig, max_steps: int, drop: int) -> None:
     desk.do(protocol.StartRun(replace(config, max_steps=max_steps), ""))
     desk.work(lambda: bool(desk.marks))
     assert desk.marks == [(drop, "lr 0.1 → 0.01")]
 
 
-def test_longer_means_as_many_steps_as_the_last_edit_gave(desk: Desk, config: RunConfig) -> None:
+def test_extend_adds_steps_of_last_edit(desk: Desk, config: RunConfig) -> None:
     ended(desk, config)
     desk.do(protocol.EditRun(replace(config, max_steps=60)))
     for end in (100, 160):
@@ -266,7 +266,7 @@ def test_longer_means_as_many_steps_as_the_last_edit_gave(desk: Desk, config: Ru
         desk.work()
 
 
-def test_a_run_stopped_within_its_first_window_leaves_a_ghost_and_a_curve(desk: Desk, config: RunConfig) -> None:
+def test_run_stopped_in_first_window_leaves_ghost_and_curve(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(endless(config), "", steps=5))
     desk.work()
     desk.do(protocol.StopRun())
@@ -279,7 +279,7 @@ def test_a_run_stopped_within_its_first_window_leaves_a_ghost_and_a_curve(desk: 
 
 
 @pytest.mark.usefixtures("in_pieces")
-def test_names_are_drawn_in_pieces_in_order_and_before_a_split(desk: Desk, config: RunConfig) -> None:
+def test_names_sampled_in_chunks_in_order_before_evaluation(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(endless(config), "", steps=2))
     desk.work()
     desk.do(protocol.EvaluateSplits((Split.TRAIN,)))
@@ -301,7 +301,7 @@ def test_names_are_drawn_in_pieces_in_order_and_before_a_split(desk: Desk, confi
 
 
 @pytest.mark.usefixtures("in_pieces")
-def test_names_asked_for_of_a_run_that_is_left_meanwhile_are_drawn_from_the_next(desk: Desk, config: RunConfig) -> None:
+def test_names_requested_of_released_run_come_from_next(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(endless(config), "", steps=2))
     desk.work()
     desk.do(protocol.SampleNames(Sampling(count=40), 1))
@@ -312,12 +312,12 @@ def test_names_asked_for_of_a_run_that_is_left_meanwhile_are_drawn_from_the_next
     assert (names.step, len(names.names)) == (0, 40)
 
 
-def test_names_before_there_is_a_model_are_refused_at_once(desk: Desk) -> None:
+def test_names_without_model_refused_at_once(desk: Desk) -> None:
     desk.do(protocol.SampleNames(Sampling(), 7))
     assert desk.answered == [protocol.NamesRefused(7, "there is no model yet", "t trains one")]
 
 
-def test_looking_does_not_change_what_is_learned(
+def test_queries_do_not_change_training(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch, same_bits: Callable[..., bool]
 ) -> None:
     monkeypatch.setattr(current, "BURST", 0.0)
@@ -341,7 +341,7 @@ def test_looking_does_not_change_what_is_learned(
     assert same_bits(weights, same)
 
 
-def test_after_a_fault_in_a_job_it_is_dropped_and_training_held(
+def test_failed_background_task_dropped_and_training_paused(
     desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.do(protocol.StartRun(endless(config), ""), protocol.EvaluateSplits((Split.VAL,)))
@@ -353,7 +353,7 @@ def test_after_a_fault_in_a_job_it_is_dropped_and_training_held(
     assert desk.states[-1][0] is State.PAUSED
 
 
-def test_a_flood_of_requests_for_names_is_refused_from_some_point_on(desk: Desk, config: RunConfig) -> None:
+def test_flood_of_name_requests_refused_at_limit(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.PrepareRun(config, ""))
     asked = errands.MOST_WAITING + 5
     desk.do(*(protocol.SampleNames(Sampling(count=1), request) for request in range(asked)))
@@ -364,9 +364,7 @@ def test_a_flood_of_requests_for_names_is_refused_from_some_point_on(desk: Desk,
     assert sum(isinstance(event, protocol.NamesSampled) for event in desk.answered) == errands.MOST_WAITING
 
 
-def test_the_status_tells_whether_splits_are_still_to_be_measured(
-    desk: Desk, config: RunConfig, in_pieces: None
-) -> None:
+def test_status_reports_pending_evaluations(desk: Desk, config: RunConfig, in_pieces: None) -> None:
     desk.do(protocol.StartRun(replace(config, eval_every=10), ""))
     desk.work(lambda: desk.conductor._errands.measuring)
     desk.do(protocol.PauseRun(), protocol.ReportStatus())

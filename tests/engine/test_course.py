@@ -12,7 +12,7 @@ def point(step: int) -> LossPoint:
     return LossPoint(step, 2.0, 1.0, 3.0)
 
 
-def test_a_course_stays_bounded_and_keeps_what_is_newest() -> None:
+def test_loss_history_stays_bounded_and_keeps_newest() -> None:
     course = Course(1)
     course.extend(point(step) for step in range(1, 10_001))
     for step in range(3_000):
@@ -25,7 +25,7 @@ def test_a_course_stays_bounded_and_keeps_what_is_newest() -> None:
     assert (history.points[-1].step, history.evaluations[-1].step, history.marks[-1].step) == (10_000, 2_999, 2_999)
 
 
-def test_the_unfinished_window_is_the_last_point_where_it_is_given() -> None:
+def test_partial_window_is_last_point() -> None:
     course = Course(5)
     assert (course.begun, course.history().points, course.ghost("run 1", 10)) == (False, (), None)
     ghost = course.ghost("run 1", 10, point(3))
@@ -37,7 +37,7 @@ def test_the_unfinished_window_is_the_last_point_where_it_is_given() -> None:
     assert course.history().points == (point(5),)
 
 
-def test_an_evaluation_is_found_by_its_split_and_step_the_newest_first() -> None:
+def test_evaluation_found_by_split_and_step_newest_first() -> None:
     course = Course(1)
     for loss in (2.0, 1.5):
         course.evaluated(Evaluation(10, Split.VAL, loss))
@@ -46,7 +46,7 @@ def test_an_evaluation_is_found_by_its_split_and_step_the_newest_first() -> None
     assert course.evaluation(Split.TRAIN, 10) is None
 
 
-def test_the_pace_follows_and_counts_training_alone() -> None:
+def test_speed_meter_counts_training_time_only() -> None:
     pace = Pace()
     pace.count(0, 0.5)
     assert (pace.seconds, pace.steps_per_second) == (0.5, 0.0)

@@ -130,7 +130,7 @@ def is_the_one_before(truth: Truth, same_bits: SameBits) -> None:
 
 @TRIES
 @pytest.mark.parametrize("harm", [flipped, cut])
-def test_of_a_damaged_save_nothing_is_believed(
+def test_damaged_save_is_not_trusted(
     truth: Truth, same_bits: SameBits, tries: int, harm: Callable[[bytes, random.Random], bytes]
 ) -> None:
     chance = random.Random(7)
@@ -164,7 +164,7 @@ def seen(truth: Truth) -> list[str]:
 
 @TRIES
 @pytest.mark.parametrize("harm", [flipped, cut])
-def test_of_a_damaged_database_nothing_is_believed(
+def test_damaged_database_is_not_trusted(
     truth: Truth, tries: int, harm: Callable[[bytes, random.Random], bytes]
 ) -> None:
     chance = random.Random(7)
@@ -205,9 +205,7 @@ SWAPS: dict[str, Harm] = {
 
 
 @pytest.mark.parametrize("other", SWAPS)
-def test_where_something_else_is_in_a_saves_place_the_one_before_it_is_opened(
-    truth: Truth, same_bits: SameBits, other: str
-) -> None:
+def test_foreign_file_at_save_path_opens_previous_save(truth: Truth, same_bits: SameBits, other: str) -> None:
     newest = RunStore(runs_dir()).place(1).saves()[0]
     SWAPS[other](newest)
     content = newest.read_bytes() if newest.is_file() else None
@@ -229,9 +227,7 @@ def test_where_something_else_is_in_a_saves_place_the_one_before_it_is_opened(
 
 
 @pytest.mark.parametrize("other", [name for name in SWAPS if name != "the list of runs"])
-def test_where_something_else_is_in_the_databases_place_the_runs_are_taken_from_their_folders(
-    truth: Truth, other: str
-) -> None:
+def test_foreign_file_at_database_path_reads_run_folders(truth: Truth, other: str) -> None:
     database = runs_dir() / DATABASE
     SWAPS[other](database)
     if other == "a folder":
@@ -249,7 +245,7 @@ def test_where_something_else_is_in_the_databases_place_the_runs_are_taken_from_
     assert desk.heard(protocol.RunOpened)[-1].step == 301
 
 
-def test_where_no_save_can_be_read_all_are_left_and_the_run_is_named(truth: Truth) -> None:
+def test_no_readable_save_leaves_all_and_names_run(truth: Truth) -> None:
     store = RunStore(runs_dir(), pytest.fail)
     for path in store.place(1).saves():
         path.write_bytes(b"\x80\x04")
@@ -316,9 +312,7 @@ CORPORA: dict[str, tuple[Harm, str]] = {
 
 
 @pytest.mark.parametrize("harm", CORPORA)
-def test_a_run_whose_corpus_is_damaged_is_refused_in_a_line_and_stays(
-    trained: tuple[Path, Truth], truth: Truth, harm: str
-) -> None:
+def test_run_with_damaged_corpus_refused_and_kept(trained: tuple[Path, Truth], truth: Truth, harm: str) -> None:
     words = Path(truth.records[1].config.corpus)
     good, found = words.read_bytes(), words.stat()
     spoil, said = CORPORA[harm]
@@ -341,7 +335,7 @@ def test_a_run_whose_corpus_is_damaged_is_refused_in_a_line_and_stays(
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\0\n" * 99, b"words\n../x\n", b"/" * 99_999, b"[" * 99])
-def test_a_damaged_list_of_recent_corpora_is_passed_over(tmp_path: Path, content: bytes) -> None:
+def test_damaged_recent_corpora_ignored(tmp_path: Path, content: bytes) -> None:
     state_dir().mkdir(parents=True)
     (state_dir() / "recent-corpora").write_bytes(content)
     before = [entry.name for entry in list_corpora()]
@@ -352,9 +346,7 @@ def test_a_damaged_list_of_recent_corpora_is_passed_over(tmp_path: Path, content
     assert [entry.name for entry in list_corpora()] == [*before, str(words)]
 
 
-def test_a_folder_in_the_place_of_that_list_keeps_nobody_from_training(
-    trained: tuple[Path, Truth], truth: Truth
-) -> None:
+def test_folder_at_recent_corpora_path_does_not_block_training(trained: tuple[Path, Truth], truth: Truth) -> None:
     (state_dir() / "recent-corpora").mkdir(parents=True)
     assert [entry.name for entry in list_corpora()] == ["imena", "names"]
     desk = Desk()
@@ -364,7 +356,7 @@ def test_a_folder_in_the_place_of_that_list_keeps_nobody_from_training(
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\0" * 999, b"-1 \n", b"1 elsewhere\n"])
-def test_garbage_in_a_lock_file_locks_nobody_out(truth: Truth, content: bytes) -> None:
+def test_garbage_lock_file_blocks_nobody(truth: Truth, content: bytes) -> None:
     ensure_runtime_dir()
     lock_path().write_bytes(content)
     engine = take_lock()

@@ -39,7 +39,7 @@ def runaway(config: RunConfig) -> Trainer:
 
 @pytest.mark.parametrize("step", ["fast", "plain"])
 @pytest.mark.parametrize("momentum", [0.0, 0.5])
-def test_the_gradient_of_the_last_move_is_that_of_autograd(config: RunConfig, step: str, momentum: float) -> None:
+def test_last_update_gradient_equals_autograd(config: RunConfig, step: str, momentum: float) -> None:
     config = replace(config, step=step, momentum=momentum)
     trainer = runaway(config)
     assert trainer.step > 1
@@ -52,12 +52,12 @@ def test_the_gradient_of_the_last_move_is_that_of_autograd(config: RunConfig, st
     assert last_gradient(trainer) == pytest.approx(norm, rel=1e-4)
 
 
-def test_a_run_that_has_taken_no_step_has_no_gradient(config: RunConfig) -> None:
+def test_untrained_run_has_no_gradient(config: RunConfig) -> None:
     assert last_gradient(Trainer(config, find_corpus(config.corpus), torch.device("cpu"))) is None
 
 
 @pytest.mark.parametrize("place", range(3))
-def test_the_first_broken_layer_is_named_and_buffers_stay(config: RunConfig, place: int) -> None:
+def test_first_nonfinite_layer_named_and_buffers_unchanged(config: RunConfig, place: int) -> None:
     trainer = Trainer(replace(config, norm="batch", init_gain=1.0), find_corpus(config.corpus), torch.device("cpu"))
     contexts = FixedBatches(trainer).of(ProbeBatch(seed=0)).contexts
     assert first_broken(trainer.model, contexts) == ""
@@ -70,7 +70,7 @@ def test_the_first_broken_layer_is_named_and_buffers_stay(config: RunConfig, pla
     assert all(torch.equal(buffer, before[name]) for name, buffer in trainer.model.named_buffers())
 
 
-def test_all_that_is_known_is_told_and_kept(config: RunConfig) -> None:
+def test_divergence_details_reported_and_stored(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "wild"))
     desk.work()
@@ -92,7 +92,7 @@ def test_all_that_is_known_is_told_and_kept(config: RunConfig) -> None:
         desk.do(protocol.ExtendRun())
 
 
-def test_rewinding_goes_back_to_the_last_good_save_with_a_third_of_lr_and_trains_on(config: RunConfig) -> None:
+def test_rewind_restores_last_good_save_with_third_of_lr(config: RunConfig) -> None:
     desk = Desk()
     calm = replace(config, init_gain=1.0, lr=0.1)
     desk.do(protocol.StartRun(calm, "", steps=50))
@@ -119,7 +119,7 @@ def test_rewinding_goes_back_to_the_last_good_save_with_a_third_of_lr_and_trains
     assert desk.store.read(1).divergence is None
 
 
-def test_a_diverged_run_is_opened_as_it_ended_and_can_be_rewound(config: RunConfig) -> None:
+def test_diverged_run_reopens_as_it_ended_and_can_rewind(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, ""))
     desk.work()
@@ -135,7 +135,7 @@ def test_a_diverged_run_is_opened_as_it_ended_and_can_be_rewound(config: RunConf
     assert desk.states[-1] == (State.TRAINING, 0)
 
 
-def test_weights_that_are_not_finite_are_never_saved_over_good_ones(config: RunConfig) -> None:
+def test_nonfinite_weights_never_overwrite_good_save(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(replace(config, norm="batch", init_gain=1.0, lr=0.1), "", steps=20))
     desk.work()
@@ -153,7 +153,7 @@ def test_weights_that_are_not_finite_are_never_saved_over_good_ones(config: RunC
     assert run.trainer.sound
 
 
-def test_only_a_diverged_run_is_rewound(config: RunConfig) -> None:
+def test_only_diverged_run_can_rewind(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.RewindRun())
     desk.do(protocol.StartRun(replace(config, init_gain=1.0, lr=0.1), "", steps=5))
@@ -163,7 +163,7 @@ def test_only_a_diverged_run_is_rewound(config: RunConfig) -> None:
     assert desk.told == []
 
 
-def test_what_broke_is_looked_for_on_the_batch_that_failed_first(config: RunConfig) -> None:
+def test_cause_searched_first_on_failing_batch(config: RunConfig) -> None:
     trainer = runaway(config)
     told = explained(trainer, FixedBatches(trainer).of(ProbeBatch(seed=0)).contexts, None)
     assert isinstance(trainer.failed_on, Examples)

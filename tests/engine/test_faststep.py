@@ -99,7 +99,7 @@ RULES = pytest.mark.parametrize(
 
 @RULES
 @pytest.mark.parametrize("name", list(presets()))
-def test_every_preset_made_narrow_goes_the_way_of_the_plain_step(name: str, rule: dict[str, Any]) -> None:
+def test_narrow_preset_fast_step_equals_plain_step(name: str, rule: dict[str, Any]) -> None:
     config = replace(narrow(presets()[name].config), precision="float32", **rule)
     assert max(distances(config, find_corpus("names"), [config.batch_size] * 30)) < 1e-9
 
@@ -108,7 +108,7 @@ def test_every_preset_made_narrow_goes_the_way_of_the_plain_step(name: str, rule
 @pytest.mark.skipif("CHARWAVE_FULL_SIZE" not in os.environ, reason="minutes; set CHARWAVE_FULL_SIZE=1 for it")
 @RULES
 @pytest.mark.parametrize("name", list(presets()))
-def test_every_preset_goes_the_way_of_the_plain_step(name: str, rule: dict[str, Any]) -> None:
+def test_preset_fast_step_equals_plain_step(name: str, rule: dict[str, Any]) -> None:
     config = replace(presets()[name].config, precision="float32", **rule)
     assert max(distances(config, find_corpus("names"), [config.batch_size] * 200)) < 1e-9
 
@@ -151,38 +151,38 @@ def odd_configs(draw: st.DrawFn) -> RunConfig:
 
 @settings(deadline=None, max_examples=40)
 @given(config=odd_configs(), shared=st.booleans())
-def test_an_odd_config_goes_the_way_of_the_plain_step(config: RunConfig, shared: bool, corpus: Corpus) -> None:
+def test_unusual_config_fast_step_equals_plain_step(config: RunConfig, shared: bool, corpus: Corpus) -> None:
     with patch("charwave_tui.engine.fast.faststep.WORTH_SHARING", 0 if shared else 10**9):
         assert max(distances(config, corpus, [config.batch_size] * 6, synchronised=True)) < 1e-9
 
 
 @pytest.mark.parametrize("norm", ["batch", "batch-bug", "none"])
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_the_batch_size_may_change_and_be_one(config: RunConfig, corpus: Corpus, norm: str, activation: str) -> None:
+def test_batch_size_may_change_and_be_one(config: RunConfig, corpus: Corpus, norm: str, activation: str) -> None:
     config = replace(config, norm=norm, activation=activation, lr=0.01)
     assert max(distances(config, corpus, [8] * 5 + [1] * 5 + [19] * 5 + [8] * 5)) < 1e-9
 
 
 @pytest.mark.parametrize("norm", ["batch", "none"])
-def test_the_number_of_names_may_change_and_be_one(config: RunConfig, corpus: Corpus, norm: str) -> None:
+def test_word_batch_size_may_change_and_be_one(config: RunConfig, corpus: Corpus, norm: str) -> None:
     config = replace(config, norm=norm, lr=0.01, batches="names", **DILATED)
     assert max(distances(config, corpus, [8] * 5 + [1] * 5 + [60] * 5 + [8] * 5)) < 1e-9
 
 
-def test_a_single_position_is_normalised_by_the_running_statistics(config: RunConfig, corpus: Corpus) -> None:
+def test_single_position_normalized_by_running_statistics(config: RunConfig, corpus: Corpus) -> None:
     pair = Pair(replace(config, batches="names"), corpus)
     none = torch.tensor([0])
     alone = Prefixes(ids=none, depth=none, back={1: none, 2: none}, of=none, targets=torch.tensor([3]))
     assert max(pair.apart(alone) for _ in range(3)) < 1e-12
 
 
-def test_there_are_more_forms_of_batches_than_are_remembered(config: RunConfig, corpus: Corpus) -> None:
+def test_more_batch_shapes_than_cache_entries(config: RunConfig, corpus: Corpus) -> None:
     with patch("charwave_tui.engine.fast.faststep.FORMS", 2):
         assert max(distances(config, corpus, [8, 9, 10, 11, 8, 10])) < 1e-9
 
 
 @pytest.mark.parametrize("batches", ["windows", "names"])
-def test_momentum_may_come_and_go_in_a_live_run(config: RunConfig, corpus: Corpus, batches: str) -> None:
+def test_momentum_toggled_in_live_run(config: RunConfig, corpus: Corpus, batches: str) -> None:
     pair = Pair(replace(config, batches=batches), corpus)
     source = batches_of(pair.config, corpus)
     for momentum in (0.0, 0.9, 0.0, 0.5):
@@ -192,9 +192,7 @@ def test_momentum_may_come_and_go_in_a_live_run(config: RunConfig, corpus: Corpu
 
 
 @pytest.mark.parametrize("batches", ["windows", "names"])
-def test_the_gradients_that_muon_gets_are_those_of_the_plain_step(
-    config: RunConfig, corpus: Corpus, batches: str
-) -> None:
+def test_muon_gradients_equal_plain_step(config: RunConfig, corpus: Corpus, batches: str) -> None:
     pair = Pair(replace(config, optimizer="muon", activation="gated", batches=batches, **DILATED), corpus)
     batch = batches_of(pair.config, corpus).next(8)
     pair.fast(batch, 0.01)
@@ -206,9 +204,7 @@ def test_the_gradients_that_muon_gets_are_those_of_the_plain_step(
 
 @pytest.mark.parametrize("batches", ["windows", "names"])
 @pytest.mark.parametrize("activation", ["tanh", "gated"])
-def test_bfloat16_products_give_nearly_the_gradients_of_the_wide_ones(
-    config: RunConfig, corpus: Corpus, batches: str, activation: str
-) -> None:
+def test_bfloat16_gradients_close_to_float32(config: RunConfig, corpus: Corpus, batches: str, activation: str) -> None:
     config = replace(config, optimizer="adamw", activation=activation, batches=batches, **DILATED)
     config = replace(config, n_hidden=32, output_scale=1.0)
     found = []
@@ -237,7 +233,7 @@ KINDS = pytest.mark.parametrize(
 
 
 @KINDS
-def test_the_same_config_twice_gives_the_same_bits_on_one_thread_and_on_two(
+def test_same_config_bit_identical_on_one_and_two_threads(
     config: RunConfig, corpus: Corpus, same_bits: SameBits, kind: dict[str, Any]
 ) -> None:
     config = replace(
@@ -254,7 +250,7 @@ def test_the_same_config_twice_gives_the_same_bits_on_one_thread_and_on_two(
         torch.set_num_threads(before)
 
 
-def test_steps_differ_in_rounding_alone(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
+def test_fast_and_plain_step_differ_only_by_rounding(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
     fast, plain = (Trainer(replace(config, step=step), corpus, CPU) for step in ("fast", "plain"))
     for trainer in (fast, plain):
         trainer.advance(60, 20)
@@ -264,7 +260,7 @@ def test_steps_differ_in_rounding_alone(config: RunConfig, corpus: Corpus, same_
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-5) for name in ours)
 
 
-def test_what_sees_the_model_sees_the_moved_weights(trainer: Trainer) -> None:
+def test_queries_see_updated_weights(trainer: Trainer) -> None:
     parameters = list(trainer.model.parameters())
     before = [parameter.clone() for parameter in parameters]
     trainer.advance(60, 5)
@@ -276,7 +272,7 @@ def test_what_sees_the_model_sees_the_moved_weights(trainer: Trainer) -> None:
 
 
 @KINDS
-def test_a_loss_that_is_not_finite_moves_no_weight(config: RunConfig, corpus: Corpus, kind: dict[str, Any]) -> None:
+def test_nonfinite_loss_updates_no_weight(config: RunConfig, corpus: Corpus, kind: dict[str, Any]) -> None:
     config = replace(config, **{"context": 8, "fuse": (2, 2, 2), **kind})
     trainer = Trainer(config, corpus, CPU)
     trainer.advance(60, 2)
@@ -287,7 +283,7 @@ def test_a_loss_that_is_not_finite_moves_no_weight(config: RunConfig, corpus: Co
     assert all(torch.equal(now, then) for now, then in zip(trainer.model.parameters(), before, strict=True))
 
 
-def test_the_plain_step_serves_where_there_is_no_fast_one(
+def test_plain_step_used_where_no_fast_step_exists(
     config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -298,7 +294,7 @@ def test_the_plain_step_serves_where_there_is_no_fast_one(
     assert isinstance(trainer._take_step, PlainStep)
 
 
-def test_a_run_of_either_step_goes_on_from_the_weights_of_the_other(config: RunConfig, corpus: Corpus) -> None:
+def test_run_continues_from_weights_of_other_step_kind(config: RunConfig, corpus: Corpus) -> None:
     fast, plain = (Trainer(replace(config, step=step), corpus, CPU) for step in ("fast", "plain"))
     fast.advance(60, 10)
     plain.load(fast.weights(), 10)

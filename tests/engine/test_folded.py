@@ -64,7 +64,7 @@ def close(found: Tensor, wanted: Tensor) -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(configs(), st.integers(0, 1000), st.lists(st.text(SYMBOLS, max_size=8), min_size=1, max_size=8))
-def test_over_whole_words_it_says_what_the_windows_say(config: RunConfig, seed: int, words: list[str]) -> None:
+def test_prefix_forward_whole_words_equals_windows(config: RunConfig, seed: int, words: list[str]) -> None:
     model = lively(config, seed)
     offsets = {offset for level in levels(config) for offset in level.offsets if offset}
     prefixes = Names(words, SYMBOLS, offsets, CPU).batch(slice(0, len(words)))
@@ -75,7 +75,7 @@ def test_over_whole_words_it_says_what_the_windows_say(config: RunConfig, seed: 
 
 @settings(deadline=None, max_examples=40)
 @given(configs(("batch", "batch-bug", "none")), st.integers(0, 1000), st.data())
-def test_growing_rows_say_what_their_windows_say(config: RunConfig, seed: int, data: st.DataObject) -> None:
+def test_prefix_forward_growing_rows_equal_windows(config: RunConfig, seed: int, data: st.DataObject) -> None:
     model, block = lively(config, seed), data.draw(st.integers(1, 6))
     growths: list[Growth] = [WindowGrowth(model, config.context, block)]
     if config.norm != "batch-bug":
@@ -92,7 +92,7 @@ def test_growing_rows_say_what_their_windows_say(config: RunConfig, seed: int, d
 
 
 @pytest.mark.parametrize("norm", ["batch", "none"])
-def test_it_stays_as_the_model_was_and_leaves_it_alone(norm: str) -> None:
+def test_prefix_forward_copies_weights_and_leaves_model_unchanged(norm: str) -> None:
     model = lively(RunConfig(context=4, fuse=(2, 2), n_embd=3, n_hidden=5, norm=norm, output_scale=1.0), 1)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     prefixes = Names(WORDS, SYMBOLS, (1, 2), CPU).batch(slice(0, len(WORDS)))
@@ -105,7 +105,7 @@ def test_it_stays_as_the_model_was_and_leaves_it_alone(norm: str) -> None:
     assert torch.equal(folded.logits(prefixes), found)
 
 
-def test_batch_bug_cannot_be_folded() -> None:
+def test_prefix_forward_rejects_folding_batch_bug() -> None:
     model = lively(RunConfig(context=4, fuse=(2, 2), n_embd=3, n_hidden=5, norm="batch-bug"), 1)
     with pytest.raises(AssertionError, match="batch-bug"):
         Folded(model)

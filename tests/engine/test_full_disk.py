@@ -68,9 +68,7 @@ def saved_whole(desk: Desk, run: int = 1) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 2_000, 5_000])
-def test_where_files_cannot_grow_training_goes_on_and_is_saved_when_they_can(
-    config: RunConfig, full_disk: Full, size: int
-) -> None:
+def test_file_size_limit_training_continues_and_saves_later(config: RunConfig, full_disk: Full, size: int) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, ""))
     trained_on(desk, protocol.RunSaved, KEPT)
@@ -85,7 +83,7 @@ def test_where_files_cannot_grow_training_goes_on_and_is_saved_when_they_can(
     saved_whole(desk)
 
 
-def test_a_run_begun_where_files_cannot_grow_is_saved_when_they_can(config: RunConfig, full_disk: Full) -> None:
+def test_run_started_under_file_size_limit_saves_later(config: RunConfig, full_disk: Full) -> None:
     desk = Desk()
     with full_disk():
         desk.do(protocol.StartRun(config, ""))
@@ -95,7 +93,7 @@ def test_a_run_begun_where_files_cannot_grow_is_saved_when_they_can(config: RunC
     saved_whole(desk)
 
 
-def test_a_full_disk_hides_no_run_and_no_save(config: RunConfig, full_disk: Full) -> None:
+def test_full_disk_hides_no_run_or_save(config: RunConfig, full_disk: Full) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(replace(config, max_steps=30), ""))
     desk.work(lambda: not desk.conductor.busy)
@@ -139,7 +137,7 @@ def filled(disk: Path) -> Path:
     return filler
 
 
-def test_a_disk_that_others_fill_costs_nothing_but_the_time_it_is_full(small_disk: Path, config: RunConfig) -> None:
+def test_disk_filled_by_others_costs_only_its_duration(small_disk: Path, config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "wide"))
     trained_on(desk, protocol.RunSaved, KEPT)
@@ -159,7 +157,7 @@ def test_a_disk_that_others_fill_costs_nothing_but_the_time_it_is_full(small_dis
     assert desk.store.read(1).name == "mine"
 
 
-def test_a_run_begun_on_a_full_disk_is_refused_or_saved_when_there_is_room(small_disk: Path, config: RunConfig) -> None:
+def test_run_started_on_full_disk_refused_or_saved_later(small_disk: Path, config: RunConfig) -> None:
     filler = filled(small_disk)
     desk = Desk()
     desk.do(protocol.StartRun(config, ""))
@@ -186,9 +184,7 @@ def nobodys(
 
 
 @pytest.mark.parametrize("which", ["the run's folder", "all runs"])
-def test_where_the_permission_to_write_is_taken_training_goes_on_and_is_saved_when_it_is_given_again(
-    nobodys: RunConfig, which: str
-) -> None:
+def test_revoked_write_permission_training_continues_and_saves_later(nobodys: RunConfig, which: str) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(nobodys, ""))
     trained_on(desk, protocol.RunSaved, KEPT)
@@ -206,7 +202,7 @@ def test_where_the_permission_to_write_is_taken_training_goes_on_and_is_saved_wh
     desk.store.close()
 
 
-def test_a_list_that_may_not_be_written_is_said_once_and_written_when_it_may(nobodys: RunConfig) -> None:
+def test_unwritable_run_list_reported_once_and_written_later(nobodys: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(nobodys, ""))
     trained_on(desk, protocol.RunSaved, KEPT)
@@ -222,7 +218,7 @@ def test_a_list_that_may_not_be_written_is_said_once_and_written_when_it_may(nob
     desk.store.close()
 
 
-def test_a_run_that_finds_no_place_is_refused_in_a_line_and_nothing_is_left_behind(nobodys: RunConfig) -> None:
+def test_run_without_space_refused_and_leaves_nothing(nobodys: RunConfig) -> None:
     desk = Desk()
     desk.store.folder.mkdir(parents=True)
     desk.store.folder.chmod(0o555)

@@ -63,7 +63,7 @@ def alike(numbers: Grid, wanted: Tensor) -> bool:
     return found.shape == wanted.shape and torch.allclose(found, wanted, rtol=1e-4, atol=1e-6)
 
 
-def test_a_histogram_is_a_density_over_round_bounds_about_nothing() -> None:
+def test_histogram_is_density_over_round_bounds_around_zero() -> None:
     numbers = torch.randn(1_000, generator=torch.Generator().manual_seed(1)) * 0.3
     spread = histogram(numbers)
     width = (spread.high - spread.low) / BINS
@@ -77,7 +77,7 @@ def test_a_histogram_is_a_density_over_round_bounds_about_nothing() -> None:
         assert density * width * 1_000 == pytest.approx(inside)
 
 
-def test_what_lies_far_out_is_outside_and_counts_all_the_same() -> None:
+def test_outliers_counted_outside_histogram() -> None:
     numbers = torch.ones(1_000) * 0.1
     numbers[0] = 1_000.0
     spread = histogram(numbers)
@@ -98,13 +98,13 @@ def test_what_lies_far_out_is_outside_and_counts_all_the_same() -> None:
         ([5.0], 5.0),
     ],
 )
-def test_numbers_of_any_size_have_a_histogram(numbers: Sequence[float], high: float) -> None:
+def test_histogram_exists_for_any_magnitude(numbers: Sequence[float], high: float) -> None:
     spread = histogram(torch.tensor(numbers))
     assert (spread.low, spread.high) == pytest.approx((-high, high))
     assert sum(spread.densities) * 2 * (high / BINS) == pytest.approx(1)
 
 
-def test_numbers_that_are_not_finite_are_left_out_of_the_bins_but_not_of_the_mean() -> None:
+def test_nonfinite_values_left_out_of_bins_but_not_mean() -> None:
     spread = histogram(torch.tensor([1.0, math.nan, math.inf, -1.0]))
     assert sum(spread.densities) * (spread.high - spread.low) / BINS == pytest.approx(1)
     assert math.isnan(spread.mean)
@@ -124,11 +124,11 @@ def test_numbers_that_are_not_finite_are_left_out_of_the_bins_but_not_of_the_mea
         ((2**60, 2**60), (3, 7)),
     ],
 )
-def test_a_window_is_brought_to_what_is_there(asked: tuple[int, int], given: tuple[int, int]) -> None:
+def test_query_window_clipped_to_tensor(asked: tuple[int, int], given: tuple[int, int]) -> None:
     assert window(*asked, 10, 7) == given
 
 
-def test_a_grid_is_the_tensor_in_rows() -> None:
+def test_grid_is_tensor_in_rows() -> None:
     numbers = torch.arange(12.0).view(3, 4).t()
     assert torch.equal(tensor(grid(numbers)), numbers)
     assert grid(torch.zeros(0, 4)) == Grid(0, 4, b"")
@@ -136,9 +136,7 @@ def test_a_grid_is_the_tensor_in_rows() -> None:
 
 
 @pytest.mark.parametrize("name", ["tanh", "relu", "gelu", "gated"])
-def test_an_activation_is_told_by_its_values_and_the_gradient_at_them(
-    config: RunConfig, corpus: Corpus, name: str
-) -> None:
+def test_activation_insight_has_values_and_their_gradient(config: RunConfig, corpus: Corpus, name: str) -> None:
     trainer = trained(config, corpus, activation=name)
     look = look_at(trainer)
     place = places(trainer, Activation)[0]
@@ -165,7 +163,7 @@ def test_an_activation_is_told_by_its_values_and_the_gradient_at_them(
     assert found.contexts == tuple("".join(known[each] for each in row) for row in look.batch.contexts[3:7].tolist())
 
 
-def test_dead_and_nearly_dead_units_are_listed_apart(
+def test_dead_and_nearly_dead_units_listed_separately(
     config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trained(config, corpus)
@@ -185,7 +183,7 @@ def test_dead_and_nearly_dead_units_are_listed_apart(
     assert (found.dead, found.dead_units) == ((1,), 2)
 
 
-def test_a_linear_is_told_by_its_matrix_and_the_pull_at_it(config: RunConfig, corpus: Corpus) -> None:
+def test_linear_insight_has_matrix_and_its_gradient(config: RunConfig, corpus: Corpus) -> None:
     trainer = trained(config, corpus)
     look = look_at(trainer)
     place = places(trainer, Linear)[1]
@@ -208,7 +206,7 @@ def test_a_linear_is_told_by_its_matrix_and_the_pull_at_it(config: RunConfig, co
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (3, 2), (4, 5), (10, 7), (11, 100), (0, -4)])
-def test_a_block_is_told_by_its_number_of_the_largest_size(rows: int, columns: int) -> None:
+def test_block_shown_by_value_of_largest_magnitude(rows: int, columns: int) -> None:
     matrix = torch.randn((10, 7), generator=torch.Generator().manual_seed(3))
     found = largest(matrix, rows, columns)
     assert found.shape[0] <= max(rows, 1)
@@ -220,13 +218,13 @@ def test_a_block_is_told_by_its_number_of_the_largest_size(rows: int, columns: i
             assert found[row, column] == block[block.abs().argmax()]
 
 
-def test_a_block_with_nan_is_nan() -> None:
+def test_block_with_nan_is_nan() -> None:
     matrix = torch.ones(4, 4)
     matrix[0, 1] = math.nan
     assert largest(matrix, 2, 2).isnan().tolist() == [[True, False], [False, False]]
 
 
-def test_matrices_that_are_too_large_have_no_singular_values(
+def test_too_large_matrix_has_no_singular_values(
     config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trained(config, corpus)
@@ -241,7 +239,7 @@ def test_matrices_that_are_too_large_have_no_singular_values(
 
 
 @pytest.mark.parametrize("norm", ["batch", "batch-bug"])
-def test_a_norm_is_told_against_the_batch(config: RunConfig, corpus: Corpus, norm: str) -> None:
+def test_norm_insight_compares_running_with_batch_statistics(config: RunConfig, corpus: Corpus, norm: str) -> None:
     trainer = trained(config, corpus, norm=norm)
     look = look_at(trainer)
     place = places(trainer, BatchNorm1d)[0]
@@ -270,7 +268,7 @@ def test_a_norm_is_told_against_the_batch(config: RunConfig, corpus: Corpus, nor
     assert found.var_apart == pytest.approx((kept_var / var).log10().abs().mean().item(), rel=1e-3, abs=1e-5)
 
 
-def test_characters_lie_in_the_plane_of_their_largest_spread(config: RunConfig, corpus: Corpus) -> None:
+def test_embedding_vectors_projected_to_plane_of_largest_variance(config: RunConfig, corpus: Corpus) -> None:
     trainer = trained(config, corpus)
     found = inside(trainer, look_at(trainer), Lens(0, symbol=3))
     assert isinstance(found, EmbeddingInsight)
@@ -291,7 +289,7 @@ def test_characters_lie_in_the_plane_of_their_largest_spread(config: RunConfig, 
     assert (found.symbol, found.plane.rows) == (3, corpus.vocab_size)
 
 
-def test_points_on_a_line_have_one_axis_and_equal_ones_none() -> None:
+def test_collinear_vectors_have_one_axis_and_equal_ones_none() -> None:
     plane, shares = principal(torch.tensor([[1.0], [2.0], [6.0]], dtype=torch.float64))
     assert plane.tolist() == [[-2.0, 0.0], [-1.0, 0.0], [3.0, 0.0]]
     assert shares == (1.0, 0.0)
@@ -304,9 +302,7 @@ STACKED = {"fuse": (2,), "dilations": (1, 2), "activation": "gated"}
 
 
 @pytest.mark.parametrize("changes", [{}, STACKED, {"norm": "batch-bug"}, {"fuse": (4,), "norm": "none"}])
-def test_the_tree_of_a_text_has_the_strengths_of_a_forward_pass_by_hand(
-    config: RunConfig, corpus: Corpus, changes: dict[str, Any]
-) -> None:
+def test_tree_strengths_equal_forward_pass_by_hand(config: RunConfig, corpus: Corpus, changes: dict[str, Any]) -> None:
     trainer = trained(config, corpus, **changes)
     first, second, third = corpus.symbols[1], corpus.symbols[4], corpus.symbols[-1]
     found = inside(trainer, look_at(trainer), Lens(1, text=f"{first}?{second}!{third}?"))
@@ -334,7 +330,7 @@ def test_the_tree_of_a_text_has_the_strengths_of_a_forward_pass_by_hand(
     assert [share for _, share in found.following] == pytest.approx(likely.sort(descending=True)[0][:8].tolist())
 
 
-def test_an_empty_text_is_all_boundary_and_of_a_long_one_the_end_is_seen(config: RunConfig, corpus: Corpus) -> None:
+def test_tree_empty_text_is_boundary_and_long_text_shows_end(config: RunConfig, corpus: Corpus) -> None:
     trainer = trained(config, corpus)
     look = look_at(trainer)
     end = corpus.symbols[:4]
@@ -344,7 +340,7 @@ def test_an_empty_text_is_all_boundary_and_of_a_long_one_the_end_is_seen(config:
         assert found.context == context
 
 
-def test_what_has_no_view_of_its_own_is_told_by_its_spread(config: RunConfig, corpus: Corpus) -> None:
+def test_layer_without_own_view_has_distribution(config: RunConfig, corpus: Corpus) -> None:
     trainer = trained(config, corpus, **STACKED)
     look = look_at(trainer)
     for place in (*places(trainer, Residual), *places(trainer, Skips)):

@@ -57,9 +57,7 @@ def desk(config: RunConfig, disk: Disk) -> Desk:
     return desk
 
 
-def test_a_run_at_rest_that_could_not_be_saved_is_saved_by_itself_once_there_is_room(
-    desk: Desk, disk: Disk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paused_unsaved_run_saved_once_disk_has_space(desk: Desk, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     wait = desk.conductor.busy_in
     assert wait is not None
     assert 0 < wait <= saves.EVERY
@@ -81,7 +79,7 @@ OTHERS: dict[str, Callable[[RunConfig], AnyCommand]] = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_nothing_takes_the_place_of_a_run_that_is_not_on_disk(config: RunConfig, disk: Disk, other: str) -> None:
+def test_unsaved_run_is_never_replaced(config: RunConfig, disk: Disk, other: str) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "first", steps=5))
     desk.work()
@@ -98,16 +96,14 @@ def test_nothing_takes_the_place_of_a_run_that_is_not_on_disk(config: RunConfig,
     assert newest_save(desk.store.place(2), pytest.fail).record.step == 60
 
 
-def test_leaving_tries_once_more(desk: Desk, disk: Disk) -> None:
+def test_quit_tries_to_save_once_more(desk: Desk, disk: Disk) -> None:
     disk.full = False
     desk.conductor.leave()
     assert desk.store.read(1).step == 60
     assert newest_save(desk.store.place(1), pytest.fail).record.step == 60
 
 
-def test_an_edit_of_a_run_at_rest_is_saved_when_the_hand_rests_too(
-    config: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_edit_of_paused_run_saved_after_debounce(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "", steps=5))
     desk.work()
@@ -125,7 +121,7 @@ def test_an_edit_of_a_run_at_rest_is_saved_when_the_hand_rests_too(
     assert desk.conductor.busy_in is None
 
 
-def test_a_list_that_cannot_be_written_is_said_once_and_the_run_is_saved_all_the_same(
+def test_unwritable_run_list_reported_once_and_run_still_saved(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = Desk()
@@ -152,7 +148,7 @@ def test_a_list_that_cannot_be_written_is_said_once_and_the_run_is_saved_all_the
     assert desk.store.list()[0].step == 8
 
 
-def test_a_run_is_opened_as_its_save_has_it_whatever_the_list_says(config: RunConfig, disk: Disk) -> None:
+def test_run_opens_from_save_whatever_the_list_says(config: RunConfig, disk: Disk) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "", steps=20))
     desk.work()
@@ -175,7 +171,7 @@ def test_a_run_is_opened_as_its_save_has_it_whatever_the_list_says(config: RunCo
     assert desk.store.read(1).step == 60
 
 
-def test_a_damaged_save_does_not_push_the_good_one_out(config: RunConfig) -> None:
+def test_damaged_save_does_not_displace_good_one(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "", steps=20))
     desk.work()
@@ -195,7 +191,7 @@ def test_a_damaged_save_does_not_push_the_good_one_out(config: RunConfig) -> Non
     assert [path.name.partition(".safetensors")[0] for path in good.parent.glob("*damaged*")] == [newest.stem]
 
 
-def test_a_run_whose_number_another_process_took_is_not_written_over(config: RunConfig) -> None:
+def test_run_with_number_taken_elsewhere_not_overwritten(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "ours", steps=5))
     desk.work()
@@ -210,9 +206,7 @@ def test_a_run_whose_number_another_process_took_is_not_written_over(config: Run
     assert (theirs.store.read(1).preset, theirs.store.read(1).step) == ("theirs", 3)
 
 
-def test_a_folder_that_cannot_be_locked_leaves_no_empty_run_behind(
-    config: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unlockable_folder_leaves_no_empty_run(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk()
 
     def refuse(self: RunFolder) -> None:
@@ -224,7 +218,7 @@ def test_a_folder_that_cannot_be_locked_leaves_no_empty_run_behind(
     assert desk.store.numbers() == []
 
 
-def test_the_best_evaluation_stays_however_many_there_are() -> None:
+def test_best_evaluation_kept_however_many_follow() -> None:
     items = tuple(Evaluation(step, Split.VAL, 1.0 if step == 3 else 2.0 + step) for step in range(1_001))
     kept = bounded_evaluations(items)
     assert items[3] in kept

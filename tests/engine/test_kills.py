@@ -112,9 +112,7 @@ async def survive(config: RunConfig, kills: int, chance: random.Random) -> RunRe
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.soak)])
-async def test_a_run_whose_engine_is_killed_ends_to_the_bit_as_one_that_was_left_alone(
-    kills: int, tmp_path: Path, same_bits: SameBits
-) -> None:
+async def test_killed_engine_run_resumed_ends_bit_identical(kills: int, tmp_path: Path, same_bits: SameBits) -> None:
     words = tmp_path / "words.txt"
     words.write_text("\n".join(a + b + c for a in "bdklm" for b in "aeiou" for c in "nrst"), "utf-8")
     config = RunConfig(

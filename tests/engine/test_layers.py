@@ -17,7 +17,7 @@ def normal(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(shape, generator=training_stream(seed)) * 3 + 2
 
 
-def test_embedding_is_the_look_up_of_torch() -> None:
+def test_embedding_equals_torch() -> None:
     layer = Embedding(9, 4, training_stream(1))
     ids = torch.tensor([[0, 8, 3], [3, 3, 1]])
     assert torch.equal(layer(ids), functional.embedding(ids, layer.weight))
@@ -25,7 +25,7 @@ def test_embedding_is_the_look_up_of_torch() -> None:
 
 
 @pytest.mark.parametrize("bias", [True, False])
-def test_linear_is_the_linear_of_torch_with_its_matrix_turned(bias: bool) -> None:
+def test_linear_equals_torch_with_transposed_weight(bias: bool) -> None:
     layer = Linear(6, 5, training_stream(1), bias=bias)
     if layer.bias is not None:
         nn.init.normal_(layer.bias, generator=training_stream(2))
@@ -33,40 +33,40 @@ def test_linear_is_the_linear_of_torch_with_its_matrix_turned(bias: bool) -> Non
     torch.testing.assert_close(layer(x), functional.linear(x, layer.weight.T, layer.bias))
 
 
-def test_linear_starts_as_randn_over_the_root_of_fan_in_times_the_gain_with_no_bias() -> None:
+def test_linear_init_is_scaled_randn_without_bias() -> None:
     layer = Linear(6, 5, training_stream(1), gain=3)
     assert torch.equal(layer.weight, torch.randn((6, 5), generator=training_stream(1)) / 6**0.5 * 3)
     assert layer.bias is not None
     assert not layer.bias.any()
 
 
-def test_flatten_joins_neighbours_in_their_order() -> None:
+def test_flatten_joins_neighbours_in_order() -> None:
     x = normal(5, 8, 3)
     assert torch.equal(FlattenConsecutive(2)(x), torch.cat((x[:, ::2], x[:, 1::2]), dim=2))
     assert FlattenConsecutive(4)(x).shape == (5, 2, 12)
 
 
-def test_flatten_drops_the_dimension_of_the_last_position() -> None:
+def test_flatten_drops_last_position_dimension() -> None:
     x = normal(5, 8, 3)
     assert torch.equal(FlattenConsecutive(8)(x), x.flatten(1))
     assert torch.equal(FlattenConsecutive(1)(x), x)
     assert torch.equal(FlattenConsecutive(1)(x[:, 0]), x[:, 0])
 
 
-def test_activations_are_those_of_torch() -> None:
+def test_activations_equal_torch() -> None:
     x = normal(4, 3) - 2
     assert torch.equal(Tanh()(x), torch.tanh(x))
     assert torch.equal(ReLU()(x), functional.relu(x))
 
 
-def test_sequential_applies_its_layers_in_order() -> None:
+def test_sequential_applies_layers_in_order() -> None:
     first, second = Linear(4, 3, training_stream(1)), Linear(3, 2, training_stream(2))
     x = normal(5, 4)
     assert torch.equal(Sequential([first, Tanh(), second])(x), second(torch.tanh(first(x))))
 
 
 @pytest.mark.parametrize("shape", [(16, 5), (16, 4, 5)])
-def test_batchnorm_agrees_with_torch_but_for_the_unbiased_variance_in_training(shape: tuple[int, ...]) -> None:
+def test_batchnorm_equals_torch_except_unbiased_training_variance(shape: tuple[int, ...]) -> None:
     ours, theirs = BatchNorm1d(5), nn.BatchNorm1d(5)
     with torch.no_grad():
         ours.gamma.copy_(normal(5, seed=8))
@@ -85,7 +85,7 @@ def test_batchnorm_agrees_with_torch_but_for_the_unbiased_variance_in_training(s
     torch.testing.assert_close(ours(x) - ours.beta, theirs(x.view(rows, 5)).view(shape))
 
 
-def test_batchnorm_with_the_bug_is_the_one_of_torch_on_each_position_apart() -> None:
+def test_batchnorm_with_bug_equals_torch_per_position() -> None:
     ours, theirs = BatchNorm1d(5, positions=4), nn.BatchNorm1d(20)
     for seed in range(20):
         x = normal(16, 4, 5, seed=seed)
@@ -100,9 +100,7 @@ def test_batchnorm_with_the_bug_is_the_one_of_torch_on_each_position_apart() -> 
 
 
 @pytest.mark.parametrize(("layer", "shape"), [(BatchNorm1d(5), (1, 5)), (BatchNorm1d(5, positions=4), (1, 4, 5))])
-def test_a_single_example_is_normalised_by_the_running_statistics_and_leaves_them(
-    layer: BatchNorm1d, shape: tuple[int, ...]
-) -> None:
+def test_single_example_uses_running_statistics_unchanged(layer: BatchNorm1d, shape: tuple[int, ...]) -> None:
     layer(normal(16, *shape[1:]))
     before = [buffer.clone() for buffer in layer.buffers()]
     x = normal(*shape, seed=3)
@@ -112,7 +110,7 @@ def test_a_single_example_is_normalised_by_the_running_statistics_and_leaves_the
     assert all(torch.equal(now, then) for now, then in zip(layer.buffers(), before, strict=True))
 
 
-def test_a_single_example_of_many_positions_has_statistics_of_its_own() -> None:
+def test_single_example_of_many_positions_has_own_statistics() -> None:
     layer = BatchNorm1d(5)
     out = layer(normal(1, 4, 5))
     torch.testing.assert_close(out.mean((0, 1)), torch.zeros(5), atol=1e-5, rtol=0)

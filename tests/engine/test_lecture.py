@@ -37,18 +37,18 @@ def lecture(names: Corpus) -> Trainer:
     return Trainer(config, names, torch.device("cpu"))
 
 
-def test_the_splits_have_the_examples_of_the_lecture(lecture: Trainer) -> None:
+def test_lecture_splits_have_lecture_example_counts(lecture: Trainer) -> None:
     assert tuple(len(lecture.splits.windows(split)) for split in Split) == (182_625, 22_655, 22_866)
 
 
-def test_the_model_and_its_first_loss_are_those_of_the_lecture(lecture: Trainer) -> None:
+def test_lecture_model_and_first_loss_match(lecture: Trainer) -> None:
     assert sum(parameter.numel() for parameter in lecture.model.parameters()) == 76_579
     lecture.advance(60, 1)
     assert lecture.first_loss == pytest.approx(3.3167, abs=5e-5)
 
 
 @pytest.mark.slow
-def test_the_loss_after_ten_thousand_steps_is_that_of_the_lecture(lecture: Trainer) -> None:
+def test_lecture_loss_after_ten_thousand_steps_matches(lecture: Trainer) -> None:
     lecture.advance(600, 10_001)
     assert lecture.step == 10_001
     assert lecture.last_loss == pytest.approx(2.0576, abs=5e-5)

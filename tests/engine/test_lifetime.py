@@ -52,14 +52,14 @@ def watched(clock: Clock) -> Watched:
     return Watched(clock)
 
 
-def test_one_that_nobody_ever_came_to_ends_soon(clock: Clock, watched: Watched) -> None:
+def test_engine_without_any_viewer_exits_soon(clock: Clock, watched: Watched) -> None:
     clock.pass_by(FIRST_VIEWER_WITHIN - 1)
     assert not watched.over
     clock.pass_by(1.1)
     assert watched.over
 
 
-def test_it_stays_while_somebody_looks_and_a_while_after(clock: Clock, watched: Watched) -> None:
+def test_engine_stays_while_viewed_and_a_while_after(clock: Clock, watched: Watched) -> None:
     for viewers in (1, 2, 1):
         watched.lifetime.viewers(viewers)
         clock.pass_by(10 * IDLE_FOR)
@@ -75,7 +75,7 @@ def test_it_stays_while_somebody_looks_and_a_while_after(clock: Clock, watched: 
 
 
 @pytest.mark.parametrize("end", [State.FINISHED, State.PAUSED, State.STOPPED, State.DIVERGED])
-def test_it_stays_while_a_run_is_in_training_and_a_while_after(clock: Clock, watched: Watched, end: State) -> None:
+def test_engine_stays_while_training_and_a_while_after(clock: Clock, watched: Watched, end: State) -> None:
     watched.lifetime.viewers(1)
     watched.lifetime.heard(RunChanged(State.TRAINING, 0))
     watched.lifetime.viewers(0)
@@ -88,7 +88,7 @@ def test_it_stays_while_a_run_is_in_training_and_a_while_after(clock: Clock, wat
     assert watched.over
 
 
-def test_a_run_that_is_gone_on_with_stops_the_clock(clock: Clock, watched: Watched) -> None:
+def test_resumed_run_stops_exit_timer(clock: Clock, watched: Watched) -> None:
     watched.lifetime.viewers(1)
     watched.lifetime.viewers(0)
     watched.lifetime.heard(RunChanged(State.TRAINING, 0))

@@ -102,9 +102,7 @@ def spoil(desk: Desk) -> None:
         {"dilations": (1, 2), "activation": "gated", "batches": "names"},
     ],
 )
-def test_every_layer_is_answered_for_whatever_is_asked(
-    desk: Desk, config: RunConfig, changes: dict[str, object], spoilt: bool
-) -> None:
+def test_every_layer_query_gets_reply(desk: Desk, config: RunConfig, changes: dict[str, object], spoilt: bool) -> None:
     paused(desk, replace(config, **changes))
     if spoilt:
         spoil(desk)
@@ -122,7 +120,7 @@ def test_every_layer_is_answered_for_whatever_is_asked(
                 assert math.isnan(told.insight.plane.at(0, 0))
 
 
-def test_wide_layers_and_large_vocabularies_are_answered_for(desk: Desk, config: RunConfig, tmp_path: Path) -> None:
+def test_wide_layers_and_large_vocabularies_get_reply(desk: Desk, config: RunConfig, tmp_path: Path) -> None:
     chance, symbols = random.Random(3), [chr(0x4E00 + number) for number in range(2_000)]
     words = ["".join(chance.sample(symbols, 3)) for _ in range(2_700)]
     path = tmp_path / "many.txt"
@@ -140,25 +138,25 @@ def test_wide_layers_and_large_vocabularies_are_answered_for(desk: Desk, config:
     assert found[head].insight.heat.columns <= 1_024
 
 
-def test_a_layer_that_is_not_there_is_not_answered_for(desk: Desk, config: RunConfig) -> None:
+def test_unknown_layer_gets_no_insight(desk: Desk, config: RunConfig) -> None:
     paused(desk, config)
     assert asked(desk, *(InspectLayer(Lens(layer)) for layer in (-1, layers_of(desk), 2**62))) == []
 
 
-def test_without_a_model_there_is_nothing_to_look_at(desk: Desk) -> None:
+def test_layer_query_without_model_refused(desk: Desk) -> None:
     for command in (ProbeLayers(), InspectLayer(Lens(0)), ReportChanges()):
         with pytest.raises(Mistake, match="no model yet"):
             desk.do(command)
 
 
 @pytest.mark.parametrize("command", [ProbeLayers(ProbeBatch(5_000)), InspectLayer(Lens(0), ProbeBatch(1))])
-def test_too_many_or_few_examples_are_refused(desk: Desk, config: RunConfig, command: Any) -> None:
+def test_example_count_out_of_bounds_refused(desk: Desk, config: RunConfig, command: Any) -> None:
     paused(desk, config)
     with pytest.raises(Mistake, match="ask for 2 to 4,096"):
         desk.do(command)
 
 
-def test_the_batch_has_the_examples_and_the_seed_that_are_asked_for(desk: Desk, config: RunConfig) -> None:
+def test_probe_batch_has_requested_examples_and_seed(desk: Desk, config: RunConfig) -> None:
     paused(desk, config)
     tanh = Lens(4, rows=4_096)
     (one,), (other,), (again,) = (asked(desk, InspectLayer(tanh, ProbeBatch(50, seed))) for seed in (1, 2, 1))
@@ -167,7 +165,7 @@ def test_the_batch_has_the_examples_and_the_seed_that_are_asked_for(desk: Desk, 
     assert one.insight == again.insight
 
 
-def test_one_look_serves_all_who_ask_until_the_run_moves(
+def test_one_probe_serves_all_requests_until_next_step(
     desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = 0
@@ -193,7 +191,7 @@ def test_one_look_serves_all_who_ask_until_the_run_moves(
     assert taken == 5
 
 
-def test_a_look_that_fails_is_said_and_holds_nothing(
+def test_failed_probe_reported_and_does_not_pause(
     desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -209,7 +207,7 @@ def test_a_look_that_fails_is_said_and_holds_nothing(
     assert len(asked(desk, InspectLayer(Lens(3)))) == 1
 
 
-def test_looking_inside_does_not_change_what_is_learned(
+def test_probing_does_not_change_training(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch, same_bits: Callable[..., bool]
 ) -> None:
     monkeypatch.setattr(current, "BURST", 0.0)
@@ -240,7 +238,7 @@ def series(desk: Desk) -> ChangesReported:
     return told
 
 
-def test_what_steps_changed_is_kept_with_the_run_and_goes_where_it_goes(desk: Desk, config: RunConfig) -> None:
+def test_update_ratios_stored_and_moved_with_run(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.PrepareRun(config, ""))
     assert set(ratios(desk)) == {None}
     assert series(desk).steps == ()
@@ -266,7 +264,7 @@ def test_what_steps_changed_is_kept_with_the_run_and_goes_where_it_goes(desk: De
         assert series(desk) == longer
 
 
-def test_a_run_that_is_rewound_has_the_changes_of_its_save(desk: Desk, config: RunConfig) -> None:
+def test_rewound_run_has_update_ratios_of_its_save(desk: Desk, config: RunConfig) -> None:
     paused(desk, config, 12)
     told, over_time = ratios(desk), series(desk)
     desk.do(protocol.ResumeRun())
@@ -278,7 +276,7 @@ def test_a_run_that_is_rewound_has_the_changes_of_its_save(desk: Desk, config: R
     assert series(desk) == over_time
 
 
-def test_a_run_from_before_changes_were_kept_has_none(desk: Desk, config: RunConfig) -> None:
+def test_run_stored_without_update_ratios_has_none(desk: Desk, config: RunConfig) -> None:
     paused(desk, config)
     standing = newest_save(desk.store.place(1), pytest.fail).standing
     known = msgspec.json.decode(msgspec.json.encode(standing))

@@ -34,7 +34,7 @@ def odd_configs(draw: st.DrawFn) -> RunConfig:
 
 @given(odd_configs(), st.integers(2, 40))
 @settings(max_examples=60, deadline=None)
-def test_the_layers_are_those_that_the_form_counts(config: RunConfig, vocab_size: int) -> None:
+def test_layers_equal_predicted_shapes(config: RunConfig, vocab_size: int) -> None:
     model = build_model(config, vocab_size, training_stream(1))
     contexts = torch.randint(0, vocab_size, (3, config.context), generator=training_stream(2))
     look = looked(model, Examples(contexts, torch.zeros(3, dtype=torch.int64)))
@@ -56,7 +56,7 @@ def test_the_layers_are_those_that_the_form_counts(config: RunConfig, vocab_size
         (8, (2, 2, 2), 30, 256, 286_789),
     ],
 )
-def test_published_sizes_are_met(
+def test_published_parameter_counts_match(
     context: int, fuse: tuple[int, ...], n_embd: int, n_hidden: int, parameters: int
 ) -> None:
     config = RunConfig(context=context, fuse=fuse, n_embd=n_embd, n_hidden=n_hidden)
@@ -64,7 +64,7 @@ def test_published_sizes_are_met(
     assert sum(parameter.numel() for parameter in model.parameters()) == parameters
 
 
-def test_gain_is_on_the_hidden_matrices_and_output_scale_on_the_last() -> None:
+def test_gain_scales_hidden_and_output_scale_last_matrix() -> None:
     plain = build_model(RunConfig(init_gain=1, output_scale=1), 27, training_stream(1))
     scaled = build_model(RunConfig(init_gain=4, output_scale=0.5), 27, training_stream(1))
     pairs = zip(plain.parameters(), scaled.parameters(), strict=True)
@@ -72,20 +72,20 @@ def test_gain_is_on_the_hidden_matrices_and_output_scale_on_the_last() -> None:
     assert ratios == pytest.approx([1, 4, 4, 4, 0.5])
 
 
-def test_without_norm_the_hidden_matrices_have_a_bias() -> None:
+def test_without_norm_hidden_matrices_have_bias() -> None:
     layers = build_model(RunConfig(norm="none"), 27, training_stream(1)).layers
     assert not any(isinstance(layer, BatchNorm1d) for layer in layers)
     assert all(layer.bias is not None for layer in layers if isinstance(layer, Linear))
 
 
-def test_the_bug_keeps_positions_apart_until_one_is_left() -> None:
+def test_batch_bug_keeps_positions_separate_until_one_remains() -> None:
     layers = build_model(RunConfig(norm="batch-bug", n_hidden=6), 27, training_stream(1)).layers
     kept = [tuple(layer.running_mean.shape) for layer in layers if isinstance(layer, BatchNorm1d)]
     assert kept == [(4, 6), (2, 6), (6,)]
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_looking_puts_the_mode_back_after_a_failure(before: bool) -> None:
+def test_eval_mode_restored_after_failure(before: bool) -> None:
     model = build_model(RunConfig(), 27, training_stream(1)).train(before)
 
     def fail() -> None:

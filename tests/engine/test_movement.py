@@ -37,7 +37,7 @@ def weights_of(model: Sequential) -> list[Tensor | None]:
 @pytest.mark.parametrize("changed", OPTIMISERS)
 @pytest.mark.parametrize("step", ["fast", "plain"])
 @pytest.mark.parametrize("shape", [{}, {"dilations": (1, 2), "activation": "gated", "batches": "names"}])
-def test_the_update_ratio_is_that_of_the_real_change_for_every_optimiser(
+def test_update_ratio_equals_actual_change_for_every_optimizer(
     config: RunConfig, corpus: Corpus, changed: dict[str, object], step: str, shape: dict[str, object]
 ) -> None:
     trainer = Trainer(replace(config, step=step, **changed, **shape), corpus, CPU)
@@ -56,7 +56,7 @@ def test_the_update_ratio_is_that_of_the_real_change_for_every_optimiser(
             assert wanted < 0.5
 
 
-def test_for_plain_sgd_it_is_the_lectures_figure(config: RunConfig, corpus: Corpus) -> None:
+def test_plain_sgd_update_ratio_equals_lecture(config: RunConfig, corpus: Corpus) -> None:
     trainer = Trainer(replace(config, step="plain", lr=0.1, lr_drop=1), corpus, CPU)
     trainer.advance(AGES, 5)
     for layer, told in zip(trainer.model.layers, trainer.movement.ratios, strict=True):
@@ -75,17 +75,17 @@ def test_for_plain_sgd_it_is_the_lectures_figure(config: RunConfig, corpus: Corp
         ([1.0], [2.0]),  # one number has no deviation
     ],
 )
-def test_there_is_no_ratio_where_a_deviation_is_nothing_or_not_finite(before: list[float], after: list[float]) -> None:
+def test_no_update_ratio_for_zero_or_nonfinite_std(before: list[float], after: list[float]) -> None:
     assert ratio(torch.tensor(before), torch.tensor(after)) is None
 
 
-def test_a_ratio_is_the_logarithm_of_the_quotient() -> None:
+def test_update_ratio_is_log10_of_quotient() -> None:
     # (after − before) = ±0.01, after = ±1
     assert ratio(torch.tensor([0.99, -0.99]), torch.tensor([1.0, -1.0])) == pytest.approx(-2, abs=1e-4)
 
 
 @pytest.mark.parametrize("changed", [*OPTIMISERS, {"step": "plain"}])
-def test_measuring_changes_no_bits(
+def test_measuring_update_ratios_changes_no_bits(
     config: RunConfig,
     corpus: Corpus,
     same_bits: SameBits,
@@ -100,9 +100,7 @@ def test_measuring_changes_no_bits(
     assert bare.movement.ratios == (None,) * len(bare.model.layers)
 
 
-def test_the_last_step_of_each_burst_is_the_one_that_is_told_of(
-    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_last_step_of_each_burst_is_reported(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(movement, "SHARE", 1e9)  # however slow copying is here just now
     trainer.movement.changes.take(KeptChanges(stride=1_000_000))
     for _ in range(5):
@@ -114,9 +112,7 @@ def test_the_last_step_of_each_burst_is_the_one_that_is_told_of(
         assert None not in [told[0], told[-1]]
 
 
-def test_where_copying_is_slow_bursts_go_unmeasured_but_not_the_last_step(
-    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_copying_skips_bursts_but_not_last_step(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(movement, "SHARE", 1e-9)  # an hour between two
     trainer.movement.changes.take(KeptChanges(stride=1_000_000))
     trainer.advance(0.0)
@@ -128,7 +124,7 @@ def test_where_copying_is_slow_bursts_go_unmeasured_but_not_the_last_step(
     assert trainer.movement.ratios != first
 
 
-def test_a_step_that_fails_leaves_the_ratios_of_the_one_before(config: RunConfig, corpus: Corpus) -> None:
+def test_failed_step_keeps_previous_update_ratios(config: RunConfig, corpus: Corpus) -> None:
     trainer = Trainer(config, corpus, CPU)
     trainer.advance(AGES, 3)
     before = trainer.movement.ratios
@@ -139,7 +135,7 @@ def test_a_step_that_fails_leaves_the_ratios_of_the_one_before(config: RunConfig
     assert trainer.movement.ratios == before
 
 
-def test_ratios_of_another_model_are_none(trainer: Trainer) -> None:
+def test_other_model_has_no_update_ratios(trainer: Trainer) -> None:
     trainer.movement.go_to((-3.0,), KeptChanges())
     assert trainer.movement.ratios == (None,) * len(trainer.model.layers)
     known = tuple(-float(place) for place in range(len(trainer.model.layers)))
@@ -147,7 +143,7 @@ def test_ratios_of_another_model_are_none(trainer: Trainer) -> None:
     assert trainer.movement.ratios == known
 
 
-def test_the_series_has_the_ratios_of_its_steps_however_the_run_is_cut(config: RunConfig, corpus: Corpus) -> None:
+def test_ratio_history_independent_of_burst_boundaries(config: RunConfig, corpus: Corpus) -> None:
     whole, cut = (Trainer(replace(config, max_steps=600), corpus, CPU) for _ in range(2))
     whole.advance(AGES)
     while not cut.finished:
@@ -165,7 +161,7 @@ def test_the_series_has_the_ratios_of_its_steps_however_the_run_is_cut(config: R
     assert list(told.ratios.row(told.steps.index(304))) == pytest.approx(wanted, abs=1e-6)
 
 
-def test_the_series_stays_bounded_and_its_steps_even() -> None:
+def test_ratio_history_bounded_with_even_steps() -> None:
     series = Changes([Embedding(2, 2, torch.Generator())], 300)
     for step in range(1, 4_001):
         if series.wants(step):
@@ -177,7 +173,7 @@ def test_the_series_stays_bounded_and_its_steps_even() -> None:
     assert len(kept.steps) >= changes.CAPACITY // 2
 
 
-def test_what_is_none_is_nan_in_the_series_and_a_strange_series_is_dropped() -> None:
+def test_missing_ratio_is_nan_and_mismatched_history_dropped() -> None:
     series = Changes([Embedding(2, 2, torch.Generator())], 300)
     series.add(1, (None,))
     assert math.isnan(series.reported().ratios.at(0, 0))

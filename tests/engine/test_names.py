@@ -46,7 +46,7 @@ def spelling(prefixes: Prefixes) -> list[str]:
 
 @settings(deadline=None, max_examples=50)
 @given(words=words_of_any_length, chance=st.randoms(use_true_random=False))
-def test_each_distinct_prefix_of_the_chosen_words_has_one_row(words: list[str], chance: random.Random) -> None:
+def test_each_distinct_prefix_has_one_row(words: list[str], chance: random.Random) -> None:
     chosen = chance.choices(range(len(words)), k=5)
     names = Names(words, SYMBOLS, {1, 2, 5}, CPU)
     batch = names.batch(torch.tensor(chosen))
@@ -66,7 +66,7 @@ def test_each_distinct_prefix_of_the_chosen_words_has_one_row(words: list[str], 
 
 @settings(deadline=None, max_examples=30)
 @given(words=words_of_any_length)
-def test_apart_every_position_has_a_row(words: list[str]) -> None:
+def test_unmerged_rows_have_one_per_position(words: list[str]) -> None:
     names = Names(words, SYMBOLS, {1, 2, 5}, CPU)
     shared = names.batch(slice(None))
     apart = replace(shared, kept=torch.rand(len(shared.ids))).apart()
@@ -75,7 +75,7 @@ def test_apart_every_position_has_a_row(words: list[str]) -> None:
     assert torch.equal(apart.targets, shared.targets)
 
 
-def test_apart_a_blotted_row_is_blotted_wherever_it_stands() -> None:
+def test_unmerged_rows_drop_a_position_wherever_it_stands() -> None:
     shared = Names(["ab", "a", "b"], SYMBOLS, {1}, CPU).batch(slice(None))
     kept = torch.tensor([float(spelled != "a") for spelled in spelling(shared)])
     apart = replace(shared, kept=kept).apart()
@@ -85,7 +85,7 @@ def test_apart_a_blotted_row_is_blotted_wherever_it_stands() -> None:
 
 
 @pytest.mark.parametrize("positions", [1, 10, 64, 10_000])
-def test_blocks_are_all_words_in_order(corpus: Corpus, positions: int) -> None:
+def test_blocks_cover_all_words_in_order(corpus: Corpus, positions: int) -> None:
     names = Names(corpus.words, corpus.symbols, {1}, CPU)
     blocks = list(names.blocks(positions))
     assert [word for block in blocks for word in spelled(block, corpus.symbols)] == list(corpus.words)
@@ -95,7 +95,7 @@ def test_blocks_are_all_words_in_order(corpus: Corpus, positions: int) -> None:
     assert len(sizes) <= names.positions / positions + 1
 
 
-def test_no_words_have_no_blocks() -> None:
+def test_no_words_give_no_blocks() -> None:
     names = Names([], SYMBOLS, {1}, CPU)
     assert (len(names), names.positions, list(names.blocks(7))) == (0, 0, [])
 
@@ -105,7 +105,7 @@ def drawn(passes: Passes, sizes: Sequence[int], symbols: str) -> list[str]:
     return [word for size in sizes for word in spelled(passes.next(size), symbols)]
 
 
-def test_each_name_comes_once_a_pass_in_an_order_of_its_own(corpus: Corpus) -> None:
+def test_each_word_once_per_epoch_in_new_order(corpus: Corpus) -> None:
     names = Names(corpus.words, corpus.symbols, {1}, CPU)
     passes = Passes(names, seed=3)
     row = drawn(passes, [33] * 7 + [9], corpus.symbols)  # 240 names; batches cross the end of a pass of 80
@@ -115,7 +115,7 @@ def test_each_name_comes_once_a_pass_in_an_order_of_its_own(corpus: Corpus) -> N
     assert passes.drawn == 240
 
 
-def test_the_row_of_names_is_the_seeds_however_it_is_cut(corpus: Corpus) -> None:
+def test_word_order_follows_seed_for_any_batch_size(corpus: Corpus) -> None:
     names = Names(corpus.words, corpus.symbols, {1}, CPU)
     row = drawn(Passes(names, seed=3), [200], corpus.symbols)
     assert drawn(Passes(names, seed=3), [1, 79, 50, 70], corpus.symbols) == row
@@ -123,7 +123,7 @@ def test_the_row_of_names_is_the_seeds_however_it_is_cut(corpus: Corpus) -> None
 
 
 @pytest.mark.parametrize("taken", [0, 30, 80, 130])
-def test_passes_go_on_from_the_names_drawn(corpus: Corpus, taken: int) -> None:
+def test_epochs_continue_from_words_sampled(corpus: Corpus, taken: int) -> None:
     names = Names(corpus.words, corpus.symbols, {1}, CPU)
     row = drawn(Passes(names, seed=3), [200], corpus.symbols)
     assert drawn(Passes(names, seed=3, drawn=taken), [60], corpus.symbols) == row[taken : taken + 60]
@@ -134,7 +134,7 @@ def test_passes_go_on_from_the_names_drawn(corpus: Corpus, taken: int) -> None:
     assert drawn(after, [60], corpus.symbols) == row[taken : taken + 60]
 
 
-def test_a_single_word_fills_a_batch_again_and_again() -> None:
+def test_single_word_fills_every_batch() -> None:
     passes = Passes(Names(["é"], SYMBOLS, {1}, CPU), seed=1)
     batch = passes.next(3)
     assert spelled(batch, SYMBOLS) == ["é"] * 3
@@ -142,7 +142,7 @@ def test_a_single_word_fills_a_batch_again_and_again() -> None:
     assert batch.of.tolist() == [0, 1] * 3
 
 
-def test_pooled_shares_are_those_of_all_words(corpus: Corpus) -> None:
+def test_pooled_next_char_probabilities_cover_all_words(corpus: Corpus) -> None:
     names = Names(corpus.words, corpus.symbols, (1,), CPU)
     batch = names.batch(torch.tensor([3, 0, 3]), pooled=True)
     assert batch.shares is not None

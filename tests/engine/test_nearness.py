@@ -41,18 +41,18 @@ def built(corpus: Corpus) -> Nearness:
 
 
 @given(st.text(ALPHABET, max_size=6), st.text(ALPHABET, max_size=6))
-def test_one_edit_is_a_distance_of_one(one: str, other: str) -> None:
+def test_one_edit_equals_distance_one(one: str, other: str) -> None:
     assert one_edit(one, other) == (distance(one, other) == 1)
 
 
 @settings(max_examples=80)
 @given(st.lists(words, min_size=1, max_size=12), st.lists(st.text(ALPHABET, max_size=9), max_size=8))
-def test_the_first_word_at_a_distance_of_one_is_found(known: list[str], asked: list[str]) -> None:
+def test_first_word_at_distance_one_is_found(known: list[str], asked: list[str]) -> None:
     found = built(corpus_of(known)).near(asked)
     assert found == [next((word for word in known if distance(name, word) == 1), "") for name in asked]
 
 
-def test_words_in_many_blocks_are_found_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lookup_in_many_blocks_equals_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
     known = [a + b + c for a in "ab🎈" for b in "ab🎈" for c in ("", "a", "bb")]
     asked = ["aaaa", "bbb🎈", "🎈", "", "ab", "ba🎈a"]
     at_once = built(corpus_of(known)).near(asked)
@@ -62,12 +62,12 @@ def test_words_in_many_blocks_are_found_as_in_one(monkeypatch: pytest.MonkeyPatc
     assert built(corpus_of(known)).near(asked) == at_once
 
 
-def test_rests_that_agree_by_chance_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hash_collisions_are_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_signed", lambda numbers: torch.zeros(len(numbers), dtype=torch.int64))
     assert built(corpus_of(["bbbb", "ab", "aab"])).near(["aa", "🎈🎈🎈"]) == ["ab", ""]
 
 
-def test_it_is_made_once_for_a_corpus_and_not_at_all_for_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_index_built_once_per_corpus_and_never_for_largest(monkeypatch: pytest.MonkeyPatch) -> None:
     corpus, other = corpus_of(["ab", "b"]), corpus_of(["ab", "b"])
     first = whole(nearness(corpus))
     assert whole(nearness(corpus)) is first is not whole(nearness(other))

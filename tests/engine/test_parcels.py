@@ -27,7 +27,7 @@ def parts(content: bytes = CONTENT, sha256: str = SHA) -> list[SendCorpus]:
     return [SendCorpus(sha256, "words.txt", len(content), at, content[at : at + PART]) for at in offsets]
 
 
-def test_a_corpus_is_wanted_until_its_last_part_has_come_and_then_it_is_there() -> None:
+def test_corpus_requested_until_last_chunk_then_stored() -> None:
     assert told(OfferCorpus(SHA, "words.txt")) == [CorpusWanted(SHA)]
     *before, last = parts()
     assert len(before) > 1
@@ -41,7 +41,7 @@ def test_a_corpus_is_wanted_until_its_last_part_has_come_and_then_it_is_there() 
     assert (str(path), path.read_bytes()) == (placed.path, CONTENT)
 
 
-def test_two_who_send_the_same_at_once_do_no_harm() -> None:
+def test_concurrent_uploads_of_same_corpus_are_safe() -> None:
     one, two = parts(), parts()
     for pair in zip(one[:-1], two[:-1], strict=True):
         for part in pair:
@@ -50,7 +50,7 @@ def test_two_who_send_the_same_at_once_do_no_harm() -> None:
     assert placed == [CorpusPlaced(SHA, str(sent_dir() / SHA[:16] / "words.txt"))] * 2
 
 
-def test_what_did_not_arrive_as_it_was_sent_is_refused_and_can_be_sent_again() -> None:
+def test_corrupt_upload_refused_and_can_be_repeated() -> None:
     for part in parts(CONTENT[:-1] + b"?")[:-1]:
         told(part)
     assert told(parts(CONTENT[:-1] + b"?")[-1]) == [
@@ -73,7 +73,7 @@ def test_what_did_not_arrive_as_it_was_sent_is_refused_and_can_be_sent_again() -
         OfferCorpus("x" * 64, "words.txt"),
     ],
 )
-def test_what_does_not_belong_is_refused_and_nothing_is_written(command: OfferCorpus | SendCorpus) -> None:
+def test_unrequested_chunk_refused_and_nothing_written(command: OfferCorpus | SendCorpus) -> None:
     (refused,) = told(command)
     assert isinstance(refused, CorpusRefused)
     assert refused.problem
@@ -81,7 +81,7 @@ def test_what_does_not_belong_is_refused_and_nothing_is_written(command: OfferCo
     assert not sent_dir().exists()
 
 
-def test_a_name_that_no_file_can_have_is_refused_wherever_it_would_lie() -> None:
+def test_impossible_file_name_refused_anywhere() -> None:
     for part in parts():
         told(part)
     (hidden,) = told(OfferCorpus(SHA, ".words.txt"))
@@ -92,7 +92,7 @@ def test_a_name_that_no_file_can_have_is_refused_wherever_it_would_lie() -> None
     assert refused.problem == f"the name of the corpus {'名' * 150} is too long to be kept there"
 
 
-def test_a_folder_that_cannot_be_written_is_told_with_the_reason() -> None:
+def test_unwritable_folder_reported_with_reason() -> None:
     sent_dir().parent.mkdir(parents=True)
     sent_dir().write_text("no folder", "utf-8")
     (refused,) = told(parts()[0])
@@ -101,7 +101,7 @@ def test_a_folder_that_cannot_be_written_is_told_with_the_reason() -> None:
     assert refused.remedy
 
 
-def test_a_path_in_the_name_does_not_leave_the_folder() -> None:
+def test_path_in_name_cannot_leave_folder() -> None:
     *_, placed = (
         event
         for part in parts()
@@ -111,5 +111,5 @@ def test_a_path_in_the_name_does_not_leave_the_folder() -> None:
     assert placed.path == str(sent_dir() / SHA[:16] / "w.txt")
 
 
-def test_other_commands_are_left_to_others() -> None:
+def test_other_commands_passed_on() -> None:
     assert not receive(ListRuns(), lambda event: None)

@@ -68,7 +68,7 @@ def joined(symbols: Sequence[int], offsets: Sequence[Sequence[int]]) -> Text:
 
 @SHAPES
 @pytest.mark.parametrize("blots", ["", "ao"])
-def test_every_text_of_whole_words_has_one_row(
+def test_every_prefix_of_words_has_one_row(
     config: RunConfig, corpus: Corpus, shape: dict[str, Any], blots: str
 ) -> None:
     config = replace(config, **shape)
@@ -107,7 +107,7 @@ def test_every_text_of_overlapping_windows_has_one_row(config: RunConfig, corpus
 
 
 @pytest.mark.parametrize("planner", [Apart, Distinct])
-def test_beneath_each_row_of_the_last_level_is_the_same_position(
+def test_row_inputs_of_last_level_keep_position(
     config: RunConfig, corpus: Corpus, planner: type[Apart | Distinct]
 ) -> None:
     config = replace(config, context=5, dilations=(1, 2, 1))
@@ -118,7 +118,7 @@ def test_beneath_each_row_of_the_last_level_is_the_same_position(
         assert [seen[row] for row in under.tolist()] == [text[-(2 ** (number + 1)) :] for text in top]
 
 
-def test_rows_that_are_passed_by_are_told_from_those_that_are_not(config: RunConfig, corpus: Corpus) -> None:
+def test_skipped_rows_told_apart_from_used_ones(config: RunConfig, corpus: Corpus) -> None:
     config = replace(config, context=2, dilations=(1,))
     contexts, targets = torch.tensor([[1, 2]] * 5), torch.tensor([3] * 5)
     scales = torch.tensor([0.0, 2.0, 0.0, 2.0, 2.0]).view(5, 1, 1).expand(5, 2, 1)
@@ -129,7 +129,7 @@ def test_rows_that_are_passed_by_are_told_from_those_that_are_not(config: RunCon
     assert rows.scales.view(-1).tolist()[:2] == [0, 2]
 
 
-def test_texts_that_differ_only_far_back_are_told_apart(config: RunConfig) -> None:
+def test_texts_differing_far_back_have_own_rows(config: RunConfig) -> None:
     config = replace(config, context=40, fuse=(40,))
     model = build_model(config, 11, training_stream(1))  # 12 to the power of 32 and more is 0 in 64 bits
     contexts = torch.zeros(2, 40, dtype=torch.int64)
@@ -139,6 +139,6 @@ def test_texts_that_differ_only_far_back_are_told_apart(config: RunConfig) -> No
     assert rows.weights.tolist()[:2] == [1, 1]
 
 
-def test_idle_rows_are_few_and_sizes_fewer() -> None:
+def test_unused_rows_and_buffer_sizes_are_few() -> None:
     assert all(rows <= roomy(rows) < rows + max(8, rows / 16) for rows in range(1, 3_000))
     assert len({roomy(rows) for rows in range(1_000, 1_200)}) < 9

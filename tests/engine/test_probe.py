@@ -62,7 +62,7 @@ def fixed(trainer: Trainer, seed: int = 7) -> Examples:
     return FixedBatches(trainer).of(ProbeBatch(seed=seed))
 
 
-def test_saturation_counts_beyond_097_and_dead_units_are_beyond_099_everywhere() -> None:
+def test_tanh_saturation_beyond_097_and_dead_units_beyond_099() -> None:
     # tanh: 0.5 → 0.46, 2.2 → 0.976, 3 → 0.995, −3 → −0.995
     model = looked_up([[3.0, 3.0, 0.5, 2.2], [-3.0, 0.5, 0.5, 2.2], [3.0, 3.0, -0.5, 2.2]], Tanh(), 2, 4)
     _, tanh, *_ = probed(model, ids([0, 1], [2, 0]))
@@ -71,13 +71,13 @@ def test_saturation_counts_beyond_097_and_dead_units_are_beyond_099_everywhere()
     assert tanh.output_shape == (2, 2, 4)
 
 
-def test_dead_relu_units_are_zero_everywhere_and_have_no_saturation() -> None:
+def test_dead_relu_units_are_zero_everywhere_without_saturation() -> None:
     model = looked_up([[-1.0, -1.0, 2.0], [-2.0, 1.0, 2.0]], ReLU(), 2, 3)
     _, relu, *_ = probed(model, ids([0, 1], [1, 1]))
     assert (relu.saturation, relu.dead) == (None, 1)
 
 
-def test_saturation_of_a_gate_is_that_of_its_tanh_though_the_gate_be_shut() -> None:
+def test_gate_saturation_is_that_of_its_tanh_even_if_closed() -> None:
     # signals 3 and 0.5, −3 and 2.2; gates shut and open
     model = looked_up([[3.0, 0.5, -9.0, 9.0], [-3.0, 2.2, 9.0, -9.0]], Gated(), 1, 2)
     _, gated, *_ = probed(model, ids([0], [1]))
@@ -85,7 +85,7 @@ def test_saturation_of_a_gate_is_that_of_its_tanh_though_the_gate_be_shut() -> N
     assert gated.output_shape == (2, 1, 2)
 
 
-def test_a_stack_has_a_row_for_each_of_its_layers_as_worked_out_by_arithmetic(config: RunConfig) -> None:
+def test_dilated_stack_has_row_per_layer_as_computed(config: RunConfig) -> None:
     stack = replace(config, dilations=(1, 2), activation="gated")
     rows = probed(build_model(stack, 12, training_stream(1)), ids([0] * 4, [1] * 4))
     assert [(row.name, row.detail, row.output_shape[1:], row.parameters) for row in rows] == [
@@ -93,7 +93,7 @@ def test_a_stack_has_a_row_for_each_of_its_layers_as_worked_out_by_arithmetic(co
     ]
 
 
-def test_mean_and_unbiased_deviation_are_those_of_the_output(trainer: Trainer) -> None:
+def test_mean_and_unbiased_std_are_those_of_output(trainer: Trainer) -> None:
     batch = fixed(trainer)
     rows = probed(trainer.model, batch)
     embedded = trainer.model.layers[0](batch.contexts)
@@ -102,7 +102,7 @@ def test_mean_and_unbiased_deviation_are_those_of_the_output(trainer: Trainer) -
     assert (rows[0].saturation, rows[0].dead) == (None, None)
 
 
-def test_batch_statistics_are_used_even_of_a_model_in_eval_mode(trainer: Trainer) -> None:
+def test_batch_statistics_used_even_in_eval_mode(trainer: Trainer) -> None:
     trainer.advance(60, 100)
     for layer in trainer.model.layers:
         if isinstance(layer, BatchNorm1d):
@@ -113,9 +113,7 @@ def test_batch_statistics_are_used_even_of_a_model_in_eval_mode(trainer: Trainer
 
 
 @pytest.mark.parametrize("changes", [{}, {"norm": "batch-bug"}, {"dilations": (1, 2), "activation": "gated"}])
-def test_gradients_are_those_that_the_loss_leaves_in_a_copy_of_the_model(
-    config: RunConfig, corpus: Corpus, changes: dict[str, object]
-) -> None:
+def test_gradients_equal_those_of_model_copy(config: RunConfig, corpus: Corpus, changes: dict[str, object]) -> None:
     trainer = Trainer(replace(config, **changes), corpus, CPU)
     trainer.advance(60, 20)
     batch = fixed(trainer)
@@ -132,7 +130,7 @@ def test_gradients_are_those_that_the_loss_leaves_in_a_copy_of_the_model(
         assert row.grad_data == pytest.approx((weight.grad.std() / weight.std()).item(), rel=1e-5)
 
 
-def test_a_share_of_no_deviation_is_none_and_one_number_has_no_deviation(config: RunConfig, corpus: Corpus) -> None:
+def test_ratio_of_zero_std_is_none_and_single_value_has_no_std(config: RunConfig, corpus: Corpus) -> None:
     fresh = probed((trainer := Trainer(config, corpus, CPU)).model, fixed(trainer))
     assert [(row.weight_std, row.grad_data) for row in fresh if row.name == "BatchNorm1d"] == [(0, None)] * 2
     narrow = Trainer(replace(config, n_hidden=1), corpus, CPU)
@@ -158,7 +156,7 @@ def standing(model: nn.Module) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("changes", TRACES)
 @pytest.mark.parametrize("training", [True, False])
-def test_looking_leaves_no_trace(
+def test_probe_leaves_no_trace(
     config: RunConfig, corpus: Corpus, same_bits: SameBits, changes: dict[str, object], training: bool
 ) -> None:
     trainer, alone = (Trainer(replace(config, **changes), corpus, CPU) for _ in range(2))
@@ -182,7 +180,7 @@ def test_looking_leaves_no_trace(
     assert same_bits(trainer.weights(), alone.weights())
 
 
-def test_a_look_that_fails_leaves_no_trace_either(trainer: Trainer, same_bits: SameBits) -> None:
+def test_failed_probe_leaves_no_trace(trainer: Trainer, same_bits: SameBits) -> None:
     before = trainer.weights()
     last = trainer.model.layers[-1]
     kept, last.weight = last.weight, torch.nn.Parameter(torch.zeros(1, 1))
@@ -195,9 +193,7 @@ def test_a_look_that_fails_leaves_no_trace_either(trainer: Trainer, same_bits: S
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "gated"])
-def test_weights_of_nan_can_be_looked_at(
-    config: RunConfig, corpus: Corpus, same_bits: SameBits, activation: str
-) -> None:
+def test_nan_weights_can_be_probed(config: RunConfig, corpus: Corpus, same_bits: SameBits, activation: str) -> None:
     trainer = Trainer(replace(config, activation=activation), corpus, CPU)
     for parameter in trainer.model.parameters():
         parameter.data.fill_(torch.nan)
@@ -207,7 +203,7 @@ def test_weights_of_nan_can_be_looked_at(
     assert same_bits(trainer.weights(), before)
 
 
-def test_the_fixed_batch_is_the_same_for_a_seed_and_bounded_by_the_split(trainer: Trainer, corpus: Corpus) -> None:
+def test_fixed_batch_same_for_seed_and_bounded_by_split(trainer: Trainer, corpus: Corpus) -> None:
     batches = FixedBatches(trainer)
     batch = batches.of(ProbeBatch())
     assert batches.of(ProbeBatch()) is batch
@@ -218,7 +214,7 @@ def test_the_fixed_batch_is_the_same_for_a_seed_and_bounded_by_the_split(trainer
     assert batches.of(ProbeBatch(examples=3)).contexts.shape == (3, 4)
 
 
-def test_batches_that_were_asked_for_are_remembered_within_bounds(trainer: Trainer) -> None:
+def test_probe_batches_cached_within_bounds(trainer: Trainer) -> None:
     batches = FixedBatches(trainer)
     first = batches.of(ProbeBatch(seed=0))
     for seed in range(1, look.KEPT + 1):
@@ -229,12 +225,12 @@ def test_batches_that_were_asked_for_are_remembered_within_bounds(trainer: Train
 
 
 @pytest.mark.parametrize("examples", [-1, 0, 1, 4_097, 2**62])
-def test_examples_out_of_bounds_are_refused(trainer: Trainer, examples: int) -> None:
+def test_examples_out_of_bounds_refused(trainer: Trainer, examples: int) -> None:
     with pytest.raises(Mistake, match=f"{examples:,} examples; ask for 2 to 4,096"):
         FixedBatches(trainer).of(ProbeBatch(examples=examples))
 
 
-def test_a_large_model_is_looked_at_with_fewer_examples(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_model_probed_with_fewer_examples(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = fixed(trainer)
     each = looked(trainer.model, batch).numbers // len(batch.contexts)
     monkeypatch.setattr(look, "MOST_NUMBERS", 5 * each)
@@ -243,13 +239,13 @@ def test_a_large_model_is_looked_at_with_fewer_examples(trainer: Trainer, monkey
     assert len(fixed(trainer).contexts) == 2
 
 
-def test_the_fixed_batch_has_two_rows_at_least(config: RunConfig) -> None:
+def test_fixed_batch_has_at_least_two_rows(config: RunConfig) -> None:
     short = Corpus("short", ("a", ""), "a", "0" * 64)
     trainer = Trainer(replace(config, batch_size=1), short, CPU)
     assert len(fixed(trainer).contexts) == 2
 
 
-def test_a_row_for_each_layer_of_the_model(config: RunConfig) -> None:
+def test_probe_has_row_for_each_layer(config: RunConfig) -> None:
     model = build_model(config, 12, training_stream(1))
     rows = probed(model, ids([0] * 4, [1] * 4))
     assert [(row.name, row.detail, row.output_shape, row.parameters) for row in rows[:4]] == [

@@ -57,7 +57,7 @@ def save_now(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("kind", "at"), [*(("by hand", at) for at in (0, 1, 40)), *((kind, 77) for kind in VARIETY)])
-def test_a_run_that_is_cut_off_ends_to_the_bit_as_one_that_was_not(
+def test_killed_run_resumed_ends_bit_identical(
     config: RunConfig, same_bits: SameBits, kind: str, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(course.LossSeries.__init__, "__defaults__", ((), 64, 1, ()))  # folded some times on the way
@@ -88,7 +88,7 @@ def test_a_run_that_is_cut_off_ends_to_the_bit_as_one_that_was_not(
     assert (one.record.train, one.record.val) == (other.record.train, other.record.val)
 
 
-def test_an_edit_and_an_evaluation_outlive_a_crash(config: RunConfig) -> None:
+def test_edit_and_evaluation_survive_crash(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "", steps=60))
     desk.work()
@@ -105,7 +105,7 @@ def test_an_edit_and_an_evaluation_outlive_a_crash(config: RunConfig) -> None:
     assert desk.store.read(1).step == 500
 
 
-def test_an_evaluation_that_was_cut_off_is_made_up_for(config: RunConfig) -> None:
+def test_interrupted_evaluation_is_repeated(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, ""))
     desk.work(lambda: desk.conductor._stage.run.trainer.step == 60)
@@ -118,7 +118,7 @@ def test_an_evaluation_that_was_cut_off_is_made_up_for(config: RunConfig) -> Non
     assert desk.conductor._stage.run.trainer.step == 60
 
 
-def test_a_finished_run_that_was_cut_off_before_it_was_measured_is_measured(config: RunConfig) -> None:
+def test_finished_but_unevaluated_run_is_evaluated(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, ""))
     desk.work(lambda: (State.FINISHED, 400) in desk.states)
@@ -132,7 +132,7 @@ def test_a_finished_run_that_was_cut_off_before_it_was_measured_is_measured(conf
         desk.do(archive.OpenRun(1, train=True))
 
 
-def test_another_run_that_is_opened_holds_the_one_in_progress_and_both_can_be_gone_on_with(config: RunConfig) -> None:
+def test_opening_other_run_pauses_active_one_and_both_resume(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "first", steps=50))
     desk.work()
@@ -150,7 +150,7 @@ def test_another_run_that_is_opened_holds_the_one_in_progress_and_both_can_be_go
     assert desk.store.read(2).state is State.FINISHED
 
 
-def test_opening_the_run_in_hand_changes_nothing(config: RunConfig) -> None:
+def test_opening_active_run_changes_nothing(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "", steps=5))
     desk.work()
@@ -161,7 +161,7 @@ def test_opening_the_run_in_hand_changes_nothing(config: RunConfig) -> None:
     assert desk.states == [(State.TRAINING, 5)]
 
 
-def test_a_run_that_another_process_trains_is_left_to_it(config: RunConfig) -> None:
+def test_run_trained_by_other_process_is_not_opened(config: RunConfig) -> None:
     theirs, ours = Desk(), Desk()
     theirs.do(protocol.StartRun(config, "", steps=5))
     theirs.work()
@@ -172,9 +172,7 @@ def test_a_run_that_another_process_trains_is_left_to_it(config: RunConfig) -> N
 
 
 @pytest.mark.parametrize("end", [120, 400])
-def test_a_fork_begins_where_the_run_stands_and_leaves_it_as_it_is(
-    config: RunConfig, same_bits: SameBits, end: int
-) -> None:
+def test_fork_starts_at_run_step_and_leaves_it_unchanged(config: RunConfig, same_bits: SameBits, end: int) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "trunk", steps=end))
     desk.work()
@@ -195,7 +193,7 @@ def test_a_fork_begins_where_the_run_stands_and_leaves_it_as_it_is(
     assert (kept.step, kept.history.points) == (before.step, before.history.points)
 
 
-def test_a_corpus_that_changed_or_went_is_named(config: RunConfig, words: Path) -> None:
+def test_changed_or_missing_corpus_is_named(config: RunConfig, words: Path) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "", steps=5))
     desk.work()
@@ -212,7 +210,7 @@ def test_a_corpus_that_changed_or_went_is_named(config: RunConfig, words: Path) 
     assert desk.heard(protocol.RunOpened)[-1].step == 5
 
 
-def test_a_new_viewer_is_told_of_a_run_that_was_left_until_another_one_is_there(config: RunConfig) -> None:
+def test_new_viewer_told_of_unfinished_run_until_another_opens(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "", steps=30))
     desk.work()
@@ -240,7 +238,7 @@ def test_a_new_viewer_is_told_of_a_run_that_was_left_until_another_one_is_there(
     assert len(heard) == 1  # it came to its end
 
 
-def test_leaving_holds_a_run_in_training_and_lets_others_have_it(config: RunConfig) -> None:
+def test_release_pauses_training_run_and_frees_its_lock(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, ""))
     desk.work(lambda: desk.conductor._stage.run.trainer.step > 30)
@@ -251,9 +249,7 @@ def test_leaving_holds_a_run_in_training_and_lets_others_have_it(config: RunConf
     assert not desk.store.place(1).in_use()
 
 
-def test_a_save_is_due_by_the_clock_and_the_later_the_dearer_it_is(
-    config: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_save_interval_grows_with_cost_of_saving(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("charwave_tui.engine.saves.time.monotonic", lambda: now)
     desk = Desk()

@@ -74,7 +74,7 @@ def subject(request: pytest.FixtureRequest, config: RunConfig, corpus: Corpus) -
 
 
 @pytest.mark.parametrize(("temperature", "ratio"), [(1.0, 3.0), (0.5, 9.0), (2.0, math.sqrt(3))])
-def test_characters_come_by_their_odds_at_the_temperature(subject: Subject, temperature: float, ratio: float) -> None:
+def test_characters_follow_probabilities_at_temperature(subject: Subject, temperature: float, ratio: float) -> None:
     subject.fix_logits({1: math.log(3), 2: 0.0})
     drawn = Counter("".join(name.name for name in subject.names(Sampling(count=100, temperature=temperature))))
     first, second = subject.corpus.decode([1]), subject.corpus.decode([2])
@@ -82,7 +82,7 @@ def test_characters_come_by_their_odds_at_the_temperature(subject: Subject, temp
     assert drawn[first] / drawn[second] == pytest.approx(ratio, rel=0.1)
 
 
-def test_each_name_goes_on_by_the_odds_of_its_own_beginning(subject: Subject) -> None:
+def test_each_name_continues_by_its_own_prefix(subject: Subject) -> None:
     drawn = [name.name for name in subject.names(Sampling(count=1_000))]
     commonest = Counter(name[:1] for name in drawn if name).most_common(2)
     for start in ("", *(letter for letter, _ in commonest)):
@@ -94,7 +94,7 @@ def test_each_name_goes_on_by_the_odds_of_its_own_beginning(subject: Subject) ->
         assert len(behind) > 100
 
 
-def test_the_likelihood_is_that_of_every_character_and_the_end_by_hand(subject: Subject) -> None:
+def test_nll_covers_every_character_and_end_as_by_hand(subject: Subject) -> None:
     words = [*subject.corpus.words[:20], "", "a"]
     for word, nll in zip(words, subject.scores(words), strict=True):
         ids = [*subject.corpus.encode(word), 0]
@@ -102,18 +102,18 @@ def test_the_likelihood_is_that_of_every_character_and_the_end_by_hand(subject: 
         assert nll == pytest.approx(sum(losses) / len(losses), abs=1e-5)
 
 
-def test_no_words_have_no_scores(subject: Subject) -> None:
+def test_no_words_give_no_scores(subject: Subject) -> None:
     assert subject.scores([]) == []
 
 
 @pytest.mark.parametrize("prefix", ["", "ka"])
-def test_a_name_has_its_score_at_temperature_one_with_the_prefix(subject: Subject, prefix: str) -> None:
+def test_name_nll_is_at_temperature_one_including_prefix(subject: Subject, prefix: str) -> None:
     drawn = subject.names(Sampling(count=50, temperature=0.7, prefix=prefix))
     assert all(name.name.startswith(prefix) for name in drawn)
     assert [name.nll for name in drawn] == pytest.approx(subject.scores([name.name for name in drawn]), abs=1e-5)
 
 
-def test_a_cold_model_takes_the_likeliest_path(subject: Subject) -> None:
+def test_low_temperature_takes_likeliest_path(subject: Subject) -> None:
     assert isinstance(subject.last, Linear)
     subject.last.weight.data *= 100
     path = ""
@@ -122,12 +122,12 @@ def test_a_cold_model_takes_the_likeliest_path(subject: Subject) -> None:
     assert {name.name for name in subject.names(Sampling(count=50, temperature=0.05))} == {path}
 
 
-def test_the_same_stream_gives_the_same_names_and_another_gives_others(subject: Subject) -> None:
+def test_same_generator_same_names_other_differs(subject: Subject) -> None:
     assert subject.names(Sampling(count=10)) == subject.names(Sampling(count=10))
     assert subject.names(Sampling(count=10)) != subject.names(Sampling(count=10), seed=2)
 
 
-def test_names_without_an_end_are_cut_off_and_the_end_counts(subject: Subject) -> None:
+def test_endless_names_cut_off_with_end_scored(subject: Subject) -> None:
     subject.fix_logits({1: 0.0, 0: -50.0})
     names = subject.names(Sampling(prefix="m", count=2))
     assert [name.name for name in names] == ["m" + "a" * (LONGEST - 1)] * 2
@@ -136,7 +136,7 @@ def test_names_without_an_end_are_cut_off_and_the_end_counts(subject: Subject) -
     assert subject.names(Sampling(prefix=longest, count=1))[0].name == longest
 
 
-def test_a_name_is_looked_up_in_the_corpus(subject: Subject) -> None:
+def test_name_looked_up_in_corpus(subject: Subject) -> None:
     subject.fix_logits({0: 0.0})
     word = subject.corpus.words[0]
     assert [subject.names(Sampling(prefix=prefix, count=1))[0].in_corpus for prefix in (word, word + "aaa")] == [
@@ -146,13 +146,13 @@ def test_a_name_is_looked_up_in_the_corpus(subject: Subject) -> None:
     assert subject.names(Sampling(count=3)) == (SampledName("", 0.0, False, "l", (0.0,)),) * 3
 
 
-def test_huge_logits_survive_a_low_temperature(subject: Subject) -> None:
+def test_huge_logits_work_at_low_temperature(subject: Subject) -> None:
     subject.fix_logits({0: 1e38, 1: 3e38}, others=-3e38)
     assert {name.name for name in subject.names(Sampling(temperature=0.05))} == {"a" * LONGEST}
 
 
 @pytest.mark.parametrize(("chance", "symbol"), [(0.0, 2), (1 - 2**-24, 4)])
-def test_the_least_and_the_greatest_chance_stay_in_their_row_and_on_what_may_come(
+def test_extreme_random_draws_select_possible_characters(
     subject: Subject, monkeypatch: pytest.MonkeyPatch, chance: float, symbol: int
 ) -> None:
     subject.fix_logits({2: 0.0, 4: 0.0}, others=-3e38)
@@ -162,7 +162,7 @@ def test_the_least_and_the_greatest_chance_stay_in_their_row_and_on_what_may_com
     assert [name.name for name in subject.names(Sampling(count=2))] == written
 
 
-def test_names_that_begin_alike_are_computed_once_in_blocks_that_yield(
+def test_shared_prefixes_computed_once_in_cooperative_chunks(
     config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject = Subject(config, corpus)
@@ -217,18 +217,18 @@ def test_sampling_leaves_no_trace(subject: Subject, same_bits: SameBits, trainin
         ({"count": 1_001}, "1,001"),
     ],
 )
-def test_arguments_out_of_bounds_are_refused_by_name(subject: Subject, asked: dict[str, float], named: str) -> None:
+def test_arguments_out_of_bounds_refused_by_name(subject: Subject, asked: dict[str, float], named: str) -> None:
     with pytest.raises(Mistake, match=named):
         subject.names(Sampling(**asked))  # type: ignore[arg-type]
 
 
-def test_the_bounds_themselves_are_admitted(subject: Subject) -> None:
+def test_limits_themselves_accepted(subject: Subject) -> None:
     assert len(subject.names(Sampling(temperature=0.05, count=1))) == 1
     assert len(subject.names(Sampling(temperature=5, count=1_000))) == 1_000
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_weights_of_nan_have_nothing_to_say(subject: Subject, bad: float) -> None:
+def test_nan_weights_give_no_names(subject: Subject, bad: float) -> None:
     subject.fix_logits({3: bad}, others=0.0)
     with pytest.raises(Mistake, match="the weights give NaN"):
         subject.names()

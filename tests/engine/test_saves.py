@@ -63,7 +63,7 @@ def after_a_crash(desk: Desk) -> Desk:
     return Desk()
 
 
-def test_the_first_save_is_there_before_the_first_step(config: RunConfig) -> None:
+def test_first_save_precedes_first_step(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, ""))
     assert [(event.run, event.step) for event in desk.heard(protocol.RunSaved)] == [(1, 0)]
@@ -75,7 +75,7 @@ def test_the_first_save_is_there_before_the_first_step(config: RunConfig) -> Non
     assert desk.states[-1] == (State.TRAINING, 0)
 
 
-def test_the_last_two_are_kept_and_are_of_different_steps(desk: Desk) -> None:
+def test_last_two_saves_kept_from_different_steps(desk: Desk) -> None:
     for _ in range(3):
         step_once(desk)
     newest, before = desk.store.place(1).saves()
@@ -98,7 +98,7 @@ CRASHES: dict[str, tuple[str, int]] = {
 
 
 @pytest.mark.parametrize("moment", CRASHES)
-def test_wherever_a_save_is_cut_off_there_is_a_whole_one_and_the_run_goes_on(
+def test_save_interrupted_anywhere_leaves_whole_one_and_run_resumes(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     step_once(desk)
@@ -131,7 +131,7 @@ def test_wherever_a_save_is_cut_off_there_is_a_whole_one_and_the_run_goes_on(
     assert len(desk.store.place(1).saves()) == KEPT
 
 
-def test_the_clock_may_be_set_back_or_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_autosave_works_when_clock_jumps(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = saves_of(desk)
     now = time.time()
     before = desk.store.read(1)
@@ -149,9 +149,7 @@ def test_the_clock_may_be_set_back_or_on(desk: Desk, monkeypatch: pytest.MonkeyP
     assert desk.store.read(1).seconds >= after.seconds
 
 
-def test_runs_are_in_the_order_they_were_begun_whatever_the_clock_says(
-    desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_order_independent_of_clock(desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     class Past(recording.datetime):
         @classmethod
         def now(cls, tz: object = None) -> Past:
@@ -167,7 +165,7 @@ def test_runs_are_in_the_order_they_were_begun_whatever_the_clock_says(
     assert [row.run for row in desk.store.list()] == [2, 1]
 
 
-def test_a_folder_that_is_deleted_under_a_run_is_made_anew_and_it_is_said(desk: Desk) -> None:
+def test_run_folder_deleted_in_training_recreated_and_reported(desk: Desk) -> None:
     shutil.rmtree(desk.store.place(1).path)
     step_once(desk)
     assert [event.text for event in desk.heard(protocol.Remarked)] == [
@@ -180,7 +178,7 @@ def test_a_folder_that_is_deleted_under_a_run_is_made_anew_and_it_is_said(desk: 
     assert desk.heard(protocol.SaveFailed) == []
 
 
-def test_a_database_that_is_deleted_under_a_run_is_made_anew_and_it_is_said(desk: Desk) -> None:
+def test_database_deleted_in_training_recreated_and_reported(desk: Desk) -> None:
     desk.do(archive.DescribeRun(1, "mine", "of it"))
     (desk.store.folder / DATABASE).unlink()
     step_once(desk)
@@ -191,7 +189,7 @@ def test_a_database_that_is_deleted_under_a_run_is_made_anew_and_it_is_said(desk
     assert (row.step, row.name, row.note) == (21, "mine", "of it")
 
 
-def test_everything_that_is_deleted_under_a_run_is_made_anew_for_it_alone(desk: Desk, config: RunConfig) -> None:
+def test_everything_deleted_in_training_recreated_for_active_run(desk: Desk, config: RunConfig) -> None:
     desk.do(protocol.StartRun(config, "second", steps=5))
     desk.work()
     shutil.rmtree(desk.store.folder)
@@ -204,9 +202,7 @@ def test_everything_that_is_deleted_under_a_run_is_made_anew_for_it_alone(desk: 
     assert desk.states[-1] == (State.TRAINING, 6)
 
 
-def test_a_diverged_run_that_could_not_be_listed_is_told_of_when_it_is(
-    config: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unlisted_diverged_run_reported_once_listed(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> NoReturn:
         raise OSError(28, "No space left on device")
 
@@ -223,9 +219,7 @@ def test_a_diverged_run_that_could_not_be_listed_is_told_of_when_it_is(
     assert desk.store.read(1).state is State.DIVERGED
 
 
-def test_what_is_said_and_asked_of_a_save_is_by_the_monotonic_clock(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_save_times_use_monotonic_clock(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = saves_of(desk)
     assert not kept.due
     assert kept.overdue_in is None
@@ -234,7 +228,7 @@ def test_what_is_said_and_asked_of_a_save_is_by_the_monotonic_clock(
     assert kept.due
 
 
-def test_an_interrupted_process_leaves_no_half_written_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_process_leaves_no_partial_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 

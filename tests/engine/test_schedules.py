@@ -16,11 +16,11 @@ from charwave_tui.engine.schedules import drop_step, learning_rate
     ("drop", "step", "rate"),
     [(0.75, 0, 0.1), (0.75, 149_999, 0.1), (0.75, 150_000, 0.01), (0, 0, 0.01), (1, 199_999, 0.1), (1, 900_000, 0.1)],
 )
-def test_the_learning_rate_falls_to_a_tenth_at_its_share_of_the_run(drop: float, step: int, rate: float) -> None:
+def test_lr_drops_to_tenth_at_its_fraction_of_run(drop: float, step: int, rate: float) -> None:
     assert learning_rate(RunConfig(lr=0.1, lr_drop=drop, max_steps=200_000), step) == rate
 
 
-def test_only_the_schedule_step_falls_all_at_once() -> None:
+def test_only_step_schedule_drops_at_once() -> None:
     falls = {name: drop_step(RunConfig(schedule=name, max_steps=400)) for name in ("step", "cosine", "one-cycle")}
     assert falls == {"step": 300, "cosine": None, "one-cycle": None}
     assert drop_step(RunConfig(lr_drop=1)) is None
@@ -45,7 +45,7 @@ def test_only_the_schedule_step_falls_all_at_once() -> None:
         (1.0, 100, 0.0),
     ],
 )
-def test_cosine_climbs_by_equal_steps_and_comes_down_along_half_a_cosine(warmup: float, step: int, rate: float) -> None:
+def test_cosine_warms_up_linearly_and_decays_along_half_cosine(warmup: float, step: int, rate: float) -> None:
     config = RunConfig(schedule="cosine", lr=2.0, warmup=warmup, max_steps=100)
     assert learning_rate(config, step) == pytest.approx(rate, abs=1e-12)
 
@@ -64,7 +64,7 @@ class Still(torch.optim.Optimizer):
 @pytest.mark.parametrize(
     ("max_steps", "warmup"), [(400, 0.1), (400, 0.25), (37, 0.3), (10, 0.0), (10, 1.0), (10, 0.05), (2, 0.6), (1, 0.5)]
 )
-def test_one_cycle_is_that_of_torch(max_steps: int, warmup: float) -> None:
+def test_one_cycle_equals_torch(max_steps: int, warmup: float) -> None:
     config = RunConfig(schedule="one-cycle", lr=0.03, warmup=warmup, max_steps=max_steps)
     optimiser = Still()
     theirs = OneCycleLR(optimiser, 0.03, total_steps=max_steps, pct_start=warmup, cycle_momentum=False)
@@ -76,11 +76,11 @@ def test_one_cycle_is_that_of_torch(max_steps: int, warmup: float) -> None:
     assert learning_rate(config, max_steps + 5) == learning_rate(config, max_steps - 1)
 
 
-def test_one_cycle_whose_way_up_is_one_step_begins_at_the_top() -> None:
+def test_one_cycle_with_one_warmup_step_starts_at_maximum() -> None:
     config = RunConfig(schedule="one-cycle", lr=0.03, warmup=0.1, max_steps=10)  # torch divides by zero
     assert learning_rate(config, 0) == 0.03
 
 
 @given(st.from_type(RunConfig), st.integers(0, 200_000_000))
-def test_no_rate_is_negative_or_above_lr(config: RunConfig, step: int) -> None:
+def test_lr_never_negative_or_above_maximum(config: RunConfig, step: int) -> None:
     assert 0 <= learning_rate(config, step) <= config.lr * (1 + 1e-12)

@@ -75,7 +75,7 @@ def config(tmp_path: Path) -> RunConfig:
     return RunConfig(corpus=str(path), context=2, fuse=(2,), n_embd=2, n_hidden=4, batch_size=4, max_steps=10_000_000)
 
 
-async def test_the_socket_and_its_folder_are_the_owners_alone() -> None:
+async def test_socket_and_folder_are_owner_only() -> None:
     async with serving() as connect:
         reader, _ = await connect()
         hello = await until(reader, protocol.EngineStarted)
@@ -86,7 +86,7 @@ async def test_the_socket_and_its_folder_are_the_owners_alone() -> None:
     assert not socket_path().exists()
 
 
-async def test_another_user_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_other_user_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "peer_of", lambda connection: Peer(1, os.getuid() + 1))
     async with serving() as connect:
         reader, _ = await connect()
@@ -96,7 +96,7 @@ async def test_another_user_is_turned_away(monkeypatch: pytest.MonkeyPatch) -> N
         await until(reader, protocol.EngineStarted)
 
 
-async def test_the_peer_of_a_socket_is_known() -> None:
+async def test_socket_peer_user_is_known() -> None:
     async with serving() as connect:
         _, writer = await connect()
         assert peer_of(writer.get_extra_info("socket")) in (Peer(os.getpid(), os.getuid()), Peer())
@@ -114,7 +114,7 @@ async def test_the_peer_of_a_socket_is_known() -> None:
     ],
     ids=["endless", "noise", "empty", "cut off", "an event", "too long"],
 )
-async def test_gibberish_ends_that_viewer_alone(garbage: bytes, config: RunConfig) -> None:
+async def test_invalid_bytes_disconnect_only_that_viewer(garbage: bytes, config: RunConfig) -> None:
     async with serving() as connect:
         other, steering = await connect()
         await until(other, protocol.EngineReady)
@@ -129,7 +129,7 @@ async def test_gibberish_ends_that_viewer_alone(garbage: bytes, config: RunConfi
         await until(other, protocol.Progress)
 
 
-async def test_several_viewers_see_the_same_run_and_each_may_steer_it(config: RunConfig) -> None:
+async def test_several_viewers_see_and_control_one_run(config: RunConfig) -> None:
     async with serving() as connect:
         first, steering = await connect()
         await until(first, protocol.EngineReady)
@@ -144,7 +144,7 @@ async def test_several_viewers_see_the_same_run_and_each_may_steer_it(config: Ru
             await until_paused(reader)
 
 
-async def test_a_viewer_who_does_not_read_is_told_everything_once_it_does_and_slows_nobody(
+async def test_blocked_viewer_receives_everything_later_and_slows_nobody(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "PATIENCE", 2_000)
@@ -188,7 +188,7 @@ def fullest(window: int) -> History:
     return History(window, points, evaluations, tuple(Mark(step, f"lr {step} → {step + 1}") for step in range(1_000)))
 
 
-async def test_a_viewer_who_reads_slowly_is_introduced_once_to_a_run_with_a_long_history(
+async def test_slow_viewer_gets_one_snapshot_of_long_history(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "PATIENCE", 20_000)
@@ -211,7 +211,7 @@ async def test_a_viewer_who_reads_slowly_is_introduced_once_to_a_run_with_a_long
         assert protocol.RunOpened not in kinds[3:]
 
 
-async def test_training_goes_on_without_a_viewer_and_the_engine_ends_once_it_has_not_been_looked_at_for_a_while(
+async def test_training_continues_without_viewers_and_idle_engine_exits(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lifetime, "IDLE_FOR", 0.3)
@@ -236,7 +236,7 @@ async def test_training_goes_on_without_a_viewer_and_the_engine_ends_once_it_has
                 await asyncio.sleep(0.02)
 
 
-async def test_one_viewer_too_many_is_told_so_and_the_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_viewer_beyond_limit_refused_and_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MOST_VIEWERS", 2)
     async with serving() as connect:
         first, steering = await connect()
@@ -301,7 +301,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> list[IdleSession]:
     return made
 
 
-async def test_who_floods_the_engine_is_read_turn_by_turn_with_the_others(idle: list[IdleSession]) -> None:
+async def test_flooding_viewer_read_in_turn_with_others(idle: list[IdleSession]) -> None:
     async with serving() as connect:
         _, flooding = await connect()
         flooding.write(frame(protocol.PauseRun()) * 10_000)
@@ -317,7 +317,7 @@ async def test_who_floods_the_engine_is_read_turn_by_turn_with_the_others(idle: 
         assert [viewer for _, viewer in session.waiting[-6:]] in ([1, 2, 1, 2, 1, 2], [2, 1, 2, 1, 2, 1])
 
 
-async def test_who_does_not_read_its_answers_is_not_listened_to_until_it_does(idle: list[IdleSession]) -> None:
+async def test_viewer_not_reading_replies_is_not_read(idle: list[IdleSession]) -> None:
     async with serving() as connect:
         reader, writer = await connect()
         await until(reader, protocol.EngineReady)
@@ -333,7 +333,7 @@ async def test_who_does_not_read_its_answers_is_not_listened_to_until_it_does(id
         await session.holds(3)
 
 
-async def test_who_comes_hears_nothing_of_the_run_before_it_was_told_all_of_it(
+async def test_new_viewer_gets_snapshot_before_other_events(
     idle: list[IdleSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with serving() as connect:
@@ -351,7 +351,7 @@ async def test_who_comes_hears_nothing_of_the_run_before_it_was_told_all_of_it(
         assert told == [protocol.EngineReady("2", "cpu"), protocol.RunChanged(State.TRAINING, 7)]
 
 
-async def test_an_answer_reaches_a_viewer_who_is_behind(idle: list[IdleSession]) -> None:
+async def test_reply_reaches_viewer_that_lags_behind(idle: list[IdleSession]) -> None:
     async with serving() as connect:
         reader, _ = await connect()
         await until(reader, protocol.EngineReady)
@@ -369,7 +369,7 @@ async def test_an_answer_reaches_a_viewer_who_is_behind(idle: list[IdleSession])
         assert 1 < len(told) < 20, "it was not behind"
 
 
-def test_a_second_engine_leaves_the_field_to_the_first() -> None:
+def test_second_engine_yields_to_first() -> None:
     ensure_runtime_dir()
     first = server._lock()
     assert first is not None
@@ -381,7 +381,7 @@ def test_a_second_engine_leaves_the_field_to_the_first() -> None:
         first.close()
 
 
-def test_nobody_is_told_by_a_server_whose_loop_has_ended() -> None:
+def test_stopped_server_sends_nothing() -> None:
     loop = asyncio.new_event_loop()
 
     async def made() -> Server:

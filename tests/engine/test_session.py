@@ -79,7 +79,7 @@ def endless(config: RunConfig) -> RunConfig:
     return replace(config, max_steps=10_000_000, eval_every=10_000_000)
 
 
-def test_a_run_trains_to_its_end_and_is_measured_and_saved(talk: Talk, config: RunConfig) -> None:
+def test_run_trains_to_end_and_is_evaluated_and_saved(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(config, "playground"))
     opened = talk.wait(protocol.RunOpened)
     assert (opened.run, opened.step, opened.corpus.words, opened.published) == (1, 0, len(WORDS), None)
@@ -96,7 +96,7 @@ def test_a_run_trains_to_its_end_and_is_measured_and_saved(talk: Talk, config: R
     assert len(record.history.points) == 200
 
 
-def test_pause_step_and_go_on_act_between_steps(talk: Talk, config: RunConfig) -> None:
+def test_pause_step_and_resume_act_between_steps(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(endless(config), ""))
     talk.wait(protocol.Progress)
     asked = time.monotonic()
@@ -113,20 +113,20 @@ def test_pause_step_and_go_on_act_between_steps(talk: Talk, config: RunConfig) -
     talk.wait(protocol.RunChanged, state=State.PAUSED)
 
 
-def test_one_step_makes_the_run_and_is_seen_at_once(talk: Talk, config: RunConfig) -> None:
+def test_single_step_starts_run_and_is_reported_at_once(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(config, "", steps=1))
     progress = talk.wait(protocol.Progress, step=1)
     assert progress.partial is not None or progress.points
     talk.wait(protocol.RunChanged, state=State.PAUSED, step=1)
 
 
-def test_steps_asked_for_faster_than_they_are_taken_are_all_taken(talk: Talk, config: RunConfig) -> None:
+def test_fast_step_requests_are_all_taken(talk: Talk, config: RunConfig) -> None:
     for command in (protocol.StartRun(endless(config), "", steps=1), protocol.StepRun(), protocol.StepRun()):
         talk.session.submit(command)
     talk.wait(protocol.RunChanged, state=State.PAUSED, step=3)
 
 
-def test_going_on_is_obeyed_before_a_single_step_is_taken_too(talk: Talk, config: RunConfig) -> None:
+def test_resume_dispatched_before_pending_single_step(talk: Talk, config: RunConfig) -> None:
     for command in (protocol.StartRun(endless(config), "", steps=1), protocol.ResumeRun()):
         talk.session.submit(command)
     while talk.wait(protocol.Progress).step < 10:
@@ -135,9 +135,7 @@ def test_going_on_is_obeyed_before_a_single_step_is_taken_too(talk: Talk, config
     assert talk.wait(protocol.RunChanged, state=State.PAUSED).step >= 10
 
 
-def test_pause_is_at_once_even_while_a_split_is_being_measured(
-    talk: Talk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pause_immediate_even_during_evaluation(talk: Talk, config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charwave_tui.engine.errands.PATIENCE", 0)
     monkeypatch.setattr("charwave_tui.engine.evaluation.BLOCK_WORK", 5_000)
     monkeypatch.setattr("charwave_tui.engine.evaluation.LEAST", 1)
@@ -168,7 +166,7 @@ def test_pause_is_at_once_even_while_a_split_is_being_measured(
     assert order == [State.TRAINING, State.PAUSED, Split.TRAIN, Split.VAL, Split.TEST]
 
 
-def test_reset_goes_back_to_the_same_weights_and_keeps_the_curve_as_ghost(talk: Talk, config: RunConfig) -> None:
+def test_reset_restores_same_weights_and_keeps_ghost(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(config, ""))
     talk.wait(protocol.RunSaved, step=0)
     first, _ = load_weights(RunStore(runs_dir()).place(1).saves()[0])
@@ -186,7 +184,7 @@ def test_reset_goes_back_to_the_same_weights_and_keeps_the_curve_as_ghost(talk: 
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
-def test_a_live_edit_takes_hold_and_leaves_a_mark(talk: Talk, config: RunConfig) -> None:
+def test_live_edit_takes_effect_with_mark(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(endless(config), ""))
     talk.wait(protocol.Progress)
     talk.session.submit(protocol.EditRun(replace(endless(config), lr=0.05)))
@@ -194,7 +192,7 @@ def test_a_live_edit_takes_hold_and_leaves_a_mark(talk: Talk, config: RunConfig)
     assert talk.wait(protocol.RunEdited).config.lr == 0.05
 
 
-def test_an_edit_of_a_rebuild_field_is_refused_and_the_run_goes_on(talk: Talk, config: RunConfig) -> None:
+def test_edit_of_rebuild_field_refused_and_run_continues(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(endless(config), ""))
     talk.wait(protocol.Progress)
     talk.session.submit(protocol.EditRun(replace(endless(config), n_hidden=9)), viewer=7)
@@ -204,13 +202,13 @@ def test_an_edit_of_a_rebuild_field_is_refused_and_the_run_goes_on(talk: Talk, c
     assert talk.wait(protocol.Progress).step > step
 
 
-def test_the_drop_of_lr_is_marked(talk: Talk, config: RunConfig) -> None:
+def test_lr_drop_is_marked(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(config, ""))
     mark = talk.wait(protocol.RunMarked).mark
     assert (mark.step, mark.text) == (300, "lr 0.1 → 0.01")
 
 
-def test_extending_trains_for_as_many_steps_again(talk: Talk, config: RunConfig) -> None:
+def test_extend_trains_for_as_many_steps_again(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(config, ""))
     talk.wait(protocol.RunChanged, state=State.FINISHED)
     talk.session.submit(protocol.ExtendRun())
@@ -218,7 +216,7 @@ def test_extending_trains_for_as_many_steps_again(talk: Talk, config: RunConfig)
     talk.wait(protocol.RunChanged, state=State.FINISHED, step=800)
 
 
-def test_a_new_run_saves_the_old_one_and_takes_it_as_ghost(talk: Talk, config: RunConfig) -> None:
+def test_new_run_saves_old_one_and_keeps_it_as_ghost(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(endless(config), ""))
     talk.wait(protocol.Progress)
     talk.wait(protocol.Progress)
@@ -229,7 +227,7 @@ def test_a_new_run_saves_the_old_one_and_takes_it_as_ghost(talk: Talk, config: R
     assert RunStore(runs_dir()).read(1).state is State.STOPPED
 
 
-def test_a_run_that_cannot_be_built_leaves_the_old_one_training(talk: Talk, config: RunConfig) -> None:
+def test_unbuildable_run_keeps_old_one_training(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.StartRun(endless(config), ""))
     talk.wait(protocol.Progress)
     talk.session.submit(protocol.StartRun(replace(config, corpus="/nowhere/at/all.txt"), ""), viewer=3)
@@ -238,7 +236,7 @@ def test_a_run_that_cannot_be_built_leaves_the_old_one_training(talk: Talk, conf
     assert talk.wait(protocol.Progress).step > step
 
 
-def test_a_prepared_model_can_be_looked_at_and_is_the_one_that_trains(talk: Talk, config: RunConfig) -> None:
+def test_prepared_model_can_be_probed_and_is_the_one_trained(talk: Talk, config: RunConfig) -> None:
     talk.session.submit(protocol.PrepareRun(config, ""))
     opened = talk.wait(protocol.RunOpened)
     assert (opened.run, opened.state) == (None, State.READY)
@@ -254,7 +252,7 @@ def test_a_prepared_model_can_be_looked_at_and_is_the_one_that_trains(talk: Talk
     assert talk.wait(protocol.LayersProbed).layers == layers
 
 
-def test_a_diverging_run_stops_says_so_and_keeps_the_last_good_weights(talk: Talk, config: RunConfig) -> None:
+def test_diverging_run_stops_and_keeps_last_good_weights(talk: Talk, config: RunConfig) -> None:
     wild = replace(config, norm="none", activation="relu", init_gain=100.0, output_scale=100.0, lr=10.0)
     talk.session.submit(protocol.StartRun(wild, ""))
     changed = talk.wait(protocol.RunChanged, state=State.DIVERGED)
@@ -267,7 +265,7 @@ def test_a_diverging_run_stops_says_so_and_keeps_the_last_good_weights(talk: Tal
     talk.wait(protocol.RunChanged, state=State.PAUSED, step=0)
 
 
-def test_commands_that_do_not_fit_the_moment_do_nothing(talk: Talk, config: RunConfig) -> None:
+def test_commands_unavailable_in_state_do_nothing(talk: Talk, config: RunConfig) -> None:
     untimely = [
         protocol.PauseRun(),
         protocol.ResumeRun(),
@@ -290,9 +288,7 @@ def test_commands_that_do_not_fit_the_moment_do_nothing(talk: Talk, config: RunC
     assert list(map(type, talk.everything)) == [protocol.CommandRefused, protocol.RunOpened, protocol.LayersProbed]
 
 
-def test_training_goes_on_where_the_disk_is_full(
-    talk: Talk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_training_continues_on_full_disk(talk: Talk, config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -302,7 +298,7 @@ def test_training_goes_on_where_the_disk_is_full(
     talk.wait(protocol.RunChanged, state=State.FINISHED, step=400)
 
 
-def test_closing_holds_the_run_in_progress_and_saves_it(config: RunConfig) -> None:
+def test_close_pauses_and_saves_active_run(config: RunConfig) -> None:
     talk = Talk()
     talk.session.submit(protocol.StartRun(endless(config), ""))
     while talk.wait(protocol.Progress).step == 0:

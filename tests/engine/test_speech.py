@@ -64,7 +64,7 @@ def odds(trainer: Trainer, corpus: Corpus, text: str) -> list[float]:
 
 
 @pytest.mark.parametrize("prefix", ["", "b", "bera", "berasolinano"])
-def test_the_next_character_has_the_odds_of_softmax(desk: Desk, prefix: str) -> None:
+def test_next_character_probabilities_equal_softmax(desk: Desk, prefix: str) -> None:
     (told,) = asked(desk, speaking.PredictNext(prefix, 4))
     assert (told.step, told.request, told.prefix) == (3, 4, prefix)
     trainer = trainer_of(desk)
@@ -76,7 +76,7 @@ def test_the_next_character_has_the_odds_of_softmax(desk: Desk, prefix: str) -> 
     assert list(told.path) == pytest.approx(path, abs=1e-5)
 
 
-def test_a_word_is_scored_at_once_and_placed_among_the_corpus_later(desk: Desk) -> None:
+def test_word_scored_at_once_and_percentile_follows(desk: Desk) -> None:
     at_once, later = asked(desk, speaking.ScoreWord("bera", 7))
     assert (at_once.step, at_once.request, at_once.word, at_once.percentile, at_once.among) == (3, 7, "bera", None, 0)
     trainer = trainer_of(desk)
@@ -95,13 +95,13 @@ def replace_percentile(told: speaking.WordScored) -> speaking.WordScored:
     return speaking.WordScored(told.step, told.request, told.word, told.surprises, told.known)
 
 
-def test_a_word_is_known_as_itself_or_by_one_that_is_near(desk: Desk) -> None:
+def test_word_known_as_itself_or_as_near_word(desk: Desk) -> None:
     known = {word: asked(desk, speaking.ScoreWord(word))[0].known for word in ("bera", "beraa", "", "tokolo")}
     assert known == {"bera": "bera", "beraa": "bera", "": "", "tokolo": ""}
     assert len(asked(desk, speaking.ScoreWord(""))[0].surprises) == 1
 
 
-def test_words_at_one_step_share_the_scores_of_the_corpus(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_words_scored_at_same_step_share_corpus_scores(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     climbed = []
 
     def ladder(trainer: Trainer) -> Pieces[list[float]]:
@@ -122,9 +122,7 @@ def test_words_at_one_step_share_the_scores_of_the_corpus(desk: Desk, monkeypatc
     assert climbed == [3, 4]
 
 
-def test_a_word_whose_run_gives_way_is_told_a_second_time_all_the_same(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_word_of_replaced_run_still_gets_second_reply(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errands, "PATIENCE", 0)
     desk.answered.clear()
     desk.do(speaking.ScoreWord("bera", 7))
@@ -136,7 +134,7 @@ def test_a_word_whose_run_gives_way_is_told_a_second_time_all_the_same(
     assert second.percentile is None
 
 
-def test_where_all_words_cost_too_much_a_sample_is_scored(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expensive_corpus_scored_by_sample(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(percentiles, "ALL_WORK", 0)
     monkeypatch.setattr(percentiles, "SOME", 40)
     some, again = (asked(desk, speaking.ScoreWord("bera"))[-1] for _ in range(2))
@@ -151,7 +149,7 @@ def test_where_all_words_cost_too_much_a_sample_is_scored(desk: Desk, monkeypatc
 
 
 @pytest.mark.parametrize("norm", ["batch", "batch-bug"])
-def test_many_words_are_scored_a_part_at_a_time_and_alike(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_words_scored_in_chunks_equal_whole(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = Corpus("some", tuple(WORDS), "".join(sorted(set("".join(WORDS)))), "0" * 64)
     config = RunConfig(context=4, fuse=(2, 2), n_embd=4, n_hidden=8, norm=norm)
     model = build_model(config, corpus.vocab_size, side_stream(1, "scored"))
@@ -188,32 +186,32 @@ def counted(norm: str, sizes: list[int]) -> Any:
         (speaking.SampleRun(1, Sampling(prefix="X"), 5), "“X” does not occur in the corpus words"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_to_the_asker(desk: Desk, question: AnyCommand, problem: str) -> None:
+def test_impossible_query_refused_to_requester(desk: Desk, question: AnyCommand, problem: str) -> None:
     (refused,) = asked(desk, question)
     assert isinstance(refused, speaking.SpeechRefused)
     assert (refused.request, refused.problem) == (5, problem)
     assert refused.remedy
 
 
-def test_weights_that_give_nan_have_nothing_to_say(desk: Desk) -> None:
+def test_nan_weights_give_no_reply_values(desk: Desk) -> None:
     next(iter(trainer_of(desk).model.parameters())).data.fill_(math.nan)
     for question in (speaking.PredictNext("b", 1), speaking.ScoreWord("b", 1)):
         (refused,) = asked(desk, question)
         assert refused.problem == "the weights give NaN, so there is nothing to sample"
 
 
-def test_before_there_is_a_model_nothing_is_said() -> None:
+def test_query_without_model_refused() -> None:
     desk = Desk()
     answers = asked(desk, speaking.PredictNext("b", 1), speaking.ScoreWord("b", 2))
     assert answers == [speaking.SpeechRefused(request, "there is no model yet", "t trains one") for request in (1, 2)]
 
 
-def test_a_long_word_is_scored_to_its_end(desk: Desk) -> None:
+def test_long_word_scored_to_its_end(desk: Desk) -> None:
     (told, _) = asked(desk, speaking.ScoreWord("a" * 1_000))
     assert len(told.surprises) == 1_001
 
 
-def test_another_run_is_drawn_from_its_last_save_and_the_one_in_hand_goes_on(desk: Desk, config: RunConfig) -> None:
+def test_other_run_sampled_from_last_save_while_active_one_continues(desk: Desk, config: RunConfig) -> None:
     wanted = api.sample(Sampling(count=5), 1)
     desk.do(protocol.StartRun(config, "", steps=1))
     desk.work()
@@ -226,7 +224,7 @@ def test_another_run_is_drawn_from_its_last_save_and_the_one_in_hand_goes_on(des
     assert alone == told
 
 
-def test_names_that_take_long_are_told_as_they_come(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_names_reported_as_they_finish(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speech, "TOLD_EVERY", 0.0)
     *some, last = asked(desk, protocol.SampleNames(Sampling(count=50), 6))
     counts = [len(told.names) for told in some]
@@ -241,9 +239,7 @@ def test_names_that_take_long_are_told_as_they_come(desk: Desk, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("where", ["surprises", "ladder"])
-def test_a_question_that_fails_holds_no_run(
-    where: str, desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_query_pauses_no_run(where: str, desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*given: object) -> Pieces[None]:
         yield
         raise RuntimeError("CUDA out of memory\nTried to allocate 2 GiB")

@@ -8,7 +8,7 @@ from charwave_tui.core.protocol import ReportStatus
 from charwave_tui.core.speaking import ListStars, StarName, StarsListed, UnstarName
 
 
-def test_a_list_is_for_who_asks_and_a_change_for_all() -> None:
+def test_star_list_sent_to_requester_and_changes_to_all() -> None:
     desk = Desk()
     desk.do(ListStars())
     assert desk.answered == [StarsListed(())]

@@ -94,9 +94,7 @@ class PlainLoop:
 
 @pytest.mark.parametrize("norm", ["batch", "batch-bug", "none"])
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_sixty_steps_have_the_bits_of_the_plain_loop(
-    config: RunConfig, corpus: Corpus, norm: str, activation: str
-) -> None:
+def test_sixty_steps_bit_identical_to_plain_loop(config: RunConfig, corpus: Corpus, norm: str, activation: str) -> None:
     config = replace(config, context=8, fuse=(2, 2, 2), n_embd=6, n_hidden=16, batch_size=32, max_steps=60)
     config = replace(config, norm=norm, activation=activation, init_gain=1.5, step="plain")
     loop, trainer = PlainLoop(config, corpus), Trainer(config, corpus, torch.device("cpu"))
@@ -114,7 +112,7 @@ def test_sixty_steps_have_the_bits_of_the_plain_loop(
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
-def test_a_loss_that_is_not_finite_moves_no_weight(config: RunConfig, corpus: Corpus, optimizer: str) -> None:
+def test_nonfinite_loss_updates_no_weight(config: RunConfig, corpus: Corpus, optimizer: str) -> None:
     config = replace(config, optimizer=optimizer)
     model = build_model(config, corpus.vocab_size, torch.Generator().manual_seed(3))
     update = Update(model, config)
@@ -133,9 +131,7 @@ def test_a_loss_that_is_not_finite_moves_no_weight(config: RunConfig, corpus: Co
     "settings",
     [{}, {"activation": "gated"}, {"dilations": (1, 2)}, {"dilations": (1, 1, 1), "activation": "gated"}],
 )
-def test_whole_names_have_the_gradients_of_all_their_windows(
-    config: RunConfig, corpus: Corpus, settings: dict[str, Any]
-) -> None:
+def test_whole_words_have_gradients_of_all_windows(config: RunConfig, corpus: Corpus, settings: dict[str, Any]) -> None:
     config = replace(config, norm="none", **settings).checked()
     words, cpu = corpus.split(Split.TRAIN)[:12], torch.device("cpu")
     windows = Windows(words, corpus.symbols, config.context, cpu)
@@ -156,7 +152,7 @@ def test_whole_names_have_the_gradients_of_all_their_windows(
         assert torch.allclose(one, other, rtol=0, atol=1e-10)
 
 
-def test_a_blotted_context_teaches_its_characters_nothing(config: RunConfig, corpus: Corpus) -> None:
+def test_dropped_context_gives_its_embeddings_no_gradient(config: RunConfig, corpus: Corpus) -> None:
     model = build_model(config, corpus.vocab_size, torch.Generator().manual_seed(3))
     contexts, targets = Windows(("abc",), "abc", config.context, torch.device("cpu")).batch(slice(0, 4))
     before = model.layers[0].weight.detach().clone()
@@ -166,7 +162,7 @@ def test_a_blotted_context_teaches_its_characters_nothing(config: RunConfig, cor
     assert moved[:4].tolist() == [True, True, False, True]
 
 
-def test_a_level_that_is_left_out_learns_nothing(config: RunConfig, corpus: Corpus) -> None:
+def test_skipped_level_gets_no_gradient(config: RunConfig, corpus: Corpus) -> None:
     config = replace(config, norm="none", dilations=(1, 2))
     model = build_model(config, corpus.vocab_size, torch.Generator().manual_seed(3))
     contexts, targets = Windows(("abc",), "abc", config.context, torch.device("cpu")).batch(slice(0, 4))
@@ -178,7 +174,7 @@ def test_a_level_that_is_left_out_learns_nothing(config: RunConfig, corpus: Corp
     assert moved == [True, True, True, False, False, True, True]
 
 
-def test_a_batch_of_one_example_trains_without_a_nan(config: RunConfig, corpus: Corpus) -> None:
+def test_batch_of_one_trains_without_nan(config: RunConfig, corpus: Corpus) -> None:
     for norm in ("batch", "batch-bug", "none"):
         trainer = Trainer(replace(config, batch_size=1, norm=norm, lr=0.01), corpus, torch.device("cpu"))
         trainer.advance(60, 50)

@@ -41,7 +41,7 @@ def ended(config: RunConfig) -> Desk:
     return desk
 
 
-def test_names_are_drawn_untrained_and_at_every_evaluation_with_one_chance(config: RunConfig) -> None:
+def test_timeline_names_sampled_untrained_and_per_evaluation_with_one_seed(config: RunConfig) -> None:
     desk = ended(config)
     assert [sketch.step for sketch in drawn(desk)] == [0, 10, 20, 30, 40]
     for sketch in drawn(desk):
@@ -53,21 +53,21 @@ def test_names_are_drawn_untrained_and_at_every_evaluation_with_one_chance(confi
     assert whole(sketched(trainer)) == drawn(desk)[0] != drawn(desk)[-1]
 
 
-def test_a_new_viewer_is_told_all_of_it_and_a_save_has_it(config: RunConfig) -> None:
+def test_timeline_sent_to_new_viewer_and_saved(config: RunConfig) -> None:
     desk = ended(config)
     desk.conductor.introduce(desk.answered.append)
     (run,) = [event for event in desk.answered if isinstance(event, protocol.RunOpened)]
     assert run.timeline == tuple(drawn(desk)) == newest_save(desk.store.place(1), pytest.fail).standing.timeline
 
 
-def test_an_untrained_model_that_is_no_run_has_none(config: RunConfig) -> None:
+def test_untrained_model_without_run_has_no_timeline(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.PrepareRun(config, ""))
     assert not desk.conductor.busy
     assert opened(desk) == ()
 
 
-def test_it_goes_on_after_the_run_is_opened_again_and_a_fork_takes_it_along(config: RunConfig) -> None:
+def test_timeline_continues_after_reopening_and_in_fork(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "", steps=25))
     desk.work()
@@ -83,7 +83,7 @@ def test_it_goes_on_after_the_run_is_opened_again_and_a_fork_takes_it_along(conf
     assert list(opened(other)) == before + drawn(other)
 
 
-def test_reset_begins_it_anew(config: RunConfig) -> None:
+def test_reset_restarts_timeline(config: RunConfig) -> None:
     desk = ended(config)
     first = drawn(desk)[0]
     desk.forget()
@@ -93,7 +93,7 @@ def test_reset_begins_it_anew(config: RunConfig) -> None:
     assert drawn(desk) == [first]
 
 
-def test_a_run_that_diverged_keeps_it_opened_or_rewound(config: RunConfig) -> None:
+def test_diverged_run_keeps_timeline_when_opened_or_rewound(config: RunConfig) -> None:
     desk = Desk()
     desk.do(protocol.StartRun(config, "", steps=25))
     desk.work()
@@ -110,7 +110,7 @@ def test_a_run_that_diverged_keeps_it_opened_or_rewound(config: RunConfig) -> No
     assert list(opened(other)) == before
 
 
-def test_weights_that_give_nan_leave_no_names_and_no_fault(config: RunConfig) -> None:
+def test_nan_weights_leave_no_names_and_no_error(config: RunConfig) -> None:
     told: list[protocol.Event] = []
     run = CurrentRun(config, "", told.append)
     next(iter(run.trainer.model.parameters())).data.fill_(float("nan"))
@@ -119,7 +119,7 @@ def test_weights_that_give_nan_leave_no_names_and_no_fault(config: RunConfig) ->
     assert run.course.timeline == ()
 
 
-def test_it_changes_nothing_of_what_is_learned(
+def test_timeline_does_not_change_training(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch, same_bits: Callable[..., bool]
 ) -> None:
     def nothing(run: CurrentRun) -> Pieces[None]:

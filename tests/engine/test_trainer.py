@@ -45,7 +45,7 @@ def slow_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "perf_counter", lambda: next(ticks) / 100)
 
 
-def test_the_same_config_twice_gives_the_same_bits(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
+def test_same_config_twice_bit_identical(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
     one, other = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
     in_parts = other.advance(AGES, 20) + other.advance(AGES, 30)
     assert one.advance(AGES, 50) == in_parts
@@ -54,7 +54,7 @@ def test_the_same_config_twice_gives_the_same_bits(config: RunConfig, corpus: Co
     assert different.advance(AGES, 50) != in_parts
 
 
-def test_reset_goes_back_to_the_same_weights_and_batches(trainer: Trainer, same_bits: SameBits) -> None:
+def test_reset_restores_same_weights_and_batches(trainer: Trainer, same_bits: SameBits) -> None:
     start = trainer.weights()
     points, end = trainer.advance(AGES, 40), trainer.weights()
     assert not same_bits(start, end)
@@ -65,18 +65,18 @@ def test_reset_goes_back_to_the_same_weights_and_batches(trainer: Trainer, same_
     assert same_bits(trainer.weights(), end)
 
 
-def test_the_global_random_stream_is_never_used(config: RunConfig, corpus: Corpus) -> None:
+def test_global_random_generator_never_used(config: RunConfig, corpus: Corpus) -> None:
     before = torch.get_rng_state()
     Trainer(config, corpus, CPU).advance(AGES, 5)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize(("max_steps", "window"), [(1, 1), (399, 1), (400, 2), (5_000, 25), (200_000, 100)])
-def test_a_run_has_two_hundred_windows_or_more(config: RunConfig, corpus: Corpus, max_steps: int, window: int) -> None:
+def test_run_has_at_least_two_hundred_windows(config: RunConfig, corpus: Corpus, max_steps: int, window: int) -> None:
     assert Trainer(replace(config, max_steps=max_steps), corpus, CPU).window.size == window
 
 
-def test_a_window_is_the_mean_and_extremes_of_its_losses(config: RunConfig, corpus: Corpus) -> None:
+def test_window_is_mean_and_extremes_of_losses(config: RunConfig, corpus: Corpus) -> None:
     config = replace(config, lr_drop=1)
     single, folded = Trainer(config, corpus, CPU), Trainer(replace(config, max_steps=1_000), corpus, CPU)
     losses = [point.mean for point in single.advance(AGES, 13)]
@@ -92,14 +92,14 @@ def test_a_window_is_the_mean_and_extremes_of_its_losses(config: RunConfig, corp
 
 
 @pytest.mark.usefixtures("slow_clock")
-def test_advance_stops_when_its_time_is_up(trainer: Trainer) -> None:
+def test_advance_stops_at_time_limit(trainer: Trainer) -> None:
     trainer.advance(0.05)
     assert trainer.step == 5
     trainer.advance(0)
     assert trainer.step == 6
 
 
-def test_advance_stops_at_the_steps_it_was_given_or_else_at_the_end(trainer: Trainer) -> None:
+def test_advance_stops_after_given_steps_or_at_end(trainer: Trainer) -> None:
     assert trainer.advance(AGES, 0) == []
     assert [point.step for point in trainer.advance(AGES, 7)] == [1, 2, 3, 4, 5, 6, 7]
     assert (trainer.finished, len(trainer.advance(AGES))) == (False, 293)
@@ -109,14 +109,14 @@ def test_advance_stops_at_the_steps_it_was_given_or_else_at_the_end(trainer: Tra
     assert [point.step for point in trainer.advance(AGES, 1)] == [303]
 
 
-def test_training_learns(trainer: Trainer) -> None:
+def test_training_reduces_loss(trainer: Trainer) -> None:
     _, before = finish(trainer.evaluate(Split.TRAIN))
     trainer.advance(AGES)
     _, after = finish(trainer.evaluate(Split.TRAIN))
     assert after < before - 0.1
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_where_it_was(config: RunConfig, corpus: Corpus) -> None:
+def test_nonfinite_loss_ends_run_at_its_step(config: RunConfig, corpus: Corpus) -> None:
     trainer = Trainer(replace(config, max_steps=1_000), corpus, CPU)
     trainer.advance(AGES, 3)
     before = trainer.partial
@@ -132,14 +132,14 @@ def test_a_loss_that_is_not_finite_ends_the_run_where_it_was(config: RunConfig, 
     assert len(trainer.advance(AGES, 5)) == 1
 
 
-def test_a_huge_learning_rate_diverges(config: RunConfig, corpus: Corpus) -> None:
+def test_huge_lr_diverges(config: RunConfig, corpus: Corpus) -> None:
     trainer = Trainer(replace(config, lr=10, norm="none", activation="relu", n_hidden=64), corpus, CPU)
     trainer.advance(AGES)
     assert trainer.diverged
     assert not trainer.finished
 
 
-def test_live_edits_take_hold_with_the_next_step(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
+def test_live_edit_takes_effect_with_next_step(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
     trainer = Trainer(config, corpus, CPU)
     trainer.advance(AGES, 10)
     before = trainer.weights()
@@ -151,14 +151,14 @@ def test_live_edits_take_hold_with_the_next_step(config: RunConfig, corpus: Corp
     assert trainer.config.eval_every == 7
 
 
-def test_an_edit_of_what_needs_a_rebuild_is_refused_whole(trainer: Trainer, config: RunConfig) -> None:
+def test_edit_needing_rebuild_refused_entirely(trainer: Trainer, config: RunConfig) -> None:
     with pytest.raises(Mistake, match="n_hidden") as caught:
         trainer.edit(replace(config, lr=0.5, n_hidden=9))
     assert caught.value.field == "n_hidden"
     assert trainer.config == config
 
 
-def test_a_batch_larger_than_the_split_is_refused(config: RunConfig, corpus: Corpus) -> None:
+def test_batch_larger_than_split_refused(config: RunConfig, corpus: Corpus) -> None:
     examples = corpus.card().examples[0]
     greedy = replace(config, batch_size=examples + 1)
     with pytest.raises(Mistake, match=f"batch_size {examples + 1} is more than the {examples}") as caught:
@@ -171,7 +171,7 @@ def test_a_batch_larger_than_the_split_is_refused(config: RunConfig, corpus: Cor
 
 @pytest.mark.parametrize("split", list(Split))
 @pytest.mark.parametrize("norm", ["batch", "batch-bug"])
-def test_evaluation_is_the_mean_loss_of_the_split_in_eval_mode(
+def test_evaluation_is_mean_split_loss_in_eval_mode(
     config: RunConfig, corpus: Corpus, norm: str, split: Split, same_bits: SameBits
 ) -> None:
     trainer = Trainer(replace(config, norm=norm), corpus, torch.device("cpu"))
@@ -187,7 +187,7 @@ def test_evaluation_is_the_mean_loss_of_the_split_in_eval_mode(
 
 
 @pytest.mark.parametrize("norm", ["batch", "batch-bug"])
-def test_evaluation_pauses_after_each_block_of_bounded_work(
+def test_evaluation_yields_after_each_bounded_block(
     config: RunConfig, corpus: Corpus, norm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = Trainer(replace(config, norm=norm), corpus, torch.device("cpu"))
@@ -200,9 +200,7 @@ def test_evaluation_pauses_after_each_block_of_bounded_work(
     assert again == pytest.approx(loss)
 
 
-def test_between_the_pauses_of_an_evaluation_the_model_is_as_it_was(
-    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_unchanged_while_evaluation_yields(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charwave_tui.engine.evaluation.BLOCK_WORK", 10_000)
     monkeypatch.setattr("charwave_tui.engine.evaluation.LEAST", 1)
     evaluation = trainer.evaluate(Split.TRAIN)
@@ -212,7 +210,7 @@ def test_between_the_pauses_of_an_evaluation_the_model_is_as_it_was(
     evaluation.close()
 
 
-def test_a_loaded_run_goes_on_to_the_bit(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
+def test_loaded_run_continues_bit_identical(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
     whole, resumed = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
     whole.advance(AGES, 30)
     kept = whole.weights()
@@ -223,9 +221,7 @@ def test_a_loaded_run_goes_on_to_the_bit(config: RunConfig, corpus: Corpus, same
     assert same_bits(resumed.weights(), whole.weights())
 
 
-def test_weights_of_another_config_are_refused_and_change_nothing(
-    trainer: Trainer, corpus: Corpus, same_bits: SameBits
-) -> None:
+def test_weights_of_other_config_refused_without_change(trainer: Trainer, corpus: Corpus, same_bits: SameBits) -> None:
     before = trainer.weights()
     wider = Trainer(replace(trainer.config, n_hidden=8), corpus, CPU)
     for misfit in (wider.weights(), {}, {name: before[name] for name in before if name != BATCH_STREAM}):
@@ -239,7 +235,7 @@ def test_weights_of_another_config_are_refused_and_change_nothing(
     ("cuda", "mps", "chosen"),
     [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
 )
-def test_auto_takes_the_best_device_there_is(
+def test_auto_selects_best_available_device(
     monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, chosen: str
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
@@ -249,7 +245,7 @@ def test_auto_takes_the_best_device_there_is(
 
 
 @pytest.mark.parametrize("name", ["cuda", "mps"])
-def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_missing_device_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     with pytest.raises(Mistake, match=name) as caught:
@@ -257,7 +253,7 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, 
     assert caught.value.field == "device"
 
 
-def test_a_loaded_run_stands_where_the_saved_one_stood(trainer: Trainer, same_bits: SameBits) -> None:
+def test_loaded_run_has_saved_state(trainer: Trainer, same_bits: SameBits) -> None:
     trainer.advance(AGES, 5)
     saved = trainer.weights()
     trainer.advance(AGES, 3)
@@ -267,7 +263,7 @@ def test_a_loaded_run_stands_where_the_saved_one_stood(trainer: Trainer, same_bi
 
 @pytest.mark.parametrize("change", [{"optimizer": "muon", "lr": 0.01}, {"optimizer": "adamw"}, {"momentum": 0.9}])
 @pytest.mark.parametrize("targets", ["sampled", "pooled"])
-def test_whole_names_with_any_update_go_on_to_the_bit(
+def test_word_batches_with_any_optimizer_continue_bit_identical(
     config: RunConfig, corpus: Corpus, change: dict[str, object], targets: str, same_bits: SameBits
 ) -> None:
     stacked = replace(config, dilations=(1, 2), batches="names", targets=targets, drop_path=0.3, drop_context=0.1)
@@ -280,7 +276,7 @@ def test_whole_names_with_any_update_go_on_to_the_bit(
     assert same_bits(second.weights(), whole.weights())
 
 
-def test_a_cpu_without_bfloat16_computes_in_float32(
+def test_cpu_without_bfloat16_computes_in_float32(
     config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rounded = replace(config, precision="bfloat16")

@@ -62,7 +62,7 @@ def _agree(model: Sequential, wanted: dict[str, Tensor]) -> None:
         assert torch.allclose(weight, wanted[name], rtol=1e-10, atol=1e-12), name
 
 
-def test_plain_descent_has_the_bits_of_the_lecture(config: RunConfig) -> None:
+def test_plain_sgd_bit_identical_to_lecture(config: RunConfig) -> None:
     model = _model(config, torch.float32)
     update = Update(model, config)
     assert update.direct
@@ -76,7 +76,7 @@ def test_plain_descent_has_the_bits_of_the_lecture(config: RunConfig) -> None:
 
 
 @pytest.mark.parametrize(("momentum", "weight_decay"), [(0.9, 0.0), (0.9, 0.3), (0.0, 0.3)])
-def test_sgd_follows_its_formula(config: RunConfig, momentum: float, weight_decay: float) -> None:
+def test_sgd_follows_formula(config: RunConfig, momentum: float, weight_decay: float) -> None:
     config = replace(config, momentum=momentum, weight_decay=weight_decay)
     model = _model(config)
     update = Update(model, config)
@@ -91,7 +91,7 @@ def test_sgd_follows_its_formula(config: RunConfig, momentum: float, weight_deca
     _agree(model, wanted)
 
 
-def test_adamw_follows_its_formula(config: RunConfig) -> None:
+def test_adamw_follows_formula(config: RunConfig) -> None:
     config = replace(config, optimizer="adamw", weight_decay=0.3, momentum=0.9)
     model = _model(config)
     update = Update(model, config)
@@ -110,7 +110,7 @@ def test_adamw_follows_its_formula(config: RunConfig) -> None:
 
 
 @pytest.mark.parametrize("activation", ["gated", "tanh"])
-def test_muon_moves_each_hidden_matrix_alike_in_all_directions(config: RunConfig, activation: str) -> None:
+def test_muon_update_orthogonal_per_hidden_matrix(config: RunConfig, activation: str) -> None:
     config = replace(config, optimizer="muon", activation=activation)
     model = _model(config)
     before = _weights(model)
@@ -126,7 +126,7 @@ def test_muon_moves_each_hidden_matrix_alike_in_all_directions(config: RunConfig
             assert values.max() < 1.3
 
 
-def test_muon_remembers_the_way_it_came(config: RunConfig) -> None:
+def test_muon_keeps_momentum(config: RunConfig) -> None:
     config = replace(config, optimizer="muon")
     model, weight = _model(config), "layers.2.weight"
     update = Update(model, config)
@@ -142,7 +142,7 @@ def test_muon_remembers_the_way_it_came(config: RunConfig) -> None:
             assert likeness > 0.97
 
 
-def test_muon_leaves_to_adamw_what_is_no_hidden_matrix(config: RunConfig) -> None:
+def test_muon_leaves_other_parameters_to_adamw(config: RunConfig) -> None:
     ends = {}
     for optimizer in ("adamw", "muon"):
         mixed = replace(config, optimizer=optimizer, weight_decay=0.3)
@@ -156,7 +156,7 @@ def test_muon_leaves_to_adamw_what_is_no_hidden_matrix(config: RunConfig) -> Non
     assert unlike == ["layers.2.weight", "layers.6.weight"]
 
 
-def test_muon_decays_its_matrices_by_lr_times_weight_decay(config: RunConfig) -> None:
+def test_muon_decays_matrices_by_lr_times_weight_decay(config: RunConfig) -> None:
     ends = []
     for weight_decay in (0.0, 0.3):
         model = _model(config)
@@ -167,7 +167,7 @@ def test_muon_decays_its_matrices_by_lr_times_weight_decay(config: RunConfig) ->
     assert torch.allclose(ends[0] - ends[1], 0.05 * 0.3 * before)
 
 
-def test_muon_without_torchs_own_is_one_clear_line(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_muon_missing_in_torch_is_one_clear_line(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "muon", None)
     with pytest.raises(Mistake, match=r"needs torch 2\.9 or later, and this is torch \d.*; upgrade torch") as caught:
         Update(_model(config), replace(config, optimizer="muon"))
@@ -178,7 +178,7 @@ def test_muon_without_torchs_own_is_one_clear_line(config: RunConfig, monkeypatc
     "settings",
     [{}, {"momentum": 0.9}, {"weight_decay": 0.1}, {"optimizer": "adamw"}, {"optimizer": "muon", "weight_decay": 0.1}],
 )
-def test_gradients_written_without_autograd_stay_where_they_are(
+def test_gradients_written_without_autograd_keep_their_buffers(
     config: RunConfig, same_bits: SameBits, settings: dict[str, float | str]
 ) -> None:
     config = replace(config, **settings)  # type: ignore[arg-type]
@@ -201,7 +201,7 @@ def test_gradients_written_without_autograd_stay_where_they_are(
     assert same_bits(*ends)
 
 
-def test_momentum_may_come_and_go_in_a_running_model(config: RunConfig) -> None:
+def test_momentum_toggled_in_live_model(config: RunConfig) -> None:
     model = _model(config)
     update = Update(model, config)
     wanted = _weights(model)
@@ -218,7 +218,7 @@ def test_momentum_may_come_and_go_in_a_running_model(config: RunConfig) -> None:
     _agree(model, wanted)
 
 
-def test_weight_decay_is_live(config: RunConfig) -> None:
+def test_weight_decay_changes_live(config: RunConfig) -> None:
     config = replace(config, optimizer="adamw")
     ends = []
     for first in (0.0, 0.3):
@@ -232,7 +232,7 @@ def test_weight_decay_is_live(config: RunConfig) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"momentum": 0.9}, {"optimizer": "adamw"}, {"optimizer": "muon"}])
-def test_ten_steps_a_file_and_ten_more_are_twenty_to_the_bit(
+def test_ten_steps_saved_plus_ten_equal_twenty_bit_identical(
     config: RunConfig, same_bits: SameBits, tmp_path: Path, settings: dict[str, float | str]
 ) -> None:
     config = replace(config, weight_decay=0.1, **settings)  # type: ignore[arg-type]
@@ -255,7 +255,7 @@ def test_ten_steps_a_file_and_ten_more_are_twenty_to_the_bit(
     assert same_bits(go(other, again, 10), straight)
 
 
-def test_what_it_remembers_goes_by_the_names_of_the_parameters(config: RunConfig) -> None:
+def test_optimizer_state_keyed_by_parameter_name(config: RunConfig) -> None:
     names = Update(_model(config), replace(config, optimizer="muon")).state().keys()
     assert {
         "optimizer.layers.0.weight.exp_avg",
@@ -268,7 +268,7 @@ def test_what_it_remembers_goes_by_the_names_of_the_parameters(config: RunConfig
     assert not any(name.startswith("optimizer.layers.2.weight.exp") for name in names)
 
 
-def test_nothing_in_the_file_begins_afresh(config: RunConfig, same_bits: SameBits) -> None:
+def test_empty_optimizer_state_starts_fresh(config: RunConfig, same_bits: SameBits) -> None:
     config = replace(config, optimizer="muon")
     model = _model(config)
     update = Update(model, config)
@@ -280,7 +280,7 @@ def test_nothing_in_the_file_begins_afresh(config: RunConfig, same_bits: SameBit
     assert same_bits(update.state(), fresh)
 
 
-def test_momentum_in_the_file_is_of_no_use_to_plain_descent(config: RunConfig) -> None:
+def test_plain_sgd_ignores_saved_momentum(config: RunConfig) -> None:
     state = Update(_model(config), replace(config, momentum=0.9)).state()
     update = Update(_model(config), config)
     update.load(state)
@@ -289,7 +289,7 @@ def test_momentum_in_the_file_is_of_no_use_to_plain_descent(config: RunConfig) -
 
 
 @pytest.mark.parametrize("fault", ["unknown", "missing", "shape", "dtype", "optimizer", "width"])
-def test_what_does_not_fit_is_refused_and_changes_nothing(config: RunConfig, same_bits: SameBits, fault: str) -> None:
+def test_mismatched_state_refused_without_change(config: RunConfig, same_bits: SameBits, fault: str) -> None:
     config = replace(config, optimizer="adamw")
     model = _model(config)
     update = Update(model, config)
@@ -310,7 +310,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(config: RunConfig, sam
     assert same_bits(update.state(), kept)
 
 
-def test_no_optimiser_spends_seconds_on_importing_dynamo(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_optimizer_imports_dynamo(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # to import it fails from now on
     for settings in ({"momentum": 0.9}, {"optimizer": "muon"}):
         model = _model(config)

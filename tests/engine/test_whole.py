@@ -60,7 +60,7 @@ def all_names(config: RunConfig, words: list[str]) -> Names:
 
 @settings(deadline=None, max_examples=60)
 @given(config=odd_configs(), words=all_words)
-def test_a_position_has_the_logits_of_its_window(config: RunConfig, words: list[str]) -> None:
+def test_position_has_logits_of_its_window(config: RunConfig, words: list[str]) -> None:
     model = trained(config)
     prefixes = all_names(config, words).batch(slice(None))
     contexts, targets = Windows(words, SYMBOLS, config.context, CPU).batch(slice(None))
@@ -73,7 +73,7 @@ def test_a_position_has_the_logits_of_its_window(config: RunConfig, words: list[
 
 @settings(deadline=None, max_examples=30)
 @given(config=odd_configs(), words=all_words)
-def test_a_blotted_symbol_is_blotted_in_every_window_that_shows_it(config: RunConfig, words: list[str]) -> None:
+def test_dropped_symbol_is_dropped_in_every_window(config: RunConfig, words: list[str]) -> None:
     model = trained(config)
     prefixes = Names(words, SYMBOLS, range(1, max(config.context, 2)), CPU).batch(slice(None))
     kept = torch.randint(0, 2, prefixes.ids.shape, generator=side_stream(config.seed, "blots")).double()
@@ -90,7 +90,7 @@ WORDS = ["ab🎈é", "a", "abba", "é", "ab", "bébé", "a"]
 
 
 @pytest.mark.parametrize("layers", [{"fuse": (2, 2)}, {"fuse": (4,)}, {"dilations": (1, 2)}])
-def test_gradients_are_those_of_the_windows(config: RunConfig, layers: dict[str, tuple[int, ...]]) -> None:
+def test_whole_word_gradients_equal_windows(config: RunConfig, layers: dict[str, tuple[int, ...]]) -> None:
     config = config.with_values({**layers, "activation": "gated", "output_scale": 1}).checked()
     model = trained(config)
     shared = all_names(config, WORDS).batch(slice(None))
@@ -102,7 +102,7 @@ def test_gradients_are_those_of_the_windows(config: RunConfig, layers: dict[str,
         assert all(torch.allclose(*pair, rtol=0, atol=1e-10) for pair in zip(gradients, wanted, strict=True))
 
 
-def test_apart_each_position_counts_once_in_the_norm(config: RunConfig) -> None:
+def test_unmerged_positions_each_count_once_in_norm(config: RunConfig) -> None:
     """A single level has one position a window, so that both ways see the same statistics."""
     config = replace(config, fuse=(4,))
     ours, theirs = trained(config).train(), trained(config).train()
@@ -113,7 +113,7 @@ def test_apart_each_position_counts_once_in_the_norm(config: RunConfig) -> None:
         assert torch.allclose(mine, other, rtol=0, atol=1e-10)
 
 
-def test_batch_bug_has_no_second_way(config: RunConfig) -> None:
+def test_batch_bug_has_no_prefix_forward(config: RunConfig) -> None:
     model = build_model(replace(config, norm="batch-bug"), len(SYMBOLS) + 1, training_stream(1))
     with pytest.raises(AssertionError, match="batch-bug"):
         whole.logits(model, all_names(config, WORDS).batch(slice(None)))

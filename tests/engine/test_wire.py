@@ -244,7 +244,7 @@ def check_unharmed(engine: subprocess.Popen[bytes], watcher: Watcher, before: in
     assert "Traceback" not in log_path().read_text("utf-8")
 
 
-def test_ten_thousand_frames_good_and_bad(engine: subprocess.Popen[bytes], watcher: Watcher) -> None:
+def test_ten_thousand_valid_and_invalid_frames(engine: subprocess.Popen[bytes], watcher: Watcher) -> None:
     under_fire(10, engine, watcher)  # what is loaded and made once is no growth
     before = resident(engine.pid)
     assert under_fire(250, engine, watcher) == 10_000
@@ -252,9 +252,7 @@ def test_ten_thousand_frames_good_and_bad(engine: subprocess.Popen[bytes], watch
 
 
 @pytest.mark.soak
-def test_a_million_frames_of_which_a_hundred_thousand_came_to_harm(
-    engine: subprocess.Popen[bytes], watcher: Watcher
-) -> None:
+def test_million_frames_with_hundred_thousand_corrupted(engine: subprocess.Popen[bytes], watcher: Watcher) -> None:
     under_fire(100, engine, watcher)
     before = resident(engine.pid)
     assert under_fire(25_000, engine, watcher) == 1_000_000
@@ -264,7 +262,7 @@ def test_a_million_frames_of_which_a_hundred_thousand_came_to_harm(
 FLOODS = (protocol.ProbeLayers(), protocol.SampleNames(Sampling(count=1)), protocol.ReportStatus(), archive.ListRuns())
 
 
-def test_floods_from_one_that_never_reads(engine: subprocess.Popen[bytes], watcher: Watcher) -> None:
+def test_floods_from_viewer_that_never_reads(engine: subprocess.Popen[bytes], watcher: Watcher) -> None:
     before = resident(engine.pid)
     for flood in FLOODS:
         with socket.socket(socket.AF_UNIX) as gun:
@@ -281,7 +279,7 @@ def test_floods_from_one_that_never_reads(engine: subprocess.Popen[bytes], watch
             check_unharmed(engine, watcher, before)
 
 
-def test_a_flood_from_one_that_reads_leaves_the_steps_their_share(watcher: Watcher) -> None:
+def test_flood_from_reading_viewer_leaves_time_for_steps(watcher: Watcher) -> None:
     over = threading.Event()
 
     def flood() -> None:

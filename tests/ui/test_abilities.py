@@ -49,9 +49,7 @@ def told(**variables: str) -> Abilities:
         ({"TERM": "xterm-256color", "NO_COLOR": ""}, MANY),
     ],
 )
-def test_a_terminal_has_the_colours_that_its_name_and_variables_say(
-    variables: dict[str, str], colours: ColorSystem | None
-) -> None:
+def test_colours_follow_terminal_name_and_variables(variables: dict[str, str], colours: ColorSystem | None) -> None:
     assert told(**variables).colours is colours
 
 
@@ -69,11 +67,11 @@ def test_a_terminal_has_the_colours_that_its_name_and_variables_say(
         ({"TERM": "vt100"}, "charwave-16"),
     ],
 )
-def test_the_theme_follows_from_colours_and_background(variables: dict[str, str], theme: str) -> None:
+def test_theme_follows_colours_and_background(variables: dict[str, str], theme: str) -> None:
     assert told(**variables).theme == theme
 
 
-def test_only_what_colourfgbg_says_is_known_of_the_background() -> None:
+def test_background_known_only_from_colorfgbg() -> None:
     grounds = ("15;0", "0;15", "", "0;default", "0;x")
     assert [told(COLORFGBG=ground).light for ground in grounds] == [False, True, None, None, None]
 
@@ -90,14 +88,14 @@ def test_only_what_colourfgbg_says_is_known_of_the_background() -> None:
         ("vt100", "utf-8", Characters.ASCII, False, False),
     ],
 )
-def test_characters_follow_from_encoding_and_font(
+def test_characters_follow_encoding_and_font(
     name: str, written: str, characters: Characters, modern: bool, shades: bool
 ) -> None:
     known = abilities({"TERM": name}, written, LISTED.get)
     assert (known.characters, known.modern, known.shades) == (characters, modern, shades)
 
 
-def test_a_name_that_is_on_no_list_has_no_number_of_colours() -> None:
+def test_unlisted_terminal_name_has_no_colour_count() -> None:
     assert colours_by_name("nobody-knows-it") is None
 
 
@@ -105,7 +103,7 @@ def test_a_name_that_is_on_no_list_has_no_number_of_colours() -> None:
     ("stream", "locales", "expected"),
     [("utf-8", "UTF-8", "UTF-8"), ("utf-8", "ANSI_X3.4-1968", "ANSI_X3.4-1968"), ("iso-8859-1", "UTF-8", "iso-8859-1")],
 )
-def test_python_may_write_utf_8_where_the_terminal_cannot_read_it(
+def test_python_utf_8_with_terminal_of_other_encoding(
     monkeypatch: pytest.MonkeyPatch, stream: str, locales: str, expected: str
 ) -> None:
     monkeypatch.setattr(sys, "__stderr__", SimpleNamespace(encoding=stream))
@@ -113,12 +111,12 @@ def test_python_may_write_utf_8_where_the_terminal_cannot_read_it(
     assert encoding() == expected
 
 
-def test_without_an_output_there_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_output_stream_means_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "__stderr__", None)
     assert encoding() == "ascii"
 
 
-def test_the_c_locale_has_ascii_alone_though_python_would_write_utf_8_in_it() -> None:
+def test_c_locale_is_ascii_even_if_python_writes_utf_8() -> None:
     ask = "import sys, charwave_tui.ui.abilities as it; print(sys.stderr.encoding, it.TERMINAL.characters.name)"
     environment = {**os.environ, "LC_ALL": "C", "TERM": "xterm-256color"}
     said = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=True)

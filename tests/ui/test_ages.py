@@ -29,17 +29,17 @@ NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
         ("9999-12-31T23:59:59-12:00", "–"),
     ],
 )
-def test_a_moment_is_told_by_its_age_then_by_its_day(moment, words):
+def test_timestamp_shown_as_age_then_as_date(moment, words):
     assert when(moment, NOON) == words
     assert len(words) <= WIDEST
 
 
-def test_days_are_those_of_the_place_where_one_is():
+def test_dates_are_in_local_time_zone():
     late = NOON.replace(hour=23).astimezone(timezone(timedelta(hours=2)))
     assert late.day == 15
     assert when("2026-03-14T20:00:00+00:00", late) == "yesterday"
     assert when("2026-03-14T22:30:00+00:00", late) == "30 min ago"
 
 
-def test_now_knows_its_zone():
+def test_now_has_a_time_zone():
     assert when(now().isoformat(), now()) == "just now"

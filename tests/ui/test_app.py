@@ -42,7 +42,7 @@ async def back(pilot):
 
 
 @pytest.mark.parametrize(("view", "size"), zip(VIEWS, [NARROW, NARROW, WIDE, SMALL, NARROW], strict=True))
-async def test_no_key_in_any_state_does_harm(view, size, tmp_path, monkeypatch):
+async def test_no_key_in_any_state_breaks_app(view, size, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where pictures go
     first = [*VIEWS].index(view)  # each key meets two states or three, and over them most panes
     async with playground(ShowingEngine(VIEWS[view]), size) as pilot:
@@ -54,7 +54,7 @@ async def test_no_key_in_any_state_does_harm(view, size, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("chance", "size"), enumerate([WIDE, NARROW, NARROW, SMALL, (5, 3)]))
-async def test_no_burst_of_keys_does_harm(chance, size, tmp_path, monkeypatch):
+async def test_no_key_burst_breaks_app(chance, size, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(in_turn, "GRACE", 0.0)  # of the model's answers none comes
     keys = [key for key in (*EVERY, *"1234567890abc") if key != "ctrl+p"] * 3  # the palette has Quit in it
@@ -69,7 +69,7 @@ async def test_no_burst_of_keys_does_harm(chance, size, tmp_path, monkeypatch):
     ("view", "key"),
     [*(("training", key) for key in LEAVES), *zip(VIEWS, cycle(LEAVES), strict=False)],
 )
-async def test_one_can_leave_at_any_moment_twice_if_need_be(view, key):
+async def test_quit_works_at_any_moment_at_latest_twice(view, key):
     engine = ShowingEngine(VIEWS[view])
     app = program(engine)
     async with app.run_test(size=NARROW) as pilot:
@@ -85,7 +85,7 @@ async def test_one_can_leave_at_any_moment_twice_if_need_be(view, key):
 
 
 @pytest.mark.parametrize("name", [name.removeprefix("charwave-") for name in INKS])
-async def test_it_opens_in_every_theme_of_its_own(name):
+async def test_app_opens_in_each_of_its_themes(name):
     app = program(ShowingEngine(scenes.TRAINING), theme=name)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.pause()
@@ -93,7 +93,7 @@ async def test_it_opens_in_every_theme_of_its_own(name):
         assert "1 Form" in screen_text(app)
 
 
-async def test_the_palette_offers_the_keys_by_name_and_does_what_is_picked():
+async def test_palette_lists_keys_by_name_and_runs_selection():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("ctrl+p")
@@ -103,7 +103,7 @@ async def test_the_palette_offers_the_keys_by_name_and_does_what_is_picked():
         assert engine.steered == ["StartRun"]
 
 
-async def test_the_palette_is_not_offered_where_its_commands_mean_nothing():
+async def test_palette_hidden_where_its_commands_are_unavailable():
     async with playground(ObedientEngine(), WIDE) as pilot:
         assert "ctrl+p" in pilot.app.screen.active_bindings
         await typed(pilot, "r")
@@ -117,7 +117,7 @@ async def test_the_palette_is_not_offered_where_its_commands_mean_nothing():
     "keys",
     [("ctrl+p", *"picture", "enter"), ("ctrl+s",), *((screen, "ctrl+s") for screen in "rn"), ("3", "i", "ctrl+s")],
 )
-async def test_a_picture_of_any_screen_is_saved_where_the_program_was_started(keys, tmp_path, monkeypatch):
+async def test_screenshot_of_any_screen_saved_in_working_folder(keys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
         await pilot.press(*keys)
@@ -126,7 +126,7 @@ async def test_a_picture_of_any_screen_is_saved_where_the_program_was_started(ke
     assert "charwave" in picture.read_text("utf-8")
 
 
-async def test_a_picture_goes_home_where_that_cannot_be_and_what_else_is_wrong_is_said(tmp_path, monkeypatch):
+async def test_screenshot_falls_back_to_home_and_reports_errors(tmp_path, monkeypatch):
     home, gone = tmp_path / "home", tmp_path / "gone"
     home.mkdir()
     gone.mkdir()
@@ -142,7 +142,7 @@ async def test_a_picture_goes_home_where_that_cannot_be_and_what_else_is_wrong_i
         assert toasts(pilot)[-1].startswith("the picture cannot be saved (No such file or directory)\nstart ")
 
 
-async def test_another_theme_can_be_chosen_from_the_palette():
+async def test_theme_selectable_from_palette():
     async with playground(FakeEngine(), NARROW) as pilot:
         await pilot.press("ctrl+p", *"theme", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
@@ -151,7 +151,7 @@ async def test_another_theme_can_be_chosen_from_the_palette():
         await until(pilot, lambda: pilot.app.theme == "charwave-light")
 
 
-async def test_a_light_background_changes_the_theme_that_nobody_chose():
+async def test_light_background_changes_default_theme_only():
     for chosen, picked, expected in ((None, None, "light"), ("safe", None, "safe"), (None, "safe", "safe")):
         app = program(FakeEngine(), theme=chosen)
         async with app.run_test(size=NARROW) as pilot:
@@ -162,7 +162,7 @@ async def test_a_light_background_changes_the_theme_that_nobody_chose():
 
 
 @pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGHUP])
-async def test_a_hang_up_ends_it_in_order(name):
+async def test_hang_up_exits_cleanly(name):
     engine = ShowingEngine(scenes.TRAINING)
     app = program(engine)
     async with app.run_test(size=NARROW) as pilot:

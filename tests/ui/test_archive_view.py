@@ -33,13 +33,13 @@ def numbers(rows):
     return [item.run for item in rows]
 
 
-def test_a_list_replaces_the_list_and_leaves_the_records():
+def test_new_list_replaces_list_and_keeps_records():
     known = after(Archive(None, RECORDS), archive.RunsListed(ROWS[:2]))
     assert known == Archive(ROWS[:2], RECORDS)
     assert after(known, protocol.PauseRun()) is known
 
 
-def test_records_are_remembered_newest_first_one_of_each_run_and_only_so_many():
+def test_records_cached_newest_first_unique_and_bounded():
     known = Archive()
     for run in range(RECORDS_KEPT + 5):
         known = after(known, archive.RunShown(record(row(run), History())))
@@ -51,7 +51,7 @@ def test_records_are_remembered_newest_first_one_of_each_run_and_only_so_many():
     assert len(known.records) == RECORDS_KEPT
 
 
-def test_a_chosen_run_keeps_its_place_until_it_is_let_go():
+def test_selected_run_keeps_slot_until_deselected():
     chosen = Arrangement()
     for run in (5, 6, 7):
         chosen = chosen.toggled(run)
@@ -66,13 +66,13 @@ def test_a_chosen_run_keeps_its_place_until_it_is_let_go():
     assert len(chosen.chosen) == MOST_CHOSEN
 
 
-def test_runs_that_are_gone_are_chosen_no_more():
+def test_missing_runs_are_deselected():
     chosen = Arrangement(chosen=(12, 99, 11, None))
     assert chosen.among(ROWS).chosen == (12, None, 11, None)
     assert chosen.among(()).chosen == (None,) * 4
 
 
-def test_the_run_that_the_engine_holds_is_shown_as_it_is_by_now():
+def test_active_run_shown_in_current_state():
     run, curve = TRAINING
     (moved, *others) = present(ROWS, replace(run, steps_per_second=100.0), curve)
     assert tuple(others) == ROWS[1:]
@@ -85,13 +85,13 @@ def test_the_run_that_the_engine_holds_is_shown_as_it_is_by_now():
     assert present(ROWS, *IDLE) == ROWS
 
 
-def test_a_run_that_is_held_but_has_no_curve_keeps_what_was_listed():
+def test_active_run_without_curve_keeps_listed_values():
     run = replace(scenes.TRAINING.run, run=11, state=State.FINISHED, step=200_000, steps_per_second=0.0)
     kept = present(ROWS, run, Curve())[1]
     assert (kept.train, kept.val, kept.best_val, kept.training_seconds) == (1.8873, 2.0219, 2.0219, 98)
 
 
-def test_a_newer_measure_of_the_whole_split_beats_the_last_window_and_val_that_is_nan_is_no_best():
+def test_newer_whole_split_loss_wins_and_nan_val_is_never_best():
     history = History(
         100,
         (LossPoint(1_000, 2.5, 2.4, 2.6),),
@@ -113,19 +113,19 @@ def test_a_newer_measure_of_the_whole_split_beats_the_last_window_and_val_that_i
         (Order.PRESET, [8, 7, 10], 9),
     ],
 )
-def test_each_order_has_its_first_and_its_last(order, first, last):
+def test_each_order_has_first_and_last_run(order, first, last):
     ordered = numbers(arranged(ROWS[::-1], order, "", 12))
     assert ordered[:3] == first
     assert ordered[-1] == last
     assert sorted(ordered) == sorted(numbers(ROWS))
 
 
-def test_equals_stand_newest_first_and_losses_that_are_none_last():
+def test_equal_runs_newest_first_and_missing_losses_last():
     rows = [row(1), row(2, best_val=math.nan), row(3), row(4, best_val=None), row(5, best_val=1.0)]
     assert numbers(arranged(rows, Order.BEST_VAL, "", None)) == [5, 3, 1, 4, 2]
 
 
-def test_orders_follow_each_other_in_a_circle():
+def test_orders_cycle():
     order, seen = Order.NEWEST, []
     for _ in Order:
         seen.append(order)
@@ -153,11 +153,11 @@ def test_orders_follow_each_other_in_a_circle():
         ("no such run", []),
     ],
 )
-def test_a_filter_matches_whatever_a_run_is_known_by(query, found):
+def test_filter_matches_every_name_of_a_run(query, found):
     assert numbers(arranged(ROWS, Order.NEWEST, query, 12)) == found
 
 
-def test_letters_of_any_script_match_in_any_case():
+def test_filter_ignores_case_in_any_script():
     assert matches(row(1, name="ИМЕНА straße"), "имена STRASSE", None)
 
 
@@ -174,18 +174,18 @@ def test_letters_of_any_script_match_in_any_case():
         (State.READY, 5, "ready", "ready"),
     ],
 )
-def test_a_run_that_nobody_holds_and_that_has_more_to_do_was_left(state, present_run, words, brief):
+def test_inactive_unfinished_run_was_interrupted(state, present_run, words, brief):
     of = row(5, state=state, step=48_200)
     assert state_words(of, present_run) == words
     assert state_words(of, present_run, brief=True) == brief
 
 
-def test_the_best_val_is_that_of_the_same_corpus():
+def test_best_val_is_per_corpus():
     assert best_vals(ROWS) == {"makemore": 1.9775, "names": 2.1242}
     assert best_vals([row(1, best_val=None), row(2, best_val=math.nan)]) == {}
 
 
-def test_what_changed_is_told_against_the_preset_but_for_the_corpus():
+def test_changes_compared_with_preset_except_corpus():
     assert changes(ROWS[0]) == (("lr", "0.01"),)
     assert changes(ROWS[1]) == ()
     assert changes(ROWS[2]) == (("norm", "none"), ("init_gain", "5.0"))
@@ -194,11 +194,11 @@ def test_what_changed_is_told_against_the_preset_but_for_the_corpus():
     assert changes(gone) == ()
 
 
-def test_a_corpus_is_written_by_its_name_and_any_other_field_as_in_the_form():
+def test_corpus_shown_by_name_and_other_fields_as_in_form():
     of = row(1, corpus="names", max_steps=10_000)
     assert (written(of, "corpus"), written(of, "max_steps"), written(of, "fuse")) == ("names", "10,000", "2 2 2")
 
 
-def test_an_engine_that_is_gone_holds_nothing():
+def test_lost_engine_has_no_active_run():
     assert held(TRAINING[0]) == 12
     assert held(replace(TRAINING[0], engine="lost", state=None)) is None

@@ -20,9 +20,7 @@ def read(label: str) -> float:
 
 
 @given(st.floats(-6, 12), st.floats(1e-6, 18), st.integers(2, 97), st.booleans())
-def test_ticks_of_losses_are_inside_rise_strictly_and_say_exactly_what_they_are(
-    low: float, span: float, rows: int, log: bool
-) -> None:
+def test_loss_ticks_inside_strictly_rising_and_exact(low: float, span: float, rows: int, log: bool) -> None:
     axes = Axes(100, low, low + span, log) if log else Axes(100, 10**low, 10**low + max(10**span, 10**low) * 1e-6, log)
     ticks = loss_ticks(axes, rows)
     assert all(0 <= tick.cell < rows and len(tick.label) <= LABEL for tick in ticks)
@@ -32,7 +30,7 @@ def test_ticks_of_losses_are_inside_rise_strictly_and_say_exactly_what_they_are(
 
 
 @given(st.floats(10, 1e8), st.integers(4, 280))
-def test_ticks_of_steps_are_whole_inside_and_exact(steps: float, columns: int) -> None:
+def test_step_ticks_whole_inside_and_exact(steps: float, columns: int) -> None:
     ticks = step_ticks(Axes(steps, 0, 1, True), columns)
     assert ticks[0].value == 0
     assert all(tick.value == int(tick.value) <= steps and 0 <= tick.cell < columns for tick in ticks)
@@ -48,15 +46,13 @@ def test_ticks_of_steps_are_whole_inside_and_exact(steps: float, columns: int) -
         (2.0, 1500.0, ["10", "100", "1,000"]),
     ],
 )
-def test_a_log_scale_has_round_losses_and_decades_beyond_a_factor_of_twenty(
-    low: float, high: float, labels: list[str]
-) -> None:
+def test_log_scale_has_round_losses_and_decades_beyond_factor_20(low: float, high: float, labels: list[str]) -> None:
     ticks = loss_ticks(Axes(100, math.log10(low), math.log10(high), True), 15)
     assert [tick.label for tick in ticks] == labels
 
 
 @given(st.integers(0, 10**8), st.integers(1, 10**8))
-def test_the_x_axis_is_the_run_halved_until_the_present_step_fills_half_of_it(step: int, max_steps: int) -> None:
+def test_x_axis_halved_until_current_step_fills_half(step: int, max_steps: int) -> None:
     steps = extent(step, max_steps)
     assert math.log2(max(max_steps, step) / steps).is_integer()
     assert step <= steps
@@ -64,7 +60,7 @@ def test_the_x_axis_is_the_run_halved_until_the_present_step_fills_half_of_it(st
 
 
 @given(st.lists(st.floats(0.5, 9), min_size=1, max_size=30), st.lists(st.floats(0.5, 9), max_size=2), st.booleans())
-def test_the_y_axis_holds_every_loss_and_stays_when_nothing_new_comes(
+def test_y_axis_holds_every_loss_and_is_stable_without_news(
     values: list[float], constants: list[float], log: bool
 ) -> None:
     axes = fitting(values, constants, 100, log)
@@ -72,7 +68,7 @@ def test_the_y_axis_holds_every_loss_and_stays_when_nothing_new_comes(
     assert fitting(values, constants, 100, log, axes) is axes
 
 
-def test_the_y_axis_jumps_only_when_a_loss_leaves_it_or_it_has_become_far_too_large() -> None:
+def test_y_axis_rescales_only_for_outside_loss_or_large_excess() -> None:
     axes = fitting([3.0, 2.0], [], 100, True)
     assert fitting([3.0, 1.97], [], 100, True, axes) is axes
     assert fitting([2.7, 2.1], [], 100, True, axes) is axes
@@ -83,7 +79,7 @@ def test_the_y_axis_jumps_only_when_a_loss_leaves_it_or_it_has_become_far_too_la
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.floats(0, 9)), max_size=400), st.integers(8, 240))
-def test_a_course_has_at_most_two_points_a_column_and_a_new_one_disturbs_no_earlier_column(
+def test_polyline_has_two_points_per_column_and_earlier_ones_stay(
     points: list[tuple[int, float]], columns: int
 ) -> None:
     points.sort()

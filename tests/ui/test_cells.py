@@ -13,7 +13,7 @@ from charwave_tui.ui.plot import spread
 
 
 @given(st.lists(st.integers(-50, 50), max_size=12), st.integers(12, 40))
-def test_names_in_the_gutter_keep_their_order_inside_and_share_no_row(wanted: list[int], rows: int) -> None:
+def test_gutter_labels_stay_ordered_inside_and_unique_per_row(wanted: list[int], rows: int) -> None:
     wanted.sort()
     placed = spread(wanted, rows)
     assert all(above < below for above, below in pairwise(placed))
@@ -22,14 +22,14 @@ def test_names_in_the_gutter_keep_their_order_inside_and_share_no_row(wanted: li
         assert placed == wanted
 
 
-def test_plotext_draws_dots_where_they_belong_and_cuts_off_what_is_outside() -> None:
+def test_plotext_draws_dots_in_place_and_clips_outside() -> None:
     assert raster((((0, 0), (7, 0)), ((0, 7), (0, 7))), 4, 2, "thin") == ("⠁   ", "⣀⣀⣀⣀")
     assert raster((((0, 0), (0, 11)),), 2, 2, "thin") == ("⡇ ", "⡇ ")
     assert raster((((0, 0), (3, 0)),), 4, 2, "o") == ("    ", "oooo")
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 11)), min_size=1, max_size=30))
-def test_a_thick_line_is_every_dot_and_the_one_below(dots: list[tuple[int, int]]) -> None:
+def test_thick_line_adds_dot_below_each_dot(dots: list[tuple[int, int]]) -> None:
     bits = {(0, 0): 1, (0, 1): 2, (0, 2): 4, (0, 3): 64, (1, 0): 8, (1, 1): 16, (1, 2): 32, (1, 3): 128}
 
     def rows(on: set[tuple[int, int]]) -> list[str]:
@@ -43,7 +43,7 @@ def test_a_thick_line_is_every_dot_and_the_one_below(dots: list[tuple[int, int]]
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 40), st.text("ab", min_size=1, max_size=9)), max_size=6))
-def test_the_runs_of_changed_cells_are_all_that_has_to_be_repainted(writes: list[tuple[int, int, str]]) -> None:
+def test_only_spans_of_changed_cells_are_repainted(writes: list[tuple[int, int, str]]) -> None:
     old = Canvas(40, 4)
     new = old.copy()
     for row, column, words in writes:
@@ -56,7 +56,7 @@ def test_the_runs_of_changed_cells_are_all_that_has_to_be_repainted(writes: list
     assert new.copy().changes(new) == []
 
 
-def test_a_character_two_columns_wide_keeps_the_line_as_wide_as_it_was() -> None:
+def test_double_width_character_keeps_line_width() -> None:
     sheet = Canvas(6, 1)
     sheet.write(0, 0, "a世b", "fg")
     assert sheet.line(0) == "a?b   "

@@ -64,7 +64,7 @@ def curves(draw: st.DrawFn) -> Curve:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(curves(), st.integers(0, 300), st.integers(0, 100), st.booleans(), st.sampled_from([FULL, ASCII]))
-def test_whatever_the_losses_the_chart_is_drawn_and_fills_its_cells(
+def test_any_losses_draw_chart_that_fills_its_cells(
     curve: Curve, width: int, height: int, log_scale: bool, glyphs: Glyphs
 ) -> None:
     sheet = painted(curve, width, height, glyphs=glyphs, log_scale=log_scale)
@@ -73,7 +73,7 @@ def test_whatever_the_losses_the_chart_is_drawn_and_fills_its_cells(
     assert all(len(line) == cell_len(line) == width for line in lines)
 
 
-def test_losses_that_are_no_numbers_are_a_gap_and_never_reach_plotext() -> None:
+def test_nonfinite_losses_are_gaps_and_never_reach_plotext() -> None:
     line = course([(0, 2.0), (10, math.nan), (20, math.inf), (30, 1.0)], 30, 4)
     assert line == ((0, 2.0), (1, None), (2, None), (3, 1.0))
     stretches = Plot(40, 12, FULL).traced(Axes(30, 0, 1, True), line)
@@ -81,7 +81,7 @@ def test_losses_that_are_no_numbers_are_a_gap_and_never_reach_plotext() -> None:
     assert all(isinstance(number, int) for stretch in stretches for dot in stretch for number in dot)
 
 
-def test_the_chart_shows_every_curve_with_its_name_and_last_loss() -> None:
+def test_chart_has_every_curve_with_name_and_last_loss() -> None:
     lines = text(painted(TRAINING.curve, 99, 18))
     for words in ("train     1.8474", "◆ val     1.8887", "published 1.9937", "run 11    1.8203", "↑ ln 27 = 3.2958"):
         assert words in lines
@@ -92,16 +92,16 @@ def test_the_chart_shows_every_curve_with_its_name_and_last_loss() -> None:
     assert "┊" in lines
 
 
-def test_without_a_published_loss_there_is_no_line_for_it() -> None:
+def test_without_published_loss_no_line_is_drawn() -> None:
     assert "published" not in text(painted(replace(TRAINING.curve, published=None), 99, 18))
 
 
-def test_a_published_loss_far_below_is_named_at_the_top_with_an_arrow() -> None:
+def test_published_loss_far_below_named_at_edge_with_arrow() -> None:
     curve = Curve(History(1, (point(10, 3.3), point(20, 3.1))), None, None, 1.9937, 27, 20)
     assert "↓ published = 1.9937" in text(painted(curve, 99, 18)).splitlines()[0]
 
 
-def test_the_earlier_run_is_under_the_present_one() -> None:
+def test_ghost_curve_drawn_under_current_one() -> None:
     history = History(1, tuple(point(step, 2 + 1 / step) for step in range(1, 200)))
     alone = painted(Curve(history, None, None, None, 27, 200), 99, 18)
     both = painted(Curve(history, None, Ghost("run 1", 200, history), None, 27, 200), 99, 18)
@@ -111,7 +111,7 @@ def test_the_earlier_run_is_under_the_present_one() -> None:
                 assert both.inks[row][column] == "train"
 
 
-def test_one_step_is_already_seen() -> None:
+def test_single_step_is_visible() -> None:
     sheet = painted(Curve(partial=point(1, 3.3167), vocab_size=27, max_steps=200_000), 99, 18)
     assert "train     3.3167" in text(sheet)
     field = [
@@ -123,14 +123,14 @@ def test_one_step_is_already_seen() -> None:
     assert [ord(mark) >= 0x2800 for mark in field] in ([True], [True, True])
 
 
-def test_an_early_moment_of_a_long_run_fills_half_of_the_chart() -> None:
+def test_early_step_of_long_run_fills_half_of_chart() -> None:
     points = tuple(point(step, 3.3 - step / 1_000) for step in range(100, 1_001, 100))
     sheet = painted(Curve(History(100, points), None, None, None, 27, 200_000), 99, 18)
     reached = max(column for row in range(18) for column in range(6, 82) if sheet.inks[row][column] == "train")
     assert reached - 6 >= 38
 
 
-def test_where_the_loss_became_nan_there_is_a_cross_over_a_line() -> None:
+def test_nan_loss_has_cross_above_line() -> None:
     sheet = painted(DIVERGED.curve, 61, 18)
     column = sheet.line(0).index("✗ NaN")
     assert sheet.inks[0][column] == "error"
@@ -139,7 +139,7 @@ def test_where_the_loss_became_nan_there_is_a_cross_over_a_line() -> None:
     assert "ln 27     3.2958" in text(sheet)
 
 
-def test_marks_that_would_run_into_each_other_keep_their_sign_and_the_newest_its_words() -> None:
+def test_colliding_marks_keep_sign_and_newest_keeps_text() -> None:
     points = tuple(point(step, 3.0 - step / 100) for step in range(1, 101))
     marks = (
         Mark(5, "lr 0.1 → 0.05"),
@@ -150,7 +150,7 @@ def test_marks_that_would_run_into_each_other_keep_their_sign_and_the_newest_its
     assert first.split() == ["▾", "▾", "lr", "0.05", "→", "0.01", "batch_size", "32", "→", "64", "▾"]
 
 
-def test_in_ascii_nothing_else_is_written() -> None:
+def test_ascii_chart_has_only_ascii() -> None:
     sheet = painted(TRAINING.curve, 99, 18, glyphs=ASCII)
     lines = text(sheet)
     assert lines.isascii()
@@ -162,7 +162,7 @@ def test_in_ascii_nothing_else_is_written() -> None:
     )
 
 
-def test_a_linear_scale_stands_elsewhere_than_a_logarithmic_one() -> None:
+def test_linear_and_log_scale_differ_in_position() -> None:
     linear = [line[:6].strip() for line in text(painted(DIVERGED.curve, 61, 18, log_scale=False)).splitlines()]
     log = [line[:6].strip() for line in text(painted(DIVERGED.curve, 61, 18)).splitlines()]
     assert [label for label in linear if label] == ["400", "200", "0"]

@@ -36,7 +36,7 @@ def gutter(canvas, plot=PLOT):
     return [line[start:].rstrip() for line in map(canvas.line, range(canvas.height - 2)) if line[start:].strip()]
 
 
-def test_the_run_under_the_cursor_comes_first_unless_it_is_chosen():
+def test_run_under_cursor_listed_first_unless_selected():
     assert [(item.row.run, item.place, item.here) for item in among(12, 11, 3)] == [
         (12, None, True),
         (11, 0, False),
@@ -47,18 +47,18 @@ def test_the_run_under_the_cursor_comes_first_unless_it_is_chosen():
     assert [item.row.run for item in among(99, 98)] == []
 
 
-def test_a_run_keeps_its_ink_and_mark_wherever_the_cursor_is_and_whoever_else_is_chosen():
+def test_run_keeps_style_and_mark_for_any_cursor_and_selection():
     for runs in (among(12, None, 11), among(11, 10, 11, 3), among(3, None, 11, 3)):
         (of,) = (item for item in runs if item.row.run == 11)
         assert (of.ink, of.mark, of.label) == ("val", "◇", "◇ run 11")
     assert among(12)[0].label == "▸ run 12"
 
 
-def test_no_two_places_are_told_apart_by_colour_alone():
+def test_no_two_slots_differ_by_colour_alone():
     assert len(set(INKS)) == len(set(MARKS)) == len(set(DASHES)) == 4
 
 
-def test_the_run_in_training_is_drawn_by_its_own_curve_and_others_by_their_records():
+def test_training_run_drawn_by_live_curve_and_others_by_record():
     training, other = among(12, 11)
     assert training.history == TRAINING[1].history
     assert training.steps_per_second == 1_512
@@ -71,7 +71,7 @@ def test_the_run_in_training_is_drawn_by_its_own_curve_and_others_by_their_recor
     assert unknown.losses == ()
 
 
-def test_the_newest_window_of_the_run_in_training_belongs_to_its_course():
+def test_newest_window_of_training_run_is_in_its_curve():
     run, curve = TRAINING
     partial = LossPoint(132_440, 1.8, 1.7, 1.9)
     (training,) = among(12, held=(run, replace(curve, partial=partial)))
@@ -79,7 +79,7 @@ def test_the_newest_window_of_the_run_in_training_belongs_to_its_course():
     assert training.history.evaluations == curve.history.evaluations
 
 
-def test_a_published_loss_is_for_the_lecture_alone():
+def test_published_loss_only_for_lecture_corpus():
     card = msgspec.structs.replace(scenes.CARD, sha256=LECTURE_SHA256)
     comparable = msgspec.structs.replace(RECORDS[0], corpus=card)
     assert among(11, records=[comparable])[0].published == 2.022
@@ -88,7 +88,7 @@ def test_a_published_loss_is_for_the_lecture_alone():
     assert among(11, records=[own])[0].published is None
 
 
-def test_what_is_unread_is_every_run_but_the_held_one_whose_record_is_not_of_its_step():
+def test_outdated_records_of_inactive_runs_are_to_be_loaded():
     runs = among(12, 11, 3)
     assert unread(runs, RECORDS, TRAINING[0]) == frozenset()
     assert unread(runs, (), TRAINING[0]) == {(11, 200_000), (3, 100_000)}
@@ -97,7 +97,7 @@ def test_what_is_unread_is_every_run_but_the_held_one_whose_record_is_not_of_its
     assert unread(among(11), [older], TRAINING[0]) == {(11, 200_000)}
 
 
-def test_a_run_without_a_val_loss_is_drawn_by_train_and_nan_is_no_loss():
+def test_run_without_val_drawn_by_train_and_nan_is_no_loss():
     points = (LossPoint(100, 2.5, 2.4, 2.6), LossPoint(200, math.nan, math.nan, math.nan))
     history = History(100, points, (Evaluation(100, Split.VAL, math.nan),))
     of = Compared(row(1), None, True, history)
@@ -107,7 +107,7 @@ def test_a_run_without_a_val_loss_is_drawn_by_train_and_nan_is_no_loss():
     assert Compared(row(1), None, True, History()).last is None
 
 
-def test_each_curve_is_named_at_its_end_in_its_ink_and_none_shares_a_row():
+def test_each_curve_labelled_at_end_in_its_style_on_own_row():
     runs = among(12, 11, 10, 8, 7)
     canvas = sheet(runs)
     named = [*(f"{item.label:8}  {item.last:.4f}" for item in runs), "published 1.9937"]
@@ -117,7 +117,7 @@ def test_each_curve_is_named_at_its_end_in_its_ink_and_none_shares_a_row():
     assert "bold bright" in {ink for line in canvas.inks for ink in line}
 
 
-def test_the_curve_under_the_cursor_is_whole_and_the_others_have_dashes_of_their_own():
+def test_curve_under_cursor_solid_and_others_dashed():
     long = [record(row(run), course(200_000, 2.0 + run / 10, every=500)) for run in range(1, 6)]
     rows = [row(run) for run in range(1, 6)]
     runs = compared(rows, Arrangement(here=5, chosen=(1, 2, 3, 4)), long, *IDLE)
@@ -135,13 +135,13 @@ def test_the_curve_under_the_cursor_is_whole_and_the_others_have_dashes_of_their
     assert shares[3] == pytest.approx(0.5, abs=0.05)
 
 
-def test_a_number_too_long_for_the_gutter_leaves_the_word_out():
+def test_long_number_leaves_label_out_of_gutter():
     of = record(row(12_345), course(200_000, 2.0))
     (only,) = compared([row(12_345)], Arrangement(here=12_345), [of], *IDLE)
     assert gutter(sheet((only,)))[0].split()[:2] == ["▸", "12345"]
 
 
-def test_the_x_axis_holds_the_longest_run_and_a_short_ones_fall_does_not_squash_the_rest():
+def test_x_axis_holds_longest_run_and_y_axis_ignores_short_early_drop():
     short = History(1, tuple(LossPoint(s, 9.0 - s / 100, 9.0, 9.0) for s in range(1, 500, 5)))
     rows = [row(2), row(1, step=500, max_steps=1_000)]
     records = [record(rows[0], course(200_000, 2.0)), record(rows[1], short)]
@@ -151,14 +151,14 @@ def test_the_x_axis_holds_the_longest_run_and_a_short_ones_fall_does_not_squash_
     assert 10**shown.axes.high < 9.0
 
 
-def test_axes_stay_where_they_were_while_they_hold_what_is_drawn():
+def test_axes_stay_while_they_hold_all_curves():
     shown = scaled(PLOT, among(12), True, None)
     again = scaled(PLOT, among(12), True, shown.axes)
     assert again.axes is shown.axes
     assert scaled(PLOT, among(12), False, shown.axes).axes.log is False
 
 
-def test_there_is_nothing_to_draw_without_a_loss_or_without_room():
+def test_without_loss_or_space_nothing_is_drawn():
     assert scaled(PLOT, among(11, records=()), True, None) is None
     assert scaled(PLOT, (), True, None) is None
     assert scaled(Plot(3, 2, Glyphs()), among(12), True, None) is None
@@ -166,7 +166,7 @@ def test_there_is_nothing_to_draw_without_a_loss_or_without_room():
 
 @pytest.mark.parametrize("size", [(84, 21), (50, 8), (43, 6), (24, 5), (12, 4)])
 @pytest.mark.parametrize("glyphs", [Glyphs(), ASCII], ids=["unicode", "ascii"])
-def test_it_fits_every_size(size, glyphs):
+def test_comparison_chart_fits_every_size(size, glyphs):
     plot = Plot(*size, glyphs)
     canvas = sheet(among(12, 11, 9), plot)
     assert {len(canvas.line(place)) for place in range(canvas.height)} == {size[0]}

@@ -21,28 +21,28 @@ RUNNING = replace(FORM, running=CONFIG, began=CONFIG)
 UNREADABLE = Problem("corpus", "words.txt is not UTF-8", "save it as UTF-8")
 
 
-def test_it_opens_with_the_recipe_in_the_persons_own_corpus_and_seed():
+def test_form_opens_with_preset_and_user_corpus_and_seed():
     assert FORM.draft == Draft(CONFIG, "tree-76k")
     assert FORM.presets == tuple(presets())
     assert changed(FORM) == frozenset()
     assert FORM.recipe.corpus == "makemore"
 
 
-def test_an_edit_changes_its_field_and_no_other():
+def test_edit_changes_only_its_field():
     form = composing.edited(FORM, "n_hidden", 64)
     assert form.draft == Draft(replace(CONFIG, n_hidden=64), "tree-76k")
     assert changed(form) == {"n_hidden"}
     assert form.vocab_size == 27
 
 
-def test_an_edit_forgets_what_the_engine_refused_and_another_corpus_what_was_wrong_with_the_last():
+def test_edit_clears_engine_refusal_and_new_corpus_clears_corpus_error():
     refused = Problem("device", "there is no cuda here", "try auto")
     form = replace(FORM, reported=(UNREADABLE, refused))
     assert composing.edited(form, "lr", 0.2).reported == (UNREADABLE,)
     assert composing.edited(form, "corpus", "names").reported == ()
 
 
-def test_another_corpus_has_a_vocabulary_that_is_not_known_yet():
+def test_other_corpus_vocabulary_is_unknown():
     form = composing.edited(FORM, "corpus", "names")
     assert form.vocab_size is None
     assert form.recipe.corpus == "names"
@@ -50,7 +50,7 @@ def test_another_corpus_has_a_vocabulary_that_is_not_known_yet():
 
 
 @pytest.mark.parametrize("name", list(presets()))
-def test_a_preset_fills_all_but_corpus_seed_and_device(name):
+def test_preset_sets_all_but_corpus_seed_and_device(name):
     form = composing.preset_chosen(composing.edited(FORM, "lr", 5.0), name)
     assert form.draft.preset == name
     for field in HYPERPARAMETERS:
@@ -59,25 +59,25 @@ def test_a_preset_fills_all_but_corpus_seed_and_device(name):
     assert changed(form) == frozenset()
 
 
-def test_an_answer_is_read_as_the_field_reads_it():
+def test_input_parsed_like_field():
     assert composing.answered("norm", "none") == "none"
     assert composing.answered("threads", "2") == 2
 
 
-def test_a_typed_path_is_made_absolute_and_a_name_stays_a_name(tmp_path, monkeypatch):
+def test_typed_path_made_absolute_and_name_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "words.txt").touch()
     assert composing.answered("corpus", "words.txt") == str(tmp_path / "words.txt")
     assert composing.answered("corpus", "names") == "names"
 
 
-def test_an_answer_that_does_not_fit_is_a_mistake_that_names_its_field():
+def test_invalid_input_is_user_error_naming_field():
     with pytest.raises(Mistake, match="control character") as caught:
         composing.answered("corpus", "/tmp/bad\x07name.txt")
     assert caught.value.field == "corpus"
 
 
-def test_a_corpus_that_was_read_gives_its_vocabulary_and_clears_its_problem_alone():
+def test_loaded_corpus_gives_vocabulary_and_clears_only_its_error():
     elsewhere = Problem("device", "there is no cuda here", "try auto")
     form = replace(FORM, vocab_size=None, reported=(elsewhere, UNREADABLE))
     assert composing.corpus_read(form, 45, None) == replace(form, vocab_size=45, reported=(elsewhere,))
@@ -86,23 +86,23 @@ def test_a_corpus_that_was_read_gives_its_vocabulary_and_clears_its_problem_alon
     assert composing.corpus_read(unread, None, UNREADABLE).reported == (UNREADABLE,)
 
 
-def test_a_ready_engine_says_what_auto_stands_for():
+def test_ready_engine_reports_device_of_auto():
     assert composing.after(FORM, protocol.EngineReady("2.13", "cuda")).accelerator == "cuda"
 
 
-def test_a_model_that_is_only_built_is_no_run_to_wait_for():
+def test_built_model_without_run_is_not_awaited():
     form = composing.after(RUNNING, opened(scenes.UNTRAINED.run))
     assert (form.running, form.began) == (None, None)
 
 
 @pytest.mark.parametrize("state", State)
-def test_a_run_with_a_number_is_one_in_whatever_state_it_opens(state):
+def test_numbered_run_counts_in_any_state(state):
     form = composing.after(FORM, opened(replace(scenes.TRAINING.run, config=CONFIG, state=state)))
     assert (form.running, form.began) == (CONFIG, CONFIG)
     assert form.draft == FORM.draft
 
 
-def test_a_live_edit_that_took_hold_shows_in_the_draft_and_beside_what_it_was():
+def test_applied_live_edit_shows_in_draft_with_previous_value():
     staged_draft = replace(RUNNING, draft=Draft(replace(CONFIG, n_embd=10), "tree-76k"))
     slower = replace(CONFIG, lr=0.01)
     form = composing.after(staged_draft, protocol.RunEdited(slower))
@@ -112,26 +112,26 @@ def test_a_live_edit_that_took_hold_shows_in_the_draft_and_beside_what_it_was():
     assert staged(form) == {"n_embd"}
 
 
-def test_an_echo_that_comes_late_does_not_take_back_what_was_edited_since():
+def test_late_config_event_does_not_undo_later_edits():
     form = composing.edited(composing.edited(RUNNING, "lr", 0.05), "lr", 0.01)
     form = composing.after(form, protocol.RunEdited(replace(CONFIG, lr=0.05)))
     assert form.draft.config.lr == 0.01
     assert form.running.lr == 0.05
 
 
-def test_a_longer_run_takes_the_draft_along():
+def test_extended_run_updates_draft():
     form = composing.after(RUNNING, protocol.RunEdited(replace(CONFIG, max_steps=400_000)))
     assert form.draft.config.max_steps == 400_000
 
 
 @pytest.mark.parametrize("state", State)
-def test_when_a_run_comes_to_rest_its_live_edits_are_history(state):
+def test_paused_run_clears_previous_values_of_live_edits(state):
     form = replace(RUNNING, running=replace(CONFIG, lr=0.01), draft=Draft(replace(CONFIG, lr=0.01), "tree-76k"))
     rests = state in (State.STOPPED, State.FINISHED, State.DIVERGED)
     assert was(composing.after(form, protocol.RunChanged(state, 10)), "lr") == (None if rests else 0.1)
 
 
-def test_a_refusal_that_names_a_field_stands_on_its_row_and_another_nowhere():
+def test_refusal_shown_on_row_of_its_field():
     refused = composing.after(FORM, protocol.CommandRefused("there is no cuda here", "try auto", "device"))
     assert refused.reported == (Problem("device", "there is no cuda here", "try auto"),)
     assert composing.after(FORM, protocol.CommandRefused("no", "yes")) is FORM
@@ -147,7 +147,7 @@ def test_a_refusal_that_names_a_field_stands_on_its_row_and_another_nowhere():
         protocol.EngineFailed("no", "log"),
     ],
 )
-def test_what_does_not_concern_the_form_leaves_it_the_very_same(event):
+def test_unrelated_events_return_same_form_object(event):
     assert composing.after(RUNNING, event) is RUNNING
 
 
@@ -158,12 +158,12 @@ NUDGED = {
 }
 
 
-def test_most_fields_can_be_nudged():
+def test_most_fields_can_be_stepped():
     assert len(NUDGED) > 10
 
 
 @pytest.mark.parametrize(("name", "value"), NUDGED.items())
-def test_live_fields_reach_the_run_and_the_others_wait(name, value):
+def test_live_fields_sent_to_run_and_others_staged(name, value):
     effect = HYPERPARAMETERS[name].effect
     form = composing.edited(RUNNING, name, value)
     wanted = replace(CONFIG, **{name: value})
@@ -171,22 +171,22 @@ def test_live_fields_reach_the_run_and_the_others_wait(name, value):
     assert staged(form) == (frozenset() if effect is Effect.LIVE else {name})
 
 
-def test_a_live_edit_goes_out_without_the_edits_beside_it():
+def test_live_edit_sent_without_staged_edits():
     form = composing.preset_chosen(composing.edited(RUNNING, "n_embd", 10), "mlp-3")
     assert composing.live_edit(composing.edited(form, "lr", 0.01), "lr") == replace(CONFIG, lr=0.01)
 
 
-def test_without_a_run_there_is_no_live_edit():
+def test_without_run_there_is_no_live_edit():
     assert composing.live_edit(composing.edited(FORM, "lr", 0.01), "lr") is None
 
 
-def test_a_live_field_that_was_edited_for_the_next_run_stays_so_when_another_field_of_the_run_changes():
+def test_staged_live_field_survives_edit_of_other_field():
     form = replace(RUNNING, draft=Draft(replace(CONFIG, batch_size=7), "tree-76k"))
     followed = composing.after(form, protocol.RunEdited(replace(CONFIG, lr=0.01)))
     assert (followed.draft.config.batch_size, followed.draft.config.lr) == (7, 0.01)
 
 
-def test_a_run_that_was_there_before_fills_the_form():
+def test_existing_run_fills_form():
     config = replace(CONFIG, corpus="names", n_embd=10)
     form = composing.adopted(replace(FORM, reported=(UNREADABLE,)), config, "tree-22k")
     assert form.draft == Draft(config, "tree-22k")
@@ -195,6 +195,6 @@ def test_a_run_that_was_there_before_fills_the_form():
     assert form.vocab_size is None
 
 
-def test_a_run_of_a_preset_that_is_no_more_is_shown_beside_the_default_one():
+def test_run_of_unknown_preset_shown_with_default_preset():
     form = composing.adopted(FORM, RunConfig(), "gone")
     assert form.draft.preset == default_preset().name

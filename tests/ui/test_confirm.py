@@ -34,7 +34,7 @@ asked = pytest.mark.parametrize(
 
 
 @asked
-async def test_each_key_gives_its_answer_and_other_keys_none(stage, key, value):
+async def test_each_key_returns_its_answer_and_others_none(stage, key, value):
     app = stage(Widget)
     answers = []
     async with app.run_test() as pilot:
@@ -43,7 +43,7 @@ async def test_each_key_gives_its_answer_and_other_keys_none(stage, key, value):
         assert answers == ([] if value is None else [value])
 
 
-async def test_what_ctrl_c_means_in_one_dialog_it_does_not_mean_in_the_next(stage):
+async def test_ctrl_c_meaning_is_per_dialog(stage):
     app = stage(Widget)
     answers = []
     async with app.run_test() as pilot:
@@ -54,7 +54,7 @@ async def test_what_ctrl_c_means_in_one_dialog_it_does_not_mean_in_the_next(stag
 
 
 @pytest.mark.parametrize(("words", "value"), [("leave it", "left"), ("stop it", "stopped"), ("stay", "stayed")])
-async def test_a_click_on_an_answer_gives_it(stage, words, value):
+async def test_click_on_answer_returns_it(stage, words, value):
     app = stage(Widget)
     answers = []
     async with app.run_test() as pilot:
@@ -66,7 +66,7 @@ async def test_a_click_on_an_answer_gives_it(stage, words, value):
         assert answers == [value]
 
 
-async def test_markup_in_a_detail_is_only_text(stage):
+async def test_markup_in_detail_shown_as_text(stage):
     app = stage(Widget)
     async with app.run_test() as pilot:
         await app.push_screen(ConfirmScreen("Quit", "[bold]run[/bold] [x", ANSWERS))
@@ -74,7 +74,7 @@ async def test_markup_in_a_detail_is_only_text(stage):
         assert "[bold]run[/bold] [x" in app.screen_text()
 
 
-async def test_training_over_a_run_asks_and_only_enter_begins_the_new_one():
+async def test_train_over_active_run_confirms_and_enter_starts_new():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "t")
@@ -89,7 +89,7 @@ async def test_training_over_a_run_asks_and_only_enter_begins_the_new_one():
         assert lab(pilot).run.run == 2
 
 
-async def test_training_again_after_a_run_has_ended_does_not_ask():
+async def test_train_after_finished_run_does_not_confirm():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "x", "t")
@@ -102,7 +102,7 @@ SAVED = "run 1 is saved; charwave-tui sample --run 1 draws names from it"
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
-async def test_leaving_while_it_trains_asks_and_enter_leaves_it_running_at_once(size, key):
+async def test_quit_in_training_confirms_and_enter_leaves_run_training(size, key):
     engine = ObedientEngine()
     async with playground(engine, size) as pilot:
         await pilot.press("t", key)
@@ -115,7 +115,7 @@ async def test_leaving_while_it_trains_asks_and_enter_leaves_it_running_at_once(
     assert engine.closed
 
 
-async def test_leaving_by_s_stops_the_run_and_waits_until_it_is_saved():
+async def test_quit_by_s_stops_run_and_waits_for_save():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "q", "s")
@@ -124,7 +124,7 @@ async def test_leaving_by_s_stops_the_run_and_waits_until_it_is_saved():
 
 
 @pytest.mark.parametrize("key", ["escape", "ctrl+c", "ctrl+q"])
-async def test_esc_and_another_ctrl_c_stay_and_the_run_goes_on(key):
+async def test_esc_or_second_ctrl_c_stays_and_run_continues(key):
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "ctrl+c", key)
@@ -134,7 +134,7 @@ async def test_esc_and_another_ctrl_c_stay_and_the_run_goes_on(key):
         assert engine.steered == ["StartRun"]
 
 
-async def test_the_letter_c_is_no_answer():
+async def test_letter_c_is_no_answer():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "ctrl+c", "c", "x")
@@ -143,7 +143,7 @@ async def test_the_letter_c_is_no_answer():
 
 
 @pytest.mark.parametrize(("before", "key"), [((), "q"), ((), "ctrl+c"), ((), "ctrl+q"), (("t", "x"), "q")])
-async def test_leaving_with_nothing_in_progress_does_not_ask(before, key):
+async def test_quit_without_run_in_progress_does_not_confirm(before, key):
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press(*before, key)
@@ -151,7 +151,7 @@ async def test_leaving_with_nothing_in_progress_does_not_ask(before, key):
     assert engine.closed
 
 
-async def test_leaving_a_paused_run_leaves_it_as_it_is_without_asking():
+async def test_quit_with_paused_run_does_not_confirm_or_change_it():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "space", "q")
@@ -159,7 +159,7 @@ async def test_leaving_a_paused_run_leaves_it_as_it_is_without_asking():
     assert engine.steered == ["StartRun", "PauseRun"]
 
 
-async def test_leaving_a_run_that_could_not_be_saved_says_so():
+async def test_quit_with_unsaved_run_says_so():
     view = replace(scenes.UNSAVED, run=replace(scenes.UNSAVED.run, state=State.FINISHED))
     async with playground(ShowingEngine(view), NARROW) as pilot:
         await pilot.press("q")
@@ -167,7 +167,7 @@ async def test_leaving_a_run_that_could_not_be_saved_says_so():
         assert pilot.app.return_value == f"{why}; the engine holds it for as long as it runs"
 
 
-async def test_leaving_does_not_wait_for_an_engine_that_is_gone():
+async def test_quit_does_not_wait_for_lost_engine():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t")
@@ -178,7 +178,7 @@ async def test_leaving_does_not_wait_for_an_engine_that_is_gone():
 
 
 @pytest.mark.parametrize("key", ["enter", "s"])
-async def test_a_run_that_is_over_by_the_time_of_the_answer_lets_one_leave(key):
+async def test_run_finished_before_answer_lets_user_quit(key):
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine, NARROW) as pilot:
         await pilot.press("q")
@@ -189,7 +189,7 @@ async def test_a_run_that_is_over_by_the_time_of_the_answer_lets_one_leave(key):
     assert engine.steered == []
 
 
-async def test_an_engine_that_goes_while_it_saves_lets_one_leave():
+async def test_engine_lost_while_saving_lets_user_quit():
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine, NARROW) as pilot:
         await pilot.press("q", "s")
@@ -200,7 +200,7 @@ async def test_an_engine_that_goes_while_it_saves_lets_one_leave():
         assert pilot.app.return_value == "run 12 was left in the middle; charwave-tui can go on with it"
 
 
-async def test_a_run_that_cannot_be_saved_keeps_one_who_waited_for_it_until_another_q():
+async def test_unsavable_run_delays_quit_until_second_q():
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine, NARROW) as pilot:
         await pilot.press("q", "s", "q", "t")
@@ -215,7 +215,7 @@ async def test_a_run_that_cannot_be_saved_keeps_one_who_waited_for_it_until_anot
     assert engine.steered == ["StopRun"]
 
 
-async def test_that_the_answer_cannot_be_followed_is_said_though_the_reason_is_an_old_one():
+async def test_impossible_answer_reported_even_for_old_reason():
     engine = ShowingEngine(scenes.UNSAVED)
     async with playground(engine, NARROW) as pilot:
         await pilot.press("q", "s")
@@ -225,7 +225,7 @@ async def test_that_the_answer_cannot_be_followed_is_said_though_the_reason_is_a
         assert pilot.app.return_value is None
 
 
-async def test_one_who_waits_too_long_for_a_run_to_be_saved_leaves_it_to_the_engine(monkeypatch):
+async def test_save_wait_timeout_quits_and_leaves_run_to_engine(monkeypatch):
     monkeypatch.setattr(driving, "SAVED_WITHIN", 0.01)
     async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
         await pilot.press("q", "s")
@@ -233,7 +233,7 @@ async def test_one_who_waits_too_long_for_a_run_to_be_saved_leaves_it_to_the_eng
         assert pilot.app.return_value == "the engine is still saving the run"
 
 
-async def test_one_who_reads_the_help_while_the_run_is_saved_still_leaves():
+async def test_help_opened_while_saving_does_not_prevent_quit():
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine, NARROW) as pilot:
         await pilot.press("q", "s", "question_mark")

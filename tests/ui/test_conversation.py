@@ -36,13 +36,13 @@ def press(talk, *keys):
     return [talk.steer(key, DRAFT) for key in keys]
 
 
-def test_keys_typed_before_the_engine_answers_mean_what_they_will_mean():
+def test_keys_before_engine_reply_use_expected_state():
     talk, engine = conversation()
     assert press(talk, "train", "pause", "pause", "stop") == [True] * 4
     assert engine.steered == ["StartRun", "PauseRun", "ResumeRun", "StopRun"]
 
 
-def test_a_burst_of_single_steps_is_one_run():
+def test_burst_of_single_steps_is_one_run():
     talk, engine = conversation()
     press(talk, "step", "step")
     talk.heard(READY)
@@ -53,7 +53,7 @@ def test_a_burst_of_single_steps_is_one_run():
     assert engine.steered == ["StartRun", "StepRun", "StepRun", "StepRun"]
 
 
-def test_a_step_while_training_holds_it():
+def test_step_key_while_training_pauses():
     talk, engine = in_state(State.TRAINING)
     press(talk, "step")
     assert talk.state is State.PAUSED
@@ -61,14 +61,14 @@ def test_a_step_while_training_holds_it():
     assert engine.steered == ["StepRun", "ResumeRun"]
 
 
-def test_a_key_that_means_nothing_sends_nothing():
+def test_unavailable_key_sends_nothing():
     talk, engine = conversation(READY, PREPARED)
     assert press(talk, "pause", "stop", "extend", "reset", "evaluate") == [False] * 5
     assert engine.sent == []
     assert [talk.means(key, DRAFT) for key in ("train", "step", "pause")] == [True, True, False]
 
 
-def test_what_the_engine_says_is_believed_over_what_was_expected():
+def test_engine_event_overrides_expected_state():
     talk, _ = in_state(State.TRAINING)
     press(talk, "pause")
     assert talk.state is State.PAUSED
@@ -79,7 +79,7 @@ def test_what_the_engine_says_is_believed_over_what_was_expected():
 @pytest.mark.parametrize(
     "answer", [protocol.CommandRefused("no", "yes"), protocol.EngineFailed("no", "log"), EngineLost()]
 )
-def test_a_command_that_was_not_followed_is_expected_no_more(answer):
+def test_failed_command_clears_expected_state(answer):
     talk, _ = conversation(READY, PREPARED)
     press(talk, "train")
     assert talk.state is State.TRAINING
@@ -89,7 +89,7 @@ def test_a_command_that_was_not_followed_is_expected_no_more(answer):
 
 
 @pytest.mark.parametrize("state", [None, *State])
-def test_only_keys_that_need_the_forms_config_begin_a_run(state):
+def test_only_keys_needing_form_config_start_a_run(state):
     talk, _ = conversation() if state is None else in_state(state)
     assert talk.begins("train")
     assert talk.begins("step") is (state in (None, State.READY))
@@ -97,7 +97,7 @@ def test_only_keys_that_need_the_forms_config_begin_a_run(state):
 
 
 @pytest.mark.parametrize("state", [None, *State])
-def test_a_draft_is_built_only_where_no_run_is_there_to_be_kept(state):
+def test_draft_built_only_without_existing_run(state):
     talk, engine = conversation() if state is None else in_state(state)
     talk.prepare(DRAFT)
     built = engine.sent == [protocol.PrepareRun(DRAFT.config, DRAFT.preset)]
@@ -105,20 +105,20 @@ def test_a_draft_is_built_only_where_no_run_is_there_to_be_kept(state):
 
 
 @pytest.mark.parametrize("state", [None, *State])
-def test_live_edits_go_to_every_run_that_was_begun(state):
+def test_live_edits_sent_to_every_started_run(state):
     talk, engine = conversation() if state is None else in_state(state)
     talk.edit(scenes.CONFIG)
     assert (engine.sent == [protocol.EditRun(scenes.CONFIG)]) is (state not in (None, State.READY))
 
 
-def test_a_run_that_opens_is_looked_at_and_sampled():
+def test_opened_run_is_probed_and_sampled():
     talk, engine = conversation(READY)
     talk.heard(PREPARED)
     assert engine.sent == [protocol.ProbeLayers(), protocol.SampleNames(Sampling(), 1)]
 
 
 @pytest.mark.parametrize("state", State)
-def test_where_training_halts_the_layers_are_looked_at_and_where_it_ends_names_are_drawn(state):
+def test_pause_triggers_probe_and_end_triggers_sampling(state):
     talk, engine = conversation(READY, STARTED)
     talk.heard(protocol.RunChanged(state, 10))
     assert bool(engine.sent_of(protocol.ProbeLayers)) is (state is not State.TRAINING)
@@ -126,13 +126,13 @@ def test_where_training_halts_the_layers_are_looked_at_and_where_it_ends_names_a
 
 
 @pytest.mark.parametrize("split", Split)
-def test_names_are_asked_for_again_after_each_look_at_val(split):
+def test_names_requested_after_each_val_evaluation(split):
     talk, engine = in_state(State.TRAINING)
     talk.heard(protocol.SplitEvaluated(Evaluation(10, split, 2.0)))
     assert bool(engine.sent_of(protocol.SampleNames)) is (split is Split.VAL)
 
 
-def test_only_the_names_asked_for_last_are_shown():
+def test_only_last_requested_names_are_shown():
     talk, engine = conversation(READY, STARTED)
     talk.draw_names()
     talk.draw_names()
@@ -145,7 +145,7 @@ def test_only_the_names_asked_for_last_are_shown():
     assert talk.view.names.names == scenes.NAMES
 
 
-def test_asked_again_at_the_same_step_other_names_come_and_else_the_same_seed():
+def test_repeated_request_at_same_step_uses_other_seed():
     engine = ObedientEngine()
     talk = Conversation(engine, Sampling(seed=5))
     press(talk, "train")
@@ -160,7 +160,7 @@ def test_asked_again_at_the_same_step_other_names_come_and_else_the_same_seed():
     assert [command.sampling.seed for command in engine.sent_of(protocol.SampleNames)] == [5, 6, 6]
 
 
-def test_layers_are_looked_at_while_training_and_an_unanswered_look_is_not_piled_up():
+def test_probes_in_training_do_not_queue_up_unanswered():
     talk, engine = in_state(State.TRAINING)
     for _ in range(ANSWERED_WITHIN):
         talk.look()
@@ -173,13 +173,13 @@ def test_layers_are_looked_at_while_training_and_an_unanswered_look_is_not_piled
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.TRAINING])
-def test_a_run_that_stands_still_is_not_looked_at_each_second(state):
+def test_idle_run_is_not_probed_every_second(state):
     talk, engine = in_state(state)
     talk.look()
     assert engine.sent == []
 
 
-def test_an_engine_that_is_gone_is_told_nothing_but_to_begin_anew():
+def test_lost_engine_is_sent_only_new_starts():
     talk, engine = in_state(State.TRAINING)
     talk.heard(EngineLost())
     engine.sent.clear()
@@ -195,7 +195,7 @@ def test_an_engine_that_is_gone_is_told_nothing_but_to_begin_anew():
     assert engine.steered == ["StartRun", "PauseRun"]
 
 
-def test_space_goes_on_with_the_run_that_a_lost_engine_had_and_the_next_space_holds_it():
+def test_space_resumes_run_of_lost_engine_then_pauses():
     talk, engine = in_state(State.TRAINING)
     talk.heard(EngineLost())
     talk.reaching_again()
@@ -204,7 +204,7 @@ def test_space_goes_on_with_the_run_that_a_lost_engine_had_and_the_next_space_ho
     assert engine.sent_of(archive.OpenRun) == [archive.OpenRun(12, train=True)]
 
 
-def test_a_run_that_was_there_before_is_believed_to_stand_as_it_is_told():
+def test_existing_run_has_reported_state():
     talk, _ = conversation(READY, archive.UnfinishedFound(summary(Unfinished(12, 48_200))), PREPARED)
     press(talk, "pause")
     assert talk.state is State.TRAINING
@@ -212,7 +212,7 @@ def test_a_run_that_was_there_before_is_believed_to_stand_as_it_is_told():
     assert talk.state is State.FINISHED
 
 
-def test_what_is_known_of_an_engine_is_said_once():
+def test_engine_notification_shown_once():
     engine = FakeEngine(found=True, warning="the engine ends when you log out")
     talk = Conversation(engine, Sampling())
     greeting = protocol.EngineStarted("1", 7)
@@ -226,6 +226,6 @@ def test_what_is_known_of_an_engine_is_said_once():
     ]
 
 
-def test_a_run_of_an_engine_that_was_started_for_the_screen_is_no_old_acquaintance():
+def test_run_of_engine_started_for_screen_is_not_reattached():
     talk, _ = conversation(protocol.EngineStarted("1", 7), READY)
     assert talk.heard(opened(scenes.TRAINING.run)) is None

@@ -28,7 +28,7 @@ def table(runs):
     return {line[:13].strip(): line[13:].split() for line in lines if line}, lines[-1]
 
 
-def test_runs_differ_in_what_is_listed_and_in_nothing_else():
+def test_runs_differ_exactly_in_listed_fields():
     rows, said = table(among(12, 11))
     assert rows[""] == ["▸", "run", "12", "◆", "run", "11"]
     figures = ["params", "steps", "train", "val", "best val", "val − train", "steps/s"]
@@ -41,13 +41,13 @@ def test_runs_differ_in_what_is_listed_and_in_nothing_else():
     assert said == f"{len(HYPERPARAMETERS) - 3} other fields are the same."
 
 
-def test_runs_that_are_alike_have_no_field_listed():
+def test_identical_runs_list_no_field():
     rows, said = table(among(1, 2, rows=[row(1), row(2)], records=(), held=IDLE))
     assert list(rows)[1] == "params"
     assert said == f"All {len(HYPERPARAMETERS)} fields are the same."
 
 
-def test_one_run_alone_stands_beside_its_preset():
+def test_single_run_compared_with_preset():
     rows, said = table(among(10))
     assert rows[""] == ["playground", "▸", "run", "10"]
     assert rows["norm"] == ["batch", "none"]
@@ -56,7 +56,7 @@ def test_one_run_alone_stands_beside_its_preset():
     assert said == f"{len(HYPERPARAMETERS) - 3} other fields are the same."
 
 
-def test_beside_the_preset_stands_what_others_reported_for_it_on_this_corpus():
+def test_preset_column_has_published_losses_for_same_corpus():
     (of,) = among(11)
     assert table((of,))[0]["val"] == ["2.0219"]
     card = msgspec.structs.replace(scenes.CARD, sha256=LECTURE_SHA256)
@@ -67,14 +67,14 @@ def test_beside_the_preset_stands_what_others_reported_for_it_on_this_corpus():
     assert rows["params"] == ["22,397"]
 
 
-def test_a_run_whose_preset_is_gone_stands_alone():
+def test_run_of_removed_preset_has_no_counterpart():
     gone = msgspec.structs.replace(ROWS[2], preset="of another version")
     rows, _ = table(among(10, rows=[gone], records=()))
     assert rows[""] == ["▸", "run", "10"]
     assert list(rows)[1] == "params"
 
 
-def test_what_was_never_measured_is_a_dash_and_nan_is_an_error():
+def test_unmeasured_is_dash_and_nan_is_error():
     runs = among(9, 12)
     rows, _ = table(runs)
     assert rows["val"] == ["–", "2.0121"]
@@ -94,13 +94,13 @@ def test_what_was_never_measured_is_a_dash_and_nan_is_an_error():
         ((Mark(5, "lr went to 0.01"),), "0.01"),
     ],
 )
-def test_a_field_that_was_moved_while_training_says_from_where(marks, value):
+def test_field_edited_in_training_shows_first_value(marks, value):
     moved = row(1, lr=0.01)
     runs = among(1, rows=[moved], records=[record(moved, course(200_000, 2.0, *marks))], held=IDLE)
     assert table(runs)[0]["lr"] == ["0.1", value]
 
 
-def test_what_does_not_fit_is_counted():
+def test_rows_that_do_not_fit_are_counted():
     runs = among(12, 10)
     every = difference_lines(runs, 60, 40)
     for height in range(1, len(every)):
@@ -113,7 +113,7 @@ def test_what_does_not_fit_is_counted():
     assert difference_lines((), 60, 40) == []
 
 
-def test_fields_and_figures_stand_side_by_side_where_there_is_width_but_no_height():
+def test_fields_and_losses_side_by_side_when_wide_and_low():
     runs = among(12, 11)
     lines = [plain(line) for line in difference_lines(runs, 76, 11)]
     assert lines[0].split() == ["▸", "run", "12", "◆", "run", "11"] * 2
@@ -124,7 +124,7 @@ def test_fields_and_figures_stand_side_by_side_where_there_is_width_but_no_heigh
     assert difference_lines(runs, 72, 20) == difference_lines(runs, 40, 20)
 
 
-def test_values_of_any_length_stay_in_their_columns():
+def test_values_of_any_length_stay_in_columns():
     long = row(
         1, dilations=(1, 2, 4, 8) * 3, corpus="/a/long/path/" * 9 + "words.txt", step=99_999_999, parameters=2**40
     )

@@ -31,19 +31,19 @@ def text(lines: tuple[Line, ...]) -> str:
     return "\n".join("".join(piece.text for piece in line).rstrip() for line in lines)
 
 
-def test_without_a_run_nothing_is_staged_and_nothing_was():
+def test_without_run_nothing_is_staged_or_previous():
     view = drafted(n_hidden=64, lr=0.01)
     assert draft.staged(view) == frozenset()
     assert draft.was(view, "n_hidden") is None
     assert draft.was(view, "lr") is None
 
 
-def test_beside_a_run_only_rebuild_fields_are_staged():
+def test_beside_run_only_rebuild_fields_are_staged():
     view = drafted(replace(VIEW, running=TREE, began=TREE), n_hidden=64, lr=0.01, seed=7)
     assert draft.staged(view) == {"n_hidden", "seed"}
 
 
-def test_a_live_edit_was_what_the_run_began_with_and_a_staged_one_what_it_has():
+def test_previous_value_is_initial_for_live_and_current_for_staged():
     running = replace(TREE, lr=0.01)
     view = drafted(replace(VIEW, running=running, began=TREE), lr=0.01, n_hidden=64)
     assert draft.was(view, "lr") == 0.1
@@ -51,11 +51,11 @@ def test_a_live_edit_was_what_the_run_began_with_and_a_staged_one_what_it_has():
     assert draft.was(drafted(view, lr=0.1), "lr") is None
 
 
-def test_what_differs_from_the_recipe_is_counted_but_for_what_no_recipe_has():
+def test_changed_fields_counted_except_those_outside_presets():
     assert draft.changed(drafted(lr=0.2, n_embd=10, seed=3, corpus="makemore")) == {"lr", "n_embd"}
 
 
-def test_reverting_asks_for_the_recipe_s_value_and_only_where_it_differs():
+def test_revert_returns_preset_value_where_it_differs():
     view = drafted(lr=0.2)
     assert draft.reverted(view, "lr") == 0.1
     assert draft.reverted(view, "n_embd") is None
@@ -63,7 +63,7 @@ def test_reverting_asks_for_the_recipe_s_value_and_only_where_it_differs():
     assert draft.reverted(VIEW, draft.PRESET) is None
 
 
-def test_presets_are_stepped_through_in_a_circle_and_from_an_unknown_one_to_the_first():
+def test_presets_cycle_and_unknown_one_goes_to_first():
     assert draft.nudged(VIEW, draft.PRESET, 1) == "tree-287k"
     assert draft.nudged(replace(VIEW, draft=Draft(TREE, "tree-287k")), draft.PRESET, 1) == "mlp-3"
     assert draft.nudged(replace(VIEW, draft=Draft(TREE, "gone")), draft.PRESET, -1) == "mlp-3"
@@ -71,7 +71,7 @@ def test_presets_are_stepped_through_in_a_circle_and_from_an_unknown_one_to_the_
 
 
 @pytest.mark.parametrize("name", HYPERPARAMETERS)
-def test_a_nudge_never_leaves_the_bounds(name: str):
+def test_step_never_leaves_bounds(name: str):
     view = VIEW
     for way in (1,) * 60 + (-1,) * 120:
         value = draft.nudged(view, name, way)
@@ -79,13 +79,13 @@ def test_a_nudge_never_leaves_the_bounds(name: str):
         view = drafted(view, **{name: value})
 
 
-def test_a_text_out_of_bounds_is_refused_on_its_row_and_leaves_the_draft_alone():
+def test_text_out_of_bounds_refused_on_row_without_draft_change():
     tried = draft.trial(VIEW, "lr", "11")
     assert tried.view is VIEW
     assert draft.problems(tried) == {"lr": Problem("lr", "lr 11 is out of bounds", "try 0 < lr ≤ 10")}
 
 
-def test_a_mix_that_does_not_fit_stands_on_the_side_that_was_touched():
+def test_linked_field_error_shown_on_edited_field():
     tried = draft.trial(VIEW, "context", "6")
     assert tried.refused is None
     assert tried.view.draft.config.context == 6
@@ -108,28 +108,28 @@ def test_a_mix_that_does_not_fit_stands_on_the_side_that_was_touched():
         ({"precision": "bfloat16", "step": "plain"}, [], "precision"),
     ],
 )
-def test_every_mix_is_wrong_on_the_side_that_was_touched_if_it_has_a_part_in_it(fields, touched, marked):
+def test_every_linked_field_error_shown_on_edited_side(fields, touched, marked):
     assert list(draft.problems(Trial(drafted(**fields)), touched)) == [marked]
 
 
-def test_what_was_reported_from_elsewhere_counts_too():
+def test_engine_reported_error_counts_too():
     unreadable = Problem.of(Mistake("words.txt is not UTF-8 at byte 12", "save it as UTF-8"), "corpus")
     found = draft.problems(Trial(drafted(replace(VIEW, vocab_size=None, reported=(unreadable,)), context=6)))
     assert found["corpus"] is unreadable
     assert set(found) == {"corpus", "fuse"}
 
 
-def test_the_shape_line_is_the_lecture_s_tree():
+def test_shape_line_is_lecture_tree():
     assert shape_line(TREE, 27) == "8×24 → 4×128 → 2×128 → 128 → 27"
     assert shape_line(replace(TREE, context=3, fuse=(3,)), 27) == "3×24 → 128 → 27"
     assert shape_line(TREE, None).endswith("→ ?")
 
 
-def test_the_shape_line_of_a_stack_ends_with_the_skips_that_the_head_gets():
+def test_shape_line_of_dilated_stack_ends_with_skips_of_head():
     assert shape_line(STACK, 27) == "8×48 → 7×256 → 6×256 → 4×256 → 3×256 → 256 → 1280 → 27"
 
 
-def test_the_levels_of_a_stack_are_gated_products_of_pairs_and_the_head_gets_all_skips():
+def test_stack_levels_are_gated_pairs_and_head_gets_all_skips():
     products = [product for product, _ in shape_levels(STACK, 27)]
     assert products[:3] == ["[B,8] → [B,8,48]", "[B,7,96] @ [96,512]", "[B,6,512] @ [512,512]"]
     assert products[-1] == "[B,1280] @ [1280,27]"
@@ -148,11 +148,11 @@ def test_the_levels_of_a_stack_are_gated_products_of_pairs_and_the_head_gets_all
         (STACK, 8, ""),
     ],
 )
-def test_what_the_levels_see_is_said_as_far_as_there_is_room(config, width, said):
+def test_receptive_field_shown_as_width_allows(config, width, said):
     assert seen(config, width) == said
 
 
-def test_a_long_shape_line_gives_up_its_inner_levels_first():
+def test_long_shape_line_drops_inner_levels_first():
     deep = replace(TREE, context=64, fuse=(2,) * 6, n_hidden=4096)
     line = shape_line(deep, 27, 33)
     assert len(line) <= 33
@@ -163,7 +163,7 @@ FACTORS = st.lists(st.integers(1, 4), min_size=1, max_size=3)
 
 
 @given(FACTORS, st.integers(1, 50), st.integers(1, 90), st.sampled_from(["batch", "none"]), st.integers(2, 80))
-def test_the_levels_multiply_and_add_up(fuse, n_embd, n_hidden, norm, vocab):
+def test_level_shapes_multiply_and_parameters_add_up(fuse, n_embd, n_hidden, norm, vocab):
     context = 1
     for part in fuse:
         context *= part
@@ -176,24 +176,24 @@ def test_the_levels_multiply_and_add_up(fuse, n_embd, n_hidden, norm, vocab):
         assert left.split(",")[-1] == right.split(",")[0]
 
 
-def test_the_summary_says_what_the_draft_comes_to():
+def test_summary_shows_parameters_of_draft():
     lines = text(summary_lines(Trial(VIEW), 33))
     assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\n76,579 params    2·2·2 = 8 ✓"
 
 
-def test_the_summary_of_a_stack_fits_the_narrowest_form_and_says_the_sum_where_it_can():
+def test_stack_summary_fits_narrowest_form_with_sum_if_space():
     view = replace(VIEW, draft=Draft(STACK, "tree-76k"))
     assert text(summary_lines(Trial(view), 33)) == "8×48 → 7×256 → 6×256 → … → 27\n1,138,731 params  1+1+1+…+2 = 8 ✓"
     assert text(summary_lines(Trial(view), 36)).endswith("1,138,731 params  1+1+1+2+1+2 = 8 ✓")
     assert "1+1+1+2+1+2 = 8 ✓" in text(wide_summary_lines(Trial(view), 40))
 
 
-def test_beside_a_run_the_summary_says_how_many_parameters_it_had():
+def test_summary_beside_run_has_previous_parameter_count():
     view = drafted(replace(VIEW, running=TREE, began=TREE), n_embd=10)
     assert "was 76,579" in text(summary_lines(Trial(view), 40))
 
 
-def test_an_unsound_mix_shows_the_product_or_the_run_that_goes_on():
+def test_invalid_linked_fields_show_product_or_continuing_run():
     assert "2·2·2 = 8 ✗ context 6" in text(summary_lines(Trial(drafted(context=6)), 33))
     stack = replace(VIEW, draft=Draft(replace(STACK, context=6), "tree-76k"))
     assert "1+1+1+2+1+2 = 8 ✗ context 6" in text(summary_lines(Trial(stack), 33))
@@ -201,10 +201,10 @@ def test_an_unsound_mix_shows_the_product_or_the_run_that_goes_on():
     assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\nthe run goes on as it was"
 
 
-def test_a_mix_that_is_wrong_elsewhere_leaves_the_shapes_as_they_are():
+def test_unrelated_linked_field_error_keeps_shapes():
     lines = text(summary_lines(Trial(drafted(batches="names", norm="batch-bug")), 33))
     assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\n2·2·2 = 8"
 
 
-def test_every_effect_is_live_or_rebuild_so_every_row_has_a_badge():
+def test_every_field_is_live_or_rebuild_with_badge():
     assert {spec.effect for spec in HYPERPARAMETERS.values()} == {Effect.LIVE, Effect.REBUILD}

@@ -16,7 +16,7 @@ class Counted(Drawn):
         return super()._strip(line)
 
 
-async def test_a_line_is_made_once_until_it_or_the_theme_is_another(stage: type) -> None:
+async def test_line_rendered_once_until_content_or_theme_changes(stage: type) -> None:
     app = stage(Counted)
     async with app.run_test(size=(20, 3)) as pilot:
         drawn = app.query_one(Counted)

@@ -40,12 +40,12 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Bare:
     return Bare()
 
 
-def test_the_terminal_is_given_back_in_its_own_colours(driver: Bare) -> None:
+def test_terminal_colours_restored_on_exit(driver: Bare) -> None:
     driver.stop_application_mode()
     assert driver.written == ["\x1b[0m", "left"]
 
 
-def test_it_leaves_once_all_questions_are_answered(driver: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exit_waits_for_all_query_replies(driver: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         driver.write(f"frame{QUESTION}")
     driver.process_message(CursorPosition(0, 0))
@@ -61,7 +61,7 @@ def test_it_leaves_once_all_questions_are_answered(driver: Bare, monkeypatch: py
 
 
 @pytest.mark.parametrize("why", ["late", "gone", "deaf"])
-def test_it_leaves_without_answers_that_do_not_come(driver: Bare, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+def test_exit_times_out_without_replies(driver: Bare, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
     monkeypatch.setattr("charwave_tui.ui.driver.LAST_ANSWERS", 0.02 if why == "late" else 60.0)
     driver.write(QUESTION)
     driver.write(QUESTION)
@@ -72,7 +72,7 @@ def test_it_leaves_without_answers_that_do_not_come(driver: Bare, monkeypatch: p
 
 
 @pytest.mark.parametrize("pixels", [False, True])
-def test_the_mouse_is_given_back_and_taken_again(driver: Bare, pixels: bool) -> None:
+def test_mouse_released_and_captured_again(driver: Bare, pixels: bool) -> None:
     driver._mouse_pixels = pixels
     modes = {1000, 1003, 1006, 1015} | ({1016} if pixels else set())
     for reported, way in ((False, "l"), (True, "h")):
@@ -86,9 +86,7 @@ def test_the_mouse_is_given_back_and_taken_again(driver: Bare, pixels: bool) -> 
 
 
 @pytest.mark.parametrize("modern", [False, True])
-def test_an_old_terminal_is_not_asked_what_it_would_write_on_the_screen(
-    driver: Bare, monkeypatch: pytest.MonkeyPatch, modern: bool
-) -> None:
+def test_old_terminal_is_not_queried(driver: Bare, monkeypatch: pytest.MonkeyPatch, modern: bool) -> None:
     monkeypatch.setattr(drivers, "TERMINAL", replace(drivers.TERMINAL, modern=modern))
     new = ["\x1b[>25u", "\x1b[<u", "\x1b[?2026$p", "\x1b[?2048$p", "\x1b]22;default\x1b\\"]
     for text in (*new, "\x1b[?1049h", f"frame{QUESTION}"):
@@ -109,9 +107,7 @@ class App:
         pass
 
 
-def test_keys_are_read_whatever_comes_with_them_until_the_terminal_is_gone(
-    driver: Bare, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_keys_read_among_other_bytes_until_terminal_closes(driver: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, programs = pty.openpty()
     heard: list[object] = []
     monkeypatch.setattr(driver, "process_message", heard.append)
@@ -133,7 +129,7 @@ def test_keys_are_read_whatever_comes_with_them_until_the_terminal_is_gone(
     assert driver._app.called == [driver._app.exit]
 
 
-def test_writing_to_a_terminal_that_is_gone_is_no_error() -> None:
+def test_write_to_closed_terminal_is_no_error() -> None:
     ours, programs = pty.openpty()
     with os.fdopen(programs, "w", encoding="utf-8") as terminal:
         lasting = LastingFile(terminal)

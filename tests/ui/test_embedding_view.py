@@ -34,7 +34,7 @@ def sheet(at, symbols, width=40, height=11, first=(), near=()):
     return spots, plane.drawn(spots, symbols, view, (width, height), next(iter(first), -1), near)
 
 
-def test_steps_across_and_up_are_alike_although_cells_are_twice_as_high_as_wide():
+def test_horizontal_and_vertical_distances_look_equal():
     spots, _ = sheet(SQUARE, "abcd")
     (top, right), (_, left), (bottom, _) = spots.cells[1], spots.cells[2], spots.cells[4]
     assert right - left == 2 * (bottom - top)
@@ -42,7 +42,7 @@ def test_steps_across_and_up_are_alike_although_cells_are_twice_as_high_as_wide(
     assert bottom - top >= 6
 
 
-def test_a_character_in_the_way_of_another_stands_beside_it_and_one_without_room_is_listed():
+def test_colliding_character_moved_beside_or_listed_without_space():
     spots, lines = sheet([(0.0, 0.0)] * 30, "a" * 29, 9, 3, first=(7,))
     assert len(set(spots.cells.values())) == len(spots.cells) == 11
     assert spots.cells[7] == (1, 4)
@@ -53,7 +53,7 @@ def test_a_character_in_the_way_of_another_stands_beside_it_and_one_without_room
     assert len(lines) == 3
 
 
-def test_the_cursor_is_bright_with_a_mark_and_its_neighbours_bold_and_listed_with_distances():
+def test_cursor_bright_and_marked_with_neighbours_bold_and_listed():
     look = shown(insight(SQUARE), 0, symbols="abcd", symbol=1)
     lines = VIEW.lines(look, 76, 20)
     pieces = [piece for line in lines[2:] for piece in line if piece.ground]
@@ -71,14 +71,14 @@ CROSS = [(0.0, 0.0), (3.0, 0.5), (-3.0, 0.2), (0.5, 3.0), (0.3, -3.0), (1.0, 1.2
 
 
 @pytest.mark.parametrize(("key", "to"), [("h", 2), ("l", 1), ("j", 4), ("k", 5), ("p", 1), ("P", 5)])
-def test_the_keys_lead_to_the_nearest_character_that_way_or_the_next_of_the_vocabulary(key, to):
+def test_keys_go_to_nearest_character_or_next_in_vocabulary(key, to):
     look = shown(insight(CROSS), 0, symbols="abcde", symbol=0)
     assert VIEW.moved(look, key).symbol == to
     assert VIEW.moved(look, "x") is None
     assert VIEW.lens(VIEW.moved(look, key), 80, 20).symbol == to
 
 
-def test_where_there_is_no_character_that_way_the_cursor_stays_and_one_aside_is_better_than_none():
+def test_cursor_stays_without_character_ahead_and_accepts_diagonal():
     look = shown(insight([(0.0, 0.0), (1.0, 5.0)]), 0, symbols="a", symbol=0)
     assert [VIEW.moved(look, key).symbol for key in "hjlk"] == [0, 0, 1, 1]
     assert VIEW.moved(replace(look, gaze=replace(look.gaze, symbol=99)), "j").symbol == 0
@@ -86,7 +86,7 @@ def test_where_there_is_no_character_that_way_the_cursor_stays_and_one_aside_is_
 
 @pytest.mark.parametrize("turn", [lambda x, y: (-x, y), lambda x, y: (x, -y), lambda x, y: (y, x),
                                   lambda x, y: (-y, -x), lambda x, y: (x, y)])  # fmt: skip
-def test_an_embedding_lies_as_it_lay_before_however_its_axes_come(turn):
+def test_embedding_keeps_orientation_when_axes_flip_or_rotate(turn):
     draw = random.Random(5)
     old = [(draw.gauss(0, 2), draw.gauss(0, 1)) for _ in range(27)]
     moved = [(x + draw.gauss(0, 0.05), y + draw.gauss(0, 0.05)) for x, y in old]
@@ -98,14 +98,14 @@ def test_an_embedding_lies_as_it_lay_before_however_its_axes_come(turn):
     assert tuple(map(abs, found.shares)) == (0.3, 0.2)
 
 
-def test_what_is_no_embedding_of_the_same_size_or_not_finite_stays_as_it_is():
+def test_nonfinite_or_resized_embedding_is_not_aligned():
     now = insight(SQUARE)
     for before in (None, PlainInsight(None), insight(SQUARE[:2]), insight([(math.nan, 0.0)] * 5)):
         assert aligned(before, now) is now
     assert aligned(now, PlainInsight(None)) == PlainInsight(None)
 
 
-def test_wide_combining_and_unprintable_characters_keep_their_columns():
+def test_wide_combining_and_unprintable_characters_keep_columns():
     symbols = "字\u0301\x1b b"
     spots, lines = sheet([*SQUARE, (0.5, 0.2)], symbols, 41, 11, first=(1,))
     assert [columns(line) for line in lines] == [41] * 11
@@ -115,14 +115,14 @@ def test_wide_combining_and_unprintable_characters_keep_their_columns():
     assert len(spots.cells) == 6
 
 
-def test_an_embedding_that_is_not_finite_says_so():
+def test_nonfinite_embedding_says_so():
     look = shown(insight([(math.nan, math.nan)] * 5, shares=(math.nan, math.nan)), 0, symbols="abcd")
     lines = VIEW.lines(look, 100, 20)
     assert lines[2][0].role == "error"
     assert plain(lines[1]) == "characters in the plane"
 
 
-def test_its_parts_end_with_the_updates_of_all_matrices():
+def test_embedding_tabs_end_with_updates_of_all_matrices():
     assert view_of("Embedding").parts == ("plane", "updates")
 
 
@@ -135,7 +135,7 @@ def test_its_parts_end_with_the_updates_of_all_matrices():
     st.integers(0, 46),
     st.integers(-1, 50),
 )
-def test_it_keeps_to_any_room(at, symbols, part, width, height, cursor):
+def test_embedding_fits_any_space(at, symbols, part, width, height, cursor):
     look = shown(insight(at, cursor, (0, 3, 60)), 0, symbols=symbols, symbol=cursor, part=part)
     view = view_of("Embedding")
     assert fits(view.lines(look, width, height), width, height)

@@ -28,7 +28,7 @@ RUN = replace(scenes.TRAINING.run, run=12)
         (RunView(engine="starting"), None, ""),
     ],
 )
-def test_what_is_left_behind_is_said(run, state, said):
+def test_exit_message_says_what_remains(run, state, said):
     words = farewell(run, state)
     assert words.startswith(said)
     assert bool(words) == bool(said)

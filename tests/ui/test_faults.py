@@ -29,7 +29,7 @@ def go_to(pilot, name):
         ),
     ],
 )
-async def test_what_the_engine_cannot_do_is_said_in_two_lines_and_training_goes_on(event, said):
+async def test_engine_refusal_is_two_lines_and_training_continues(event, said):
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine) as pilot:
         engine.tell(event)
@@ -39,7 +39,7 @@ async def test_what_the_engine_cannot_do_is_said_in_two_lines_and_training_goes_
         assert lab(pilot).run.state is State.TRAINING
 
 
-async def test_a_field_that_the_engine_refuses_is_marked_until_it_is_changed():
+async def test_refused_field_marked_until_changed():
     engine = ObedientEngine()
     async with playground(engine) as pilot:
         engine.tell(protocol.CommandRefused("there is no cuda here", "try auto", "device"))
@@ -50,7 +50,7 @@ async def test_a_field_that_the_engine_refuses_is_marked_until_it_is_changed():
         assert "✗ device" not in screen_text(pilot.app)
 
 
-async def test_when_the_engine_is_lost_space_goes_on_with_the_run_in_another():
+async def test_lost_engine_space_resumes_run_in_new_one():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t")
@@ -72,7 +72,7 @@ async def test_when_the_engine_is_lost_space_goes_on_with_the_run_in_another():
         assert len(toasts(pilot)) == 1
 
 
-async def test_when_the_engine_is_lost_t_starts_a_new_run_in_another():
+async def test_lost_engine_t_starts_new_run_in_new_one():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t")
@@ -87,7 +87,7 @@ async def test_when_the_engine_is_lost_t_starts_a_new_run_in_another():
         assert lab(pilot).run.unfinished is None
 
 
-async def test_what_was_typed_into_the_form_is_still_there_when_the_run_goes_on_in_another_engine():
+async def test_form_edits_survive_resume_in_new_engine():
     engine = ObedientEngine()
     async with playground(engine) as pilot:
         await pilot.press("t")
@@ -101,7 +101,7 @@ async def test_what_was_typed_into_the_form_is_still_there_when_the_run_goes_on_
         assert "1 staged" in lines(pilot)[1]
 
 
-async def test_an_engine_that_is_lost_again_and_again_does_no_harm_whatever_is_typed_meanwhile():
+async def test_repeatedly_lost_engine_survives_any_keys():
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine, NARROW) as pilot:
         for reason in ("", "the engine did not start", "the engine does not answer"):
@@ -116,7 +116,7 @@ async def test_an_engine_that_is_lost_again_and_again_does_no_harm_whatever_is_t
         assert lab(pilot).run.unfinished is None
 
 
-async def test_a_viewer_who_comes_back_to_an_engine_that_another_has_started_sees_what_that_one_does():
+async def test_viewer_returning_to_engine_started_elsewhere_sees_its_run():
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine, NARROW) as pilot:
         engine.go()
@@ -130,7 +130,7 @@ async def test_a_viewer_who_comes_back_to_an_engine_that_another_has_started_see
         assert lab(pilot).form.draft.config.n_embd == 10
 
 
-async def test_a_run_that_a_crash_left_in_the_middle_is_offered_and_space_goes_on_with_it():
+async def test_run_interrupted_by_crash_offered_and_space_resumes_it():
     engine = ObedientEngine()
     engine.tell(archive.UnfinishedFound(summary(Unfinished(12, 48_200))))
     async with playground(engine, NARROW) as pilot:
@@ -142,7 +142,7 @@ async def test_a_run_that_a_crash_left_in_the_middle_is_offered_and_space_goes_o
         assert "space goes on" not in screen_text(pilot.app).partition("run 12 was left")[0]
 
 
-async def test_a_run_that_was_left_is_offered_no_more_once_another_is_started():
+async def test_interrupted_run_not_offered_after_another_starts():
     engine = ObedientEngine()
     engine.tell(archive.UnfinishedFound(summary(Unfinished(12, 48_200))))
     async with playground(engine, NARROW) as pilot:
@@ -152,7 +152,7 @@ async def test_a_run_that_was_left_is_offered_no_more_once_another_is_started():
         assert engine.sent_of(archive.OpenRun) == []
 
 
-async def test_that_a_run_is_not_saved_stands_in_the_status_line_until_it_is():
+async def test_unsaved_run_shown_in_status_bar_until_saved():
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine) as pilot:
         engine.tell(*[protocol.SaveFailed(12, "No space left on device")] * 3)
@@ -167,7 +167,7 @@ async def test_that_a_run_is_not_saved_stands_in_the_status_line_until_it_is():
         ]
 
 
-async def test_w_takes_a_run_that_diverged_back_and_trains_on_with_a_third_of_lr():
+async def test_w_rewinds_diverged_run_and_trains_with_third_of_lr():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "w")
@@ -185,7 +185,7 @@ async def test_w_takes_a_run_that_diverged_back_and_trains_on_with_a_third_of_lr
 
 
 @pytest.mark.parametrize("key", ["enter", "escape", "ctrl+c"])
-async def test_an_engine_of_another_version_can_be_left_alone(key):
+async def test_engine_of_other_version_can_be_left_alone(key):
     engine = FakeEngine(outdated="0.2.0")
     async with playground(engine, NARROW) as pilot:
         assert "An engine of version 0.2.0 is running" in screen_text(pilot.app)
@@ -196,7 +196,7 @@ async def test_an_engine_of_another_version_can_be_left_alone(key):
     assert engine.restarted == 0
 
 
-async def test_an_engine_of_another_version_is_restarted_by_r_and_then_serves():
+async def test_engine_of_other_version_restarted_by_r_then_works():
     engine = ObedientEngine()
     engine.outdated = "0.2.0"
     async with playground(engine, NARROW) as pilot:
@@ -208,7 +208,7 @@ async def test_an_engine_of_another_version_is_restarted_by_r_and_then_serves():
         assert lab(pilot).run.state is State.TRAINING
 
 
-async def test_an_engine_of_another_version_that_does_not_go_is_told_like_one_that_cannot_be_reached():
+async def test_unstoppable_engine_of_other_version_reported_as_unreachable():
     class Stubborn(FakeEngine):
         async def restart(self):
             raise EngineUnavailable("the engine does not end")
@@ -219,7 +219,7 @@ async def test_an_engine_of_another_version_that_does_not_go_is_told_like_one_th
         assert toasts(pilot) == ["the engine does not end\nt tries again, with a new run"]
 
 
-async def test_an_engine_that_cannot_be_reached_is_said_with_its_reason_and_nothing_is_lost():
+async def test_unreachable_engine_reported_with_reason_and_nothing_lost():
     engine = FakeEngine()
     async with playground(engine) as pilot:
         go_to(pilot, "lr")

@@ -13,11 +13,11 @@ def marks(chosen):
     return {field.name: getattr(chosen, field.name) for field in fields(chosen)}
 
 
-def test_every_mark_is_one_column_wide():
+def test_every_glyph_is_one_column_wide():
     assert {name for name, mark in marks(FULL).items() if cell_len(mark) != 1} == set()
 
 
-def test_the_other_form_is_ascii_throughout():
+def test_fallback_glyphs_are_ascii():
     assert all(mark.isascii() and mark.isprintable() for mark in marks(ASCII).values())
 
 
@@ -26,18 +26,18 @@ def test_the_other_form_is_ascii_throughout():
     [("live", "rebuild"), ("running", "ready"), ("new", "corpus"), ("right_so", "wrong"), ("to", "times")],
 )
 @pytest.mark.parametrize("chosen", [FULL, CONSOLE, ASCII])
-def test_marks_that_are_told_apart_look_apart(chosen, one, other):
+def test_distinct_glyphs_look_distinct(chosen, one, other):
     assert getattr(chosen, one) != getattr(chosen, other)
 
 
-def test_what_stands_for_marks_in_texts_is_what_the_process_has(monkeypatch):
+def test_glyph_placeholders_in_texts_use_process_glyphs(monkeypatch):
     assert plainly("[B,4,48] @ [48,128] → 4×128, σ² ✓") == "[B,4,48] @ [48,128] → 4×128, σ² ✓"
     monkeypatch.setattr(glyphs, "GLYPHS", ASCII)
     monkeypatch.setattr(glyphs, "PLAIN", table(ASCII))
     assert plainly("[B,4,48] @ [48,128] → 4×128, σ² ✓") == "[B,4,48] @ [48,128] -> 4x128, s^2 ok"
 
 
-def test_the_console_has_only_what_its_fonts_have():
+def test_console_glyphs_limited_to_its_fonts():
     # both code page 437, as in the kernel's own font, and the usual fonts of 256 characters have these
     fonts = set("•·→←↑↓≈─│┌┐└┘├┤┬┴┼█░▒■▲▼")
     assert {mark for mark in "".join(marks(CONSOLE).values()) if not mark.isascii()} <= fonts

@@ -30,7 +30,7 @@ def focused(pilot):
 @pytest.mark.parametrize(
     ("size", "form", "names", "low"), [((120, 36), 37, 29, 18), (WIDE, 37, 35, 18), ((200, 50), 44, 40, 20)]
 )
-async def test_a_wide_screen_has_all_four_panes_without_a_gap_or_an_overlap(size, form, names, low):
+async def test_wide_screen_shows_four_panes_without_gap_or_overlap(size, form, names, low):
     async with playground(training(), size) as pilot:
         assert seen(pilot) == PANES
         assert focused(pilot) == "form"
@@ -44,7 +44,7 @@ async def test_a_wide_screen_has_all_four_panes_without_a_gap_or_an_overlap(size
 
 
 @pytest.mark.parametrize("size", [NARROW, (119, 40), (140, 35), (60, 16)])
-async def test_a_narrower_one_has_tabs_and_the_pane_in_front_fills_all_but_two_rows(size):
+async def test_narrow_screen_has_tabs_and_one_pane(size):
     async with playground(training(), size) as pilot:
         assert seen(pilot) == ["form"]
         pane = lab(pilot).query_one("#form").region
@@ -53,7 +53,7 @@ async def test_a_narrower_one_has_tabs_and_the_pane_in_front_fills_all_but_two_r
 
 
 @pytest.mark.parametrize("size", [SMALL, (59, 40), (120, 15), (5, 3)])
-async def test_a_small_one_has_nothing_but_the_focused_pane(size):
+async def test_small_screen_has_only_focused_pane(size):
     async with playground(training(), size) as pilot:
         assert seen(pilot) == ["form"]
         pane = lab(pilot).query_one("#form").region
@@ -66,7 +66,7 @@ async def test_a_small_one_has_nothing_but_the_focused_pane(size):
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
-async def test_a_number_goes_to_its_pane_and_the_other_keys_still_work(size):
+async def test_number_key_focuses_its_pane_and_other_keys_still_work(size):
     engine = training()
     async with playground(engine, size) as pilot:
         for number, name in [*enumerate(PANES, start=1)][::-1]:
@@ -79,7 +79,7 @@ async def test_a_number_goes_to_its_pane_and_the_other_keys_still_work(size):
             assert engine.steered == [("PauseRun", "ResumeRun")[number % 2]]
 
 
-async def test_z_shows_the_pane_at_hand_alone_and_z_brings_the_others_back():
+async def test_z_maximizes_focused_pane_and_z_restores():
     async with playground(training()) as pilot:
         for number, name in enumerate(PANES, start=1):
             await pilot.press(str(number), "z")
@@ -91,7 +91,7 @@ async def test_z_shows_the_pane_at_hand_alone_and_z_brings_the_others_back():
         assert seen(pilot) == ["layers"]
 
 
-async def test_through_all_sizes_focus_values_and_panes_stay_what_they_were():
+async def test_resize_keeps_focus_values_and_panes():
     async with playground(training()) as pilot:
         await pilot.press("down", "down", "4")
         for size in [(80, 24), (40, 12), (200, 50), (1, 1), (140, 40)]:
@@ -105,7 +105,7 @@ async def test_through_all_sizes_focus_values_and_panes_stay_what_they_were():
         assert any("maralynn" in line for line in lines(pilot))
 
 
-async def test_an_open_editor_lives_through_another_size():
+async def test_resize_keeps_editor_open():
     engine = training()
     async with playground(engine) as pilot:
         await pilot.press("1", *["down"] * 11, "enter", *"0.02")
@@ -117,7 +117,7 @@ async def test_an_open_editor_lives_through_another_size():
         assert lab(pilot).form.draft.config.lr == 0.02
 
 
-async def test_a_click_goes_to_the_pane_under_it():
+async def test_click_focuses_pane_under_it():
     async with playground(training()) as pilot:
         for name in ["names", "layers", "loss", "form"]:
             await pilot.click(f"#{name}", offset=(6, 9))

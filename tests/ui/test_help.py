@@ -17,7 +17,7 @@ def page(pilot):
     return pilot.app.screen.query_one(_Page).render().plain
 
 
-def test_every_key_has_one_line_or_stands_in_anothers():
+def test_every_key_is_documented_once():
     written = [key.written for key in KEYS if key.help]
     assert len(written) == len(set(written))
     assert "1-4" in written
@@ -25,12 +25,12 @@ def test_every_key_has_one_line_or_stands_in_anothers():
     assert all(key.help == key.help.strip().rstrip(".") for key in KEYS)
 
 
-def test_no_two_keys_are_the_same_key():
+def test_no_two_keys_are_the_same():
     keys = [key.key for key in KEYS]
     assert len(keys) == len(set(keys))
 
 
-async def test_it_tells_of_the_field_at_hand_then_the_keys_then_the_words():
+async def test_help_shows_current_field_then_keys_then_glossary():
     async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
         lab(pilot).query_one("#form").here = "lr"
         await pilot.press("question_mark")
@@ -46,7 +46,7 @@ async def test_it_tells_of_the_field_at_hand_then_the_keys_then_the_words():
         assert text.count("\n1-4 ") == 1
 
 
-async def test_on_another_screen_it_tells_of_the_keys_there_alone():
+async def test_help_on_other_screen_shows_only_its_keys():
     async with playground(ShowingEngine(scenes.TRAINING), WIDE) as pilot:
         pilot.app.push_screen(HelpScreen(None, RUN_KEYS))
         await pilot.pause()
@@ -54,7 +54,7 @@ async def test_on_another_screen_it_tells_of_the_keys_there_alone():
         assert told == {key.written: key.help for key in RUN_KEYS if key.help}
 
 
-async def test_without_a_field_at_hand_it_begins_with_the_keys():
+async def test_help_without_current_field_starts_with_keys():
     async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
         await pilot.press("4", "question_mark")
         assert page(pilot).startswith("keys\n")
@@ -62,7 +62,7 @@ async def test_without_a_field_at_hand_it_begins_with_the_keys():
         assert page(pilot).startswith("keys\n")  # on the preset, which is no hyperparameter
 
 
-async def test_a_field_that_waits_says_so():
+async def test_help_of_staged_field_says_so():
     async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
         for name in ["context", "norm", "corpus", "threads"]:
             lab(pilot).query_one("#form").here = name
@@ -72,7 +72,7 @@ async def test_a_field_that_waits_says_so():
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
-async def test_the_last_line_can_be_read_at_every_size_and_no_line_is_cut(size):
+async def test_last_line_readable_at_every_size_and_no_line_cut(size):
     async with playground(ShowingEngine(scenes.TRAINING), size) as pilot:
         await pilot.press("question_mark")
         widget = pilot.app.screen.query_one(_Page)
@@ -83,7 +83,7 @@ async def test_the_last_line_can_be_read_at_every_size_and_no_line_is_cut(size):
         assert last in screen_text(pilot.app)
 
 
-async def test_its_keys_scroll_and_close_and_reach_nothing_below():
+async def test_help_keys_scroll_and_close_and_reach_nothing_below():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         for key in ["escape", "question_mark", "q", "enter", "ctrl+c", "ctrl+q"]:

@@ -84,7 +84,7 @@ def row(app, name: str) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_where_there_is_room_every_field_is_a_row_with_its_value(form, size):
+async def test_every_field_is_row_with_value_if_space_allows(form, size):
     async with form(size=size) as (pilot, _, pane):
         assert set(pane.plan.places) == set(ROWS)
         assert "more" not in pane.provenance
@@ -96,13 +96,13 @@ async def test_where_there_is_room_every_field_is_a_row_with_its_value(form, siz
 
 
 @pytest.mark.parametrize("size", [(80, 22), (37, 40), (44, 48)])
-async def test_the_shapes_stand_below_the_rows_or_beside_the_help(form, size):
+async def test_shapes_shown_below_rows_or_beside_help(form, size):
     async with form(size=size) as (pilot, _, _pane):
         assert "8×24 → 4×128" in pilot.app.screen_text() or "[B,8] → [B,8,24]" in pilot.app.screen_text()
 
 
 @pytest.mark.parametrize("size", [*SIZES, (37, 34)])
-async def test_down_walks_every_row_as_the_eye_does_and_stays_on_the_last(form, size):
+async def test_down_moves_through_rows_in_visual_order_and_stops_at_last(form, size):
     async with form(size=size) as (pilot, _, pane):
         walked = []
         for _ in ROWS:
@@ -117,7 +117,7 @@ async def test_down_walks_every_row_as_the_eye_does_and_stays_on_the_last(form, 
             assert walked == list(ROWS)
 
 
-async def test_a_form_that_is_just_high_enough_for_its_rows_has_the_parameters_in_its_border(form):
+async def test_form_just_high_enough_shows_parameters_in_border(form):
     rows_and_headings = len(ROWS) + 3
     async with form(size=(37, 2 + rows_and_headings + 3), at="n_hidden") as (pilot, _, pane):
         assert set(pane.plan.places) == set(ROWS)
@@ -128,7 +128,7 @@ async def test_a_form_that_is_just_high_enough_for_its_rows_has_the_parameters_i
         assert "8×24 → 4×64 → 2×64 → 64 → 27" in pilot.app.screen_text()
 
 
-async def test_a_form_that_scrolls_says_how_many_rows_are_out_of_sight(form):
+async def test_scrolling_form_counts_hidden_rows(form):
     async with form(size=(37, 34)) as (pilot, _, pane):
         hidden = len(ROWS) - len(pane.plan.places)
         assert hidden > 0
@@ -139,7 +139,7 @@ async def test_a_form_that_scrolls_says_how_many_rows_are_out_of_sight(form):
         assert "76,579 params" in pilot.app.screen_text()
 
 
-async def test_a_problem_on_another_row_is_brought_into_sight_beside_the_row_at_hand(form):
+async def test_problem_on_other_row_scrolled_into_view_with_current_row(form):
     refused = Problem("device", "device cuda is not here", "set device to cpu")
     for at, size in [("preset", (37, 38)), ("lr", (37, 34)), ("context", (80, 22)), ("seed", (80, 16))]:
         async with form(replace(VIEW, reported=(refused,)), size=size, at=at) as (pilot, _, _pane):
@@ -149,7 +149,7 @@ async def test_a_problem_on_another_row_is_brought_into_sight_beside_the_row_at_
             assert "Set device to cpu." in text
 
 
-async def test_in_two_columns_down_goes_on_from_the_left_foot_to_the_right_head(form):
+async def test_two_columns_down_goes_from_left_end_to_right_start(form):
     async with form(size=(80, 22), at="device") as (pilot, _, pane):
         left = pane.plan.places["device"]
         await pilot.press("down")
@@ -159,7 +159,7 @@ async def test_in_two_columns_down_goes_on_from_the_left_foot_to_the_right_head(
         assert right.y < left.y
 
 
-async def test_home_end_and_the_page_keys_leap(form):
+async def test_home_end_and_page_keys_jump(form):
     async with form(at="lr") as (pilot, _, pane):
         for key, expected in [
             ("pagedown", "corpus"),
@@ -174,7 +174,7 @@ async def test_home_end_and_the_page_keys_leap(form):
             assert pane.here == expected, key
 
 
-async def test_left_and_right_nudge_and_never_walk(form):
+async def test_left_and_right_step_value_and_never_move_cursor(form):
     async with form(size=(80, 22), at="n_hidden") as (pilot, bench, pane):
         await pilot.press("right")
         assert bench.asked == [("n_hidden", 256)]
@@ -183,20 +183,20 @@ async def test_left_and_right_nudge_and_never_walk(form):
         assert pane.here == "n_hidden"
 
 
-async def test_presets_are_stepped_through_on_the_first_row(form):
+async def test_presets_stepped_on_first_row(form):
     async with form() as (pilot, bench, _):
         assert "‹ tree-76k ›" in row(pilot.app, "preset")
         await pilot.press("right", "left")
         assert bench.asked == [("preset", "tree-287k"), ("preset", "tree-76k")]
 
 
-async def test_a_changed_recipe_says_in_how_many_fields(form):
+async def test_changed_preset_counts_changed_fields(form):
     async with form(at="lr") as (pilot, _, _pane):
         await pilot.press("right", "up", "up", "right")
         assert "tree-76k +2" in row(pilot.app, "preset")
 
 
-async def test_enter_edits_and_the_first_letter_replaces_the_value(form):
+async def test_enter_edits_and_first_letter_replaces_value(form):
     async with form(at="lr") as (pilot, bench, pane):
         await pilot.press("enter")
         assert pane.editing
@@ -207,7 +207,7 @@ async def test_enter_edits_and_the_first_letter_replaces_the_value(form):
         assert "0.05" in row(pilot.app, "lr")
 
 
-async def test_escape_leaves_as_it_was(form):
+async def test_escape_cancels_edit(form):
     async with form(at="lr") as (pilot, bench, pane):
         await pilot.press("enter", *"0.5", "escape")
         assert bench.asked == []
@@ -215,14 +215,14 @@ async def test_escape_leaves_as_it_was(form):
         assert " 0.1 " in row(pilot.app, "lr")
 
 
-async def test_enter_on_an_unchanged_value_asks_nothing(form):
+async def test_enter_on_unchanged_value_posts_nothing(form):
     async with form(at="max_steps") as (pilot, bench, pane):
         await pilot.press("enter", "enter")
         assert bench.asked == []
         assert not pane.editing
 
 
-async def test_shapes_and_parameters_follow_each_letter(form):
+async def test_shapes_and_parameters_update_on_each_letter(form):
     async with form(at="n_hidden") as (pilot, bench, _):
         await pilot.press("enter", *"64")
         assert "8×24 → 4×64 → 2×64 → 64 → 27" in pilot.app.screen_text()
@@ -230,7 +230,7 @@ async def test_shapes_and_parameters_follow_each_letter(form):
         assert bench.asked == []
 
 
-async def test_a_value_out_of_bounds_keeps_the_editor_open_and_says_why(form):
+async def test_value_out_of_bounds_keeps_editor_open_with_reason(form):
     async with form(at="lr") as (pilot, bench, pane):
         await pilot.press("enter", *"99", "enter")
         text = pilot.app.screen_text()
@@ -246,7 +246,7 @@ async def test_a_value_out_of_bounds_keeps_the_editor_open_and_says_why(form):
         assert not pane.problem
 
 
-async def test_a_mix_that_does_not_fit_is_taken_and_stays_marked_until_mended(form):
+async def test_invalid_linked_fields_accepted_and_marked_until_fixed(form):
     async with form(at="context") as (pilot, bench, pane):
         await pilot.press("enter", "6", "enter")
         assert bench.asked == [("context", 6)]
@@ -261,7 +261,7 @@ async def test_a_mix_that_does_not_fit_is_taken_and_stays_marked_until_mended(fo
         assert "2·3 = 6 ✓" in pilot.app.screen_text()
 
 
-async def test_what_plays_no_part_is_muted_and_says_why_but_can_be_edited(form):
+async def test_unused_field_muted_with_reason_but_editable(form):
     async with form(size=(44, 48), at="warmup") as (pilot, bench, pane):
         assert "not with step" in row(pilot.app, "warmup")
         assert "warmup  where lr peaks  not with step" in pilot.app.screen_text()
@@ -273,7 +273,7 @@ async def test_what_plays_no_part_is_muted_and_says_why_but_can_be_edited(form):
         assert "0.2" in row(pilot.app, "warmup")
 
 
-async def test_in_a_narrow_form_what_plays_no_part_is_unused_and_the_help_says_why(form):
+async def test_narrow_form_marks_unused_field_and_help_has_reason(form):
     stack = replace(scenes.CONFIG, dilations=(1, 1, 2, 1, 2), schedule="cosine")
     async with form(replace(VIEW, draft=Draft(stack, "tree-76k")), at="fuse") as (pilot, _, _pane):
         assert "unused" in row(pilot.app, "fuse")
@@ -283,7 +283,7 @@ async def test_in_a_narrow_form_what_plays_no_part_is_unused_and_the_help_says_w
         assert "fuse  not with dilations" in pilot.app.screen_text()
 
 
-async def test_dilations_typed_show_their_sum_and_shapes_at_each_letter(form):
+async def test_typed_dilations_show_sum_and_shapes_on_each_letter(form):
     async with form(at="dilations") as (pilot, bench, _):
         await pilot.press("enter", *"1 2 4")
         assert "8×24 → 7×128 → 5×128 → … → 27" in pilot.app.screen_text()
@@ -292,7 +292,7 @@ async def test_dilations_typed_show_their_sum_and_shapes_at_each_letter(form):
         assert bench.asked == [("dilations", (1, 2, 4))]
 
 
-async def test_batches_and_norm_that_exclude_one_another_are_marked_where_it_came_from(form):
+async def test_exclusive_batches_and_norm_marked_on_edited_field(form):
     for at, other in [("norm", {"batches": "names"}), ("batches", {"norm": "batch-bug"})]:
         config = replace(scenes.CONFIG, **other)
         async with form(replace(VIEW, draft=Draft(config, "tree-76k")), at=at) as (pilot, _, _pane):
@@ -303,13 +303,13 @@ async def test_batches_and_norm_that_exclude_one_another_are_marked_where_it_cam
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_the_help_of_every_row_fits_the_narrowest_form_whether_it_counts_or_not(name):
+def test_help_of_every_row_fits_narrowest_form_used_or_unused(name):
     for config in (scenes.CONFIG, replace(scenes.CONFIG, dilations=(7,), schedule="one-cycle", optimizer="adamw")):
         lines = help_lines(Trial(replace(VIEW, draft=Draft(config, "tree-76k"))), name, 33)
         assert [columns(line) <= 33 for line in lines] == [True] * 3
 
 
-async def test_a_corpus_that_cannot_be_read_stands_on_its_row(form):
+async def test_unreadable_corpus_reported_on_its_row(form):
     unreadable = Problem("corpus", "words.txt is not UTF-8 at byte 12", "save it as UTF-8")
     async with form(replace(VIEW, vocab_size=None, reported=(unreadable,)), size=(37, 44)) as (pilot, _, pane):
         text = pilot.app.screen_text()
@@ -319,7 +319,7 @@ async def test_a_corpus_that_cannot_be_read_stands_on_its_row(form):
         assert "→ 128 → ?" in text
 
 
-async def test_backspace_brings_the_recipe_s_value_back(form):
+async def test_backspace_restores_preset_value(form):
     async with form(at="lr") as (pilot, bench, _):
         await pilot.press("backspace")
         assert bench.asked == []
@@ -328,14 +328,14 @@ async def test_backspace_brings_the_recipe_s_value_back(form):
 
 
 @pytest.mark.parametrize("name", ["preset", "norm", "corpus", "device"])
-async def test_what_is_picked_asks_for_the_list(form, name):
+async def test_choice_field_requests_its_list(form, name):
     async with form(at=name) as (pilot, bench, pane):
         await pilot.press("enter")
         assert bench.asked == [("pick", name)]
         assert not pane.editing
 
 
-async def test_a_rebuild_edit_beside_a_run_is_staged_and_a_live_one_is_not(form):
+async def test_rebuild_edit_beside_run_staged_and_live_edit_not(form):
     async with form(RUNNING, at="n_embd") as (pilot, bench, pane):
         await pilot.press("enter", *"10", "enter")
         assert "was 24" in row(pilot.app, "n_embd")
@@ -349,7 +349,7 @@ async def test_a_rebuild_edit_beside_a_run_is_staged_and_a_live_one_is_not(form)
         assert bench.asked == [("n_embd", 10), ("lr", 0.01)]
 
 
-async def test_no_letter_is_swallowed_outside_the_editor_and_every_one_inside(form):
+async def test_letters_pass_outside_editor_and_are_consumed_inside(form):
     async with form(at="n_embd") as (pilot, bench, pane):
         await pilot.press("t", "0")
         assert bench.asked == [("key", "t"), ("key", "0")]
@@ -358,7 +358,7 @@ async def test_no_letter_is_swallowed_outside_the_editor_and_every_one_inside(fo
         assert len(bench.asked) == 2
 
 
-async def test_keys_typed_in_one_burst_mean_what_they_were_typed_for(form):
+async def test_burst_of_keys_edits_intended_fields(form):
     async with form() as (pilot, bench, pane):
         for key in ["down", "down", "down", "down", "enter", "1", "0", "enter"]:
             pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
@@ -367,7 +367,7 @@ async def test_keys_typed_in_one_burst_mean_what_they_were_typed_for(form):
         assert not pane.editing
 
 
-async def test_while_a_value_is_typed_the_key_bar_offers_to_apply_or_cancel(form):
+async def test_key_bar_offers_apply_and_cancel_while_editing(form):
     async with form(at="lr") as (pilot, _, _pane):
         await pilot.press("enter")
         shown = {
@@ -377,7 +377,7 @@ async def test_while_a_value_is_typed_the_key_bar_offers_to_apply_or_cancel(form
         assert not {"Edit", "Nudge"} & shown
 
 
-async def test_an_open_editor_keeps_its_text_through_resizing_and_new_views(form):
+async def test_open_editor_keeps_text_through_resize_and_updates(form):
     async with form(at="lr") as (pilot, _, pane):
         await pilot.press("enter", *"0.3")
         pane.form = replace(pane.form, vocab_size=40)
@@ -393,7 +393,7 @@ async def test_an_open_editor_keeps_its_text_through_resizing_and_new_views(form
 
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 3), (12, 5), (20, 8), (30, 12), (56, 12), (66, 10)])
-async def test_in_a_small_pane_the_row_at_hand_stays_in_sight(form, size):
+async def test_small_pane_keeps_current_row_visible(form, size):
     async with form(size=size) as (pilot, _, pane):
         for _ in ROWS:
             if pane.size:
@@ -401,7 +401,7 @@ async def test_in_a_small_pane_the_row_at_hand_stays_in_sight(form, size):
             await pilot.press("down")
 
 
-async def test_a_click_goes_to_a_row_and_a_second_one_edits_it(form):
+async def test_click_selects_row_and_second_click_edits(form):
     async with form() as (pilot, _, pane):
         place = pane.plan.places["batch_size"]
         at = (place.x + 5, place.y + 1)
@@ -412,7 +412,7 @@ async def test_a_click_goes_to_a_row_and_a_second_one_edits_it(form):
         assert pane.editing
 
 
-async def test_an_equal_view_and_a_nudge_repaint_no_more_than_they_must(form):
+async def test_equal_data_and_step_repaint_only_changed_rows(form):
     async with form(at="seed") as (pilot, _, pane):
         drawn = []
         lines = pane.query_one("Drawn")
@@ -424,7 +424,7 @@ async def test_an_equal_view_and_a_nudge_repaint_no_more_than_they_must(form):
         assert drawn == [1]
 
 
-async def test_long_values_are_shortened_in_place(form):
+async def test_long_values_shortened_in_place(form):
     path = "/home/someone/with/many/folders/lists/surnames.txt"
     config = replace(scenes.CONFIG, corpus=path, seed=4_294_967_295)
     async with form(replace(VIEW, draft=Draft(config, "tree-76k"))) as (pilot, _, _pane):
@@ -433,7 +433,7 @@ async def test_long_values_are_shortened_in_place(form):
         assert "4294967295" in row(pilot.app, "seed")
 
 
-async def test_another_theme_draws_in_other_inks_at_once(form):
+async def test_theme_change_applies_new_styles_at_once(form):
     async with form() as (pilot, _, pane):
 
         def inks() -> set[str]:

@@ -53,7 +53,7 @@ class Fields(KeysInTurn[None]):
         yield Input()
 
 
-async def test_keys_of_a_burst_are_obeyed_in_order_whether_they_are_bound_or_taken_and_go_where_the_focus_went():
+async def test_key_burst_handled_in_order_and_sent_to_new_focus():
     app = Fields()
     async with app.run_test() as pilot:
         app.query_one("#one").focus()
@@ -63,7 +63,7 @@ async def test_keys_of_a_burst_are_obeyed_in_order_whether_they_are_bound_or_tak
         assert app.query_one(Input).value == "ab"
 
 
-async def test_what_is_pasted_behind_a_key_comes_behind_it():
+async def test_paste_queued_behind_key():
     app = Fields()
     async with app.run_test() as pilot:
         app.query_one("#two").focus()
@@ -74,7 +74,7 @@ async def test_what_is_pasted_behind_a_key_comes_behind_it():
         assert app.query_one(Input).value == "pasted!"
 
 
-async def test_a_widget_that_goes_with_its_key_leaves_the_keyboard_alive():
+async def test_widget_removed_by_its_key_leaves_keyboard_working():
     app = Fields()
     async with app.run_test() as pilot:
         app.query_one("#one").focus()
@@ -84,7 +84,7 @@ async def test_a_widget_that_goes_with_its_key_leaves_the_keyboard_alive():
         assert app.said == ["one a"]
 
 
-async def test_a_widget_that_swallows_the_way_up_holds_the_next_key_for_a_moment_only(monkeypatch):
+async def test_widget_that_stops_bubbling_delays_next_key_briefly(monkeypatch):
     monkeypatch.setattr(in_turn, "PATIENCE", 0.02)
     monkeypatch.setattr(KeysInTurn, "_follow", lambda self, typed, way, laps, screen: asyncio.sleep(0))
     app = Fields()
@@ -95,7 +95,7 @@ async def test_a_widget_that_swallows_the_way_up_holds_the_next_key_for_a_moment
         await until(pilot, lambda: app.said == ["one a", "one b", "one a"])
 
 
-async def test_of_the_playground_a_burst_opens_the_layer_that_it_has_walked_to():
+async def test_burst_moves_cursor_and_opens_that_layer():
     async with playground(ShowingEngine(scenes.TRAINING), WIDE) as pilot:
         await typed(pilot, "3", "down", "down", "i")
         await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
@@ -106,18 +106,18 @@ async def test_of_the_playground_a_burst_opens_the_layer_that_it_has_walked_to()
 
 
 @pytest.mark.parametrize("screen", ["r", "n", "question_mark"])
-async def test_of_the_playground_a_burst_goes_to_a_screen_and_back(screen):
+async def test_burst_opens_screen_and_returns(screen):
     async with playground(ShowingEngine(scenes.TRAINING), WIDE) as pilot:
         await typed(pilot, screen, "escape", "3", "down", "down", "i", "escape", "down", "i")
         await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
         await until(pilot, lambda: "layer 4 of 14" in screen_text(pilot.app))
 
 
-async def test_a_long_burst_is_all_obeyed():
+async def test_long_burst_handled_completely():
     async with playground(ObedientEngine(), NARROW) as pilot:
         await typed(pilot, *["down", "up"] * 200, "down", "enter", *"17", *["backspace"] * 30, *"9", "enter")
         await until(pilot, lambda: lab(pilot).form.draft.config.context == 9)
 
 
-def test_the_playground_has_its_keys_in_turn():
+def test_playground_uses_key_queue():
     assert isinstance(program(ObedientEngine()), KeysInTurn)

@@ -83,7 +83,7 @@ class Toy(App[None]):
         (40, "enter Edit  t Train  ? Help  q Quit"),
     ],
 )
-async def test_the_focused_widgets_keys_come_first_and_help_and_quit_stay(width, expected):
+async def test_keys_of_focused_widget_first_and_help_and_quit_stay(width, expected):
     app = Toy()
     async with app.run_test(size=(width, 12)) as pilot:
         await pilot.pause()
@@ -92,7 +92,7 @@ async def test_the_focused_widgets_keys_come_first_and_help_and_quit_stay(width,
         assert cell_len(bar) == width
 
 
-async def test_the_palette_stands_at_the_right_edge_where_everything_fits():
+async def test_palette_key_at_right_edge_if_all_fits():
     app = Toy()
     async with app.run_test(size=(120, 12)) as pilot:
         await pilot.pause()
@@ -101,7 +101,7 @@ async def test_the_palette_stands_at_the_right_edge_where_everything_fits():
         assert cell_len(bar) == 120
 
 
-async def test_an_editor_leaves_only_the_keys_that_it_does_not_swallow():
+async def test_editor_leaves_only_keys_it_does_not_consume():
     app = Toy()
     async with app.run_test(size=(140, 12)) as pilot:
         app.screen.query_one(Input).focus()
@@ -114,7 +114,7 @@ async def test_an_editor_leaves_only_the_keys_that_it_does_not_swallow():
         assert app.bar().startswith(" enter Edit  t Train")
 
 
-async def test_a_disabled_key_is_quiet_and_does_nothing_when_clicked():
+async def test_disabled_key_muted_and_click_does_nothing():
     app = Toy()
     async with app.run_test(size=(140, 12)) as pilot:
         await pilot.pause()
@@ -139,7 +139,7 @@ async def test_a_disabled_key_is_quiet_and_does_nothing_when_clicked():
     ("hint", "done"), [("t Train", "train"), ("q Quit", "quit"), ("enter Edit", "edit"), ("1-4 Pane", "pane")]
 )
 @pytest.mark.parametrize("end", ["first", "last"])
-async def test_a_click_anywhere_on_a_key_does_what_the_key_does(hint, done, end):
+async def test_click_on_key_does_what_key_does(hint, done, end):
     app = Toy()
     async with app.run_test(size=(140, 12)) as pilot:
         await pilot.pause()
@@ -148,7 +148,7 @@ async def test_a_click_anywhere_on_a_key_does_what_the_key_does(hint, done, end)
         assert app.done == [done]
 
 
-async def test_a_click_between_two_keys_does_nothing():
+async def test_click_between_keys_does_nothing():
     app = Toy()
     async with app.run_test(size=(140, 12)) as pilot:
         await pilot.pause()
@@ -156,7 +156,7 @@ async def test_a_click_between_two_keys_does_nothing():
         assert app.done == []
 
 
-async def test_bindings_that_stay_the_same_repaint_nothing(monkeypatch):
+async def test_unchanged_bindings_repaint_nothing(monkeypatch):
     app = Toy()
     async with app.run_test(size=(80, 12)) as pilot:
         await pilot.pause()
@@ -185,10 +185,10 @@ async def test_bindings_that_stay_the_same_repaint_nothing(monkeypatch):
         ("shift+tab", "shift+tab"),
     ],
 )
-def test_keys_are_written_as_a_person_names_them(key, shown):
+def test_keys_shown_by_common_names(key, shown):
     assert key_text(Binding(key, "x", "X")) == shown
 
 
-def test_arrows_have_an_ascii_form(monkeypatch):
+def test_arrow_keys_have_ascii_form(monkeypatch):
     monkeypatch.setattr(keys, "GLYPHS", keys.ASCII)
     assert key_text(Binding("up", "x", "X", key_display="↑↓")) == "^v"

@@ -22,7 +22,7 @@ def go_to(pilot, name):
     lab(pilot).query_one("#form").here = name
 
 
-async def test_before_the_engine_answers_the_form_is_there_and_its_model_is_asked_for():
+async def test_form_shown_before_engine_reply_and_model_requested():
     engine = FakeEngine()
     async with playground(engine) as pilot:
         text = screen_text(pilot.app)
@@ -32,7 +32,7 @@ async def test_before_the_engine_answers_the_form_is_there_and_its_model_is_aske
         assert engine.sent == [protocol.PrepareRun(scenes.CONFIG, "tree-76k")]
 
 
-async def test_once_the_model_is_built_its_layers_and_its_names_are_there_before_any_step():
+async def test_built_model_shows_layers_and_names_before_any_step():
     async with playground(ObedientEngine()) as pilot:
         text = screen_text(pilot.app)
         assert "ready  nothing is running" in text
@@ -41,7 +41,7 @@ async def test_once_the_model_is_built_its_layers_and_its_names_are_there_before
         assert lab(pilot).probed.layers == scenes.TRAINING.layers.layers
 
 
-async def test_keys_pressed_before_the_engine_is_there_are_obeyed_once_it_is():
+async def test_keys_before_engine_starts_handled_once_it_does():
     engine = FakeEngine()
     async with playground(engine) as pilot:
         await pilot.press("t", "space")
@@ -52,7 +52,7 @@ async def test_keys_pressed_before_the_engine_is_there_are_obeyed_once_it_is():
         assert engine.steered == ["StartRun", "PauseRun", "ResumeRun"]
 
 
-async def test_a_whole_run_by_keys_alone():
+async def test_whole_run_by_keys_alone():
     engine = ObedientEngine()
     async with playground(engine) as pilot:
         for key, state in [
@@ -74,7 +74,7 @@ async def test_a_whole_run_by_keys_alone():
         assert str(lab(pilot).run.state) in lines(pilot)[0]
 
 
-async def test_training_does_not_wait_for_an_answer_to_a_live_edit_and_shows_what_was():
+async def test_training_does_not_wait_for_live_edit_reply():
     engine = ObedientEngine()
     async with playground(engine) as pilot:
         await pilot.press("t")
@@ -87,7 +87,7 @@ async def test_training_does_not_wait_for_an_answer_to_a_live_edit_and_shows_wha
         assert lab(pilot).run.config.lr == 0.01
 
 
-async def test_a_rebuild_edit_is_staged_and_sends_nothing_until_t():
+async def test_rebuild_edit_staged_and_sent_only_by_t():
     engine = ObedientEngine()
     async with playground(engine) as pilot:
         await pilot.press("t")
@@ -106,7 +106,7 @@ async def test_a_rebuild_edit_is_staged_and_sends_nothing_until_t():
         assert "staged" not in screen_text(pilot.app)
 
 
-async def test_an_edit_without_a_run_has_its_model_built_once_the_keys_rest(monkeypatch):
+async def test_edit_without_run_builds_model_after_debounce(monkeypatch):
     monkeypatch.setattr(drafting, "PREPARE_AFTER", 0.4)
     engine = ObedientEngine()
     async with playground(engine) as pilot:
@@ -118,7 +118,7 @@ async def test_an_edit_without_a_run_has_its_model_built_once_the_keys_rest(monk
         assert engine.steered == []
 
 
-async def test_keys_typed_in_one_burst_edit_first_and_train_then():
+async def test_burst_of_keys_edits_then_trains():
     engine = ObedientEngine()
     async with playground(engine) as pilot:
         go_to(pilot, "n_hidden")
@@ -130,7 +130,7 @@ async def test_keys_typed_in_one_burst_edit_first_and_train_then():
 
 
 @pytest.mark.parametrize("key", ["t", "."])
-async def test_a_draft_that_does_not_fit_is_refused_in_one_line_and_the_form_has_the_focus(key):
+async def test_invalid_draft_refused_in_one_line_and_form_focused(key):
     engine = ObedientEngine()
     unsound = replace(scenes.CONFIG, context=6)
     async with playground(engine, config=unsound) as pilot:
@@ -140,7 +140,7 @@ async def test_a_draft_that_does_not_fit_is_refused_in_one_line_and_the_form_has
         assert lab(pilot).query_one("#form").has_focus
 
 
-async def test_a_key_that_means_nothing_now_is_quiet_in_the_key_bar_and_does_nothing():
+async def test_unavailable_key_muted_in_key_bar_and_does_nothing():
     engine = ObedientEngine()
     async with playground(engine) as pilot:
 
@@ -157,7 +157,7 @@ async def test_a_key_that_means_nothing_now_is_quiet_in_the_key_bar_and_does_not
         assert enabled() == {"Train", "Step"}
 
 
-async def test_l_turns_the_scale_of_the_loss_and_back():
+async def test_l_toggles_loss_scale():
     async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
         await pilot.press("l")
         assert "2 Loss  linear scale" in screen_text(pilot.app)
@@ -165,7 +165,7 @@ async def test_l_turns_the_scale_of_the_loss_and_back():
         assert "2 Loss  log scale" in screen_text(pilot.app)
 
 
-async def test_g_draws_other_names_and_a_new_temperature_draws_at_once():
+async def test_g_samples_new_names_and_new_temperature_samples_at_once():
     engine = ObedientEngine()
     async with playground(engine) as pilot:
         engine.sent.clear()
@@ -176,13 +176,13 @@ async def test_g_draws_other_names_and_a_new_temperature_draws_at_once():
         assert "temp 1.1" in screen_text(pilot.app)
 
 
-async def test_e_names_all_three_losses_of_the_step():
+async def test_e_reports_all_three_losses_of_step():
     async with playground(ObedientEngine()) as pilot:
         await pilot.press("t", "space", "e")
         assert toasts(pilot) == ["over whole splits after step 0\ntrain 2.0000 · val 2.0000 · test 2.0000"]
 
 
-async def test_a_preset_by_its_arrow_fills_the_form():
+async def test_preset_stepped_by_arrow_fills_form():
     async with playground(FakeEngine()) as pilot:
         await pilot.press("home", "right")
         draft = lab(pilot).form.draft
@@ -190,7 +190,7 @@ async def test_a_preset_by_its_arrow_fills_the_form():
         assert draft.config == preset(draft.preset).applied_to(scenes.CONFIG)
 
 
-async def test_a_corpus_that_cannot_be_read_is_said_in_the_form_and_nothing_is_lost(tmp_path):
+async def test_unreadable_corpus_reported_in_form_and_nothing_lost(tmp_path):
     engine = ObedientEngine()
     (tmp_path / "words.txt").write_bytes(b"\xff\xfe\x00broken")
     async with playground(engine, NARROW) as pilot:
@@ -213,7 +213,7 @@ async def test_a_corpus_that_cannot_be_read_is_said_in_the_form_and_nothing_is_l
         assert engine.steered == ["StartRun"]
 
 
-async def test_a_run_that_was_there_before_the_screen_fills_the_form():
+async def test_existing_run_fills_form():
     found = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, n_embd=10)))
     async with playground(ShowingEngine(found)) as pilot:
         assert lab(pilot).form.draft.config.n_embd == 10
@@ -222,7 +222,7 @@ async def test_a_run_that_was_there_before_the_screen_fills_the_form():
         assert toasts(pilot) == []
 
 
-async def test_coming_back_to_a_run_is_said_once_and_its_whole_curve_is_there():
+async def test_reattach_reported_once_with_whole_curve():
     engine = ShowingEngine(scenes.TRAINING)
     engine.found = True
     async with playground(engine, NARROW) as pilot:
@@ -233,7 +233,7 @@ async def test_coming_back_to_a_run_is_said_once_and_its_whole_curve_is_there():
         assert len(toasts(pilot)) == 1
 
 
-async def test_a_config_that_a_person_named_stays_in_the_form_beside_a_run_that_was_there_and_is_staged():
+async def test_named_config_stays_in_form_beside_existing_run_as_staged():
     found = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, n_embd=10, lr=0.5)))
     engine = ShowingEngine(found)
     async with playground(engine, named=True) as pilot:
@@ -247,7 +247,7 @@ async def test_a_config_that_a_person_named_stays_in_the_form_beside_a_run_that_
         assert lab(pilot).form.draft.config.n_embd == 64
 
 
-async def test_where_the_engine_ends_with_the_login_a_notice_says_so_once():
+async def test_engine_ending_at_logout_is_notified_once():
     engine = ObedientEngine()
     engine.warning = "logging out ends the engine here"
     async with playground(engine, NARROW) as pilot:
@@ -259,7 +259,7 @@ async def test_where_the_engine_ends_with_the_login_a_notice_says_so_once():
         assert len(toasts(pilot)) == 2
 
 
-async def test_r_shows_the_runs_and_meanwhile_the_lab_follows_the_engine():
+async def test_r_opens_runs_while_lab_follows_engine():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "r")
@@ -278,7 +278,7 @@ async def test_r_shows_the_runs_and_meanwhile_the_lab_follows_the_engine():
         assert (lab(pilot).run.run, lab(pilot).run.state) == (7, State.TRAINING)
 
 
-async def test_the_runs_are_shown_by_another_engine_where_the_last_is_gone():
+async def test_runs_shown_by_new_engine_after_lost_one():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         engine.go()

@@ -32,7 +32,7 @@ def figures(place, part):
 
 
 @pytest.mark.parametrize("width", [136, 76, 36])
-def test_every_figure_of_every_view_says_whole_what_it_means_and_what_is_healthy(width):
+def test_every_statistic_explains_itself_and_its_healthy_range(width):
     for place, stats in enumerate(LAYERS):
         for part in range(len(view_of(stats.name).parts)):
             known = figures(place, part)
@@ -49,7 +49,7 @@ def test_every_figure_of_every_view_says_whole_what_it_means_and_what_is_healthy
     assert explained(known, "", width) == ()
 
 
-def test_keys_are_named_for_what_they_move():
+def test_key_labels_name_what_they_move():
     def named(nouns):
         return [(key.written, key.name) for key in keys_for(nouns) if key.key in "hjp" and key.shown]
 
@@ -70,5 +70,5 @@ def test_keys_are_named_for_what_they_move():
         (10, "3 › Ta…128"),
     ],
 )
-def test_the_title_says_as_much_as_there_is_room_for(width, told):
+def test_title_shortened_to_available_width(width, told):
     assert Text.from_markup(heading(LAYERS, Gaze(4, part=2), width)).plain == told

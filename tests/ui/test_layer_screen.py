@@ -62,7 +62,7 @@ async def look(pilot, place: int = 0) -> None:
     await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
 
 
-async def test_enter_in_the_table_looks_inside_its_layer_and_esc_leads_back_with_the_cursor_where_one_was():
+async def test_enter_inspects_layer_and_esc_returns_to_same_row():
     async with playground(ShowingEngine(HELD)) as pilot:
         await pilot.press("3")
         lab(pilot).query_one(LayersPane).go_to(8)
@@ -89,7 +89,7 @@ async def test_enter_in_the_table_looks_inside_its_layer_and_esc_leads_back_with
         assert pane(pilot).gaze.unit == 2
 
 
-async def test_only_the_newest_question_is_asked_and_moving_in_what_is_there_asks_nothing():
+async def test_newest_request_only_and_cursor_moves_request_nothing():
     engine = Reticent(HELD)
     async with playground(engine, NARROW) as pilot:
         await look(pilot, 8)
@@ -110,7 +110,7 @@ async def test_only_the_newest_question_is_asked_and_moving_in_what_is_there_ask
         assert engine.sent[-1] == protocol.ProbeLayers(engine.asked[1].batch)
 
 
-async def test_it_asks_again_while_training_moves_the_layer_once_more_at_rest_and_not_after_it_was_left(monkeypatch):
+async def test_layer_requested_in_training_and_once_after_pause_until_closed(monkeypatch):
     monkeypatch.setattr("charwave_tui.ui.insight.asking.EVERY", 0.1)
     monkeypatch.setattr("charwave_tui.ui.insight.asking.SHARE", 1.0)
     engine = ShowingEngine(scenes.TRAINING)
@@ -130,7 +130,7 @@ async def test_it_asks_again_while_training_moves_the_layer_once_more_at_rest_an
         assert len(engine.sent_of(InspectLayer)) == asked
 
 
-async def test_a_question_without_an_answer_is_asked_again(monkeypatch):
+async def test_unanswered_request_is_repeated(monkeypatch):
     monkeypatch.setattr(layer_module, "PATIENCE", 0.1)
     engine = Reticent(HELD)
     async with playground(engine, NARROW) as pilot:
@@ -139,7 +139,7 @@ async def test_a_question_without_an_answer_is_asked_again(monkeypatch):
         assert "looking inside" in screen_text(pilot.app)
 
 
-async def test_the_lab_hears_of_pause_and_step_from_here():
+async def test_pause_and_step_keys_reach_lab():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t")
@@ -162,7 +162,7 @@ async def test_the_lab_hears_of_pause_and_step_from_here():
     ],
     ids=["empty", "nan", "tiny"],
 )
-async def test_every_key_works_whatever_there_is_to_see(view, size):
+async def test_every_key_works_with_any_layer(view, size):
     async with playground(ShowingEngine(view), size) as pilot:
         await look(pilot)
         for _ in range(2):
@@ -176,7 +176,7 @@ async def test_every_key_works_whatever_there_is_to_see(view, size):
         assert isinstance(pilot.app.screen, LabScreen)
 
 
-async def test_where_the_engine_is_lost_the_last_figures_stay_and_say_so():
+async def test_lost_engine_keeps_last_statistics_and_says_so():
     engine = ShowingEngine(HELD)
     async with playground(engine) as pilot:
         await look(pilot, 8)
@@ -195,7 +195,7 @@ async def test_where_the_engine_is_lost_the_last_figures_stay_and_say_so():
         assert engine.sent_of(OpenRun) == [OpenRun(12, train=True)]
 
 
-async def test_another_model_is_looked_into_afresh_at_its_last_layer_where_it_has_fewer():
+async def test_other_model_reloads_at_last_layer_if_it_has_fewer():
     engine = Reticent(HELD)
     async with playground(engine, NARROW) as pilot:
         await look(pilot, 13)
@@ -213,7 +213,7 @@ async def test_another_model_is_looked_into_afresh_at_its_last_layer_where_it_ha
         assert pane(pilot).gaze.part == 2
 
 
-async def test_a_context_typed_in_one_burst_is_the_tree_s_and_how_far_steps_went_is_asked_where_that_is_seen():
+async def test_burst_typed_context_goes_to_tree_and_ratios_load_if_visible():
     engine = ShowingEngine(HELD)
     async with playground(engine, NARROW) as pilot:
         await look(pilot, 1)
@@ -229,7 +229,7 @@ async def test_a_context_typed_in_one_burst_is_the_tree_s_and_how_far_steps_went
         assert engine.sent_of(ReportChanges)
 
 
-async def test_what_moves_in_the_lab_below_is_not_drawn_before_it_is_seen_again(monkeypatch):
+async def test_hidden_lab_updates_not_rendered_until_visible(monkeypatch):
     monkeypatch.setattr(charts, "PERIOD", 0.0)
     engine = ShowingEngine(HELD)
     async with playground(engine) as pilot:
@@ -248,7 +248,7 @@ async def test_what_moves_in_the_lab_below_is_not_drawn_before_it_is_seen_again(
         await until(pilot, lambda: "1.2345" in screen_text(pilot.app))
 
 
-def test_looking_at_many_probes_remembers_the_last_eight():
+def test_many_probes_cache_last_eight():
     view = LabView()
     for step in range(100, 1_300, 100):
         stats = msgspec.structs.replace(scenes.TRAINING.layers.layers[2], update_ratio=-step / 400)

@@ -22,7 +22,7 @@ def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_inside_a_tanh_with_the_cursor_on_its_dead_unit(snap_compare, size):
+def test_tanh_with_cursor_on_dead_unit(snap_compare, size):
     async def prepare(pilot) -> None:
         await settled(pilot)
         await pilot.press("3", *["down"] * 8, "enter")

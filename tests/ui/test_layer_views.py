@@ -46,7 +46,7 @@ def asked(view, make, size, **gaze):
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("part", range(3))
 @pytest.mark.parametrize("count", [1, 2_048])
-def test_what_is_drawn_fits_and_has_the_cursor_in_it(size, part, count):
+def test_view_fits_and_contains_cursor(size, part, count):
     tanh, norm = ActivationView("Tanh"), NormView()
     for view, make in ((tanh, inspected.tanh), (norm, inspected.norm)):
         lens = view.lens(Gaze(8, part=part, unit=count - 1, example=500), *size)
@@ -60,7 +60,7 @@ def test_what_is_drawn_fits_and_has_the_cursor_in_it(size, part, count):
             assert insight.top <= 500 < insight.top + insight.values.rows
 
 
-def test_figures_stand_beside_what_is_healthy_and_the_worrying_one_has_a_mark_and_a_word():
+def test_statistics_show_healthy_range_and_mark_worst_value():
     lines = drawn(ActivationView("Tanh"), inspected.tanh())
     assert lines[0].split()[:2] == ["now", "healthy"]
     assert lines[4].split()[:6] == ["dead", "units", "1", "of", "128", "0"]
@@ -70,7 +70,7 @@ def test_figures_stand_beside_what_is_healthy_and_the_worrying_one_has_a_mark_an
     assert lines[-1] == "dead units  37   nearly dead (over 90 % of examples)  0, 64, 78"
 
 
-def test_the_cursor_reads_unit_example_context_value_and_slope():
+def test_cursor_shows_unit_example_context_value_and_gradient():
     view = ActivationView("Tanh")
     lines = drawn(view, asked(view, inspected.tanh, (136, 36), unit=37), unit=37)
     assert "unit  37 dead   example  0   context ····oliv   h +0.9987   slope 1 − h² 0.0026" in lines
@@ -78,7 +78,7 @@ def test_the_cursor_reads_unit_example_context_value_and_slope():
     assert above.index("▾") == units.GUTTER + 37
 
 
-def test_where_there_is_room_right_of_the_picture_the_reading_stands_there():
+def test_cursor_value_right_of_image_if_space():
     view = ActivationView("Tanh")
     lines = drawn(view, asked(view, inspected.tanh, (196, 46), unit=37), (196, 46), unit=37)
     beside = [line[138:].split() for line in lines]
@@ -88,13 +88,13 @@ def test_where_there_is_room_right_of_the_picture_the_reading_stands_there():
     assert max(map(len, lines)) <= 196
 
 
-def test_the_condensed_form_says_what_worries_first():
+def test_compact_layout_shows_out_of_range_statistics_first():
     (first, *_) = drawn(ActivationView("Tanh"), inspected.tanh(), (40, 12))
     assert first == "mean −0.003  std 0.644  dead 1 of 128 !"
 
 
 @pytest.mark.parametrize("kind", ["ReLU", "GELU", "Gated"])
-def test_other_activations_have_words_and_inks_of_their_own(kind):
+def test_other_activations_have_own_texts_and_styles(kind):
     stats = msgspec.structs.replace(TANH, name=kind, saturation=None, dead=3 if kind == "ReLU" else None)
     insight = inspected.tanh() if kind == "ReLU" else msgspec.structs.replace(inspected.tanh(), dead=(), nearly_dead=())
     lines = "\n".join(drawn(ActivationView(kind), insight, stats=stats))
@@ -103,7 +103,7 @@ def test_other_activations_have_words_and_inks_of_their_own(kind):
     assert ("A dead ReLU is 0 for every example" in lines) is (kind == "ReLU")
 
 
-def test_nan_is_drawn_in_error_and_said():
+def test_nan_drawn_in_error_style_and_reported():
     spoilt = msgspec.structs.replace(
         inspected.tanh(2, 1),
         output=Histogram(0.0, 0.0, (), math.nan, math.nan),
@@ -130,18 +130,18 @@ def test_nan_is_drawn_in_error_and_said():
         ("P", {"position": 1}),
     ],
 )
-def test_keys_move_the_cursor_of_an_activation(key, gaze):
+def test_keys_move_activation_cursor(key, gaze):
     assert ActivationView("Tanh").moved(shown(inspected.tanh()), key) == Gaze(8, **gaze)
 
 
-def test_the_cursor_stops_at_the_edges_and_one_position_is_none_to_choose():
+def test_cursor_stops_at_edges_and_single_position_offers_no_choice():
     view, last = ActivationView("Tanh"), shown(inspected.tanh(positions=1), unit=9_999, example=9_999)
     assert view.moved(last, "l") == Gaze(8, unit=127, example=511)
     assert view.moved(last, "p") is None
     assert view.moved(replace(last, gaze=Gaze(8, part=activation.DENSITIES)), "l") is None
 
 
-def test_the_bars_of_a_norm_tell_which_units_they_are_where_not_all_fit():
+def test_norm_bars_name_their_units_if_not_all_fit():
     def edge(size, unit=0):
         lens = NormView().lens(Gaze(8, unit=unit), *size)
         return drawn(NormView(), inspected.norm(128, lens=lens), size, NORM, unit=unit)[-1]
@@ -152,7 +152,7 @@ def test_the_bars_of_a_norm_tell_which_units_they_are_where_not_all_fit():
     assert edge((20, 20)).split() == ["to", "12", "of", "128"]
 
 
-def test_a_norm_tells_how_far_what_it_keeps_is_from_the_batch():
+def test_norm_shows_distance_of_running_from_batch_statistics():
     insight = inspected.norm()
     unit = columns_of(insight, 0)[3]
     spread = math.sqrt(unit.batch_var + 1e-5)
@@ -163,7 +163,7 @@ def test_a_norm_tells_how_far_what_it_keeps_is_from_the_batch():
     assert any(line.startswith("mean apart   here") and f"{unit.mean_apart:+.3f}" in line for line in lines)
 
 
-def test_what_averaging_over_the_batch_alone_does_is_told_in_figures():
+def test_batch_only_averaging_shown_in_statistics():
     insight = inspected.norm(128, 4)
     rows = positions_of(insight, 5)
     assert rows[2][2] == pytest.approx(
@@ -177,7 +177,7 @@ def test_what_averaging_over_the_batch_alone_does_is_told_in_figures():
     assert "one position left" in " ".join(drawn(NormView(), inspected.norm(positions=1), stats=NORM, part=2))
 
 
-def test_with_the_bug_positions_can_be_walked_and_each_is_held_to_its_own():
+def test_batch_bug_positions_selectable_with_own_statistics():
     view, bug = NormView(), inspected.norm(bug=True)
     assert view.moved(shown(bug, NORM), "P") == Gaze(8, position=3)
     assert view.moved(shown(inspected.norm(), NORM), "p") is None
@@ -185,20 +185,20 @@ def test_with_the_bug_positions_can_be_walked_and_each_is_held_to_its_own():
     assert view.moved(shown(bug, NORM, part=1), "j") == Gaze(8, part=1, unit=1)
 
 
-def test_what_the_cursor_reads_is_there_in_few_columns_too():
+def test_cursor_value_shown_in_few_columns_too():
     view, size = ActivationView("Tanh"), (36, 10)
     insight = inspected.tanh(lens=view.lens(Gaze(8), *size))
     assert drawn(view, insight, size)[-1].startswith("unit   0 nearly dead   h ")
     assert drawn(view, insight, size, unit=1)[-1].split()[4:] == ["example", "0"]
 
 
-def test_a_layer_without_a_view_of_its_own_shows_its_spread():
+def test_layer_without_own_view_shows_distribution():
     lines = drawn(PlainView(), PlainInsight(inspected.spread(4.0, 0.1, 0.9)))
     assert lines[0] == "mean +0.100  std 0.900"
     assert view_of("Residual").moved(shown(PlainInsight(inspected.spread(4.0, 0.1, 0.9))), "l") is None
 
 
-def test_joined_views_hear_of_their_own_parts():
+def test_joined_views_receive_their_own_tabs():
     joined = Joined(PlainView(), ActivationView("Tanh"))
     assert joined.parts == ("output", "overview", "densities", "units")
     assert joined.lens(Gaze(8, part=3), 76, 20) == ActivationView("Tanh").lens(Gaze(8, part=2), 76, 20)
@@ -208,13 +208,13 @@ def test_joined_views_hear_of_their_own_parts():
     )
 
 
-def test_parts_about_updates_want_the_course_of_all_matrices():
+def test_update_tabs_request_history_of_all_matrices():
     assert [wants_changes("Linear", part) for part in range(len(VIEWS["Linear"].parts))][-1:] == [True]
     assert not wants_changes("Linear", 0)
     assert not wants_changes("Tanh", 2)
 
 
-def test_every_figure_of_a_healthy_kind_says_what_it_means():
+def test_every_statistic_has_explanation():
     for kind in ("Tanh", "ReLU", "GELU", "Gated"):
         assert healthy(kind).keys() == HEALTHY.keys()
     saturation = HEALTHY["saturation"]
@@ -229,7 +229,7 @@ def test_every_figure_of_a_healthy_kind_says_what_it_means():
     assert HEALTHY["update"].word(-5.0).startswith("The weights hardly move")
 
 
-def test_one_question_is_open_at_a_time_and_only_its_own_answer_counts():
+def test_one_request_pending_and_only_its_reply_counts():
     asking, batch = Asking(7), ProbeBatch()
     first, second = Question(Lens(1), batch), Question(Lens(2), batch)
     command = asking.ask(first)
@@ -245,11 +245,11 @@ def test_one_question_is_open_at_a_time_and_only_its_own_answer_counts():
     assert asking.ask(first).request == 10  # it was called for while the last one was open
 
 
-def test_looks_cost_no_more_than_a_small_share_of_the_engine():
+def test_probes_cost_small_fraction_of_engine_time():
     assert (rest(0.001), rest(0.3)) == (1.0, pytest.approx(10.0))
 
 
-def test_sizes_of_the_batch_go_round_and_another_layer_is_looked_at_from_its_first_part():
+def test_batch_sizes_cycle_and_other_layer_starts_at_first_tab():
     assert [larger(ProbeBatch(size, 3)) for size in (32, 512, 2_048)] == [
         ProbeBatch(128, 3),
         ProbeBatch(2_048, 3),

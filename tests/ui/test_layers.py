@@ -53,7 +53,7 @@ def lines(app):
         (10, {"mean", "bar", "params", "dead"}, True),
     ],
 )
-def test_columns_are_left_out_as_the_width_shrinks(width, missing, short):
+def test_columns_dropped_as_width_shrinks(width, missing, short):
     plan = plan_for(STATS, width)
     assert {"layer", "out", "params", "mean", "std", "sat", "bar", "dead"} - {key for key, _ in plan.widths} == missing
     assert plan.short is short
@@ -63,11 +63,11 @@ def test_columns_are_left_out_as_the_width_shrinks(width, missing, short):
     ("width", "there"),
     [(50, ""), (64, ""), (76, "update"), (82, "gradient update"), (112, "gradient weight share update trend")],
 )
-def test_columns_about_weights_come_with_the_width_the_update_ratio_first(width, there):
+def test_weight_columns_added_with_width_update_ratio_first(width, there):
     assert [key for key, _ in plan_for(STATS, width).widths if key in WEIGHTS] == there.split()
 
 
-def test_what_moves_a_weight_is_told_of_layers_that_have_one():
+def test_weight_statistics_only_for_layers_with_weights():
     linear = row(STATS[2], 112, course=(STATS[2],) * 3)
     assert [plain(linear[key]) for key in ("gradient", "weight", "share", "update")] == [
         "3.0e−3",
@@ -87,13 +87,13 @@ def test_what_moves_a_weight_is_told_of_layers_that_have_one():
     ("ratio", "text", "ink"),
     [(-1.9, "! −1.9", "warning"), (-4.1, "! −4.1", "warning"), (-3.0, "−3.0", "fg"), (math.nan, "nan", "error")],
 )
-def test_an_update_far_from_a_thousandth_has_a_mark(ratio, text, ink):
+def test_update_ratio_far_from_thousandth_is_marked(ratio, text, ink):
     (piece,) = row(msgspec.structs.replace(STATS[2], update_ratio=ratio), 112)["update"]
     assert (piece.text, piece.role) == (text, ink)
 
 
 @pytest.mark.parametrize("order", ["", *(key for key in HEADERS if key not in ("layer", "bar", "trend"))])
-def test_rows_are_sorted_by_any_figure_the_largest_first_and_what_has_none_last(order):
+def test_rows_sorted_by_any_statistic_largest_first_missing_last(order):
     places = sorted_places(STATS, order)
     assert sorted(places) == list(range(len(STATS)))
     figures = {
@@ -107,14 +107,14 @@ def test_rows_are_sorted_by_any_figure_the_largest_first_and_what_has_none_last(
     assert sorted_places(SHAPES, "std") == tuple(range(len(SHAPES)))
 
 
-def test_nan_stands_first_where_rows_are_sorted_by_it():
+def test_nan_sorted_first():
     spoilt = msgspec.structs.replace(STATS[9], std=math.nan)
     assert sorted_places([*STATS[:9], spoilt, *STATS[10:]], "std")[0] == 9
 
 
 @pytest.mark.parametrize("width", range(34, 130, 3))
 @pytest.mark.parametrize("layers", [STATS, STACK], ids=["tree", "stack"])
-def test_columns_fill_the_width_and_every_cell_fits_its_column(width, layers):
+def test_columns_fill_width_and_every_cell_fits(width, layers):
     plan = plan_for(layers, width)
     assert sum(columns for _, columns in plan.widths) == width
     for layer in layers:
@@ -124,7 +124,7 @@ def test_columns_fill_the_width_and_every_cell_fits_its_column(width, layers):
             assert columns(row["dead"]) < dict(plan.widths)["dead"]
 
 
-def test_the_table_stands_still_when_figures_take_the_place_of_dashes():
+def test_table_layout_stable_when_numbers_replace_dashes():
     for width in (50, 64, 76):
         assert plan_for(SHAPES, width) == plan_for(STATS, width)
         assert plan_for(layer_shapes(scenes.STACK, 27), width) == plan_for(STACK, width)
@@ -134,12 +134,12 @@ def test_the_table_stands_still_when_figures_take_the_place_of_dashes():
     ("activation", "missing"),
     [("tanh", set()), ("relu", {"sat", "bar"}), ("gelu", {"sat", "bar", "dead"}), ("gated", {"dead"})],
 )
-def test_columns_that_no_layer_can_fill_are_left_out(activation, missing):
+def test_columns_empty_for_all_layers_are_dropped(activation, missing):
     plan = plan_for(layer_shapes(replace(scenes.CONFIG, activation=activation), 27), 76)
     assert {"layer", "out", "params", "mean", "std", "sat", "bar", "dead"} - {key for key, _ in plan.widths} == missing
 
 
-def test_a_stack_has_short_names_too_and_what_only_rearranges_is_muted():
+def test_stack_has_short_names_and_reshaping_layers_muted():
     plan = plan_for(STACK, 48)
     assert plan.short
     names = [plain(cells(layer, plan)["layer"]) for layer in STACK]
@@ -149,7 +149,7 @@ def test_a_stack_has_short_names_too_and_what_only_rearranges_is_muted():
     assert muted == {"FlattenDilated", "Skips"}
 
 
-def test_a_gate_says_how_much_of_its_tanh_is_saturated_and_nothing_of_dead_units():
+def test_gate_shows_tanh_saturation_and_no_dead_units():
     gated = next(layer for layer in STACK if layer.name == "Gated")
     assert plain(row(gated)["sat"]) == "5.1"
     assert plain(row(gated)["dead"]) == ""
@@ -157,7 +157,7 @@ def test_a_gate_says_how_much_of_its_tanh_is_saturated_and_nothing_of_dead_units
     assert [plain(row(spoilt)[key]) for key in ("sat", "dead")] == ["nan", ""]
 
 
-def test_a_large_model_still_fits_64_columns():
+def test_large_model_fits_64_columns():
     big = layer_shapes(replace(scenes.CONFIG, n_embd=1024, n_hidden=4096), 100_000)
     plan = plan_for(big, 64)
     assert sum(room for _, room in plan.widths) == 64
@@ -165,7 +165,7 @@ def test_a_large_model_still_fits_64_columns():
     assert plan.short
 
 
-def test_names_carry_their_matrix_form_and_reshaping_is_muted():
+def test_names_include_matrix_shape_and_reshaping_is_muted():
     assert plain(row(STATS[2])["layer"]) == "Linear 48→128"
     assert [piece.role for piece in row(STATS[2])["layer"]] == ["fg", "muted"]
     assert {piece.role for pieces in row(STATS[1]).values() for piece in pieces} == {"muted"}
@@ -177,14 +177,14 @@ def test_names_carry_their_matrix_form_and_reshaping_is_muted():
     ("percent", "ink", "bar"),
     [(0.0, "fg", "muted"), (5.0, "fg", "muted"), (5.1, "warning", "warning"), (50.1, "error", "error")],
 )
-def test_saturation_warns_above_5_per_cent_and_alarms_above_50(percent, ink, bar):
+def test_saturation_warns_above_5_percent_and_errors_above_50(percent, ink, bar):
     layer = msgspec.structs.replace(TANH, saturation=percent)
     assert role(layer, "sat") == ink
     assert role(layer, "bar") == bar
     assert plain(row(layer)["sat"]) == f"{percent:.1f}"
 
 
-def test_the_bar_is_full_at_20_per_cent():
+def test_saturation_bar_full_at_20_percent():
     plan = plan_for(STATS, 64)
     full = cells(msgspec.structs.replace(TANH, saturation=20.0), plan)["bar"]
     half = cells(msgspec.structs.replace(TANH, saturation=10.0), plan)["bar"]
@@ -193,20 +193,20 @@ def test_the_bar_is_full_at_20_per_cent():
 
 
 @pytest.mark.parametrize(("dead", "text", "ink"), [(0, "0", "muted"), (3, "3", "warning")])
-def test_dead_units_are_a_quiet_zero_or_a_warning(dead, text, ink):
+def test_dead_units_are_muted_zero_or_warning(dead, text, ink):
     layer = msgspec.structs.replace(TANH, dead=dead, saturation=1.0)
     assert plain(row(layer)["dead"]) == text
     assert role(layer, "dead") == ink
 
 
-def test_a_relu_has_dead_units_without_saturation():
+def test_relu_has_dead_units_without_saturation():
     relu = msgspec.structs.replace(TANH, name="ReLU", saturation=None, dead=4)
     assert plain(row(relu)["sat"]) == plain(row(relu)["bar"]) == ""
     assert plain(row(relu)["dead"]) == "4"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_is_in_error_ink_and_the_first_such_layer_is_found(value):
+def test_nonfinite_in_error_style_and_first_such_layer_found(value):
     spoilt = msgspec.structs.replace(STATS[3], mean=value)
     assert role(spoilt, "mean") == "error"
     assert first_spoilt([*STATS[:3], spoilt, *STATS[4:]]) == 3
@@ -215,11 +215,11 @@ def test_what_is_not_finite_is_in_error_ink_and_the_first_such_layer_is_found(va
     assert (name.role, name.bold) == ("error", True)
 
 
-def test_the_last_form_leaves_out_all_that_earlier_ones_do():
+def test_narrowest_layout_drops_all_earlier_dropped_columns():
     assert all(earlier <= later for (_, earlier), (_, later) in pairwise(FORMS))
 
 
-async def test_the_table_stands_on_the_screen_as_planned(stage):
+async def test_table_on_screen_equals_layout(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         app.query_one(LayersPane).probed = scenes.TRAINING.layers
@@ -232,7 +232,7 @@ async def test_the_table_stands_on_the_screen_as_planned(stage):
         assert shown[0].index("params") + len("params") == shown[3].index("6,144") + len("6,144")
 
 
-async def test_before_the_first_probe_the_shapes_stand_there_with_dashes(stage):
+async def test_before_first_probe_shapes_have_dashes(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         pane = app.query_one(LayersPane)
@@ -243,7 +243,7 @@ async def test_before_the_first_probe_the_shapes_stand_there_with_dashes(stage):
         assert pane.provenance == "not built yet"
 
 
-async def test_the_model_that_exists_is_shown_while_the_form_speaks_of_another(stage):
+async def test_existing_model_shown_while_form_differs(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         pane = app.query_one(LayersPane)
@@ -253,7 +253,7 @@ async def test_the_model_that_exists_is_shown_while_the_form_speaks_of_another(s
         assert lines(app)[3].startswith("Linear 48→128")
 
 
-async def test_another_model_replaces_the_rows(stage):
+async def test_other_model_replaces_rows(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         pane = app.query_one(LayersPane)
@@ -265,7 +265,7 @@ async def test_another_model_replaces_the_rows(stage):
         assert lines(app)[2].startswith("FlattenConsecutive 8")
 
 
-async def test_only_cells_that_changed_are_drawn_again(stage, monkeypatch):
+async def test_only_changed_cells_redrawn(stage, monkeypatch):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         pane, table = app.query_one(LayersPane), app.query_one(LayerTable)
@@ -292,7 +292,7 @@ async def test_only_cells_that_changed_are_drawn_again(stage, monkeypatch):
         assert table.row_count == len(STATS)
 
 
-async def test_a_key_sorts_the_rows_and_the_cursor_stays_on_its_layer(stage):
+async def test_sort_key_keeps_cursor_on_its_layer(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         pane = app.query_one(LayersPane)
@@ -313,7 +313,7 @@ async def test_a_key_sorts_the_rows_and_the_cursor_stays_on_its_layer(stage):
         assert table_of(app).cursor_row == 2
 
 
-async def test_the_cursor_stays_on_its_layer_when_the_width_changes(stage):
+async def test_width_change_keeps_cursor_on_its_layer(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         app.query_one(LayersPane).probed = scenes.TRAINING.layers
@@ -326,7 +326,7 @@ async def test_the_cursor_stays_on_its_layer_when_the_width_changes(stage):
         assert "mean" not in lines(app)[0]
 
 
-async def test_more_layers_than_rows_can_be_walked_to(stage):
+async def test_more_layers_than_rows_all_reachable(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 10)) as pilot:
         app.query_one(LayersPane).probed = scenes.TRAINING.layers
@@ -339,7 +339,7 @@ async def test_more_layers_than_rows_can_be_walked_to(stage):
 
 
 @pytest.mark.parametrize("size", [(68, 18), (52, 18), (80, 22)])
-async def test_all_27_layers_of_a_stack_can_be_walked_to_and_the_columns_stand_still(stage, size):
+async def test_all_27_stack_layers_reachable_with_stable_columns(stage, size):
     app = stage(LayersPane)
     async with app.run_test(size=size) as pilot:
         app.query_one(LayersPane).probed = scenes.STACKED.layers
@@ -354,7 +354,7 @@ async def test_all_27_layers_of_a_stack_can_be_walked_to_and_the_columns_stand_s
         assert table.virtual_size.width <= table.size.width
 
 
-async def test_a_spoilt_model_says_where_nan_began(stage):
+async def test_nan_model_names_first_nan_layer(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         pane = app.query_one(LayersPane)
@@ -368,7 +368,7 @@ async def test_a_spoilt_model_says_where_nan_began(stage):
 @pytest.mark.parametrize(
     ("age", "said"), [(0, "1 s ago"), (1, "1 s ago"), (7, "7 s ago"), (59, "59 s ago"), (150, "2 min ago")]
 )
-async def test_while_training_figures_say_how_old_they_are(stage, age, said):
+async def test_training_statistics_show_their_age(stage, age, said):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         pane = app.query_one(LayersPane)
@@ -379,7 +379,7 @@ async def test_while_training_figures_say_how_old_they_are(stage, age, said):
         assert app.screen_text().splitlines()[-1].rstrip(" ─╯").endswith(f"step 132,400 · {said}")
 
 
-async def test_an_older_age_repaints_the_bottom_border_alone(stage, monkeypatch):
+async def test_age_change_repaints_only_bottom_border(stage, monkeypatch):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         pane = app.query_one(LayersPane)
@@ -398,7 +398,7 @@ async def test_an_older_age_repaints_the_bottom_border_alone(stage, monkeypatch)
         assert "7 s ago" in app.screen_text().splitlines()[-1]
 
 
-async def test_figures_of_a_run_that_rests_have_no_age(stage):
+async def test_paused_run_statistics_have_no_age(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)):
         pane = app.query_one(LayersPane)
@@ -407,7 +407,7 @@ async def test_figures_of_a_run_that_rests_have_no_age(stage):
         assert pane.provenance == "step 132,400"
 
 
-async def test_figures_grow_older_by_the_clock_until_new_ones_come(stage, monkeypatch):
+async def test_age_grows_by_clock_until_new_statistics(stage, monkeypatch):
     monkeypatch.setattr(dated, "TICK", 0.01)
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
@@ -422,7 +422,7 @@ async def test_figures_grow_older_by_the_clock_until_new_ones_come(stage, monkey
         assert pane.age == 0
 
 
-async def test_a_change_of_theme_brings_the_inks_of_the_new_one(stage):
+async def test_theme_change_applies_new_styles(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         app.query_one(LayersPane).probed = scenes.TRAINING.layers
@@ -437,7 +437,7 @@ async def test_a_change_of_theme_brings_the_inks_of_the_new_one(stage):
         assert [span.style.color.triplet.hex for span in after] == ["#5f5f00"]
 
 
-async def test_a_pane_without_room_does_not_fail(stage):
+async def test_pane_without_space_does_not_fail(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(2, 2)) as pilot:
         app.query_one(LayersPane).probed = scenes.TRAINING.layers

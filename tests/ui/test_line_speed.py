@@ -26,7 +26,7 @@ def line() -> Clocked:
     return Clocked()
 
 
-def test_on_a_quick_line_small_frames_go_without_waiting_for_answers(line: Clocked) -> None:
+def test_fast_line_sends_small_frames_without_acknowledgement(line: Clocked) -> None:
     for _ in range(8):
         assert line.wait() == 0
         line.sent(WIDEST // 8)
@@ -37,7 +37,7 @@ def test_on_a_quick_line_small_frames_go_without_waiting_for_answers(line: Clock
     assert line.wait() == 0
 
 
-def test_a_large_frame_holds_up_the_next_until_it_is_answered(line: Clocked) -> None:
+def test_large_frame_blocks_next_until_acknowledged(line: Clocked) -> None:
     line.exchange(200, 0.05)
     line.sent(9_000)
     line.now += 0.5
@@ -47,7 +47,7 @@ def test_a_large_frame_holds_up_the_next_until_it_is_answered(line: Clocked) -> 
     assert not line.slow
 
 
-def test_a_full_line_takes_less_at_once_and_is_slow_until_it_has_been_good_for_long(line: Clocked) -> None:
+def test_congested_line_shrinks_window_and_stays_slow_until_stable(line: Clocked) -> None:
     line.exchange(200, 0.05)
     for _ in range(4):
         assert line.slow is (len(line._full) >= SLOW)
@@ -65,13 +65,13 @@ def test_a_full_line_takes_less_at_once_and_is_slow_until_it_has_been_good_for_l
     assert not line.slow
 
 
-def test_a_long_way_is_no_full_line(line: Clocked) -> None:
+def test_high_latency_is_not_congestion(line: Clocked) -> None:
     for _ in range(10):
         line.exchange(200, 0.3)
     assert not line.slow
 
 
-def test_an_answer_that_is_lost_holds_up_nothing_for_long(line: Clocked) -> None:
+def test_lost_acknowledgement_times_out(line: Clocked) -> None:
     line.exchange(200, 0.05)
     line.sent(9_000)
     line.now += PATIENCE
@@ -83,7 +83,7 @@ def test_an_answer_that_is_lost_holds_up_nothing_for_long(line: Clocked) -> None
     assert line.wait() == 0
 
 
-def test_a_terminal_that_never_answers_has_frames_at_a_pace(line: Clocked) -> None:
+def test_silent_terminal_gets_frames_at_fixed_rate(line: Clocked) -> None:
     for _ in range(3):
         line.sent(9_000)
         assert line.wait() == UNANSWERED
@@ -94,7 +94,7 @@ def test_a_terminal_that_never_answers_has_frames_at_a_pace(line: Clocked) -> No
     assert line.wait() == PATIENCE
 
 
-def test_bytes_per_second_are_those_of_late(line: Clocked) -> None:
+def test_bytes_per_second_are_recent(line: Clocked) -> None:
     line.exchange(1_000, 1)
     line.exchange(4_000, 1)
     assert line.bytes_per_second == 1_000

@@ -40,7 +40,7 @@ def text(look, width=136, height=36):
          "   one matrix for all 4 positions"),
     ],
 )  # fmt: skip
-def test_the_matrix_form_has_every_dimension_and_the_bias_where_there_is_one(config, layer, sizes, form):
+def test_matrix_shape_shows_every_dimension_and_bias_if_any(config, layer, sizes, form):
     assert text(look(layer, sizes, config))[0] == form
 
 
@@ -56,11 +56,11 @@ def test_the_matrix_form_has_every_dimension_and_the_bias_where_there_is_one(con
         (STACK, 26, 1280, 600, "level 3 of 5, channel 88"),
     ],
 )
-def test_a_row_is_told_by_what_is_joined_there_and_which_channel(config, layer, fan_in, row, told):
+def test_row_named_by_its_concatenated_input_and_channel(config, layer, fan_in, row, told):
     assert weights.source(shown(PlainInsight(None), layer, config).layers, layer, fan_in, row) == told
 
 
-def test_the_cursor_reads_the_number_with_its_sign_and_what_it_leads_to():
+def test_cursor_shows_signed_value_and_output():
     it = look(13, (128, 27), lens=Lens(13, rows=200, columns=99), part=1, example=77, unit=5)
     value = it.insight.heat.at(77, 5)
     (read,) = [line for line in text(it, 136, 80) if line.startswith("row")]
@@ -71,7 +71,7 @@ def test_the_cursor_reads_the_number_with_its_sign_and_what_it_leads_to():
     assert read.endswith("from here, channel 44   to gate")
 
 
-def test_the_picture_is_brightest_where_the_largest_numbers_are_whatever_their_sign():
+def test_image_brightest_at_largest_magnitude():
     grid = Grid.of(4, (0.0, 0.1, -0.3, 0.5, -0.7, 1.0, math.nan, -1.0))
     lines = heat.drawn(Heat(2, 4, grid), (1, 0), 11, 3)
     assert plain(lines[0]) == " " * 7 + "▾"
@@ -81,7 +81,7 @@ def test_the_picture_is_brightest_where_the_largest_numbers_are_whatever_their_s
 
 
 @pytest.mark.parametrize(("total", "room", "block", "last"), [(10, 4, 3, "9"), (9, 5, 2, "8"), (7, 7, 1, "6")])
-def test_a_block_tells_which_rows_it_has(total, room, block, last):
+def test_block_shows_its_row_range(total, room, block, last):
     grid = linear(total, 1, Lens(0, rows=room, columns=1)).heat
     it = Heat(total, 1, grid)
     assert it.block == (block, 1)
@@ -89,7 +89,7 @@ def test_a_block_tells_which_rows_it_has(total, room, block, last):
     assert it.span(grid.rows - 1, 0) == last
 
 
-def test_the_keys_go_from_block_to_block_and_stop_at_the_edges():
+def test_keys_move_block_by_block_and_stop_at_edges():
     it = look(2, (48, 128), lens=Lens(2, rows=24, columns=64))
     gaze = it.gaze
     assert [(moved.example, moved.unit) for key in "jlkh" if (moved := VIEW.moved(it, key))] == [
@@ -99,7 +99,7 @@ def test_the_keys_go_from_block_to_block_and_stop_at_the_edges():
     assert VIEW.moved(it, "p") is None
 
 
-def test_singular_values_are_asked_for_by_their_part_alone():
+def test_singular_values_requested_only_by_their_tab():
     gaze = look().gaze
     asked = [VIEW.lens(replace(gaze, part=part), 136, 36) for part in range(3)]
     assert [lens.singular for lens in asked] == [False, False, True]
@@ -108,7 +108,7 @@ def test_singular_values_are_asked_for_by_their_part_alone():
     assert asked[2].rows == 0
 
 
-def test_norms_and_singular_values_are_told_with_condition_and_effective_rank():
+def test_norms_and_singular_values_shown_with_condition_and_rank():
     drawn = text(look(part=2, singular=(4.0, 2.0, 1.0), example=3, unit=2))
     assert any(line.startswith("row norms   row   3  1.141   least") for line in drawn)
     (told,) = [line for line in drawn if line.startswith("singular")]
@@ -121,17 +121,17 @@ def test_norms_and_singular_values_are_told_with_condition_and_effective_rank():
     [((2.0,) * 5, 5.0, 1.0), ((3.0, 0.0, 0.0), 1.0, math.inf), ((4.0, 2.0, 1.0), math.exp(0.66797), 4.0),
      ((1e200, 1e200), 2.0, 1.0), ((0.0, 0.0), math.nan, math.inf), ((math.nan, 1.0), math.nan, math.nan)],
 )  # fmt: skip
-def test_effective_rank_is_exp_of_the_entropy_of_the_shares_of_the_squares(values, rank, condition):
+def test_effective_rank_is_exp_entropy_of_squared_fractions(values, rank, condition):
     assert profiles.effective_rank(values) == pytest.approx(rank, rel=1e-4, nan_ok=True)
     assert profiles.condition(values) == pytest.approx(condition, nan_ok=True)
 
 
-def test_a_matrix_too_large_for_singular_values_says_so_and_one_that_is_worked_out_too():
+def test_unavailable_or_pending_singular_values_say_so():
     assert any("too large for them, 4,096 × 2,048" in line for line in text(look(sizes=(4_096, 2_048), part=2)))
     assert any("working them out" in line for line in text(look(part=2)))
 
 
-def test_a_profile_has_every_value_or_the_largest_of_those_that_share_a_column():
+def test_profile_has_every_value_or_largest_per_column():
     assert profiles.resized([1.0, 2.0], 4) == [1.0, 1.0, 2.0, 2.0]
     assert profiles.resized([1.0, 9.0, 2.0, 3.0], 2) == [9.0, 3.0]
     assert profiles.resized([1.0, 2.0, 3.0], 3) == [1.0, 2.0, 3.0]
@@ -139,13 +139,13 @@ def test_a_profile_has_every_value_or_the_largest_of_those_that_share_a_column()
     assert [plain(line) for line in profiles.profile([1.0, 0.5], 2, 1, cursor=1)] == [" ▾", "█▄", "0"]
 
 
-def test_nan_is_said_in_the_heading_and_never_drawn_as_a_number():
+def test_nan_named_in_heading_and_never_drawn_as_number():
     lines = VIEW.lines(look(value=math.nan), 136, 36)
     assert any(piece.role == "error" and "not finite" in piece.text for line in lines for piece in line)
     assert any(plain(line).endswith("channel 0") and "nan" in plain(line) for line in lines)
 
 
-def test_its_parts_end_with_the_updates_of_all_matrices():
+def test_linear_tabs_end_with_updates_of_all_matrices():
     assert view_of("Linear").parts == ("weights", "matrix", "norms", "updates")
 
 
@@ -158,7 +158,7 @@ def test_its_parts_end_with_the_updates_of_all_matrices():
     st.sampled_from([None, 0.0, math.nan, math.inf, 1e30, 1e-30]),
     st.integers(-1, 3_000),
 )
-def test_it_keeps_to_any_room(where, part, width, height, value, cursor):
+def test_linear_fits_any_space(where, part, width, height, value, cursor):
     layer, sizes = where
     view = view_of("Linear")
     it = look(layer, sizes, value=value, singular=(value or 1.0,) * min(sizes), part=part, example=cursor, unit=cursor)

@@ -30,7 +30,7 @@ async def shown(pilot: Pilot[None], view: LabView) -> str:
     return pilot.app.screen_text()  # type: ignore[attr-defined, no-any-return]
 
 
-async def test_before_the_engine_is_there_it_says_so_and_draws_no_axes(stage: type) -> None:
+async def test_before_engine_starts_pane_says_so_without_axes(stage: type) -> None:
     async with stage(LossPane).run_test(size=(103, 20)) as pilot:
         text = await shown(pilot, EMPTY)
         assert "starting the engine" in text
@@ -42,7 +42,7 @@ async def test_before_the_engine_is_there_it_says_so_and_draws_no_axes(stage: ty
         assert "no model of the form yet" in await shown(pilot, replace(EMPTY, run=replace(EMPTY.run, engine="ready")))
 
 
-async def test_an_untrained_model_offers_the_keys_over_the_grid(stage: type) -> None:
+async def test_untrained_model_shows_keys_over_grid(stage: type) -> None:
     async with stage(LossPane).run_test(size=(103, 20)) as pilot:
         text = await shown(pilot, UNTRAINED)
         assert "t trains the model of the form: 200,000 steps" in text
@@ -58,13 +58,13 @@ async def test_an_untrained_model_offers_the_keys_over_the_grid(stage: type) -> 
         (State.STOPPED, "c trains on"),
     ],
 )
-async def test_a_run_without_a_point_says_what_to_press(stage: type, state: State, words: str) -> None:
+async def test_run_without_points_says_what_to_press(stage: type, state: State, words: str) -> None:
     async with stage(LossPane).run_test(size=(103, 20)) as pilot:
         assert words in await shown(pilot, replace(UNTRAINED, run=replace(UNTRAINED.run, state=state)))
 
 
 @pytest.mark.parametrize("view", [TRAINING, FINISHED])
-async def test_a_curve_speaks_for_itself(stage: type, view: LabView) -> None:
+async def test_curve_shown_without_hint(stage: type, view: LabView) -> None:
     async with stage(LossPane).run_test(size=(103, 20)) as pilot:
         text = await shown(pilot, view)
         assert "2 Loss  log scale" in text
@@ -73,7 +73,7 @@ async def test_a_curve_speaks_for_itself(stage: type, view: LabView) -> None:
         assert "◆ val" in text
 
 
-async def test_windows_of_one_step_are_called_every_step(stage: type) -> None:
+async def test_windows_of_one_step_labelled_every_step(stage: type) -> None:
     history = replace(
         DIVERGED.curve, diverged_at=None, history=type(DIVERGED.curve.history)(1, DIVERGED.curve.history.points)
     )
@@ -81,7 +81,7 @@ async def test_windows_of_one_step_are_called_every_step(stage: type) -> None:
         assert "every step" in await shown(pilot, replace(TRAINING, curve=history))
 
 
-async def test_the_scale_can_be_changed_at_once(stage: type) -> None:
+async def test_scale_changes_at_once(stage: type) -> None:
     async with stage(LossPane).run_test(size=(103, 20)) as pilot:
         before = await shown(pilot, TRAINING)
         pilot.app.query_one(LossPane).log_scale = False
@@ -91,7 +91,7 @@ async def test_the_scale_can_be_changed_at_once(stage: type) -> None:
         assert [line[:9] for line in before.splitlines()] != [line[:9] for line in after.splitlines()]
 
 
-async def test_nan_turns_the_border_and_says_what_happened_and_what_to_press(stage: type) -> None:
+async def test_nan_changes_border_and_shows_cause_and_key(stage: type) -> None:
     async with stage(LossPane).run_test(size=(103, 20)) as pilot:
         text = await shown(pilot, DIVERGED)
         pane = pilot.app.query_one(LossPane)
@@ -124,7 +124,7 @@ WHY = (
 
 
 @pytest.mark.parametrize("size", [(103, 20), (79, 16), (78, 22), (60, 20), (60, 22), (48, 12), (50, 14)])
-async def test_why_it_diverged_can_be_read_whole_at_every_size(stage: type, size: tuple[int, int]) -> None:
+async def test_divergence_cause_readable_at_every_size(stage: type, size: tuple[int, int]) -> None:
     async with stage(LossPane).run_test(size=size) as pilot:
         text = await shown(pilot, DIVERGED)
         assert [part for part in WHY if part not in text] == []
@@ -133,7 +133,7 @@ async def test_why_it_diverged_can_be_read_whole_at_every_size(stage: type, size
         )  # the curve gives way to the words, not they to it
 
 
-def test_what_is_not_known_of_a_divergence_is_left_out() -> None:
+def test_unknown_divergence_details_left_out() -> None:
     def said(**unknown: object) -> list[str]:
         divergence = msgspec.structs.replace(DIVERGED.run.divergence, **unknown)
         return words(replace(DIVERGED.run, divergence=divergence), DIVERGED.curve)
@@ -150,9 +150,7 @@ def test_what_is_not_known_of_a_divergence_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("size", [(103, 20), (78, 22)])
-async def test_an_engine_that_is_gone_leaves_the_curve_and_offers_the_run_first(
-    stage: type, size: tuple[int, int]
-) -> None:
+async def test_lost_engine_keeps_curve_and_offers_run_first(stage: type, size: tuple[int, int]) -> None:
     async with stage(LossPane).run_test(size=size) as pilot:
         text = await shown(pilot, LOST)
         assert (
@@ -163,7 +161,7 @@ async def test_an_engine_that_is_gone_leaves_the_curve_and_offers_the_run_first(
         assert not pilot.app.query_one(LossPane).problem
 
 
-async def test_a_run_that_was_left_in_the_middle_is_offered_first(stage: type) -> None:
+async def test_interrupted_run_is_offered_first(stage: type) -> None:
     async with stage(LossPane).run_test(size=(103, 20)) as pilot:
         text = await shown(pilot, UNFINISHED)
         assert "Run 12 was left at step 48,200." in text
@@ -172,6 +170,6 @@ async def test_a_run_that_was_left_in_the_middle_is_offered_first(stage: type) -
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 3), (8, 4), (20, 6), (80, 22), (156, 28)])
 @pytest.mark.parametrize("view", [EMPTY, UNTRAINED, TRAINING, DIVERGED, LOST])
-async def test_every_state_can_be_shown_at_every_size(stage: type, size: tuple[int, int], view: LabView) -> None:
+async def test_every_state_renders_at_every_size(stage: type, size: tuple[int, int], view: LabView) -> None:
     async with stage(LossPane).run_test(size=size) as pilot:
         assert len((await shown(pilot, view)).splitlines()) <= size[1]

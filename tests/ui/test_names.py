@@ -54,7 +54,7 @@ async def focused(app, pilot):
         ("prefix", "e\u0301", "é"),
     ],
 )
-def test_settings_are_read_from_text(name, text, value):
+def test_settings_parsed_from_text(name, text, value):
     assert getattr(Sampling().with_text(name, text), name) == value
 
 
@@ -73,20 +73,20 @@ def test_settings_are_read_from_text(name, text, value):
         ("prefix", "a\u202eb", "prefix holds a control character", "type letters"),
     ],
 )
-def test_settings_out_of_bounds_are_a_mistake_with_a_remedy(name, text, problem, remedy):
+def test_settings_out_of_bounds_are_user_error_with_hint(name, text, problem, remedy):
     with pytest.raises(Mistake) as caught:
         Sampling().with_text(name, text)
     assert (caught.value.problem, caught.value.remedy, caught.value.field) == (problem, remedy, name)
 
 
-def test_checked_finds_what_was_made_without_reading():
+def test_check_finds_invalid_settings_built_directly():
     assert Sampling().checked() == Sampling()
     with pytest.raises(Mistake):
         Sampling(count=0).checked()
 
 
 @given(name=st.sampled_from(list(USUAL)), ways=st.lists(st.sampled_from([-1, 1]), max_size=60))
-def test_nudging_never_leaves_the_bounds_and_text_is_read_back(name, ways):
+def test_stepped_settings_stay_in_bounds_and_parse_back(name, ways):
     sampling = Sampling()
     for way in ways:
         sampling = sampling.nudged(name, way)
@@ -95,7 +95,7 @@ def test_nudging_never_leaves_the_bounds_and_text_is_read_back(name, ways):
 
 @pytest.mark.parametrize("width", [12, 25, 31, 76])
 @pytest.mark.parametrize("editing", ["", *USUAL])
-def test_fields_stand_within_the_width_without_touching(width, editing):
+def test_fields_fit_width_without_touching(width, editing):
     sampling = Sampling(prefix="x" * LONGEST_PREFIX, seed=2**32 - 1, count=1000)
     placed = spots(sampling, width, editing)
     assert [spot.name for spot in placed] == list(USUAL)
@@ -104,7 +104,7 @@ def test_fields_stand_within_the_width_without_touching(width, editing):
         assert other.row > one.row or other.column >= one.value_column + one.width + 2
 
 
-async def test_fields_stand_in_one_row_where_there_is_room_and_two_and_two_where_not(stage):
+async def test_fields_in_one_row_if_space_else_two_by_two(stage):
     app = stage(NamesPane)
     async with app.run_test(size=(80, 24)) as pilot:
         app.query_one(NamesPane).sampling = Sampling(prefix="ma", count=50)
@@ -115,7 +115,7 @@ async def test_fields_stand_in_one_row_where_there_is_room_and_two_and_two_where
         assert lines(app)[:2] == ["temp 1.0  prefix ma", "count 50  seed 42"]
 
 
-async def test_names_stand_with_their_nll_and_where_they_are_known_from(stage):
+async def test_names_shown_with_nll_and_known_from(stage):
     app = stage(NamesPane)
     async with app.run_test(size=(35, 18)) as pilot:
         app.query_one(NamesPane).names = NAMES
@@ -126,7 +126,7 @@ async def test_names_stand_with_their_nll_and_where_they_are_known_from(stage):
         assert app.query_one(NamesPane).provenance == "step 132,400 · g again"
 
 
-async def test_a_narrow_pane_keeps_the_glyph_alone(stage):
+async def test_narrow_pane_keeps_only_glyph(stage):
     app = stage(NamesPane)
     async with app.run_test(size=(29, 18)) as pilot:
         app.query_one(NamesPane).names = NAMES
@@ -134,7 +134,7 @@ async def test_a_narrow_pane_keeps_the_glyph_alone(stage):
         assert lines(app)[3] == "maralynn          1.30  +"
 
 
-async def test_a_wide_pane_has_two_columns(stage):
+async def test_wide_pane_has_two_columns(stage):
     app = stage(NamesPane)
     async with app.run_test(size=(80, 22)) as pilot:
         app.query_one(NamesPane).names = MANY
@@ -145,7 +145,7 @@ async def test_a_wide_pane_has_two_columns(stage):
         assert app.query_one(NamesPane).note == "1–32 of 50"
 
 
-async def test_names_that_do_not_fit_come_a_page_at_a_time(stage):
+async def test_names_that_do_not_fit_are_paged(stage):
     app = stage(NamesPane)
     async with app.run_test(size=(35, 18)) as pilot:
         pane = await focused(app, pilot)
@@ -164,13 +164,13 @@ async def test_names_that_do_not_fit_come_a_page_at_a_time(stage):
         assert pane.note == ""
 
 
-def test_names_whose_surprises_are_not_told_are_muted_where_the_corpus_has_them():
+def test_names_without_nll_muted_if_in_corpus():
     assert [piece.role for piece in entry(SampledName("mae", 1.0, True), 31) if piece.text.strip()] == ["muted"] * 4
     known = [piece.role for piece in entry(SampledName("mae", 1.0, False), 31) if piece.text.strip()]
     assert known == ["bright", "fg", "train", "muted"]
 
 
-def test_each_character_is_inked_by_its_probability_and_a_surprise_is_underlined():
+def test_characters_styled_by_probability_and_high_nll_underlined():
     told = tuple(-math.log(p) for p in (0.1, 0.5, 0.2, 0.029, 0.9))
     pieces = inked(SampledName("maqe", 2.0, False, surprises=told), 10)
     assert [(piece.text, piece.role, piece.underline) for piece in pieces] == [
@@ -180,12 +180,12 @@ def test_each_character_is_inked_by_its_probability_and_a_surprise_is_underlined
     ]
 
 
-def test_a_mark_without_a_column_shares_the_ink_of_its_character_and_the_more_surprising_wins():
+def test_zero_width_mark_shares_style_and_higher_nll_wins():
     pieces = inked(SampledName("ae\u0301", 2.0, False, surprises=(0.1, 0.1, 9.0, 0.1)), 10)
     assert [(piece.text, piece.underline) for piece in pieces] == [("a", False), ("e\u0301", True)]
 
 
-def test_a_long_name_is_cut_with_its_inks():
+def test_long_name_cut_with_its_styles():
     pieces = inked(SampledName("m" * 20, 2.0, False, surprises=(9.0, *[0.1] * 20)), 6)
     assert [(piece.text, piece.role) for piece in pieces] == [("m", "warning"), ("mmmm…", "muted")]
 
@@ -198,11 +198,11 @@ def test_a_long_name_is_cut_with_its_inks():
         (SampledName("qua", 1.0, False), "+", "new"),
     ],
 )
-def test_a_name_says_where_it_is_known_from(sampled, glyph, word):
+def test_name_says_where_it_is_known_from(sampled, glyph, word):
     assert plain(entry(sampled, 31)).split()[-2:] == [glyph, word]
 
 
-def test_names_keep_their_places_as_more_of_them_come():
+def test_names_keep_positions_as_more_arrive():
     before, after = (entry_lines(scenes.NAMES[:count], 76, 4) for count in (3, 6))
     assert len(before) == len(after) == 4
     assert [plain(line)[:36] for line in after][:3] == [plain(line) for line in before][:3]
@@ -214,14 +214,14 @@ def test_names_keep_their_places_as_more_of_them_come():
     ["Ольга", "さくら", "王小明", "नीलम", "", "O'Neil Jr", "maximilianbartholomewjohannes", "e\u0301lise", "a\x1b[2J"],
 )
 @pytest.mark.parametrize("width", [25, 31, 36])
-def test_entries_have_one_width_whatever_the_script(name, width):
+def test_entries_have_one_width_in_any_script(name, width):
     pieces = entry(SampledName(name, 12.345, False), width)
     assert columns(pieces) == width
     assert "\x1b" not in plain(pieces)
     assert cell_len(plain(pieces)[: plain(pieces).index("12.3")]) == width - 7 - (7 if width >= 31 else 0) - 1
 
 
-def test_the_summary_leaves_out_what_is_not_finite():
+def test_summary_leaves_out_nonfinite_values():
     names = (SampledName("a", 2.0, False), SampledName("b", float("nan"), True))
     assert plain(summary(names, 40)) == "mean 2.00 nll           50% new  0% near"
 
@@ -235,20 +235,20 @@ def test_the_summary_leaves_out_what_is_not_finite():
         (12, "mean 2.00   "),
     ],
 )
-def test_the_summary_says_what_fits_of_how_much_is_learned_by_heart(width, written):
+def test_summary_shows_memorized_fraction_as_width_allows(width, written):
     kinds = [(False, ""), (False, ""), (False, "mae"), (True, ""), (True, "")]
     names = tuple(SampledName("a", 2.0, copied, near) for copied, near in kinds)
     assert plain(summary(names, width)) == written
 
 
-async def test_an_empty_pane_offers_a_key(stage):
+async def test_empty_pane_offers_a_key(stage):
     app = stage(NamesPane)
     async with app.run_test(size=(60, 18)):
         assert "g draws names from the model as it is." in lines(app)
         assert app.query_one(NamesPane).provenance == ""
 
 
-async def test_a_refusal_says_why_and_what_to_press(stage):
+async def test_refusal_shows_reason_and_key(stage):
     app = stage(NamesPane)
     async with app.run_test(size=(35, 18)) as pilot:
         app.query_one(NamesPane).names = scenes.DIVERGED.names
@@ -260,7 +260,7 @@ async def test_a_refusal_says_why_and_what_to_press(stage):
         assert app.query_one(NamesPane).provenance == ""
 
 
-async def test_arrows_walk_the_fields_and_nudge_their_values(stage):
+async def test_arrows_move_through_fields_and_step_values(stage):
     app, messages = stage(NamesPane), []
     async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
         await focused(app, pilot)
@@ -274,7 +274,7 @@ async def test_arrows_walk_the_fields_and_nudge_their_values(stage):
         ]
 
 
-async def test_a_value_at_its_bound_is_not_edited_further(stage):
+async def test_value_at_bound_not_stepped_further(stage):
     app, messages = stage(NamesPane), []
     async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
         pane = await focused(app, pilot)
@@ -283,7 +283,7 @@ async def test_a_value_at_its_bound_is_not_edited_further(stage):
         assert heard(messages) == []
 
 
-async def test_enter_edits_in_place_and_enter_takes_the_value(stage):
+async def test_enter_edits_in_place_and_enter_applies(stage):
     app, messages = stage(NamesPane), []
     async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
         pane = await focused(app, pilot)
@@ -297,7 +297,7 @@ async def test_enter_edits_in_place_and_enter_takes_the_value(stage):
         assert app.focused is pane
 
 
-async def test_while_a_value_is_typed_only_apply_and_cancel_are_offered(stage):
+async def test_editing_offers_only_apply_and_cancel(stage):
     app = stage(NamesPane)
     async with app.run_test(size=(35, 18)) as pilot:
         await focused(app, pilot)
@@ -314,7 +314,7 @@ async def test_while_a_value_is_typed_only_apply_and_cancel_are_offered(stage):
         ]
 
 
-async def test_escape_leaves_everything_as_it_was(stage):
+async def test_names_pane_escape_cancels_edit(stage):
     app, messages = stage(NamesPane), []
     async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
         pane = await focused(app, pilot)
@@ -325,7 +325,7 @@ async def test_escape_leaves_everything_as_it_was(stage):
         assert app.focused is pane
 
 
-async def test_a_bad_value_says_why_and_stays_until_it_is_put_right(stage):
+async def test_invalid_value_shows_reason_until_corrected(stage):
     app, messages = stage(NamesPane), []
     async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
         pane = await focused(app, pilot)
@@ -344,7 +344,7 @@ async def test_a_bad_value_says_why_and_stays_until_it_is_put_right(stage):
         assert heard(messages) == [Sampling(temperature=2.0)]
 
 
-async def test_a_burst_of_keys_means_what_was_typed(stage):
+async def test_burst_of_keys_edits_as_typed(stage):
     app, messages = stage(NamesPane), []
     async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
         await focused(app, pilot)
@@ -355,7 +355,7 @@ async def test_a_burst_of_keys_means_what_was_typed(stage):
         assert heard(messages) == [Sampling(prefix="ma")]
 
 
-async def test_letters_pass_through_while_no_editor_is_open(stage):
+async def test_letters_pass_while_no_editor_is_open(stage):
     pressed = []
 
     class Listening(stage):
@@ -374,7 +374,7 @@ async def test_letters_pass_through_while_no_editor_is_open(stage):
         assert app.query_one(FieldEditor).value == "g "
 
 
-async def test_a_click_goes_to_a_field_and_a_second_one_edits_it(stage):
+async def test_click_selects_field_and_second_click_edits(stage):
     app = stage(NamesPane)
     async with app.run_test(size=(35, 18)) as pilot:
         pane = await focused(app, pilot)
@@ -385,7 +385,7 @@ async def test_a_click_goes_to_a_field_and_a_second_one_edits_it(stage):
         assert app.query_one(FieldEditor).value == "20"
 
 
-async def test_a_pane_without_room_does_not_fail(stage):
+async def test_names_pane_without_space_does_not_fail(stage):
     app = stage(NamesPane)
     async with app.run_test(size=(2, 2)) as pilot:
         app.query_one(NamesPane).names = MANY

@@ -32,17 +32,17 @@ def said_of(event, before=TRAINING):
         (protocol.EngineFailed("it broke", "/log"), Notice("the engine met a fault: it broke\nits log is /log")),
     ],
 )
-def test_what_goes_wrong_is_said_with_what_follows(event, said):
+def test_error_notification_includes_consequence(event, said):
     assert said_of(event) == said
 
 
-def test_an_engine_that_just_went_leaves_the_place_of_its_log():
+def test_lost_engine_notification_has_log_path():
     said = said_of(EngineLost())
     assert said.text.startswith("the engine is gone; its log is /")
     assert said.severity == "error"
 
 
-def test_an_engine_that_never_was_can_be_tried_again():
+def test_engine_that_never_started_can_be_retried():
     assert (
         said_of(EngineLost("box cannot be reached"), scenes.EMPTY).text
         == "box cannot be reached\nt tries again, with a new run"
@@ -50,16 +50,16 @@ def test_an_engine_that_never_was_can_be_tried_again():
 
 
 @pytest.mark.parametrize("view", [scenes.UNTRAINED, scenes.FINISHED, scenes.DIVERGED])
-def test_where_nothing_was_in_progress_an_engine_that_went_leaves_a_new_run_to_start(view):
+def test_lost_engine_without_run_offers_new_run(view):
     assert said_of(EngineLost(), view).text.endswith("\nt starts a new run")
 
 
-def test_a_run_at_rest_that_is_not_saved_asks_for_room_before_one_quits():
+def test_unsaved_paused_run_asks_for_disk_space_before_quit():
     view = replace(TRAINING, run=replace(TRAINING.run, state=State.FINISHED))
     assert said_of(protocol.SaveFailed(12, "no space"), view).text.endswith("free the disk before you quit")
 
 
-def test_that_a_run_is_not_saved_is_said_as_it_begins_and_as_it_ends_and_not_at_every_try():
+def test_unsaved_run_notified_at_start_and_end_not_every_retry():
     failed, saved = protocol.SaveFailed(12, "no space"), protocol.RunSaved(12, 132_400)
     view, said = TRAINING, []
     for event in (saved, failed, failed, saved, saved, failed):
@@ -68,19 +68,19 @@ def test_that_a_run_is_not_saved_is_said_as_it_begins_and_as_it_ends_and_not_at_
     assert said == [None, begins, None, Notice("run 12 is saved again", "information"), None, begins]
 
 
-def test_a_run_that_was_left_in_the_middle_is_offered_once():
+def test_interrupted_run_offered_once():
     said = Notice("run 12 was left at step 48,200\nspace goes on with it", "information")
     assert said_of(LEFT, LabView()) == said
     assert said_of(LEFT, after(LabView(), LEFT)) is None
     assert said_of(LEFT, scenes.LOST) is None
 
 
-def test_a_run_that_was_there_before_is_named_with_its_step():
+def test_existing_run_notified_with_step():
     assert reattached(opened(TRAINING.run)) == Notice("reattached to run 12, step 132,400", "information")
     assert reattached(opened(scenes.UNTRAINED.run)) is None
 
 
-def test_the_losses_of_a_step_are_named_in_one_order_and_those_of_other_steps_not():
+def test_losses_of_current_step_notified_in_fixed_order():
     evaluations = tuple(Evaluation(step, split, step + i) for step in (1, 2) for i, split in enumerate([*Split][::-1]))
     view = replace(TRAINING, curve=replace(TRAINING.curve, history=History(evaluations=evaluations)))
     said = notice(protocol.SplitEvaluated(Evaluation(2, Split.TEST, 2.0)), view, view)
@@ -100,5 +100,5 @@ def test_the_losses_of_a_step_are_named_in_one_order_and_those_of_other_steps_no
         protocol.RunSaved(12, 1),
     ],
 )
-def test_what_the_panes_show_is_not_said_twice(event):
+def test_content_of_panes_not_notified_again(event):
     assert said_of(event) is None

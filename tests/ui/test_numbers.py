@@ -25,12 +25,12 @@ from charwave_tui.ui import numbers
         (math.inf, "inf"),
     ],
 )
-def test_a_loss_has_four_places_as_long_as_it_is_small(value, written):
+def test_small_loss_has_four_decimals(value, written):
     assert numbers.loss(value) == written
 
 
 @pytest.mark.parametrize(("value", "written"), [(1.874, "1.87"), (12.0, "12.00"), (math.nan, "nan"), (math.inf, "nan")])
-def test_an_nll_has_two_places(value, written):
+def test_nll_has_two_decimals(value, written):
     assert numbers.nll(value) == written
 
 
@@ -50,7 +50,7 @@ def test_an_nll_has_two_places(value, written):
         (-math.inf, "−inf"),
     ],
 )
-def test_a_mean_has_its_sign_and_three_places(value, written):
+def test_mean_has_sign_and_three_decimals(value, written):
     assert numbers.signed(value) == written
 
 
@@ -58,12 +58,12 @@ def test_a_mean_has_its_sign_and_three_places(value, written):
     ("value", "written"),
     [(1.2744, "1.274"), (40.0, "40.0"), (999.94, "999.9"), (4_321.0, "4321"), (math.nan, "nan"), (math.inf, "inf")],
 )
-def test_a_spread_has_four_digits(value, written):
+def test_std_has_four_digits(value, written):
     assert numbers.spread(value) == written
 
 
 @given(st.floats(-1e30, 1e30))
-def test_a_mean_never_takes_more_than_seven_columns_and_a_spread_not_more_than_six(value):
+def test_mean_fits_seven_columns_and_std_six(value):
     assert cell_len(numbers.signed(value)) <= 7
     assert cell_len(numbers.spread(abs(value))) <= 6
 
@@ -71,7 +71,7 @@ def test_a_mean_never_takes_more_than_seven_columns_and_a_spread_not_more_than_s
 @pytest.mark.parametrize(
     ("value", "written"), [(0, "0"), (500, "500"), (50_000, "50k"), (1_500_000, "1.5M"), (2_500, "2.5k")]
 )
-def test_the_steps_of_an_axis_are_short(value, written):
+def test_axis_steps_are_short(value, written):
     assert numbers.short_steps(value) == written
 
 
@@ -79,18 +79,18 @@ def test_the_steps_of_an_axis_are_short(value, written):
     ("value", "written"),
     [(None, "–"), (0.0, "0"), (2.8e-5, "2.8e−5"), (0.0462, "0.046"), (31.25, "31.2"), (2.4e4, "2.4e4")],
 )
-def test_a_std_by_another_keeps_its_digits_however_small_it_is(value, written):
+def test_std_ratio_keeps_digits_however_small(value, written):
     assert numbers.ratio(value) == written
 
 
-def test_a_count_of_steps_has_commas():
+def test_step_count_has_commas():
     assert [numbers.steps(value) for value in (0, 999, 132_400)] == ["0", "999", "132,400"]
 
 
 @pytest.mark.parametrize(
     ("value", "written"), [(1_512.4, "1,512"), (10.0, "10"), (7.34, "7.3"), (0.0, "–"), (-1.0, "–")]
 )
-def test_a_speed_is_whole_from_ten_on_and_a_dash_while_unknown(value, written):
+def test_speed_is_whole_from_ten_and_dash_if_unknown(value, written):
     assert numbers.speed(value) == written
 
 
@@ -108,10 +108,10 @@ def test_a_speed_is_whole_from_ten_on_and_a_dash_while_unknown(value, written):
         (864_000, "10d"),
     ],
 )
-def test_a_time_to_go_says_its_two_largest_units(seconds, written):
+def test_remaining_time_has_two_largest_units(seconds, written):
     assert numbers.duration(seconds) == written
 
 
 @given(st.floats(0, 8e9))
-def test_a_time_to_go_fits_the_six_columns_that_the_status_line_keeps_for_it(seconds):
+def test_remaining_time_fits_six_columns_of_status_bar(seconds):
     assert len(numbers.duration(seconds)) <= 6

@@ -60,7 +60,7 @@ async def same(pilot: Pilot[str], terminal: Played) -> None:
     await until(pilot, lambda: terminal.text() == screen_text(pilot.app))
 
 
-async def test_once_the_first_screen_stands_the_collector_passes_it_by(
+async def test_first_screen_objects_frozen_out_of_garbage_collection(
     terminal: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(garbage, "SETTLES_IN", 0.01)
@@ -68,7 +68,7 @@ async def test_once_the_first_screen_stands_the_collector_passes_it_by(
         await until(pilot, lambda: terminal.let_stand == [True])
 
 
-def test_what_stands_is_passed_by_and_what_comes_later_is_collected() -> None:
+def test_existing_objects_frozen_and_later_ones_collected() -> None:
     code = """
 import gc, weakref
 from charwave_tui.ui.garbage import let_stand
@@ -84,7 +84,7 @@ assert seen() is None
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-async def test_through_a_whole_visit_the_terminal_shows_what_it_should(terminal: Played) -> None:
+async def test_terminal_shows_correct_screen_through_whole_session(terminal: Played) -> None:
     async with playground(ObedientEngine()) as pilot:
         await same(pilot, terminal)
         for key in ("t", "down", "down", "enter", "escape", "2", "l", "question_mark", "escape", "r", "escape", "q"):
@@ -100,7 +100,7 @@ async def test_through_a_whole_visit_the_terminal_shows_what_it_should(terminal:
         await same(pilot, terminal)
 
 
-async def test_a_picture_of_the_screen_has_the_characters_and_colours_of_the_terminal(
+async def test_screenshot_has_characters_and_colours_of_terminal(
     terminal: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poor = replace(abilities({"TERM": "xterm"}, "ascii", lambda name: 8), modern=True)
@@ -119,7 +119,7 @@ async def test_a_picture_of_the_screen_has_the_characters_and_colours_of_the_ter
 
 
 @pytest.mark.parametrize("screen", ["escape", "r"])
-async def test_what_else_was_written_on_the_terminal_goes_with_a_key(terminal: Played, screen: str) -> None:
+async def test_foreign_output_on_terminal_cleared_by_key(terminal: Played, screen: str) -> None:
     async with playground(ShowingEngine(scenes.FINISHED)) as pilot:
         await pilot.press(screen)
         await same(pilot, terminal)
@@ -129,7 +129,7 @@ async def test_what_else_was_written_on_the_terminal_goes_with_a_key(terminal: P
         await same(pilot, terminal)
 
 
-async def test_after_a_pause_of_the_program_all_is_painted_again_and_then_only_what_changes(terminal: Played) -> None:
+async def test_suspend_repaints_all_then_only_changes(terminal: Played) -> None:
     async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
         await until(pilot, lambda: all(late in screen_text(pilot.app) for late in ("1,512", "200k steps")))
         await same(pilot, terminal)
@@ -142,7 +142,7 @@ async def test_after_a_pause_of_the_program_all_is_painted_again_and_then_only_w
         assert 0 < len("".join(terminal.written).encode()) < 1_500, "of a screen of some 8,000"
 
 
-async def test_while_the_line_is_full_frames_are_dropped_and_the_last_one_is_shown(terminal: Played) -> None:
+async def test_congested_line_drops_frames_and_shows_last_one(terminal: Played) -> None:
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine) as pilot:
         await same(pilot, terminal)
@@ -162,7 +162,7 @@ async def test_while_the_line_is_full_frames_are_dropped_and_the_last_one_is_sho
         assert "150,100" not in "".join(terminal.written)
 
 
-async def test_what_moves_by_itself_is_painted_at_most_so_often_but_a_key_shows_at_once(terminal: Played) -> None:
+async def test_background_updates_limited_and_keys_shown_at_once(terminal: Played) -> None:
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine, fps=1) as pilot:
         await same(pilot, terminal)
@@ -179,9 +179,7 @@ async def test_what_moves_by_itself_is_painted_at_most_so_often_but_a_key_shows_
         assert len(terminal.written) <= 3
 
 
-async def test_a_line_that_is_full_again_and_again_is_told_of(
-    terminal: Played, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_repeatedly_congested_line_is_reported(terminal: Played, monkeypatch: pytest.MonkeyPatch) -> None:
     async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
         assert "slow line" not in screen_text(pilot.app)
         monkeypatch.setattr(LineSpeed, "slow", True)

@@ -31,14 +31,14 @@ def dialog(stage):
     return opened
 
 
-async def test_it_begins_on_the_present_value_and_enter_takes_it(dialog):
+async def test_list_starts_at_current_value_and_enter_takes_it(dialog):
     async with dialog("corpus", CORPORA, present="greek") as (pilot, answers):
         assert "▸ greek ✓" in pilot.app.screen_text()
         await pilot.press("enter")
         assert answers == ["greek"]
 
 
-async def test_arrows_walk_and_stop_at_the_ends(dialog):
+async def test_arrows_move_and_stop_at_ends(dialog):
     async with dialog("corpus", CORPORA, present="greek") as (pilot, answers):
         await pilot.press("up", "up", "up")
         assert "▸ names" in pilot.app.screen_text()
@@ -48,13 +48,13 @@ async def test_arrows_walk_and_stop_at_the_ends(dialog):
         assert answers == ["makemore"]
 
 
-async def test_escape_answers_nothing(dialog):
+async def test_escape_returns_nothing(dialog):
     async with dialog("corpus", CORPORA) as (pilot, answers):
         await pilot.press("down", "escape")
         assert answers == [None]
 
 
-async def test_letters_filter_in_any_case(dialog):
+async def test_letters_filter_ignoring_case(dialog):
     async with dialog("corpus", CORPORA) as (pilot, answers):
         await pilot.press(*"GRE")
         assert "▸ greek" in pilot.app.screen_text()
@@ -63,7 +63,7 @@ async def test_letters_filter_in_any_case(dialog):
         assert answers == ["greek"]
 
 
-async def test_where_nothing_matches_enter_takes_nothing(dialog):
+async def test_enter_without_match_takes_nothing(dialog):
     async with dialog("norm", [Option("batch", "batch"), Option("none", "none")]) as (pilot, answers):
         await pilot.press(*"xyz", "enter", "down", "enter")
         assert "nothing matches" in pilot.app.screen_text()
@@ -72,20 +72,20 @@ async def test_where_nothing_matches_enter_takes_nothing(dialog):
         assert answers == ["batch"]
 
 
-async def test_a_path_can_be_typed_where_text_is_allowed(dialog):
+async def test_path_can_be_typed_where_text_is_allowed(dialog):
     async with dialog("corpus", CORPORA, "or a path") as (pilot, answers):
         assert "type to filter, or a path" in pilot.app.screen_text()
         await pilot.press(*"~/words.txt", "enter")
         assert answers == ["~/words.txt"]
 
 
-async def test_a_typed_text_that_also_matches_can_still_be_taken_as_typed(dialog):
+async def test_typed_text_with_match_can_be_taken_as_typed(dialog):
     async with dialog("corpus", CORPORA, "or a path") as (pilot, answers):
         await pilot.press(*"name", "down", "enter")
         assert answers == ["name"]
 
 
-async def test_a_click_takes_an_option_and_one_beside_the_dialog_leaves(dialog):
+async def test_click_takes_option_and_click_outside_closes(dialog):
     async with dialog("corpus", CORPORA) as (pilot, answers):
         lines = pilot.app.screen_text().splitlines()
         y = next(i for i, line in enumerate(lines) if "makemore" in line)
@@ -97,7 +97,7 @@ async def test_a_click_takes_an_option_and_one_beside_the_dialog_leaves(dialog):
 
 
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (140, 40)])
-async def test_every_preset_can_be_reached_and_read_at_every_size(dialog, size):
+async def test_every_preset_reachable_and_readable_at_every_size(dialog, size):
     options = [Option(name, name, preset.why) for name, preset in presets().items()]
     async with dialog("preset", options, size=size) as (pilot, _answers):
         for option in options:
@@ -109,7 +109,7 @@ async def test_every_preset_can_be_reached_and_read_at_every_size(dialog, size):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (10, 4), (20, 6)])
-async def test_a_tiny_terminal_does_no_harm(dialog, size):
+async def test_tiny_terminal_does_not_fail(dialog, size):
     async with dialog("corpus", CORPORA, "or a path", size=size, about="Any UTF-8 file.") as (pilot, answers):
         await pilot.press("down", "enter")
         assert answers == ["greek"]

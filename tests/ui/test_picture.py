@@ -62,7 +62,7 @@ def rows(segments: list[tuple[str, Style | None]]) -> Strip:
 
 
 @given(st.lists(CHANGES, max_size=6))
-def test_the_terminal_shows_what_a_repaint_of_all_would_show(frames: list[list[tuple[int, object]]]) -> None:
+def test_diff_output_equals_full_repaint(frames: list[list[tuple[int, object]]]) -> None:
     sparing, whole = Seen(), Seen()
     picture = Picture(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
     blank = [rows([])] * HEIGHT
@@ -84,7 +84,7 @@ def test_the_terminal_shows_what_a_repaint_of_all_would_show(frames: list[list[t
 
 
 @given(CHANGES)
-def test_its_rows_alone_are_the_whole_picture(changes: list[tuple[int, object]]) -> None:
+def test_buffer_rows_make_up_whole_screen(changes: list[tuple[int, object]]) -> None:
     picture = Picture(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
     for row, segments in [*((row, []) for row in range(HEIGHT)), *changes]:
         picture.put(row, 0, rows(segments), WIDTH)
@@ -108,34 +108,34 @@ def picture() -> Picture:
     return made
 
 
-def test_one_changed_digit_costs_its_place_and_itself(picture: Picture) -> None:
+def test_one_changed_digit_costs_move_and_character(picture: Picture) -> None:
     assert painted(picture, 1, 0, ("step 132,407", "#9097a0 on #121418")) == "\x1b[2;12H7\x1b[H"
 
 
-def test_what_stands_there_already_costs_nothing(picture: Picture) -> None:
+def test_unchanged_cells_cost_nothing(picture: Picture) -> None:
     assert painted(picture, 1, 0, ("step 132,400", "#9097a0 on #121418")) == ""
 
 
-def test_only_that_part_of_the_ink_is_sent_that_is_another(picture: Picture) -> None:
+def test_only_changed_style_attributes_sent(picture: Picture) -> None:
     assert painted(picture, 0, 0, ("s", "#ffffff on #121418")) == "\x1b[38;2;255;255;255ms\b"
     assert painted(picture, 0, 0, ("s", "bold #ffffff on #121418")) == "\x1b[1ms\b"
     assert painted(picture, 0, 0, ("s", "#ffffff on #121418")) == "\x1b[22ms\b"
     assert painted(picture, 0, 0, (" ", "#5fd7af on #121418")) == " \b"
 
 
-def test_a_short_gap_is_written_once_more_and_a_long_one_jumped(picture: Picture) -> None:
+def test_short_gap_rewritten_and_long_gap_jumped(picture: Picture) -> None:
     ink = "#9097a0 on #121418"
     assert painted(picture, 0, 0, ("X", ink), ("te", ink), ("Y", ink)) == "XteY\x1b[H"
     assert painted(picture, 0, 0, ("XteY 132,401", ink)) == "\x1b[11C1\x1b[H"
 
 
-def test_nothing_is_put_past_the_end_nor_is_a_control_sequence(picture: Picture) -> None:
+def test_nothing_written_past_end_and_no_control_characters(picture: Picture) -> None:
     bell = Segment("\a", None, [(ControlType.BELL,)])
     picture.put(0, 0, [bell, Segment("abcdef", Style.parse("#9097a0 on #121418"))], 2)
     assert picture.strokes((0, 0)) == "ab\b\b"
 
 
-def test_a_terminal_that_was_forgotten_is_painted_whole(picture: Picture) -> None:
+def test_invalidated_terminal_is_repainted_entirely(picture: Picture) -> None:
     picture.forget()
     assert picture.strokes((0, 0)).count("step 132,400") == HEIGHT
 
@@ -143,7 +143,7 @@ def test_a_terminal_that_was_forgotten_is_painted_whole(picture: Picture) -> Non
 @pytest.mark.parametrize(
     ("system", "ink"), [(ColorSystem.TRUECOLOR, "38;2;95;215;175"), (ColorSystem.EIGHT_BIT, "38;5;79")]
 )
-def test_a_pen_has_as_many_colours_as_its_terminal(system: ColorSystem, ink: str) -> None:
+def test_cell_style_limited_to_terminal_colours(system: ColorSystem, ink: str) -> None:
     assert pen(Style.parse("bold #5fd7af"), system) == Pen(("1",), ink, "49")
     assert pen(None, system) == PLAIN
 
@@ -152,7 +152,7 @@ INKS = ["#9097a0", "bold #ffffff", "underline bold yellow on blue", "italic dim"
 
 
 @given(st.lists(st.sampled_from(INKS), min_size=1, max_size=8))
-def test_without_colours_only_bold_underline_and_reverse_are_sent_in_the_oldest_way(inks: list[str]) -> None:
+def test_without_colours_only_basic_attributes_sent(inks: list[str]) -> None:
     picture = Picture(WIDTH, 1, None)
     seen = Seen()
     strokes = painted(picture, 0, 0, *((f"{place}", ink) for place, ink in enumerate(inks)))
@@ -165,7 +165,7 @@ def test_without_colours_only_bold_underline_and_reverse_are_sent_in_the_oldest_
         assert cell.reverse == bool(style.reverse)
 
 
-def test_what_the_terminal_lacks_is_sent_otherwise_in_as_many_columns() -> None:
+def test_unsupported_attributes_replaced_in_same_columns() -> None:
     picture = Picture(WIDTH, 1, ColorSystem.STANDARD, Characters.ASCII)
     strokes = painted(picture, 0, 0, ("╭x日y─é⣿", "bright_white on black"))
     assert strokes.isascii()

@@ -21,7 +21,7 @@ FORM = composing.opening(scenes.CONFIG, "tree-76k")
 PICKED = [name for name in HYPERPARAMETERS if picked(name)]
 
 
-def test_the_list_of_presets_has_each_with_its_reason_and_its_published_figures():
+def test_preset_list_has_reason_and_published_losses():
     options = {option.value: option.detail for option in pick(PRESET, FORM).options}
     assert list(options) == list(presets())
     for name, item in presets().items():
@@ -35,19 +35,19 @@ def test_the_list_of_presets_has_each_with_its_reason_and_its_published_figures(
 
 
 @pytest.mark.parametrize("name", PICKED)
-def test_every_list_begins_on_the_present_value_and_says_what_it_is_about(name):
+def test_every_list_starts_at_current_value_with_its_subject(name):
     dialog = pick(name, FORM)
     assert dialog._present == str(getattr(scenes.CONFIG, name))
     assert dialog._about == HYPERPARAMETERS[name].about
 
 
 @pytest.mark.parametrize("name", [name for name in PICKED if name != "corpus"])
-def test_every_option_of_a_field_is_one_that_the_field_takes(name):
+def test_every_listed_option_is_valid_for_field(name):
     for option in pick(name, FORM).options:
         assert composing.answered(name, option.value) == option.value
 
 
-def test_the_list_of_corpora_has_built_in_and_recent_ones(tmp_path):
+def test_corpus_list_has_built_in_and_recent_ones(tmp_path):
     path = tmp_path / "streets.txt"
     path.write_text("one\n", encoding="utf-8")
     remember(path)
@@ -56,7 +56,7 @@ def test_the_list_of_corpora_has_built_in_and_recent_ones(tmp_path):
     assert (options[str(path)].label, options[str(path)].detail) == ("streets.txt", "recent")
 
 
-def test_what_is_asked_names_the_run():
+def test_confirmation_names_the_run():
     for dialog in (ask_for_new_run(scenes.TRAINING.run), ask_for_quit(scenes.TRAINING.run)):
         assert "run 12" in dialog._detail
     assert ask_for_quit(scenes.UNTRAINED.run)._detail == "a run is training."  # t was pressed just now
@@ -68,7 +68,7 @@ def test_both_versions_are_named():
     assert __version__ in dialog._detail
 
 
-async def test_a_preset_from_the_list_fills_the_form():
+async def test_preset_picked_from_list_fills_form():
     async with playground(FakeEngine(), NARROW) as pilot:
         await pilot.press("home", "enter")
         assert isinstance(pilot.app.screen, PickScreen)
@@ -77,14 +77,14 @@ async def test_a_preset_from_the_list_fills_the_form():
         assert lab(pilot).form.draft.config == preset("mlp-8").applied_to(scenes.CONFIG)
 
 
-async def test_leaving_a_list_changes_nothing():
+async def test_closed_list_changes_nothing():
     async with playground(FakeEngine(), NARROW) as pilot:
         before = lab(pilot).form
         await pilot.press("home", "enter", "down", "down", "escape")
         assert lab(pilot).form == before
 
 
-async def test_a_built_in_corpus_from_the_list_is_read_and_built():
+async def test_built_in_corpus_picked_from_list_is_loaded_and_built():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         lab(pilot).query_one("#form").here = "corpus"
@@ -96,7 +96,7 @@ async def test_a_built_in_corpus_from_the_list_is_read_and_built():
 
 
 @pytest.mark.parametrize("path", ["/nowhere/at/all.txt", "/tmp"])
-async def test_a_path_that_is_no_text_file_gives_one_clear_line_and_the_form_stays(path):
+async def test_invalid_corpus_path_gives_one_line_and_form_stays(path):
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         lab(pilot).query_one("#form").here = "corpus"

@@ -23,7 +23,7 @@ def drawn(told, width=120, height=30, layer=6):
     return ratios.UpdatesView().lines(look, width, height)
 
 
-def test_the_line_of_the_layer_at_hand_is_bright_and_each_matrix_is_named_at_its_end():
+def test_current_layer_line_bright_and_each_matrix_labelled_at_end():
     lines = drawn(changes())
     text = [plain(line) for line in lines]
     ends = [line[-16:].split() for line in text if "128" in line[-16:] or "Embedding" in line or "good" in line]
@@ -34,7 +34,7 @@ def test_the_line_of_the_layer_at_hand_is_bright_and_each_matrix_is_named_at_its
     assert any(line.lstrip().startswith("−3") for line in text)
 
 
-def test_nan_is_a_gap_in_the_line():
+def test_nan_is_gap_in_line():
     told = changes((6,), 100, spoilt=True)
     line = ratios.courses(told, ratios.scaled(told), 100)[6]
     finite = [column for column, ratio in line if ratio is not None]
@@ -49,12 +49,12 @@ def test_nan_is_a_gap_in_the_line():
 @pytest.mark.parametrize(
     ("last", "steps"), [(0, 20), (20, 20), (21, 50), (51, 100), (101, 200), (200_000, 200_000), (200_001, 500_000)]
 )
-def test_the_axis_of_steps_jumps_from_one_round_number_to_the_next(last, steps):
+def test_step_axis_grows_in_round_numbers(last, steps):
     told = ChangesReported((last,), (2,), Grid.of(1, [-3.0]))
     assert ratios.scaled(told).steps == steps
 
 
-def test_the_axis_of_ratios_holds_minus_three_and_ends_where_nothing_more_is_to_be_seen():
+def test_ratio_axis_includes_minus_three_and_ends_at_data():
     def span(*values):
         scale = ratios.scaled(ChangesReported((1, 2), (2,), Grid.of(1, values)))
         return scale.low, scale.high
@@ -65,7 +65,7 @@ def test_the_axis_of_ratios_holds_minus_three_and_ends_where_nothing_more_is_to_
     assert span(7.0, math.nan) == (-4, 2)
 
 
-def test_without_figures_words_say_what_to_press():
+def test_without_ratios_text_says_what_to_press():
     assert "Waiting" in plain(drawn(None)[2])
     told = [plain(line) for line in drawn(ChangesReported((), (), EMPTY))]
     assert told[2:] == ["No step has moved anything yet.", ". takes one step, space goes on training."]
@@ -73,7 +73,7 @@ def test_without_figures_words_say_what_to_press():
     assert told[3:] == [". takes one step, ", "space goes on training."]
 
 
-def test_where_there_is_no_room_for_a_chart_the_figures_are_listed():
+def test_without_chart_space_ratios_are_listed():
     text = [plain(line) for line in drawn(changes(), 20, 2)]
     assert text[1].startswith("1 Embedding")
 
@@ -85,7 +85,7 @@ def test_where_there_is_no_room_for_a_chart_the_figures_are_listed():
     st.lists(st.floats(width=32), min_size=1, max_size=9),
     st.sampled_from([(), (2,), (0, 2, 99)]),
 )
-def test_it_keeps_to_any_room(width, height, values, layers):
+def test_update_ratios_fit_any_space(width, height, values, layers):
     rows = len(values) // len(layers) if layers else 0
     grid = Grid.of(len(layers), values[: rows * len(layers)])
     told = ChangesReported(tuple(range(rows)), layers, grid)

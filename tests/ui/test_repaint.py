@@ -33,7 +33,7 @@ def grown(curve: Curve, step: int, loss: float) -> Curve:
     return replace(curve, partial=LossPoint(step, loss, loss, loss))
 
 
-async def test_a_new_point_repaints_a_few_cells_and_the_screen_is_right(stage: type) -> None:
+async def test_new_point_repaints_few_cells_correctly(stage: type) -> None:
     app = stage(Watched)
     async with app.run_test(size=(99, 18)) as pilot:
         chart = app.query_one(Watched)
@@ -48,7 +48,7 @@ async def test_a_new_point_repaints_a_few_cells_and_the_screen_is_right(stage: t
         assert "1.8291" in app.screen_text()
 
 
-async def test_an_equal_curve_repaints_nothing(stage: type) -> None:
+async def test_equal_curve_repaints_nothing(stage: type) -> None:
     app = stage(Watched)
     async with app.run_test(size=(99, 18)) as pilot:
         chart = app.query_one(Watched)
@@ -60,7 +60,7 @@ async def test_an_equal_curve_repaints_nothing(stage: type) -> None:
         assert chart.repainted == []
 
 
-async def test_curves_that_come_quickly_are_drawn_at_most_five_times_a_second_and_the_last_is_not_lost(
+async def test_fast_curves_drawn_five_times_a_second_and_last_one_shown(
     stage: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sheets = []
@@ -78,7 +78,7 @@ async def test_curves_that_come_quickly_are_drawn_at_most_five_times_a_second_an
         assert "1.8900" in app.screen_text()
 
 
-async def test_axes_ground_and_ghost_are_drawn_once_while_they_stay(
+async def test_axes_background_and_ghost_drawn_once_while_unchanged(
     stage: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grounds = []
@@ -98,7 +98,7 @@ async def test_axes_ground_and_ghost_are_drawn_once_while_they_stay(
         assert len(grounds) == 2
 
 
-async def test_a_change_of_theme_changes_the_inks(stage: type) -> None:
+async def test_theme_change_changes_styles(stage: type) -> None:
     app = stage(Chart)
     async with app.run_test(size=(99, 18)) as pilot:
         chart = app.query_one(Chart)
@@ -113,7 +113,7 @@ async def test_a_change_of_theme_changes_the_inks(stage: type) -> None:
         assert dark.isdisjoint(light)
 
 
-async def test_the_empty_chart_has_a_grid_and_the_loss_of_knowing_nothing(stage: type) -> None:
+async def test_empty_chart_has_grid_and_uniform_loss(stage: type) -> None:
     app = stage(Chart)
     async with app.run_test(size=(99, 18)) as pilot:
         app.query_one(Chart).curve = UNTRAINED.curve
@@ -122,7 +122,7 @@ async def test_the_empty_chart_has_a_grid_and_the_loss_of_knowing_nothing(stage:
         assert "200k steps" in app.screen_text()
 
 
-def test_the_first_frame_needs_no_plotext() -> None:
+def test_first_frame_needs_no_plotext() -> None:
     code = (
         "import sys; sys.path[:0] = ['tests/ui']\n"
         "import scenes\n"

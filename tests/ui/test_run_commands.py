@@ -15,7 +15,7 @@ HELD = replace(IN_TRAINING, state=State.PAUSED)
 
 
 @pytest.mark.parametrize("key", ["open", "resume", "fork", "delete"])
-def test_without_a_run_no_key_means_anything(key):
+def test_without_run_no_key_is_available(key):
     assert command_for(key, None, IN_TRAINING) is None
 
 
@@ -38,11 +38,11 @@ def test_every_run_can_be_opened_forked_and_deleted(of):
         (State.DIVERGED, RunView("ready"), None),
     ],
 )
-def test_only_what_has_more_to_do_can_be_gone_on_with(state, run, command):
+def test_only_unfinished_run_can_be_resumed(state, run, command):
     assert command_for("resume", row(12, state=state), run) == command
 
 
-def test_a_stopped_run_with_steps_left_can_be_gone_on_with():
+def test_stopped_run_with_steps_left_can_be_resumed():
     assert command_for("resume", row(12, state=State.STOPPED, step=100), HELD) == archive.OpenRun(12, train=True)
 
 
@@ -58,18 +58,18 @@ def test_a_stopped_run_with_steps_left_can_be_gone_on_with():
         (archive.OpenRun(11), RunView("ready"), False),
     ],
 )
-def test_only_another_run_in_training_is_asked_about(command, run, asked):
+def test_only_other_training_run_asks_confirmation(command, run, asked):
     assert puts_away(command, run) is asked
 
 
-def test_the_run_in_training_is_not_deleted_but_any_other_is():
+def test_training_run_cannot_be_deleted_and_others_can():
     assert refusal(archive.DeleteRun(12), IN_TRAINING) == "run 12 is training\nhold or stop it in the lab first"
     assert refusal(archive.DeleteRun(12), HELD) == ""
     assert refusal(archive.DeleteRun(11), IN_TRAINING) == ""
     assert refusal(archive.OpenRun(12), IN_TRAINING) == ""
 
 
-def test_what_moves_the_run_is_seen_in_the_lab_and_the_one_there_is_not_opened_again():
+def test_commands_moving_run_return_to_lab_and_active_run_not_reopened():
     back = [archive.OpenRun(1), archive.ForkRun(1), protocol.ResumeRun()]
     assert all(map(leads_back, back))
     assert not any(map(leads_back, [archive.DeleteRun(1), archive.RestoreRun(1), archive.DescribeRun(1, "", "")]))

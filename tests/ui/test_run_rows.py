@@ -39,7 +39,7 @@ def keys(rows, width):
 
 
 @pytest.mark.parametrize("rows", [ROWS, HOSTILE, ROWS[:1], ()], ids=["kept", "hostile", "one", "none"])
-def test_columns_fill_the_width_and_every_line_has_it(rows):
+def test_columns_fill_width_and_every_line_has_it(rows):
     among = company(rows)
     for width in (*range(52, 240, 3), 76, 116, 136, 196):
         plan = plan_for(rows, width, among)
@@ -61,11 +61,11 @@ def test_columns_fill_the_width_and_every_line_has_it(rows):
         (3, {"note", "time", "changed", "params", "when", "delta", "train", "steps", "state"}),
     ],
 )
-def test_columns_are_left_out_as_the_width_shrinks(width, missing):
+def test_columns_dropped_as_width_shrinks(width, missing):
     assert HEADERS.keys() - keys(ROWS, width) == missing
 
 
-def test_notes_have_no_column_where_there_are_none_or_where_they_would_crowd_the_changes():
+def test_notes_column_hidden_if_empty_or_crowding_changes():
     noteless = [msgspec.structs.replace(of, note="") for of in ROWS]
     assert "note" not in keys(noteless, 196)
     short = [msgspec.structs.replace(of, state=State.FINISHED, name="") for of in ROWS]
@@ -73,7 +73,7 @@ def test_notes_have_no_column_where_there_are_none_or_where_they_would_crowd_the
     assert dict(plan_for(short, 150, company(short)).widths)["changed"] >= 24
 
 
-def test_what_is_typed_over_a_name_covers_whole_columns():
+def test_name_editor_covers_whole_columns():
     plan = plan_for(ROWS, 76, company())
     line = plain(header(plan, company()))
     assert plan.stretch("name", 1) == (line.index("name"), dict(plan.widths)["name"])
@@ -82,20 +82,20 @@ def test_what_is_typed_over_a_name_covers_whole_columns():
     assert start + width == 76
 
 
-def test_the_table_stands_still_while_a_run_trains():
+def test_table_layout_stable_while_run_trains():
     later = (msgspec.structs.replace(ROWS[0], step=199_999, train=1.5, best_val=1.9, training_seconds=600.0), *ROWS[1:])
     for width in (76, 116, 136, 196):
         assert plan_for(ROWS, width, company()) == plan_for(later, width, company(later))
 
 
-def test_a_row_tells_what_the_run_is_and_came_to():
+def test_row_shows_run_and_result():
     said = " ".join(plain(told(ROWS, 12)).split())
     assert said == "● 12 tree-76k lr 0.01 76,579 130,000 1m27s 2 min ago 1.8600 2.0121 +0.0346 training"
     said = " ".join(plain(told(ROWS, 10)).split())
     assert said == "10 playground norm none, init_gain 5.0 76,579 5,000 4s 3 h ago 2.4116 2.4302 +0.4527 stopped"
 
 
-def test_a_named_run_keeps_its_preset_among_the_changes_and_its_note_stands_where_there_is_room():
+def test_named_run_lists_preset_in_changes_and_note_if_space():
     said = plain(told(ROWS, 11, 196))
     assert said[4:].split()[:7] == ["11", "small,", "for", "the", "talk", "tree-22k", "22,397"]
     assert said.rstrip().endswith("done             the one to show: quick, and good enough…")
@@ -104,12 +104,12 @@ def test_a_named_run_keeps_its_preset_among_the_changes_and_its_note_stands_wher
     assert "preset" in plain(header(plan_for(unnamed, 136, company(unnamed)), company(unnamed)))
 
 
-def test_a_corpus_is_told_where_it_is_not_that_of_most_runs():
+def test_corpus_shown_if_not_that_of_most_runs():
     assert "corpus names" in plain(told(ROWS, 1))
     assert not any("makemore" in plain(told(ROWS, of.run)) for of in ROWS)
 
 
-def test_the_best_of_each_corpus_is_bright_and_the_others_are_measured_against_it():
+def test_best_run_per_corpus_bright_and_others_relative_to_it():
     plan, among = plan_for(ROWS, 136, company()), company()
     every = {of.run: cells(of, dict(plan.widths), among, None, False) for of in ROWS}
     assert {run for run, of in every.items() if of["best"][0].bold} == {3, 1}
@@ -126,7 +126,7 @@ def test_the_best_of_each_corpus_is_bright_and_the_others_are_measured_against_i
     }
 
 
-def test_nan_is_an_error_and_what_was_never_measured_a_quiet_dash():
+def test_nan_is_error_and_unmeasured_a_muted_dash():
     plan, among = plan_for(ROWS, 136, company()), company()
     spoilt = cells(ROWS[3], dict(plan.widths), among, None, False)
     assert (plain(spoilt["train"]), spoilt["train"][0].role) == ("nan", "error")
@@ -134,7 +134,7 @@ def test_nan_is_an_error_and_what_was_never_measured_a_quiet_dash():
     assert (plain(spoilt["state"]), spoilt["state"][0].role) == ("NaN", "error")
 
 
-def test_marks_tell_where_the_cursor_is_what_trains_and_what_is_chosen():
+def test_marks_show_cursor_training_and_selection():
     marks = {
         of.run: plain(told(ROWS, of.run, here=11, chosen=(3, None, 12, None)))[:3] for of in (ROWS[0], ROWS[1], ROWS[6])
     }
@@ -143,13 +143,13 @@ def test_marks_tell_where_the_cursor_is_what_trains_and_what_is_chosen():
     assert not any(piece.ground == "raised" for piece in told(ROWS, 12, here=11))
 
 
-def test_a_run_that_is_held_but_does_not_train_has_the_mark_of_rest():
+def test_active_paused_run_has_pause_mark():
     held = (msgspec.structs.replace(ROWS[0], state=State.PAUSED), *ROWS[1:])
     assert plain(told(held, 12))[:3] == " ○ "
     assert plain(told(held, 12, present_run=None))[:3] == "   "
 
 
-def test_a_run_left_unfinished_says_where_and_briefly_where_there_is_no_room():
+def test_unfinished_run_shows_step_shortened_if_narrow():
     assert plain(told(ROWS, 8)).endswith("left at 48,200")
     assert plain(told(ROWS, 8, 76)).endswith("unfinished")
     assert len(state_words(ROWS[4], None, brief=True)) == BRIEF_STATE
@@ -166,13 +166,13 @@ def test_a_run_left_unfinished_says_where_and_briefly_where_there_is_no_room():
         (1, 76, "60,000 of 10,000 steps · 76,579 params · Oct 2024 · trained for 40s · names"),
     ],
 )
-def test_what_has_no_column_is_told_below_as_far_as_it_fits(run, width, said):
+def test_values_without_column_listed_below_as_space_allows(run, width, said):
     among = company()
     of = next(item for item in ROWS if item.run == run)
     assert plain(about(of, plan_for(ROWS, width, among), among, width)) == said
 
 
-def test_a_note_is_told_first_and_leaves_room_for_a_fact():
+def test_note_listed_first_and_leaves_space_for_a_value():
     among = company()
     line = plain(about(ROWS[1], plan_for(ROWS, 76, among), among, 76))
     assert line.startswith("the one to show: quick, and good enough that nobody…   tree-22k")
@@ -183,7 +183,7 @@ def test_a_note_is_told_first_and_leaves_room_for_a_fact():
     assert plain(about(short, plan_for((short,), 136, among), among, 136)).startswith("to show ")
 
 
-def test_nothing_that_moves_the_cursor_reaches_the_screen():
+def test_control_characters_never_reach_screen():
     among = company(HOSTILE)
     plan = plan_for(HOSTILE, 196, among)
     for of in HOSTILE:
@@ -202,11 +202,11 @@ def test_nothing_that_moves_the_cursor_reaches_the_screen():
         ("n", 0, ""),
     ],
 )
-def test_what_is_too_long_is_cut_off_at_its_end(text, width, cut):
+def test_too_long_text_cut_at_end(text, width, cut):
     assert cut_off(text, width) == cut
 
 
-def test_a_thousand_runs_take_one_column_more_than_ten():
+def test_thousand_runs_take_one_more_column_than_ten():
     many = tuple(msgspec.structs.replace(ROWS[place % 8], run=1_000 - place) for place in range(1_000))
     assert dict(plan_for(many, 136, company(many)).widths)["run"] == 4
     assert dict(plan_for(many[-999:], 136, company(many)).widths)["run"] == 3

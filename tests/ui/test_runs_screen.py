@@ -52,7 +52,7 @@ def hints(app):
     return {hint.description: hint.enabled for hint in app.runs.query_one(KeyBar)._hints}
 
 
-async def test_it_asks_for_the_list_once_there_is_an_engine_and_once_more_for_another_run():
+async def test_list_requested_once_per_engine_and_per_new_run():
     async with hall(Archive(), (RunView(), Curve())) as (app, pilot):
         assert "reading the runs" in screen_text(app)
         assert app.asked == []
@@ -67,7 +67,7 @@ async def test_it_asks_for_the_list_once_there_is_an_engine_and_once_more_for_an
         assert app.asked == [ListRuns()] * 2
 
 
-async def test_every_key_works_on_an_empty_list():
+async def test_every_key_works_on_empty_list():
     async with hall(Archive(())) as (app, pilot):
         await typed(pilot, *EVERY_KEY)
         assert "There are no runs yet." in screen_text(app)
@@ -77,7 +77,7 @@ async def test_every_key_works_on_an_empty_list():
         assert app.left == [Arrangement()]
 
 
-async def test_back_hands_over_how_the_runs_are_arranged_but_for_the_filter():
+async def test_back_returns_view_state_without_filter():
     async with hall() as (app, pilot):
         await typed(pilot, "s", "down", "c", "slash", *"tree", "enter", "escape")
         (left,) = app.left
@@ -86,7 +86,7 @@ async def test_back_hands_over_how_the_runs_are_arranged_but_for_the_filter():
     assert {key.key for key in RUN_KEYS if "back" in key.action} == {"escape", "q", "r", "ctrl+c"}
 
 
-async def test_it_opens_as_it_was_left():
+async def test_screen_reopens_as_it_was_left():
     arrangement = Arrangement(order=Order.STEPS, here=7, chosen=(3, None, 12, None), deleted=(5,))
     async with hall(arrangement=arrangement) as (app, pilot):
         assert app.list.arrangement == arrangement
@@ -95,20 +95,20 @@ async def test_it_opens_as_it_was_left():
         assert app.asked == [RestoreRun(5)]
 
 
-async def test_the_cursor_begins_on_the_run_that_the_engine_holds():
+async def test_cursor_starts_on_active_run():
     held = (replace(TRAINING[0], run=10, state=State.FINISHED), TRAINING[1])
     async with hall(held=held) as (app, _):
         assert app.here == 10
 
 
-async def test_arrows_walk_and_stop_at_the_ends():
+async def test_runs_arrows_move_and_stop_at_ends():
     async with hall() as (app, pilot):
         for key, run in [("up", 12), ("down", 11), ("j", 10), ("k", 11), ("end", 1), ("down", 1), ("home", 12)]:
             await pilot.press(key)
             assert app.here == run, key
 
 
-async def test_a_thousand_runs_scroll_only_at_the_edge_and_count_themselves():
+async def test_thousand_runs_scroll_at_edge_with_count():
     rows = tuple(row(1_000 - place) for place in range(1_000))
     async with hall(Archive(rows), IDLE, size=(80, 24)) as (app, pilot):
         table, room = app.list, app.list.room
@@ -126,7 +126,7 @@ async def test_a_thousand_runs_scroll_only_at_the_edge_and_count_themselves():
         assert app.here == 1_000
 
 
-async def test_the_cursor_stays_on_its_run_as_others_come_and_go():
+async def test_cursor_stays_on_its_run_as_list_changes():
     async with hall() as (app, pilot):
         await pilot.press("down", "down")
         assert app.here == 10
@@ -138,7 +138,7 @@ async def test_the_cursor_stays_on_its_run_as_others_come_and_go():
         assert app.here == 10
 
 
-async def test_when_the_run_under_the_cursor_vanishes_the_one_in_its_place_is_next():
+async def test_vanished_run_under_cursor_moves_to_one_in_its_place():
     async with hall(arrangement=Arrangement(here=10)) as (app, pilot):
         rows = ROWS
         for key, after in [("", 9), ("end", 3), ("home", 11)]:
@@ -153,7 +153,7 @@ async def test_when_the_run_under_the_cursor_vanishes_the_one_in_its_place_is_ne
         assert "There are no runs yet." in screen_text(app)
 
 
-async def test_another_run_takes_the_place_of_one_in_training_only_after_a_question():
+async def test_replacing_training_run_asks_confirmation():
     async with hall(arrangement=Arrangement(here=8)) as (app, pilot):
         for key, title in [("enter", "Open run 8"), ("f", "Fork run 8"), ("space", "Resume run 8")]:
             await pilot.press(key)
@@ -171,14 +171,14 @@ async def test_another_run_takes_the_place_of_one_in_training_only_after_a_quest
     ("key", "command", "held"),
     [("enter", OpenRun(8), HELD), ("space", OpenRun(8, train=True), IDLE), ("f", ForkRun(8), HELD)],
 )
-async def test_with_nothing_in_training_there_is_no_question(key, command, held):
+async def test_without_training_no_confirmation(key, command, held):
     async with hall(held=held, arrangement=Arrangement(here=8)) as (app, pilot):
         await pilot.press(key)
         assert app.asked == [command]
         assert len(app.left) == 1
 
 
-async def test_the_run_in_training_is_looked_at_by_going_back_and_forked_at_once():
+async def test_training_run_opened_by_going_back_and_forked_at_once():
     async with hall() as (app, pilot):
         await pilot.press("space")
         assert (app.asked, app.left) == ([], [])
@@ -191,14 +191,14 @@ async def test_the_run_in_training_is_looked_at_by_going_back_and_forked_at_once
         assert len(app.left) == 1
 
 
-async def test_the_paused_run_of_the_engine_goes_on_from_where_it_is():
+async def test_active_paused_run_resumes_where_it_is():
     async with hall(held=HELD) as (app, pilot):
         await pilot.press("space")
         assert app.asked == [protocol.ResumeRun()]
         assert len(app.left) == 1
 
 
-async def test_what_is_done_cannot_be_resumed_and_says_so_by_a_quiet_key():
+async def test_finished_run_cannot_resume_and_key_is_muted():
     async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
         await pilot.press("space")
         assert (app.asked, app.left) == ([], [])
@@ -209,7 +209,7 @@ async def test_what_is_done_cannot_be_resumed_and_says_so_by_a_quiet_key():
         assert hints(app)["Resume"] is True
 
 
-async def test_deleting_is_done_at_once_and_said_when_it_is_done():
+async def test_delete_acts_at_once_and_is_reported_when_done():
     async with hall(arrangement=Arrangement(here=9)) as (app, pilot):
         await pilot.press("d")
         assert app.asked[0] == DeleteRun(9)
@@ -227,20 +227,20 @@ async def test_deleting_is_done_at_once_and_said_when_it_is_done():
         assert hints(app)["Undo"] is False
 
 
-async def test_keys_typed_ahead_delete_one_run_after_the_other_and_bring_them_back_last_first():
+async def test_queued_keys_delete_runs_in_turn_and_restore_last_first():
     async with hall(arrangement=Arrangement(here=9)) as (app, pilot):
         await typed(pilot, "d", "d", "u", "u", "u")
         shown = [command for command in app.asked if not isinstance(command, ShowRun)]
         assert shown == [DeleteRun(9), DeleteRun(8), RestoreRun(8), RestoreRun(9)]
 
 
-async def test_the_last_run_of_the_list_leaves_the_cursor_on_the_one_before():
+async def test_deleting_last_run_moves_cursor_up():
     async with hall(arrangement=Arrangement(here=1)) as (app, pilot):
         await pilot.press("d")
         assert app.here == 3
 
 
-async def test_the_run_in_training_is_not_deleted():
+async def test_training_run_is_not_deleted():
     async with hall() as (app, pilot):
         await pilot.press("d")
         assert app.asked == []
@@ -250,7 +250,7 @@ async def test_the_run_in_training_is_not_deleted():
         assert app.asked == []
 
 
-async def test_a_name_and_a_note_are_typed_in_place_and_enter_takes_what_is_new():
+async def test_name_and_note_edited_in_place_and_enter_saves():
     async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
         name, note = ROWS[1].name, ROWS[1].note
         await typed(pilot, "n", *"quick", "enter", "n", "space", *"two", "space", *"words", "space", "enter")
@@ -263,7 +263,7 @@ async def test_a_name_and_a_note_are_typed_in_place_and_enter_takes_what_is_new(
         assert (app.asked, app.left, app.focused) == ([], [], app.list)
 
 
-async def test_the_name_is_typed_where_it_stands_and_the_note_in_the_last_line():
+async def test_name_edited_in_its_cell_and_note_in_last_line():
     async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
         await typed(pilot, "n", *"quick")
         assert screen_text(app).splitlines()[4].split()[:4] == ["│", "▸", "11", "quick"]
@@ -271,7 +271,7 @@ async def test_the_name_is_typed_where_it_stands_and_the_note_in_the_last_line()
         assert "│ note  slow" in screen_text(app)
 
 
-async def test_letters_typed_ahead_are_text_while_an_editor_is_open_and_keys_after_it():
+async def test_queued_letters_are_text_in_editor_and_keys_after_it():
     async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
         await typed(pilot, "n", "d", "u", "c", "enter", "down", "c")
         assert app.asked[0] == DescribeRun(11, "duc", ROWS[1].note)
@@ -279,7 +279,7 @@ async def test_letters_typed_ahead_are_text_while_an_editor_is_open_and_keys_aft
         assert app.list.arrangement.chosen == (10, None, None, None)
 
 
-async def test_a_paste_with_controls_in_it_becomes_a_line_of_text():
+async def test_pasted_control_characters_become_one_line():
     async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
         await pilot.press("m")
         app.list._editor.value = "a\x1b[31mb\u202ec名"
@@ -287,7 +287,7 @@ async def test_a_paste_with_controls_in_it_becomes_a_line_of_text():
         assert app.asked == [DescribeRun(11, ROWS[1].name, "a[31mbc名")]
 
 
-async def test_a_filter_works_as_it_is_typed_and_esc_clears_it():
+async def test_filter_applies_as_typed_and_esc_clears_it():
     async with hall() as (app, pilot):
         await typed(pilot, "slash", *"tree")
         assert runs_in_sight(app) == [12, 11, 9, 3]
@@ -300,7 +300,7 @@ async def test_a_filter_works_as_it_is_typed_and_esc_clears_it():
         assert app.left == []
 
 
-async def test_a_filter_that_nothing_matches_says_so_and_keys_do_nothing():
+async def test_filter_without_match_says_so_and_keys_do_nothing():
     async with hall() as (app, pilot):
         await typed(pilot, "slash", *"xyz", "enter")
         assert "No run matches xyz." in screen_text(app)
@@ -310,7 +310,7 @@ async def test_a_filter_that_nothing_matches_says_so_and_keys_do_nothing():
         assert app.here == 12
 
 
-async def test_sort_goes_through_the_orders_and_the_cursor_stays_on_its_run():
+async def test_sort_cycles_orders_and_cursor_stays_on_its_run():
     async with hall() as (app, pilot):
         await pilot.press("down")
         for order, first in [("best val", 3), ("steps", 11), ("preset", 8), ("newest", 12)]:
@@ -320,7 +320,7 @@ async def test_sort_goes_through_the_orders_and_the_cursor_stays_on_its_run():
             assert app.here == 11
 
 
-async def test_chosen_runs_are_compared_with_the_one_under_the_cursor():
+async def test_selected_runs_compared_with_run_under_cursor():
     async with hall() as (app, pilot):
         await typed(pilot, "down", "c", "end", "up", "c", "home")
         assert [item.label for item in app.runs.among] == ["▸ run 12", "◆ run 11", "◇ run 3"]
@@ -331,14 +331,14 @@ async def test_chosen_runs_are_compared_with_the_one_under_the_cursor():
         assert [item.label for item in app.runs.among] == ["▸ run 10", "◇ run 3"]
 
 
-async def test_a_fifth_run_is_not_chosen_and_why_is_said():
+async def test_fifth_run_not_selected_and_reason_shown():
     async with hall() as (app, pilot):
         await typed(pilot, "c", "down", "c", "down", "c", "down", "c", "down", "c")
         assert app.list.arrangement.chosen == (12, 11, 10, 9)
         assert toasts(pilot) == ["four runs are chosen already\nc on one of them lets it go"]
 
 
-async def test_records_that_are_not_known_are_asked_for_once_the_cursor_rests():
+async def test_unknown_records_requested_after_debounce():
     async with hall(Archive(ROWS)) as (app, pilot):
         await pilot.press("down", "c")
         await pilot.pause()
@@ -355,7 +355,7 @@ async def test_records_that_are_not_known_are_asked_for_once_the_cursor_rests():
         assert "reading" not in screen_text(app)
 
 
-async def test_walking_along_reads_only_where_the_cursor_comes_to_rest(monkeypatch):
+async def test_moving_cursor_loads_only_where_it_rests(monkeypatch):
     monkeypatch.setattr("charwave_tui.ui.screens.comparing.READ_AFTER", 0.04)
     async with hall(Archive(ROWS)) as (app, pilot):
         await typed(pilot, *["down"] * 5)
@@ -363,7 +363,7 @@ async def test_walking_along_reads_only_where_the_cursor_comes_to_rest(monkeypat
         assert app.asked == [ShowRun(7)]
 
 
-async def test_a_record_that_was_never_told_is_asked_for_again_when_the_cursor_comes_back():
+async def test_record_without_reply_requested_again_on_return():
     async with hall(Archive(ROWS)) as (app, pilot):
         for key in ("down", "up", "down"):
             await pilot.press(key)
@@ -371,7 +371,7 @@ async def test_a_record_that_was_never_told_is_asked_for_again_when_the_cursor_c
         assert app.asked == [ShowRun(11), ShowRun(11)]
 
 
-async def test_a_run_that_has_moved_on_since_its_record_was_told_is_read_again():
+async def test_run_advanced_since_its_record_is_reloaded():
     stale = record(msgspec.structs.replace(ROWS[1], step=100), course(10_000, 2.5))
     async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
         app.runs.archive = Archive(ROWS, (stale,))
@@ -380,7 +380,7 @@ async def test_a_run_that_has_moved_on_since_its_record_was_told_is_read_again()
         assert "run 11  2.5" in chart(app)
 
 
-async def test_the_run_in_training_moves_in_the_list_and_in_what_differs():
+async def test_training_run_updates_list_and_comparison():
     async with hall() as (app, pilot):
         run, curve = TRAINING
         app.runs.run = replace(run, step=150_000)
@@ -393,7 +393,7 @@ async def test_the_run_in_training_moves_in_the_list_and_in_what_differs():
         ]
 
 
-async def test_progress_repaints_the_row_of_the_run_and_no_other():
+async def test_progress_repaints_only_row_of_run():
     async with hall(size=(80, 24)) as (app, pilot):
         lines, painted = app.list.lines, []
         lines.refresh = lambda *regions, **_: painted.append(regions)
@@ -404,7 +404,7 @@ async def test_progress_repaints_the_row_of_the_run_and_no_other():
         assert all(regions for regions in painted)
 
 
-async def test_a_run_that_ends_is_shown_at_once(monkeypatch):
+async def test_finished_run_shown_at_once(monkeypatch):
     monkeypatch.setattr("charwave_tui.ui.screens.comparing.REST", 60.0)
     async with hall() as (app, pilot):
         app.runs.run = replace(TRAINING[0], step=200_000, state=State.FINISHED, steps_per_second=0.0)
@@ -413,7 +413,7 @@ async def test_a_run_that_ends_is_shown_at_once(monkeypatch):
         assert "200,000" in screen_text(app).splitlines()[3]
 
 
-async def test_an_engine_that_is_gone_is_told_and_leaves_the_list():
+async def test_lost_engine_reported_and_list_kept():
     gone = replace(TRAINING[0], engine="lost", state=None)
     async with hall(held=(gone, TRAINING[1])) as (app, pilot):
         assert "left at 130,000" in screen_text(app)
@@ -423,7 +423,7 @@ async def test_an_engine_that_is_gone_is_told_and_leaves_the_list():
         assert "The engine is gone." in screen_text(app)
 
 
-async def test_l_changes_the_scale_of_the_curves():
+async def test_l_changes_scale_of_curves():
     async with hall() as (app, pilot):
         assert "Val loss  log scale" in screen_text(app)
         await pilot.press("l")
@@ -431,7 +431,7 @@ async def test_l_changes_the_scale_of_the_curves():
         assert app.runs.query_one(ComparisonChart).log_scale is False
 
 
-async def test_curves_and_differences_take_turns_where_there_is_room_for_one():
+async def test_curves_and_differences_alternate_if_space_for_one():
     async with hall(size=(80, 24)) as (app, pilot):
         curves, differs = app.runs.query_one(RunCurves), app.runs.query_one(RunDifferences)
         assert (curves.display, differs.display) == (True, False)
@@ -446,7 +446,7 @@ async def test_curves_and_differences_take_turns_where_there_is_room_for_one():
         assert (curves.display, differs.display) == (True, True)
 
 
-async def test_the_help_opens_and_closes_over_the_runs():
+async def test_help_opens_and_closes_over_runs():
     async with hall() as (app, pilot):
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
@@ -456,7 +456,7 @@ async def test_the_help_opens_and_closes_over_the_runs():
         assert app.left == []
 
 
-async def test_through_all_sizes_the_cursor_and_what_is_chosen_stay():
+async def test_resize_keeps_cursor_and_selection():
     async with hall(arrangement=Arrangement(here=3, chosen=(12, 11, None, None))) as (app, pilot):
         for size in [(80, 24), (40, 12), (200, 50), (1, 1), (59, 15), (120, 18), (140, 40)]:
             await pilot.resize_terminal(*size)
@@ -467,7 +467,7 @@ async def test_through_all_sizes_the_cursor_and_what_is_chosen_stay():
         assert app.list.arrangement.chosen == (12, 11, None, None)
 
 
-async def test_an_open_editor_lives_through_another_size_and_a_list_that_changes():
+async def test_editor_stays_open_through_resize_and_list_change():
     async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
         await typed(pilot, "n", *"quick")
         await pilot.resize_terminal(80, 24)
@@ -477,7 +477,7 @@ async def test_an_open_editor_lives_through_another_size_and_a_list_that_changes
         assert DescribeRun(11, "quick", ROWS[1].note) in app.asked
 
 
-async def test_when_a_run_vanishes_while_its_name_is_typed_the_letters_are_still_letters():
+async def test_run_vanishing_during_edit_keeps_letters_as_text():
     async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
         await typed(pilot, "n", *"rea")
         app.runs.archive = replace(ARCHIVE, listed=tuple(of for of in ROWS if of.run != 11))
@@ -489,7 +489,7 @@ async def test_when_a_run_vanishes_while_its_name_is_typed_the_letters_are_still
         assert app.focused is app.list
 
 
-async def test_a_click_goes_to_a_run_and_another_one_opens_it():
+async def test_click_selects_run_and_second_click_opens_it():
     async with hall(held=IDLE) as (app, pilot):
         await pilot.click(RunList, offset=(20, 4))
         assert app.here == 10
@@ -499,14 +499,14 @@ async def test_a_click_goes_to_a_run_and_another_one_opens_it():
         assert len(app.left) == 1
 
 
-async def test_what_is_typed_after_leaving_changes_nothing():
+async def test_keys_after_leaving_change_nothing():
     async with hall(held=IDLE, arrangement=Arrangement(here=8)) as (app, pilot):
         await typed(pilot, "q", "d", "enter")
         assert app.asked == []
         assert len(app.left) == 1
 
 
-async def test_a_screen_that_pushes_it_can_bind_what_it_shows():
+async def test_pushing_screen_can_bind_its_data():
     class Bound(Comparing):
         arrangement = Arrangement()
 

@@ -45,26 +45,26 @@ def pictured(snap_compare):
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, (200, 50)], ids=["wide", "narrow", "widest"])
-def test_the_runs(pictured, size):
+def test_runs(pictured, size):
     assert pictured(size)
 
 
 @pytest.mark.parametrize("theme", ["light", "safe", "16"])
-def test_as_many_runs_as_can_be_compared_in_the_theme(pictured, theme):
+def test_most_comparable_runs_in_theme(pictured, theme):
     assert pictured(WIDE, theme=theme, arrangement=Arrangement(here=12, chosen=(11, 3, 10, 8)))
 
 
-def test_what_differs_on_a_narrow_screen(pictured):
+def test_narrow_screen_differences(pictured):
     assert pictured(NARROW, "v", arrangement=Arrangement(here=12, chosen=(11, None, None, None)))
 
 
-def test_a_note_that_is_typed_over_the_last_line(pictured):
+def test_note_edited_over_last_line(pictured):
     assert pictured((120, 40), "m", *"slow", arrangement=Arrangement(here=11))
 
 
-def test_a_filter_and_a_single_run_beside_its_preset(pictured):
+def test_filter_with_single_run_beside_preset(pictured):
     assert pictured((120, 40), "slash", *"mlp", arrangement=Arrangement(here=7))
 
 
-def test_no_runs_yet(pictured):
+def test_no_runs(pictured):
     assert pictured(NARROW, archive=Archive(()))

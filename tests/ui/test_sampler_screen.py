@@ -41,7 +41,7 @@ def row(app, text):
     return next(line for line in screen_text(app).splitlines() if text in line)
 
 
-async def test_tab_goes_through_the_modes_and_what_is_typed_behind_it_is_for_the_next():
+async def test_tab_cycles_modes_and_queued_keys_go_to_next_one():
     async with talking("names") as (app, pilot):
         for mode in [*MODES[1:], "names"]:
             await typed(pilot, "tab")
@@ -60,7 +60,7 @@ async def test_tab_goes_through_the_modes_and_what_is_typed_behind_it_is_for_the
         assert app.left[0].stepping.prefix == "ma"
 
 
-async def test_under_sixty_columns_settings_and_names_have_the_screen_in_turn():
+async def test_under_60_columns_settings_and_names_alternate():
     async with talking("names", size=(40, 12)) as (app, pilot):
         for key, seen, hidden in (("2", "2 Names", "Settings"), ("1", "1 Settings", "Names")):
             await typed(pilot, key)
@@ -68,7 +68,7 @@ async def test_under_sixty_columns_settings_and_names_have_the_screen_in_turn():
             assert hidden not in screen_text(app)
 
 
-async def test_settings_are_walked_nudged_typed_and_drawn_with_once_they_rest():
+async def test_settings_moved_stepped_typed_and_sampled_after_debounce():
     async with talking("names") as (app, pilot):
         await typed(pilot, *["down"] * 4, "right", "down", "enter", *"0.9", "enter", *["down"] * 5, "right")
         await until(pilot, lambda: app.asked_of(protocol.SampleNames)[-1].sampling.only_new == "yes")
@@ -83,7 +83,7 @@ async def test_settings_are_walked_nudged_typed_and_drawn_with_once_they_rest():
         await until(pilot, lambda: app.asked_of(protocol.SampleNames)[-1].sampling.top_p == 1.0)
 
 
-async def test_a_name_is_looked_at_starred_copied_and_drawn_again(monkeypatch):
+async def test_name_examined_starred_copied_and_sampled_again(monkeypatch):
     async with talking("names") as (app, pilot):
         await typed(pilot, "2", "down", "down", "s", "s", "s", "y", "Y")
         await pilot.pause()
@@ -108,7 +108,7 @@ async def test_a_name_is_looked_at_starred_copied_and_drawn_again(monkeypatch):
         assert app.asked[-1].sampling.seed == 43
 
 
-async def test_fewer_new_names_and_names_to_come_and_refusals_are_told():
+async def test_fewer_names_pending_names_and_refusals_reported():
     async with talking("names", size=NARROW) as (app, pilot):
         app.sampler.names = NamesView(132_400, NAMES[:3], done=False)
         await pilot.pause()
@@ -122,7 +122,7 @@ async def test_fewer_new_names_and_names_to_come_and_refusals_are_told():
         assert "w rewinds" in row(app, "esc goes back")
 
 
-async def test_names_are_saved_and_an_existing_file_is_asked_about(tmp_path, monkeypatch):
+async def test_names_saved_and_existing_file_asks_confirmation(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     async with talking("names") as (app, pilot):
         await typed(pilot, "w", *"a.doc", "enter")
@@ -146,7 +146,7 @@ async def test_names_are_saved_and_an_existing_file_is_asked_about(tmp_path, mon
         await until(pilot, lambda: app.sampler.current.id == "step")
 
 
-async def test_a_name_is_made_step_by_step_and_a_burst_waits_for_what_it_is_about():
+async def test_step_mode_builds_name_and_queues_burst_behind_reply():
     async with talking("step") as (app, pilot):
         await typed(pilot, "m", "down", "enter", "space", "right", "space", "backspace", "a")
         await until(pilot, lambda: app.sampler.current.known is not None)
@@ -162,7 +162,7 @@ async def test_a_name_is_made_step_by_step_and_a_burst_waits_for_what_it_is_abou
         assert "next after" in screen_text(app)
 
 
-async def test_what_waits_for_a_model_that_does_not_answer_is_given_up_by_esc_and_goes_along_behind_tab():
+async def test_queued_keys_without_reply_dropped_by_esc_and_kept_by_tab():
     async with talking("step") as (app, pilot):
         app.answering = False
         await typed(pilot, "m", "enter", "tab", "k", "a")
@@ -181,7 +181,7 @@ async def test_what_waits_for_a_model_that_does_not_answer_is_given_up_by_esc_an
         assert app.left[0].stepping.prefix == "m"
 
 
-async def test_the_end_ends_a_name_and_strange_letters_are_refused():
+async def test_end_token_ends_name_and_unknown_letters_refused():
     async with talking("step", size=NARROW) as (app, pilot):
         await typed(pilot, *"mar", "ж")
         await until(pilot, lambda: app.sampler.current.known is not None)
@@ -196,7 +196,7 @@ async def test_the_end_ends_a_name_and_strange_letters_are_refused():
         await until(pilot, lambda: "next after marl" in screen_text(app))
 
 
-async def test_while_training_the_same_prefix_is_asked_again_with_one_question_open():
+async def test_training_repeats_prefix_query_one_at_a_time():
     async with talking("step") as (app, pilot):
         step = app.sampler.current
         app.answering = False
@@ -219,7 +219,7 @@ async def test_while_training_the_same_prefix_is_asked_again_with_one_question_o
         assert len(app.asked_of(PredictNext)) == 1
 
 
-async def test_another_vocabulary_begins_a_name_anew():
+async def test_other_vocabulary_restarts_name():
     async with talking("step") as (app, pilot):
         await typed(pilot, *"mar")
         card = msgspec.structs.replace(scenes.CARD, symbols="xyz", name="other")
@@ -228,7 +228,7 @@ async def test_another_vocabulary_begins_a_name_anew():
         assert app.sampler.current.stepping.prefix == ""
 
 
-async def test_words_are_scored_compared_and_refused():
+async def test_words_scored_compared_and_refused():
     async with talking("score") as (app, pilot):
         await typed(pilot, *"mariela", "enter", *"quillon", "enter", *"жук", "enter")
         await pilot.pause()
@@ -255,7 +255,7 @@ async def test_words_are_scored_compared_and_refused():
         assert len(app.asked_of(ScoreWord)) == asked
 
 
-async def test_the_timeline_is_scrubbed_and_goes_on_only_from_its_end():
+async def test_timeline_scrubbed_and_follows_only_from_its_end():
     async with talking("timeline") as (app, pilot):
         assert "13 of 13 evaluations" in screen_text(app)
         assert "↑" in screen_text(app)
@@ -274,7 +274,7 @@ async def test_the_timeline_is_scrubbed_and_goes_on_only_from_its_end():
         assert "There are no names of this run's evaluations yet." in screen_text(app)
 
 
-async def test_another_run_is_chosen_and_draws_from_the_same_seeds():
+async def test_other_run_chosen_and_sampled_from_same_seeds():
     async with talking("compare") as (app, pilot):
         await typed(pilot, "c")
         await pilot.pause()
@@ -298,7 +298,7 @@ async def test_another_run_is_chosen_and_draws_from_the_same_seeds():
         assert app.left[0].compared == 11
 
 
-async def test_stars_are_let_go_and_brought_back_while_they_are_shown():
+async def test_stars_removed_and_restored_while_shown():
     async with talking("starred") as (app, pilot):
         assert "Starred  4" in screen_text(app)
         await typed(pilot, "down", "u", "u")
@@ -314,7 +314,7 @@ async def test_stars_are_let_go_and_brought_back_while_they_are_shown():
 
 
 @pytest.mark.parametrize("view", ["starting", "lost", "diverged"])
-async def test_every_key_of_every_mode_works_where_there_is_nothing_to_ask(view):
+async def test_every_key_of_every_mode_works_without_model(view):
     views = {"starting": scenes.EMPTY, "lost": after(TALKING, EngineLost()), "diverged": scenes.DIVERGED}
     async with talking("names", views[view], Speech(), size=(60, 16)) as (app, pilot):
         for _ in MODES:
@@ -325,7 +325,7 @@ async def test_every_key_of_every_mode_works_where_there_is_nothing_to_ask(view)
         assert app.left == []
 
 
-async def test_the_lab_leads_there_and_keeps_what_is_drawn_and_the_context_typed():
+async def test_lab_opens_sampler_and_keeps_names_and_context():
     engine = ObedientEngine()
     engine.host = "gpu-box"
     async with playground(engine) as pilot:

@@ -18,7 +18,7 @@ def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charwave_tui.ui.chart.PERIOD", 0.0)
 
 
-def test_the_wide_sampler_step_by_step(snap_compare):
+def test_wide_sampler_step_mode(snap_compare):
     app = SamplerHall(mode="step")
 
     async def prepare(pilot) -> None:
@@ -28,7 +28,7 @@ def test_the_wide_sampler_step_by_step(snap_compare):
     assert snap_compare(app, terminal_size=WIDE, run_before=prepare)
 
 
-def test_the_narrow_sampler_with_a_close_look_at_a_name(snap_compare):
+def test_narrow_sampler_examining_name(snap_compare):
     async def prepare(pilot) -> None:
         await typed(pilot, "2", "down", "down")
         await pilot.pause()

@@ -13,7 +13,7 @@ from charwave_tui.ui.written import plain
 EVEN = Histogram(-1.0, 1.0, (0.5,) * 40, 0.0, 0.58)
 
 
-def test_a_density_is_as_high_as_its_largest_bin_and_the_worrying_ends_are_in_warning():
+def test_density_scaled_to_largest_bin_with_extremes_in_warning():
     low = Histogram(-1.0, 1.0, (1.0, 0.5, 0.25, 0.0), 0.0, 1.0)
     lines = histogram.drawn(low, 4, 2, worry=0.97)
     assert [plain(line) for line in lines[:3]] == ["█   ", "██▄ ", "└─┴┘"]
@@ -21,28 +21,28 @@ def test_a_density_is_as_high_as_its_largest_bin_and_the_worrying_ends_are_in_wa
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 7, 40, 77])
-def test_every_line_is_as_wide_as_asked_for_and_the_area_stays(width):
+def test_every_line_has_requested_width_and_area_is_kept(width):
     lines = histogram.drawn(EVEN, width, 5)
     assert {columns(line) for line in lines[:6]} == {width}
     spread = histogram.stretched((0.0, 1.0, 3.0), width)
     assert sum(spread) / width == pytest.approx(4 / 3)
 
 
-def test_the_axis_tells_low_zero_and_high():
+def test_axis_labels_minimum_zero_and_maximum():
     marks, labels = (plain(line) for line in histogram.axis(-1.5e-3, 1.5e-3, 41))
     assert (marks[0], marks[20], marks[40]) == ("└", "┴", "┘")
     assert labels == "−1.5e−3" + " " * 13 + "0" + " " * 13 + "+1.5e−3"
     assert plain(histogram.axis(2.0, 3.0, 20)[0]) == "└" + "─" * 18 + "┘"
 
 
-def test_where_no_number_is_finite_words_stand_in_as_many_lines():
+def test_all_nonfinite_shows_text_in_same_line_count():
     spoilt = Histogram(0.0, 0.0, (), math.nan, math.nan)
     lines = histogram.drawn(spoilt, 30, 4)
     assert len(lines) == 4 + histogram.AXIS
     assert lines[0] == (Piece("no finite number", "error"),)
 
 
-def test_a_picture_has_two_rows_a_line_and_one_column_a_unit():
+def test_image_has_two_rows_per_line_and_one_column_per_unit():
     upper, lower = ["bright", "", "muted", ""], ["bright", "warning", "", ""]
     (line,) = shades.picture([upper, lower])
     assert line == (
@@ -55,7 +55,7 @@ def test_a_picture_has_two_rows_a_line_and_one_column_a_unit():
     assert shades.picture([["muted"], ["bright"]]) == ((Piece("▀", "muted", ground="bright"),),)
 
 
-def test_in_ascii_the_stronger_of_two_rows_is_seen_and_the_key_says_so(monkeypatch):
+def test_ascii_image_shows_stronger_row_and_legend_says_so(monkeypatch):
     assert shades.merged() == ()
     monkeypatch.setattr(shades, "GLYPHS", ASCII)
     monkeypatch.setattr(histogram, "GLYPHS", ASCII)

@@ -70,7 +70,7 @@ def pictured(snap_compare):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_the_wide_lab(pictured, view):
+def test_wide_lab(pictured, view):
     assert pictured(VIEWS[view], WIDE, here="lr" if view == "training" else "preset")
 
 
@@ -79,41 +79,41 @@ def test_the_wide_lab(pictured, view):
     [(WIDE, "form"), (NARROW, "form"), (NARROW, "layers")],
     ids=["wide", "narrow-form", "narrow-layers"],
 )
-def test_a_stack_of_levels_that_overlap(pictured, size, pane):
+def test_dilated_stack_lab(pictured, size, pane):
     assert pictured(scenes.STACKED, size, PANES[pane], here="lr_drop", config=scenes.STACK)
 
 
 @pytest.mark.parametrize("theme", ["light", "safe", "16"])
-def test_the_wide_lab_training_in_the_theme(pictured, theme):
+def test_wide_lab_training_in_theme(pictured, theme):
     assert pictured(EDITED, WIDE, here="lr", theme=theme)
 
 
 @pytest.mark.parametrize("view", ["engine-starting", "training", "finished"])
 @pytest.mark.parametrize("pane", PANES)
-def test_the_narrow_lab(pictured, pane, view):
+def test_narrow_lab(pictured, pane, view):
     assert pictured(VIEWS[view], NARROW, PANES[pane], here="lr" if view == "training" else "preset")
 
 
 @pytest.mark.parametrize("view", ["diverged", "engine-lost", "unfinished", "unsaved"])
-def test_the_narrow_loss_where_something_went_wrong(pictured, view):
+def test_narrow_loss_pane_after_failure(pictured, view):
     assert pictured(VIEWS[view], NARROW, PANES["loss"])
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_the_question_before_leaving(pictured, size):
+def test_quit_confirmation(pictured, size):
     assert pictured(EDITED, size, "q")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_the_help_with_the_field_at_hand(pictured, size):
+def test_help_for_current_field(pictured, size):
     assert pictured(EDITED, size, "question_mark", here="lr")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_the_list_of_presets(pictured, size):
+def test_preset_list(pictured, size):
     assert pictured(EDITED, size, "enter")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_a_context_that_does_not_fit_while_it_is_typed(pictured, size):
+def test_context_mismatch_while_typed(pictured, size):
     assert pictured(EDITED, size, "enter", "6", here="context")

@@ -40,7 +40,7 @@ SYMBOLS = scenes.CARD.symbols
     logits=st.lists(st.floats(-30, 30), min_size=1, max_size=30),
     temperature=st.sampled_from([0.5, 1.0, 1.5]),
 )
-def test_tempering_surprises_is_the_softmax_of_the_logits_by_the_temperature(logits, temperature):
+def test_temperature_applied_to_nll_equals_softmax_of_scaled_logits(logits, temperature):
     whole = math.fsum(math.exp(logit) for logit in logits)
     surprises = [-math.log(math.exp(logit) / whole) for logit in logits]
     powers = [math.exp(logit / temperature) for logit in logits]
@@ -48,13 +48,13 @@ def test_tempering_surprises_is_the_softmax_of_the_logits_by_the_temperature(log
     assert tempered(surprises, temperature) == pytest.approx(expected, abs=1e-6)
 
 
-def test_entropy_and_what_the_likeliest_hold():
+def test_entropy_and_top_probability_mass():
     assert entropy([0.25] * 4) == pytest.approx(math.log(4))
     assert entropy([1.0, 0.0]) == 0
     assert held_by_the_likeliest([0.1, 0.4, 0.2, 0.1, 0.1, 0.05, 0.05]) == pytest.approx(0.9)
 
 
-def test_rolls_follow_the_distribution_and_can_be_repeated():
+def test_draws_follow_distribution_and_are_repeatable():
     weights = [0.5, 0.3, 0.2]
     drawn = [rolled(weights, 42, time) for time in range(3_000)]
     assert drawn == [rolled(weights, 42, time) for time in range(3_000)]
@@ -63,7 +63,7 @@ def test_rolls_follow_the_distribution_and_can_be_repeated():
         assert drawn.count(place) / 3_000 == pytest.approx(weight, abs=0.04)
 
 
-def test_a_name_is_typed_taken_ended_and_taken_back():
+def test_name_typed_taken_ended_and_undone():
     steps = Stepping().typed("m").taken(1, SYMBOLS)
     assert (steps.prefix, steps.ended) == ("ma", False)
     ended = steps.taken(0, SYMBOLS)
@@ -75,13 +75,13 @@ def test_a_name_is_typed_taken_ended_and_taken_back():
     assert ended.among("am") == ended
 
 
-def test_the_longest_prefix_takes_no_more():
+def test_longest_prefix_takes_no_more():
     steps = Stepping("a" * 64)
     assert steps.typed("b") == steps
     assert steps.rolled(surprises_after(steps.prefix), 42, SYMBOLS) == steps
 
 
-def test_rolling_again_after_going_back_is_another_roll_and_all_of_it_can_be_repeated():
+def test_redraw_after_undo_differs_and_all_is_repeatable():
     def rolls():
         steps, said = Stepping(), []
         for _ in range(12):
@@ -94,7 +94,7 @@ def test_rolling_again_after_going_back_is_another_roll_and_all_of_it_can_be_rep
     assert rolls() == rolls()
 
 
-def test_walking_goes_down_the_likeliest_first_and_stops_at_the_ends():
+def test_cursor_moves_by_descending_probability_and_stops_at_ends():
     order = order_of((2.0, math.nan, 0.5, 1.0))
     assert order == [2, 3, 0, 1]
     assert walked(order, None, 1) == 3
@@ -103,7 +103,7 @@ def test_walking_goes_down_the_likeliest_first_and_stops_at_the_ends():
     assert walked([], None, 1) is None
 
 
-def test_one_question_is_open_at_a_time_and_of_those_that_wait_the_last_is_asked():
+def test_pending_request_newest_wins():
     asked = []
     asking = Asking(asked.append)
     for prefix in ("m", "ma", "mar"):
@@ -115,14 +115,15 @@ def test_one_question_is_open_at_a_time_and_of_those_that_wait_the_last_is_asked
     assert asked[0].request != asked[1].request
 
 
-def test_a_question_that_stays_open_too_long_is_lost():
+def test_pending_request_lost_after_timeout():
     asking = Asking(lambda command: None)
     asking.ask(lambda number: PredictNext("", number))
     assert not any(asking.look() for _ in range(PATIENCE))
     assert asking.look()
 
 
-def test_a_late_answer_to_a_question_that_was_repeated_is_one_and_it_is_repeated_ever_more_seldom():
+def test_late_reply_to_repeated_request_counts_with_growing_intervals():
+    """A repeated request accepts a late reply to its first sending, and is repeated at ever longer intervals."""
     asked = []
     asking = Asking(asked.append)
     looks = []
@@ -142,14 +143,14 @@ def test_a_late_answer_to_a_question_that_was_repeated_is_one_and_it_is_repeated
     assert asking.heard(asked[-1].request)
 
 
-def test_another_seed_is_another_model_and_another_lr_is_not():
+def test_other_seed_is_another_model_and_other_lr_is_not():
     run = scenes.TRAINING.run
     seeded, warmer = replace(run.config, seed=run.config.seed + 1), replace(run.config, lr=run.config.lr / 2)
     assert model_of(replace(run, config=seeded)) != model_of(run)
     assert model_of(replace(run, config=warmer)) == model_of(run)
 
 
-def test_what_keeps_the_engine_is_asked_by_itself_for_a_share_of_the_time(monkeypatch):
+def test_expensive_queries_repeat_for_a_fraction_of_time(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(asking_module, "monotonic", lambda: now[0])
     asked = []
@@ -165,13 +166,13 @@ def test_what_keeps_the_engine_is_asked_by_itself_for_a_share_of_the_time(monkey
 
 
 @pytest.mark.parametrize(("engine", "word"), [("away", "dropped"), ("lost", "gone"), ("starting", "starting")])
-def test_where_no_model_can_be_asked_it_is_said_why(engine, word):
+def test_query_without_model_shows_reason(engine, word):
     run = replace(scenes.TRAINING.run, engine=engine)
     assert word in " ".join(plain(line) for line in silence(run))
     assert not list(silence(scenes.TRAINING.run))
 
 
-def test_what_was_said_is_kept_by_kind_and_the_labs_own_names_are_not():
+def test_replies_stored_by_kind_without_lab_names():
     predicted = NextPredicted(1, FIRST_REQUEST, "", (0.1,), ())
     speech = after(after(Speech(), predicted), NamesSampled(3, 1, NAMES))
     assert speech == Speech(predicted=predicted)
@@ -181,7 +182,7 @@ def test_what_was_said_is_kept_by_kind_and_the_labs_own_names_are_not():
     assert after(speech, StarsListed(STARS)).stars == STARS
 
 
-def test_a_timeline_grows_in_order_and_a_step_has_one_sketch():
+def test_timeline_grows_in_order_with_one_sample_per_step():
     speech = Speech(timeline=TIMELINE[:3])
     speech = after(speech, SketchDrawn(TIMELINE[3]))
     assert speech.timeline == TIMELINE[:4]
@@ -189,7 +190,7 @@ def test_a_timeline_grows_in_order_and_a_step_has_one_sketch():
     assert after(speech, SketchDrawn(anew)).timeline == (TIMELINE[0], anew, *TIMELINE[2:4])
 
 
-def test_a_star_is_seen_before_the_engine_tells_which_has_the_last_word():
+def test_star_shown_before_engine_confirms_or_overrides():
     starring = Starring()
     starring.tell(STARS)
     known, other = SampledName("maralynn", 1.5, False), SampledName("zoe", 1.0, False)
@@ -201,7 +202,7 @@ def test_a_star_is_seen_before_the_engine_tells_which_has_the_last_word():
     assert not {"maralynn", "zoe"} & starring.names
 
 
-def test_the_distribution_is_told_in_figures_that_are_its_own():
+def test_distribution_shown_with_its_statistics():
     spread_out = Distribution.of(surprises_after("mari"), 1, SYMBOLS)
     lines = [plain(line) for line in spread_out.lines("mari", None, 80, 40)]
     assert len(lines) == 1 + 27 + 2
@@ -215,7 +216,7 @@ def test_the_distribution_is_told_in_figures_that_are_its_own():
 
 @pytest.mark.parametrize("here", [0, 5, 26, None])
 @pytest.mark.parametrize("height", range(1, 12))
-def test_the_row_under_the_cursor_is_always_in_sight(here, height):
+def test_row_under_cursor_always_visible(here, height):
     spread_out = Distribution.of(surprises_after(""), 0, SYMBOLS)
     lines = spread_out.lines("", here, 60, height)
     assert len(lines) <= height
@@ -224,7 +225,7 @@ def test_the_row_under_the_cursor_is_always_in_sight(here, height):
         assert any(plain(line).startswith("▸") for line in lines)
 
 
-def test_two_thousand_symbols_are_told_around_the_cursor():
+def test_two_thousand_symbols_listed_around_cursor():
     symbols = "".join(chr(0x4E00 + place) for place in range(2_000))
     surprises = tuple(math.log(2_001) + place / 4_000 for place in range(2_001))
     lines = [plain(line) for line in Distribution.of(surprises, 1, symbols).lines("", 1_000, 80, 20)]
@@ -234,12 +235,12 @@ def test_two_thousand_symbols_are_told_around_the_cursor():
     assert "more, ↓" in lines[-1]
 
 
-def test_nan_is_told_and_breaks_nothing():
+def test_nan_shown_without_failure():
     spread_out = Distribution.of((math.nan, 1.0, 2.0), 1, "ab")
     assert any("nan" in plain(line) for line in spread_out.lines("", None, 80, 10))
 
 
-def test_a_path_is_a_table_or_a_line_of_the_same_figures():
+def test_path_is_table_or_line_of_same_values():
     marked = path.marks("mari", surprises_of("mari"))
     assert [mark.text for mark in marked] == ["m", "a", "r", "i", "end"]
     assert path.total(marked) == pytest.approx(sum(surprises_of("mari")))
@@ -253,13 +254,13 @@ def test_a_path_is_a_table_or_a_line_of_the_same_figures():
     assert path.line(marked, (), 20)[0].text == "… "
 
 
-def test_a_page_of_names_follows_the_cursor_and_marks_stars():
+def test_name_page_follows_cursor_and_marks_stars():
     lines = name_rows(NAMES, 7, True, {"mavelyn", "maralynn"}, 40, 5)
     assert [plain(line).split()[0] for line in lines] == ["marsden", "malia", "▸★", "madrix", "maziyah"]
     assert len(name_rows(NAMES[:2], 0, False, (), 40, 5)) == 5
 
 
-def test_a_close_look_fits_whatever_room_there_is():
+def test_examined_name_fits_any_space():
     for height in range(1, 20):
         for width in (24, 40):
             lines = readout(NAMES[0], width, height)
@@ -269,7 +270,7 @@ def test_a_close_look_fits_whatever_room_there_is():
     assert len(readout(sketchy, 40, 10)) == 1
 
 
-def test_fewer_new_names_than_asked_are_owned_up_to():
+def test_fewer_new_names_than_requested_reported():
     from charwave_tui.core.sampling import Sampling
 
     few = NamesView(10, NAMES[:13], drawn=400)
@@ -280,7 +281,7 @@ def test_fewer_new_names_than_asked_are_owned_up_to():
 NOTED = (SampledName("mae", 1.5, True), SampledName('o"neil', math.nan, False, "oneil"), SampledName("zoé", 2.0, False))
 
 
-def test_names_are_written_as_text_csv_and_json():
+def test_names_exported_as_text_csv_and_json():
     assert rendered(NOTED, ".txt") == 'mae\no"neil\nzoé\n'
     rows = list(csv.DictReader(io.StringIO(rendered(NOTED, ".csv"))))
     assert [row["name"] for row in rows] == ["mae", 'o"neil', "zoé"]
@@ -300,14 +301,14 @@ def test_names_are_written_as_text_csv_and_json():
         ("x" * 300 + ".txt", "is no name for a file"),
     ],
 )
-def test_a_file_that_cannot_be_says_why(tmp_path, monkeypatch, text, problem):
+def test_unwritable_file_gives_reason(tmp_path, monkeypatch, text, problem):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.txt").mkdir()
     with pytest.raises(Mistake, match=problem):
         place_for(text)
 
 
-def test_a_folder_that_is_not_writable_says_so(tmp_path, monkeypatch):
+def test_unwritable_folder_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(Mistake, match="cannot be written"):
         place_for(str(tmp_path / "names.txt"))

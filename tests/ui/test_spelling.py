@@ -19,14 +19,14 @@ FRAME = "╭─ 1 Loss ─╮│┊└┴┘▁▄█▌▏⠁⣿●◆→…"
         (Characters.CONSOLE, "┌─ 1 Loss ─┐││└┴┘░▒█▒░.o@■→."),
     ],
 )
-def test_frames_blocks_dots_and_marks_have_twins(characters: Characters, expected: str) -> None:
+def test_frames_blocks_dots_and_marks_have_ascii_fallbacks(characters: Characters, expected: str) -> None:
     spelt = spelling(characters)
     assert spelt is not None
     assert "".join(map(spelt.one, FRAME)) == expected
 
 
 @given(st.characters() | st.sampled_from(["", "e\u0301", "日", "👩\u200d🚀"]))
-def test_every_column_is_one_character_that_there_is(column: str) -> None:
+def test_every_column_is_one_available_character(column: str) -> None:
     plain, console = spelling(Characters.ASCII), spelling(Characters.CONSOLE)
     assert plain is not None
     assert console is not None
@@ -35,7 +35,7 @@ def test_every_column_is_one_character_that_there_is(column: str) -> None:
     assert len(console.one(column)) == 1
 
 
-def test_other_letters_are_question_marks_but_on_the_console_are_left_to_its_font() -> None:
+def test_other_letters_are_question_marks_except_on_console() -> None:
     plain, console = spelling(Characters.ASCII), spelling(Characters.CONSOLE)
     assert plain is not None
     assert console is not None
@@ -44,5 +44,5 @@ def test_other_letters_are_question_marks_but_on_the_console_are_left_to_its_fon
     assert "".join(map(console.one, letters)) == "éЖé??"
 
 
-def test_where_there_are_all_characters_nothing_is_spelt_otherwise() -> None:
+def test_full_character_set_is_unchanged() -> None:
     assert spelling(Characters.ALL) is None

@@ -25,26 +25,26 @@ def said(run, width):
     return plain(headline(run, width))
 
 
-def test_a_wide_line_says_all_of_a_training_run():
+def test_wide_status_shows_all_of_training_run():
     line = said(TRAINING, 138)
     assert line.startswith("charwave  makemore · tree-76k · run 12   ")
     assert line.endswith("● training  " + "━" * 13 + "─" * 7 + "   66%  132,400 / 200,000   1,512 steps/s   ETA    45s")
 
 
-def test_120_columns_keep_the_full_name_and_shorten_the_bar():
+def test_status_at_120_columns_keeps_name_and_shortens_bar():
     line = said(TRAINING, 118)
     assert line.startswith("charwave  makemore · tree-76k · run 12  ")
     assert "● training  ━━━━━───   66%  132,400 / 200,000   1,512 steps/s   ETA    45s" in line
 
 
-def test_80_columns_keep_the_run_the_whole_count_the_speed_and_the_time_to_go():
+def test_status_at_80_columns_keeps_run_count_speed_and_remaining_time():
     line = said(TRAINING, 78)
     assert line.startswith("charwave  run 12  ")
     assert line.endswith("● training  ━━━━━───  132,400/200,000  1,512/s  ETA    45s")
 
 
 @pytest.mark.parametrize("width", [138, 118, 98, 78, 60, 40])
-def test_the_numbers_stand_where_they_stood_when_the_run_began(width):
+def test_numbers_keep_positions_from_start_of_run(width):
     start = replace(TRAINING, step=7, steps_per_second=0.0)
     early, late = said(start, width), said(TRAINING, width)
     assert early.index("/") == late.index("/")
@@ -73,11 +73,11 @@ def test_every_state_fills_every_width_exactly(view, width):
         (replace(TRAINING, state=State.STOPPED), "○ stopped   " + "━" * 13 + "─" * 7 + "   66%  132,400 / 200,000"),
     ],
 )
-def test_each_state_is_said_in_words(run, expected):
+def test_each_state_shown_in_words(run, expected):
     assert said(run, 138).endswith(expected)
 
 
-def test_that_a_run_is_not_saved_stands_behind_its_name_with_the_reason_where_there_is_room():
+def test_unsaved_shown_behind_name_with_reason_if_space():
     why = "run 12  ! not saved: No space left on device  "
     assert why in said(scenes.UNSAVED.run, 138)
     assert said(scenes.UNSAVED.run, 138).endswith("66%  132,400 / 200,000   1,512 steps/s   ETA    45s")
@@ -90,30 +90,30 @@ def test_that_a_run_is_not_saved_stands_behind_its_name_with_the_reason_where_th
 
 @pytest.mark.parametrize("width", range(60, 200, 7))
 @pytest.mark.parametrize("state", [State.TRAINING, State.PAUSED, State.STOPPED, State.FINISHED, State.DIVERGED])
-def test_that_a_run_is_not_saved_is_said_at_every_width_of_a_status_line_and_in_warning_ink(state, width):
+def test_unsaved_shown_at_every_width_in_warning_style(state, width):
     line = headline(replace(scenes.UNSAVED.run, state=state), width)
     assert [piece.role for piece in line if "not saved" in piece.text] == ["warning"]
     assert [piece.bold for piece in line if "200,000" in piece.text]
 
 
 @pytest.mark.parametrize("width", [78, 60])
-def test_the_offer_to_go_on_is_there_on_narrow_terminals(width):
+def test_resume_offer_shown_on_narrow_terminals(width):
     assert said(scenes.LOST.run, width).endswith("✗ the engine is gone  space goes on with run 12")
     assert said(scenes.UNFINISHED.run, width).endswith("○ ready  space goes on with run 12")
 
 
-def test_an_untrained_model_says_so_beside_its_preset():
+def test_untrained_model_says_so_beside_preset():
     assert said(UNTRAINED, 100).startswith("charwave  makemore · tree-76k · untrained  ")
 
 
-def test_a_paused_run_keeps_the_places_of_its_speed_and_time_to_go():
+def test_paused_run_keeps_places_of_speed_and_remaining_time():
     training, paused = said(TRAINING, 138), said(replace(TRAINING, state=State.PAUSED), 138)
     assert "○ paused    ━" in paused
     assert paused.index("steps/s") == training.index("steps/s")
     assert paused.endswith("     – steps/s   ETA      –")
 
 
-async def test_the_line_is_on_the_screen_and_follows_the_run(stage):
+async def test_status_bar_on_screen_follows_run(stage):
     app = stage(StatusLine)
     async with app.run_test(size=(80, 4)) as pilot:
         assert "starting the engine" in app.screen_text()
@@ -122,7 +122,7 @@ async def test_the_line_is_on_the_screen_and_follows_the_run(stage):
         assert "132,400/200,000" in app.screen_text().splitlines()[0]
 
 
-async def test_figures_rest_between_two_changes_and_then_show_the_newest(stage, monkeypatch):
+async def test_numbers_throttled_then_show_newest(stage, monkeypatch):
     monkeypatch.setattr(status, "REST", 3_600.0)
     app = stage(StatusLine)
     async with app.run_test(size=(80, 4)) as pilot:
@@ -137,7 +137,7 @@ async def test_figures_rest_between_two_changes_and_then_show_the_newest(stage, 
         assert "132,600/200,000" in app.screen_text()
 
 
-async def test_the_rest_ends_by_itself(stage, monkeypatch):
+async def test_throttle_ends_by_itself(stage, monkeypatch):
     monkeypatch.setattr(status, "REST", 0.02)
     app = stage(StatusLine)
     async with app.run_test(size=(80, 4)) as pilot:
@@ -152,7 +152,7 @@ async def test_the_rest_ends_by_itself(stage, monkeypatch):
         pytest.fail("the newest step never came")
 
 
-async def test_a_new_state_does_not_wait(stage, monkeypatch):
+async def test_new_state_is_not_throttled(stage, monkeypatch):
     monkeypatch.setattr(status, "REST", 3_600.0)
     app = stage(StatusLine)
     async with app.run_test(size=(80, 4)) as pilot:
@@ -164,7 +164,7 @@ async def test_a_new_state_does_not_wait(stage, monkeypatch):
         assert "132,500/200,000" in app.screen_text()
 
 
-async def test_only_the_stretch_that_changed_is_repainted(stage, monkeypatch):
+async def test_only_changed_span_repainted(stage, monkeypatch):
     monkeypatch.setattr(status, "REST", 0.001)
     app = stage(StatusLine)
     async with app.run_test(size=(80, 4)) as pilot:
@@ -187,7 +187,7 @@ async def test_only_the_stretch_that_changed_is_repainted(stage, monkeypatch):
         assert painted == []
 
 
-async def test_the_marks_change_colour_with_the_theme(stage):
+async def test_marks_change_colour_with_theme(stage):
     app = stage(StatusLine)
     async with app.run_test(size=(80, 4)) as pilot:
         line = app.query_one(StatusLine)
@@ -199,7 +199,7 @@ async def test_the_marks_change_colour_with_the_theme(stage):
         assert line.render().spans[0].style != dark
 
 
-def test_the_trained_model_in_the_box_says_so_and_offers_to_train():
+def test_pretrained_model_says_so_and_offers_training():
     boxed = replace(UNTRAINED, step=10_000)
     line = said(boxed, 100)
     assert line.startswith("charwave  makemore · tree-76k · trained, in the box  ")
@@ -207,7 +207,7 @@ def test_the_trained_model_in_the_box_says_so_and_offers_to_train():
 
 
 @pytest.mark.parametrize("width", [50, 60, 80, 120, 138])
-def test_a_slow_line_is_told_of_beside_the_name(width):
+def test_slow_line_reported_beside_name(width):
     row = plain(headline(TRAINING, width, "slow line 1.9 KB/s"))
     assert columns((Piece(row),)) == width
     assert ("  slow line 1.9 KB/s  " in row) is (width > 50)
@@ -215,7 +215,7 @@ def test_a_slow_line_is_told_of_beside_the_name(width):
     assert "132,400/200,000" in row.replace(" / ", "/")
 
 
-async def test_a_word_on_the_line_does_not_wait(stage, monkeypatch):
+async def test_message_on_status_bar_is_not_throttled(stage, monkeypatch):
     monkeypatch.setattr(status, "REST", 3_600.0)
     app = stage(StatusLine)
     async with app.run_test(size=(100, 4)) as pilot:

@@ -48,25 +48,25 @@ LEFT = Unfinished(12, 48_200)
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("key", TABLE)
-def test_every_key_gives_the_command_of_the_table_in_every_state(key, state):
+def test_every_key_sends_command_of_table_in_every_state(key, state):
     assert command_for(key, state, DRAFT) == TABLE[key][STATES.index(state)]
 
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("key", TABLE)
-def test_with_an_unfinished_run_space_goes_on_with_it_where_there_is_none_and_all_else_is_as_it_was(key, state):
+def test_unfinished_run_changes_only_space_which_resumes_it(key, state):
     goes_on = key == "pause" and state in (None, State.READY)
     command = OpenRun(12, train=True) if goes_on else TABLE[key][STATES.index(state)]
     assert command_for(key, state, DRAFT, LEFT) == command
 
 
-def test_the_table_has_a_place_for_every_state():
+def test_table_has_entry_for_every_state():
     assert set(STATES) == {None, *State}
     assert all(len(row) == len(STATES) for row in TABLE.values())
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_word_that_is_no_key_means_nothing(state):
+def test_unknown_key_sends_nothing(state):
     assert command_for("sing", state, DRAFT) is None
 
 
@@ -85,20 +85,20 @@ def test_a_word_that_is_no_key_means_nothing(state):
         (StopRun(), State.STOPPED),
     ],
 )
-def test_what_moves_a_run_is_expected_to_have_moved_it(command, expected):
+def test_command_moving_run_sets_expected_state(command, expected):
     assert expected_after(command) is expected
 
 
 @pytest.mark.parametrize(
     "command", [MEASURE, ProbeLayers(), EditRun(scenes.CONFIG), PrepareRun(scenes.CONFIG, "tree-76k"), OpenRun(12)]
 )
-def test_what_only_looks_or_edits_leaves_the_state_as_it_is(command):
+def test_query_or_edit_keeps_state(command):
     assert expected_after(command) is None
 
 
 @pytest.mark.parametrize("key", TABLE)
 @pytest.mark.parametrize("state", STATES)
-def test_after_a_key_that_holds_or_ends_a_run_the_same_key_does_not_end_it_twice(key, state):
+def test_pause_or_stop_key_repeated_does_not_stop_twice(key, state):
     command = command_for(key, state, DRAFT)
     if isinstance(command, StopRun):
         assert command_for(key, expected_after(command), DRAFT) is None

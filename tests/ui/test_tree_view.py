@@ -28,7 +28,7 @@ def text(look, width=136, height=34):
     return [plain(line) for line in VIEW.lines(look, width, height)]
 
 
-def test_each_node_stands_between_what_it_joins_and_is_joined_to_it():
+def test_each_node_between_and_connected_to_its_inputs():
     drawn = text(shown(tree(text="emma"), 5, position=1), 76, 20)
     feet = [line for line in drawn if "Tanh" in line]
     characters = drawn[
@@ -42,7 +42,7 @@ def test_each_node_stands_between_what_it_joins_and_is_joined_to_it():
     assert len([line for line in drawn if "┴" in line]) == 3
 
 
-def test_the_level_that_the_layer_feeds_is_marked_and_the_node_under_the_cursor_read_out():
+def test_level_of_layer_marked_and_node_under_cursor_shown():
     drawn = text(shown(tree(text="emma"), 5, position=1))
     assert [line[:14] for line in drawn if line.startswith("▸")] == ["▸ 2  Tanh 2×12"]
     (readout,) = [line for line in drawn if line.startswith("node")]
@@ -62,13 +62,13 @@ def test_the_level_that_the_layer_feeds_is_marked_and_the_node_under_the_cursor_
         (STACK, 5, 0, set(range(8)), (0, 2)),
     ],
 )
-def test_a_node_sees_what_the_levels_below_it_join(config, level, node, seen, joined):
+def test_node_receptive_field_joins_levels_below(config, level, node, seen, joined):
     family = Family.of(tree(config), bool(config.dilations))
     assert family.seen(level, node)[0] == seen
     assert family.joined(level, node) == joined
 
 
-def test_in_a_dilated_stack_each_node_stands_above_the_last_character_it_sees():
+def test_dilated_stack_nodes_above_last_character_seen():
     family = Family.of(tree(STACK), True)
     for level, stands in enumerate(family.stands()):
         for node, place in enumerate(stands):
@@ -78,7 +78,7 @@ def test_in_a_dilated_stack_each_node_stands_above_the_last_character_it_sees():
     assert any("reads the last node of each level" in line for line in drawn)
 
 
-def test_a_context_too_long_to_draw_is_listed_level_by_level_with_the_cursor_in_sight():
+def test_long_context_listed_by_level_with_cursor_visible():
     drawn = text(shown(tree(DEEP, "the quick brown fox"), 1, DEEP, position=31), 76, 20)
     assert [line.split()[0] for line in drawn if "Tanh" in line] == ["6", "5", "4", "3", "2", "▸"]
     assert drawn[-2].endswith("brown fox")
@@ -86,7 +86,7 @@ def test_a_context_too_long_to_draw_is_listed_level_by_level_with_the_cursor_in_
     assert any("┴" in line for line in text(shown(tree(DEEP), 1, DEEP)))
 
 
-def test_the_keys_walk_the_nodes_of_the_marked_level_and_stop_at_its_ends():
+def test_keys_move_through_nodes_of_marked_level_and_stop_at_ends():
     look = shown(tree(), 1)
     assert [VIEW.moved(replace(look, gaze=replace(look.gaze, position=at)), key).position for at, key in
             ((0, "h"), (0, "l"), (3, "l"), (9, "h"))] == [0, 1, 3, 2]  # fmt: skip
@@ -95,7 +95,7 @@ def test_the_keys_walk_the_nodes_of_the_marked_level_and_stop_at_its_ends():
     assert VIEW.moved(replace(look, insight=TreeInsight("", ())), "l").position == 0
 
 
-def test_what_is_not_in_the_corpus_is_named_and_nan_is_an_error():
+def test_character_outside_corpus_named_and_nan_is_error():
     look = shown(tree(text="emma", strength=math.nan, unknown="7\x1b"), 1)
     lines = VIEW.lines(look, 120, 30)
     assert any("The corpus has no 7 ·" in plain(line) for line in lines)
@@ -107,7 +107,7 @@ def test_what_is_not_in_the_corpus_is_named_and_nan_is_an_error():
     [(0.614, 4, "0.61"), (0.614, 3, ".61"), (0.614, 2, ".6"), (1.27, 3, "1.3"), (12.7, 2, "13"), (1234.5, 4, "1234"),
      (12345.0, 4, "↑"), (math.nan, 2, "na"), (0.6, 1, "")],
 )  # fmt: skip
-def test_a_strength_is_written_in_the_room_there_is(strength, columns, written):
+def test_strength_formatted_to_available_width(strength, columns, written):
     assert branches.number(strength, columns) == written
 
 
@@ -120,18 +120,18 @@ def test_a_strength_is_written_in_the_room_there_is(strength, columns, written):
     st.text(max_size=20),
     st.integers(0, 70),
 )
-def test_it_keeps_to_any_room(where, width, height, strength, typed, position):
+def test_tree_fits_any_space(where, width, height, strength, typed, position):
     config, layer = where
     look = shown(tree(config, typed, strength, typed[:3]), layer, config, position=position)
     assert fits(VIEW.lines(look, width, height), width, height)
 
 
 @pytest.mark.parametrize("insight", [TreeInsight("", ()), TreeInsight("\0\0", ()), PlainInsight(None)])
-def test_without_levels_words_stand_there(insight):
+def test_without_levels_text_is_shown(insight):
     assert "no levels" in text(shown(insight, 1))[0]
 
 
-def test_in_ascii_lines_and_bars_are_ascii(monkeypatch):
+def test_ascii_tree_has_ascii_lines_and_bars(monkeypatch):
     for module in (branches, histogram, tree_list, tree_module):
         monkeypatch.setattr(module, "GLYPHS", ASCII)
     monkeypatch.setattr(branches, "JOINTS", branches.joints(ASCII))

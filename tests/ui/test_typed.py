@@ -19,17 +19,17 @@ WHITE, BLACK = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", b"\x1b]11;rgba:0000/0000/000
         ("ascii", b"n\xc3\xa9", "n"),
     ],
 )
-def test_bytes_that_are_no_text_are_left_out(encoding: str, typed: bytes, text: str) -> None:
+def test_invalid_text_bytes_dropped(encoding: str, typed: bytes, text: str) -> None:
     assert Typed(encoding).take(typed) == text
 
 
-def test_a_character_may_come_in_two_parts() -> None:
+def test_character_split_across_reads_is_joined() -> None:
     typed = Typed("utf-8")
     assert typed.take(b"\xc3") + typed.take(b"\xa9") == "é"
 
 
 @pytest.mark.parametrize(("answer", "light"), [(WHITE, True), (BLACK, False), (b"\x1b]11;rgb:f/f/e\x07", True)])
-def test_the_answer_is_understood_and_is_no_key(answer: bytes, light: bool) -> None:
+def test_query_reply_recognized_and_is_no_key(answer: bytes, light: bool) -> None:
     typed = Typed("utf-8")
     assert typed.light is None
     assert typed.take(b"t" + answer + b"\x1b[A") == "t\x1b[A"
@@ -37,7 +37,7 @@ def test_the_answer_is_understood_and_is_no_key(answer: bytes, light: bool) -> N
 
 
 @pytest.mark.parametrize("cut", range(1, len(WHITE)))
-def test_an_answer_in_two_parts_gives_no_key_but_perhaps_escape(cut: int) -> None:
+def test_split_query_reply_gives_no_key_except_escape(cut: int) -> None:
     typed = Typed("utf-8")
     passed = typed.take(WHITE[:cut]) + typed.take(WHITE[cut:])
     assert passed in ("", "\x1b", "\x1b]")
@@ -56,13 +56,13 @@ def test_an_answer_in_two_parts_gives_no_key_but_perhaps_escape(cut: int) -> Non
         ("\x1b[200~pasted\x1b[201~x", [None, "x"]),
     ],
 )
-def test_an_esc_with_a_key_behind_it_is_two_keys_and_a_sequence_is_one(typed: str, keys: list[str | None]) -> None:
+def test_esc_then_key_is_two_keys_and_sequence_is_one(typed: str, keys: list[str | None]) -> None:
     parser = XTermParser()
     heard = [*parser.feed(Typed("utf-8").take(typed.encode())), *parser.feed("")]
     assert [getattr(event, "key", None) for event in heard] == keys
 
 
-def test_keys_that_begin_as_the_answer_does_are_not_held() -> None:
+def test_keys_with_prefix_of_reply_not_delayed() -> None:
     typed = Typed("utf-8")
     keys = ["\x1b", "\x1b]", "1", "]", "\x1b[A"]
     assert [typed.take(key.encode()) for key in keys] == keys

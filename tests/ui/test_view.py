@@ -17,7 +17,7 @@ POINTS = tuple(LossPoint(step, 2.0, 1.9, 2.1) for step in (132_500, 132_600))
 PARTIAL = LossPoint(132_640, 1.9, 1.8, 2.0)
 
 
-def test_it_begins_with_an_engine_that_is_starting_and_nothing_else():
+def test_state_starts_with_starting_engine_and_nothing_else():
     view = LabView()
     assert (view.run.engine, view.run.state, view.run.in_progress) == ("starting", None, False)
     assert view.curve.points == ()
@@ -25,13 +25,13 @@ def test_it_begins_with_an_engine_that_is_starting_and_nothing_else():
     assert view.curve.knowing_nothing is None
 
 
-def test_a_ready_engine_changes_nothing_but_that():
+def test_ready_engine_changes_only_engine_state():
     ready = after(scenes.TRAINING, protocol.EngineReady("2.13", "cpu"))
     assert ready == replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, engine="ready"))
     assert after(LabView(), protocol.EngineReady("2.13", "cpu")).run.engine == "ready"
 
 
-def test_a_run_that_opens_takes_the_place_of_all_that_was_known_of_the_one_before():
+def test_opened_run_replaces_all_of_previous_one():
     event = opened(replace(scenes.UNTRAINED.run, run=13))
     view = after(scenes.DIVERGED, event)
     assert view.run == replace(scenes.UNTRAINED.run, run=13)
@@ -42,23 +42,23 @@ def test_a_run_that_opens_takes_the_place_of_all_that_was_known_of_the_one_befor
     assert view.curve.diverged_at is None
 
 
-def test_a_run_that_opens_brings_its_course_and_its_ghost():
+def test_opened_run_brings_history_and_ghost():
     view = after(LabView(), opened(scenes.TRAINING.run, scenes.TRAINING))
     assert view.curve == replace(scenes.TRAINING.curve, partial=None)
     assert view.run == replace(scenes.TRAINING.run, steps_per_second=0.0)
 
 
-def test_a_diverged_run_that_opens_has_diverged_where_it_stands():
+def test_opened_diverged_run_is_diverged_at_its_step():
     assert after(LabView(), opened(scenes.DIVERGED.run, scenes.DIVERGED)).curve.diverged_at == 412
 
 
-def test_layers_and_names_stay_until_those_of_the_new_run_come():
+def test_layers_and_names_kept_until_new_run_sends_its_own():
     view = after(scenes.TRAINING, opened(scenes.UNTRAINED.run))
     assert view.layers == replace(scenes.TRAINING.layers, foreign=True)
     assert view.names == scenes.TRAINING.names
 
 
-def test_progress_appends_points_and_replaces_the_unfinished_one():
+def test_progress_appends_points_and_replaces_partial_one():
     view = after(scenes.TRAINING, protocol.Progress(132_640, 1_480.0, POINTS, PARTIAL))
     assert view.run == replace(scenes.TRAINING.run, step=132_640, steps_per_second=1_480.0)
     assert view.curve.history.points == (*scenes.TRAINING.curve.history.points, *POINTS)
@@ -67,19 +67,20 @@ def test_progress_appends_points_and_replaces_the_unfinished_one():
     assert after(view, protocol.Progress(132_700, 1_480.0, (), None)).curve.partial is None
 
 
-def test_progress_without_points_leaves_the_very_history_so_that_nothing_is_drawn_for_it():
+def test_progress_without_points_keeps_same_history_object():
+    """The charts redraw when the history is another object."""
     view = after(scenes.TRAINING, protocol.Progress(132_640, 1_480.0, (), PARTIAL))
     assert view.curve.history is scenes.TRAINING.curve.history
 
 
-def test_progress_before_any_run_opened_does_no_harm():
+def test_progress_before_opened_run_ignored():
     view = after(LabView(), protocol.Progress(10, 5.0, POINTS, PARTIAL))
     assert view.run.state is None
     assert view.run.seconds_left is None
 
 
 @pytest.mark.parametrize("burst", [1, 7, 300, 5_000])
-def test_however_long_it_trains_the_points_stay_bounded_and_keep_their_order_and_extremes(burst):
+def test_long_training_points_bounded_ordered_with_extremes(burst):
     means = [2.0 + math.sin(step) for step in range(1, 10_001)]
     points = [LossPoint(step, mean, mean - step, mean + step) for step, mean in enumerate(means, start=1)]
     events = [
@@ -100,25 +101,25 @@ def test_however_long_it_trains_the_points_stay_bounded_and_keep_their_order_and
 
 
 @pytest.mark.parametrize("state", State)
-def test_a_change_of_state_is_taken_over_with_its_step_and_its_reason(state):
+def test_state_change_applied_with_step_and_reason(state):
     view = after(scenes.TRAINING, protocol.RunChanged(state, 133_000, "because"))
     assert (view.run.state, view.run.step, view.run.reason) == (state, 133_000, "because")
     assert view.curve.diverged_at == (133_000 if state is State.DIVERGED else None)
     assert view.curve.history is scenes.TRAINING.curve.history
 
 
-def test_a_reason_goes_with_the_state_it_belongs_to():
+def test_reason_dropped_with_its_state():
     assert after(scenes.DIVERGED, protocol.RunChanged(State.PAUSED, 0)).run.reason == ""
 
 
-def test_a_live_edit_changes_the_config_and_how_long_the_chart_is():
+def test_live_edit_changes_config_and_chart_length():
     longer = replace(scenes.CONFIG, lr=0.01, max_steps=400_000)
     view = after(scenes.TRAINING, protocol.RunEdited(longer))
     assert view.run.config == longer
     assert view.curve.max_steps == 400_000
 
 
-def test_marks_and_evaluations_are_added_in_their_order():
+def test_marks_and_evaluations_appended_in_order():
     view = after(scenes.TRAINING, protocol.RunMarked(Mark(132_400, "lr 0.01 → 0.001")))
     view = after(view, protocol.SplitEvaluated(Evaluation(132_400, Split.VAL, 1.99)))
     view = after(view, protocol.SplitEvaluated(Evaluation(132_400, Split.TEST, 2.01)))
@@ -128,7 +129,7 @@ def test_marks_and_evaluations_are_added_in_their_order():
     assert view.curve.latest(Split.TRAIN) is None
 
 
-def test_layers_and_names_are_those_measured_last():
+def test_layers_and_names_are_last_measured():
     layers = scenes.TRAINING.layers.layers[:3]
     view = after(scenes.TRAINING, protocol.LayersProbed(7, layers))
     assert (view.layers.step, view.layers.layers) == (7, layers)
@@ -136,7 +137,7 @@ def test_layers_and_names_are_those_measured_last():
     assert view.names == NamesView(8, scenes.NAMES[:2])
 
 
-def test_a_refusal_takes_the_place_of_the_names_and_names_that_of_the_refusal():
+def test_refusal_replaces_names_and_names_replace_refusal():
     refused = after(scenes.TRAINING, protocol.NamesRefused(1, "the weights give NaN", "train anew"))
     assert refused.names == NamesView(refusal="the weights give NaN; train anew")
     assert after(refused, protocol.NamesSampled(8, 2, scenes.NAMES)).names.refusal == ""
@@ -144,7 +145,7 @@ def test_a_refusal_takes_the_place_of_the_names_and_names_that_of_the_refusal():
     assert spoilt.names == NamesView(refusal="the weights give NaN", spoilt=True)
 
 
-def test_a_lost_engine_takes_the_run_with_it_but_what_was_seen_stays():
+def test_lost_engine_removes_run_but_keeps_shown_data():
     view = after(scenes.TRAINING, EngineLost("the engine is away"))
     assert (view.run.engine, view.run.reason, view.run.state) == ("lost", "the engine is away", None)
     assert view.run.in_progress is False
@@ -155,11 +156,11 @@ def test_a_lost_engine_takes_the_run_with_it_but_what_was_seen_stays():
 
 
 @pytest.mark.parametrize("view", [scenes.EMPTY, scenes.UNTRAINED, scenes.FINISHED, scenes.DIVERGED])
-def test_a_lost_engine_leaves_nothing_to_go_on_with_where_nothing_was_in_progress(view):
+def test_lost_engine_without_run_leaves_nothing_to_resume(view):
     assert after(view, EngineLost()).run.unfinished is None
 
 
-def test_after_a_lost_engine_the_next_one_is_as_good_and_still_there_is_the_run_to_go_on_with():
+def test_engine_after_lost_one_works_and_still_offers_run():
     lost = after(scenes.TRAINING, EngineLost())
     assert after(lost, protocol.EngineReady("2.13", "cpu")).run.engine == "ready"
     left = Unfinished(12, 132_400)
@@ -167,7 +168,7 @@ def test_after_a_lost_engine_the_next_one_is_as_good_and_still_there_is_the_run_
     assert after(lost, EngineLost("again")).run.unfinished == left
 
 
-def test_a_run_that_was_left_in_the_middle_is_kept_until_one_is_opened():
+def test_interrupted_run_kept_until_one_opens():
     found = after(LabView(), archive.UnfinishedFound(summary(Unfinished(12, 48_200))))
     assert found.run.unfinished == Unfinished(12, 48_200)
     assert after(found, opened(scenes.UNTRAINED.run)).run.unfinished == Unfinished(12, 48_200)
@@ -175,7 +176,7 @@ def test_a_run_that_was_left_in_the_middle_is_kept_until_one_is_opened():
         assert after(found, opened(run)).run.unfinished is None
 
 
-def test_a_run_is_unsaved_from_the_first_try_that_fails_to_the_first_that_does_not():
+def test_run_unsaved_from_first_failed_to_next_successful_save():
     failed = after(scenes.TRAINING, protocol.SaveFailed(12, "no space"))
     assert failed.run == replace(scenes.TRAINING.run, unsaved="no space")
     assert after(failed, protocol.SaveFailed(12, "read-only")).run.unsaved == "read-only"
@@ -186,7 +187,7 @@ def test_a_run_is_unsaved_from_the_first_try_that_fails_to_the_first_that_does_n
     assert after(failed, EngineLost()).run.unsaved == ""
 
 
-def test_why_a_run_diverged_comes_with_the_change_or_with_the_run_and_goes_as_it_goes_on():
+def test_divergence_cause_set_with_change_or_run_and_cleared_on_resume():
     why = scenes.DIVERGED.run.divergence
     changed = after(scenes.TRAINING, protocol.RunChanged(State.DIVERGED, 412, divergence=why))
     assert (changed.run.divergence, changed.curve.diverged_at) == (why, 412)
@@ -206,19 +207,19 @@ def test_why_a_run_diverged_comes_with_the_change_or_with_the_run_and_goes_as_it
     ],
 )
 @pytest.mark.parametrize("view", [scenes.EMPTY, scenes.TRAINING, scenes.DIVERGED])
-def test_what_is_only_for_saying_changes_no_pane(view, event):
+def test_notification_only_events_change_no_pane(view, event):
     assert after(view, event) is view
 
 
 @pytest.mark.parametrize("state", State)
-def test_only_a_run_that_trains_at_a_known_speed_has_a_time_to_go(state):
+def test_only_training_run_with_known_speed_has_remaining_time(state):
     run = replace(scenes.TRAINING.run, state=state)
     assert run.seconds_left == (67_600 / 1_512 if state is State.TRAINING else None)
     assert replace(run, steps_per_second=0.0).seconds_left is None
     assert run.in_progress is (state in (State.TRAINING, State.PAUSED))
 
 
-def test_knowing_nothing_costs_the_logarithm_of_the_vocabulary():
+def test_uniform_loss_is_log_of_vocabulary_size():
     assert Curve(vocab_size=27).knowing_nothing == math.log(27)
     assert Curve(history=History()).points == ()
     assert RunView().in_progress is False

@@ -15,7 +15,7 @@ from charwave_tui.ui.what_if import WHAT_IFS, changes, spoilt
 LESSONS = [name for name in presets() if name.startswith("lesson-")]
 
 
-def test_every_extreme_has_a_lesson_that_says_what_to_look_for():
+def test_every_fault_has_lesson_saying_what_to_watch():
     assert [item.lesson for item in WHAT_IFS] == LESSONS
     for item in WHAT_IFS:
         for norm in ("batch", "none"):
@@ -26,28 +26,29 @@ def test_every_extreme_has_a_lesson_that_says_what_to_look_for():
 
 
 @pytest.mark.parametrize("item", WHAT_IFS[1:], ids=lambda item: item.name)
-def test_a_lesson_is_the_first_recipe_with_that_extreme(item):
+def test_lesson_uses_first_preset_with_that_fault(item):
     assert preset(item.lesson).config == item.spoil(default_preset().config)
 
 
-def test_the_lesson_of_the_gain_has_no_norm_either_which_would_put_it_right():
+def test_gain_lesson_has_no_norm_that_would_correct_it():
     base = replace(default_preset().config, norm="none")
     assert preset("lesson-gain").config == spoilt("gain × 5", base)
 
 
-def test_what_changes_is_said_and_so_is_that_nothing_does():
+def test_changed_fields_reported_and_no_change_reported():
     by_name = {item.name: item for item in WHAT_IFS}
     assert changes(by_name["lr × 10"], scenes.CONFIG) == "lr 0.1 → 1.0"
     assert changes(by_name["BatchNorm off"], scenes.CONFIG) == "norm batch → none"
     assert changes(by_name["BatchNorm off"], replace(scenes.CONFIG, norm="none")) == "it is so already"
 
 
-def test_an_extreme_beyond_the_bounds_is_refused_with_the_bounds():
+def test_fault_beyond_bounds_refused_with_bounds():
     with pytest.raises(Mistake, match="init_gain 250 is out of bounds; try 0 < init_gain ≤ 100"):
         spoilt("gain × 5", replace(scenes.CONFIG, init_gain=50.0))
 
 
-async def test_spoilt_runs_begin_from_the_same_seed_do_not_pile_up_and_ask_about_a_run_in_progress():
+async def test_faults_keep_seed_do_not_accumulate_and_confirm_if_run_active():
+    """Applied faults start from the same seed and replace one another; a run in progress asks first."""
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("f", "down", "down", "down", "enter")
@@ -66,7 +67,7 @@ async def test_spoilt_runs_begin_from_the_same_seed_do_not_pile_up_and_ask_about
         assert {command.preset for command in begun} == {"tree-76k"}
 
 
-async def test_an_extreme_beyond_the_bounds_is_said_in_a_line():
+async def test_fault_beyond_bounds_is_one_line_message():
     engine = ObedientEngine()
     async with playground(engine, NARROW, config=replace(scenes.CONFIG, init_gain=50.0)) as pilot:
         await pilot.press("f", "enter")
