@@ -62,7 +62,7 @@ async def test_help_without_current_field_starts_with_keys():
         assert page(pilot).startswith("keys\n")  # on the preset, which is no hyperparameter
 
 
-async def test_help_of_staged_field_says_so():
+async def test_help_of_rebuild_field_says_so():
     async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
         for name in ["context", "norm", "corpus", "threads"]:
             lab(pilot).query_one("#form").here = name
