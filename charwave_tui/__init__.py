@@ -1,3 +1,3 @@
 """A playground in the terminal for a character model that fuses its context in a tree."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -18,22 +18,25 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from charwave_tui.client.ending import end_engine
-from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
-from charwave_tui.core.corpora import LECTURE_SHA256, Source
-from charwave_tui.core.engine_lock import is_held
-from charwave_tui.core.kinds import Choice, Kind, Real, Whole
-from charwave_tui.core.openmp import wait_patiently
-from charwave_tui.core.places import HOME_VARIABLE, asset
-from charwave_tui.core.receptive import receptive_field
+from charwave_tui.client.launcher import stop_engine
+from charwave_tui.core.config.receptive_field import receptive_field
+from charwave_tui.core.config.run_config import HYPERPARAMETERS, RunConfig
+from charwave_tui.core.config.value_types import Choice, FloatRange, IntRange, ValueType
+from charwave_tui.core.corpus_registry import LECTURE_SHA256, DownloadSource
+from charwave_tui.core.openmp import set_passive_wait_policy
+from charwave_tui.core.paths import HOME_VARIABLE, asset_path
+from charwave_tui.core.protocol.engine_socket import engine_is_running
 
 # The terminal that the tests are run from shall not change what they see.
 os.environ["TERM"] = "xterm-256color"
+
+
 for variable in ("COLORTERM", "COLORFGBG", "NO_COLOR"):
     os.environ.pop(variable, None)
 
+
 # Before any test imports torch: spinning threads would starve each other on a small machine.
-wait_patiently()
+set_passive_wait_policy()
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -51,8 +54,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(HOME_VARIABLE, str(folder))
     yield folder
     monkeypatch.setenv(HOME_VARIABLE, str(folder))  # whatever the test made of it
-    if is_held():
-        asyncio.run(end_engine())
+    if engine_is_running():
+        asyncio.run(stop_engine())
 
 
 @pytest.fixture
@@ -73,7 +76,7 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
         if os.getuid() != 0:
             yield
             return
-        closed = [folder for folder in asset().parents if folder.stat().st_mode & 0o005 != 0o005]
+        closed = [folder for folder in asset_path().parents if folder.stat().st_mode & 0o005 != 0o005]
         if closed:
             pytest.skip(f"without root's rights the program cannot be read: {closed[0]} is closed to others")
         os.setresuid(65534, 65534, 0)
@@ -133,11 +136,11 @@ class CorpusServer:
         self.requests = 0
         self.url = ""
 
-    def answer(self, body: bytes, claimed: int | None = None, status: int = 200) -> Source:
+    def answer(self, body: bytes, claimed: int | None = None, status: int = 200) -> DownloadSource:
         """Answer with `body` from now on; gives the source that expects just that."""
         self.body, self.status = body, status
         self.claimed = len(body) if claimed is None else claimed
-        return Source("makemore", self.url, hashlib.sha256(body).hexdigest())
+        return DownloadSource("makemore", self.url, hashlib.sha256(body).hexdigest())
 
 
 @pytest.fixture
@@ -169,11 +172,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CorpusServer]:
         thread.join()
 
 
-def _values(kind: Kind) -> st.SearchStrategy[object]:
+def _values(kind: ValueType) -> st.SearchStrategy[object]:
     match kind:
-        case Whole():
+        case IntRange():
             return st.integers(kind.low, kind.high)
-        case Real():
+        case FloatRange():
             return st.floats(kind.low, kind.high, exclude_min=not kind.closed, allow_subnormal=False)
         case Choice():
             return st.sampled_from(kind.options)

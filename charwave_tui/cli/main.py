@@ -9,29 +9,29 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from charwave_tui import __version__
-from charwave_tui.cli import (
+from charwave_tui.cli.commands import (
     attach,
     bench,
-    completion,
     data,
     engine,
     inspect,
-    play,
     presets,
     reproduce,
+    run_control,
     runs,
     sample,
-    steering,
     train,
 )
-from charwave_tui.cli.examples import KEPT, examples
-from charwave_tui.cli.logs import keep_log
-from charwave_tui.cli.options import refuse_unheeded
-from charwave_tui.cli.output import carry_anything, let_go, one_line
-from charwave_tui.client.transport import EngineUnavailable
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.openmp import wait_patiently
-from charwave_tui.core.places import log_path
+from charwave_tui.cli.commands.completion import add_parser
+from charwave_tui.cli.commands.play import add_options
+from charwave_tui.cli.help_examples import DATA_LOCATIONS, examples
+from charwave_tui.cli.options import reject_ignored_options
+from charwave_tui.cli.output import detach_stdio, make_stdout_lossless, one_line
+from charwave_tui.cli.process import configure_logging
+from charwave_tui.client.connection import EngineUnavailable
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.openmp import set_passive_wait_policy
+from charwave_tui.core.paths import log_path
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -43,15 +43,15 @@ class _OneLineParser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 done, 2 the user's mistake, 1 no engine or the program's own fault, 130 after ctrl+c."""
-    wait_patiently()
-    carry_anything()
+    set_passive_wait_policy()
+    make_stdout_lossless()
     options = _parser().parse_args(arguments)
     try:
         options.refuse(options)
         code: int = options.func(options)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except Mistake as mistake:
+    except UserError as mistake:
         print(f"charwave-tui: {one_line(str(mistake))}", file=sys.stderr)
         return 2
     except EngineUnavailable as error:
@@ -60,17 +60,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        let_go()
+        detach_stdio()
         return 0
     except Exception as error:
-        print(f"charwave-tui: {one_line(_own_fault(error))}", file=sys.stderr)
+        print(f"charwave-tui: {one_line(_internal_error(error))}", file=sys.stderr)
         return 1
     return code
 
 
-def _own_fault(error: Exception) -> str:
+def _internal_error(error: Exception) -> str:
     summary = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
-    if not keep_log():
+    if not configure_logging():
         return f"{summary} (a fault of the program; the log cannot be written)"
     logging.getLogger(__name__).error("a command failed", exc_info=error)
     return f"{summary} (a fault of the program; the whole story is in {log_path()})"
@@ -80,18 +80,18 @@ def _parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = _OneLineParser(
         prog="charwave-tui",
         description="A playground in the terminal for a character model that fuses its context in a tree.",
-        epilog=f"{examples('')}\n\n{KEPT}",
+        epilog=f"{examples('')}\n\n{DATA_LOCATIONS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"charwave-tui {__version__}")
-    play.add_options(parser)
+    add_options(parser)
     commands = parser.add_subparsers(title="commands without a screen", metavar="COMMAND")
-    for command in (train, sample, inspect, runs, presets, data, reproduce, bench, steering, attach, engine):
+    for command in (train, sample, inspect, runs, presets, data, reproduce, bench, run_control, attach, engine):
         command.add_parser(commands)
-    completion.add_parser(commands, parser)
+    add_parser(commands, parser)
     parser.set_defaults(refuse=lambda options: None)
     for name, command_parser in commands.choices.items():
-        command_parser.set_defaults(refuse=refuse_unheeded(parser, command_parser))
+        command_parser.set_defaults(refuse=reject_ignored_options(parser, command_parser))
         if said := examples(name):
             command_parser.epilog = said
             command_parser.formatter_class = argparse.RawDescriptionHelpFormatter

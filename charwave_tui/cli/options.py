@@ -5,24 +5,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterable
 
-from charwave_tui.client.reaching import LocalWay, Way
-from charwave_tui.client.ssh import Destination, SshWay
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.corpora import anchored
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.presets import default_preset, preset
-from charwave_tui.core.readings import State
-from charwave_tui.core.runs import RunStore
+from charwave_tui.client.endpoints import EngineEndpoint, LocalEndpoint
+from charwave_tui.client.ssh import SshDestination, SshEndpoint
+from charwave_tui.core.config.presets import default_preset, get_preset
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.corpus_registry import resolve_corpus_name
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.store.run_store import RunStore
 
 HOST_PROGRAM = "charwave-tui"
 """How the program is called on another machine, unless told."""
+
 
 _TWINS = {"settings": "more_settings", "ssh_options": "more_ssh_options"}
 """What an option of the program is called where a command has it too."""
 
 
-def refuse_unheeded(program: argparse.ArgumentParser, command: argparse.ArgumentParser) -> Callable[..., None]:
+def reject_ignored_options(program: argparse.ArgumentParser, command: argparse.ArgumentParser) -> Callable[..., None]:
     """What raises Mistake where options before the `command` were given that it has not."""
     own = {action.dest for action in command._actions}
     foreign = [
@@ -35,7 +36,7 @@ def refuse_unheeded(program: argparse.ArgumentParser, command: argparse.Argument
         for action in foreign:
             if getattr(options, action.dest, action.default) != action.default:
                 name = command.prog.rpartition(" ")[2]
-                raise Mistake(f"{action.option_strings[0]} means nothing to {name}", "leave it out")
+                raise UserError(f"{action.option_strings[0]} means nothing to {name}", "leave it out")
 
     return refuse
 
@@ -69,31 +70,31 @@ def add_host_options(parser: argparse.ArgumentParser, of_command: bool = False) 
     parser.add_argument("--host-program", metavar="P", default=default, help=program)
 
 
-def chosen_way(options: argparse.Namespace, *, starts: bool = True) -> Way:
+def endpoint_from(options: argparse.Namespace, *, starts: bool = True) -> EngineEndpoint:
     """The way to the engine that the options name, started if need be and it `starts` one; raises Mistake."""
     ssh_options = (*options.ssh_options, *getattr(options, "more_ssh_options", ()))
     if options.host is None:
         if ssh_options:
-            raise Mistake(f"-o {ssh_options[0]} is for ssh, and there is no --host", "add --host user@machine")
+            raise UserError(f"-o {ssh_options[0]} is for ssh, and there is no --host", "add --host user@machine")
         if options.host_program != HOST_PROGRAM:
             problem = f"--host-program {options.host_program} is for another machine, and there is no --host"
-            raise Mistake(problem, "add --host user@machine")
-        return LocalWay(starts=starts)
+            raise UserError(problem, "add --host user@machine")
+        return LocalEndpoint(starts=starts)
     if not options.host.strip() or options.host.startswith("-"):
-        raise Mistake(f"--host {options.host or '(empty)'} is no machine", "write it as user@machine")
-    return SshWay(Destination(options.host, ssh_options, options.host_program), starts=starts)
+        raise UserError(f"--host {options.host or '(empty)'} is no machine", "write it as user@machine")
+    return SshEndpoint(SshDestination(options.host, ssh_options, options.host_program), starts=starts)
 
 
 def unfinished_run() -> int:
     """The newest run that has more to do, be it to be measured; raises Mistake where there is none."""
     store = RunStore(runs_dir())
     for row in store.list():
-        to_train = row.state in (State.PAUSED, State.STOPPED) and row.step < row.config.max_steps
-        to_measure = row.state is State.FINISHED and store.read(row.run).val is None
-        folder = store.place(row.run)
-        if (to_train or to_measure) and folder.saves() and not folder.in_use():
+        to_train = row.state in (RunState.PAUSED, RunState.STOPPED) and row.step < row.config.max_steps
+        to_measure = row.state is RunState.FINISHED and store.read(row.run).val is None
+        folder = store.folder_of(row.run)
+        if (to_train or to_measure) and folder.checkpoints() and not folder.in_use():
             return row.run
-    raise Mistake("there is no run to go on with", "train a new one: charwave-tui train")
+    raise UserError("there is no run to go on with", "train a new one: charwave-tui train")
 
 
 def run_number(text: str) -> int:
@@ -104,17 +105,17 @@ def run_number(text: str) -> int:
     return int(number)
 
 
-def chosen_config(options: argparse.Namespace, **shortcuts: str | None) -> tuple[RunConfig, str]:
+def config_from(options: argparse.Namespace, **shortcuts: str | None) -> tuple[RunConfig, str]:
     """The sound config that the options name, and its preset's name; `shortcuts` are options for single fields.
 
     Raises Mistake.
     """
-    base = preset(options.preset) if options.preset else default_preset()
+    base = get_preset(options.preset) if options.preset else default_preset()
     settings = parse_settings([*options.settings, *getattr(options, "more_settings", [])])
     settings |= {name: text for name, text in {"corpus": options.corpus, **shortcuts}.items() if text is not None}
     if "corpus" in settings:
-        settings["corpus"] = anchored(settings["corpus"])
-    return base.config.with_text(settings).checked(), base.name
+        settings["corpus"] = resolve_corpus_name(settings["corpus"])
+    return base.config.with_settings(settings).validated(), base.name
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, str]:
@@ -123,6 +124,6 @@ def parse_settings(settings: Iterable[str]) -> dict[str, str]:
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals or not name.strip():
-            raise Mistake(f"--set {setting} is not key=value", "write it as lr=0.2")
+            raise UserError(f"--set {setting} is not key=value", "write it as lr=0.2")
         pairs[name.strip()] = text
     return pairs

@@ -14,7 +14,7 @@ from typing import Any
 from charwave_tui.core.corpus import JOINERS
 
 
-def carry_anything() -> None:
+def make_stdout_lossless() -> None:
     """Have stdout replace what its encoding lacks, and write the names of files as they are on disk."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape" if _carries_all() else "replace")
@@ -42,7 +42,7 @@ def finite(value: float | None) -> float | None:
 
 def _written(value: object) -> str:
     if value is None:
-        return or_plain("–", "-")
+        return or_ascii("–", "-")
     return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -52,7 +52,7 @@ def one_line(text: str) -> str:
     return text.translate({ord(it): it.encode("unicode_escape").decode("ascii") for it in odd.difference(JOINERS)})
 
 
-def or_plain(symbol: str, twin: str) -> str:
+def or_ascii(symbol: str, twin: str) -> str:
     """The `symbol`, or its ASCII `twin` where stdout may not carry it."""
     return symbol if _carries_all() else twin
 
@@ -64,7 +64,7 @@ def padded(text: str, width: int) -> str:
     return text + " " * (width - cell_len(text))
 
 
-def let_go() -> None:
+def detach_stdio() -> None:
     """Point both streams at nothing: a reader that has gone must not be met again when the interpreter flushes."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):

@@ -7,25 +7,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from charwave_tui.core.protocol import Event, Progress, Remarked, RunOpened, SaveFailed, SplitEvaluated
-from charwave_tui.core.readings import Split
+from charwave_tui.core.metrics import Split
+from charwave_tui.core.protocol.events import Event, Progress, RunOpened, SaveFailed, SplitEvaluated, WarningIssued
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
+
 
 Listener = Callable[[Event], None]
 """What is called with each event of a run."""
 
 
 @contextmanager
-def progress() -> Iterator[Listener]:
+def progress_listener() -> Iterator[Listener]:
     """Tell of a run on stderr; nothing is written before the run is open, so that a mistake stands alone."""
-    with several() as listener:
+    with progress_listeners() as listener:
         yield listener("")
 
 
 @contextmanager
-def several() -> Iterator[Callable[[str], Listener]]:
+def progress_listeners() -> Iterator[Callable[[str], Listener]]:
     """The same for runs that may go on at one time: for each a listener, whose lines begin with the name it is given.
 
     A bar needs no name: its own run's is beside it.
@@ -36,13 +37,13 @@ def several() -> Iterator[Callable[[str], Listener]]:
 
     console = Console(stderr=True)
     if not console.is_interactive:
-        yield lambda name: Lines(sys.stderr, name).heard
+        yield lambda name: Lines(sys.stderr, name).on_event
         return
     columns = TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn()
     with_figures = *columns, TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
     bar = Bar(*with_figures, console=console, refresh_per_second=4)
     try:
-        yield lambda name: _Ticker(bar).heard
+        yield lambda name: _Ticker(bar).on_event
     finally:
         bar.stop()
 
@@ -55,7 +56,7 @@ class Lines:
         self._before = f"{name}  " if name else ""
         self._newest = ""
 
-    def heard(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         """Take in an event; raises OSError where the file takes no more."""
         match event:
             case RunOpened(corpus=corpus, parameters=parameters):
@@ -67,7 +68,7 @@ class Lines:
                 self._write(f"step {evaluation.step:>9,}  {self._newest}  val {evaluation.loss:.4f}")
             case SaveFailed():
                 self._write(_unsaved(event))
-            case Remarked(text=text):
+            case WarningIssued(text=text):
                 self._write(text)
 
     def _write(self, line: str) -> None:
@@ -82,7 +83,7 @@ class _Ticker:
         self._task = bar.add_task("", total=None, figures="")
         self._newest = self._val = ""
 
-    def heard(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         match event:
             case RunOpened(config=config):
                 self._bar.update(self._task, description=_title(event), total=config.max_steps)
@@ -95,7 +96,7 @@ class _Ticker:
                 self._show(evaluation.step)
             case SaveFailed():
                 self._bar.console.print(_unsaved(event), style="yellow")
-            case Remarked(text=text):
+            case WarningIssued(text=text):
                 self._bar.console.print(text, style="yellow", markup=False)
 
     def _show(self, step: int) -> None:

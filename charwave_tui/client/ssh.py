@@ -1,20 +1,30 @@
-"""The way to the engine of another machine: ssh, with a relay at its other end."""
+"""The remote endpoint, and the relay at its far end."""
 
 from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from charwave_tui import __version__
-from charwave_tui.client.pipes import reading, writing
-from charwave_tui.client.reaching import NONE_RUNS
-from charwave_tui.client.transport import ANSWERS_WITHIN, EngineUnavailable, Hello, Line, NoEngine, greeting_of
-from charwave_tui.core.protocol import EngineStarted
+from charwave_tui.client.connection import (
+    ANSWERS_WITHIN,
+    EngineConnection,
+    EngineNotRunning,
+    EngineUnavailable,
+    RelayHello,
+    pipe_reader,
+    pipe_writer,
+    read_greeting,
+)
+from charwave_tui.client.endpoints import NONE_RUNS, LocalEndpoint
+from charwave_tui.core.protocol.events import EngineStarted
+from charwave_tui.core.protocol.framing import encode_frame
 
-QUIET = (
+SSH_OPTIONS = (
     "BatchMode=yes",
     "ConnectTimeout=10",
     "ServerAliveInterval=5",
@@ -24,18 +34,21 @@ QUIET = (
 """How ssh is to behave, behind a person's own options, of which the first counts: it must not ask on the screen, and
 notices a dead line within 15 seconds."""
 
+
 MOST_PRINTED = 256 * 1024
 """Bytes that a login shell may print before the relay's Hello."""
 
+
 SAID = 4_096
 """Bytes of what ssh said last that are kept to tell why it failed."""
+
 
 ENDS_WITHIN = 2.0
 """Seconds in which an ssh whose line is hung up must end, and its stderr after it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class SshDestination:
     """Where another engine is: what `ssh` knows as `host`, with its `-o` `options`, and how its `program` is called."""
 
     host: str
@@ -44,16 +57,16 @@ class Destination:
 
     def command(self, *words: str) -> list[str]:
         """The command line that runs the program there."""
-        options = [part for option in (*self.options, *QUIET) for part in ("-o", option)]
+        options = [part for option in (*self.options, *SSH_OPTIONS) for part in ("-o", option)]
         return ["ssh", "-T", *options, "--", self.host, " ".join((self.program, *words))]
 
 
-class SshWay:
+class SshEndpoint:
     """The way to the engine at `destination`, where one is started if need be and it `starts` one; it opens no port."""
 
-    def __init__(self, destination: Destination, *, starts: bool = True) -> None:
+    def __init__(self, destination: SshDestination, *, starts: bool = True) -> None:
         self._words = ("engine", "--stdio", *(() if starts else ("--found",)))
-        self.found = False
+        self.was_running = False
         self.warning = ""
         self._destination = destination
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,18 +76,18 @@ class SshWay:
         """The machine, as ssh knows it."""
         return self._destination.host
 
-    async def reach(self) -> Line:
+    async def connect(self) -> EngineConnection:
         """As `Way` says."""
-        await self.left()
+        await self.clean_up()
         process = _run(self._destination.command(*self._words))
         assert process.stdin is not None
         assert process.stdout is not None
-        said = await _Said.by(process)
-        reader, writer = await reading(process.stdout), await writing(process.stdin)
+        said = await _StderrTail.by(process)
+        reader, writer = await pipe_reader(process.stdout), await pipe_writer(process.stdin)
         try:
             hello, greeting = await self._greeted(reader)
-            line = Line(reader, writer, greeting)
-            line.check()
+            line = EngineConnection(reader, writer, greeting)
+            line.require_same_version()
         except BaseException as error:
             writer.close()
             late = isinstance(error, TimeoutError)
@@ -83,27 +96,27 @@ class SshWay:
             code, last = await _ended(process), await said.text()
             if isinstance(error, asyncio.IncompleteReadError | ConnectionError | TimeoutError):
                 if NONE_RUNS in last:
-                    raise NoEngine(f"{self.host}: {NONE_RUNS}") from None
-                raise EngineUnavailable(self._why(code, last, late=late)) from None
+                    raise EngineNotRunning(f"{self.host}: {NONE_RUNS}") from None
+                raise EngineUnavailable(self._explain_failure(code, last, late=late)) from None
             raise
-        self.found, self.warning, self._process = hello.found, hello.warning, process
+        self.was_running, self.warning, self._process = hello.found, hello.warning, process
         return line
 
     async def restart(self) -> None:
         """As `Way` says."""
-        await self.left()
+        await self.clean_up()
         process = _run(self._destination.command("engine", "stop"))
-        said = await _Said.by(process)
+        said = await _StderrTail.by(process)
         if code := await asyncio.to_thread(process.wait):
-            raise EngineUnavailable(self._why(code, await said.text()))
+            raise EngineUnavailable(self._explain_failure(code, await said.text()))
 
-    async def left(self) -> None:
+    async def clean_up(self) -> None:
         """As `Way` says."""
         process, self._process = self._process, None
         if process is not None:
             await _ended(process)
 
-    async def _greeted(self, reader: asyncio.StreamReader) -> tuple[Hello, EngineStarted]:
+    async def _greeted(self, reader: asyncio.StreamReader) -> tuple[RelayHello, EngineStarted]:
         async with asyncio.timeout(2 * ANSWERS_WITHIN):
             hello, printed = None, 0
             while hello is None:
@@ -114,13 +127,13 @@ class SshWay:
                 printed += len(text)
                 if not text.endswith(b"\n") or printed > MOST_PRINTED:
                     raise ConnectionResetError
-                hello = Hello.read(text)
+                hello = RelayHello.read(text)
         if hello.version != __version__:
             theirs = f"charwave-tui on {self.host} is version {hello.version}"
             raise EngineUnavailable(f"{theirs}, this is {__version__}; install the same on both")
-        return hello, await greeting_of(reader, f"{self._destination.program} engine stop on {self.host} ends it")
+        return hello, await read_greeting(reader, f"{self._destination.program} engine stop on {self.host} ends it")
 
-    def _why(self, code: int, said: str, *, late: bool = False) -> str:
+    def _explain_failure(self, code: int, said: str, *, late: bool = False) -> str:
         """What went wrong and what to do, in a line, from ssh's exit code and the last that it said."""
         host, program = self.host, self._destination.program
         last = (said.splitlines() or [""])[-1]
@@ -164,7 +177,7 @@ async def _ended(process: subprocess.Popen[bytes]) -> int:
         return await asyncio.to_thread(process.wait)
 
 
-class _Said(asyncio.Protocol):
+class _StderrTail(asyncio.Protocol):
     """The last of what an ssh says on stderr; all of it is read, so that it never waits for us."""
 
     def __init__(self) -> None:
@@ -173,9 +186,9 @@ class _Said(asyncio.Protocol):
         self._transport: asyncio.ReadTransport | None = None
 
     @staticmethod
-    async def by(process: subprocess.Popen[bytes]) -> _Said:
+    async def by(process: subprocess.Popen[bytes]) -> _StderrTail:
         """What `process` says."""
-        said = _Said()
+        said = _StderrTail()
         said._transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: said, process.stderr)
         return said
 
@@ -194,3 +207,35 @@ class _Said(asyncio.Protocol):
             self._transport.close()
         said = self._kept.decode("utf-8", "replace").strip()
         return "".join(symbol if symbol.isprintable() or symbol == "\n" else " " for symbol in said)
+
+
+CHUNK = 64 * 1024
+"""Bytes that are carried at once."""
+
+
+async def relay_stdio(*, starts: bool) -> None:
+    """Reach this machine's engine, started if need be where it `starts` one, and carry bytes until either side ends.
+
+    Raises EngineUnavailable where there is none.
+    """
+    way = LocalEndpoint(starts=starts)
+    line = await way.connect(any_version=True)
+    reader, writer = await pipe_reader(sys.stdin.buffer), await pipe_writer(sys.stdout.buffer)
+    writer.write(RelayHello(__version__, way.was_running, way.warning).line() + encode_frame(line.greeting))
+    carrying = [
+        asyncio.create_task(_carry(reader, line.writer)),
+        asyncio.create_task(_carry(line.reader, writer)),
+    ]
+    await asyncio.wait(carrying, return_when=asyncio.FIRST_COMPLETED)
+    for task in carrying:
+        task.cancel()
+    line.close()
+    with suppress(OSError):
+        await writer.drain()
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while part := await reader.read(CHUNK):
+            writer.write(part)
+            await writer.drain()

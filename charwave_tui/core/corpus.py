@@ -12,23 +12,31 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import CorpusCard, Split
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import CorpusSummary, Split
 
-FEWEST_WORDS = 10
+MIN_WORDS = 10
 """Words that a corpus needs, so that each split has at least one."""
 
-LONGEST_WORD = 1_000
+
+MAX_WORD_LENGTH = 1_000
 """Characters that a word may have; a longer line is no word but a paragraph or a broken file."""
+
 
 LARGEST_FILE = 128 * 2**20
 """Bytes that a corpus may have: some sixteen million names."""
 
+
 JOINERS = "\u200c\u200d"
 """The invisible characters that are admitted, because Persian and the scripts of India are spelled with them."""
 
+
 _REFUSED = frozenset({"Cc", "Cf", "Zl", "Zp"})  # what moves the cursor, hides or turns text around on a terminal
+
+
 _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+
+
 _SPLIT_SEED = 42
 
 
@@ -50,7 +58,7 @@ class Corpus:
         return len(self.symbols) + 1
 
     @cached_property
-    def words_set(self) -> frozenset[str]:
+    def word_set(self) -> frozenset[str]:
         """The words, for asking if one is among them."""
         return frozenset(self.words)
 
@@ -59,12 +67,12 @@ class Corpus:
         unknown = [symbol for symbol in dict.fromkeys(word) if symbol not in self._ids]
         if unknown:
             listed = ", ".join(f"“{symbol}”" for symbol in unknown[:5])
-            known = spans(self.symbols)
+            known = format_character_ranges(self.symbols)
             shown = known if len(known) <= 40 else f"{known[:40]}…"
             verb = "does" if len(unknown) == 1 else "do"
             small = word.lower()
             remedy = f"write {small}" if all(symbol in self._ids for symbol in small) else f"its characters are {shown}"
-            raise Mistake(f"{listed} {verb} not occur in the corpus {self.name}", remedy)
+            raise UserError(f"{listed} {verb} not occur in the corpus {self.name}", remedy)
         return [self._ids[symbol] for symbol in word]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -75,9 +83,9 @@ class Corpus:
         """The words of one split: 80, 10 and 10 per cent after the lecture's shuffle with seed 42."""
         return self._splits[split]
 
-    def card(self) -> CorpusCard:
+    def summary(self) -> CorpusSummary:
         """The corpus in figures; each word gives an example for every character and its end, at any `context`."""
-        return CorpusCard(self.name, self.sha256, len(self.words), self.symbols, self._examples)
+        return CorpusSummary(self.name, self.sha256, len(self.words), self.symbols, self._examples)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -108,17 +116,17 @@ def read_corpus(path: Path, name: str) -> Corpus:
     _refuse_invisible(path, text)
     lines = text.split("\n")
     words = tuple(word for line in lines if (word := line.strip(_SPACES)))
-    if words and max(map(len, words)) > LONGEST_WORD:
+    if words and max(map(len, words)) > MAX_WORD_LENGTH:
         number, length = next(
-            (n, len(line)) for n, line in enumerate(lines, 1) if len(line.strip(_SPACES)) > LONGEST_WORD
+            (n, len(line)) for n, line in enumerate(lines, 1) if len(line.strip(_SPACES)) > MAX_WORD_LENGTH
         )
         raise _mistake(
-            f"{path}, line {number:,}: {length:,} characters, more than {LONGEST_WORD:,}",
+            f"{path}, line {number:,}: {length:,} characters, more than {MAX_WORD_LENGTH:,}",
             "put each word on a line of its own",
         )
-    if len(words) < FEWEST_WORDS:
+    if len(words) < MIN_WORDS:
         count = "1 word" if len(words) == 1 else f"{len(words)} words"
-        raise _mistake(f"{path} has {count}", f"take a file of at least {FEWEST_WORDS}, one a line")
+        raise _mistake(f"{path} has {count}", f"take a file of at least {MIN_WORDS}, one a line")
     return Corpus(name, words, "".join(sorted(set("".join(words)))), hashlib.sha256(data).hexdigest())
 
 
@@ -142,7 +150,7 @@ def _bytes(path: Path) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else error
         raise _mistake(f"{path} cannot be read: {reason}", "check the path") from None
     if not data:
-        raise _mistake(f"{path} is empty", f"take a file of at least {FEWEST_WORDS} words, one a line")
+        raise _mistake(f"{path} is empty", f"take a file of at least {MIN_WORDS} words, one a line")
     return data
 
 
@@ -179,7 +187,7 @@ def _refuse_invisible(path: Path, text: str) -> None:
         )
 
 
-def spans(symbols: str) -> str:
+def format_character_ranges(symbols: str) -> str:
     """The `symbols`, which rise, or what is shorter: of four or more that follow one another the ends, as in `a–z`."""
     runs: list[str] = []
     for symbol in symbols:
@@ -195,5 +203,5 @@ def _unix_newlines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _mistake(problem: str, remedy: str) -> Mistake:
-    return Mistake(problem, remedy, "corpus")
+def _mistake(problem: str, remedy: str) -> UserError:
+    return UserError(problem, remedy, "corpus")

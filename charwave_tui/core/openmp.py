@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+PASSIVE_WAIT_ENV = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 """Threads that sleep while they wait: spinning ones take the core from whoever shares the machine."""
 
 
-def wait_patiently() -> None:
+def set_passive_wait_policy() -> None:
     """Set the waiting policy unless the user has set one; call it before torch is imported."""
-    for name, value in PATIENT.items():
+    for name, value in PASSIVE_WAIT_ENV.items():
         os.environ.setdefault(name, value)

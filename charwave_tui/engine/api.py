@@ -7,46 +7,52 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from charwave_tui.core.archive import OpenRun
+from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.insights import ProbeBatch
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.places import PROGRAM, runs_dir
-from charwave_tui.core.protocol import CommandRefused, EngineFailed, Event, RunSaved, SaveFailed, StartRun, StopRun
-from charwave_tui.core.readings import LayerStats, SampledName
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import RunStore
-from charwave_tui.core.sampling import Sampling
-from charwave_tui.core.speaking import NextPredicted, PredictNext, ScoreWord, WordScored
-from charwave_tui.engine.look import FixedBatches, looked
-from charwave_tui.engine.percentiles import ladder, placed
-from charwave_tui.engine.pieces import whole
-from charwave_tui.engine.probe import figures
-from charwave_tui.engine.randomness import side_stream
-from charwave_tui.engine.restoring import to_look_at
-from charwave_tui.engine.sampler import sample as draw
-from charwave_tui.engine.session import Session
-from charwave_tui.engine.speech import next_character, word_score
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import LayerStats, SampledName
+from charwave_tui.core.paths import APP_NAME, runs_dir
+from charwave_tui.core.protocol.commands import OpenRun, PredictNext, ScoreWord, StartRun, StopRun
+from charwave_tui.core.protocol.events import (
+    CommandRefused,
+    EngineFailed,
+    Event,
+    NextPredicted,
+    RunSaved,
+    SaveFailed,
+    WordScored,
+)
+from charwave_tui.core.protocol.layer_insights import ProbeBatch
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.run_store import RunStore
+from charwave_tui.engine.inspection.probe import ProbeBatches, capture_layers, layer_stats
+from charwave_tui.engine.runs.restore import load_for_inference
+from charwave_tui.engine.runtime.cooperative import run_to_completion
+from charwave_tui.engine.runtime.random_streams import derived_generator
+from charwave_tui.engine.sampling.queries import answer_predict_next, answer_score_word
+from charwave_tui.engine.sampling.sampler import sample as draw
+from charwave_tui.engine.sampling.scoring import sorted_corpus_nll, with_percentile
+from charwave_tui.engine.service.worker import EngineWorker
 
 
-class EngineFault(Exception):
+class EngineError(Exception):
     """The engine failed for a reason that is not the user's; the message says which."""
 
 
-class Training:
+class InProcessTraining:
     """A run trained in this process; `stop` may be called from a signal handler or another thread.
 
     `unsaved` is the mistake to raise where the run, as it ended, is not on disk: its record stands in memory alone.
     """
 
     def __init__(self, command: StartRun | OpenRun, on_event: Callable[[Event], None] = lambda event: None) -> None:
-        self.unsaved: Mistake | None = None
+        self.unsaved: UserError | None = None
         self._on_event = on_event
         self._command = command
         self._saved = False
         self._fault: Exception | None = None
         self._listener_fault: Exception | None = None
-        self._session = Session(self._heard, RunStore(runs_dir()))
+        self._session = EngineWorker(self._heard, RunStore(runs_dir()))
 
     def start(self, asked: float | None = None) -> RunRecord:
         """Train to the end, evaluate, save; the record, on disk unless `unsaved`. `asked`: when its seconds began.
@@ -70,13 +76,13 @@ class Training:
             case RunSaved():
                 self._saved, self.unsaved = True, None
             case SaveFailed(run=run, problem=problem):
-                again = f"then go on from its last save with {PROGRAM} train --resume {run}"
+                again = f"then go on from its last save with {APP_NAME} train --resume {run}"
                 remedy = f"free some space, {again if self._saved else 'and train it again'}"
-                self.unsaved = Mistake(f"run {run} could not be saved: {problem}", remedy)
+                self.unsaved = UserError(f"run {run} could not be saved: {problem}", remedy)
             case CommandRefused(problem=problem, remedy=remedy, field=field):
-                self._fault = Mistake(problem, remedy, field)
+                self._fault = UserError(problem, remedy, field)
             case EngineFailed(problem=problem):
-                self._fault = EngineFault(problem)
+                self._fault = EngineError(problem)
         if self._listener_fault is None:
             try:
                 self._on_event(event)
@@ -85,27 +91,29 @@ class Training:
                 self.stop()
 
 
-def sample(sampling: Sampling, run: int | None = None) -> tuple[SampledName, ...]:
+def sample(sampling: SamplingConfig, run: int | None = None) -> tuple[SampledName, ...]:
     """Names from the saved weights of `run`, by default the newest; raises Mistake."""
-    record, corpus, trainer = to_look_at(RunStore(runs_dir()), run)
-    stream = side_stream(sampling.seed, "sampling")
+    record, corpus, trainer = load_for_inference(RunStore(runs_dir()), run)
+    stream = derived_generator(sampling.seed, "sampling")
     return draw(trainer.model, corpus, record.config, sampling, stream)
 
 
 def predict(prefix: str, run: int | None = None) -> tuple[NextPredicted, Corpus]:
     """What may follow `prefix` after the saved weights of `run`, by default the newest, and its corpus; Mistake."""
-    _, corpus, trainer = to_look_at(RunStore(runs_dir()), run)
-    return whole(next_character(trainer, PredictNext(prefix))), corpus
+    _, corpus, trainer = load_for_inference(RunStore(runs_dir()), run)
+    return run_to_completion(answer_predict_next(trainer, PredictNext(prefix))), corpus
 
 
 def score(word: str, run: int | None = None) -> WordScored:
     """How much `word` surprises the saved weights of `run`, by default the newest, with its percentile; Mistake."""
-    _, _, trainer = to_look_at(RunStore(runs_dir()), run)
-    return placed(whole(word_score(trainer, ScoreWord(word))), whole(ladder(trainer)))
+    _, _, trainer = load_for_inference(RunStore(runs_dir()), run)
+    return with_percentile(
+        run_to_completion(answer_score_word(trainer, ScoreWord(word))), run_to_completion(sorted_corpus_nll(trainer))
+    )
 
 
 def inspect(run: int | None = None) -> tuple[LayerStats, ...]:
     """Statistics of every layer of the saved weights of `run`, by default the newest; raises Mistake."""
-    _, _, trainer = to_look_at(RunStore(runs_dir()), run)
-    look = looked(trainer.model, FixedBatches(trainer).of(ProbeBatch()))
-    return tuple(figures(look, trainer.movement.ratios))
+    _, _, trainer = load_for_inference(RunStore(runs_dir()), run)
+    look = capture_layers(trainer.model, ProbeBatches(trainer).of(ProbeBatch()))
+    return tuple(layer_stats(look, trainer.update_ratios.ratios))

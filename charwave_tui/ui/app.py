@@ -1,31 +1,67 @@
-"""The playground: one lab screen, what others ask of it, and an orderly end."""
+"""CharwaveApp: theme, palette, screenshot, quit."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from charwave_tui.client.engine import Engine
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.ui.asked import Asked
-from charwave_tui.ui.commands import KEYS
-from charwave_tui.ui.conversation import EngineLink
-from charwave_tui.ui.fitting import Fitting
-from charwave_tui.ui.printing import keep
-from charwave_tui.ui.screens.lab import LabScreen
-from charwave_tui.ui.screens.questions import pick_command, pick_theme
+from textual import on
+
+from charwave_tui.client.engine_client import EngineClient
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.ui.dialogs.lab_dialogs import pick_command, pick_theme
+from charwave_tui.ui.drawing.theme import themes
+from charwave_tui.ui.keymap import LAB_KEYS
+from charwave_tui.ui.lab.screen import LabScreen
+from charwave_tui.ui.messages import SendCommand
+from charwave_tui.ui.state.engine_controller import EngineClientProtocol
+from charwave_tui.ui.terminal.capabilities import TERMINAL
+from charwave_tui.ui.terminal.diff_renderer import DiffRenderingApp
+from charwave_tui.ui.terminal.driver import BackgroundDetected, TerminalDriver
+from charwave_tui.ui.terminal.screenshot import save_screenshot
 
 if TYPE_CHECKING:
-    from charwave_tui.ui.screens.layer import LayerScreen
+    from charwave_tui.ui.inspector.screen import InspectorScreen
+
+
+class Fitting(DiffRenderingApp):
+    """Has our themes alone, and begins with `theme` (`dark`), or without one with what the terminal calls for."""
+
+    def __init__(self, fps: int | None, theme: str | None) -> None:
+        super().__init__(fps)
+        foreign = list(self.available_themes)
+        for known in themes():
+            self.register_theme(known)
+        self._fitting_theme = None if theme else TERMINAL.theme
+        self.theme = self._fitting_theme or f"charwave-{theme}"
+        for name in foreign:
+            self.unregister_theme(name)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes()[0].variables
+
+    @on(BackgroundDetected)
+    def on_background_told(self, message: BackgroundDetected) -> None:
+        if self.theme == self._fitting_theme:
+            self.theme = self._fitting_theme = replace(TERMINAL, light=message.light).theme
+
+    def action_mouse(self) -> None:
+        """Give the mouse to the terminal, for selecting and copying, or take it back."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.mouse ^= True
+            ours = self._driver.mouse
+            self.notify("the mouse is taken back" if ours else "the terminal has the mouse\nm takes it back")
+
 
 ENDINGS = (signal.SIGHUP, signal.SIGTERM)
 """Signals on which the playground ends in order; a run in training goes on."""
 
 
-class Playground(Fitting):
+class CharwaveApp(Fitting):
     """The program on the screen; it returns the line to say once the terminal is as it was.
 
     `named` says that a person chose the config for this start, so that no run that is found takes its place;
@@ -40,12 +76,12 @@ class Playground(Fitting):
         config: RunConfig,
         preset: str,
         theme: str | None = None,
-        engine: EngineLink | None = None,
+        engine: EngineClientProtocol | None = None,
         named: bool = False,
         fps: int | None = None,
     ) -> None:
         super().__init__(fps, theme)
-        self._engine = engine or Engine()
+        self._engine = engine or EngineClient()
         self._lab = LabScreen(config, preset, self._engine, named)
 
     @property
@@ -64,17 +100,18 @@ class Playground(Fitting):
         self.set_interval(1.0, self._tell_of_line)
 
     def _tell_of_line(self) -> None:
-        self._lab.line = self.said_of_line
+        self._lab.line = self.connection_notice
         self._lab.place = self._place()
 
     def _place(self) -> str:
         latency = self._engine.latency
         return self._engine.host if latency is None else f"{self._engine.host} {latency * 1e3:.0f} ms"
 
-    def on_asked(self, message: Asked) -> None:
+    @on(SendCommand)
+    def on_asked(self, message: SendCommand) -> None:
         self._lab.give(message.command)
 
-    def on_layer_screen_steered(self, message: LayerScreen.Steered) -> None:
+    def on_inspector_screen_run_key_pressed(self, message: InspectorScreen.RunKeyPressed) -> None:
         self._lab.action_steer(message.key)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -84,7 +121,7 @@ class Playground(Fitting):
 
     def action_command_palette(self) -> None:
         means = {binding.action for _, binding, enabled, _ in self._lab.active_bindings.values() if enabled}
-        keys = [key for key in KEYS if key.named and key.action in means]
+        keys = [key for key in LAB_KEYS if key.named and key.action in means]
         self.push_screen(pick_command(keys), self._command_picked)
 
     def _command_picked(self, action: str | None) -> None:
@@ -94,8 +131,8 @@ class Playground(Fitting):
     def action_picture(self) -> None:
         """Save what is on the screen."""
         try:
-            path = keep(self.export_screenshot())
-        except Mistake as mistake:
+            path = save_screenshot(self.export_screenshot())
+        except UserError as mistake:
             self.notify(f"{mistake.problem}\n{mistake.remedy}", severity="warning", markup=False)
         else:
             self.notify(f"the picture is saved\n{path}", markup=False)

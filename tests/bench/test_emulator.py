@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charwave_tui.bench.emulator import Emulator
+from charwave_tui.bench.screen_emulator import Emulator
 
 PIECES = [
     *("abc", "╭─ 1 Form", "⢸⣇⡴", " "),

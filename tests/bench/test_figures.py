@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.bench.figures import Figure, Pair, interleaved, median_cost, median_of
+from charwave_tui.bench.results import Measurement, Pair, interleaved, median_cost, median_of
 
 
 def test_result_is_median_and_keeps_run_order() -> None:
     figure = median_of("first_frame", "s", "soon", [0.4, 9.0, 0.3])
-    assert figure == Figure("first_frame", 0.4, "s", "soon", (0.4, 9.0, 0.3))
+    assert figure == Measurement("first_frame", 0.4, "s", "soon", (0.4, 9.0, 0.3))
     assert median_of("one", "s", "", [1.0, 2.0]).value == 1.5
 
 
@@ -21,7 +21,7 @@ def test_overhead_of_pair_is_fraction_lost_to_load(plain: float, burdened: float
 
 
 def test_overhead_is_median_of_pair_ratios() -> None:
-    pairs = [Pair(plain=100, burdened=90), Pair(plain=50, burdened=49), Pair(plain=10, burdened=9.6)]
+    pairs = [Pair(baseline=100, loaded=90), Pair(baseline=50, loaded=49), Pair(baseline=10, loaded=9.6)]
     figure = median_cost("cost", "slower", pairs, plain="without", burdened="with")
     assert figure.value == pytest.approx(4)
     assert figure.unit == "%"
@@ -31,7 +31,7 @@ def test_overhead_is_median_of_pair_ratios() -> None:
 
 @given(slowing=st.lists(st.floats(0.1, 1), min_size=3, max_size=9), share=st.floats(0.5, 1))
 def test_overhead_unaffected_by_gradual_slowdown(slowing: list[float], share: float) -> None:
-    pairs = [Pair(plain=1_000 * pace, burdened=1_000 * pace * share) for pace in slowing]
+    pairs = [Pair(baseline=1_000 * pace, loaded=1_000 * pace * share) for pace in slowing]
     assert median_cost("cost", "", pairs, "a", "b").value == pytest.approx(100 * (1 - share), abs=1e-6)
 
 

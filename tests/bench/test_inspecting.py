@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from charwave_tui.bench import inspecting
-from charwave_tui.bench.inspecting import inspector_cost
-from charwave_tui.core.inspection import InspectLayer
-from charwave_tui.core.protocol import ProbeLayers
-from charwave_tui.engine.looks import Looks
+from charwave_tui.bench import engine_overhead
+from charwave_tui.bench.engine_overhead import inspector_overhead
+from charwave_tui.core.protocol.commands import InspectLayer, ProbeLayers
+from charwave_tui.engine.service.layer_queries import LayerQueries
 
 
 def test_probe_interval_follows_cost_and_control_run_has_no_probe(
@@ -16,16 +15,16 @@ def test_probe_interval_follows_cost_and_control_run_has_no_probe(
 ) -> None:
     asked: list[object] = []
     told: list[str] = []
-    obey = Looks.obey
+    obey = LayerQueries.dispatch
 
-    def watched(looks: Looks, command: ProbeLayers | InspectLayer, *others: object) -> None:
+    def watched(looks: LayerQueries, command: ProbeLayers | InspectLayer, *others: object) -> None:
         asked.append((told[-1], type(command)))
         obey(looks, command, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Looks, "obey", watched)
-    monkeypatch.setattr(inspecting, "EVERY", 0.03)
-    monkeypatch.setattr(inspecting, "SHARE", 1.0)
-    figure = inspector_cost(["playground"], "imena", 2, 0.1, told.append)
+    monkeypatch.setattr(LayerQueries, "dispatch", watched)
+    monkeypatch.setattr(engine_overhead, "EVERY", 0.03)
+    monkeypatch.setattr(engine_overhead, "SHARE", 1.0)
+    figure = inspector_overhead(["playground"], "imena", 2, 0.1, told.append)
     assert told == ["playground looked into", "playground left alone"] * 2
     assert {place for place, _ in asked} == {"playground looked into"}  # type: ignore[misc]
     assert 4 <= len(asked) <= 16

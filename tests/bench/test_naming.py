@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from charwave_tui.bench import naming
-from charwave_tui.bench.contenders import CPU, examples
-from charwave_tui.bench.lecture import LectureLoop
-from charwave_tui.bench.naming import naming_figure
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.corpora import find_corpus
-from charwave_tui.engine.trainer import Trainer
+from charwave_tui.bench import sampling_speed
+from charwave_tui.bench.baselines import LectureLoop
+from charwave_tui.bench.sampling_speed import names_per_second
+from charwave_tui.bench.training_speed import CPU, examples
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.engine.training.trainer import Trainer
 
 CONFIG = RunConfig(n_embd=6, n_hidden=16, batch_size=32, max_steps=400, lr_drop=1, step="plain")
 
@@ -20,7 +20,7 @@ CONFIG = RunConfig(n_embd=6, n_hidden=16, batch_size=32, max_steps=400, lr_drop=
 def test_baseline_sampling_matches_our_model_in_eval_mode() -> None:
     corpus = find_corpus("imena")
     trainer, loop = Trainer(CONFIG, corpus, CPU), LectureLoop(CONFIG, corpus.vocab_size, *examples(CONFIG, corpus), CPU)
-    trainer.advance(60, 60)
+    trainer.train_for(60, 60)
     for _ in range(60):
         loop.step()
     trainer.model.train(False)
@@ -35,10 +35,10 @@ def test_baseline_sampling_matches_our_model_in_eval_mode() -> None:
 
 
 def test_sampling_methods_timed_alternately_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(naming, "ONE_BY_ONE", 2)
-    monkeypatch.setattr(naming, "CALLS", 1)
+    monkeypatch.setattr(sampling_speed, "ONE_BY_ONE", 2)
+    monkeypatch.setattr(sampling_speed, "CALLS", 1)
     before, told = torch.get_num_threads(), list[str]()
-    figure = naming_figure(["playground"], find_corpus("imena"), 200, 2, told.append)
+    figure = names_per_second(["playground"], find_corpus("imena"), 200, 2, told.append)
     assert figure.name == "names_per_second"
     assert isinstance(figure.value, dict)
     ours = [run["ours"] for run in figure.runs if isinstance(run, dict)]

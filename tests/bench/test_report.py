@@ -10,25 +10,32 @@ from pathlib import Path
 import pytest
 from terminal import wait_nothing_left
 
-from charwave_tui.bench import cost, report
-from charwave_tui.bench.figures import Figure, Tick
-from charwave_tui.bench.material import ENDLESS, Material, material
-from charwave_tui.bench.measurements import Effort, Measurement
-from charwave_tui.bench.playground import own_home
-from charwave_tui.bench.report import as_json, as_table, chosen, measure
+from charwave_tui.bench import playground_overhead, suite
+from charwave_tui.bench.results import (
+    UNLIMITED_STEPS,
+    BenchCorpus,
+    BenchmarkCase,
+    BenchmarkSettings,
+    Measurement,
+    OnProgress,
+    material,
+)
+from charwave_tui.bench.suite import as_json, as_table, run_cases, select_cases
+from charwave_tui.bench.terminal_driver import isolated_home
 from charwave_tui.cli import main
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.places import runs_dir
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.paths import runs_dir
 
 FIGURES = [
-    Figure("first_frame", 0.31234567, "s", "soon", (0.3, 0.31234567)),
-    Figure("playground_cost", 1.5, "%", "slower", ({"playground": 985.0, "headless": 1000.0, "cost": 1.5},)),
-    Figure(
+    Measurement("first_frame", 0.31234567, "s", "soon", (0.3, 0.31234567)),
+    Measurement("playground_cost", 1.5, "%", "slower", ({"playground": 985.0, "headless": 1000.0, "cost": 1.5},)),
+    Measurement(
         "step_ratio", {"a": 3.14159, "b": 2.5}, "×", "faster", ({"preset": "a", "speeds": (1.00004,)},), ("by hand",)
     ),
-    Figure("time_to_target_ratio", None, "", "these are other names"),
+    Measurement("time_to_target_ratio", None, "", "these are other names"),
 ]
+
 
 KEYS = {
     *("step_ratio", "floor_share", "names_per_second", "time_to_target_ratio"),
@@ -68,13 +75,15 @@ def test_bench_prints_result_on_stdout_and_errors_on_stderr(
 ) -> None:
     asked: list[set[str]] = []
 
-    def measured(measurements: Sequence[Measurement], given: Material, effort: Effort, tick: Tick) -> list[Figure]:
+    def measured(
+        measurements: Sequence[BenchmarkCase], given: BenchCorpus, effort: BenchmarkSettings, tick: OnProgress
+    ) -> list[Measurement]:
         tick("opening")
         asked.append({name for each in measurements for name in each.names} | {given.corpus.name})
         return FIGURES
 
-    monkeypatch.setattr(report, "measure", measured)
-    monkeypatch.setattr("charwave_tui.bench.measurements._has_gpu", lambda: False)
+    monkeypatch.setattr(suite, "run_cases", measured)
+    monkeypatch.setattr("charwave_tui.bench.suite._has_gpu", lambda: False)
     assert main.main(["bench", "--json"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out) == as_json(FIGURES)
@@ -85,8 +94,8 @@ def test_bench_prints_result_on_stdout_and_errors_on_stderr(
 
 
 def test_unknown_benchmark_refused_with_known_ones() -> None:
-    with pytest.raises(Mistake, match=r"no figure speed; there are step_ratio, floor_share, "):
-        chosen(["first_frame", "speed"])
+    with pytest.raises(UserError, match=r"no figure speed; there are step_ratio, floor_share, "):
+        select_cases(["first_frame", "speed"])
 
 
 def test_corpus_found_from_another_data_folder(home: Path) -> None:
@@ -95,29 +104,29 @@ def test_corpus_found_from_another_data_folder(home: Path) -> None:
     fetched.write_text("\n".join(f"word{letter}" for letter in "abcdefghijkl"), "utf-8")
     given = material("mine")
     assert (given.path, given.of_lecture) == (str(fetched), False)
-    with own_home():
+    with isolated_home():
         assert material(given.path).corpus.sha256 == given.corpus.sha256
 
 
 def test_bench_data_folder_is_temporary_and_removed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with own_home() as folder:
+    with isolated_home() as folder:
         assert runs_dir().is_relative_to(folder)
         assert folder != home
     assert not folder.exists()
     assert runs_dir().is_relative_to(home)
     monkeypatch.delenv("CHARWAVE_HOME")
-    with own_home():
+    with isolated_home():
         pass
     assert "CHARWAVE_HOME" not in os.environ
 
 
 def test_small_real_run_measures_and_leaves_no_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = RunConfig(corpus="imena", n_hidden=16, n_embd=4, max_steps=ENDLESS, eval_every=100)
-    monkeypatch.setattr(cost, "recipe", lambda corpus: small)
+    small = RunConfig(corpus="imena", n_hidden=16, n_embd=4, max_steps=UNLIMITED_STEPS, eval_every=100)
+    monkeypatch.setattr(playground_overhead, "recipe", lambda corpus: small)
     homes: list[str] = []
-    effort = Effort(frames=1, losses=1, pairs=1)
-    measurements = chosen(["first_frame", "first_loss", "playground_cost"])
-    figures = measure(measurements, material("imena"), effort, lambda text: homes.append(os.environ["CHARWAVE_HOME"]))
+    effort = BenchmarkSettings(frames=1, losses=1, pairs=1)
+    measurements = select_cases(["first_frame", "first_loss", "playground_cost"])
+    figures = run_cases(measurements, material("imena"), effort, lambda text: homes.append(os.environ["CHARWAVE_HOME"]))
     slower, frame, loss = figures
     assert (frame.name, loss.name, slower.name) == ("first_frame", "first_loss", "playground_cost")
     assert isinstance(frame.value, float)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from charwave_tui.bench.material import material
-from charwave_tui.bench.scale import Size, as_chart, as_json, sizes
+from charwave_tui.bench.results import material
+from charwave_tui.bench.scaling import ScalePoint, as_chart, as_json, measure_scaling
 
 
 def test_model_size_measured_in_own_process() -> None:
     told: list[str] = []
-    widths, batches = sizes(material("imena").path, 1, 0.01, told.append, widths=(512,), batches=())
+    widths, batches = measure_scaling(material("imena").path, 1, 0.01, told.append, widths=(512,), batches=())
     (size,) = widths
     assert (size.n_hidden, size.batch_size, batches, told) == (512, 32, [], ["n_hidden 512"])
     assert size.steps_per_second > 0
@@ -17,7 +17,7 @@ def test_model_size_measured_in_own_process() -> None:
 
 
 def test_bar_length_proportional_to_largest_value() -> None:
-    rows = [Size(64, 32, 2_000, 0.25, 300), Size(1_024, 32, 100, 0.5, 600)]
+    rows = [ScalePoint(64, 32, 2_000, 0.25, 300), ScalePoint(1_024, 32, 100, 0.5, 600)]
     heading, small, large, other = as_chart(rows, [])
     assert heading.split()[0] == "n_hidden"
     assert other.split()[0] == "batch_size"

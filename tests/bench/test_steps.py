@@ -9,18 +9,28 @@ import pytest
 import torch
 from torch import Tensor
 
-from charwave_tui.bench.contenders import CPU, FAST, FLOOR, LECTURE, NAMES, PLAIN, USUAL, contenders, examples
-from charwave_tui.bench.lecture import LectureLoop
-from charwave_tui.bench.products import BareProducts
-from charwave_tui.bench.race import THREADS, Contest
-from charwave_tui.bench.steps import standings, step_figures
-from charwave_tui.bench.usual import UsualLoop, UsualModel
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.corpora import find_corpus
+from charwave_tui.bench.baselines import LectureLoop, MatmulFloor, TorchLoop, TorchModel
+from charwave_tui.bench.training_speed import (
+    CPU,
+    FAST,
+    FLOOR,
+    LECTURE,
+    NAMES,
+    PLAIN,
+    THREADS,
+    USUAL,
+    SpeedComparison,
+    comparison_table,
+    examples,
+    make_candidates,
+    step_figures,
+)
+from charwave_tui.core.config.layer_shapes import parameter_count
+from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.readings import Split
-from charwave_tui.core.shapes import parameter_count
-from charwave_tui.engine.trainer import Trainer
+from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.metrics import Split
+from charwave_tui.engine.training.trainer import Trainer
 
 CONFIG = RunConfig(n_embd=6, n_hidden=16, batch_size=32, max_steps=400, step="plain")
 
@@ -40,13 +50,13 @@ def test_lecture_loop_losses_equal_plain_step(corpus: Corpus, both: tuple[Tensor
     for _ in range(40):
         loop.step()
     short = Trainer(replace(CONFIG, max_steps=100, lr_drop=1), corpus, CPU)
-    assert loop.losses == pytest.approx([math.log10(point.mean) for point in short.advance(60, 40)], abs=1e-6)
+    assert loop.losses == pytest.approx([math.log10(point.mean) for point in short.train_for(60, 40)], abs=1e-6)
 
 
 def test_torch_loop_has_model_size_and_learns(corpus: Corpus, both: tuple[Tensor, Tensor]) -> None:
-    model = UsualModel(CONFIG, corpus.vocab_size)
+    model = TorchModel(CONFIG, corpus.vocab_size)
     assert sum(parameter.numel() for parameter in model.parameters()) == parameter_count(CONFIG, corpus.vocab_size)
-    loop = UsualLoop(CONFIG, corpus.vocab_size, *both)
+    loop = TorchLoop(CONFIG, corpus.vocab_size, *both)
     for _ in range(200):
         loop.step()
     assert sum(loop.losses[-20:]) < sum(loop.losses[:20]) - 20 * 0.3
@@ -61,20 +71,20 @@ def test_matmul_baseline_multiplies_same_shapes_as_step(monkeypatch: pytest.Monk
         return real(one, other, out=out)
 
     monkeypatch.setattr(torch, "mm", counted)
-    BareProducts(replace(CONFIG, n_embd=24, n_hidden=128), 27).step()
+    MatmulFloor(replace(CONFIG, n_embd=24, n_hidden=128), 27).step()
     levels = [128 * 48 * 128, 64 * 256 * 128, 32 * 256 * 128, 32 * 128 * 27]
     assert sorted(done) == sorted(3 * levels)
 
 
 def test_word_batches_count_positions_scored_per_step(corpus: Corpus) -> None:
-    entered = contenders(CONFIG, corpus)
+    entered = make_candidates(CONFIG, corpus)
     words = corpus.split(Split.TRAIN)
     assert entered[NAMES].positions == pytest.approx(32 * (1 + sum(map(len, words)) / len(words)))
     assert {entered[name].positions for name in entered if name != NAMES} == {32}
 
 
 def test_speeds_compared_per_round_at_best_thread_count() -> None:
-    contest = Contest(
+    contest = SpeedComparison(
         "tree-76k",
         {LECTURE: 32, FAST: 32, NAMES: 320, FLOOR: 32},
         {
@@ -87,7 +97,7 @@ def test_speeds_compared_per_round_at_best_thread_count() -> None:
     assert (contest.threads(LECTURE), contest.threads(FAST), contest.speed(FAST)) == (1, 2, 150.0)
     assert (contest.against(FAST, LECTURE), contest.against(FAST, FLOOR)) == (3.0, 0.25)
     assert contest.against(NAMES, LECTURE) == pytest.approx(4.0)
-    _, lecture, fast, names, floor = (line.split() for line in standings(contest))
+    _, lecture, fast, names, floor = (line.split() for line in comparison_table(contest))
     assert lecture[-5:] == ["80", "1", "2,560", "1.00", "0.17"]
     assert fast[-5:] == ["150", "2", "4,800", "3.00", "0.25"]
     assert names[-5:] == ["32", "1", "10,240", "4.00", "–"]

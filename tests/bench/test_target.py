@@ -6,22 +6,21 @@ from collections.abc import Mapping
 
 import pytest
 
-from charwave_tui.bench import target
-from charwave_tui.bench.figures import Figure
-from charwave_tui.bench.material import Material, material
-from charwave_tui.bench.race import Contest
-from charwave_tui.bench.target import target_figure
+from charwave_tui.bench import time_to_loss as time_to_loss_module
+from charwave_tui.bench.results import BenchCorpus, Measurement, material
+from charwave_tui.bench.time_to_loss import time_to_loss
+from charwave_tui.bench.training_speed import SpeedComparison
 
 
 @pytest.fixture
-def of_lecture(monkeypatch: pytest.MonkeyPatch) -> Material:
+def of_lecture(monkeypatch: pytest.MonkeyPatch) -> BenchCorpus:
     """A small corpus that passes for the lecture's."""
-    monkeypatch.setattr(Material, "of_lecture", True)
+    monkeypatch.setattr(BenchCorpus, "of_lecture", True)
     return material("imena")
 
 
-def measured(given: Material, runs: int = 1) -> Figure:
-    return target_figure(given, runs, 0.01, lambda text: None)
+def measured(given: BenchCorpus, runs: int = 1) -> Measurement:
+    return time_to_loss(given, runs, 0.01, lambda text: None)
 
 
 def test_time_to_loss_other_corpus_reports_no_target() -> None:
@@ -30,8 +29,8 @@ def test_time_to_loss_other_corpus_reports_no_target() -> None:
     assert "1.9775 is a figure of the lecture's names" in figure.meaning
 
 
-def test_time_to_loss_missed_target_is_not_compared(of_lecture: Material, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "QUICK", ("--preset", "playground", "--steps", "20"))
+def test_time_to_loss_missed_target_is_not_compared(of_lecture: BenchCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time_to_loss_module, "QUICK", ("--preset", "playground", "--steps", "20"))
     figure = measured(of_lecture)
     assert figure.value is None
     assert "more than 1.9775" in figure.meaning
@@ -43,12 +42,14 @@ def test_time_to_loss_missed_target_is_not_compared(of_lecture: Material, monkey
 
 
 def test_time_to_loss_ratio_is_baseline_time_over_wall_clock(
-    of_lecture: Material, monkeypatch: pytest.MonkeyPatch
+    of_lecture: BenchCorpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wall = iter([(10.0, 1.94), (12.5, 1.94), (20.0, 1.94)])
     speeds = iter([{1: (400.0,), 2: (300.0,)}, {1: (500.0,), 2: (300.0,)}, {1: (250.0,), 2: (300.0,)}])
-    monkeypatch.setattr(target, "_trained", lambda corpus: next(wall))
-    monkeypatch.setattr(target, "race", lambda *_: Contest("", {"lecture": 32}, {"lecture": next(speeds)}))
+    monkeypatch.setattr(time_to_loss_module, "_trained", lambda corpus: next(wall))
+    monkeypatch.setattr(
+        time_to_loss_module, "compare_speed", lambda *_: SpeedComparison("", {"lecture": 32}, {"lecture": next(speeds)})
+    )
     figure = measured(of_lecture, runs=3)
     assert figure.value == pytest.approx(20.0)  # the middle of 25, 16 and 20
     assert "10.0 s" not in figure.lines[0]

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from charwave_tui.bench import report, traffic
-from charwave_tui.bench.emulator import Emulator
-from charwave_tui.bench.line import Line
-from charwave_tui.bench.measurements import Measurement
-from charwave_tui.bench.playground import own_home
-from charwave_tui.bench.terminal import Terminal
-from charwave_tui.bench.traffic import TRAFFIC, Session, traffic_figures
+from charwave_tui.bench import responsiveness, suite
+from charwave_tui.bench.responsiveness import TRAFFIC, MeasuredSession, terminal_traffic
+from charwave_tui.bench.results import BenchmarkCase
+from charwave_tui.bench.screen_emulator import Emulator
+from charwave_tui.bench.terminal_driver import PtyProcess, ThrottledLink, isolated_home
 from charwave_tui.cli import main
 
 ECHO = r"""
@@ -27,14 +25,14 @@ while (read := os.read(0, 64)):
 """
 
 
-def python(code: str) -> Terminal:
-    return Terminal([sys.executable, "-c", code], 40, 5)
+def python(code: str) -> PtyProcess:
+    return PtyProcess([sys.executable, "-c", code], 40, 5)
 
 
 def test_keys_pressed_in_turn_and_replies_sent() -> None:
     with python(ECHO) as terminal:
-        line = Line(terminal, Emulator(40, 5))
-        session = Session(line, terminal.process.pid)
+        line = ThrottledLink(terminal, Emulator(40, 5))
+        session = MeasuredSession(line, terminal.process.pid)
         session.press(b"", "ready")
         assert line.carry(lambda: r"\[1;1R" in line.screen, 30)
         assert len(session.reactions(3)) == 3
@@ -43,28 +41,28 @@ def test_keys_pressed_in_turn_and_replies_sent() -> None:
 
 def test_simulated_line_limits_rate_and_adds_latency() -> None:
     with python("import os; os.write(1, b'x' * 3000 + b'end'); input()") as terminal:
-        line = Line(terminal, Emulator(40, 5), rate=10_000, delay=0.1)
+        line = ThrottledLink(terminal, Emulator(40, 5), rate=10_000, delay=0.1)
         began = time.monotonic()
         assert line.carry(lambda: line.delivered == 3003, 30)
         assert time.monotonic() - began >= 0.4
 
 
 def test_exited_and_silent_programs_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(traffic, "PATIENCE", 0.1)
+    monkeypatch.setattr(responsiveness, "PATIENCE", 0.1)
     silent = pytest.raises(TimeoutError, match=r"never was not seen within 0\.1 s")
     with python("import time; time.sleep(60)") as terminal, silent:
-        Session(Line(terminal, Emulator(40, 5)), terminal.process.pid).press(b"x", "never")
+        MeasuredSession(ThrottledLink(terminal, Emulator(40, 5)), terminal.process.pid).press(b"x", "never")
     with python("") as terminal, pytest.raises(RuntimeError, match="closed by itself"):
-        Line(terminal, Emulator(40, 5)).rest(30)
+        ThrottledLink(terminal, Emulator(40, 5)).rest(30)
 
 
 def test_responsiveness_small_real_measurement(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(traffic, "SIZES", ((80, 24),))
-    monkeypatch.setattr(traffic, "LINES", {})
-    monkeypatch.setattr(traffic, "SETTLE", 0.3)
+    monkeypatch.setattr(responsiveness, "SIZES", ((80, 24),))
+    monkeypatch.setattr(responsiveness, "LINES", {})
+    monkeypatch.setattr(responsiveness, "SETTLE", 0.3)
     told: list[str] = []
-    with own_home():
-        kilobytes, share, *_ = traffic_figures("imena", 0.7, 1, told.append)
+    with isolated_home():
+        kilobytes, share, *_ = terminal_traffic("imena", 0.7, 1, told.append)
     assert isinstance(kilobytes.value, dict)
     assert kilobytes.value["80x24"] > kilobytes.value["80x24 paused"] >= 0
     assert 0 <= kilobytes.value["80x24 idle"] < 1
@@ -73,7 +71,7 @@ def test_responsiveness_small_real_measurement(home: Path, monkeypatch: pytest.M
 
 
 def test_responsiveness_command_measures_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[Measurement]] = []
-    monkeypatch.setattr(report, "measure", lambda measurements, *rest: asked.append(measurements) or [])
+    asked: list[list[BenchmarkCase]] = []
+    monkeypatch.setattr(suite, "run_cases", lambda measurements, *rest: asked.append(measurements) or [])
     assert main.main(["bench", "--terminal", "--json"]) == 0
     assert asked == [[TRAFFIC]]

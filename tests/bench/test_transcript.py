@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.bench.terminal import Terminal
-from charwave_tui.bench.transcript import NotSeen, read_for, visible_text, wait_for
+from charwave_tui.bench.terminal_driver import PtyProcess, TextNotSeen, read_for, visible_text, wait_for_text
 
 
 @pytest.mark.parametrize(
@@ -45,23 +44,23 @@ def test_transcript_text_unaffected_by_colours(words: list[str], colours: list[i
     assert visible_text(written) == "".join(words)
 
 
-def python(code: str) -> Terminal:
-    return Terminal([sys.executable, "-c", code], 80, 24)
+def python(code: str) -> PtyProcess:
+    return PtyProcess([sys.executable, "-c", code], 80, 24)
 
 
 def test_expected_text_found_across_chunks_with_its_time() -> None:
     parts = "import time\nfor part in ('tra', 'in  1', '.2345'): print(end=part, flush=True); time.sleep(0.1)"
     with python(parts) as terminal:
         before = time.monotonic()
-        seen = wait_for(terminal, r"train\s+\d\.\d{4}", 30)
+        seen = wait_for_text(terminal, r"train\s+\d\.\d{4}", 30)
         assert before < seen <= time.monotonic()
 
 
 def test_missing_text_reported_with_received_output() -> None:
-    with python("print('something else')") as terminal, pytest.raises(NotSeen, match=r"train .*something else"):
-        wait_for(terminal, "train", 30)
-    with python("import time; time.sleep(60)") as terminal, pytest.raises(NotSeen, match=r"within 0\.1 s"):
-        wait_for(terminal, "train", 0.1)
+    with python("print('something else')") as terminal, pytest.raises(TextNotSeen, match=r"train .*something else"):
+        wait_for_text(terminal, "train", 30)
+    with python("import time; time.sleep(60)") as terminal, pytest.raises(TextNotSeen, match=r"within 0\.1 s"):
+        wait_for_text(terminal, "train", 0.1)
     assert terminal.process.returncode is not None
 
 
@@ -72,5 +71,5 @@ def test_timed_reading_keeps_verbose_program_running() -> None:
 
 def test_cursor_position_reported_for_every_request() -> None:
     ask = "stty raw -echo; printf '\\033[6n\\033[6n'; head -c 12 | tr '\\033' '^'; printf ' heard'"
-    with Terminal(["/bin/sh", "-c", ask], 40, 5) as terminal:
-        wait_for(terminal, r"\^\[1;1R\^\[1;1R heard", 20)
+    with PtyProcess(["/bin/sh", "-c", ask], 40, 5) as terminal:
+        wait_for_text(terminal, r"\^\[1;1R\^\[1;1R heard", 20)

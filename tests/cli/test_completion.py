@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from charwave_tui.cli.examples import EXAMPLES
+from charwave_tui.cli.help_examples import EXAMPLES
 from charwave_tui.cli.main import _parser
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from charwave_tui.cli import data
-from charwave_tui.core.corpora import SOURCES, Source, find_corpus, remember
-from charwave_tui.core.mistake import Mistake
+from charwave_tui.cli.commands.data import add_parser
+from charwave_tui.core.corpus_registry import SOURCES, DownloadSource, add_recent_corpus, find_corpus
+from charwave_tui.core.errors import UserError
 
 WORDS = b"\n".join(b"word%d" % number for number in range(9_000))
 
@@ -23,7 +23,7 @@ WORDS = b"\n".join(b"word%d" % number for number in range(9_000))
 def command() -> Callable[..., int]:
     """Runs a command line as the entry point does; gives the exit code."""
     parser = argparse.ArgumentParser("charwave-tui")
-    data.add_parser(parser.add_subparsers())
+    add_parser(parser.add_subparsers())
 
     def run(*words: str) -> int:
         arguments = parser.parse_args(words)
@@ -52,14 +52,14 @@ def test_failed_fetch_prints_nothing_on_stdout(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(SOURCES, "makemore", server.answer(WORDS, claimed=len(WORDS) + 1))
-    with pytest.raises(Mistake, match="broke off"):
+    with pytest.raises(UserError, match="broke off"):
         command("data", "fetch", "makemore")
     assert capsys.readouterr().out == ""
     assert [path for path in home.rglob("*") if path.is_file()] == []
 
 
 def test_unknown_source_refused_with_known_ones(command: Callable[..., int]) -> None:
-    with pytest.raises(Mistake, match="there is no corpus makmore to fetch; there is makemore"):
+    with pytest.raises(UserError, match="there is no corpus makmore to fetch; there is makemore"):
         command("data", "fetch", "makmore")
 
 
@@ -74,7 +74,7 @@ def test_list_shows_each_corpus_with_kind_and_path(
     command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine.txt").write_text("anna\n" * 10)
-    remember(tmp_path / "mine.txt")
+    add_recent_corpus(tmp_path / "mine.txt")
     assert command("data", "list") == 0
     printed = capsys.readouterr()
     rows = [line.split() for line in printed.out.splitlines()]
@@ -93,7 +93,7 @@ def test_list_json_is_one_array_of_usable_names(
     monkeypatch.setitem(SOURCES, "makemore", server.answer(WORDS))
     command("data", "fetch", "makemore")
     (tmp_path / "имена.txt").write_text("анна\n" * 10)
-    remember(tmp_path / "имена.txt")
+    add_recent_corpus(tmp_path / "имена.txt")
     capsys.readouterr()
     assert command("data", "list", "--json") == 0
     printed = capsys.readouterr()
@@ -108,13 +108,13 @@ def test_list_json_is_one_array_of_usable_names(
 
 def test_every_source_has_url_and_checksum() -> None:
     for name, source in SOURCES.items():
-        assert isinstance(source, Source)
+        assert isinstance(source, DownloadSource)
         assert source.name == name
         assert source.url.startswith("https://")
         assert len(bytes.fromhex(source.sha256)) == 32
 
 
 def test_command_line_parsed_without_rich_textual_torch_or_http() -> None:
-    probe = "import sys, charwave_tui.cli.data; print(*sys.modules)"
+    probe = "import sys, charwave_tui.cli.commands.data; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
     assert not {"rich", "textual", "torch", "http.client"} & set(loaded)

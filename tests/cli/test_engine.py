@@ -14,20 +14,21 @@ from typing import Any
 import pytest
 
 from charwave_tui import __version__
-from charwave_tui.client.engine import Engine
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.engine_lock import is_held
-from charwave_tui.core.places import runs_dir, socket_path
-from charwave_tui.core.protocol import Command, Event, RunChanged, RunSaved, SaveFailed, StartRun
-from charwave_tui.core.readings import State
-from charwave_tui.core.runs import RunStore
+from charwave_tui.client.engine_client import EngineClient
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import runs_dir, socket_path
+from charwave_tui.core.protocol.commands import Command, StartRun
+from charwave_tui.core.protocol.engine_socket import engine_is_running
+from charwave_tui.core.protocol.events import Event, RunChanged, RunSaved, SaveFailed
+from charwave_tui.core.store.run_store import RunStore
 
 
 def started(*commands: Command, until: type[Event], **fields: object) -> Event:
     """Have an engine obey `commands`, and leave it to itself once it has told what is waited for."""
 
     async def watch() -> Event:
-        engine = Engine()
+        engine = EngineClient()
         for command in commands:
             engine.send(command)
         async with asyncio.timeout(30):
@@ -56,7 +57,7 @@ def test_no_engine_status_and_stop_report_it_without_error(command: Any) -> None
 
 
 def test_status_reports_run_then_stop_pauses_and_saves_it(command: Any, config: RunConfig) -> None:
-    started(StartRun(config, "", steps=1_234), until=RunChanged, state=State.PAUSED)
+    started(StartRun(config, "", steps=1_234), until=RunChanged, state=RunState.PAUSED)
     facts = json.loads(command("engine", "status", "--json").out)
     assert list(facts) == ["pid", "socket", "version", "run", "state", "step", "unsaved"]
     assert (facts["version"], facts["run"], facts["state"], facts["step"]) == (__version__, 1, "paused", 1234)
@@ -73,8 +74,8 @@ def test_status_reports_run_then_stop_pauses_and_saves_it(command: Any, config: 
     ended = command("engine", "stop")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == "run 1 is held and saved at step 1,234; charwave-tui train --resume 1 goes on\n"
-    assert not is_held()
-    assert (RunStore(runs_dir()).read(1).state, RunStore(runs_dir()).read(1).step) == (State.PAUSED, 1234)
+    assert not engine_is_running()
+    assert (RunStore(runs_dir()).read(1).state, RunStore(runs_dir()).read(1).step) == (RunState.PAUSED, 1234)
 
 
 def test_stop_with_unsaved_run_requires_force(
@@ -90,15 +91,15 @@ def test_stop_with_unsaved_run_requires_force(
         "charwave-tui: run 1 is not saved (File too large), and would lose steps; "
         "mend that first, or end the engine all the same with --force\n"
     )
-    assert is_held()
+    assert engine_is_running()
     assert command("engine", "stop", "--force").code == 0
-    assert not is_held()
+    assert not engine_is_running()
 
 
 def test_stop_without_active_run_promises_no_resume(command: Any, config: RunConfig) -> None:
     started(StartRun(config.with_values({"max_steps": 20}), ""), until=RunSaved, step=20)
     assert command("engine", "stop").out == "the engine has ended\n"
-    assert RunStore(runs_dir()).read(1).state is State.FINISHED
+    assert RunStore(runs_dir()).read(1).state is RunState.FINISHED
 
 
 @pytest.fixture
@@ -133,8 +134,8 @@ def test_engine_of_other_version_found_and_stopped(command: Any, older: subproce
 
 
 def test_unreachable_engine_is_one_line_error(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charwave_tui.client.ending.LEAVES_WITHIN", 0.0)
-    monkeypatch.setattr("charwave_tui.client.ending.is_held", lambda: True)
+    monkeypatch.setattr("charwave_tui.client.launcher.SHUTDOWN_TIMEOUT", 0.0)
+    monkeypatch.setattr("charwave_tui.client.launcher.engine_is_running", lambda: True)
     ended = command("engine", "stop")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == "charwave-tui: the engine has not left yet, it may be saving its run; try again\n"

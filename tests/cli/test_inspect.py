@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.runs import RunStore
-from charwave_tui.core.shapes import layer_shapes
+from charwave_tui.core.config.layer_shapes import layer_shapes
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.store.run_store import RunStore
 
 FIGURES = {"dead_units", "gradient_std", "weight_std", "grad_data", "update_ratio"}
 

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from charwave_tui import __version__
-from charwave_tui.cli import presets
-from charwave_tui.cli.entry import start
-from charwave_tui.core.corpora import find_corpus
-from charwave_tui.core.places import log_path
+from charwave_tui.__main__ import run
+from charwave_tui.cli.commands import presets
+from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.paths import log_path
 
 CONTEXT_6 = "context 6 is not 2×2×2 = 8; set context to 8 or fuse to 2 3 or 3 2 or 6"
+
 
 MISTAKES = {
     "train --preset tree-1m": ("preset tree-1m is unknown", "tree-76k"),
@@ -106,7 +107,7 @@ def test_engine_internal_error_is_one_line_and_logged(words: Path) -> None:
     broken = f"""
 import sys
 from charwave_tui.cli.main import main
-from charwave_tui.engine import trainer
+from charwave_tui.engine.training import trainer
 def fail(config, step):
     raise ZeroDivisionError("within")
 trainer.learning_rate = fail
@@ -117,12 +118,12 @@ sys.exit(main(["train", "--corpus", {str(words)!r}]))
     progress, fault = ran.stderr.splitlines()
     assert progress.startswith("run 1 · playground")
     assert fault == (
-        "charwave-tui: EngineFault: ZeroDivisionError: within "
+        "charwave-tui: EngineError: ZeroDivisionError: within "
         f"(a fault of the program; the whole story is in {log_path()})"
     )
     story = log_path().read_text("utf-8")
     assert "in fail" in story
-    assert "charwave_tui.engine.session ERROR" in story
+    assert "charwave_tui.engine.service.worker ERROR" in story
 
 
 def test_user_error_found_by_engine_is_one_line(program: Any, words: Path) -> None:
@@ -152,7 +153,7 @@ def test_module_runs_like_the_program(program: Any) -> None:
 def test_internal_error_names_log_which_has_traceback() -> None:
     broken = """
 import sys
-from charwave_tui.cli import presets
+from charwave_tui.cli.commands import presets
 def fail():
     raise ZeroDivisionError("first line\\nsecond line")
 presets.presets = fail
@@ -210,6 +211,8 @@ def test_missing_standard_streams_exit_cleanly() -> None:
 
 
 ASCII_STREAMS = {"PYTHONIOENCODING": "ascii"}
+
+
 ASCII_EVERYWHERE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 
 
@@ -249,4 +252,4 @@ def test_ctrl_c_during_import_is_no_internal_error(monkeypatch: pytest.MonkeyPat
             raise KeyboardInterrupt
 
     monkeypatch.setitem(sys.modules, "charwave_tui.cli.main", Interrupted())  # type: ignore[arg-type]
-    assert start() == 130
+    assert run() == 130

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from charwave_tui.cli.options import parse_settings
-from charwave_tui.core.mistake import Mistake
+from charwave_tui.core.errors import UserError
 
 
 def test_set_options_split_at_first_equals_sign() -> None:
@@ -38,5 +38,5 @@ def test_option_before_its_command_counts(command: Any) -> None:
 
 
 def test_set_option_without_equals_sign_is_named() -> None:
-    with pytest.raises(Mistake, match=r"--set lr is not key=value; write it as lr=0\.2"):
+    with pytest.raises(UserError, match=r"--set lr is not key=value; write it as lr=0\.2"):
         parse_settings(["lr"])

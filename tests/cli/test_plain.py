@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from charwave_tui.cli import plain
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.readings import State
-from charwave_tui.core.runs import RunStore
+from charwave_tui.cli.commands import play
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.store.run_store import RunStore
 
 QUICK = ("--set", "n_hidden=8", "--set", "max_steps=400", "--set", "eval_every=100")
 
@@ -42,11 +42,11 @@ def test_plain_play_prints_losses_layers_ten_names_and_next_commands(command: An
 def test_plain_play_stops_at_time_limit_and_keeps_run(
     command: Any, words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plain, "TRAIN_FOR", 0.05)
+    monkeypatch.setattr(play, "TRAIN_FOR", 0.05)
     printed = command("--corpus", str(words), "--set", "max_steps=100000000")
     assert printed.code == 0
     record = RunStore(runs_dir()).read()
-    assert record.state is State.STOPPED
+    assert record.state is RunState.STOPPED
     assert record.val is not None
     assert f"run 1 is stopped after {record.step:,} steps, saved" in printed.out
 

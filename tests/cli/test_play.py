@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from terminal import Screen, playground
 
-from charwave_tui.cli import plain, play
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.presets import presets
-from charwave_tui.ui.app import Playground
-from charwave_tui.ui.painting import FPS
+from charwave_tui.cli.commands import play
+from charwave_tui.cli.commands import play as play_module
+from charwave_tui.core.config.presets import presets
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.ui.app import CharwaveApp
+from charwave_tui.ui.terminal.diff_renderer import FPS
 
 
 @pytest.fixture
@@ -25,21 +26,21 @@ def mice() -> list[bool]:
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch, mice: list[bool]) -> list[Playground]:
+def opened(monkeypatch: pytest.MonkeyPatch, mice: list[bool]) -> list[CharwaveApp]:
     """The playgrounds that were opened; each ends at once with a line to say."""
-    apps: list[Playground] = []
+    apps: list[CharwaveApp] = []
 
-    def run(app: Playground, *, mouse: bool) -> str:
+    def run(app: CharwaveApp, *, mouse: bool) -> str:
         apps.append(app)
         mice.append(mouse)
         return "goodbye"
 
-    monkeypatch.setattr(Playground, "run", run)
-    monkeypatch.setattr(play, "has_screen", lambda: True)
+    monkeypatch.setattr(CharwaveApp, "run", run)
+    monkeypatch.setattr(play, "stdio_is_terminal", lambda: True)
     return apps
 
 
-def test_play_opens_with_options_and_prints_exit_message(command: Any, opened: list[Playground], words: Path) -> None:
+def test_play_opens_with_options_and_prints_exit_message(command: Any, opened: list[CharwaveApp], words: Path) -> None:
     printed = command("--preset", "tree-22k", "--corpus", str(words), "--set", "lr=0.05", "--theme", "light")
     assert (printed.code, printed.out, printed.err) == (0, "goodbye\n", "")
     form = opened[0]._lab.form
@@ -59,21 +60,21 @@ def test_play_opens_with_options_and_prints_exit_message(command: Any, opened: l
     ],
 )
 def test_play_knows_when_config_was_named(
-    command: Any, opened: list[Playground], options: tuple[str, ...], named: bool
+    command: Any, opened: list[CharwaveApp], options: tuple[str, ...], named: bool
 ) -> None:
     command(*options)
     assert opened[0]._lab._named is named
 
 
 def test_relative_path_reaches_engine_as_absolute(
-    command: Any, opened: list[Playground], words: Path, monkeypatch: pytest.MonkeyPatch
+    command: Any, opened: list[CharwaveApp], words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(words.parent)
     command("--corpus", words.name)
     assert opened[0]._lab.form.draft.config.corpus == str(words)
 
 
-def test_user_error_in_options_reported_before_screen_opens(command: Any, opened: list[Playground]) -> None:
+def test_user_error_in_options_reported_before_screen_opens(command: Any, opened: list[CharwaveApp]) -> None:
     assert command("--set", "lr=99").code == 2
     assert opened == []
 
@@ -85,7 +86,7 @@ def test_without_terminal_same_config_trains_in_plain_output(command: Any, monke
         shown.append((config, preset))
         return 0
 
-    monkeypatch.setattr(plain, "show", show)
+    monkeypatch.setattr(play_module, "play_plain", show)
     assert command("--preset", "mlp-3").code == 0
     assert shown == [(presets()["mlp-3"].config, "mlp-3")]
 
@@ -114,7 +115,7 @@ def test_screen_needs_two_terminals_with_cursor_addressing(
         monkeypatch.delenv("TERM", raising=False)
     else:
         monkeypatch.setenv("TERM", term)
-    assert play.has_screen() is expected
+    assert play.stdio_is_terminal() is expected
 
 
 def test_dumb_terminal_trains_in_plain_output(words: Path) -> None:
@@ -129,10 +130,10 @@ def test_dumb_terminal_trains_in_plain_output(words: Path) -> None:
 def test_screen_updates_120_times_per_second_by_default() -> None:
     code = """
 import sys, types
-from charwave_tui.cli import play
+from charwave_tui.cli.commands import play
 from charwave_tui.cli.main import main
 
-class Playground:
+class CharwaveApp:
     fault = return_code = None
     def __init__(self, *given): pass
     def run(self, mouse):
@@ -140,8 +141,8 @@ class Playground:
         return str(UPDATE_PERIOD)
 
 sys.modules["charwave_tui.ui.app"] = types.ModuleType("app")
-sys.modules["charwave_tui.ui.app"].Playground = Playground
-play.has_screen = lambda: True
+sys.modules["charwave_tui.ui.app"].CharwaveApp = CharwaveApp
+play.stdio_is_terminal = lambda: True
 main([])
 """
     environment = {name: value for name, value in os.environ.items() if name != "TEXTUAL_FPS"}
@@ -149,13 +150,13 @@ main([])
     assert float(ran.stdout) == 1 / 120
 
 
-def test_frame_rate_follows_option(command: Any, opened: list[Playground]) -> None:
+def test_frame_rate_follows_option(command: Any, opened: list[CharwaveApp]) -> None:
     command("--fps", "2")
     command()
     assert [app._fps for app in opened] == [2, FPS]
 
 
-def test_mouse_enabled_unless_disabled_by_option(command: Any, opened: list[Playground], mice: list[bool]) -> None:
+def test_mouse_enabled_unless_disabled_by_option(command: Any, opened: list[CharwaveApp], mice: list[bool]) -> None:
     command()
     command("--no-mouse")
     assert mice == [True, False]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from charwave_tui.core.config import HYPERPARAMETERS
-from charwave_tui.core.presets import presets
+from charwave_tui.core.config.presets import presets
+from charwave_tui.core.config.run_config import HYPERPARAMETERS
 
 
 def test_each_preset_has_row_with_published_val_and_reason(command: Any) -> None:

@@ -11,20 +11,23 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as changed
 
-from charwave_tui.cli import comparison, reproduce
-from charwave_tui.cli.abreast import Job, Outcome, trained
-from charwave_tui.cli.comparison import Comparison, as_json, as_markdown
-from charwave_tui.core import presets
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.corpora import find_corpus
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.presets import Preset, Published
-from charwave_tui.core.protocol import Event, Progress
-from charwave_tui.core.readings import History, State
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import RunStore
+from charwave_tui.cli.commands import reproduce
+from charwave_tui.cli.commands import reproduce as reproduce_module
+from charwave_tui.cli.commands.reproduce import PublishedComparison, as_json, as_markdown
+from charwave_tui.cli.parallel_training import Job, JobResult, train_in_parallel
+from charwave_tui.core.config import presets
+from charwave_tui.core.config.presets import Preset, Published
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.metrics import RunState, TrainingHistory
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.protocol.events import Event, Progress
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.run_store import RunStore
 
 SMALL = RunConfig(context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, max_steps=20, eval_every=10)
+
+
 PUBLISHED = Published("a lecture", 419, 2.0, 2.1)
 
 
@@ -43,13 +46,13 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def of_lecture(words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The small words pass for the lecture's."""
-    for module in (comparison, reproduce):
+    for module in (reproduce_module, reproduce):
         monkeypatch.setattr(module, "LECTURE_SHA256", find_corpus(str(words)).sha256)
 
 
 @pytest.fixture
 def record(words: Path) -> RunRecord:
-    card = find_corpus(str(words)).card()
+    card = find_corpus(str(words)).summary()
     figures = {"seconds": 61.4, "training_seconds": 50.0, "first_loss": 3.3, "train": 2.01, "val": 2.105}
     return RunRecord(
         run=1,
@@ -57,10 +60,10 @@ def record(words: Path) -> RunRecord:
         config=SMALL,
         corpus=card,
         parameters=419,
-        state=State.FINISHED,
+        state=RunState.FINISHED,
         step=20,
         created="",
-        history=History(),
+        history=TrainingHistory(),
         **figures,
     )
 
@@ -71,7 +74,10 @@ def cells(line: str) -> list[str]:
 
 @pytest.mark.usefixtures("of_lecture")
 def test_val_loss_beyond_tolerance_is_marked(record: RunRecord) -> None:
-    near, far = Comparison("first", record, PUBLISHED), Comparison("first", changed(record, val=2.1121), PUBLISHED)
+    near, far = (
+        PublishedComparison("first", record, PUBLISHED),
+        PublishedComparison("first", changed(record, val=2.1121), PUBLISHED),
+    )
     _, rule, one, other, note = as_markdown([near, far])
     assert set(rule) <= set("|:- ")
     assert cells(one) == ["first", "419", "2.0000", "2.0100", "2.1000", "2.1050", "+0.0050", "61 s"]
@@ -83,9 +89,9 @@ def test_val_loss_beyond_tolerance_is_marked(record: RunRecord) -> None:
 
 @pytest.mark.usefixtures("of_lecture")
 def test_incomparable_losses_are_not_compared(record: RunRecord) -> None:
-    stopped = Comparison("first", changed(record, state=State.STOPPED), PUBLISHED)
-    unknown = Comparison("first", record, replace(PUBLISHED, val=None, remark="worse"))
-    others = Comparison("first", record, replace(PUBLISHED, parameters=400))
+    stopped = PublishedComparison("first", changed(record, state=RunState.STOPPED), PUBLISHED)
+    unknown = PublishedComparison("first", record, replace(PUBLISHED, val=None, remark="worse"))
+    others = PublishedComparison("first", record, replace(PUBLISHED, parameters=400))
     _, _, one, two, three = as_markdown([stopped, unknown, others])
     assert cells(one)[4:7] == ["–", "stopped at step 20", "–"]
     assert cells(two)[4:7] == ["worse", "2.1050", "–"]
@@ -112,11 +118,11 @@ def test_other_corpus_rows_in_order_without_published_losses(
 ) -> None:
     asked: list[Job] = []
 
-    def done(jobs: list[Job], at_once: int, listener: object) -> Iterator[Outcome]:
+    def done(jobs: list[Job], at_once: int, listener: object) -> Iterator[JobResult]:
         asked.extend(jobs)
-        yield from (Outcome(job.name, record) for job in reversed(jobs))
+        yield from (JobResult(job.name, record) for job in reversed(jobs))
 
-    monkeypatch.setattr(reproduce, "trained", done)
+    monkeypatch.setattr(reproduce, "train_in_parallel", done)
     printed = command("reproduce", "own", "first", "--corpus", str(words))
     assert "published figures do not apply" in printed.err
     _, _, own, first = printed.out.splitlines()
@@ -129,11 +135,11 @@ def test_other_corpus_rows_in_order_without_published_losses(
 def test_interrupt_prints_finished_rows(
     command: Any, words: Path, record: RunRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> Iterator[Outcome]:
-        yield Outcome("first", record)
+    def interrupted(*_: object) -> Iterator[JobResult]:
+        yield JobResult("first", record)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(reproduce, "trained", interrupted)
+    monkeypatch.setattr(reproduce, "train_in_parallel", interrupted)
     printed = command("reproduce", "--corpus", str(words))
     assert printed.code == 130
     assert cells(printed.out.splitlines()[-1])[0] == "first"
@@ -149,8 +155,8 @@ def test_interrupted_run_is_stopped_and_saved(words: Path) -> None:
 
     endless = replace(SMALL, corpus=str(words), max_steps=100_000_000)
     with pytest.raises(Left):
-        list(trained([Job("endless", endless)], 1, lambda name: leave))
+        list(train_in_parallel([Job("endless", endless)], 1, lambda name: leave))
     left = RunStore(runs_dir()).read(1)
-    assert (left.state, left.preset) == (State.STOPPED, "endless")
+    assert (left.state, left.preset) == (RunState.STOPPED, "endless")
     assert left.step > 0
     assert left.val is not None

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from desk import Desk
 
-from charwave_tui.core import protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.readings import State
-from charwave_tui.core.runs import RunStore
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.protocol.commands import ResumeRun, StartRun, StopRun
+from charwave_tui.core.store.run_store import RunStore
 
 FIGURES = ("steps", "state", "first_loss", "train", "val")
 
@@ -27,9 +27,9 @@ def config(words: Path) -> RunConfig:
 def cut_off(config: RunConfig, step: int = 30) -> None:
     """Leaves the next run behind as one whose process was killed after so many steps."""
     desk = Desk()
-    desk.do(protocol.StartRun(config, "cut", steps=step))
+    desk.do(StartRun(config, "cut", steps=step))
     desk.work()
-    desk.do(protocol.ResumeRun())
+    desk.do(ResumeRun())
     run = desk.conductor._stage.run
     run.save()
     assert run.saves is not None
@@ -42,7 +42,7 @@ def test_killed_run_resumed_ends_like_uninterrupted_run(
     command: Any, config: RunConfig, train: Any, words_of: list[str]
 ) -> None:
     cut_off(config)
-    assert RunStore(runs_dir()).list()[0].state is State.PAUSED
+    assert RunStore(runs_dir()).list()[0].state is RunState.PAUSED
     resumed = command("train", *words_of, "--json")
     assert resumed.code == 0, resumed.err
     alone = json.loads(train("--json").out)
@@ -58,7 +58,7 @@ def test_resume_without_number_takes_newest_unfinished_free_run(command: Any, co
     cut_off(replace(config, seed=2))
     train()
     RunStore(runs_dir()).delete(3)
-    lock = RunStore(runs_dir()).place(2).lock()
+    lock = RunStore(runs_dir()).folder_of(2).lock()
     assert json.loads(command("train", "--resume", "--json").out)["run"] == 1
     lock.release()
     assert json.loads(command("train", "--resume", "--json").out)["run"] == 2
@@ -69,16 +69,16 @@ def test_resume_without_number_takes_newest_unfinished_free_run(command: Any, co
 
 def test_stopped_or_unevaluated_run_can_be_resumed(command: Any, config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "", steps=20))
+    desk.do(StartRun(config, "", steps=20))
     desk.work()
-    desk.do(protocol.StopRun())
+    desk.do(StopRun())
     desk.work()
-    desk.conductor.leave()
+    desk.conductor.shut_down()
     stopped = json.loads(command("train", "--resume", "--json").out)
     assert (stopped["run"], stopped["steps"], stopped["state"]) == (1, 60, "finished")
     desk = Desk()
-    desk.do(protocol.StartRun(config, ""))
-    desk.work(lambda: desk.conductor._stage.run.state is State.FINISHED)
+    desk.do(StartRun(config, ""))
+    desk.work(lambda: desk.conductor._stage.run.state is RunState.FINISHED)
     assert desk.conductor._stage.run.saves is not None
     desk.conductor._stage.run.saves.release()
     assert RunStore(runs_dir()).read(2).val is None
@@ -91,9 +91,9 @@ def test_unresumable_run_is_one_line_error(command: Any, config: RunConfig, trai
     cut_off(config)
     wild = replace(config, norm="none", activation="relu", output_scale=100.0, n_hidden=64, lr=10.0, max_steps=5_000)
     desk = Desk()
-    desk.do(protocol.StartRun(wild, ""))
+    desk.do(StartRun(wild, ""))
     desk.work()
-    desk.conductor.leave()
+    desk.conductor.shut_down()
     store = RunStore(runs_dir())
     store.delete(2)
 
@@ -107,7 +107,7 @@ def test_unresumable_run_is_one_line_error(command: Any, config: RunConfig, trai
     assert "run 2 is unknown; the newest runs are: 1, 3" in refused(2)
     assert "run 3 diverged; w rewinds it in the playground" in refused(3)
     store.restore(2)
-    lock = store.place(2).lock()
+    lock = store.folder_of(2).lock()
     assert "run 2 is in use by process" in refused(2)
     lock.release()
     words.write_text(words.read_text("utf-8") + "\nzzz", "utf-8")
@@ -117,7 +117,7 @@ def test_unresumable_run_is_one_line_error(command: Any, config: RunConfig, trai
 
 def test_damaged_last_save_falls_back_with_warning_on_stderr(command: Any, config: RunConfig, train: Any) -> None:
     cut_off(config)
-    newest, before = RunStore(runs_dir()).place(1).saves()
+    newest, before = RunStore(runs_dir()).folder_of(1).checkpoints()
     newest.write_bytes(newest.read_bytes()[:-1])
     assert before.exists()
     resumed = command("train", "--resume", "--json")

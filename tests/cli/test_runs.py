@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from charwave_tui.core.folder_record import read_record
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.readings import State
-from charwave_tui.core.runs import DATABASE, RunStore
-from charwave_tui.engine.checkpoint import load_weights, newest_save, write_save
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.store.checkpoint_metadata import read_record_file
+from charwave_tui.core.store.run_store import DATABASE, RunStore
+from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint, load_weights, write_checkpoint
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def two_runs(train: Any, store: RunStore) -> RunStore:
     """Of sixty steps and of thirty."""
     assert train("--preset", "mlp-3", "--set", "n_embd=3", "--set", "context=4").code == 0
     assert train("--steps", "30", "--seed", "9").code == 0
-    store.describe(1, "the first", "a note, «so»")
+    store.set_name_and_note(1, "the first", "a note, «so»")
     return store
 
 
@@ -95,7 +95,7 @@ def test_show_without_json_prints_one_value_per_line(command: Any, two_runs: Run
 
 
 def test_show_damaged_save_gives_previous_or_none(command: Any, small_run: Path, store: RunStore) -> None:
-    newest, before = store.place(1).saves()
+    newest, before = store.folder_of(1).checkpoints()
     newest.write_bytes(newest.read_bytes()[:-1])
     assert json.loads(command("runs", "show", "1", "--json").out)["checkpoint"] == str(before)
     before.unlink()
@@ -111,7 +111,7 @@ def test_export_writes_to_given_or_current_folder(
     assert printed.out.splitlines() == [
         f"run-0001/{name}" for name in ("curve.csv", "evaluations.csv", "record.json", "weights.safetensors")
     ]
-    assert read_record(tmp_path / "run-0001") == two_runs.read(1)
+    assert read_record_file(tmp_path / "run-0001") == two_runs.read(1)
     told = json.loads(command("runs", "export", "2", "--to", "other", "--json").out)
     assert told["run"] == 2
     assert {Path(path).parent for path in told["files"]} == {tmp_path / "other"}
@@ -122,7 +122,7 @@ def test_export_writes_to_given_or_current_folder(
 
 
 def test_rm_reports_freed_bytes(command: Any, two_runs: RunStore) -> None:
-    size = sum(path.stat().st_size for path in two_runs.place(1).path.iterdir())
+    size = sum(path.stat().st_size for path in two_runs.folder_of(1).path.iterdir())
     printed = command("runs", "rm", "1")
     assert (printed.code, printed.err) == (0, "")
     assert printed.out == f"run 1 is deleted: {size:,} bytes are free again\n"
@@ -134,7 +134,7 @@ def test_rm_reports_freed_bytes(command: Any, two_runs: RunStore) -> None:
 
 
 def test_rm_continues_past_failures_and_reports_them(command: Any, two_runs: RunStore) -> None:
-    lock = two_runs.place(2).lock()
+    lock = two_runs.folder_of(2).lock()
     printed = command("runs", "rm", "1", "2", "1")
     assert printed.code == 2
     assert printed.out.startswith("run 1 is deleted: ")
@@ -194,10 +194,10 @@ def test_newer_database_refused_in_one_line(command: Any, small_run: Path) -> No
 
 
 def test_run_killed_in_training_listed_as_paused(command: Any, small_run: Path, store: RunStore) -> None:
-    left = msgspec.structs.replace(store.read(1), state=State.TRAINING)
+    left = msgspec.structs.replace(store.read(1), state=RunState.TRAINING)
     store.write(left)
-    folder = store.place(1)
-    write_save(folder, newest_save(folder, pytest.fail)._replace(record=left))
+    folder = store.folder_of(1)
+    write_checkpoint(folder, load_latest_checkpoint(folder, pytest.fail)._replace(record=left))
     (row,) = json.loads(command("runs", "list", "--json").out)
     assert row["state"] == "paused"
 

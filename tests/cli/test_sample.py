@@ -13,12 +13,12 @@ import pytest
 import torch
 from rich.cells import cell_len
 
-from charwave_tui.cli.sample import _line
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.readings import SampledName
-from charwave_tui.core.runs import DATABASE, RunStore
+from charwave_tui.cli.commands.sample import _line
+from charwave_tui.core.metrics import SampledName
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.store.run_store import DATABASE, RunStore
 from charwave_tui.engine import api
-from charwave_tui.engine.checkpoint import newest_save, save_weights, write_save
+from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint, save_weights, write_checkpoint
 
 
 def test_json_is_array_of_names_with_nll_and_corpus_membership(command: Any, small_run: Path, words: Path) -> None:
@@ -160,13 +160,15 @@ def test_prefix_outside_alphabet_refused_with_known_characters(command: Any, sma
 
 
 def other_weights(path: Path) -> None:
-    folder = RunStore(runs_dir()).place(1)
-    write_save(folder, newest_save(folder, pytest.fail)._replace(tensors={"elsewhere": torch.zeros(3)}))
-    folder.saves()[0].rename(path)
+    folder = RunStore(runs_dir()).folder_of(1)
+    write_checkpoint(
+        folder, load_latest_checkpoint(folder, pytest.fail)._replace(tensors={"elsewhere": torch.zeros(3)})
+    )
+    folder.checkpoints()[0].rename(path)
 
 
 def without_facts(path: Path) -> None:
-    save_weights(path, newest_save(RunStore(runs_dir()).place(1), pytest.fail).tensors, {})
+    save_weights(path, load_latest_checkpoint(RunStore(runs_dir()).folder_of(1), pytest.fail).tensors, {})
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -182,7 +184,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["sample", "inspect"])
 def test_run_without_readable_save_is_one_line_error(command: Any, small_run: Path, name: str, damage: str) -> None:
-    newest, *others = RunStore(runs_dir()).place(1).saves()
+    newest, *others = RunStore(runs_dir()).folder_of(1).checkpoints()
     for other in others:
         other.unlink()
     harm, said = DAMAGES[damage]
@@ -196,7 +198,7 @@ def test_run_without_readable_save_is_one_line_error(command: Any, small_run: Pa
 
 def test_damaged_newest_save_uses_previous_with_warning(program: Any, command: Any, small_run: Path) -> None:
     before = command("sample").out
-    newest = RunStore(runs_dir()).place(1).saves()[0]
+    newest = RunStore(runs_dir()).folder_of(1).checkpoints()[0]
     newest.write_bytes(newest.read_bytes()[:-1])
     ran = program("sample")
     assert (ran.returncode, ran.stdout) == (0, before)  # both are of the run's end
@@ -217,7 +219,7 @@ def test_sampling_works_with_damaged_database(command: Any, small_run: Path, har
 def test_older_run_usable_when_newest_is_damaged(command: Any, train: Any, home: Path) -> None:
     train()
     train()
-    for save in RunStore(runs_dir()).place(2).saves():
+    for save in RunStore(runs_dir()).folder_of(2).checkpoints():
         save.write_bytes(b"")
     assert command("sample").code == 2
     assert command("sample", "--run", "1").code == 0
@@ -229,7 +231,7 @@ def test_older_run_usable_when_newest_is_damaged(command: Any, train: Any, home:
 def test_run_in_use_reports_age_of_weights_on_stderr(command: Any, small_run: Path, name: str) -> None:
     before = command(name, "--json")
     assert before.err == ""
-    lock = RunStore(runs_dir()).place(1).lock()
+    lock = RunStore(runs_dir()).folder_of(1).lock()
     printed = command(name, "--json")
     assert (printed.code, printed.out) == (0, before.out)
     assert printed.err == "run 1 is in use; these are its weights of step 60\n"

@@ -11,14 +11,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from charwave_tui.cli.attach import _watch, _Watched
-from charwave_tui.client.talking import Talk
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import AnyEvent
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import Command, RunChanged, RunOpened, SplitEvaluated, StatusReported
-from charwave_tui.core.readings import CorpusCard, Divergence, Evaluation, History, Split, State
-from charwave_tui.core.runs import RunStore
+from charwave_tui.cli.commands.attach import _RunReporter, _watch
+from charwave_tui.client.requests import EngineSession
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.metrics import CorpusSummary, Divergence, Evaluation, RunState, Split, TrainingHistory
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.protocol.commands import Command
+from charwave_tui.core.protocol.events import AnyEvent, RunChanged, RunOpened, SplitEvaluated, StatusReported
+from charwave_tui.core.store.run_store import RunStore
 
 NONE = "charwave-tui: no engine is running; charwave-tui start begins a run in one\n"
 
@@ -78,7 +78,7 @@ def test_run_started_paused_resumed_watched_and_stopped_by_commands(command: Any
     assert stopped["step"] > held["step"]
     assert stopped["train"] is not None
     kept = RunStore(runs_dir()).read(1)
-    assert (kept.state, kept.step, kept.val) == (State.STOPPED, stopped["step"], stopped["val"])
+    assert (kept.state, kept.step, kept.val) == (RunState.STOPPED, stopped["step"], stopped["val"])
     said = command("stop")
     assert (
         said.err == "charwave-tui: run 1 is stopped, so there is nothing to stop; charwave-tui start begins another\n"
@@ -124,9 +124,9 @@ class Told:
         pass
 
 
-def opened(run: int | None = 1, state: State = State.TRAINING, *measured: Evaluation, **more: Any) -> RunOpened:
-    card = CorpusCard("words", "", 1, "a", (1, 1, 1))
-    history = History(evaluations=measured)
+def opened(run: int | None = 1, state: RunState = RunState.TRAINING, *measured: Evaluation, **more: Any) -> RunOpened:
+    card = CorpusSummary("words", "", 1, "a", (1, 1, 1))
+    history = TrainingHistory(evaluations=measured)
     return RunOpened(run, "", RunConfig(), card, 1, "cpu", None, state, 9, history, **more)
 
 
@@ -139,46 +139,48 @@ def watched(*lines: list[AnyEvent]) -> tuple[RunChanged | None, list[AnyEvent]]:
 ONE, TWO, LAST = (Evaluation(step, Split.VAL, 2.0) for step in (100, 200, 300))
 
 
-def status(state: State, *, measuring: bool) -> StatusReported:
+def status(state: RunState, *, measuring: bool) -> StatusReported:
     return StatusReported(1, state, 300, 300, measuring=measuring)
 
 
 def test_each_evaluation_printed_once_despite_reconnects() -> None:
-    first: list[AnyEvent] = [opened(1, State.TRAINING, ONE), SplitEvaluated(TWO)]
-    again: list[AnyEvent] = [opened(1, State.FINISHED, ONE, TWO), status(State.FINISHED, measuring=True)]
-    again += [SplitEvaluated(LAST), SplitEvaluated(TWO), status(State.FINISHED, measuring=False)]
+    first: list[AnyEvent] = [opened(1, RunState.TRAINING, ONE), SplitEvaluated(TWO)]
+    again: list[AnyEvent] = [opened(1, RunState.FINISHED, ONE, TWO), status(RunState.FINISHED, measuring=True)]
+    again += [SplitEvaluated(LAST), SplitEvaluated(TWO), status(RunState.FINISHED, measuring=False)]
     ended, told = watched(first, again)
-    assert ended == RunChanged(State.FINISHED, 9)
+    assert ended == RunChanged(RunState.FINISHED, 9)
     assert told == [first[0], *map(SplitEvaluated, (ONE, TWO, LAST))]
 
 
 def test_watch_ends_on_nonfinite_loss_or_replaced_run() -> None:
-    stopped = RunChanged(State.STOPPED, 300)
-    for then in (status(State.STOPPED, measuring=False), opened(2)):
+    stopped = RunChanged(RunState.STOPPED, 300)
+    for then in (status(RunState.STOPPED, measuring=False), opened(2)):
         assert watched([opened(), stopped, then]) == (stopped, [opened(), stopped])
-    ended, _ = watched([opened(), stopped, opened(1, State.TRAINING), stopped, status(State.STOPPED, measuring=False)])
+    ended, _ = watched(
+        [opened(), stopped, opened(1, RunState.TRAINING), stopped, status(RunState.STOPPED, measuring=False)]
+    )
     assert ended == stopped
 
 
 def test_divergence_cause_reported_long_afterwards() -> None:
-    ended, _ = watched([opened(1, State.DIVERGED, divergence=Divergence(7, "NaN", 10.0))])
-    assert ended == RunChanged(State.DIVERGED, 9, "it became NaN at step 7 with lr 10")
+    ended, _ = watched([opened(1, RunState.DIVERGED, divergence=Divergence(7, "NaN", 10.0))])
+    assert ended == RunChanged(RunState.DIVERGED, 9, "it became NaN at step 7 with lr 10")
 
 
 async def test_watch_waits_only_for_evaluation_in_progress() -> None:
     engine: Any = Told(
-        [status(State.PAUSED, measuring=True), SplitEvaluated(ONE), status(State.PAUSED, measuring=False)]
+        [status(RunState.PAUSED, measuring=True), SplitEvaluated(ONE), status(RunState.PAUSED, measuring=False)]
     )
-    talk = Talk(engine, engine.events())
-    assert await talk.settled() == status(State.PAUSED, measuring=False)
+    talk = EngineSession(engine, engine.events())
+    assert await talk.wait_until_evaluated() == status(RunState.PAUSED, measuring=False)
     assert (talk.losses, len(engine.sent)) == ({Split.VAL: 2.0}, 2)
 
 
 def test_deleted_run_still_reports_all_before_it_ends() -> None:
     engine: Any = Told()
-    watched = _Watched(engine, lambda event: None)
-    card = CorpusCard("words", "", 1, "a", (1, 1, 1))
-    training = RunOpened(3, "", RunConfig(), card, 1, "cpu", None, State.TRAINING, 9, History())
+    watched = _RunReporter(engine, lambda event: None)
+    card = CorpusSummary("words", "", 1, "a", (1, 1, 1))
+    training = RunOpened(3, "", RunConfig(), card, 1, "cpu", None, RunState.TRAINING, 9, TrainingHistory())
     assert not watched.over(training, follow=True)
-    assert not watched.over(RunChanged(State.FINISHED, 100), follow=True)
-    assert watched.over(msgspec.structs.replace(training, run=None, state=State.READY), follow=True)
+    assert not watched.over(RunChanged(RunState.FINISHED, 100), follow=True)
+    assert watched.over(msgspec.structs.replace(training, run=None, state=RunState.READY), follow=True)

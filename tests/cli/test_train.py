@@ -16,13 +16,13 @@ import pytest
 import torch
 from terminal import Screen, playground
 
-from charwave_tui.cli.interrupts import stopped_by_signals
-from charwave_tui.core.corpora import find_corpus
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.readings import Split, State
-from charwave_tui.core.runs import RunStore
-from charwave_tui.engine.checkpoint import load_weights
-from charwave_tui.engine.trainer import Trainer
+from charwave_tui.cli.process import stop_on_signals
+from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.metrics import RunState, Split
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.store.run_store import RunStore
+from charwave_tui.engine.runs.checkpoint import load_weights
+from charwave_tui.engine.training.trainer import Trainer
 
 KINDS: dict[str, type | tuple[type, ...]] = {
     "run": int,
@@ -35,6 +35,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "train": float,
     "val": float,
 }
+
 
 WILD = [f"--set={setting}" for setting in ("lr=10", "norm=none", "activation=relu", "output_scale=100", "n_hidden=64")]
 
@@ -61,8 +62,8 @@ def test_train_and_val_loss_are_whole_splits_in_eval_mode(train: Any, words: Pat
     result = json.loads(train("--json").out)
     record = RunStore(runs_dir()).read(1)
     trainer = Trainer(record.config, find_corpus(str(words)), torch.device("cpu"))
-    weights, _ = load_weights(RunStore(runs_dir()).place(1).saves()[0])
-    trainer.load(weights, 60)
+    weights, _ = load_weights(RunStore(runs_dir()).folder_of(1).checkpoints()[0])
+    trainer.load_state(weights, 60)
     trainer.model.train(False)
     for split in (Split.TRAIN, Split.VAL):
         contexts, targets = trainer.splits.windows(split).batch(slice(None))
@@ -94,7 +95,7 @@ def test_unsaved_run_prints_metrics_and_exits_2(train: Any, monkeypatch: pytest.
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("charwave_tui.engine.saves.write_save", refuse)
+    monkeypatch.setattr("charwave_tui.engine.runs.autosave.write_checkpoint", refuse)
     printed = train("--json")
     assert printed.code == 2
     result = json.loads(printed.out)
@@ -161,7 +162,7 @@ def test_signal_stops_evaluates_saves_and_prints(training: Any, name: str) -> No
     assert process.returncode == 0, err
     result = json.loads(out)
     record = RunStore(runs_dir()).read()
-    assert record.state is State.STOPPED
+    assert record.state is RunState.STOPPED
     assert (record.step, record.train, record.val) == (result["steps"], result["train"], result["val"])
     assert 0 < record.step < 100_000_000
     assert "Traceback" not in err
@@ -182,7 +183,7 @@ def test_closed_terminal_stops_run_except_under_nohup(nohup: bool, stops: int) -
     training = Noted()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
     try:
-        with stopped_by_signals(training):  # type: ignore[arg-type]
+        with stop_on_signals(training):  # type: ignore[arg-type]
             for name in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
                 signal.raise_signal(name)
         assert signal.getsignal(signal.SIGHUP) == (signal.SIG_IGN if nohup else signal.SIG_DFL)
@@ -199,7 +200,7 @@ def test_closed_stdout_leaves_run_saved_without_traceback(words: Path, tmp_path:
     assert ran.stdout.count("\n") == 1
     assert ran.stderr == ""
     record = RunStore(runs_dir()).read()
-    assert record.state in (State.STOPPED, State.FINISHED)
+    assert record.state in (RunState.STOPPED, RunState.FINISHED)
     assert record.val is not None
 
 

@@ -9,17 +9,15 @@ from typing import Any
 
 import pytest
 
-from charwave_tui.client.asking import layers_of, names_of, next_after, score_of
-from charwave_tui.client.talking import Talk
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import AnyEvent
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import Command, NamesRefused, NamesSampled, RunOpened
-from charwave_tui.core.readings import CorpusCard, History, SampledName, State
-from charwave_tui.core.runs import RunStore
-from charwave_tui.core.sampling import Sampling
-from charwave_tui.core.speaking import SpeechRefused, WordScored
+from charwave_tui.client.requests import EngineSession, predict_next, probe_layers, sample_names, score_word
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import CorpusSummary, RunState, SampledName, TrainingHistory
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.protocol.commands import Command
+from charwave_tui.core.protocol.events import AnyEvent, NamesRefused, NamesSampled, QueryRefused, RunOpened, WordScored
+from charwave_tui.core.store.run_store import RunStore
 
 QUESTIONS = ("sample -n 5", "sample --score mara", "sample --next ma", "inspect")
 
@@ -30,7 +28,7 @@ def test_run_in_engine_gives_same_output_as_saved_run(command: Any, words: Path)
     while json.loads(command("status", "--json").out)["step"] < 100:
         pass
     step = json.loads(command("pause", "--json").out)["step"]
-    saves = RunStore(runs_dir()).place(1).saves()
+    saves = RunStore(runs_dir()).folder_of(1).checkpoints()
     hidden = [save.rename(save.with_suffix(".hidden")) for save in saves]
     from_engine = [command(*question.split(), "--json") for question in QUESTIONS]
     for save, away in zip(saves, hidden, strict=True):
@@ -70,14 +68,14 @@ class Told:
 
 
 def opened(run: int) -> RunOpened:
-    card = CorpusCard("words", "", 1, "a", (1, 1, 1))
-    return RunOpened(run, "", RunConfig(), card, 1, "cpu", None, State.TRAINING, 9, History())
+    card = CorpusSummary("words", "", 1, "a", (1, 1, 1))
+    return RunOpened(run, "", RunConfig(), card, 1, "cpu", None, RunState.TRAINING, 9, TrainingHistory())
 
 
-async def talk(*script: AnyEvent) -> Talk:
+async def talk(*script: AnyEvent) -> EngineSession:
     engine: Any = Told(opened(1), *script)
-    talk = Talk(engine, engine.events())
-    await talk.hear()
+    talk = EngineSession(engine, engine.events())
+    await talk.next_event()
     return talk
 
 
@@ -87,23 +85,23 @@ NAME = SampledName("mara", 2.0, in_corpus=False)
 async def test_names_returned_when_complete_and_score_when_ranked() -> None:
     early, whole = NamesSampled(9, 1, (), done=False), NamesSampled(9, 1, (NAME,))
     there = await talk(early, whole)
-    assert await names_of(there, Sampling()) == (NAME,)
+    assert await sample_names(there, SamplingConfig()) == (NAME,)
     assert there.answered_at == 9  # and not where it was when it was asked
     first, second = WordScored(9, 1, "a", (1.0,), ""), WordScored(9, 1, "a", (1.0,), "", 40.0, 100)
-    assert await score_of(await talk(first, second), "a") == second
-    assert await score_of(await talk(first, first), "a") == first  # no place could be found
+    assert await score_word(await talk(first, second), "a") == second
+    assert await score_word(await talk(first, first), "a") == first  # no place could be found
 
 
-@pytest.mark.parametrize("refusal", [NamesRefused(1, "no", "ask"), SpeechRefused(1, "no", "ask"), opened(2)])
+@pytest.mark.parametrize("refusal", [NamesRefused(1, "no", "ask"), QueryRefused(1, "no", "ask"), opened(2)])
 async def test_failed_request_is_reported(refusal: AnyEvent) -> None:
     gone = "run 1 gave way to another before it answered; ask again"
     expected = gone if isinstance(refusal, RunOpened) else "no; ask"
     for question in (
-        lambda there: names_of(there, Sampling()),
-        lambda there: next_after(there, "a"),
-        lambda there: score_of(there, "a"),
-        layers_of,
+        lambda there: sample_names(there, SamplingConfig()),
+        lambda there: predict_next(there, "a"),
+        lambda there: score_word(there, "a"),
+        probe_layers,
     ):
-        with pytest.raises(Mistake) as refused:
+        with pytest.raises(UserError) as refused:
             await question(await talk(refusal))
         assert str(refused.value) == expected

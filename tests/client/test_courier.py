@@ -11,14 +11,20 @@ from typing import Any
 
 import pytest
 
-from charwave_tui.client.courier import Courier
-from charwave_tui.core.archive import UnfinishedFound
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import decode_command
-from charwave_tui.core.protocol import CommandRefused, EditRun, RunEdited, StartRun
-from charwave_tui.core.readings import State
-from charwave_tui.core.records import RunSummary
-from charwave_tui.core.sending import CorpusPlaced, CorpusRefused, CorpusWanted, OfferCorpus, SendCorpus
+from charwave_tui.client.corpus_sync import RemoteCommandQueue
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.protocol.commands import EditRun, OfferCorpus, StartRun, UploadCorpusPart
+from charwave_tui.core.protocol.events import (
+    CommandRefused,
+    CorpusRefused,
+    CorpusRequested,
+    CorpusStored,
+    ResumableRunFound,
+    RunEdited,
+)
+from charwave_tui.core.protocol.framing import decode_command
+from charwave_tui.core.store.run_record import RunSummary
 
 THERE = "/there/sent/words.txt"
 
@@ -29,7 +35,7 @@ class Desk:
     def __init__(self) -> None:
         self.sent: asyncio.Queue[Any] = asyncio.Queue()
         writer: Any = self
-        self.courier = Courier(writer, {})
+        self.courier = RemoteCommandQueue(writer, {})
 
     def write(self, frame: bytes) -> None:
         self.sent.put_nowait(decode_command(frame[4:]))
@@ -60,7 +66,7 @@ async def started(desk: Desk, config: RunConfig, there: str = THERE) -> Any:
     desk.courier.send(StartRun(config, ""))
     offer = await desk.next()
     assert isinstance(offer, OfferCorpus)
-    assert desk.courier.heard(CorpusPlaced(offer.sha256, there)) is None
+    assert desk.courier.heard(CorpusStored(offer.sha256, there)) is None
     return await desk.next()
 
 
@@ -78,10 +84,10 @@ async def test_reply_about_other_corpus_is_ignored(desk: Desk, config: RunConfig
     desk.courier.send(StartRun(config, ""))
     offer = await desk.next()
     other = "f" * 64
-    assert desk.courier.heard(CorpusPlaced(other, "/there/sent/other.txt")) is None
-    assert desk.courier.heard(CorpusWanted(other)) is None
+    assert desk.courier.heard(CorpusStored(other, "/there/sent/other.txt")) is None
+    assert desk.courier.heard(CorpusRequested(other)) is None
     desk.courier.heard(CommandRefused("the corpus before has no words", "choose another", "corpus"))
-    desk.courier.heard(CorpusPlaced(offer.sha256, THERE))
+    desk.courier.heard(CorpusStored(offer.sha256, THERE))
     assert (await desk.next()).config.corpus == THERE
 
 
@@ -89,9 +95,9 @@ async def test_refused_corpus_reported_and_later_commands_continue(desk: Desk, c
     desk.courier.send(StartRun(config, ""))
     desk.courier.send(StartRun(RunConfig(), ""))
     offer = await desk.next()
-    desk.courier.heard(CorpusWanted(offer.sha256))
+    desk.courier.heard(CorpusRequested(offer.sha256))
     part = await desk.next()
-    assert isinstance(part, SendCorpus)
+    assert isinstance(part, UploadCorpusPart)
     assert part.part == Path(config.corpus).read_bytes()
     said = desk.courier.heard(CorpusRefused(offer.sha256, "the disk is full", "free some space"))
     assert said == CommandRefused("the disk is full", "free some space", "corpus")
@@ -108,7 +114,7 @@ async def test_non_file_corpus_left_to_engine_without_delay(desk: Desk, tmp_path
 async def test_reattached_run_shows_local_corpus_name(desk: Desk, config: RunConfig) -> None:
     await started(desk, config)
     there = replace(config, corpus=THERE)
-    row = RunSummary(1, "", "", "", there, "words", 9, State.PAUSED, 3, "", 0.0, None, None, None)
-    found = desk.courier.heard(UnfinishedFound(row))
-    assert isinstance(found, UnfinishedFound)
+    row = RunSummary(1, "", "", "", there, "words", 9, RunState.PAUSED, 3, "", 0.0, None, None, None)
+    found = desk.courier.heard(ResumableRunFound(row))
+    assert isinstance(found, ResumableRunFound)
     assert found.run.config == config

@@ -14,17 +14,23 @@ import pytest
 
 from charwave_tui import __version__
 from charwave_tui.client import ssh
-from charwave_tui.client.engine import PAUSES, Engine
-from charwave_tui.client.pipes import reading, writing
-from charwave_tui.client.ssh import Destination, SshWay
-from charwave_tui.client.transport import HELLO, EngineUnavailable, Hello, Line
-from charwave_tui.core.framing import frame
-from charwave_tui.core.places import ensure_runtime_dir, socket_path
-from charwave_tui.core.protocol import EngineStarted, Remarked
+from charwave_tui.client.connection import (
+    HELLO,
+    EngineConnection,
+    EngineUnavailable,
+    RelayHello,
+    pipe_reader,
+    pipe_writer,
+)
+from charwave_tui.client.engine_client import RECONNECT_DELAYS, EngineClient
+from charwave_tui.client.ssh import SshDestination, SshEndpoint
+from charwave_tui.core.paths import ensure_runtime_dir, socket_path
+from charwave_tui.core.protocol.events import EngineStarted, WarningIssued
+from charwave_tui.core.protocol.framing import encode_frame
 
 
 def test_user_ssh_options_come_first_and_nothing_prompts() -> None:
-    words = Destination("ada@box", ("BatchMode=no", "Port=2222")).command("engine", "--stdio")
+    words = SshDestination("ada@box", ("BatchMode=no", "Port=2222")).command("engine", "--stdio")
     assert words[:6] == ["ssh", "-T", "-o", "BatchMode=no", "-o", "Port=2222"]
     assert words.index("BatchMode=yes") > words.index("BatchMode=no")
     assert "ClearAllForwardings=yes" in words
@@ -32,15 +38,15 @@ def test_user_ssh_options_come_first_and_nothing_prompts() -> None:
 
 
 def test_relay_output_told_apart_from_login_shell_output() -> None:
-    hello = Hello("1.2", True, "stay logged in")
-    assert Hello.read(hello.line()) == hello
+    hello = RelayHello("1.2", True, "stay logged in")
+    assert RelayHello.read(hello.line()) == hello
     for line in (b"Last login: yesterday\n", HELLO + b"{}\n", HELLO + b"[\xff\n", b""):
-        assert Hello.read(line) is None
+        assert RelayHello.read(line) is None
 
 
 async def test_pipes_carry_more_than_their_buffer() -> None:
     outward, inward = os.pipe()
-    reader, writer = await reading(os.fdopen(outward, "rb", 0)), await writing(os.fdopen(inward, "wb", 0))
+    reader, writer = await pipe_reader(os.fdopen(outward, "rb", 0)), await pipe_writer(os.fdopen(inward, "wb", 0))
     content = bytes(range(256)) * 4_096
 
     async def fill() -> None:
@@ -58,18 +64,18 @@ class Unreachable:
 
     found, warning, host = False, "", "box"
 
-    async def reach(self) -> Line:
+    async def connect(self) -> EngineConnection:
         raise EngineUnavailable("box cannot be reached")
 
     async def restart(self) -> None:
         raise EngineUnavailable("box cannot be reached")
 
-    async def left(self) -> None:
+    async def clean_up(self) -> None:
         pass
 
 
 async def test_failed_first_connection_waits_for_user_dropped_one_backs_off() -> None:
-    engine = Engine(Unreachable())
+    engine = EngineClient(Unreachable())
     with pytest.raises(EngineUnavailable):
         _ = [event async for event in engine.events()]
     assert engine.retry_in is None
@@ -79,19 +85,19 @@ async def test_failed_first_connection_waits_for_user_dropped_one_backs_off() ->
         pauses.append(engine.retry_in)
         with pytest.raises(EngineUnavailable):
             _ = [event async for event in engine.events()]
-    assert pauses == [*PAUSES, PAUSES[-1], PAUSES[-1]]
+    assert pauses == [*RECONNECT_DELAYS, RECONNECT_DELAYS[-1], RECONNECT_DELAYS[-1]]
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SshWay]:
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SshEndpoint]:
     """Gives the way over an ssh that is a shell script."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(ssh, "ENDS_WITHIN", 0.3)
 
-    def way(script: str) -> SshWay:
+    def way(script: str) -> SshEndpoint:
         (tmp_path / "ssh").write_text(f"#!/bin/sh\n{script}\n", "utf-8")
         (tmp_path / "ssh").chmod(0o755)
-        return SshWay(Destination("box"))
+        return SshEndpoint(SshDestination("box"))
 
     return way
 
@@ -100,28 +106,28 @@ KEEPS_STDERR = "sleep 20 </dev/null >/dev/null &\necho $! > ${0%/*}/kept\n"
 """What ssh does where it shares its connection: a process in the background holds stderr."""
 
 
-async def test_ssh_leaving_connection_open_does_not_block(fake: Callable[[str], SshWay], tmp_path: Path) -> None:
+async def test_ssh_leaving_connection_open_does_not_block(fake: Callable[[str], SshEndpoint], tmp_path: Path) -> None:
     try:
         async with asyncio.timeout(10):
             with pytest.raises(EngineUnavailable, match=r"^there is no charwave-tui on box; install it there"):
-                await fake(KEEPS_STDERR + "echo 'sh: charwave-tui: not found' >&2; exit 127").reach()
+                await fake(KEEPS_STDERR + "echo 'sh: charwave-tui: not found' >&2; exit 127").connect()
     finally:
         os.kill(int((tmp_path / "kept").read_text("utf-8")), signal.SIGKILL)
 
 
-async def test_endless_shell_output_is_abandoned(fake: Callable[[str], SshWay]) -> None:
+async def test_endless_shell_output_is_abandoned(fake: Callable[[str], SshEndpoint]) -> None:
     with pytest.raises(EngineUnavailable, match=r"^box: charwave-tui ended with -9$"):
-        await fake("exec cat /dev/zero").reach()
+        await fake("exec cat /dev/zero").connect()
 
 
-async def test_no_ssh_process_left_after_disconnect(fake: Callable[[str], SshWay]) -> None:
-    hello = Hello(__version__, True, "").line() + frame(EngineStarted(__version__, 7))
+async def test_no_ssh_process_left_after_disconnect(fake: Callable[[str], SshEndpoint]) -> None:
+    hello = RelayHello(__version__, True, "").line() + encode_frame(EngineStarted(__version__, 7))
     octal = "".join(f"\\{byte:03o}" for byte in hello)
     way = fake(f"printf '{octal}'; exec sleep 20")
-    line = await way.reach()
+    line = await way.connect()
     process = way._process
     line.close()
-    await way.left()
+    await way.clean_up()
     assert process is not None
     assert process.returncode == -signal.SIGKILL
 
@@ -133,8 +139,8 @@ async def test_relay_reads_engine_no_faster_than_its_reader(home: Path) -> None:
     async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal taken
         writer.transport.set_write_buffer_limits(0)
-        writer.write(frame(EngineStarted(__version__, 7)))
-        part = frame(Remarked("x" * 60_000))
+        writer.write(encode_frame(EngineStarted(__version__, 7)))
+        part = encode_frame(WarningIssued("x" * 60_000))
         try:
             while taken < 8 * 2**20:
                 writer.write(part)
@@ -159,7 +165,7 @@ async def test_relay_reads_engine_no_faster_than_its_reader(home: Path) -> None:
     assert 0 < taken < 2**20
 
 
-async def test_remote_text_cannot_move_local_cursor(fake: Callable[[str], SshWay]) -> None:
+async def test_remote_text_cannot_move_local_cursor(fake: Callable[[str], SshEndpoint]) -> None:
     with pytest.raises(EngineUnavailable) as refused:
-        await fake(r"printf 'no\033[2J\tway' >&2; exit 3").reach()
+        await fake(r"printf 'no\033[2J\tway' >&2; exit 3").connect()
     assert str(refused.value) == "box: no [2J way"

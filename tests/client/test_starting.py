@@ -17,14 +17,13 @@ from pathlib import Path
 import pytest
 from terminal import processes_of
 
-from charwave_tui.client import logout
-from charwave_tui.client.ending import end_engine
-from charwave_tui.client.engine import Engine, EngineOutdated, EngineUnavailable
-from charwave_tui.client.transport import connect
-from charwave_tui.core import engine_lock
-from charwave_tui.core.engine_lock import is_held, take_lock
-from charwave_tui.core.places import HOME_VARIABLE, ensure_runtime_dir, log_path, runtime_dir, socket_path
-from charwave_tui.core.protocol import EngineStarted
+from charwave_tui.client import launcher
+from charwave_tui.client.connection import EngineOutdated, EngineUnavailable, connect
+from charwave_tui.client.engine_client import EngineClient
+from charwave_tui.client.launcher import stop_engine
+from charwave_tui.core.paths import HOME_VARIABLE, ensure_runtime_dir, log_path, runtime_dir, socket_path
+from charwave_tui.core.protocol.engine_socket import acquire_engine_lock, engine_is_running, lock_path
+from charwave_tui.core.protocol.events import EngineStarted
 
 
 @pytest.fixture
@@ -34,11 +33,11 @@ def greeted() -> Iterator[list[int]]:
     yield pids
     for pid in set(pids):
         os.kill(pid, signal.SIGKILL)
-        while is_held():
+        while engine_is_running():
             time.sleep(0.01)
 
 
-async def greeting(engine: Engine) -> EngineStarted:
+async def greeting(engine: EngineClient) -> EngineStarted:
     async with asyncio.timeout(20):
         event = await anext(engine.events())
     assert isinstance(event, EngineStarted)
@@ -61,20 +60,20 @@ async def test_launch_without_or_after_runtime_folder(
     session = short / "session"
     session.mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(session))
-    greeted.append((await greeting(Engine())).pid)
+    greeted.append((await greeting(EngineClient())).pid)
     assert stat.S_IMODE(runtime_dir().stat().st_mode) == 0o700
     session.rmdir()  # as a logout does
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    later = Engine()
+    later = EngineClient()
     assert (await greeting(later)).pid == greeted[0]
-    assert later.found
+    assert later.was_running
 
 
 async def test_launch_with_home_path_too_long_for_socket(
     greeted: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / ("long" * 40) / ("longer" * 30)))
-    greeted.append((await greeting(Engine())).pid)
+    greeted.append((await greeting(EngineClient())).pid)
     assert socket_path().parent.parent == Path(tempfile.gettempdir())
     assert stat.S_IMODE(runtime_dir().stat().st_mode) == 0o700
 
@@ -83,18 +82,18 @@ async def test_launch_over_stale_socket_and_lock(greeted: list[int]) -> None:
     ensure_runtime_dir()
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(socket_path()))
-    engine_lock.lock_path().touch()
+    lock_path().touch()
     with pytest.raises(ConnectionRefusedError):
         await connect()
-    greeted.append((await greeting(Engine())).pid)
+    greeted.append((await greeting(EngineClient())).pid)
 
 
 async def test_concurrent_launches_reach_one_engine(greeted: list[int], home: Path) -> None:
-    screens = [Engine() for _ in range(4)]
+    screens = [EngineClient() for _ in range(4)]
     hellos = await asyncio.gather(*map(greeting, screens))
     greeted += [hello.pid for hello in hellos]
     assert len(set(greeted)) == 1
-    assert [screen.found for screen in screens].count(False) == 1
+    assert [screen.was_running for screen in screens].count(False) == 1
     for _ in range(100):  # the others leave the field to it
         if (left := processes_of(home)) == [greeted[0]]:
             break
@@ -106,7 +105,7 @@ async def test_concurrent_launches_reach_one_engine(greeted: list[int], home: Pa
 async def test_launched_engine_inherits_no_descriptor_or_terminal(greeted: list[int]) -> None:
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
-    greeted.append((await greeting(Engine())).pid)
+    greeted.append((await greeting(EngineClient())).pid)
     (pid,) = greeted
     descriptors = {int(entry.name): str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
     assert descriptors[0] == os.devnull
@@ -130,8 +129,8 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def ending_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Settings of a logind that ends all processes at logout, on a machine where nobody lingers."""
-    monkeypatch.setattr(logout, "SETTINGS", tmp_path / "systemd")
-    monkeypatch.setattr(logout, "LINGERING", tmp_path / "linger")
+    monkeypatch.setattr(launcher, "SETTINGS", tmp_path / "systemd")
+    monkeypatch.setattr(launcher, "LINGERING", tmp_path / "linger")
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
     (tmp_path / "systemd" / "logind.conf.d").mkdir(parents=True)
     (tmp_path / "systemd" / "logind.conf").write_text("[Login]\n#KillUserProcesses=no\nKillUserProcesses = yes\n")
@@ -152,32 +151,32 @@ async def test_launch_uses_own_scope_where_logout_kills_processes(
     )
     (ending_all / "linger").mkdir()
     (ending_all / "linger" / "ada").touch()
-    engine = Engine()
+    engine = EngineClient()
     greeted.append((await greeting(engine)).pid)
     assert (ending_all / "asked").read_text().startswith(f"--user --scope --quiet --collect -- {sys.executable} -m")
-    assert (engine.found, engine.warning) == (False, "")
+    assert (engine.was_running, engine.warning) == (False, "")
 
 
 async def test_refused_scope_is_skipped_with_warning(greeted: list[int], commands: Path, ending_all: Path) -> None:
     put(commands / "systemd-run", "echo Failed to connect to bus >&2; exit 1")
-    engine, other = Engine(), Engine()
+    engine, other = EngineClient(), EngineClient()
     greeted.append((await greeting(engine)).pid)
-    assert engine.warning == logout.ENDED
+    assert engine.warning == launcher.ENDED
     assert (await greeting(other)).pid == greeted[0]
     assert other.warning == ""  # it was there, and may have been started otherwise
 
 
 def test_engine_lifetime_after_logout(commands: Path, ending_all: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(commands / "systemd-run", "exit 1")
-    assert logout.past_logout() == (logout.SCOPE, logout.NOT_LINGERING)
+    assert launcher.survive_logout_prefix() == (launcher.SCOPE, launcher.NOT_LINGERING)
     monkeypatch.setenv("PATH", str(ending_all))
-    assert logout.past_logout() == ((), logout.ENDED)
+    assert launcher.survive_logout_prefix() == ((), launcher.ENDED)
     (ending_all / "systemd" / "logind.conf.d" / "10-keep.conf").write_text("[Login]\nKillUserProcesses=no")
-    assert logout.past_logout() == ((), "")
+    assert launcher.survive_logout_prefix() == ((), "")
     (ending_all / "systemd" / "logind.conf.d" / "20-end.conf").write_text("[Login]\nKillUserProcesses=true")
-    assert logout.past_logout() == ((), logout.ENDED)
-    monkeypatch.setattr(logout, "SETTINGS", ending_all / "nowhere")
-    assert logout.past_logout() == ((), "")
+    assert launcher.survive_logout_prefix() == ((), launcher.ENDED)
+    monkeypatch.setattr(launcher, "SETTINGS", ending_all / "nowhere")
+    assert launcher.survive_logout_prefix() == ((), "")
 
 
 OTHER_VERSION = """
@@ -192,29 +191,29 @@ async def test_engine_of_other_version_stopped_and_replaced(greeted: list[int]) 
     older = subprocess.Popen([sys.executable, "-c", OTHER_VERSION])
     while not socket_path().exists():
         await asyncio.sleep(0.02)
-    screen = Engine()
+    screen = EngineClient()
     with pytest.raises(EngineOutdated) as outdated:
         await greeting(screen)
     assert (outdated.value.version, outdated.value.pid) == ("0.0.1", older.pid)
     await screen.restart()
     assert older.wait(10) == 0
-    assert not is_held()
+    assert not engine_is_running()
     greeted.append((await greeting(screen)).pid)
     assert greeted[0] != older.pid
-    assert not screen.found
+    assert not screen.was_running
 
 
 async def test_stopping_without_engine_does_nothing() -> None:
-    assert await end_engine() is None
-    engine_lock.lock_path().parent.mkdir(parents=True)
-    engine_lock.lock_path().touch()
-    assert await end_engine() is None
+    assert await stop_engine() is None
+    lock_path().parent.mkdir(parents=True)
+    lock_path().touch()
+    assert await stop_engine() is None
 
 
 async def test_engine_that_does_not_stop_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charwave_tui.client.ending.LEAVES_WITHIN", 0.1)
+    monkeypatch.setattr("charwave_tui.client.launcher.SHUTDOWN_TIMEOUT", 0.1)
     ensure_runtime_dir()
-    lock = take_lock()
+    lock = acquire_engine_lock()
     assert lock is not None
     with lock, pytest.raises(EngineUnavailable, match="has not left"):
-        await end_engine()
+        await stop_engine()

@@ -10,18 +10,25 @@ from typing import Any
 import msgspec
 import pytest
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.folder_record import IN_SAVE
-from charwave_tui.core.readings import CorpusCard, Evaluation, History, LossPoint, Mark, Split, State
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import RunStore
-from charwave_tui.core.weights_file import SEAL, UNSEALED, sealed
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.metrics import (
+    CorpusSummary,
+    CurveMarker,
+    Evaluation,
+    LossPoint,
+    RunState,
+    Split,
+    TrainingHistory,
+)
+from charwave_tui.core.store.checkpoint_metadata import CHECKSUM_KEY, IN_SAVE, UNSEALED, add_checksum
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.run_store import RunStore
 
-HISTORY = History(
+HISTORY = TrainingHistory(
     100,
     (LossPoint(100, 2.9, 2.5, 3.3), LossPoint(200, 2.4, 2.25, 2.75)),
     (Evaluation(150, Split.VAL, 2.6), Evaluation(200, Split.TRAIN, 2.5), Evaluation(200, Split.VAL, 2.55)),
-    (Mark(120, "lr 0.1 → 0.05"), Mark(200, "paused")),
+    (CurveMarker(120, "lr 0.1 → 0.05"), CurveMarker(200, "paused")),
 )
 
 
@@ -39,9 +46,9 @@ def record() -> Callable[..., RunRecord]:
             run=run,
             preset="playground",
             config=replace(RunConfig(), fuse=(4, 2)),
-            corpus=CorpusCard("имена", "0" * 64, 100, "абв", (80, 10, 10)),
+            corpus=CorpusSummary("имена", "0" * 64, 100, "абв", (80, 10, 10)),
             parameters=4_321,
-            state=State.FINISHED,
+            state=RunState.FINISHED,
             step=200,
             created="2026-01-01T00:00:00+00:00",
             seconds=12.5,
@@ -61,10 +68,10 @@ def keep_save(store: RunStore) -> Callable[[RunRecord], bytes]:
     """Writes a save of a record, with no tensors in it, and gives what it holds."""
 
     def keep(record: RunRecord) -> bytes:
-        texts = {IN_SAVE: msgspec.json.encode(record).decode(), SEAL: UNSEALED}
+        texts = {IN_SAVE: msgspec.json.encode(record).decode(), CHECKSUM_KEY: UNSEALED}
         header = msgspec.json.encode({"__metadata__": texts})
-        content = sealed(len(header).to_bytes(8, "little") + header)
-        store.place(record.run).next_save().write_bytes(content)
+        content = add_checksum(len(header).to_bytes(8, "little") + header)
+        store.folder_of(record.run).next_save().write_bytes(content)
         return content
 
     return keep

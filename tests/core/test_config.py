@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.config import HYPERPARAMETERS, RunConfig, parse
-from charwave_tui.core.fields import Effect
-from charwave_tui.core.kinds import Counter, Real, Stepped, Whole
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.receptive import suggested_dilations, suggested_fuse
+from charwave_tui.core.config.receptive_field import suggest_dilations, suggest_fuse
+from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig, parse_value
+from charwave_tui.core.config.value_types import FloatRange, IdNumber, IntRange, SteppedFloat
+from charwave_tui.core.errors import UserError
 
-REALS = [name for name, spec in HYPERPARAMETERS.items() if isinstance(spec.kind, Real)]
+REALS = [name for name, spec in HYPERPARAMETERS.items() if isinstance(spec.kind, FloatRange)]
+
 
 OUTSIDE = [
     ("context", "0"),
@@ -74,6 +74,7 @@ OUTSIDE = [
     ("device", "tpu"),
 ]
 
+
 NONSENSE = [
     *(
         (name, "twelve")
@@ -85,13 +86,13 @@ NONSENSE = [
 
 
 def test_default_config_is_valid() -> None:
-    assert RunConfig().checked() == RunConfig()
+    assert RunConfig().validated() == RunConfig()
 
 
 def test_every_field_has_hyperparameter_with_default_in_bounds() -> None:
     for name, spec in HYPERPARAMETERS.items():
         assert spec.name == name
-        spec.kind.check(name, getattr(RunConfig(), name))
+        spec.kind.validate(name, getattr(RunConfig(), name))
 
 
 def test_every_bounded_field_has_out_of_bounds_cases() -> None:
@@ -100,33 +101,33 @@ def test_every_bounded_field_has_out_of_bounds_cases() -> None:
 
 @pytest.mark.parametrize(("name", "text"), OUTSIDE)
 def test_value_out_of_bounds_refused_with_field_and_bounds(name: str, text: str) -> None:
-    with pytest.raises(Mistake) as caught:
-        parse(name, text)
+    with pytest.raises(UserError) as caught:
+        parse_value(name, text)
     assert caught.value.field == name
     assert caught.value.problem.startswith(f"{name} ")
     assert text in caught.value.problem.replace(",", "")
-    assert HYPERPARAMETERS[name].kind.bounds(name) in caught.value.remedy
+    assert HYPERPARAMETERS[name].kind.describe_bounds(name) in caught.value.remedy
 
 
 @pytest.mark.parametrize(("name", "text"), NONSENSE)
 def test_non_numeric_text_refused_with_field(name: str, text: str) -> None:
-    with pytest.raises(Mistake) as caught:
-        parse(name, text)
+    with pytest.raises(UserError) as caught:
+        parse_value(name, text)
     assert caught.value.field == name
     assert caught.value.problem.startswith(f"{name} {text} is not a ")
-    way = "write it as 2 2 2" if name in ("fuse", "dilations") else HYPERPARAMETERS[name].kind.bounds(name)
+    way = "write it as 2 2 2" if name in ("fuse", "dilations") else HYPERPARAMETERS[name].kind.describe_bounds(name)
     assert way in caught.value.remedy
 
 
 @pytest.mark.parametrize("text", ["10,000", "1,234,567", " 10000 ", "10_000"])
 def test_commas_group_thousands(text: str) -> None:
-    assert parse("max_steps", text) == int(text.replace(",", "").replace("_", ""))
+    assert parse_value("max_steps", text) == int(text.replace(",", "").replace("_", ""))
 
 
 @pytest.mark.parametrize("text", ["1,5", "12,34", "1,0000", ",100", "0,100", "1,000,00"])
 def test_other_commas_are_no_integer(text: str) -> None:
-    with pytest.raises(Mistake, match=f"max_steps {text} is not a whole number; try 1 to"):
-        parse("max_steps", text)
+    with pytest.raises(UserError, match=f"max_steps {text} is not a whole number; try 1 to"):
+        parse_value("max_steps", text)
 
 
 @pytest.mark.parametrize(
@@ -134,54 +135,54 @@ def test_other_commas_are_no_integer(text: str) -> None:
     [("0,1", "write 0.1"), (",5", "write .5"), ("0,100", "write 0.100"), ("1,000,00", "try 0 < lr"), ("a,1", "try 0")],
 )
 def test_decimal_comma_refused_with_hint_of_point(text: str, remedy: str) -> None:
-    with pytest.raises(Mistake, match=f"lr {text} is not a number; {remedy}"):
-        parse("lr", text)
+    with pytest.raises(UserError, match=f"lr {text} is not a number; {remedy}"):
+        parse_value("lr", text)
 
 
 @pytest.mark.parametrize("name", sorted(HYPERPARAMETERS.keys() - {"dilations"}))
 @pytest.mark.parametrize("text", ["", "   "])
 def test_empty_value_refused_with_field(name: str, text: str) -> None:
-    with pytest.raises(Mistake) as caught:
-        parse(name, text)
+    with pytest.raises(UserError) as caught:
+        parse_value(name, text)
     assert caught.value.field == name
     assert caught.value.problem.startswith(name)
 
 
 def test_non_utf8_corpus_name_refused() -> None:
-    with pytest.raises(Mistake, match="not UTF-8"):
-        parse("corpus", "/tmp/caf\udce9.txt")
+    with pytest.raises(UserError, match="not UTF-8"):
+        parse_value("corpus", "/tmp/caf\udce9.txt")
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\nb", "a\rb", "\x1b[31mred"])
 def test_corpus_with_control_character_refused(text: str) -> None:
-    with pytest.raises(Mistake, match="corpus"):
-        parse("corpus", text)
+    with pytest.raises(UserError, match="corpus"):
+        parse_value("corpus", text)
 
 
 @given(st.from_type(RunConfig))
 def test_formatted_value_parses_back(config: RunConfig) -> None:
     for name, spec in HYPERPARAMETERS.items():
-        if not isinstance(spec.kind, Real):
-            assert parse(name, spec.kind.write(getattr(config, name))) == getattr(config, name)
+        if not isinstance(spec.kind, FloatRange):
+            assert parse_value(name, spec.kind.format(getattr(config, name))) == getattr(config, name)
 
 
 @pytest.mark.parametrize("name", REALS)
 @given(st.integers(1, 999_999), st.integers(-12, 1))
 def test_six_digit_number_parses_back(name: str, digits: int, exponent: int) -> None:
     kind = HYPERPARAMETERS[name].kind
-    assert isinstance(kind, Real)
+    assert isinstance(kind, FloatRange)
     value = float(f"{digits}e{exponent}")
     if kind.low < value <= kind.high:
-        assert parse(name, kind.write(value)) == value
+        assert parse_value(name, kind.format(value)) == value
 
 
 @pytest.mark.parametrize("name", REALS)
 @given(st.data())
 def test_any_number_in_bounds_parses_back(name: str, data: st.DataObject) -> None:
     kind = HYPERPARAMETERS[name].kind
-    assert isinstance(kind, Real)
+    assert isinstance(kind, FloatRange)
     value = data.draw(st.floats(kind.low, kind.high, exclude_min=not kind.closed))
-    assert parse(name, kind.write(value)) == value
+    assert parse_value(name, kind.format(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -203,7 +204,7 @@ def test_any_number_in_bounds_parses_back(name: str, data: st.DataObject) -> Non
     ],
 )
 def test_values_parsed_as_people_write_them(name: str, text: str, value: object) -> None:
-    assert parse(name, text) == value
+    assert parse_value(name, text) == value
 
 
 @pytest.mark.parametrize(
@@ -220,25 +221,25 @@ def test_values_parsed_as_people_write_them(name: str, text: str, value: object)
     ],
 )
 def test_values_formatted_as_people_write_them(name: str, value: Any, text: str) -> None:
-    assert HYPERPARAMETERS[name].kind.write(value) == text
+    assert HYPERPARAMETERS[name].kind.format(value) == text
 
 
 @given(st.from_type(RunConfig), st.sampled_from([1, -1]))
 def test_stepped_value_stays_in_bounds(config: RunConfig, direction: int) -> None:
     for name, spec in HYPERPARAMETERS.items():
-        spec.kind.check(name, spec.kind.nudge(getattr(config, name), direction))
+        spec.kind.validate(name, spec.kind.step_by(getattr(config, name), direction))
 
 
-@pytest.mark.parametrize("name", [n for n, s in HYPERPARAMETERS.items() if isinstance(s.kind, Whole | Stepped)])
+@pytest.mark.parametrize("name", [n for n, s in HYPERPARAMETERS.items() if isinstance(s.kind, IntRange | SteppedFloat)])
 def test_repeated_steps_reach_both_bounds(name: str) -> None:
     kind = HYPERPARAMETERS[name].kind
-    assert isinstance(kind, Whole | Stepped)
+    assert isinstance(kind, IntRange | SteppedFloat)
     # From the middle of a range too long to be walked by ones, start near the ends.
-    starts = (kind.low + 3, kind.high - 3) if isinstance(kind, Counter) else (getattr(RunConfig(), name),) * 2
+    starts = (kind.low + 3, kind.high - 3) if isinstance(kind, IdNumber) else (getattr(RunConfig(), name),) * 2
     for start, direction, end in ((starts[0], -1, kind.low), (starts[1], 1, kind.high)):
         value: Any = start
         for _ in range(60):
-            value = kind.nudge(value, direction)
+            value = kind.step_by(value, direction)
         assert value == end
 
 
@@ -258,35 +259,35 @@ def test_repeated_steps_reach_both_bounds(name: str) -> None:
     ],
 )
 def test_step_goes_to_next_sensible_value(name: str, value: Any, direction: int, wanted: object) -> None:
-    assert HYPERPARAMETERS[name].kind.nudge(value, direction) == wanted
+    assert HYPERPARAMETERS[name].kind.step_by(value, direction) == wanted
 
 
 def test_fuse_not_matching_context_refused_with_fixes() -> None:
-    with pytest.raises(Mistake) as caught:
-        RunConfig(context=6).checked()
+    with pytest.raises(UserError) as caught:
+        RunConfig(context=6).validated()
     assert str(caught.value) == "context 6 is not 2×2×2 = 8; set context to 8 or fuse to 2 3 or 3 2 or 6"
     assert caught.value.field == "fuse"
 
 
 def test_fuse_beyond_any_context_offers_no_product() -> None:
-    with pytest.raises(Mistake) as caught:
-        RunConfig(context=8, fuse=(64, 64)).checked()
+    with pytest.raises(UserError) as caught:
+        RunConfig(context=8, fuse=(64, 64)).validated()
     assert caught.value.remedy == "set fuse to 2 2 2 or 8"
 
 
 def test_dilations_not_covering_context_refused_with_fixes() -> None:
-    with pytest.raises(Mistake) as caught:
-        RunConfig(context=9, dilations=(1, 1, 2, 1, 2)).checked()
+    with pytest.raises(UserError) as caught:
+        RunConfig(context=9, dilations=(1, 1, 2, 1, 2)).validated()
     assert str(caught.value) == "context 9 is not 1+1+1+2+1+2 = 8; set context to 8 or dilations to 1 1 2 1 2 1"
     assert caught.value.field == "dilations"
 
 
 @pytest.mark.parametrize("context", range(1, 65))
 def test_suggested_dilations_are_valid(context: int) -> None:
-    way = suggested_dilations(context)
+    way = suggest_dilations(context)
     try:
-        taken = RunConfig(context=context, fuse=(context,)).with_text({"dilations": way}).checked()
-    except Mistake:
+        taken = RunConfig(context=context, fuse=(context,)).with_settings({"dilations": way}).validated()
+    except UserError:
         assert way == "none"
     else:
         assert taken.receptive_field == context
@@ -300,38 +301,38 @@ def test_suggested_dilations_are_valid(context: int) -> None:
     ],
 )
 def test_mutually_exclusive_fields_refused_with_both_fixes(change: Mapping[str, str], field: str, told: str) -> None:
-    with pytest.raises(Mistake) as caught:
-        RunConfig().with_values(change).checked()
+    with pytest.raises(UserError) as caught:
+        RunConfig().with_values(change).validated()
     assert (caught.value.field, caught.value.remedy) == (field, told)
 
 
 def test_unchecked_value_out_of_bounds_found_before_linked_fields() -> None:
-    with pytest.raises(Mistake, match="n_embd 0 is out of bounds"):
-        RunConfig(n_embd=0, context=7).checked()
+    with pytest.raises(UserError, match="n_embd 0 is out of bounds"):
+        RunConfig(n_embd=0, context=7).validated()
 
 
 @given(st.from_type(RunConfig))
 def test_valid_configs_pass_check(config: RunConfig) -> None:
-    assert config.checked() is config
+    assert config.validated() is config
 
 
 @pytest.mark.parametrize("context", range(1, 65))
 def test_every_context_has_suggested_fuse(context: int) -> None:
-    ways = suggested_fuse(context)
+    ways = suggest_fuse(context)
     assert 1 <= len(ways) <= 3
     assert len(set(ways)) == len(ways)
     for way in ways:
-        fuse = parse("fuse", way)
+        fuse = parse_value("fuse", way)
         assert isinstance(fuse, tuple)
         assert math.prod(fuse) == context
-        assert RunConfig(context=context, fuse=fuse).checked()
+        assert RunConfig(context=context, fuse=fuse).validated()
 
 
 def test_suggested_fuses_deepest_first() -> None:
-    assert suggested_fuse(6) == ["2 3", "3 2", "6"]
-    assert suggested_fuse(8) == ["2 2 2", "8"]
-    assert suggested_fuse(7) == ["7"]
-    assert suggested_fuse(1) == ["1"]
+    assert suggest_fuse(6) == ["2 3", "3 2", "6"]
+    assert suggest_fuse(8) == ["2 2 2", "8"]
+    assert suggest_fuse(7) == ["7"]
+    assert suggest_fuse(1) == ["1"]
 
 
 @given(st.from_type(RunConfig))
@@ -358,22 +359,22 @@ def test_config_round_trips_through_json_record(config: RunConfig) -> None:
     ],
 )
 def test_damaged_record_refused_with_field(change: Mapping[str, object], told: str) -> None:
-    with pytest.raises(Mistake, match=told):
+    with pytest.raises(UserError, match=told):
         RunConfig.from_dict(RunConfig().to_dict() | change)
 
 
 def test_settings_applied_to_a_copy() -> None:
     config = RunConfig()
-    changed = config.with_text({"lr": "0.2", "fuse": "4,2"})
+    changed = config.with_settings({"lr": "0.2", "fuse": "4,2"})
     assert (changed.lr, changed.fuse) == (0.2, (4, 2))
     assert config == RunConfig()
-    assert config.differences(changed) == {"lr", "fuse"}
-    assert config.differences(config) == frozenset()
+    assert config.changed_fields(changed) == {"lr", "fuse"}
+    assert config.changed_fields(config) == frozenset()
 
 
 def test_unknown_hyperparameter_refused_with_known_ones() -> None:
-    with pytest.raises(Mistake) as caught:
-        RunConfig().with_text({"learning_rate": "0.2"})
+    with pytest.raises(UserError) as caught:
+        RunConfig().with_settings({"learning_rate": "0.2"})
     assert "learning_rate" in caught.value.problem
     for name in HYPERPARAMETERS:
         assert name in caught.value.remedy
@@ -385,11 +386,11 @@ def test_field_texts_fit_their_width(name: str) -> None:
     assert 0 < len(spec.help) <= 33
     assert len(f"{name}  {spec.label}") <= 33
     assert spec.about.endswith(".")
-    assert spec.kind.bounds(name)
+    assert spec.kind.describe_bounds(name)
 
 
 def test_fields_changeable_in_training_are_marked_live() -> None:
-    live = {name for name, spec in HYPERPARAMETERS.items() if spec.effect is Effect.LIVE}
+    live = {name for name, spec in HYPERPARAMETERS.items() if spec.effect is EditEffect.LIVE}
     assert live == {
         *("lr", "schedule", "lr_drop", "warmup", "momentum", "weight_decay", "drop_context", "drop_path"),
         *("batch_size", "max_steps", "eval_every"),

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from charwave_tui.core import corpora
-from charwave_tui.core.corpora import (
+from charwave_tui.core import corpus_registry
+from charwave_tui.core.corpus_registry import (
     MOST_RECENT,
     CorpusKind,
-    anchored,
+    add_recent_corpus,
     find_corpus,
     list_corpora,
-    remember,
+    resolve_corpus_name,
 )
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.places import corpora_dir, state_dir
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.paths import corpora_dir, state_dir
 
 TEN = "anna\nben\ncarl\ndora\nemil\nfay\ngus\nhana\nida\njo"
 
@@ -56,7 +56,7 @@ def test_built_in_cyrillic_names_are_plain_sorted_and_many() -> None:
 
 
 def test_built_in_names_overlap_enough_with_lecture(lecture_words: Path) -> None:
-    shared = find_corpus("names").words_set & set(lecture_words.read_text().split("\n"))
+    shared = find_corpus("names").word_set & set(lecture_words.read_text().split("\n"))
     assert len(shared) >= 2_000
 
 
@@ -88,40 +88,40 @@ def test_file_found_by_absolute_relative_and_home_path(file: Path, monkeypatch: 
 
 def test_path_made_absolute_for_another_process(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
-    assert anchored("ten.txt") == str(file)
-    assert anchored("names") == "names"
+    assert resolve_corpus_name("ten.txt") == str(file)
+    assert resolve_corpus_name("names") == "names"
     monkeypatch.setenv("HOME", str(file.parent))
-    assert anchored("~/ten.txt") == str(file)
+    assert resolve_corpus_name("~/ten.txt") == str(file)
 
 
 def test_unknown_name_refused_with_known_names(fetched: Path) -> None:
-    with pytest.raises(Mistake, match=r"no corpus nmes; there are .*names.*makemore, or name a text file") as caught:
+    with pytest.raises(UserError, match=r"no corpus nmes; there are .*names.*makemore, or name a text file") as caught:
         find_corpus("nmes")
     assert caught.value.field == "corpus"
 
 
 @pytest.mark.parametrize("text", ["./nmes.txt", "nmes.txt", "/no/such/file", "~no-such-user/file"])
 def test_unknown_path_refused_as_path(text: str) -> None:
-    with pytest.raises(Mistake, match=r"there is no file .*; check the path; there are ") as caught:
+    with pytest.raises(UserError, match=r"there is no file .*; check the path; there are ") as caught:
         find_corpus(text)
     assert caught.value.field == "corpus"
 
 
 def test_makemore_before_fetch_says_how_to_fetch() -> None:
-    with pytest.raises(Mistake, match=r"makemore is not here yet; get it with charwave-tui data fetch makemore"):
+    with pytest.raises(UserError, match=r"makemore is not here yet; get it with charwave-tui data fetch makemore"):
         find_corpus("makemore")
 
 
 @pytest.mark.parametrize("text", ["", "x" * 5_000, "a\0b", ".", "/dev/zero"])
 def test_any_text_is_a_corpus_or_a_user_error(text: str) -> None:
-    with pytest.raises(Mistake):
+    with pytest.raises(UserError):
         find_corpus(text)
 
 
 def test_invalid_file_refused_on_every_request(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("anna")
     for _ in range(2):
-        with pytest.raises(Mistake, match="has 1 word;"):
+        with pytest.raises(UserError, match="has 1 word;"):
             find_corpus(str(tmp_path / "one.txt"))
 
 
@@ -136,7 +136,7 @@ def test_unchanged_file_read_once_and_changed_one_again(file: Path) -> None:
 
 
 def test_corpus_card_has_corpus_statistics(file: Path) -> None:
-    card = find_corpus(str(file)).card()
+    card = find_corpus(str(file)).summary()
     assert (card.name, card.words, card.symbols) == ("ten", 10, "abcdefghijlmnorsuy")
     assert sum(card.examples) == len(TEN) + 1
 
@@ -145,8 +145,8 @@ def test_recent_files_newest_first_unique_and_bounded(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.txt" for number in range(MOST_RECENT + 3)]
     for path in paths:
         path.write_text(TEN)
-        remember(path)
-    remember(paths[5])
+        add_recent_corpus(path)
+    add_recent_corpus(paths[5])
     recent = [entry for entry in list_corpora() if entry.kind is CorpusKind.RECENT]
     assert [entry.path for entry in recent] == [paths[5], *(path for path in paths[:2:-1] if path != paths[5])]
     assert len(recent) == MOST_RECENT
@@ -154,19 +154,19 @@ def test_recent_files_newest_first_unique_and_bounded(tmp_path: Path) -> None:
 
 
 def test_missing_recent_file_is_not_listed(file: Path) -> None:
-    remember(file)
+    add_recent_corpus(file)
     file.unlink()
     assert CorpusKind.RECENT not in {entry.kind for entry in list_corpora()}
 
 
 def test_relative_recent_path_stored_as_absolute(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
-    remember(Path("ten.txt"))
+    add_recent_corpus(Path("ten.txt"))
     assert list_corpora()[-1].path == file
 
 
 def test_named_corpus_is_not_stored_as_recent(fetched: Path) -> None:
-    remember(fetched)
+    add_recent_corpus(fetched)
     assert CorpusKind.RECENT not in {entry.kind for entry in list_corpora()}
 
 
@@ -175,15 +175,15 @@ def test_damaged_recent_files_ignored_and_replaced(file: Path, damage: bytes) ->
     state_dir().mkdir(parents=True)
     (state_dir() / "recent-corpora").write_bytes(damage)
     assert CorpusKind.RECENT not in {entry.kind for entry in list_corpora()}
-    remember(file)
+    add_recent_corpus(file)
     assert list_corpora()[-1].path == file
 
 
 def test_recent_files_path_that_is_a_folder_is_ignored(file: Path) -> None:
     (state_dir() / "recent-corpora").mkdir(parents=True)
     assert CorpusKind.RECENT not in {entry.kind for entry in list_corpora()}
-    with pytest.raises(Mistake, match="recent-corpora cannot be written"):
-        remember(file)
+    with pytest.raises(UserError, match="recent-corpora cannot be written"):
+        add_recent_corpus(file)
 
 
 def test_listing_and_lookup_write_nothing(home: Path, file: Path) -> None:
@@ -193,5 +193,5 @@ def test_listing_and_lookup_write_nothing(home: Path, file: Path) -> None:
 
 
 def test_listing_works_without_built_in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpora, "asset", lambda *parts: tmp_path.joinpath("none", *parts))
+    monkeypatch.setattr(corpus_registry, "asset_path", lambda *parts: tmp_path.joinpath("none", *parts))
     assert list_corpora() == ()

@@ -14,9 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.corpus import FEWEST_WORDS, LARGEST_FILE, LONGEST_WORD, Corpus, read_corpus, spans
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import Split
+from charwave_tui.core.corpus import (
+    LARGEST_FILE,
+    MAX_WORD_LENGTH,
+    MIN_WORDS,
+    Corpus,
+    format_character_ranges,
+    read_corpus,
+)
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import Split
 
 TEN = ("anna", "ben", "carl", "dora", "emil", "fay", "gus", "hana", "ida", "jo")
 """The least that makes a corpus."""
@@ -27,8 +34,8 @@ def written(path: Path, data: bytes | str) -> Path:
     return path
 
 
-def refusal(path: Path) -> Mistake:
-    with pytest.raises(Mistake) as caught:
+def refusal(path: Path) -> UserError:
+    with pytest.raises(UserError) as caught:
         read_corpus(path, "x")
     assert caught.value.field == "corpus"
     assert str(path) in caught.value.problem
@@ -39,7 +46,7 @@ def refusal(path: Path) -> Mistake:
 
 
 def test_lecture_words_give_lecture_statistics(lecture_words: Path) -> None:
-    card = read_corpus(lecture_words, "makemore").card()
+    card = read_corpus(lecture_words, "makemore").summary()
     assert card.examples == (182_625, 22_655, 22_866)
     assert card.words == 32_033
     assert card.vocab_size == 27
@@ -90,7 +97,7 @@ def test_words_normalized_to_nfc(tmp_path: Path) -> None:
 def test_repeated_words_and_order_kept(tmp_path: Path) -> None:
     corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(TEN[::-1] + TEN)), "x")
     assert corpus.words == TEN[::-1] + TEN
-    assert len(corpus.words_set) == 10
+    assert len(corpus.word_set) == 10
 
 
 def test_only_newlines_end_a_line(tmp_path: Path) -> None:
@@ -148,7 +155,7 @@ def test_unreadable_file_refused_with_hint(
 
 @pytest.mark.parametrize("path", ["x" * 5_000, "a\0b"])
 def test_invalid_path_refused(path: str) -> None:
-    with pytest.raises(Mistake, match="cannot be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         read_corpus(Path(path), "x")
 
 
@@ -179,8 +186,8 @@ def test_too_large_file_refused_unread(tmp_path: Path) -> None:
 
 
 def test_limits_themselves_accepted(tmp_path: Path) -> None:
-    words = ("x" * LONGEST_WORD, *TEN[1:])
-    assert len(words) == FEWEST_WORDS
+    words = ("x" * MAX_WORD_LENGTH, *TEN[1:])
+    assert len(words) == MIN_WORDS
     corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(words)), "x")
     assert corpus.words == words
     assert [len(corpus.split(split)) for split in Split] == [8, 1, 1]
@@ -188,7 +195,7 @@ def test_limits_themselves_accepted(tmp_path: Path) -> None:
 
 def test_million_lines_accepted(tmp_path: Path) -> None:
     path = written(tmp_path / "million.txt", "".join(f"name{number}\n" for number in range(1_000_000)))
-    card = read_corpus(path, "million").card()
+    card = read_corpus(path, "million").summary()
     assert card.words == 1_000_000
     assert card.symbols == "0123456789aemn"
     assert sum(card.examples) == path.stat().st_size
@@ -209,12 +216,12 @@ def test_splits_cover_all_words_and_examples_all_characters(words: list[str]) ->
     corpus = Corpus("x", tuple(words), "abc", "")
     parts = [corpus.split(split) for split in Split]
     assert sorted(sum(parts, ())) == sorted(words)
-    assert corpus.card().examples == tuple(len("".join(part)) + len(part) for part in parts)
+    assert corpus.summary().examples == tuple(len("".join(part)) + len(part) for part in parts)
 
 
 def test_unknown_characters_refused_with_known_ones(tmp_path: Path) -> None:
     corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(TEN)), "ten")
-    with pytest.raises(Mistake, match="“q”, “é” do not occur in the corpus ten; its characters are a–j l–o rs u y"):
+    with pytest.raises(UserError, match="“q”, “é” do not occur in the corpus ten; its characters are a–j l–o rs u y"):
         corpus.encode("aqéq")
 
 
@@ -231,12 +238,12 @@ def test_unknown_characters_refused_with_known_ones(tmp_path: Path) -> None:
     ],
 )
 def test_consecutive_symbols_shown_as_range(symbols: str, written: str) -> None:
-    assert spans(symbols) == written
+    assert format_character_ranges(symbols) == written
 
 
 def test_long_vocabulary_shortened_in_error() -> None:
     corpus = Corpus("x", TEN, "".join(map(chr, range(0x4E00, 0x5E00, 2))), "")
-    with pytest.raises(Mistake) as caught:
+    with pytest.raises(UserError) as caught:
         corpus.encode("a")
     assert len(str(caught.value)) < 150
 
@@ -246,7 +253,7 @@ def test_any_line_read_as_nfc_or_refused(tmp_path_factory: pytest.TempPathFactor
     path = written(tmp_path_factory.getbasetemp() / "line.txt", "\n".join((*TEN, line)))
     try:
         corpus = read_corpus(path, "x")
-    except Mistake:
+    except UserError:
         return
     for word in corpus.words:
         assert unicodedata.is_normalized("NFC", word)

@@ -10,22 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from charwave_tui.core import database
-from charwave_tui.core.atomic import identity
-from charwave_tui.core.database import (
+from charwave_tui.core.atomic_write import file_identity
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.store import database
+from charwave_tui.core.store.database import (
+    APPLICATION_ID,
     MIGRATIONS,
-    OURS,
     DatabaseBusy,
-    DatabaseDamaged,
-    DatabaseFault,
+    DatabaseCorrupt,
+    DatabaseError,
     connect,
-    faults_told,
-    snapshot,
+    read_transaction,
     transaction,
+    translate_sqlite_errors,
 )
-from charwave_tui.core.mistake import Mistake
 
 MORE = "CREATE TABLE extra (thing TEXT NOT NULL); INSERT INTO extra VALUES ('new');"
+
+
 BROKEN = "CREATE TABLE extra (thing TEXT NOT NULL); INSERT INTO nowhere VALUES ('new');"
 
 
@@ -55,7 +57,7 @@ def tables(path: Path) -> set[str]:
 
 def test_new_database_is_one_file_of_current_schema(path: Path) -> None:
     with closing(connect(path)) as connection:
-        assert connection.execute("PRAGMA application_id").fetchone() == (OURS,)
+        assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # each commit is on the disk
     assert version(path) == len(MIGRATIONS)
@@ -74,7 +76,7 @@ def test_newer_schema_refused_and_file_untouched(path: Path, journal: str) -> No
         connection.execute(f"PRAGMA journal_mode = {journal}")
     before = path.read_bytes()
     for _ in range(2):
-        with pytest.raises(Mistake) as refused:
+        with pytest.raises(UserError) as refused:
             connect(path)
         assert str(refused.value) == (
             f"{path} is of schema {len(MIGRATIONS) + 1}, and this version of the program knows none after "
@@ -111,7 +113,7 @@ def test_failed_upgrade_leaves_database_unchanged(older: Path, monkeypatch: pyte
     before = tables(older)
     with monkeypatch.context() as patch:
         patch.setattr(database, "MIGRATIONS", (*MIGRATIONS, BROKEN))
-        with pytest.raises(DatabaseFault, match="nowhere"):
+        with pytest.raises(DatabaseError, match="nowhere"):
             connect(older)
     assert (version(older), tables(older)) == (len(MIGRATIONS), before)
     connect(older).close()
@@ -122,7 +124,7 @@ def test_upgrade_skipped_on_full_disk_and_done_later(
     older: Path, full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
     before = older.read_bytes()
-    with full_disk(), pytest.raises(DatabaseFault):
+    with full_disk(), pytest.raises(DatabaseError):
         connect(older)
     assert older.read_bytes() == before
     connect(older).close()
@@ -163,7 +165,7 @@ def test_foreign_database_is_corrupt_and_untouched(path: Path, journal: str) -> 
         connection.execute("CREATE TABLE runs (run INTEGER)")
         connection.execute(f"PRAGMA journal_mode = {journal}")
     before = path.read_bytes()
-    with pytest.raises(DatabaseDamaged, match="another program"):
+    with pytest.raises(DatabaseCorrupt, match="another program"):
         connect(path)
     assert path.read_bytes() == before
 
@@ -193,19 +195,19 @@ def ours(path: Path) -> bytes:
 )
 def test_altered_content_is_corrupt(path: Path, damage: Callable[[bytes], bytes]) -> None:
     path.write_bytes(damage(ours(path)))
-    with pytest.raises(DatabaseDamaged), faults_told():
+    with pytest.raises(DatabaseCorrupt), translate_sqlite_errors():
         connect(path).execute("SELECT curve_digest FROM runs").fetchall()
 
 
 def test_folder_at_database_path_is_error_but_not_corrupt(path: Path) -> None:
     path.mkdir()
-    with pytest.raises(DatabaseFault, match="unable to open") as told:
+    with pytest.raises(DatabaseError, match="unable to open") as told:
         connect(path)
-    assert not isinstance(told.value, DatabaseDamaged)
+    assert not isinstance(told.value, DatabaseCorrupt)
 
 
 def test_long_lock_reported_as_busy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "PATIENCE", 0.01)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.01)
     with (
         closing(connect(path)) as one,
         closing(connect(path)) as other,
@@ -221,7 +223,7 @@ def test_long_lock_reported_as_busy(path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_internal_error_not_taken_for_corruption(path: Path) -> None:
     connection = connect(path)
     connection.close()
-    with pytest.raises(sqlite3.ProgrammingError, match="closed"), faults_told():
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"), translate_sqlite_errors():
         connection.execute("SELECT 1")
 
 
@@ -238,14 +240,14 @@ def test_transaction_is_atomic(path: Path) -> None:
         with transaction(connection):
             connection.execute("INSERT INTO sqlite_sequence VALUES ('runs', 5)")
         assert connection.execute("SELECT * FROM sqlite_sequence").fetchall() == [("runs", 5)]
-        with pytest.raises(DatabaseDamaged, match="UNIQUE"), transaction(connection):
+        with pytest.raises(DatabaseCorrupt, match="UNIQUE"), transaction(connection):
             connection.execute("INSERT INTO marks VALUES (1, 0, 5, 'x', 0), (1, 0, 5, 'x', 0)")
 
 
 def test_snapshot_read_blocks_other_writers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "PATIENCE", 0.01)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.01)
     with closing(connect(path)) as reader, closing(connect(path)) as writer:
-        with snapshot(reader):
+        with read_transaction(reader):
             reader.execute("SELECT * FROM marks").fetchall()
             with pytest.raises(DatabaseBusy), transaction(writer):
                 writer.execute("INSERT INTO sqlite_sequence VALUES ('runs', 5)")
@@ -254,11 +256,11 @@ def test_snapshot_read_blocks_other_writers(path: Path, monkeypatch: pytest.Monk
 
 
 def test_database_file_identity_is_known(path: Path) -> None:
-    assert identity(path) is None
+    assert file_identity(path) is None
     path.touch()
-    first = identity(path)
+    first = file_identity(path)
     assert first is not None
     other = path.with_name("other")
     other.touch()
     other.rename(path)
-    assert identity(path) not in (None, first)
+    assert file_identity(path) not in (None, first)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from charwave_tui.core.export import export
-from charwave_tui.core.folder_record import read_record
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import History
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import RunStore
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import TrainingHistory
+from charwave_tui.core.store.checkpoint_metadata import read_record_file
+from charwave_tui.core.store.export import export_run
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.run_store import RunStore
 
 Made = Callable[..., RunRecord]
 
@@ -35,10 +35,10 @@ def test_export_has_record_curve_and_weights_at_full_precision(
     store: RunStore, record: Made, weights: bytes, tmp_path: Path
 ) -> None:
     to = tmp_path / "new" / "folder"
-    assert export(store, 1, to) == tuple(
+    assert export_run(store, 1, to) == tuple(
         to / name for name in ("curve.csv", "evaluations.csv", "record.json", "weights.safetensors")
     )
-    assert read_record(to) == store.read(1) == record(1, name="wide")
+    assert read_record_file(to) == store.read(1) == record(1, name="wide")
     heading, *curve = rows(to / "curve.csv")
     assert heading == ["step", "mean", "low", "high"]
     assert [tuple(map(float, row)) for row in curve] == [
@@ -52,17 +52,17 @@ def test_export_has_record_curve_and_weights_at_full_precision(
 
 
 def test_damaged_weights_are_not_exported(store: RunStore, weights: bytes, tmp_path: Path) -> None:
-    store.place(1).next_save().write_bytes(weights[:-1])
-    export(store, 1, tmp_path / "good")
+    store.folder_of(1).next_save().write_bytes(weights[:-1])
+    export_run(store, 1, tmp_path / "good")
     assert (tmp_path / "good" / "weights.safetensors").read_bytes() == weights
-    for save in store.place(1).saves():
+    for save in store.folder_of(1).checkpoints():
         save.write_bytes(b"")
-    assert len(export(store, 1, tmp_path / "none")) == 3
+    assert len(export_run(store, 1, tmp_path / "none")) == 3
 
 
 def test_run_without_curve_or_weights_exports_headers_only(store: RunStore, record: Made, tmp_path: Path) -> None:
-    store.write(record(store.create(), history=History()))
-    assert len(export(store, 1, tmp_path / "to")) == 3
+    store.write(record(store.create(), history=TrainingHistory()))
+    assert len(export_run(store, 1, tmp_path / "to")) == 3
     assert rows(tmp_path / "to" / "curve.csv") == [["step", "mean", "low", "high"]]
 
 
@@ -70,22 +70,22 @@ def test_run_without_curve_or_weights_exports_headers_only(store: RunStore, reco
 def test_existing_files_not_overwritten(store: RunStore, weights: bytes, tmp_path: Path, kind: str) -> None:
     to = tmp_path / "to"
     to.mkdir() if kind == "folder" else to.touch() if kind == "file" else to.symlink_to(tmp_path / "gone")
-    with pytest.raises(Mistake, match="to is there already; name another folder with --to"):
-        export(store, 1, to)
+    with pytest.raises(UserError, match="to is there already; name another folder with --to"):
+        export_run(store, 1, to)
     assert not to.is_dir() or list(to.iterdir()) == []
 
 
 def test_full_disk_and_blocking_file_are_named(
     store: RunStore, weights: bytes, tmp_path: Path, full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
-    with full_disk(), pytest.raises(Mistake, match=r"to cannot be written \(File too large\); name another"):
-        export(store, 1, tmp_path / "to")
+    with full_disk(), pytest.raises(UserError, match=r"to cannot be written \(File too large\); name another"):
+        export_run(store, 1, tmp_path / "to")
     (tmp_path / "file").touch()
-    with pytest.raises(Mistake, match=r"file/to cannot be written \(Not a directory\)"):
-        export(store, 1, tmp_path / "file" / "to")
+    with pytest.raises(UserError, match=r"file/to cannot be written \(Not a directory\)"):
+        export_run(store, 1, tmp_path / "file" / "to")
 
 
 def test_unknown_run_named_and_nothing_created(store: RunStore, weights: bytes, tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="run 2 is unknown; the newest runs are: 1"):
-        export(store, 2, tmp_path / "to")
+    with pytest.raises(UserError, match="run 2 is unknown; the newest runs are: 1"):
+        export_run(store, 2, tmp_path / "to")
     assert not (tmp_path / "to").exists()

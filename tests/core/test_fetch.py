@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from charwave_tui.core import fetch as fetch_module
-from charwave_tui.core.corpora import LECTURE_SHA256, SOURCES, Source
-from charwave_tui.core.fetch import fetch
-from charwave_tui.core.mistake import Mistake
+from charwave_tui.core import corpus_download
+from charwave_tui.core.corpus_download import download_corpus
+from charwave_tui.core.corpus_registry import LECTURE_SHA256, SOURCES, DownloadSource
+from charwave_tui.core.errors import UserError
 
 WORDS = b"\n".join(b"word%d" % number for number in range(9_000))
 
@@ -37,7 +37,7 @@ def full_disk() -> Iterator[None]:
 
 def test_whole_file_downloaded_with_progress(server: Any, home: Path) -> None:
     seen: list[tuple[int, int | None]] = []
-    path = fetch(server.answer(WORDS), lambda done, total: seen.append((done, total)))
+    path = download_corpus(server.answer(WORDS), lambda done, total: seen.append((done, total)))
     assert path == home / "data" / "corpora" / "makemore.txt"
     assert path.read_bytes() == WORDS
     assert files(home) == [path]
@@ -48,52 +48,52 @@ def test_whole_file_downloaded_with_progress(server: Any, home: Path) -> None:
 
 def test_download_without_content_length_works(server: Any) -> None:
     seen: list[int | None] = []
-    path = fetch(server.answer(WORDS, claimed=-1), lambda done, total: seen.append(total))
+    path = download_corpus(server.answer(WORDS, claimed=-1), lambda done, total: seen.append(total))
     assert path.read_bytes() == WORDS
     assert set(seen) == {None}
 
 
 def test_complete_file_is_not_downloaded_again(server: Any) -> None:
     source = server.answer(WORDS)
-    assert fetch(source, ignore) == fetch(source, ignore)
+    assert download_corpus(source, ignore) == download_corpus(source, ignore)
     assert server.requests == 1
 
 
 def test_damaged_file_is_downloaded_again(server: Any) -> None:
     source = server.answer(WORDS)
-    fetch(source, ignore).write_bytes(WORDS[:100])
-    assert fetch(source, ignore).read_bytes() == WORDS
+    download_corpus(source, ignore).write_bytes(WORDS[:100])
+    assert download_corpus(source, ignore).read_bytes() == WORDS
 
 
 def test_truncated_download_leaves_nothing(server: Any, home: Path) -> None:
     source = server.answer(WORDS[:50_000], claimed=len(WORDS))
-    with pytest.raises(Mistake, match=f"makemore broke off after 50,000 of {len(WORDS):,} bytes.*; try again"):
-        fetch(source, ignore)
+    with pytest.raises(UserError, match=f"makemore broke off after 50,000 of {len(WORDS):,} bytes.*; try again"):
+        download_corpus(source, ignore)
     assert files(home) == []
 
 
 def test_failed_download_keeps_existing_file(server: Any, home: Path) -> None:
-    path = fetch(server.answer(WORDS), ignore)
+    path = download_corpus(server.answer(WORDS), ignore)
     old = path.read_bytes()
     newer = server.answer(WORDS + b"\nmore", claimed=10**6)
-    with pytest.raises(Mistake, match="broke off"):
-        fetch(newer, ignore)
+    with pytest.raises(UserError, match="broke off"):
+        download_corpus(newer, ignore)
     assert path.read_bytes() == old
     assert files(home) == [path]
 
 
 def test_wrong_checksum_leaves_nothing(server: Any, home: Path) -> None:
     server.answer(WORDS)
-    with pytest.raises(Mistake, match=r"is not the makemore known here: its SHA-256 begins \w{12}, not 0a30b5557f19"):
-        fetch(Source("makemore", server.url, LECTURE_SHA256), ignore)
+    with pytest.raises(UserError, match=r"is not the makemore known here: its SHA-256 begins \w{12}, not 0a30b5557f19"):
+        download_corpus(DownloadSource("makemore", server.url, LECTURE_SHA256), ignore)
     assert files(home) == []
 
 
 @pytest.mark.parametrize("status", [404, 500])
 def test_server_error_is_quoted(server: Any, home: Path, status: int) -> None:
     source = server.answer(b"not here", status=status)
-    with pytest.raises(Mistake, match=rf"http://127\.0\.0\.1:\d+/names\.txt answered {status} "):
-        fetch(source, ignore)
+    with pytest.raises(UserError, match=rf"http://127\.0\.0\.1:\d+/names\.txt answered {status} "):
+        download_corpus(source, ignore)
     assert files(home) == []
 
 
@@ -101,24 +101,24 @@ def test_no_network_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
-        closed = Source("makemore", f"http://127.0.0.1:{reserved.getsockname()[1]}/names.txt", LECTURE_SHA256)
-        with pytest.raises(Mistake, match=r"cannot be reached: .*refused.*check the network"):
-            fetch(closed, ignore)
+        closed = DownloadSource("makemore", f"http://127.0.0.1:{reserved.getsockname()[1]}/names.txt", LECTURE_SHA256)
+        with pytest.raises(UserError, match=r"cannot be reached: .*refused.*check the network"):
+            download_corpus(closed, ignore)
     assert files(home) == []
 
 
 def test_silent_server_times_out(server: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch_module, "PATIENCE", 0.1)
+    monkeypatch.setattr(corpus_download, "TIMEOUT", 0.1)
     source = server.answer(WORDS)
     server.silent.clear()
-    with pytest.raises(Mistake, match="timed out"):
-        fetch(source, ignore)
+    with pytest.raises(UserError, match="timed out"):
+        download_corpus(source, ignore)
     assert files(home) == []
 
 
 def test_full_disk_leaves_nothing(server: Any, home: Path, full_disk: None) -> None:
-    with pytest.raises(Mistake, match=r"makemore\.txt cannot be written"):
-        fetch(server.answer(WORDS), ignore)
+    with pytest.raises(UserError, match=r"makemore\.txt cannot be written"):
+        download_corpus(server.answer(WORDS), ignore)
     assert files(home) == []
 
 
@@ -127,14 +127,14 @@ def test_ctrl_c_leaves_nothing(server: Any, home: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fetch(server.answer(WORDS), interrupt)
+        download_corpus(server.answer(WORDS), interrupt)
     assert files(home) == []
 
 
 def test_uncreatable_data_folder_reported_before_download(server: Any, home: Path) -> None:
     home.write_text("a file")
-    with pytest.raises(Mistake, match="home/data/corpora cannot be made"):
-        fetch(server.answer(WORDS), ignore)
+    with pytest.raises(UserError, match="home/data/corpora cannot be made"):
+        download_corpus(server.answer(WORDS), ignore)
     assert server.requests == 0
 
 

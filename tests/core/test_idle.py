@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
-from charwave_tui.core.idle import idle
-from charwave_tui.core.shapes import layer_shapes
+from charwave_tui.core.config.layer_shapes import layer_shapes
+from charwave_tui.core.config.run_config import HYPERPARAMETERS, RunConfig, unused_fields
 
 TREE = RunConfig()
+
+
 TREE_IDLE = {"drop_path": "not with fuse", "targets": "not with windows", "warmup": "not with step"}
+
+
 STACK = RunConfig(dilations=(1, 1, 2, 1, 2), activation="gated", batches="names")
 
 
@@ -31,21 +34,21 @@ STACK = RunConfig(dilations=(1, 1, 2, 1, 2), activation="gated", batches="names"
     ],
 )
 def test_unused_field_named_with_cause(config: RunConfig, left_out: dict[str, str]) -> None:
-    assert idle(config) == left_out
+    assert unused_fields(config) == left_out
 
 
 def test_forbidden_value_is_user_error_not_unused() -> None:
-    assert "precision" not in idle(RunConfig(step="plain", precision="bfloat16"))
+    assert "precision" not in unused_fields(RunConfig(step="plain", precision="bfloat16"))
 
 
 def test_unused_fuse_affects_neither_check_nor_model() -> None:
     other = replace(STACK, fuse=(5, 5))
-    assert layer_shapes(other.checked(), 27) == layer_shapes(STACK.checked(), 27)
+    assert layer_shapes(other.validated(), 27) == layer_shapes(STACK.validated(), 27)
 
 
 @given(st.from_type(RunConfig))
 def test_unused_field_stays_unused_for_any_value(config: RunConfig) -> None:
-    for name, why in idle(config).items():
+    for name, why in unused_fields(config).items():
         kind = HYPERPARAMETERS[name].kind
-        nudged = config.with_values({name: kind.nudge(getattr(config, name), 1)})
-        assert name == "precision" or idle(nudged)[name] == why
+        nudged = config.with_values({name: kind.step_by(getattr(config, name), 1)})
+        assert name == "precision" or unused_fields(nudged)[name] == why

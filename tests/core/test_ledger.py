@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from charwave_tui.core import ledger, rows
-from charwave_tui.core.database import DatabaseFault, connect, transaction
-from charwave_tui.core.ledger import Ledger
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.records import RunRecord
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.store import recovery
+from charwave_tui.core.store.database import DatabaseError, connect, transaction
+from charwave_tui.core.store.recovery import RecoveringDatabase
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.tables import fetch_row, fetch_rows, load_record, update_user_columns, upsert_run
 
 Made = Callable[..., RunRecord]
 
@@ -30,20 +31,22 @@ class Book:
         self.path = path
         self.told: list[str] = []
         self.folders: dict[int, RunRecord | None] = {}
-        self.ledger = Ledger(path, lambda: list(self.folders), lambda run: self.folders.get(run), self.told.append)
+        self.ledger = RecoveringDatabase(
+            path, lambda: list(self.folders), lambda run: self.folders.get(run), self.told.append
+        )
 
     def put(self, record: RunRecord) -> None:
         def put(connection: sqlite3.Connection) -> None:
             with transaction(connection):
-                rows.put(connection, record, None)
+                upsert_run(connection, record, None)
 
-        self.ledger.ask(put)
+        self.ledger.execute(put)
 
     def taken(self, run: int) -> RunRecord | None:
-        return self.ledger.ask(lambda it: rows.taken(it, run))
+        return self.ledger.execute(lambda it: load_record(it, run))
 
     def numbers(self) -> list[int]:
-        return self.ledger.ask(lambda it: [values["run"] for values in rows.every(it)])
+        return self.ledger.execute(lambda it: [values["run"] for values in fetch_rows(it)])
 
     @property
     def files(self) -> set[str]:
@@ -60,16 +63,16 @@ def book(tmp_path: Path, record: Made) -> Iterator[Book]:
 
     def own(connection: sqlite3.Connection) -> None:
         with transaction(connection):
-            rows.amend(connection, 2, name="mine", note="of it")
-            rows.amend(connection, 3, deleted=77.5)
+            update_user_columns(connection, 2, name="mine", note="of it")
+            update_user_columns(connection, 3, deleted=77.5)
 
-    book.ledger.ask(own)
+    book.ledger.execute(own)
     yield book
     book.ledger.close()
 
 
 def deleted(book: Book, run: int) -> float | None:
-    values = book.ledger.ask(lambda it: rows.found(it, run))
+    values = book.ledger.execute(lambda it: fetch_row(it, run))
     assert values is not None
     found: float | None = values["deleted"]
     return found
@@ -180,7 +183,7 @@ def test_database_deleted_while_open_is_restored(book: Book, record: Made) -> No
     assert deleted(book, 3) == 77.5
     assert book.told == ["runs.db was deleted: it is made anew with what it held"]
     with closing(Book(book.path).ledger) as other:  # and so do others find it
-        assert other.ask(lambda it: rows.taken(it, 1)) == record(1)
+        assert other.execute(lambda it: load_record(it, 1)) == record(1)
     assert book.files == {"runs.db"}
 
 
@@ -213,9 +216,9 @@ def test_database_moved_aside_elsewhere_not_moved_again(
         if first:
             first = False
             assert other.numbers() == [3, 2]
-        return [values["run"] for values in rows.every(connection)]
+        return [values["run"] for values in fetch_rows(connection)]
 
-    assert book.ledger.ask(look) == [3, 2]
+    assert book.ledger.execute(look) == [3, 2]
     assert (len(other.told), book.told) == (1, [])
     assert book.files == {"runs.db", "runs.db.damaged"}
     other.ledger.close()
@@ -234,7 +237,7 @@ def test_nothing_touched_where_moving_aside_fails(
     book: Book, record: Made, full_disk: Callable[[], AbstractContextManager[None]]
 ) -> None:
     damaged = harmed(book, "UPDATE runs SET step = 999 WHERE run = 1")
-    with full_disk(), pytest.raises(DatabaseFault, match=r"it is damaged .*run 1.* and cannot be made anew"):
+    with full_disk(), pytest.raises(DatabaseError, match=r"it is damaged .*run 1.* and cannot be made anew"):
         book.numbers()
     assert book.path.read_bytes() == damaged
     assert book.files == {"runs.db"}
@@ -247,7 +250,7 @@ def test_deleted_database_recreated_once_disk_has_space(
 ) -> None:
     book.folders = {1: None, 2: None}
     book.path.unlink()
-    with full_disk(), pytest.raises(DatabaseFault, match="it was deleted, and cannot be made anew"):
+    with full_disk(), pytest.raises(DatabaseError, match="it was deleted, and cannot be made anew"):
         book.put(record(1, step=5))
     assert book.files == set()
     book.put(record(1, step=5))
@@ -262,9 +265,9 @@ def test_journal_of_damaged_database_not_replayed(book: Book) -> None:
     def late(connection: sqlite3.Connection) -> list[int]:
         if not book.path.with_name("runs.db.damaged").exists():
             journal.write_bytes(b"of a crash")
-        return [values["run"] for values in rows.every(connection)]
+        return [values["run"] for values in fetch_rows(connection)]
 
-    assert book.ledger.ask(late) == [3, 2]
+    assert book.ledger.execute(late) == [3, 2]
     assert book.path.with_name("runs.db.damaged-journal").read_bytes() == b"of a crash"
     assert not journal.exists() or journal.stat().st_size == 0
 
@@ -284,7 +287,7 @@ def test_read_only_database_readable_and_written_when_allowed(
             book.path.parent.chmod(0o555)
             assert book.numbers() == [1]
             assert book.taken(1) == record(1)
-            with pytest.raises(DatabaseFault, match="readonly"):
+            with pytest.raises(DatabaseError, match="readonly"):
                 book.put(record(4))
             book.path.chmod(0o644)
             book.path.parent.chmod(0o755)
@@ -296,7 +299,7 @@ def test_read_only_database_readable_and_written_when_allowed(
 def test_newer_database_refused_and_unchanged(book: Book) -> None:
     newer = harmed(book, "PRAGMA user_version = 99")
     for _ in range(2):
-        with pytest.raises(Mistake, match="is of schema 99"):
+        with pytest.raises(UserError, match="is of schema 99"):
             book.numbers()
     assert book.path.read_bytes() == newer
     assert book.files == {"runs.db"}
@@ -312,17 +315,17 @@ def test_run_added_during_recovery_not_overwritten(book: Book, record: Made) -> 
         other.put(record(run, step=500))
         return look(run)
 
-    book.ledger = Ledger(book.path, lambda: [4], late, book.told.append)
+    book.ledger = RecoveringDatabase(book.path, lambda: [4], late, book.told.append)
     assert book.taken(4) == record(4, step=500)
     other.ledger.close()
 
 
 def test_unadoptable_folder_does_not_block_others(book: Book) -> None:
     def unreadable() -> list[int]:
-        raise Mistake("the folder cannot be read", "allow it")
+        raise UserError("the folder cannot be read", "allow it")
 
     book.ledger.close()
-    book.ledger = Ledger(book.path, unreadable, lambda run: None, book.told.append)
+    book.ledger = RecoveringDatabase(book.path, unreadable, lambda run: None, book.told.append)
     assert book.numbers() == [3, 2, 1]
 
 
@@ -331,7 +334,7 @@ def test_internal_error_moves_nothing_aside(book: Book) -> None:
         connection.execute("SELECT ?", ())
 
     with pytest.raises(sqlite3.ProgrammingError):
-        book.ledger.ask(wrong)
+        book.ledger.execute(wrong)
     assert book.files == {"runs.db"}
     assert book.numbers() == [3, 2, 1]
 
@@ -340,7 +343,7 @@ def test_recovery_handles_more_runs_than_limit(tmp_path: Path, record: Made) -> 
     book = Book(tmp_path / "runs.db")
     with closing(connect(book.path)) as connection, transaction(connection):
         for run in range(1, 301):
-            rows.put(connection, msgspec.structs.replace(record(run), name=f"run {run}"), None)
+            upsert_run(connection, msgspec.structs.replace(record(run), name=f"run {run}"), None)
     harmed(book, "UPDATE runs SET step = 999 WHERE run = 150")
     assert book.numbers() == [run for run in range(300, 0, -1) if run != 150]
     book.ledger.close()
@@ -361,7 +364,7 @@ def test_recovery_in_other_process_is_awaited(book: Book, monkeypatch: pytest.Mo
     thread = threading.Thread(target=second)
     thread.start()
     connected.wait(20)
-    real = ledger.salvaged
+    real = recovery.rebuild_database
 
     def slowly(*arguments: Any) -> Path:
         spoilt.set()
@@ -369,7 +372,7 @@ def test_recovery_in_other_process_is_awaited(book: Book, monkeypatch: pytest.Mo
         assert thread.is_alive(), "it did not wait"
         return real(*arguments)
 
-    monkeypatch.setattr(ledger, "salvaged", slowly)
+    monkeypatch.setattr(recovery, "rebuild_database", slowly)
     with closing(sqlite3.connect(book.path)) as connection:
         connection.execute("UPDATE runs SET preset = 'other' WHERE run = 2")
         connection.commit()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from charwave_tui.core import places
-from charwave_tui.core.mistake import Mistake
+from charwave_tui.core import paths
+from charwave_tui.core.errors import UserError
 
 
 @pytest.fixture
@@ -43,33 +43,33 @@ def full_disk() -> Iterator[None]:
 
 def test_charwave_home_holds_everything(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHARWAVE_HOME", str(short))
-    assert places.data_dir() == short / "data"
-    assert places.runs_dir() == short / "data" / "runs"
-    assert places.corpora_dir() == short / "data" / "corpora"
-    assert places.state_dir() == short / "state"
-    assert places.log_path().parent == short / "state"
-    assert places.runtime_dir() == short / "run"
-    assert places.socket_path().parent == short / "run"
+    assert paths.data_dir() == short / "data"
+    assert paths.runs_dir() == short / "data" / "runs"
+    assert paths.corpora_dir() == short / "data" / "corpora"
+    assert paths.state_dir() == short / "state"
+    assert paths.log_path().parent == short / "state"
+    assert paths.runtime_dir() == short / "run"
+    assert paths.socket_path().parent == short / "run"
 
 
 def test_relative_charwave_home_survives_change_of_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHARWAVE_HOME", "here")
-    assert places.data_dir() == tmp_path / "here" / "data"
+    assert paths.data_dir() == tmp_path / "here" / "data"
 
 
 def test_lookup_creates_no_folder(home: Path) -> None:
-    for look in (places.data_dir, places.state_dir, places.runs_dir, places.corpora_dir, places.log_path):
+    for look in (paths.data_dir, paths.state_dir, paths.runs_dir, paths.corpora_dir, paths.log_path):
         look()
-    places.runtime_dir()
-    places.socket_path()
+    paths.runtime_dir()
+    paths.socket_path()
     assert not home.exists()
 
 
 @pytest.mark.skipif(os.uname().sysname == "Darwin", reason="macOS has folders of its own")
 def test_without_charwave_home_system_folders_are_used(own_folders: Path) -> None:
-    assert places.data_dir() == own_folders / "d" / "charwave-tui"
-    assert places.state_dir() == own_folders / "s" / "charwave-tui"
+    assert paths.data_dir() == own_folders / "d" / "charwave-tui"
+    assert paths.state_dir() == own_folders / "s" / "charwave-tui"
 
 
 @pytest.mark.parametrize("session", ["", "there", "gone"])
@@ -79,87 +79,87 @@ def test_socket_path_outlives_session(
     (short / "there").mkdir()
     monkeypatch.setenv("XDG_STATE_HOME", str(short))
     monkeypatch.setenv("XDG_RUNTIME_DIR", session and str(short / session))
-    assert places.runtime_dir() == places.state_dir() / "run"
+    assert paths.runtime_dir() == paths.state_dir() / "run"
 
 
 def test_too_long_socket_path_uses_temporary_folder(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(short))
     monkeypatch.setenv("CHARWAVE_HOME", "/long/" + "x" * 100)
-    first = places.socket_path()
+    first = paths.socket_path()
     monkeypatch.setenv("CHARWAVE_HOME", "/long/" + "y" * 100)
-    second = places.socket_path()
+    second = paths.socket_path()
     for path in (first, second):
         assert path.parent.parent == short
         assert f"-{os.getuid()}-" in path.parent.name
-        assert len(os.fsencode(path)) <= places.LONGEST_SOCKET_PATH
+        assert len(os.fsencode(path)) <= paths.LONGEST_SOCKET_PATH
     assert first.parent != second.parent
 
 
 def test_socket_path_limit_counts_bytes(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHARWAVE_HOME", str(short / ("ж" * 30)))
-    assert places.runtime_dir().parent != short / ("ж" * 30)
+    assert paths.runtime_dir().parent != short / ("ж" * 30)
 
 
 def test_socket_on_shared_disk_uses_temporary_folder(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(short))
     monkeypatch.setenv("CHARWAVE_HOME", str(short / "home"))
-    monkeypatch.setattr(places, "on_network", lambda folder: folder.is_relative_to(short / "home"))
-    assert places.runtime_dir().parent == short
+    monkeypatch.setattr(paths, "is_network_filesystem", lambda folder: folder.is_relative_to(short / "home"))
+    assert paths.runtime_dir().parent == short
 
 
 def test_two_data_folders_have_two_sockets(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = places.socket_path()
+    first = paths.socket_path()
     monkeypatch.setenv("XDG_DATA_HOME", str(own_folders / "other"))
-    assert places.socket_path().name != first.name
+    assert paths.socket_path().name != first.name
 
 
 def test_symlinked_data_folder_has_same_socket(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (short / "real").mkdir()
     (short / "link").symlink_to("real")
     monkeypatch.setenv("CHARWAVE_HOME", str(short / "real"))
-    name = places.socket_path().name
+    name = paths.socket_path().name
     monkeypatch.setenv("CHARWAVE_HOME", str(short / "link"))
-    assert places.socket_path().name == name
+    assert paths.socket_path().name == name
 
 
 def test_runtime_folder_is_owner_only(home: Path) -> None:
-    folder = places.ensure_runtime_dir()
+    folder = paths.ensure_runtime_dir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     folder.chmod(0o777)
-    assert stat.S_IMODE(places.ensure_runtime_dir().stat().st_mode) == 0o700
+    assert stat.S_IMODE(paths.ensure_runtime_dir().stat().st_mode) == 0o700
 
 
 def test_runtime_folder_that_is_a_symlink_refused(tmp_path: Path) -> None:
-    folder = places.runtime_dir()
+    folder = paths.runtime_dir()
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.symlink_to(tmp_path)
-    with pytest.raises(Mistake, match="is a link") as caught:
-        places.ensure_runtime_dir()
+    with pytest.raises(UserError, match="is a link") as caught:
+        paths.ensure_runtime_dir()
     assert str(folder) in caught.value.problem
 
 
 def test_runtime_folder_of_other_user_refused(monkeypatch: pytest.MonkeyPatch, short: Path) -> None:
     monkeypatch.setenv("CHARWAVE_HOME", str(short))
-    folder = places.ensure_runtime_dir()
+    folder = paths.ensure_runtime_dir()
     owner = folder.stat().st_uid
     monkeypatch.setattr(os, "getuid", lambda: owner + 1)
-    with pytest.raises(Mistake, match=f"{folder} belongs to user {owner}"):
-        places.ensure_runtime_dir()
+    with pytest.raises(UserError, match=f"{folder} belongs to user {owner}"):
+        paths.ensure_runtime_dir()
 
 
 def test_file_in_place_of_folder_is_named(home: Path) -> None:
     home.write_text("a file")
-    with pytest.raises(Mistake, match=r"home/data/runs cannot be made.*CHARWAVE_HOME"):
-        places.ensure_folder(places.runs_dir())
+    with pytest.raises(UserError, match=r"home/data/runs cannot be made.*CHARWAVE_HOME"):
+        paths.ensure_dir(paths.runs_dir())
 
 
 def test_unwritable_folder_is_named(short: Path, unprivileged: Callable[[], AbstractContextManager[None]]) -> None:
     short.chmod(0o555)
     with unprivileged():
-        with pytest.raises(Mistake, match=f"{short}/new cannot be made: Permission denied"):
-            places.ensure_folder(short / "new")
-        with pytest.raises(Mistake, match=f"{short} cannot be written"):
-            places.ensure_folder(short)
+        with pytest.raises(UserError, match=f"{short}/new cannot be made: Permission denied"):
+            paths.ensure_dir(short / "new")
+        with pytest.raises(UserError, match=f"{short} cannot be written"):
+            paths.ensure_dir(short)
     short.chmod(0o700)
 
 
@@ -167,46 +167,46 @@ def test_user_without_home_is_asked_for_a_folder(monkeypatch: pytest.MonkeyPatch
     for name in ("CHARWAVE_HOME", "HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 987_654_321)
-    with pytest.raises(Mistake, match=r"no home folder is known; set CHARWAVE_HOME"):
-        places.data_dir()
+    with pytest.raises(UserError, match=r"no home folder is known; set CHARWAVE_HOME"):
+        paths.data_dir()
 
 
 def test_file_written_completely(tmp_path: Path) -> None:
-    places.keep_file(tmp_path / "new" / "file", b"one")
-    places.keep_file(tmp_path / "new" / "file", b"two")
+    paths.write_user_file(tmp_path / "new" / "file", b"one")
+    paths.write_user_file(tmp_path / "new" / "file", b"two")
     assert (tmp_path / "new" / "file").read_bytes() == b"two"
     assert len(list((tmp_path / "new").iterdir())) == 1
 
 
 def test_full_disk_keeps_old_file_only(tmp_path: Path, full_disk: None) -> None:
-    places.keep_file(tmp_path / "file", b"old")
-    with pytest.raises(Mistake, match=r"file cannot be written: .*free some space"):
-        places.keep_file(tmp_path / "file", b"x" * 1_000)
+    paths.write_user_file(tmp_path / "file", b"old")
+    with pytest.raises(UserError, match=r"file cannot be written: .*free some space"):
+        paths.write_user_file(tmp_path / "file", b"x" * 1_000)
     assert [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()] == [b"old"]
 
 
 def test_interrupted_write_keeps_old_file_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    places.keep_file(tmp_path / "file", b"old")
+    paths.write_user_file(tmp_path / "file", b"old")
 
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        places.keep_file(tmp_path / "file", b"new")
+        paths.write_user_file(tmp_path / "file", b"new")
     assert [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()] == [b"old"]
 
 
 def test_assets_found_in_checkout() -> None:
-    assert places.asset("corpora").is_dir()
+    assert paths.asset_path("corpora").is_dir()
 
 
 def test_assets_in_installed_package_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "charwave_tui"
-    monkeypatch.setattr(places, "__file__", str(package / "core" / "places.py"))
-    assert places.asset("presets.toml") == tmp_path / "assets" / "presets.toml"
+    monkeypatch.setattr(paths, "__file__", str(package / "core" / "places.py"))
+    assert paths.asset_path("presets.toml") == tmp_path / "assets" / "presets.toml"
     (package / "assets").mkdir(parents=True)
-    assert places.asset("corpora", "names.txt") == package / "assets" / "corpora" / "names.txt"
+    assert paths.asset_path("corpora", "names.txt") == package / "assets" / "corpora" / "names.txt"
 
 
 def test_shared_mount_found_by_deepest_mount_point(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_shared_mount_found_by_deepest_mount_point(tmp_path: Path) -> None:
         "server:/export /shared/my\\040home nfs4 rw 0 0\n"
         "tmpfs /shared/my\\040home/fast tmpfs rw 0 0\n"
     )
-    assert places.on_network(Path("/shared/my home/ada"), mounts)
-    assert not places.on_network(Path("/shared/my home/fast/ada"), mounts)
-    assert not places.on_network(Path("/shared/my homework"), mounts)
-    assert not places.on_network(Path("/shared/my home/ada"), tmp_path / "no table")
+    assert paths.is_network_filesystem(Path("/shared/my home/ada"), mounts)
+    assert not paths.is_network_filesystem(Path("/shared/my home/fast/ada"), mounts)
+    assert not paths.is_network_filesystem(Path("/shared/my homework"), mounts)
+    assert not paths.is_network_filesystem(Path("/shared/my home/ada"), tmp_path / "no table")

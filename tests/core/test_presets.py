@@ -6,27 +6,29 @@ from dataclasses import replace
 
 import pytest
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.presets import default_preset, preset, presets
-from charwave_tui.core.shapes import parameter_count
+from charwave_tui.core.config.layer_shapes import parameter_count
+from charwave_tui.core.config.presets import default_preset, get_preset, presets
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.errors import UserError
 
 LECTURE_VOCABULARY = 27
+
+
 LECTURE = {"mlp-3", "mlp-8", "tree-22k-bug", "tree-22k", "tree-76k", "tree-76k-b64", "tree-287k"}
 
 
 def test_lecture_presets_follow_the_default() -> None:
     names = list(presets())
     assert set(names[1:]) >= LECTURE
-    assert default_preset() is preset(names[0])
+    assert default_preset() is get_preset(names[0])
     assert names[0] not in LECTURE
 
 
 @pytest.mark.parametrize("name", list(presets()))
 def test_preset_is_valid_with_reason_and_keeps_run_fields(name: str) -> None:
-    found = preset(name)
+    found = get_preset(name)
     assert found.name == name
-    assert found.config.checked() is found.config
+    assert found.config.validated() is found.config
     assert found.why.endswith(".")
     for field in ("corpus", "seed", "device"):
         assert getattr(found.config, field) == getattr(RunConfig(), field)
@@ -34,7 +36,7 @@ def test_preset_is_valid_with_reason_and_keeps_run_fields(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(LECTURE))
 def test_published_parameter_count_equals_built_model(name: str) -> None:
-    found = preset(name)
+    found = get_preset(name)
     assert found.published is not None
     assert parameter_count(found.config, LECTURE_VOCABULARY) == found.published.parameters
     assert found.published.source
@@ -42,11 +44,11 @@ def test_published_parameter_count_equals_built_model(name: str) -> None:
 
 def test_preset_keeps_corpus_seed_and_device() -> None:
     mine = replace(RunConfig(), corpus="imena", seed=7, threads=2, device="cpu", lr=0.5)
-    applied = preset("tree-76k").applied_to(mine)
-    assert applied == replace(preset("tree-76k").config, corpus="imena", seed=7, device="cpu")
+    applied = get_preset("tree-76k").merged_into(mine)
+    assert applied == replace(get_preset("tree-76k").config, corpus="imena", seed=7, device="cpu")
     assert applied.threads == 1
 
 
 def test_unknown_preset_refused_with_known_ones() -> None:
-    with pytest.raises(Mistake, match="preset tree-1m is unknown; there are playground, mlp-3"):
-        preset("tree-1m")
+    with pytest.raises(UserError, match="preset tree-1m is unknown; there are playground, mlp-3"):
+        get_preset("tree-1m")

@@ -12,50 +12,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import (
-    MAX_FRAME,
-    AnyCommand,
-    AnyEvent,
-    MalformedFrame,
-    decode_command,
-    decode_event,
-    frame,
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.config.sampling_config import LONGEST_PREFIX, MOST_NAMES, SamplingConfig
+from charwave_tui.core.metrics import (
+    CorpusSummary,
+    CurveMarker,
+    Evaluation,
+    GhostCurve,
+    LossPoint,
+    RunState,
+    SampledName,
+    Split,
+    TrainingHistory,
 )
-from charwave_tui.core.grids import WIDTH, Grid
-from charwave_tui.core.protocol import (
-    Command,
+from charwave_tui.core.protocol.commands import AnyCommand, Command, PauseRun, SampleNames
+from charwave_tui.core.protocol.events import (
+    AnyEvent,
     CommandRefused,
     Event,
     NamesSampled,
-    PauseRun,
     Progress,
     RunOpened,
     RunSaved,
-    SampleNames,
 )
-from charwave_tui.core.readings import (
-    CorpusCard,
-    Evaluation,
-    Ghost,
-    History,
-    LossPoint,
-    Mark,
-    SampledName,
-    Split,
-    State,
-)
-from charwave_tui.core.sampling import LONGEST_PREFIX, MOST_NAMES, Sampling
+from charwave_tui.core.protocol.float_matrix import WIDTH, FloatMatrix
+from charwave_tui.core.protocol.framing import MAX_FRAME, MalformedFrame, decode_command, decode_event, encode_frame
 
 COMMANDS = get_args(AnyCommand)
+
+
 EVENTS = get_args(AnyEvent)
 
 
 @st.composite
-def grids(draw: st.DrawFn) -> Grid:
+def grids(draw: st.DrawFn) -> FloatMatrix:
     rows, columns = draw(st.integers(0, 3)), draw(st.integers(0, 3))
     size = rows * columns * WIDTH
-    return Grid(rows, columns, draw(st.binary(min_size=size, max_size=size)))
+    return FloatMatrix(rows, columns, draw(st.binary(min_size=size, max_size=size)))
 
 
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
@@ -65,7 +58,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     types.NoneType: st.none(),
     RunConfig: st.from_type(RunConfig),
-    Grid: grids(),
+    FloatMatrix: grids(),
 }
 
 
@@ -86,7 +79,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 
 
 def payload(message: Command | Event) -> bytes:
-    return frame(message)[4:]
+    return encode_frame(message)[4:]
 
 
 def test_every_command_and_event_is_in_its_union() -> None:
@@ -117,7 +110,7 @@ def test_nan_loss_round_trips() -> None:
 
 
 def test_frame_starts_with_payload_length() -> None:
-    framed = frame(RunSaved(run=7, step=300))
+    framed = encode_frame(RunSaved(run=7, step=300))
     assert int.from_bytes(framed[:4], "big") == len(framed) - 4
 
 
@@ -128,7 +121,8 @@ def test_messages_are_frozen() -> None:
         RunSaved(run=1, step=2).step = 3  # type: ignore[misc]
 
 
-WHOLE = payload(SampleNames(Sampling(prefix="ma")))
+WHOLE = payload(SampleNames(SamplingConfig(prefix="ma")))
+
 
 MALFORMED = [
     pytest.param(b"", id="nothing"),
@@ -185,21 +179,21 @@ def test_message_with_changed_byte_decoded_or_refused(data: st.DataObject) -> No
 def test_largest_history_and_names_fit_in_a_frame() -> None:
     points = tuple(LossPoint(100_000_000 + step, 2.0 + step / 7, 1.0 / 7, 3.0 / 7) for step in range(2_000))
     evaluations = tuple(Evaluation(100_000_000 + step, Split.TRAIN, 2.0 + step / 7) for step in range(1_000))
-    marks = tuple(Mark(100_000_000 + step, "max_steps 100,000,000 → 100,000,000") for step in range(1_000))
-    history = History(100, points, evaluations, marks)
+    marks = tuple(CurveMarker(100_000_000 + step, "max_steps 100,000,000 → 100,000,000") for step in range(1_000))
+    history = TrainingHistory(100, points, evaluations, marks)
     every_symbol = "".join(chr(code) for code in range(0x20, 0x110000) if not 0xD800 <= code < 0xE000)
     opened = RunOpened(
         run=2**63,
         preset="playground",
         config=RunConfig(corpus="🎈" * 4096),
-        corpus=CorpusCard("🎈" * 255, "f" * 64, 10**8, every_symbol[:300_000], (10**9, 10**9, 10**9)),
+        corpus=CorpusSummary("🎈" * 255, "f" * 64, 10**8, every_symbol[:300_000], (10**9, 10**9, 10**9)),
         parameters=10**10,
         device="cuda",
         published=1.993,
-        state=State.TRAINING,
+        state=RunState.TRAINING,
         step=10**8,
         history=history,
-        ghost=Ghost("run 123456789", 10**8, history),
+        ghost=GhostCurve("run 123456789", 10**8, history),
     )
     assert decode_event(payload(opened)) == opened
     assert len(payload(opened)) < MAX_FRAME

@@ -14,18 +14,43 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from charwave_tui.core import rows
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.database import DatabaseDamaged, DatabaseFault, connect, transaction
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import CorpusCard, Divergence, Evaluation, History, LossPoint, Mark, Split, State
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.series import LossSeries
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.history import DownsampledLosses
+from charwave_tui.core.metrics import (
+    CorpusSummary,
+    CurveMarker,
+    Divergence,
+    Evaluation,
+    LossPoint,
+    RunState,
+    Split,
+    TrainingHistory,
+)
+from charwave_tui.core.store.database import DatabaseCorrupt, DatabaseError, connect, transaction
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.tables import (
+    COLUMNS,
+    fetch_row,
+    fetch_rows,
+    fetch_run,
+    insert_raw,
+    last_run_number,
+    load_record,
+    to_summary,
+    update_user_columns,
+    upsert_run,
+)
 
 Made = Callable[..., RunRecord]
 
+
 REAL = st.floats(allow_nan=False, allow_infinity=False)
+
+
 STEP = st.integers(0, 10**9)
+
+
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
@@ -35,11 +60,11 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def put(connection: sqlite3.Connection, record: RunRecord, before: History | None = None) -> int:
+def put(connection: sqlite3.Connection, record: RunRecord, before: TrainingHistory | None = None) -> int:
     """Puts it, and gives the rows that were written for that."""
     already = connection.total_changes
     with transaction(connection):
-        rows.put(connection, record, before)
+        upsert_run(connection, record, before)
     return connection.total_changes - already
 
 
@@ -47,11 +72,11 @@ def put(connection: sqlite3.Connection, record: RunRecord, before: History | Non
 @given(st.data())
 def test_any_record_and_summary_round_trip(connection: sqlite3.Connection, data: Any) -> None:
     history = st.builds(
-        History,
+        TrainingHistory,
         st.integers(1, 10**6),
         st.lists(st.builds(LossPoint, STEP, REAL, REAL, REAL), max_size=5).map(tuple),
         st.lists(st.builds(Evaluation, STEP, st.sampled_from(Split), REAL), max_size=5).map(tuple),
-        st.lists(st.builds(Mark, STEP, TEXT, st.booleans()), max_size=5).map(tuple),
+        st.lists(st.builds(CurveMarker, STEP, TEXT, st.booleans()), max_size=5).map(tuple),
     )
     divergence = st.builds(
         Divergence, STEP, st.sampled_from(["NaN", "infinite"]), REAL, TEXT, st.none() | REAL, st.none() | STEP
@@ -62,9 +87,9 @@ def test_any_record_and_summary_round_trip(connection: sqlite3.Connection, data:
             run=st.integers(1, 10**18 - 1),
             preset=TEXT,
             config=st.from_type(RunConfig),
-            corpus=st.builds(CorpusCard, TEXT, TEXT, STEP, TEXT, st.tuples(STEP, STEP, STEP)),
+            corpus=st.builds(CorpusSummary, TEXT, TEXT, STEP, TEXT, st.tuples(STEP, STEP, STEP)),
             parameters=STEP,
-            state=st.sampled_from(State),
+            state=st.sampled_from(RunState),
             step=STEP,
             created=TEXT,
             seconds=REAL,
@@ -81,36 +106,36 @@ def test_any_record_and_summary_round_trip(connection: sqlite3.Connection, data:
     )
     connection.execute("DELETE FROM runs")
     put(connection, record)
-    assert rows.taken(connection, record.run) == record
-    assert [rows.listed(values) for values in rows.every(connection)] == [record.summary()]
+    assert load_record(connection, record.run) == record
+    assert [to_summary(values) for values in fetch_rows(connection)] == [record.summary()]
 
 
 @pytest.mark.parametrize("number", [-0.0, 3, 2**53, 1e-320, 1.7e308])
 def test_sqlite_number_storage_is_not_corruption(connection: sqlite3.Connection, record: Made, number: float) -> None:
-    history = History(1, (LossPoint(1, number, number, number),), (Evaluation(1, Split.VAL, number),))
+    history = TrainingHistory(1, (LossPoint(1, number, number, number),), (Evaluation(1, Split.VAL, number),))
     kept = record(1, history=history, seconds=number, val=number, first_loss=number)
     put(connection, kept)
-    assert rows.taken(connection, 1) == kept
+    assert load_record(connection, 1) == kept
     with transaction(connection):
-        rows.amend(connection, 1, deleted=number)
-    found = rows.found(connection, 1)
+        update_user_columns(connection, 1, deleted=number)
+    found = fetch_row(connection, 1)
     assert found is not None
     assert found["deleted"] == number
 
 
 def test_nonfinite_values_read_back_as_none(connection: sqlite3.Connection, record: Made) -> None:
     put(connection, record(1, val=math.nan, train=math.inf, first_loss=-math.inf))
-    taken = rows.taken(connection, 1)
+    taken = load_record(connection, 1)
     assert taken is not None
     assert (taken.val, taken.train, taken.first_loss) == (None, None, None)
 
 
 def test_nonfinite_loss_refuses_whole_record(connection: sqlite3.Connection, record: Made) -> None:
     put(connection, record(1))
-    with pytest.raises(DatabaseFault, match="NOT NULL") as told:
-        put(connection, record(1, step=7, history=History(1, (LossPoint(1, math.nan, 1.0, 1.0),))))
-    assert not isinstance(told.value, DatabaseDamaged)
-    assert rows.taken(connection, 1) == record(1)
+    with pytest.raises(DatabaseError, match="NOT NULL") as told:
+        put(connection, record(1, step=7, history=TrainingHistory(1, (LossPoint(1, math.nan, 1.0, 1.0),))))
+    assert not isinstance(told.value, DatabaseCorrupt)
+    assert load_record(connection, 1) == record(1)
 
 
 def test_grown_curve_writes_only_new_points(connection: sqlite3.Connection, record: Made) -> None:
@@ -119,17 +144,17 @@ def test_grown_curve_writes_only_new_points(connection: sqlite3.Connection, reco
     assert first == 1 + len(before.points) + len(before.evaluations) + len(before.marks)
     grown = msgspec.structs.replace(before, points=(*before.points, LossPoint(300, 2.0, 1.5, 2.5)))
     assert put(connection, record(1, step=300, history=grown), before) == 2
-    assert rows.taken(connection, 1) == record(1, step=300, history=grown)
+    assert load_record(connection, 1) == record(1, step=300, history=grown)
     assert put(connection, record(1, step=301, history=grown), grown) == 1
 
 
 def test_folding_curve_reads_back_as_last_written(connection: sqlite3.Connection, record: Made) -> None:
-    series, before, written = LossSeries(capacity=16), None, 0
+    series, before, written = DownsampledLosses(capacity=16), None, 0
     for step in range(1, 200):
         series.append(LossPoint(step, 3.0 / step, 2.0 / step, 4.0 / step))
-        history = History(1, series.points())
+        history = TrainingHistory(1, series.points())
         written += put(connection, record(1, step=step, history=history), before)
-        assert rows.taken(connection, 1) == record(1, step=step, history=history)
+        assert load_record(connection, 1) == record(1, step=step, history=history)
         before = history
     assert written < 200 * 5  # a row for the run, and few of the curve
 
@@ -140,74 +165,74 @@ def test_shortened_or_replaced_curve_reads_back_as_written(
 ) -> None:
     before = record(1).history
     put(connection, record(1))
-    after = History(50, before.points[:points], before.evaluations[1:], ())
+    after = TrainingHistory(50, before.points[:points], before.evaluations[1:], ())
     put(connection, record(1, history=after), before)
-    assert rows.taken(connection, 1) == record(1, history=after)
+    assert load_record(connection, 1) == record(1, history=after)
 
 
 def test_curve_changed_by_other_writer_is_written_whole(connection: sqlite3.Connection, record: Made) -> None:
     before = record(1).history
     put(connection, record(1))
-    put(connection, record(1, history=History(7, (LossPoint(7, 1.0, 1.0, 1.0),) * 5)))
+    put(connection, record(1, history=TrainingHistory(7, (LossPoint(7, 1.0, 1.0, 1.0),) * 5)))
     grown = msgspec.structs.replace(before, points=(*before.points, LossPoint(300, 2.0, 1.5, 2.5)))
     put(connection, record(1, history=grown), before)
-    assert rows.taken(connection, 1) == record(1, history=grown)
+    assert load_record(connection, 1) == record(1, history=grown)
     connection.execute("DELETE FROM runs")
     put(connection, record(1, history=grown), before)
-    assert rows.taken(connection, 1) == record(1, history=grown)
+    assert load_record(connection, 1) == record(1, history=grown)
 
 
 def test_user_columns_survive_run_updates(connection: sqlite3.Connection, record: Made) -> None:
     put(connection, record(1, name="first", note="n"))
-    assert rows.taken(connection, 1) == record(1, name="first", note="n")
+    assert load_record(connection, 1) == record(1, name="first", note="n")
     with transaction(connection):
-        rows.amend(connection, 1, name="mine", note="x", deleted=5.0)
+        update_user_columns(connection, 1, name="mine", note="x", deleted=5.0)
     put(connection, record(1, step=9))
-    assert rows.taken(connection, 1) == record(1, step=9, name="mine", note="x")
-    found = rows.found(connection, 1)
+    assert load_record(connection, 1) == record(1, step=9, name="mine", note="x")
+    found = fetch_row(connection, 1)
     assert found is not None
     assert found["deleted"] == 5.0
 
 
 def test_missing_values_stay_none(connection: sqlite3.Connection, record: Made) -> None:
     with transaction(connection):
-        rows.amend(connection, 5, name="nobody")
-    assert rows.taken(connection, 5) is rows.found(connection, 5) is rows.whole(connection, 5) is None
-    assert list(rows.every(connection)) == []
+        update_user_columns(connection, 5, name="nobody")
+    assert load_record(connection, 5) is fetch_row(connection, 5) is fetch_run(connection, 5) is None
+    assert list(fetch_rows(connection)) == []
 
 
 def test_runs_listed_newest_first(connection: sqlite3.Connection, record: Made) -> None:
     for run in (2, 10, 1):
         put(connection, record(run))
-    assert [values["run"] for values in rows.every(connection)] == [10, 2, 1]
+    assert [values["run"] for values in fetch_rows(connection)] == [10, 2, 1]
 
 
 def test_last_number_is_highest_ever_used(connection: sqlite3.Connection, record: Made) -> None:
-    assert rows.last(connection) == 0
+    assert last_run_number(connection) == 0
     for run in (7, 3, 7):
         put(connection, record(run))
     connection.execute("DELETE FROM runs")
-    assert rows.last(connection) == 7
+    assert last_run_number(connection) == 7
     connection.execute("UPDATE sqlite_sequence SET seq = 'x'")
-    with pytest.raises(DatabaseDamaged):
-        rows.last(connection)
+    with pytest.raises(DatabaseCorrupt):
+        last_run_number(connection)
 
 
-@pytest.mark.parametrize("column", [*rows.COLUMNS, "digest"])
+@pytest.mark.parametrize("column", [*COLUMNS, "digest"])
 def test_changed_column_is_corruption(connection: sqlite3.Connection, record: Made, column: str) -> None:
     put(connection, record(1))
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute(f"UPDATE runs SET {column} = coalesce(9 * {column}, 0) + 9")
     run = 18 if column == "run" else 1
-    for look in (rows.found, rows.whole, rows.taken):
-        with pytest.raises(DatabaseDamaged, match=f"the row of run {run} is not what was written"):
+    for look in (fetch_row, fetch_run, load_record):
+        with pytest.raises(DatabaseCorrupt, match=f"the row of run {run} is not what was written"):
             look(connection, run)
-    with pytest.raises(DatabaseDamaged):
-        list(rows.every(connection))
-    with pytest.raises(DatabaseDamaged):
+    with pytest.raises(DatabaseCorrupt):
+        list(fetch_rows(connection))
+    with pytest.raises(DatabaseCorrupt):
         put(connection, record(run, step=8))
-    with pytest.raises(DatabaseDamaged), transaction(connection):
-        rows.amend(connection, run, name="x")
+    with pytest.raises(DatabaseCorrupt), transaction(connection):
+        update_user_columns(connection, run, name="x")
 
 
 @pytest.mark.parametrize(
@@ -226,11 +251,11 @@ def test_changed_column_is_corruption(connection: sqlite3.Connection, record: Ma
 def test_changed_curve_is_corruption(connection: sqlite3.Connection, record: Made, harm: str) -> None:
     put(connection, record(1))
     connection.execute(harm)
-    with pytest.raises((DatabaseDamaged, sqlite3.OperationalError), match=r"not what was written|decode"):
-        rows.taken(connection, 1)
-    assert rows.found(connection, 1) is not None  # the row itself is sound
+    with pytest.raises((DatabaseCorrupt, sqlite3.OperationalError), match=r"not what was written|decode"):
+        load_record(connection, 1)
+    assert fetch_row(connection, 1) is not None  # the row itself is sound
     put(connection, record(1))
-    assert rows.taken(connection, 1) == record(1)
+    assert load_record(connection, 1) == record(1)
 
 
 @pytest.mark.parametrize(("column", "value"), [("state", "dreaming"), ("config", '{"n_embd": "many"}')])
@@ -238,34 +263,34 @@ def test_record_of_other_version_refused_without_corruption(
     connection: sqlite3.Connection, record: Made, column: str, value: str
 ) -> None:
     put(connection, record(1))
-    values, curves = rows.whole(connection, 1) or pytest.fail("it is there")
+    values, curves = fetch_run(connection, 1) or pytest.fail("it is there")
     with transaction(connection):
-        rows.paste(connection, {**values, column: value}, curves)
+        insert_raw(connection, {**values, column: value}, curves)
     said = "run 1 is of another version of the program .*; upgrade this one"
-    with pytest.raises(Mistake, match=said):
-        rows.taken(connection, 1)
-    with pytest.raises(Mistake, match=said):
-        [rows.listed(values) for values in rows.every(connection)]
+    with pytest.raises(UserError, match=said):
+        load_record(connection, 1)
+    with pytest.raises(UserError, match=said):
+        [to_summary(values) for values in fetch_rows(connection)]
 
 
 def test_record_read_is_consistent_under_concurrent_write(
     tmp_path: Path, record: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charwave_tui.core.database.PATIENCE", 0.01)
+    monkeypatch.setattr("charwave_tui.core.store.database.BUSY_TIMEOUT", 0.01)
     with closing(connect(tmp_path / "runs.db")) as reader, closing(connect(tmp_path / "runs.db")) as writer:
         put(writer, record(1))
-        refused: list[DatabaseFault] = []
+        refused: list[DatabaseError] = []
 
         def write(statement: str) -> None:
             if "FROM points" in statement:
                 try:
-                    put(writer, record(1, step=300, history=History(1)))
-                except DatabaseFault as fault:
+                    put(writer, record(1, step=300, history=TrainingHistory(1)))
+                except DatabaseError as fault:
                     refused.append(fault)
 
         reader.set_trace_callback(write)
-        assert rows.taken(reader, 1) == record(1)
+        assert load_record(reader, 1) == record(1)
         assert len(refused) == 1
         reader.set_trace_callback(None)
-        put(writer, record(1, step=300, history=History(1)))
-        assert rows.taken(reader, 1) == record(1, step=300, history=History(1))
+        put(writer, record(1, step=300, history=TrainingHistory(1)))
+        assert load_record(reader, 1) == record(1, step=300, history=TrainingHistory(1))

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.run_folder import ALONE, KEPT, LOCK, LOOKED_AT_FOR, RunFolder
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.store.run_folder import CHECKPOINTS_KEPT, LOCK, LOOKED_AT_FOR, STANDALONE_WEIGHTS, RunFolder
 
 TRAIN = """
 import sys
 from pathlib import Path
-from charwave_tui.core.run_folder import RunFolder
+from charwave_tui.core.store.run_folder import RunFolder
 lock = RunFolder(Path({path!r}), 7).lock()
 print("locked", flush=True)
 sys.stdin.read()
@@ -44,14 +44,20 @@ def names(folder: RunFolder) -> list[str]:
 def test_saves_listed_newest_first_and_other_files_ignored(folder: RunFolder) -> None:
     for name in ("000009", "000010", "1000000", "999999"):
         (folder.path / f"save-{name}.safetensors").touch()
-    for name in (ALONE, ".save-000011.safetensors.x1", "save-12.safetensors", "save-000013.safetensors.damaged", LOCK):
+    for name in (
+        STANDALONE_WEIGHTS,
+        ".save-000011.safetensors.x1",
+        "save-12.safetensors",
+        "save-000013.safetensors.damaged",
+        LOCK,
+    ):
         (folder.path / name).touch()
-    assert [path.name for path in folder.saves()] == [
+    assert [path.name for path in folder.checkpoints()] == [
         "save-1000000.safetensors",
         "save-999999.safetensors",
         "save-000010.safetensors",
         "save-000009.safetensors",
-        ALONE,
+        STANDALONE_WEIGHTS,
     ]
 
 
@@ -59,7 +65,7 @@ def test_non_file_at_save_path_ignored_and_next_save_works(folder: RunFolder) ->
     (folder.path / "save-000001.safetensors").touch()
     (folder.path / "save-000002.safetensors").mkdir()
     (folder.path / "save-000003.safetensors").symlink_to(folder.path / "gone")
-    assert [path.name for path in folder.saves()] == ["save-000001.safetensors"]
+    assert [path.name for path in folder.checkpoints()] == ["save-000001.safetensors"]
     assert folder.next_save().name == "save-000004.safetensors"
 
 
@@ -67,17 +73,17 @@ def test_save_moved_aside_is_unlisted_and_unchanged(folder: RunFolder) -> None:
     for _ in range(2):
         save = folder.next_save()
         save.write_bytes(b"damaged")
-        folder.put_aside(save)
-    assert folder.saves() == []
+        folder.quarantine(save)
+    assert folder.checkpoints() == []
     assert [path.read_bytes() for path in folder.path.glob("save-000001.safetensors.damaged-*")] == [b"damaged"] * 2
-    folder.put_aside(folder.path / "gone")
+    folder.quarantine(folder.path / "gone")
 
 
 def test_missing_folder_or_file_has_no_saves(folder: RunFolder) -> None:
     folder.path.rmdir()
-    assert folder.saves() == []
+    assert folder.checkpoints() == []
     folder.path.touch()
-    assert folder.saves() == []
+    assert folder.checkpoints() == []
 
 
 def test_unreadable_folder_is_named(unprivileged: Callable[[], AbstractContextManager[None]]) -> None:
@@ -88,33 +94,33 @@ def test_unreadable_folder_is_named(unprivileged: Callable[[], AbstractContextMa
         with unprivileged():
             if os.geteuid() == closed.path.stat().st_uid:
                 closed.path.chmod(0o000)
-            with pytest.raises(Mistake, match=r"0001 cannot be read \(Permission denied\); allow it with chmod"):
-                closed.saves()
-        (closed.path / ALONE).touch()
+            with pytest.raises(UserError, match=r"0001 cannot be read \(Permission denied\); allow it with chmod"):
+                closed.checkpoints()
+        (closed.path / STANDALONE_WEIGHTS).touch()
         closed.path.chmod(0o744)
         with unprivileged():
             if os.geteuid() == closed.path.stat().st_uid:
                 closed.path.chmod(0o444)
-            with pytest.raises(Mistake, match=r"0001 cannot be read \(Permission denied\)"):
-                closed.saves()
+            with pytest.raises(UserError, match=r"0001 cannot be read \(Permission denied\)"):
+                closed.checkpoints()
         closed.path.chmod(0o700)
 
 
 def test_next_save_takes_free_name_and_creates_folder(folder: RunFolder) -> None:
     shutil.rmtree(folder.path)
     assert folder.next_save() == folder.path / "save-000001.safetensors"
-    (folder.path / ALONE).touch()
+    (folder.path / STANDALONE_WEIGHTS).touch()
     assert folder.next_save().name == "save-000001.safetensors"
     (folder.path / "save-999999.safetensors").touch()
     assert folder.next_save().name == "save-1000000.safetensors"
 
 
 def test_last_saves_are_kept(folder: RunFolder) -> None:
-    (folder.path / ALONE).touch()
+    (folder.path / STANDALONE_WEIGHTS).touch()
     for _ in range(4):
         folder.next_save().touch()
         folder.drop_old_saves()
-        assert 1 <= len(folder.saves()) <= KEPT
+        assert 1 <= len(folder.checkpoints()) <= CHECKPOINTS_KEPT
     assert names(folder) == ["save-000003.safetensors", "save-000004.safetensors"]
 
 
@@ -125,9 +131,9 @@ def test_lock_owner_is_named_and_lock_released_when_killed(
     theirs = elsewhere(TRAIN.format(path=str(folder.path)))
     assert folder.in_use()
     said = f"run 7 is in use by process {theirs.pid} on {socket.gethostname()}; end that first"
-    with pytest.raises(Mistake, match=said):
+    with pytest.raises(UserError, match=said):
         folder.lock()
-    with pytest.raises(Mistake, match=said):
+    with pytest.raises(UserError, match=said):
         folder.remove()
     assert names(folder) == [LOCK]
     theirs.send_signal(signal.SIGKILL)
@@ -148,7 +154,7 @@ def test_garbage_lock_file_blocks_nobody_and_is_not_quoted(folder: RunFolder, ga
     (folder.path / LOCK).write_bytes(garbage)
     lock = folder.lock()
     (folder.path / LOCK).write_bytes(garbage)
-    with pytest.raises(Mistake, match="run 7 is in use by another process; end that first"):
+    with pytest.raises(UserError, match="run 7 is in use by another process; end that first"):
         folder.lock()
     lock.release()
 
@@ -201,7 +207,7 @@ def test_full_disk_does_not_prevent_training(
 ) -> None:
     with full_disk():
         lock = folder.lock()
-        with pytest.raises(Mistake, match="run 7 is in use by another process"):
+        with pytest.raises(UserError, match="run 7 is in use by another process"):
             folder.lock()
     lock.release()
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from charwave_tui.core import runs
-from charwave_tui.core.database import connect
-from charwave_tui.core.folder_record import OWN, RECORD
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import History, LossPoint, State
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.run_folder import ALONE
-from charwave_tui.core.runs import DATABASE, RunStore
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import LossPoint, RunState, TrainingHistory
+from charwave_tui.core.store import run_store
+from charwave_tui.core.store.checkpoint_metadata import OWN, RECORD
+from charwave_tui.core.store.database import connect
+from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.run_store import DATABASE, RunStore
 
 Made = Callable[..., RunRecord]
 
@@ -33,7 +33,7 @@ def kept(store: RunStore, record: Made) -> Callable[..., int]:
         run = store.create()
         store.write(record(run, **others))
         if weights:
-            store.place(run).next_save().write_bytes(b"weights")
+            store.folder_of(run).next_save().write_bytes(b"weights")
         return run
 
     return keep
@@ -62,7 +62,7 @@ def test_number_of_removed_run_not_reused(store: RunStore, kept: Callable[..., i
 
 
 def test_number_of_run_with_missing_folder_not_reused(store: RunStore, kept: Callable[..., int]) -> None:
-    (store.place(kept(weights=False)).path).rmdir()
+    (store.folder_of(kept(weights=False)).path).rmdir()
     assert store.create() == 2
 
 
@@ -75,8 +75,8 @@ def test_number_taken_by_other_process_is_skipped(store: RunStore, monkeypatch: 
 def test_search_for_free_number_ends(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.create()
     monkeypatch.setattr(RunStore, "numbers", lambda self: [])
-    monkeypatch.setattr(runs, "ATTEMPTS", 1)
-    with pytest.raises(Mistake, match="cannot hold a new run"):
+    monkeypatch.setattr(run_store, "MAX_CREATE_ATTEMPTS", 1)
+    with pytest.raises(UserError, match="cannot hold a new run"):
         store.create()
 
 
@@ -90,14 +90,14 @@ def test_non_run_folder_names_ignored(store: RunStore) -> None:
 def test_dangling_symlink_at_runs_folder_is_named(store: RunStore) -> None:
     store.folder.parent.mkdir()
     store.folder.symlink_to(store.folder.parent / "gone")
-    with pytest.raises(Mistake, match=r"data/runs cannot be made.*CHARWAVE_HOME"):
+    with pytest.raises(UserError, match=r"data/runs cannot be made.*CHARWAVE_HOME"):
         store.create()
 
 
 def test_file_at_runs_folder_is_named(store: RunStore, record: Made) -> None:
     store.folder.parent.mkdir()
     store.folder.write_text("", "utf-8")
-    with pytest.raises(Mistake, match="data/runs cannot be made"):
+    with pytest.raises(UserError, match="data/runs cannot be made"):
         store.create()
     with pytest.raises(OSError, match="exists"):
         store.write(record(1))
@@ -114,18 +114,18 @@ def test_unreadable_or_unwritable_runs_folder_is_named(
             store.write(record(store.create()))
             store.close()
             store.folder.chmod(0o555)
-            with pytest.raises(Mistake, match="runs cannot be written"):
+            with pytest.raises(UserError, match="runs cannot be written"):
                 store.create()
             assert store.read(1) == record(1)
             assert listed(store) == [1]
             store.folder.chmod(0o300)
             store.close()
             assert store.read(1) == record(1)
-            with pytest.raises(Mistake, match="runs cannot be read"):
+            with pytest.raises(UserError, match="runs cannot be read"):
                 store.create()
             store.folder.chmod(0o000)
             store.close()
-            with pytest.raises(Mistake, match=r"runs\.db cannot be read \(unable to open database file\); mend that"):
+            with pytest.raises(UserError, match=r"runs\.db cannot be read \(unable to open database file\); mend that"):
                 store.list()
             store.folder.chmod(0o755)
             assert listed(store) == [1]
@@ -142,15 +142,15 @@ def test_unreadable_run_folder_does_not_hide_others(
             for _ in range(2):
                 run = store.create()
                 store.write(record(run))
-                store.place(run).next_save().touch()
-            store.place(2).path.chmod(0o000)
+                store.folder_of(run).next_save().touch()
+            store.folder_of(2).path.chmod(0o000)
             assert store.read().run == 1
             assert listed(store) == [2, 1]
             store.close()
             (store.folder / DATABASE).unlink()
-            (store.place(1).path / RECORD).write_bytes(msgspec.json.encode(record(1)))
+            (store.folder_of(1).path / RECORD).write_bytes(msgspec.json.encode(record(1)))
             assert listed(store) == [1]
-            store.place(2).path.chmod(0o700)
+            store.folder_of(2).path.chmod(0o700)
             store.close()
 
 
@@ -164,16 +164,16 @@ def test_record_round_trips(store: RunStore, record: Made, kept: Callable[..., i
 
 def test_record_replaces_previous_one(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
     run = kept(step=5)
-    store.write(record(run, step=9, history=History(1)))
-    assert store.read(run) == record(run, step=9, history=History(1))
+    store.write(record(run, step=9, history=TrainingHistory(1)))
+    assert store.read(run) == record(run, step=9, history=TrainingHistory(1))
     assert {path.name for path in store.folder.iterdir()} <= {DATABASE, f"{DATABASE}-journal", "0001"}
 
 
 def test_newest_run_is_last_with_weights_and_a_step(store: RunStore, kept: Callable[..., int]) -> None:
-    with pytest.raises(Mistake, match="no trained run yet; train one first"):
+    with pytest.raises(UserError, match="no trained run yet; train one first"):
         store.read()
     kept(step=0)
-    with pytest.raises(Mistake, match="no trained run yet; train one first"):
+    with pytest.raises(UserError, match="no trained run yet; train one first"):
         store.read()
     trained = kept(step=1)
     untouched = kept(step=0)
@@ -186,14 +186,20 @@ def test_newest_run_is_last_with_weights_and_a_step(store: RunStore, kept: Calla
 
 
 def test_unknown_run_refused_with_known_ones(store: RunStore, kept: Callable[..., int]) -> None:
-    with pytest.raises(Mistake, match="run 7 is unknown; there are no runs yet"):
+    with pytest.raises(UserError, match="run 7 is unknown; there are no runs yet"):
         store.read(7)
     for _ in range(10):
         kept(weights=False)
-    for ask in (store.read, store.delete, store.restore, store.remove, lambda run: store.describe(run, "", "")):
-        with pytest.raises(Mistake, match="run 70 is unknown; the newest runs are: 3, 4, 5, 6, 7, 8, 9, 10"):
+    for ask in (
+        store.read,
+        store.delete,
+        store.restore,
+        store.remove,
+        lambda run: store.set_name_and_note(run, "", ""),
+    ):
+        with pytest.raises(UserError, match="run 70 is unknown; the newest runs are: 3, 4, 5, 6, 7, 8, 9, 10"):
             ask(70)
-    with pytest.raises(Mistake, match="run 3 is unknown"):
+    with pytest.raises(UserError, match="run 3 is unknown"):
         store.restore(3)  # it is not deleted
 
 
@@ -201,7 +207,7 @@ def test_unknown_run_refused_with_known_ones(store: RunStore, kept: Callable[...
 def test_run_number_beyond_sqlite_integer_is_unknown(store: RunStore, number: int) -> None:
     store.create()
     for ask in (store.read, store.delete, store.restore, store.remove):
-        with pytest.raises(Mistake, match="is unknown"):
+        with pytest.raises(UserError, match="is unknown"):
             ask(number)
 
 
@@ -214,42 +220,42 @@ def test_runs_listed_by_number_regardless_of_clock(store: RunStore, kept: Callab
 def test_run_left_in_training_listed_as_paused(
     store: RunStore, kept: Callable[..., int], elsewhere: Callable[[str], subprocess.Popen[str]]
 ) -> None:
-    kept(state=State.TRAINING)
-    kept(state=State.TRAINING)
+    kept(state=RunState.TRAINING)
+    kept(state=RunState.TRAINING)
     theirs = elsewhere(HOLD.format(folder=str(store.folder), run=2))
-    assert [(row.run, row.state) for row in store.list()] == [(2, State.TRAINING), (1, State.PAUSED)]
+    assert [(row.run, row.state) for row in store.list()] == [(2, RunState.TRAINING), (1, RunState.PAUSED)]
     theirs.kill()
     theirs.wait(10)
-    assert [row.state for row in store.list()] == [State.PAUSED] * 2
-    assert store.read(2).state is State.TRAINING  # what it was left in
+    assert [row.state for row in store.list()] == [RunState.PAUSED] * 2
+    assert store.read(2).state is RunState.TRAINING  # what it was left in
 
 
-@pytest.mark.parametrize("state", [State.TRAINING, State.PAUSED, State.STOPPED, State.FINISHED])
+@pytest.mark.parametrize("state", [RunState.TRAINING, RunState.PAUSED, RunState.STOPPED, RunState.FINISHED])
 def test_run_left_in_training_read_from_last_save(
-    store: RunStore, record: Made, keep_save: Callable[[RunRecord], bytes], state: State
+    store: RunStore, record: Made, keep_save: Callable[[RunRecord], bytes], state: RunState
 ) -> None:
     store.create()
-    keep_save(record(1, state=State.TRAINING, step=100, seconds=5.0))
-    store.write(record(1, state=State.TRAINING, step=100, seconds=5.0))
-    store.describe(1, "mine", "of it")
+    keep_save(record(1, state=RunState.TRAINING, step=100, seconds=5.0))
+    store.write(record(1, state=RunState.TRAINING, step=100, seconds=5.0))
+    store.set_name_and_note(1, "mine", "of it")
     keep_save(record(1, state=state, step=200))
     (row,) = store.list()
     assert (row.step, row.name, row.note) == (200, "mine", "of it")
-    assert row.state is (State.PAUSED if state is State.TRAINING else state)
+    assert row.state is (RunState.PAUSED if state is RunState.TRAINING else state)
     assert store.read(1) == record(1, state=state, step=200, name="mine", note="of it")
-    newest, before = store.place(1).saves()
+    newest, before = store.folder_of(1).checkpoints()
     newest.write_bytes(newest.read_bytes()[:-1])
-    assert [(row.step, row.state) for row in store.list()] == [(100, State.PAUSED)]
+    assert [(row.step, row.state) for row in store.list()] == [(100, RunState.PAUSED)]
     assert store.read(1).step == 100
     before.unlink()
-    assert [(row.step, row.state) for row in store.list()] == [(100, State.PAUSED)]
+    assert [(row.step, row.state) for row in store.list()] == [(100, RunState.PAUSED)]
 
 
 HOLD = """
 import sys
 from pathlib import Path
-from charwave_tui.core.runs import RunStore
-lock = RunStore(Path({folder!r})).place({run}).lock()
+from charwave_tui.core.store.run_store import RunStore
+lock = RunStore(Path({folder!r})).folder_of({run}).lock()
 print("locked", flush=True)
 sys.stdin.read()
 """
@@ -260,12 +266,12 @@ def test_run_in_use_neither_deleted_nor_removed(
 ) -> None:
     kept()
     theirs = elsewhere(HOLD.format(folder=str(store.folder), run=1))
-    with pytest.raises(Mistake, match="run 1 is in progress; stop it first"):
+    with pytest.raises(UserError, match="run 1 is in progress; stop it first"):
         store.delete(1)
-    with pytest.raises(Mistake, match=f"run 1 is in use by process {theirs.pid} on"):
+    with pytest.raises(UserError, match=f"run 1 is in use by process {theirs.pid} on"):
         store.remove(1)
     assert listed(store) == [1]
-    assert store.place(1).saves()
+    assert store.folder_of(1).checkpoints()
     theirs.kill()
     theirs.wait(10)
     store.delete(1)
@@ -275,12 +281,12 @@ def test_run_in_use_neither_deleted_nor_removed(
 def test_names_and_notes_outlive_saves(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
     kept()
     kept()
-    store.describe(1, "the wide one", "n_hidden 512, «good»")
+    store.set_name_and_note(1, "the wide one", "n_hidden 512, «good»")
     grown = msgspec.structs.replace(record(1).history, points=(*record(1).history.points, LossPoint(300, 2, 2, 2)))
     store.write(record(1, step=300, history=grown))
     assert store.read(1) == record(1, step=300, history=grown, name="the wide one", note="n_hidden 512, «good»")
     assert [(row.name, row.note) for row in store.list()] == [("", ""), ("the wide one", "n_hidden 512, «good»")]
-    store.describe(1, "", "")
+    store.set_name_and_note(1, "", "")
     assert store.read(1).name == ""
 
 
@@ -288,9 +294,9 @@ def test_description_does_not_undo_concurrent_write(store: RunStore, record: Mad
     kept(step=5)
     trains = RunStore(store.folder, pytest.fail)
     store.read(1)
-    trains.write(record(1, step=900, history=History(1)))
-    store.describe(1, "x", "")
-    assert store.read(1) == record(1, step=900, history=History(1), name="x")
+    trains.write(record(1, step=900, history=TrainingHistory(1)))
+    store.set_name_and_note(1, "x", "")
+    assert store.read(1) == record(1, step=900, history=TrainingHistory(1), name="x")
     trains.write(record(1, step=901))
     assert store.read(1) == record(1, step=901, name="x")
 
@@ -298,13 +304,13 @@ def test_description_does_not_undo_concurrent_write(store: RunStore, record: Mad
 def test_deleted_run_hidden_and_restored_unchanged(store: RunStore, record: Made, kept: Callable[..., int]) -> None:
     kept()
     kept()
-    store.describe(1, "keep", "this")
+    store.set_name_and_note(1, "keep", "this")
     store.delete(1)
     assert listed(store) == [2]
-    for gone in (store.read, store.delete, lambda run: store.describe(run, "x", "")):
-        with pytest.raises(Mistake, match="run 1 is unknown; the newest runs are: 2"):
+    for gone in (store.read, store.delete, lambda run: store.set_name_and_note(run, "x", "")):
+        with pytest.raises(UserError, match="run 1 is unknown; the newest runs are: 2"):
             gone(1)
-    assert store.place(1).saves()
+    assert store.folder_of(1).checkpoints()
     assert store.create() == 3
     store.restore(1)
     assert listed(store) == [2, 1]
@@ -358,7 +364,7 @@ def test_removal_removes_everything_of_a_run(store: RunStore, kept: Callable[...
     assert store.remove(2) >= len(b"weights")
     assert store.numbers() == []
     assert store.list() == ()
-    with pytest.raises(Mistake, match="unknown"):
+    with pytest.raises(UserError, match="unknown"):
         store.remove(1)
 
 
@@ -366,9 +372,9 @@ WRITE = """
 import sys
 from pathlib import Path
 import msgspec
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.readings import History, LossPoint
-from charwave_tui.core.runs import RunStore
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.metrics import TrainingHistory, LossPoint
+from charwave_tui.core.store.run_store import RunStore
 record = msgspec.json.decode({record!r}, type=RunRecord)
 told = []
 store = RunStore(Path({folder!r}), told.append)
@@ -376,7 +382,7 @@ print("ready", flush=True)
 points = ()
 for step in range(1, 41):
     points = (*points, LossPoint(step, 1.0, 1.0, 1.0))
-    store.write(msgspec.structs.replace(record, step=step, history=History(1, points)))
+    store.write(msgspec.structs.replace(record, step=step, history=TrainingHistory(1, points)))
     store.list()
     assert store.read(record.run).step == step
 assert told == [], told
@@ -411,15 +417,15 @@ def test_record_refused_on_full_disk_and_stored_later(
     with full_disk():
         for _ in range(2):
             with pytest.raises(OSError, match=r"full|I/O"):
-                store.write(record(1, step=300, history=History(1)))
+                store.write(record(1, step=300, history=TrainingHistory(1)))
         assert store.read(1) == record(1)
-        for change in (lambda run: store.describe(run, "x", ""), store.delete):
+        for change in (lambda run: store.set_name_and_note(run, "x", ""), store.delete):
             with pytest.raises(OSError, match=r"full|I/O|large"):
                 change(1)
     assert store.read(1) == record(1)
     assert {path.name for path in store.folder.iterdir()} == files
-    store.write(record(1, step=300, history=History(1)))
-    assert store.read(1) == record(1, step=300, history=History(1))
+    store.write(record(1, step=300, history=TrainingHistory(1)))
+    assert store.read(1) == record(1, step=300, history=TrainingHistory(1))
 
 
 def test_long_running_writer_is_reported(
@@ -427,10 +433,10 @@ def test_long_running_writer_is_reported(
 ) -> None:
     kept()
     store.close()
-    monkeypatch.setattr("charwave_tui.core.database.PATIENCE", 0.01)
+    monkeypatch.setattr("charwave_tui.core.store.database.BUSY_TIMEOUT", 0.01)
     other = connect(store.folder / DATABASE)
     other.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(Mistake, match=r"another process is writing .*runs\.db; try again"):
+    with pytest.raises(UserError, match=r"another process is writing .*runs\.db; try again"):
         store.list()
     with pytest.raises(OSError, match="locked"):
         store.write(record(1))
@@ -441,18 +447,18 @@ def test_long_running_writer_is_reported(
 def test_runs_without_database_imported_from_folders(tmp_path: Path, record: Made) -> None:
     told: list[str] = []
     store = RunStore(tmp_path / "runs", told.append)
-    for run, state in ((1, State.FINISHED), (2, State.TRAINING), (5, State.STOPPED)):
-        folder = store.place(run).path
+    for run, state in ((1, RunState.FINISHED), (2, RunState.TRAINING), (5, RunState.STOPPED)):
+        folder = store.folder_of(run).path
         folder.mkdir(parents=True)
         (folder / RECORD).write_bytes(msgspec.json.encode(record(run, state=state)))
-        (folder / ALONE).write_bytes(b"weights")
+        (folder / STANDALONE_WEIGHTS).write_bytes(b"weights")
     (store.folder / "0003").mkdir()
     (store.folder / "0004").mkdir()
     (store.folder / "0004" / RECORD).write_bytes(b"{")
     assert [(row.run, row.state) for row in store.list()] == [
-        (5, State.STOPPED),
-        (2, State.PAUSED),
-        (1, State.FINISHED),
+        (5, RunState.STOPPED),
+        (2, RunState.PAUSED),
+        (1, RunState.FINISHED),
     ]
     assert store.read(1) == record(1)
     assert store.read().run == 5
@@ -464,11 +470,11 @@ def test_runs_without_database_imported_from_folders(tmp_path: Path, record: Mad
 
 
 def test_user_texts_outlive_database(store: RunStore, record: Made) -> None:
-    store.remark = lambda text: None
-    folder = store.place(store.create())
+    store.on_warning = lambda text: None
+    folder = store.folder_of(store.create())
     store.write(record(1))
     (folder.path / RECORD).write_bytes(msgspec.json.encode(record(1)))
-    store.describe(1, "the wide one", "«good»")
+    store.set_name_and_note(1, "the wide one", "«good»")
     store.close()
     (store.folder / DATABASE).unlink()
     assert store.read(1) == record(1, name="the wide one", note="«good»")
@@ -481,7 +487,7 @@ def test_user_texts_outlive_database(store: RunStore, record: Made) -> None:
 
 def test_old_record_adopted_under_folder_number(tmp_path: Path, record: Made) -> None:
     store = RunStore(tmp_path / "runs", lambda text: None)
-    folder = store.place(8).path
+    folder = store.folder_of(8).path
     folder.mkdir(parents=True)
     (folder / RECORD).write_bytes(msgspec.json.encode(record(1)))
     assert store.read(8) == record(8)
@@ -491,15 +497,15 @@ def test_database_deleted_or_replaced_while_open_loses_no_later_write(
     store: RunStore, record: Made, kept: Callable[..., int]
 ) -> None:
     told: list[str] = []
-    store.remark = told.append
+    store.on_warning = told.append
     kept()
-    store.describe(1, "mine", "")
+    store.set_name_and_note(1, "mine", "")
     (store.folder / DATABASE).unlink()
     grown = msgspec.structs.replace(record(1).history, points=(*record(1).history.points, LossPoint(300, 2, 2, 2)))
     store.write(record(1, step=300, history=grown))
     assert store.read(1) == record(1, step=300, history=grown, name="mine")
     other = RunStore(store.folder.with_name("other"))
-    other.write(record(1, step=7, history=History(3, (LossPoint(3, 1, 1, 1),) * 9), name="other"))
+    other.write(record(1, step=7, history=TrainingHistory(3, (LossPoint(3, 1, 1, 1),) * 9), name="other"))
     other.close()
     os.replace(other.folder / DATABASE, store.folder / DATABASE)  # noqa: PTH105
     store.write(record(1, step=301, history=grown))
@@ -510,7 +516,7 @@ def test_database_deleted_or_replaced_while_open_loses_no_later_write(
 def test_runs_deleted_while_store_open_gone_except_active_one(
     store: RunStore, record: Made, kept: Callable[..., int]
 ) -> None:
-    store.remark = lambda text: None
+    store.on_warning = lambda text: None
     for _ in range(3):
         kept()
     for path in sorted(store.folder.rglob("*"), reverse=True):

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.sampling import (
+from charwave_tui.core.config.sampling_config import (
     ANYTHING,
     COLDEST,
     HOTTEST,
@@ -19,12 +18,13 @@ from charwave_tui.core.sampling import (
     MOST_LEFT,
     MOST_NAMES,
     NEW,
-    SETTINGS,
-    Sampling,
+    SAMPLING_FIELDS,
+    SamplingConfig,
 )
+from charwave_tui.core.errors import UserError
 
 samplings = st.builds(
-    Sampling,
+    SamplingConfig,
     temperature=st.floats(COLDEST, HOTTEST),
     prefix=st.text("abcжé'- ", max_size=LONGEST_PREFIX),
     count=st.integers(1, MOST_NAMES),
@@ -40,41 +40,43 @@ samplings = st.builds(
 
 
 def test_default_sampling_is_valid_and_every_setting_has_kind() -> None:
-    assert Sampling().checked() == Sampling()
-    assert list(SETTINGS) == list(Sampling.__dataclass_fields__)
+    assert SamplingConfig().checked() == SamplingConfig()
+    assert list(SAMPLING_FIELDS) == list(SamplingConfig.__dataclass_fields__)
 
 
-@given(samplings, st.sampled_from(list(SETTINGS)))
-def test_formatted_setting_parses_back(sampling: Sampling, name: str) -> None:
-    assert Sampling().with_text(name, sampling.written(name)) == replace(Sampling(), **{name: getattr(sampling, name)})
+@given(samplings, st.sampled_from(list(SAMPLING_FIELDS)))
+def test_formatted_setting_parses_back(sampling: SamplingConfig, name: str) -> None:
+    assert SamplingConfig().with_text(name, sampling.formatted(name)) == replace(
+        SamplingConfig(), **{name: getattr(sampling, name)}
+    )
 
 
-@given(samplings, st.sampled_from(list(SETTINGS)), st.sampled_from([1, -1]))
-def test_step_of_setting_stays_in_bounds(sampling: Sampling, name: str, direction: int) -> None:
-    nudged = sampling.nudged(name, direction)
-    SETTINGS[name].check(name, getattr(nudged, name))
+@given(samplings, st.sampled_from(list(SAMPLING_FIELDS)), st.sampled_from([1, -1]))
+def test_step_of_setting_stays_in_bounds(sampling: SamplingConfig, name: str, direction: int) -> None:
+    nudged = sampling.stepped(name, direction)
+    SAMPLING_FIELDS[name].validate(name, getattr(nudged, name))
 
 
 def test_step_sizes_of_temperature_seed_and_count() -> None:
-    usual = Sampling()
-    assert usual.nudged("temperature", +1).temperature == 1.1
-    assert usual.nudged("temperature", -1).temperature == 0.9
-    assert usual.nudged("seed", +1).seed == 43
-    assert usual.nudged("count", +1).count == 40
-    assert usual.nudged("prefix", +1) == usual
-    assert usual.nudged("top_k", +1).top_k == 1
-    assert usual.nudged("top_p", -1).top_p == 0.95
-    assert usual.nudged("longest", -1).longest == 63
-    assert usual.nudged("only_new", +1).only_new == NEW
+    usual = SamplingConfig()
+    assert usual.stepped("temperature", +1).temperature == 1.1
+    assert usual.stepped("temperature", -1).temperature == 0.9
+    assert usual.stepped("seed", +1).seed == 43
+    assert usual.stepped("count", +1).count == 40
+    assert usual.stepped("prefix", +1) == usual
+    assert usual.stepped("top_k", +1).top_k == 1
+    assert usual.stepped("top_p", -1).top_p == 0.95
+    assert usual.stepped("longest", -1).longest == 63
+    assert usual.stepped("only_new", +1).only_new == NEW
 
 
 def test_only_limiting_settings_restrict_choice() -> None:
-    usual = Sampling()
+    usual = SamplingConfig()
     free = {"temperature": 0.5, "prefix": "ma", "count": 3, "seed": 1, "only_new": NEW}
-    assert replace(usual, **free).free
+    assert replace(usual, **free).unconstrained
     bound = {"top_k": 3, "top_p": 0.5, "suffix": "a", "pattern": "m*", "shortest": 1, "longest": 9}
-    assert not any(replace(usual, **{name: value}).free for name, value in bound.items())
-    assert {*free, *bound} == {*SETTINGS}
+    assert not any(replace(usual, **{name: value}).unconstrained for name, value in bound.items())
+    assert {*free, *bound} == {*SAMPLING_FIELDS}
 
 
 @pytest.mark.parametrize(
@@ -99,19 +101,19 @@ def test_only_limiting_settings_restrict_choice() -> None:
     ],
 )
 def test_invalid_setting_refused_with_name_and_hint(name: str, text: str, problem: str) -> None:
-    with pytest.raises(Mistake) as caught:
-        Sampling().with_text(name, text)
+    with pytest.raises(UserError) as caught:
+        SamplingConfig().with_text(name, text)
     assert (str(caught.value), caught.value.field) == (problem, name)
 
 
 def test_prefix_normalized_to_nfc_and_may_hold_joiners() -> None:
-    assert Sampling().with_text("prefix", "e\u0301").prefix == "é"
-    assert Sampling().with_text("prefix", "می\u200cرا").prefix == "می\u200cرا"
+    assert SamplingConfig().with_text("prefix", "e\u0301").prefix == "é"
+    assert SamplingConfig().with_text("prefix", "می\u200cرا").prefix == "می\u200cرا"
 
 
 @pytest.mark.parametrize(
     "wrong", [{"temperature": math.nan}, {"count": True}, {"prefix": None}, {"seed": 1.5}, {"count": 0}]
 )
 def test_settings_not_parsed_from_text_are_checked_too(wrong: dict[str, object]) -> None:
-    with pytest.raises(Mistake, match=next(iter(wrong))):
-        Sampling(**wrong).checked()  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=next(iter(wrong))):
+        SamplingConfig(**wrong).checked()  # type: ignore[arg-type]

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.readings import LossPoint
-from charwave_tui.core.series import LossSeries
+from charwave_tui.core.history import DownsampledLosses
+from charwave_tui.core.metrics import LossPoint
 
 losses = st.lists(st.floats(0, 100), min_size=1, max_size=300)
+
+
 even = st.integers(1, 20).map(lambda half: 2 * half)
 
 
@@ -29,7 +31,7 @@ def mean_over_steps(points: tuple[LossPoint, ...]) -> float:
 
 @given(losses, st.integers(2, 40))
 def test_history_never_exceeds_capacity(values: list[float], capacity: int) -> None:
-    series = LossSeries(capacity=capacity)
+    series = DownsampledLosses(capacity=capacity)
     for point in course(values):
         series.append(point)
         assert len(series) == len(series.points()) <= capacity
@@ -37,38 +39,38 @@ def test_history_never_exceeds_capacity(values: list[float], capacity: int) -> N
 
 @given(losses, st.integers(2, 40))
 def test_history_extremes_survive_folding(values: list[float], capacity: int) -> None:
-    points = LossSeries(course(values), capacity).points()
+    points = DownsampledLosses(course(values), capacity).points()
     assert min(point.low for point in points) == min(values) - 1
     assert max(point.high for point in points) == max(values) + 1
 
 
 @given(losses, even)
 def test_history_mean_survives_folding(values: list[float], capacity: int) -> None:
-    points = LossSeries(course(values), capacity).points()
+    points = DownsampledLosses(course(values), capacity).points()
     assert mean_over_steps(points) == pytest.approx(sum(values) / len(values))
 
 
 @given(losses, st.integers(2, 40))
 def test_history_steps_ordered_and_newest_present(values: list[float], capacity: int) -> None:
-    steps = [point.step for point in LossSeries(course(values), capacity).points()]
+    steps = [point.step for point in DownsampledLosses(course(values), capacity).points()]
     assert steps == sorted(set(steps))
     assert steps[-1] == len(values)
 
 
 def test_short_history_kept_unchanged() -> None:
     points = course([3.3, 2.9, 2.7])
-    assert LossSeries(points).points() == tuple(points)
-    assert len(LossSeries()) == 0
-    assert LossSeries().points() == ()
+    assert DownsampledLosses(points).points() == tuple(points)
+    assert len(DownsampledLosses()) == 0
+    assert DownsampledLosses().points() == ()
 
 
 def test_history_fold_merges_neighbours() -> None:
-    assert LossSeries(course([4.0, 2.0, 1.0, 3.0]), capacity=4).points() == (
+    assert DownsampledLosses(course([4.0, 2.0, 1.0, 3.0]), capacity=4).points() == (
         LossPoint(2, 3.0, 1.0, 5.0),
         LossPoint(4, 2.0, 0.0, 4.0),
     )
 
 
 def test_partial_point_shown_after_fold() -> None:
-    series = LossSeries(course([4.0, 2.0, 1.0, 3.0, 9.0]), capacity=4)
+    series = DownsampledLosses(course([4.0, 2.0, 1.0, 3.0, 9.0]), capacity=4)
     assert series.points()[-1] == LossPoint(5, 9.0, 8.0, 10.0)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.shapes import layer_shapes, levels, parameter_count
+from charwave_tui.core.config.layer_shapes import layer_shapes, level_shapes, parameter_count
+from charwave_tui.core.config.run_config import RunConfig
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from charwave_tui.core.shapes import layer_shapes, levels, parameter_count
 def test_published_models_have_published_parameter_counts(
     context: int, fuse: tuple[int, ...], n_embd: int, n_hidden: int, published: int
 ) -> None:
-    config = RunConfig(context=context, fuse=fuse, n_embd=n_embd, n_hidden=n_hidden).checked()
+    config = RunConfig(context=context, fuse=fuse, n_embd=n_embd, n_hidden=n_hidden).validated()
     assert parameter_count(config, 27) == published
 
 
@@ -66,7 +66,7 @@ def test_batch_bug_adds_no_parameters() -> None:
 
 
 def test_dilated_stack_has_residuals_skips_and_double_width_gates() -> None:
-    config = RunConfig(context=4, dilations=(1, 2), n_embd=3, n_hidden=5, activation="gated").checked()
+    config = RunConfig(context=4, dilations=(1, 2), n_embd=3, n_hidden=5, activation="gated").validated()
     assert [(layer.kind, layer.detail, layer.output, layer.parameters) for layer in layer_shapes(config, 7)] == [
         ("Embedding", "", (4, 3), 21),
         ("FlattenDilated", "1", (3, 6), 0),
@@ -84,14 +84,14 @@ def test_dilated_stack_has_residuals_skips_and_double_width_gates() -> None:
 
 
 def test_five_gated_levels_have_hand_counted_parameters() -> None:
-    config = RunConfig(dilations=(1, 1, 2, 1, 2), n_embd=48, n_hidden=256, activation="gated").checked()
+    config = RunConfig(dilations=(1, 1, 2, 1, 2), n_embd=48, n_hidden=256, activation="gated").validated()
     assert parameter_count(config, 27) == 1_138_731
     assert len(layer_shapes(config, 27)) == 27
 
 
 def test_levels_report_offsets_they_join() -> None:
     def offsets(**fields: object) -> list[tuple[int, ...]]:
-        return [level.offsets for level in levels(RunConfig().with_values(fields))]
+        return [level.offsets for level in level_shapes(RunConfig().with_values(fields))]
 
     assert offsets(fuse=(2, 2, 2)) == [(1, 0), (2, 0), (4, 0)]
     assert offsets(fuse=(3, 2), context=6) == [(2, 1, 0), (3, 0)]

@@ -12,18 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core import database, star_rows, stars
-from charwave_tui.core.database import MIGRATIONS, connect
-from charwave_tui.core.framing import MAX_FRAME, frame
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import DATABASE, RunStore
-from charwave_tui.core.sampling import LONGEST_PREFIX
-from charwave_tui.core.speaking import Star, StarsListed
-from charwave_tui.core.stars import MOST_STARS
+from charwave_tui.core.config.sampling_config import LONGEST_PREFIX
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import StarredName
+from charwave_tui.core.protocol.events import StarsListed
+from charwave_tui.core.protocol.framing import MAX_FRAME, encode_frame
+from charwave_tui.core.store import database, starred_names
+from charwave_tui.core.store.database import MIGRATIONS, connect
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.run_store import DATABASE, RunStore
+from charwave_tui.core.store.starred_names import MOST_STARS
+from charwave_tui.core.store.tables import fetch_readable_stars, fetch_stars, insert_star
 
-MARA = Star("mara", 1.5, 7, 300, "2026-01-01T00:00:00+00:00")
-BEPPO = Star("беппо🎈", -0.0, None, 0, "2026-01-02T00:00:00+00:00")
+MARA = StarredName("mara", 1.5, 7, 300, "2026-01-01T00:00:00+00:00")
+
+
+BEPPO = StarredName("беппо🎈", -0.0, None, 0, "2026-01-02T00:00:00+00:00")
 
 
 @pytest.fixture
@@ -58,15 +62,15 @@ def test_empty_store_has_no_stars(store: RunStore) -> None:
     assert not store.folder.exists()
 
 
-@given(st.builds(Star, name=st.text(min_size=1), nll=st.floats(allow_nan=False, allow_infinity=False)))
-def test_any_star_round_trips(star: Star) -> None:
+@given(st.builds(StarredName, name=st.text(min_size=1), nll=st.floats(allow_nan=False, allow_infinity=False)))
+def test_any_star_round_trips(star: StarredName) -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(MIGRATIONS[1])
         try:
-            star_rows.put(connection, star)
+            insert_star(connection, star)
         except (UnicodeEncodeError, OverflowError):  # which `Stars` refuses
             return
-        assert star_rows.every(connection) == tuple(star_rows.readable(connection)) == (star,)
+        assert fetch_stars(connection) == tuple(fetch_readable_stars(connection)) == (star,)
 
 
 @pytest.mark.parametrize(
@@ -82,20 +86,20 @@ def test_any_star_round_trips(star: Star) -> None:
     ],
 )
 def test_invalid_star_refused_in_one_line(store: RunStore, wrong: dict[str, object], said: str) -> None:
-    with pytest.raises(Mistake) as refused:
+    with pytest.raises(UserError) as refused:
         store.stars.add(msgspec.structs.replace(MARA, **wrong))
     assert str(refused.value) == said
     assert store.stars.all() == ()
 
 
 def test_stars_beyond_limit_refused_and_limit_fits_in_frame(starred: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stars, "MOST_STARS", 2)
-    with pytest.raises(Mistake, match="2 names are starred"):
+    monkeypatch.setattr(starred_names, "MOST_STARS", 2)
+    with pytest.raises(UserError, match="2 names are starred"):
         starred.stars.add(msgspec.structs.replace(MARA, name="maro"))
     starred.stars.add(MARA)
     assert starred.stars.all() == (BEPPO, MARA)
-    largest = Star("🎈" * LONGEST_PREFIX, 1.0 / 7, 2**63 - 1, 2**63 - 1, BEPPO.starred)
-    assert len(frame(StarsListed((largest,) * MOST_STARS))) < MAX_FRAME
+    largest = StarredName("🎈" * LONGEST_PREFIX, 1.0 / 7, 2**63 - 1, 2**63 - 1, BEPPO.starred)
+    assert len(encode_frame(StarsListed((largest,) * MOST_STARS))) < MAX_FRAME
 
 
 def test_older_database_gains_stars_table_and_keeps_runs(
@@ -114,7 +118,7 @@ def test_older_database_gains_stars_table_and_keeps_runs(
 
 def test_stars_recovered_from_damaged_database_except_altered_ones(starred: RunStore, tmp_path: Path) -> None:
     told: list[str] = []
-    starred.remark = told.append
+    starred.on_warning = told.append
     harm(starred, "UPDATE stars SET name = 'marx' WHERE name = 'mara'")
     assert starred.stars.all() == (BEPPO,)
     assert len(told) == 1
@@ -122,7 +126,7 @@ def test_stars_recovered_from_damaged_database_except_altered_ones(starred: RunS
 
 
 def test_stars_outlive_damaged_runs_table(starred: RunStore, record: Callable[..., RunRecord]) -> None:
-    starred.remark = lambda text: None
+    starred.on_warning = lambda text: None
     starred.write(record(starred.create()))
     harm(starred, "UPDATE runs SET step = 7777")
     starred.list()
@@ -130,7 +134,7 @@ def test_stars_outlive_damaged_runs_table(starred: RunStore, record: Callable[..
 
 
 def test_stars_outlive_database_deleted_while_open(starred: RunStore) -> None:
-    starred.remark = lambda text: None
+    starred.on_warning = lambda text: None
     (starred.folder / DATABASE).unlink()
     starred.stars.add(msgspec.structs.replace(MARA, name="maro"))
     assert [star.name for star in starred.stars.all()] == ["maro", "беппо🎈", "mara"]
@@ -138,9 +142,9 @@ def test_stars_outlive_database_deleted_while_open(starred: RunStore) -> None:
 
 def test_damaged_database_without_stars_table_recovered(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "old")) as connection:
-        assert tuple(star_rows.readable(connection)) == ()
+        assert tuple(fetch_readable_stars(connection)) == ()
     with closing(connect(tmp_path / "new")) as connection:
-        assert tuple(star_rows.readable(connection)) == ()
+        assert tuple(fetch_readable_stars(connection)) == ()
 
 
 def test_star_refused_on_full_disk_and_stored_later(
@@ -148,9 +152,9 @@ def test_star_refused_on_full_disk_and_stored_later(
 ) -> None:
     star = msgspec.structs.replace(MARA, name="maro")
     with full_disk():
-        with pytest.raises(Mistake, match=r"the starred names cannot be written in .*runs\.db"):
+        with pytest.raises(UserError, match=r"the starred names cannot be written in .*runs\.db"):
             starred.stars.add(star)
-        with pytest.raises(Mistake, match="cannot be written"):
+        with pytest.raises(UserError, match="cannot be written"):
             starred.stars.remove("mara")
     assert starred.stars.all() == (BEPPO, MARA)
     starred.stars.add(star)

@@ -8,14 +8,15 @@ import time
 
 from terminal import PATIENCE, Screen
 
-from charwave_tui.client.status import find_engine
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import StatusReported
-from charwave_tui.core.readings import State
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.runs import RunStore
+from charwave_tui.client.launcher import find_engine
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.protocol.events import StatusReported
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.run_store import RunStore
 
 SMALL = ("--corpus", "imena", "--set", "n_hidden=12", "--set", "max_steps=1000000", "--set", "eval_every=400")
+
 
 CURSOR, MOUSE, PASTE, FOCUS, ALTERNATE = 25, {1000, 1002, 1003, 1006, 1015}, 2004, 1004, 1049
 
@@ -63,7 +64,7 @@ def wait_training_on(run: int, beyond: int) -> None:
     """Fail where the engine does not train `run` past the step `beyond`, and further."""
     deadline = time.monotonic() + PATIENCE
     first = status()
-    assert (first.run, first.state) == (run, State.TRAINING)
+    assert (first.run, first.state) == (run, RunState.TRAINING)
     while status().step <= max(first.step, beyond):
         assert time.monotonic() < deadline, f"the run stands at step {first.step}"
         time.sleep(0.05)

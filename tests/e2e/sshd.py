@@ -17,12 +17,15 @@ import pytest
 
 SSHD = shutil.which("sshd") or ("/usr/sbin/sshd" if Path("/usr/sbin/sshd").exists() else None)
 
+
 needs_ssh = pytest.mark.skipif(
     SSHD is None or shutil.which("ssh") is None or shutil.which("ssh-keygen") is None,
     reason="there is no OpenSSH server and client here (apt-get install openssh-server openssh-client)",
 )
 
+
 HOST = "127.0.0.1"
+
 
 CONFIGURATION = """
 ListenAddress 127.0.0.1

@@ -12,22 +12,32 @@ from pathlib import Path
 
 import pyte
 
-from charwave_tui.bench.terminal import Terminal
+from charwave_tui.bench.terminal_driver import PtyProcess
 
 KEYS = {"enter": "\r", "escape": "\x1b", "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D"}
+
+
 KEYS |= {"tab": "\t", "pageup": "\x1b[5~", "pagedown": "\x1b[6~", "backspace": "\x7f", "space": " ", "ctrl+c": "\x03"}
+
 
 PATIENCE = 60.0
 """Seconds after which what was waited for will not come, however slow the machine."""
 
+
 # pyte takes the parameters of private sequences for text, and knows neither modes nor strings
 UNKNOWN_TO_PYTE = re.compile(rb"\x1b\[[<=>][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1bP[^\x1b]*\x1b\\")
+
+
 UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|P[^\x1b]*)?$")
+
+
 ALTERNATE = re.compile(rb"\x1b\[\?1049([hl])")
+
+
 MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
 
 
-class Screen(Terminal):
+class Screen(PtyProcess):
     """A program and the screen that it paints; `modes` are the private modes that are on, such as 1049 and 1003."""
 
     def __init__(self, command: Sequence[str], columns: int = 140, rows: int = 40, **environment: str) -> None:

@@ -16,18 +16,20 @@ from sshd import HOST, Sshd, kill_login_of, needs_ssh, serving
 from terminal import Screen, playground, processes_of, wait_nothing_left
 
 from charwave_tui import __version__
-from charwave_tui.client import engine as client
-from charwave_tui.client.engine import Engine
-from charwave_tui.client.ssh import Destination, SshWay
-from charwave_tui.client.transport import EngineOutdated, EngineUnavailable
-from charwave_tui.core import protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import AnyEvent
-from charwave_tui.core.readings import State
+from charwave_tui.client import engine_client
+from charwave_tui.client.connection import EngineOutdated, EngineUnavailable
+from charwave_tui.client.engine_client import EngineClient
+from charwave_tui.client.ssh import SshDestination, SshEndpoint
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.protocol.commands import StartRun
+from charwave_tui.core.protocol.events import AnyEvent, Progress, RunChanged, RunOpened
 
 pytestmark = needs_ssh
 
+
 PROGRAM = f"{sys.executable} -m charwave_tui"
+
 
 CONFIG = RunConfig(corpus="imena", n_hidden=12, max_steps=10_000_000)
 
@@ -47,8 +49,8 @@ def server(tmp_path: Path, there: Path) -> Iterator[Sshd]:
         yield server
 
 
-def way(server: Sshd, program: str = PROGRAM, *options: str) -> SshWay:
-    return SshWay(Destination(HOST, (*options, *server.options), program))
+def way(server: Sshd, program: str = PROGRAM, *options: str) -> SshEndpoint:
+    return SshEndpoint(SshDestination(HOST, (*options, *server.options), program))
 
 
 async def until(events: AsyncIterator[AnyEvent], holds: Callable[[AnyEvent], bool]) -> AnyEvent:
@@ -66,24 +68,24 @@ def relays(home: Path) -> list[int]:
 async def test_dropped_connection_keeps_remote_run_and_reconnect_shows_curve(
     server: Sshd, there: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "PING_EVERY", 0.05)
-    engine = Engine(way(server))
-    engine.send(protocol.StartRun(CONFIG, "playground"))
+    monkeypatch.setattr(engine_client, "PING_EVERY", 0.05)
+    engine = EngineClient(way(server))
+    engine.send(StartRun(CONFIG, "playground"))
     events = engine.events()
-    reached = await until(events, lambda event: isinstance(event, protocol.Progress) and event.step > 200)
-    assert isinstance(reached, protocol.Progress)
-    assert not engine.found
+    reached = await until(events, lambda event: isinstance(event, Progress) and event.step > 200)
+    assert isinstance(reached, Progress)
+    assert not engine.was_running
     assert engine.latency is not None
     assert 0 < engine.latency < 10
     assert not home.exists() or not list((home / "data").glob("runs/*"))
     kill_login_of(relays(there)[-1])
-    assert [event async for event in events if isinstance(event, protocol.RunChanged)] == []
+    assert [event async for event in events if isinstance(event, RunChanged)] == []
     assert engine.retry_in == 1.0
     again = engine.events()
-    opened = await until(again, lambda event: isinstance(event, protocol.RunOpened))
-    assert isinstance(opened, protocol.RunOpened)
-    assert engine.found
-    assert (opened.run, opened.state) == (1, State.TRAINING)
+    opened = await until(again, lambda event: isinstance(event, RunOpened))
+    assert isinstance(opened, RunOpened)
+    assert engine.was_running
+    assert (opened.run, opened.state) == (1, RunState.TRAINING)
     assert opened.step > reached.step
     assert opened.history.points[0].step == opened.history.window
     await again.aclose()
@@ -138,7 +140,7 @@ REFUSALS = [
 async def test_remote_problems_are_one_clear_line(
     server: Sshd, program: tuple[str, ...], options: tuple[str, ...], said: str
 ) -> None:
-    engine = Engine(way(server, *program or (PROGRAM,), *options))
+    engine = EngineClient(way(server, *program or (PROGRAM,), *options))
     with pytest.raises(EngineUnavailable) as refused:
         _ = [event async for event in engine.events()]
     assert said in str(refused.value)
@@ -148,10 +150,10 @@ async def test_remote_problems_are_one_clear_line(
 
 async def test_unknown_host_and_machine_without_ssh_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EngineUnavailable, match=r"there is no host nowhere\.invalid; check the name"):
-        await SshWay(Destination("nowhere.invalid")).reach()
+        await SshEndpoint(SshDestination("nowhere.invalid")).connect()
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(EngineUnavailable, match="there is no ssh here"):
-        await SshWay(Destination(HOST)).reach()
+        await SshEndpoint(SshDestination(HOST)).connect()
 
 
 @pytest.mark.parametrize("theirs", ["0.0.1", __version__])
@@ -159,16 +161,16 @@ async def test_other_version_on_remote_reported_with_hint(server: Sshd, tmp_path
     fake = tmp_path / "fake.py"
     fake.write_text(
         "import sys\n"
-        "from charwave_tui.client.transport import Hello\n"
-        "from charwave_tui.core.framing import frame\n"
-        "from charwave_tui.core.protocol import EngineStarted\n"
+        "from charwave_tui.client.connection import RelayHello as Hello\n"
+        "from charwave_tui.core.protocol.framing import encode_frame as frame\n"
+        "from charwave_tui.core.protocol.events import EngineStarted\n"
         "print('Last login: yesterday', flush=True)\n"
         f"sys.stdout.buffer.write(Hello({theirs!r}, True, '').line() + frame(EngineStarted('0.0.1', 7)))\n"
         "sys.stdout.flush(); sys.stdin.read()\n",
         "utf-8",
     )
     with pytest.raises(EngineUnavailable, match=r"0\.0\.1") as refused:
-        await way(server, f"{sys.executable} {fake}").reach()
+        await way(server, f"{sys.executable} {fake}").connect()
     outdated = theirs == __version__  # the program there is ours, and only its engine is of before
     assert isinstance(refused.value, EngineOutdated) == outdated
     assert outdated or "install the same on both" in str(refused.value)
@@ -181,11 +183,11 @@ async def test_local_corpus_uploaded_once_and_keeps_local_name(server: Sshd, the
     )
     config = RunConfig(corpus=str(corpus), n_hidden=12, max_steps=20)
     for run in (1, 2):
-        engine = Engine(way(server))
-        engine.send(protocol.StartRun(config, "playground"))
+        engine = EngineClient(way(server))
+        engine.send(StartRun(config, "playground"))
         events = engine.events()
-        opened = await until(events, lambda event, run=run: isinstance(event, protocol.RunOpened) and event.run == run)
-        assert isinstance(opened, protocol.RunOpened)
+        opened = await until(events, lambda event, run=run: isinstance(event, RunOpened) and event.run == run)
+        assert isinstance(opened, RunOpened)
         assert (opened.config, opened.corpus.name) == (config, "words")
         await events.aclose()
     placed = [path for path in (there / "data" / "sent").rglob("*") if path.is_file()]

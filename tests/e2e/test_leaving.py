@@ -12,9 +12,9 @@ import pytest
 from lab import SMALL, begin, curve, is_dots, is_restored, record, status, step, wait_training_on
 from terminal import Screen, playground, processes_of, wait_nothing_left
 
-from charwave_tui.core.places import runs_dir, socket_path
-from charwave_tui.core.readings import State
-from charwave_tui.core.runs import RunStore
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import runs_dir, socket_path
+from charwave_tui.core.store.run_store import RunStore
 
 RUDE_ENDS: dict[str, Callable[[Screen], None]] = {
     "SIGHUP": lambda screen: screen.process.send_signal(signal.SIGHUP),
@@ -62,7 +62,7 @@ def test_run_left_training_reattached_and_stopped_from_shell(home: Path) -> None
         assert screen.wait_end() == 0
     ended = subprocess.run(playground("engine", "stop"), capture_output=True, text=True, check=True)
     kept = record(1)
-    assert kept.state is State.PAUSED
+    assert kept.state is RunState.PAUSED
     assert kept.step > reached + 400
     assert ended.stdout == f"run 1 is held and saved at step {kept.step:,}; charwave-tui train --resume 1 goes on\n"
     wait_nothing_left(home, 20)
@@ -102,7 +102,7 @@ def test_killed_engine_reported_and_space_resumes_its_run(home: Path) -> None:
             os.kill(engine, 0)
         saved, drawn = record(1), curve(screen)
         assert drawn.strip()
-        assert saved.state is State.TRAINING
+        assert saved.state is RunState.TRAINING
         assert saved.step >= 400
         screen.press("space")
         screen.wait_for(r"run 1 .*● training")

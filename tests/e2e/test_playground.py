@@ -9,9 +9,9 @@ from pathlib import Path
 from lab import ALTERNATE, MOUSE, SMALL, begin, curve, is_restored, record, status, step, wait_training_on
 from terminal import Screen, playground, wait_nothing_left
 
-from charwave_tui.bench.playground import stop_engine
-from charwave_tui.core.places import log_path, socket_path
-from charwave_tui.core.readings import State
+from charwave_tui.bench.terminal_driver import stop_bench_engine
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import log_path, socket_path
 
 
 def layer_figures(screen: Screen) -> list[str]:
@@ -77,12 +77,12 @@ def test_user_trains_edits_inspects_samples_resets_and_quits(home: Path) -> None
             "run 2 is saved; charwave-tui sample --run 2 draws names from it"
         ]
         assert is_restored(screen)
-    assert status().state is State.STOPPED
-    stop_engine()
+    assert status().state is RunState.STOPPED
+    stop_bench_engine()
     wait_nothing_left(home)
     assert not socket_path().exists()
     first, second = record(1), record(2)
-    assert first.state is second.state is State.STOPPED
+    assert first.state is second.state is RunState.STOPPED
     assert first.step > 200
     assert second.step > 50
     assert [mark.text for mark in first.history.marks if not mark.quiet] == ["lr 0.1 → 0.05"]
@@ -115,7 +115,7 @@ def test_small_terminal_shows_one_pane_and_all_after_growing(home: Path) -> None
         screen.wait_until(lambda: step(screen) == kept.step, "the status line to show the step that is kept")
         screen.press("q")
         assert screen.wait_end() == 0
-    assert (record(1).state, record(1).step) == (State.STOPPED, kept.step)
+    assert (record(1).state, record(1).step) == (RunState.STOPPED, kept.step)
 
 
 BROKEN = """

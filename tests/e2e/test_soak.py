@@ -12,22 +12,26 @@ import pytest
 from lab import record, status, step
 from terminal import Screen, playground, processes_of
 
-from charwave_tui.core.framing import decode_event, read_payload
-from charwave_tui.core.places import runs_dir, socket_path
-from charwave_tui.core.protocol import RunOpened
-from charwave_tui.core.runs import DATABASE
+from charwave_tui.core.paths import runs_dir, socket_path
+from charwave_tui.core.protocol.events import RunOpened
+from charwave_tui.core.protocol.framing import decode_event, read_payload
+from charwave_tui.core.store.run_store import DATABASE
 
 MINUTES = 30
 """How long it goes on."""
 
+
 EVERY = 4.0
 """Seconds between two visits of the second viewer, at each of which everything is measured."""
+
 
 GROWTH = 1.10
 """How much larger the last third may be than the middle third; the first one is for everything to be loaded."""
 
+
 LARGEST_DATABASE = 2_000_000
 """Bytes that the database of one run may come to, however long that is trained."""
+
 
 ENDLESS = ("--corpus", "imena", "--set", "n_hidden=48", "--set", "max_steps=100000000", "--set", "eval_every=2000")
 

@@ -19,11 +19,14 @@ from terminal import Screen, playground
 PLAIN = {"0", "1", "4", "7", "22", "24", "27"}
 """Parameters of colour sequences that are no colours."""
 
+
 SIXTEEN = PLAIN | {str(code + hue) for code in (30, 40, 90, 100) for hue in range(8)} | {"2", "39", "49"}
 """Those for terminals of sixteen colours."""
 
+
 FONT = set("•·→←↑↓≈─│┌┐└┘├┤┬┴┼█░▒■▲▼")
 """What the fonts of the Linux console have besides letters."""
+
 
 WALK = (
     ("2", "steps", ""),
@@ -38,6 +41,7 @@ WALK = (
     ("escape", r"temp 1\.0", "sorted by"),
 )
 """Keys, what then stands on the screen, and what does not any more."""
+
 
 EDGES = set("│╮╯|+┐┘")
 
@@ -69,6 +73,8 @@ KINDS = {
     "truecolor": Kind(120, 40, {"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "38;2;95;215;175"),
     "light": Kind(120, 40, {"TERM": "xterm-256color", "COLORFGBG": "0;15"}, "38;5;24"),
 }
+
+
 QUICK = ("vt100", "linux")
 
 

@@ -11,11 +11,12 @@ import torch
 from desk import WORDS
 from torch import Tensor
 
-from charwave_tui.core.config import RunConfig
+from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.engine.trainer import Trainer
+from charwave_tui.engine.training.trainer import Trainer
 
 torch.set_num_threads(1)
+
 
 SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from charwave_tui.core import protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import AnyCommand
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import Event
-from charwave_tui.core.readings import Split, State
-from charwave_tui.core.runs import RunStore
-from charwave_tui.engine.conductor import Conductor
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.metrics import RunState, Split
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.protocol.commands import AnyCommand
+from charwave_tui.core.protocol.events import Event, RunChanged, RunMarked, SplitEvaluated
+from charwave_tui.core.store.run_store import RunStore
+from charwave_tui.engine.service.dispatcher import CommandDispatcher
 
 WORDS = [a + b + c for a in "bdklmnrst" for b in "aeiou" for c in ("n", "ra", "li", "so")]
 
@@ -30,16 +29,16 @@ class Desk:
         self.told: list[Event] = []
         self.answered: list[Event] = []
         self.store = RunStore(runs_dir())
-        self.conductor = Conductor(self.store, self.told.append)
+        self.conductor = CommandDispatcher(self.store, self.told.append)
 
     def do(self, *commands: AnyCommand) -> None:
         for command in commands:
-            self.conductor.obey(command, self.answered.append, 0.0)
+            self.conductor.dispatch(command, self.answered.append, 0.0)
 
     def work(self, done: Callable[[], bool] = lambda: False) -> None:
         """Works until there is nothing to do, or until it is `done`."""
         while self.conductor.busy and not done():
-            self.conductor.work()
+            self.conductor.run_slice()
 
     def forget(self) -> None:
         self.told.clear()
@@ -50,12 +49,12 @@ class Desk:
 
     @property
     def measured(self) -> list[tuple[int, Split]]:
-        return [(it.evaluation.step, it.evaluation.split) for it in self.heard(protocol.SplitEvaluated)]
+        return [(it.evaluation.step, it.evaluation.split) for it in self.heard(SplitEvaluated)]
 
     @property
     def marks(self) -> list[tuple[int, str]]:
-        return [(it.mark.step, it.mark.text) for it in self.heard(protocol.RunMarked)]
+        return [(it.mark.step, it.mark.text) for it in self.heard(RunMarked)]
 
     @property
-    def states(self) -> list[tuple[State, int]]:
-        return [(it.state, it.step) for it in self.heard(protocol.RunChanged)]
+    def states(self) -> list[tuple[RunState, int]]:
+        return [(it.state, it.step) for it in self.heard(RunChanged)]

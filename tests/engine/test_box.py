@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from charwave_tui.core import protocol
-from charwave_tui.core.corpora import find_corpus
-from charwave_tui.core.framing import AnyCommand
-from charwave_tui.core.places import asset
-from charwave_tui.core.presets import default_preset
-from charwave_tui.core.protocol import Event
-from charwave_tui.core.readings import State
-from charwave_tui.core.runs import RunStore
-from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine import box
-from charwave_tui.engine.box import boxed
-from charwave_tui.engine.conductor import Conductor
+from charwave_tui.core.config.presets import default_preset
+from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import asset_path
+from charwave_tui.core.protocol.commands import AnyCommand, PrepareRun, ProbeLayers, SampleNames, StartRun
+from charwave_tui.core.protocol.events import Event, NamesSampled, Progress, RunOpened
+from charwave_tui.core.store.run_store import RunStore
+from charwave_tui.engine.runs import pretrained
+from charwave_tui.engine.runs.pretrained import find_pretrained
+from charwave_tui.engine.service.dispatcher import CommandDispatcher
 
 CONFIG = default_preset().config
 
@@ -29,10 +28,10 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.events: list[Event] = []
-        self.conductor = Conductor(RunStore(folder), self.events.append)
+        self.conductor = CommandDispatcher(RunStore(folder), self.events.append)
 
     def do(self, command: AnyCommand) -> None:
-        self.conductor.obey(command, self.events.append, 0.0)
+        self.conductor.dispatch(command, self.events.append, 0.0)
 
     def heard(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -44,33 +43,33 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_program_opens_with_pretrained_model(desk: Desk) -> None:
-    desk.do(protocol.PrepareRun(CONFIG, "playground"))
-    [opened] = desk.heard(protocol.RunOpened)
-    assert isinstance(opened, protocol.RunOpened)
-    assert (opened.state, opened.run, opened.step) == (State.READY, None, CONFIG.max_steps)
+    desk.do(PrepareRun(CONFIG, "playground"))
+    [opened] = desk.heard(RunOpened)
+    assert isinstance(opened, RunOpened)
+    assert (opened.state, opened.run, opened.step) == (RunState.READY, None, CONFIG.max_steps)
     assert opened.history.points[-1].mean < 2.5
-    desk.do(protocol.ProbeLayers())
-    desk.do(protocol.SampleNames(Sampling(count=50), 1))
+    desk.do(ProbeLayers())
+    desk.do(SampleNames(SamplingConfig(count=50), 1))
     while desk.conductor.busy:
-        desk.conductor.work()
-    [sampled] = desk.heard(protocol.NamesSampled)
-    assert isinstance(sampled, protocol.NamesSampled)
+        desk.conductor.run_slice()
+    [sampled] = desk.heard(NamesSampled)
+    assert isinstance(sampled, NamesSampled)
     assert sampled.step == CONFIG.max_steps
     assert sum(name.nll for name in sampled.names) / len(sampled.names) < 2.5  # an untrained one is near 3.3
 
 
 def test_training_starts_fresh_with_pretrained_as_ghost(desk: Desk) -> None:
-    desk.do(protocol.PrepareRun(CONFIG, "playground"))
-    desk.do(protocol.StartRun(CONFIG, "playground", steps=1))
+    desk.do(PrepareRun(CONFIG, "playground"))
+    desk.do(StartRun(CONFIG, "playground", steps=1))
     while desk.conductor.busy:
-        desk.conductor.work()
-    opened = desk.heard(protocol.RunOpened)[-1]
-    assert isinstance(opened, protocol.RunOpened)
+        desk.conductor.run_slice()
+    opened = desk.heard(RunOpened)[-1]
+    assert isinstance(opened, RunOpened)
     assert (opened.run, opened.step, opened.history.points) == (1, 0, ())
     assert opened.ghost is not None
-    assert opened.ghost.name == box.NAME
-    progress = desk.heard(protocol.Progress)[-1]
-    assert isinstance(progress, protocol.Progress)
+    assert opened.ghost.name == pretrained.NAME
+    progress = desk.heard(Progress)[-1]
+    assert isinstance(progress, Progress)
     assert progress.partial is not None
     assert progress.partial.mean > 3
 
@@ -78,25 +77,25 @@ def test_training_starts_fresh_with_pretrained_as_ghost(desk: Desk) -> None:
 def test_model_edit_shows_untrained_and_undo_the_pretrained_model(desk: Desk) -> None:
     steps = []
     for config in (CONFIG, replace(CONFIG, n_hidden=32), CONFIG):
-        desk.do(protocol.PrepareRun(config, "playground"))
-        opened = desk.heard(protocol.RunOpened)[-1]
-        assert isinstance(opened, protocol.RunOpened)
+        desk.do(PrepareRun(config, "playground"))
+        opened = desk.heard(RunOpened)[-1]
+        assert isinstance(opened, RunOpened)
         steps.append(opened.step)
     assert steps == [CONFIG.max_steps, 0, CONFIG.max_steps]
 
 
 @pytest.mark.parametrize("change", [{"lr": 0.2}, {"threads": 2}, {"device": "cpu"}])
 def test_edit_without_model_effect_keeps_pretrained_model(change: dict[str, object]) -> None:
-    assert boxed(CONFIG.with_values(change), find_corpus("names")) is not None
+    assert find_pretrained(CONFIG.with_values(change), find_corpus("names")) is not None
 
 
 @pytest.mark.parametrize("change", [{"n_hidden": 32}, {"seed": 7}, {"batches": "names"}])
 def test_other_model_has_no_pretrained_weights(change: dict[str, object]) -> None:
-    assert boxed(CONFIG.with_values(change), find_corpus("names")) is None
+    assert find_pretrained(CONFIG.with_values(change), find_corpus("names")) is None
 
 
 def test_other_corpus_is_not_the_pretraining_one() -> None:
-    assert boxed(CONFIG, find_corpus("imena")) is None
+    assert find_pretrained(CONFIG, find_corpus("imena")) is None
 
 
 @pytest.mark.parametrize("damage", ["record.json", "weights.safetensors", ""])
@@ -105,13 +104,13 @@ def test_damaged_pretrained_file_logged_and_skipped(
 ) -> None:
     for name in ("record.json", "weights.safetensors"):
         if damage:
-            content = asset(box.FOLDER, name).read_bytes()
+            content = asset_path(pretrained.FOLDER, name).read_bytes()
             (tmp_path / name).write_bytes(content[:100] if name == damage else content)
-    monkeypatch.setattr(box, "asset", lambda *parts: tmp_path.joinpath(*parts[1:]))
+    monkeypatch.setattr(pretrained, "asset_path", lambda *parts: tmp_path.joinpath(*parts[1:]))
     with caplog.at_level(logging.WARNING):
-        assert boxed(CONFIG, find_corpus("names")) is None
+        assert find_pretrained(CONFIG, find_corpus("names")) is None
     assert "the trained model in the box cannot be read" in caplog.text
 
 
 def test_pretrained_file_small_enough_to_ship() -> None:
-    assert sum(path.stat().st_size for path in asset(box.FOLDER).iterdir()) <= 1_500_000
+    assert sum(path.stat().st_size for path in asset_path(pretrained.FOLDER).iterdir()) <= 1_500_000

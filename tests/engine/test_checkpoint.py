@@ -12,27 +12,35 @@ import pytest
 import safetensors.torch
 import torch
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.folder_record import RECORD, folder_record
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import CorpusCard, History, LossPoint, State
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.run_folder import ALONE, KEPT, RunFolder
-from charwave_tui.engine.checkpoint import Save, load_weights, newest_save, save_weights, write_save
-from charwave_tui.engine.course import Standing
-from charwave_tui.engine.trainer import Trainer
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import CorpusSummary, LossPoint, RunState, TrainingHistory
+from charwave_tui.core.store.checkpoint_metadata import RECORD, read_folder_record
+from charwave_tui.core.store.run_folder import CHECKPOINTS_KEPT, STANDALONE_WEIGHTS, RunFolder
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.engine.runs.checkpoint import (
+    Checkpoint,
+    load_latest_checkpoint,
+    load_weights,
+    save_weights,
+    write_checkpoint,
+)
+from charwave_tui.engine.runs.run_history import ResumeState
+from charwave_tui.engine.training.trainer import Trainer
 
 SameBits = Callable[..., bool]
+
+
 WEIGHTS = {"matrix": torch.arange(6.0).view(2, 3), "stream": torch.arange(5, dtype=torch.uint8)}
 
 
-def save_of(step: int, run: int = 3) -> Save:
+def save_of(step: int, run: int = 3) -> Checkpoint:
     record = RunRecord(
-        run=run, preset="p", config=RunConfig(), corpus=CorpusCard("c", "0" * 64, 9, "ab", (7, 1, 1)), parameters=5,
-        state=State.TRAINING, step=step, created="2026-01-01T00:00:00+00:00", seconds=1.0, training_seconds=0.5,
-        first_loss=3.0, train=None, val=None, history=History(1, (LossPoint(step, 2.0, 1.0, 3.0),)),
+        run=run, preset="p", config=RunConfig(), corpus=CorpusSummary("c", "0" * 64, 9, "ab", (7, 1, 1)), parameters=5,
+        state=RunState.TRAINING, step=step, created="2026-01-01T00:00:00+00:00", seconds=1.0, training_seconds=0.5,
+        first_loss=3.0, train=None, val=None, history=TrainingHistory(1, (LossPoint(step, 2.0, 1.0, 3.0),)),
     )  # fmt: skip
-    return Save(record, Standing((2.5,), 2, (LossPoint(1, 1.5, 1.0, 2.0),), 40), WEIGHTS)
+    return Checkpoint(record, ResumeState((2.5,), 2, (LossPoint(1, 1.5, 1.0, 2.0),), 40), WEIGHTS)
 
 
 @pytest.fixture
@@ -40,7 +48,7 @@ def folder(tmp_path: Path) -> RunFolder:
     """The folder of run 3, with the saves of its steps 10 and 20."""
     folder = RunFolder(tmp_path / "0003", 3)
     for step in (10, 20):
-        write_save(folder, save_of(step))
+        write_checkpoint(folder, save_of(step))
     return folder
 
 
@@ -66,13 +74,13 @@ def test_checkpoint_loads_as_saved(tmp_path: Path, same_bits: SameBits) -> None:
 
 
 def test_run_resumed_from_disk_bit_identical(trainer: Trainer, tmp_path: Path, same_bits: SameBits) -> None:
-    trainer.advance(60, 20)
-    save_weights(tmp_path / "run", trainer.weights(), {})
-    points, end = trainer.advance(60, 10), trainer.weights()
+    trainer.train_for(60, 20)
+    save_weights(tmp_path / "run", trainer.state_dict(), {})
+    points, end = trainer.train_for(60, 10), trainer.state_dict()
     trainer.reset()
-    trainer.load(load_weights(tmp_path / "run")[0], 20)
-    assert trainer.advance(60, 10) == points
-    assert same_bits(trainer.weights(), end)
+    trainer.load_state(load_weights(tmp_path / "run")[0], 20)
+    assert trainer.train_for(60, 10) == points
+    assert same_bits(trainer.state_dict(), end)
 
 
 def test_loaded_weights_outlive_their_file(tmp_path: Path, same_bits: SameBits) -> None:
@@ -100,13 +108,13 @@ def test_damaged_file_refused_with_path(tmp_path: Path, damage: Callable[[bytes]
     path = tmp_path / "run.safetensors"
     save_weights(path, WEIGHTS, {"step": "7"})
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(Mistake, match=r"run\.safetensors"):
+    with pytest.raises(UserError, match=r"run\.safetensors"):
         load_weights(path)
 
 
 def test_folder_or_missing_file_refused_with_path(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(Mistake, match=str(path)):
+        with pytest.raises(UserError, match=str(path)):
             load_weights(path)
 
 
@@ -115,7 +123,7 @@ def test_pickle_refused_and_not_executed(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(pickle.dumps(Trap(sprung)))
     torch.save(Trap(sprung), tmp_path / "torch")
     for name in ("plain", "torch"):
-        with pytest.raises(Mistake, match=name):
+        with pytest.raises(UserError, match=name):
             load_weights(tmp_path / name)
     assert not sprung.exists()
 
@@ -146,58 +154,58 @@ def test_file_then_folder_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_saves_load_bit_identical_and_last_two_kept(folder: RunFolder, same_bits: SameBits) -> None:
     for step in (30, 40):
-        write_save(folder, save_of(step))
-        assert len(folder.saves()) == KEPT
-    found = newest_save(folder, pytest.fail)
+        write_checkpoint(folder, save_of(step))
+        assert len(folder.checkpoints()) == CHECKPOINTS_KEPT
+    found = load_latest_checkpoint(folder, pytest.fail)
     assert found._replace(tensors={}) == save_of(40)._replace(tensors={})
     assert same_bits(found.tensors, WEIGHTS)
-    assert folder_record(folder) == save_of(40).record
+    assert read_folder_record(folder) == save_of(40).record
     assert sorted(path.name for path in folder.path.iterdir()) == ["save-000003.safetensors", "save-000004.safetensors"]
 
 
 def test_damaged_newest_save_falls_back_and_is_reported(folder: RunFolder) -> None:
-    newest, before = folder.saves()
+    newest, before = folder.checkpoints()
     damaged = newest.read_bytes()[:-1] + b"!"
     newest.write_bytes(damaged)
     told: list[str] = []
-    assert newest_save(folder, told.append).record == save_of(10).record
+    assert load_latest_checkpoint(folder, told.append).record == save_of(10).record
     (line,) = told
     assert line == (
         f"{newest} holds no weights that can be read: it is not what was written: "
         "run 3 is taken from the save before it, of step 10"
     )
-    write_save(folder, save_of(30))
+    write_checkpoint(folder, save_of(30))
     assert newest.read_bytes() == damaged  # what is damaged is not written over
     before.unlink(missing_ok=True)
-    assert newest_save(folder, pytest.fail).record.step == 30
+    assert load_latest_checkpoint(folder, pytest.fail).record.step == 30
 
 
 def test_no_readable_save_names_the_oldest(folder: RunFolder) -> None:
-    for path in folder.saves():
+    for path in folder.checkpoints():
         path.write_bytes(b"")
-    with pytest.raises(Mistake, match=r"save-000001\.safetensors holds no weights .*cut off; choose another run"):
-        newest_save(folder, pytest.fail)
-    for path in folder.saves():
+    with pytest.raises(UserError, match=r"save-000001\.safetensors holds no weights .*cut off; choose another run"):
+        load_latest_checkpoint(folder, pytest.fail)
+    for path in folder.checkpoints():
         path.unlink()
-    with pytest.raises(Mistake, match=f"run 3 has no weights in {folder.path}; train it anew"):
-        newest_save(folder, pytest.fail)
+    with pytest.raises(UserError, match=f"run 3 has no weights in {folder.path}; train it anew"):
+        load_latest_checkpoint(folder, pytest.fail)
 
 
 def test_save_of_other_run_rejected(folder: RunFolder, tmp_path: Path) -> None:
     other = RunFolder(tmp_path / "0004", 4)
-    write_save(other, save_of(99, run=4))
-    newest, before = folder.saves()
-    other.saves()[0].rename(newest)
+    write_checkpoint(other, save_of(99, run=4))
+    newest, before = folder.checkpoints()
+    other.checkpoints()[0].rename(newest)
     told: list[str] = []
-    assert newest_save(folder, told.append).record.step == 10
+    assert load_latest_checkpoint(folder, told.append).record.step == 10
     assert "save-000002.safetensors is a save of run 4: run 3 is taken" in told[0]
-    record = folder_record(folder)
+    record = read_folder_record(folder)
     assert record is not None
     assert (record.run, record.step) == (3, 10)
     before.unlink()
-    with pytest.raises(Mistake, match="is a save of run 4; put it back there"):
-        newest_save(folder, pytest.fail)
-    assert folder_record(folder) is None
+    with pytest.raises(UserError, match="is a save of run 4; put it back there"):
+        load_latest_checkpoint(folder, pytest.fail)
+    assert read_folder_record(folder) is None
 
 
 @pytest.mark.parametrize(
@@ -213,49 +221,49 @@ def test_save_of_other_run_rejected(folder: RunFolder, tmp_path: Path) -> None:
 def test_weights_without_run_data_are_no_save(folder: RunFolder, facts: dict[str, str]) -> None:
     save_weights(folder.next_save(), WEIGHTS, facts)
     told: list[str] = []
-    assert newest_save(folder, told.append).record.step == 20
+    assert load_latest_checkpoint(folder, told.append).record.step == 20
     assert "save-000003.safetensors holds no run: " in told[0]
 
 
 def test_save_of_other_version_refused_and_left(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as newer:
-        newer.setattr("charwave_tui.engine.checkpoint.PRESENT", "2")
-        write_save(folder, save_of(30))
-    there = folder.saves()
+        newer.setattr("charwave_tui.engine.runs.checkpoint.PRESENT", "2")
+        write_checkpoint(folder, save_of(30))
+    there = folder.checkpoints()
     for clear in (False, True):
-        with pytest.raises(Mistake, match=r"save-000003\.safetensors is of format 2, not 1; upgrade the program"):
-            newest_save(folder, pytest.fail, clear=clear)
-    assert folder.saves() == there
+        with pytest.raises(UserError, match=r"save-000003\.safetensors is of format 2, not 1; upgrade the program"):
+            load_latest_checkpoint(folder, pytest.fail, clear=clear)
+    assert folder.checkpoints() == there
 
 
 def test_damaged_saves_moved_aside_only_by_lock_owner(folder: RunFolder) -> None:
-    newest, before = folder.saves()
+    newest, before = folder.checkpoints()
     newest.write_bytes(b"")
-    newest_save(folder, lambda text: None)
-    assert folder.saves() == [newest, before]
-    newest_save(folder, lambda text: None, clear=True)
-    assert folder.saves() == [before]
+    load_latest_checkpoint(folder, lambda text: None)
+    assert folder.checkpoints() == [newest, before]
+    load_latest_checkpoint(folder, lambda text: None, clear=True)
+    assert folder.checkpoints() == [before]
     assert [path.read_bytes() for path in folder.path.glob("*.damaged-*")] == [b""]
     before.write_bytes(b"")
-    with pytest.raises(Mistake, match="cut off"):
-        newest_save(folder, pytest.fail, clear=True)
-    assert folder.saves() == [before]  # where there is no other, it stays where it is looked for
+    with pytest.raises(UserError, match="cut off"):
+        load_latest_checkpoint(folder, pytest.fail, clear=True)
+    assert folder.checkpoints() == [before]  # where there is no other, it stays where it is looked for
 
 
 def test_old_weights_take_record_from_file_beside(tmp_path: Path, same_bits: SameBits) -> None:
     folder = RunFolder(tmp_path / "0003", 3)
     folder.path.mkdir()
-    safetensors.torch.save_file(WEIGHTS, folder.path / ALONE, {"step": "7"})
-    with pytest.raises(Mistake, match=r"weights\.safetensors holds no run"):
-        newest_save(folder, pytest.fail)
+    safetensors.torch.save_file(WEIGHTS, folder.path / STANDALONE_WEIGHTS, {"step": "7"})
+    with pytest.raises(UserError, match=r"weights\.safetensors holds no run"):
+        load_latest_checkpoint(folder, pytest.fail)
     (folder.path / RECORD).write_bytes(msgspec.json.encode(save_of(7).record))
-    found = newest_save(folder, pytest.fail)
-    assert (found.record, found.standing) == (save_of(7).record, Standing())
+    found = load_latest_checkpoint(folder, pytest.fail)
+    assert (found.record, found.standing) == (save_of(7).record, ResumeState())
     assert same_bits(found.tensors, WEIGHTS)
     for step in (8, 9):
-        write_save(folder, save_of(step))
-    assert newest_save(folder, pytest.fail).record.step == 9
-    assert not (folder.path / ALONE).exists()
+        write_checkpoint(folder, save_of(step))
+    assert load_latest_checkpoint(folder, pytest.fail).record.step == 9
+    assert not (folder.path / STANDALONE_WEIGHTS).exists()
 
 
 @pytest.mark.parametrize("culprit", ["os.fsync", "pathlib.Path.replace"])
@@ -269,10 +277,10 @@ def test_failed_save_keeps_last_two_without_partial_file(
     with monkeypatch.context() as patch:
         patch.setattr(culprit, fail)
         with pytest.raises(OSError, match="No space"):
-            write_save(folder, save_of(30))
+            write_checkpoint(folder, save_of(30))
     assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == there
-    write_save(folder, save_of(30))
-    assert newest_save(folder, pytest.fail).record.step == 30
+    write_checkpoint(folder, save_of(30))
+    assert load_latest_checkpoint(folder, pytest.fail).record.step == 30
 
 
 def test_crash_before_rename_keeps_previous_save_and_is_cleaned_up(
@@ -288,9 +296,9 @@ def test_crash_before_rename_keeps_previous_save_and_is_cleaned_up(
         patch.setattr("pathlib.Path.replace", killed)
         patch.setattr("pathlib.Path.unlink", lambda *_, **__: None)  # a killed process tidies nothing up
         with pytest.raises(Killed):
-            write_save(folder, save_of(30))
+            write_checkpoint(folder, save_of(30))
     assert len(list(folder.path.glob(".save-*"))) == 1
-    assert newest_save(folder, pytest.fail).record.step == 20
+    assert load_latest_checkpoint(folder, pytest.fail).record.step == 20
     folder.lock().release()
     assert list(folder.path.glob(".save-*")) == []
-    assert newest_save(folder, pytest.fail).record.step == 20
+    assert load_latest_checkpoint(folder, pytest.fail).record.step == 20

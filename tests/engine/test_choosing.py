@@ -12,26 +12,33 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from charwave_tui.core.config import RunConfig
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.config.sampling_config import NEW, SamplingConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.sampling import NEW, Sampling
-from charwave_tui.engine import choosing
-from charwave_tui.engine.choosing import Limits, chosen, likeliest
-from charwave_tui.engine.layers import Linear
-from charwave_tui.engine.model import build_model
-from charwave_tui.engine.pieces import whole
-from charwave_tui.engine.randomness import side_stream
-from charwave_tui.engine.sampler import DRAWS, Drawing, sample
-from charwave_tui.engine.scoring import surprises
+from charwave_tui.core.errors import UserError
+from charwave_tui.engine.model.architecture import build_model
+from charwave_tui.engine.model.layers import Linear
+from charwave_tui.engine.runtime.cooperative import run_to_completion
+from charwave_tui.engine.runtime.random_streams import derived_generator
+from charwave_tui.engine.sampling import token_choice
+from charwave_tui.engine.sampling.sampler import DRAWS, NameSampler, sample
+from charwave_tui.engine.sampling.scoring import prefix_nll
+from charwave_tui.engine.sampling.token_choice import PatternConstraint, sample_from_logits, top_k_top_p_mask
 
 DRAWN = 200_000
 """Characters that are drawn at one prefix."""
 
+
 WORDS = ("mara", "mira", "bela", "a?b", "k*", "meo", "abba", "kim", "oma", "e")
+
+
 CORPUS = Corpus("some", WORDS, "".join(sorted(set("".join(WORDS)))), "0" * 64)
+
+
 CONFIG = RunConfig(context=4, fuse=(2, 2), n_embd=5, n_hidden=7, batch_size=4, output_scale=2.0)
-MODEL = build_model(CONFIG, CORPUS.vocab_size, side_stream(3, "model of the tests"))
+
+
+MODEL = build_model(CONFIG, CORPUS.vocab_size, derived_generator(3, "model of the tests"))
 
 
 def oracle(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
@@ -49,23 +56,25 @@ def oracle(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tens
     return odds
 
 
-def names(sampling: Sampling, seed: int = 1) -> list[str]:
-    return [it.name for it in sample(MODEL, CORPUS, CONFIG, sampling, side_stream(seed, "sampling"))]
+def names(sampling: SamplingConfig, seed: int = 1) -> list[str]:
+    return [it.name for it in sample(MODEL, CORPUS, CONFIG, sampling, derived_generator(seed, "sampling"))]
 
 
 @pytest.mark.parametrize(
     "how", [{}, {"temperature": 0.5}, {"top_k": 4}, {"top_p": 0.7}, {"temperature": 2.0, "top_k": 6, "top_p": 0.8}]
 )
 def test_200k_sampled_characters_follow_reported_probabilities(how: dict[str, Any]) -> None:
-    sampling = Sampling(**how)
-    told = whole(surprises(MODEL, CORPUS, CONFIG, "ma"))[-1]
+    sampling = SamplingConfig(**how)
+    told = run_to_completion(prefix_nll(MODEL, CORPUS, CONFIG, "ma"))[-1]
     odds = oracle(-told, sampling.temperature, sampling.top_k, sampling.top_p)
     logits = -told[None].float()
-    row, stream = torch.zeros(DRAWN, dtype=torch.int64), side_stream(11, "chi-square")
-    if sampling.free:
-        drawn = chosen(logits, sampling.temperature, row, stream)
+    row, stream = torch.zeros(DRAWN, dtype=torch.int64), derived_generator(11, "chi-square")
+    if sampling.unconstrained:
+        drawn = sample_from_logits(logits, sampling.temperature, row, stream)
     else:
-        drawn = whole(Limits(sampling, CORPUS, DRAWN).chosen(logits, torch.arange(DRAWN), row, stream))
+        drawn = run_to_completion(
+            PatternConstraint(sampling, CORPUS, DRAWN).chosen(logits, torch.arange(DRAWN), row, stream)
+        )
     counts = drawn.bincount(minlength=CORPUS.vocab_size).double()
     possible = odds > 0
     assert not counts[~possible].any()
@@ -84,21 +93,23 @@ def test_200k_sampled_characters_follow_reported_probabilities(how: dict[str, An
 )
 def test_top_choices_equal_plain_sort(row: list[int], heat: float, top_k: int, top_p: float) -> None:
     logits = torch.tensor([row, row[::-1]]) / 7
-    left = likeliest(logits, heat, top_k, top_p)
+    left = top_k_top_p_mask(logits, heat, top_k, top_p)
     assert left.tolist() == [(oracle(plain, heat, top_k, top_p) > 0).tolist() for plain in logits]
 
 
-def possible(sampling: Sampling) -> bool:
+def possible(sampling: SamplingConfig) -> bool:
     try:
         sampling.checked()
-    except Mistake:
+    except UserError:
         return False
     return True
 
 
 letters = st.text(CORPUS.symbols.replace("?", "").replace("*", ""), max_size=3)
+
+
 samplings = st.builds(
-    Sampling,
+    SamplingConfig,
     temperature=st.sampled_from([0.05, 1.0, 5.0]),
     count=st.just(6),
     prefix=letters,
@@ -113,7 +124,7 @@ samplings = st.builds(
 
 @settings(max_examples=40)
 @given(samplings, st.integers(0, 3))
-def test_every_sampled_name_satisfies_settings(sampling: Sampling, seed: int) -> None:
+def test_every_sampled_name_satisfies_settings(sampling: SamplingConfig, seed: int) -> None:
     assume(possible(sampling))
     drawn = names(sampling, seed)
     assert len(drawn) == 6
@@ -121,65 +132,65 @@ def test_every_sampled_name_satisfies_settings(sampling: Sampling, seed: int) ->
         assert name.startswith(sampling.prefix)
         assert name.endswith(sampling.suffix)
         assert sampling.shortest <= len(name) <= sampling.longest
-        assert sampling.form.matches(name)
+        assert sampling.compiled_pattern.matches(name)
     assert drawn == names(sampling, seed)
 
 
 def test_settings_without_limit_change_no_name() -> None:
-    limits = replace(Sampling(count=30, prefix="ma"), top_k=CORPUS.vocab_size, pattern="*")
-    assert not limits.free
-    assert names(limits) == names(Sampling(count=30, prefix="ma"))
+    limits = replace(SamplingConfig(count=30, prefix="ma"), top_k=CORPUS.vocab_size, pattern="*")
+    assert not limits.unconstrained
+    assert names(limits) == names(SamplingConfig(count=30, prefix="ma"))
 
 
 def test_suffix_placed_where_model_ends_name_within_max_length() -> None:
-    plain, with_suffix = (names(Sampling(count=200, suffix=suffix)) for suffix in ("", "kim"))
+    plain, with_suffix = (names(SamplingConfig(count=200, suffix=suffix)) for suffix in ("", "kim"))
     mean, other = (sum(map(len, drawn)) / len(drawn) for drawn in (plain, with_suffix))
     assert other < mean + 4
 
 
 def test_unmatched_top_choices_fall_back_to_the_rest() -> None:
-    model = build_model(CONFIG, CORPUS.vocab_size, side_stream(3, "another"))
+    model = build_model(CONFIG, CORPUS.vocab_size, derived_generator(3, "another"))
     last = model.layers[-1]
     assert isinstance(last, Linear)
     assert last.bias is not None
     last.weight.data.zero_()
     last.bias.data.fill_(-1e30)
     last.bias.data[CORPUS.encode("a")[0]] = 1e30
-    sampling = Sampling(count=3, temperature=0.05, top_k=1, pattern="m?m")
-    drawn = sample(model, CORPUS, CONFIG, sampling, side_stream(1, "x"))
+    sampling = SamplingConfig(count=3, temperature=0.05, top_k=1, pattern="m?m")
+    drawn = sample(model, CORPUS, CONFIG, sampling, derived_generator(1, "x"))
     assert {it.name for it in drawn} == {"mam"}
 
 
-def drawing(sampling: Sampling) -> Drawing:
-    return Drawing(MODEL, CORPUS, CONFIG, sampling, side_stream(1, "sampling"))
+def drawing(sampling: SamplingConfig) -> NameSampler:
+    return NameSampler(MODEL, CORPUS, CONFIG, sampling, derived_generator(1, "sampling"))
 
 
 def test_only_new_replaces_known_names() -> None:
-    asked = Sampling(count=40, longest=1, only_new=NEW)
+    asked = SamplingConfig(count=40, longest=1, only_new=NEW)
     work = drawing(asked)
-    found = whole(work.names())
+    found = run_to_completion(work.sample())
     assert len(found) == 40 < work.drawn
     assert not any(it.in_corpus for it in found)
-    first = sample(MODEL, CORPUS, CONFIG, replace(asked, only_new="no"), side_stream(1, "sampling"))
+    first = sample(MODEL, CORPUS, CONFIG, replace(asked, only_new="no"), derived_generator(1, "sampling"))
     fresh = [it for it in first if not it.in_corpus]
     assert len(fresh) < 40
     assert list(found[: len(fresh)]) == fresh
 
 
 def test_no_new_names_bounds_the_attempts() -> None:
-    work = drawing(Sampling(count=3, only_new=NEW, prefix="mara", longest=4))
-    assert whole(work.names()) == ()
+    work = drawing(SamplingConfig(count=3, only_new=NEW, prefix="mara", longest=4))
+    assert run_to_completion(work.sample()) == ()
     assert work.drawn == 3 * DRAWS
 
 
 @pytest.mark.parametrize("only_new", ["no", NEW])
 def test_finished_names_reported_in_final_order(only_new: str) -> None:
-    work = drawing(Sampling(count=60, only_new=only_new))
-    pieces, told = work.names(), []
+    work = drawing(SamplingConfig(count=60, only_new=only_new))
+    pieces, told = work.sample(), []
     try:
         while True:
             next(pieces)
-            told.append(work.so_far())
+            told.append(work.finished())
     except StopIteration as end:
         every = end.value
     assert len(told) > 10
@@ -218,25 +229,25 @@ def test_finished_names_reported_in_final_order(only_new: str) -> None:
     ],
 )
 def test_impossible_settings_refused_in_one_line(asked: dict[str, Any], problem: str, field: str) -> None:
-    with pytest.raises(Mistake) as refused:
-        names(Sampling(**asked))
+    with pytest.raises(UserError) as refused:
+        names(SamplingConfig(**asked))
     assert (str(refused.value), refused.value.field) == (problem, field)
 
 
 @pytest.mark.parametrize("asked", [{"suffix": "z"}, {"pattern": "?z*"}, {"prefix": "z"}])
 def test_characters_outside_corpus_are_named(asked: dict[str, Any]) -> None:
-    with pytest.raises(Mistake, match="“z” does not occur in the corpus some; its characters are"):
-        names(Sampling(**asked))
+    with pytest.raises(UserError, match="“z” does not occur in the corpus some; its characters are"):
+        names(SamplingConfig(**asked))
 
 
 def test_many_logits_sorted_in_blocks_equal_whole_sort(monkeypatch: pytest.MonkeyPatch) -> None:
-    logits = torch.randn((40, CORPUS.vocab_size), generator=side_stream(1, "logits"))
-    row, sampling = torch.arange(40), Sampling(top_k=4, top_p=0.9)
+    logits = torch.randn((40, CORPUS.vocab_size), generator=derived_generator(1, "logits"))
+    row, sampling = torch.arange(40), SamplingConfig(top_k=4, top_p=0.9)
 
     def drawn() -> tuple[int, list[int]]:
-        pieces, limits = 0, Limits(sampling, CORPUS, 40)
+        pieces, limits = 0, PatternConstraint(sampling, CORPUS, 40)
         limits._states = limits._states * 40
-        work = limits.chosen(logits, row, row, side_stream(2, "drawn"))
+        work = limits.chosen(logits, row, row, derived_generator(2, "drawn"))
         while True:
             try:
                 next(work)
@@ -245,7 +256,7 @@ def test_many_logits_sorted_in_blocks_equal_whole_sort(monkeypatch: pytest.Monke
             pieces += 1
 
     few, at_once = drawn()
-    monkeypatch.setattr(choosing, "BLOCK", 4 * CORPUS.vocab_size)
+    monkeypatch.setattr(token_choice, "BLOCK", 4 * CORPUS.vocab_size)
     many, in_blocks = drawn()
     assert at_once == in_blocks
     assert (few, many) == (1, 10)

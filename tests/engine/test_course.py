@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from charwave_tui.core.readings import Evaluation, LossPoint, Mark, Split
-from charwave_tui.engine.course import SPEED_MEMORY, Course, Pace
+from charwave_tui.core.metrics import CurveMarker, Evaluation, LossPoint, Split
+from charwave_tui.engine.runs.run_history import SPEED_MEMORY, RunHistory, SpeedMeter
 
 
 def point(step: int) -> LossPoint:
@@ -13,11 +13,11 @@ def point(step: int) -> LossPoint:
 
 
 def test_loss_history_stays_bounded_and_keeps_newest() -> None:
-    course = Course(1)
+    course = RunHistory(1)
     course.extend(point(step) for step in range(1, 10_001))
     for step in range(3_000):
         course.evaluated(Evaluation(step, Split.VAL, 2.0))
-        course.marked(Mark(step, "lr 0.1 → 0.05"))
+        course.marked(CurveMarker(step, "lr 0.1 → 0.05"))
     history = course.history()
     assert len(history.points) <= 2_000
     assert len(history.evaluations) <= 1_000
@@ -26,7 +26,7 @@ def test_loss_history_stays_bounded_and_keeps_newest() -> None:
 
 
 def test_partial_window_is_last_point() -> None:
-    course = Course(5)
+    course = RunHistory(5)
     assert (course.begun, course.history().points, course.ghost("run 1", 10)) == (False, (), None)
     ghost = course.ghost("run 1", 10, point(3))
     assert ghost is not None
@@ -38,7 +38,7 @@ def test_partial_window_is_last_point() -> None:
 
 
 def test_evaluation_found_by_split_and_step_newest_first() -> None:
-    course = Course(1)
+    course = RunHistory(1)
     for loss in (2.0, 1.5):
         course.evaluated(Evaluation(10, Split.VAL, loss))
     assert course.evaluation(Split.VAL, 10) == Evaluation(10, Split.VAL, 1.5)
@@ -47,7 +47,7 @@ def test_evaluation_found_by_split_and_step_newest_first() -> None:
 
 
 def test_speed_meter_counts_training_time_only() -> None:
-    pace = Pace()
+    pace = SpeedMeter()
     pace.count(0, 0.5)
     assert (pace.seconds, pace.steps_per_second) == (0.5, 0.0)
     pace.count(10, 0.1)

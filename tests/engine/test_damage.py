@@ -18,23 +18,27 @@ import safetensors.torch
 import torch
 from desk import WORDS, Desk
 
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.corpora import find_corpus, list_corpora, remember
-from charwave_tui.core.engine_lock import lock_path, take_lock
-from charwave_tui.core.folder_record import OWN, RECORD, folder_record
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.places import HOME_VARIABLE, ensure_runtime_dir, runs_dir, state_dir
-from charwave_tui.core.readings import State
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.run_folder import LOCK
-from charwave_tui.core.runs import DATABASE, RunStore
-from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine import api
-from charwave_tui.engine.checkpoint import Save, newest_save
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.core.corpus_registry import add_recent_corpus, find_corpus, list_corpora
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import HOME_VARIABLE, ensure_runtime_dir, runs_dir, state_dir
+from charwave_tui.core.protocol.commands import DescribeRun, ForkRun, OpenRun, StartRun, StepRun
+from charwave_tui.core.protocol.engine_socket import acquire_engine_lock, lock_path
+from charwave_tui.core.protocol.events import RunOpened, WarningIssued
+from charwave_tui.core.store.checkpoint_metadata import OWN, RECORD, read_folder_record
+from charwave_tui.core.store.run_folder import LOCK
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.run_store import DATABASE, RunStore
+from charwave_tui.engine.api import inspect, sample
+from charwave_tui.engine.runs.checkpoint import Checkpoint, load_latest_checkpoint
 
 SameBits = Callable[..., bool]
+
+
 Harm = Callable[[Path], object]
+
 
 TRIES = pytest.mark.parametrize("tries", [20, pytest.param(200, marks=pytest.mark.soak)])
 
@@ -44,7 +48,7 @@ class Truth(NamedTuple):
 
     records: dict[int, RunRecord]
     saved: dict[int, RunRecord]
-    before: Save
+    before: Checkpoint
 
 
 class Trap:
@@ -69,23 +73,23 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(HOME_VARIABLE, str(home))
         desk = Desk()
-        desk.do(protocol.StartRun(config, "first", steps=300))
+        desk.do(StartRun(config, "first", steps=300))
         desk.work()
-        before = newest_save(desk.store.place(1), pytest.fail)
-        desk.do(protocol.StepRun())
+        before = load_latest_checkpoint(desk.store.folder_of(1), pytest.fail)
+        desk.do(StepRun())
         desk.work()
         first = desk.conductor._stage.run.saves
         assert first is not None
         first.release()  # killed
         desk = Desk()
-        desk.do(protocol.StartRun(config, "second", steps=300))
+        desk.do(StartRun(config, "second", steps=300))
         desk.work()
         for run in (1, 2):
-            desk.do(archive.DescribeRun(run, f"the {run}.", "of it"))
-        desk.conductor.leave()
-        for path in desk.store.place(1).saves()[2:]:
+            desk.do(DescribeRun(run, f"the {run}.", "of it"))
+        desk.conductor.shut_down()
+        for path in desk.store.folder_of(1).checkpoints()[2:]:
             path.unlink()
-        saved = {run: folder_record(desk.store.place(run)) or pytest.fail("it is saved") for run in (1, 2)}
+        saved = {run: read_folder_record(desk.store.folder_of(run)) or pytest.fail("it is saved") for run in (1, 2)}
         truth = Truth({run: desk.store.read(run) for run in (1, 2)}, saved, before)
         desk.store.close()
     return home / "data", truth
@@ -114,16 +118,16 @@ def cut(good: bytes, chance: random.Random) -> bytes:
 
 def is_the_one_before(truth: Truth, same_bits: SameBits) -> None:
     """Sees that run 1 is taken from the save before its newest, and that this is told in a line."""
-    folder = RunStore(runs_dir()).place(1)
+    folder = RunStore(runs_dir()).folder_of(1)
     told: list[str] = []
-    found = newest_save(folder, told.append)
+    found = load_latest_checkpoint(folder, told.append)
     assert found.record == truth.before.record
     assert found.standing == truth.before.standing
     assert same_bits(found.tensors, truth.before.tensors)
     (line,) = told
     assert line.endswith("run 1 is taken from the save before it, of step 300")
     assert line.isprintable()
-    adopted = folder_record(folder)
+    adopted = read_folder_record(folder)
     assert adopted is not None
     assert msgspec.structs.replace(adopted, name="", note="") == truth.before.record
 
@@ -134,7 +138,7 @@ def test_damaged_save_is_not_trusted(
     truth: Truth, same_bits: SameBits, tries: int, harm: Callable[[bytes, random.Random], bytes]
 ) -> None:
     chance = random.Random(7)
-    newest = RunStore(runs_dir()).place(1).saves()[0]
+    newest = RunStore(runs_dir()).folder_of(1).checkpoints()[0]
     good = newest.read_bytes()
     for _ in range(tries):
         damaged = harm(good, chance)
@@ -150,7 +154,7 @@ def seen(truth: Truth) -> list[str]:
         for _ in range(2):
             try:
                 rows = store.list()
-            except Mistake as mistake:
+            except UserError as mistake:
                 if "runs.db is of schema" not in mistake.problem:
                     raise
                 continue
@@ -197,7 +201,7 @@ SWAPS: dict[str, Harm] = {
     "an empty file": lambda path: path.write_bytes(b""),
     "another database": another_database,
     "the list of runs": lambda path: shutil.copy(runs_dir() / DATABASE, path.with_name("copy")).replace(path),
-    "a save of another run": lambda path: shutil.copy(RunStore(runs_dir()).place(2).saves()[0], path),
+    "a save of another run": lambda path: shutil.copy(RunStore(runs_dir()).folder_of(2).checkpoints()[0], path),
     "weights that are not sealed": lambda path: safetensors.torch.save_file({"a": torch.ones(2)}, path),
     "text": lambda path: path.write_text("anna\nben\n", "utf-8"),
     "a folder": a_folder,
@@ -206,22 +210,22 @@ SWAPS: dict[str, Harm] = {
 
 @pytest.mark.parametrize("other", SWAPS)
 def test_foreign_file_at_save_path_opens_previous_save(truth: Truth, same_bits: SameBits, other: str) -> None:
-    newest = RunStore(runs_dir()).place(1).saves()[0]
+    newest = RunStore(runs_dir()).folder_of(1).checkpoints()[0]
     SWAPS[other](newest)
     content = newest.read_bytes() if newest.is_file() else None
     if content is not None:
         is_the_one_before(truth, same_bits)
     desk = Desk()
-    names = api.sample(Sampling(), 1)
-    desk.do(archive.OpenRun(1))
-    opened = desk.heard(protocol.RunOpened)[-1]
-    assert (opened.run, opened.step, opened.state) == (1, 300, State.PAUSED)
-    assert len(desk.heard(protocol.Remarked)) == (content is not None)
+    names = sample(SamplingConfig(), 1)
+    desk.do(OpenRun(1))
+    opened = desk.heard(RunOpened)[-1]
+    assert (opened.run, opened.step, opened.state) == (1, 300, RunState.PAUSED)
+    assert len(desk.heard(WarningIssued)) == (content is not None)
     aside = list(newest.parent.glob(f"{newest.name}.damaged-*"))
     assert [path.read_bytes() for path in aside] == ([content] if content is not None else [])
-    desk.do(protocol.StepRun())
+    desk.do(StepRun())
     desk.work()
-    assert newest_save(desk.store.place(1), pytest.fail).record.step == 301
+    assert load_latest_checkpoint(desk.store.folder_of(1), pytest.fail).record.step == 301
     assert len(names) == 20
     assert not newest.is_dir() or list(newest.iterdir())
 
@@ -231,7 +235,7 @@ def test_foreign_file_at_database_path_reads_run_folders(truth: Truth, other: st
     database = runs_dir() / DATABASE
     SWAPS[other](database)
     if other == "a folder":
-        with pytest.raises(Mistake, match=r"runs\.db cannot be read \(unable to open database file\); mend that"):
+        with pytest.raises(UserError, match=r"runs\.db cannot be read \(unable to open database file\); mend that"):
             RunStore(runs_dir(), pytest.fail).list()
         return
     content = database.read_bytes() if database.exists() else b""
@@ -241,24 +245,24 @@ def test_foreign_file_at_database_path_reads_run_folders(truth: Truth, other: st
         assert told[0].startswith("runs.db was damaged (")
         assert (runs_dir() / f"{DATABASE}.damaged").read_bytes() == content
     desk = Desk()
-    desk.do(archive.OpenRun(1))
-    assert desk.heard(protocol.RunOpened)[-1].step == 301
+    desk.do(OpenRun(1))
+    assert desk.heard(RunOpened)[-1].step == 301
 
 
 def test_no_readable_save_leaves_all_and_names_run(truth: Truth) -> None:
     store = RunStore(runs_dir(), pytest.fail)
-    for path in store.place(1).saves():
+    for path in store.folder_of(1).checkpoints():
         path.write_bytes(b"\x80\x04")
     desk = Desk()
-    for command in (archive.OpenRun(1), archive.OpenRun(1, train=True), archive.ForkRun(1)):
-        with pytest.raises(Mistake, match=r"save-\d+\.safetensors holds no weights that can be read: it is cut off"):
+    for command in (OpenRun(1), OpenRun(1, train=True), ForkRun(1)):
+        with pytest.raises(UserError, match=r"save-\d+\.safetensors holds no weights that can be read: it is cut off"):
             desk.do(command)
     assert desk.told == []
-    assert [path.read_bytes() for path in store.place(1).saves()] == [b"\x80\x04"] * 2
-    assert not store.place(1).in_use()
+    assert [path.read_bytes() for path in store.folder_of(1).checkpoints()] == [b"\x80\x04"] * 2
+    assert not store.folder_of(1).in_use()
     assert store.read(1) == truth.records[1]
-    desk.do(archive.OpenRun(2))
-    assert desk.heard(protocol.RunOpened)[-1].run == 2
+    desk.do(OpenRun(2))
+    assert desk.heard(RunOpened)[-1].run == 2
 
 
 def test_nothing_is_ever_unpickled(truth: Truth, trap: Trap, tmp_path: Path) -> None:
@@ -268,30 +272,30 @@ def test_nothing_is_ever_unpickled(truth: Truth, trap: Trap, tmp_path: Path) -> 
     ensure_runtime_dir()
     state_dir().mkdir(parents=True)
     for content in (plain, zipped):
-        newest, before = store.place(1).saves()
+        newest, before = store.folder_of(1).checkpoints()
         for path in (
             newest,
             before,
-            store.place(1).path / OWN,
-            store.place(1).path / LOCK,
-            store.place(1).path / RECORD,
+            store.folder_of(1).path / OWN,
+            store.folder_of(1).path / LOCK,
+            store.folder_of(1).path / RECORD,
         ):
             path.write_bytes(content)
         for path in (state_dir() / "recent-corpora", lock_path(), runs_dir() / DATABASE):
             path.write_bytes(content)
         assert [row.run for row in store.list()] == [2]
-        with pytest.raises(Mistake, match="holds no weights"):
-            newest_save(store.place(1), pytest.fail)
-        with pytest.raises(Mistake, match="run 1 is unknown"):
-            api.inspect(1)
-        assert api.sample(Sampling(), 2)
+        with pytest.raises(UserError, match="holds no weights"):
+            load_latest_checkpoint(store.folder_of(1), pytest.fail)
+        with pytest.raises(UserError, match="run 1 is unknown"):
+            inspect(1)
+        assert sample(SamplingConfig(), 2)
         assert list_corpora()
-        store.place(1).lock().release()
-        taken = take_lock()
+        store.folder_of(1).lock().release()
+        taken = acquire_engine_lock()
         assert taken is not None
         taken.close()
         assert newest.read_bytes() == before.read_bytes() == content
-        with pytest.raises(Mistake, match=r"is binary|not UTF-8"):
+        with pytest.raises(UserError, match=r"is binary|not UTF-8"):
             find_corpus(str(newest))
     store.close()
     assert not trap.path.exists()
@@ -307,7 +311,7 @@ CORPORA: dict[str, tuple[Harm, str]] = {
     "noise": (lambda path: path.write_bytes(bytes(range(256))), "is binary"),
     "no UTF-8": (lambda path: path.write_bytes(b"\xff" * 200), "not UTF-8"),
     "a folder": (a_folder, "is a folder"),
-    "a save": (lambda path: shutil.copy(RunStore(runs_dir()).place(2).saves()[0], path), "is binary"),
+    "a save": (lambda path: shutil.copy(RunStore(runs_dir()).folder_of(2).checkpoints()[0], path), "is binary"),
 }
 
 
@@ -319,8 +323,12 @@ def test_run_with_damaged_corpus_refused_and_kept(trained: tuple[Path, Truth], t
     desk = Desk()
     try:
         spoil(words)
-        for ask in (lambda: desk.do(archive.OpenRun(1)), lambda: api.sample(Sampling(), 1), lambda: api.inspect(1)):
-            with pytest.raises(Mistake, match=said) as told:
+        for ask in (
+            lambda: desk.do(OpenRun(1)),
+            lambda: sample(SamplingConfig(), 1),
+            lambda: inspect(1),
+        ):
+            with pytest.raises(UserError, match=said) as told:
                 ask()
             assert str(told.value).isprintable()
             assert "; " in str(told.value)
@@ -330,8 +338,8 @@ def test_run_with_damaged_corpus_refused_and_kept(trained: tuple[Path, Truth], t
             shutil.rmtree(words)
         words.write_bytes(good)
         os.utime(words, ns=(found.st_atime_ns, found.st_mtime_ns))
-    desk.do(archive.OpenRun(1))
-    assert desk.heard(protocol.RunOpened)[-1].step == 301
+    desk.do(OpenRun(1))
+    assert desk.heard(RunOpened)[-1].step == 301
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\0\n" * 99, b"words\n../x\n", b"/" * 99_999, b"[" * 99])
@@ -342,7 +350,7 @@ def test_damaged_recent_corpora_ignored(tmp_path: Path, content: bytes) -> None:
     assert before == ["imena", "names"]
     words = tmp_path / "words.txt"
     words.write_text("\n".join(WORDS), "utf-8")
-    remember(words)
+    add_recent_corpus(words)
     assert [entry.name for entry in list_corpora()] == [*before, str(words)]
 
 
@@ -350,7 +358,7 @@ def test_folder_at_recent_corpora_path_does_not_block_training(trained: tuple[Pa
     (state_dir() / "recent-corpora").mkdir(parents=True)
     assert [entry.name for entry in list_corpora()] == ["imena", "names"]
     desk = Desk()
-    desk.do(protocol.StartRun(truth.records[1].config, "", steps=1))
+    desk.do(StartRun(truth.records[1].config, "", steps=1))
     desk.work()
     assert desk.store.read(3).step == 1
 
@@ -359,11 +367,11 @@ def test_folder_at_recent_corpora_path_does_not_block_training(trained: tuple[Pa
 def test_garbage_lock_file_blocks_nobody(truth: Truth, content: bytes) -> None:
     ensure_runtime_dir()
     lock_path().write_bytes(content)
-    engine = take_lock()
+    engine = acquire_engine_lock()
     assert engine is not None
-    assert take_lock() is None
+    assert acquire_engine_lock() is None
     engine.close()
-    (RunStore(runs_dir()).place(1).path / LOCK).write_bytes(content)
+    (RunStore(runs_dir()).folder_of(1).path / LOCK).write_bytes(content)
     desk = Desk()
-    desk.do(archive.OpenRun(1))
-    assert desk.heard(protocol.RunOpened)[-1].step == 301
+    desk.do(OpenRun(1))
+    assert desk.heard(RunOpened)[-1].step == 301

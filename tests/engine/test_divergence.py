@@ -11,17 +11,18 @@ import torch
 from desk import Desk, small
 from torch.nn import functional
 
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.corpora import find_corpus
-from charwave_tui.core.insights import ProbeBatch
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import State
-from charwave_tui.engine.batches import Examples
-from charwave_tui.engine.divergence import explained, first_broken, last_gradient
-from charwave_tui.engine.layers import Linear
-from charwave_tui.engine.look import FixedBatches
-from charwave_tui.engine.trainer import Trainer
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.protocol.commands import EditRun, ExtendRun, OpenRun, PauseRun, ResumeRun, RewindRun, StartRun
+from charwave_tui.core.protocol.events import Event, RunChanged, RunEdited, RunOpened
+from charwave_tui.core.protocol.layer_insights import ProbeBatch
+from charwave_tui.engine.data.window_dataset import WindowBatch
+from charwave_tui.engine.inspection.probe import ProbeBatches
+from charwave_tui.engine.model.layers import Linear
+from charwave_tui.engine.training.divergence import diagnose_divergence, first_nonfinite_layer, last_gradient_norm
+from charwave_tui.engine.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def config(words: Path) -> RunConfig:
 def runaway(config: RunConfig) -> Trainer:
     trainer = Trainer(config, find_corpus(config.corpus), torch.device("cpu"))
     while not trainer.diverged:
-        trainer.advance(0.01)
+        trainer.train_for(0.01)
     return trainer
 
 
@@ -44,128 +45,128 @@ def test_last_update_gradient_equals_autograd(config: RunConfig, step: str, mome
     trainer = runaway(config)
     assert trainer.step > 1
     oracle = Trainer(replace(config, step="plain"), trainer.corpus, torch.device("cpu"))
-    oracle.advance(math.inf, trainer.step - 1)
-    batch = oracle._batches.next(config.batch_size)
-    assert isinstance(batch, Examples)
+    oracle.train_for(math.inf, trainer.step - 1)
+    batch = oracle._batches.next_batch(config.batch_size)
+    assert isinstance(batch, WindowBatch)
     functional.cross_entropy(oracle.model(batch.contexts), batch.targets).backward()
     norm = math.sqrt(sum(float(weight.grad.double().square().sum()) for weight in oracle.model.parameters()))  # type: ignore[union-attr]
-    assert last_gradient(trainer) == pytest.approx(norm, rel=1e-4)
+    assert last_gradient_norm(trainer) == pytest.approx(norm, rel=1e-4)
 
 
 def test_untrained_run_has_no_gradient(config: RunConfig) -> None:
-    assert last_gradient(Trainer(config, find_corpus(config.corpus), torch.device("cpu"))) is None
+    assert last_gradient_norm(Trainer(config, find_corpus(config.corpus), torch.device("cpu"))) is None
 
 
 @pytest.mark.parametrize("place", range(3))
 def test_first_nonfinite_layer_named_and_buffers_unchanged(config: RunConfig, place: int) -> None:
     trainer = Trainer(replace(config, norm="batch", init_gain=1.0), find_corpus(config.corpus), torch.device("cpu"))
-    contexts = FixedBatches(trainer).of(ProbeBatch(seed=0)).contexts
-    assert first_broken(trainer.model, contexts) == ""
+    contexts = ProbeBatches(trainer).of(ProbeBatch(seed=0)).contexts
+    assert first_nonfinite_layer(trainer.model, contexts) == ""
     linear = [layer for layer in trainer.model.layers if isinstance(layer, Linear)][place]
     with torch.no_grad():
         linear.weight[0, 0] = math.inf
     before = {name: buffer.clone() for name, buffer in trainer.model.named_buffers()}
-    name = first_broken(trainer.model, contexts)
+    name = first_nonfinite_layer(trainer.model, contexts)
     assert name == f"Linear {linear.detail}"
     assert all(torch.equal(buffer, before[name]) for name, buffer in trainer.model.named_buffers())
 
 
 def test_divergence_details_reported_and_stored(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "wild"))
+    desk.do(StartRun(config, "wild"))
     desk.work()
-    changed = desk.heard(protocol.RunChanged)[-1]
+    changed = desk.heard(RunChanged)[-1]
     told = changed.divergence
-    assert (changed.state, told.step, told.lr, told.saved_step) == (State.DIVERGED, changed.step, 10.0, 0)
+    assert (changed.state, told.step, told.lr, told.saved_step) == (RunState.DIVERGED, changed.step, 10.0, 0)
     assert told.became in ("NaN", "infinite")
     assert told.layer.split()[0] in ("Linear", "ReLU", "FlattenConsecutive")
     assert told.gradient is None or told.gradient > 100
     assert changed.reason == f"the loss became {told.became} at step {told.step} with lr 10"
     record = desk.store.read(1)
-    assert (record.state, record.step, record.divergence) == (State.DIVERGED, told.step, told)
-    heard: list[protocol.Event] = []
-    desk.conductor.introduce(heard.append)
+    assert (record.state, record.step, record.divergence) == (RunState.DIVERGED, told.step, told)
+    heard: list[Event] = []
+    desk.conductor.send_snapshot(heard.append)
     opened = heard[-1]
-    assert isinstance(opened, protocol.RunOpened)
-    assert (opened.state, opened.step, opened.divergence) == (State.DIVERGED, told.step, told)
-    with pytest.raises(Mistake, match="w rewinds"):
-        desk.do(protocol.ExtendRun())
+    assert isinstance(opened, RunOpened)
+    assert (opened.state, opened.step, opened.divergence) == (RunState.DIVERGED, told.step, told)
+    with pytest.raises(UserError, match="w rewinds"):
+        desk.do(ExtendRun())
 
 
 def test_rewind_restores_last_good_save_with_third_of_lr(config: RunConfig) -> None:
     desk = Desk()
     calm = replace(config, init_gain=1.0, lr=0.1)
-    desk.do(protocol.StartRun(calm, "", steps=50))
+    desk.do(StartRun(calm, "", steps=50))
     desk.work()
-    desk.do(protocol.PauseRun())
+    desk.do(PauseRun())
     desk.conductor._stage.run.save()
-    desk.do(protocol.EditRun(replace(calm, lr=10.0)))
+    desk.do(EditRun(replace(calm, lr=10.0)))
     with torch.no_grad():
         for weight in desk.conductor._stage.run.trainer.model.parameters():
             weight *= 1e6
-    desk.do(protocol.ResumeRun())
-    desk.work(lambda: desk.states[-1][0] is State.DIVERGED)
-    assert desk.heard(protocol.RunChanged)[-1].divergence.saved_step == 50
+    desk.do(ResumeRun())
+    desk.work(lambda: desk.states[-1][0] is RunState.DIVERGED)
+    assert desk.heard(RunChanged)[-1].divergence.saved_step == 50
     desk.forget()
-    desk.do(protocol.RewindRun())
-    opened, changed = desk.heard(protocol.RunOpened)[-1], desk.heard(protocol.RunChanged)[-1]
-    assert (opened.run, opened.step, opened.state, opened.divergence) == (1, 50, State.PAUSED, None)
-    assert (changed.state, changed.step, changed.divergence) == (State.TRAINING, 50, None)
-    assert desk.heard(protocol.RunEdited)[-1].config.lr == 3.33
+    desk.do(RewindRun())
+    opened, changed = desk.heard(RunOpened)[-1], desk.heard(RunChanged)[-1]
+    assert (opened.run, opened.step, opened.state, opened.divergence) == (1, 50, RunState.PAUSED, None)
+    assert (changed.state, changed.step, changed.divergence) == (RunState.TRAINING, 50, None)
+    assert desk.heard(RunEdited)[-1].config.lr == 3.33
     assert (50, "lr 10 → 3.33") in desk.marks
-    desk.do(protocol.EditRun(replace(calm, lr=0.05)))
+    desk.do(EditRun(replace(calm, lr=0.05)))
     desk.work()
-    assert desk.store.read(1).state is State.FINISHED
+    assert desk.store.read(1).state is RunState.FINISHED
     assert desk.store.read(1).divergence is None
 
 
 def test_diverged_run_reopens_as_it_ended_and_can_rewind(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, ""))
+    desk.do(StartRun(config, ""))
     desk.work()
     ended = desk.store.read(1)
-    desk.conductor.leave()
+    desk.conductor.shut_down()
     desk = Desk()
-    with pytest.raises(Mistake, match="run 1 diverged; w rewinds"):
-        desk.do(archive.OpenRun(1, train=True))
-    opened = desk.heard(protocol.RunOpened)[-1]
-    assert (opened.state, opened.step, opened.divergence) == (State.DIVERGED, ended.step, ended.divergence)
+    with pytest.raises(UserError, match="run 1 diverged; w rewinds"):
+        desk.do(OpenRun(1, train=True))
+    opened = desk.heard(RunOpened)[-1]
+    assert (opened.state, opened.step, opened.divergence) == (RunState.DIVERGED, ended.step, ended.divergence)
     assert opened.history == ended.history
-    desk.do(protocol.RewindRun())
-    assert desk.states[-1] == (State.TRAINING, 0)
+    desk.do(RewindRun())
+    assert desk.states[-1] == (RunState.TRAINING, 0)
 
 
 def test_nonfinite_weights_never_overwrite_good_save(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(replace(config, norm="batch", init_gain=1.0, lr=0.1), "", steps=20))
+    desk.do(StartRun(replace(config, norm="batch", init_gain=1.0, lr=0.1), "", steps=20))
     desk.work()
-    desk.do(protocol.ResumeRun(), protocol.PauseRun())
-    saved = desk.store.place(1).saves()
+    desk.do(ResumeRun(), PauseRun())
+    saved = desk.store.folder_of(1).checkpoints()
     run = desk.conductor._stage.run
     with torch.no_grad():
         next(iter(run.trainer.model.buffers()))[0] = math.nan  # the loss of training does not see it
     run.save()
-    changed = desk.heard(protocol.RunChanged)[-1]
-    assert changed.state is State.DIVERGED
+    changed = desk.heard(RunChanged)[-1]
+    assert changed.state is RunState.DIVERGED
     assert changed.reason.startswith("a weight became NaN at step 20")
-    assert desk.store.place(1).saves() == saved
-    desk.do(protocol.RewindRun())
-    assert run.trainer.sound
+    assert desk.store.folder_of(1).checkpoints() == saved
+    desk.do(RewindRun())
+    assert run.trainer.all_finite
 
 
 def test_only_diverged_run_can_rewind(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.RewindRun())
-    desk.do(protocol.StartRun(replace(config, init_gain=1.0, lr=0.1), "", steps=5))
+    desk.do(RewindRun())
+    desk.do(StartRun(replace(config, init_gain=1.0, lr=0.1), "", steps=5))
     desk.work()
     desk.forget()
-    desk.do(protocol.RewindRun())
+    desk.do(RewindRun())
     assert desk.told == []
 
 
 def test_cause_searched_first_on_failing_batch(config: RunConfig) -> None:
     trainer = runaway(config)
-    told = explained(trainer, FixedBatches(trainer).of(ProbeBatch(seed=0)).contexts, None)
-    assert isinstance(trainer.failed_on, Examples)
-    assert told.layer == first_broken(trainer.model, trainer.failed_on.contexts)
+    told = diagnose_divergence(trainer, ProbeBatches(trainer).of(ProbeBatch(seed=0)).contexts, None)
+    assert isinstance(trainer.failed_batch, WindowBatch)
+    assert told.layer == first_nonfinite_layer(trainer.model, trainer.failed_batch.contexts)
     assert told.saved_step is None

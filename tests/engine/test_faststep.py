@@ -15,53 +15,58 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.corpora import find_corpus
+from charwave_tui.core.config.layer_shapes import level_shapes
+from charwave_tui.core.config.presets import presets
+from charwave_tui.core.config.receptive_field import receptive_field
+from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.presets import presets
-from charwave_tui.core.readings import Split
-from charwave_tui.core.receptive import receptive_field
-from charwave_tui.core.shapes import levels
-from charwave_tui.engine.batches import Draws, Examples, Windows
-from charwave_tui.engine.blots import blotted
-from charwave_tui.engine.fast.faststep import FastStep
-from charwave_tui.engine.layers import Sequential
-from charwave_tui.engine.model import build_model
-from charwave_tui.engine.names import Names, Passes
-from charwave_tui.engine.prefixes import Prefixes
-from charwave_tui.engine.randomness import training_stream
-from charwave_tui.engine.steps import PlainStep
-from charwave_tui.engine.trainer import Trainer
-from charwave_tui.engine.updates import Update
+from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.metrics import Split
+from charwave_tui.engine.data.dropout import apply_dropout
+from charwave_tui.engine.data.prefix_dataset import EpochLoader, PrefixBatch, PrefixDataset
+from charwave_tui.engine.data.window_dataset import WindowBatch, WindowDataset, WindowLoader
+from charwave_tui.engine.fast_step.step import FastStep
+from charwave_tui.engine.model.architecture import build_model
+from charwave_tui.engine.model.layers import Sequential
+from charwave_tui.engine.optim.optimizers import Optimizer
+from charwave_tui.engine.runtime.random_streams import training_generator
+from charwave_tui.engine.training.train_step import AutogradStep
+from charwave_tui.engine.training.trainer import Trainer
 
 CPU = torch.device("cpu")
+
+
 DILATED = {"context": 8, "dilations": (1, 1, 2, 1, 2)}
+
+
 SameBits = Callable[..., bool]
 
 
-def batches_of(config: RunConfig, corpus: Corpus) -> Draws | Passes:
+def batches_of(config: RunConfig, corpus: Corpus) -> WindowLoader | EpochLoader:
     words = corpus.split(Split.TRAIN)
     if config.batches == "windows":
-        return Draws(Windows(words, corpus.symbols, config.context, CPU), training_stream(config.seed))
-    offsets = {offset for level in levels(config) for offset in level.offsets if offset}
-    return Passes(Names(words, corpus.symbols, offsets, CPU), config.seed, pooled=config.targets == "pooled")
+        return WindowLoader(WindowDataset(words, corpus.symbols, config.context, CPU), training_generator(config.seed))
+    offsets = {offset for level in level_shapes(config) for offset in level.offsets if offset}
+    return EpochLoader(
+        PrefixDataset(words, corpus.symbols, offsets, CPU), config.seed, pooled=config.targets == "pooled"
+    )
 
 
 class Pair:
     """The two steps of one `config`, in float64, each with its model."""
 
     def __init__(self, config: RunConfig, corpus: Corpus) -> None:
-        config.checked()
+        config.validated()
         self.config = config
         self.models = [self._model(corpus) for _ in range(2)]
-        self.updates = [Update(model, config) for model in self.models]
+        self.updates = [Optimizer(model, config) for model in self.models]
         self.fast = FastStep(self.models[0], self.updates[0])
-        self.plain = PlainStep(self.models[1], self.updates[1])
+        self.plain = AutogradStep(self.models[1], self.updates[1])
 
     def _model(self, corpus: Corpus) -> Sequential:
-        return build_model(self.config, corpus.vocab_size, training_stream(self.config.seed)).double()
+        return build_model(self.config, corpus.vocab_size, training_generator(self.config.seed)).double()
 
-    def apart(self, batch: Examples | Prefixes) -> float:
+    def apart(self, batch: WindowBatch | PrefixBatch) -> float:
         """How far the two are from each other in loss, weights and buffers after a step each."""
         one, other = self.fast(batch, self.config.lr), self.plain(batch, self.config.lr)
         pairs = zip(*(model.state_dict().values() for model in self.models), strict=True)
@@ -70,14 +75,14 @@ class Pair:
     def synchronise(self) -> None:
         """Go on from equal weights: small models multiply rounding by 10 every 15 steps."""
         self.models[0].load_state_dict(self.models[1].state_dict())
-        self.updates[0].load(self.updates[1].state())
+        self.updates[0].load_state_dict(self.updates[1].state_dict())
 
 
 def distances(config: RunConfig, corpus: Corpus, sizes: Sequence[int], *, synchronised: bool = False) -> list[float]:
     """How far the fast step is from the plain one after each step of batches of `sizes`."""
     pair, batches, found = Pair(config, corpus), batches_of(config, corpus), []
     for step, size in enumerate(sizes):
-        found.append(pair.apart(blotted(batches.next(size), config, step)))
+        found.append(pair.apart(apply_dropout(batches.next_batch(size), config, step)))
         if synchronised:
             pair.synchronise()
     return found
@@ -152,7 +157,7 @@ def odd_configs(draw: st.DrawFn) -> RunConfig:
 @settings(deadline=None, max_examples=40)
 @given(config=odd_configs(), shared=st.booleans())
 def test_unusual_config_fast_step_equals_plain_step(config: RunConfig, shared: bool, corpus: Corpus) -> None:
-    with patch("charwave_tui.engine.fast.faststep.WORTH_SHARING", 0 if shared else 10**9):
+    with patch("charwave_tui.engine.fast_step.step.WORTH_SHARING", 0 if shared else 10**9):
         assert max(distances(config, corpus, [config.batch_size] * 6, synchronised=True)) < 1e-9
 
 
@@ -172,12 +177,14 @@ def test_word_batch_size_may_change_and_be_one(config: RunConfig, corpus: Corpus
 def test_single_position_normalized_by_running_statistics(config: RunConfig, corpus: Corpus) -> None:
     pair = Pair(replace(config, batches="names"), corpus)
     none = torch.tensor([0])
-    alone = Prefixes(ids=none, depth=none, back={1: none, 2: none}, of=none, targets=torch.tensor([3]))
+    alone = PrefixBatch(
+        ids=none, depth=none, ancestor_rows={1: none, 2: none}, row_of_position=none, targets=torch.tensor([3])
+    )
     assert max(pair.apart(alone) for _ in range(3)) < 1e-12
 
 
 def test_more_batch_shapes_than_cache_entries(config: RunConfig, corpus: Corpus) -> None:
-    with patch("charwave_tui.engine.fast.faststep.FORMS", 2):
+    with patch("charwave_tui.engine.fast_step.step.MAX_CACHED_GRAPHS", 2):
         assert max(distances(config, corpus, [8, 9, 10, 11, 8, 10])) < 1e-9
 
 
@@ -187,14 +194,14 @@ def test_momentum_toggled_in_live_run(config: RunConfig, corpus: Corpus, batches
     source = batches_of(pair.config, corpus)
     for momentum in (0.0, 0.9, 0.0, 0.5):
         for update in pair.updates:
-            update.take(replace(pair.config, momentum=momentum))
-        assert max(pair.apart(source.next(8)) for _ in range(3)) < 1e-10
+            update.set_config(replace(pair.config, momentum=momentum))
+        assert max(pair.apart(source.next_batch(8)) for _ in range(3)) < 1e-10
 
 
 @pytest.mark.parametrize("batches", ["windows", "names"])
 def test_muon_gradients_equal_plain_step(config: RunConfig, corpus: Corpus, batches: str) -> None:
     pair = Pair(replace(config, optimizer="muon", activation="gated", batches=batches, **DILATED), corpus)
-    batch = batches_of(pair.config, corpus).next(8)
+    batch = batches_of(pair.config, corpus).next_batch(8)
     pair.fast(batch, 0.01)
     pair.plain(batch, 0.01)
     for ours, theirs in zip(*(model.parameters() for model in pair.models), strict=True):
@@ -209,8 +216,8 @@ def test_bfloat16_gradients_close_to_float32(config: RunConfig, corpus: Corpus, 
     config = replace(config, n_hidden=32, output_scale=1.0)
     found = []
     for precision in ("float32", "bfloat16"):
-        model = build_model(config, corpus.vocab_size, training_stream(config.seed))
-        losses = FastStep(model, Update(model, config), precision)(batches_of(config, corpus).next(40), 0.01)
+        model = build_model(config, corpus.vocab_size, training_generator(config.seed))
+        losses = FastStep(model, Optimizer(model, config), precision)(batches_of(config, corpus).next_batch(40), 0.01)
         found.append((losses, [parameter.grad for parameter in model.parameters()]))
     (loss, wide), (rounded_loss, rounded) = found
     assert loss != rounded_loss
@@ -244,8 +251,8 @@ def test_same_config_bit_identical_on_one_and_two_threads(
         for threads in (1, 2):
             torch.set_num_threads(threads)
             one, other = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
-            assert one.advance(60, 9) == other.advance(60, 4) + other.advance(60, 5)
-            assert same_bits(one.weights(), other.weights())
+            assert one.train_for(60, 9) == other.train_for(60, 4) + other.train_for(60, 5)
+            assert same_bits(one.state_dict(), other.state_dict())
     finally:
         torch.set_num_threads(before)
 
@@ -253,8 +260,8 @@ def test_same_config_bit_identical_on_one_and_two_threads(
 def test_fast_and_plain_step_differ_only_by_rounding(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
     fast, plain = (Trainer(replace(config, step=step), corpus, CPU) for step in ("fast", "plain"))
     for trainer in (fast, plain):
-        trainer.advance(60, 20)
-    ours, theirs = fast.weights(), plain.weights()
+        trainer.train_for(60, 20)
+    ours, theirs = fast.state_dict(), plain.state_dict()
     assert not same_bits(ours, theirs)
     assert same_bits({"stream": ours.pop("batch_stream")}, {"stream": theirs.pop("batch_stream")})
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-5) for name in ours)
@@ -263,7 +270,7 @@ def test_fast_and_plain_step_differ_only_by_rounding(config: RunConfig, corpus: 
 def test_queries_see_updated_weights(trainer: Trainer) -> None:
     parameters = list(trainer.model.parameters())
     before = [parameter.clone() for parameter in parameters]
-    trainer.advance(60, 5)
+    trainer.train_for(60, 5)
     assert all(not torch.equal(now, then) for now, then in zip(parameters, before, strict=True))
     assert all(now is known for now, known in zip(trainer.model.parameters(), parameters, strict=True))
     kept = trainer.model.state_dict()
@@ -275,10 +282,10 @@ def test_queries_see_updated_weights(trainer: Trainer) -> None:
 def test_nonfinite_loss_updates_no_weight(config: RunConfig, corpus: Corpus, kind: dict[str, Any]) -> None:
     config = replace(config, **{"context": 8, "fuse": (2, 2, 2), **kind})
     trainer = Trainer(config, corpus, CPU)
-    trainer.advance(60, 2)
+    trainer.train_for(60, 2)
     next(trainer.model.parameters()).data[:, 0] = math.inf
     before = [parameter.clone() for parameter in trainer.model.parameters()]
-    trainer.advance(60, 1)
+    trainer.train_for(60, 1)
     assert trainer.diverged
     assert all(torch.equal(now, then) for now, then in zip(trainer.model.parameters(), before, strict=True))
 
@@ -289,14 +296,14 @@ def test_plain_step_used_where_no_fast_step_exists(
     def refuse(*_: object) -> None:
         raise AssertionError("the fast step was made for another device than the CPU")
 
-    monkeypatch.setattr("charwave_tui.engine.trainer.FastStep", refuse)
+    monkeypatch.setattr("charwave_tui.engine.training.trainer.FastStep", refuse)
     trainer = Trainer(config, corpus, torch.device("meta"))
-    assert isinstance(trainer._take_step, PlainStep)
+    assert isinstance(trainer._take_step, AutogradStep)
 
 
 def test_run_continues_from_weights_of_other_step_kind(config: RunConfig, corpus: Corpus) -> None:
     fast, plain = (Trainer(replace(config, step=step), corpus, CPU) for step in ("fast", "plain"))
-    fast.advance(60, 10)
-    plain.load(fast.weights(), 10)
-    losses: list[list[Tensor]] = [[torch.tensor(point.mean) for point in run.advance(60, 5)] for run in (fast, plain)]
+    fast.train_for(60, 10)
+    plain.load_state(fast.state_dict(), 10)
+    losses: list[list[Tensor]] = [[torch.tensor(point.mean) for point in run.train_for(60, 5)] for run in (fast, plain)]
     assert torch.allclose(torch.stack(losses[0]), torch.stack(losses[1]), atol=1e-5)

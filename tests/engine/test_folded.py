@@ -10,19 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.shapes import levels
-from charwave_tui.engine.batches import Windows
-from charwave_tui.engine.folded import Folded
-from charwave_tui.engine.growth import FoldedGrowth, Growth, WindowGrowth
-from charwave_tui.engine.layers import BatchNorm1d, Sequential
-from charwave_tui.engine.model import build_model
-from charwave_tui.engine.names import Names
-from charwave_tui.engine.pieces import whole
-from charwave_tui.engine.randomness import side_stream
+from charwave_tui.core.config.layer_shapes import level_shapes
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.engine.data.prefix_dataset import PrefixDataset
+from charwave_tui.engine.data.window_dataset import WindowDataset
+from charwave_tui.engine.model.architecture import build_model
+from charwave_tui.engine.model.layers import BatchNorm1d, Sequential
+from charwave_tui.engine.model.prefix_forward import CachedDecoder, FoldedModel, IncrementalDecoder, WindowDecoder
+from charwave_tui.engine.runtime.cooperative import run_to_completion
+from charwave_tui.engine.runtime.random_streams import derived_generator
 
 CPU = torch.device("cpu")
+
+
 SYMBOLS = "abé🎈"
+
+
 WORDS = ["abé", "ab", "", "🎈", "abababab", "ab", "bééééé🎈a"]
 
 
@@ -44,7 +47,7 @@ def configs(draw: st.DrawFn, norms: tuple[str, ...] = ("batch", "none")) -> RunC
 
 def lively(config: RunConfig, seed: int) -> Sequential:
     """A model in train mode whose norms are not as they begin."""
-    stream = side_stream(seed, "lively")
+    stream = derived_generator(seed, "lively")
     model = build_model(config, len(SYMBOLS) + 1, stream)
     for norm in model.modules():
         if isinstance(norm, BatchNorm1d):
@@ -66,27 +69,30 @@ def close(found: Tensor, wanted: Tensor) -> None:
 @given(configs(), st.integers(0, 1000), st.lists(st.text(SYMBOLS, max_size=8), min_size=1, max_size=8))
 def test_prefix_forward_whole_words_equals_windows(config: RunConfig, seed: int, words: list[str]) -> None:
     model = lively(config, seed)
-    offsets = {offset for level in levels(config) for offset in level.offsets if offset}
-    prefixes = Names(words, SYMBOLS, offsets, CPU).batch(slice(0, len(words)))
-    found = Folded(model).logits(prefixes)[prefixes.of]
+    offsets = {offset for level in level_shapes(config) for offset in level.offsets if offset}
+    prefixes = PrefixDataset(words, SYMBOLS, offsets, CPU).batch(slice(0, len(words)))
+    found = FoldedModel(model).logits(prefixes)[prefixes.row_of_position]
     assert not found.requires_grad
-    close(found, of_windows(model, Windows(words, SYMBOLS, config.context, CPU).batch(slice(None))[0]))
+    close(found, of_windows(model, WindowDataset(words, SYMBOLS, config.context, CPU).batch(slice(None))[0]))
 
 
 @settings(deadline=None, max_examples=40)
 @given(configs(("batch", "batch-bug", "none")), st.integers(0, 1000), st.data())
 def test_prefix_forward_growing_rows_equal_windows(config: RunConfig, seed: int, data: st.DataObject) -> None:
     model, block = lively(config, seed), data.draw(st.integers(1, 6))
-    growths: list[Growth] = [WindowGrowth(model, config.context, block)]
+    growths: list[IncrementalDecoder] = [WindowDecoder(model, config.context, block)]
     if config.norm != "batch-bug":
-        growths.append(FoldedGrowth(Folded(model), block))
+        growths.append(CachedDecoder(FoldedModel(model), block))
     rows: list[list[int]] = [[]]
     parents, symbols = [0], [0]
     for _ in range(data.draw(st.integers(1, 6))):
         rows = [[*rows[parent], symbol] for parent, symbol in zip(parents, symbols, strict=True)]
         contexts = torch.tensor([([0] * config.context + row)[-config.context :] for row in rows])
         for growth in growths:
-            close(whole(growth.on(torch.tensor(parents), torch.tensor(symbols))), of_windows(model, contexts))
+            close(
+                run_to_completion(growth.extend(torch.tensor(parents), torch.tensor(symbols))),
+                of_windows(model, contexts),
+            )
         parents = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=9))
         symbols = [data.draw(st.integers(1, len(SYMBOLS))) for _ in parents]
 
@@ -95,8 +101,8 @@ def test_prefix_forward_growing_rows_equal_windows(config: RunConfig, seed: int,
 def test_prefix_forward_copies_weights_and_leaves_model_unchanged(norm: str) -> None:
     model = lively(RunConfig(context=4, fuse=(2, 2), n_embd=3, n_hidden=5, norm=norm, output_scale=1.0), 1)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    prefixes = Names(WORDS, SYMBOLS, (1, 2), CPU).batch(slice(0, len(WORDS)))
-    folded = Folded(model)
+    prefixes = PrefixDataset(WORDS, SYMBOLS, (1, 2), CPU).batch(slice(0, len(WORDS)))
+    folded = FoldedModel(model)
     found = folded.logits(prefixes)
     assert model.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
@@ -108,4 +114,4 @@ def test_prefix_forward_copies_weights_and_leaves_model_unchanged(norm: str) -> 
 def test_prefix_forward_rejects_folding_batch_bug() -> None:
     model = lively(RunConfig(context=4, fuse=(2, 2), n_embd=3, n_hidden=5, norm="batch-bug"), 1)
     with pytest.raises(AssertionError, match="batch-bug"):
-        Folded(model)
+        FoldedModel(model)

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 from desk import WORDS, Desk, small
 
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.places import HOME_VARIABLE
-from charwave_tui.core.readings import State
-from charwave_tui.core.run_folder import KEPT
-from charwave_tui.core.runs import DATABASE
-from charwave_tui.engine import current, saves
-from charwave_tui.engine.checkpoint import newest_save
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import HOME_VARIABLE
+from charwave_tui.core.protocol.commands import DescribeRun, ListRuns, OpenRun, StartRun
+from charwave_tui.core.protocol.events import Event, RunOpened, RunSaved, RunsListed, SaveFailed, WarningIssued
+from charwave_tui.core.store.run_folder import CHECKPOINTS_KEPT
+from charwave_tui.core.store.run_store import DATABASE
+from charwave_tui.engine.runs import active_run, autosave
+from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint
 
 Full = Callable[..., AbstractContextManager[None]]
 
@@ -28,9 +29,9 @@ Full = Callable[..., AbstractContextManager[None]]
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Saves come so often that a test need not wait for them."""
-    monkeypatch.setattr(saves, "EVERY", 0.02)
-    monkeypatch.setattr(saves, "SHARE", 1e9)
-    monkeypatch.setattr(current, "BURST", 0.005)
+    monkeypatch.setattr(autosave, "EVERY", 0.02)
+    monkeypatch.setattr(autosave, "SHARE", 1e9)
+    monkeypatch.setattr(active_run, "BURST", 0.005)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def hidden(desk: Desk) -> list[str]:
     return [path.name for path in desk.store.folder.rglob(".*")]
 
 
-def trained_on(desk: Desk, kind: type[protocol.Event], times: int = 2) -> None:
+def trained_on(desk: Desk, kind: type[Event], times: int = 2) -> None:
     """Trains until that has been told so often from now on."""
     desk.forget()
     before = step_of(desk)
@@ -57,12 +58,12 @@ def trained_on(desk: Desk, kind: type[protocol.Event], times: int = 2) -> None:
 
 def saved_whole(desk: Desk, run: int = 1) -> None:
     """Trains until the run is saved again, and sees that all of it is there and nothing besides."""
-    trained_on(desk, protocol.RunSaved)
-    save = newest_save(desk.store.place(run), pytest.fail)
-    assert save.record.step == desk.heard(protocol.RunSaved)[-1].step
+    trained_on(desk, RunSaved)
+    save = load_latest_checkpoint(desk.store.folder_of(run), pytest.fail)
+    assert save.record.step == desk.heard(RunSaved)[-1].step
     assert desk.store.read(run).step == save.record.step
     assert desk.store.list()[0].step == save.record.step
-    assert len(desk.store.place(run).saves()) == KEPT
+    assert len(desk.store.folder_of(run).checkpoints()) == CHECKPOINTS_KEPT
     assert hidden(desk) == []
     assert desk.conductor._stage.run.opened(None).unsaved == ""
 
@@ -70,15 +71,15 @@ def saved_whole(desk: Desk, run: int = 1) -> None:
 @pytest.mark.parametrize("size", [0, 2_000, 5_000])
 def test_file_size_limit_training_continues_and_saves_later(config: RunConfig, full_disk: Full, size: int) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, ""))
-    trained_on(desk, protocol.RunSaved, KEPT)
-    before = {path: path.read_bytes() for path in desk.store.place(1).saves()}
+    desk.do(StartRun(config, ""))
+    trained_on(desk, RunSaved, CHECKPOINTS_KEPT)
+    before = {path: path.read_bytes() for path in desk.store.folder_of(1).checkpoints()}
     with full_disk(size):
-        trained_on(desk, protocol.SaveFailed)
-        assert {event.problem for event in desk.heard(protocol.SaveFailed)} == {"File too large"}
-        assert desk.heard(protocol.RunSaved) == []
+        trained_on(desk, SaveFailed)
+        assert {event.problem for event in desk.heard(SaveFailed)} == {"File too large"}
+        assert desk.heard(RunSaved) == []
         assert desk.conductor._stage.run.opened(None).unsaved == "File too large"
-        assert {path: path.read_bytes() for path in desk.store.place(1).saves()} == before
+        assert {path: path.read_bytes() for path in desk.store.folder_of(1).checkpoints()} == before
         assert hidden(desk) == []
     saved_whole(desk)
 
@@ -86,28 +87,28 @@ def test_file_size_limit_training_continues_and_saves_later(config: RunConfig, f
 def test_run_started_under_file_size_limit_saves_later(config: RunConfig, full_disk: Full) -> None:
     desk = Desk()
     with full_disk():
-        desk.do(protocol.StartRun(config, ""))
-        trained_on(desk, protocol.SaveFailed)
-        assert desk.store.place(1).saves() == []
+        desk.do(StartRun(config, ""))
+        trained_on(desk, SaveFailed)
+        assert desk.store.folder_of(1).checkpoints() == []
         assert hidden(desk) == []
     saved_whole(desk)
 
 
 def test_full_disk_hides_no_run_or_save(config: RunConfig, full_disk: Full) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(replace(config, max_steps=30), ""))
+    desk.do(StartRun(replace(config, max_steps=30), ""))
     desk.work(lambda: not desk.conductor.busy)
-    desk.conductor.leave()
+    desk.conductor.shut_down()
     desk.store.close()
     with full_disk():
         desk = Desk()
-        desk.do(archive.ListRuns(), archive.OpenRun(1))
+        desk.do(ListRuns(), OpenRun(1))
         listed = desk.answered[0]
-        assert isinstance(listed, archive.RunsListed)
-        assert [(row.run, row.state, row.step) for row in listed.runs] == [(1, State.FINISHED, 30)]
-        assert desk.heard(protocol.RunOpened)[-1].step == 30
-        with pytest.raises(Mistake, match="the list of runs cannot be written"):
-            desk.do(archive.DescribeRun(1, "x", ""))
+        assert isinstance(listed, RunsListed)
+        assert [(row.run, row.state, row.step) for row in listed.runs] == [(1, RunState.FINISHED, 30)]
+        assert desk.heard(RunOpened)[-1].step == 30
+        with pytest.raises(UserError, match="the list of runs cannot be written"):
+            desk.do(DescribeRun(1, "x", ""))
 
 
 @pytest.fixture
@@ -139,18 +140,18 @@ def filled(disk: Path) -> Path:
 
 def test_disk_filled_by_others_costs_only_its_duration(small_disk: Path, config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "wide"))
-    trained_on(desk, protocol.RunSaved, KEPT)
-    desk.do(archive.DescribeRun(1, "mine", ""))
+    desk.do(StartRun(config, "wide"))
+    trained_on(desk, RunSaved, CHECKPOINTS_KEPT)
+    desk.do(DescribeRun(1, "mine", ""))
     filler = filled(small_disk)
-    trained_on(desk, protocol.SaveFailed, 5)
-    assert {event.problem for event in desk.heard(protocol.SaveFailed)} == {"No space left on device"}
-    assert len(desk.store.place(1).saves()) == KEPT
+    trained_on(desk, SaveFailed, 5)
+    assert {event.problem for event in desk.heard(SaveFailed)} == {"No space left on device"}
+    assert len(desk.store.folder_of(1).checkpoints()) == CHECKPOINTS_KEPT
     assert hidden(desk) == []
-    desk.do(archive.ListRuns())
+    desk.do(ListRuns())
     assert desk.store.read(1).name == "mine"
-    with pytest.raises(Mistake, match=r"run 1 is not saved \(No space left on device\) and would be lost"):
-        desk.do(protocol.StartRun(config, ""))
+    with pytest.raises(UserError, match=r"run 1 is not saved \(No space left on device\) and would be lost"):
+        desk.do(StartRun(config, ""))
     assert desk.store.numbers() == [1]
     filler.unlink()
     saved_whole(desk)
@@ -160,9 +161,9 @@ def test_disk_filled_by_others_costs_only_its_duration(small_disk: Path, config:
 def test_run_started_on_full_disk_refused_or_saved_later(small_disk: Path, config: RunConfig) -> None:
     filler = filled(small_disk)
     desk = Desk()
-    desk.do(protocol.StartRun(config, ""))
-    trained_on(desk, protocol.SaveFailed)
-    assert desk.heard(protocol.SaveFailed)[-1].problem == "No space left on device"
+    desk.do(StartRun(config, ""))
+    trained_on(desk, SaveFailed)
+    assert desk.heard(SaveFailed)[-1].problem == "No space left on device"
     filler.unlink()
     saved_whole(desk)
 
@@ -186,15 +187,15 @@ def nobodys(
 @pytest.mark.parametrize("which", ["the run's folder", "all runs"])
 def test_revoked_write_permission_training_continues_and_saves_later(nobodys: RunConfig, which: str) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(nobodys, ""))
-    trained_on(desk, protocol.RunSaved, KEPT)
-    closed = [desk.store.place(1).path, *([desk.store.folder] if which == "all runs" else [])]
-    before = desk.store.place(1).saves()
+    desk.do(StartRun(nobodys, ""))
+    trained_on(desk, RunSaved, CHECKPOINTS_KEPT)
+    closed = [desk.store.folder_of(1).path, *([desk.store.folder] if which == "all runs" else [])]
+    before = desk.store.folder_of(1).checkpoints()
     for folder in closed:
         folder.chmod(0o555)
-    trained_on(desk, protocol.SaveFailed)
-    assert {event.problem for event in desk.heard(protocol.SaveFailed)} == {"Permission denied"}
-    assert desk.store.place(1).saves() == before
+    trained_on(desk, SaveFailed)
+    assert {event.problem for event in desk.heard(SaveFailed)} == {"Permission denied"}
+    assert desk.store.folder_of(1).checkpoints() == before
     assert desk.store.list()[0].run == 1
     for folder in closed:
         folder.chmod(0o755)
@@ -204,15 +205,15 @@ def test_revoked_write_permission_training_continues_and_saves_later(nobodys: Ru
 
 def test_unwritable_run_list_reported_once_and_written_later(nobodys: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(nobodys, ""))
-    trained_on(desk, protocol.RunSaved, KEPT)
+    desk.do(StartRun(nobodys, ""))
+    trained_on(desk, RunSaved, CHECKPOINTS_KEPT)
     desk.store.close()
     (desk.store.folder / DATABASE).chmod(0o444)
-    trained_on(desk, protocol.RunSaved, 3)
-    (said,) = desk.heard(protocol.Remarked)
+    trained_on(desk, RunSaved, 3)
+    (said,) = desk.heard(WarningIssued)
     assert said.text == "run 1 is saved, but the list of runs is not: attempt to write a readonly database"
-    assert desk.heard(protocol.SaveFailed) == []
-    assert desk.store.read(1).step == desk.heard(protocol.RunSaved)[-1].step
+    assert desk.heard(SaveFailed) == []
+    assert desk.store.read(1).step == desk.heard(RunSaved)[-1].step
     (desk.store.folder / DATABASE).chmod(0o644)
     saved_whole(desk)
     desk.store.close()
@@ -222,8 +223,8 @@ def test_run_without_space_refused_and_leaves_nothing(nobodys: RunConfig) -> Non
     desk = Desk()
     desk.store.folder.mkdir(parents=True)
     desk.store.folder.chmod(0o555)
-    with pytest.raises(Mistake, match=r"the folder .*runs cannot be written; put that right, or set CHARWAVE_HOME"):
-        desk.do(protocol.StartRun(nobodys, ""))
+    with pytest.raises(UserError, match=r"the folder .*runs cannot be written; put that right, or set CHARWAVE_HOME"):
+        desk.do(StartRun(nobodys, ""))
     assert desk.told == []
     assert list(desk.store.folder.iterdir()) == []
     desk.store.folder.chmod(0o755)

@@ -12,53 +12,56 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charwave_tui.core import insights
-from charwave_tui.core.config import RunConfig
+from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.grids import EMPTY, Grid
-from charwave_tui.core.insights import (
+from charwave_tui.core.protocol import layer_insights as insight_payloads
+from charwave_tui.core.protocol.float_matrix import EMPTY_MATRIX, FloatMatrix
+from charwave_tui.core.protocol.layer_insights import (
     ActivationInsight,
+    BatchNormInsight,
     EmbeddingInsight,
-    Lens,
+    InsightQuery,
     LinearInsight,
-    NormInsight,
-    PlainInsight,
+    OutputInsight,
     ProbeBatch,
     TreeInsight,
 )
-from charwave_tui.engine.insights import activation
-from charwave_tui.engine.insights.embedding import principal
-from charwave_tui.engine.insights.grid import grid, window
-from charwave_tui.engine.insights.histogram import BINS, histogram
-from charwave_tui.engine.insights.inside import inside
-from charwave_tui.engine.insights.linear import largest
-from charwave_tui.engine.layers import Activation, BatchNorm1d, Linear
-from charwave_tui.engine.look import FixedBatches, Look, looked
-from charwave_tui.engine.stack import Residual, Skips
-from charwave_tui.engine.trainer import Trainer
+from charwave_tui.engine.inspection import layer_insights as insights_module
+from charwave_tui.engine.inspection.layer_insights import (
+    BINS,
+    clip_window,
+    histogram,
+    layer_insight,
+    max_abs_pool,
+    principal_components,
+    to_float_matrix,
+)
+from charwave_tui.engine.inspection.probe import LayerCapture, ProbeBatches, capture_layers
+from charwave_tui.engine.model.layers import Activation, BatchNorm1d, Linear, Residual, Skips
+from charwave_tui.engine.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 
 
 def trained(config: RunConfig, corpus: Corpus, steps: int = 30, **changes: Any) -> Trainer:
     trainer = Trainer(replace(config, **changes), corpus, CPU)
-    trainer.advance(60, steps)
+    trainer.train_for(60, steps)
     return trainer
 
 
-def look_at(trainer: Trainer, examples: int = 64) -> Look:
-    return looked(trainer.model, FixedBatches(trainer).of(ProbeBatch(examples)))
+def look_at(trainer: Trainer, examples: int = 64) -> LayerCapture:
+    return capture_layers(trainer.model, ProbeBatches(trainer).of(ProbeBatch(examples)))
 
 
 def places(trainer: Trainer, kind: type) -> list[int]:
     return [place for place, layer in enumerate(trainer.model.layers) if isinstance(layer, kind)]
 
 
-def tensor(numbers: Grid) -> Tensor:
+def tensor(numbers: FloatMatrix) -> Tensor:
     return torch.tensor([list(numbers.row(row)) for row in range(numbers.rows)])
 
 
-def alike(numbers: Grid, wanted: Tensor) -> bool:
+def alike(numbers: FloatMatrix, wanted: Tensor) -> bool:
     found = tensor(numbers)
     return found.shape == wanted.shape and torch.allclose(found, wanted, rtol=1e-4, atol=1e-6)
 
@@ -125,14 +128,14 @@ def test_nonfinite_values_left_out_of_bins_but_not_mean() -> None:
     ],
 )
 def test_query_window_clipped_to_tensor(asked: tuple[int, int], given: tuple[int, int]) -> None:
-    assert window(*asked, 10, 7) == given
+    assert clip_window(*asked, 10, 7) == given
 
 
 def test_grid_is_tensor_in_rows() -> None:
     numbers = torch.arange(12.0).view(3, 4).t()
-    assert torch.equal(tensor(grid(numbers)), numbers)
-    assert grid(torch.zeros(0, 4)) == Grid(0, 4, b"")
-    assert grid(torch.zeros(4)).rows == 1
+    assert torch.equal(tensor(to_float_matrix(numbers)), numbers)
+    assert to_float_matrix(torch.zeros(0, 4)) == FloatMatrix(0, 4, b"")
+    assert to_float_matrix(torch.zeros(4)).rows == 1
 
 
 @pytest.mark.parametrize("name", ["tanh", "relu", "gelu", "gated"])
@@ -140,7 +143,7 @@ def test_activation_insight_has_values_and_their_gradient(config: RunConfig, cor
     trainer = trained(config, corpus, activation=name)
     look = look_at(trainer)
     place = places(trainer, Activation)[0]
-    found = inside(trainer, look, Lens(place, position=1, top=3, left=2, rows=4, columns=3))
+    found = layer_insight(trainer, look, InsightQuery(place, position=1, top=3, left=2, rows=4, columns=3))
     assert isinstance(found, ActivationInsight)
 
     x = look.batch.contexts
@@ -174,11 +177,11 @@ def test_dead_and_nearly_dead_units_listed_separately(
     values[..., 5], values[..., 6] = 0.995, 0.995
     values[:3, 0, 5], values[:4, 0, 6] = 0, 0  # 37 and 36 of 40: beyond 90 % and just not
     outputs = (*look.outputs[:place], values, *look.outputs[place + 1 :])
-    found = inside(trainer, replace(look, outputs=outputs), Lens(place))
+    found = layer_insight(trainer, replace(look, outputs=outputs), InsightQuery(place))
     assert isinstance(found, ActivationInsight)
     assert (found.dead, found.dead_units, found.nearly_dead) == ((1, 3), 2, (5,))
-    monkeypatch.setattr(activation, "MOST_LISTED", 1)
-    found = inside(trainer, replace(look, outputs=outputs), Lens(place))
+    monkeypatch.setattr(insights_module, "MAX_LISTED_UNITS", 1)
+    found = layer_insight(trainer, replace(look, outputs=outputs), InsightQuery(place))
     assert isinstance(found, ActivationInsight)
     assert (found.dead, found.dead_units) == ((1,), 2)
 
@@ -189,7 +192,7 @@ def test_linear_insight_has_matrix_and_its_gradient(config: RunConfig, corpus: C
     place = places(trainer, Linear)[1]
     weight = trainer.model.layers[place].weight
     assert isinstance(weight, Tensor)
-    found = inside(trainer, look, Lens(place, rows=100, columns=100, singular=True))
+    found = layer_insight(trainer, look, InsightQuery(place, rows=100, columns=100, singular=True))
     assert isinstance(found, LinearInsight)
     assert (found.fan_in, found.fan_out) == (14, 7)
     assert alike(found.heat, weight.detach())
@@ -200,15 +203,15 @@ def test_linear_insight_has_matrix_and_its_gradient(config: RunConfig, corpus: C
     (gradient,) = torch.autograd.grad(loss, weight)
     assert found.gradient is not None
     assert (found.gradient.std, found.weight.std) == pytest.approx((gradient.std().item(), weight.std().item()))
-    without = inside(trainer, look, Lens(place))
+    without = layer_insight(trainer, look, InsightQuery(place))
     assert isinstance(without, LinearInsight)
-    assert without.singular_values == EMPTY
+    assert without.singular_values == EMPTY_MATRIX
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (3, 2), (4, 5), (10, 7), (11, 100), (0, -4)])
 def test_block_shown_by_value_of_largest_magnitude(rows: int, columns: int) -> None:
     matrix = torch.randn((10, 7), generator=torch.Generator().manual_seed(3))
-    found = largest(matrix, rows, columns)
+    found = max_abs_pool(matrix, rows, columns)
     assert found.shape[0] <= max(rows, 1)
     assert found.shape[1] <= max(columns, 1)
     tall, wide = (math.ceil(there / size) for there, size in zip(matrix.shape, found.shape, strict=True))
@@ -221,7 +224,7 @@ def test_block_shown_by_value_of_largest_magnitude(rows: int, columns: int) -> N
 def test_block_with_nan_is_nan() -> None:
     matrix = torch.ones(4, 4)
     matrix[0, 1] = math.nan
-    assert largest(matrix, 2, 2).isnan().tolist() == [[True, False], [False, False]]
+    assert max_abs_pool(matrix, 2, 2).isnan().tolist() == [[True, False], [False, False]]
 
 
 def test_too_large_matrix_has_no_singular_values(
@@ -232,10 +235,10 @@ def test_too_large_matrix_has_no_singular_values(
     place = places(trainer, Linear)[0]
     for name, most in (("MOST_SINGULAR", 6), ("MOST_NUMBERS", 69)):  # of [10, 7]
         with monkeypatch.context() as less:
-            less.setattr(insights, name, most)
-            found = inside(trainer, look, Lens(place, singular=True))
+            less.setattr(insight_payloads, name, most)
+            found = layer_insight(trainer, look, InsightQuery(place, singular=True))
             assert isinstance(found, LinearInsight)
-            assert found.singular_values == EMPTY
+            assert found.singular_values == EMPTY_MATRIX
 
 
 @pytest.mark.parametrize("norm", ["batch", "batch-bug"])
@@ -249,8 +252,8 @@ def test_norm_insight_compares_running_with_batch_statistics(config: RunConfig, 
     for each in trainer.model.layers[:place]:
         x = each(x)  # [64, 2, 7]
     x = x.detach()
-    found = inside(trainer, look, Lens(place, left=1, columns=4))
-    assert isinstance(found, NormInsight)
+    found = layer_insight(trainer, look, InsightQuery(place, left=1, columns=4))
+    assert isinstance(found, BatchNormInsight)
     assert (found.units, found.positions, found.examples, found.left) == (7, 2, 64, 1)
     assert alike(found.gamma, layer.gamma.detach()[None, 1:5])
     assert alike(found.beta, layer.beta.detach()[None, 1:5])
@@ -270,7 +273,7 @@ def test_norm_insight_compares_running_with_batch_statistics(config: RunConfig, 
 
 def test_embedding_vectors_projected_to_plane_of_largest_variance(config: RunConfig, corpus: Corpus) -> None:
     trainer = trained(config, corpus)
-    found = inside(trainer, look_at(trainer), Lens(0, symbol=3))
+    found = layer_insight(trainer, look_at(trainer), InsightQuery(0, symbol=3))
     assert isinstance(found, EmbeddingInsight)
     points = trainer.model.layers[0].weight.detach()  # type: ignore[union-attr, operator]
     assert isinstance(points, Tensor)
@@ -290,11 +293,11 @@ def test_embedding_vectors_projected_to_plane_of_largest_variance(config: RunCon
 
 
 def test_collinear_vectors_have_one_axis_and_equal_ones_none() -> None:
-    plane, shares = principal(torch.tensor([[1.0], [2.0], [6.0]], dtype=torch.float64))
+    plane, shares = principal_components(torch.tensor([[1.0], [2.0], [6.0]], dtype=torch.float64))
     assert plane.tolist() == [[-2.0, 0.0], [-1.0, 0.0], [3.0, 0.0]]
     assert shares == (1.0, 0.0)
-    assert principal(torch.ones(3, 4))[1] == (0.0, 0.0)
-    assert math.isnan(principal(torch.full((3, 4), math.nan))[1][0])
+    assert principal_components(torch.ones(3, 4))[1] == (0.0, 0.0)
+    assert math.isnan(principal_components(torch.full((3, 4), math.nan))[1][0])
 
 
 STACKED = {"fuse": (2,), "dilations": (1, 2), "activation": "gated"}
@@ -305,7 +308,7 @@ STACKED = {"fuse": (2,), "dilations": (1, 2), "activation": "gated"}
 def test_tree_strengths_equal_forward_pass_by_hand(config: RunConfig, corpus: Corpus, changes: dict[str, Any]) -> None:
     trainer = trained(config, corpus, **changes)
     first, second, third = corpus.symbols[1], corpus.symbols[4], corpus.symbols[-1]
-    found = inside(trainer, look_at(trainer), Lens(1, text=f"{first}?{second}!{third}?"))
+    found = layer_insight(trainer, look_at(trainer), InsightQuery(1, text=f"{first}?{second}!{third}?"))
     assert isinstance(found, TreeInsight)
     assert found.context == f"\0{first}{second}{third}"
     assert found.unknown == "?!"
@@ -335,7 +338,7 @@ def test_tree_empty_text_is_boundary_and_long_text_shows_end(config: RunConfig, 
     look = look_at(trainer)
     end = corpus.symbols[:4]
     for text, context in (("", "\0" * 4), ("x" * 60_000, "\0" * 4), (corpus.symbols[5] * 60_000 + end, end)):
-        found = inside(trainer, look, Lens(1, text=text))
+        found = layer_insight(trainer, look, InsightQuery(1, text=text))
         assert isinstance(found, TreeInsight)
         assert found.context == context
 
@@ -344,6 +347,6 @@ def test_layer_without_own_view_has_distribution(config: RunConfig, corpus: Corp
     trainer = trained(config, corpus, **STACKED)
     look = look_at(trainer)
     for place in (*places(trainer, Residual), *places(trainer, Skips)):
-        found = inside(trainer, look, Lens(place))
-        assert isinstance(found, PlainInsight)
+        found = layer_insight(trainer, look, InsightQuery(place))
+        assert isinstance(found, OutputInsight)
         assert found.output.std == pytest.approx(look.outputs[place].std().item())

@@ -9,15 +9,24 @@ from pathlib import Path
 import pytest
 from desk import Desk, small
 
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import AnyCommand
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import Evaluation, Split, State
-from charwave_tui.core.run_folder import RunFolder
-from charwave_tui.core.series import bounded_evaluations
-from charwave_tui.engine import saves
-from charwave_tui.engine.checkpoint import Save, newest_save
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.history import thin_out_evaluations
+from charwave_tui.core.metrics import Evaluation, RunState, Split
+from charwave_tui.core.protocol.commands import (
+    AnyCommand,
+    EditRun,
+    ForkRun,
+    OpenRun,
+    ResetRun,
+    ResumeRun,
+    StartRun,
+    StepRun,
+)
+from charwave_tui.core.protocol.events import RunOpened, RunSaved, SaveFailed, WarningIssued
+from charwave_tui.core.store.run_folder import RunFolder
+from charwave_tui.engine.runs import autosave
+from charwave_tui.engine.runs.checkpoint import Checkpoint, load_latest_checkpoint
 
 
 class Disk:
@@ -25,9 +34,9 @@ class Disk:
 
     def __init__(self) -> None:
         self.full = False
-        self.write = saves.write_save
+        self.write = autosave.write_checkpoint
 
-    def write_save(self, folder: RunFolder, save: Save) -> None:
+    def write_save(self, folder: RunFolder, save: Checkpoint) -> None:
         if self.full:
             raise OSError(28, "No space left on device")
         self.write(folder, save)
@@ -36,7 +45,7 @@ class Disk:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk()
-    monkeypatch.setattr(saves, "write_save", disk.write_save)
+    monkeypatch.setattr(autosave, "write_checkpoint", disk.write_save)
     return disk
 
 
@@ -49,75 +58,75 @@ def config(words: Path) -> RunConfig:
 def desk(config: RunConfig, disk: Disk) -> Desk:
     """A run that came to its end while the disk was full."""
     desk = Desk()
-    desk.do(protocol.StartRun(config, "unlucky"))
+    desk.do(StartRun(config, "unlucky"))
     disk.full = True
-    desk.work(lambda: not (desk.conductor.busy and desk.conductor._stage.run.state is State.TRAINING))
-    while desk.conductor._errands.open:
-        desk.conductor.work()
+    desk.work(lambda: not (desk.conductor.busy and desk.conductor._stage.run.state is RunState.TRAINING))
+    while desk.conductor._errands.has_work:
+        desk.conductor.run_slice()
     return desk
 
 
 def test_paused_unsaved_run_saved_once_disk_has_space(desk: Desk, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     wait = desk.conductor.busy_in
     assert wait is not None
-    assert 0 < wait <= saves.EVERY
+    assert 0 < wait <= autosave.EVERY
     disk.full = False
-    later = saves.time.monotonic() + saves.EVERY + 1
-    monkeypatch.setattr(saves.time, "monotonic", lambda: later)
+    later = autosave.time.monotonic() + autosave.EVERY + 1
+    monkeypatch.setattr(autosave.time, "monotonic", lambda: later)
     assert desk.conductor.busy_in == 0
     desk.work()
-    assert newest_save(desk.store.place(1), pytest.fail).record.step == 60
+    assert load_latest_checkpoint(desk.store.folder_of(1), pytest.fail).record.step == 60
     assert desk.conductor.busy_in is None
 
 
 OTHERS: dict[str, Callable[[RunConfig], AnyCommand]] = {
-    "a new run": lambda config: protocol.StartRun(replace(config, seed=1), ""),
-    "the same from its first weights": lambda config: protocol.ResetRun(),
-    "another run": lambda config: archive.OpenRun(1),
-    "a fork": lambda config: archive.ForkRun(2),
+    "a new run": lambda config: StartRun(replace(config, seed=1), ""),
+    "the same from its first weights": lambda config: ResetRun(),
+    "another run": lambda config: OpenRun(1),
+    "a fork": lambda config: ForkRun(2),
 }
 
 
 @pytest.mark.parametrize("other", OTHERS)
 def test_unsaved_run_is_never_replaced(config: RunConfig, disk: Disk, other: str) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "first", steps=5))
+    desk.do(StartRun(config, "first", steps=5))
     desk.work()
-    desk.do(protocol.StartRun(config, "second"))
+    desk.do(StartRun(config, "second"))
     disk.full = True
-    desk.work(lambda: desk.conductor._stage.run.state is State.FINISHED and not desk.conductor._errands.open)
+    desk.work(lambda: desk.conductor._stage.run.state is RunState.FINISHED and not desk.conductor._errands.has_work)
     numbers = desk.store.numbers()
-    with pytest.raises(Mistake, match=r"run 2 is not saved \(No space left on device\) and would be lost; mend"):
+    with pytest.raises(UserError, match=r"run 2 is not saved \(No space left on device\) and would be lost; mend"):
         desk.do(OTHERS[other](config))
     assert desk.conductor._stage.run.identity.number == 2
     assert desk.store.numbers() == numbers
     disk.full = False
     desk.do(OTHERS[other](config))
-    assert newest_save(desk.store.place(2), pytest.fail).record.step == 60
+    assert load_latest_checkpoint(desk.store.folder_of(2), pytest.fail).record.step == 60
 
 
 def test_quit_tries_to_save_once_more(desk: Desk, disk: Disk) -> None:
     disk.full = False
-    desk.conductor.leave()
+    desk.conductor.shut_down()
     assert desk.store.read(1).step == 60
-    assert newest_save(desk.store.place(1), pytest.fail).record.step == 60
+    assert load_latest_checkpoint(desk.store.folder_of(1), pytest.fail).record.step == 60
 
 
 def test_edit_of_paused_run_saved_after_debounce(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "", steps=5))
+    desk.do(StartRun(config, "", steps=5))
     desk.work()
-    saved = desk.store.place(1).saves()
+    saved = desk.store.folder_of(1).checkpoints()
     for lr in (0.09, 0.08, 0.07):
-        desk.do(protocol.EditRun(replace(config, lr=lr)))
-    assert desk.store.place(1).saves() == saved
+        desk.do(EditRun(replace(config, lr=lr)))
+    assert desk.store.folder_of(1).checkpoints() == saved
     wait = desk.conductor.busy_in
     assert wait is not None
-    assert 0 < wait <= saves.SETTLED
-    later = saves.time.monotonic() + saves.SETTLED + 1
-    monkeypatch.setattr(saves.time, "monotonic", lambda: later)
+    assert 0 < wait <= autosave.SETTLED
+    later = autosave.time.monotonic() + autosave.SETTLED + 1
+    monkeypatch.setattr(autosave.time, "monotonic", lambda: later)
     desk.work()
-    assert newest_save(desk.store.place(1), pytest.fail).record.config.lr == 0.07
+    assert load_latest_checkpoint(desk.store.folder_of(1), pytest.fail).record.config.lr == 0.07
     assert desk.conductor.busy_in is None
 
 
@@ -125,7 +134,7 @@ def test_unwritable_run_list_reported_once_and_run_still_saved(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "", steps=5))
+    desk.do(StartRun(config, "", steps=5))
     desk.work()
 
     def locked(record: object) -> None:
@@ -133,76 +142,76 @@ def test_unwritable_run_list_reported_once_and_run_still_saved(
 
     with monkeypatch.context() as busy:
         busy.setattr(desk.store, "write", locked)
-        desk.do(protocol.StepRun())
+        desk.do(StepRun())
         desk.work()
-        desk.do(protocol.StepRun())
+        desk.do(StepRun())
         desk.work()
-    (said,) = desk.heard(protocol.Remarked)
+    (said,) = desk.heard(WarningIssued)
     assert said.text == "run 1 is saved, but the list of runs is not: database is locked"
-    assert desk.heard(protocol.SaveFailed) == []
-    assert desk.heard(protocol.RunSaved)[-1].step == 7
+    assert desk.heard(SaveFailed) == []
+    assert desk.heard(RunSaved)[-1].step == 7
     assert desk.store.list()[0].step == 5
     assert desk.store.read(1).step == 7  # what the save says, which is later
-    desk.do(protocol.StepRun())
+    desk.do(StepRun())
     desk.work()
     assert desk.store.list()[0].step == 8
 
 
 def test_run_opens_from_save_whatever_the_list_says(config: RunConfig, disk: Disk) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "", steps=20))
+    desk.do(StartRun(config, "", steps=20))
     desk.work()
     disk.full = True
-    desk.do(protocol.ResumeRun())
-    desk.work(lambda: desk.conductor._stage.run.state is State.FINISHED)
+    desk.do(ResumeRun())
+    desk.work(lambda: desk.conductor._stage.run.state is RunState.FINISHED)
     run = desk.conductor._stage.run
-    record = run.now()
+    record = run.current_record()
     assert record is not None
     desk.store.write(record)  # as an older version did before the save
     assert run.saves is not None
     run.saves.release()
     disk.full = False
     desk = Desk()
-    desk.do(archive.OpenRun(1))
-    opened = desk.heard(protocol.RunOpened)[-1]
-    assert (opened.state, opened.step) == (State.PAUSED, 20)
-    desk.do(protocol.ResumeRun())
+    desk.do(OpenRun(1))
+    opened = desk.heard(RunOpened)[-1]
+    assert (opened.state, opened.step) == (RunState.PAUSED, 20)
+    desk.do(ResumeRun())
     desk.work()
     assert desk.store.read(1).step == 60
 
 
 def test_damaged_save_does_not_displace_good_one(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "", steps=20))
+    desk.do(StartRun(config, "", steps=20))
     desk.work()
-    desk.do(protocol.StepRun())
+    desk.do(StepRun())
     desk.work()
-    desk.conductor.leave()
-    newest, good = desk.store.place(1).saves()
+    desk.conductor.shut_down()
+    newest, good = desk.store.folder_of(1).checkpoints()
     newest.write_bytes(newest.read_bytes()[:-1])
     desk = Desk()
-    desk.do(archive.OpenRun(1))
-    (said,) = desk.heard(protocol.Remarked)
+    desk.do(OpenRun(1))
+    (said,) = desk.heard(WarningIssued)
     assert "run 1 is taken from the save before it, of step 21" in said.text
-    assert desk.store.place(1).saves() == [good]
-    desk.do(protocol.StepRun())
+    assert desk.store.folder_of(1).checkpoints() == [good]
+    desk.do(StepRun())
     desk.work()
-    assert desk.store.place(1).saves()[1:] == [good]
+    assert desk.store.folder_of(1).checkpoints()[1:] == [good]
     assert [path.name.partition(".safetensors")[0] for path in good.parent.glob("*damaged*")] == [newest.stem]
 
 
 def test_run_with_number_taken_elsewhere_not_overwritten(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "ours", steps=5))
+    desk.do(StartRun(config, "ours", steps=5))
     desk.work()
     for path in sorted(desk.store.folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     theirs = Desk()
-    theirs.do(protocol.StartRun(config, "theirs", steps=3))
+    theirs.do(StartRun(config, "theirs", steps=3))
     theirs.work()
-    desk.do(protocol.StepRun())
+    desk.do(StepRun())
     desk.work()
-    assert desk.heard(protocol.SaveFailed)[-1].problem.startswith("run 1 is in use by process")
+    assert desk.heard(SaveFailed)[-1].problem.startswith("run 1 is in use by process")
     assert (theirs.store.read(1).preset, theirs.store.read(1).step) == ("theirs", 3)
 
 
@@ -213,14 +222,14 @@ def test_unlockable_folder_leaves_no_empty_run(config: RunConfig, monkeypatch: p
         raise OSError(13, "Permission denied")
 
     monkeypatch.setattr(RunFolder, "lock", refuse)
-    with pytest.raises(Mistake, match="run 1 cannot be locked"):
-        desk.do(protocol.StartRun(config, ""))
+    with pytest.raises(UserError, match="run 1 cannot be locked"):
+        desk.do(StartRun(config, ""))
     assert desk.store.numbers() == []
 
 
 def test_best_evaluation_kept_however_many_follow() -> None:
     items = tuple(Evaluation(step, Split.VAL, 1.0 if step == 3 else 2.0 + step) for step in range(1_001))
-    kept = bounded_evaluations(items)
+    kept = thin_out_evaluations(items)
     assert items[3] in kept
     assert len(kept) <= 760
     assert [item.step for item in kept] == sorted(item.step for item in kept)

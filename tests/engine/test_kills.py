@@ -13,25 +13,26 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from charwave_tui.core import protocol
-from charwave_tui.core.archive import OpenRun
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import AnyEvent, decode_event, frame, read_payload
-from charwave_tui.core.places import runs_dir, socket_path
-from charwave_tui.core.protocol import Command, StartRun
-from charwave_tui.core.readings import History, State
-from charwave_tui.core.records import RunRecord
-from charwave_tui.core.run_folder import KEPT
-from charwave_tui.core.runs import RunStore
-from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine import api
-from charwave_tui.engine.api import Training
-from charwave_tui.engine.checkpoint import newest_save
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.core.metrics import RunState, TrainingHistory
+from charwave_tui.core.paths import runs_dir, socket_path
+from charwave_tui.core.protocol.commands import Command, OpenRun, StartRun
+from charwave_tui.core.protocol.events import AnyEvent, CommandRefused, EngineFailed, RunOpened, RunSaved
+from charwave_tui.core.protocol.framing import decode_event, encode_frame, read_payload
+from charwave_tui.core.store.run_folder import CHECKPOINTS_KEPT
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.run_store import RunStore
+from charwave_tui.engine.api import InProcessTraining, sample
+from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint
 
 SameBits = Callable[..., bool]
 
+
 # saves that come so often that many a kill falls into one
-EAGER = "from charwave_tui.engine import saves; saves.EVERY = 0.02; saves.SHARE = 1.0"
+EAGER = "from charwave_tui.engine.runs import autosave as saves; saves.EVERY = 0.02; saves.SHARE = 1.0"
+
+
 ENGINE = f"import sys; {EAGER}; from charwave_tui.cli.main import main; sys.exit(main(['engine']))"
 
 
@@ -51,13 +52,13 @@ class Killable:
                 except OSError:
                     assert self.process.poll() is None, "the engine did not start"
                     await asyncio.sleep(0.02)
-        self.writer.write(frame(command))
+        self.writer.write(encode_frame(command))
 
     async def heard(self, is_it: Callable[[AnyEvent], bool]) -> AnyEvent:
         """The first event that `is_it`."""
         async with asyncio.timeout(60):
             while not is_it(event := decode_event(await read_payload(self.reader))):
-                assert not isinstance(event, protocol.CommandRefused | protocol.EngineFailed), event
+                assert not isinstance(event, CommandRefused | EngineFailed), event
             return event
 
     def kill(self) -> None:
@@ -71,7 +72,7 @@ class Killable:
         self.writer.close()
 
 
-def heard(history: History) -> History:
+def heard(history: TrainingHistory) -> TrainingHistory:
     """The history without the marks that say only who looked when."""
     return msgspec.structs.replace(history, marks=tuple(mark for mark in history.marks if not mark.quiet))
 
@@ -81,29 +82,31 @@ async def survive(config: RunConfig, kills: int, chance: random.Random) -> RunRe
     store = RunStore(runs_dir())
     engine = Killable()
     await engine.reach(StartRun(config, "hunted"))
-    opened = await engine.heard(lambda event: isinstance(event, protocol.RunOpened) and event.run is not None)
-    assert isinstance(opened, protocol.RunOpened)
+    opened = await engine.heard(lambda event: isinstance(event, RunOpened) and event.run is not None)
+    assert isinstance(opened, RunOpened)
     assert opened.run is not None
     run, saved = opened.run, 0
     for _ in range(kills):
-        await engine.heard(lambda event: isinstance(event, protocol.RunSaved))
+        await engine.heard(lambda event: isinstance(event, RunSaved))
         try:
             async with asyncio.timeout(chance.uniform(0.0, 0.15)):
                 while True:
-                    told = await engine.heard(lambda event: isinstance(event, protocol.RunSaved))
-                    assert isinstance(told, protocol.RunSaved)
+                    told = await engine.heard(lambda event: isinstance(event, RunSaved))
+                    assert isinstance(told, RunSaved)
                     saved = told.step
         except TimeoutError:
             pass
         engine.kill()
-        kept = newest_save(store.place(run), pytest.fail)  # the newest save is sound: none is told of as damaged
+        kept = load_latest_checkpoint(
+            store.folder_of(run), pytest.fail
+        )  # the newest save is sound: none is told of as damaged
         assert kept.record.step >= saved
         known = store.read(run)
         assert known.step >= kept.record.step
         assert known.history.points[: len(kept.record.history.points)] == kept.record.history.points
         engine = Killable()
         await engine.reach(OpenRun(run, train=True))
-        await engine.heard(lambda event: isinstance(event, protocol.RunOpened) and event.run == run)
+        await engine.heard(lambda event: isinstance(event, RunOpened) and event.run == run)
     while store.read(run).val is None or store.read(run).train is None:
         await asyncio.sleep(0.1)
         assert engine.process.poll() is None
@@ -119,15 +122,17 @@ async def test_killed_engine_run_resumed_ends_bit_identical(kills: int, tmp_path
         corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=16, batch_size=8, eval_every=1_000,
         max_steps=1_500 * (kills + 1), lr_drop=0.4, momentum=0.5, drop_context=0.1,
     )  # fmt: skip
-    alone = Training(StartRun(config, "left alone")).start()
+    alone = InProcessTraining(StartRun(config, "left alone")).start()
     hunted = await survive(config, kills, random.Random(kills))
     store = RunStore(runs_dir())
-    first, second = (newest_save(store.place(run), pytest.fail) for run in (alone.run, hunted.run))
-    assert hunted.state is State.FINISHED
+    first, second = (load_latest_checkpoint(store.folder_of(run), pytest.fail) for run in (alone.run, hunted.run))
+    assert hunted.state is RunState.FINISHED
     assert same_bits(first.tensors, second.tensors)
     assert heard(hunted.history) == heard(alone.history)
     assert (hunted.train, hunted.val, hunted.first_loss) == (alone.train, alone.val, alone.first_loss)
     assert first.standing == second.standing
-    assert api.sample(Sampling(), alone.run) == api.sample(Sampling(), hunted.run)
-    assert len(store.place(hunted.run).saves()) == KEPT
-    assert {path.name for path in store.place(hunted.run).path.iterdir() if path.suffix != ".safetensors"} == {"lock"}
+    assert sample(SamplingConfig(), alone.run) == sample(SamplingConfig(), hunted.run)
+    assert len(store.folder_of(hunted.run).checkpoints()) == CHECKPOINTS_KEPT
+    assert {path.name for path in store.folder_of(hunted.run).path.iterdir() if path.suffix != ".safetensors"} == {
+        "lock"
+    }

@@ -9,33 +9,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from charwave_tui.engine.layers import BatchNorm1d, Embedding, FlattenConsecutive, Linear, ReLU, Sequential, Tanh
-from charwave_tui.engine.randomness import training_stream
+from charwave_tui.engine.model.layers import BatchNorm1d, Embedding, FlattenConsecutive, Linear, ReLU, Sequential, Tanh
+from charwave_tui.engine.runtime.random_streams import training_generator
 
 
 def normal(*shape: int, seed: int = 1) -> Tensor:
-    return torch.randn(shape, generator=training_stream(seed)) * 3 + 2
+    return torch.randn(shape, generator=training_generator(seed)) * 3 + 2
 
 
 def test_embedding_equals_torch() -> None:
-    layer = Embedding(9, 4, training_stream(1))
+    layer = Embedding(9, 4, training_generator(1))
     ids = torch.tensor([[0, 8, 3], [3, 3, 1]])
     assert torch.equal(layer(ids), functional.embedding(ids, layer.weight))
-    assert torch.equal(layer.weight, torch.randn((9, 4), generator=training_stream(1)))
+    assert torch.equal(layer.weight, torch.randn((9, 4), generator=training_generator(1)))
 
 
 @pytest.mark.parametrize("bias", [True, False])
 def test_linear_equals_torch_with_transposed_weight(bias: bool) -> None:
-    layer = Linear(6, 5, training_stream(1), bias=bias)
+    layer = Linear(6, 5, training_generator(1), bias=bias)
     if layer.bias is not None:
-        nn.init.normal_(layer.bias, generator=training_stream(2))
+        nn.init.normal_(layer.bias, generator=training_generator(2))
     x = normal(3, 2, 6)
     torch.testing.assert_close(layer(x), functional.linear(x, layer.weight.T, layer.bias))
 
 
 def test_linear_init_is_scaled_randn_without_bias() -> None:
-    layer = Linear(6, 5, training_stream(1), gain=3)
-    assert torch.equal(layer.weight, torch.randn((6, 5), generator=training_stream(1)) / 6**0.5 * 3)
+    layer = Linear(6, 5, training_generator(1), gain=3)
+    assert torch.equal(layer.weight, torch.randn((6, 5), generator=training_generator(1)) / 6**0.5 * 3)
     assert layer.bias is not None
     assert not layer.bias.any()
 
@@ -60,7 +60,7 @@ def test_activations_equal_torch() -> None:
 
 
 def test_sequential_applies_layers_in_order() -> None:
-    first, second = Linear(4, 3, training_stream(1)), Linear(3, 2, training_stream(2))
+    first, second = Linear(4, 3, training_generator(1)), Linear(3, 2, training_generator(2))
     x = normal(5, 4)
     assert torch.equal(Sequential([first, Tanh(), second])(x), second(torch.tanh(first(x))))
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from charwave_tui.core.config import RunConfig
+from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus, read_corpus
-from charwave_tui.core.readings import Split
-from charwave_tui.engine.trainer import Trainer
+from charwave_tui.core.metrics import Split
+from charwave_tui.engine.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ def test_lecture_splits_have_lecture_example_counts(lecture: Trainer) -> None:
 
 def test_lecture_model_and_first_loss_match(lecture: Trainer) -> None:
     assert sum(parameter.numel() for parameter in lecture.model.parameters()) == 76_579
-    lecture.advance(60, 1)
+    lecture.train_for(60, 1)
     assert lecture.first_loss == pytest.approx(3.3167, abs=5e-5)
 
 
 @pytest.mark.slow
 def test_lecture_loss_after_ten_thousand_steps_matches(lecture: Trainer) -> None:
-    lecture.advance(600, 10_001)
+    lecture.train_for(600, 10_001)
     assert lecture.step == 10_001
     assert lecture.last_loss == pytest.approx(2.0576, abs=5e-5)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from charwave_tui.core.protocol import Progress, RunChanged
-from charwave_tui.core.readings import State
-from charwave_tui.engine.lifetime import FIRST_VIEWER_WITHIN, IDLE_FOR, Lifetime
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.protocol.events import Progress, RunChanged
+from charwave_tui.engine.service.server import FIRST_VIEWER_WITHIN, IDLE_FOR, IdleShutdown
 
 
 class Clock(asyncio.SelectorEventLoop):
@@ -38,8 +38,8 @@ class Watched:
     def __init__(self, clock: Clock) -> None:
         self.over = False
 
-        async def made() -> Lifetime:
-            return Lifetime(self._end)
+        async def made() -> IdleShutdown:
+            return IdleShutdown(self._end)
 
         self.lifetime = clock.run_until_complete(made())
 
@@ -74,10 +74,10 @@ def test_engine_stays_while_viewed_and_a_while_after(clock: Clock, watched: Watc
     assert watched.over
 
 
-@pytest.mark.parametrize("end", [State.FINISHED, State.PAUSED, State.STOPPED, State.DIVERGED])
-def test_engine_stays_while_training_and_a_while_after(clock: Clock, watched: Watched, end: State) -> None:
+@pytest.mark.parametrize("end", [RunState.FINISHED, RunState.PAUSED, RunState.STOPPED, RunState.DIVERGED])
+def test_engine_stays_while_training_and_a_while_after(clock: Clock, watched: Watched, end: RunState) -> None:
     watched.lifetime.viewers(1)
-    watched.lifetime.heard(RunChanged(State.TRAINING, 0))
+    watched.lifetime.heard(RunChanged(RunState.TRAINING, 0))
     watched.lifetime.viewers(0)
     clock.pass_by(100 * IDLE_FOR)
     watched.lifetime.heard(RunChanged(end, 9))
@@ -91,6 +91,6 @@ def test_engine_stays_while_training_and_a_while_after(clock: Clock, watched: Wa
 def test_resumed_run_stops_exit_timer(clock: Clock, watched: Watched) -> None:
     watched.lifetime.viewers(1)
     watched.lifetime.viewers(0)
-    watched.lifetime.heard(RunChanged(State.TRAINING, 0))
+    watched.lifetime.heard(RunChanged(RunState.TRAINING, 0))
     clock.pass_by(2 * IDLE_FOR)
     assert not watched.over

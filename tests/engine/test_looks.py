@@ -15,44 +15,57 @@ import torch
 from desk import Desk, small
 from torch import Tensor
 
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import MAX_FRAME, decode_event, frame
-from charwave_tui.core.insights import (
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.protocol.commands import (
+    ForkRun,
+    InspectLayer,
+    OpenRun,
+    PrepareRun,
+    ProbeLayers,
+    ReportUpdateRatios,
+    ResetRun,
+    ResumeRun,
+    RewindRun,
+    StartRun,
+    StepRun,
+)
+from charwave_tui.core.protocol.events import LayerInspected, LayersProbed, UpdateRatiosReported
+from charwave_tui.core.protocol.framing import MAX_FRAME, decode_event, encode_frame
+from charwave_tui.core.protocol.layer_insights import (
     ActivationInsight,
+    BatchNormInsight,
     EmbeddingInsight,
-    Lens,
+    InsightQuery,
     LinearInsight,
-    NormInsight,
-    PlainInsight,
+    OutputInsight,
     ProbeBatch,
     TreeInsight,
 )
-from charwave_tui.core.inspection import ChangesReported, InspectLayer, LayerInspected, ReportChanges
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.protocol import LayersProbed, ProbeLayers
-from charwave_tui.core.readings import State
-from charwave_tui.engine import current, looks
-from charwave_tui.engine.checkpoint import load_weights, newest_save
-from charwave_tui.engine.course import Standing
+from charwave_tui.engine.runs import active_run
+from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint, load_weights
+from charwave_tui.engine.runs.run_history import ResumeState
+from charwave_tui.engine.service import layer_queries
 
 KINDS = {
     "Embedding": EmbeddingInsight,
     "FlattenConsecutive": TreeInsight,
     "FlattenDilated": TreeInsight,
     "Linear": LinearInsight,
-    "BatchNorm1d": NormInsight,
+    "BatchNorm1d": BatchNormInsight,
     **dict.fromkeys(("Tanh", "ReLU", "GELU", "Gated"), ActivationInsight),
-    **dict.fromkeys(("Residual", "Skips"), PlainInsight),
+    **dict.fromkeys(("Residual", "Skips"), OutputInsight),
 }
 """Which insight each kind of layer has."""
 
+
 LENSES = [
-    Lens(0, symbol=2**60),
-    Lens(2, position=-(2**60), top=2**60, left=-(2**60), rows=2**60, columns=2**60, singular=True),
-    Lens(3, position=2**60, top=-1, left=2**60, rows=-5, columns=-5, symbol=-1, text="\0\x1b?" * 10_000),
-    Lens(4, rows=2**60, columns=2**60, left=7),
-    Lens(1, text="ana" * 20_000),
+    InsightQuery(0, symbol=2**60),
+    InsightQuery(2, position=-(2**60), top=2**60, left=-(2**60), rows=2**60, columns=2**60, singular=True),
+    InsightQuery(3, position=2**60, top=-1, left=2**60, rows=-5, columns=-5, symbol=-1, text="\0\x1b?" * 10_000),
+    InsightQuery(4, rows=2**60, columns=2**60, left=7),
+    InsightQuery(1, text="ana" * 20_000),
 ]
 """What no screen asks for."""
 
@@ -68,7 +81,7 @@ def config(words: Path) -> RunConfig:
 
 
 def paused(desk: Desk, config: RunConfig, steps: int = 5) -> None:
-    desk.do(protocol.StartRun(config, "", steps))
+    desk.do(StartRun(config, "", steps))
     desk.work()
     desk.forget()
 
@@ -77,7 +90,7 @@ def asked(desk: Desk, *commands: Any) -> list[Any]:
     """What the one who asks is told, each as it comes from the wire."""
     desk.answered.clear()
     desk.do(*commands)
-    frames = [frame(event) for event in desk.answered]
+    frames = [encode_frame(event) for event in desk.answered]
     assert all(len(content) < MAX_FRAME for content in frames)
     return [decode_event(content[4:]) for content in frames]
 
@@ -128,7 +141,7 @@ def test_wide_layers_and_large_vocabularies_get_reply(desk: Desk, config: RunCon
     paused(desk, replace(config, corpus=str(path), context=2, fuse=(2,), n_hidden=2_048), 1)
     embedding, _, wide, norm, tanh, head = range(6)
     few = ProbeBatch(64)
-    every = Lens(0, rows=2**60, columns=2**60, singular=True)
+    every = InsightQuery(0, rows=2**60, columns=2**60, singular=True)
     found = [asked(desk, InspectLayer(msgspec.structs.replace(every, layer=place), few))[0] for place in range(6)]
     assert found[embedding].insight.plane.rows > 1_900
     assert found[wide].insight.singular_values.columns == 8
@@ -140,25 +153,25 @@ def test_wide_layers_and_large_vocabularies_get_reply(desk: Desk, config: RunCon
 
 def test_unknown_layer_gets_no_insight(desk: Desk, config: RunConfig) -> None:
     paused(desk, config)
-    assert asked(desk, *(InspectLayer(Lens(layer)) for layer in (-1, layers_of(desk), 2**62))) == []
+    assert asked(desk, *(InspectLayer(InsightQuery(layer)) for layer in (-1, layers_of(desk), 2**62))) == []
 
 
 def test_layer_query_without_model_refused(desk: Desk) -> None:
-    for command in (ProbeLayers(), InspectLayer(Lens(0)), ReportChanges()):
-        with pytest.raises(Mistake, match="no model yet"):
+    for command in (ProbeLayers(), InspectLayer(InsightQuery(0)), ReportUpdateRatios()):
+        with pytest.raises(UserError, match="no model yet"):
             desk.do(command)
 
 
-@pytest.mark.parametrize("command", [ProbeLayers(ProbeBatch(5_000)), InspectLayer(Lens(0), ProbeBatch(1))])
+@pytest.mark.parametrize("command", [ProbeLayers(ProbeBatch(5_000)), InspectLayer(InsightQuery(0), ProbeBatch(1))])
 def test_example_count_out_of_bounds_refused(desk: Desk, config: RunConfig, command: Any) -> None:
     paused(desk, config)
-    with pytest.raises(Mistake, match="ask for 2 to 4,096"):
+    with pytest.raises(UserError, match="ask for 2 to 4,096"):
         desk.do(command)
 
 
 def test_probe_batch_has_requested_examples_and_seed(desk: Desk, config: RunConfig) -> None:
     paused(desk, config)
-    tanh = Lens(4, rows=4_096)
+    tanh = InsightQuery(4, rows=4_096)
     (one,), (other,), (again,) = (asked(desk, InspectLayer(tanh, ProbeBatch(50, seed))) for seed in (1, 2, 1))
     assert (one.insight.examples, one.stats.output_shape[0], len(one.insight.contexts)) == (50, 50, 50)
     assert one.insight.contexts != other.insight.contexts
@@ -169,24 +182,24 @@ def test_one_probe_serves_all_requests_until_next_step(
     desk: Desk, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = 0
-    look = looks.looked
+    look = layer_queries.capture_layers
 
     def counted(*arguments: Any) -> Any:
         nonlocal taken
         taken += 1
         return look(*arguments)
 
-    monkeypatch.setattr(looks, "looked", counted)
+    monkeypatch.setattr(layer_queries, "capture_layers", counted)
     paused(desk, config)
-    desk.do(ProbeLayers(), *(InspectLayer(Lens(place)) for place in range(5)), ProbeLayers())
+    desk.do(ProbeLayers(), *(InspectLayer(InsightQuery(place)) for place in range(5)), ProbeLayers())
     assert taken == 1
     desk.do(ProbeLayers(ProbeBatch(9)))
     assert taken == 2
-    desk.do(protocol.StepRun())
+    desk.do(StepRun())
     desk.work()
     desk.do(ProbeLayers(ProbeBatch(9)))
     assert taken == 3
-    monkeypatch.setattr(looks, "SMALL", 10)
+    monkeypatch.setattr(layer_queries, "SMALL", 10)
     desk.do(ProbeLayers(), ProbeLayers())
     assert taken == 5
 
@@ -197,32 +210,34 @@ def test_failed_probe_reported_and_does_not_pause(
     def fail(*_: object) -> None:
         raise RuntimeError("out of memory\nand more")
 
-    desk.do(protocol.StartRun(replace(config, max_steps=10_000_000, eval_every=10_000_000), ""))
-    desk.conductor.work()
+    desk.do(StartRun(replace(config, max_steps=10_000_000, eval_every=10_000_000), ""))
+    desk.conductor.run_slice()
     with monkeypatch.context() as broken:
-        broken.setattr(looks, "inside", fail)
-        with pytest.raises(Mistake, match=r"cannot be looked at \(RuntimeError: out of memory\); the run is as it was"):
-            desk.do(InspectLayer(Lens(3)))
-    assert desk.conductor._stage.run.state is State.TRAINING
-    assert len(asked(desk, InspectLayer(Lens(3)))) == 1
+        broken.setattr(layer_queries, "layer_insight", fail)
+        with pytest.raises(
+            UserError, match=r"cannot be looked at \(RuntimeError: out of memory\); the run is as it was"
+        ):
+            desk.do(InspectLayer(InsightQuery(3)))
+    assert desk.conductor._stage.run.state is RunState.TRAINING
+    assert len(asked(desk, InspectLayer(InsightQuery(3)))) == 1
 
 
 def test_probing_does_not_change_training(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch, same_bits: Callable[..., bool]
 ) -> None:
-    monkeypatch.setattr(current, "BURST", 0.0)
+    monkeypatch.setattr(active_run, "BURST", 0.0)
     kept: list[dict[str, Tensor]] = []
     for number, look in enumerate((False, True), 1):
         desk = Desk()
-        desk.do(protocol.StartRun(config, ""))
+        desk.do(StartRun(config, ""))
         request = 0
         while desk.conductor.busy:
             if look:
                 lens = msgspec.structs.replace(LENSES[request % len(LENSES)], layer=request % layers_of(desk))
-                desk.do(InspectLayer(lens, ProbeBatch(seed=request % 3)), ReportChanges())
+                desk.do(InspectLayer(lens, ProbeBatch(seed=request % 3)), ReportUpdateRatios())
                 request += 1
-            desk.conductor.work()
-        kept.append(load_weights(desk.store.place(number).saves()[0])[0])
+            desk.conductor.run_slice()
+        kept.append(load_weights(desk.store.folder_of(number).checkpoints()[0])[0])
     assert same_bits(*kept)
 
 
@@ -232,14 +247,14 @@ def ratios(desk: Desk) -> tuple[float | None, ...]:
     return tuple(layer.update_ratio for layer in probed.layers)
 
 
-def series(desk: Desk) -> ChangesReported:
-    (told,) = asked(desk, ReportChanges())
-    assert isinstance(told, ChangesReported)
+def series(desk: Desk) -> UpdateRatiosReported:
+    (told,) = asked(desk, ReportUpdateRatios())
+    assert isinstance(told, UpdateRatiosReported)
     return told
 
 
 def test_update_ratios_stored_and_moved_with_run(desk: Desk, config: RunConfig) -> None:
-    desk.do(protocol.PrepareRun(config, ""))
+    desk.do(PrepareRun(config, ""))
     assert set(ratios(desk)) == {None}
     assert series(desk).steps == ()
     paused(desk, config, 12)
@@ -249,16 +264,16 @@ def test_update_ratios_stored_and_moved_with_run(desk: Desk, config: RunConfig) 
     assert (over_time.steps, over_time.layers) == (tuple(range(1, 13)), matrices)
     assert list(over_time.ratios.row(11)) == pytest.approx([told[place] for place in matrices])
 
-    desk.do(protocol.StepRun())
+    desk.do(StepRun())
     desk.work()
     assert ratios(desk) != told
     after, longer = ratios(desk), series(desk)
     assert longer.steps == tuple(range(1, 14))
     assert longer.ratios.numbers.startswith(over_time.ratios.numbers)
 
-    desk.do(protocol.ResetRun())
+    desk.do(ResetRun())
     assert (set(ratios(desk)), series(desk).steps) == ({None}, ())
-    for take_up in (archive.OpenRun(1), archive.ForkRun(1)):
+    for take_up in (OpenRun(1), ForkRun(1)):
         desk.do(take_up)
         assert ratios(desk) == after
         assert series(desk) == longer
@@ -267,22 +282,22 @@ def test_update_ratios_stored_and_moved_with_run(desk: Desk, config: RunConfig) 
 def test_rewound_run_has_update_ratios_of_its_save(desk: Desk, config: RunConfig) -> None:
     paused(desk, config, 12)
     told, over_time = ratios(desk), series(desk)
-    desk.do(protocol.ResumeRun())
+    desk.do(ResumeRun())
     spoil(desk)
-    desk.conductor.work()
-    assert desk.conductor._stage.run.state is State.DIVERGED
-    desk.do(protocol.RewindRun())
+    desk.conductor.run_slice()
+    assert desk.conductor._stage.run.state is RunState.DIVERGED
+    desk.do(RewindRun())
     assert ratios(desk) == told
     assert series(desk) == over_time
 
 
 def test_run_stored_without_update_ratios_has_none(desk: Desk, config: RunConfig) -> None:
     paused(desk, config)
-    standing = newest_save(desk.store.place(1), pytest.fail).standing
+    standing = load_latest_checkpoint(desk.store.folder_of(1), pytest.fail).standing
     known = msgspec.json.decode(msgspec.json.encode(standing))
     del known["ratios"], known["changes"]
-    old = msgspec.convert(known, Standing)
-    assert old == msgspec.structs.replace(standing, ratios=(), changes=Standing().changes)
+    old = msgspec.convert(known, ResumeState)
+    assert old == msgspec.structs.replace(standing, ratios=(), changes=ResumeState().changes)
     run = desk.conductor._stage.run
-    run.trainer.movement.go_to(old.ratios, old.changes)
-    assert (set(run.trainer.movement.ratios), series(desk).steps) == ({None}, ())
+    run.trainer.update_ratios.restore(old.ratios, old.changes)
+    assert (set(run.trainer.update_ratios.ratios), series(desk).steps) == ({None}, ())

@@ -12,12 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.engine.names import Names, Passes
-from charwave_tui.engine.prefixes import Prefixes
+from charwave_tui.engine.data.prefix_dataset import EpochLoader, PrefixBatch, PrefixDataset
 
 CPU = torch.device("cpu")
+
+
 SYMBOLS = "abé🎈"
+
+
 END = "."
+
 
 words_of_any_length = st.lists(st.text(SYMBOLS, max_size=9), min_size=1, max_size=12)
 
@@ -26,19 +30,19 @@ def targets(words: Sequence[str]) -> list[int]:
     return [SYMBOLS.find(symbol) + 1 for word in words for symbol in word + END]
 
 
-def spelled(prefixes: Prefixes, symbols: str) -> list[str]:
+def spelled(prefixes: PrefixBatch, symbols: str) -> list[str]:
     """The words whose positions these are."""
     return "".join((END + symbols)[target] for target in prefixes.targets).split(END)[:-1]
 
 
-def spelling(prefixes: Prefixes) -> list[str]:
+def spelling(prefixes: PrefixBatch) -> list[str]:
     """The prefix of each row, read from its last symbol back to the empty one."""
     found = []
     for row, depth in enumerate(prefixes.depth.tolist()):
         letters = ""
         for _ in range(depth):
             letters = SYMBOLS[prefixes.ids[row] - 1] + letters
-            row = int(prefixes.back[1][row])
+            row = int(prefixes.ancestor_rows[1][row])
         assert prefixes.depth[row] == 0
         found.append(letters)
     return found
@@ -48,66 +52,68 @@ def spelling(prefixes: Prefixes) -> list[str]:
 @given(words=words_of_any_length, chance=st.randoms(use_true_random=False))
 def test_each_distinct_prefix_has_one_row(words: list[str], chance: random.Random) -> None:
     chosen = chance.choices(range(len(words)), k=5)
-    names = Names(words, SYMBOLS, {1, 2, 5}, CPU)
+    names = PrefixDataset(words, SYMBOLS, {1, 2, 5}, CPU)
     batch = names.batch(torch.tensor(chosen))
     picked = [words[index] for index in chosen]
     prefixes = [word[:end] for word in picked for end in range(len(word) + 1)]
 
     rows = spelling(batch)
     assert sorted(rows) == sorted(set(prefixes))
-    assert [rows[row] for row in batch.of] == prefixes
+    assert [rows[row] for row in batch.row_of_position] == prefixes
     assert batch.targets.tolist() == targets(picked)
     assert batch.depth.tolist() == sorted(map(len, rows))
     assert batch.ids[0] == 0
     for offset in (2, 5):
-        assert [rows[row] for row in batch.back[offset]] == [row[:-offset] for row in rows]
-    assert {tensor.dtype for tensor in (batch.ids, batch.of, batch.targets, *batch.back.values())} == {torch.int64}
+        assert [rows[row] for row in batch.ancestor_rows[offset]] == [row[:-offset] for row in rows]
+    assert {
+        tensor.dtype for tensor in (batch.ids, batch.row_of_position, batch.targets, *batch.ancestor_rows.values())
+    } == {torch.int64}
 
 
 @settings(deadline=None, max_examples=30)
 @given(words=words_of_any_length)
 def test_unmerged_rows_have_one_per_position(words: list[str]) -> None:
-    names = Names(words, SYMBOLS, {1, 2, 5}, CPU)
+    names = PrefixDataset(words, SYMBOLS, {1, 2, 5}, CPU)
     shared = names.batch(slice(None))
-    apart = replace(shared, kept=torch.rand(len(shared.ids))).apart()
-    assert apart.of.tolist() == list(range(names.positions))
+    apart = replace(shared, keep_mask=torch.rand(len(shared.ids))).one_row_per_position()
+    assert apart.row_of_position.tolist() == list(range(names.positions))
     assert spelling(apart) == [word[:end] for word in words for end in range(len(word) + 1)]
     assert torch.equal(apart.targets, shared.targets)
 
 
 def test_unmerged_rows_drop_a_position_wherever_it_stands() -> None:
-    shared = Names(["ab", "a", "b"], SYMBOLS, {1}, CPU).batch(slice(None))
+    shared = PrefixDataset(["ab", "a", "b"], SYMBOLS, {1}, CPU).batch(slice(None))
     kept = torch.tensor([float(spelled != "a") for spelled in spelling(shared)])
-    apart = replace(shared, kept=kept).apart()
-    assert apart.kept is not None
-    assert apart.kept.tolist() == [1, 0, 1, 1, 0, 1, 1]
-    assert shared.apart().kept is None
+    apart = replace(shared, keep_mask=kept).one_row_per_position()
+    assert apart.keep_mask is not None
+    assert apart.keep_mask.tolist() == [1, 0, 1, 1, 0, 1, 1]
+    assert shared.one_row_per_position().keep_mask is None
 
 
 @pytest.mark.parametrize("positions", [1, 10, 64, 10_000])
 def test_blocks_cover_all_words_in_order(corpus: Corpus, positions: int) -> None:
-    names = Names(corpus.words, corpus.symbols, {1}, CPU)
+    names = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
     blocks = list(names.blocks(positions))
     assert [word for block in blocks for word in spelled(block, corpus.symbols)] == list(corpus.words)
-    sizes = [len(block.of) for block in blocks]
+    sizes = [len(block.row_of_position) for block in blocks]
     assert sum(sizes) == names.positions
     assert max(sizes) < positions + 8
     assert len(sizes) <= names.positions / positions + 1
 
 
 def test_no_words_give_no_blocks() -> None:
-    names = Names([], SYMBOLS, {1}, CPU)
+    names = PrefixDataset([], SYMBOLS, {1}, CPU)
     assert (len(names), names.positions, list(names.blocks(7))) == (0, 0, [])
 
 
-def drawn(passes: Passes, sizes: Sequence[int], symbols: str) -> list[str]:
+def drawn(passes: EpochLoader, sizes: Sequence[int], symbols: str) -> list[str]:
     """The words of batches of `sizes`, one after the other."""
-    return [word for size in sizes for word in spelled(passes.next(size), symbols)]
+    return [word for size in sizes for word in spelled(passes.next_batch(size), symbols)]
 
 
 def test_each_word_once_per_epoch_in_new_order(corpus: Corpus) -> None:
-    names = Names(corpus.words, corpus.symbols, {1}, CPU)
-    passes = Passes(names, seed=3)
+    names = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
+    passes = EpochLoader(names, seed=3)
     row = drawn(passes, [33] * 7 + [9], corpus.symbols)  # 240 names; batches cross the end of a pass of 80
     first, second, third = row[:80], row[80:160], row[160:]
     assert sorted(first) == sorted(second) == sorted(third) == sorted(corpus.words)
@@ -116,18 +122,18 @@ def test_each_word_once_per_epoch_in_new_order(corpus: Corpus) -> None:
 
 
 def test_word_order_follows_seed_for_any_batch_size(corpus: Corpus) -> None:
-    names = Names(corpus.words, corpus.symbols, {1}, CPU)
-    row = drawn(Passes(names, seed=3), [200], corpus.symbols)
-    assert drawn(Passes(names, seed=3), [1, 79, 50, 70], corpus.symbols) == row
-    assert drawn(Passes(names, seed=4), [200], corpus.symbols) != row
+    names = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
+    row = drawn(EpochLoader(names, seed=3), [200], corpus.symbols)
+    assert drawn(EpochLoader(names, seed=3), [1, 79, 50, 70], corpus.symbols) == row
+    assert drawn(EpochLoader(names, seed=4), [200], corpus.symbols) != row
 
 
 @pytest.mark.parametrize("taken", [0, 30, 80, 130])
 def test_epochs_continue_from_words_sampled(corpus: Corpus, taken: int) -> None:
-    names = Names(corpus.words, corpus.symbols, {1}, CPU)
-    row = drawn(Passes(names, seed=3), [200], corpus.symbols)
-    assert drawn(Passes(names, seed=3, drawn=taken), [60], corpus.symbols) == row[taken : taken + 60]
-    before, after = Passes(names, seed=3), Passes(names, seed=3)
+    names = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
+    row = drawn(EpochLoader(names, seed=3), [200], corpus.symbols)
+    assert drawn(EpochLoader(names, seed=3, drawn=taken), [60], corpus.symbols) == row[taken : taken + 60]
+    before, after = EpochLoader(names, seed=3), EpochLoader(names, seed=3)
     drawn(before, [taken] if taken else [], corpus.symbols)
     drawn(after, [70, 70], corpus.symbols)
     after.go_to(before.state())
@@ -135,23 +141,23 @@ def test_epochs_continue_from_words_sampled(corpus: Corpus, taken: int) -> None:
 
 
 def test_single_word_fills_every_batch() -> None:
-    passes = Passes(Names(["é"], SYMBOLS, {1}, CPU), seed=1)
-    batch = passes.next(3)
+    passes = EpochLoader(PrefixDataset(["é"], SYMBOLS, {1}, CPU), seed=1)
+    batch = passes.next_batch(3)
     assert spelled(batch, SYMBOLS) == ["é"] * 3
     assert batch.ids.tolist() == [0, 3]
-    assert batch.of.tolist() == [0, 1] * 3
+    assert batch.row_of_position.tolist() == [0, 1] * 3
 
 
 def test_pooled_next_char_probabilities_cover_all_words(corpus: Corpus) -> None:
-    names = Names(corpus.words, corpus.symbols, (1,), CPU)
+    names = PrefixDataset(corpus.words, corpus.symbols, (1,), CPU)
     batch = names.batch(torch.tensor([3, 0, 3]), pooled=True)
-    assert batch.shares is not None
+    assert batch.target_probs is not None
     rows = {}
     for word, start in ((corpus.words[3], 0), (corpus.words[0], len(corpus.words[3]) + 1)):
         for depth in range(len(word) + 1):
-            rows[word[:depth]] = int(batch.of[start + depth])
+            rows[word[:depth]] = int(batch.row_of_position[start + depth])
     assert len(rows) == len(batch.ids)
     for prefix, row in rows.items():
         followers = [word[len(prefix) :][:1] for word in corpus.words if word.startswith(prefix)]
         wanted = [followers.count(symbol) / len(followers) for symbol in ("", *corpus.symbols)]
-        assert batch.shares[row].tolist() == pytest.approx(wanted)
+        assert batch.target_probs[row].tolist() == pytest.approx(wanted)

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.engine import nearness as module
-from charwave_tui.engine.nearness import Nearness, nearness, one_edit
-from charwave_tui.engine.pieces import whole
+from charwave_tui.engine.runtime.cooperative import run_to_completion
+from charwave_tui.engine.sampling import near_words
+from charwave_tui.engine.sampling.near_words import NearWordIndex, is_one_edit_apart, nearness
 
 ALPHABET = "ab🎈"
+
+
 words = st.text(ALPHABET, min_size=1, max_size=6)
 
 
@@ -34,15 +36,15 @@ def corpus_of(known: list[str]) -> Corpus:
     return Corpus("some", tuple(known), "".join(sorted(ALPHABET)), "0" * 64)
 
 
-def built(corpus: Corpus) -> Nearness:
-    made = Nearness(corpus)
-    whole(made.build())
+def built(corpus: Corpus) -> NearWordIndex:
+    made = NearWordIndex(corpus)
+    run_to_completion(made.build())
     return made
 
 
 @given(st.text(ALPHABET, max_size=6), st.text(ALPHABET, max_size=6))
 def test_one_edit_equals_distance_one(one: str, other: str) -> None:
-    assert one_edit(one, other) == (distance(one, other) == 1)
+    assert is_one_edit_apart(one, other) == (distance(one, other) == 1)
 
 
 @settings(max_examples=80)
@@ -56,20 +58,20 @@ def test_lookup_in_many_blocks_equals_one_block(monkeypatch: pytest.MonkeyPatch)
     known = [a + b + c for a in "ab🎈" for b in "ab🎈" for c in ("", "a", "bb")]
     asked = ["aaaa", "bbb🎈", "🎈", "", "ab", "ba🎈a"]
     at_once = built(corpus_of(known)).near(asked)
-    monkeypatch.setattr(module, "BLOCK", 7)
-    pieces = sum(1 for _ in Nearness(corpus_of(known)).build())
+    monkeypatch.setattr(near_words, "BLOCK", 7)
+    pieces = sum(1 for _ in NearWordIndex(corpus_of(known)).build())
     assert pieces > 5
     assert built(corpus_of(known)).near(asked) == at_once
 
 
 def test_hash_collisions_are_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_signed", lambda numbers: torch.zeros(len(numbers), dtype=torch.int64))
+    monkeypatch.setattr(near_words, "_signed", lambda numbers: torch.zeros(len(numbers), dtype=torch.int64))
     assert built(corpus_of(["bbbb", "ab", "aab"])).near(["aa", "🎈🎈🎈"]) == ["ab", ""]
 
 
 def test_index_built_once_per_corpus_and_never_for_largest(monkeypatch: pytest.MonkeyPatch) -> None:
     corpus, other = corpus_of(["ab", "b"]), corpus_of(["ab", "b"])
-    first = whole(nearness(corpus))
-    assert whole(nearness(corpus)) is first is not whole(nearness(other))
-    monkeypatch.setattr(module, "MOST_CHARACTERS", 2)
-    assert whole(nearness(corpus)) is None
+    first = run_to_completion(nearness(corpus))
+    assert run_to_completion(nearness(corpus)) is first is not run_to_completion(nearness(other))
+    monkeypatch.setattr(near_words, "MOST_CHARACTERS", 2)
+    assert run_to_completion(nearness(corpus)) is None

@@ -10,30 +10,33 @@ from typing import Any
 import pytest
 import torch
 
-from charwave_tui.core.config import RunConfig
+from charwave_tui.core.config.layer_shapes import level_shapes
+from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.shapes import levels
-from charwave_tui.engine.anatomy import Anatomy
-from charwave_tui.engine.batches import Examples, Windows
-from charwave_tui.engine.fast.plans import Apart, Distinct, Plan, roomy
-from charwave_tui.engine.model import build_model
-from charwave_tui.engine.names import Names
-from charwave_tui.engine.randomness import training_stream
+from charwave_tui.engine.data.prefix_dataset import PrefixDataset
+from charwave_tui.engine.data.window_dataset import WindowBatch, WindowDataset
+from charwave_tui.engine.fast_step.batch_plan import BatchPlan, DeduplicatingPlanner, WindowPlanner, padded_size
+from charwave_tui.engine.model.architecture import ModelStructure, build_model
+from charwave_tui.engine.runtime.random_streams import training_generator
 
 CPU = torch.device("cpu")
+
+
 SHAPES = pytest.mark.parametrize(
     "shape",
     [{"fuse": (2, 2)}, {"context": 5, "dilations": (1, 2, 1)}],
     ids=["fuse", "dilations"],
 )
+
+
 Text = tuple[int, ...]
 
 
-def anatomy(config: RunConfig, corpus: Corpus) -> Anatomy:
-    return Anatomy.of(build_model(config, corpus.vocab_size, training_stream(1)))
+def anatomy(config: RunConfig, corpus: Corpus) -> ModelStructure:
+    return ModelStructure.of(build_model(config, corpus.vocab_size, training_generator(1)))
 
 
-def texts(plan: Plan, vocab_size: int) -> list[list[Text]]:
+def texts(plan: BatchPlan, vocab_size: int) -> list[list[Text]]:
     """The text that each row of each level joins in the end, read through its taps; what is blotted out is `V`."""
     below: list[Text] = [(symbol,) for symbol in range(vocab_size + 1)]
     found = []
@@ -45,7 +48,7 @@ def texts(plan: Plan, vocab_size: int) -> list[list[Text]]:
     return found
 
 
-def counted(plan: Plan, vocab_size: int) -> list[Counter[Text]]:
+def counted(plan: BatchPlan, vocab_size: int) -> list[Counter[Text]]:
     """How many positions of each level have each text; no text has two rows."""
     found = []
     for rows, seen in zip(plan.levels, texts(plan, vocab_size), strict=True):
@@ -54,7 +57,7 @@ def counted(plan: Plan, vocab_size: int) -> list[Counter[Text]]:
         found.append(Counter(dict(counts)))
         assert len(found[-1]) == len(counts)
         assert found[-1].total() == rows.positions
-        assert rows.size == roomy(len(counts))
+        assert rows.size == padded_size(len(counts))
     return found
 
 
@@ -72,13 +75,15 @@ def test_every_prefix_of_words_has_one_row(
     config: RunConfig, corpus: Corpus, shape: dict[str, Any], blots: str
 ) -> None:
     config = replace(config, **shape)
-    offsets = [level.offsets for level in levels(config)]
-    names = Names(corpus.words, corpus.symbols, {offset for level in offsets for offset in level if offset}, CPU)
+    offsets = [level.offsets for level in level_shapes(config)]
+    names = PrefixDataset(
+        corpus.words, corpus.symbols, {offset for level in offsets for offset in level if offset}, CPU
+    )
     chosen = [3, 1, 4, 1, 5, 9]
     batch = names.batch(torch.tensor(chosen))
     blotted = [corpus.symbols.index(symbol) + 1 for symbol in blots]
     kept = torch.tensor([float(symbol not in blotted) for symbol in batch.ids.tolist()])
-    plan = Distinct(anatomy(config, corpus))(replace(batch, kept=kept) if blots else batch)
+    plan = DeduplicatingPlanner(anatomy(config, corpus))(replace(batch, keep_mask=kept) if blots else batch)
 
     wanted: list[Counter[Text]] = [Counter() for _ in offsets]
     for word in (corpus.words[index] for index in chosen):
@@ -92,29 +97,29 @@ def test_every_prefix_of_words_has_one_row(
 
 def test_every_text_of_overlapping_windows_has_one_row(config: RunConfig, corpus: Corpus) -> None:
     config = replace(config, context=5, dilations=(1, 2, 1))
-    batch = Examples(*Windows(corpus.words, corpus.symbols, 5, CPU).batch(slice(40, 60)))
-    plan = Distinct(anatomy(config, corpus))(batch)
-    offsets = [level.offsets for level in levels(config)]
+    batch = WindowBatch(*WindowDataset(corpus.words, corpus.symbols, 5, CPU).batch(slice(40, 60)))
+    plan = DeduplicatingPlanner(anatomy(config, corpus))(batch)
+    offsets = [level.offsets for level in level_shapes(config)]
     wanted = [
         Counter(
             joined(window[:end], offsets[: number + 1])
             for window in batch.contexts.tolist()
             for end in range(config.context - level.positions + 1, config.context + 1)
         )
-        for number, level in enumerate(levels(config))
+        for number, level in enumerate(level_shapes(config))
     ]
     assert counted(plan, corpus.vocab_size) == wanted
 
 
-@pytest.mark.parametrize("planner", [Apart, Distinct])
+@pytest.mark.parametrize("planner", [WindowPlanner, DeduplicatingPlanner])
 def test_row_inputs_of_last_level_keep_position(
-    config: RunConfig, corpus: Corpus, planner: type[Apart | Distinct]
+    config: RunConfig, corpus: Corpus, planner: type[WindowPlanner | DeduplicatingPlanner]
 ) -> None:
     config = replace(config, context=5, dilations=(1, 2, 1))
-    batch = Examples(*Windows(corpus.words, corpus.symbols, 5, CPU).batch(slice(40, 60)))
+    batch = WindowBatch(*WindowDataset(corpus.words, corpus.symbols, 5, CPU).batch(slice(40, 60)))
     plan = planner(anatomy(config, corpus))(batch)
     *beneath, top = texts(plan, corpus.vocab_size)
-    for number, (under, seen) in enumerate(zip(plan.under, beneath, strict=True)):
+    for number, (under, seen) in enumerate(zip(plan.head_rows, beneath, strict=True)):
         assert [seen[row] for row in under.tolist()] == [text[-(2 ** (number + 1)) :] for text in top]
 
 
@@ -122,23 +127,23 @@ def test_skipped_rows_told_apart_from_used_ones(config: RunConfig, corpus: Corpu
     config = replace(config, context=2, dilations=(1,))
     contexts, targets = torch.tensor([[1, 2]] * 5), torch.tensor([3] * 5)
     scales = torch.tensor([0.0, 2.0, 0.0, 2.0, 2.0]).view(5, 1, 1).expand(5, 2, 1)
-    (rows,) = Distinct(anatomy(config, corpus))(Examples(contexts, targets, scales=scales)).levels
+    (rows,) = DeduplicatingPlanner(anatomy(config, corpus))(WindowBatch(contexts, targets, level_scale=scales)).levels
     assert rows.weights is not None
-    assert rows.scales is not None
+    assert rows.level_scale is not None
     assert rows.weights.tolist() == [2, 3, 0, 0, 0, 0, 0, 0]
-    assert rows.scales.view(-1).tolist()[:2] == [0, 2]
+    assert rows.level_scale.view(-1).tolist()[:2] == [0, 2]
 
 
 def test_texts_differing_far_back_have_own_rows(config: RunConfig) -> None:
     config = replace(config, context=40, fuse=(40,))
-    model = build_model(config, 11, training_stream(1))  # 12 to the power of 32 and more is 0 in 64 bits
+    model = build_model(config, 11, training_generator(1))  # 12 to the power of 32 and more is 0 in 64 bits
     contexts = torch.zeros(2, 40, dtype=torch.int64)
     contexts[1, 0] = 1
-    (rows,) = Distinct(Anatomy.of(model))(Examples(contexts, torch.tensor([1, 2]))).levels
+    (rows,) = DeduplicatingPlanner(ModelStructure.of(model))(WindowBatch(contexts, torch.tensor([1, 2]))).levels
     assert rows.weights is not None
     assert rows.weights.tolist()[:2] == [1, 1]
 
 
 def test_unused_rows_and_buffer_sizes_are_few() -> None:
-    assert all(rows <= roomy(rows) < rows + max(8, rows / 16) for rows in range(1, 3_000))
-    assert len({roomy(rows) for rows in range(1_000, 1_200)}) < 9
+    assert all(rows <= padded_size(rows) < rows + max(8, rows / 16) for rows in range(1, 3_000))
+    assert len({padded_size(rows) for rows in range(1_000, 1_200)}) < 9

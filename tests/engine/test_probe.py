@@ -12,15 +12,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from charwave_tui.core.config import RunConfig
+from charwave_tui.core.config.layer_shapes import layer_shapes
+from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.insights import ProbeBatch
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import LayerStats
-from charwave_tui.core.shapes import layer_shapes
-from charwave_tui.engine import look
-from charwave_tui.engine.batches import Examples
-from charwave_tui.engine.layers import (
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import LayerStats
+from charwave_tui.core.protocol.layer_insights import ProbeBatch
+from charwave_tui.engine.data.window_dataset import WindowBatch
+from charwave_tui.engine.inspection import probe
+from charwave_tui.engine.inspection.probe import ProbeBatches, capture_layers, layer_stats
+from charwave_tui.engine.model.architecture import build_model
+from charwave_tui.engine.model.layers import (
     BatchNorm1d,
     Embedding,
     FlattenConsecutive,
@@ -30,36 +32,35 @@ from charwave_tui.engine.layers import (
     ReLU,
     Sequential,
     Tanh,
-    figured,
+    diagnostic_parameter,
 )
-from charwave_tui.engine.look import FixedBatches, looked
-from charwave_tui.engine.model import build_model
-from charwave_tui.engine.probe import figures
-from charwave_tui.engine.randomness import training_stream
-from charwave_tui.engine.trainer import Trainer
+from charwave_tui.engine.runtime.random_streams import training_generator
+from charwave_tui.engine.training.trainer import Trainer
 
 CPU = torch.device("cpu")
+
+
 SameBits = Callable[..., bool]
 
 
 def looked_up(rows: list[list[float]], activation: Layer, places: int, units: int) -> Sequential:
     """A model whose id n becomes the activation of row n, at so many places; the head has as many symbols as rows."""
-    table = Embedding(len(rows), len(rows[0]), training_stream(1))
+    table = Embedding(len(rows), len(rows[0]), training_generator(1))
     table.weight.data = torch.tensor(rows)
-    head = Linear(places * units, len(rows), training_stream(2))
+    head = Linear(places * units, len(rows), training_generator(2))
     return Sequential([table, activation, FlattenConsecutive(places), head])
 
 
-def probed(model: Sequential, batch: Examples) -> tuple[LayerStats, ...]:
-    return tuple(figures(looked(model, batch), [None] * len(model.layers)))
+def probed(model: Sequential, batch: WindowBatch) -> tuple[LayerStats, ...]:
+    return tuple(layer_stats(capture_layers(model, batch), [None] * len(model.layers)))
 
 
-def ids(*contexts: list[int]) -> Examples:
-    return Examples(torch.tensor(contexts), torch.zeros(len(contexts), dtype=torch.int64))
+def ids(*contexts: list[int]) -> WindowBatch:
+    return WindowBatch(torch.tensor(contexts), torch.zeros(len(contexts), dtype=torch.int64))
 
 
-def fixed(trainer: Trainer, seed: int = 7) -> Examples:
-    return FixedBatches(trainer).of(ProbeBatch(seed=seed))
+def fixed(trainer: Trainer, seed: int = 7) -> WindowBatch:
+    return ProbeBatches(trainer).of(ProbeBatch(seed=seed))
 
 
 def test_tanh_saturation_beyond_097_and_dead_units_beyond_099() -> None:
@@ -87,7 +88,7 @@ def test_gate_saturation_is_that_of_its_tanh_even_if_closed() -> None:
 
 def test_dilated_stack_has_row_per_layer_as_computed(config: RunConfig) -> None:
     stack = replace(config, dilations=(1, 2), activation="gated")
-    rows = probed(build_model(stack, 12, training_stream(1)), ids([0] * 4, [1] * 4))
+    rows = probed(build_model(stack, 12, training_generator(1)), ids([0] * 4, [1] * 4))
     assert [(row.name, row.detail, row.output_shape[1:], row.parameters) for row in rows] == [
         (shape.kind, shape.detail, shape.output, shape.parameters) for shape in layer_shapes(stack, 12)
     ]
@@ -103,7 +104,7 @@ def test_mean_and_unbiased_std_are_those_of_output(trainer: Trainer) -> None:
 
 
 def test_batch_statistics_used_even_in_eval_mode(trainer: Trainer) -> None:
-    trainer.advance(60, 100)
+    trainer.train_for(60, 100)
     for layer in trainer.model.layers:
         if isinstance(layer, BatchNorm1d):
             layer.gamma.data.fill_(1)
@@ -115,12 +116,12 @@ def test_batch_statistics_used_even_in_eval_mode(trainer: Trainer) -> None:
 @pytest.mark.parametrize("changes", [{}, {"norm": "batch-bug"}, {"dilations": (1, 2), "activation": "gated"}])
 def test_gradients_equal_those_of_model_copy(config: RunConfig, corpus: Corpus, changes: dict[str, object]) -> None:
     trainer = Trainer(replace(config, **changes), corpus, CPU)
-    trainer.advance(60, 20)
+    trainer.train_for(60, 20)
     batch = fixed(trainer)
     oracle = copy.deepcopy(trainer.model).train()
     functional.cross_entropy(oracle(batch.contexts), batch.targets).backward()
     for row, layer in zip(probed(trainer.model, batch), oracle.layers, strict=True):
-        weight = figured(layer)  # type: ignore[arg-type]
+        weight = diagnostic_parameter(layer)  # type: ignore[arg-type]
         if weight is None:
             assert (row.gradient_std, row.weight_std, row.grad_data) == (None, None, None)
             continue
@@ -161,12 +162,12 @@ def test_probe_leaves_no_trace(
 ) -> None:
     trainer, alone = (Trainer(replace(config, **changes), corpus, CPU) for _ in range(2))
     for each in (trainer, alone):
-        each.advance(60, 10)
+        each.train_for(60, 10)
         each.model.train(training)
-    before, held, chance = trainer.weights(), standing(trainer.model), torch.get_rng_state()
+    before, held, chance = trainer.state_dict(), standing(trainer.model), torch.get_rng_state()
     grads = [parameter.grad for parameter in trainer.model.parameters()]
     first = probed(trainer.model, fixed(trainer))
-    assert same_bits(trainer.weights(), before)
+    assert same_bits(trainer.state_dict(), before)
     assert same_bits(standing(trainer.model), held)
     assert all(parameter.grad is grad for parameter, grad in zip(trainer.model.parameters(), grads, strict=True))
     assert all(parameter.requires_grad for parameter in trainer.model.parameters())
@@ -176,18 +177,18 @@ def test_probe_leaves_no_trace(
     assert probed(trainer.model, fixed(trainer)) == first
     for each in (trainer, alone):
         each.model.train()
-        each.advance(60, 10)
-    assert same_bits(trainer.weights(), alone.weights())
+        each.train_for(60, 10)
+    assert same_bits(trainer.state_dict(), alone.state_dict())
 
 
 def test_failed_probe_leaves_no_trace(trainer: Trainer, same_bits: SameBits) -> None:
-    before = trainer.weights()
+    before = trainer.state_dict()
     last = trainer.model.layers[-1]
     kept, last.weight = last.weight, torch.nn.Parameter(torch.zeros(1, 1))
     with pytest.raises(RuntimeError):
         probed(trainer.model.eval(), fixed(trainer))
     last.weight = kept
-    assert same_bits(trainer.weights(), before)
+    assert same_bits(trainer.state_dict(), before)
     assert not trainer.model.training
     assert not any(layer._forward_hooks for layer in trainer.model.modules())
 
@@ -197,27 +198,27 @@ def test_nan_weights_can_be_probed(config: RunConfig, corpus: Corpus, same_bits:
     trainer = Trainer(replace(config, activation=activation), corpus, CPU)
     for parameter in trainer.model.parameters():
         parameter.data.fill_(torch.nan)
-    before = trainer.weights()
+    before = trainer.state_dict()
     rows = probed(trainer.model, fixed(trainer))
     assert all(math.isnan(row.mean) and row.grad_data is None for row in rows)
-    assert same_bits(trainer.weights(), before)
+    assert same_bits(trainer.state_dict(), before)
 
 
 def test_fixed_batch_same_for_seed_and_bounded_by_split(trainer: Trainer, corpus: Corpus) -> None:
-    batches = FixedBatches(trainer)
+    batches = ProbeBatches(trainer)
     batch = batches.of(ProbeBatch())
     assert batches.of(ProbeBatch()) is batch
     assert torch.equal(batch.contexts, fixed(trainer, trainer.config.seed).contexts)
     assert not torch.equal(batch.contexts, fixed(trainer, 8).contexts)
-    assert batch.contexts.shape == (min(ProbeBatch().examples, corpus.card().examples[0]), 4)
+    assert batch.contexts.shape == (min(ProbeBatch().examples, corpus.summary().examples[0]), 4)
     assert batch.targets.shape == (len(batch.contexts),)
     assert batches.of(ProbeBatch(examples=3)).contexts.shape == (3, 4)
 
 
 def test_probe_batches_cached_within_bounds(trainer: Trainer) -> None:
-    batches = FixedBatches(trainer)
+    batches = ProbeBatches(trainer)
     first = batches.of(ProbeBatch(seed=0))
-    for seed in range(1, look.KEPT + 1):
+    for seed in range(1, probe.CACHED_BATCHES + 1):
         assert batches.of(ProbeBatch(seed=seed)) is batches.of(ProbeBatch(seed=seed))
     again = batches.of(ProbeBatch(seed=0))
     assert again is not first
@@ -226,16 +227,16 @@ def test_probe_batches_cached_within_bounds(trainer: Trainer) -> None:
 
 @pytest.mark.parametrize("examples", [-1, 0, 1, 4_097, 2**62])
 def test_examples_out_of_bounds_refused(trainer: Trainer, examples: int) -> None:
-    with pytest.raises(Mistake, match=f"{examples:,} examples; ask for 2 to 4,096"):
-        FixedBatches(trainer).of(ProbeBatch(examples=examples))
+    with pytest.raises(UserError, match=f"{examples:,} examples; ask for 2 to 4,096"):
+        ProbeBatches(trainer).of(ProbeBatch(examples=examples))
 
 
 def test_large_model_probed_with_fewer_examples(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = fixed(trainer)
-    each = looked(trainer.model, batch).numbers // len(batch.contexts)
-    monkeypatch.setattr(look, "MOST_NUMBERS", 5 * each)
+    each = capture_layers(trainer.model, batch).numbers // len(batch.contexts)
+    monkeypatch.setattr(probe, "MOST_NUMBERS", 5 * each)
     assert len(fixed(trainer).contexts) == 5
-    monkeypatch.setattr(look, "MOST_NUMBERS", 1)
+    monkeypatch.setattr(probe, "MOST_NUMBERS", 1)
     assert len(fixed(trainer).contexts) == 2
 
 
@@ -246,7 +247,7 @@ def test_fixed_batch_has_at_least_two_rows(config: RunConfig) -> None:
 
 
 def test_probe_has_row_for_each_layer(config: RunConfig) -> None:
-    model = build_model(config, 12, training_stream(1))
+    model = build_model(config, 12, training_generator(1))
     rows = probed(model, ids([0] * 4, [1] * 4))
     assert [(row.name, row.detail, row.output_shape, row.parameters) for row in rows[:4]] == [
         ("Embedding", "", (2, 4, 5), 60),

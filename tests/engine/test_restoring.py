@@ -11,15 +11,18 @@ import pytest
 from desk import WORDS, Desk, small
 from torch import Tensor
 
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import History, Split, State
-from charwave_tui.core.run_folder import RunFolder
-from charwave_tui.engine import course, current, saves
-from charwave_tui.engine.checkpoint import Save, newest_save
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import RunState, Split, TrainingHistory
+from charwave_tui.core.protocol.commands import EditRun, ForkRun, OpenRun, PrepareRun, ResumeRun, StartRun
+from charwave_tui.core.protocol.events import Event, ResumableRunFound, RunOpened
+from charwave_tui.core.store.run_folder import RunFolder
+from charwave_tui.engine.runs import active_run, autosave
+from charwave_tui.engine.runs.checkpoint import Checkpoint, load_latest_checkpoint
+from charwave_tui.engine.runs.run_history import DownsampledLosses
 
 SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
+
 
 VARIETY: dict[str, dict[str, object]] = {
     "the lecture's": {"step": "plain"},
@@ -39,7 +42,7 @@ def config(words: Path) -> RunConfig:
     return small(words, max_steps=400, eval_every=60)
 
 
-def heard(history: History) -> History:
+def heard(history: TrainingHistory) -> TrainingHistory:
     """The history without the marks that say only who looked when."""
     return msgspec.structs.replace(history, marks=tuple(mark for mark in history.marks if not mark.quiet))
 
@@ -60,26 +63,26 @@ def save_now(desk: Desk) -> None:
 def test_killed_run_resumed_ends_bit_identical(
     config: RunConfig, same_bits: SameBits, kind: str, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(course.LossSeries.__init__, "__defaults__", ((), 64, 1, ()))  # folded some times on the way
+    monkeypatch.setattr(DownsampledLosses.__init__, "__defaults__", ((), 64, 1, ()))  # folded some times on the way
     config = replace(config, max_steps=130, eval_every=40, **VARIETY[kind])  # type: ignore[arg-type]
     whole = Desk()
-    whole.do(protocol.StartRun(config, "whole"))
+    whole.do(StartRun(config, "whole"))
     whole.work()
-    whole.conductor.leave()
+    whole.conductor.shut_down()
 
-    monkeypatch.setattr(current, "BURST", 0.0)
+    monkeypatch.setattr(active_run, "BURST", 0.0)
     desk = Desk()
-    desk.do(protocol.StartRun(config, "cut", steps=at))
-    desk.work(lambda: (desk.store.read(2).state is State.PAUSED and not desk.conductor._errands.open) or at == 0)
+    desk.do(StartRun(config, "cut", steps=at))
+    desk.work(lambda: (desk.store.read(2).state is RunState.PAUSED and not desk.conductor._errands.has_work) or at == 0)
     if at:
-        desk.do(protocol.ResumeRun())
+        desk.do(ResumeRun())
         save_now(desk)
         desk.work(lambda: desk.conductor._stage.run.trainer.step > at + 1)  # lost with the crash
     desk = crash(desk)
-    desk.do(archive.OpenRun(2, train=True))
-    assert desk.heard(protocol.RunOpened)[-1].step == at
+    desk.do(OpenRun(2, train=True))
+    assert desk.heard(RunOpened)[-1].step == at
     desk.work()
-    one, other = (newest_save(desk.store.place(run), pytest.fail) for run in (1, 2))
+    one, other = (load_latest_checkpoint(desk.store.folder_of(run), pytest.fail) for run in (1, 2))
     assert same_bits(one.tensors, other.tensors)
     assert heard(one.record.history) == heard(other.record.history)
     assert heard(desk.store.read(2).history) == heard(desk.store.read(1).history)
@@ -90,29 +93,29 @@ def test_killed_run_resumed_ends_bit_identical(
 
 def test_edit_and_evaluation_survive_crash(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "", steps=60))
+    desk.do(StartRun(config, "", steps=60))
     desk.work()
     edited = replace(config, lr=0.05, batch_size=4, max_steps=500)
-    desk.do(protocol.EditRun(edited))
+    desk.do(EditRun(edited))
     save_now(desk)
     desk = crash(desk)
-    desk.do(archive.OpenRun(1))
-    opened = desk.heard(protocol.RunOpened)[-1]
-    assert (opened.state, opened.step, opened.config) == (State.PAUSED, 60, edited)
+    desk.do(OpenRun(1))
+    opened = desk.heard(RunOpened)[-1]
+    assert (opened.state, opened.step, opened.config) == (RunState.PAUSED, 60, edited)
     assert {mark.text for mark in opened.history.marks} >= {"lr 0.1 → 0.05", "batch_size 8 → 4"}
-    desk.do(protocol.ResumeRun())
+    desk.do(ResumeRun())
     desk.work()
     assert desk.store.read(1).step == 500
 
 
 def test_interrupted_evaluation_is_repeated(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, ""))
+    desk.do(StartRun(config, ""))
     desk.work(lambda: desk.conductor._stage.run.trainer.step == 60)
     assert desk.measured == []
     save_now(desk)
     desk = crash(desk)
-    desk.do(archive.OpenRun(1, train=True))
+    desk.do(OpenRun(1, train=True))
     desk.work(lambda: len(desk.measured) == 1)
     assert desk.measured == [(60, Split.VAL)]
     assert desk.conductor._stage.run.trainer.step == 60
@@ -120,160 +123,160 @@ def test_interrupted_evaluation_is_repeated(config: RunConfig) -> None:
 
 def test_finished_but_unevaluated_run_is_evaluated(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, ""))
-    desk.work(lambda: (State.FINISHED, 400) in desk.states)
+    desk.do(StartRun(config, ""))
+    desk.work(lambda: (RunState.FINISHED, 400) in desk.states)
     desk = crash(desk)
     assert desk.store.read(1).val is None
-    desk.do(archive.OpenRun(1, train=True))
+    desk.do(OpenRun(1, train=True))
     desk.work()
     record = desk.store.read(1)
-    assert (record.state, record.train is None, record.val is None) == (State.FINISHED, False, False)
-    with pytest.raises(Mistake, match="run 1 is at its end; c trains it on"):
-        desk.do(archive.OpenRun(1, train=True))
+    assert (record.state, record.train is None, record.val is None) == (RunState.FINISHED, False, False)
+    with pytest.raises(UserError, match="run 1 is at its end; c trains it on"):
+        desk.do(OpenRun(1, train=True))
 
 
 def test_opening_other_run_pauses_active_one_and_both_resume(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "first", steps=50))
+    desk.do(StartRun(config, "first", steps=50))
     desk.work()
-    desk.do(protocol.StartRun(replace(config, seed=1), "second"))
+    desk.do(StartRun(replace(config, seed=1), "second"))
     desk.work(lambda: desk.conductor._stage.run.trainer.step > 20)
     reached = desk.conductor._stage.run.trainer.step
-    desk.do(archive.OpenRun(1))
-    assert (desk.store.read(2).state, desk.store.read(2).step) == (State.PAUSED, reached)
-    assert not desk.store.place(2).in_use()
-    opened = desk.heard(protocol.RunOpened)[-1]
-    assert (opened.run, opened.preset, opened.state, opened.step) == (1, "first", State.STOPPED, 50)
-    desk.do(archive.OpenRun(2, train=True))
+    desk.do(OpenRun(1))
+    assert (desk.store.read(2).state, desk.store.read(2).step) == (RunState.PAUSED, reached)
+    assert not desk.store.folder_of(2).in_use()
+    opened = desk.heard(RunOpened)[-1]
+    assert (opened.run, opened.preset, opened.state, opened.step) == (1, "first", RunState.STOPPED, 50)
+    desk.do(OpenRun(2, train=True))
     desk.work()
-    assert desk.heard(protocol.RunOpened)[-1].ghost.name == "run 1"
-    assert desk.store.read(2).state is State.FINISHED
+    assert desk.heard(RunOpened)[-1].ghost.name == "run 1"
+    assert desk.store.read(2).state is RunState.FINISHED
 
 
 def test_opening_active_run_changes_nothing(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "", steps=5))
+    desk.do(StartRun(config, "", steps=5))
     desk.work()
     desk.forget()
-    desk.do(archive.OpenRun(1))
+    desk.do(OpenRun(1))
     assert desk.told == []
-    desk.do(archive.OpenRun(1, train=True))
-    assert desk.states == [(State.TRAINING, 5)]
+    desk.do(OpenRun(1, train=True))
+    assert desk.states == [(RunState.TRAINING, 5)]
 
 
 def test_run_trained_by_other_process_is_not_opened(config: RunConfig) -> None:
     theirs, ours = Desk(), Desk()
-    theirs.do(protocol.StartRun(config, "", steps=5))
+    theirs.do(StartRun(config, "", steps=5))
     theirs.work()
-    with pytest.raises(Mistake, match=r"run 1 is in use by process \d+ on .*or fork the run"):
-        ours.do(archive.OpenRun(1))
-    ours.do(archive.ForkRun(1))
-    assert ours.heard(protocol.RunOpened)[-1].run == 2
+    with pytest.raises(UserError, match=r"run 1 is in use by process \d+ on .*or fork the run"):
+        ours.do(OpenRun(1))
+    ours.do(ForkRun(1))
+    assert ours.heard(RunOpened)[-1].run == 2
 
 
 @pytest.mark.parametrize("end", [120, 400])
 def test_fork_starts_at_run_step_and_leaves_it_unchanged(config: RunConfig, same_bits: SameBits, end: int) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "trunk", steps=end))
+    desk.do(StartRun(config, "trunk", steps=end))
     desk.work()
     before = desk.store.read(1)
-    desk.do(archive.ForkRun(1))
-    opened = desk.heard(protocol.RunOpened)[-1]
-    assert (opened.run, opened.preset, opened.state, opened.step) == (2, "trunk", State.PAUSED, end)
+    desk.do(ForkRun(1))
+    opened = desk.heard(RunOpened)[-1]
+    assert (opened.run, opened.preset, opened.state, opened.step) == (2, "trunk", RunState.PAUSED, end)
     assert opened.ghost.name == "run 1"
     assert opened.history.points == before.history.points[: len(opened.history.points)]
-    trunk, branch = (newest_save(desk.store.place(run), pytest.fail) for run in (1, 2))
+    trunk, branch = (load_latest_checkpoint(desk.store.folder_of(run), pytest.fail) for run in (1, 2))
     assert same_bits(trunk.tensors, branch.tensors)
     assert "fork of run 1" in [text for _, text in desk.marks]
-    desk.do(protocol.EditRun(replace(desk.store.read(2).config, lr=0.01)), protocol.ResumeRun())
+    desk.do(EditRun(replace(desk.store.read(2).config, lr=0.01)), ResumeRun())
     desk.work()
     after = desk.store.read(2)
-    assert (after.state, after.step, after.ghost) == (State.FINISHED, 800 if end == 400 else 400, 1)
+    assert (after.state, after.step, after.ghost) == (RunState.FINISHED, 800 if end == 400 else 400, 1)
     kept = desk.store.read(1)
     assert (kept.step, kept.history.points) == (before.step, before.history.points)
 
 
 def test_changed_or_missing_corpus_is_named(config: RunConfig, words: Path) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "", steps=5))
+    desk.do(StartRun(config, "", steps=5))
     desk.work()
     desk = crash(desk)
     words.write_text("\n".join(WORDS[:-1]), "utf-8")
-    with pytest.raises(Mistake, match=r"words\.txt has changed since run 1 learned it"):
-        desk.do(archive.OpenRun(1))
+    with pytest.raises(UserError, match=r"words\.txt has changed since run 1 learned it"):
+        desk.do(OpenRun(1))
     words.unlink()
-    with pytest.raises(Mistake, match=r"there is no file .*words\.txt"):
-        desk.do(archive.ForkRun(1))
+    with pytest.raises(UserError, match=r"there is no file .*words\.txt"):
+        desk.do(ForkRun(1))
     assert desk.store.read(1).step == 5
     words.write_text("\n".join(WORDS), "utf-8")
-    desk.do(archive.OpenRun(1))
-    assert desk.heard(protocol.RunOpened)[-1].step == 5
+    desk.do(OpenRun(1))
+    assert desk.heard(RunOpened)[-1].step == 5
 
 
 def test_new_viewer_told_of_unfinished_run_until_another_opens(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, "", steps=30))
+    desk.do(StartRun(config, "", steps=30))
     desk.work()
-    desk.do(protocol.ResumeRun())
+    desk.do(ResumeRun())
     save_now(desk)
     desk = crash(desk)
-    heard: list[protocol.Event] = []
-    desk.conductor.introduce(heard.append)
-    assert [type(event).__name__ for event in heard] == ["EngineReady", "UnfinishedFound"]
+    heard: list[Event] = []
+    desk.conductor.send_snapshot(heard.append)
+    assert [type(event).__name__ for event in heard] == ["EngineReady", "ResumableRunFound"]
     left = heard[1]
-    assert isinstance(left, archive.UnfinishedFound)
-    assert (left.run.run, left.run.step, left.run.state) == (1, 30, State.PAUSED)
-    desk.do(protocol.PrepareRun(config, ""))
+    assert isinstance(left, ResumableRunFound)
+    assert (left.run.run, left.run.step, left.run.state) == (1, 30, RunState.PAUSED)
+    desk.do(PrepareRun(config, ""))
     heard.clear()
-    desk.conductor.introduce(heard.append)
-    assert isinstance(heard[-1], archive.UnfinishedFound)
-    desk.do(archive.OpenRun(1, train=True))
+    desk.conductor.send_snapshot(heard.append)
+    assert isinstance(heard[-1], ResumableRunFound)
+    desk.do(OpenRun(1, train=True))
     heard.clear()
-    desk.conductor.introduce(heard.append)
-    assert not any(isinstance(event, archive.UnfinishedFound) for event in heard)
+    desk.conductor.send_snapshot(heard.append)
+    assert not any(isinstance(event, ResumableRunFound) for event in heard)
     desk.work()
-    desk.conductor.leave()
+    desk.conductor.shut_down()
     heard.clear()
-    Desk().conductor.introduce(heard.append)
+    Desk().conductor.send_snapshot(heard.append)
     assert len(heard) == 1  # it came to its end
 
 
 def test_release_pauses_training_run_and_frees_its_lock(config: RunConfig) -> None:
     desk = Desk()
-    desk.do(protocol.StartRun(config, ""))
+    desk.do(StartRun(config, ""))
     desk.work(lambda: desk.conductor._stage.run.trainer.step > 30)
-    desk.conductor.leave()
+    desk.conductor.shut_down()
     record = desk.store.read(1)
-    assert record.state is State.PAUSED
+    assert record.state is RunState.PAUSED
     assert record.step > 30
-    assert not desk.store.place(1).in_use()
+    assert not desk.store.folder_of(1).in_use()
 
 
 def test_save_interval_grows_with_cost_of_saving(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("charwave_tui.engine.saves.time.monotonic", lambda: now)
+    monkeypatch.setattr("charwave_tui.engine.runs.autosave.time.monotonic", lambda: now)
     desk = Desk()
-    desk.do(protocol.StartRun(config, "", steps=5))
+    desk.do(StartRun(config, "", steps=5))
     desk.work()
     kept = desk.conductor._stage.run.saves
     assert kept is not None
-    now = saves.EVERY - 0.1
-    assert not kept.due
-    now = saves.EVERY + 0.1
-    assert kept.due
-    write = saves.write_save
+    now = autosave.EVERY - 0.1
+    assert not kept.is_due
+    now = autosave.EVERY + 0.1
+    assert kept.is_due
+    write = autosave.write_checkpoint
 
-    def slow(folder: RunFolder, save: Save) -> None:
+    def slow(folder: RunFolder, save: Checkpoint) -> None:
         nonlocal now
         now += 1.0
         write(folder, save)
 
-    monkeypatch.setattr(saves, "write_save", slow)
+    monkeypatch.setattr(autosave, "write_checkpoint", slow)
     save_now(desk)
-    now += saves.EVERY + 0.1
-    assert kept.due  # one slow moment puts nothing off
+    now += autosave.EVERY + 0.1
+    assert kept.is_due  # one slow moment puts nothing off
     save_now(desk)
-    now += 1 / saves.SHARE - 0.1
-    assert not kept.due
+    now += 1 / autosave.SHARE - 0.1
+    assert not kept.is_due
     now += 0.2
-    assert kept.due
+    assert kept.is_due

@@ -11,18 +11,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from charwave_tui.core.config import RunConfig
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import SampledName
-from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine import sampler
-from charwave_tui.engine.folded import Folded, Taps
-from charwave_tui.engine.layers import BatchNorm1d, Linear, Sequential
-from charwave_tui.engine.model import build_model
-from charwave_tui.engine.randomness import side_stream
-from charwave_tui.engine.sampler import LONGEST, drawing, sample
-from charwave_tui.engine.scoring import score
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import SampledName
+from charwave_tui.engine.model.architecture import build_model
+from charwave_tui.engine.model.layers import BatchNorm1d, Linear, Sequential
+from charwave_tui.engine.model.prefix_forward import FoldedModel, Taps
+from charwave_tui.engine.runtime.random_streams import derived_generator
+from charwave_tui.engine.sampling import sampler
+from charwave_tui.engine.sampling.sampler import LONGEST, sample, sample_cooperatively
+from charwave_tui.engine.sampling.scoring import score
 
 SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
 
@@ -33,7 +33,7 @@ class Subject:
     def __init__(self, config: RunConfig, corpus: Corpus) -> None:
         self.corpus = corpus
         self.config = replace(config, output_scale=1.0)
-        stream = side_stream(7, "subject")
+        stream = derived_generator(7, "subject")
         self.model: Sequential = build_model(self.config, corpus.vocab_size, stream)
         for norm in self.model.modules():
             if isinstance(norm, BatchNorm1d):
@@ -41,9 +41,9 @@ class Subject:
                 norm.running_var.uniform_(0.5, 2, generator=stream)
         self.last = self.model.layers[-1]
 
-    def names(self, sampling: Sampling | None = None, seed: int = 1) -> tuple[SampledName, ...]:
-        stream = side_stream(seed, "sampling")
-        return sample(self.model, self.corpus, self.config, sampling or Sampling(), stream)
+    def names(self, sampling: SamplingConfig | None = None, seed: int = 1) -> tuple[SampledName, ...]:
+        stream = derived_generator(seed, "sampling")
+        return sample(self.model, self.corpus, self.config, sampling or SamplingConfig(), stream)
 
     def scores(self, words: list[str]) -> list[float]:
         return score(self.model, self.corpus, self.config, words)
@@ -76,14 +76,14 @@ def subject(request: pytest.FixtureRequest, config: RunConfig, corpus: Corpus) -
 @pytest.mark.parametrize(("temperature", "ratio"), [(1.0, 3.0), (0.5, 9.0), (2.0, math.sqrt(3))])
 def test_characters_follow_probabilities_at_temperature(subject: Subject, temperature: float, ratio: float) -> None:
     subject.fix_logits({1: math.log(3), 2: 0.0})
-    drawn = Counter("".join(name.name for name in subject.names(Sampling(count=100, temperature=temperature))))
+    drawn = Counter("".join(name.name for name in subject.names(SamplingConfig(count=100, temperature=temperature))))
     first, second = subject.corpus.decode([1]), subject.corpus.decode([2])
     assert drawn.keys() == {first, second}
     assert drawn[first] / drawn[second] == pytest.approx(ratio, rel=0.1)
 
 
 def test_each_name_continues_by_its_own_prefix(subject: Subject) -> None:
-    drawn = [name.name for name in subject.names(Sampling(count=1_000))]
+    drawn = [name.name for name in subject.names(SamplingConfig(count=1_000))]
     commonest = Counter(name[:1] for name in drawn if name).most_common(2)
     for start in ("", *(letter for letter, _ in commonest)):
         behind = [name[len(start) :][:1] for name in drawn if name.startswith(start)]
@@ -108,7 +108,7 @@ def test_no_words_give_no_scores(subject: Subject) -> None:
 
 @pytest.mark.parametrize("prefix", ["", "ka"])
 def test_name_nll_is_at_temperature_one_including_prefix(subject: Subject, prefix: str) -> None:
-    drawn = subject.names(Sampling(count=50, temperature=0.7, prefix=prefix))
+    drawn = subject.names(SamplingConfig(count=50, temperature=0.7, prefix=prefix))
     assert all(name.name.startswith(prefix) for name in drawn)
     assert [name.nll for name in drawn] == pytest.approx(subject.scores([name.name for name in drawn]), abs=1e-5)
 
@@ -119,36 +119,36 @@ def test_low_temperature_takes_likeliest_path(subject: Subject) -> None:
     path = ""
     while len(path) < LONGEST and (likeliest := max(enumerate(subject.odds(path)), key=lambda pair: pair[1])[0]):
         path += subject.corpus.decode([likeliest])
-    assert {name.name for name in subject.names(Sampling(count=50, temperature=0.05))} == {path}
+    assert {name.name for name in subject.names(SamplingConfig(count=50, temperature=0.05))} == {path}
 
 
 def test_same_generator_same_names_other_differs(subject: Subject) -> None:
-    assert subject.names(Sampling(count=10)) == subject.names(Sampling(count=10))
-    assert subject.names(Sampling(count=10)) != subject.names(Sampling(count=10), seed=2)
+    assert subject.names(SamplingConfig(count=10)) == subject.names(SamplingConfig(count=10))
+    assert subject.names(SamplingConfig(count=10)) != subject.names(SamplingConfig(count=10), seed=2)
 
 
 def test_endless_names_cut_off_with_end_scored(subject: Subject) -> None:
     subject.fix_logits({1: 0.0, 0: -50.0})
-    names = subject.names(Sampling(prefix="m", count=2))
+    names = subject.names(SamplingConfig(prefix="m", count=2))
     assert [name.name for name in names] == ["m" + "a" * (LONGEST - 1)] * 2
     assert [name.nll for name in names] == pytest.approx([(100 + 50) / (LONGEST + 1)] * 2)
     longest = "k" * LONGEST
-    assert subject.names(Sampling(prefix=longest, count=1))[0].name == longest
+    assert subject.names(SamplingConfig(prefix=longest, count=1))[0].name == longest
 
 
 def test_name_looked_up_in_corpus(subject: Subject) -> None:
     subject.fix_logits({0: 0.0})
     word = subject.corpus.words[0]
-    assert [subject.names(Sampling(prefix=prefix, count=1))[0].in_corpus for prefix in (word, word + "aaa")] == [
+    assert [subject.names(SamplingConfig(prefix=prefix, count=1))[0].in_corpus for prefix in (word, word + "aaa")] == [
         True,
         False,
     ]
-    assert subject.names(Sampling(count=3)) == (SampledName("", 0.0, False, "l", (0.0,)),) * 3
+    assert subject.names(SamplingConfig(count=3)) == (SampledName("", 0.0, False, "l", (0.0,)),) * 3
 
 
 def test_huge_logits_work_at_low_temperature(subject: Subject) -> None:
     subject.fix_logits({0: 1e38, 1: 3e38}, others=-3e38)
-    assert {name.name for name in subject.names(Sampling(temperature=0.05))} == {"a" * LONGEST}
+    assert {name.name for name in subject.names(SamplingConfig(temperature=0.05))} == {"a" * LONGEST}
 
 
 @pytest.mark.parametrize(("chance", "symbol"), [(0.0, 2), (1 - 2**-24, 4)])
@@ -159,25 +159,25 @@ def test_extreme_random_draws_select_possible_characters(
     chances = [torch.tensor([0.9, 0.1])] + (LONGEST - 1) * [torch.tensor([chance, chance])]
     monkeypatch.setattr(torch, "rand", lambda count, generator: chances.pop(0))
     written = [subject.corpus.decode([first, *(LONGEST - 1) * [symbol]]) for first in (4, 2)]
-    assert [name.name for name in subject.names(Sampling(count=2))] == written
+    assert [name.name for name in subject.names(SamplingConfig(count=2))] == written
 
 
 def test_shared_prefixes_computed_once_in_cooperative_chunks(
     config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject = Subject(config, corpus)
-    at_once = subject.names(Sampling(count=60, prefix="ka"))
+    at_once = subject.names(SamplingConfig(count=60, prefix="ka"))
     rows: list[int] = []
-    over = Folded.over
+    over = FoldedModel.forward_rows
 
-    def counted(folded: Folded, ids: Tensor, taps: Taps) -> tuple[Tensor, list[Tensor]]:
+    def counted(folded: FoldedModel, ids: Tensor, taps: Taps) -> tuple[Tensor, list[Tensor]]:
         rows.append(len(ids))
         return over(folded, ids, taps)
 
-    monkeypatch.setattr(Folded, "over", counted)
-    monkeypatch.setattr(sampler, "name_block", lambda config, vocab_size: 7)
-    stream = side_stream(1, "sampling")
-    pieces = drawing(subject.model, corpus, config, Sampling(count=60, prefix="ka"), stream)
+    monkeypatch.setattr(FoldedModel, "forward_rows", counted)
+    monkeypatch.setattr(sampler, "prefix_block_size", lambda config, vocab_size: 7)
+    stream = derived_generator(1, "sampling")
+    pieces = sample_cooperatively(subject.model, corpus, config, SamplingConfig(count=60, prefix="ka"), stream)
     yields = 0
     try:
         while True:
@@ -198,7 +198,7 @@ def test_sampling_leaves_no_trace(subject: Subject, same_bits: SameBits, trainin
     subject.model.train(training)
     before = {name: tensor.clone() for name, tensor in subject.model.state_dict().items()}
     chance = torch.get_rng_state()
-    subject.names(Sampling(count=1))
+    subject.names(SamplingConfig(count=1))
     subject.scores(["a"])
     assert same_bits(subject.model.state_dict(), before)
     assert torch.equal(torch.get_rng_state(), chance)
@@ -218,20 +218,20 @@ def test_sampling_leaves_no_trace(subject: Subject, same_bits: SameBits, trainin
     ],
 )
 def test_arguments_out_of_bounds_refused_by_name(subject: Subject, asked: dict[str, float], named: str) -> None:
-    with pytest.raises(Mistake, match=named):
-        subject.names(Sampling(**asked))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=named):
+        subject.names(SamplingConfig(**asked))  # type: ignore[arg-type]
 
 
 def test_limits_themselves_accepted(subject: Subject) -> None:
-    assert len(subject.names(Sampling(temperature=0.05, count=1))) == 1
-    assert len(subject.names(Sampling(temperature=5, count=1_000))) == 1_000
+    assert len(subject.names(SamplingConfig(temperature=0.05, count=1))) == 1
+    assert len(subject.names(SamplingConfig(temperature=5, count=1_000))) == 1_000
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_nan_weights_give_no_names(subject: Subject, bad: float) -> None:
     subject.fix_logits({3: bad}, others=0.0)
-    with pytest.raises(Mistake, match="the weights give NaN"):
+    with pytest.raises(UserError, match="the weights give NaN"):
         subject.names()
-    with pytest.raises(Mistake, match="the weights give NaN"):
+    with pytest.raises(UserError, match="the weights give NaN"):
         subject.scores(["a"])
     assert subject.model.training

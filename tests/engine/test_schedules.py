@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import OneCycleLR
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.engine.schedules import drop_step, learning_rate
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.engine.optim.lr_schedule import learning_rate, lr_drop_step
 
 
 @pytest.mark.parametrize(
@@ -21,9 +21,9 @@ def test_lr_drops_to_tenth_at_its_fraction_of_run(drop: float, step: int, rate: 
 
 
 def test_only_step_schedule_drops_at_once() -> None:
-    falls = {name: drop_step(RunConfig(schedule=name, max_steps=400)) for name in ("step", "cosine", "one-cycle")}
+    falls = {name: lr_drop_step(RunConfig(schedule=name, max_steps=400)) for name in ("step", "cosine", "one-cycle")}
     assert falls == {"step": 300, "cosine": None, "one-cycle": None}
-    assert drop_step(RunConfig(lr_drop=1)) is None
+    assert lr_drop_step(RunConfig(lr_drop=1)) is None
 
 
 @pytest.mark.parametrize(

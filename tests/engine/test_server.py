@@ -14,16 +14,29 @@ from typing import Any
 
 import pytest
 
-from charwave_tui.core import protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import MAX_COMMAND, AnyCommand, AnyEvent, decode_event, frame, read_payload
-from charwave_tui.core.peer import Peer, peer_of
-from charwave_tui.core.places import ensure_runtime_dir, runtime_dir, socket_path
-from charwave_tui.core.readings import Evaluation, History, LossPoint, Mark, Split, State
-from charwave_tui.engine import connection, lifetime, server
-from charwave_tui.engine.course import Course
-from charwave_tui.engine.server import Server
-from charwave_tui.engine.session import Tell
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.metrics import CurveMarker, Evaluation, LossPoint, RunState, Split, TrainingHistory
+from charwave_tui.core.paths import ensure_runtime_dir, runtime_dir, socket_path
+from charwave_tui.core.protocol.commands import AnyCommand, PauseRun, PrepareRun, ProbeLayers, ResumeRun, StartRun
+from charwave_tui.core.protocol.engine_socket import PeerCredentials, peer_credentials
+from charwave_tui.core.protocol.events import (
+    AnyEvent,
+    CommandRefused,
+    EngineFailed,
+    EngineReady,
+    EngineStarted,
+    Event,
+    Progress,
+    RunChanged,
+    RunOpened,
+    SplitEvaluated,
+)
+from charwave_tui.core.protocol.framing import MAX_COMMAND, decode_event, encode_frame, read_payload
+from charwave_tui.engine.runs.run_history import RunHistory
+from charwave_tui.engine.service import server
+from charwave_tui.engine.service import server as server_module
+from charwave_tui.engine.service.server import Server
+from charwave_tui.engine.service.worker import Publish
 
 Viewer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -56,11 +69,11 @@ async def serving() -> AsyncIterator[Callable[[], Awaitable[Viewer]]]:
 
 
 async def until_paused(reader: asyncio.StreamReader) -> None:
-    while getattr(await until(reader, protocol.RunChanged), "state", None) is not State.PAUSED:
+    while getattr(await until(reader, RunChanged), "state", None) is not RunState.PAUSED:
         pass
 
 
-async def until(reader: asyncio.StreamReader, kind: type[protocol.Event]) -> AnyEvent:
+async def until(reader: asyncio.StreamReader, kind: type[Event]) -> AnyEvent:
     async with asyncio.timeout(20):
         while True:
             event = decode_event(await read_payload(reader))
@@ -78,8 +91,8 @@ def config(tmp_path: Path) -> RunConfig:
 async def test_socket_and_folder_are_owner_only() -> None:
     async with serving() as connect:
         reader, _ = await connect()
-        hello = await until(reader, protocol.EngineStarted)
-        assert isinstance(hello, protocol.EngineStarted)
+        hello = await until(reader, EngineStarted)
+        assert isinstance(hello, EngineStarted)
         assert hello.pid == os.getpid()
         assert stat.S_IMODE(socket_path().stat().st_mode) == 0o600
         assert stat.S_IMODE(runtime_dir().stat().st_mode) == 0o700
@@ -87,19 +100,22 @@ async def test_socket_and_folder_are_owner_only() -> None:
 
 
 async def test_other_user_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "peer_of", lambda connection: Peer(1, os.getuid() + 1))
+    monkeypatch.setattr(server, "peer_credentials", lambda connection: PeerCredentials(1, os.getuid() + 1))
     async with serving() as connect:
         reader, _ = await connect()
         assert await reader.read() == b""
-        monkeypatch.setattr(server, "peer_of", peer_of)
+        monkeypatch.setattr(server, "peer_credentials", peer_credentials)
         reader, _ = await connect()
-        await until(reader, protocol.EngineStarted)
+        await until(reader, EngineStarted)
 
 
 async def test_socket_peer_user_is_known() -> None:
     async with serving() as connect:
         _, writer = await connect()
-        assert peer_of(writer.get_extra_info("socket")) in (Peer(os.getpid(), os.getuid()), Peer())
+        assert peer_credentials(writer.get_extra_info("socket")) in (
+            PeerCredentials(os.getpid(), os.getuid()),
+            PeerCredentials(),
+        )
 
 
 @pytest.mark.parametrize(
@@ -108,38 +124,38 @@ async def test_socket_peer_user_is_known() -> None:
         b"\xff\xff\xff\xff" + b"x" * 100,
         b"\x00\x00\x00\x04abcd",
         b"\x00\x00\x00\x00",
-        frame(protocol.PauseRun())[:-1] + b"\xc1",
-        frame(protocol.EngineReady("2", "cpu")),
-        frame(protocol.PrepareRun(RunConfig(), "x" * MAX_COMMAND)),
+        encode_frame(PauseRun())[:-1] + b"\xc1",
+        encode_frame(EngineReady("2", "cpu")),
+        encode_frame(PrepareRun(RunConfig(), "x" * MAX_COMMAND)),
     ],
     ids=["endless", "noise", "empty", "cut off", "an event", "too long"],
 )
 async def test_invalid_bytes_disconnect_only_that_viewer(garbage: bytes, config: RunConfig) -> None:
     async with serving() as connect:
         other, steering = await connect()
-        await until(other, protocol.EngineReady)
-        steering.write(frame(protocol.StartRun(config, "")))
-        await until(other, protocol.Progress)
+        await until(other, EngineReady)
+        steering.write(encode_frame(StartRun(config, "")))
+        await until(other, Progress)
         reader, writer = await connect()
-        await until(reader, protocol.RunOpened)
+        await until(reader, RunOpened)
         writer.write(garbage)
         async with asyncio.timeout(10):
             while await reader.read(2**16):
                 pass
-        await until(other, protocol.Progress)
+        await until(other, Progress)
 
 
 async def test_several_viewers_see_and_control_one_run(config: RunConfig) -> None:
     async with serving() as connect:
         first, steering = await connect()
-        await until(first, protocol.EngineReady)
-        steering.write(frame(protocol.StartRun(config, "")))
-        await until(first, protocol.Progress)
+        await until(first, EngineReady)
+        steering.write(encode_frame(StartRun(config, "")))
+        await until(first, Progress)
         second, also_steering = await connect()
-        opened = await until(second, protocol.RunOpened)
-        assert isinstance(opened, protocol.RunOpened)
-        assert (opened.run, opened.state) == (1, State.TRAINING)
-        also_steering.write(frame(protocol.PauseRun()))
+        opened = await until(second, RunOpened)
+        assert isinstance(opened, RunOpened)
+        assert (opened.run, opened.state) == (1, RunState.TRAINING)
+        also_steering.write(encode_frame(PauseRun()))
         for reader in (first, second):
             await until_paused(reader)
 
@@ -147,88 +163,90 @@ async def test_several_viewers_see_and_control_one_run(config: RunConfig) -> Non
 async def test_blocked_viewer_receives_everything_later_and_slows_nobody(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "PATIENCE", 2_000)
+    monkeypatch.setattr(server_module, "MAX_BACKLOG", 2_000)
     fallen = asyncio.Event()
-    told = connection.Connection.tell
+    told = server_module.ViewerConnection.broadcast
 
-    def tell(self: connection.Connection, message: bytes) -> bool:
+    def tell(self: server_module.ViewerConnection, message: bytes) -> bool:
         if behind := told(self, message):
             fallen.set()
         return behind
 
-    monkeypatch.setattr(connection.Connection, "tell", tell)
+    monkeypatch.setattr(server_module.ViewerConnection, "broadcast", tell)
     async with serving() as connect:
         reader, writer = await connect()
         quick, steering = await connect()
         for viewer in (reader, quick):
-            await until(viewer, protocol.EngineReady)
+            await until(viewer, EngineReady)
         reader._transport.pause_reading()  # type: ignore[attr-defined]
-        writer.write(frame(protocol.StartRun(config, "")) + frame(protocol.ProbeLayers()) * 5_000)
+        writer.write(encode_frame(StartRun(config, "")) + encode_frame(ProbeLayers()) * 5_000)
         async with asyncio.timeout(60):
             while not fallen.is_set():
-                await until(quick, protocol.Progress)
-        before = await until(quick, protocol.Progress)
-        after = await until(quick, protocol.Progress)
-        assert isinstance(before, protocol.Progress)
-        assert isinstance(after, protocol.Progress)
+                await until(quick, Progress)
+        before = await until(quick, Progress)
+        after = await until(quick, Progress)
+        assert isinstance(before, Progress)
+        assert isinstance(after, Progress)
         assert after.step > before.step
-        steering.write(frame(protocol.PauseRun()))
+        steering.write(encode_frame(PauseRun()))
         await until_paused(quick)
         reader._transport.resume_reading()  # type: ignore[attr-defined]
-        opened = await until(reader, protocol.RunOpened)
-        while isinstance(opened, protocol.RunOpened) and opened.state is not State.PAUSED:
-            opened = await until(reader, protocol.RunOpened)
-        assert isinstance(opened, protocol.RunOpened)
+        opened = await until(reader, RunOpened)
+        while isinstance(opened, RunOpened) and opened.state is not RunState.PAUSED:
+            opened = await until(reader, RunOpened)
+        assert isinstance(opened, RunOpened)
         assert opened.history.points
 
 
-def fullest(window: int) -> History:
+def fullest(window: int) -> TrainingHistory:
     points = tuple(LossPoint(step, 2.0 + step / 1e7, 1.0 + step / 1e7, 3.0 + step / 1e7) for step in range(2_000))
     evaluations = tuple(Evaluation(step, Split.TRAIN, 2.0 + step / 1e7) for step in range(1_000))
-    return History(window, points, evaluations, tuple(Mark(step, f"lr {step} → {step + 1}") for step in range(1_000)))
+    return TrainingHistory(
+        window, points, evaluations, tuple(CurveMarker(step, f"lr {step} → {step + 1}") for step in range(1_000))
+    )
 
 
 async def test_slow_viewer_gets_one_snapshot_of_long_history(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "PATIENCE", 20_000)
-    monkeypatch.setattr(Course, "history", lambda course, partial=None: fullest(1))
+    monkeypatch.setattr(server_module, "MAX_BACKLOG", 20_000)
+    monkeypatch.setattr(RunHistory, "history", lambda course, partial=None: fullest(1))
     async with serving() as connect:
         quick, steering = await connect()
-        await until(quick, protocol.EngineReady)
-        steering.write(frame(protocol.StartRun(config, "", steps=1)))
-        steering.write(frame(protocol.StartRun(config, "")))  # the first course is its ghost
-        opened = await until(quick, protocol.RunOpened)
-        while isinstance(opened, protocol.RunOpened) and (opened.run, opened.state) != (2, State.TRAINING):
-            opened = await until(quick, protocol.RunOpened)
+        await until(quick, EngineReady)
+        steering.write(encode_frame(StartRun(config, "", steps=1)))
+        steering.write(encode_frame(StartRun(config, "")))  # the first course is its ghost
+        opened = await until(quick, RunOpened)
+        while isinstance(opened, RunOpened) and (opened.run, opened.state) != (2, RunState.TRAINING):
+            opened = await until(quick, RunOpened)
         slow, _ = await connect()
         slow._transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.sleep(0.1)
         slow._transport.resume_reading()  # type: ignore[attr-defined]
         async with asyncio.timeout(20):
             kinds = [type(decode_event(await read_payload(slow))) for _ in range(10)]
-        assert kinds[:3] == [protocol.EngineStarted, protocol.EngineReady, protocol.RunOpened]
-        assert protocol.RunOpened not in kinds[3:]
+        assert kinds[:3] == [EngineStarted, EngineReady, RunOpened]
+        assert RunOpened not in kinds[3:]
 
 
 async def test_training_continues_without_viewers_and_idle_engine_exits(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lifetime, "IDLE_FOR", 0.3)
+    monkeypatch.setattr(server_module, "IDLE_FOR", 0.3)
     async with serving() as connect:
         reader, writer = await connect()
-        await until(reader, protocol.EngineReady)
-        writer.write(frame(protocol.StartRun(config, "")))
-        reached = await until(reader, protocol.Progress)
-        assert isinstance(reached, protocol.Progress)
+        await until(reader, EngineReady)
+        writer.write(encode_frame(StartRun(config, "")))
+        reached = await until(reader, Progress)
+        assert isinstance(reached, Progress)
         writer.close()
         await asyncio.sleep(0.6)
         reader, writer = await connect()
-        opened = await until(reader, protocol.RunOpened)
-        assert isinstance(opened, protocol.RunOpened)
-        assert opened.state is State.TRAINING
+        opened = await until(reader, RunOpened)
+        assert isinstance(opened, RunOpened)
+        assert opened.state is RunState.TRAINING
         assert opened.step > reached.step
-        writer.write(frame(protocol.PauseRun()))
+        writer.write(encode_frame(PauseRun()))
         await until_paused(reader)
         writer.close()
         async with asyncio.timeout(20):
@@ -242,20 +260,20 @@ async def test_viewer_beyond_limit_refused_and_others_stay(monkeypatch: pytest.M
         first, steering = await connect()
         second, leaving = await connect()
         for reader in (first, second):
-            await until(reader, protocol.EngineReady)
+            await until(reader, EngineReady)
         third, _ = await connect()
-        assert isinstance(await until(third, protocol.EngineStarted), protocol.EngineStarted)
-        refused = await until(third, protocol.CommandRefused)
-        assert refused == protocol.CommandRefused("2 screens look at this engine already", "close one of them")
+        assert isinstance(await until(third, EngineStarted), EngineStarted)
+        refused = await until(third, CommandRefused)
+        assert refused == CommandRefused("2 screens look at this engine already", "close one of them")
         assert await third.read() == b""
-        steering.write(frame(protocol.ProbeLayers()))
-        await until(first, protocol.CommandRefused)  # there is no model
+        steering.write(encode_frame(ProbeLayers()))
+        await until(first, CommandRefused)  # there is no model
         leaving.close()
         async with asyncio.timeout(10):
             while True:
                 fourth, _ = await connect()
-                await until(fourth, protocol.EngineStarted)
-                if not isinstance(decode_event(await read_payload(fourth)), protocol.CommandRefused):
+                await until(fourth, EngineStarted)
+                if not isinstance(decode_event(await read_payload(fourth)), CommandRefused):
                     break
 
 
@@ -264,7 +282,7 @@ class IdleSession:
 
     failure = None
 
-    def __init__(self, tell: Tell, store: object, taken: Callable[[], None]) -> None:
+    def __init__(self, tell: Publish, store: object, taken: Callable[[], None]) -> None:
         self.tell = tell
         self.taken = taken
         self.waiting: list[tuple[AnyCommand, int]] = []
@@ -273,7 +291,7 @@ class IdleSession:
         self.close = self._closed.set
 
     def introduce(self, viewer: int) -> None:
-        self.tell(protocol.EngineReady("2", "cpu"), viewer)
+        self.tell(EngineReady("2", "cpu"), viewer)
         self.taken()
 
     def submit(self, command: AnyCommand, viewer: int) -> None:
@@ -297,18 +315,18 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> list[IdleSession]:
         made.append(IdleSession(*given))
         return made[-1]
 
-    monkeypatch.setattr(server, "Session", session)
+    monkeypatch.setattr(server, "EngineWorker", session)
     return made
 
 
 async def test_flooding_viewer_read_in_turn_with_others(idle: list[IdleSession]) -> None:
     async with serving() as connect:
         _, flooding = await connect()
-        flooding.write(frame(protocol.PauseRun()) * 10_000)
+        flooding.write(encode_frame(PauseRun()) * 10_000)
         (session,) = idle
         await session.holds(server.MOST_WAITING)
         _, other = await connect()
-        other.write(frame(protocol.ResumeRun()) * 100)
+        other.write(encode_frame(ResumeRun()) * 100)
         session.taken()  # there is room for the one of the flood that was read before the other came
         await asyncio.sleep(0.05)
         for _ in range(8):
@@ -320,14 +338,14 @@ async def test_flooding_viewer_read_in_turn_with_others(idle: list[IdleSession])
 async def test_viewer_not_reading_replies_is_not_read(idle: list[IdleSession]) -> None:
     async with serving() as connect:
         reader, writer = await connect()
-        await until(reader, protocol.EngineReady)
+        await until(reader, EngineReady)
         reader._transport.pause_reading()  # type: ignore[attr-defined]
         (session,) = idle
-        writer.write(frame(protocol.PauseRun()))
+        writer.write(encode_frame(PauseRun()))
         await session.holds(1)
-        session.tell(protocol.EngineFailed("x" * 1_000_000, ""), 1)
+        session.tell(EngineFailed("x" * 1_000_000, ""), 1)
         await asyncio.sleep(0.1)
-        writer.write(frame(protocol.PauseRun()) * 2)
+        writer.write(encode_frame(PauseRun()) * 2)
         await session.holds(2)  # the one that was waited for before the answer came
         reader._transport.resume_reading()  # type: ignore[attr-defined]
         await session.holds(3)
@@ -338,34 +356,34 @@ async def test_new_viewer_gets_snapshot_before_other_events(
 ) -> None:
     async with serving() as connect:
         early, _ = await connect()
-        await until(early, protocol.EngineReady)
+        await until(early, EngineReady)
         (session,) = idle
         monkeypatch.setattr(session, "introduce", lambda viewer: None)
         late, _ = await connect()
-        await until(late, protocol.EngineStarted)
-        session.tell(protocol.RunChanged(State.PAUSED, 7), None)
-        await until(early, protocol.RunChanged)
-        session.tell(protocol.EngineReady("2", "cpu"), 2)
-        session.tell(protocol.RunChanged(State.TRAINING, 7), None)
+        await until(late, EngineStarted)
+        session.tell(RunChanged(RunState.PAUSED, 7), None)
+        await until(early, RunChanged)
+        session.tell(EngineReady("2", "cpu"), 2)
+        session.tell(RunChanged(RunState.TRAINING, 7), None)
         told = [decode_event(await read_payload(late)) for _ in range(2)]
-        assert told == [protocol.EngineReady("2", "cpu"), protocol.RunChanged(State.TRAINING, 7)]
+        assert told == [EngineReady("2", "cpu"), RunChanged(RunState.TRAINING, 7)]
 
 
 async def test_reply_reaches_viewer_that_lags_behind(idle: list[IdleSession]) -> None:
     async with serving() as connect:
         reader, _ = await connect()
-        await until(reader, protocol.EngineReady)
+        await until(reader, EngineReady)
         reader._transport.pause_reading()  # type: ignore[attr-defined]
         (session,) = idle
         for number in range(30):
-            session.tell(protocol.EngineFailed("x" * 100_000, str(number)), None)
-        session.tell(protocol.SplitEvaluated(Evaluation(7, Split.VAL, 2.0)), 1)
+            session.tell(EngineFailed("x" * 100_000, str(number)), None)
+        session.tell(SplitEvaluated(Evaluation(7, Split.VAL, 2.0)), 1)
         reader._transport.resume_reading()  # type: ignore[attr-defined]
         told = []
         async with asyncio.timeout(10):
-            while not isinstance(event := decode_event(await read_payload(reader)), protocol.EngineReady):
+            while not isinstance(event := decode_event(await read_payload(reader)), EngineReady):
                 told.append(type(event))
-        assert told[-1] is protocol.SplitEvaluated
+        assert told[-1] is SplitEvaluated
         assert 1 < len(told) < 20, "it was not behind"
 
 
@@ -389,4 +407,4 @@ def test_stopped_server_sends_nothing() -> None:
 
     idle = loop.run_until_complete(made())
     loop.close()
-    idle._tell_from_session(protocol.EngineReady("2", "cpu"), None)
+    idle._tell_from_session(EngineReady("2", "cpu"), None)

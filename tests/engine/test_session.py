@@ -13,17 +13,43 @@ import pytest
 import torch
 from desk import WORDS, small
 
-from charwave_tui.core import protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.places import runs_dir
-from charwave_tui.core.protocol import Event
-from charwave_tui.core.readings import Split, State
-from charwave_tui.core.runs import RunStore
-from charwave_tui.core.sampling import Sampling
-from charwave_tui.engine import saves
-from charwave_tui.engine.checkpoint import load_weights
-from charwave_tui.engine.names import Names
-from charwave_tui.engine.session import Session
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.core.metrics import RunState, Split
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.protocol.commands import (
+    EditRun,
+    EvaluateSplits,
+    ExtendRun,
+    PauseRun,
+    PrepareRun,
+    ProbeLayers,
+    ResetRun,
+    ResumeRun,
+    SampleNames,
+    StartRun,
+    StepRun,
+    StopRun,
+)
+from charwave_tui.core.protocol.events import (
+    CommandRefused,
+    Event,
+    LayersProbed,
+    NamesSampled,
+    Progress,
+    RunChanged,
+    RunEdited,
+    RunMarked,
+    RunOpened,
+    RunSaved,
+    SaveFailed,
+    SplitEvaluated,
+)
+from charwave_tui.core.store.run_store import RunStore
+from charwave_tui.engine.data.prefix_dataset import PrefixDataset
+from charwave_tui.engine.runs import autosave
+from charwave_tui.engine.runs.checkpoint import load_weights
+from charwave_tui.engine.service.worker import EngineWorker
 
 
 class Talk:
@@ -33,7 +59,7 @@ class Talk:
         self.told: list[tuple[Event, int | None]] = []
         self.everything: list[Event] = []
         self._heard = threading.Condition()
-        self.session = Session(self._hear, RunStore(runs_dir()))
+        self.session = EngineWorker(self._hear, RunStore(runs_dir()))
         self._thread = threading.Thread(target=self.session.run)
         self._thread.start()
 
@@ -80,16 +106,16 @@ def endless(config: RunConfig) -> RunConfig:
 
 
 def test_run_trains_to_end_and_is_evaluated_and_saved(talk: Talk, config: RunConfig) -> None:
-    talk.session.submit(protocol.StartRun(config, "playground"))
-    opened = talk.wait(protocol.RunOpened)
+    talk.session.submit(StartRun(config, "playground"))
+    opened = talk.wait(RunOpened)
     assert (opened.run, opened.step, opened.corpus.words, opened.published) == (1, 0, len(WORDS), None)
-    assert talk.wait(protocol.SplitEvaluated).evaluation.step == 100
-    talk.wait(protocol.RunChanged, state=State.FINISHED, step=400)
-    assert talk.wait(protocol.SplitEvaluated).evaluation.split is Split.TRAIN
-    val = talk.wait(protocol.SplitEvaluated).evaluation
-    talk.wait(protocol.RunSaved, step=400)
+    assert talk.wait(SplitEvaluated).evaluation.step == 100
+    talk.wait(RunChanged, state=RunState.FINISHED, step=400)
+    assert talk.wait(SplitEvaluated).evaluation.split is Split.TRAIN
+    val = talk.wait(SplitEvaluated).evaluation
+    talk.wait(RunSaved, step=400)
     record = RunStore(runs_dir()).read(1)
-    assert (record.state, record.step, record.val) == (State.FINISHED, 400, val.loss)
+    assert (record.state, record.step, record.val) == (RunState.FINISHED, 400, val.loss)
     assert record.train is not None
     assert record.val is not None
     assert record.val < 2.5 < (record.first_loss or 0)
@@ -97,213 +123,213 @@ def test_run_trains_to_end_and_is_evaluated_and_saved(talk: Talk, config: RunCon
 
 
 def test_pause_step_and_resume_act_between_steps(talk: Talk, config: RunConfig) -> None:
-    talk.session.submit(protocol.StartRun(endless(config), ""))
-    talk.wait(protocol.Progress)
+    talk.session.submit(StartRun(endless(config), ""))
+    talk.wait(Progress)
     asked = time.monotonic()
-    talk.session.submit(protocol.PauseRun())
-    paused = talk.wait(protocol.RunChanged, state=State.PAUSED)
+    talk.session.submit(PauseRun())
+    paused = talk.wait(RunChanged, state=RunState.PAUSED)
     assert time.monotonic() - asked < 5
     for further in (1, 2):
-        talk.session.submit(protocol.StepRun())
-        assert talk.wait(protocol.RunChanged, state=State.PAUSED).step == paused.step + further
-    talk.session.submit(protocol.ResumeRun())
-    talk.wait(protocol.RunChanged, state=State.TRAINING)
-    assert talk.wait(protocol.Progress).step >= paused.step + 2
-    talk.session.submit(protocol.StepRun())
-    talk.wait(protocol.RunChanged, state=State.PAUSED)
+        talk.session.submit(StepRun())
+        assert talk.wait(RunChanged, state=RunState.PAUSED).step == paused.step + further
+    talk.session.submit(ResumeRun())
+    talk.wait(RunChanged, state=RunState.TRAINING)
+    assert talk.wait(Progress).step >= paused.step + 2
+    talk.session.submit(StepRun())
+    talk.wait(RunChanged, state=RunState.PAUSED)
 
 
 def test_single_step_starts_run_and_is_reported_at_once(talk: Talk, config: RunConfig) -> None:
-    talk.session.submit(protocol.StartRun(config, "", steps=1))
-    progress = talk.wait(protocol.Progress, step=1)
+    talk.session.submit(StartRun(config, "", steps=1))
+    progress = talk.wait(Progress, step=1)
     assert progress.partial is not None or progress.points
-    talk.wait(protocol.RunChanged, state=State.PAUSED, step=1)
+    talk.wait(RunChanged, state=RunState.PAUSED, step=1)
 
 
 def test_fast_step_requests_are_all_taken(talk: Talk, config: RunConfig) -> None:
-    for command in (protocol.StartRun(endless(config), "", steps=1), protocol.StepRun(), protocol.StepRun()):
+    for command in (StartRun(endless(config), "", steps=1), StepRun(), StepRun()):
         talk.session.submit(command)
-    talk.wait(protocol.RunChanged, state=State.PAUSED, step=3)
+    talk.wait(RunChanged, state=RunState.PAUSED, step=3)
 
 
 def test_resume_dispatched_before_pending_single_step(talk: Talk, config: RunConfig) -> None:
-    for command in (protocol.StartRun(endless(config), "", steps=1), protocol.ResumeRun()):
+    for command in (StartRun(endless(config), "", steps=1), ResumeRun()):
         talk.session.submit(command)
-    while talk.wait(protocol.Progress).step < 10:
+    while talk.wait(Progress).step < 10:
         pass
-    talk.session.submit(protocol.PauseRun())
-    assert talk.wait(protocol.RunChanged, state=State.PAUSED).step >= 10
+    talk.session.submit(PauseRun())
+    assert talk.wait(RunChanged, state=RunState.PAUSED).step >= 10
 
 
 def test_pause_immediate_even_during_evaluation(talk: Talk, config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charwave_tui.engine.errands.PATIENCE", 0)
-    monkeypatch.setattr("charwave_tui.engine.evaluation.BLOCK_WORK", 5_000)
-    monkeypatch.setattr("charwave_tui.engine.evaluation.LEAST", 1)
-    talk.session.submit(protocol.StartRun(endless(config), ""))
-    talk.wait(protocol.Progress)
+    monkeypatch.setattr("charwave_tui.engine.service.background_tasks.PATIENCE", 0)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.BLOCK_WORK", 5_000)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.LEAST", 1)
+    talk.session.submit(StartRun(endless(config), ""))
+    talk.wait(Progress)
     under_way = threading.Event()
     blocks = iter(range(10))
 
-    def looking_on(self: Names, positions: int) -> Iterator[Any]:
+    def looking_on(self: PrefixDataset, positions: int) -> Iterator[Any]:
         for block in whole_blocks(self, positions):
             if next(blocks, 0) == 3:  # well within the first split
-                talk.session.submit(protocol.PauseRun())
+                talk.session.submit(PauseRun())
                 under_way.set()
             yield block
 
-    whole_blocks = Names.blocks
-    monkeypatch.setattr(Names, "blocks", looking_on)
-    talk.session.submit(protocol.EvaluateSplits((Split.TRAIN, Split.VAL, Split.TEST)))
+    whole_blocks = PrefixDataset.blocks
+    monkeypatch.setattr(PrefixDataset, "blocks", looking_on)
+    talk.session.submit(EvaluateSplits((Split.TRAIN, Split.VAL, Split.TEST)))
     assert under_way.wait(20)
-    talk.wait(protocol.SplitEvaluated)
-    talk.wait(protocol.SplitEvaluated)
-    talk.wait(protocol.SplitEvaluated)
+    talk.wait(SplitEvaluated)
+    talk.wait(SplitEvaluated)
+    talk.wait(SplitEvaluated)
     order = [
-        event.state if isinstance(event, protocol.RunChanged) else event.evaluation.split
+        event.state if isinstance(event, RunChanged) else event.evaluation.split
         for event in talk.everything
-        if isinstance(event, protocol.RunChanged | protocol.SplitEvaluated)
+        if isinstance(event, RunChanged | SplitEvaluated)
     ]
-    assert order == [State.TRAINING, State.PAUSED, Split.TRAIN, Split.VAL, Split.TEST]
+    assert order == [RunState.TRAINING, RunState.PAUSED, Split.TRAIN, Split.VAL, Split.TEST]
 
 
 def test_reset_restores_same_weights_and_keeps_ghost(talk: Talk, config: RunConfig) -> None:
-    talk.session.submit(protocol.StartRun(config, ""))
-    talk.wait(protocol.RunSaved, step=0)
-    first, _ = load_weights(RunStore(runs_dir()).place(1).saves()[0])
-    talk.wait(protocol.RunChanged, state=State.FINISHED)
-    talk.session.submit(protocol.ResetRun())
-    opened = talk.wait(protocol.RunOpened)
-    talk.wait(protocol.RunChanged, state=State.PAUSED, step=0)
+    talk.session.submit(StartRun(config, ""))
+    talk.wait(RunSaved, step=0)
+    first, _ = load_weights(RunStore(runs_dir()).folder_of(1).checkpoints()[0])
+    talk.wait(RunChanged, state=RunState.FINISHED)
+    talk.session.submit(ResetRun())
+    opened = talk.wait(RunOpened)
+    talk.wait(RunChanged, state=RunState.PAUSED, step=0)
     assert (opened.run, opened.step) == (2, 0)
     assert opened.ghost is not None
     assert opened.ghost.name == "run 1"
     assert opened.ghost.history.points[-1].step == 400
-    talk.wait(protocol.RunSaved, run=2)
-    again, _ = load_weights(RunStore(runs_dir()).place(2).saves()[0])
+    talk.wait(RunSaved, run=2)
+    again, _ = load_weights(RunStore(runs_dir()).folder_of(2).checkpoints()[0])
     assert first.keys() == again.keys()
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
 def test_live_edit_takes_effect_with_mark(talk: Talk, config: RunConfig) -> None:
-    talk.session.submit(protocol.StartRun(endless(config), ""))
-    talk.wait(protocol.Progress)
-    talk.session.submit(protocol.EditRun(replace(endless(config), lr=0.05)))
-    assert talk.wait(protocol.RunMarked).mark.text == "lr 0.1 → 0.05"
-    assert talk.wait(protocol.RunEdited).config.lr == 0.05
+    talk.session.submit(StartRun(endless(config), ""))
+    talk.wait(Progress)
+    talk.session.submit(EditRun(replace(endless(config), lr=0.05)))
+    assert talk.wait(RunMarked).mark.text == "lr 0.1 → 0.05"
+    assert talk.wait(RunEdited).config.lr == 0.05
 
 
 def test_edit_of_rebuild_field_refused_and_run_continues(talk: Talk, config: RunConfig) -> None:
-    talk.session.submit(protocol.StartRun(endless(config), ""))
-    talk.wait(protocol.Progress)
-    talk.session.submit(protocol.EditRun(replace(endless(config), n_hidden=9)), viewer=7)
-    refused = talk.wait(protocol.CommandRefused)
+    talk.session.submit(StartRun(endless(config), ""))
+    talk.wait(Progress)
+    talk.session.submit(EditRun(replace(endless(config), n_hidden=9)), viewer=7)
+    refused = talk.wait(CommandRefused)
     assert "n_hidden" in refused.problem
-    step = talk.wait(protocol.Progress).step
-    assert talk.wait(protocol.Progress).step > step
+    step = talk.wait(Progress).step
+    assert talk.wait(Progress).step > step
 
 
 def test_lr_drop_is_marked(talk: Talk, config: RunConfig) -> None:
-    talk.session.submit(protocol.StartRun(config, ""))
-    mark = talk.wait(protocol.RunMarked).mark
+    talk.session.submit(StartRun(config, ""))
+    mark = talk.wait(RunMarked).mark
     assert (mark.step, mark.text) == (300, "lr 0.1 → 0.01")
 
 
 def test_extend_trains_for_as_many_steps_again(talk: Talk, config: RunConfig) -> None:
-    talk.session.submit(protocol.StartRun(config, ""))
-    talk.wait(protocol.RunChanged, state=State.FINISHED)
-    talk.session.submit(protocol.ExtendRun())
-    assert talk.wait(protocol.RunEdited).config.max_steps == 800
-    talk.wait(protocol.RunChanged, state=State.FINISHED, step=800)
+    talk.session.submit(StartRun(config, ""))
+    talk.wait(RunChanged, state=RunState.FINISHED)
+    talk.session.submit(ExtendRun())
+    assert talk.wait(RunEdited).config.max_steps == 800
+    talk.wait(RunChanged, state=RunState.FINISHED, step=800)
 
 
 def test_new_run_saves_old_one_and_keeps_it_as_ghost(talk: Talk, config: RunConfig) -> None:
-    talk.session.submit(protocol.StartRun(endless(config), ""))
-    talk.wait(protocol.Progress)
-    talk.wait(protocol.Progress)
-    talk.session.submit(protocol.StartRun(config, ""))
-    talk.wait(protocol.RunSaved, run=1)
-    opened = talk.wait(protocol.RunOpened)
+    talk.session.submit(StartRun(endless(config), ""))
+    talk.wait(Progress)
+    talk.wait(Progress)
+    talk.session.submit(StartRun(config, ""))
+    talk.wait(RunSaved, run=1)
+    opened = talk.wait(RunOpened)
     assert (opened.run, opened.ghost is not None) == (2, True)
-    assert RunStore(runs_dir()).read(1).state is State.STOPPED
+    assert RunStore(runs_dir()).read(1).state is RunState.STOPPED
 
 
 def test_unbuildable_run_keeps_old_one_training(talk: Talk, config: RunConfig) -> None:
-    talk.session.submit(protocol.StartRun(endless(config), ""))
-    talk.wait(protocol.Progress)
-    talk.session.submit(protocol.StartRun(replace(config, corpus="/nowhere/at/all.txt"), ""), viewer=3)
-    assert "/nowhere/at/all.txt" in talk.wait(protocol.CommandRefused).problem
-    step = talk.wait(protocol.Progress).step
-    assert talk.wait(protocol.Progress).step > step
+    talk.session.submit(StartRun(endless(config), ""))
+    talk.wait(Progress)
+    talk.session.submit(StartRun(replace(config, corpus="/nowhere/at/all.txt"), ""), viewer=3)
+    assert "/nowhere/at/all.txt" in talk.wait(CommandRefused).problem
+    step = talk.wait(Progress).step
+    assert talk.wait(Progress).step > step
 
 
 def test_prepared_model_can_be_probed_and_is_the_one_trained(talk: Talk, config: RunConfig) -> None:
-    talk.session.submit(protocol.PrepareRun(config, ""))
-    opened = talk.wait(protocol.RunOpened)
-    assert (opened.run, opened.state) == (None, State.READY)
-    talk.session.submit(protocol.ProbeLayers(), viewer=1)
-    layers = talk.wait(protocol.LayersProbed).layers
+    talk.session.submit(PrepareRun(config, ""))
+    opened = talk.wait(RunOpened)
+    assert (opened.run, opened.state) == (None, RunState.READY)
+    talk.session.submit(ProbeLayers(), viewer=1)
+    layers = talk.wait(LayersProbed).layers
     assert [layer.name for layer in layers][:2] == ["Embedding", "FlattenConsecutive"]
-    talk.session.submit(protocol.SampleNames(Sampling(count=3), 5), viewer=1)
-    names = talk.wait(protocol.NamesSampled, request=5).names
+    talk.session.submit(SampleNames(SamplingConfig(count=3), 5), viewer=1)
+    names = talk.wait(NamesSampled, request=5).names
     assert len(names) == 3
-    talk.session.submit(protocol.StartRun(config, "", steps=0))
-    assert talk.wait(protocol.RunOpened).run == 1
-    talk.session.submit(protocol.ProbeLayers(), viewer=1)
-    assert talk.wait(protocol.LayersProbed).layers == layers
+    talk.session.submit(StartRun(config, "", steps=0))
+    assert talk.wait(RunOpened).run == 1
+    talk.session.submit(ProbeLayers(), viewer=1)
+    assert talk.wait(LayersProbed).layers == layers
 
 
 def test_diverging_run_stops_and_keeps_last_good_weights(talk: Talk, config: RunConfig) -> None:
     wild = replace(config, norm="none", activation="relu", init_gain=100.0, output_scale=100.0, lr=10.0)
-    talk.session.submit(protocol.StartRun(wild, ""))
-    changed = talk.wait(protocol.RunChanged, state=State.DIVERGED)
+    talk.session.submit(StartRun(wild, ""))
+    changed = talk.wait(RunChanged, state=RunState.DIVERGED)
     assert "lr 10" in changed.reason
-    weights, _ = load_weights(RunStore(runs_dir()).place(1).saves()[0])
+    weights, _ = load_weights(RunStore(runs_dir()).folder_of(1).checkpoints()[0])
     assert all(tensor.isfinite().all() for tensor in weights.values())
-    talk.session.submit(protocol.StepRun(), viewer=1)
-    assert "NaN" in talk.wait(protocol.CommandRefused).problem
-    talk.session.submit(protocol.ResetRun())
-    talk.wait(protocol.RunChanged, state=State.PAUSED, step=0)
+    talk.session.submit(StepRun(), viewer=1)
+    assert "NaN" in talk.wait(CommandRefused).problem
+    talk.session.submit(ResetRun())
+    talk.wait(RunChanged, state=RunState.PAUSED, step=0)
 
 
 def test_commands_unavailable_in_state_do_nothing(talk: Talk, config: RunConfig) -> None:
     untimely = [
-        protocol.PauseRun(),
-        protocol.ResumeRun(),
-        protocol.StepRun(),
-        protocol.StopRun(),
-        protocol.ResetRun(),
-        protocol.ExtendRun(),
-        protocol.EditRun(config),
-        protocol.EvaluateSplits((Split.VAL,)),
+        PauseRun(),
+        ResumeRun(),
+        StepRun(),
+        StopRun(),
+        ResetRun(),
+        ExtendRun(),
+        EditRun(config),
+        EvaluateSplits((Split.VAL,)),
     ]
     for command in untimely:
         talk.session.submit(command, viewer=1)
-    talk.session.submit(protocol.ProbeLayers(), viewer=1)
-    assert "no model" in talk.wait(protocol.CommandRefused).problem
-    talk.session.submit(protocol.PrepareRun(config, ""))
+    talk.session.submit(ProbeLayers(), viewer=1)
+    assert "no model" in talk.wait(CommandRefused).problem
+    talk.session.submit(PrepareRun(config, ""))
     for command in untimely:
         talk.session.submit(command, viewer=1)
-    talk.session.submit(protocol.ProbeLayers(), viewer=1)
-    talk.wait(protocol.LayersProbed)
-    assert list(map(type, talk.everything)) == [protocol.CommandRefused, protocol.RunOpened, protocol.LayersProbed]
+    talk.session.submit(ProbeLayers(), viewer=1)
+    talk.wait(LayersProbed)
+    assert list(map(type, talk.everything)) == [CommandRefused, RunOpened, LayersProbed]
 
 
 def test_training_continues_on_full_disk(talk: Talk, config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(saves, "write_save", refuse)
-    talk.session.submit(protocol.StartRun(config, ""))
-    assert "No space" in talk.wait(protocol.SaveFailed).problem
-    talk.wait(protocol.RunChanged, state=State.FINISHED, step=400)
+    monkeypatch.setattr(autosave, "write_checkpoint", refuse)
+    talk.session.submit(StartRun(config, ""))
+    assert "No space" in talk.wait(SaveFailed).problem
+    talk.wait(RunChanged, state=RunState.FINISHED, step=400)
 
 
 def test_close_pauses_and_saves_active_run(config: RunConfig) -> None:
     talk = Talk()
-    talk.session.submit(protocol.StartRun(endless(config), ""))
-    while talk.wait(protocol.Progress).step == 0:
+    talk.session.submit(StartRun(endless(config), ""))
+    while talk.wait(Progress).step == 0:
         pass
     talk.end()
     record = RunStore(runs_dir()).read(1)
-    assert record.state is State.PAUSED
+    assert record.state is RunState.PAUSED
     assert record.step > 0

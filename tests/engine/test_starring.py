@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from desk import Desk
 
-from charwave_tui.core.protocol import ReportStatus
-from charwave_tui.core.speaking import ListStars, StarName, StarsListed, UnstarName
+from charwave_tui.core.protocol.commands import ListStars, ReportStatus, StarName, UnstarName
+from charwave_tui.core.protocol.events import StarsListed
 
 
 def test_star_list_sent_to_requester_and_changes_to_all() -> None:

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from charwave_tui.core.config import RunConfig
+from charwave_tui.core.config.layer_shapes import level_shapes
+from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.readings import Split
-from charwave_tui.core.shapes import levels
-from charwave_tui.engine.batches import Examples, Windows
-from charwave_tui.engine.layers import Linear
-from charwave_tui.engine.model import build_model
-from charwave_tui.engine.names import Names
-from charwave_tui.engine.steps import PlainStep
-from charwave_tui.engine.trainer import Trainer
-from charwave_tui.engine.updates import Update
+from charwave_tui.core.metrics import Split
+from charwave_tui.engine.data.prefix_dataset import PrefixDataset
+from charwave_tui.engine.data.window_dataset import WindowBatch, WindowDataset
+from charwave_tui.engine.model.architecture import build_model
+from charwave_tui.engine.model.layers import Linear
+from charwave_tui.engine.optim.optimizers import Optimizer
+from charwave_tui.engine.training.train_step import AutogradStep
+from charwave_tui.engine.training.trainer import Trainer
 
 
 class PlainLoop:
@@ -98,7 +98,7 @@ def test_sixty_steps_bit_identical_to_plain_loop(config: RunConfig, corpus: Corp
     config = replace(config, context=8, fuse=(2, 2, 2), n_embd=6, n_hidden=16, batch_size=32, max_steps=60)
     config = replace(config, norm=norm, activation=activation, init_gain=1.5, step="plain")
     loop, trainer = PlainLoop(config, corpus), Trainer(config, corpus, torch.device("cpu"))
-    losses = [point.mean for point in trainer.advance(60, 60)]
+    losses = [point.mean for point in trainer.train_for(60, 60)]
     assert losses == [loop.step(number) for number in range(60)]
     learned = list(trainer.model.parameters())
     assert all(any(torch.equal(ours, wanted) for ours in learned) for wanted in loop.parameters)
@@ -115,16 +115,16 @@ def test_sixty_steps_bit_identical_to_plain_loop(config: RunConfig, corpus: Corp
 def test_nonfinite_loss_updates_no_weight(config: RunConfig, corpus: Corpus, optimizer: str) -> None:
     config = replace(config, optimizer=optimizer)
     model = build_model(config, corpus.vocab_size, torch.Generator().manual_seed(3))
-    update = Update(model, config)
+    update = Optimizer(model, config)
     last = model.layers[-1]
     assert isinstance(last, Linear)
     last.weight.data[0, 0] = torch.inf
     before = [parameter.clone() for parameter in model.parameters()]
-    windows = Windows(corpus.split(Split.TRAIN), corpus.symbols, config.context, torch.device("cpu"))
-    loss = PlainStep(model, update)(Examples(*windows.batch(slice(0, 8))), 0.1)
+    windows = WindowDataset(corpus.split(Split.TRAIN), corpus.symbols, config.context, torch.device("cpu"))
+    loss = AutogradStep(model, update)(WindowBatch(*windows.batch(slice(0, 8))), 0.1)
     assert not torch.tensor(loss).isfinite()
     assert all(torch.equal(now, then) for now, then in zip(model.parameters(), before, strict=True))
-    assert not any(tensor.any() for tensor in update.state().values())
+    assert not any(tensor.any() for tensor in update.state_dict().values())
 
 
 @pytest.mark.parametrize(
@@ -132,18 +132,18 @@ def test_nonfinite_loss_updates_no_weight(config: RunConfig, corpus: Corpus, opt
     [{}, {"activation": "gated"}, {"dilations": (1, 2)}, {"dilations": (1, 1, 1), "activation": "gated"}],
 )
 def test_whole_words_have_gradients_of_all_windows(config: RunConfig, corpus: Corpus, settings: dict[str, Any]) -> None:
-    config = replace(config, norm="none", **settings).checked()
+    config = replace(config, norm="none", **settings).validated()
     words, cpu = corpus.split(Split.TRAIN)[:12], torch.device("cpu")
-    windows = Windows(words, corpus.symbols, config.context, cpu)
-    offsets = {offset for level in levels(config) for offset in level.offsets if offset}
+    windows = WindowDataset(words, corpus.symbols, config.context, cpu)
+    offsets = {offset for level in level_shapes(config) for offset in level.offsets if offset}
     batches = (
-        Examples(*windows.batch(slice(0, len(windows)))),
-        Names(words, corpus.symbols, offsets, cpu).batch(slice(0, len(words))),
+        WindowBatch(*windows.batch(slice(0, len(windows)))),
+        PrefixDataset(words, corpus.symbols, offsets, cpu).batch(slice(0, len(words))),
     )
     losses, gradients = [], []
     for batch in batches:
         model = build_model(config, corpus.vocab_size, torch.Generator().manual_seed(3)).double()
-        losses.append(PlainStep(model, Update(model, config))(batch, 0.1))
+        losses.append(AutogradStep(model, Optimizer(model, config))(batch, 0.1))
         gradients.append([parameter.grad for parameter in model.parameters()])
     assert losses[0] == pytest.approx(losses[1], rel=1e-12)
     for one, other in zip(*gradients, strict=True):
@@ -154,10 +154,10 @@ def test_whole_words_have_gradients_of_all_windows(config: RunConfig, corpus: Co
 
 def test_dropped_context_gives_its_embeddings_no_gradient(config: RunConfig, corpus: Corpus) -> None:
     model = build_model(config, corpus.vocab_size, torch.Generator().manual_seed(3))
-    contexts, targets = Windows(("abc",), "abc", config.context, torch.device("cpu")).batch(slice(0, 4))
+    contexts, targets = WindowDataset(("abc",), "abc", config.context, torch.device("cpu")).batch(slice(0, 4))
     before = model.layers[0].weight.detach().clone()
     kept = (contexts != 2).float()
-    PlainStep(model, Update(model, config))(Examples(contexts, targets, kept), 0.1)
+    AutogradStep(model, Optimizer(model, config))(WindowBatch(contexts, targets, kept), 0.1)
     moved = (model.layers[0].weight.detach() != before).any(dim=1)
     assert moved[:4].tolist() == [True, True, False, True]
 
@@ -165,11 +165,11 @@ def test_dropped_context_gives_its_embeddings_no_gradient(config: RunConfig, cor
 def test_skipped_level_gets_no_gradient(config: RunConfig, corpus: Corpus) -> None:
     config = replace(config, norm="none", dilations=(1, 2))
     model = build_model(config, corpus.vocab_size, torch.Generator().manual_seed(3))
-    contexts, targets = Windows(("abc",), "abc", config.context, torch.device("cpu")).batch(slice(0, 4))
+    contexts, targets = WindowDataset(("abc",), "abc", config.context, torch.device("cpu")).batch(slice(0, 4))
     scales = torch.ones(4, config.context, 2)
     scales[:, :, 1] = 0
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    PlainStep(model, Update(model, config))(Examples(contexts, targets, scales=scales), 0.1)
+    AutogradStep(model, Optimizer(model, config))(WindowBatch(contexts, targets, level_scale=scales), 0.1)
     moved = [not torch.equal(now, then) for now, then in zip(model.parameters(), before, strict=True)]
     assert moved == [True, True, True, False, False, True, True]
 
@@ -177,6 +177,6 @@ def test_skipped_level_gets_no_gradient(config: RunConfig, corpus: Corpus) -> No
 def test_batch_of_one_trains_without_nan(config: RunConfig, corpus: Corpus) -> None:
     for norm in ("batch", "batch-bug", "none"):
         trainer = Trainer(replace(config, batch_size=1, norm=norm, lr=0.01), corpus, torch.device("cpu"))
-        trainer.advance(60, 50)
+        trainer.train_for(60, 50)
         assert trainer.step == 50
-        assert all(tensor.isfinite().all() for tensor in trainer.weights().values())
+        assert all(tensor.isfinite().all() for tensor in trainer.state_dict().values())

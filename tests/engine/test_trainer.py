@@ -12,15 +12,19 @@ import pytest
 import torch
 from torch.nn import functional
 
-from charwave_tui.core.config import RunConfig
+from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import LossPoint, Split
-from charwave_tui.engine.devices import choose_device
-from charwave_tui.engine.trainer import BATCH_STREAM, Trainer
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import LossPoint, Split
+from charwave_tui.engine.runtime.devices import resolve_device
+from charwave_tui.engine.training.trainer import BATCH_STREAM, Trainer
 
 CPU = torch.device("cpu")
+
+
 AGES = 60.0
+
+
 SameBits = Callable[..., bool]
 
 
@@ -47,27 +51,27 @@ def slow_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_same_config_twice_bit_identical(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
     one, other = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
-    in_parts = other.advance(AGES, 20) + other.advance(AGES, 30)
-    assert one.advance(AGES, 50) == in_parts
-    assert same_bits(one.weights(), other.weights())
+    in_parts = other.train_for(AGES, 20) + other.train_for(AGES, 30)
+    assert one.train_for(AGES, 50) == in_parts
+    assert same_bits(one.state_dict(), other.state_dict())
     different = Trainer(replace(config, seed=8), corpus, CPU)
-    assert different.advance(AGES, 50) != in_parts
+    assert different.train_for(AGES, 50) != in_parts
 
 
 def test_reset_restores_same_weights_and_batches(trainer: Trainer, same_bits: SameBits) -> None:
-    start = trainer.weights()
-    points, end = trainer.advance(AGES, 40), trainer.weights()
+    start = trainer.state_dict()
+    points, end = trainer.train_for(AGES, 40), trainer.state_dict()
     assert not same_bits(start, end)
     trainer.reset()
     assert (trainer.step, trainer.first_loss, trainer.last_loss, trainer.partial) == (0, None, None, None)
-    assert same_bits(trainer.weights(), start)
-    assert trainer.advance(AGES, 40) == points
-    assert same_bits(trainer.weights(), end)
+    assert same_bits(trainer.state_dict(), start)
+    assert trainer.train_for(AGES, 40) == points
+    assert same_bits(trainer.state_dict(), end)
 
 
 def test_global_random_generator_never_used(config: RunConfig, corpus: Corpus) -> None:
     before = torch.get_rng_state()
-    Trainer(config, corpus, CPU).advance(AGES, 5)
+    Trainer(config, corpus, CPU).train_for(AGES, 5)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -79,8 +83,8 @@ def test_run_has_at_least_two_hundred_windows(config: RunConfig, corpus: Corpus,
 def test_window_is_mean_and_extremes_of_losses(config: RunConfig, corpus: Corpus) -> None:
     config = replace(config, lr_drop=1)
     single, folded = Trainer(config, corpus, CPU), Trainer(replace(config, max_steps=1_000), corpus, CPU)
-    losses = [point.mean for point in single.advance(AGES, 13)]
-    points = folded.advance(AGES, 13)
+    losses = [point.mean for point in single.train_for(AGES, 13)]
+    points = folded.train_for(AGES, 13)
     stretches = [losses[:5], losses[5:10], losses[10:]]
     wanted = [
         LossPoint(step, math.fsum(stretch) / len(stretch), min(stretch), max(stretch))
@@ -88,85 +92,85 @@ def test_window_is_mean_and_extremes_of_losses(config: RunConfig, corpus: Corpus
     ]
     assert (folded.partial, *points) == (wanted[2], *wanted[:2])
     assert (folded.first_loss, folded.last_loss) == (losses[0], losses[-1])
-    assert [point.step for point in folded.advance(AGES, 2)] == [15]
+    assert [point.step for point in folded.train_for(AGES, 2)] == [15]
 
 
 @pytest.mark.usefixtures("slow_clock")
 def test_advance_stops_at_time_limit(trainer: Trainer) -> None:
-    trainer.advance(0.05)
+    trainer.train_for(0.05)
     assert trainer.step == 5
-    trainer.advance(0)
+    trainer.train_for(0)
     assert trainer.step == 6
 
 
 def test_advance_stops_after_given_steps_or_at_end(trainer: Trainer) -> None:
-    assert trainer.advance(AGES, 0) == []
-    assert [point.step for point in trainer.advance(AGES, 7)] == [1, 2, 3, 4, 5, 6, 7]
-    assert (trainer.finished, len(trainer.advance(AGES))) == (False, 293)
-    assert (trainer.finished, trainer.advance(AGES)) == (True, [])
-    trainer.edit(replace(trainer.config, max_steps=302))
-    assert [point.step for point in trainer.advance(AGES)] == [301, 302]
-    assert [point.step for point in trainer.advance(AGES, 1)] == [303]
+    assert trainer.train_for(AGES, 0) == []
+    assert [point.step for point in trainer.train_for(AGES, 7)] == [1, 2, 3, 4, 5, 6, 7]
+    assert (trainer.finished, len(trainer.train_for(AGES))) == (False, 293)
+    assert (trainer.finished, trainer.train_for(AGES)) == (True, [])
+    trainer.update_config(replace(trainer.config, max_steps=302))
+    assert [point.step for point in trainer.train_for(AGES)] == [301, 302]
+    assert [point.step for point in trainer.train_for(AGES, 1)] == [303]
 
 
 def test_training_reduces_loss(trainer: Trainer) -> None:
     _, before = finish(trainer.evaluate(Split.TRAIN))
-    trainer.advance(AGES)
+    trainer.train_for(AGES)
     _, after = finish(trainer.evaluate(Split.TRAIN))
     assert after < before - 0.1
 
 
 def test_nonfinite_loss_ends_run_at_its_step(config: RunConfig, corpus: Corpus) -> None:
     trainer = Trainer(replace(config, max_steps=1_000), corpus, CPU)
-    trainer.advance(AGES, 3)
+    trainer.train_for(AGES, 3)
     before = trainer.partial
     poison(trainer)
-    assert trainer.advance(AGES, 9) == []
+    assert trainer.train_for(AGES, 9) == []
     assert trainer.diverged
     assert (trainer.step, trainer.partial) == (3, before)
     assert trainer.last_loss is not None
     assert math.isnan(trainer.last_loss)
-    assert trainer.advance(AGES) == []
+    assert trainer.train_for(AGES) == []
     assert trainer.step == 3
     trainer.reset()
-    assert len(trainer.advance(AGES, 5)) == 1
+    assert len(trainer.train_for(AGES, 5)) == 1
 
 
 def test_huge_lr_diverges(config: RunConfig, corpus: Corpus) -> None:
     trainer = Trainer(replace(config, lr=10, norm="none", activation="relu", n_hidden=64), corpus, CPU)
-    trainer.advance(AGES)
+    trainer.train_for(AGES)
     assert trainer.diverged
     assert not trainer.finished
 
 
 def test_live_edit_takes_effect_with_next_step(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
     trainer = Trainer(config, corpus, CPU)
-    trainer.advance(AGES, 10)
-    before = trainer.weights()
-    trainer.edit(replace(config, lr=1e-30, batch_size=16, eval_every=7))
-    trainer.advance(AGES, 1)
-    after = trainer.weights()
+    trainer.train_for(AGES, 10)
+    before = trainer.state_dict()
+    trainer.update_config(replace(config, lr=1e-30, batch_size=16, eval_every=7))
+    trainer.train_for(AGES, 1)
+    after = trainer.state_dict()
     learned = {name for name, _ in trainer.model.named_parameters()}
     assert same_bits({name: before[name] for name in learned}, {name: after[name] for name in learned})
     assert trainer.config.eval_every == 7
 
 
 def test_edit_needing_rebuild_refused_entirely(trainer: Trainer, config: RunConfig) -> None:
-    with pytest.raises(Mistake, match="n_hidden") as caught:
-        trainer.edit(replace(config, lr=0.5, n_hidden=9))
+    with pytest.raises(UserError, match="n_hidden") as caught:
+        trainer.update_config(replace(config, lr=0.5, n_hidden=9))
     assert caught.value.field == "n_hidden"
     assert trainer.config == config
 
 
 def test_batch_larger_than_split_refused(config: RunConfig, corpus: Corpus) -> None:
-    examples = corpus.card().examples[0]
+    examples = corpus.summary().examples[0]
     greedy = replace(config, batch_size=examples + 1)
-    with pytest.raises(Mistake, match=f"batch_size {examples + 1} is more than the {examples}") as caught:
+    with pytest.raises(UserError, match=f"batch_size {examples + 1} is more than the {examples}") as caught:
         Trainer(greedy, corpus, CPU)
     assert caught.value.field == "batch_size"
     trainer = Trainer(replace(config, batch_size=examples), corpus, CPU)
-    with pytest.raises(Mistake, match=str(examples)):
-        trainer.edit(greedy)
+    with pytest.raises(UserError, match=str(examples)):
+        trainer.update_config(greedy)
 
 
 @pytest.mark.parametrize("split", list(Split))
@@ -175,10 +179,10 @@ def test_evaluation_is_mean_split_loss_in_eval_mode(
     config: RunConfig, corpus: Corpus, norm: str, split: Split, same_bits: SameBits
 ) -> None:
     trainer = Trainer(replace(config, norm=norm), corpus, torch.device("cpu"))
-    trainer.advance(AGES, 50)
-    before = trainer.weights()
+    trainer.train_for(AGES, 50)
+    before = trainer.state_dict()
     _, loss = finish(trainer.evaluate(split))
-    assert same_bits(trainer.weights(), before)
+    assert same_bits(trainer.state_dict(), before)
     assert trainer.model.training
     windows = trainer.splits.windows(split)
     contexts, targets = windows.batch(torch.arange(len(windows)))
@@ -192,8 +196,8 @@ def test_evaluation_yields_after_each_bounded_block(
 ) -> None:
     trainer = Trainer(replace(config, norm=norm), corpus, torch.device("cpu"))
     few, loss = finish(trainer.evaluate(Split.TRAIN))
-    monkeypatch.setattr("charwave_tui.engine.evaluation.BLOCK_WORK", 10_000)
-    monkeypatch.setattr("charwave_tui.engine.evaluation.LEAST", 1)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.BLOCK_WORK", 10_000)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.LEAST", 1)
     more, again = finish(trainer.evaluate(Split.TRAIN))
     assert few == 1
     assert more > 5
@@ -201,8 +205,8 @@ def test_evaluation_yields_after_each_bounded_block(
 
 
 def test_model_unchanged_while_evaluation_yields(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charwave_tui.engine.evaluation.BLOCK_WORK", 10_000)
-    monkeypatch.setattr("charwave_tui.engine.evaluation.LEAST", 1)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.BLOCK_WORK", 10_000)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.LEAST", 1)
     evaluation = trainer.evaluate(Split.TRAIN)
     next(evaluation)
     assert trainer.model.training
@@ -212,22 +216,22 @@ def test_model_unchanged_while_evaluation_yields(trainer: Trainer, monkeypatch: 
 
 def test_loaded_run_continues_bit_identical(config: RunConfig, corpus: Corpus, same_bits: SameBits) -> None:
     whole, resumed = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
-    whole.advance(AGES, 30)
-    kept = whole.weights()
-    rest = whole.advance(AGES, 20)
-    resumed.load(kept, 30)
+    whole.train_for(AGES, 30)
+    kept = whole.state_dict()
+    rest = whole.train_for(AGES, 20)
+    resumed.load_state(kept, 30)
     assert resumed.step == 30
-    assert resumed.advance(AGES, 20) == rest
-    assert same_bits(resumed.weights(), whole.weights())
+    assert resumed.train_for(AGES, 20) == rest
+    assert same_bits(resumed.state_dict(), whole.state_dict())
 
 
 def test_weights_of_other_config_refused_without_change(trainer: Trainer, corpus: Corpus, same_bits: SameBits) -> None:
-    before = trainer.weights()
+    before = trainer.state_dict()
     wider = Trainer(replace(trainer.config, n_hidden=8), corpus, CPU)
-    for misfit in (wider.weights(), {}, {name: before[name] for name in before if name != BATCH_STREAM}):
-        with pytest.raises(Mistake, match="do not fit"):
-            trainer.load(misfit, 5)
-        assert same_bits(trainer.weights(), before)
+    for misfit in (wider.state_dict(), {}, {name: before[name] for name in before if name != BATCH_STREAM}):
+        with pytest.raises(UserError, match="do not fit"):
+            trainer.load_state(misfit, 5)
+        assert same_bits(trainer.state_dict(), before)
         assert trainer.step == 0
 
 
@@ -240,25 +244,25 @@ def test_auto_selects_best_available_device(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert choose_device("auto").type == chosen
-    assert choose_device("cpu").type == "cpu"
+    assert resolve_device("auto").type == chosen
+    assert resolve_device("cpu").type == "cpu"
 
 
 @pytest.mark.parametrize("name", ["cuda", "mps"])
 def test_missing_device_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(Mistake, match=name) as caught:
-        choose_device(name)
+    with pytest.raises(UserError, match=name) as caught:
+        resolve_device(name)
     assert caught.value.field == "device"
 
 
 def test_loaded_run_has_saved_state(trainer: Trainer, same_bits: SameBits) -> None:
-    trainer.advance(AGES, 5)
-    saved = trainer.weights()
-    trainer.advance(AGES, 3)
-    trainer.load(saved, 5)
-    assert same_bits(trainer.weights(), saved)
+    trainer.train_for(AGES, 5)
+    saved = trainer.state_dict()
+    trainer.train_for(AGES, 3)
+    trainer.load_state(saved, 5)
+    assert same_bits(trainer.state_dict(), saved)
 
 
 @pytest.mark.parametrize("change", [{"optimizer": "muon", "lr": 0.01}, {"optimizer": "adamw"}, {"momentum": 0.9}])
@@ -268,12 +272,12 @@ def test_word_batches_with_any_optimizer_continue_bit_identical(
 ) -> None:
     stacked = replace(config, dilations=(1, 2), batches="names", targets=targets, drop_path=0.3, drop_context=0.1)
     whole = Trainer(stacked.with_values(change), corpus, CPU)
-    whole.advance(AGES, 12)
+    whole.train_for(AGES, 12)
     first, second = (Trainer(stacked.with_values(change), corpus, CPU) for _ in range(2))
-    first.advance(AGES, 5)
-    second.load(first.weights(), 5)
-    second.advance(AGES, 7)
-    assert same_bits(second.weights(), whole.weights())
+    first.train_for(AGES, 5)
+    second.load_state(first.state_dict(), 5)
+    second.train_for(AGES, 7)
+    assert same_bits(second.state_dict(), whole.state_dict())
 
 
 def test_cpu_without_bfloat16_computes_in_float32(
@@ -281,6 +285,6 @@ def test_cpu_without_bfloat16_computes_in_float32(
 ) -> None:
     rounded = replace(config, precision="bfloat16")
     for there, precision in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr("charwave_tui.engine.trainer.has_bfloat16", lambda there=there: there)
+        monkeypatch.setattr("charwave_tui.engine.training.trainer.cpu_has_bfloat16", lambda there=there: there)
         assert Trainer(rounded, corpus, CPU).precision == precision
     assert Trainer(config, corpus, CPU).precision == "float32"

@@ -11,15 +11,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.engine import rules
-from charwave_tui.engine.checkpoint import load_weights, save_weights
-from charwave_tui.engine.layers import Linear, Sequential
-from charwave_tui.engine.model import build_model
-from charwave_tui.engine.updates import Update
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.engine.model.architecture import build_model
+from charwave_tui.engine.model.layers import Linear, Sequential
+from charwave_tui.engine.optim import optimizers
+from charwave_tui.engine.optim.optimizers import Optimizer
+from charwave_tui.engine.runs.checkpoint import load_weights, save_weights
 
 SameBits = Callable[..., bool]
+
+
 RATES = (0.05, 0.03, 0.04, 0.01, 0.02)
 
 
@@ -64,23 +66,23 @@ def _agree(model: Sequential, wanted: dict[str, Tensor]) -> None:
 
 def test_plain_sgd_bit_identical_to_lecture(config: RunConfig) -> None:
     model = _model(config, torch.float32)
-    update = Update(model, config)
-    assert update.direct
+    update = Optimizer(model, config)
+    assert update.is_plain_sgd
     wanted = _weights(model)
     for number, rate in enumerate(RATES):
         for name, gradient in _pull(model, number).items():
             wanted[name] += -rate * gradient
         update(rate)
     assert all(torch.equal(weight, wanted[name]) for name, weight in _weights(model).items())
-    assert update.state() == {}
+    assert update.state_dict() == {}
 
 
 @pytest.mark.parametrize(("momentum", "weight_decay"), [(0.9, 0.0), (0.9, 0.3), (0.0, 0.3)])
 def test_sgd_follows_formula(config: RunConfig, momentum: float, weight_decay: float) -> None:
     config = replace(config, momentum=momentum, weight_decay=weight_decay)
     model = _model(config)
-    update = Update(model, config)
-    assert not update.direct
+    update = Optimizer(model, config)
+    assert not update.is_plain_sgd
     wanted = _weights(model)
     speed = {name: torch.zeros_like(weight) for name, weight in wanted.items()}
     for number, rate in enumerate(RATES):
@@ -94,7 +96,7 @@ def test_sgd_follows_formula(config: RunConfig, momentum: float, weight_decay: f
 def test_adamw_follows_formula(config: RunConfig) -> None:
     config = replace(config, optimizer="adamw", weight_decay=0.3, momentum=0.9)
     model = _model(config)
-    update = Update(model, config)
+    update = Optimizer(model, config)
     wanted = _weights(model)
     mean = {name: torch.zeros_like(weight) for name, weight in wanted.items()}
     square = {name: torch.zeros_like(weight) for name, weight in wanted.items()}
@@ -115,7 +117,7 @@ def test_muon_update_orthogonal_per_hidden_matrix(config: RunConfig, activation:
     model = _model(config)
     before = _weights(model)
     _pull(model, 1)
-    Update(model, config)(0.05)
+    Optimizer(model, config)(0.05)
     hidden = [name for name, layer in model.named_modules() if isinstance(layer, Linear)][:-1]
     assert len(hidden) == 2
     for name in hidden:
@@ -129,7 +131,7 @@ def test_muon_update_orthogonal_per_hidden_matrix(config: RunConfig, activation:
 def test_muon_keeps_momentum(config: RunConfig) -> None:
     config = replace(config, optimizer="muon")
     model, weight = _model(config), "layers.2.weight"
-    update = Update(model, config)
+    update = Optimizer(model, config)
     mean = torch.zeros_like(_weights(model)[weight])
     for number in range(3):
         before, gradient = _weights(model)[weight], _pull(model, number)[weight]
@@ -147,7 +149,7 @@ def test_muon_leaves_other_parameters_to_adamw(config: RunConfig) -> None:
     for optimizer in ("adamw", "muon"):
         mixed = replace(config, optimizer=optimizer, weight_decay=0.3)
         model = _model(mixed)
-        update = Update(model, mixed)
+        update = Optimizer(model, mixed)
         for number, rate in enumerate(RATES):
             _pull(model, number)
             update(rate)
@@ -162,15 +164,15 @@ def test_muon_decays_matrices_by_lr_times_weight_decay(config: RunConfig) -> Non
         model = _model(config)
         before = _weights(model)["layers.2.weight"]
         _pull(model, 1)
-        Update(model, replace(config, optimizer="muon", weight_decay=weight_decay))(0.05)
+        Optimizer(model, replace(config, optimizer="muon", weight_decay=weight_decay))(0.05)
         ends.append(_weights(model)["layers.2.weight"])
     assert torch.allclose(ends[0] - ends[1], 0.05 * 0.3 * before)
 
 
 def test_muon_missing_in_torch_is_one_clear_line(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "muon", None)
-    with pytest.raises(Mistake, match=r"needs torch 2\.9 or later, and this is torch \d.*; upgrade torch") as caught:
-        Update(_model(config), replace(config, optimizer="muon"))
+    monkeypatch.setattr(optimizers, "muon", None)
+    with pytest.raises(UserError, match=r"needs torch 2\.9 or later, and this is torch \d.*; upgrade torch") as caught:
+        Optimizer(_model(config), replace(config, optimizer="muon"))
     assert caught.value.field == "optimizer"
 
 
@@ -185,7 +187,7 @@ def test_gradients_written_without_autograd_keep_their_buffers(
     ends = []
     for inference in (False, True):
         model = _model(config, torch.float32)
-        update = Update(model, config)
+        update = Optimizer(model, config)
         places = [_gradient(parameter) for parameter in model.parameters()]
         for number, rate in enumerate(RATES):
             with torch.inference_mode(inference):
@@ -197,18 +199,18 @@ def test_gradients_written_without_autograd_keep_their_buffers(
             )
             assert all(torch.equal(_gradient(parameter), pulled[name]) for name, parameter in model.named_parameters())
             assert not any(torch.equal(weight, before[name]) for name, weight in _weights(model).items())
-        ends.append({**_weights(model), **update.state()})
+        ends.append({**_weights(model), **update.state_dict()})
     assert same_bits(*ends)
 
 
 def test_momentum_toggled_in_live_model(config: RunConfig) -> None:
     model = _model(config)
-    update = Update(model, config)
+    update = Optimizer(model, config)
     wanted = _weights(model)
     speed = {name: torch.zeros_like(weight) for name, weight in wanted.items()}
     for number, momentum in enumerate((0.0, 0.9, 0.9, 0.5, 0.0, 0.9, 0.9)):
-        update.take(replace(config, momentum=momentum))
-        assert update.direct == (momentum == 0)
+        update.set_config(replace(config, momentum=momentum))
+        assert update.is_plain_sgd == (momentum == 0)
         for name, gradient in _pull(model, number).items():
             speed[name] = momentum * speed[name] + gradient
             wanted[name] = wanted[name] - 0.05 * speed[name]
@@ -223,8 +225,8 @@ def test_weight_decay_changes_live(config: RunConfig) -> None:
     ends = []
     for first in (0.0, 0.3):
         model = _model(config)
-        update = Update(model, replace(config, weight_decay=first))
-        update.take(replace(config, weight_decay=0.3))
+        update = Optimizer(model, replace(config, weight_decay=first))
+        update.set_config(replace(config, weight_decay=0.3))
         _pull(model, 1)
         update(0.05)
         ends.append(_weights(model))
@@ -237,26 +239,26 @@ def test_ten_steps_saved_plus_ten_equal_twenty_bit_identical(
 ) -> None:
     config = replace(config, weight_decay=0.1, **settings)  # type: ignore[arg-type]
 
-    def go(model: Sequential, update: Update, first: int) -> dict[str, Tensor]:
+    def go(model: Sequential, update: Optimizer, first: int) -> dict[str, Tensor]:
         for number in range(first, first + 10):
             _pull(model, number)
             update(0.02)
-        return {**_weights(model), **update.state()}
+        return {**_weights(model), **update.state_dict()}
 
     model = _model(config, torch.float32)
-    update = Update(model, config)
+    update = Optimizer(model, config)
     save_weights(tmp_path / "weights", go(model, update, 0), {})
     straight = go(model, update, 10)
     other = _model(config, torch.float32)
-    again = Update(other, config)
+    again = Optimizer(other, config)
     halfway, _ = load_weights(tmp_path / "weights")
-    again.load({name: tensor for name, tensor in halfway.items() if name.startswith("optimizer.")})
+    again.load_state_dict({name: tensor for name, tensor in halfway.items() if name.startswith("optimizer.")})
     other.load_state_dict({name: halfway.get(name, tensor) for name, tensor in other.state_dict().items()})
     assert same_bits(go(other, again, 10), straight)
 
 
 def test_optimizer_state_keyed_by_parameter_name(config: RunConfig) -> None:
-    names = Update(_model(config), replace(config, optimizer="muon")).state().keys()
+    names = Optimizer(_model(config), replace(config, optimizer="muon")).state_dict().keys()
     assert {
         "optimizer.layers.0.weight.exp_avg",
         "optimizer.layers.0.weight.exp_avg_sq",
@@ -271,47 +273,47 @@ def test_optimizer_state_keyed_by_parameter_name(config: RunConfig) -> None:
 def test_empty_optimizer_state_starts_fresh(config: RunConfig, same_bits: SameBits) -> None:
     config = replace(config, optimizer="muon")
     model = _model(config)
-    update = Update(model, config)
-    fresh = update.state()
+    update = Optimizer(model, config)
+    fresh = update.state_dict()
     _pull(model, 1)
     update(0.05)
-    assert not same_bits(update.state(), fresh)
-    update.load({})
-    assert same_bits(update.state(), fresh)
+    assert not same_bits(update.state_dict(), fresh)
+    update.load_state_dict({})
+    assert same_bits(update.state_dict(), fresh)
 
 
 def test_plain_sgd_ignores_saved_momentum(config: RunConfig) -> None:
-    state = Update(_model(config), replace(config, momentum=0.9)).state()
-    update = Update(_model(config), config)
-    update.load(state)
-    assert update.direct
-    assert update.state() == {}
+    state = Optimizer(_model(config), replace(config, momentum=0.9)).state_dict()
+    update = Optimizer(_model(config), config)
+    update.load_state_dict(state)
+    assert update.is_plain_sgd
+    assert update.state_dict() == {}
 
 
 @pytest.mark.parametrize("fault", ["unknown", "missing", "shape", "dtype", "optimizer", "width"])
 def test_mismatched_state_refused_without_change(config: RunConfig, same_bits: SameBits, fault: str) -> None:
     config = replace(config, optimizer="adamw")
     model = _model(config)
-    update = Update(model, config)
+    update = Optimizer(model, config)
     _pull(model, 1)
     update(0.05)
-    kept = update.state()
+    kept = update.state_dict()
     name = "optimizer.layers.0.weight.exp_avg"
     others = {
         "unknown": {**kept, "optimizer.layers.9.weight.exp_avg": kept[name]},
         "missing": {key: tensor for key, tensor in kept.items() if key != name},
         "shape": {**kept, name: kept[name][:-1]},
         "dtype": {**kept, name: kept[name].float()},
-        "optimizer": Update(_model(config), replace(config, optimizer="muon")).state(),
-        "width": Update(_model(replace(config, n_hidden=8)), config).state(),
+        "optimizer": Optimizer(_model(config), replace(config, optimizer="muon")).state_dict(),
+        "width": Optimizer(_model(replace(config, n_hidden=8)), config).state_dict(),
     }
-    with pytest.raises(Mistake, match="does not fit this configuration; load the weights with"):
-        update.load(others[fault])
-    assert same_bits(update.state(), kept)
+    with pytest.raises(UserError, match="does not fit this configuration; load the weights with"):
+        update.load_state_dict(others[fault])
+    assert same_bits(update.state_dict(), kept)
 
 
 def test_no_optimizer_imports_dynamo(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # to import it fails from now on
     for settings in ({"momentum": 0.9}, {"optimizer": "muon"}):
         model = _model(config)
-        Update(model, replace(config, **settings))(0.1)  # type: ignore[arg-type]
+        Optimizer(model, replace(config, **settings))(0.1)  # type: ignore[arg-type]

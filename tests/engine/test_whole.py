@@ -11,17 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.shapes import levels
-from charwave_tui.engine import whole
-from charwave_tui.engine.batches import Windows
-from charwave_tui.engine.layers import BatchNorm1d, Sequential
-from charwave_tui.engine.model import build_model
-from charwave_tui.engine.names import Names
-from charwave_tui.engine.randomness import side_stream, training_stream
+from charwave_tui.core.config.layer_shapes import level_shapes
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.engine.data.prefix_dataset import PrefixDataset
+from charwave_tui.engine.data.window_dataset import WindowDataset
+from charwave_tui.engine.model.architecture import build_model
+from charwave_tui.engine.model.layers import BatchNorm1d, Sequential
+from charwave_tui.engine.model.prefix_forward import causal_logits
+from charwave_tui.engine.runtime.random_streams import derived_generator, training_generator
 
 CPU = torch.device("cpu")
+
+
 SYMBOLS = "abé🎈"
+
 
 all_words = st.lists(st.text(SYMBOLS, min_size=1, max_size=9), min_size=1, max_size=12)
 
@@ -40,13 +43,13 @@ def odd_configs(draw: st.DrawFn) -> RunConfig:
         activation=draw(st.sampled_from(["tanh", "relu", "gelu", "gated"])),
         output_scale=1,
         seed=draw(st.integers(0, 99)),
-    ).checked()
+    ).validated()
 
 
 def trained(config: RunConfig) -> Sequential:
     """A model in eval mode and float64, whose running statistics are not those of the start."""
-    model = build_model(config, len(SYMBOLS) + 1, training_stream(config.seed)).double().eval()
-    stream = side_stream(config.seed, "statistics")
+    model = build_model(config, len(SYMBOLS) + 1, training_generator(config.seed)).double().eval()
+    stream = derived_generator(config.seed, "statistics")
     for layer in model.layers:
         if isinstance(layer, BatchNorm1d):
             layer.running_mean.normal_(generator=stream)
@@ -54,8 +57,10 @@ def trained(config: RunConfig) -> Sequential:
     return model
 
 
-def all_names(config: RunConfig, words: list[str]) -> Names:
-    return Names(words, SYMBOLS, {offset for level in levels(config) for offset in level.offsets if offset}, CPU)
+def all_names(config: RunConfig, words: list[str]) -> PrefixDataset:
+    return PrefixDataset(
+        words, SYMBOLS, {offset for level in level_shapes(config) for offset in level.offsets if offset}, CPU
+    )
 
 
 @settings(deadline=None, max_examples=60)
@@ -63,27 +68,27 @@ def all_names(config: RunConfig, words: list[str]) -> Names:
 def test_position_has_logits_of_its_window(config: RunConfig, words: list[str]) -> None:
     model = trained(config)
     prefixes = all_names(config, words).batch(slice(None))
-    contexts, targets = Windows(words, SYMBOLS, config.context, CPU).batch(slice(None))
+    contexts, targets = WindowDataset(words, SYMBOLS, config.context, CPU).batch(slice(None))
     assert torch.equal(prefixes.targets, targets)
     for kind, near in ((torch.float64, 1e-10), (torch.float32, 1e-5)):
         wanted = model.to(kind)(contexts)
-        assert torch.allclose(whole.logits(model, prefixes)[prefixes.of], wanted, rtol=0, atol=near)
-        assert torch.allclose(whole.logits(model, prefixes.apart()), wanted, rtol=0, atol=near)
+        assert torch.allclose(causal_logits(model, prefixes)[prefixes.row_of_position], wanted, rtol=0, atol=near)
+        assert torch.allclose(causal_logits(model, prefixes.one_row_per_position()), wanted, rtol=0, atol=near)
 
 
 @settings(deadline=None, max_examples=30)
 @given(config=odd_configs(), words=all_words)
 def test_dropped_symbol_is_dropped_in_every_window(config: RunConfig, words: list[str]) -> None:
     model = trained(config)
-    prefixes = Names(words, SYMBOLS, range(1, max(config.context, 2)), CPU).batch(slice(None))
-    kept = torch.randint(0, 2, prefixes.ids.shape, generator=side_stream(config.seed, "blots")).double()
-    prefixes = replace(prefixes, kept=kept)
-    places = [kept[prefixes.back[offset]] for offset in range(config.context - 1, 0, -1)]
-    in_windows = torch.stack([*places, kept], dim=1)[prefixes.of]  # [P, context] → [N, context]
-    contexts, _ = Windows(words, SYMBOLS, config.context, CPU).batch(slice(None))
+    prefixes = PrefixDataset(words, SYMBOLS, range(1, max(config.context, 2)), CPU).batch(slice(None))
+    kept = torch.randint(0, 2, prefixes.ids.shape, generator=derived_generator(config.seed, "blots")).double()
+    prefixes = replace(prefixes, keep_mask=kept)
+    places = [kept[prefixes.ancestor_rows[offset]] for offset in range(config.context - 1, 0, -1)]
+    in_windows = torch.stack([*places, kept], dim=1)[prefixes.row_of_position]  # [P, context] → [N, context]
+    contexts, _ = WindowDataset(words, SYMBOLS, config.context, CPU).batch(slice(None))
     wanted = model(contexts, in_windows)
-    assert torch.allclose(whole.logits(model, prefixes)[prefixes.of], wanted, rtol=0, atol=1e-10)
-    assert torch.allclose(whole.logits(model, prefixes.apart()), wanted, rtol=0, atol=1e-10)
+    assert torch.allclose(causal_logits(model, prefixes)[prefixes.row_of_position], wanted, rtol=0, atol=1e-10)
+    assert torch.allclose(causal_logits(model, prefixes.one_row_per_position()), wanted, rtol=0, atol=1e-10)
 
 
 WORDS = ["ab🎈é", "a", "abba", "é", "ab", "bébé", "a"]
@@ -91,11 +96,15 @@ WORDS = ["ab🎈é", "a", "abba", "é", "ab", "bébé", "a"]
 
 @pytest.mark.parametrize("layers", [{"fuse": (2, 2)}, {"fuse": (4,)}, {"dilations": (1, 2)}])
 def test_whole_word_gradients_equal_windows(config: RunConfig, layers: dict[str, tuple[int, ...]]) -> None:
-    config = config.with_values({**layers, "activation": "gated", "output_scale": 1}).checked()
+    config = config.with_values({**layers, "activation": "gated", "output_scale": 1}).validated()
     model = trained(config)
     shared = all_names(config, WORDS).batch(slice(None))
-    contexts, targets = Windows(WORDS, SYMBOLS, config.context, CPU).batch(slice(None))
-    ways = (model(contexts), whole.logits(model, shared)[shared.of], whole.logits(model, shared.apart()))
+    contexts, targets = WindowDataset(WORDS, SYMBOLS, config.context, CPU).batch(slice(None))
+    ways = (
+        model(contexts),
+        causal_logits(model, shared)[shared.row_of_position],
+        causal_logits(model, shared.one_row_per_position()),
+    )
     parameters = list(model.parameters())
     wanted, *found = (torch.autograd.grad(functional.cross_entropy(way, targets), parameters) for way in ways)
     for gradients in found:
@@ -107,13 +116,13 @@ def test_unmerged_positions_each_count_once_in_norm(config: RunConfig) -> None:
     config = replace(config, fuse=(4,))
     ours, theirs = trained(config).train(), trained(config).train()
     prefixes = all_names(config, WORDS).batch(slice(None))
-    contexts, _ = Windows(WORDS, SYMBOLS, 4, CPU).batch(slice(None))
-    assert torch.allclose(whole.logits(ours, prefixes.apart()), theirs(contexts), rtol=0, atol=1e-10)
+    contexts, _ = WindowDataset(WORDS, SYMBOLS, 4, CPU).batch(slice(None))
+    assert torch.allclose(causal_logits(ours, prefixes.one_row_per_position()), theirs(contexts), rtol=0, atol=1e-10)
     for mine, other in zip(ours.buffers(), theirs.buffers(), strict=True):
         assert torch.allclose(mine, other, rtol=0, atol=1e-10)
 
 
 def test_batch_bug_has_no_prefix_forward(config: RunConfig) -> None:
-    model = build_model(replace(config, norm="batch-bug"), len(SYMBOLS) + 1, training_stream(1))
+    model = build_model(replace(config, norm="batch-bug"), len(SYMBOLS) + 1, training_generator(1))
     with pytest.raises(AssertionError, match="batch-bug"):
-        whole.logits(model, all_names(config, WORDS).batch(slice(None)))
+        causal_logits(model, all_names(config, WORDS).batch(slice(None)))

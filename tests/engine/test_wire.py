@@ -18,16 +18,36 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from charwave_tui.client.starting import start
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.framing import MAX_COMMAND, AnyEvent, decode_event, frame
-from charwave_tui.core.places import log_path, socket_path
-from charwave_tui.core.readings import Split, State
-from charwave_tui.core.sampling import Sampling
+from charwave_tui.client.launcher import start_engine
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.core.metrics import RunState, Split
+from charwave_tui.core.paths import log_path, socket_path
+from charwave_tui.core.protocol.commands import (
+    Command,
+    DeleteRun,
+    DescribeRun,
+    EditRun,
+    EvaluateSplits,
+    ForkRun,
+    ListRuns,
+    OpenRun,
+    PrepareRun,
+    ProbeLayers,
+    ReportStatus,
+    RestoreRun,
+    ResumeRun,
+    RewindRun,
+    SampleNames,
+    ShowRun,
+    StartRun,
+)
+from charwave_tui.core.protocol.events import AnyEvent, EngineFailed, Progress, RunChanged, RunOpened, StatusReported
+from charwave_tui.core.protocol.framing import MAX_COMMAND, decode_event, encode_frame
 
 MOST_GROWTH = 32 * 2**20
 """Bytes by which the engine may have grown after all of it."""
+
 
 LONGEST_SILENCE = 10.0
 """Seconds for which another viewer may have heard nothing of training, on the slowest machine."""
@@ -41,15 +61,15 @@ class Watcher:
         self.socket.connect(str(socket_path()))
         self.socket.settimeout(20)
         self.step = 0
-        self.state: State | None = None
+        self.state: RunState | None = None
         self.longest_silence = 0.0
         self.asked = threading.Event()
         self.problem = ""
         self.thread = threading.Thread(target=self._watch)
         self.thread.start()
 
-    def send(self, *commands: protocol.Command) -> None:
-        self.socket.sendall(b"".join(map(frame, commands)))
+    def send(self, *commands: Command) -> None:
+        self.socket.sendall(b"".join(map(encode_frame, commands)))
 
     def wait_further(self, seconds: float = 20) -> None:
         """Fail where training does not go on."""
@@ -70,15 +90,15 @@ class Watcher:
         try:
             while True:
                 match self._event():
-                    case protocol.Progress(step=step):
+                    case Progress(step=step):
                         self.longest_silence = max(self.longest_silence, time.monotonic() - heard)
                         heard = time.monotonic()
                         self.step = step
-                    case protocol.RunOpened(state=state) | protocol.RunChanged(state=state):
+                    case RunOpened(state=state) | RunChanged(state=state):
                         self.state = state
-                    case protocol.StatusReported():
+                    case StatusReported():
                         self.asked.set()
-                    case protocol.EngineFailed(problem=problem):
+                    case EngineFailed(problem=problem):
                         self.problem = problem
                         return
         except (OSError, EOFError) as error:
@@ -99,7 +119,7 @@ class Watcher:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """An engine process that is killed afterwards: what it was made to do is nobody's loss."""
-    process = start()
+    process = start_engine()
     while not socket_path().exists():
         assert process.poll() is None
         time.sleep(0.01)
@@ -114,7 +134,7 @@ def watcher(engine: subprocess.Popen[bytes], tmp_path: Path) -> Iterator[Watcher
     path = tmp_path / "words.txt"
     path.write_text("\n".join(a + b + c for a in "bdklm" for b in "aeiou" for c in "nrst"), "utf-8")
     watcher = Watcher()
-    watcher.send(protocol.StartRun(CONFIG.with_values({"corpus": str(path)}), ""))
+    watcher.send(StartRun(CONFIG.with_values({"corpus": str(path)}), ""))
     watcher.wait_further()
     watcher.longest_silence = 0.0
     yield watcher
@@ -135,27 +155,27 @@ CONFIG = RunConfig(
     context=2, fuse=(2,), n_embd=2, n_hidden=4, batch_size=4, max_steps=10_000_000, eval_every=10_000_000
 )
 
+
 numbers = st.sampled_from([0, 1, 2, -1, 2**31, 2**63 - 1, 2**63, 2**64 - 1, -(2**63)])
+
 
 commands = st.one_of(
     st.sampled_from(
         [
-            *(protocol.ResumeRun(), protocol.RewindRun(), protocol.ProbeLayers(), protocol.ReportStatus()),
-            *(archive.ListRuns(), protocol.EvaluateSplits(()), protocol.EvaluateSplits((Split.VAL,) * 500)),
-            *(protocol.EditRun(CONFIG), protocol.PrepareRun(CONFIG, "x" * 1_000)),
-            protocol.StartRun(CONFIG.with_values({"corpus": "/nowhere"}), "", -1),
+            *(ResumeRun(), RewindRun(), ProbeLayers(), ReportStatus()),
+            *(ListRuns(), EvaluateSplits(()), EvaluateSplits((Split.VAL,) * 500)),
+            *(EditRun(CONFIG), PrepareRun(CONFIG, "x" * 1_000)),
+            StartRun(CONFIG.with_values({"corpus": "/nowhere"}), "", -1),
         ]
     ),
-    st.builds(protocol.EditRun, st.from_type(RunConfig)),
-    st.builds(
-        protocol.SampleNames, st.builds(Sampling, seed=numbers, count=st.sampled_from([-1, 0, 1, 10**9])), numbers
-    ),
-    st.builds(archive.ShowRun, numbers),
-    st.builds(archive.DeleteRun, numbers.filter(lambda run: run != 1)),
-    st.builds(archive.RestoreRun, numbers),
-    st.builds(archive.OpenRun, numbers.filter(lambda run: run != 1), st.booleans()),
-    st.builds(archive.ForkRun, numbers.filter(lambda run: run != 1)),
-    st.builds(archive.DescribeRun, numbers, st.text(max_size=80), st.text(max_size=600)),
+    st.builds(EditRun, st.from_type(RunConfig)),
+    st.builds(SampleNames, st.builds(SamplingConfig, seed=numbers, count=st.sampled_from([-1, 0, 1, 10**9])), numbers),
+    st.builds(ShowRun, numbers),
+    st.builds(DeleteRun, numbers.filter(lambda run: run != 1)),
+    st.builds(RestoreRun, numbers),
+    st.builds(OpenRun, numbers.filter(lambda run: run != 1), st.booleans()),
+    st.builds(ForkRun, numbers.filter(lambda run: run != 1)),
+    st.builds(DescribeRun, numbers, st.text(max_size=80), st.text(max_size=600)),
 )
 """Commands that leave the run in training."""
 
@@ -167,7 +187,7 @@ def _length(payload: bytes, claimed: int | None = None) -> bytes:
 @st.composite
 def shots(draw: st.DrawFn) -> bytes:
     """A good frame, or what became of one on the way."""
-    good = frame(draw(commands))
+    good = encode_frame(draw(commands))
     where = draw(st.integers(0, len(good) - 1))
     match draw(
         st.sampled_from(["good", "good", "cut", "turned", "flipped", "claims", "noise", "event", "deep", "long"])
@@ -183,7 +203,7 @@ def shots(draw: st.DrawFn) -> bytes:
         case "noise":
             return _length(draw(st.binary(max_size=64)))
         case "event":
-            return frame(protocol.RunChanged(State.TRAINING, draw(numbers)))
+            return encode_frame(RunChanged(RunState.TRAINING, draw(numbers)))
         case "deep":
             return _length(b"\x82\xa4type\xa8PauseRun\xa4more" + b"\x91" * draw(st.integers(1, 20_000)))
         case "long":
@@ -216,17 +236,17 @@ def under_fire(examples: int, engine: subprocess.Popen[bytes], watcher: Watcher)
         suppress_health_check=list(HealthCheck),
     )
     @given(st.lists(commands, min_size=7, max_size=7), st.lists(shots(), min_size=5, max_size=5))
-    def volley(head: list[protocol.Command], tail: list[bytes]) -> None:
+    def volley(head: list[Command], tail: list[bytes]) -> None:
         nonlocal sent
         for shot in tail:
-            fire(b"".join([*map(frame, head), shot]))
+            fire(b"".join([*map(encode_frame, head), shot]))
             sent += len(head) + 1
 
     lurking = []
     for cut in range(1, 31):  # frames that are never finished
         lurking.append(socket.socket(socket.AF_UNIX))
         lurking[-1].connect(str(socket_path()))
-        lurking[-1].sendall(frame(protocol.EditRun(CONFIG))[:cut])
+        lurking[-1].sendall(encode_frame(EditRun(CONFIG))[:cut])
     volley()
     for each in lurking:
         each.close()
@@ -236,7 +256,7 @@ def under_fire(examples: int, engine: subprocess.Popen[bytes], watcher: Watcher)
 def check_unharmed(engine: subprocess.Popen[bytes], watcher: Watcher, before: int) -> None:
     assert engine.poll() is None
     watcher.wait_further()
-    assert watcher.state is State.TRAINING
+    assert watcher.state is RunState.TRAINING
     grown = resident(engine.pid) - before
     print(f"grown by {grown / 2**20:.1f} MiB; another viewer heard nothing for {watcher.longest_silence:.2f} s at most")
     assert watcher.longest_silence < LONGEST_SILENCE
@@ -259,7 +279,12 @@ def test_million_frames_with_hundred_thousand_corrupted(engine: subprocess.Popen
     check_unharmed(engine, watcher, before)
 
 
-FLOODS = (protocol.ProbeLayers(), protocol.SampleNames(Sampling(count=1)), protocol.ReportStatus(), archive.ListRuns())
+FLOODS = (
+    ProbeLayers(),
+    SampleNames(SamplingConfig(count=1)),
+    ReportStatus(),
+    ListRuns(),
+)
 
 
 def test_floods_from_viewer_that_never_reads(engine: subprocess.Popen[bytes], watcher: Watcher) -> None:
@@ -271,10 +296,10 @@ def test_floods_from_viewer_that_never_reads(engine: subprocess.Popen[bytes], wa
             sent = 0
             with suppress(TimeoutError):
                 while sent < 500_000:
-                    sent += gun.send(frame(flood) * 500)
+                    sent += gun.send(encode_frame(flood) * 500)
             assert sent < 500_000, "it was all taken in"
             watcher.asked.clear()
-            watcher.send(protocol.ReportStatus())
+            watcher.send(ReportStatus())
             assert watcher.asked.wait(5)
             check_unharmed(engine, watcher, before)
 
@@ -287,7 +312,7 @@ def test_flood_from_reading_viewer_leaves_time_for_steps(watcher: Watcher) -> No
             gun.connect(str(socket_path()))
             while not over.is_set():
                 if select.select([gun], [gun], [], 1)[1]:
-                    gun.send(frame(protocol.ProbeLayers()) * 20)
+                    gun.send(encode_frame(ProbeLayers()) * 20)
                 while select.select([gun], [], [], 0)[0]:
                     gun.recv(2**20)
 

@@ -9,11 +9,11 @@ import pytest
 from textual.app import ComposeResult
 from textual.widget import Widget
 
-from charwave_tui.ui.in_turn import KeysInTurn
-from charwave_tui.ui.themes import themes
+from charwave_tui.ui.drawing.theme import themes
+from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 
 
-class Stage(KeysInTurn[None]):
+class Stage(SequentialKeysApp[None]):
     """An app with nothing but the widget that `build` makes; its messages are heard with run_test(message_hook=...)."""
 
     CSS = "Screen { background: $ink-bg; color: $ink-fg; }"
@@ -42,6 +42,7 @@ class Stage(KeysInTurn[None]):
 
 HORIZON = 0.05
 """Seconds that a pilot looks ahead for what is about to happen: repaints, and what is put off until after them."""
+
 
 TICKS = 8
 """Timers that a pilot waits for at most; some tick for ever."""

@@ -9,13 +9,44 @@ from dataclasses import replace
 import inspected
 import scenes
 
-from charwave_tui.client.engine import EngineOutdated, EngineUnavailable
-from charwave_tui.core import archive, inspection, protocol
-from charwave_tui.core.framing import AnyCommand, AnyEvent
-from charwave_tui.core.protocol import Command
-from charwave_tui.core.readings import Evaluation, Split, State
-from charwave_tui.core.records import RunSummary
-from charwave_tui.ui.view import LabView, RunView, Unfinished
+from charwave_tui.client.connection import EngineOutdated, EngineUnavailable
+from charwave_tui.core.metrics import Evaluation, RunState, Split
+from charwave_tui.core.protocol.commands import (
+    AnyCommand,
+    Command,
+    EditRun,
+    EvaluateSplits,
+    ExtendRun,
+    InspectLayer,
+    OpenRun,
+    PauseRun,
+    PrepareRun,
+    ProbeLayers,
+    ResetRun,
+    ResumeRun,
+    RewindRun,
+    SampleNames,
+    StartRun,
+    StepRun,
+    StopRun,
+)
+from charwave_tui.core.protocol.events import (
+    AnyEvent,
+    EngineReady,
+    EngineStarted,
+    LayersProbed,
+    NamesRefused,
+    NamesSampled,
+    Progress,
+    ResumableRunFound,
+    RunChanged,
+    RunEdited,
+    RunOpened,
+    RunSaved,
+    SplitEvaluated,
+)
+from charwave_tui.core.store.run_record import RunSummary
+from charwave_tui.ui.state.run_state import LabState, RunViewState, Unfinished
 
 
 class FakeEngine:
@@ -29,7 +60,7 @@ class FakeEngine:
         self.host, self.latency, self.retry_in = "", None, None
         self.reached = self.restarted = 0
         self.closed = False
-        self.found, self.warning, self.outdated = found, warning, outdated
+        self.was_running, self.warning, self.outdated = found, warning, outdated
         self._coming: asyncio.Queue[AnyEvent | str] = asyncio.Queue()
         self.tell(*events)
 
@@ -53,7 +84,7 @@ class FakeEngine:
         self.reached += 1
         if self.outdated:
             raise EngineOutdated(self.outdated, 4_711)
-        yield protocol.EngineStarted("1", 4_711)
+        yield EngineStarted("1", 4_711)
         while not isinstance(event := await self._coming.get(), str):
             yield event
         if event:
@@ -80,117 +111,117 @@ class FakeEngine:
     @property
     def steered(self) -> list[str]:
         """The names of the commands that keys give, without questions and preparations."""
-        asked = (protocol.PrepareRun, protocol.ProbeLayers, protocol.SampleNames, inspection.InspectLayer)
+        asked = (PrepareRun, ProbeLayers, SampleNames, InspectLayer)
         return [type(command).__name__ for command in self.sent if not isinstance(command, asked)]
 
 
 class ShowingEngine(FakeEngine):
     """Tells a whole view by events, as an engine does to a screen that finds it in that state."""
 
-    def __init__(self, view: LabView) -> None:
+    def __init__(self, view: LabState) -> None:
         self.view = view
         super().__init__(*told(view))
 
     def reaction(self, command: AnyCommand) -> Iterable[AnyEvent]:
         layers, names = self.view.layers, self.view.names
         match command:
-            case protocol.ProbeLayers() if layers.layers:
-                yield protocol.LayersProbed(layers.step, layers.layers)
-            case inspection.InspectLayer() if layers.layers:
+            case ProbeLayers() if layers.layers:
+                yield LayersProbed(layers.step, layers.layers)
+            case InspectLayer() if layers.layers:
                 yield inspected.answer(layers.layers, layers.step, command)
-            case protocol.SampleNames(request=request) if names.refusal:
-                yield protocol.NamesRefused(request, names.refusal, "begin again with a smaller lr")
-            case protocol.SampleNames(request=request) if names.names:
-                yield protocol.NamesSampled(names.step, request, names.names)
+            case SampleNames(request=request) if names.refusal:
+                yield NamesRefused(request, names.refusal, "begin again with a smaller lr")
+            case SampleNames(request=request) if names.names:
+                yield NamesSampled(names.step, request, names.names)
 
 
 class ObedientEngine(FakeEngine):
     """Obeys each command with the events, and in the order, in which the real engine tells them; it never steps."""
 
     def __init__(self) -> None:
-        self.run = RunView()
+        self.run = RunViewState()
         self.runs = 0
-        super().__init__(protocol.EngineReady("2.13", "cpu"))
+        super().__init__(EngineReady("2.13", "cpu"))
 
     def reaction(self, command: AnyCommand) -> Iterator[AnyEvent]:
         state = self.run.state
-        moving = state in (State.TRAINING, State.PAUSED)
+        moving = state in (RunState.TRAINING, RunState.PAUSED)
         match command:
-            case archive.OpenRun(run=number, train=train):
-                self.run = RunView("ready", number, "tree-76k", scenes.CONFIG, state=State.PAUSED, step=48_200)
+            case OpenRun(run=number, train=train):
+                self.run = RunViewState("ready", number, "tree-76k", scenes.CONFIG, state=RunState.PAUSED, step=48_200)
                 yield opened(self.run)
                 if train:
-                    yield self._change(State.TRAINING)
-            case protocol.RewindRun() if state is State.DIVERGED:
+                    yield self._change(RunState.TRAINING)
+            case RewindRun() if state is RunState.DIVERGED:
                 config = replace(self.run.config, lr=self.run.config.lr / 3)
-                self.run = replace(self.run, config=config, step=400, state=State.PAUSED, divergence=None)
+                self.run = replace(self.run, config=config, step=400, state=RunState.PAUSED, divergence=None)
                 yield opened(self.run)
-                yield self._change(State.TRAINING)
-            case protocol.PrepareRun(config=config, preset=preset) if state in (None, State.READY):
-                self.run = replace(self.run, config=config, preset=preset, state=State.READY, step=0)
+                yield self._change(RunState.TRAINING)
+            case PrepareRun(config=config, preset=preset) if state in (None, RunState.READY):
+                self.run = replace(self.run, config=config, preset=preset, state=RunState.READY, step=0)
                 yield opened(self.run)
-            case protocol.StartRun(config=config, preset=preset, steps=steps):
+            case StartRun(config=config, preset=preset, steps=steps):
                 yield from self._start(replace(self.run, config=config, preset=preset))
                 if steps is None:
-                    yield self._change(State.TRAINING)
+                    yield self._change(RunState.TRAINING)
                 else:
                     yield from self._step(steps)
-            case protocol.PauseRun() | protocol.StepRun() if state is State.TRAINING:
-                yield self._change(State.PAUSED)
-            case protocol.ResumeRun() | protocol.ExtendRun() if state is State.PAUSED:
-                yield self._change(State.TRAINING)
-            case protocol.ExtendRun() if state in (State.STOPPED, State.FINISHED):
-                yield self._change(State.TRAINING)
-            case protocol.StepRun() if state not in (None, State.READY, State.DIVERGED):
+            case PauseRun() | StepRun() if state is RunState.TRAINING:
+                yield self._change(RunState.PAUSED)
+            case ResumeRun() | ExtendRun() if state is RunState.PAUSED:
+                yield self._change(RunState.TRAINING)
+            case ExtendRun() if state in (RunState.STOPPED, RunState.FINISHED):
+                yield self._change(RunState.TRAINING)
+            case StepRun() if state not in (None, RunState.READY, RunState.DIVERGED):
                 yield from self._step(1)
-            case protocol.StopRun() if moving:
-                yield self._change(State.STOPPED)
+            case StopRun() if moving:
+                yield self._change(RunState.STOPPED)
                 yield self._saved()
                 yield from self._evaluated(Split.TRAIN, Split.VAL)
-            case protocol.ResetRun() if state not in (None, State.READY):
+            case ResetRun() if state not in (None, RunState.READY):
                 yield from self._start(self.run)
-                yield self._change(State.PAUSED)
-            case protocol.EditRun(config=config) if state not in (None, State.READY):
+                yield self._change(RunState.PAUSED)
+            case EditRun(config=config) if state not in (None, RunState.READY):
                 self.run = replace(self.run, config=config)
-                yield protocol.RunEdited(config)
-            case protocol.EvaluateSplits(splits=splits) if state not in (None, State.READY):
+                yield RunEdited(config)
+            case EvaluateSplits(splits=splits) if state not in (None, RunState.READY):
                 yield from self._evaluated(*splits)
-            case protocol.ProbeLayers() if state is not None:
-                yield protocol.LayersProbed(self.run.step, scenes.TRAINING.layers.layers)
-            case protocol.SampleNames(request=request) if state is None:
-                yield protocol.NamesRefused(request, "there is no model yet", "t trains one")
-            case protocol.SampleNames(request=request):
-                yield protocol.NamesSampled(self.run.step, request, scenes.NAMES)
+            case ProbeLayers() if state is not None:
+                yield LayersProbed(self.run.step, scenes.TRAINING.layers.layers)
+            case SampleNames(request=request) if state is None:
+                yield NamesRefused(request, "there is no model yet", "t trains one")
+            case SampleNames(request=request):
+                yield NamesSampled(self.run.step, request, scenes.NAMES)
 
-    def _start(self, run: RunView) -> Iterator[AnyEvent]:
+    def _start(self, run: RunViewState) -> Iterator[AnyEvent]:
         self.runs += 1
-        self.run = replace(run, run=self.runs, state=State.READY, step=0)
+        self.run = replace(run, run=self.runs, state=RunState.READY, step=0)
         yield self._saved()
         yield opened(self.run)
 
     def _step(self, steps: int) -> Iterator[AnyEvent]:
-        yield self._change(State.TRAINING)
+        yield self._change(RunState.TRAINING)
         self.run = replace(self.run, step=self.run.step + steps)
-        yield self._change(State.PAUSED)
+        yield self._change(RunState.PAUSED)
 
-    def _change(self, state: State) -> AnyEvent:
+    def _change(self, state: RunState) -> AnyEvent:
         self.run = replace(self.run, state=state)
-        return protocol.RunChanged(state, self.run.step)
+        return RunChanged(state, self.run.step)
 
     def _saved(self) -> AnyEvent:
-        return protocol.RunSaved(self.runs, self.run.step)
+        return RunSaved(self.runs, self.run.step)
 
     def _evaluated(self, *splits: Split) -> Iterator[AnyEvent]:
         for split in splits:
-            yield protocol.SplitEvaluated(Evaluation(self.run.step, split, 2.0))
+            yield SplitEvaluated(Evaluation(self.run.step, split, 2.0))
         yield self._saved()
 
 
-def opened(run: RunView, view: LabView = scenes.UNTRAINED) -> AnyEvent:
+def opened(run: RunViewState, view: LabState = scenes.UNTRAINED) -> AnyEvent:
     """The event that opens `run`, with the course of `view`."""
     assert run.config is not None
     assert run.state is not None
-    return protocol.RunOpened(
+    return RunOpened(
         run=run.run,
         preset=run.preset,
         config=run.config,
@@ -207,21 +238,21 @@ def opened(run: RunView, view: LabView = scenes.UNTRAINED) -> AnyEvent:
     )
 
 
-def told(view: LabView) -> Iterator[AnyEvent]:
+def told(view: LabState) -> Iterator[AnyEvent]:
     """The events from which `view` comes to be, but for its layers and names, which are asked for."""
     run = view.run
     if run.engine == "starting":
         return
-    yield protocol.EngineReady("2.13", "cpu")
+    yield EngineReady("2.13", "cpu")
     if run.unfinished:
-        yield archive.UnfinishedFound(summary(run.unfinished))
+        yield ResumableRunFound(summary(run.unfinished))
     if run.state is None:
         return
     yield opened(run, view)
     if view.curve.partial or run.steps_per_second:
-        yield protocol.Progress(run.step, run.steps_per_second, (), view.curve.partial)
+        yield Progress(run.step, run.steps_per_second, (), view.curve.partial)
     if run.reason:
-        yield protocol.RunChanged(run.state, run.step, run.reason, run.divergence)
+        yield RunChanged(run.state, run.step, run.reason, run.divergence)
 
 
 def summary(left: Unfinished) -> RunSummary:
@@ -234,7 +265,7 @@ def summary(left: Unfinished) -> RunSummary:
         config=scenes.CONFIG,
         corpus="makemore",
         parameters=76_579,
-        state=State.TRAINING,
+        state=RunState.TRAINING,
         step=left.step,
         created="2026-01-02T03:04:05+00:00",
         training_seconds=31.0,

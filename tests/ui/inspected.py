@@ -7,17 +7,18 @@ import random
 
 import looks
 
-from charwave_tui.core.grids import EMPTY, Grid
-from charwave_tui.core.insights import (
+from charwave_tui.core.metrics import LayerStats
+from charwave_tui.core.protocol.commands import InspectLayer
+from charwave_tui.core.protocol.events import LayerInspected
+from charwave_tui.core.protocol.float_matrix import EMPTY_MATRIX, FloatMatrix
+from charwave_tui.core.protocol.layer_insights import (
     ActivationInsight,
     AnyInsight,
+    BatchNormInsight,
     Histogram,
-    Lens,
-    NormInsight,
-    PlainInsight,
+    InsightQuery,
+    OutputInsight,
 )
-from charwave_tui.core.inspection import InspectLayer, LayerInspected
-from charwave_tui.core.readings import LayerStats
 
 DEAD = 37
 """A unit that is saturated for every example."""
@@ -32,9 +33,11 @@ def spread(bound: float, mean: float, std: float, bins: int = 64) -> Histogram:
     return Histogram(-bound, bound, tuple(height / scale for height in heights), mean, std)
 
 
-def tanh(units: int = 128, positions: int = 2, lens: Lens | None = None, examples: int = 512) -> ActivationInsight:
+def tanh(
+    units: int = 128, positions: int = 2, lens: InsightQuery | None = None, examples: int = 512
+) -> ActivationInsight:
     """A tanh with one dead unit and a few saturated outputs."""
-    lens = lens or Lens(4)
+    lens = lens or InsightQuery(4)
     rows, columns = min(lens.rows, examples), min(lens.columns, units)
     top, left = min(lens.top, examples - rows), min(lens.left, units - columns)
     dead = min(DEAD, units - 1)
@@ -56,7 +59,9 @@ def tanh(units: int = 128, positions: int = 2, lens: Lens | None = None, example
         position=min(lens.position, positions - 1),
         top=top,
         left=left,
-        values=Grid.of(columns, (value for row in window for value in row)) if columns else Grid(0, 0, b""),
+        values=FloatMatrix.of(columns, (value for row in window for value in row))
+        if columns
+        else FloatMatrix(0, 0, b""),
         contexts=tuple("\0\0\0\0oliv"[-8:] for _ in range(rows)),
     )
 
@@ -66,18 +71,18 @@ def _row(position: int, example: int, columns: int) -> list[float]:
     return [math.tanh(1.6 * (sum(drawn.random() for _ in range(4)) - 2)) for _ in range(columns)]
 
 
-def norm(units: int = 128, positions: int = 4, lens: Lens | None = None, bug: bool = False) -> NormInsight:
+def norm(units: int = 128, positions: int = 4, lens: InsightQuery | None = None, bug: bool = False) -> BatchNormInsight:
     """A norm whose running statistics lag a little behind; with `bug` it keeps those of each position."""
-    lens = lens or Lens(3)
+    lens = lens or InsightQuery(3)
     columns = min(lens.columns, units)
     left = min(lens.left, units - columns)
     drawn = random.Random(7)
 
-    def row(mean: float, std: float, rows: int = 1) -> Grid:
+    def row(mean: float, std: float, rows: int = 1) -> FloatMatrix:
         every = [[mean + drawn.gauss(0.0, std) for _ in range(units)] for _ in range(rows)]
-        return Grid.of(columns, (value for line in every for value in line[left : left + columns]))
+        return FloatMatrix.of(columns, (value for line in every for value in line[left : left + columns]))
 
-    return NormInsight(
+    return BatchNormInsight(
         units=units,
         positions=positions,
         examples=512,
@@ -95,7 +100,7 @@ def norm(units: int = 128, positions: int = 4, lens: Lens | None = None, bug: bo
     )
 
 
-def insight(stats: LayerStats, lens: Lens) -> AnyInsight:
+def insight(stats: LayerStats, lens: InsightQuery) -> AnyInsight:
     """What is found inside a layer with those figures."""
     *_, units = stats.output_shape
     positions = stats.output_shape[1] if len(stats.output_shape) == 3 else 1
@@ -106,14 +111,14 @@ def insight(stats: LayerStats, lens: Lens) -> AnyInsight:
             return norm(units, positions, lens)
         case "Linear":
             fan_in, fan_out = map(int, stats.detail.split("→"))
-            values = Grid.of(min(fan_in, fan_out), (2.5 * 0.97**at for at in range(min(fan_in, fan_out))))
-            return looks.linear(fan_in, fan_out, lens, singular=values if lens.singular else EMPTY)
+            values = FloatMatrix.of(min(fan_in, fan_out), (2.5 * 0.97**at for at in range(min(fan_in, fan_out))))
+            return looks.linear(fan_in, fan_out, lens, singular=values if lens.singular else EMPTY_MATRIX)
         case "Embedding":
             return looks.embedding(lens)
         case "FlattenConsecutive":
             return looks.tree(text=lens.text)
         case _:
-            return PlainInsight(spread(4.0, stats.mean, stats.std))
+            return OutputInsight(spread(4.0, stats.mean, stats.std))
 
 
 def answer(layers: tuple[LayerStats, ...], step: int, question: InspectLayer) -> LayerInspected:

@@ -11,31 +11,31 @@ from datetime import UTC, datetime, timedelta
 import scenes
 from textual.pilot import Pilot
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.presets import preset
-from charwave_tui.core.protocol import Command
-from charwave_tui.core.readings import Evaluation, History, LossPoint, Mark, Split, State
-from charwave_tui.core.records import RunRecord, RunSummary
-from charwave_tui.ui.archive_view import Archive, Arrangement
-from charwave_tui.ui.asked import Asked
-from charwave_tui.ui.in_turn import KeysInTurn
-from charwave_tui.ui.panes.run_list import RunList
-from charwave_tui.ui.screens.runs import RunsScreen
-from charwave_tui.ui.themes import themes
-from charwave_tui.ui.view import Curve, RunView
+from charwave_tui.core.config.presets import get_preset
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.metrics import CurveMarker, Evaluation, LossPoint, RunState, Split, TrainingHistory
+from charwave_tui.core.protocol.commands import Command
+from charwave_tui.core.store.run_record import RunRecord, RunSummary
+from charwave_tui.ui.drawing.theme import themes
+from charwave_tui.ui.messages import SendCommand
+from charwave_tui.ui.runs.list_pane import RunsListPane
+from charwave_tui.ui.runs.screen import RunsScreen
+from charwave_tui.ui.state.run_state import LossCurveState, RunViewState
+from charwave_tui.ui.state.runs_state import RunsState, RunsViewOptions
+from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 
 NOW = datetime(2026, 3, 14, 15, 0, tzinfo=UTC)
 
 
 def config(name: str, **changes: object) -> RunConfig:
     """The preset's config on the lecture's list, with some fields changed."""
-    return preset(name).config.with_values({"corpus": "makemore", **changes})
+    return get_preset(name).config.with_values({"corpus": "makemore", **changes})
 
 
 def row(
     run: int,
     preset: str = "tree-76k",
-    state: State = State.FINISHED,
+    state: RunState = RunState.FINISHED,
     step: int = 200_000,
     best_val: float | None = 2.0,
     *,
@@ -68,11 +68,11 @@ def row(
 
 
 ROWS = (
-    row(12, "tree-76k", State.TRAINING, 130_000, 2.0121, train=1.86, seconds=87, ago=timedelta(minutes=2), lr=0.01),
+    row(12, "tree-76k", RunState.TRAINING, 130_000, 2.0121, train=1.86, seconds=87, ago=timedelta(minutes=2), lr=0.01),
     row(
         11,
         "tree-22k",
-        State.FINISHED,
+        RunState.FINISHED,
         200_000,
         2.0219,
         train=1.8873,
@@ -82,27 +82,31 @@ ROWS = (
         name="small, for the talk",
         note="the one to show: quick, and good enough that nobody asks",
     ),
-    row(10, "playground", State.STOPPED, 5_000, 2.4302, train=2.4116, seconds=4, norm="none", init_gain=5.0),
-    row(9, "tree-76k", State.DIVERGED, 412, None, train=math.nan, seconds=1, ago=timedelta(hours=4), lr=10.0),
-    row(8, "mlp-8", State.PAUSED, 48_200, 2.0271, seconds=65, ago=timedelta(days=1), parameters=22_097),
-    row(7, "mlp-8", State.FINISHED, 60_000, 2.0688, seconds=16, ago=timedelta(days=5), parameters=9_023, n_hidden=68),
-    row(3, "tree-287k", State.FINISHED, 100_000, 1.9775, seconds=192, ago=timedelta(days=120), parameters=286_789),
-    row(1, "playground", State.FINISHED, 60_000, 2.1242, seconds=40, ago=timedelta(days=500), corpus="names"),
+    row(10, "playground", RunState.STOPPED, 5_000, 2.4302, train=2.4116, seconds=4, norm="none", init_gain=5.0),
+    row(9, "tree-76k", RunState.DIVERGED, 412, None, train=math.nan, seconds=1, ago=timedelta(hours=4), lr=10.0),
+    row(8, "mlp-8", RunState.PAUSED, 48_200, 2.0271, seconds=65, ago=timedelta(days=1), parameters=22_097),
+    row(
+        7, "mlp-8", RunState.FINISHED, 60_000, 2.0688, seconds=16, ago=timedelta(days=5), parameters=9_023, n_hidden=68
+    ),
+    row(3, "tree-287k", RunState.FINISHED, 100_000, 1.9775, seconds=192, ago=timedelta(days=120), parameters=286_789),
+    row(1, "playground", RunState.FINISHED, 60_000, 2.1242, seconds=40, ago=timedelta(days=500), corpus="names"),
 )
 """Runs in every state, newest first; run 12 is the one in training of `scenes.TRAINING`."""
 
 
-def course(last: int, end: float, *marks: Mark, every: int = 10_000) -> History:
+def course(last: int, end: float, *marks: CurveMarker, every: int = 10_000) -> TrainingHistory:
     """A history that falls to about `end`, its val measured `every` so many steps."""
 
     def loss(step: int) -> float:
         return end + 0.5 * (math.exp(-step / 9_000) - math.exp(-last / 9_000)) + 0.2 * (1 - step / last)
 
     points = tuple(LossPoint(s, loss(s) - 0.1, loss(s) - 0.2, loss(s)) for s in range(100, last + 1, 100))
-    return History(100, points, tuple(Evaluation(s, Split.VAL, loss(s)) for s in range(every, last + 1, every)), marks)
+    return TrainingHistory(
+        100, points, tuple(Evaluation(s, Split.VAL, loss(s)) for s in range(every, last + 1, every)), marks
+    )
 
 
-def record(of: RunSummary, history: History) -> RunRecord:
+def record(of: RunSummary, history: TrainingHistory) -> RunRecord:
     """The whole record of a run with that course."""
     return RunRecord(
         run=of.run,
@@ -127,32 +131,37 @@ def record(of: RunSummary, history: History) -> RunRecord:
 RECORDS = tuple(record(of, course(of.step, of.val or 2.2)) for of in ROWS[1:])
 """The records of all but the one in training."""
 
-ARCHIVE = Archive(ROWS, RECORDS)
+
+ARCHIVE = RunsState(ROWS, RECORDS)
 """All of them as an engine has told them."""
 
-TRAINING: tuple[RunView, Curve] = (
+
+TRAINING: tuple[RunViewState, LossCurveState] = (
     replace(scenes.TRAINING.run, config=ROWS[0].config),
-    replace(scenes.TRAINING.curve, history=course(132_400, 2.0021, Mark(110_000, "lr 0.1 → 0.01")), partial=None),
+    replace(
+        scenes.TRAINING.curve, history=course(132_400, 2.0021, CurveMarker(110_000, "lr 0.1 → 0.01")), partial=None
+    ),
 )
 """The run in training, and its curve."""
 
-IDLE: tuple[RunView, Curve] = (RunView("ready"), Curve())
+
+IDLE: tuple[RunViewState, LossCurveState] = (RunViewState("ready"), LossCurveState())
 """An engine that holds no run."""
 
 
-class Hall(KeysInTurn[None]):
+class Hall(SequentialKeysApp[None]):
     """An app with the runs screen on it; `asked` is what the screen asks of the engine, `left` how it left."""
 
     def __init__(
         self,
-        archive: Archive = ARCHIVE,
-        held: tuple[RunView, Curve] = TRAINING,
-        arrangement: Arrangement | None = None,
+        archive: RunsState = ARCHIVE,
+        held: tuple[RunViewState, LossCurveState] = TRAINING,
+        arrangement: RunsViewOptions | None = None,
         theme: str = "dark",
     ) -> None:
         super().__init__()
         self.asked: list[Command] = []
-        self.left: list[Arrangement | None] = []
+        self.left: list[RunsViewOptions | None] = []
         self._opening = (theme, archive, held, arrangement)
         for known in themes():
             self.register_theme(known)
@@ -168,13 +177,13 @@ class Hall(KeysInTurn[None]):
         self.runs.run, self.runs.curve = held
         self.runs.archive = archive
 
-    def on_asked(self, message: Asked) -> None:
+    def on_send_command(self, message: SendCommand) -> None:
         self.asked.append(message.command)
 
     @property
-    def list(self) -> RunList:
+    def list(self) -> RunsListPane:
         """The table."""
-        return self.runs.query_one(RunList)
+        return self.runs.query_one(RunsListPane)
 
     @property
     def here(self) -> int | None:
@@ -184,10 +193,10 @@ class Hall(KeysInTurn[None]):
 
 @asynccontextmanager
 async def hall(
-    archive: Archive = ARCHIVE,
-    held: tuple[RunView, Curve] = TRAINING,
+    archive: RunsState = ARCHIVE,
+    held: tuple[RunViewState, LossCurveState] = TRAINING,
     size: tuple[int, int] = (140, 40),
-    arrangement: Arrangement | None = None,
+    arrangement: RunsViewOptions | None = None,
 ) -> AsyncIterator[tuple[Hall, Pilot[None]]]:
     """The runs screen on the screen, its first questions asked and forgotten."""
     app = Hall(archive, held, arrangement)

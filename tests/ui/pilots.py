@@ -13,18 +13,21 @@ from textual import events
 from textual.app import App
 from textual.pilot import Pilot
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.places import corpora_dir
-from charwave_tui.ui.app import Playground
-from charwave_tui.ui.screens.lab import LabScreen
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.paths import corpora_dir
+from charwave_tui.ui.app import CharwaveApp
+from charwave_tui.ui.lab.screen import LabScreen
 
 WIDE, NARROW, SMALL = (140, 40), (80, 24), (50, 14)
 """Columns and rows at which there are four panes, tabs, and one pane alone."""
 
+
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
 
 CHARACTERS = {"space": " ", "full_stop": ".", "question_mark": "?"}
 """What keys write whose names are longer."""
+
 
 PATIENCE = 10.0
 """Seconds after which something that was waited for will not come any more."""
@@ -43,10 +46,10 @@ def program(
     theme: str | None = None,
     named: bool = False,
     fps: int | None = None,
-) -> Playground:
+) -> CharwaveApp:
     """The playground as it opens with the scenes' run in the form."""
     fetch_lecture()
-    return Playground(config, "tree-76k", theme=theme, engine=engine, named=named, fps=fps)
+    return CharwaveApp(config, "tree-76k", theme=theme, engine=engine, named=named, fps=fps)
 
 
 @asynccontextmanager

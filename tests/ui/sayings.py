@@ -11,18 +11,23 @@ import scenes
 from kept import ARCHIVE
 from textual.pilot import Pilot
 
-from charwave_tui.core import speaking
-from charwave_tui.core.framing import AnyEvent
-from charwave_tui.core.protocol import Command, NamesSampled, SampleNames
-from charwave_tui.core.readings import SampledName, Sketch
-from charwave_tui.core.speaking import Star
-from charwave_tui.ui.asked import Asked
-from charwave_tui.ui.in_turn import KeysInTurn
-from charwave_tui.ui.sampler.notebook import Notebook
-from charwave_tui.ui.screens.sampler import SamplerScreen
-from charwave_tui.ui.speech import FIRST_REQUEST, Speech, after
-from charwave_tui.ui.themes import themes
-from charwave_tui.ui.view import LabView, NamesView
+from charwave_tui.core.metrics import SampledName, StarredName, TimelineSample
+from charwave_tui.core.protocol.commands import Command, PredictNext, SampleNames, SampleRun, ScoreWord
+from charwave_tui.core.protocol.events import (
+    AnyEvent,
+    NamesSampled,
+    NextPredicted,
+    QueryRefused,
+    RunSampled,
+    WordScored,
+)
+from charwave_tui.ui.drawing.theme import themes
+from charwave_tui.ui.messages import SendCommand
+from charwave_tui.ui.sampler.mode import SamplerMemory
+from charwave_tui.ui.sampler.screen import SamplerScreen
+from charwave_tui.ui.state.run_state import LabState, NamesState
+from charwave_tui.ui.state.sampler_state import FIRST_REQUEST, SamplerState, reduce_sampler
+from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 
 ORDER = "narilem.stodkcgyjvpuhzxbfwq"
 """What may follow, the likeliest first; the dot ends the name."""
@@ -50,7 +55,10 @@ def name(text: str, in_corpus: bool = False, near: str = "") -> SampledName:
 
 
 _WORDS = ("maralynn", "mariela", "makyah", "mateson", "mayrin", "marsden", "malia", "mavelyn", "madrix", "maziyah")
+
+
 _MORE = ("maelle", "mazzori", "mariko", "mabriella", "matteus", "maika", "marvinne", "mahlani", "marisque", "maritho")
+
 
 NAMES = tuple(
     name(text, place % 3 == 1, "mahlan" if place % 5 == 3 else "") for place, text in enumerate(_WORDS + _MORE)
@@ -58,25 +66,28 @@ NAMES = tuple(
 """Twenty names, some copied and some near."""
 
 
-def _sketch(step: int) -> Sketch:
+def _sketch(step: int) -> TimelineSample:
     """Names that come to be as training goes on."""
     kept = 2 + step // 25_000
-    return Sketch(step, tuple(SampledName(f"{text[:kept]}{'xqzj'[kept - 2 :]}", 2.0, False) for text in _WORDS))
+    return TimelineSample(step, tuple(SampledName(f"{text[:kept]}{'xqzj'[kept - 2 :]}", 2.0, False) for text in _WORDS))
 
 
 TIMELINE = tuple(map(_sketch, range(10_000, 130_001, 10_000)))
 """Names at each evaluation of the scenes' run."""
 
+
 STARS = tuple(
-    Star(text, 1.5 + place / 7, run, 132_400 - 40_000 * place, f"2026-03-14T1{4 - place}:00:00+00:00")
+    StarredName(text, 1.5 + place / 7, run, 132_400 - 40_000 * place, f"2026-03-14T1{4 - place}:00:00+00:00")
     for place, (text, run) in enumerate((("maralynn", 12), ("mayrin", 11), ("quillon", 10), ("belle", None)))
 )
 """Starred names, the last first."""
 
-SAID = Speech(timeline=TIMELINE, stars=STARS)
+
+SAID = SamplerState(timeline=TIMELINE, stars=STARS)
 """What was said before anything was asked."""
 
-TALKING = replace(scenes.TRAINING, names=NamesView(132_400, NAMES, drawn=20))
+
+TALKING = replace(scenes.TRAINING, names=NamesState(132_400, NAMES, drawn=20))
 """The scenes' run in training, with names whose surprises are told."""
 
 
@@ -86,37 +97,39 @@ _ENDINGS = ("na", "el", "sque", "tho", "jke", "o", "la", "n", "elle", "ah", "ne"
 def answers(command: Command, step: int, symbols: str = scenes.CARD.symbols) -> Iterable[AnyEvent]:
     """What an engine says to a command of the sampler."""
     match command:
-        case speaking.PredictNext(prefix=prefix, request=request):
+        case PredictNext(prefix=prefix, request=request):
             path = surprises_of(prefix)[:-1]
-            yield speaking.NextPredicted(step, request, prefix, surprises_after(prefix, symbols), path)
-        case speaking.ScoreWord(word=word, request=request) if set(word) <= set(symbols):
+            yield NextPredicted(step, request, prefix, surprises_after(prefix, symbols), path)
+        case ScoreWord(word=word, request=request) if set(word) <= set(symbols):
             known = "mariela" if word == "mariela" else ""
-            yield speaking.WordScored(step, request, word, surprises_of(word), known)
-            yield speaking.WordScored(step, request, word, surprises_of(word), known, 61.8, 32_033)
-        case speaking.ScoreWord(word=word, request=request):
+            yield WordScored(step, request, word, surprises_of(word), known)
+            yield WordScored(step, request, word, surprises_of(word), known, 61.8, 32_033)
+        case ScoreWord(word=word, request=request):
             strange = next(symbol for symbol in word if symbol not in symbols)
-            yield speaking.SpeechRefused(request, f"{strange!r} is not in the corpus makemore", "leave it out")
-        case speaking.SampleRun(run=run, request=request):
-            yield speaking.RunSampled(run, 200_000, request, NAMES[::-1])
+            yield QueryRefused(request, f"{strange!r} is not in the corpus makemore", "leave it out")
+        case SampleRun(run=run, request=request):
+            yield RunSampled(run, 200_000, request, NAMES[::-1])
         case SampleNames(request=request, sampling=sampling) if request >= FIRST_REQUEST:
             begun = [name(sampling.prefix + end) for end in _ENDINGS]
             yield NamesSampled(step, request, tuple(begun[: sampling.count]))
 
 
-class SamplerHall(KeysInTurn[None]):
+class SamplerHall(SequentialKeysApp[None]):
     """An app with the sampler's screen on it; `asked` is what it asks of the engine, `left` how it was left.
 
     What is asked is answered at once while it is `answering`.
     """
 
-    def __init__(self, view: LabView = TALKING, said: Speech = SAID, theme: str = "dark", mode: str = "names") -> None:
+    def __init__(
+        self, view: LabState = TALKING, said: SamplerState = SAID, theme: str = "dark", mode: str = "names"
+    ) -> None:
         super().__init__()
         self.asked: list[Command] = []
-        self.left: list[Notebook | None] = []
+        self.left: list[SamplerMemory | None] = []
         self.copied: list[str] = []
         self.answering = True
         self._opening = (view, said, theme)
-        self.sampler = SamplerScreen(Notebook(mode=mode))
+        self.sampler = SamplerScreen(SamplerMemory(mode=mode))
         for known in themes():
             self.register_theme(known)
 
@@ -130,15 +143,15 @@ class SamplerHall(KeysInTurn[None]):
         self.sampler.speech, self.sampler.archive = said, ARCHIVE
         await self.push_screen(self.sampler, self.left.append)
 
-    def show(self, view: LabView) -> None:
+    def show(self, view: LabState) -> None:
         """Have the screen told of a view."""
         self.sampler.run, self.sampler.curve, self.sampler.names = view.run, view.curve, view.names
 
     def tell(self, event: AnyEvent) -> None:
         """Have the screen told of an answer."""
-        self.sampler.speech = after(self.sampler.speech, event)
+        self.sampler.speech = reduce_sampler(self.sampler.speech, event)
 
-    def on_asked(self, message: Asked) -> None:
+    def on_send_command(self, message: SendCommand) -> None:
         self.asked.append(message.command)
         run = self.sampler.run
         if self.answering and run.corpus is not None:
@@ -155,7 +168,7 @@ class SamplerHall(KeysInTurn[None]):
 
 @asynccontextmanager
 async def talking(
-    mode: str, view: LabView = TALKING, said: Speech = SAID, size: tuple[int, int] = (132, 30)
+    mode: str, view: LabState = TALKING, said: SamplerState = SAID, size: tuple[int, int] = (132, 30)
 ) -> AsyncIterator[tuple[SamplerHall, Pilot[None]]]:
     """The sampler's screen in one of its modes, its first questions answered."""
     app = SamplerHall(view, said, mode=mode)

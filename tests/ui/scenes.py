@@ -7,25 +7,35 @@ from dataclasses import replace
 
 import msgspec
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.core.readings import (
-    CorpusCard,
+from charwave_tui.core.config.layer_shapes import layer_shapes
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.metrics import (
+    CorpusSummary,
+    CurveMarker,
     Divergence,
     Evaluation,
-    Ghost,
-    History,
+    GhostCurve,
     LayerStats,
     LossPoint,
-    Mark,
+    RunState,
     SampledName,
     Split,
-    State,
+    TrainingHistory,
 )
-from charwave_tui.core.shapes import layer_shapes
-from charwave_tui.ui.layers_view import LayersView
-from charwave_tui.ui.view import Curve, EngineLost, LabView, NamesView, RunView, Unfinished, after
+from charwave_tui.ui.state.run_state import (
+    EngineDisconnected,
+    LabState,
+    LayersState,
+    LossCurveState,
+    NamesState,
+    RunViewState,
+    Unfinished,
+    reduce,
+)
 
 CONFIG = RunConfig(n_embd=24, n_hidden=128, batch_size=32, max_steps=200_000, eval_every=10_000, corpus="makemore")
+
+
 STACK = replace(
     CONFIG,
     dilations=(1, 1, 2, 1, 2),
@@ -40,10 +50,12 @@ STACK = replace(
     max_steps=500,
     eval_every=100,
 )
-CARD = CorpusCard("makemore", "0" * 64, 32_033, "abcdefghijklmnopqrstuvwxyz", (182_625, 22_655, 22_866))
 
 
-def _history(last: int, low: float) -> History:
+CARD = CorpusSummary("makemore", "0" * 64, 32_033, "abcdefghijklmnopqrstuvwxyz", (182_625, 22_655, 22_866))
+
+
+def _history(last: int, low: float) -> TrainingHistory:
     def course(step: int) -> float:
         drop = 0.09 if step > 150_000 else 0.0
         return low + 1.4 * math.exp(-step / 9_000) + 0.12 * math.exp(-step / 70_000) - drop
@@ -53,7 +65,7 @@ def _history(last: int, low: float) -> History:
         for step in range(100, last + 1, 100)
     )
     evaluations = tuple(Evaluation(step, Split.VAL, course(step) + 0.12) for step in range(10_000, last + 1, 10_000))
-    return History(100, points, evaluations, (Mark(110_000, "lr 0.1 → 0.01"),) if last > 110_000 else ())
+    return TrainingHistory(100, points, evaluations, (CurveMarker(110_000, "lr 0.1 → 0.01"),) if last > 110_000 else ())
 
 
 def _layers(config: RunConfig = CONFIG) -> tuple[LayerStats, ...]:
@@ -100,79 +112,88 @@ NAMES = tuple(
     )
 )
 
-EMPTY = LabView()
+
+EMPTY = LabState()
 """Before the engine has answered."""
 
-UNTRAINED = LabView(
-    run=RunView("ready", None, "tree-76k", CONFIG, CARD, 76_579, "cpu", State.READY),
-    curve=Curve(vocab_size=27, max_steps=200_000, published=1.9937),
-    layers=LayersView(0, _layers()),
+
+UNTRAINED = LabState(
+    run=RunViewState("ready", None, "tree-76k", CONFIG, CARD, 76_579, "cpu", RunState.READY),
+    curve=LossCurveState(vocab_size=27, max_steps=200_000, published=1.9937),
+    layers=LayersState(0, _layers()),
 )
 """A prepared model, no step yet."""
 
-TRAINING = LabView(
-    run=RunView("ready", 12, "tree-76k", CONFIG, CARD, 76_579, "cpu", State.TRAINING, 132_400, 1_512.0),
-    curve=Curve(
+
+TRAINING = LabState(
+    run=RunViewState("ready", 12, "tree-76k", CONFIG, CARD, 76_579, "cpu", RunState.TRAINING, 132_400, 1_512.0),
+    curve=LossCurveState(
         _history(132_400, 1.75),
         LossPoint(132_440, 1.8474, 1.7, 2.0),
-        Ghost("run 11", 200_000, _history(200_000, 1.9)),
+        GhostCurve("run 11", 200_000, _history(200_000, 1.9)),
         1.9937,
         27,
         200_000,
     ),
-    layers=LayersView(132_400, _layers()),
-    names=NamesView(132_400, NAMES),
+    layers=LayersState(132_400, _layers()),
+    names=NamesState(132_400, NAMES),
 )
 """In the middle of a long run, with a ghost and a live edit."""
 
+
 FINISHED = replace(
     TRAINING,
-    run=replace(TRAINING.run, state=State.FINISHED, step=200_000, steps_per_second=0.0),
+    run=replace(TRAINING.run, state=RunState.FINISHED, step=200_000, steps_per_second=0.0),
     curve=replace(TRAINING.curve, history=_history(200_000, 1.75), partial=None),
-    layers=LayersView(200_000, _layers()),
-    names=NamesView(200_000, NAMES),
+    layers=LayersState(200_000, _layers()),
+    names=NamesState(200_000, NAMES),
 )
 """The same run at its end."""
 
+
 STACKED = replace(
     TRAINING,
-    run=RunView("ready", 13, "tree-76k", STACK, CARD, 1_138_731, "cpu", State.PAUSED, 400),
-    curve=Curve(
-        History(10, tuple(LossPoint(s, 1.8 + 1.4 * math.exp(-s / 40), 1.7, 3.3) for s in range(10, 401, 10))),
+    run=RunViewState("ready", 13, "tree-76k", STACK, CARD, 1_138_731, "cpu", RunState.PAUSED, 400),
+    curve=LossCurveState(
+        TrainingHistory(10, tuple(LossPoint(s, 1.8 + 1.4 * math.exp(-s / 40), 1.7, 3.3) for s in range(10, 401, 10))),
         vocab_size=27,
         max_steps=500,
     ),
-    layers=LayersView(400, _layers(STACK)),
-    names=NamesView(400, NAMES),
+    layers=LayersState(400, _layers(STACK)),
+    names=NamesState(400, NAMES),
 )
 """A run of five gated levels that overlap, over whole names, held."""
+
 
 DIVERGED = replace(
     TRAINING,
     run=replace(
         TRAINING.run,
         config=replace(CONFIG, lr=10.0),
-        state=State.DIVERGED,
+        state=RunState.DIVERGED,
         step=412,
         reason="the loss became NaN at step 412 with lr 10",
         divergence=Divergence(412, "NaN", 10.0, "Linear 256→128", 3.2e4, 400),
     ),
-    curve=Curve(
-        History(10, tuple(LossPoint(s, 3.3 * math.exp(s / 80), 3.0, 9e3) for s in range(10, 410, 10))),
+    curve=LossCurveState(
+        TrainingHistory(10, tuple(LossPoint(s, 3.3 * math.exp(s / 80), 3.0, 9e3) for s in range(10, 410, 10))),
         vocab_size=27,
         max_steps=200_000,
         diverged_at=412,
     ),
-    layers=LayersView(412, tuple(_spoilt(layer) if i > 5 else layer for i, layer in enumerate(_layers()))),
-    names=NamesView(0, (), "the weights give NaN, so there is nothing to sample", spoilt=True),
+    layers=LayersState(412, tuple(_spoilt(layer) if i > 5 else layer for i, layer in enumerate(_layers()))),
+    names=NamesState(0, (), "the weights give NaN, so there is nothing to sample", spoilt=True),
 )
 """A run whose loss ran away."""
+
 
 UNSAVED = replace(TRAINING, run=replace(TRAINING.run, unsaved="No space left on device"))
 """A run that trains and cannot be written to disk."""
 
+
 UNFINISHED = replace(UNTRAINED, run=replace(UNTRAINED.run, unfinished=Unfinished(12, 48_200)))
 """A prepared model, and a run that was left in the middle by a crash."""
 
-LOST = after(TRAINING, EngineLost())
+
+LOST = reduce(TRAINING, EngineDisconnected())
 """The same run in the middle, its engine killed."""

@@ -11,15 +11,22 @@ from types import SimpleNamespace
 import pytest
 from rich.color import ColorSystem
 
-from charwave_tui.ui.abilities import Abilities, Characters, abilities, colours_by_name, encoding
+from charwave_tui.ui.terminal.capabilities import (
+    CharacterSet,
+    TerminalCapabilities,
+    colours_by_name,
+    detect_capabilities,
+    encoding,
+)
 
 TRUE, MANY, SIXTEEN = ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT, ColorSystem.STANDARD
+
 
 LISTED = {"xterm": 8, "screen": 8, "tmux": 8, "ansi": 8, "xterm-mono": 0, "rxvt-88color": 88, "st": 256}
 
 
-def told(**variables: str) -> Abilities:
-    return abilities(variables, "utf-8", LISTED.get)
+def told(**variables: str) -> TerminalCapabilities:
+    return detect_capabilities(variables, "utf-8", LISTED.get)
 
 
 @pytest.mark.parametrize(
@@ -79,19 +86,19 @@ def test_background_known_only_from_colorfgbg() -> None:
 @pytest.mark.parametrize(
     ("name", "written", "characters", "modern", "shades"),
     [
-        ("xterm-256color", "UTF-8", Characters.ALL, True, True),
-        ("xterm", "utf8", Characters.ALL, True, False),
-        ("screen", "ISO-8859-1", Characters.ASCII, True, False),
-        ("xterm-256color", "ANSI_X3.4-1968", Characters.ASCII, True, False),
-        ("linux", "utf-8", Characters.CONSOLE, False, False),
-        ("linux", "iso-8859-15", Characters.ASCII, False, False),
-        ("vt100", "utf-8", Characters.ASCII, False, False),
+        ("xterm-256color", "UTF-8", CharacterSet.ALL, True, True),
+        ("xterm", "utf8", CharacterSet.ALL, True, False),
+        ("screen", "ISO-8859-1", CharacterSet.ASCII, True, False),
+        ("xterm-256color", "ANSI_X3.4-1968", CharacterSet.ASCII, True, False),
+        ("linux", "utf-8", CharacterSet.CONSOLE, False, False),
+        ("linux", "iso-8859-15", CharacterSet.ASCII, False, False),
+        ("vt100", "utf-8", CharacterSet.ASCII, False, False),
     ],
 )
 def test_characters_follow_encoding_and_font(
-    name: str, written: str, characters: Characters, modern: bool, shades: bool
+    name: str, written: str, characters: CharacterSet, modern: bool, shades: bool
 ) -> None:
-    known = abilities({"TERM": name}, written, LISTED.get)
+    known = detect_capabilities({"TERM": name}, written, LISTED.get)
     assert (known.characters, known.modern, known.shades) == (characters, modern, shades)
 
 
@@ -117,7 +124,10 @@ def test_no_output_stream_means_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_c_locale_is_ascii_even_if_python_writes_utf_8() -> None:
-    ask = "import sys, charwave_tui.ui.abilities as it; print(sys.stderr.encoding, it.TERMINAL.characters.name)"
+    ask = (
+        "import sys; from charwave_tui.ui.terminal.capabilities import TERMINAL; "
+        "print(sys.stderr.encoding, TERMINAL.characters.name)"
+    )
     environment = {**os.environ, "LC_ALL": "C", "TERM": "xterm-256color"}
     said = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["utf-8", "ASCII"]

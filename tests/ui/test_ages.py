@@ -1,10 +1,12 @@
 """When something was, in words."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from charwave_tui.ui.ages import WIDEST, now, when
+from charwave_tui.ui.drawing.number_format import WIDEST, format_age, local_now
 
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 
@@ -30,16 +32,16 @@ NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
     ],
 )
 def test_timestamp_shown_as_age_then_as_date(moment, words):
-    assert when(moment, NOON) == words
+    assert format_age(moment, NOON) == words
     assert len(words) <= WIDEST
 
 
 def test_dates_are_in_local_time_zone():
     late = NOON.replace(hour=23).astimezone(timezone(timedelta(hours=2)))
     assert late.day == 15
-    assert when("2026-03-14T20:00:00+00:00", late) == "yesterday"
-    assert when("2026-03-14T22:30:00+00:00", late) == "30 min ago"
+    assert format_age("2026-03-14T20:00:00+00:00", late) == "yesterday"
+    assert format_age("2026-03-14T22:30:00+00:00", late) == "30 min ago"
 
 
 def test_now_has_a_time_zone():
-    assert when(now().isoformat(), now()) == "just now"
+    assert format_age(local_now().isoformat(), local_now()) == "just now"

@@ -1,5 +1,7 @@
 """The program as a whole: it opens, dresses, palette and all, and no key at any moment brings it down."""
 
+from __future__ import annotations
+
 import os
 import random
 import signal
@@ -10,12 +12,12 @@ import scenes
 from fake_engine import FakeEngine, ObedientEngine, ShowingEngine
 from pilots import NARROW, SMALL, WIDE, lab, playground, program, screen_text, toasts, typed, until
 
-from charwave_tui.ui import in_turn
-from charwave_tui.ui.commands import KEYS
-from charwave_tui.ui.driver import BackgroundTold
-from charwave_tui.ui.screens.pick import PickScreen
-from charwave_tui.ui.screens.runs import RunsScreen
-from charwave_tui.ui.themes import INKS, themes
+from charwave_tui.ui.dialogs.pick import PickDialog
+from charwave_tui.ui.drawing.theme import PALETTES, themes
+from charwave_tui.ui.keymap import LAB_KEYS
+from charwave_tui.ui.runs.screen import RunsScreen
+from charwave_tui.ui.terminal import key_queue
+from charwave_tui.ui.terminal.driver import BackgroundDetected
 
 VIEWS = {
     "empty": scenes.EMPTY,
@@ -26,9 +28,14 @@ VIEWS = {
 }
 """What the screen may show when a key comes."""
 
+
 WALKS = ("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "backspace", "tab", "shift+tab")
+
+
 LEAVES = ("q", "ctrl+c", "ctrl+q")
-EVERY = (*(key.key for key in KEYS if key.key not in LEAVES), *WALKS, "enter", "escape", "ctrl+p")
+
+
+EVERY = (*(key.key for key in LAB_KEYS if key.key not in LEAVES), *WALKS, "enter", "escape", "ctrl+p")
 """Every key that does something and ends nothing."""
 
 
@@ -56,7 +63,7 @@ async def test_no_key_in_any_state_breaks_app(view, size, tmp_path, monkeypatch)
 @pytest.mark.parametrize(("chance", "size"), enumerate([WIDE, NARROW, NARROW, SMALL, (5, 3)]))
 async def test_no_key_burst_breaks_app(chance, size, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(in_turn, "GRACE", 0.0)  # of the model's answers none comes
+    monkeypatch.setattr(key_queue, "GRACE", 0.0)  # of the model's answers none comes
     keys = [key for key in (*EVERY, *"1234567890abc") if key != "ctrl+p"] * 3  # the palette has Quit in it
     random.Random(chance).shuffle(keys)
     async with playground(ObedientEngine(), size) as pilot:
@@ -84,7 +91,7 @@ async def test_quit_works_at_any_moment_at_latest_twice(view, key):
     assert engine.closed
 
 
-@pytest.mark.parametrize("name", [name.removeprefix("charwave-") for name in INKS])
+@pytest.mark.parametrize("name", [name.removeprefix("charwave-") for name in PALETTES])
 async def test_app_opens_in_each_of_its_themes(name):
     app = program(ShowingEngine(scenes.TRAINING), theme=name)
     async with app.run_test(size=NARROW) as pilot:
@@ -97,7 +104,7 @@ async def test_palette_lists_keys_by_name_and_runs_selection():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("ctrl+p")
-        assert isinstance(pilot.app.screen, PickScreen)
+        assert isinstance(pilot.app.screen, PickDialog)
         await pilot.press(*"train", "enter")
         await until(pilot, lambda: bool(engine.steered))
         assert engine.steered == ["StartRun"]
@@ -145,7 +152,7 @@ async def test_screenshot_falls_back_to_home_and_reports_errors(tmp_path, monkey
 async def test_theme_selectable_from_palette():
     async with playground(FakeEngine(), NARROW) as pilot:
         await pilot.press("ctrl+p", *"theme", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PickScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, PickDialog))
         assert [option.value for option in pilot.app.screen.options] == [theme.name for theme in themes()]
         await pilot.press(*"light", "enter")
         await until(pilot, lambda: pilot.app.theme == "charwave-light")
@@ -156,7 +163,7 @@ async def test_light_background_changes_default_theme_only():
         app = program(FakeEngine(), theme=chosen)
         async with app.run_test(size=NARROW) as pilot:
             app.theme = f"charwave-{picked}" if picked else app.theme
-            app.post_message(BackgroundTold(light=True))
+            app.post_message(BackgroundDetected(light=True))
             await pilot.pause()
             assert app.theme == f"charwave-{expected}"
 

@@ -1,5 +1,7 @@
 """What is known of kept runs, and how they are arranged."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 
@@ -8,25 +10,26 @@ import pytest
 import scenes
 from kept import IDLE, RECORDS, ROWS, TRAINING, course, record, row
 
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.readings import Evaluation, History, LossPoint, Split, State
-from charwave_tui.ui.archive_view import (
+from charwave_tui.core.metrics import Evaluation, LossPoint, RunState, Split, TrainingHistory
+from charwave_tui.core.protocol.commands import PauseRun
+from charwave_tui.core.protocol.events import RunShown, RunsListed
+from charwave_tui.ui.state.run_state import LossCurveState, RunViewState
+from charwave_tui.ui.state.runs_state import (
     MOST_CHOSEN,
     RECORDS_KEPT,
-    Archive,
-    Arrangement,
-    Order,
-    after,
-    arranged,
+    RunsState,
+    RunsViewOptions,
+    SortOrder,
+    active_run_number,
     best_vals,
     changes,
-    held,
     matches,
-    present,
+    reduce_runs,
+    sort_and_filter,
     state_words,
+    with_live_run,
     written,
 )
-from charwave_tui.ui.view import Curve, RunView
 
 
 def numbers(rows):
@@ -34,25 +37,25 @@ def numbers(rows):
 
 
 def test_new_list_replaces_list_and_keeps_records():
-    known = after(Archive(None, RECORDS), archive.RunsListed(ROWS[:2]))
-    assert known == Archive(ROWS[:2], RECORDS)
-    assert after(known, protocol.PauseRun()) is known
+    known = reduce_runs(RunsState(None, RECORDS), RunsListed(ROWS[:2]))
+    assert known == RunsState(ROWS[:2], RECORDS)
+    assert reduce_runs(known, PauseRun()) is known
 
 
 def test_records_cached_newest_first_unique_and_bounded():
-    known = Archive()
+    known = RunsState()
     for run in range(RECORDS_KEPT + 5):
-        known = after(known, archive.RunShown(record(row(run), History())))
+        known = reduce_runs(known, RunShown(record(row(run), TrainingHistory())))
     assert numbers(known.records) == list(range(RECORDS_KEPT + 4, 4, -1))
     again = record(row(7), course(1_000, 2.0))
-    known = after(known, archive.RunShown(again))
+    known = reduce_runs(known, RunShown(again))
     assert known.records[0] is again
     assert numbers(known.records).count(7) == 1
     assert len(known.records) == RECORDS_KEPT
 
 
 def test_selected_run_keeps_slot_until_deselected():
-    chosen = Arrangement()
+    chosen = RunsViewOptions()
     for run in (5, 6, 7):
         chosen = chosen.toggled(run)
     assert [chosen.place(run) for run in (5, 6, 7, 8)] == [0, 1, 2, None]
@@ -67,54 +70,54 @@ def test_selected_run_keeps_slot_until_deselected():
 
 
 def test_missing_runs_are_deselected():
-    chosen = Arrangement(chosen=(12, 99, 11, None))
+    chosen = RunsViewOptions(chosen=(12, 99, 11, None))
     assert chosen.among(ROWS).chosen == (12, None, 11, None)
     assert chosen.among(()).chosen == (None,) * 4
 
 
 def test_active_run_shown_in_current_state():
     run, curve = TRAINING
-    (moved, *others) = present(ROWS, replace(run, steps_per_second=100.0), curve)
+    (moved, *others) = with_live_run(ROWS, replace(run, steps_per_second=100.0), curve)
     assert tuple(others) == ROWS[1:]
-    assert (moved.step, moved.state, moved.config) == (132_400, State.TRAINING, run.config)
+    assert (moved.step, moved.state, moved.config) == (132_400, RunState.TRAINING, run.config)
     assert moved.train == curve.points[-1].mean
     assert moved.val == curve.latest(Split.VAL).loss
     assert moved.best_val == min(item.loss for item in curve.history.evaluations)
     assert moved.training_seconds == pytest.approx(87 + 24)
-    assert present(ROWS, RunView("lost", 12), curve) == ROWS
-    assert present(ROWS, *IDLE) == ROWS
+    assert with_live_run(ROWS, RunViewState("lost", 12), curve) == ROWS
+    assert with_live_run(ROWS, *IDLE) == ROWS
 
 
 def test_active_run_without_curve_keeps_listed_values():
-    run = replace(scenes.TRAINING.run, run=11, state=State.FINISHED, step=200_000, steps_per_second=0.0)
-    kept = present(ROWS, run, Curve())[1]
+    run = replace(scenes.TRAINING.run, run=11, state=RunState.FINISHED, step=200_000, steps_per_second=0.0)
+    kept = with_live_run(ROWS, run, LossCurveState())[1]
     assert (kept.train, kept.val, kept.best_val, kept.training_seconds) == (1.8873, 2.0219, 2.0219, 98)
 
 
 def test_newer_whole_split_loss_wins_and_nan_val_is_never_best():
-    history = History(
+    history = TrainingHistory(
         100,
         (LossPoint(1_000, 2.5, 2.4, 2.6),),
         (Evaluation(1_000, Split.TRAIN, 2.3), Evaluation(1_000, Split.VAL, math.nan)),
     )
-    moved = present(ROWS, TRAINING[0], Curve(history))[0]
+    moved = with_live_run(ROWS, TRAINING[0], LossCurveState(history))[0]
     assert moved.train == 2.3
     assert math.isnan(moved.val)
     assert moved.best_val == 2.0121
-    assert present([row(12, best_val=None)], TRAINING[0], Curve(history))[0].best_val is None
+    assert with_live_run([row(12, best_val=None)], TRAINING[0], LossCurveState(history))[0].best_val is None
 
 
 @pytest.mark.parametrize(
     ("order", "first", "last"),
     [
-        (Order.NEWEST, [12, 11, 10], 1),
-        (Order.BEST_VAL, [3, 12, 11], 9),
-        (Order.STEPS, [11, 12, 3], 9),
-        (Order.PRESET, [8, 7, 10], 9),
+        (SortOrder.NEWEST, [12, 11, 10], 1),
+        (SortOrder.BEST_VAL, [3, 12, 11], 9),
+        (SortOrder.STEPS, [11, 12, 3], 9),
+        (SortOrder.PRESET, [8, 7, 10], 9),
     ],
 )
 def test_each_order_has_first_and_last_run(order, first, last):
-    ordered = numbers(arranged(ROWS[::-1], order, "", 12))
+    ordered = numbers(sort_and_filter(ROWS[::-1], order, "", 12))
     assert ordered[:3] == first
     assert ordered[-1] == last
     assert sorted(ordered) == sorted(numbers(ROWS))
@@ -122,16 +125,16 @@ def test_each_order_has_first_and_last_run(order, first, last):
 
 def test_equal_runs_newest_first_and_missing_losses_last():
     rows = [row(1), row(2, best_val=math.nan), row(3), row(4, best_val=None), row(5, best_val=1.0)]
-    assert numbers(arranged(rows, Order.BEST_VAL, "", None)) == [5, 3, 1, 4, 2]
+    assert numbers(sort_and_filter(rows, SortOrder.BEST_VAL, "", None)) == [5, 3, 1, 4, 2]
 
 
 def test_orders_cycle():
-    order, seen = Order.NEWEST, []
-    for _ in Order:
+    order, seen = SortOrder.NEWEST, []
+    for _ in SortOrder:
         seen.append(order)
         order = order.following
-    assert seen == list(Order)
-    assert order is Order.NEWEST
+    assert seen == list(SortOrder)
+    assert order is SortOrder.NEWEST
 
 
 @pytest.mark.parametrize(
@@ -154,7 +157,7 @@ def test_orders_cycle():
     ],
 )
 def test_filter_matches_every_name_of_a_run(query, found):
-    assert numbers(arranged(ROWS, Order.NEWEST, query, 12)) == found
+    assert numbers(sort_and_filter(ROWS, SortOrder.NEWEST, query, 12)) == found
 
 
 def test_filter_ignores_case_in_any_script():
@@ -164,14 +167,14 @@ def test_filter_ignores_case_in_any_script():
 @pytest.mark.parametrize(
     ("state", "present_run", "words", "brief"),
     [
-        (State.TRAINING, 5, "training", "training"),
-        (State.PAUSED, 5, "paused", "paused"),
-        (State.TRAINING, 6, "left at 48,200", "unfinished"),
-        (State.PAUSED, None, "left at 48,200", "unfinished"),
-        (State.FINISHED, None, "done", "done"),
-        (State.STOPPED, 5, "stopped", "stopped"),
-        (State.DIVERGED, None, "NaN", "NaN"),
-        (State.READY, 5, "ready", "ready"),
+        (RunState.TRAINING, 5, "training", "training"),
+        (RunState.PAUSED, 5, "paused", "paused"),
+        (RunState.TRAINING, 6, "left at 48,200", "unfinished"),
+        (RunState.PAUSED, None, "left at 48,200", "unfinished"),
+        (RunState.FINISHED, None, "done", "done"),
+        (RunState.STOPPED, 5, "stopped", "stopped"),
+        (RunState.DIVERGED, None, "NaN", "NaN"),
+        (RunState.READY, 5, "ready", "ready"),
     ],
 )
 def test_inactive_unfinished_run_was_interrupted(state, present_run, words, brief):
@@ -200,5 +203,5 @@ def test_corpus_shown_by_name_and_other_fields_as_in_form():
 
 
 def test_lost_engine_has_no_active_run():
-    assert held(TRAINING[0]) == 12
-    assert held(replace(TRAINING[0], engine="lost", state=None)) is None
+    assert active_run_number(TRAINING[0]) == 12
+    assert active_run_number(replace(TRAINING[0], engine="lost", state=None)) is None

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.ui.axes import FEWEST_STEPS, LABEL, Axes, course, extent, fitting, loss_ticks, step_ticks
+from charwave_tui.ui.charts.axes import (
+    FEWEST_STEPS,
+    LABEL,
+    Axes,
+    fit_axes,
+    loss_ticks,
+    step_ticks,
+    to_columns,
+    x_extent,
+)
 
 UNITS = {"k": 1e3, "M": 1e6}
 
@@ -53,7 +62,7 @@ def test_log_scale_has_round_losses_and_decades_beyond_factor_20(low: float, hig
 
 @given(st.integers(0, 10**8), st.integers(1, 10**8))
 def test_x_axis_halved_until_current_step_fills_half(step: int, max_steps: int) -> None:
-    steps = extent(step, max_steps)
+    steps = x_extent(step, max_steps)
     assert math.log2(max(max_steps, step) / steps).is_integer()
     assert step <= steps
     assert steps < 2 * max(step, FEWEST_STEPS) or steps == max(max_steps, step)
@@ -63,19 +72,19 @@ def test_x_axis_halved_until_current_step_fills_half(step: int, max_steps: int) 
 def test_y_axis_holds_every_loss_and_is_stable_without_news(
     values: list[float], constants: list[float], log: bool
 ) -> None:
-    axes = fitting(values, constants, 100, log)
+    axes = fit_axes(values, constants, 100, log)
     assert all(0 <= axes.height(value) <= 1 for value in values)
-    assert fitting(values, constants, 100, log, axes) is axes
+    assert fit_axes(values, constants, 100, log, axes) is axes
 
 
 def test_y_axis_rescales_only_for_outside_loss_or_large_excess() -> None:
-    axes = fitting([3.0, 2.0], [], 100, True)
-    assert fitting([3.0, 1.97], [], 100, True, axes) is axes
-    assert fitting([2.7, 2.1], [], 100, True, axes) is axes
-    lower = fitting([3.0, 1.5], [], 100, True, axes)
+    axes = fit_axes([3.0, 2.0], [], 100, True)
+    assert fit_axes([3.0, 1.97], [], 100, True, axes) is axes
+    assert fit_axes([2.7, 2.1], [], 100, True, axes) is axes
+    lower = fit_axes([3.0, 1.5], [], 100, True, axes)
     assert lower.height(1.5) >= 0 > axes.height(1.5)
-    assert fitting([2.1, 2.0], [], 100, True, axes) is not axes
-    assert fitting([3.0, 2.0], [], 200, True, axes) is not axes
+    assert fit_axes([2.1, 2.0], [], 100, True, axes) is not axes
+    assert fit_axes([3.0, 2.0], [], 200, True, axes) is not axes
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.floats(0, 9)), max_size=400), st.integers(8, 240))
@@ -83,9 +92,9 @@ def test_polyline_has_two_points_per_column_and_earlier_ones_stay(
     points: list[tuple[int, float]], columns: int
 ) -> None:
     points.sort()
-    line = course(points, 500, columns)
+    line = to_columns(points, 500, columns)
     assert [column for column, _ in line] == sorted({column for column, _ in line})
     assert all(0 <= column < columns for column, _ in line)
-    longer = course([*points, (500, 1.0)], 500, columns)
+    longer = to_columns([*points, (500, 1.0)], 500, columns)
     assert longer[: len(line) - 1] == line[:-1]
     assert longer[-1][0] == columns - 1

@@ -7,15 +7,15 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.ui.canvas import Canvas
-from charwave_tui.ui.chart import raster, thickened
-from charwave_tui.ui.plot import spread
+from charwave_tui.ui.charts.loss_chart import rasterize, thickened
+from charwave_tui.ui.charts.plot import space_labels
+from charwave_tui.ui.drawing.canvas import Canvas
 
 
 @given(st.lists(st.integers(-50, 50), max_size=12), st.integers(12, 40))
 def test_gutter_labels_stay_ordered_inside_and_unique_per_row(wanted: list[int], rows: int) -> None:
     wanted.sort()
-    placed = spread(wanted, rows)
+    placed = space_labels(wanted, rows)
     assert all(above < below for above, below in pairwise(placed))
     assert all(0 <= row < rows for row in placed)
     if len(set(wanted)) == len(wanted) and all(0 <= row < rows for row in wanted):
@@ -23,9 +23,9 @@ def test_gutter_labels_stay_ordered_inside_and_unique_per_row(wanted: list[int],
 
 
 def test_plotext_draws_dots_in_place_and_clips_outside() -> None:
-    assert raster((((0, 0), (7, 0)), ((0, 7), (0, 7))), 4, 2, "thin") == ("⠁   ", "⣀⣀⣀⣀")
-    assert raster((((0, 0), (0, 11)),), 2, 2, "thin") == ("⡇ ", "⡇ ")
-    assert raster((((0, 0), (3, 0)),), 4, 2, "o") == ("    ", "oooo")
+    assert rasterize((((0, 0), (7, 0)), ((0, 7), (0, 7))), 4, 2, "thin") == ("⠁   ", "⣀⣀⣀⣀")
+    assert rasterize((((0, 0), (0, 11)),), 2, 2, "thin") == ("⡇ ", "⡇ ")
+    assert rasterize((((0, 0), (3, 0)),), 4, 2, "o") == ("    ", "oooo")
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 11)), min_size=1, max_size=30))

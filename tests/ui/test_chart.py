@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from scenes import DIVERGED, TRAINING
 
-from charwave_tui.core.readings import Evaluation, Ghost, History, LossPoint, Mark, Split
-from charwave_tui.ui.axes import Axes, course
-from charwave_tui.ui.canvas import Canvas
-from charwave_tui.ui.chart import Chart
-from charwave_tui.ui.glyphs import ASCII, Glyphs
-from charwave_tui.ui.plot import GUTTER, Plot
-from charwave_tui.ui.view import Curve
+from charwave_tui.core.metrics import CurveMarker, Evaluation, GhostCurve, LossPoint, Split, TrainingHistory
+from charwave_tui.ui.charts.axes import Axes, to_columns
+from charwave_tui.ui.charts.loss_chart import LossChart
+from charwave_tui.ui.charts.plot import GUTTER, PlotArea
+from charwave_tui.ui.drawing.canvas import Canvas
+from charwave_tui.ui.state.run_state import LossCurveState
+from charwave_tui.ui.terminal.glyphs import ASCII, Glyphs
 
 FULL = Glyphs()
+
+
 any_loss = st.one_of(st.floats(1e-9, 20), st.floats(), st.sampled_from([math.nan, math.inf, -math.inf, 0.0, 1e308]))
 
 
@@ -26,11 +28,11 @@ def point(step: int, loss: float) -> LossPoint:
     return LossPoint(step, loss, loss, loss)
 
 
-def painted(curve: Curve, width: int, height: int, *, glyphs: Glyphs = FULL, log_scale: bool = True) -> Canvas:
-    chart = Chart()
-    chart.set_reactive(Chart.curve, curve)
-    chart.set_reactive(Chart.log_scale, log_scale)
-    return chart.paint(Plot(width, height, glyphs))
+def painted(curve: LossCurveState, width: int, height: int, *, glyphs: Glyphs = FULL, log_scale: bool = True) -> Canvas:
+    chart = LossChart()
+    chart.set_reactive(LossChart.curve, curve)
+    chart.set_reactive(LossChart.log_scale, log_scale)
+    return chart.paint(PlotArea(width, height, glyphs))
 
 
 def text(sheet: Canvas) -> str:
@@ -38,7 +40,7 @@ def text(sheet: Canvas) -> str:
 
 
 @st.composite
-def curves(draw: st.DrawFn) -> Curve:
+def curves(draw: st.DrawFn) -> LossCurveState:
     some = draw(st.lists(any_loss, max_size=60))
     count = draw(st.integers(0, 5_000)) if some else 0
     window = draw(st.sampled_from([1, 7, 100]))
@@ -48,11 +50,12 @@ def curves(draw: st.DrawFn) -> Curve:
         for i, loss in enumerate(draw(st.lists(any_loss, max_size=5)))
     )
     marks = tuple(
-        Mark(step, words) for step, words in draw(st.lists(st.tuples(st.integers(0, 9_000), st.text()), max_size=4))
+        CurveMarker(step, words)
+        for step, words in draw(st.lists(st.tuples(st.integers(0, 9_000), st.text()), max_size=4))
     )
-    ghost = Ghost(draw(st.text(max_size=30)), 1_000, History(window, points[::-1][:9][::-1], evaluations))
-    return Curve(
-        History(window, points, evaluations, marks),
+    ghost = GhostCurve(draw(st.text(max_size=30)), 1_000, TrainingHistory(window, points[::-1][:9][::-1], evaluations))
+    return LossCurveState(
+        TrainingHistory(window, points, evaluations, marks),
         draw(st.none() | st.builds(point, st.just(count * window + 1), any_loss)),
         draw(st.none() | st.just(ghost)),
         draw(st.none() | any_loss),
@@ -65,7 +68,7 @@ def curves(draw: st.DrawFn) -> Curve:
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(curves(), st.integers(0, 300), st.integers(0, 100), st.booleans(), st.sampled_from([FULL, ASCII]))
 def test_any_losses_draw_chart_that_fills_its_cells(
-    curve: Curve, width: int, height: int, log_scale: bool, glyphs: Glyphs
+    curve: LossCurveState, width: int, height: int, log_scale: bool, glyphs: Glyphs
 ) -> None:
     sheet = painted(curve, width, height, glyphs=glyphs, log_scale=log_scale)
     lines = [sheet.line(row) for row in range(sheet.height)]
@@ -74,9 +77,9 @@ def test_any_losses_draw_chart_that_fills_its_cells(
 
 
 def test_nonfinite_losses_are_gaps_and_never_reach_plotext() -> None:
-    line = course([(0, 2.0), (10, math.nan), (20, math.inf), (30, 1.0)], 30, 4)
+    line = to_columns([(0, 2.0), (10, math.nan), (20, math.inf), (30, 1.0)], 30, 4)
     assert line == ((0, 2.0), (1, None), (2, None), (3, 1.0))
-    stretches = Plot(40, 12, FULL).traced(Axes(30, 0, 1, True), line)
+    stretches = PlotArea(40, 12, FULL).to_dots(Axes(30, 0, 1, True), line)
     assert [len(stretch) for stretch in stretches] == [2, 2]
     assert all(isinstance(number, int) for stretch in stretches for dot in stretch for number in dot)
 
@@ -97,14 +100,14 @@ def test_without_published_loss_no_line_is_drawn() -> None:
 
 
 def test_published_loss_far_below_named_at_edge_with_arrow() -> None:
-    curve = Curve(History(1, (point(10, 3.3), point(20, 3.1))), None, None, 1.9937, 27, 20)
+    curve = LossCurveState(TrainingHistory(1, (point(10, 3.3), point(20, 3.1))), None, None, 1.9937, 27, 20)
     assert "↓ published = 1.9937" in text(painted(curve, 99, 18)).splitlines()[0]
 
 
 def test_ghost_curve_drawn_under_current_one() -> None:
-    history = History(1, tuple(point(step, 2 + 1 / step) for step in range(1, 200)))
-    alone = painted(Curve(history, None, None, None, 27, 200), 99, 18)
-    both = painted(Curve(history, None, Ghost("run 1", 200, history), None, 27, 200), 99, 18)
+    history = TrainingHistory(1, tuple(point(step, 2 + 1 / step) for step in range(1, 200)))
+    alone = painted(LossCurveState(history, None, None, None, 27, 200), 99, 18)
+    both = painted(LossCurveState(history, None, GhostCurve("run 1", 200, history), None, 27, 200), 99, 18)
     for row in range(1, 15):
         for column in range(99 - GUTTER):
             if alone.inks[row][column] == "train":
@@ -112,7 +115,7 @@ def test_ghost_curve_drawn_under_current_one() -> None:
 
 
 def test_single_step_is_visible() -> None:
-    sheet = painted(Curve(partial=point(1, 3.3167), vocab_size=27, max_steps=200_000), 99, 18)
+    sheet = painted(LossCurveState(partial=point(1, 3.3167), vocab_size=27, max_steps=200_000), 99, 18)
     assert "train     3.3167" in text(sheet)
     field = [
         sheet.characters[row][column]
@@ -125,7 +128,7 @@ def test_single_step_is_visible() -> None:
 
 def test_early_step_of_long_run_fills_half_of_chart() -> None:
     points = tuple(point(step, 3.3 - step / 1_000) for step in range(100, 1_001, 100))
-    sheet = painted(Curve(History(100, points), None, None, None, 27, 200_000), 99, 18)
+    sheet = painted(LossCurveState(TrainingHistory(100, points), None, None, None, 27, 200_000), 99, 18)
     reached = max(column for row in range(18) for column in range(6, 82) if sheet.inks[row][column] == "train")
     assert reached - 6 >= 38
 
@@ -142,11 +145,11 @@ def test_nan_loss_has_cross_above_line() -> None:
 def test_colliding_marks_keep_sign_and_newest_keeps_text() -> None:
     points = tuple(point(step, 3.0 - step / 100) for step in range(1, 101))
     marks = (
-        Mark(5, "lr 0.1 → 0.05"),
-        Mark(20, "lr 0.05 → 0.01"),
-        Mark(99, "batch_size 32 → 64"),
+        CurveMarker(5, "lr 0.1 → 0.05"),
+        CurveMarker(20, "lr 0.05 → 0.01"),
+        CurveMarker(99, "batch_size 32 → 64"),
     )
-    first = painted(Curve(History(1, points, (), marks), None, None, None, 0, 100), 99, 18).line(0)
+    first = painted(LossCurveState(TrainingHistory(1, points, (), marks), None, None, None, 0, 100), 99, 18).line(0)
     assert first.split() == ["▾", "▾", "lr", "0.05", "→", "0.01", "batch_size", "32", "→", "64", "▾"]
 
 

@@ -1,5 +1,7 @@
 """Runs that are compared: their order, their inks, their courses, and the sheet of their curves."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 
@@ -8,27 +10,34 @@ import pytest
 import scenes
 from kept import IDLE, RECORDS, ROWS, TRAINING, course, record, row
 
-from charwave_tui.core.corpora import LECTURE_SHA256
-from charwave_tui.core.readings import Evaluation, History, LossPoint, Split
-from charwave_tui.ui.archive_view import Arrangement
-from charwave_tui.ui.chart import raster
-from charwave_tui.ui.comparison import DASHES, INKS, MARKS, Compared, compared, unread
-from charwave_tui.ui.comparison_sheet import drawn, scaled
-from charwave_tui.ui.glyphs import ASCII, Glyphs
-from charwave_tui.ui.plot import Plot
+from charwave_tui.core.corpus_registry import LECTURE_SHA256
+from charwave_tui.core.metrics import Evaluation, LossPoint, Split, TrainingHistory
+from charwave_tui.ui.charts.loss_chart import rasterize
+from charwave_tui.ui.charts.plot import PlotArea
+from charwave_tui.ui.runs.comparison import draw_comparison, scale_runs
+from charwave_tui.ui.state.runs_state import (
+    DASHES,
+    INKS,
+    MARKS,
+    ComparedRun,
+    RunsViewOptions,
+    compared_runs,
+    records_to_load,
+)
+from charwave_tui.ui.terminal.glyphs import ASCII, Glyphs
 
-PLOT = Plot(84, 21, Glyphs())
+PLOT = PlotArea(84, 21, Glyphs())
 
 
 def among(here=12, *chosen, records=RECORDS, held=TRAINING):
     places = (*chosen, *(None,) * (4 - len(chosen)))
-    return compared(ROWS, Arrangement(here=here, chosen=places), records, *held)
+    return compared_runs(ROWS, RunsViewOptions(here=here, chosen=places), records, *held)
 
 
 def sheet(runs, plot=PLOT, log=True):
-    shown = scaled(plot, runs, log, None)
+    shown = scale_runs(plot, runs, log, None)
     assert shown is not None
-    return drawn(plot, shown, raster)
+    return draw_comparison(plot, shown, rasterize)
 
 
 def gutter(canvas, plot=PLOT):
@@ -90,21 +99,21 @@ def test_published_loss_only_for_lecture_corpus():
 
 def test_outdated_records_of_inactive_runs_are_to_be_loaded():
     runs = among(12, 11, 3)
-    assert unread(runs, RECORDS, TRAINING[0]) == frozenset()
-    assert unread(runs, (), TRAINING[0]) == {(11, 200_000), (3, 100_000)}
-    assert (12, 130_000) in unread(runs, (), IDLE[0])
+    assert records_to_load(runs, RECORDS, TRAINING[0]) == frozenset()
+    assert records_to_load(runs, (), TRAINING[0]) == {(11, 200_000), (3, 100_000)}
+    assert (12, 130_000) in records_to_load(runs, (), IDLE[0])
     older = msgspec.structs.replace(RECORDS[0], step=100)
-    assert unread(among(11), [older], TRAINING[0]) == {(11, 200_000)}
+    assert records_to_load(among(11), [older], TRAINING[0]) == {(11, 200_000)}
 
 
 def test_run_without_val_drawn_by_train_and_nan_is_no_loss():
     points = (LossPoint(100, 2.5, 2.4, 2.6), LossPoint(200, math.nan, math.nan, math.nan))
-    history = History(100, points, (Evaluation(100, Split.VAL, math.nan),))
-    of = Compared(row(1), None, True, history)
+    history = TrainingHistory(100, points, (Evaluation(100, Split.VAL, math.nan),))
+    of = ComparedRun(row(1), None, True, history)
     assert not of.by_val
     assert of.last == 2.5
     assert [step for step, _ in of.losses] == [100, 200]
-    assert Compared(row(1), None, True, History()).last is None
+    assert ComparedRun(row(1), None, True, TrainingHistory()).last is None
 
 
 def test_each_curve_labelled_at_end_in_its_style_on_own_row():
@@ -120,7 +129,7 @@ def test_each_curve_labelled_at_end_in_its_style_on_own_row():
 def test_curve_under_cursor_solid_and_others_dashed():
     long = [record(row(run), course(200_000, 2.0 + run / 10, every=500)) for run in range(1, 6)]
     rows = [row(run) for run in range(1, 6)]
-    runs = compared(rows, Arrangement(here=5, chosen=(1, 2, 3, 4)), long, *IDLE)
+    runs = compared_runs(rows, RunsViewOptions(here=5, chosen=(1, 2, 3, 4)), long, *IDLE)
     canvas = sheet(runs)
     field = slice(PLOT.left + 20, PLOT.left + PLOT.columns)  # behind the fall, where each runs flat in its own rows
 
@@ -137,37 +146,37 @@ def test_curve_under_cursor_solid_and_others_dashed():
 
 def test_long_number_leaves_label_out_of_gutter():
     of = record(row(12_345), course(200_000, 2.0))
-    (only,) = compared([row(12_345)], Arrangement(here=12_345), [of], *IDLE)
+    (only,) = compared_runs([row(12_345)], RunsViewOptions(here=12_345), [of], *IDLE)
     assert gutter(sheet((only,)))[0].split()[:2] == ["▸", "12345"]
 
 
 def test_x_axis_holds_longest_run_and_y_axis_ignores_short_early_drop():
-    short = History(1, tuple(LossPoint(s, 9.0 - s / 100, 9.0, 9.0) for s in range(1, 500, 5)))
+    short = TrainingHistory(1, tuple(LossPoint(s, 9.0 - s / 100, 9.0, 9.0) for s in range(1, 500, 5)))
     rows = [row(2), row(1, step=500, max_steps=1_000)]
     records = [record(rows[0], course(200_000, 2.0)), record(rows[1], short)]
-    runs = compared(rows, Arrangement(here=2, chosen=(1, None, None, None)), records, *IDLE)
-    shown = scaled(PLOT, runs, True, None)
+    runs = compared_runs(rows, RunsViewOptions(here=2, chosen=(1, None, None, None)), records, *IDLE)
+    shown = scale_runs(PLOT, runs, True, None)
     assert shown.axes.steps == 200_000
     assert 10**shown.axes.high < 9.0
 
 
 def test_axes_stay_while_they_hold_all_curves():
-    shown = scaled(PLOT, among(12), True, None)
-    again = scaled(PLOT, among(12), True, shown.axes)
+    shown = scale_runs(PLOT, among(12), True, None)
+    again = scale_runs(PLOT, among(12), True, shown.axes)
     assert again.axes is shown.axes
-    assert scaled(PLOT, among(12), False, shown.axes).axes.log is False
+    assert scale_runs(PLOT, among(12), False, shown.axes).axes.log is False
 
 
 def test_without_loss_or_space_nothing_is_drawn():
-    assert scaled(PLOT, among(11, records=()), True, None) is None
-    assert scaled(PLOT, (), True, None) is None
-    assert scaled(Plot(3, 2, Glyphs()), among(12), True, None) is None
+    assert scale_runs(PLOT, among(11, records=()), True, None) is None
+    assert scale_runs(PLOT, (), True, None) is None
+    assert scale_runs(PlotArea(3, 2, Glyphs()), among(12), True, None) is None
 
 
 @pytest.mark.parametrize("size", [(84, 21), (50, 8), (43, 6), (24, 5), (12, 4)])
 @pytest.mark.parametrize("glyphs", [Glyphs(), ASCII], ids=["unicode", "ascii"])
 def test_comparison_chart_fits_every_size(size, glyphs):
-    plot = Plot(*size, glyphs)
+    plot = PlotArea(*size, glyphs)
     canvas = sheet(among(12, 11, 9), plot)
     assert {len(canvas.line(place)) for place in range(canvas.height)} == {size[0]}
     if glyphs is ASCII and not plot.gutter:

@@ -1,39 +1,60 @@
 """What the screen says to the engine as keys are pressed and events come in."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import pytest
 import scenes
 from fake_engine import FakeEngine, ObedientEngine, opened, summary
 
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.readings import Evaluation, Split, State
-from charwave_tui.core.sampling import Sampling
-from charwave_tui.ui.conversation import ANSWERED_WITHIN, Conversation
-from charwave_tui.ui.draft import Draft
-from charwave_tui.ui.view import EngineLost, Unfinished
+from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.core.metrics import Evaluation, RunState, Split
+from charwave_tui.core.protocol.commands import EditRun, OpenRun, PrepareRun, ProbeLayers, SampleNames
+from charwave_tui.core.protocol.events import (
+    CommandRefused,
+    EngineFailed,
+    EngineReady,
+    EngineStarted,
+    LayersProbed,
+    NamesRefused,
+    NamesSampled,
+    Progress,
+    ResumableRunFound,
+    RunChanged,
+    SplitEvaluated,
+)
+from charwave_tui.ui.state.engine_controller import ANSWERED_WITHIN, EngineController
+from charwave_tui.ui.state.form_state import Draft
+from charwave_tui.ui.state.run_state import EngineDisconnected, Unfinished
 
 DRAFT = Draft(scenes.CONFIG, "tree-76k")
-READY = protocol.EngineReady("2.13", "cpu")
+
+
+READY = EngineReady("2.13", "cpu")
+
+
 PREPARED = opened(scenes.UNTRAINED.run)
+
+
 STARTED = opened(replace(scenes.UNTRAINED.run, run=12))
 
 
 def conversation(*events):
     engine = FakeEngine()
-    talk = Conversation(engine, Sampling())
+    talk = EngineController(engine, SamplingConfig())
     for event in events:
-        talk.heard(event)
+        talk.handle_event(event)
     engine.sent.clear()
     return talk, engine
 
 
 def in_state(state):
-    return conversation(READY, STARTED, protocol.RunChanged(state, 10))
+    return conversation(READY, STARTED, RunChanged(state, 10))
 
 
 def press(talk, *keys):
-    return [talk.steer(key, DRAFT) for key in keys]
+    return [talk.press(key, DRAFT) for key in keys]
 
 
 def test_keys_before_engine_reply_use_expected_state():
@@ -45,18 +66,18 @@ def test_keys_before_engine_reply_use_expected_state():
 def test_burst_of_single_steps_is_one_run():
     talk, engine = conversation()
     press(talk, "step", "step")
-    talk.heard(READY)
-    talk.heard(PREPARED)  # what was asked for before the keys were pressed
+    talk.handle_event(READY)
+    talk.handle_event(PREPARED)  # what was asked for before the keys were pressed
     press(talk, "step")
-    talk.heard(STARTED)
+    talk.handle_event(STARTED)
     press(talk, "step")
     assert engine.steered == ["StartRun", "StepRun", "StepRun", "StepRun"]
 
 
 def test_step_key_while_training_pauses():
-    talk, engine = in_state(State.TRAINING)
+    talk, engine = in_state(RunState.TRAINING)
     press(talk, "step")
-    assert talk.state is State.PAUSED
+    assert talk.state is RunState.PAUSED
     press(talk, "pause")
     assert engine.steered == ["StepRun", "ResumeRun"]
 
@@ -65,158 +86,156 @@ def test_unavailable_key_sends_nothing():
     talk, engine = conversation(READY, PREPARED)
     assert press(talk, "pause", "stop", "extend", "reset", "evaluate") == [False] * 5
     assert engine.sent == []
-    assert [talk.means(key, DRAFT) for key in ("train", "step", "pause")] == [True, True, False]
+    assert [talk.is_available(key, DRAFT) for key in ("train", "step", "pause")] == [True, True, False]
 
 
 def test_engine_event_overrides_expected_state():
-    talk, _ = in_state(State.TRAINING)
+    talk, _ = in_state(RunState.TRAINING)
     press(talk, "pause")
-    assert talk.state is State.PAUSED
-    talk.heard(protocol.RunChanged(State.FINISHED, 200_000))
-    assert talk.state is State.FINISHED
+    assert talk.state is RunState.PAUSED
+    talk.handle_event(RunChanged(RunState.FINISHED, 200_000))
+    assert talk.state is RunState.FINISHED
 
 
-@pytest.mark.parametrize(
-    "answer", [protocol.CommandRefused("no", "yes"), protocol.EngineFailed("no", "log"), EngineLost()]
-)
+@pytest.mark.parametrize("answer", [CommandRefused("no", "yes"), EngineFailed("no", "log"), EngineDisconnected()])
 def test_failed_command_clears_expected_state(answer):
     talk, _ = conversation(READY, PREPARED)
     press(talk, "train")
-    assert talk.state is State.TRAINING
-    talk.heard(answer)
-    assert talk.state in (State.READY, None)
-    assert not talk.means("pause", DRAFT)
+    assert talk.state is RunState.TRAINING
+    talk.handle_event(answer)
+    assert talk.state in (RunState.READY, None)
+    assert not talk.is_available("pause", DRAFT)
 
 
-@pytest.mark.parametrize("state", [None, *State])
+@pytest.mark.parametrize("state", [None, *RunState])
 def test_only_keys_needing_form_config_start_a_run(state):
     talk, _ = conversation() if state is None else in_state(state)
     assert talk.begins("train")
-    assert talk.begins("step") is (state in (None, State.READY))
+    assert talk.begins("step") is (state in (None, RunState.READY))
     assert not talk.begins("pause")
 
 
-@pytest.mark.parametrize("state", [None, *State])
+@pytest.mark.parametrize("state", [None, *RunState])
 def test_draft_built_only_without_existing_run(state):
     talk, engine = conversation() if state is None else in_state(state)
     talk.prepare(DRAFT)
-    built = engine.sent == [protocol.PrepareRun(DRAFT.config, DRAFT.preset)]
-    assert built is (state in (None, State.READY))
+    built = engine.sent == [PrepareRun(DRAFT.config, DRAFT.preset)]
+    assert built is (state in (None, RunState.READY))
 
 
-@pytest.mark.parametrize("state", [None, *State])
+@pytest.mark.parametrize("state", [None, *RunState])
 def test_live_edits_sent_to_every_started_run(state):
     talk, engine = conversation() if state is None else in_state(state)
     talk.edit(scenes.CONFIG)
-    assert (engine.sent == [protocol.EditRun(scenes.CONFIG)]) is (state not in (None, State.READY))
+    assert (engine.sent == [EditRun(scenes.CONFIG)]) is (state not in (None, RunState.READY))
 
 
 def test_opened_run_is_probed_and_sampled():
     talk, engine = conversation(READY)
-    talk.heard(PREPARED)
-    assert engine.sent == [protocol.ProbeLayers(), protocol.SampleNames(Sampling(), 1)]
+    talk.handle_event(PREPARED)
+    assert engine.sent == [ProbeLayers(), SampleNames(SamplingConfig(), 1)]
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", RunState)
 def test_pause_triggers_probe_and_end_triggers_sampling(state):
     talk, engine = conversation(READY, STARTED)
-    talk.heard(protocol.RunChanged(state, 10))
-    assert bool(engine.sent_of(protocol.ProbeLayers)) is (state is not State.TRAINING)
-    assert bool(engine.sent_of(protocol.SampleNames)) is (state in (State.FINISHED, State.STOPPED))
+    talk.handle_event(RunChanged(state, 10))
+    assert bool(engine.sent_of(ProbeLayers)) is (state is not RunState.TRAINING)
+    assert bool(engine.sent_of(SampleNames)) is (state in (RunState.FINISHED, RunState.STOPPED))
 
 
 @pytest.mark.parametrize("split", Split)
 def test_names_requested_after_each_val_evaluation(split):
-    talk, engine = in_state(State.TRAINING)
-    talk.heard(protocol.SplitEvaluated(Evaluation(10, split, 2.0)))
-    assert bool(engine.sent_of(protocol.SampleNames)) is (split is Split.VAL)
+    talk, engine = in_state(RunState.TRAINING)
+    talk.handle_event(SplitEvaluated(Evaluation(10, split, 2.0)))
+    assert bool(engine.sent_of(SampleNames)) is (split is Split.VAL)
 
 
 def test_only_last_requested_names_are_shown():
     talk, engine = conversation(READY, STARTED)
     talk.draw_names()
     talk.draw_names()
-    first, second = (command.request for command in engine.sent_of(protocol.SampleNames))
-    talk.heard(protocol.NamesSampled(10, first, scenes.NAMES[:3]))
+    first, second = (command.request for command in engine.sent_of(SampleNames))
+    talk.handle_event(NamesSampled(10, first, scenes.NAMES[:3]))
     assert talk.view.names.names == ()
-    talk.heard(protocol.NamesRefused(first, "no", "yes"))
+    talk.handle_event(NamesRefused(first, "no", "yes"))
     assert talk.view.names.refusal == ""
-    talk.heard(protocol.NamesSampled(10, second, scenes.NAMES))
+    talk.handle_event(NamesSampled(10, second, scenes.NAMES))
     assert talk.view.names.names == scenes.NAMES
 
 
 def test_repeated_request_at_same_step_uses_other_seed():
     engine = ObedientEngine()
-    talk = Conversation(engine, Sampling(seed=5))
+    talk = EngineController(engine, SamplingConfig(seed=5))
     press(talk, "train")
     for event in engine.unheard():
-        talk.heard(event)
+        talk.handle_event(event)
     assert talk.view.names.names
     talk.draw_names(again=True)
     assert talk.sampling.seed == 6
-    talk.heard(protocol.Progress(50, 10.0, (), None))
+    talk.handle_event(Progress(50, 10.0, (), None))
     talk.draw_names(again=True)
     assert talk.sampling.seed == 6
-    assert [command.sampling.seed for command in engine.sent_of(protocol.SampleNames)] == [5, 6, 6]
+    assert [command.sampling.seed for command in engine.sent_of(SampleNames)] == [5, 6, 6]
 
 
 def test_probes_in_training_do_not_queue_up_unanswered():
-    talk, engine = in_state(State.TRAINING)
+    talk, engine = in_state(RunState.TRAINING)
     for _ in range(ANSWERED_WITHIN):
-        talk.look()
+        talk.poll_layers()
     assert len(engine.sent) == 1
-    talk.look()
+    talk.poll_layers()
     assert len(engine.sent) == 2
-    talk.heard(protocol.LayersProbed(10, scenes.TRAINING.layers.layers))
-    talk.look()
-    assert engine.sent == [protocol.ProbeLayers()] * 3
+    talk.handle_event(LayersProbed(10, scenes.TRAINING.layers.layers))
+    talk.poll_layers()
+    assert engine.sent == [ProbeLayers()] * 3
 
 
-@pytest.mark.parametrize("state", [state for state in State if state is not State.TRAINING])
+@pytest.mark.parametrize("state", [state for state in RunState if state is not RunState.TRAINING])
 def test_idle_run_is_not_probed_every_second(state):
     talk, engine = in_state(state)
-    talk.look()
+    talk.poll_layers()
     assert engine.sent == []
 
 
 def test_lost_engine_is_sent_only_new_starts():
-    talk, engine = in_state(State.TRAINING)
-    talk.heard(EngineLost())
+    talk, engine = in_state(RunState.TRAINING)
+    talk.handle_event(EngineDisconnected())
     engine.sent.clear()
     talk.draw_names(again=True)
-    talk.look()
+    talk.poll_layers()
     talk.prepare(DRAFT)
     talk.edit(scenes.CONFIG)
     assert press(talk, "stop", "extend", "reset", "rewind", "evaluate") == [False] * 5
     assert engine.sent == []
-    assert talk.sampling.seed == Sampling().seed
+    assert talk.sampling.seed == SamplingConfig().seed
     talk.reaching_again()
     assert press(talk, "train", "pause") == [True, True]
     assert engine.steered == ["StartRun", "PauseRun"]
 
 
 def test_space_resumes_run_of_lost_engine_then_pauses():
-    talk, engine = in_state(State.TRAINING)
-    talk.heard(EngineLost())
+    talk, engine = in_state(RunState.TRAINING)
+    talk.handle_event(EngineDisconnected())
     talk.reaching_again()
     assert press(talk, "pause", "pause") == [True, True]
     assert engine.steered == ["OpenRun", "PauseRun"]
-    assert engine.sent_of(archive.OpenRun) == [archive.OpenRun(12, train=True)]
+    assert engine.sent_of(OpenRun) == [OpenRun(12, train=True)]
 
 
 def test_existing_run_has_reported_state():
-    talk, _ = conversation(READY, archive.UnfinishedFound(summary(Unfinished(12, 48_200))), PREPARED)
+    talk, _ = conversation(READY, ResumableRunFound(summary(Unfinished(12, 48_200))), PREPARED)
     press(talk, "pause")
-    assert talk.state is State.TRAINING
-    talk.heard(opened(scenes.FINISHED.run))
-    assert talk.state is State.FINISHED
+    assert talk.state is RunState.TRAINING
+    talk.handle_event(opened(scenes.FINISHED.run))
+    assert talk.state is RunState.FINISHED
 
 
 def test_engine_notification_shown_once():
     engine = FakeEngine(found=True, warning="the engine ends when you log out")
-    talk = Conversation(engine, Sampling())
-    greeting = protocol.EngineStarted("1", 7)
-    said = [talk.heard(event) for event in (greeting, READY, opened(scenes.TRAINING.run), STARTED, greeting)]
+    talk = EngineController(engine, SamplingConfig())
+    greeting = EngineStarted("1", 7)
+    said = [talk.handle_event(event) for event in (greeting, READY, opened(scenes.TRAINING.run), STARTED, greeting)]
     assert [item.text if item else None for item in said] == [
         "the engine ends when you log out",
         None,
@@ -227,5 +246,5 @@ def test_engine_notification_shown_once():
 
 
 def test_run_of_engine_started_for_screen_is_not_reattached():
-    talk, _ = conversation(protocol.EngineStarted("1", 7), READY)
-    assert talk.heard(opened(scenes.TRAINING.run)) is None
+    talk, _ = conversation(EngineStarted("1", 7), READY)
+    assert talk.handle_event(opened(scenes.TRAINING.run)) is None

@@ -1,5 +1,7 @@
 """The table of what differs."""
 
+from __future__ import annotations
+
 import math
 
 import msgspec
@@ -7,24 +9,23 @@ import pytest
 import scenes
 from kept import IDLE, RECORDS, ROWS, TRAINING, course, record, row
 
-from charwave_tui.core.config import HYPERPARAMETERS
-from charwave_tui.core.corpora import LECTURE_SHA256
-from charwave_tui.core.readings import Mark
-from charwave_tui.ui.archive_view import Arrangement
-from charwave_tui.ui.comparison import Compared, compared
-from charwave_tui.ui.differences import difference_lines, width_for
-from charwave_tui.ui.pieces import columns
-from charwave_tui.ui.written import plain
+from charwave_tui.core.config.run_config import HYPERPARAMETERS
+from charwave_tui.core.corpus_registry import LECTURE_SHA256
+from charwave_tui.core.metrics import CurveMarker
+from charwave_tui.ui.drawing.styled_text import cell_width
+from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.runs.comparison import differences_table, width_for
+from charwave_tui.ui.state.runs_state import ComparedRun, RunsViewOptions, compared_runs
 
 
 def among(here, *chosen, rows=ROWS, records=RECORDS, held=TRAINING):
     places = (*chosen, *(None,) * (4 - len(chosen)))
-    return compared(rows, Arrangement(here=here, chosen=places), records, *held)
+    return compared_runs(rows, RunsViewOptions(here=here, chosen=places), records, *held)
 
 
 def table(runs):
     """The values by what they are of, and what is said below."""
-    lines = [plain(line) for line in difference_lines(runs, width_for(len(runs)), 40)]
+    lines = [to_plain_text(line) for line in differences_table(runs, width_for(len(runs)), 40)]
     return {line[:13].strip(): line[13:].split() for line in lines if line}, lines[-1]
 
 
@@ -79,7 +80,7 @@ def test_unmeasured_is_dash_and_nan_is_error():
     rows, _ = table(runs)
     assert rows["val"] == ["–", "2.0121"]
     assert rows["val − train"] == ["–", "0.1521"]
-    (spoilt,) = [line for line in difference_lines(runs, 60, 40) if plain(line).startswith("train")]
+    (spoilt,) = [line for line in differences_table(runs, 60, 40) if to_plain_text(line).startswith("train")]
     assert [piece.role for piece in spoilt if piece.text.strip() == "nan"] == ["error"]
 
 
@@ -87,11 +88,11 @@ def test_unmeasured_is_dash_and_nan_is_error():
     ("marks", "value"),
     [
         ((), "0.01"),
-        ((Mark(5, "lr 0.1 → 0.01"),), "0.1→0.01"),
-        ((Mark(5, "lr 0.5 → 0.1"), Mark(9, "lr 0.1 → 0.01")), "0.5→0.01"),
-        ((Mark(5, "lr 0.123456 → 0.01"),), "0.01"),
-        ((Mark(5, "lr_drop 0.75 → 0.5"),), "0.01"),
-        ((Mark(5, "lr went to 0.01"),), "0.01"),
+        ((CurveMarker(5, "lr 0.1 → 0.01"),), "0.1→0.01"),
+        ((CurveMarker(5, "lr 0.5 → 0.1"), CurveMarker(9, "lr 0.1 → 0.01")), "0.5→0.01"),
+        ((CurveMarker(5, "lr 0.123456 → 0.01"),), "0.01"),
+        ((CurveMarker(5, "lr_drop 0.75 → 0.5"),), "0.01"),
+        ((CurveMarker(5, "lr went to 0.01"),), "0.01"),
     ],
 )
 def test_field_edited_in_training_shows_first_value(marks, value):
@@ -102,34 +103,34 @@ def test_field_edited_in_training_shows_first_value(marks, value):
 
 def test_rows_that_do_not_fit_are_counted():
     runs = among(12, 10)
-    every = difference_lines(runs, 60, 40)
+    every = differences_table(runs, 60, 40)
     for height in range(1, len(every)):
-        lines = difference_lines(runs, 60, height)
+        lines = differences_table(runs, 60, height)
         assert len(lines) == height
         hidden = sum(1 for line in every[height - 1 :] if line)
-        assert plain(lines[-1]) == f"{hidden} more line{'s' * (hidden > 1)}"
-    assert difference_lines(runs, 60, len(every)) == every
-    assert difference_lines(runs, 60, 0) == []
-    assert difference_lines((), 60, 40) == []
+        assert to_plain_text(lines[-1]) == f"{hidden} more line{'s' * (hidden > 1)}"
+    assert differences_table(runs, 60, len(every)) == every
+    assert differences_table(runs, 60, 0) == []
+    assert differences_table((), 60, 40) == []
 
 
 def test_fields_and_losses_side_by_side_when_wide_and_low():
     runs = among(12, 11)
-    lines = [plain(line) for line in difference_lines(runs, 76, 11)]
+    lines = [to_plain_text(line) for line in differences_table(runs, 76, 11)]
     assert lines[0].split() == ["▸", "run", "12", "◆", "run", "11"] * 2
     assert lines[1].split() == ["n_embd", "24", "10", "steps", "130,000", "200,000"]
     assert lines[6].split()[:3] == [str(len(HYPERPARAMETERS) - 3), "other", "fields"]
     assert lines[6].split()[-3:] == ["steps/s", "1,512", "2,041"]
     assert len(lines) == 7
-    assert difference_lines(runs, 72, 20) == difference_lines(runs, 40, 20)
+    assert differences_table(runs, 72, 20) == differences_table(runs, 40, 20)
 
 
 def test_values_of_any_length_stay_in_columns():
     long = row(
         1, dilations=(1, 2, 4, 8) * 3, corpus="/a/long/path/" * 9 + "words.txt", step=99_999_999, parameters=2**40
     )
-    runs = (Compared(long, 0, False), Compared(row(2, train=math.inf), 1, True))
-    assert all(columns(line) in (0, width_for(2)) for line in difference_lines(runs, width_for(2), 40)[:-1])
+    runs = (ComparedRun(long, 0, False), ComparedRun(row(2, train=math.inf), 1, True))
+    assert all(cell_width(line) in (0, width_for(2)) for line in differences_table(runs, width_for(2), 40)[:-1])
     rows, _ = table(runs)
     assert rows["corpus"] == ["…words.txt", "makemore"]
     assert rows["dilations"][-1] == "none"

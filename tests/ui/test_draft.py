@@ -9,90 +9,112 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.config import HYPERPARAMETERS, RunConfig
-from charwave_tui.core.fields import Effect
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.shapes import parameter_count
-from charwave_tui.ui import draft
-from charwave_tui.ui.draft import Draft, FormView, Problem, Trial
-from charwave_tui.ui.panes.summary import seen, shape_levels, shape_line, summary_lines, wide_summary_lines
-from charwave_tui.ui.pieces import Line
+from charwave_tui.core.config.layer_shapes import parameter_count
+from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.ui.drawing.styled_text import StyledLine
+from charwave_tui.ui.lab.form_summary import (
+    receptive_field_text,
+    shape_levels,
+    shape_line,
+    summary_lines,
+    wide_summary_lines,
+)
+from charwave_tui.ui.state.form_state import (
+    PRESET,
+    Draft,
+    EditPreview,
+    FormState,
+    Problem,
+    changed,
+    nudged,
+    nudges,
+    preview_edit,
+    previous_value,
+    problems,
+    reverted,
+    staged,
+)
 
 TREE = RunConfig(n_embd=24, n_hidden=128, batch_size=32, max_steps=200_000)
+
+
 STACK = replace(TREE, dilations=(1, 1, 2, 1, 2), n_embd=48, n_hidden=256, activation="gated")
-VIEW = FormView(Draft(TREE, "tree-76k"), recipe=TREE, presets=("mlp-3", "tree-76k", "tree-287k"), vocab_size=27)
 
 
-def drafted(view: FormView = VIEW, **fields: object) -> FormView:
+VIEW = FormState(Draft(TREE, "tree-76k"), recipe=TREE, presets=("mlp-3", "tree-76k", "tree-287k"), vocab_size=27)
+
+
+def drafted(view: FormState = VIEW, **fields: object) -> FormState:
     return replace(view, draft=replace(view.draft, config=replace(view.draft.config, **fields)))
 
 
-def text(lines: tuple[Line, ...]) -> str:
+def text(lines: tuple[StyledLine, ...]) -> str:
     return "\n".join("".join(piece.text for piece in line).rstrip() for line in lines)
 
 
 def test_without_run_nothing_is_staged_or_previous():
     view = drafted(n_hidden=64, lr=0.01)
-    assert draft.staged(view) == frozenset()
-    assert draft.was(view, "n_hidden") is None
-    assert draft.was(view, "lr") is None
+    assert staged(view) == frozenset()
+    assert previous_value(view, "n_hidden") is None
+    assert previous_value(view, "lr") is None
 
 
 def test_beside_run_only_rebuild_fields_are_staged():
     view = drafted(replace(VIEW, running=TREE, began=TREE), n_hidden=64, lr=0.01, seed=7)
-    assert draft.staged(view) == {"n_hidden", "seed"}
+    assert staged(view) == {"n_hidden", "seed"}
 
 
 def test_previous_value_is_initial_for_live_and_current_for_staged():
     running = replace(TREE, lr=0.01)
     view = drafted(replace(VIEW, running=running, began=TREE), lr=0.01, n_hidden=64)
-    assert draft.was(view, "lr") == 0.1
-    assert draft.was(view, "n_hidden") == 128
-    assert draft.was(drafted(view, lr=0.1), "lr") is None
+    assert previous_value(view, "lr") == 0.1
+    assert previous_value(view, "n_hidden") == 128
+    assert previous_value(drafted(view, lr=0.1), "lr") is None
 
 
 def test_changed_fields_counted_except_those_outside_presets():
-    assert draft.changed(drafted(lr=0.2, n_embd=10, seed=3, corpus="makemore")) == {"lr", "n_embd"}
+    assert changed(drafted(lr=0.2, n_embd=10, seed=3, corpus="makemore")) == {"lr", "n_embd"}
 
 
 def test_revert_returns_preset_value_where_it_differs():
     view = drafted(lr=0.2)
-    assert draft.reverted(view, "lr") == 0.1
-    assert draft.reverted(view, "n_embd") is None
-    assert draft.reverted(view, draft.PRESET) == "tree-76k"
-    assert draft.reverted(VIEW, draft.PRESET) is None
+    assert reverted(view, "lr") == 0.1
+    assert reverted(view, "n_embd") is None
+    assert reverted(view, PRESET) == "tree-76k"
+    assert reverted(VIEW, PRESET) is None
 
 
 def test_presets_cycle_and_unknown_one_goes_to_first():
-    assert draft.nudged(VIEW, draft.PRESET, 1) == "tree-287k"
-    assert draft.nudged(replace(VIEW, draft=Draft(TREE, "tree-287k")), draft.PRESET, 1) == "mlp-3"
-    assert draft.nudged(replace(VIEW, draft=Draft(TREE, "gone")), draft.PRESET, -1) == "mlp-3"
-    assert not draft.nudges(replace(VIEW, presets=()), draft.PRESET)
+    assert nudged(VIEW, PRESET, 1) == "tree-287k"
+    assert nudged(replace(VIEW, draft=Draft(TREE, "tree-287k")), PRESET, 1) == "mlp-3"
+    assert nudged(replace(VIEW, draft=Draft(TREE, "gone")), PRESET, -1) == "mlp-3"
+    assert not nudges(replace(VIEW, presets=()), PRESET)
 
 
 @pytest.mark.parametrize("name", HYPERPARAMETERS)
 def test_step_never_leaves_bounds(name: str):
     view = VIEW
     for way in (1,) * 60 + (-1,) * 120:
-        value = draft.nudged(view, name, way)
-        HYPERPARAMETERS[name].kind.check(name, value)
+        value = nudged(view, name, way)
+        HYPERPARAMETERS[name].kind.validate(name, value)
         view = drafted(view, **{name: value})
 
 
 def test_text_out_of_bounds_refused_on_row_without_draft_change():
-    tried = draft.trial(VIEW, "lr", "11")
+    tried = preview_edit(VIEW, "lr", "11")
     assert tried.view is VIEW
-    assert draft.problems(tried) == {"lr": Problem("lr", "lr 11 is out of bounds", "try 0 < lr ≤ 10")}
+    assert problems(tried) == {"lr": Problem("lr", "lr 11 is out of bounds", "try 0 < lr ≤ 10")}
 
 
 def test_linked_field_error_shown_on_edited_field():
-    tried = draft.trial(VIEW, "context", "6")
+    tried = preview_edit(VIEW, "context", "6")
     assert tried.refused is None
     assert tried.view.draft.config.context == 6
-    assert list(draft.problems(tried, ["context"])) == ["context"]
-    assert list(draft.problems(tried, ["lr"])) == ["fuse"]
-    assert list(draft.problems(Trial(drafted(context=6)))) == ["fuse"]
-    assert draft.problems(draft.trial(VIEW, "fuse", "4 2")) == {}
+    assert list(problems(tried, ["context"])) == ["context"]
+    assert list(problems(tried, ["lr"])) == ["fuse"]
+    assert list(problems(EditPreview(drafted(context=6)))) == ["fuse"]
+    assert problems(preview_edit(VIEW, "fuse", "4 2")) == {}
 
 
 @pytest.mark.parametrize(
@@ -109,12 +131,12 @@ def test_linked_field_error_shown_on_edited_field():
     ],
 )
 def test_every_linked_field_error_shown_on_edited_side(fields, touched, marked):
-    assert list(draft.problems(Trial(drafted(**fields)), touched)) == [marked]
+    assert list(problems(EditPreview(drafted(**fields)), touched)) == [marked]
 
 
 def test_engine_reported_error_counts_too():
-    unreadable = Problem.of(Mistake("words.txt is not UTF-8 at byte 12", "save it as UTF-8"), "corpus")
-    found = draft.problems(Trial(drafted(replace(VIEW, vocab_size=None, reported=(unreadable,)), context=6)))
+    unreadable = Problem.of(UserError("words.txt is not UTF-8 at byte 12", "save it as UTF-8"), "corpus")
+    found = problems(EditPreview(drafted(replace(VIEW, vocab_size=None, reported=(unreadable,)), context=6)))
     assert found["corpus"] is unreadable
     assert set(found) == {"corpus", "fuse"}
 
@@ -149,7 +171,7 @@ def test_stack_levels_are_gated_pairs_and_head_gets_all_skips():
     ],
 )
 def test_receptive_field_shown_as_width_allows(config, width, said):
-    assert seen(config, width) == said
+    assert receptive_field_text(config, width) == said
 
 
 def test_long_shape_line_drops_inner_levels_first():
@@ -177,34 +199,36 @@ def test_level_shapes_multiply_and_parameters_add_up(fuse, n_embd, n_hidden, nor
 
 
 def test_summary_shows_parameters_of_draft():
-    lines = text(summary_lines(Trial(VIEW), 33))
+    lines = text(summary_lines(EditPreview(VIEW), 33))
     assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\n76,579 params    2·2·2 = 8 ✓"
 
 
 def test_stack_summary_fits_narrowest_form_with_sum_if_space():
     view = replace(VIEW, draft=Draft(STACK, "tree-76k"))
-    assert text(summary_lines(Trial(view), 33)) == "8×48 → 7×256 → 6×256 → … → 27\n1,138,731 params  1+1+1+…+2 = 8 ✓"
-    assert text(summary_lines(Trial(view), 36)).endswith("1,138,731 params  1+1+1+2+1+2 = 8 ✓")
-    assert "1+1+1+2+1+2 = 8 ✓" in text(wide_summary_lines(Trial(view), 40))
+    assert (
+        text(summary_lines(EditPreview(view), 33)) == "8×48 → 7×256 → 6×256 → … → 27\n1,138,731 params  1+1+1+…+2 = 8 ✓"
+    )
+    assert text(summary_lines(EditPreview(view), 36)).endswith("1,138,731 params  1+1+1+2+1+2 = 8 ✓")
+    assert "1+1+1+2+1+2 = 8 ✓" in text(wide_summary_lines(EditPreview(view), 40))
 
 
 def test_summary_beside_run_has_previous_parameter_count():
     view = drafted(replace(VIEW, running=TREE, began=TREE), n_embd=10)
-    assert "was 76,579" in text(summary_lines(Trial(view), 40))
+    assert "was 76,579" in text(summary_lines(EditPreview(view), 40))
 
 
 def test_invalid_linked_fields_show_product_or_continuing_run():
-    assert "2·2·2 = 8 ✗ context 6" in text(summary_lines(Trial(drafted(context=6)), 33))
+    assert "2·2·2 = 8 ✗ context 6" in text(summary_lines(EditPreview(drafted(context=6)), 33))
     stack = replace(VIEW, draft=Draft(replace(STACK, context=6), "tree-76k"))
-    assert "1+1+1+2+1+2 = 8 ✗ context 6" in text(summary_lines(Trial(stack), 33))
-    lines = text(summary_lines(Trial(drafted(replace(VIEW, running=TREE), context=6)), 33))
+    assert "1+1+1+2+1+2 = 8 ✗ context 6" in text(summary_lines(EditPreview(stack), 33))
+    lines = text(summary_lines(EditPreview(drafted(replace(VIEW, running=TREE), context=6)), 33))
     assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\nthe run goes on as it was"
 
 
 def test_unrelated_linked_field_error_keeps_shapes():
-    lines = text(summary_lines(Trial(drafted(batches="names", norm="batch-bug")), 33))
+    lines = text(summary_lines(EditPreview(drafted(batches="names", norm="batch-bug")), 33))
     assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\n2·2·2 = 8"
 
 
 def test_every_field_is_live_or_rebuild_with_badge():
-    assert {spec.effect for spec in HYPERPARAMETERS.values()} == {Effect.LIVE, Effect.REBUILD}
+    assert {spec.effect for spec in HYPERPARAMETERS.values()} == {EditEffect.LIVE, EditEffect.REBUILD}

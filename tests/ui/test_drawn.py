@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from charwave_tui.ui.drawn import Drawn
-from charwave_tui.ui.pieces import Line, Piece
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine
+from charwave_tui.ui.widgets.text_lines import TextLines
 
 
-class Counted(Drawn):
+class Counted(TextLines):
     """Notes the lines it made strips of."""
 
     made: list[str] = []  # noqa: RUF012
 
-    def _strip(self, line: Line):
+    def _strip(self, line: StyledLine):
         self.made.append(line[0].text)
         return super()._strip(line)
 
@@ -23,7 +23,7 @@ async def test_line_rendered_once_until_content_or_theme_changes(stage: type) ->
 
         async def shown(*texts: str) -> list[str]:
             drawn.made = []
-            drawn.draw((Piece(text),) for text in texts)
+            drawn.set_lines((Span(text),) for text in texts)
             await pilot.pause()
             assert app.screen_text().split() == list(texts)
             return drawn.made

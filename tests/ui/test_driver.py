@@ -14,9 +14,9 @@ import pytest
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
 
-from charwave_tui.ui import driver as drivers
-from charwave_tui.ui.driver import LastingFile, TerminalDriver
-from charwave_tui.ui.line_speed import QUESTION
+from charwave_tui.ui.terminal import driver as driver_module
+from charwave_tui.ui.terminal.driver import HangupSafeFile, TerminalDriver
+from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST
 
 
 class Bare(TerminalDriver):
@@ -25,7 +25,7 @@ class Bare(TerminalDriver):
     def __init__(self) -> None:
         self.written: list[str] = []
         self._asked = self._answered = 0
-        self._lasting = LastingFile(io.StringIO())
+        self._lasting = HangupSafeFile(io.StringIO())
         self._mouse, self._mouse_pixels = True, False
 
     def flush(self) -> None:
@@ -47,7 +47,7 @@ def test_terminal_colours_restored_on_exit(driver: Bare) -> None:
 
 def test_exit_waits_for_all_query_replies(driver: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
-        driver.write(f"frame{QUESTION}")
+        driver.write(f"frame{CURSOR_POSITION_REQUEST}")
     driver.process_message(CursorPosition(0, 0))
     waits: list[float] = []
 
@@ -55,16 +55,16 @@ def test_exit_waits_for_all_query_replies(driver: Bare, monkeypatch: pytest.Monk
         waits.append(seconds)
         driver.process_message(CursorPosition(0, 0))
 
-    monkeypatch.setattr("charwave_tui.ui.driver.time.sleep", wait)
+    monkeypatch.setattr("charwave_tui.ui.terminal.driver.time.sleep", wait)
     driver.stop_application_mode()
     assert len(waits) == 2
 
 
 @pytest.mark.parametrize("why", ["late", "gone", "deaf"])
 def test_exit_times_out_without_replies(driver: Bare, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
-    monkeypatch.setattr("charwave_tui.ui.driver.LAST_ANSWERS", 0.02 if why == "late" else 60.0)
-    driver.write(QUESTION)
-    driver.write(QUESTION)
+    monkeypatch.setattr("charwave_tui.ui.terminal.driver.LAST_ANSWERS", 0.02 if why == "late" else 60.0)
+    driver.write(CURSOR_POSITION_REQUEST)
+    driver.write(CURSOR_POSITION_REQUEST)
     driver._answered = 0 if why == "deaf" else 1
     driver._lasting.gone = why == "gone"
     driver.stop_application_mode()
@@ -87,11 +87,11 @@ def test_mouse_released_and_captured_again(driver: Bare, pixels: bool) -> None:
 
 @pytest.mark.parametrize("modern", [False, True])
 def test_old_terminal_is_not_queried(driver: Bare, monkeypatch: pytest.MonkeyPatch, modern: bool) -> None:
-    monkeypatch.setattr(drivers, "TERMINAL", replace(drivers.TERMINAL, modern=modern))
+    monkeypatch.setattr(driver_module, "TERMINAL", replace(driver_module.TERMINAL, modern=modern))
     new = ["\x1b[>25u", "\x1b[<u", "\x1b[?2026$p", "\x1b[?2048$p", "\x1b]22;default\x1b\\"]
-    for text in (*new, "\x1b[?1049h", f"frame{QUESTION}"):
+    for text in (*new, "\x1b[?1049h", f"frame{CURSOR_POSITION_REQUEST}"):
         driver.write(text)
-    assert driver.written == [*(new if modern else []), "\x1b[?1049h", f"frame{QUESTION}"]
+    assert driver.written == [*(new if modern else []), "\x1b[?1049h", f"frame{CURSOR_POSITION_REQUEST}"]
 
 
 class App:
@@ -124,7 +124,7 @@ def test_keys_read_among_other_bytes_until_terminal_closes(driver: Bare, monkeyp
     reading.join(10)
     os.close(programs)
     assert [getattr(message, "key", None) for message in heard] == ["t", "g", "up", None]
-    assert isinstance(heard[3], drivers.BackgroundTold)
+    assert isinstance(heard[3], driver_module.BackgroundDetected)
     assert heard[3].light
     assert driver._app.called == [driver._app.exit]
 
@@ -132,7 +132,7 @@ def test_keys_read_among_other_bytes_until_terminal_closes(driver: Bare, monkeyp
 def test_write_to_closed_terminal_is_no_error() -> None:
     ours, programs = pty.openpty()
     with os.fdopen(programs, "w", encoding="utf-8") as terminal:
-        lasting = LastingFile(terminal)
+        lasting = HangupSafeFile(terminal)
         lasting.write("here")
         lasting.flush()
         assert os.read(ours, 10) == b"here"

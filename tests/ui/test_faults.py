@@ -1,5 +1,7 @@
 """The lab before an engine that fails: what is said, what stays, and how one goes on."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import pytest
@@ -7,11 +9,20 @@ import scenes
 from fake_engine import FakeEngine, ObedientEngine, ShowingEngine, opened, summary
 from pilots import NARROW, lab, lines, playground, screen_text, toasts, typed, until
 
-from charwave_tui.client.engine import EngineUnavailable
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.readings import State
-from charwave_tui.ui.screens.confirm import ConfirmScreen
-from charwave_tui.ui.view import Unfinished
+from charwave_tui.client.connection import EngineUnavailable
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.protocol.commands import OpenRun, RewindRun
+from charwave_tui.core.protocol.events import (
+    CommandRefused,
+    EngineFailed,
+    EngineReady,
+    ResumableRunFound,
+    RunChanged,
+    RunSaved,
+    SaveFailed,
+)
+from charwave_tui.ui.dialogs.confirm import ConfirmDialog
+from charwave_tui.ui.state.run_state import Unfinished
 
 
 def go_to(pilot, name):
@@ -22,9 +33,9 @@ def go_to(pilot, name):
 @pytest.mark.parametrize(
     ("event", "said"),
     [
-        (protocol.EngineFailed("[bold]odd[/bold]", "[x"), "the engine met a fault: [bold]odd[/bold]\nits log is [x"),
+        (EngineFailed("[bold]odd[/bold]", "[x"), "the engine met a fault: [bold]odd[/bold]\nits log is [x"),
         (
-            protocol.SaveFailed(12, "No space left on device"),
+            SaveFailed(12, "No space left on device"),
             "run 12 is not being saved: No space left on device\ntraining goes on",
         ),
     ],
@@ -36,13 +47,13 @@ async def test_engine_refusal_is_two_lines_and_training_continues(event, said):
         await until(pilot, lambda: bool(toasts(pilot)))
         assert toasts(pilot) == [said]
         assert all(part in screen_text(pilot.app) for part in said.splitlines())
-        assert lab(pilot).run.state is State.TRAINING
+        assert lab(pilot).run.state is RunState.TRAINING
 
 
 async def test_refused_field_marked_until_changed():
     engine = ObedientEngine()
     async with playground(engine) as pilot:
-        engine.tell(protocol.CommandRefused("there is no cuda here", "try auto", "device"))
+        engine.tell(CommandRefused("there is no cuda here", "try auto", "device"))
         await until(pilot, lambda: bool(toasts(pilot)))
         assert "✗ device" in screen_text(pilot.app)
         go_to(pilot, "seed")
@@ -63,12 +74,12 @@ async def test_lost_engine_space_resumes_run_in_new_one():
         assert engine.sent == []
         assert engine.reached == 1
         await pilot.press("space")
-        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        await until(pilot, lambda: lab(pilot).run.state is RunState.TRAINING)
         assert engine.reached == 2
         assert engine.steered == ["OpenRun"]
-        assert engine.sent_of(archive.OpenRun) == [archive.OpenRun(1, train=True)]
+        assert engine.sent_of(OpenRun) == [OpenRun(1, train=True)]
         await pilot.press("space")
-        assert lab(pilot).run.state is State.PAUSED
+        assert lab(pilot).run.state is RunState.PAUSED
         assert len(toasts(pilot)) == 1
 
 
@@ -80,7 +91,7 @@ async def test_lost_engine_t_starts_new_run_in_new_one():
         await until(pilot, lambda: lab(pilot).run.engine == "lost")
         engine.sent.clear()
         await pilot.press("t", "space")
-        await until(pilot, lambda: lab(pilot).run.state is State.PAUSED)
+        await until(pilot, lambda: lab(pilot).run.state is RunState.PAUSED)
         assert engine.reached == 2
         assert engine.steered == ["StartRun", "PauseRun"]
         assert lab(pilot).run.run == 2
@@ -96,7 +107,7 @@ async def test_form_edits_survive_resume_in_new_engine():
         engine.go()
         await until(pilot, lambda: lab(pilot).run.engine == "lost")
         await pilot.press("space")
-        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        await until(pilot, lambda: lab(pilot).run.state is RunState.TRAINING)
         assert lab(pilot).form.draft.config.n_embd == 10
         assert "1 staged" in lines(pilot)[1]
 
@@ -111,8 +122,8 @@ async def test_repeatedly_lost_engine_survives_any_keys():
             await typed(pilot, "space", "space", "space", "g", "w", ".")
             await until(pilot, lambda: lab(pilot).run.engine == "starting")
         assert engine.reached == 4
-        engine.tell(protocol.EngineReady("2.13", "cpu"), opened(scenes.TRAINING.run, scenes.TRAINING))
-        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        engine.tell(EngineReady("2.13", "cpu"), opened(scenes.TRAINING.run, scenes.TRAINING))
+        await until(pilot, lambda: lab(pilot).run.state is RunState.TRAINING)
         assert lab(pilot).run.unfinished is None
 
 
@@ -121,9 +132,9 @@ async def test_viewer_returning_to_engine_started_elsewhere_sees_its_run():
     async with playground(engine, NARROW) as pilot:
         engine.go()
         await until(pilot, lambda: lab(pilot).run.engine == "lost")
-        engine.found = True
+        engine.was_running = True
         theirs = replace(scenes.TRAINING.run, run=13, config=replace(scenes.CONFIG, n_embd=10))
-        engine.tell(protocol.EngineReady("2.13", "cpu"), opened(theirs))
+        engine.tell(EngineReady("2.13", "cpu"), opened(theirs))
         await pilot.press("space")
         await until(pilot, lambda: lab(pilot).run.run == 13)
         assert toasts(pilot)[-1] == "reattached to run 13, step 132,400"
@@ -132,33 +143,33 @@ async def test_viewer_returning_to_engine_started_elsewhere_sees_its_run():
 
 async def test_run_interrupted_by_crash_offered_and_space_resumes_it():
     engine = ObedientEngine()
-    engine.tell(archive.UnfinishedFound(summary(Unfinished(12, 48_200))))
+    engine.tell(ResumableRunFound(summary(Unfinished(12, 48_200))))
     async with playground(engine, NARROW) as pilot:
         assert toasts(pilot) == ["run 12 was left at step 48,200\nspace goes on with it"]
         assert lines(pilot)[0].endswith("○ ready  space goes on with run 12")
         await pilot.press("space")
-        assert engine.sent_of(archive.OpenRun) == [archive.OpenRun(12, train=True)]
-        assert lab(pilot).run.state is State.TRAINING
+        assert engine.sent_of(OpenRun) == [OpenRun(12, train=True)]
+        assert lab(pilot).run.state is RunState.TRAINING
         assert "space goes on" not in screen_text(pilot.app).partition("run 12 was left")[0]
 
 
 async def test_interrupted_run_not_offered_after_another_starts():
     engine = ObedientEngine()
-    engine.tell(archive.UnfinishedFound(summary(Unfinished(12, 48_200))))
+    engine.tell(ResumableRunFound(summary(Unfinished(12, 48_200))))
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "x")
         engine.sent.clear()
         await pilot.press("space")
-        assert engine.sent_of(archive.OpenRun) == []
+        assert engine.sent_of(OpenRun) == []
 
 
 async def test_unsaved_run_shown_in_status_bar_until_saved():
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine) as pilot:
-        engine.tell(*[protocol.SaveFailed(12, "No space left on device")] * 3)
+        engine.tell(*[SaveFailed(12, "No space left on device")] * 3)
         await until(pilot, lambda: bool(lab(pilot).run.unsaved))
         assert "! not saved: No space left on device" in lines(pilot)[0]
-        engine.tell(protocol.RunSaved(12, 132_500), protocol.RunSaved(12, 132_600))
+        engine.tell(RunSaved(12, 132_500), RunSaved(12, 132_600))
         await until(pilot, lambda: not lab(pilot).run.unsaved)
         assert "not saved" not in lines(pilot)[0]
         assert toasts(pilot) == [
@@ -171,15 +182,15 @@ async def test_w_rewinds_diverged_run_and_trains_with_third_of_lr():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "w")
-        assert engine.sent_of(protocol.RewindRun) == []
+        assert engine.sent_of(RewindRun) == []
         assert "w Rewind" not in lines(pilot)[-1]
-        engine.run = replace(engine.run, state=State.DIVERGED, step=412, divergence=scenes.DIVERGED.run.divergence)
-        engine.tell(protocol.RunChanged(State.DIVERGED, 412, "", scenes.DIVERGED.run.divergence))
-        await until(pilot, lambda: lab(pilot).run.state is State.DIVERGED)
+        engine.run = replace(engine.run, state=RunState.DIVERGED, step=412, divergence=scenes.DIVERGED.run.divergence)
+        engine.tell(RunChanged(RunState.DIVERGED, 412, "", scenes.DIVERGED.run.divergence))
+        await until(pilot, lambda: lab(pilot).run.state is RunState.DIVERGED)
         assert "w Rewind" in lines(pilot)[-1]
         await pilot.press("w")
-        assert engine.sent_of(protocol.RewindRun) == [protocol.RewindRun()]
-        assert (lab(pilot).run.state, lab(pilot).run.step) == (State.TRAINING, 400)
+        assert engine.sent_of(RewindRun) == [RewindRun()]
+        assert (lab(pilot).run.state, lab(pilot).run.step) == (RunState.TRAINING, 400)
         assert lab(pilot).form.draft.config.lr == pytest.approx(0.1 / 3)
         assert lab(pilot).curve.diverged_at is None
 
@@ -190,7 +201,7 @@ async def test_engine_of_other_version_can_be_left_alone(key):
     async with playground(engine, NARROW) as pilot:
         assert "An engine of version 0.2.0 is running" in screen_text(pilot.app)
         await pilot.press("t")
-        assert isinstance(pilot.app.screen, ConfirmScreen)
+        assert isinstance(pilot.app.screen, ConfirmDialog)
         await pilot.press(key)
         assert pilot.app.return_value == ""
     assert engine.restarted == 0
@@ -205,7 +216,7 @@ async def test_engine_of_other_version_restarted_by_r_then_works():
         assert engine.restarted == 1
         assert pilot.app.screen is lab(pilot)
         await pilot.press("t")
-        assert lab(pilot).run.state is State.TRAINING
+        assert lab(pilot).run.state is RunState.TRAINING
 
 
 async def test_unstoppable_engine_of_other_version_reported_as_unreachable():

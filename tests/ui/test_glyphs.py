@@ -1,12 +1,14 @@
 """The marks, and what stands for them where there is ASCII alone."""
 
+from __future__ import annotations
+
 from dataclasses import fields
 
 import pytest
 from rich.cells import cell_len
 
-from charwave_tui.ui import glyphs
-from charwave_tui.ui.glyphs import ASCII, CONSOLE, FULL, plainly, table
+from charwave_tui.ui.terminal import glyphs
+from charwave_tui.ui.terminal.glyphs import ASCII, CONSOLE, FULL, translation_table, with_local_glyphs
 
 
 def marks(chosen):
@@ -31,10 +33,10 @@ def test_distinct_glyphs_look_distinct(chosen, one, other):
 
 
 def test_glyph_placeholders_in_texts_use_process_glyphs(monkeypatch):
-    assert plainly("[B,4,48] @ [48,128] → 4×128, σ² ✓") == "[B,4,48] @ [48,128] → 4×128, σ² ✓"
+    assert with_local_glyphs("[B,4,48] @ [48,128] → 4×128, σ² ✓") == "[B,4,48] @ [48,128] → 4×128, σ² ✓"
     monkeypatch.setattr(glyphs, "GLYPHS", ASCII)
-    monkeypatch.setattr(glyphs, "PLAIN", table(ASCII))
-    assert plainly("[B,4,48] @ [48,128] → 4×128, σ² ✓") == "[B,4,48] @ [48,128] -> 4x128, s^2 ok"
+    monkeypatch.setattr(glyphs, "PLAIN", translation_table(ASCII))
+    assert with_local_glyphs("[B,4,48] @ [48,128] → 4×128, σ² ✓") == "[B,4,48] @ [48,128] -> 4x128, s^2 ok"
 
 
 def test_console_glyphs_limited_to_its_fonts():

@@ -1,16 +1,20 @@
 """Four panes, tabs or one pane: what is where, where keys go, and what a new size leaves in place."""
 
+from __future__ import annotations
+
 import pytest
 import scenes
 from fake_engine import ShowingEngine
 from pilots import NARROW, SMALL, WIDE, lab, lines, playground
 
-from charwave_tui.ui.panes.grid import PaneGrid
-from charwave_tui.ui.panes.keys import KeyBar
-from charwave_tui.ui.panes.pane import Pane
-from charwave_tui.ui.panes.status import StatusLine
+from charwave_tui.ui.widgets.key_bar import KeyBar
+from charwave_tui.ui.widgets.pane import Pane
+from charwave_tui.ui.widgets.pane_grid import PaneGrid
+from charwave_tui.ui.widgets.status_bar import StatusBar
 
 PANES = ["form", "loss", "layers", "names"]
+
+
 TABS = "1 Form   2 Loss   3 Layers   4 Names"
 
 
@@ -58,7 +62,7 @@ async def test_small_screen_has_only_focused_pane(size):
         assert seen(pilot) == ["form"]
         pane = lab(pilot).query_one("#form").region
         assert (pane.width, pane.height) == size
-        assert not lab(pilot).query_one(StatusLine).display
+        assert not lab(pilot).query_one(StatusBar).display
         assert not lab(pilot).query_one(KeyBar).display
         for number, name in enumerate(PANES, start=1):
             await pilot.press(str(number))

@@ -1,5 +1,7 @@
 """The help: the field at hand, every key once, and the words."""
 
+from __future__ import annotations
+
 import re
 
 import pytest
@@ -7,26 +9,25 @@ import scenes
 from fake_engine import ObedientEngine, ShowingEngine
 from pilots import NARROW, SMALL, WIDE, lab, playground, screen_text
 
-from charwave_tui.core.config import HYPERPARAMETERS
-from charwave_tui.ui.commands import KEYS
-from charwave_tui.ui.run_keys import RUN_KEYS
-from charwave_tui.ui.screens.help import FORM_KEYS, WORDS, HelpScreen, _Page
+from charwave_tui.core.config.run_config import HYPERPARAMETERS
+from charwave_tui.ui.dialogs.help import FORM_KEYS, GLOSSARY, HelpScreen, _HelpPage
+from charwave_tui.ui.keymap import LAB_KEYS, RUN_KEYS
 
 
 def page(pilot):
-    return pilot.app.screen.query_one(_Page).render().plain
+    return pilot.app.screen.query_one(_HelpPage).render().plain
 
 
 def test_every_key_is_documented_once():
-    written = [key.written for key in KEYS if key.help]
+    written = [key.written for key in LAB_KEYS if key.help]
     assert len(written) == len(set(written))
     assert "1-4" in written
     assert not {"2", "3", "4"} & set(written)
-    assert all(key.help == key.help.strip().rstrip(".") for key in KEYS)
+    assert all(key.help == key.help.strip().rstrip(".") for key in LAB_KEYS)
 
 
 def test_no_two_keys_are_the_same():
-    keys = [key.key for key in KEYS]
+    keys = [key.key for key in LAB_KEYS]
     assert len(keys) == len(set(keys))
 
 
@@ -38,9 +39,9 @@ async def test_help_shows_current_field_then_keys_then_glossary():
         spec = HYPERPARAMETERS["lr"]
         assert text.startswith(f"lr  {spec.label}\n{spec.help}\n{spec.about}\n• live  0 < lr ≤ 10\n")
         flat = re.sub(r"\s+", " ", text)
-        for key in KEYS:
+        for key in LAB_KEYS:
             assert key.help in flat
-        for name, meaning in (FORM_KEYS | WORDS).items():
+        for name, meaning in (FORM_KEYS | GLOSSARY).items():
             assert f"{name} " in text
             assert re.sub(r"\s+", " ", meaning) in flat
         assert text.count("\n1-4 ") == 1
@@ -67,7 +68,7 @@ async def test_help_of_rebuild_field_says_so():
         for name in ["context", "norm", "corpus", "threads"]:
             lab(pilot).query_one("#form").here = name
             await pilot.press("question_mark")
-            assert f"↻ rebuild  {HYPERPARAMETERS[name].kind.bounds(name)}" in page(pilot)
+            assert f"↻ rebuild  {HYPERPARAMETERS[name].kind.describe_bounds(name)}" in page(pilot)
             await pilot.press("escape")
 
 
@@ -75,7 +76,7 @@ async def test_help_of_rebuild_field_says_so():
 async def test_last_line_readable_at_every_size_and_no_line_cut(size):
     async with playground(ShowingEngine(scenes.TRAINING), size) as pilot:
         await pilot.press("question_mark")
-        widget = pilot.app.screen.query_one(_Page)
+        widget = pilot.app.screen.query_one(_HelpPage)
         assert max(map(len, page(pilot).splitlines())) <= widget.size.width
         for _ in range(12):
             await pilot.press("pagedown")

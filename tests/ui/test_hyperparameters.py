@@ -15,20 +15,24 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Input
 
-from charwave_tui.core.config import HYPERPARAMETERS
-from charwave_tui.ui.draft import ROWS, Draft, FormView, Problem, Trial
-from charwave_tui.ui.panes.form_help import help_lines
-from charwave_tui.ui.panes.hyperparameters import FieldEdited, HyperparametersPane, PickRequested, PresetChosen
-from charwave_tui.ui.pieces import columns
+from charwave_tui.core.config.run_config import HYPERPARAMETERS
+from charwave_tui.ui.drawing.styled_text import cell_width
+from charwave_tui.ui.lab.form_summary import help_lines
+from charwave_tui.ui.lab.hyperparameters_pane import FieldEdited, HyperparametersPane, PickRequested, PresetChosen
+from charwave_tui.ui.state.form_state import ROWS, Draft, EditPreview, FormState, Problem
 
-VIEW = FormView(
+VIEW = FormState(
     Draft(scenes.CONFIG, "tree-76k"),
     recipe=scenes.CONFIG,
     presets=("mlp-3", "tree-76k", "tree-287k"),
     vocab_size=27,
     accelerator="cpu",
 )
+
+
 RUNNING = replace(VIEW, running=scenes.CONFIG, began=scenes.CONFIG)
+
+
 SIZES = [(80, 22), (37, 38), (44, 48)]
 
 
@@ -37,7 +41,7 @@ class Bench(Container):
 
     BINDINGS: ClassVar = [("0", "reset"), ("t", "train")]
 
-    def __init__(self, view: FormView) -> None:
+    def __init__(self, view: FormState) -> None:
         super().__init__()
         self.pane = HyperparametersPane()
         self.pane.form = view
@@ -67,7 +71,7 @@ class Bench(Container):
 @pytest.fixture
 def form(stage):
     @asynccontextmanager
-    async def opened(view: FormView = VIEW, size: tuple[int, int] = (37, 38), at: str = "preset") -> Iterator:
+    async def opened(view: FormState = VIEW, size: tuple[int, int] = (37, 38), at: str = "preset") -> Iterator:
         bench = Bench(view)
         app = stage(lambda: bench)
         async with app.run_test(size=size) as pilot:
@@ -89,7 +93,7 @@ async def test_every_field_is_row_with_value_if_space_allows(form, size):
         assert set(pane.plan.places) == set(ROWS)
         assert "more" not in pane.provenance
         for name, spec in HYPERPARAMETERS.items():
-            value = "auto → cpu" if name == "device" else spec.kind.write(getattr(scenes.CONFIG, name))
+            value = "auto → cpu" if name == "device" else spec.kind.format(getattr(scenes.CONFIG, name))
             # `step` is also a value of the schedule, so that more than one row may hold a name
             assert any(value in line for line in pilot.app.screen_text().splitlines() if f" {name} " in line)
         assert "76,579" in pilot.app.screen_text()
@@ -266,7 +270,7 @@ async def test_unused_field_muted_with_reason_but_editable(form):
         assert "not with step" in row(pilot.app, "warmup")
         assert "warmup  where lr peaks  not with step" in pilot.app.screen_text()
         await pilot.press("up")
-        strip = pane.query_one("Drawn").render_line(pane.plan.places["warmup"].y)
+        strip = pane.query_one("TextLines").render_line(pane.plan.places["warmup"].y)
         assert {segment.style.color.name for segment in strip if segment.text.strip() not in ("", "•")} == {"#9097a0"}
         await pilot.press("down", "enter", *"0.2", "enter")
         assert bench.asked == [("warmup", 0.2)]
@@ -305,8 +309,8 @@ async def test_exclusive_batches_and_norm_marked_on_edited_field(form):
 @pytest.mark.parametrize("name", ROWS)
 def test_help_of_every_row_fits_narrowest_form_used_or_unused(name):
     for config in (scenes.CONFIG, replace(scenes.CONFIG, dilations=(7,), schedule="one-cycle", optimizer="adamw")):
-        lines = help_lines(Trial(replace(VIEW, draft=Draft(config, "tree-76k"))), name, 33)
-        assert [columns(line) <= 33 for line in lines] == [True] * 3
+        lines = help_lines(EditPreview(replace(VIEW, draft=Draft(config, "tree-76k"))), name, 33)
+        assert [cell_width(line) <= 33 for line in lines] == [True] * 3
 
 
 async def test_unreadable_corpus_reported_on_its_row(form):
@@ -415,7 +419,7 @@ async def test_click_selects_row_and_second_click_edits(form):
 async def test_equal_data_and_step_repaint_only_changed_rows(form):
     async with form(at="seed") as (pilot, _, pane):
         drawn = []
-        lines = pane.query_one("Drawn")
+        lines = pane.query_one("TextLines")
         lines.refresh = lambda *regions, **_: drawn.append(len(regions))
         pane.form = replace(pane.form)
         await pilot.pause()
@@ -437,7 +441,7 @@ async def test_theme_change_applies_new_styles_at_once(form):
     async with form() as (pilot, _, pane):
 
         def inks() -> set[str]:
-            strip = pane.query_one("Drawn").render_line(0)
+            strip = pane.query_one("TextLines").render_line(0)
             return {segment.style.color.name for segment in strip if segment.style and segment.style.color}
 
         dark = inks()

@@ -1,5 +1,7 @@
 """Keys in turn: each of a burst goes where the ones before it have led, and none is lost or stuck."""
 
+from __future__ import annotations
+
 import asyncio
 from typing import ClassVar
 
@@ -13,10 +15,10 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
-from charwave_tui.ui import in_turn
-from charwave_tui.ui.in_turn import KeysInTurn
-from charwave_tui.ui.screens.layer import LayerScreen
-from charwave_tui.ui.screens.runs import RunsScreen
+from charwave_tui.ui.inspector.screen import InspectorScreen
+from charwave_tui.ui.runs.screen import RunsScreen
+from charwave_tui.ui.terminal import key_queue
+from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 
 
 class Field(Widget, can_focus=True):
@@ -40,7 +42,7 @@ class Field(Widget, can_focus=True):
         await self.remove()
 
 
-class Fields(KeysInTurn[None]):
+class Fields(SequentialKeysApp[None]):
     """Two of them and an input."""
 
     def __init__(self) -> None:
@@ -85,8 +87,8 @@ async def test_widget_removed_by_its_key_leaves_keyboard_working():
 
 
 async def test_widget_that_stops_bubbling_delays_next_key_briefly(monkeypatch):
-    monkeypatch.setattr(in_turn, "PATIENCE", 0.02)
-    monkeypatch.setattr(KeysInTurn, "_follow", lambda self, typed, way, laps, screen: asyncio.sleep(0))
+    monkeypatch.setattr(key_queue, "PATIENCE", 0.02)
+    monkeypatch.setattr(SequentialKeysApp, "_follow", lambda self, typed, way, laps, screen: asyncio.sleep(0))
     app = Fields()
     async with app.run_test() as pilot:
         app.query_one("#one").focus()
@@ -98,7 +100,7 @@ async def test_widget_that_stops_bubbling_delays_next_key_briefly(monkeypatch):
 async def test_burst_moves_cursor_and_opens_that_layer():
     async with playground(ShowingEngine(scenes.TRAINING), WIDE) as pilot:
         await typed(pilot, "3", "down", "down", "i")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, InspectorScreen))
         await until(pilot, lambda: "layer 3 of 14" in screen_text(pilot.app))
         await typed(pilot, "escape", "1", "down", "enter", "1", "6", "enter", "r")
         await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
@@ -109,7 +111,7 @@ async def test_burst_moves_cursor_and_opens_that_layer():
 async def test_burst_opens_screen_and_returns(screen):
     async with playground(ShowingEngine(scenes.TRAINING), WIDE) as pilot:
         await typed(pilot, screen, "escape", "3", "down", "down", "i", "escape", "down", "i")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, InspectorScreen))
         await until(pilot, lambda: "layer 4 of 14" in screen_text(pilot.app))
 
 
@@ -120,4 +122,4 @@ async def test_long_burst_handled_completely():
 
 
 def test_playground_uses_key_queue():
-    assert isinstance(program(ObedientEngine()), KeysInTurn)
+    assert isinstance(program(ObedientEngine()), SequentialKeysApp)

@@ -1,5 +1,7 @@
 """The key bar over a toy screen."""
 
+from __future__ import annotations
+
 from typing import ClassVar
 
 import pytest
@@ -10,9 +12,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from charwave_tui.ui.panes import keys
-from charwave_tui.ui.panes.keys import KeyBar, key_text
-from charwave_tui.ui.themes import themes
+from charwave_tui.ui.drawing.theme import themes
+from charwave_tui.ui.widgets import key_bar
+from charwave_tui.ui.widgets.key_bar import KeyBar, key_text
 
 
 class Walker(Widget, can_focus=True):
@@ -125,12 +127,12 @@ async def test_disabled_key_muted_and_click_does_nothing():
             segments = app.screen._compositor.render_strips()[-1]
             return next(s.style.color.triplet.hex for s in segments if s.text.startswith("."))
 
-        assert ink() == bar.ink("accent").color.triplet.hex
+        assert ink() == bar.role_style("accent").color.triplet.hex
         app.screen.paused = True
         app.screen.refresh_bindings()
         await pilot.pause()
         await pilot.pause()
-        assert ink() == bar.ink("muted").color.triplet.hex
+        assert ink() == bar.role_style("muted").color.triplet.hex
         await pilot.click(KeyBar, offset=(place, 0))
         assert app.done == []
 
@@ -190,5 +192,5 @@ def test_keys_shown_by_common_names(key, shown):
 
 
 def test_arrow_keys_have_ascii_form(monkeypatch):
-    monkeypatch.setattr(keys, "GLYPHS", keys.ASCII)
+    monkeypatch.setattr(key_bar, "GLYPHS", key_bar.ASCII)
     assert key_text(Binding("up", "x", "X", key_display="↑↓")) == "^v"

@@ -1,5 +1,7 @@
 """The lab before an engine that obeys: keys, edits, corpora."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import pytest
@@ -8,13 +10,14 @@ from fake_engine import FakeEngine, ObedientEngine, ShowingEngine, opened, summa
 from pilots import NARROW, lab, lines, playground, screen_text, settled, toasts, typed, until
 from textual import events
 
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.presets import preset
-from charwave_tui.core.readings import State
-from charwave_tui.core.sampling import Sampling
-from charwave_tui.ui.panes.keys import KeyBar
-from charwave_tui.ui.screens import drafting
-from charwave_tui.ui.view import Unfinished
+from charwave_tui.core.config.presets import get_preset
+from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.protocol.commands import EditRun, ListRuns, OpenRun, PrepareRun, SampleNames, StartRun
+from charwave_tui.core.protocol.events import EngineReady, RunChanged, RunsListed
+from charwave_tui.ui.lab import form_controller
+from charwave_tui.ui.state.run_state import Unfinished
+from charwave_tui.ui.widgets.key_bar import KeyBar
 
 
 def go_to(pilot, name):
@@ -29,7 +32,7 @@ async def test_form_shown_before_engine_reply_and_model_requested():
         assert "starting the engine" in text
         assert "76,579 params    2·2·2 = 8 ✓" in text
         assert "not built yet" in text
-        assert engine.sent == [protocol.PrepareRun(scenes.CONFIG, "tree-76k")]
+        assert engine.sent == [PrepareRun(scenes.CONFIG, "tree-76k")]
 
 
 async def test_built_model_shows_layers_and_names_before_any_step():
@@ -46,7 +49,7 @@ async def test_keys_before_engine_starts_handled_once_it_does():
     async with playground(engine) as pilot:
         await pilot.press("t", "space")
         assert engine.steered == ["StartRun", "PauseRun"]
-        engine.tell(protocol.EngineReady("2.13", "cpu"), opened(scenes.UNTRAINED.run))
+        engine.tell(EngineReady("2.13", "cpu"), opened(scenes.UNTRAINED.run))
         await until(pilot, lambda: lab(pilot).run.engine == "ready")
         await pilot.press("space")
         assert engine.steered == ["StartRun", "PauseRun", "ResumeRun"]
@@ -56,15 +59,15 @@ async def test_whole_run_by_keys_alone():
     engine = ObedientEngine()
     async with playground(engine) as pilot:
         for key, state in [
-            ("t", State.TRAINING),
-            ("space", State.PAUSED),
-            ("space", State.TRAINING),
-            (".", State.PAUSED),
-            ("c", State.TRAINING),
-            ("x", State.STOPPED),
-            ("c", State.TRAINING),
-            ("0", State.PAUSED),
-            (".", State.PAUSED),
+            ("t", RunState.TRAINING),
+            ("space", RunState.PAUSED),
+            ("space", RunState.TRAINING),
+            (".", RunState.PAUSED),
+            ("c", RunState.TRAINING),
+            ("x", RunState.STOPPED),
+            ("c", RunState.TRAINING),
+            ("0", RunState.PAUSED),
+            (".", RunState.PAUSED),
         ]:
             await pilot.press(key)
             assert lab(pilot).run.state is state, key
@@ -80,7 +83,7 @@ async def test_training_does_not_wait_for_live_edit_reply():
         await pilot.press("t")
         go_to(pilot, "lr")
         await pilot.press("enter", *"0.01", "enter")
-        assert engine.sent_of(protocol.EditRun) == [protocol.EditRun(replace(scenes.CONFIG, lr=0.01))]
+        assert engine.sent_of(EditRun) == [EditRun(replace(scenes.CONFIG, lr=0.01))]
         row = next(line for line in lines(pilot) if "▸ lr" in line)
         assert "0.01" in row
         assert "was 0.1" in row
@@ -96,25 +99,25 @@ async def test_rebuild_edit_staged_and_sent_only_by_t():
         await pilot.press("enter", *"10", "enter")
         await pilot.pause(0.3)
         assert engine.steered == []
-        assert engine.sent_of(protocol.PrepareRun) == []
+        assert engine.sent_of(PrepareRun) == []
         assert "1 Hyperparameters  1 staged" in lines(pilot)[1]
         assert "waits for t" in screen_text(pilot.app)
         await pilot.press("t", "enter")
-        assert engine.sent_of(protocol.StartRun) == [
-            protocol.StartRun(replace(scenes.CONFIG, n_embd=10), "tree-76k"),
+        assert engine.sent_of(StartRun) == [
+            StartRun(replace(scenes.CONFIG, n_embd=10), "tree-76k"),
         ]
         assert "staged" not in screen_text(pilot.app)
 
 
 async def test_edit_without_run_builds_model_after_debounce(monkeypatch):
-    monkeypatch.setattr(drafting, "PREPARE_AFTER", 0.4)
+    monkeypatch.setattr(form_controller, "PREPARE_AFTER", 0.4)
     engine = ObedientEngine()
     async with playground(engine) as pilot:
         engine.sent.clear()
         go_to(pilot, "n_hidden")
         await typed(pilot, "left", "left", "left")
-        await until(pilot, lambda: bool(engine.sent_of(protocol.PrepareRun)))
-        assert [command.config.n_hidden for command in engine.sent_of(protocol.PrepareRun)] == [16]
+        await until(pilot, lambda: bool(engine.sent_of(PrepareRun)))
+        assert [command.config.n_hidden for command in engine.sent_of(PrepareRun)] == [16]
         assert engine.steered == []
 
 
@@ -126,7 +129,7 @@ async def test_burst_of_keys_edits_then_trains():
             pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: bool(engine.steered))
         assert engine.steered == ["StartRun"]
-        assert engine.sent_of(protocol.StartRun)[0].config.n_hidden == 64
+        assert engine.sent_of(StartRun)[0].config.n_hidden == 64
 
 
 @pytest.mark.parametrize("key", ["t", "."])
@@ -170,9 +173,9 @@ async def test_g_samples_new_names_and_new_temperature_samples_at_once():
     async with playground(engine) as pilot:
         engine.sent.clear()
         await pilot.press("g")
-        assert engine.sent_of(protocol.SampleNames)[-1].sampling == Sampling(seed=43)
+        assert engine.sent_of(SampleNames)[-1].sampling == SamplingConfig(seed=43)
         await pilot.press("4", "up")
-        assert engine.sent_of(protocol.SampleNames)[-1].sampling == Sampling(seed=43, temperature=1.1)
+        assert engine.sent_of(SampleNames)[-1].sampling == SamplingConfig(seed=43, temperature=1.1)
         assert "temp 1.1" in screen_text(pilot.app)
 
 
@@ -187,7 +190,7 @@ async def test_preset_stepped_by_arrow_fills_form():
         await pilot.press("home", "right")
         draft = lab(pilot).form.draft
         assert draft.preset != "tree-76k"
-        assert draft.config == preset(draft.preset).applied_to(scenes.CONFIG)
+        assert draft.config == get_preset(draft.preset).merged_into(scenes.CONFIG)
 
 
 async def test_unreadable_corpus_reported_in_form_and_nothing_lost(tmp_path):
@@ -224,7 +227,7 @@ async def test_existing_run_fills_form():
 
 async def test_reattach_reported_once_with_whole_curve():
     engine = ShowingEngine(scenes.TRAINING)
-    engine.found = True
+    engine.was_running = True
     async with playground(engine, NARROW) as pilot:
         assert toasts(pilot) == ["reattached to run 12, step 132,400"]
         assert lab(pilot).curve.history == scenes.TRAINING.curve.history
@@ -240,7 +243,7 @@ async def test_named_config_stays_in_form_beside_existing_run_as_staged():
         assert lab(pilot).form.draft.config == scenes.CONFIG
         assert lab(pilot).form.running == found.run.config
         assert "1 Hyperparameters  1 staged" in lines(pilot)[1]
-        assert engine.sent_of(protocol.EditRun) == []
+        assert engine.sent_of(EditRun) == []
         opened_by_another = replace(found.run, run=7, config=replace(scenes.CONFIG, n_embd=64))
         engine.tell(opened(opened_by_another))
         await until(pilot, lambda: lab(pilot).run.run == 7)
@@ -255,7 +258,7 @@ async def test_engine_ending_at_logout_is_notified_once():
         engine.go()
         await until(pilot, lambda: lab(pilot).run.engine == "lost")
         await pilot.press("t")
-        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        await until(pilot, lambda: lab(pilot).run.state is RunState.TRAINING)
         assert len(toasts(pilot)) == 2
 
 
@@ -263,19 +266,19 @@ async def test_r_opens_runs_while_lab_follows_engine():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t", "r")
-        await until(pilot, lambda: bool(engine.sent_of(archive.ListRuns)))
+        await until(pilot, lambda: bool(engine.sent_of(ListRuns)))
         assert pilot.app.screen is not lab(pilot)
         engine.tell(
-            archive.RunsListed((summary(Unfinished(7, 48_200)),)),
-            protocol.RunChanged(State.FINISHED, 200_000),
+            RunsListed((summary(Unfinished(7, 48_200)),)),
+            RunChanged(RunState.FINISHED, 200_000),
         )
-        await until(pilot, lambda: lab(pilot).run.state is State.FINISHED)
+        await until(pilot, lambda: lab(pilot).run.state is RunState.FINISHED)
         assert "finished" in lines(pilot)[0]
         assert "unfinished" in screen_text(pilot.app)
         await pilot.press("space")
         await until(pilot, lambda: pilot.app.screen is lab(pilot))
-        assert engine.sent_of(archive.OpenRun) == [archive.OpenRun(7, train=True)]
-        assert (lab(pilot).run.run, lab(pilot).run.state) == (7, State.TRAINING)
+        assert engine.sent_of(OpenRun) == [OpenRun(7, train=True)]
+        assert (lab(pilot).run.run, lab(pilot).run.state) == (7, RunState.TRAINING)
 
 
 async def test_runs_shown_by_new_engine_after_lost_one():
@@ -284,7 +287,7 @@ async def test_runs_shown_by_new_engine_after_lost_one():
         engine.go()
         await until(pilot, lambda: lab(pilot).run.engine == "lost")
         engine.sent.clear()
-        engine.tell(protocol.EngineReady("2.13", "cpu"))
+        engine.tell(EngineReady("2.13", "cpu"))
         await typed(pilot, "r", "r")
-        await until(pilot, lambda: bool(engine.sent_of(archive.ListRuns)))
+        await until(pilot, lambda: bool(engine.sent_of(ListRuns)))
         assert engine.reached == 2

@@ -1,5 +1,7 @@
 """The layer screen: what each key does, when it asks the engine, and what it says where there is nothing to see."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import inspected
@@ -9,29 +11,30 @@ import scenes
 from fake_engine import ObedientEngine, ShowingEngine, opened
 from pilots import NARROW, lab, lines, playground, screen_text, typed, until
 
-from charwave_tui.core import protocol
-from charwave_tui.core.archive import OpenRun
-from charwave_tui.core.inspection import InspectLayer, ReportChanges
-from charwave_tui.core.readings import LossPoint, State
-from charwave_tui.ui import chart as charts
-from charwave_tui.ui.panes import layer_asking as layer_module
-from charwave_tui.ui.panes.layer import LayerPane
-from charwave_tui.ui.panes.layers import LayersPane
-from charwave_tui.ui.screens.help import HelpScreen
-from charwave_tui.ui.screens.lab import LabScreen
-from charwave_tui.ui.screens.layer import LayerScreen
-from charwave_tui.ui.view import LabView
+from charwave_tui.core.metrics import LossPoint, RunState
+from charwave_tui.core.protocol.commands import InspectLayer, OpenRun, ProbeLayers, ReportUpdateRatios
+from charwave_tui.core.protocol.events import LayersProbed, Progress, RunChanged
+from charwave_tui.ui.charts import loss_chart
+from charwave_tui.ui.dialogs.help import HelpScreen
+from charwave_tui.ui.inspector import pane as inspector_pane
+from charwave_tui.ui.inspector.pane import InspectorPane
+from charwave_tui.ui.inspector.screen import InspectorScreen
+from charwave_tui.ui.lab.layers_pane import LayersPane
+from charwave_tui.ui.lab.screen import LabScreen
+from charwave_tui.ui.state.run_state import LabState
 
-HELD = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, state=State.PAUSED, steps_per_second=0.0))
+HELD = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, state=RunState.PAUSED, steps_per_second=0.0))
+
+
 EVERY_KEY = ["tab", "up", "down", "h", "j", "k", "l", "left", "right", "p", "P", "b", "n", "slash", "enter"]
 
 
 @pytest.fixture(autouse=True)
 def _still(monkeypatch):
     """Nothing grows old, and nothing is asked again by the clock."""
-    monkeypatch.setattr("charwave_tui.ui.panes.dated.TICK", 3_600.0)
-    monkeypatch.setattr("charwave_tui.ui.panes.status.REST", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.insight.asking.EVERY", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.widgets.pane.TICK", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.state.inspector_state.EVERY", 3_600.0)
 
 
 class Reticent(ShowingEngine):
@@ -50,8 +53,8 @@ class Reticent(ShowingEngine):
         return self.sent_of(InspectLayer)
 
 
-def pane(pilot) -> LayerPane:
-    return pilot.app.screen.query_one(LayerPane)
+def pane(pilot) -> InspectorPane:
+    return pilot.app.screen.query_one(InspectorPane)
 
 
 async def look(pilot, place: int = 0) -> None:
@@ -59,7 +62,7 @@ async def look(pilot, place: int = 0) -> None:
     await pilot.press("3")
     lab(pilot).query_one(LayersPane).go_to(place)
     await pilot.press("i")
-    await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+    await until(pilot, lambda: isinstance(pilot.app.screen, InspectorScreen))
 
 
 async def test_enter_inspects_layer_and_esc_returns_to_same_row():
@@ -85,7 +88,7 @@ async def test_enter_inspects_layer_and_esc_returns_to_same_row():
         assert isinstance(pilot.app.screen, LabScreen)
         assert lab(pilot).query_one("#layers").here == 7
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, InspectorScreen))
         assert pane(pilot).gaze.unit == 2
 
 
@@ -107,22 +110,22 @@ async def test_newest_request_only_and_cursor_moves_request_nothing():
         assert (pane(pilot).gaze.unit, pane(pilot).gaze.example) == (5, 1)
         assert len(engine.asked) == 2
         await pilot.press("escape")
-        assert engine.sent[-1] == protocol.ProbeLayers(engine.asked[1].batch)
+        assert engine.sent[-1] == ProbeLayers(engine.asked[1].batch)
 
 
 async def test_layer_requested_in_training_and_once_after_pause_until_closed(monkeypatch):
-    monkeypatch.setattr("charwave_tui.ui.insight.asking.EVERY", 0.1)
-    monkeypatch.setattr("charwave_tui.ui.insight.asking.SHARE", 1.0)
+    monkeypatch.setattr("charwave_tui.ui.state.inspector_state.EVERY", 0.1)
+    monkeypatch.setattr("charwave_tui.ui.state.inspector_state.SHARE", 1.0)
     engine = ShowingEngine(scenes.TRAINING)
     async with playground(engine, NARROW) as pilot:
         await look(pilot, 8)
         await until(pilot, lambda: len(engine.sent_of(InspectLayer)) >= 3)
-        engine.tell(protocol.RunChanged(State.PAUSED, 132_450))
-        await until(pilot, lambda: pane(pilot).run.state is State.PAUSED)
+        engine.tell(RunChanged(RunState.PAUSED, 132_450))
+        await until(pilot, lambda: pane(pilot).run.state is RunState.PAUSED)
         asked = len(engine.sent_of(InspectLayer))
         await pilot.pause(0.2)
         assert len(engine.sent_of(InspectLayer)) == asked
-        engine.tell(protocol.RunChanged(State.TRAINING, 132_450))
+        engine.tell(RunChanged(RunState.TRAINING, 132_450))
         await until(pilot, lambda: len(engine.sent_of(InspectLayer)) > asked)
         await pilot.press("q")
         asked = len(engine.sent_of(InspectLayer))
@@ -131,7 +134,7 @@ async def test_layer_requested_in_training_and_once_after_pause_until_closed(mon
 
 
 async def test_unanswered_request_is_repeated(monkeypatch):
-    monkeypatch.setattr(layer_module, "PATIENCE", 0.1)
+    monkeypatch.setattr(inspector_pane, "PATIENCE", 0.1)
     engine = Reticent(HELD)
     async with playground(engine, NARROW) as pilot:
         await look(pilot)
@@ -143,14 +146,14 @@ async def test_pause_and_step_keys_reach_lab():
     engine = ObedientEngine()
     async with playground(engine, NARROW) as pilot:
         await pilot.press("t")
-        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        await until(pilot, lambda: lab(pilot).run.state is RunState.TRAINING)
         await look(pilot)
         await pilot.press("space")
-        await until(pilot, lambda: pane(pilot).run.state is State.PAUSED)
+        await until(pilot, lambda: pane(pilot).run.state is RunState.PAUSED)
         await pilot.press("full_stop")
         await until(pilot, lambda: pane(pilot).run.step == 1)
         assert engine.steered == ["StartRun", "PauseRun", "StepRun"]
-        assert isinstance(pilot.app.screen, LayerScreen)
+        assert isinstance(pilot.app.screen, InspectorScreen)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +170,7 @@ async def test_every_key_works_with_any_layer(view, size):
         await look(pilot)
         for _ in range(2):
             await typed(pilot, *EVERY_KEY, "down", "down")
-        assert isinstance(pilot.app.screen, LayerScreen)
+        assert isinstance(pilot.app.screen, InspectorScreen)
         if view is scenes.EMPTY:
             assert "starting the engine" in screen_text(pilot.app)
         await pilot.press("question_mark")
@@ -220,28 +223,28 @@ async def test_burst_typed_context_goes_to_tree_and_ratios_load_if_visible():
         await typed(pilot, "slash", *"qul", "enter")
         assert pane(pilot).gaze.text == "qul"
         assert engine.sent_of(InspectLayer)[-1].lens.text == "qul"
-        assert isinstance(pilot.app.screen, LayerScreen)
+        assert isinstance(pilot.app.screen, InspectorScreen)
         await pilot.press("slash")
         await typed(pilot, *"x", "escape")
         assert pane(pilot).gaze.text == "qul"
-        assert not engine.sent_of(ReportChanges)
+        assert not engine.sent_of(ReportUpdateRatios)
         await pilot.press("down", "shift+tab")
-        assert engine.sent_of(ReportChanges)
+        assert engine.sent_of(ReportUpdateRatios)
 
 
 async def test_hidden_lab_updates_not_rendered_until_visible(monkeypatch):
-    monkeypatch.setattr(charts, "PERIOD", 0.0)
+    monkeypatch.setattr(loss_chart, "PERIOD", 0.0)
     engine = ShowingEngine(HELD)
     async with playground(engine) as pilot:
         await typed(pilot, "i")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, InspectorScreen))
         assert pilot.app._background_screens == []
-        assert [type(screen) for screen in pilot.app.screen_stack[1:]] == [LabScreen, LayerScreen]
+        assert [type(screen) for screen in pilot.app.screen_stack[1:]] == [LabScreen, InspectorScreen]
         await pilot.press("question_mark")
-        assert [type(screen) for screen in pilot.app._background_screens] == [LayerScreen]
-        chart = lab(pilot).query_one(charts.Chart)
+        assert [type(screen) for screen in pilot.app._background_screens] == [InspectorScreen]
+        chart = lab(pilot).query_one(loss_chart.LossChart)
         drawn = chart.lines
-        engine.tell(protocol.Progress(132_500, 0.0, (LossPoint(132_500, 1.2345, 1.1, 1.3),), None))
+        engine.tell(Progress(132_500, 0.0, (LossPoint(132_500, 1.2345, 1.1, 1.3),), None))
         await until(pilot, lambda: lab(pilot).run.step == 132_500)
         assert chart.lines == drawn
         await pilot.press("escape", "escape")
@@ -249,16 +252,16 @@ async def test_hidden_lab_updates_not_rendered_until_visible(monkeypatch):
 
 
 def test_many_probes_cache_last_eight():
-    view = LabView()
+    view = LabState()
     for step in range(100, 1_300, 100):
         stats = msgspec.structs.replace(scenes.TRAINING.layers.layers[2], update_ratio=-step / 400)
-        view = scenes.after(view, protocol.LayersProbed(step, (stats,)))
+        view = scenes.reduce(view, LayersProbed(step, (stats,)))
     assert [stats.update_ratio for stats in view.layers.course(0)] == [-step / 400 for step in range(500, 1_300, 100)]
-    view = scenes.after(view, protocol.LayersProbed(1_200, view.layers.layers))
+    view = scenes.reduce(view, LayersProbed(1_200, view.layers.layers))
     assert len(view.layers.past) == 7
-    view = scenes.after(view, opened(scenes.TRAINING.run))
+    view = scenes.reduce(view, opened(scenes.TRAINING.run))
     assert view.layers.past == ()
-    view = scenes.after(view, protocol.LayersProbed(2_000, view.layers.layers))
+    view = scenes.reduce(view, LayersProbed(2_000, view.layers.layers))
     assert view.layers.past == ()  # those before were another run's
-    view = scenes.after(view, protocol.LayersProbed(2_100, view.layers.layers))
+    view = scenes.reduce(view, LayersProbed(2_100, view.layers.layers))
     assert len(view.layers.past) == 1

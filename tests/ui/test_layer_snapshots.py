@@ -10,15 +10,15 @@ import scenes
 from fake_engine import ShowingEngine
 from pilots import NARROW, WIDE, program, settled, until
 
-from charwave_tui.ui.screens.layer import LayerScreen
+from charwave_tui.ui.inspector.screen import InspectorScreen
 
 
 @pytest.fixture(autouse=True)
 def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits, or grows old, does so at once or never."""
-    monkeypatch.setattr("charwave_tui.ui.panes.dated.TICK", 3_600.0)
-    monkeypatch.setattr("charwave_tui.ui.panes.status.REST", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.insight.asking.EVERY", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.widgets.pane.TICK", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.state.inspector_state.EVERY", 3_600.0)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -26,7 +26,7 @@ def test_tanh_with_cursor_on_dead_unit(snap_compare, size):
     async def prepare(pilot) -> None:
         await settled(pilot)
         await pilot.press("3", *["down"] * 8, "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+        await until(pilot, lambda: isinstance(pilot.app.screen, InspectorScreen))
         await until(pilot, lambda: pilot.app.screen.query_one("#layer").shown() is not None)
         await pilot.press(*["l"] * 37, *["j"] * 9)
 

@@ -1,5 +1,7 @@
 """The views of activations and norms as lines: what they say, that they fit, and where their cursors lead."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 
@@ -8,54 +10,68 @@ import msgspec
 import pytest
 import scenes
 
-from charwave_tui.core.grids import Grid
-from charwave_tui.core.insights import Histogram, Lens, PlainInsight, ProbeBatch
-from charwave_tui.core.inspection import LayerInspected
-from charwave_tui.ui.insight import activation, units
-from charwave_tui.ui.insight.activation import ActivationView
-from charwave_tui.ui.insight.asking import Asking, Looking, Question, larger, looking_at, rest
-from charwave_tui.ui.insight.healthy import HEALTHY, healthy
-from charwave_tui.ui.insight.kinds import VIEWS, view_of, wants_changes
-from charwave_tui.ui.insight.norm import NormView
-from charwave_tui.ui.insight.norm_figures import columns_of, positions_of
-from charwave_tui.ui.insight.parts import Joined
-from charwave_tui.ui.insight.plain import PlainView
-from charwave_tui.ui.insight.shown import Gaze, Shown
-from charwave_tui.ui.pieces import Piece, columns
-from charwave_tui.ui.written import plain
+from charwave_tui.core.protocol.events import LayerInspected
+from charwave_tui.core.protocol.float_matrix import FloatMatrix
+from charwave_tui.core.protocol.layer_insights import Histogram, InsightQuery, OutputInsight, ProbeBatch
+from charwave_tui.ui.drawing.styled_text import Span, cell_width
+from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.inspector.views.activation import DENSITIES, ActivationView
+from charwave_tui.ui.inspector.views.base import CompositeView, ViewData
+from charwave_tui.ui.inspector.views.batchnorm import BatchNormView, columns_of, positions_of
+from charwave_tui.ui.inspector.views.output import OutputView
+from charwave_tui.ui.inspector.views.registry import VIEWS, shows_update_ratios, view_for_layer
+from charwave_tui.ui.inspector.views.unit_image import GUTTER
+from charwave_tui.ui.state.inspector_state import (
+    InspectionRequest,
+    InspectorSelection,
+    ViewCursor,
+    next_batch_size,
+    polling_interval,
+    selection_for,
+)
+from charwave_tui.ui.state.layer_health import HEALTHY, ranges_for
+from charwave_tui.ui.state.pending_request import InspectionPoller
 
 LAYERS = scenes.TRAINING.layers.layers
+
+
 TANH = msgspec.structs.replace(LAYERS[8], saturation=4.6, dead=1)
+
+
 NORM = LAYERS[7]
+
+
 SIZES = [(136, 36), (76, 20), (36, 10), (1, 1)]
-NAN = Grid.of(2, [math.nan, 0.5, 0.995, -0.995])
 
 
-def shown(insight, stats=TANH, **gaze) -> Shown:
-    return Shown(132_400, LAYERS, stats, insight, Gaze(8, **gaze))
+NAN = FloatMatrix.of(2, [math.nan, 0.5, 0.995, -0.995])
+
+
+def shown(insight, stats=TANH, **gaze) -> ViewData:
+    return ViewData(132_400, LAYERS, stats, insight, ViewCursor(8, **gaze))
 
 
 def drawn(view, insight, size=(136, 36), stats=TANH, **gaze) -> list[str]:
-    return [plain(line) for line in view.lines(shown(insight, stats, **gaze), *size)]
+    return [to_plain_text(line) for line in view.lines(shown(insight, stats, **gaze), *size)]
 
 
 def asked(view, make, size, **gaze):
-    return make(lens=view.lens(Gaze(8, **gaze), *size))
+    return make(lens=view.query(ViewCursor(8, **gaze), *size))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("part", range(3))
 @pytest.mark.parametrize("count", [1, 2_048])
 def test_view_fits_and_contains_cursor(size, part, count):
-    tanh, norm = ActivationView("Tanh"), NormView()
+    tanh, norm = ActivationView("Tanh"), BatchNormView()
     for view, make in ((tanh, inspected.tanh), (norm, inspected.norm)):
-        lens = view.lens(Gaze(8, part=part, unit=count - 1, example=500), *size)
+        lens = view.query(ViewCursor(8, part=part, unit=count - 1, example=500), *size)
         insight = make(count, 2, lens)
         lines = view.lines(shown(insight, part=part, unit=count - 1, example=500), *size)
         assert len(lines) <= size[1]
         if size[0] > 30:
-            assert max(map(columns, lines)) <= size[0]
-        if view is tanh and part != activation.DENSITIES:
+            assert max(map(cell_width, lines)) <= size[0]
+        if view is tanh and part != DENSITIES:
             assert insight.left <= count - 1 < insight.left + insight.values.columns
             assert insight.top <= 500 < insight.top + insight.values.rows
 
@@ -75,7 +91,7 @@ def test_cursor_shows_unit_example_context_value_and_gradient():
     lines = drawn(view, asked(view, inspected.tanh, (136, 36), unit=37), unit=37)
     assert "unit  37 dead   example  0   context ····oliv   h +0.9987   slope 1 − h² 0.0026" in lines
     (above,) = (line for line in lines if line.strip() == "▾")
-    assert above.index("▾") == units.GUTTER + 37
+    assert above.index("▾") == GUTTER + 37
 
 
 def test_cursor_value_right_of_image_if_space():
@@ -113,10 +129,10 @@ def test_nan_drawn_in_error_style_and_reported():
         gradient=None,
     )
     lines = ActivationView("Tanh").lines(shown(spoilt), 136, 36)
-    text = "\n".join(map(plain, lines))
+    text = "\n".join(map(to_plain_text, lines))
     assert "no finite number" in text
     assert "NaN spreads to every weight" in text
-    assert Piece("▀", "error", ground="bright") in {piece for line in lines for piece in line}
+    assert Span("▀", "error", ground="bright") in {piece for line in lines for piece in line}
 
 
 @pytest.mark.parametrize(
@@ -131,20 +147,20 @@ def test_nan_drawn_in_error_style_and_reported():
     ],
 )
 def test_keys_move_activation_cursor(key, gaze):
-    assert ActivationView("Tanh").moved(shown(inspected.tanh()), key) == Gaze(8, **gaze)
+    assert ActivationView("Tanh").move_cursor(shown(inspected.tanh()), key) == ViewCursor(8, **gaze)
 
 
 def test_cursor_stops_at_edges_and_single_position_offers_no_choice():
     view, last = ActivationView("Tanh"), shown(inspected.tanh(positions=1), unit=9_999, example=9_999)
-    assert view.moved(last, "l") == Gaze(8, unit=127, example=511)
-    assert view.moved(last, "p") is None
-    assert view.moved(replace(last, gaze=Gaze(8, part=activation.DENSITIES)), "l") is None
+    assert view.move_cursor(last, "l") == ViewCursor(8, unit=127, example=511)
+    assert view.move_cursor(last, "p") is None
+    assert view.move_cursor(replace(last, gaze=ViewCursor(8, part=DENSITIES)), "l") is None
 
 
 def test_norm_bars_name_their_units_if_not_all_fit():
     def edge(size, unit=0):
-        lens = NormView().lens(Gaze(8, unit=unit), *size)
-        return drawn(NormView(), inspected.norm(128, lens=lens), size, NORM, unit=unit)[-1]
+        lens = BatchNormView().query(ViewCursor(8, unit=unit), *size)
+        return drawn(BatchNormView(), inspected.norm(128, lens=lens), size, NORM, unit=unit)[-1]
 
     assert edge((136, 36)).split() == ["0", "16", "32", "48", "64", "80", "96", "112"]
     assert edge((76, 20)).split() == ["0", "16", "32", "48", "to", "68", "of", "128"]
@@ -158,7 +174,7 @@ def test_norm_shows_distance_of_running_from_batch_statistics():
     spread = math.sqrt(unit.batch_var + 1e-5)
     assert unit.mean_apart == pytest.approx(abs(unit.running_mean - unit.batch_mean) / spread)
     assert unit.var_apart == pytest.approx(abs(math.log10((unit.running_var + 1e-5) / (unit.batch_var + 1e-5))))
-    lines = drawn(NormView(), insight, stats=NORM, unit=3)
+    lines = drawn(BatchNormView(), insight, stats=NORM, unit=3)
     assert lines[2].startswith("var apart    0.130     under 0.1")
     assert any(line.startswith("mean apart   here") and f"{unit.mean_apart:+.3f}" in line for line in lines)
 
@@ -169,56 +185,58 @@ def test_batch_only_averaging_shown_in_statistics():
     assert rows[2][2] == pytest.approx(
         abs(insight.position_mean.at(2, 5) - insight.batch_mean.at(0, 5)) / math.sqrt(insight.batch_var.at(0, 5) + 1e-5)
     )
-    told = " ".join(drawn(NormView(), insight, stats=NORM, part=2, unit=5))
+    told = " ".join(drawn(BatchNormView(), insight, stats=NORM, part=2, unit=5))
     assert "4×128 = 512 means, each from 512 examples" in told
     assert "it keeps 128, each from 4×512 = 2,048." in told
     assert "with norm batch-bug each would be set to 0" in told
-    assert "This run has norm batch-bug" in " ".join(drawn(NormView(), inspected.norm(bug=True), stats=NORM, part=2))
-    assert "one position left" in " ".join(drawn(NormView(), inspected.norm(positions=1), stats=NORM, part=2))
+    assert "This run has norm batch-bug" in " ".join(
+        drawn(BatchNormView(), inspected.norm(bug=True), stats=NORM, part=2)
+    )
+    assert "one position left" in " ".join(drawn(BatchNormView(), inspected.norm(positions=1), stats=NORM, part=2))
 
 
 def test_batch_bug_positions_selectable_with_own_statistics():
-    view, bug = NormView(), inspected.norm(bug=True)
-    assert view.moved(shown(bug, NORM), "P") == Gaze(8, position=3)
-    assert view.moved(shown(inspected.norm(), NORM), "p") is None
+    view, bug = BatchNormView(), inspected.norm(bug=True)
+    assert view.move_cursor(shown(bug, NORM), "P") == ViewCursor(8, position=3)
+    assert view.move_cursor(shown(inspected.norm(), NORM), "p") is None
     assert columns_of(bug, 2)[0].batch_mean == bug.position_mean.at(2, 0)
-    assert view.moved(shown(bug, NORM, part=1), "j") == Gaze(8, part=1, unit=1)
+    assert view.move_cursor(shown(bug, NORM, part=1), "j") == ViewCursor(8, part=1, unit=1)
 
 
 def test_cursor_value_shown_in_few_columns_too():
     view, size = ActivationView("Tanh"), (36, 10)
-    insight = inspected.tanh(lens=view.lens(Gaze(8), *size))
+    insight = inspected.tanh(lens=view.query(ViewCursor(8), *size))
     assert drawn(view, insight, size)[-1].startswith("unit   0 nearly dead   h ")
     assert drawn(view, insight, size, unit=1)[-1].split()[4:] == ["example", "0"]
 
 
 def test_layer_without_own_view_shows_distribution():
-    lines = drawn(PlainView(), PlainInsight(inspected.spread(4.0, 0.1, 0.9)))
+    lines = drawn(OutputView(), OutputInsight(inspected.spread(4.0, 0.1, 0.9)))
     assert lines[0] == "mean +0.100  std 0.900"
-    assert view_of("Residual").moved(shown(PlainInsight(inspected.spread(4.0, 0.1, 0.9))), "l") is None
+    assert view_for_layer("Residual").move_cursor(shown(OutputInsight(inspected.spread(4.0, 0.1, 0.9))), "l") is None
 
 
 def test_joined_views_receive_their_own_tabs():
-    joined = Joined(PlainView(), ActivationView("Tanh"))
+    joined = CompositeView(OutputView(), ActivationView("Tanh"))
     assert joined.parts == ("output", "overview", "densities", "units")
-    assert joined.lens(Gaze(8, part=3), 76, 20) == ActivationView("Tanh").lens(Gaze(8, part=2), 76, 20)
-    assert joined.moved(shown(inspected.tanh(), part=1), "l") == Gaze(8, part=1, unit=1)
+    assert joined.query(ViewCursor(8, part=3), 76, 20) == ActivationView("Tanh").query(ViewCursor(8, part=2), 76, 20)
+    assert joined.move_cursor(shown(inspected.tanh(), part=1), "l") == ViewCursor(8, part=1, unit=1)
     assert joined.lines(shown(inspected.tanh(), part=3), 76, 20) == ActivationView("Tanh").lines(
         shown(inspected.tanh(), part=2), 76, 20
     )
 
 
 def test_update_tabs_request_history_of_all_matrices():
-    assert [wants_changes("Linear", part) for part in range(len(VIEWS["Linear"].parts))][-1:] == [True]
-    assert not wants_changes("Linear", 0)
-    assert not wants_changes("Tanh", 2)
+    assert [shows_update_ratios("Linear", part) for part in range(len(VIEWS["Linear"].parts))][-1:] == [True]
+    assert not shows_update_ratios("Linear", 0)
+    assert not shows_update_ratios("Tanh", 2)
 
 
 def test_every_statistic_has_explanation():
     for kind in ("Tanh", "ReLU", "GELU", "Gated"):
-        assert healthy(kind).keys() == HEALTHY.keys()
+        assert ranges_for(kind).keys() == HEALTHY.keys()
     saturation = HEALTHY["saturation"]
-    assert [saturation.judged(value) for value in (None, 5.0, 5.1, 50.1, math.nan)] == [
+    assert [saturation.severity(value) for value in (None, 5.0, 5.1, 50.1, math.nan)] == [
         "",
         "",
         "warning",
@@ -230,12 +248,12 @@ def test_every_statistic_has_explanation():
 
 
 def test_one_request_pending_and_only_its_reply_counts():
-    asking, batch = Asking(7), ProbeBatch()
-    first, second = Question(Lens(1), batch), Question(Lens(2), batch)
+    asking, batch = InspectionPoller(7), ProbeBatch()
+    first, second = InspectionRequest(InsightQuery(1), batch), InspectionRequest(InsightQuery(2), batch)
     command = asking.ask(first)
-    assert (command.lens, command.request) == (Lens(1), 8)
+    assert (command.lens, command.request) == (InsightQuery(1), 8)
     assert asking.ask(second) is None
-    plain_answer = LayerInspected(1, 7, TANH, PlainInsight(inspected.spread(1, 0, 1)), 0.1)
+    plain_answer = LayerInspected(1, 7, TANH, OutputInsight(inspected.spread(1, 0, 1)), 0.1)
     assert not asking.heard(plain_answer)
     assert asking.heard(msgspec.structs.replace(plain_answer, request=8))
     assert asking.ask(first) is None
@@ -246,15 +264,15 @@ def test_one_request_pending_and_only_its_reply_counts():
 
 
 def test_probes_cost_small_fraction_of_engine_time():
-    assert (rest(0.001), rest(0.3)) == (1.0, pytest.approx(10.0))
+    assert (polling_interval(0.001), polling_interval(0.3)) == (1.0, pytest.approx(10.0))
 
 
 def test_batch_sizes_cycle_and_other_layer_starts_at_first_tab():
-    assert [larger(ProbeBatch(size, 3)) for size in (32, 512, 2_048)] == [
+    assert [next_batch_size(ProbeBatch(size, 3)) for size in (32, 512, 2_048)] == [
         ProbeBatch(128, 3),
         ProbeBatch(2_048, 3),
         ProbeBatch(32, 3),
     ]
-    last = Looking(Gaze(4, part=2, unit=9, text="ab"))
-    assert looking_at(4, "", last) == last
-    assert looking_at(5, "mar", last).gaze == Gaze(5, unit=9, text="mar")
+    last = InspectorSelection(ViewCursor(4, part=2, unit=9, text="ab"))
+    assert selection_for(4, "", last) == last
+    assert selection_for(5, "mar", last).gaze == ViewCursor(5, unit=9, text="mar")

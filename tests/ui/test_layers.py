@@ -1,5 +1,7 @@
 """The layers pane: rows, columns by width, what is drawn again, and where the figures come from."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 from itertools import pairwise
@@ -9,24 +11,29 @@ import pytest
 import scenes
 from textual.geometry import Region
 
-from charwave_tui.core.readings import State
-from charwave_tui.core.shapes import layer_shapes
-from charwave_tui.ui.layer_cells import first_spoilt
-from charwave_tui.ui.layer_rows import FORMS, HEADERS, WEIGHTS, cells, plan_for, sorted_places
-from charwave_tui.ui.layers_view import LayersView
-from charwave_tui.ui.panes import dated
-from charwave_tui.ui.panes.layers import LayersPane, LayerTable
-from charwave_tui.ui.pieces import columns
-from charwave_tui.ui.written import plain
+from charwave_tui.core.config.layer_shapes import layer_shapes
+from charwave_tui.core.metrics import RunState
+from charwave_tui.ui.drawing.styled_text import cell_width
+from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.lab.layers_pane import LayersPane, LayerTable
+from charwave_tui.ui.state.run_state import LayersState
+from charwave_tui.ui.tables.layers_table import FORMS, HEADERS, WEIGHTS, cells, first_nonfinite, fit_columns, row_order
+from charwave_tui.ui.widgets import pane as pane_module
 
 STATS = scenes.TRAINING.layers.layers
+
+
 STACK = scenes.STACKED.layers.layers
+
+
 SHAPES = layer_shapes(scenes.CONFIG, 27)
+
+
 TANH = next(layer for layer in STATS if layer.name == "Tanh")
 
 
 def row(layer, width=64, **options):
-    return cells(layer, plan_for(STATS, width), **options)
+    return cells(layer, fit_columns(STATS, width), **options)
 
 
 def role(layer, key):
@@ -54,7 +61,7 @@ def lines(app):
     ],
 )
 def test_columns_dropped_as_width_shrinks(width, missing, short):
-    plan = plan_for(STATS, width)
+    plan = fit_columns(STATS, width)
     assert {"layer", "out", "params", "mean", "std", "sat", "bar", "dead"} - {key for key, _ in plan.widths} == missing
     assert plan.short is short
 
@@ -64,23 +71,26 @@ def test_columns_dropped_as_width_shrinks(width, missing, short):
     [(50, ""), (64, ""), (76, "update"), (82, "gradient update"), (112, "gradient weight share update trend")],
 )
 def test_weight_columns_added_with_width_update_ratio_first(width, there):
-    assert [key for key, _ in plan_for(STATS, width).widths if key in WEIGHTS] == there.split()
+    assert [key for key, _ in fit_columns(STATS, width).widths if key in WEIGHTS] == there.split()
 
 
 def test_weight_statistics_only_for_layers_with_weights():
     linear = row(STATS[2], 112, course=(STATS[2],) * 3)
-    assert [plain(linear[key]) for key in ("gradient", "weight", "share", "update")] == [
+    assert [to_plain_text(linear[key]) for key in ("gradient", "weight", "share", "update")] == [
         "3.0e−3",
         "0.240",
         "0.013",
         "−3.0",
     ]
-    assert plain(linear["trend"]) == "     ▅▅▅"
-    assert [plain(row(TANH, 112)[key]) for key in ("gradient", "weight", "share", "update")] == [""] * 4
-    assert plain(row(TANH, 112, course=(TANH, msgspec.structs.replace(TANH, saturation=20.0)))["trend"]) == "      ▃█"
+    assert to_plain_text(linear["trend"]) == "     ▅▅▅"
+    assert [to_plain_text(row(TANH, 112)[key]) for key in ("gradient", "weight", "share", "update")] == [""] * 4
+    assert (
+        to_plain_text(row(TANH, 112, course=(TANH, msgspec.structs.replace(TANH, saturation=20.0)))["trend"])
+        == "      ▃█"
+    )
     untrained = msgspec.structs.replace(STATS[2], update_ratio=None)
-    assert plain(row(untrained, 112)["update"]) == "–"
-    assert plain(row(SHAPES[2], 112)["gradient"]) == "–"
+    assert to_plain_text(row(untrained, 112)["update"]) == "–"
+    assert to_plain_text(row(SHAPES[2], 112)["gradient"]) == "–"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +104,7 @@ def test_update_ratio_far_from_thousandth_is_marked(ratio, text, ink):
 
 @pytest.mark.parametrize("order", ["", *(key for key in HEADERS if key not in ("layer", "bar", "trend"))])
 def test_rows_sorted_by_any_statistic_largest_first_missing_last(order):
-    places = sorted_places(STATS, order)
+    places = row_order(STATS, order)
     assert sorted(places) == list(range(len(STATS)))
     figures = {
         "params": lambda layer: layer.parameters,
@@ -104,30 +114,30 @@ def test_rows_sorted_by_any_statistic_largest_first_missing_last(order):
     if order in figures:
         values = [figures[order](STATS[place]) for place in places]
         assert values == sorted(values, reverse=True)
-    assert sorted_places(SHAPES, "std") == tuple(range(len(SHAPES)))
+    assert row_order(SHAPES, "std") == tuple(range(len(SHAPES)))
 
 
 def test_nan_sorted_first():
     spoilt = msgspec.structs.replace(STATS[9], std=math.nan)
-    assert sorted_places([*STATS[:9], spoilt, *STATS[10:]], "std")[0] == 9
+    assert row_order([*STATS[:9], spoilt, *STATS[10:]], "std")[0] == 9
 
 
 @pytest.mark.parametrize("width", range(34, 130, 3))
 @pytest.mark.parametrize("layers", [STATS, STACK], ids=["tree", "stack"])
 def test_columns_fill_width_and_every_cell_fits(width, layers):
-    plan = plan_for(layers, width)
+    plan = fit_columns(layers, width)
     assert sum(columns for _, columns in plan.widths) == width
     for layer in layers:
         row = cells(layer, plan)
-        assert all(columns(row[key]) <= room for key, room in plan.widths)
+        assert all(cell_width(row[key]) <= room for key, room in plan.widths)
         if "dead" in row and "bar" not in row:
-            assert columns(row["dead"]) < dict(plan.widths)["dead"]
+            assert cell_width(row["dead"]) < dict(plan.widths)["dead"]
 
 
 def test_table_layout_stable_when_numbers_replace_dashes():
     for width in (50, 64, 76):
-        assert plan_for(SHAPES, width) == plan_for(STATS, width)
-        assert plan_for(layer_shapes(scenes.STACK, 27), width) == plan_for(STACK, width)
+        assert fit_columns(SHAPES, width) == fit_columns(STATS, width)
+        assert fit_columns(layer_shapes(scenes.STACK, 27), width) == fit_columns(STACK, width)
 
 
 @pytest.mark.parametrize(
@@ -135,14 +145,14 @@ def test_table_layout_stable_when_numbers_replace_dashes():
     [("tanh", set()), ("relu", {"sat", "bar"}), ("gelu", {"sat", "bar", "dead"}), ("gated", {"dead"})],
 )
 def test_columns_empty_for_all_layers_are_dropped(activation, missing):
-    plan = plan_for(layer_shapes(replace(scenes.CONFIG, activation=activation), 27), 76)
+    plan = fit_columns(layer_shapes(replace(scenes.CONFIG, activation=activation), 27), 76)
     assert {"layer", "out", "params", "mean", "std", "sat", "bar", "dead"} - {key for key, _ in plan.widths} == missing
 
 
 def test_stack_has_short_names_and_reshaping_layers_muted():
-    plan = plan_for(STACK, 48)
+    plan = fit_columns(STACK, 48)
     assert plan.short
-    names = [plain(cells(layer, plan)["layer"]) for layer in STACK]
+    names = [to_plain_text(cells(layer, plan)["layer"]) for layer in STACK]
     assert names[:5] == ["Embedding", "Dilated 1", "Linear 96→512", "BatchNorm1d 512", "Gated"]
     assert names[-3:] == ["Residual", "Skips 5", "Linear 1280→27"]
     muted = {layer.name for layer in STACK if cells(layer, plan)["std"][0].role == "muted"}
@@ -151,26 +161,26 @@ def test_stack_has_short_names_and_reshaping_layers_muted():
 
 def test_gate_shows_tanh_saturation_and_no_dead_units():
     gated = next(layer for layer in STACK if layer.name == "Gated")
-    assert plain(row(gated)["sat"]) == "5.1"
-    assert plain(row(gated)["dead"]) == ""
+    assert to_plain_text(row(gated)["sat"]) == "5.1"
+    assert to_plain_text(row(gated)["dead"]) == ""
     spoilt = msgspec.structs.replace(gated, saturation=math.nan)
-    assert [plain(row(spoilt)[key]) for key in ("sat", "dead")] == ["nan", ""]
+    assert [to_plain_text(row(spoilt)[key]) for key in ("sat", "dead")] == ["nan", ""]
 
 
 def test_large_model_fits_64_columns():
     big = layer_shapes(replace(scenes.CONFIG, n_embd=1024, n_hidden=4096), 100_000)
-    plan = plan_for(big, 64)
+    plan = fit_columns(big, 64)
     assert sum(room for _, room in plan.widths) == 64
     assert plan.widths[0][0] == "layer"
     assert plan.short
 
 
 def test_names_include_matrix_shape_and_reshaping_is_muted():
-    assert plain(row(STATS[2])["layer"]) == "Linear 48→128"
+    assert to_plain_text(row(STATS[2])["layer"]) == "Linear 48→128"
     assert [piece.role for piece in row(STATS[2])["layer"]] == ["fg", "muted"]
     assert {piece.role for pieces in row(STATS[1]).values() for piece in pieces} == {"muted"}
-    assert plain(row(STATS[1], width=50)["layer"]) == "Flatten 2"
-    assert plain(row(STATS[0])["out"]) == "8×24"
+    assert to_plain_text(row(STATS[1], width=50)["layer"]) == "Flatten 2"
+    assert to_plain_text(row(STATS[0])["out"]) == "8×24"
 
 
 @pytest.mark.parametrize(
@@ -181,36 +191,36 @@ def test_saturation_warns_above_5_percent_and_errors_above_50(percent, ink, bar)
     layer = msgspec.structs.replace(TANH, saturation=percent)
     assert role(layer, "sat") == ink
     assert role(layer, "bar") == bar
-    assert plain(row(layer)["sat"]) == f"{percent:.1f}"
+    assert to_plain_text(row(layer)["sat"]) == f"{percent:.1f}"
 
 
 def test_saturation_bar_full_at_20_percent():
-    plan = plan_for(STATS, 64)
+    plan = fit_columns(STATS, 64)
     full = cells(msgspec.structs.replace(TANH, saturation=20.0), plan)["bar"]
     half = cells(msgspec.structs.replace(TANH, saturation=10.0), plan)["bar"]
-    assert plain(full).strip() == "█" * plan.bar
-    assert columns(half) == 1 + math.ceil(plan.bar / 2)
+    assert to_plain_text(full).strip() == "█" * plan.bar
+    assert cell_width(half) == 1 + math.ceil(plan.bar / 2)
 
 
 @pytest.mark.parametrize(("dead", "text", "ink"), [(0, "0", "muted"), (3, "3", "warning")])
 def test_dead_units_are_muted_zero_or_warning(dead, text, ink):
     layer = msgspec.structs.replace(TANH, dead=dead, saturation=1.0)
-    assert plain(row(layer)["dead"]) == text
+    assert to_plain_text(row(layer)["dead"]) == text
     assert role(layer, "dead") == ink
 
 
 def test_relu_has_dead_units_without_saturation():
     relu = msgspec.structs.replace(TANH, name="ReLU", saturation=None, dead=4)
-    assert plain(row(relu)["sat"]) == plain(row(relu)["bar"]) == ""
-    assert plain(row(relu)["dead"]) == "4"
+    assert to_plain_text(row(relu)["sat"]) == to_plain_text(row(relu)["bar"]) == ""
+    assert to_plain_text(row(relu)["dead"]) == "4"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_nonfinite_in_error_style_and_first_such_layer_found(value):
     spoilt = msgspec.structs.replace(STATS[3], mean=value)
     assert role(spoilt, "mean") == "error"
-    assert first_spoilt([*STATS[:3], spoilt, *STATS[4:]]) == 3
-    assert first_spoilt(STATS) is first_spoilt(SHAPES) is None
+    assert first_nonfinite([*STATS[:3], spoilt, *STATS[4:]]) == 3
+    assert first_nonfinite(STATS) is first_nonfinite(SHAPES) is None
     (name,) = row(spoilt, first_spoilt=True)["layer"]
     assert (name.role, name.bold) == ("error", True)
 
@@ -279,7 +289,7 @@ async def test_only_changed_cells_redrawn(stage, monkeypatch):
 
         monkeypatch.setattr(LayerTable.__base__, "refresh", spy)
         changed = msgspec.structs.replace(STATS[2], std=1.5)
-        pane.probed = LayersView(132_500, (*STATS[:2], changed, *STATS[3:]))
+        pane.probed = LayersState(132_500, (*STATS[:2], changed, *STATS[3:]))
         ((region,),) = painted
         assert isinstance(region, Region)
         assert (region.y, region.height) == (3, 1)
@@ -287,7 +297,7 @@ async def test_only_changed_cells_redrawn(stage, monkeypatch):
         await pilot.pause()
         assert "1.500" in lines(app)[3]
         painted.clear()
-        pane.probed = LayersView(132_600, pane.probed.layers)
+        pane.probed = LayersState(132_600, pane.probed.layers)
         assert painted == []
         assert table.row_count == len(STATS)
 
@@ -305,7 +315,7 @@ async def test_sort_key_keeps_cursor_on_its_layer(stage):
         assert pane.here == 2
         assert lines(app)[table_of(app).cursor_row + 1].startswith("Linear 48→128")
         smaller = msgspec.structs.replace(STATS[2], parameters=1)
-        pane.probed = LayersView(132_500, (*STATS[:2], smaller, *STATS[3:]))
+        pane.probed = LayersState(132_500, (*STATS[:2], smaller, *STATS[3:]))
         await pilot.pause()
         assert pane.here == 2
         await pilot.press(*["o"] * 5)
@@ -402,13 +412,13 @@ async def test_paused_run_statistics_have_no_age(stage):
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)):
         pane = app.query_one(LayersPane)
-        pane.run, pane.probed = replace(scenes.TRAINING.run, state=State.PAUSED), scenes.TRAINING.layers
+        pane.run, pane.probed = replace(scenes.TRAINING.run, state=RunState.PAUSED), scenes.TRAINING.layers
         pane.age = 30
         assert pane.provenance == "step 132,400"
 
 
 async def test_age_grows_by_clock_until_new_statistics(stage, monkeypatch):
-    monkeypatch.setattr(dated, "TICK", 0.01)
+    monkeypatch.setattr(pane_module, "TICK", 0.01)
     app = stage(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         pane = app.query_one(LayersPane)
@@ -418,7 +428,7 @@ async def test_age_grows_by_clock_until_new_statistics(stage, monkeypatch):
             if pane.age >= 2:
                 break
         assert pane.age >= 2
-        pane.probed = LayersView(132_500, STATS)
+        pane.probed = LayersState(132_500, STATS)
         assert pane.age == 0
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from charwave_tui.ui.line_speed import LASTING, NARROWEST, PATIENCE, SLOW, UNANSWERED, WIDEST, LineSpeed
+from charwave_tui.ui.terminal.frame_pacing import LASTING, NARROWEST, PATIENCE, SLOW, UNANSWERED, WIDEST, FramePacer
 
 
-class Clocked(LineSpeed):
+class Clocked(FramePacer):
     """A line with a clock of its own, and answers after a time of the test's choice."""
 
     now = 100.0

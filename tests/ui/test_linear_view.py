@@ -1,5 +1,7 @@
 """The matrix of a Linear: what it does in shapes, its picture and cursor, norms, singular values, in any room."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 
@@ -9,25 +11,33 @@ from hypothesis import strategies as st
 from looks import fits, linear, shown
 from scenes import CONFIG, STACK
 
-from charwave_tui.core.grids import Grid
-from charwave_tui.core.insights import Lens, PlainInsight
-from charwave_tui.ui.insight import heat, profiles, weights
-from charwave_tui.ui.insight.heat import Heat
-from charwave_tui.ui.insight.kinds import view_of
-from charwave_tui.ui.insight.linear import LinearView
-from charwave_tui.ui.written import plain
+from charwave_tui.core.protocol.float_matrix import FloatMatrix
+from charwave_tui.core.protocol.layer_insights import InsightQuery, OutputInsight
+from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.inspector.views.linear import LinearView
+from charwave_tui.ui.inspector.views.registry import view_for_layer
+from charwave_tui.ui.inspector.views.weight_heatmap import Heatmap, draw_heatmap, legend
+from charwave_tui.ui.inspector.views.weight_matrix import (
+    condition_number,
+    draw_profile,
+    effective_rank,
+    input_source_text,
+    resized,
+)
 
 VIEW = LinearView()
-WHOLE = Lens(2, rows=64, columns=256)
+
+
+WHOLE = InsightQuery(2, rows=64, columns=256)
 
 
 def look(layer=2, sizes=(48, 128), config=CONFIG, lens=WHOLE, value=None, singular=(), **gaze):
-    insight = linear(*sizes, lens, value, Grid.of(len(singular), singular))
+    insight = linear(*sizes, lens, value, FloatMatrix.of(len(singular), singular))
     return shown(insight, layer, config, **gaze)
 
 
 def text(look, width=136, height=36):
-    return [plain(line) for line in VIEW.lines(look, width, height)]
+    return [to_plain_text(line) for line in VIEW.lines(look, width, height)]
 
 
 @pytest.mark.parametrize(
@@ -57,11 +67,11 @@ def test_matrix_shape_shows_every_dimension_and_bias_if_any(config, layer, sizes
     ],
 )
 def test_row_named_by_its_concatenated_input_and_channel(config, layer, fan_in, row, told):
-    assert weights.source(shown(PlainInsight(None), layer, config).layers, layer, fan_in, row) == told
+    assert input_source_text(shown(OutputInsight(None), layer, config).layers, layer, fan_in, row) == told
 
 
 def test_cursor_shows_signed_value_and_output():
-    it = look(13, (128, 27), lens=Lens(13, rows=200, columns=99), part=1, example=77, unit=5)
+    it = look(13, (128, 27), lens=InsightQuery(13, rows=200, columns=99), part=1, example=77, unit=5)
     value = it.insight.heat.at(77, 5)
     (read,) = [line for line in text(it, 136, 80) if line.startswith("row")]
     assert read == f"row  77   column   5   w {'−' if value < 0 else '+'}{abs(value):.4f}   to e"
@@ -72,36 +82,36 @@ def test_cursor_shows_signed_value_and_output():
 
 
 def test_image_brightest_at_largest_magnitude():
-    grid = Grid.of(4, (0.0, 0.1, -0.3, 0.5, -0.7, 1.0, math.nan, -1.0))
-    lines = heat.drawn(Heat(2, 4, grid), (1, 0), 11, 3)
-    assert plain(lines[0]) == " " * 7 + "▾"
+    grid = FloatMatrix.of(4, (0.0, 0.1, -0.3, 0.5, -0.7, 1.0, math.nan, -1.0))
+    lines = draw_heatmap(Heatmap(2, 4, grid), (1, 0), 11, 3)
+    assert to_plain_text(lines[0]) == " " * 7 + "▾"
     cells = [(piece.role, piece.ground) for piece in lines[1][2:] for _ in piece.text]
     assert cells == [("muted", "raised"), ("bright", "raised"), ("grid", "error"), ("line", "bright")]
-    assert next(map(plain, heat.legend(Heat(2, 4, grid)))) == "|w| > 0.85 █"
+    assert next(map(to_plain_text, legend(Heatmap(2, 4, grid)))) == "|w| > 0.85 █"
 
 
 @pytest.mark.parametrize(("total", "room", "block", "last"), [(10, 4, 3, "9"), (9, 5, 2, "8"), (7, 7, 1, "6")])
 def test_block_shows_its_row_range(total, room, block, last):
-    grid = linear(total, 1, Lens(0, rows=room, columns=1)).heat
-    it = Heat(total, 1, grid)
+    grid = linear(total, 1, InsightQuery(0, rows=room, columns=1)).heat
+    it = Heatmap(total, 1, grid)
     assert it.block == (block, 1)
     assert it.cell(total - 1, 0) == (grid.rows - 1, 0)
     assert it.span(grid.rows - 1, 0) == last
 
 
 def test_keys_move_block_by_block_and_stop_at_edges():
-    it = look(2, (48, 128), lens=Lens(2, rows=24, columns=64))
+    it = look(2, (48, 128), lens=InsightQuery(2, rows=24, columns=64))
     gaze = it.gaze
-    assert [(moved.example, moved.unit) for key in "jlkh" if (moved := VIEW.moved(it, key))] == [
+    assert [(moved.example, moved.unit) for key in "jlkh" if (moved := VIEW.move_cursor(it, key))] == [
         (2, 0), (0, 2), (0, 0), (0, 0)]  # fmt: skip
-    end = VIEW.moved(replace(it, gaze=replace(gaze, example=47, unit=999)), "l")
+    end = VIEW.move_cursor(replace(it, gaze=replace(gaze, example=47, unit=999)), "l")
     assert (end.example, end.unit) == (46, 127)
-    assert VIEW.moved(it, "p") is None
+    assert VIEW.move_cursor(it, "p") is None
 
 
 def test_singular_values_requested_only_by_their_tab():
     gaze = look().gaze
-    asked = [VIEW.lens(replace(gaze, part=part), 136, 36) for part in range(3)]
+    asked = [VIEW.query(replace(gaze, part=part), 136, 36) for part in range(3)]
     assert [lens.singular for lens in asked] == [False, False, True]
     assert asked[0].columns == asked[1].columns == 129
     assert 20 < asked[0].rows < asked[1].rows
@@ -122,8 +132,8 @@ def test_norms_and_singular_values_shown_with_condition_and_rank():
      ((1e200, 1e200), 2.0, 1.0), ((0.0, 0.0), math.nan, math.inf), ((math.nan, 1.0), math.nan, math.nan)],
 )  # fmt: skip
 def test_effective_rank_is_exp_entropy_of_squared_fractions(values, rank, condition):
-    assert profiles.effective_rank(values) == pytest.approx(rank, rel=1e-4, nan_ok=True)
-    assert profiles.condition(values) == pytest.approx(condition, nan_ok=True)
+    assert effective_rank(values) == pytest.approx(rank, rel=1e-4, nan_ok=True)
+    assert condition_number(values) == pytest.approx(condition, nan_ok=True)
 
 
 def test_unavailable_or_pending_singular_values_say_so():
@@ -132,21 +142,21 @@ def test_unavailable_or_pending_singular_values_say_so():
 
 
 def test_profile_has_every_value_or_largest_per_column():
-    assert profiles.resized([1.0, 2.0], 4) == [1.0, 1.0, 2.0, 2.0]
-    assert profiles.resized([1.0, 9.0, 2.0, 3.0], 2) == [9.0, 3.0]
-    assert profiles.resized([1.0, 2.0, 3.0], 3) == [1.0, 2.0, 3.0]
-    assert math.isnan(profiles.resized([1.0, math.nan, 5.0, 1.0], 2)[0])
-    assert [plain(line) for line in profiles.profile([1.0, 0.5], 2, 1, cursor=1)] == [" ▾", "█▄", "0"]
+    assert resized([1.0, 2.0], 4) == [1.0, 1.0, 2.0, 2.0]
+    assert resized([1.0, 9.0, 2.0, 3.0], 2) == [9.0, 3.0]
+    assert resized([1.0, 2.0, 3.0], 3) == [1.0, 2.0, 3.0]
+    assert math.isnan(resized([1.0, math.nan, 5.0, 1.0], 2)[0])
+    assert [to_plain_text(line) for line in draw_profile([1.0, 0.5], 2, 1, cursor=1)] == [" ▾", "█▄", "0"]
 
 
 def test_nan_named_in_heading_and_never_drawn_as_number():
     lines = VIEW.lines(look(value=math.nan), 136, 36)
     assert any(piece.role == "error" and "not finite" in piece.text for line in lines for piece in line)
-    assert any(plain(line).endswith("channel 0") and "nan" in plain(line) for line in lines)
+    assert any(to_plain_text(line).endswith("channel 0") and "nan" in to_plain_text(line) for line in lines)
 
 
 def test_linear_tabs_end_with_updates_of_all_matrices():
-    assert view_of("Linear").parts == ("weights", "matrix", "norms", "updates")
+    assert view_for_layer("Linear").parts == ("weights", "matrix", "norms", "updates")
 
 
 @settings(max_examples=40, deadline=None)
@@ -160,10 +170,10 @@ def test_linear_tabs_end_with_updates_of_all_matrices():
 )
 def test_linear_fits_any_space(where, part, width, height, value, cursor):
     layer, sizes = where
-    view = view_of("Linear")
+    view = view_for_layer("Linear")
     it = look(layer, sizes, value=value, singular=(value or 1.0,) * min(sizes), part=part, example=cursor, unit=cursor)
-    lens = view.lens(it.gaze, width, height)
+    lens = view.query(it.gaze, width, height)
     it = replace(it, insight=linear(*sizes, lens, value, it.insight.singular_values))
     assert fits(view.lines(it, width, height), width, height)
     for key in "hjkl":
-        view.moved(it, key)
+        view.move_cursor(it, key)

@@ -9,19 +9,18 @@ import pytest
 from scenes import DIVERGED, EMPTY, FINISHED, LOST, TRAINING, UNFINISHED, UNTRAINED
 from textual.pilot import Pilot
 
-from charwave_tui.core.readings import State
-from charwave_tui.ui import chart
-from charwave_tui.ui.panes.loss import LossPane
-from charwave_tui.ui.panes.words import words
-from charwave_tui.ui.view import EngineLost, LabView, after
+from charwave_tui.core.metrics import RunState
+from charwave_tui.ui.charts import loss_chart
+from charwave_tui.ui.lab.loss_pane import LossPane, empty_state_text
+from charwave_tui.ui.state.run_state import EngineDisconnected, LabState, reduce
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chart, "PERIOD", 0.0)
+    monkeypatch.setattr(loss_chart, "PERIOD", 0.0)
 
 
-async def shown(pilot: Pilot[None], view: LabView) -> str:
+async def shown(pilot: Pilot[None], view: LabState) -> str:
     pane = pilot.app.query_one(LossPane)
     pane.run = view.run
     pane.curve = view.curve
@@ -35,7 +34,7 @@ async def test_before_engine_starts_pane_says_so_without_axes(stage: type) -> No
         text = await shown(pilot, EMPTY)
         assert "starting the engine" in text
         assert "steps" not in text
-        gone = await shown(pilot, after(EMPTY, EngineLost("it did not start")))
+        gone = await shown(pilot, reduce(EMPTY, EngineDisconnected("it did not start")))
         assert [part in gone for part in ("The engine is gone.", "it did not start", "t starts a new run")] == [
             True
         ] * 3
@@ -53,18 +52,18 @@ async def test_untrained_model_shows_keys_over_grid(stage: type) -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (State.TRAINING, "taking the first steps"),
-        (State.PAUSED, "space trains"),
-        (State.STOPPED, "c trains on"),
+        (RunState.TRAINING, "taking the first steps"),
+        (RunState.PAUSED, "space trains"),
+        (RunState.STOPPED, "c trains on"),
     ],
 )
-async def test_run_without_points_says_what_to_press(stage: type, state: State, words: str) -> None:
+async def test_run_without_points_says_what_to_press(stage: type, state: RunState, words: str) -> None:
     async with stage(LossPane).run_test(size=(103, 20)) as pilot:
         assert words in await shown(pilot, replace(UNTRAINED, run=replace(UNTRAINED.run, state=state)))
 
 
 @pytest.mark.parametrize("view", [TRAINING, FINISHED])
-async def test_curve_shown_without_hint(stage: type, view: LabView) -> None:
+async def test_curve_shown_without_hint(stage: type, view: LabState) -> None:
     async with stage(LossPane).run_test(size=(103, 20)) as pilot:
         text = await shown(pilot, view)
         assert "2 Loss  log scale" in text
@@ -136,7 +135,7 @@ async def test_divergence_cause_readable_at_every_size(stage: type, size: tuple[
 def test_unknown_divergence_details_left_out() -> None:
     def said(**unknown: object) -> list[str]:
         divergence = msgspec.structs.replace(DIVERGED.run.divergence, **unknown)
-        return words(replace(DIVERGED.run, divergence=divergence), DIVERGED.curve)
+        return empty_state_text(replace(DIVERGED.run, divergence=divergence), DIVERGED.curve)
 
     cause = ["The loss became infinite", "lr 10", "is too large", "saved; nothing", "rewind to step 400"]
     assert all(part in "\n".join(said(became="infinite")) for part in cause)
@@ -144,7 +143,7 @@ def test_unknown_divergence_details_left_out() -> None:
     assert said(layer="")[1].endswith("The gradient before had norm [$ink-bright]3.2e+04[/].[/]")
     assert said(layer="", gradient=None)[1].endswith("is too large for these weights.[/]")
     assert not any("rewind" in part or "saved" in part for part in said(saved_step=None))
-    unexplained = words(replace(DIVERGED.run, divergence=None), DIVERGED.curve)
+    unexplained = empty_state_text(replace(DIVERGED.run, divergence=None), DIVERGED.curve)
     assert [part for part in unexplained if "lr" in part or "rewind" in part] == []
     assert "The loss became NaN at step 412." in unexplained[0]
 
@@ -170,6 +169,6 @@ async def test_interrupted_run_is_offered_first(stage: type) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 3), (8, 4), (20, 6), (80, 22), (156, 28)])
 @pytest.mark.parametrize("view", [EMPTY, UNTRAINED, TRAINING, DIVERGED, LOST])
-async def test_every_state_renders_at_every_size(stage: type, size: tuple[int, int], view: LabView) -> None:
+async def test_every_state_renders_at_every_size(stage: type, size: tuple[int, int], view: LabState) -> None:
     async with stage(LossPane).run_test(size=size) as pilot:
         assert len((await shown(pilot, view)).splitlines()) <= size[1]

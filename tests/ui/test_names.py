@@ -1,5 +1,7 @@
 """The names pane: its settings, its editor, its list."""
 
+from __future__ import annotations
+
 import math
 from itertools import pairwise
 
@@ -9,20 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from charwave_tui.core.mistake import Mistake
-from charwave_tui.core.readings import SampledName
-from charwave_tui.core.sampling import LONGEST_PREFIX, USUAL, Sampling
-from charwave_tui.ui.name_inks import inked
-from charwave_tui.ui.panes.field_editor import FieldEditor
-from charwave_tui.ui.panes.name_list import NameList, entry, entry_lines, summary
-from charwave_tui.ui.panes.names import NamesPane
-from charwave_tui.ui.pieces import columns
-from charwave_tui.ui.spots import spots
-from charwave_tui.ui.view import NamesView
-from charwave_tui.ui.written import plain
+from charwave_tui.core.config.sampling_config import DEFAULT_SAMPLING, LONGEST_PREFIX, SamplingConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import SampledName
+from charwave_tui.ui.drawing.name_style import style_name
+from charwave_tui.ui.drawing.styled_text import cell_width
+from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.lab.names_pane import NamesPane
+from charwave_tui.ui.lab.sampling_fields import layout_fields
+from charwave_tui.ui.state.run_state import NamesState
+from charwave_tui.ui.widgets.inline_editor import InlineEditor
+from charwave_tui.ui.widgets.name_list import NameList, entry_lines, name_entry, names_summary
 
 NAMES = scenes.TRAINING.names
-MANY = NamesView(132_400, scenes.NAMES * 5)
+
+
+MANY = NamesState(132_400, scenes.NAMES * 5)
 
 
 def lines(app):
@@ -55,7 +59,7 @@ async def focused(app, pilot):
     ],
 )
 def test_settings_parsed_from_text(name, text, value):
-    assert getattr(Sampling().with_text(name, text), name) == value
+    assert getattr(SamplingConfig().with_text(name, text), name) == value
 
 
 @pytest.mark.parametrize(
@@ -74,31 +78,31 @@ def test_settings_parsed_from_text(name, text, value):
     ],
 )
 def test_settings_out_of_bounds_are_user_error_with_hint(name, text, problem, remedy):
-    with pytest.raises(Mistake) as caught:
-        Sampling().with_text(name, text)
+    with pytest.raises(UserError) as caught:
+        SamplingConfig().with_text(name, text)
     assert (caught.value.problem, caught.value.remedy, caught.value.field) == (problem, remedy, name)
 
 
 def test_check_finds_invalid_settings_built_directly():
-    assert Sampling().checked() == Sampling()
-    with pytest.raises(Mistake):
-        Sampling(count=0).checked()
+    assert SamplingConfig().checked() == SamplingConfig()
+    with pytest.raises(UserError):
+        SamplingConfig(count=0).checked()
 
 
-@given(name=st.sampled_from(list(USUAL)), ways=st.lists(st.sampled_from([-1, 1]), max_size=60))
+@given(name=st.sampled_from(list(DEFAULT_SAMPLING)), ways=st.lists(st.sampled_from([-1, 1]), max_size=60))
 def test_stepped_settings_stay_in_bounds_and_parse_back(name, ways):
-    sampling = Sampling()
+    sampling = SamplingConfig()
     for way in ways:
-        sampling = sampling.nudged(name, way)
-    assert sampling.checked().with_text(name, sampling.written(name)) == sampling
+        sampling = sampling.stepped(name, way)
+    assert sampling.checked().with_text(name, sampling.formatted(name)) == sampling
 
 
 @pytest.mark.parametrize("width", [12, 25, 31, 76])
-@pytest.mark.parametrize("editing", ["", *USUAL])
+@pytest.mark.parametrize("editing", ["", *DEFAULT_SAMPLING])
 def test_fields_fit_width_without_touching(width, editing):
-    sampling = Sampling(prefix="x" * LONGEST_PREFIX, seed=2**32 - 1, count=1000)
-    placed = spots(sampling, width, editing)
-    assert [spot.name for spot in placed] == list(USUAL)
+    sampling = SamplingConfig(prefix="x" * LONGEST_PREFIX, seed=2**32 - 1, count=1000)
+    placed = layout_fields(sampling, width, editing)
+    assert [spot.name for spot in placed] == list(DEFAULT_SAMPLING)
     assert all(spot.value_column + spot.width <= max(width, 9) for spot in placed)
     for one, other in pairwise(placed):
         assert other.row > one.row or other.column >= one.value_column + one.width + 2
@@ -107,7 +111,7 @@ def test_fields_fit_width_without_touching(width, editing):
 async def test_fields_in_one_row_if_space_else_two_by_two(stage):
     app = stage(NamesPane)
     async with app.run_test(size=(80, 24)) as pilot:
-        app.query_one(NamesPane).sampling = Sampling(prefix="ma", count=50)
+        app.query_one(NamesPane).sampling = SamplingConfig(prefix="ma", count=50)
         await pilot.pause()
         assert lines(app)[0] == "temp 1.0  prefix ma  count 50  seed 42"
         await pilot.resize_terminal(35, 18)
@@ -165,14 +169,16 @@ async def test_names_that_do_not_fit_are_paged(stage):
 
 
 def test_names_without_nll_muted_if_in_corpus():
-    assert [piece.role for piece in entry(SampledName("mae", 1.0, True), 31) if piece.text.strip()] == ["muted"] * 4
-    known = [piece.role for piece in entry(SampledName("mae", 1.0, False), 31) if piece.text.strip()]
+    assert [piece.role for piece in name_entry(SampledName("mae", 1.0, True), 31) if piece.text.strip()] == [
+        "muted"
+    ] * 4
+    known = [piece.role for piece in name_entry(SampledName("mae", 1.0, False), 31) if piece.text.strip()]
     assert known == ["bright", "fg", "train", "muted"]
 
 
 def test_characters_styled_by_probability_and_high_nll_underlined():
     told = tuple(-math.log(p) for p in (0.1, 0.5, 0.2, 0.029, 0.9))
-    pieces = inked(SampledName("maqe", 2.0, False, surprises=told), 10)
+    pieces = style_name(SampledName("maqe", 2.0, False, surprises=told), 10)
     assert [(piece.text, piece.role, piece.underline) for piece in pieces] == [
         ("m", "bright", False),
         ("aq", "muted", False),
@@ -181,12 +187,12 @@ def test_characters_styled_by_probability_and_high_nll_underlined():
 
 
 def test_zero_width_mark_shares_style_and_higher_nll_wins():
-    pieces = inked(SampledName("ae\u0301", 2.0, False, surprises=(0.1, 0.1, 9.0, 0.1)), 10)
+    pieces = style_name(SampledName("ae\u0301", 2.0, False, surprises=(0.1, 0.1, 9.0, 0.1)), 10)
     assert [(piece.text, piece.underline) for piece in pieces] == [("a", False), ("e\u0301", True)]
 
 
 def test_long_name_cut_with_its_styles():
-    pieces = inked(SampledName("m" * 20, 2.0, False, surprises=(9.0, *[0.1] * 20)), 6)
+    pieces = style_name(SampledName("m" * 20, 2.0, False, surprises=(9.0, *[0.1] * 20)), 6)
     assert [(piece.text, piece.role) for piece in pieces] == [("m", "warning"), ("mmmm…", "muted")]
 
 
@@ -199,14 +205,14 @@ def test_long_name_cut_with_its_styles():
     ],
 )
 def test_name_says_where_it_is_known_from(sampled, glyph, word):
-    assert plain(entry(sampled, 31)).split()[-2:] == [glyph, word]
+    assert to_plain_text(name_entry(sampled, 31)).split()[-2:] == [glyph, word]
 
 
 def test_names_keep_positions_as_more_arrive():
     before, after = (entry_lines(scenes.NAMES[:count], 76, 4) for count in (3, 6))
     assert len(before) == len(after) == 4
-    assert [plain(line)[:36] for line in after][:3] == [plain(line) for line in before][:3]
-    assert plain(after[0])[40:].startswith("mayrin")
+    assert [to_plain_text(line)[:36] for line in after][:3] == [to_plain_text(line) for line in before][:3]
+    assert to_plain_text(after[0])[40:].startswith("mayrin")
 
 
 @pytest.mark.parametrize(
@@ -215,15 +221,18 @@ def test_names_keep_positions_as_more_arrive():
 )
 @pytest.mark.parametrize("width", [25, 31, 36])
 def test_entries_have_one_width_in_any_script(name, width):
-    pieces = entry(SampledName(name, 12.345, False), width)
-    assert columns(pieces) == width
-    assert "\x1b" not in plain(pieces)
-    assert cell_len(plain(pieces)[: plain(pieces).index("12.3")]) == width - 7 - (7 if width >= 31 else 0) - 1
+    pieces = name_entry(SampledName(name, 12.345, False), width)
+    assert cell_width(pieces) == width
+    assert "\x1b" not in to_plain_text(pieces)
+    assert (
+        cell_len(to_plain_text(pieces)[: to_plain_text(pieces).index("12.3")])
+        == width - 7 - (7 if width >= 31 else 0) - 1
+    )
 
 
 def test_summary_leaves_out_nonfinite_values():
     names = (SampledName("a", 2.0, False), SampledName("b", float("nan"), True))
-    assert plain(summary(names, 40)) == "mean 2.00 nll           50% new  0% near"
+    assert to_plain_text(names_summary(names, 40)) == "mean 2.00 nll           50% new  0% near"
 
 
 @pytest.mark.parametrize(
@@ -238,7 +247,7 @@ def test_summary_leaves_out_nonfinite_values():
 def test_summary_shows_memorized_fraction_as_width_allows(width, written):
     kinds = [(False, ""), (False, ""), (False, "mae"), (True, ""), (True, "")]
     names = tuple(SampledName("a", 2.0, copied, near) for copied, near in kinds)
-    assert plain(summary(names, width)) == written
+    assert to_plain_text(names_summary(names, width)) == written
 
 
 async def test_empty_pane_offers_a_key(stage):
@@ -254,7 +263,7 @@ async def test_refusal_shows_reason_and_key(stage):
         app.query_one(NamesPane).names = scenes.DIVERGED.names
         await pilot.pause()
         assert lines(app)[3:7] == ["The weights give NaN, so there", "is nothing to sample.", "", "w rewinds."]
-        app.query_one(NamesPane).names = NamesView(refusal="there is no model yet; t trains one")
+        app.query_one(NamesPane).names = NamesState(refusal="there is no model yet; t trains one")
         await pilot.pause()
         assert lines(app)[3:7] == ["There is no model yet; t trains", "one.", "", "g tries again."]
         assert app.query_one(NamesPane).provenance == ""
@@ -266,11 +275,11 @@ async def test_arrows_move_through_fields_and_step_values(stage):
         await focused(app, pilot)
         await pilot.press("up", "up", "down", "left", "down", "left", "up", "left", "up")
         assert heard(messages) == [
-            Sampling(temperature=1.1),
-            Sampling(temperature=1.2),
-            Sampling(temperature=1.1),
-            Sampling(temperature=1.1, seed=41),
-            Sampling(temperature=1.1, seed=41, count=40),
+            SamplingConfig(temperature=1.1),
+            SamplingConfig(temperature=1.2),
+            SamplingConfig(temperature=1.1),
+            SamplingConfig(temperature=1.1, seed=41),
+            SamplingConfig(temperature=1.1, seed=41, count=40),
         ]
 
 
@@ -278,7 +287,7 @@ async def test_value_at_bound_not_stepped_further(stage):
     app, messages = stage(NamesPane), []
     async with app.run_test(size=(35, 18), message_hook=messages.append) as pilot:
         pane = await focused(app, pilot)
-        pane.sampling = Sampling(temperature=5.0)
+        pane.sampling = SamplingConfig(temperature=5.0)
         await pilot.press("up")
         assert heard(messages) == []
 
@@ -289,11 +298,11 @@ async def test_enter_edits_in_place_and_enter_applies(stage):
         pane = await focused(app, pilot)
         await pilot.press("right", "enter", "m", "a")
         assert lines(app)[0] == "temp 1.0  prefix ma"
-        assert app.focused is app.query_one(FieldEditor)
+        assert app.focused is app.query_one(InlineEditor)
         assert not heard(messages)
         await pilot.press("enter")
         await pilot.pause()
-        assert heard(messages) == [Sampling(prefix="ma")]
+        assert heard(messages) == [SamplingConfig(prefix="ma")]
         assert app.focused is pane
 
 
@@ -334,14 +343,14 @@ async def test_invalid_value_shows_reason_until_corrected(stage):
         assert lines(app)[0].startswith("temp 9")
         assert lines(app)[2:4] == ["temperature 9 is out of bounds", "Try 0.05 to 5."]
         assert pane.problem
-        assert app.focused is app.query_one(FieldEditor)
+        assert app.focused is app.query_one(InlineEditor)
         await pilot.press("backspace", "2")
         await pilot.pause()
         assert not pane.problem
         assert lines(app)[2] == ""
         await pilot.press("enter")
         await pilot.pause()
-        assert heard(messages) == [Sampling(temperature=2.0)]
+        assert heard(messages) == [SamplingConfig(temperature=2.0)]
 
 
 async def test_burst_of_keys_edits_as_typed(stage):
@@ -352,7 +361,7 @@ async def test_burst_of_keys_edits_as_typed(stage):
             app.simulate_key(key)
         for _ in range(5):
             await pilot.pause()
-        assert heard(messages) == [Sampling(prefix="ma")]
+        assert heard(messages) == [SamplingConfig(prefix="ma")]
 
 
 async def test_letters_pass_while_no_editor_is_open(stage):
@@ -371,7 +380,7 @@ async def test_letters_pass_while_no_editor_is_open(stage):
         assert len(pressed) == 2
         await pilot.press("right", "enter", "g", "space")
         assert len(pressed) == 2
-        assert app.query_one(FieldEditor).value == "g "
+        assert app.query_one(InlineEditor).value == "g "
 
 
 async def test_click_selects_field_and_second_click_edits(stage):
@@ -382,7 +391,7 @@ async def test_click_selects_field_and_second_click_edits(stage):
         assert app.focused is pane
         await pilot.click(NamesPane, offset=(4, 2))
         await pilot.pause()
-        assert app.query_one(FieldEditor).value == "20"
+        assert app.query_one(InlineEditor).value == "20"
 
 
 async def test_names_pane_without_space_does_not_fail(stage):

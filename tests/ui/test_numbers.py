@@ -1,5 +1,7 @@
 """The forms of numbers: fixed widths, a true minus, and no figure that jumps."""
 
+from __future__ import annotations
+
 import math
 
 import pytest
@@ -7,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from charwave_tui.ui import numbers
+from charwave_tui.ui.drawing.number_format import (
+    format_duration,
+    format_loss,
+    format_nll,
+    format_ratio,
+    format_short_steps,
+    format_signed,
+    format_speed,
+    format_std,
+    format_steps,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,12 +38,12 @@ from charwave_tui.ui import numbers
     ],
 )
 def test_small_loss_has_four_decimals(value, written):
-    assert numbers.loss(value) == written
+    assert format_loss(value) == written
 
 
 @pytest.mark.parametrize(("value", "written"), [(1.874, "1.87"), (12.0, "12.00"), (math.nan, "nan"), (math.inf, "nan")])
 def test_nll_has_two_decimals(value, written):
-    assert numbers.nll(value) == written
+    assert format_nll(value) == written
 
 
 @pytest.mark.parametrize(
@@ -51,7 +63,7 @@ def test_nll_has_two_decimals(value, written):
     ],
 )
 def test_mean_has_sign_and_three_decimals(value, written):
-    assert numbers.signed(value) == written
+    assert format_signed(value) == written
 
 
 @pytest.mark.parametrize(
@@ -59,20 +71,20 @@ def test_mean_has_sign_and_three_decimals(value, written):
     [(1.2744, "1.274"), (40.0, "40.0"), (999.94, "999.9"), (4_321.0, "4321"), (math.nan, "nan"), (math.inf, "inf")],
 )
 def test_std_has_four_digits(value, written):
-    assert numbers.spread(value) == written
+    assert format_std(value) == written
 
 
 @given(st.floats(-1e30, 1e30))
 def test_mean_fits_seven_columns_and_std_six(value):
-    assert cell_len(numbers.signed(value)) <= 7
-    assert cell_len(numbers.spread(abs(value))) <= 6
+    assert cell_len(format_signed(value)) <= 7
+    assert cell_len(format_std(abs(value))) <= 6
 
 
 @pytest.mark.parametrize(
     ("value", "written"), [(0, "0"), (500, "500"), (50_000, "50k"), (1_500_000, "1.5M"), (2_500, "2.5k")]
 )
 def test_axis_steps_are_short(value, written):
-    assert numbers.short_steps(value) == written
+    assert format_short_steps(value) == written
 
 
 @pytest.mark.parametrize(
@@ -80,18 +92,18 @@ def test_axis_steps_are_short(value, written):
     [(None, "–"), (0.0, "0"), (2.8e-5, "2.8e−5"), (0.0462, "0.046"), (31.25, "31.2"), (2.4e4, "2.4e4")],
 )
 def test_std_ratio_keeps_digits_however_small(value, written):
-    assert numbers.ratio(value) == written
+    assert format_ratio(value) == written
 
 
 def test_step_count_has_commas():
-    assert [numbers.steps(value) for value in (0, 999, 132_400)] == ["0", "999", "132,400"]
+    assert [format_steps(value) for value in (0, 999, 132_400)] == ["0", "999", "132,400"]
 
 
 @pytest.mark.parametrize(
     ("value", "written"), [(1_512.4, "1,512"), (10.0, "10"), (7.34, "7.3"), (0.0, "–"), (-1.0, "–")]
 )
 def test_speed_is_whole_from_ten_and_dash_if_unknown(value, written):
-    assert numbers.speed(value) == written
+    assert format_speed(value) == written
 
 
 @pytest.mark.parametrize(
@@ -109,9 +121,9 @@ def test_speed_is_whole_from_ten_and_dash_if_unknown(value, written):
     ],
 )
 def test_remaining_time_has_two_largest_units(seconds, written):
-    assert numbers.duration(seconds) == written
+    assert format_duration(seconds) == written
 
 
 @given(st.floats(0, 8e9))
 def test_remaining_time_fits_six_columns_of_status_bar(seconds):
-    assert len(numbers.duration(seconds)) <= 6
+    assert len(format_duration(seconds)) <= 6

@@ -17,10 +17,10 @@ from textual import events
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
-from charwave_tui.core import protocol
-from charwave_tui.ui import garbage, painting
-from charwave_tui.ui.abilities import abilities
-from charwave_tui.ui.line_speed import QUESTION, LineSpeed
+from charwave_tui.core.protocol.events import Progress
+from charwave_tui.ui.terminal import diff_renderer
+from charwave_tui.ui.terminal.capabilities import detect_capabilities
+from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST, FramePacer
 
 
 class Played:
@@ -36,7 +36,7 @@ class Played:
     def write(self, driver: HeadlessDriver, text: str) -> None:
         self.written.append(text)
         self._stream.feed(text)
-        if text.endswith(QUESTION) and self.answers:
+        if text.endswith(CURSOR_POSITION_REQUEST) and self.answers:
             driver.process_message(events.CursorPosition(0, 0))
 
     def resize(self, columns: int, rows: int) -> None:
@@ -50,7 +50,7 @@ class Played:
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Played:
     played = Played()
-    monkeypatch.setattr(garbage, "let_stand", lambda: played.let_stand.append(True))
+    monkeypatch.setattr(diff_renderer, "freeze_gc", lambda: played.let_stand.append(True))
     monkeypatch.setattr(HeadlessDriver, "is_headless", False)
     monkeypatch.setattr(HeadlessDriver, "write", lambda driver, text: played.write(driver, text))
     return played
@@ -63,7 +63,7 @@ async def same(pilot: Pilot[str], terminal: Played) -> None:
 async def test_first_screen_objects_frozen_out_of_garbage_collection(
     terminal: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(garbage, "SETTLES_IN", 0.01)
+    monkeypatch.setattr(diff_renderer, "SETTLES_IN", 0.01)
     async with playground(ShowingEngine(scenes.FINISHED)) as pilot:
         await until(pilot, lambda: terminal.let_stand == [True])
 
@@ -71,9 +71,9 @@ async def test_first_screen_objects_frozen_out_of_garbage_collection(
 def test_existing_objects_frozen_and_later_ones_collected() -> None:
     code = """
 import gc, weakref
-from charwave_tui.ui.garbage import let_stand
+from charwave_tui.ui.terminal.diff_renderer import freeze_gc
 class Thing: pass
-let_stand()
+freeze_gc()
 assert gc.get_freeze_count() > 1_000
 thing = Thing()
 thing.itself, seen = thing, weakref.ref(thing)
@@ -103,8 +103,8 @@ async def test_terminal_shows_correct_screen_through_whole_session(terminal: Pla
 async def test_screenshot_has_characters_and_colours_of_terminal(
     terminal: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poor = replace(abilities({"TERM": "xterm"}, "ascii", lambda name: 8), modern=True)
-    monkeypatch.setattr(painting, "TERMINAL", poor)
+    poor = replace(detect_capabilities({"TERM": "xterm"}, "ascii", lambda name: 8), modern=True)
+    monkeypatch.setattr(diff_renderer, "TERMINAL", poor)
     async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
         pilot.app.theme = poor.theme
         await until(pilot, lambda: all(late in terminal.text() for late in ("1,512", "200k steps", "Quit")))
@@ -150,7 +150,7 @@ async def test_congested_line_drops_frames_and_shows_last_one(terminal: Played) 
         pilot.app._line.sent(9_000)  # type: ignore[attr-defined]
         terminal.written.clear()
         for step in (150_100, 150_200, 150_300):
-            engine.tell(protocol.Progress(step, 1_500.0, (), None))
+            engine.tell(Progress(step, 1_500.0, (), None))
             await until(pilot, lambda step=step: lab(pilot).run.step == step)  # type: ignore[misc]
             await pilot.press("down")
         await until(pilot, lambda: "150,300" in screen_text(pilot.app))
@@ -168,9 +168,9 @@ async def test_background_updates_limited_and_keys_shown_at_once(terminal: Playe
         await same(pilot, terminal)
         pilot.app._key_at = float("-inf")  # type: ignore[attr-defined]
         terminal.written.clear()
-        engine.tell(protocol.Progress(150_100, 1_500.0, (), None))
+        engine.tell(Progress(150_100, 1_500.0, (), None))
         await until(pilot, lambda: "150,100" in screen_text(pilot.app))
-        engine.tell(protocol.Progress(150_200, 1_500.0, (), None))
+        engine.tell(Progress(150_200, 1_500.0, (), None))
         await until(pilot, lambda: "150,200" in screen_text(pilot.app))
         assert len(terminal.written) <= 1
         assert "150,200" not in terminal.text()
@@ -182,6 +182,6 @@ async def test_background_updates_limited_and_keys_shown_at_once(terminal: Playe
 async def test_repeatedly_congested_line_is_reported(terminal: Played, monkeypatch: pytest.MonkeyPatch) -> None:
     async with playground(ShowingEngine(scenes.TRAINING)) as pilot:
         assert "slow line" not in screen_text(pilot.app)
-        monkeypatch.setattr(LineSpeed, "slow", True)
+        monkeypatch.setattr(FramePacer, "slow", True)
         await until(pilot, lambda: "slow line " in screen_text(pilot.app).splitlines()[0])
         assert " KB/s" in screen_text(pilot.app).splitlines()[0]

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.widget import Widget
 
-from charwave_tui.core.presets import presets
-from charwave_tui.ui.screens.pick import Option, PickScreen
+from charwave_tui.core.config.presets import presets
+from charwave_tui.ui.dialogs.pick import Option, PickDialog
 
 CORPORA = [
     Option("names", "names", "6,412 given names, built in"),
@@ -24,7 +24,7 @@ def dialog(stage):
         app = stage(Widget)
         answers: list[str | None] = []
         async with app.run_test(size=size) as pilot:
-            await app.push_screen(PickScreen(*args, **settings), answers.append)
+            await app.push_screen(PickDialog(*args, **settings), answers.append)
             await pilot.pause()
             yield pilot, answers
 

@@ -13,11 +13,11 @@ from rich.segment import ControlType, Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from charwave_tui.ui.abilities import Characters
-from charwave_tui.ui.pens import PLAIN, Pen, pen
-from charwave_tui.ui.picture import Picture
+from charwave_tui.ui.terminal.capabilities import CharacterSet
+from charwave_tui.ui.terminal.screen_buffer import PLAIN, CellStyle, ScreenBuffer, cell_style
 
 WIDTH, HEIGHT = 12, 3
+
 
 STYLES = [
     None,
@@ -27,9 +27,14 @@ STYLES = [
     ),
     *map(Style.parse, ("underline red", "reverse", "bold underline", "italic blue on default", "strike on #20242a")),
 ]
+
+
 TEXTS = ["a", "bb", " ", "   ", "⢸⣇", "日", "é", "e\u0301", "x日y"]
 
+
 SEGMENTS = st.lists(st.tuples(st.sampled_from(TEXTS), st.sampled_from(STYLES)), max_size=5)
+
+
 CHANGES = st.lists(st.tuples(st.integers(0, HEIGHT - 1), SEGMENTS), max_size=4)
 
 
@@ -64,14 +69,14 @@ def rows(segments: list[tuple[str, Style | None]]) -> Strip:
 @given(st.lists(CHANGES, max_size=6))
 def test_diff_output_equals_full_repaint(frames: list[list[tuple[int, object]]]) -> None:
     sparing, whole = Seen(), Seen()
-    picture = Picture(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+    picture = ScreenBuffer(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
     blank = [rows([])] * HEIGHT
     strips = list(blank)
     for changes in [[(row, []) for row in range(HEIGHT)], *frames]:
         for row, segments in changes:
             strips[row] = rows(segments)
             picture.put(row, 0, strips[row], WIDTH)
-        sparing.stream.feed(picture.strokes((0, 0)))
+        sparing.stream.feed(picture.diff((0, 0)))
         whole.clear()
         for row, strip in enumerate(strips):
             painted = (
@@ -80,72 +85,72 @@ def test_diff_output_equals_full_repaint(frames: list[list[tuple[int, object]]])
             whole.stream.feed(f"\x1b[{row + 1}H" + "".join(painted))
         assert sparing.cells() == whole.cells()
         assert (sparing.screen.cursor.y, sparing.screen.cursor.x) == (0, 0)
-    assert picture.strokes((0, 0)) == ""
+    assert picture.diff((0, 0)) == ""
 
 
 @given(CHANGES)
 def test_buffer_rows_make_up_whole_screen(changes: list[tuple[int, object]]) -> None:
-    picture = Picture(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+    picture = ScreenBuffer(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
     for row, segments in [*((row, []) for row in range(HEIGHT)), *changes]:
         picture.put(row, 0, rows(segments), WIDTH)
     sparing, whole = Seen(), Seen()
-    sparing.stream.feed(picture.strokes((0, 0)))
+    sparing.stream.feed(picture.diff((0, 0)))
     for row, written in enumerate(picture.rows()):
         whole.stream.feed(f"\x1b[{row + 1}H{written}")
     assert sparing.cells() == whole.cells()
 
 
-def painted(picture: Picture, row: int, column: int, *pieces: tuple[str, str], end: int = WIDTH) -> str:
+def painted(picture: ScreenBuffer, row: int, column: int, *pieces: tuple[str, str], end: int = WIDTH) -> str:
     picture.put(row, column, [Segment(text, Style.parse(style)) for text, style in pieces], end)
-    return picture.strokes((0, 0))
+    return picture.diff((0, 0))
 
 
 @pytest.fixture
-def picture() -> Picture:
-    made = Picture(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+def picture() -> ScreenBuffer:
+    made = ScreenBuffer(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
     for row in range(HEIGHT):
         painted(made, row, 0, ("step 132,400", "#9097a0 on #121418"))
     return made
 
 
-def test_one_changed_digit_costs_move_and_character(picture: Picture) -> None:
+def test_one_changed_digit_costs_move_and_character(picture: ScreenBuffer) -> None:
     assert painted(picture, 1, 0, ("step 132,407", "#9097a0 on #121418")) == "\x1b[2;12H7\x1b[H"
 
 
-def test_unchanged_cells_cost_nothing(picture: Picture) -> None:
+def test_unchanged_cells_cost_nothing(picture: ScreenBuffer) -> None:
     assert painted(picture, 1, 0, ("step 132,400", "#9097a0 on #121418")) == ""
 
 
-def test_only_changed_style_attributes_sent(picture: Picture) -> None:
+def test_only_changed_style_attributes_sent(picture: ScreenBuffer) -> None:
     assert painted(picture, 0, 0, ("s", "#ffffff on #121418")) == "\x1b[38;2;255;255;255ms\b"
     assert painted(picture, 0, 0, ("s", "bold #ffffff on #121418")) == "\x1b[1ms\b"
     assert painted(picture, 0, 0, ("s", "#ffffff on #121418")) == "\x1b[22ms\b"
     assert painted(picture, 0, 0, (" ", "#5fd7af on #121418")) == " \b"
 
 
-def test_short_gap_rewritten_and_long_gap_jumped(picture: Picture) -> None:
+def test_short_gap_rewritten_and_long_gap_jumped(picture: ScreenBuffer) -> None:
     ink = "#9097a0 on #121418"
     assert painted(picture, 0, 0, ("X", ink), ("te", ink), ("Y", ink)) == "XteY\x1b[H"
     assert painted(picture, 0, 0, ("XteY 132,401", ink)) == "\x1b[11C1\x1b[H"
 
 
-def test_nothing_written_past_end_and_no_control_characters(picture: Picture) -> None:
+def test_nothing_written_past_end_and_no_control_characters(picture: ScreenBuffer) -> None:
     bell = Segment("\a", None, [(ControlType.BELL,)])
     picture.put(0, 0, [bell, Segment("abcdef", Style.parse("#9097a0 on #121418"))], 2)
-    assert picture.strokes((0, 0)) == "ab\b\b"
+    assert picture.diff((0, 0)) == "ab\b\b"
 
 
-def test_invalidated_terminal_is_repainted_entirely(picture: Picture) -> None:
-    picture.forget()
-    assert picture.strokes((0, 0)).count("step 132,400") == HEIGHT
+def test_invalidated_terminal_is_repainted_entirely(picture: ScreenBuffer) -> None:
+    picture.invalidate()
+    assert picture.diff((0, 0)).count("step 132,400") == HEIGHT
 
 
 @pytest.mark.parametrize(
     ("system", "ink"), [(ColorSystem.TRUECOLOR, "38;2;95;215;175"), (ColorSystem.EIGHT_BIT, "38;5;79")]
 )
 def test_cell_style_limited_to_terminal_colours(system: ColorSystem, ink: str) -> None:
-    assert pen(Style.parse("bold #5fd7af"), system) == Pen(("1",), ink, "49")
-    assert pen(None, system) == PLAIN
+    assert cell_style(Style.parse("bold #5fd7af"), system) == CellStyle(("1",), ink, "49")
+    assert cell_style(None, system) == PLAIN
 
 
 INKS = ["#9097a0", "bold #ffffff", "underline bold yellow on blue", "italic dim", "bold", "reverse on red"]
@@ -153,7 +158,7 @@ INKS = ["#9097a0", "bold #ffffff", "underline bold yellow on blue", "italic dim"
 
 @given(st.lists(st.sampled_from(INKS), min_size=1, max_size=8))
 def test_without_colours_only_basic_attributes_sent(inks: list[str]) -> None:
-    picture = Picture(WIDTH, 1, None)
+    picture = ScreenBuffer(WIDTH, 1, None)
     seen = Seen()
     strokes = painted(picture, 0, 0, *((f"{place}", ink) for place, ink in enumerate(inks)))
     seen.stream.feed(strokes)
@@ -166,7 +171,7 @@ def test_without_colours_only_basic_attributes_sent(inks: list[str]) -> None:
 
 
 def test_unsupported_attributes_replaced_in_same_columns() -> None:
-    picture = Picture(WIDTH, 1, ColorSystem.STANDARD, Characters.ASCII)
+    picture = ScreenBuffer(WIDTH, 1, ColorSystem.STANDARD, CharacterSet.ASCII)
     strokes = painted(picture, 0, 0, ("╭x日y─é⣿", "bright_white on black"))
     assert strokes.isascii()
     assert "+x??y-?o" in strokes

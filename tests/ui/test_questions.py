@@ -1,5 +1,7 @@
 """What each list offers, and what a choice from it does."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import pytest
@@ -8,62 +10,64 @@ from fake_engine import FakeEngine, ObedientEngine
 from pilots import NARROW, lab, playground, screen_text, settled, toasts
 
 from charwave_tui import __version__
-from charwave_tui.core.config import HYPERPARAMETERS
-from charwave_tui.core.corpora import remember
-from charwave_tui.core.presets import preset, presets
-from charwave_tui.ui import composing, numbers
-from charwave_tui.ui.draft import PRESET
-from charwave_tui.ui.panes.field_row import picked
-from charwave_tui.ui.screens.pick import PickScreen
-from charwave_tui.ui.screens.questions import ask_for_new_run, ask_for_quit, ask_for_restart, pick
+from charwave_tui.core.config.presets import get_preset, presets
+from charwave_tui.core.config.run_config import HYPERPARAMETERS
+from charwave_tui.core.corpus_registry import add_recent_corpus
+from charwave_tui.ui.dialogs.lab_dialogs import confirm_new_run, confirm_quit, confirm_restart, pick_field_value
+from charwave_tui.ui.dialogs.pick import PickDialog
+from charwave_tui.ui.drawing.number_format import format_loss
+from charwave_tui.ui.lab.form_layout import picked
+from charwave_tui.ui.state.form_state import PRESET, answered, initial_form
 
-FORM = composing.opening(scenes.CONFIG, "tree-76k")
+FORM = initial_form(scenes.CONFIG, "tree-76k")
+
+
 PICKED = [name for name in HYPERPARAMETERS if picked(name)]
 
 
 def test_preset_list_has_reason_and_published_losses():
-    options = {option.value: option.detail for option in pick(PRESET, FORM).options}
+    options = {option.value: option.detail for option in pick_field_value(PRESET, FORM).options}
     assert list(options) == list(presets())
     for name, item in presets().items():
         assert options[name].startswith(item.why)
         if item.published:
             assert f"Published: {item.published.parameters:,} params" in options[name]
-            assert item.published.train is None or f"train {numbers.loss(item.published.train)}" in options[name]
-            assert item.published.val is None or f"val {numbers.loss(item.published.val)}" in options[name]
+            assert item.published.train is None or f"train {format_loss(item.published.train)}" in options[name]
+            assert item.published.val is None or f"val {format_loss(item.published.val)}" in options[name]
         else:
             assert "Published" not in options[name]
 
 
 @pytest.mark.parametrize("name", PICKED)
 def test_every_list_starts_at_current_value_with_its_subject(name):
-    dialog = pick(name, FORM)
+    dialog = pick_field_value(name, FORM)
     assert dialog._present == str(getattr(scenes.CONFIG, name))
     assert dialog._about == HYPERPARAMETERS[name].about
 
 
 @pytest.mark.parametrize("name", [name for name in PICKED if name != "corpus"])
 def test_every_listed_option_is_valid_for_field(name):
-    for option in pick(name, FORM).options:
-        assert composing.answered(name, option.value) == option.value
+    for option in pick_field_value(name, FORM).options:
+        assert answered(name, option.value) == option.value
 
 
 def test_corpus_list_has_built_in_and_recent_ones(tmp_path):
     path = tmp_path / "streets.txt"
     path.write_text("one\n", encoding="utf-8")
-    remember(path)
-    options = {option.value: option for option in pick("corpus", FORM).options}
+    add_recent_corpus(path)
+    options = {option.value: option for option in pick_field_value("corpus", FORM).options}
     assert options["names"].detail == "built-in"
     assert (options[str(path)].label, options[str(path)].detail) == ("streets.txt", "recent")
 
 
 def test_confirmation_names_the_run():
-    for dialog in (ask_for_new_run(scenes.TRAINING.run), ask_for_quit(scenes.TRAINING.run)):
+    for dialog in (confirm_new_run(scenes.TRAINING.run), confirm_quit(scenes.TRAINING.run)):
         assert "run 12" in dialog._detail
-    assert ask_for_quit(scenes.UNTRAINED.run)._detail == "a run is training."  # t was pressed just now
+    assert confirm_quit(scenes.UNTRAINED.run)._detail == "a run is training."  # t was pressed just now
 
 
 def test_both_versions_are_named():
-    dialog = ask_for_restart("0.2.0")
+    dialog = confirm_restart("0.2.0")
     assert "0.2.0" in dialog._question
     assert __version__ in dialog._detail
 
@@ -71,10 +75,10 @@ def test_both_versions_are_named():
 async def test_preset_picked_from_list_fills_form():
     async with playground(FakeEngine(), NARROW) as pilot:
         await pilot.press("home", "enter")
-        assert isinstance(pilot.app.screen, PickScreen)
+        assert isinstance(pilot.app.screen, PickDialog)
         await pilot.press(*"mlp-8", "enter")
         assert lab(pilot).form.draft.preset == "mlp-8"
-        assert lab(pilot).form.draft.config == preset("mlp-8").applied_to(scenes.CONFIG)
+        assert lab(pilot).form.draft.config == get_preset("mlp-8").merged_into(scenes.CONFIG)
 
 
 async def test_closed_list_changes_nothing():

@@ -1,5 +1,7 @@
 """Update ratios over time as a chart: every matrix, the line at −3, gaps, and any room."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
 
@@ -9,23 +11,23 @@ from hypothesis import strategies as st
 from looks import changes, fits, shown
 from scenes import CONFIG
 
-from charwave_tui.core.grids import EMPTY, Grid
-from charwave_tui.core.insights import PlainInsight
-from charwave_tui.core.inspection import ChangesReported
-from charwave_tui.ui.glyphs import Glyphs
-from charwave_tui.ui.insight import ratios
-from charwave_tui.ui.plot import Plot
-from charwave_tui.ui.written import plain
+from charwave_tui.core.protocol.events import UpdateRatiosReported
+from charwave_tui.core.protocol.float_matrix import EMPTY_MATRIX, FloatMatrix
+from charwave_tui.core.protocol.layer_insights import OutputInsight
+from charwave_tui.ui.charts.plot import PlotArea
+from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.inspector.views.update_ratios import UpdateRatiosView, ratio_lines, scaled
+from charwave_tui.ui.terminal.glyphs import Glyphs
 
 
 def drawn(told, width=120, height=30, layer=6):
-    look = replace(shown(PlainInsight(None), layer, CONFIG), changes=told)
-    return ratios.UpdatesView().lines(look, width, height)
+    look = replace(shown(OutputInsight(None), layer, CONFIG), changes=told)
+    return UpdateRatiosView().lines(look, width, height)
 
 
 def test_current_layer_line_bright_and_each_matrix_labelled_at_end():
     lines = drawn(changes())
-    text = [plain(line) for line in lines]
+    text = [to_plain_text(line) for line in lines]
     ends = [line[-16:].split() for line in text if "128" in line[-16:] or "Embedding" in line or "good" in line]
     assert [end[0] for end in ends] == ["1", "3", "good", "7", "11", "14"]
     bright = {piece.text for line in lines for piece in line if piece.role == "bright" and "→" in piece.text}
@@ -36,13 +38,13 @@ def test_current_layer_line_bright_and_each_matrix_labelled_at_end():
 
 def test_nan_is_gap_in_line():
     told = changes((6,), 100, spoilt=True)
-    line = ratios.courses(told, ratios.scaled(told), 100)[6]
+    line = ratio_lines(told, scaled(told), 100)[6]
     finite = [column for column, ratio in line if ratio is not None]
     assert max(finite) == 50
     assert all(ratio is None for column, ratio in line if column > 50)
-    told = ChangesReported((0, 10, 20), (6,), Grid.of(1, (-3.0, math.nan, -3.0)))
-    scale = ratios.scaled(told)
-    dots = Plot(100, 30, Glyphs()).traced(scale, ratios.courses(told, scale, 100)[6])
+    told = UpdateRatiosReported((0, 10, 20), (6,), FloatMatrix.of(1, (-3.0, math.nan, -3.0)))
+    scale = scaled(told)
+    dots = PlotArea(100, 30, Glyphs()).to_dots(scale, ratio_lines(told, scale, 100)[6])
     assert [len(stretch) for stretch in dots] == [2, 2]
 
 
@@ -50,13 +52,13 @@ def test_nan_is_gap_in_line():
     ("last", "steps"), [(0, 20), (20, 20), (21, 50), (51, 100), (101, 200), (200_000, 200_000), (200_001, 500_000)]
 )
 def test_step_axis_grows_in_round_numbers(last, steps):
-    told = ChangesReported((last,), (2,), Grid.of(1, [-3.0]))
-    assert ratios.scaled(told).steps == steps
+    told = UpdateRatiosReported((last,), (2,), FloatMatrix.of(1, [-3.0]))
+    assert scaled(told).steps == steps
 
 
 def test_ratio_axis_includes_minus_three_and_ends_at_data():
     def span(*values):
-        scale = ratios.scaled(ChangesReported((1, 2), (2,), Grid.of(1, values)))
+        scale = scaled(UpdateRatiosReported((1, 2), (2,), FloatMatrix.of(1, values)))
         return scale.low, scale.high
 
     assert span(-3.0, -3.0) == (-4, -2)
@@ -66,15 +68,15 @@ def test_ratio_axis_includes_minus_three_and_ends_at_data():
 
 
 def test_without_ratios_text_says_what_to_press():
-    assert "Waiting" in plain(drawn(None)[2])
-    told = [plain(line) for line in drawn(ChangesReported((), (), EMPTY))]
+    assert "Waiting" in to_plain_text(drawn(None)[2])
+    told = [to_plain_text(line) for line in drawn(UpdateRatiosReported((), (), EMPTY_MATRIX))]
     assert told[2:] == ["No step has moved anything yet.", ". takes one step, space goes on training."]
-    told = [plain(line) for line in drawn(ChangesReported((), (), EMPTY), 36)]
+    told = [to_plain_text(line) for line in drawn(UpdateRatiosReported((), (), EMPTY_MATRIX), 36)]
     assert told[3:] == [". takes one step, ", "space goes on training."]
 
 
 def test_without_chart_space_ratios_are_listed():
-    text = [plain(line) for line in drawn(changes(), 20, 2)]
+    text = [to_plain_text(line) for line in drawn(changes(), 20, 2)]
     assert text[1].startswith("1 Embedding")
 
 
@@ -87,6 +89,6 @@ def test_without_chart_space_ratios_are_listed():
 )
 def test_update_ratios_fit_any_space(width, height, values, layers):
     rows = len(values) // len(layers) if layers else 0
-    grid = Grid.of(len(layers), values[: rows * len(layers)])
-    told = ChangesReported(tuple(range(rows)), layers, grid)
+    grid = FloatMatrix.of(len(layers), values[: rows * len(layers)])
+    told = UpdateRatiosReported(tuple(range(rows)), layers, grid)
     assert fits(drawn(told, width, height, 2), width, height)

@@ -10,13 +10,13 @@ import pytest
 from scenes import TRAINING, UNTRAINED
 from textual.geometry import Region
 
-from charwave_tui.core.readings import LossPoint
-from charwave_tui.ui import chart as chart_module
-from charwave_tui.ui.chart import PERIOD, Chart
-from charwave_tui.ui.view import Curve
+from charwave_tui.core.metrics import LossPoint
+from charwave_tui.ui.charts import loss_chart
+from charwave_tui.ui.charts.loss_chart import PERIOD, LossChart
+from charwave_tui.ui.state.run_state import LossCurveState
 
 
-class Watched(Chart):
+class Watched(LossChart):
     """A chart that notes what it has repainted."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Watched(Chart):
         return self
 
 
-def grown(curve: Curve, step: int, loss: float) -> Curve:
+def grown(curve: LossCurveState, step: int, loss: float) -> LossCurveState:
     return replace(curve, partial=LossPoint(step, loss, loss, loss))
 
 
@@ -64,11 +64,11 @@ async def test_fast_curves_drawn_five_times_a_second_and_last_one_shown(
     stage: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sheets = []
-    paint = Chart.paint
-    monkeypatch.setattr(Chart, "paint", lambda self, plot: sheets.append(plot) or paint(self, plot))
-    app = stage(Chart)
+    paint = LossChart.paint
+    monkeypatch.setattr(LossChart, "paint", lambda self, plot: sheets.append(plot) or paint(self, plot))
+    app = stage(LossChart)
     async with app.run_test(size=(99, 18)) as pilot:
-        chart = app.query_one(Chart)
+        chart = app.query_one(LossChart)
         await pilot.pause(PERIOD * 1.5)
         sheets.clear()
         for i in range(10):
@@ -82,11 +82,11 @@ async def test_axes_background_and_ghost_drawn_once_while_unchanged(
     stage: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grounds = []
-    ground = chart_module.ground
-    monkeypatch.setattr(chart_module, "ground", lambda *given: grounds.append(given) or ground(*given))
-    app = stage(Chart)
+    ground = loss_chart.draw_background
+    monkeypatch.setattr(loss_chart, "draw_background", lambda *given: grounds.append(given) or ground(*given))
+    app = stage(LossChart)
     async with app.run_test(size=(99, 18)) as pilot:
-        chart = app.query_one(Chart)
+        chart = app.query_one(LossChart)
         chart.curve = TRAINING.curve
         await pilot.pause(PERIOD * 1.5)
         before = len(grounds)
@@ -99,9 +99,9 @@ async def test_axes_background_and_ghost_drawn_once_while_unchanged(
 
 
 async def test_theme_change_changes_styles(stage: type) -> None:
-    app = stage(Chart)
+    app = stage(LossChart)
     async with app.run_test(size=(99, 18)) as pilot:
-        chart = app.query_one(Chart)
+        chart = app.query_one(LossChart)
         chart.curve = TRAINING.curve
         await pilot.pause(PERIOD * 1.5)
         dark = {segment.style.color.name for segment in chart.render_line(0) if segment.style and segment.style.color}
@@ -114,9 +114,9 @@ async def test_theme_change_changes_styles(stage: type) -> None:
 
 
 async def test_empty_chart_has_grid_and_uniform_loss(stage: type) -> None:
-    app = stage(Chart)
+    app = stage(LossChart)
     async with app.run_test(size=(99, 18)) as pilot:
-        app.query_one(Chart).curve = UNTRAINED.curve
+        app.query_one(LossChart).curve = UNTRAINED.curve
         await pilot.pause(PERIOD * 1.5)
         assert "ln 27     3.2958" in app.screen_text()
         assert "200k steps" in app.screen_text()
@@ -126,9 +126,9 @@ def test_first_frame_needs_no_plotext() -> None:
     code = (
         "import sys; sys.path[:0] = ['tests/ui']\n"
         "import scenes\n"
-        "from charwave_tui.ui.chart import Chart\n"
-        "from charwave_tui.ui.glyphs import Glyphs\n"
-        "from charwave_tui.ui.plot import Plot\n"
+        "from charwave_tui.ui.charts.loss_chart import LossChart as Chart\n"
+        "from charwave_tui.ui.terminal.glyphs import Glyphs\n"
+        "from charwave_tui.ui.charts.plot import PlotArea as Plot\n"
         "chart = Chart()\n"
         "for curve in (scenes.EMPTY.curve, scenes.UNTRAINED.curve):\n"
         "    chart.set_reactive(Chart.curve, curve)\n"

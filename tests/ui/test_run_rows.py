@@ -1,5 +1,7 @@
 """The table of runs: columns by width, what stands in them, and the line below."""
 
+from __future__ import annotations
+
 import math
 from datetime import timedelta
 
@@ -7,46 +9,55 @@ import msgspec
 import pytest
 from kept import NOW, ROWS, row
 
-from charwave_tui.core.readings import State
-from charwave_tui.ui.archive_view import Arrangement, state_words
-from charwave_tui.ui.pieces import columns
-from charwave_tui.ui.run_cells import Company, cells, cut_off
-from charwave_tui.ui.run_rows import BRIEF_STATE, HEADERS, about, header, plan_for, row_line
-from charwave_tui.ui.written import plain
+from charwave_tui.core.metrics import RunState
+from charwave_tui.ui.drawing.styled_text import cell_width
+from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.state.runs_state import RunsViewOptions, state_words
+from charwave_tui.ui.tables.runs_table import (
+    BRIEF_STATE,
+    HEADERS,
+    RunsContext,
+    cut_off,
+    detail_line,
+    fit_columns,
+    header,
+    row_line,
+    run_cells,
+)
 
 HOSTILE = (
     row(1_234, name="名前" * 40, note="漢字のノート" * 40, corpus="/a/long/path/" * 9 + "x.txt"),
     row(11, name="\x1b[31mred\x07\n\u202eabc", note="[bold]markup[/] \x00\x9b"),
     row(10, step=99_999_999, parameters=2**40, best_val=math.nan, train=math.inf, seconds=4e6),
-    row(9, name="שלום עולם", best_val=4e9, train=1e300, state=State.PAUSED),
+    row(9, name="שלום עולם", best_val=4e9, train=1e300, state=RunState.PAUSED),
     row(8, name="e\u0301" * 50, ago=timedelta(days=-9), step=0, best_val=None, train=None, seconds=0.0),
     msgspec.structs.replace(ROWS[0], preset="", created="garbage", corpus=""),
 )
 
 
 def company(rows=ROWS, present_run=12):
-    return Company.of(rows, present_run, NOW)
+    return RunsContext.of(rows, present_run, NOW)
 
 
 def told(rows, run, width=136, present_run=12, **arrangement):
     of = next(item for item in rows if item.run == run)
     among = company(rows, present_run)
-    return row_line(of, plan_for(rows, width, among), among, Arrangement(**arrangement))
+    return row_line(of, fit_columns(rows, width, among), among, RunsViewOptions(**arrangement))
 
 
 def keys(rows, width):
-    return plan_for(rows, width, company(rows)).keys
+    return fit_columns(rows, width, company(rows)).keys
 
 
 @pytest.mark.parametrize("rows", [ROWS, HOSTILE, ROWS[:1], ()], ids=["kept", "hostile", "one", "none"])
 def test_columns_fill_width_and_every_line_has_it(rows):
     among = company(rows)
     for width in (*range(52, 240, 3), 76, 116, 136, 196):
-        plan = plan_for(rows, width, among)
-        lines = [header(plan, among), *(row_line(of, plan, among, Arrangement(here=of.run)) for of in rows)]
+        plan = fit_columns(rows, width, among)
+        lines = [header(plan, among), *(row_line(of, plan, among, RunsViewOptions(here=of.run)) for of in rows)]
         if rows is not HOSTILE or width > 90:
-            assert {columns(line) for line in lines} == {width}
-        assert all(columns(about(of, plan, among, width)) <= width for of in rows)
+            assert {cell_width(line) for line in lines} == {width}
+        assert all(cell_width(detail_line(of, plan, among, width)) <= width for of in rows)
 
 
 @pytest.mark.parametrize(
@@ -68,14 +79,14 @@ def test_columns_dropped_as_width_shrinks(width, missing):
 def test_notes_column_hidden_if_empty_or_crowding_changes():
     noteless = [msgspec.structs.replace(of, note="") for of in ROWS]
     assert "note" not in keys(noteless, 196)
-    short = [msgspec.structs.replace(of, state=State.FINISHED, name="") for of in ROWS]
+    short = [msgspec.structs.replace(of, state=RunState.FINISHED, name="") for of in ROWS]
     assert "note" not in keys(short, 136)
-    assert dict(plan_for(short, 150, company(short)).widths)["changed"] >= 24
+    assert dict(fit_columns(short, 150, company(short)).widths)["changed"] >= 24
 
 
 def test_name_editor_covers_whole_columns():
-    plan = plan_for(ROWS, 76, company())
-    line = plain(header(plan, company()))
+    plan = fit_columns(ROWS, 76, company())
+    line = to_plain_text(header(plan, company()))
     assert plan.stretch("name", 1) == (line.index("name"), dict(plan.widths)["name"])
     assert plan.stretch("name", 24) == (line.index("name"), line.index("steps") + len("steps") - line.index("name"))
     start, width = plan.stretch("name", 1_000)
@@ -85,35 +96,35 @@ def test_name_editor_covers_whole_columns():
 def test_table_layout_stable_while_run_trains():
     later = (msgspec.structs.replace(ROWS[0], step=199_999, train=1.5, best_val=1.9, training_seconds=600.0), *ROWS[1:])
     for width in (76, 116, 136, 196):
-        assert plan_for(ROWS, width, company()) == plan_for(later, width, company(later))
+        assert fit_columns(ROWS, width, company()) == fit_columns(later, width, company(later))
 
 
 def test_row_shows_run_and_result():
-    said = " ".join(plain(told(ROWS, 12)).split())
+    said = " ".join(to_plain_text(told(ROWS, 12)).split())
     assert said == "● 12 tree-76k lr 0.01 76,579 130,000 1m27s 2 min ago 1.8600 2.0121 +0.0346 training"
-    said = " ".join(plain(told(ROWS, 10)).split())
+    said = " ".join(to_plain_text(told(ROWS, 10)).split())
     assert said == "10 playground norm none, init_gain 5.0 76,579 5,000 4s 3 h ago 2.4116 2.4302 +0.4527 stopped"
 
 
 def test_named_run_lists_preset_in_changes_and_note_if_space():
-    said = plain(told(ROWS, 11, 196))
+    said = to_plain_text(told(ROWS, 11, 196))
     assert said[4:].split()[:7] == ["11", "small,", "for", "the", "talk", "tree-22k", "22,397"]
     assert said.rstrip().endswith("done             the one to show: quick, and good enough…")
-    assert "name" in plain(header(plan_for(ROWS, 136, company()), company()))
+    assert "name" in to_plain_text(header(fit_columns(ROWS, 136, company()), company()))
     unnamed = [of for of in ROWS if not of.name]
-    assert "preset" in plain(header(plan_for(unnamed, 136, company(unnamed)), company(unnamed)))
+    assert "preset" in to_plain_text(header(fit_columns(unnamed, 136, company(unnamed)), company(unnamed)))
 
 
 def test_corpus_shown_if_not_that_of_most_runs():
-    assert "corpus names" in plain(told(ROWS, 1))
-    assert not any("makemore" in plain(told(ROWS, of.run)) for of in ROWS)
+    assert "corpus names" in to_plain_text(told(ROWS, 1))
+    assert not any("makemore" in to_plain_text(told(ROWS, of.run)) for of in ROWS)
 
 
 def test_best_run_per_corpus_bright_and_others_relative_to_it():
-    plan, among = plan_for(ROWS, 136, company()), company()
-    every = {of.run: cells(of, dict(plan.widths), among, None, False) for of in ROWS}
+    plan, among = fit_columns(ROWS, 136, company()), company()
+    every = {of.run: run_cells(of, dict(plan.widths), among, None, False) for of in ROWS}
     assert {run for run, of in every.items() if of["best"][0].bold} == {3, 1}
-    deltas = {run: plain(of["delta"]) for run, of in every.items()}
+    deltas = {run: to_plain_text(of["delta"]) for run, of in every.items()}
     assert deltas == {
         12: "+0.0346",
         11: "+0.0444",
@@ -127,16 +138,17 @@ def test_best_run_per_corpus_bright_and_others_relative_to_it():
 
 
 def test_nan_is_error_and_unmeasured_a_muted_dash():
-    plan, among = plan_for(ROWS, 136, company()), company()
-    spoilt = cells(ROWS[3], dict(plan.widths), among, None, False)
-    assert (plain(spoilt["train"]), spoilt["train"][0].role) == ("nan", "error")
-    assert (plain(spoilt["best"]), spoilt["best"][0].role) == ("–", "muted")
-    assert (plain(spoilt["state"]), spoilt["state"][0].role) == ("NaN", "error")
+    plan, among = fit_columns(ROWS, 136, company()), company()
+    spoilt = run_cells(ROWS[3], dict(plan.widths), among, None, False)
+    assert (to_plain_text(spoilt["train"]), spoilt["train"][0].role) == ("nan", "error")
+    assert (to_plain_text(spoilt["best"]), spoilt["best"][0].role) == ("–", "muted")
+    assert (to_plain_text(spoilt["state"]), spoilt["state"][0].role) == ("NaN", "error")
 
 
 def test_marks_show_cursor_training_and_selection():
     marks = {
-        of.run: plain(told(ROWS, of.run, here=11, chosen=(3, None, 12, None)))[:3] for of in (ROWS[0], ROWS[1], ROWS[6])
+        of.run: to_plain_text(told(ROWS, of.run, here=11, chosen=(3, None, 12, None)))[:3]
+        for of in (ROWS[0], ROWS[1], ROWS[6])
     }
     assert marks == {12: " ●■", 11: "▸  ", 3: "  ◆"}
     assert all(piece.ground == "raised" for piece in told(ROWS, 11, here=11))
@@ -144,14 +156,14 @@ def test_marks_show_cursor_training_and_selection():
 
 
 def test_active_paused_run_has_pause_mark():
-    held = (msgspec.structs.replace(ROWS[0], state=State.PAUSED), *ROWS[1:])
-    assert plain(told(held, 12))[:3] == " ○ "
-    assert plain(told(held, 12, present_run=None))[:3] == "   "
+    held = (msgspec.structs.replace(ROWS[0], state=RunState.PAUSED), *ROWS[1:])
+    assert to_plain_text(told(held, 12))[:3] == " ○ "
+    assert to_plain_text(told(held, 12, present_run=None))[:3] == "   "
 
 
 def test_unfinished_run_shows_step_shortened_if_narrow():
-    assert plain(told(ROWS, 8)).endswith("left at 48,200")
-    assert plain(told(ROWS, 8, 76)).endswith("unfinished")
+    assert to_plain_text(told(ROWS, 8)).endswith("left at 48,200")
+    assert to_plain_text(told(ROWS, 8, 76)).endswith("unfinished")
     assert len(state_words(ROWS[4], None, brief=True)) == BRIEF_STATE
 
 
@@ -169,25 +181,27 @@ def test_unfinished_run_shows_step_shortened_if_narrow():
 def test_values_without_column_listed_below_as_space_allows(run, width, said):
     among = company()
     of = next(item for item in ROWS if item.run == run)
-    assert plain(about(of, plan_for(ROWS, width, among), among, width)) == said
+    assert to_plain_text(detail_line(of, fit_columns(ROWS, width, among), among, width)) == said
 
 
 def test_note_listed_first_and_leaves_space_for_a_value():
     among = company()
-    line = plain(about(ROWS[1], plan_for(ROWS, 76, among), among, 76))
+    line = to_plain_text(detail_line(ROWS[1], fit_columns(ROWS, 76, among), among, 76))
     assert line.startswith("the one to show: quick, and good enough that nobody…   tree-22k")
-    assert columns(about(ROWS[1], plan_for(ROWS, 76, among), among, 76)) == 76
+    assert cell_width(detail_line(ROWS[1], fit_columns(ROWS, 76, among), among, 76)) == 76
     short = msgspec.structs.replace(ROWS[1], note="to show")
-    wide = plan_for((short,), 196, among)
-    assert "to show" not in plain(about(short, wide, among, 196))
-    assert plain(about(short, plan_for((short,), 136, among), among, 136)).startswith("to show ")
+    wide = fit_columns((short,), 196, among)
+    assert "to show" not in to_plain_text(detail_line(short, wide, among, 196))
+    assert to_plain_text(detail_line(short, fit_columns((short,), 136, among), among, 136)).startswith("to show ")
 
 
 def test_control_characters_never_reach_screen():
     among = company(HOSTILE)
-    plan = plan_for(HOSTILE, 196, among)
+    plan = fit_columns(HOSTILE, 196, among)
     for of in HOSTILE:
-        text = plain(row_line(of, plan, among, Arrangement())) + plain(about(of, plan, among, 196))
+        text = to_plain_text(row_line(of, plan, among, RunsViewOptions())) + to_plain_text(
+            detail_line(of, plan, among, 196)
+        )
         assert text.isprintable()
 
 
@@ -208,5 +222,5 @@ def test_too_long_text_cut_at_end(text, width, cut):
 
 def test_thousand_runs_take_one_more_column_than_ten():
     many = tuple(msgspec.structs.replace(ROWS[place % 8], run=1_000 - place) for place in range(1_000))
-    assert dict(plan_for(many, 136, company(many)).widths)["run"] == 4
-    assert dict(plan_for(many[-999:], 136, company(many)).widths)["run"] == 3
+    assert dict(fit_columns(many, 136, company(many)).widths)["run"] == 4
+    assert dict(fit_columns(many[-999:], 136, company(many)).widths)["run"] == 3

@@ -1,5 +1,7 @@
 """The runs screen: what each key does, to whom, and what is shown of it."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import msgspec
@@ -8,33 +10,43 @@ import scenes
 from kept import ARCHIVE, IDLE, NOW, RECORDS, ROWS, TRAINING, course, hall, record, row
 from pilots import screen_text, toasts, typed
 
-from charwave_tui.core import protocol
-from charwave_tui.core.archive import DeleteRun, DescribeRun, ForkRun, ListRuns, OpenRun, RestoreRun, ShowRun
-from charwave_tui.core.readings import LossPoint, State
-from charwave_tui.ui.archive_view import Archive, Arrangement, Order
-from charwave_tui.ui.panes.keys import KeyBar
-from charwave_tui.ui.panes.run_curves import ComparisonChart, RunCurves
-from charwave_tui.ui.panes.run_differences import RunDifferences
-from charwave_tui.ui.panes.run_list import RunList
-from charwave_tui.ui.run_keys import RUN_KEYS
-from charwave_tui.ui.screens.comparing import Comparing
-from charwave_tui.ui.screens.confirm import ConfirmScreen
-from charwave_tui.ui.screens.help import HelpScreen
-from charwave_tui.ui.screens.runs import RunsScreen
-from charwave_tui.ui.view import Curve, RunView
+from charwave_tui.core.metrics import LossPoint, RunState
+from charwave_tui.core.protocol.commands import (
+    DeleteRun,
+    DescribeRun,
+    ForkRun,
+    ListRuns,
+    OpenRun,
+    RestoreRun,
+    ResumeRun,
+    ShowRun,
+)
+from charwave_tui.ui.dialogs.confirm import ConfirmDialog
+from charwave_tui.ui.dialogs.help import HelpScreen
+from charwave_tui.ui.keymap import RUN_KEYS
+from charwave_tui.ui.runs.comparison import ComparisonChart, ComparisonChartPane, DifferencesPane
+from charwave_tui.ui.runs.list_pane import RunsListPane
+from charwave_tui.ui.runs.screen import Comparing, RunsScreen
+from charwave_tui.ui.state.run_state import LossCurveState, RunViewState
+from charwave_tui.ui.state.runs_state import RunsState, RunsViewOptions, SortOrder
+from charwave_tui.ui.widgets.key_bar import KeyBar
 
-HELD = (replace(TRAINING[0], state=State.PAUSED, steps_per_second=0.0), TRAINING[1])
+HELD = (replace(TRAINING[0], state=RunState.PAUSED, steps_per_second=0.0), TRAINING[1])
+
+
 EVERY_KEY = ["enter", "space", "c", "f", "d", "u", "s", "n", "m", "v", "l", "up", "down", "home", "end", "pageup"]
+
+
 EVERY_KEY += ["pagedown", "j", "k", "slash"]
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """What waits does so for no longer than a pilot does, and it is always the same time of day."""
-    monkeypatch.setattr("charwave_tui.ui.screens.comparing.REST", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.screens.comparing.READ_AFTER", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.chart.PERIOD", 0.0)
-    monkeypatch.setattr("charwave_tui.ui.ages.now", lambda: NOW)
+    monkeypatch.setattr("charwave_tui.ui.runs.screen.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.runs.screen.READ_AFTER", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.PERIOD", 0.0)
+    monkeypatch.setattr("charwave_tui.ui.runs.list_pane.local_now", lambda: NOW)
 
 
 def runs_in_sight(app):
@@ -53,7 +65,7 @@ def hints(app):
 
 
 async def test_list_requested_once_per_engine_and_per_new_run():
-    async with hall(Archive(), (RunView(), Curve())) as (app, pilot):
+    async with hall(RunsState(), (RunViewState(), LossCurveState())) as (app, pilot):
         assert "reading the runs" in screen_text(app)
         assert app.asked == []
         app.runs.run = IDLE[0]
@@ -68,26 +80,26 @@ async def test_list_requested_once_per_engine_and_per_new_run():
 
 
 async def test_every_key_works_on_empty_list():
-    async with hall(Archive(())) as (app, pilot):
+    async with hall(RunsState(())) as (app, pilot):
         await typed(pilot, *EVERY_KEY)
         assert "There are no runs yet." in screen_text(app)
         assert "esc goes back, t trains one." in screen_text(app)
         assert (app.asked, app.left) == ([], [])
         await pilot.press("escape")
-        assert app.left == [Arrangement()]
+        assert app.left == [RunsViewOptions()]
 
 
 async def test_back_returns_view_state_without_filter():
     async with hall() as (app, pilot):
         await typed(pilot, "s", "down", "c", "slash", *"tree", "enter", "escape")
         (left,) = app.left
-        assert (left.order, left.query) == (Order.BEST_VAL, "")
+        assert (left.order, left.query) == (SortOrder.BEST_VAL, "")
         assert left.chosen == (left.here, None, None, None)
     assert {key.key for key in RUN_KEYS if "back" in key.action} == {"escape", "q", "r", "ctrl+c"}
 
 
 async def test_screen_reopens_as_it_was_left():
-    arrangement = Arrangement(order=Order.STEPS, here=7, chosen=(3, None, 12, None), deleted=(5,))
+    arrangement = RunsViewOptions(order=SortOrder.STEPS, here=7, chosen=(3, None, 12, None), deleted=(5,))
     async with hall(arrangement=arrangement) as (app, pilot):
         assert app.list.arrangement == arrangement
         assert "sorted by steps" in screen_text(app)
@@ -96,7 +108,7 @@ async def test_screen_reopens_as_it_was_left():
 
 
 async def test_cursor_starts_on_active_run():
-    held = (replace(TRAINING[0], run=10, state=State.FINISHED), TRAINING[1])
+    held = (replace(TRAINING[0], run=10, state=RunState.FINISHED), TRAINING[1])
     async with hall(held=held) as (app, _):
         assert app.here == 10
 
@@ -110,7 +122,7 @@ async def test_runs_arrows_move_and_stop_at_ends():
 
 async def test_thousand_runs_scroll_at_edge_with_count():
     rows = tuple(row(1_000 - place) for place in range(1_000))
-    async with hall(Archive(rows), IDLE, size=(80, 24)) as (app, pilot):
+    async with hall(RunsState(rows), IDLE, size=(80, 24)) as (app, pilot):
         table, room = app.list, app.list.room
         assert runs_in_sight(app) == list(range(1_000, 1_000 - room, -1))
         await pilot.press("up", *["down"] * (room - 1))
@@ -139,7 +151,7 @@ async def test_cursor_stays_on_its_run_as_list_changes():
 
 
 async def test_vanished_run_under_cursor_moves_to_one_in_its_place():
-    async with hall(arrangement=Arrangement(here=10)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=10)) as (app, pilot):
         rows = ROWS
         for key, after in [("", 9), ("end", 3), ("home", 11)]:
             await pilot.press(*[key] * bool(key))
@@ -154,10 +166,10 @@ async def test_vanished_run_under_cursor_moves_to_one_in_its_place():
 
 
 async def test_replacing_training_run_asks_confirmation():
-    async with hall(arrangement=Arrangement(here=8)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=8)) as (app, pilot):
         for key, title in [("enter", "Open run 8"), ("f", "Fork run 8"), ("space", "Resume run 8")]:
             await pilot.press(key)
-            assert isinstance(app.screen, ConfirmScreen)
+            assert isinstance(app.screen, ConfirmDialog)
             assert title in screen_text(app)
             assert "run 12 is then held and saved; space goes on with it." in screen_text(app)
             await pilot.press("escape")
@@ -172,7 +184,7 @@ async def test_replacing_training_run_asks_confirmation():
     [("enter", OpenRun(8), HELD), ("space", OpenRun(8, train=True), IDLE), ("f", ForkRun(8), HELD)],
 )
 async def test_without_training_no_confirmation(key, command, held):
-    async with hall(held=held, arrangement=Arrangement(here=8)) as (app, pilot):
+    async with hall(held=held, arrangement=RunsViewOptions(here=8)) as (app, pilot):
         await pilot.press(key)
         assert app.asked == [command]
         assert len(app.left) == 1
@@ -194,12 +206,12 @@ async def test_training_run_opened_by_going_back_and_forked_at_once():
 async def test_active_paused_run_resumes_where_it_is():
     async with hall(held=HELD) as (app, pilot):
         await pilot.press("space")
-        assert app.asked == [protocol.ResumeRun()]
+        assert app.asked == [ResumeRun()]
         assert len(app.left) == 1
 
 
 async def test_finished_run_cannot_resume_and_key_is_muted():
-    async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=11)) as (app, pilot):
         await pilot.press("space")
         assert (app.asked, app.left) == ([], [])
         assert hints(app)["Resume"] is False
@@ -210,7 +222,7 @@ async def test_finished_run_cannot_resume_and_key_is_muted():
 
 
 async def test_delete_acts_at_once_and_is_reported_when_done():
-    async with hall(arrangement=Arrangement(here=9)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=9)) as (app, pilot):
         await pilot.press("d")
         assert app.asked[0] == DeleteRun(9)
         assert app.here == 8
@@ -228,14 +240,14 @@ async def test_delete_acts_at_once_and_is_reported_when_done():
 
 
 async def test_queued_keys_delete_runs_in_turn_and_restore_last_first():
-    async with hall(arrangement=Arrangement(here=9)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=9)) as (app, pilot):
         await typed(pilot, "d", "d", "u", "u", "u")
         shown = [command for command in app.asked if not isinstance(command, ShowRun)]
         assert shown == [DeleteRun(9), DeleteRun(8), RestoreRun(8), RestoreRun(9)]
 
 
 async def test_deleting_last_run_moves_cursor_up():
-    async with hall(arrangement=Arrangement(here=1)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=1)) as (app, pilot):
         await pilot.press("d")
         assert app.here == 3
 
@@ -251,7 +263,7 @@ async def test_training_run_is_not_deleted():
 
 
 async def test_name_and_note_edited_in_place_and_enter_saves():
-    async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=11)) as (app, pilot):
         name, note = ROWS[1].name, ROWS[1].note
         await typed(pilot, "n", *"quick", "enter", "n", "space", *"two", "space", *"words", "space", "enter")
         assert app.asked == [DescribeRun(11, "quick", note), DescribeRun(11, "two words", note)]
@@ -264,7 +276,7 @@ async def test_name_and_note_edited_in_place_and_enter_saves():
 
 
 async def test_name_edited_in_its_cell_and_note_in_last_line():
-    async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=11)) as (app, pilot):
         await typed(pilot, "n", *"quick")
         assert screen_text(app).splitlines()[4].split()[:4] == ["│", "▸", "11", "quick"]
         await pilot.press("escape", "m", *"slow")
@@ -272,7 +284,7 @@ async def test_name_edited_in_its_cell_and_note_in_last_line():
 
 
 async def test_queued_letters_are_text_in_editor_and_keys_after_it():
-    async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=11)) as (app, pilot):
         await typed(pilot, "n", "d", "u", "c", "enter", "down", "c")
         assert app.asked[0] == DescribeRun(11, "duc", ROWS[1].note)
         assert app.here == 10
@@ -280,7 +292,7 @@ async def test_queued_letters_are_text_in_editor_and_keys_after_it():
 
 
 async def test_pasted_control_characters_become_one_line():
-    async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=11)) as (app, pilot):
         await pilot.press("m")
         app.list._editor.value = "a\x1b[31mb\u202ec名"
         await pilot.press("enter")
@@ -339,7 +351,7 @@ async def test_fifth_run_not_selected_and_reason_shown():
 
 
 async def test_unknown_records_requested_after_debounce():
-    async with hall(Archive(ROWS)) as (app, pilot):
+    async with hall(RunsState(ROWS)) as (app, pilot):
         await pilot.press("down", "c")
         await pilot.pause()
         assert app.asked == [ShowRun(11)]
@@ -348,7 +360,7 @@ async def test_unknown_records_requested_after_debounce():
         await pilot.pause()
         assert app.asked == [ShowRun(11)]
         assert "reading run 11" in screen_text(app)
-        app.runs.archive = Archive(ROWS, RECORDS[:1])
+        app.runs.archive = RunsState(ROWS, RECORDS[:1])
         await pilot.pause()
         assert app.asked == [ShowRun(11)]
         assert "◆ run 11" in chart(app)
@@ -356,15 +368,15 @@ async def test_unknown_records_requested_after_debounce():
 
 
 async def test_moving_cursor_loads_only_where_it_rests(monkeypatch):
-    monkeypatch.setattr("charwave_tui.ui.screens.comparing.READ_AFTER", 0.04)
-    async with hall(Archive(ROWS)) as (app, pilot):
+    monkeypatch.setattr("charwave_tui.ui.runs.screen.READ_AFTER", 0.04)
+    async with hall(RunsState(ROWS)) as (app, pilot):
         await typed(pilot, *["down"] * 5)
         await pilot.pause(0.06)
         assert app.asked == [ShowRun(7)]
 
 
 async def test_record_without_reply_requested_again_on_return():
-    async with hall(Archive(ROWS)) as (app, pilot):
+    async with hall(RunsState(ROWS)) as (app, pilot):
         for key in ("down", "up", "down"):
             await pilot.press(key)
             await pilot.pause(0.02)
@@ -373,8 +385,8 @@ async def test_record_without_reply_requested_again_on_return():
 
 async def test_run_advanced_since_its_record_is_reloaded():
     stale = record(msgspec.structs.replace(ROWS[1], step=100), course(10_000, 2.5))
-    async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
-        app.runs.archive = Archive(ROWS, (stale,))
+    async with hall(arrangement=RunsViewOptions(here=11)) as (app, pilot):
+        app.runs.archive = RunsState(ROWS, (stale,))
         await pilot.pause()
         assert app.asked == [ShowRun(11)]
         assert "run 11  2.5" in chart(app)
@@ -405,9 +417,9 @@ async def test_progress_repaints_only_row_of_run():
 
 
 async def test_finished_run_shown_at_once(monkeypatch):
-    monkeypatch.setattr("charwave_tui.ui.screens.comparing.REST", 60.0)
+    monkeypatch.setattr("charwave_tui.ui.runs.screen.REST", 60.0)
     async with hall() as (app, pilot):
-        app.runs.run = replace(TRAINING[0], step=200_000, state=State.FINISHED, steps_per_second=0.0)
+        app.runs.run = replace(TRAINING[0], step=200_000, state=RunState.FINISHED, steps_per_second=0.0)
         await pilot.pause()
         assert "training" not in screen_text(app).splitlines()[3]
         assert "200,000" in screen_text(app).splitlines()[3]
@@ -418,7 +430,7 @@ async def test_lost_engine_reported_and_list_kept():
     async with hall(held=(gone, TRAINING[1])) as (app, pilot):
         assert "left at 130,000" in screen_text(app)
         assert "the engine is gone" in screen_text(app)
-        app.runs.archive = Archive(())
+        app.runs.archive = RunsState(())
         await pilot.pause()
         assert "The engine is gone." in screen_text(app)
 
@@ -433,7 +445,7 @@ async def test_l_changes_scale_of_curves():
 
 async def test_curves_and_differences_alternate_if_space_for_one():
     async with hall(size=(80, 24)) as (app, pilot):
-        curves, differs = app.runs.query_one(RunCurves), app.runs.query_one(RunDifferences)
+        curves, differs = app.runs.query_one(ComparisonChartPane), app.runs.query_one(DifferencesPane)
         assert (curves.display, differs.display) == (True, False)
         await pilot.press("v")
         assert (curves.display, differs.display) == (False, True)
@@ -457,7 +469,7 @@ async def test_help_opens_and_closes_over_runs():
 
 
 async def test_resize_keeps_cursor_and_selection():
-    async with hall(arrangement=Arrangement(here=3, chosen=(12, 11, None, None))) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=3, chosen=(12, 11, None, None))) as (app, pilot):
         for size in [(80, 24), (40, 12), (200, 50), (1, 1), (59, 15), (120, 18), (140, 40)]:
             await pilot.resize_terminal(*size)
             await pilot.pause()
@@ -468,7 +480,7 @@ async def test_resize_keeps_cursor_and_selection():
 
 
 async def test_editor_stays_open_through_resize_and_list_change():
-    async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=11)) as (app, pilot):
         await typed(pilot, "n", *"quick")
         await pilot.resize_terminal(80, 24)
         app.runs.archive = replace(ARCHIVE, listed=(row(13), *ROWS))
@@ -478,7 +490,7 @@ async def test_editor_stays_open_through_resize_and_list_change():
 
 
 async def test_run_vanishing_during_edit_keeps_letters_as_text():
-    async with hall(arrangement=Arrangement(here=11)) as (app, pilot):
+    async with hall(arrangement=RunsViewOptions(here=11)) as (app, pilot):
         await typed(pilot, "n", *"rea")
         app.runs.archive = replace(ARCHIVE, listed=tuple(of for of in ROWS if of.run != 11))
         await pilot.pause()
@@ -491,16 +503,16 @@ async def test_run_vanishing_during_edit_keeps_letters_as_text():
 
 async def test_click_selects_run_and_second_click_opens_it():
     async with hall(held=IDLE) as (app, pilot):
-        await pilot.click(RunList, offset=(20, 4))
+        await pilot.click(RunsListPane, offset=(20, 4))
         assert app.here == 10
         assert app.left == []
-        await pilot.click(RunList, offset=(20, 4))
+        await pilot.click(RunsListPane, offset=(20, 4))
         assert app.asked == [OpenRun(10)]
         assert len(app.left) == 1
 
 
 async def test_keys_after_leaving_change_nothing():
-    async with hall(held=IDLE, arrangement=Arrangement(here=8)) as (app, pilot):
+    async with hall(held=IDLE, arrangement=RunsViewOptions(here=8)) as (app, pilot):
         await typed(pilot, "q", "d", "enter")
         assert app.asked == []
         assert len(app.left) == 1
@@ -508,7 +520,7 @@ async def test_keys_after_leaving_change_nothing():
 
 async def test_pushing_screen_can_bind_its_data():
     class Bound(Comparing):
-        arrangement = Arrangement()
+        arrangement = RunsViewOptions()
 
         def ask(self, command):
             pass
@@ -524,6 +536,6 @@ async def test_pushing_screen_can_bind_its_data():
         await pilot.pause()
         await pilot.pause()
         assert "132,400" in screen_text(app).splitlines()[3]
-        lab.archive = Archive(())
+        lab.archive = RunsState(())
         await pilot.pause()
         assert "There are no runs yet." in screen_text(app)

@@ -9,18 +9,18 @@ import pytest
 from kept import ARCHIVE, NOW, TRAINING, Hall
 from pilots import NARROW, WIDE, typed
 
-from charwave_tui.ui.archive_view import Archive, Arrangement
+from charwave_tui.ui.state.runs_state import RunsState, RunsViewOptions
 
-COMPARED = Arrangement(here=12, chosen=(11, 3, None, None))
+COMPARED = RunsViewOptions(here=12, chosen=(11, 3, None, None))
 
 
 @pytest.fixture(autouse=True)
 def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is always the same time of day, and what waits does so for no longer than a pilot does."""
-    monkeypatch.setattr("charwave_tui.ui.ages.now", lambda: NOW)
-    monkeypatch.setattr("charwave_tui.ui.panes.status.REST", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.screens.comparing.REST", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.chart.PERIOD", 0.0)
+    monkeypatch.setattr("charwave_tui.ui.runs.list_pane.local_now", lambda: NOW)
+    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.runs.screen.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.PERIOD", 0.0)
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def pictured(snap_compare):
     def compare(
         size: tuple[int, int],
         *keys: str,
-        archive: Archive = ARCHIVE,
-        arrangement: Arrangement = COMPARED,
+        archive: RunsState = ARCHIVE,
+        arrangement: RunsViewOptions = COMPARED,
         theme: str = "dark",
     ) -> bool:
         async def prepare(pilot) -> None:
@@ -51,20 +51,20 @@ def test_runs(pictured, size):
 
 @pytest.mark.parametrize("theme", ["light", "safe", "16"])
 def test_most_comparable_runs_in_theme(pictured, theme):
-    assert pictured(WIDE, theme=theme, arrangement=Arrangement(here=12, chosen=(11, 3, 10, 8)))
+    assert pictured(WIDE, theme=theme, arrangement=RunsViewOptions(here=12, chosen=(11, 3, 10, 8)))
 
 
 def test_narrow_screen_differences(pictured):
-    assert pictured(NARROW, "v", arrangement=Arrangement(here=12, chosen=(11, None, None, None)))
+    assert pictured(NARROW, "v", arrangement=RunsViewOptions(here=12, chosen=(11, None, None, None)))
 
 
 def test_note_edited_over_last_line(pictured):
-    assert pictured((120, 40), "m", *"slow", arrangement=Arrangement(here=11))
+    assert pictured((120, 40), "m", *"slow", arrangement=RunsViewOptions(here=11))
 
 
 def test_filter_with_single_run_beside_preset(pictured):
-    assert pictured((120, 40), "slash", *"mlp", arrangement=Arrangement(here=7))
+    assert pictured((120, 40), "slash", *"mlp", arrangement=RunsViewOptions(here=7))
 
 
 def test_no_runs(pictured):
-    assert pictured(NARROW, archive=Archive(()))
+    assert pictured(NARROW, archive=RunsState(()))

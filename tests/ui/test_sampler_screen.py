@@ -1,5 +1,7 @@
 """The sampler's screen: what each mode asks and shows, and what its keys do, also typed in one burst."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 from dataclasses import replace
@@ -12,28 +14,32 @@ from pilots import NARROW, lab, playground, screen_text, toasts, typed, until
 from sayings import NAMES, SAID, STARS, TALKING, SamplerHall, answers, surprises_of, talking
 from textual.widget import Widget
 
-from charwave_tui.core import protocol, speaking
-from charwave_tui.core.readings import State
-from charwave_tui.core.speaking import PredictNext, SampleRun, ScoreWord, StarName, UnstarName
-from charwave_tui.ui.archive_view import Archive
-from charwave_tui.ui.sampler.predicting import TRIED
-from charwave_tui.ui.screens.confirm import ConfirmScreen
-from charwave_tui.ui.screens.help import HelpScreen
-from charwave_tui.ui.screens.sampler import SamplerScreen
-from charwave_tui.ui.speech import Speech
-from charwave_tui.ui.view import EngineLost, NamesView, after
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.protocol import commands, events
+from charwave_tui.core.protocol.commands import PredictNext, SampleNames, SampleRun, ScoreWord, StarName, UnstarName
+from charwave_tui.ui.dialogs.confirm import ConfirmDialog
+from charwave_tui.ui.dialogs.help import HelpScreen
+from charwave_tui.ui.sampler.screen import SamplerScreen
+from charwave_tui.ui.sampler.step_mode import TRIED
+from charwave_tui.ui.state.run_state import EngineDisconnected, NamesState, reduce
+from charwave_tui.ui.state.runs_state import RunsState
+from charwave_tui.ui.state.sampler_state import SamplerState
 
 MODES = ["names", "step", "score", "timeline", "compare", "starred"]
+
+
 EVERY_KEY = ["up", "down", "left", "right", "home", "end", "pageup", "pagedown", "enter", "space", "backspace"]
+
+
 EVERY_KEY += ["1", "2", "g", "s", "u", "y", "Y", "c", "ctrl+u", "question_mark"]
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """What waits does so for no longer than a pilot does."""
-    monkeypatch.setattr("charwave_tui.ui.sampler.setting.DRAW_AFTER", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.sampler.predicting.TRY_AFTER", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.chart.PERIOD", 0.0)
+    monkeypatch.setattr("charwave_tui.ui.sampler.names_mode.DRAW_AFTER", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.sampler.step_mode.TRY_AFTER", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.PERIOD", 0.0)
 
 
 def row(app, text):
@@ -71,8 +77,8 @@ async def test_under_60_columns_settings_and_names_alternate():
 async def test_settings_moved_stepped_typed_and_sampled_after_debounce():
     async with talking("names") as (app, pilot):
         await typed(pilot, *["down"] * 4, "right", "down", "enter", *"0.9", "enter", *["down"] * 5, "right")
-        await until(pilot, lambda: app.asked_of(protocol.SampleNames)[-1].sampling.only_new == "yes")
-        asked = app.asked_of(protocol.SampleNames)
+        await until(pilot, lambda: app.asked_of(SampleNames)[-1].sampling.only_new == "yes")
+        asked = app.asked_of(SampleNames)
         assert all(command.request == 0 for command in asked)
         sampling = asked[-1].sampling
         assert (sampling.top_k, sampling.top_p, sampling.only_new) == (1, 0.9, "yes")
@@ -80,7 +86,7 @@ async def test_settings_moved_stepped_typed_and_sampled_after_debounce():
         await until(pilot, lambda: "is out of bounds" in screen_text(app))
         await typed(pilot, "escape")
         await typed(pilot, "backspace")
-        await until(pilot, lambda: app.asked_of(protocol.SampleNames)[-1].sampling.top_p == 1.0)
+        await until(pilot, lambda: app.asked_of(SampleNames)[-1].sampling.top_p == 1.0)
 
 
 async def test_name_examined_starred_copied_and_sampled_again(monkeypatch):
@@ -110,11 +116,11 @@ async def test_name_examined_starred_copied_and_sampled_again(monkeypatch):
 
 async def test_fewer_names_pending_names_and_refusals_reported():
     async with talking("names", size=NARROW) as (app, pilot):
-        app.sampler.names = NamesView(132_400, NAMES[:3], done=False)
+        app.sampler.names = NamesState(132_400, NAMES[:3], done=False)
         await pilot.pause()
         assert "more to come" in screen_text(app)
         app.sampler.sampling = replace(app.sampler.sampling, only_new="yes")
-        app.sampler.names = NamesView(132_400, NAMES[:13], drawn=400)
+        app.sampler.names = NamesState(132_400, NAMES[:13], drawn=400)
         await pilot.pause()
         assert "13 new of 20 asked, 400 drawn" in screen_text(app)
         app.sampler.run, app.sampler.names = scenes.DIVERGED.run, scenes.DIVERGED.names
@@ -134,7 +140,7 @@ async def test_names_saved_and_existing_file_asks_confirmation(tmp_path, monkeyp
         (tmp_path / "a.json").write_text("mine")
         await typed(pilot, "w", "enter")
         await pilot.pause()
-        assert isinstance(app.screen, ConfirmScreen)
+        assert isinstance(app.screen, ConfirmDialog)
         await typed(pilot, "enter")
         assert (tmp_path / "a.json").read_text() == "mine"
         await typed(pilot, "w", "enter")
@@ -157,7 +163,7 @@ async def test_step_mode_builds_name_and_queues_burst_behind_reply():
         other = SamplerHall(mode="step")
         assert other.sampler.current.stepping.rolls == 0
         await until(pilot, lambda: "tried from here" in screen_text(app))
-        tried = app.asked_of(protocol.SampleNames)[-1].sampling
+        tried = app.asked_of(SampleNames)[-1].sampling
         assert (tried.prefix, tried.temperature, tried.count) == (steps.prefix, 1.5, TRIED)
         assert "next after" in screen_text(app)
 
@@ -168,7 +174,7 @@ async def test_queued_keys_without_reply_dropped_by_esc_and_kept_by_tab():
         await typed(pilot, "m", "enter", "tab", "k", "a")
         assert app.sampler.current.id == "step"  # enter is about what may follow m, which is not known yet
         app.answering = True
-        asked = app.asked_of(speaking.PredictNext)[-1]
+        asked = app.asked_of(commands.PredictNext)[-1]
         for event in answers(asked, app.sampler.run.step, app.sampler.run.corpus.symbols):
             app.tell(event)
         await until(pilot, lambda: app.sampler.current.id == "score")
@@ -203,17 +209,17 @@ async def test_training_repeats_prefix_query_one_at_a_time():
         app.asked.clear()
         app.sampler.run = replace(TALKING.run, step=132_500)
         for _ in range(3):
-            step.look()
+            step.poll()
             await pilot.pause()
         assert len(app.asked_of(PredictNext)) == 1
         app.answering = True
-        app.tell(speaking.NextPredicted(132_500, app.asked_of(PredictNext)[0].request, "", (1.0,) * 27, ()))
-        step.look()
+        app.tell(events.NextPredicted(132_500, app.asked_of(PredictNext)[0].request, "", (1.0,) * 27, ()))
+        step.poll()
         await pilot.pause()
         assert len(app.asked_of(PredictNext)) == 1
         await typed(pilot, "tab", "tab")
         app.sampler.run = replace(TALKING.run, step=132_600)
-        step.depart()
+        step.hide()
         app.sampler._look()
         await pilot.pause()
         assert len(app.asked_of(PredictNext)) == 1
@@ -250,7 +256,7 @@ async def test_words_scored_compared_and_refused():
         await until(pilot, lambda: "'q' is not in the corpus makemore." in screen_text(app))
         asked = len(app.asked_of(ScoreWord))
         for _ in range(3):
-            app.sampler.current.look()
+            app.sampler.current.poll()
             await pilot.pause()
         assert len(app.asked_of(ScoreWord)) == asked
 
@@ -262,14 +268,14 @@ async def test_timeline_scrubbed_and_follows_only_from_its_end():
         await typed(pilot, "left", "left", "home", "right")
         assert "step 20,000 · val" in screen_text(app)
         newer = msgspec.structs.replace(SAID.timeline[-1], step=140_000)
-        app.tell(speaking.SketchDrawn(newer))
+        app.tell(events.TimelineSampled(newer))
         await pilot.pause()
         assert "2 of 14 evaluations" in screen_text(app)
         await typed(pilot, "end")
-        app.tell(speaking.SketchDrawn(msgspec.structs.replace(newer, step=150_000)))
+        app.tell(events.TimelineSampled(msgspec.structs.replace(newer, step=150_000)))
         await pilot.pause()
         assert "15 of 15 evaluations" in screen_text(app)
-        app.sampler.speech = Speech()
+        app.sampler.speech = SamplerState()
         await pilot.pause()
         assert "There are no names of this run's evaluations yet." in screen_text(app)
 
@@ -287,9 +293,9 @@ async def test_other_run_chosen_and_sampled_from_same_seeds():
         assert row(app, NAMES[0].name).split().count(NAMES[-1].name) == 1
         await typed(pilot, "g")
         await pilot.pause()
-        assert app.asked_of(SampleRun)[-1].sampling == app.asked_of(protocol.SampleNames)[-1].sampling
-        app.tell(speaking.SpeechRefused(app.asked_of(SampleRun)[-1].request, "old", "new"))
-        app.sampler.archive = Archive()
+        assert app.asked_of(SampleRun)[-1].sampling == app.asked_of(SampleNames)[-1].sampling
+        app.tell(events.QueryRefused(app.asked_of(SampleRun)[-1].request, "old", "new"))
+        app.sampler.archive = RunsState()
         await typed(pilot, "c")
         await pilot.pause()
         assert toasts(pilot)[-1].startswith("there is no other run to compare with yet")
@@ -304,7 +310,7 @@ async def test_stars_removed_and_restored_while_shown():
         await typed(pilot, "down", "u", "u")
         await pilot.pause()
         assert app.asked[-1] == UnstarName("mayrin")
-        app.tell(speaking.StarsListed((STARS[0], *STARS[2:])))
+        app.tell(events.StarsListed((STARS[0], *STARS[2:])))
         await pilot.pause()
         assert "▸   mayrin" in screen_text(app)
         await typed(pilot, "s", "y", "Y")
@@ -315,8 +321,8 @@ async def test_stars_removed_and_restored_while_shown():
 
 @pytest.mark.parametrize("view", ["starting", "lost", "diverged"])
 async def test_every_key_of_every_mode_works_without_model(view):
-    views = {"starting": scenes.EMPTY, "lost": after(TALKING, EngineLost()), "diverged": scenes.DIVERGED}
-    async with talking("names", views[view], Speech(), size=(60, 16)) as (app, pilot):
+    views = {"starting": scenes.EMPTY, "lost": reduce(TALKING, EngineDisconnected()), "diverged": scenes.DIVERGED}
+    async with talking("names", views[view], SamplerState(), size=(60, 16)) as (app, pilot):
         for _ in MODES:
             await typed(pilot, *EVERY_KEY)
             while app.screen is not app.sampler:
@@ -339,12 +345,12 @@ async def test_lab_opens_sampler_and_keeps_names_and_context():
         await pilot.press("tab", "m", "a")
         await asyncio.sleep(0)
         predicted = engine.sent_of(PredictNext)
-        engine.tell(speaking.NextPredicted(0, predicted[-1].request, predicted[-1].prefix, (1.0,) * 27, ()))
+        engine.tell(events.NextPredicted(0, predicted[-1].request, predicted[-1].prefix, (1.0,) * 27, ()))
         await until(pilot, lambda: lab(pilot).context_text == "ma")
         await pilot.press("escape", "n")
         await until(pilot, lambda: isinstance(pilot.app.screen, SamplerScreen))
         assert pilot.app.screen.current.id == "step"
-        assert lab(pilot).conversation.state is not State.TRAINING
+        assert lab(pilot).conversation.state is not RunState.TRAINING
         await typed(pilot, "shift+tab", "right", "escape", "t")  # the last of which is for the lab
-        await until(pilot, lambda: lab(pilot).run.state is State.TRAINING)
+        await until(pilot, lambda: lab(pilot).run.state is RunState.TRAINING)
         assert lab(pilot).sampling.temperature == 1.1

@@ -12,11 +12,12 @@ import scenes
 from fake_engine import ShowingEngine
 from pilots import NARROW, WIDE, lab, program, settled, until
 
-from charwave_tui.core.config import RunConfig
-from charwave_tui.ui.view import EngineLost, LabView, after
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.ui.state.run_state import EngineDisconnected, LabState, reduce
 
 EDITED = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, lr=0.01)))
 """The scene of a run in training, in whose config the live edit stands that its curve is marked with."""
+
 
 VIEWS = {
     "engine-starting": scenes.EMPTY,
@@ -24,10 +25,11 @@ VIEWS = {
     "training": EDITED,
     "finished": scenes.FINISHED,
     "diverged": scenes.DIVERGED,
-    "engine-lost": after(EDITED, EngineLost("the engine ended; its log is ~/charwave-tui.log")),
+    "engine-lost": reduce(EDITED, EngineDisconnected("the engine ended; its log is ~/charwave-tui.log")),
     "unfinished": scenes.UNFINISHED,
     "unsaved": scenes.UNSAVED,
 }
+
 
 PANES = {"form": "1", "loss": "2", "layers": "3", "names": "4"}
 
@@ -35,9 +37,9 @@ PANES = {"form": "1", "loss": "2", "layers": "3", "names": "4"}
 @pytest.fixture(autouse=True)
 def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits, or grows old, does so at once or never."""
-    monkeypatch.setattr("charwave_tui.ui.panes.dated.TICK", 3_600.0)
-    monkeypatch.setattr("charwave_tui.ui.panes.status.REST", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.chart.PERIOD", 0.0)
+    monkeypatch.setattr("charwave_tui.ui.widgets.pane.TICK", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.PERIOD", 0.0)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def pictured(snap_compare):
     """Whether the lab, having taken in `view` and then `keys` on the row `here` of the form, looks as it did."""
 
     def compare(
-        view: LabView,
+        view: LabState,
         size: tuple[int, int],
         *keys: str,
         here: str = "preset",

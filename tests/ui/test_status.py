@@ -1,28 +1,34 @@
 """The status line in every state, at every width, and how often it is drawn."""
 
+from __future__ import annotations
+
 import asyncio
 from dataclasses import replace
 
 import pytest
 import scenes
 
-from charwave_tui.core.readings import State
-from charwave_tui.ui.headline import headline
-from charwave_tui.ui.panes import status
-from charwave_tui.ui.panes.status import StatusLine
-from charwave_tui.ui.pieces import Piece, columns
-from charwave_tui.ui.view import RunView
-from charwave_tui.ui.written import plain
+from charwave_tui.core.metrics import RunState
+from charwave_tui.ui.drawing.styled_text import Span, cell_width
+from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.state.run_state import RunViewState
+from charwave_tui.ui.widgets import status_bar
+from charwave_tui.ui.widgets.status_bar import StatusBar, status_text
 
 VIEWS = [scenes.EMPTY, scenes.UNTRAINED, scenes.TRAINING, scenes.FINISHED, scenes.DIVERGED]
+
+
 VIEWS += [scenes.UNSAVED, scenes.UNFINISHED, scenes.LOST]
 
+
 TRAINING = scenes.TRAINING.run
+
+
 UNTRAINED = scenes.UNTRAINED.run
 
 
 def said(run, width):
-    return plain(headline(run, width))
+    return to_plain_text(status_text(run, width))
 
 
 def test_wide_status_shows_all_of_training_run():
@@ -48,29 +54,29 @@ def test_numbers_keep_positions_from_start_of_run(width):
     start = replace(TRAINING, step=7, steps_per_second=0.0)
     early, late = said(start, width), said(TRAINING, width)
     assert early.index("/") == late.index("/")
-    assert columns(headline(start, width)) == columns(headline(TRAINING, width)) == width
+    assert cell_width(status_text(start, width)) == cell_width(status_text(TRAINING, width)) == width
 
 
 @pytest.mark.parametrize("width", range(0, 200, 7))
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_state_fills_every_width_exactly(view, width):
-    assert columns(headline(view.run, width)) == width
+    assert cell_width(status_text(view.run, width)) == width
 
 
 @pytest.mark.parametrize(
     ("run", "expected"),
     [
-        (RunView(), "○ starting the engine"),
-        (RunView(engine="ready"), "○ ready  nothing is running"),
+        (RunViewState(), "○ starting the engine"),
+        (RunViewState(engine="ready"), "○ ready  nothing is running"),
         (UNTRAINED, "○ ready  nothing is running"),
         (scenes.LOST.run, "✗ the engine is gone  space goes on with run 12"),
-        (replace(RunView(), engine="lost"), "✗ no engine is reached  t tries again"),
+        (replace(RunViewState(), engine="lost"), "✗ no engine is reached  t tries again"),
         (scenes.UNFINISHED.run, "○ ready  space goes on with run 12"),
         (replace(scenes.UNFINISHED.run, step=10_000), "○ ready  space goes on with run 12"),
         (scenes.DIVERGED.run, "✗ stopped: the loss is NaN   step 412 / 200,000"),
         (replace(scenes.DIVERGED.run, reason=""), "✗ stopped: the loss is NaN   step 412 / 200,000"),
         (scenes.FINISHED.run, "✓ finished  " + "━" * 20 + "  100%  200,000 / 200,000"),
-        (replace(TRAINING, state=State.STOPPED), "○ stopped   " + "━" * 13 + "─" * 7 + "   66%  132,400 / 200,000"),
+        (replace(TRAINING, state=RunState.STOPPED), "○ stopped   " + "━" * 13 + "─" * 7 + "   66%  132,400 / 200,000"),
     ],
 )
 def test_each_state_shown_in_words(run, expected):
@@ -89,9 +95,11 @@ def test_unsaved_shown_behind_name_with_reason_if_space():
 
 
 @pytest.mark.parametrize("width", range(60, 200, 7))
-@pytest.mark.parametrize("state", [State.TRAINING, State.PAUSED, State.STOPPED, State.FINISHED, State.DIVERGED])
+@pytest.mark.parametrize(
+    "state", [RunState.TRAINING, RunState.PAUSED, RunState.STOPPED, RunState.FINISHED, RunState.DIVERGED]
+)
 def test_unsaved_shown_at_every_width_in_warning_style(state, width):
-    line = headline(replace(scenes.UNSAVED.run, state=state), width)
+    line = status_text(replace(scenes.UNSAVED.run, state=state), width)
     assert [piece.role for piece in line if "not saved" in piece.text] == ["warning"]
     assert [piece.bold for piece in line if "200,000" in piece.text]
 
@@ -107,26 +115,26 @@ def test_untrained_model_says_so_beside_preset():
 
 
 def test_paused_run_keeps_places_of_speed_and_remaining_time():
-    training, paused = said(TRAINING, 138), said(replace(TRAINING, state=State.PAUSED), 138)
+    training, paused = said(TRAINING, 138), said(replace(TRAINING, state=RunState.PAUSED), 138)
     assert "○ paused    ━" in paused
     assert paused.index("steps/s") == training.index("steps/s")
     assert paused.endswith("     – steps/s   ETA      –")
 
 
 async def test_status_bar_on_screen_follows_run(stage):
-    app = stage(StatusLine)
+    app = stage(StatusBar)
     async with app.run_test(size=(80, 4)) as pilot:
         assert "starting the engine" in app.screen_text()
-        app.query_one(StatusLine).run = TRAINING
+        app.query_one(StatusBar).run = TRAINING
         await pilot.pause()
         assert "132,400/200,000" in app.screen_text().splitlines()[0]
 
 
 async def test_numbers_throttled_then_show_newest(stage, monkeypatch):
-    monkeypatch.setattr(status, "REST", 3_600.0)
-    app = stage(StatusLine)
+    monkeypatch.setattr(status_bar, "REST", 3_600.0)
+    app = stage(StatusBar)
     async with app.run_test(size=(80, 4)) as pilot:
-        line = app.query_one(StatusLine)
+        line = app.query_one(StatusBar)
         line.run = TRAINING
         for step in (132_500, 132_600):
             line.run = replace(TRAINING, step=step)
@@ -138,10 +146,10 @@ async def test_numbers_throttled_then_show_newest(stage, monkeypatch):
 
 
 async def test_throttle_ends_by_itself(stage, monkeypatch):
-    monkeypatch.setattr(status, "REST", 0.02)
-    app = stage(StatusLine)
+    monkeypatch.setattr(status_bar, "REST", 0.02)
+    app = stage(StatusBar)
     async with app.run_test(size=(80, 4)) as pilot:
-        line = app.query_one(StatusLine)
+        line = app.query_one(StatusBar)
         line.run = TRAINING
         line.run = replace(TRAINING, step=132_500)
         for _ in range(200):
@@ -153,22 +161,22 @@ async def test_throttle_ends_by_itself(stage, monkeypatch):
 
 
 async def test_new_state_is_not_throttled(stage, monkeypatch):
-    monkeypatch.setattr(status, "REST", 3_600.0)
-    app = stage(StatusLine)
+    monkeypatch.setattr(status_bar, "REST", 3_600.0)
+    app = stage(StatusBar)
     async with app.run_test(size=(80, 4)) as pilot:
-        line = app.query_one(StatusLine)
+        line = app.query_one(StatusBar)
         line.run = TRAINING
-        line.run = replace(TRAINING, state=State.PAUSED, step=132_500)
+        line.run = replace(TRAINING, state=RunState.PAUSED, step=132_500)
         await pilot.pause()
         assert "○ paused" in app.screen_text()
         assert "132,500/200,000" in app.screen_text()
 
 
 async def test_only_changed_span_repainted(stage, monkeypatch):
-    monkeypatch.setattr(status, "REST", 0.001)
-    app = stage(StatusLine)
+    monkeypatch.setattr(status_bar, "REST", 0.001)
+    app = stage(StatusBar)
     async with app.run_test(size=(80, 4)) as pilot:
-        line = app.query_one(StatusLine)
+        line = app.query_one(StatusBar)
         line.run = TRAINING
         await pilot.pause(0.05)
         painted, refresh = [], line.refresh
@@ -188,9 +196,9 @@ async def test_only_changed_span_repainted(stage, monkeypatch):
 
 
 async def test_marks_change_colour_with_theme(stage):
-    app = stage(StatusLine)
+    app = stage(StatusBar)
     async with app.run_test(size=(80, 4)) as pilot:
-        line = app.query_one(StatusLine)
+        line = app.query_one(StatusBar)
         line.run = TRAINING
         await pilot.pause()
         dark = line.render().spans[0].style
@@ -208,18 +216,18 @@ def test_pretrained_model_says_so_and_offers_training():
 
 @pytest.mark.parametrize("width", [50, 60, 80, 120, 138])
 def test_slow_line_reported_beside_name(width):
-    row = plain(headline(TRAINING, width, "slow line 1.9 KB/s"))
-    assert columns((Piece(row),)) == width
+    row = to_plain_text(status_text(TRAINING, width, "slow line 1.9 KB/s"))
+    assert cell_width((Span(row),)) == width
     assert ("  slow line 1.9 KB/s  " in row) is (width > 50)
     assert row.startswith("charwave  ")
     assert "132,400/200,000" in row.replace(" / ", "/")
 
 
 async def test_message_on_status_bar_is_not_throttled(stage, monkeypatch):
-    monkeypatch.setattr(status, "REST", 3_600.0)
-    app = stage(StatusLine)
+    monkeypatch.setattr(status_bar, "REST", 3_600.0)
+    app = stage(StatusBar)
     async with app.run_test(size=(100, 4)) as pilot:
-        line = app.query_one(StatusLine)
+        line = app.query_one(StatusBar)
         line.run = TRAINING
         line.line = "slow line 1.9 KB/s"
         await pilot.pause()

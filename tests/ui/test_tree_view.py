@@ -1,5 +1,7 @@
 """The tree of a typed context: which characters meet where, drawn or in a list, in any room."""
 
+from __future__ import annotations
+
 import math
 import re
 from dataclasses import replace
@@ -10,22 +12,29 @@ from hypothesis import strategies as st
 from looks import fits, shown, tree
 from scenes import CONFIG, STACK
 
-from charwave_tui.core.insights import PlainInsight, TreeInsight
-from charwave_tui.ui.glyphs import ASCII
-from charwave_tui.ui.insight import branches, histogram, tree_list
-from charwave_tui.ui.insight import tree as tree_module
-from charwave_tui.ui.insight.family import Family
-from charwave_tui.ui.insight.tree import TreeView
-from charwave_tui.ui.written import plain
+from charwave_tui.core.protocol.layer_insights import OutputInsight, TreeInsight
+from charwave_tui.ui.drawing import block_graphics
+from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.inspector.views import tree as tree_module
+from charwave_tui.ui.inspector.views import tree_diagram
+from charwave_tui.ui.inspector.views.tree import TreeView
+from charwave_tui.ui.inspector.views.tree_diagram import TreeTopology
+from charwave_tui.ui.terminal.glyphs import ASCII
 
 VIEW = TreeView()
+
+
 DEEP = replace(CONFIG, context=64, fuse=(2,) * 6)
+
+
 LONG = replace(STACK, context=64, dilations=(1, 2, 4, 8, 16, 32))
+
+
 WIDE = replace(CONFIG, fuse=(8,))
 
 
 def text(look, width=136, height=34):
-    return [plain(line) for line in VIEW.lines(look, width, height)]
+    return [to_plain_text(line) for line in VIEW.lines(look, width, height)]
 
 
 def test_each_node_between_and_connected_to_its_inputs():
@@ -63,16 +72,16 @@ def test_level_of_layer_marked_and_node_under_cursor_shown():
     ],
 )
 def test_node_receptive_field_joins_levels_below(config, level, node, seen, joined):
-    family = Family.of(tree(config), bool(config.dilations))
-    assert family.seen(level, node)[0] == seen
-    assert family.joined(level, node) == joined
+    family = TreeTopology.of(tree(config), bool(config.dilations))
+    assert family.receptive_range(level, node)[0] == seen
+    assert family.children(level, node) == joined
 
 
 def test_dilated_stack_nodes_above_last_character_seen():
-    family = Family.of(tree(STACK), True)
+    family = TreeTopology.of(tree(STACK), True)
     for level, stands in enumerate(family.stands()):
         for node, place in enumerate(stands):
-            assert place == max(family.seen(level, node)[0])
+            assert place == max(family.receptive_range(level, node)[0])
     drawn = text(shown(tree(STACK, "emma"), 15, STACK, position=2))
     assert any("▸ 4  Gated 3×256  1 apart" in line for line in drawn)
     assert any("reads the last node of each level" in line for line in drawn)
@@ -88,17 +97,17 @@ def test_long_context_listed_by_level_with_cursor_visible():
 
 def test_keys_move_through_nodes_of_marked_level_and_stop_at_ends():
     look = shown(tree(), 1)
-    assert [VIEW.moved(replace(look, gaze=replace(look.gaze, position=at)), key).position for at, key in
+    assert [VIEW.move_cursor(replace(look, gaze=replace(look.gaze, position=at)), key).position for at, key in
             ((0, "h"), (0, "l"), (3, "l"), (9, "h"))] == [0, 1, 3, 2]  # fmt: skip
-    assert VIEW.moved(look, "j") is None
-    assert VIEW.lens(look.gaze, 80, 20).text == ""
-    assert VIEW.moved(replace(look, insight=TreeInsight("", ())), "l").position == 0
+    assert VIEW.move_cursor(look, "j") is None
+    assert VIEW.query(look.gaze, 80, 20).text == ""
+    assert VIEW.move_cursor(replace(look, insight=TreeInsight("", ())), "l").position == 0
 
 
 def test_character_outside_corpus_named_and_nan_is_error():
     look = shown(tree(text="emma", strength=math.nan, unknown="7\x1b"), 1)
     lines = VIEW.lines(look, 120, 30)
-    assert any("The corpus has no 7 ·" in plain(line) for line in lines)
+    assert any("The corpus has no 7 ·" in to_plain_text(line) for line in lines)
     assert {piece.role for line in lines for piece in line if piece.text == "nan"} >= {"error"}
 
 
@@ -108,7 +117,7 @@ def test_character_outside_corpus_named_and_nan_is_error():
      (12345.0, 4, "↑"), (math.nan, 2, "na"), (0.6, 1, "")],
 )  # fmt: skip
 def test_strength_formatted_to_available_width(strength, columns, written):
-    assert branches.number(strength, columns) == written
+    assert tree_diagram.number(strength, columns) == written
 
 
 @settings(max_examples=40, deadline=None)
@@ -126,15 +135,16 @@ def test_tree_fits_any_space(where, width, height, strength, typed, position):
     assert fits(VIEW.lines(look, width, height), width, height)
 
 
-@pytest.mark.parametrize("insight", [TreeInsight("", ()), TreeInsight("\0\0", ()), PlainInsight(None)])
+@pytest.mark.parametrize("insight", [TreeInsight("", ()), TreeInsight("\0\0", ()), OutputInsight(None)])
 def test_without_levels_text_is_shown(insight):
     assert "no levels" in text(shown(insight, 1))[0]
 
 
 def test_ascii_tree_has_ascii_lines_and_bars(monkeypatch):
-    for module in (branches, histogram, tree_list, tree_module):
+    for module in (tree_diagram, block_graphics, tree_module):
         monkeypatch.setattr(module, "GLYPHS", ASCII)
-    monkeypatch.setattr(branches, "JOINTS", branches.joints(ASCII))
+    for module in (tree_diagram, tree_module):
+        monkeypatch.setattr(module, "JOINTS", tree_diagram.joints(ASCII))
     drawn = text(shown(tree(text="emma"), 5), 76, 18)
     assert any("+-----+-----+" in line for line in drawn)
     body = [line for line in drawn if "Linear" not in line and "Tanh" not in line]

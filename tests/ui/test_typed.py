@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual._xterm_parser import XTermParser
 
-from charwave_tui.ui.typed import Typed
+from charwave_tui.ui.terminal.driver import InputDecoder
 
 WHITE, BLACK = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", b"\x1b]11;rgba:0000/0000/0000/ffff\x07"
 
@@ -20,17 +20,17 @@ WHITE, BLACK = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", b"\x1b]11;rgba:0000/0000/000
     ],
 )
 def test_invalid_text_bytes_dropped(encoding: str, typed: bytes, text: str) -> None:
-    assert Typed(encoding).take(typed) == text
+    assert InputDecoder(encoding).take(typed) == text
 
 
 def test_character_split_across_reads_is_joined() -> None:
-    typed = Typed("utf-8")
+    typed = InputDecoder("utf-8")
     assert typed.take(b"\xc3") + typed.take(b"\xa9") == "é"
 
 
 @pytest.mark.parametrize(("answer", "light"), [(WHITE, True), (BLACK, False), (b"\x1b]11;rgb:f/f/e\x07", True)])
 def test_query_reply_recognized_and_is_no_key(answer: bytes, light: bool) -> None:
-    typed = Typed("utf-8")
+    typed = InputDecoder("utf-8")
     assert typed.light is None
     assert typed.take(b"t" + answer + b"\x1b[A") == "t\x1b[A"
     assert typed.light is light
@@ -38,7 +38,7 @@ def test_query_reply_recognized_and_is_no_key(answer: bytes, light: bool) -> Non
 
 @pytest.mark.parametrize("cut", range(1, len(WHITE)))
 def test_split_query_reply_gives_no_key_except_escape(cut: int) -> None:
-    typed = Typed("utf-8")
+    typed = InputDecoder("utf-8")
     passed = typed.take(WHITE[:cut]) + typed.take(WHITE[cut:])
     assert passed in ("", "\x1b", "\x1b]")
     assert typed.light is True
@@ -58,11 +58,11 @@ def test_split_query_reply_gives_no_key_except_escape(cut: int) -> None:
 )
 def test_esc_then_key_is_two_keys_and_sequence_is_one(typed: str, keys: list[str | None]) -> None:
     parser = XTermParser()
-    heard = [*parser.feed(Typed("utf-8").take(typed.encode())), *parser.feed("")]
+    heard = [*parser.feed(InputDecoder("utf-8").take(typed.encode())), *parser.feed("")]
     assert [getattr(event, "key", None) for event in heard] == keys
 
 
 def test_keys_with_prefix_of_reply_not_delayed() -> None:
-    typed = Typed("utf-8")
+    typed = InputDecoder("utf-8")
     keys = ["\x1b", "\x1b]", "1", "]", "\x1b[A"]
     assert [typed.take(key.encode()) for key in keys] == keys

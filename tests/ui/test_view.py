@@ -9,16 +9,42 @@ import pytest
 import scenes
 from fake_engine import opened, summary
 
-from charwave_tui.core import archive, protocol
-from charwave_tui.core.readings import Evaluation, History, LossPoint, Mark, Split, State
-from charwave_tui.ui.view import Curve, EngineLost, LabView, NamesView, RunView, Unfinished, after
+from charwave_tui.core.metrics import CurveMarker, Evaluation, LossPoint, RunState, Split, TrainingHistory
+from charwave_tui.core.protocol.events import (
+    CommandRefused,
+    EngineFailed,
+    EngineReady,
+    EngineStarted,
+    LayersProbed,
+    NamesRefused,
+    NamesSampled,
+    Progress,
+    ResumableRunFound,
+    RunChanged,
+    RunEdited,
+    RunMarked,
+    RunSaved,
+    SaveFailed,
+    SplitEvaluated,
+)
+from charwave_tui.ui.state.run_state import (
+    EngineDisconnected,
+    LabState,
+    LossCurveState,
+    NamesState,
+    RunViewState,
+    Unfinished,
+    reduce,
+)
 
 POINTS = tuple(LossPoint(step, 2.0, 1.9, 2.1) for step in (132_500, 132_600))
+
+
 PARTIAL = LossPoint(132_640, 1.9, 1.8, 2.0)
 
 
 def test_state_starts_with_starting_engine_and_nothing_else():
-    view = LabView()
+    view = LabState()
     assert (view.run.engine, view.run.state, view.run.in_progress) == ("starting", None, False)
     assert view.curve.points == ()
     assert view.run.seconds_left is None
@@ -26,14 +52,14 @@ def test_state_starts_with_starting_engine_and_nothing_else():
 
 
 def test_ready_engine_changes_only_engine_state():
-    ready = after(scenes.TRAINING, protocol.EngineReady("2.13", "cpu"))
+    ready = reduce(scenes.TRAINING, EngineReady("2.13", "cpu"))
     assert ready == replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, engine="ready"))
-    assert after(LabView(), protocol.EngineReady("2.13", "cpu")).run.engine == "ready"
+    assert reduce(LabState(), EngineReady("2.13", "cpu")).run.engine == "ready"
 
 
 def test_opened_run_replaces_all_of_previous_one():
     event = opened(replace(scenes.UNTRAINED.run, run=13))
-    view = after(scenes.DIVERGED, event)
+    view = reduce(scenes.DIVERGED, event)
     assert view.run == replace(scenes.UNTRAINED.run, run=13)
     ghost = view.curve.ghost
     assert view.curve == replace(scenes.UNTRAINED.curve, vocab_size=scenes.CARD.vocab_size, ghost=ghost)
@@ -43,38 +69,37 @@ def test_opened_run_replaces_all_of_previous_one():
 
 
 def test_opened_run_brings_history_and_ghost():
-    view = after(LabView(), opened(scenes.TRAINING.run, scenes.TRAINING))
+    view = reduce(LabState(), opened(scenes.TRAINING.run, scenes.TRAINING))
     assert view.curve == replace(scenes.TRAINING.curve, partial=None)
     assert view.run == replace(scenes.TRAINING.run, steps_per_second=0.0)
 
 
 def test_opened_diverged_run_is_diverged_at_its_step():
-    assert after(LabView(), opened(scenes.DIVERGED.run, scenes.DIVERGED)).curve.diverged_at == 412
+    assert reduce(LabState(), opened(scenes.DIVERGED.run, scenes.DIVERGED)).curve.diverged_at == 412
 
 
 def test_layers_and_names_kept_until_new_run_sends_its_own():
-    view = after(scenes.TRAINING, opened(scenes.UNTRAINED.run))
+    view = reduce(scenes.TRAINING, opened(scenes.UNTRAINED.run))
     assert view.layers == replace(scenes.TRAINING.layers, foreign=True)
     assert view.names == scenes.TRAINING.names
 
 
 def test_progress_appends_points_and_replaces_partial_one():
-    view = after(scenes.TRAINING, protocol.Progress(132_640, 1_480.0, POINTS, PARTIAL))
+    view = reduce(scenes.TRAINING, Progress(132_640, 1_480.0, POINTS, PARTIAL))
     assert view.run == replace(scenes.TRAINING.run, step=132_640, steps_per_second=1_480.0)
     assert view.curve.history.points == (*scenes.TRAINING.curve.history.points, *POINTS)
     assert view.curve.points[-1] == PARTIAL
     assert view.curve.history.marks == scenes.TRAINING.curve.history.marks
-    assert after(view, protocol.Progress(132_700, 1_480.0, (), None)).curve.partial is None
+    assert reduce(view, Progress(132_700, 1_480.0, (), None)).curve.partial is None
 
 
 def test_progress_without_points_keeps_same_history_object():
-    """The charts redraw when the history is another object."""
-    view = after(scenes.TRAINING, protocol.Progress(132_640, 1_480.0, (), PARTIAL))
+    view = reduce(scenes.TRAINING, Progress(132_640, 1_480.0, (), PARTIAL))
     assert view.curve.history is scenes.TRAINING.curve.history
 
 
 def test_progress_before_opened_run_ignored():
-    view = after(LabView(), protocol.Progress(10, 5.0, POINTS, PARTIAL))
+    view = reduce(LabState(), Progress(10, 5.0, POINTS, PARTIAL))
     assert view.run.state is None
     assert view.run.seconds_left is None
 
@@ -84,12 +109,12 @@ def test_long_training_points_bounded_ordered_with_extremes(burst):
     means = [2.0 + math.sin(step) for step in range(1, 10_001)]
     points = [LossPoint(step, mean, mean - step, mean + step) for step, mean in enumerate(means, start=1)]
     events = [
-        protocol.Progress(points[start].step, 100.0, tuple(points[start : start + burst]), None)
+        Progress(points[start].step, 100.0, tuple(points[start : start + burst]), None)
         for start in range(0, len(points), burst)
     ]
-    view = LabView()
+    view = LabState()
     for event in events:
-        view = after(view, event)
+        view = reduce(view, event)
         assert len(view.curve.history.points) <= 4_000
     kept = view.curve.history.points
     assert len(kept) >= 1_000
@@ -100,29 +125,29 @@ def test_long_training_points_bounded_ordered_with_extremes(burst):
     assert max(point.high for point in kept) == max(point.high for point in points)
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", RunState)
 def test_state_change_applied_with_step_and_reason(state):
-    view = after(scenes.TRAINING, protocol.RunChanged(state, 133_000, "because"))
+    view = reduce(scenes.TRAINING, RunChanged(state, 133_000, "because"))
     assert (view.run.state, view.run.step, view.run.reason) == (state, 133_000, "because")
-    assert view.curve.diverged_at == (133_000 if state is State.DIVERGED else None)
+    assert view.curve.diverged_at == (133_000 if state is RunState.DIVERGED else None)
     assert view.curve.history is scenes.TRAINING.curve.history
 
 
 def test_reason_dropped_with_its_state():
-    assert after(scenes.DIVERGED, protocol.RunChanged(State.PAUSED, 0)).run.reason == ""
+    assert reduce(scenes.DIVERGED, RunChanged(RunState.PAUSED, 0)).run.reason == ""
 
 
 def test_live_edit_changes_config_and_chart_length():
     longer = replace(scenes.CONFIG, lr=0.01, max_steps=400_000)
-    view = after(scenes.TRAINING, protocol.RunEdited(longer))
+    view = reduce(scenes.TRAINING, RunEdited(longer))
     assert view.run.config == longer
     assert view.curve.max_steps == 400_000
 
 
 def test_marks_and_evaluations_appended_in_order():
-    view = after(scenes.TRAINING, protocol.RunMarked(Mark(132_400, "lr 0.01 → 0.001")))
-    view = after(view, protocol.SplitEvaluated(Evaluation(132_400, Split.VAL, 1.99)))
-    view = after(view, protocol.SplitEvaluated(Evaluation(132_400, Split.TEST, 2.01)))
+    view = reduce(scenes.TRAINING, RunMarked(CurveMarker(132_400, "lr 0.01 → 0.001")))
+    view = reduce(view, SplitEvaluated(Evaluation(132_400, Split.VAL, 1.99)))
+    view = reduce(view, SplitEvaluated(Evaluation(132_400, Split.TEST, 2.01)))
     assert [mark.text for mark in view.curve.history.marks] == ["lr 0.1 → 0.01", "lr 0.01 → 0.001"]
     assert view.curve.latest(Split.VAL).loss == 1.99
     assert view.curve.latest(Split.TEST).loss == 2.01
@@ -131,22 +156,22 @@ def test_marks_and_evaluations_appended_in_order():
 
 def test_layers_and_names_are_last_measured():
     layers = scenes.TRAINING.layers.layers[:3]
-    view = after(scenes.TRAINING, protocol.LayersProbed(7, layers))
+    view = reduce(scenes.TRAINING, LayersProbed(7, layers))
     assert (view.layers.step, view.layers.layers) == (7, layers)
-    view = after(view, protocol.NamesSampled(8, 1, scenes.NAMES[:2]))
-    assert view.names == NamesView(8, scenes.NAMES[:2])
+    view = reduce(view, NamesSampled(8, 1, scenes.NAMES[:2]))
+    assert view.names == NamesState(8, scenes.NAMES[:2])
 
 
 def test_refusal_replaces_names_and_names_replace_refusal():
-    refused = after(scenes.TRAINING, protocol.NamesRefused(1, "the weights give NaN", "train anew"))
-    assert refused.names == NamesView(refusal="the weights give NaN; train anew")
-    assert after(refused, protocol.NamesSampled(8, 2, scenes.NAMES)).names.refusal == ""
-    spoilt = after(scenes.DIVERGED, protocol.NamesRefused(1, "the weights give NaN", "train anew"))
-    assert spoilt.names == NamesView(refusal="the weights give NaN", spoilt=True)
+    refused = reduce(scenes.TRAINING, NamesRefused(1, "the weights give NaN", "train anew"))
+    assert refused.names == NamesState(refusal="the weights give NaN; train anew")
+    assert reduce(refused, NamesSampled(8, 2, scenes.NAMES)).names.refusal == ""
+    spoilt = reduce(scenes.DIVERGED, NamesRefused(1, "the weights give NaN", "train anew"))
+    assert spoilt.names == NamesState(refusal="the weights give NaN", spoilt=True)
 
 
 def test_lost_engine_removes_run_but_keeps_shown_data():
-    view = after(scenes.TRAINING, EngineLost("the engine is away"))
+    view = reduce(scenes.TRAINING, EngineDisconnected("the engine is away"))
     assert (view.run.engine, view.run.reason, view.run.state) == ("lost", "the engine is away", None)
     assert view.run.in_progress is False
     assert view.run.seconds_left is None
@@ -157,69 +182,69 @@ def test_lost_engine_removes_run_but_keeps_shown_data():
 
 @pytest.mark.parametrize("view", [scenes.EMPTY, scenes.UNTRAINED, scenes.FINISHED, scenes.DIVERGED])
 def test_lost_engine_without_run_leaves_nothing_to_resume(view):
-    assert after(view, EngineLost()).run.unfinished is None
+    assert reduce(view, EngineDisconnected()).run.unfinished is None
 
 
 def test_engine_after_lost_one_works_and_still_offers_run():
-    lost = after(scenes.TRAINING, EngineLost())
-    assert after(lost, protocol.EngineReady("2.13", "cpu")).run.engine == "ready"
+    lost = reduce(scenes.TRAINING, EngineDisconnected())
+    assert reduce(lost, EngineReady("2.13", "cpu")).run.engine == "ready"
     left = Unfinished(12, 132_400)
-    assert after(lost, opened(scenes.UNTRAINED.run)).run == replace(scenes.UNTRAINED.run, unfinished=left)
-    assert after(lost, EngineLost("again")).run.unfinished == left
+    assert reduce(lost, opened(scenes.UNTRAINED.run)).run == replace(scenes.UNTRAINED.run, unfinished=left)
+    assert reduce(lost, EngineDisconnected("again")).run.unfinished == left
 
 
 def test_interrupted_run_kept_until_one_opens():
-    found = after(LabView(), archive.UnfinishedFound(summary(Unfinished(12, 48_200))))
+    found = reduce(LabState(), ResumableRunFound(summary(Unfinished(12, 48_200))))
     assert found.run.unfinished == Unfinished(12, 48_200)
-    assert after(found, opened(scenes.UNTRAINED.run)).run.unfinished == Unfinished(12, 48_200)
+    assert reduce(found, opened(scenes.UNTRAINED.run)).run.unfinished == Unfinished(12, 48_200)
     for run in (scenes.TRAINING.run, replace(scenes.UNTRAINED.run, run=13)):
-        assert after(found, opened(run)).run.unfinished is None
+        assert reduce(found, opened(run)).run.unfinished is None
 
 
 def test_run_unsaved_from_first_failed_to_next_successful_save():
-    failed = after(scenes.TRAINING, protocol.SaveFailed(12, "no space"))
+    failed = reduce(scenes.TRAINING, SaveFailed(12, "no space"))
     assert failed.run == replace(scenes.TRAINING.run, unsaved="no space")
-    assert after(failed, protocol.SaveFailed(12, "read-only")).run.unsaved == "read-only"
-    assert after(failed, protocol.RunSaved(11, 1)).run.unsaved == "no space"
-    assert after(failed, protocol.RunSaved(12, 1)) == scenes.TRAINING
-    assert after(scenes.TRAINING, protocol.SaveFailed(11, "no space")) is scenes.TRAINING
-    assert after(LabView(), opened(scenes.UNSAVED.run)).run.unsaved == "No space left on device"
-    assert after(failed, EngineLost()).run.unsaved == ""
+    assert reduce(failed, SaveFailed(12, "read-only")).run.unsaved == "read-only"
+    assert reduce(failed, RunSaved(11, 1)).run.unsaved == "no space"
+    assert reduce(failed, RunSaved(12, 1)) == scenes.TRAINING
+    assert reduce(scenes.TRAINING, SaveFailed(11, "no space")) is scenes.TRAINING
+    assert reduce(LabState(), opened(scenes.UNSAVED.run)).run.unsaved == "No space left on device"
+    assert reduce(failed, EngineDisconnected()).run.unsaved == ""
 
 
 def test_divergence_cause_set_with_change_or_run_and_cleared_on_resume():
     why = scenes.DIVERGED.run.divergence
-    changed = after(scenes.TRAINING, protocol.RunChanged(State.DIVERGED, 412, divergence=why))
+    changed = reduce(scenes.TRAINING, RunChanged(RunState.DIVERGED, 412, divergence=why))
     assert (changed.run.divergence, changed.curve.diverged_at) == (why, 412)
-    assert after(LabView(), opened(scenes.DIVERGED.run)).run.divergence == why
-    rewound = after(changed, protocol.RunChanged(State.TRAINING, 400))
+    assert reduce(LabState(), opened(scenes.DIVERGED.run)).run.divergence == why
+    rewound = reduce(changed, RunChanged(RunState.TRAINING, 400))
     assert (rewound.run.divergence, rewound.curve.diverged_at) == (None, None)
 
 
 @pytest.mark.parametrize(
     "event",
     [
-        protocol.EngineStarted("1", 7),
-        protocol.RunSaved(12, 132_400),
-        protocol.SaveFailed(11, "no space left on device"),
-        protocol.CommandRefused("no", "yes"),
-        protocol.EngineFailed("no", "log"),
+        EngineStarted("1", 7),
+        RunSaved(12, 132_400),
+        SaveFailed(11, "no space left on device"),
+        CommandRefused("no", "yes"),
+        EngineFailed("no", "log"),
     ],
 )
 @pytest.mark.parametrize("view", [scenes.EMPTY, scenes.TRAINING, scenes.DIVERGED])
 def test_notification_only_events_change_no_pane(view, event):
-    assert after(view, event) is view
+    assert reduce(view, event) is view
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", RunState)
 def test_only_training_run_with_known_speed_has_remaining_time(state):
     run = replace(scenes.TRAINING.run, state=state)
-    assert run.seconds_left == (67_600 / 1_512 if state is State.TRAINING else None)
+    assert run.seconds_left == (67_600 / 1_512 if state is RunState.TRAINING else None)
     assert replace(run, steps_per_second=0.0).seconds_left is None
-    assert run.in_progress is (state in (State.TRAINING, State.PAUSED))
+    assert run.in_progress is (state in (RunState.TRAINING, RunState.PAUSED))
 
 
 def test_uniform_loss_is_log_of_vocabulary_size():
-    assert Curve(vocab_size=27).knowing_nothing == math.log(27)
-    assert Curve(history=History()).points == ()
-    assert RunView().in_progress is False
+    assert LossCurveState(vocab_size=27).knowing_nothing == math.log(27)
+    assert LossCurveState(history=TrainingHistory()).points == ()
+    assert RunViewState().in_progress is False

@@ -8,23 +8,20 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from charwave_tui.core.archive import ListRuns
-from charwave_tui.core.protocol import SampleNames
-from charwave_tui.core.readings import SampledName
-from charwave_tui.core.speaking import RunSampled, SampleRun
-from charwave_tui.ui import numbers
-from charwave_tui.ui.panes.name_list import entry_lines, summary
-from charwave_tui.ui.pieces import Line, Piece, told_within, wrapped
-from charwave_tui.ui.sampler.asking import Asking
-from charwave_tui.ui.sampler.lines_pane import LinesPane
-from charwave_tui.ui.sampler.listed import Listed
-from charwave_tui.ui.sampler.mode import refusal, sentence, silence
-from charwave_tui.ui.sampler.notebook import Notebook
-from charwave_tui.ui.sampler_keys import COMPARE_KEYS
-from charwave_tui.ui.speech import Speech
+from charwave_tui.core.metrics import SampledName
+from charwave_tui.core.protocol.commands import ListRuns, SampleNames, SampleRun
+from charwave_tui.core.protocol.events import RunSampled
+from charwave_tui.ui.drawing.number_format import format_steps
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, join_within, wrapped
+from charwave_tui.ui.keymap import COMPARE_KEYS
+from charwave_tui.ui.sampler.mode import NameListMode, SamplerMemory, empty_state_text, refusal, sentence
+from charwave_tui.ui.state.pending_request import PendingRequest
+from charwave_tui.ui.state.sampler_state import SamplerState
+from charwave_tui.ui.widgets.name_list import entry_lines, names_summary
+from charwave_tui.ui.widgets.text_lines import TextPane
 
 
-class CompareMode(Listed):
+class CompareMode(NameListMode):
     """The model at the left, the run that was `compared` at the right: the same settings, name by name."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in COMPARE_KEYS]
@@ -32,22 +29,22 @@ class CompareMode(Listed):
     title = "Compare"
     keys = COMPARE_KEYS
 
-    def __init__(self, left: Notebook) -> None:
+    def __init__(self, left: SamplerMemory) -> None:
         super().__init__(id="compare")
         self.compared = left.compared
         """The run to compare with, None before one was chosen."""
-        self._asking = Asking(self.ask)
+        self._asking = PendingRequest(self.ask)
         self._other: RunSampled | None = None
         self._refused: tuple[str, str] | None = None
-        self._mine = LinesPane("This run", id="mine", classes="side keyed")
-        self._theirs = LinesPane("Another run", id="theirs", classes="main")
+        self._mine = TextPane("This run", id="mine", classes="side keyed")
+        self._theirs = TextPane("Another run", id="theirs", classes="main")
 
     def compose(self) -> ComposeResult:
         yield self._mine
         yield self._theirs
 
     @property
-    def listed(self) -> Sequence[SampledName]:
+    def names_shown(self) -> Sequence[SampledName]:
         return self.names.names
 
     def compare(self, run: int) -> None:
@@ -56,7 +53,7 @@ class CompareMode(Listed):
         self._draw_theirs()
         self.update()
 
-    def begin(self) -> None:
+    def load(self) -> None:
         self._asking.forget()
         if self.run.engine != "ready":
             return
@@ -65,7 +62,7 @@ class CompareMode(Listed):
             self.ask(SampleNames(self.sampling))
         self._draw_theirs()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         if self._asking.look() and self._other is None and self._refused is None:
             self._draw_theirs()
 
@@ -74,7 +71,7 @@ class CompareMode(Listed):
         if self.on_screen:
             self._draw_theirs()
 
-    def watch_speech(self, old: Speech, new: Speech) -> None:
+    def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
         told, no = new.sampled, new.refused
         if told is not None and told is not old.sampled and self._asking.heard(told.request):
             self._other, self._refused = told, None
@@ -92,29 +89,29 @@ class CompareMode(Listed):
             return
         names = self.names
         self._mine.note = f"run {self.run.run}" if self.run.run else ""
-        drawn = [f"step {numbers.steps(names.step)}", f"seed {self.sampling.seed}"]
-        self._mine.remark = told_within(drawn, self._mine.room[0] - 2)
+        drawn = [f"step {format_steps(names.step)}", f"seed {self.sampling.seed}"]
+        self._mine.remark = join_within(drawn, self._mine.room[0] - 2)
         if names.refusal:
             problem, _, remedy = names.refusal.partition("; ")
             self._mine.draw(list(refusal(self.run, problem, remedy, self._mine.room[0])))
         else:
-            self._mine.draw(_listing(names.names, *self._mine.room) or list(silence(self.run)))
+            self._mine.draw(_listing(names.names, *self._mine.room) or list(empty_state_text(self.run)))
         self._theirs.note = "" if self.compared is None else f"run {self.compared}"
-        saved = [f"step {numbers.steps(self._other.step)}", "as saved"] if self._other else []
-        self._theirs.remark = told_within(saved, self._theirs.room[0] - 2)
+        saved = [f"step {format_steps(self._other.step)}", "as saved"] if self._other else []
+        self._theirs.remark = join_within(saved, self._theirs.room[0] - 2)
         self._theirs.draw(self._told())
 
-    def _told(self) -> list[Line]:
+    def _told(self) -> list[StyledLine]:
         """The other run's names, or what there is to say instead."""
         if self._refused is not None:
             problem, remedy = self._refused
             width = self._theirs.room[0]
-            return [(Piece(line),) for line in wrapped(f"{sentence(problem)} {sentence(remedy)}", width, 6)]
+            return [(Span(line),) for line in wrapped(f"{sentence(problem)} {sentence(remedy)}", width, 6)]
         if self.compared is None:
-            return [(Piece("c", "accent", True), Piece(" chooses a run.", "muted"))]
+            return [(Span("c", "accent", True), Span(" chooses a run.", "muted"))]
         if self._other is None:
-            return [(Piece(f"drawing names of run {self.compared}", "muted"),)]
-        return _listing(self._other.names, *self._theirs.room) or [(Piece("No names came of it.", "muted"),)]
+            return [(Span(f"drawing names of run {self.compared}", "muted"),)]
+        return _listing(self._other.names, *self._theirs.room) or [(Span("No names came of it.", "muted"),)]
 
     def _draw_theirs(self) -> None:
         run, sampling = self.compared, self.sampling
@@ -122,8 +119,8 @@ class CompareMode(Listed):
             self._asking.ask(lambda number: SampleRun(run, sampling, number))
 
 
-def _listing(names: Sequence[SampledName], width: int, height: int) -> list[Line]:
+def _listing(names: Sequence[SampledName], width: int, height: int) -> list[StyledLine]:
     if not names or not width:
         return []
     rows = max(height - 2, 1)
-    return [*entry_lines(names, width, rows), (), summary(names, width)]
+    return [*entry_lines(names, width, rows), (), names_summary(names, width)]

@@ -1,24 +1,77 @@
-"""Names: all settings of sampling, the names that come of them, and a close look at one."""
+"""Names and settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.timer import Timer
 
-from charwave_tui.core.protocol import SampleNames
-from charwave_tui.core.readings import SampledName
-from charwave_tui.core.speaking import ListStars
-from charwave_tui.ui.sampler.lines_pane import LinesPane
-from charwave_tui.ui.sampler.mode import Mode, refusal, silence
-from charwave_tui.ui.sampler.name_rows import readout
-from charwave_tui.ui.sampler.name_table import NameTable
-from charwave_tui.ui.sampler.setting import Setting
-from charwave_tui.ui.sampler.starring import Starring
-from charwave_tui.ui.sampler_keys import NAMES_KEYS
-from charwave_tui.ui.speech import Speech
+from charwave_tui.core.metrics import SampledName
+from charwave_tui.core.protocol.commands import ListStars, SampleNames
+from charwave_tui.ui.keymap import NAMES_KEYS
+from charwave_tui.ui.messages import SendCommand
+from charwave_tui.ui.sampler.mode import NameListMode, SamplerMode, StarredSet, empty_state_text, refusal
+from charwave_tui.ui.sampler.names_table import NamesTable, name_detail
+from charwave_tui.ui.sampler.settings_pane import SettingsPane
+from charwave_tui.ui.state.sampler_state import SamplerState
+from charwave_tui.ui.widgets.text_lines import TextPane
+
+DRAW_AFTER = 0.15
+"""Seconds of rest after an edit before names are drawn, so that nudging along does not draw each."""
+
+
+class Setting(NameListMode):
+    """A mode with the settings of sampling, which takes an edit at once and draws once it rests."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._drawing: Timer | None = None
+        self._settings = SettingsPane()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if self._settings.editor.is_open and action in _OWN:
+            return False
+        if action == "set":
+            return True if self._settings.active else None
+        return super().check_action(action, parameters)
+
+    @on(SettingsPane.Edited)
+    def on_settings_pane_edited(self, message: SettingsPane.Edited) -> None:
+        message.stop()
+        if not message.nudged:
+            self.take_keys()
+        if message.sampling == self.sampling:
+            return
+        self.sampling = message.sampling
+        if self._drawing is not None:
+            self._drawing.stop()
+        self._drawing = self.set_timer(DRAW_AFTER, self._draw)
+
+    def action_want(self, what: str, places: int = 0) -> None:
+        if self._drawing is not None or self._settings.sampling != self.sampling:
+            self.sampling = self._settings.sampling  # what is left before it rested has been set all the same
+            self._draw()
+        super().action_want(what, places)
+
+    def action_set(self, how: str) -> None:
+        if not self._settings.active:
+            return
+        self._settings.set(how)
+        self.refresh_bindings()
+
+    def _draw(self) -> None:
+        if self._drawing is not None:
+            self._drawing.stop()
+            self._drawing = None
+        self.post_message(SendCommand(SampleNames(self.sampling)))
+
+
+_OWN = frozenset(key.action.partition("(")[0] for key in NAMES_KEYS)
+
 
 THREE_PANES = 126
 """Columns from which a name has a pane of its own to be looked at closely."""
@@ -34,30 +87,30 @@ class NamesMode(Setting):
 
     def __init__(self) -> None:
         super().__init__(id="names")
-        self._starring = Starring()
-        self._table = NameTable("2 Names", id="listed", classes="main")
-        self._close = LinesPane("Name", id="close", classes="close")
+        self._starring = StarredSet()
+        self._table = NamesTable("2 Names", id="listed", classes="main")
+        self._close = TextPane("Name", id="close", classes="close")
 
     def compose(self) -> ComposeResult:
-        yield self._settings.data_bind(Mode.sampling)
-        yield self._table.data_bind(Mode.names, Mode.sampling)
+        yield self._settings.data_bind(SamplerMode.sampling)
+        yield self._table.data_bind(SamplerMode.names, SamplerMode.sampling)
         yield self._close
 
     @property
-    def listed(self) -> Sequence[SampledName]:
+    def names_shown(self) -> Sequence[SampledName]:
         return self.names.names
 
     @property
-    def here(self) -> SampledName | None:
+    def current_name(self) -> SampledName | None:
         return self._table.under_cursor(self.names.names)
 
-    def begin(self) -> None:
+    def load(self) -> None:
         if self.run.engine == "ready":
             self.ask(ListStars())
         if self.ready and not self.names.names:
             self.ask(SampleNames(self.sampling))
 
-    def watch_speech(self, old: Speech, new: Speech) -> None:
+    def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
         if old.stars is not new.stars:
             self._starring.tell(new.stars)
             self._table.starred = self._starring.names
@@ -80,8 +133,8 @@ class NamesMode(Setting):
         self.refresh_bindings()
 
     def action_star(self) -> None:
-        if self.here is not None and self.here.name:
-            self.ask(self._starring.toggled(self.here, self.run.run, self.names.step))
+        if self.current_name is not None and self.current_name.name:
+            self.ask(self._starring.toggled(self.current_name, self.run.run, self.names.step))
             self._table.starred = self._starring.names
 
     def update(self) -> None:
@@ -89,12 +142,12 @@ class NamesMode(Setting):
             return
         wide = self.size.width >= THREE_PANES
         self._close.display = wide
-        self._table.closely = not wide
+        self._table.detailed = not wide
         if self.names.refusal:
             problem, _, remedy = self.names.refusal.partition("; ")
             self._table.words = tuple(refusal(self.run, problem, remedy, self._table.room[0]))
         else:
-            self._table.words = tuple(silence(self.run))
-        here = self.here
+            self._table.words = tuple(empty_state_text(self.run))
+        here = self.current_name
         self._close.note = here.name if here else ""
-        self._close.draw(readout(here, *self._close.room) if here else ())
+        self._close.draw(name_detail(here, *self._close.room) if here else ())

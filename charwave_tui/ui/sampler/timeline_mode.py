@@ -9,28 +9,27 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.reactive import reactive
 
-from charwave_tui.core.readings import SampledName, Sketch, Split
-from charwave_tui.ui import numbers
-from charwave_tui.ui.chart import Chart
-from charwave_tui.ui.glyphs import GLYPHS
-from charwave_tui.ui.panes.name_list import entry_lines, summary
-from charwave_tui.ui.panes.run_pane import RunPane
-from charwave_tui.ui.pieces import Line, Piece, wrapped
-from charwave_tui.ui.sampler.lines_pane import LinesPane
-from charwave_tui.ui.sampler.listed import Listed
-from charwave_tui.ui.sampler.mode import Mode, silence
-from charwave_tui.ui.sampler_keys import TIMELINE_KEYS
-from charwave_tui.ui.speech import Speech
-from charwave_tui.ui.view import Curve
+from charwave_tui.core.metrics import SampledName, Split, TimelineSample
+from charwave_tui.ui.charts.loss_chart import LossChart
+from charwave_tui.ui.drawing.number_format import format_loss, format_steps
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, wrapped
+from charwave_tui.ui.keymap import TIMELINE_KEYS
+from charwave_tui.ui.sampler.mode import NameListMode, SamplerMode, empty_state_text
+from charwave_tui.ui.state.run_state import LossCurveState
+from charwave_tui.ui.state.sampler_state import SamplerState
+from charwave_tui.ui.terminal.glyphs import GLYPHS
+from charwave_tui.ui.widgets.name_list import entry_lines, names_summary
+from charwave_tui.ui.widgets.pane import UnnumberedPane
+from charwave_tui.ui.widgets.text_lines import TextPane
 
 PAGE = 10
 """Evaluations that a page takes."""
 
 
-class ChartPane(RunPane):
+class TimelineChartPane(UnnumberedPane):
     """The curve of the run, with a cursor at an evaluation."""
 
-    curve: reactive[Curve] = reactive(Curve, repaint=False)
+    curve: reactive[LossCurveState] = reactive(LossCurveState, repaint=False)
     """The losses."""
     cursor: reactive[int | None] = reactive(None, repaint=False)
     """The step of the evaluation."""
@@ -40,10 +39,10 @@ class ChartPane(RunPane):
         self.add_class("main", "keyed")
 
     def compose(self) -> ComposeResult:
-        yield Chart().data_bind(ChartPane.curve, ChartPane.cursor)
+        yield LossChart().data_bind(TimelineChartPane.curve, TimelineChartPane.cursor)
 
 
-class TimelineMode(Listed):
+class TimelineMode(NameListMode):
     """The curve above, the names of the chosen evaluation below; at the last one it goes on with each that comes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in TIMELINE_KEYS]
@@ -54,15 +53,15 @@ class TimelineMode(Listed):
     def __init__(self) -> None:
         super().__init__(id="timeline")
         self._step: int | None = None
-        self._chart = ChartPane()
-        self._names = LinesPane("Names", id="sketched", classes="side")
+        self._chart = TimelineChartPane()
+        self._names = TextPane("Names", id="sketched", classes="side")
 
     def compose(self) -> ComposeResult:
-        yield self._chart.data_bind(Mode.curve)
+        yield self._chart.data_bind(SamplerMode.curve)
         yield self._names
 
     @property
-    def sketch(self) -> Sketch | None:
+    def sketch(self) -> TimelineSample | None:
         """The names of the evaluation under the cursor, or of the last before it."""
         timeline = self.speech.timeline
         if not timeline:
@@ -71,16 +70,16 @@ class TimelineMode(Listed):
         return next((item for item in reversed(timeline) if item.step <= step), timeline[0])
 
     @property
-    def listed(self) -> Sequence[SampledName]:
+    def names_shown(self) -> Sequence[SampledName]:
         return self.sketch.names if self.sketch else ()
 
-    def watch_speech(self, old: Speech, new: Speech) -> None:
+    def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
         if old.timeline is not new.timeline:
             if not old.timeline or not new.timeline:
                 self.refresh_bindings()
             self.update()
 
-    def begin(self) -> None:
+    def load(self) -> None:
         if self._step is not None and all(item.step != self._step for item in self.speech.timeline):
             self._step = None
 
@@ -104,22 +103,22 @@ class TimelineMode(Listed):
         width, height = self._names.room
         if sketch is None:
             self._names.note = self._names.remark = ""
-            self._names.draw(list(silence(self.run)) or _none_yet(width))
+            self._names.draw(list(empty_state_text(self.run)) or _none_yet(width))
             return
-        self._names.note = f"step {numbers.steps(sketch.step)}"
+        self._names.note = f"step {format_steps(sketch.step)}"
         self._names.remark = f"{timeline.index(sketch) + 1} of {len(timeline):,} evaluations"
         rows = max(height - 2, 1)
-        self._names.draw([*entry_lines(sketch.names, width, rows), (), summary(sketch.names, width)])
+        self._names.draw([*entry_lines(sketch.names, width, rows), (), names_summary(sketch.names, width)])
 
 
-def _evaluated(sketch: Sketch, curve: Curve) -> str:
+def _evaluated(sketch: TimelineSample, curve: LossCurveState) -> str:
     """The step of a sketch, and the val loss that was measured there."""
     losses = [item.loss for item in curve.history.evaluations if item.split is Split.VAL and item.step == sketch.step]
-    measured = f" {GLYPHS.dot} val {numbers.loss(losses[-1])}" if losses else ""
-    return f"step {numbers.steps(sketch.step)}{measured}"
+    measured = f" {GLYPHS.dot} val {format_loss(losses[-1])}" if losses else ""
+    return f"step {format_steps(sketch.step)}{measured}"
 
 
-def _none_yet(width: int) -> list[Line]:
+def _none_yet(width: int) -> list[StyledLine]:
     said = wrapped("There are no names of this run's evaluations yet.", width, 3)
     then = wrapped("They are drawn at each of them, always with the same chance.", width, 3)
-    return [*((Piece(line),) for line in said), *((Piece(line, "muted"),) for line in then)]
+    return [*((Span(line),) for line in said), *((Span(line, "muted"),) for line in then)]

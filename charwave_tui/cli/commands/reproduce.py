@@ -1,0 +1,164 @@
+"""What was published for a recipe beside what a run of it came to here, as JSON and as a table in Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from charwave_tui.cli.commands.train import run_summary_json
+from charwave_tui.cli.output import print_json
+from charwave_tui.cli.parallel_training import Job, train_in_parallel
+from charwave_tui.cli.progress import progress_listeners
+from charwave_tui.core.config.presets import Published, get_preset, presets
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.config.value_types import IntRange
+from charwave_tui.core.corpus_registry import LECTURE_SHA256, find_corpus, resolve_corpus_name
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.store.run_record import RunRecord
+
+TOLERANCE = 0.012
+"""How far from the published val, in nats per character, a run of the same recipe may come out."""
+
+
+BEYOND = "(!)"
+"""What marks a val that is further off."""
+
+
+HEADINGS = ("preset", "parameters", "train published", "train", "val published", "val", "difference", "time")
+"""The columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedComparison:
+    """A run of a preset, and what was published for it."""
+
+    preset: str
+    record: RunRecord
+    published: Published | None
+
+    @property
+    def applies(self) -> bool:
+        """Whether the two may be compared: all steps are taken, on the lecture's names."""
+        return self.record.state is RunState.FINISHED and self.record.corpus.sha256 == LECTURE_SHA256
+
+    @property
+    def difference(self) -> float | None:
+        """Measured val less published val, where there are both."""
+        if not self.applies or self.record.val is None or self.published is None or self.published.val is None:
+            return None
+        return self.record.val - self.published.val
+
+    @property
+    def within(self) -> bool | None:
+        """Whether that is within TOLERANCE."""
+        return None if self.difference is None else abs(self.difference) <= TOLERANCE
+
+
+def as_json(rows: Sequence[PublishedComparison]) -> list[dict[str, Any]]:
+    """What `train --json` prints of each run, and the comparison; None where a figure is missing or none applies."""
+    return [
+        {
+            **run_summary_json(row.record),
+            "published": asdict(row.published) if row.applies and row.published else None,
+            "difference": None if row.difference is None else round(row.difference, 6),
+            "within": row.within,
+        }
+        for row in rows
+    ]
+
+
+def as_markdown(rows: Sequence[PublishedComparison]) -> Iterator[str]:
+    """A table with a row a run, and below it what its marks mean."""
+    table = [HEADINGS, *(_cells(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    table.insert(1, (":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])))
+    for name, *figures in table:
+        cells = [name.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]
+        yield f"| {' | '.join(cells)} |"
+    if any(row.within is False for row in rows):
+        yield f"\n{BEYOND} further than {TOLERANCE} from the published val"
+
+
+def _cells(row: PublishedComparison) -> tuple[str, ...]:
+    record, published = row.record, row.published if row.applies else None
+    parameters = f"{record.parameters:,}"
+    if published and published.parameters != record.parameters:
+        parameters += f" (published {published.parameters:,})"
+    val = published.val if published else None
+    said = published.remark if published and val is None else ""
+    finished = record.state is RunState.FINISHED
+    difference = "–" if row.difference is None else f"{row.difference:+.4f}{'' if row.within else f' {BEYOND}'}"
+    return (
+        row.preset,
+        parameters,
+        _loss(published.train if published else None),
+        _loss(record.train),
+        said or _loss(val),
+        _loss(record.val) if finished else f"{record.state.value} at step {record.step:,}",
+        difference,
+        f"{record.seconds:,.0f} s",
+    )
+
+
+def _loss(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+AT_ONCE = IntRange(1, 64)
+"""How many runs may be trained side by side."""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the program's."""
+    parser = commands.add_parser("reproduce", help="train the published recipes and compare, some minutes each")
+    parser.add_argument("presets", metavar="PRESET", nargs="*", help="which recipes (all that have published figures)")
+    corpus = "the words: the published figures are of the lecture's"
+    parser.add_argument("--corpus", metavar="C", default=argparse.SUPPRESS, help=corpus)
+    parser.add_argument(
+        "--jobs", metavar="N", default="1", help="runs at a time, each with the threads that its preset says (1)"
+    )
+    parser.add_argument("--json", action="store_true", help="print an array of objects, one a run")
+    parser.set_defaults(func=reproduce)
+
+
+def reproduce(options: argparse.Namespace) -> int:
+    """Train the recipes as they stand, progress on stderr, and print published against measured on stdout.
+
+    After Ctrl+C that is what is done by then, with 130; 2 where a run could not be trained or saved, which stderr says.
+    """
+    # ended from outside it still takes with it what it started, as after Ctrl+C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    names = options.presets or [name for name, known in presets().items() if known.published]
+    chosen = {name: get_preset(name) for name in names}
+    at_once = AT_ONCE.parse("jobs", options.jobs)
+    assert isinstance(at_once, int)
+    corpus = resolve_corpus_name(options.corpus or RunConfig().corpus)
+    if find_corpus(corpus).sha256 != LECTURE_SHA256:
+        print(f"{corpus} is not the lecture's list of names: the published figures do not apply", file=sys.stderr)
+    jobs = [Job(name, replace(known.config, corpus=corpus)) for name, known in chosen.items()]
+    rows: dict[str, PublishedComparison] = {}
+    code = 0
+    try:
+        with progress_listeners() as listener, closing(train_in_parallel(jobs, at_once, listener)) as outcomes:
+            for outcome in outcomes:
+                if outcome.record is None:
+                    print(f"{outcome.name}: {outcome.problem}", file=sys.stderr)
+                    code = 2
+                    continue
+                if outcome.record.state is RunState.DIVERGED:
+                    print(f"{outcome.name}: the loss was not finite at step {outcome.record.step:,}", file=sys.stderr)
+                    code = 2
+                rows[outcome.name] = PublishedComparison(outcome.name, outcome.record, chosen[outcome.name].published)
+    except KeyboardInterrupt:
+        code = 130
+    in_order = [rows[name] for name in chosen if name in rows]
+    if options.json:
+        print_json(as_json(in_order))
+    elif in_order:
+        print("\n".join(as_markdown(in_order)))
+    return code

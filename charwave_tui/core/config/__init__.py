@@ -1,0 +1,1 @@
+"""Configuration values, each declared once."""

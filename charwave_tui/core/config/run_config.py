@@ -1,0 +1,397 @@
+"""RunConfig: every hyperparameter with default, type, bounds, label, help, edit effect; validation; unused fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from charwave_tui.core.config.receptive_field import MAX_CONTEXT, check_context, receptive_field
+from charwave_tui.core.config.value_types import (
+    Choice,
+    FloatRange,
+    FreeText,
+    IdNumber,
+    IntList,
+    IntRange,
+    SteppedFloat,
+    Value,
+    ValueType,
+)
+from charwave_tui.core.errors import UserError
+
+
+class EditEffect(StrEnum):
+    """When an edit takes hold: in the running training, or with the next run."""
+
+    LIVE = "live"
+    REBUILD = "rebuild"
+
+
+class FieldGroup(StrEnum):
+    """The headings under which the form and the help list the hyperparameters."""
+
+    MODEL = "model"
+    TRAINING = "training"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameter:
+    """All that is known of one field of RunConfig: what the form, the command line, the presets and the help show.
+
+    `label` says it in words, `help` in one line of the form (33 columns), `about` in a sentence or two.
+    """
+
+    name: str
+    label: str
+    help: str
+    about: str
+    group: FieldGroup
+    effect: EditEffect
+    kind: ValueType
+
+
+def declare(
+    group: FieldGroup, effect: EditEffect, default: Any, kind: ValueType, label: str, help: str, about: str
+) -> Any:
+    """The declaration of a field of a config, with all that Hyperparameter says of it under `spec`."""
+    return field(default=default, metadata={"spec": (label, help, about, group, effect, kind)})
+
+
+_model = partial(declare, FieldGroup.MODEL, EditEffect.REBUILD)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """What a model is built from, in the order of the form."""
+
+    context: int = _model(
+        8,
+        IntRange(1, MAX_CONTEXT),
+        "characters",
+        "How far back the model looks.",
+        "The next character is guessed from so many before it. Lecture 5 goes from 3 to 8 and gains 0.08 in val.",
+    )
+    fuse: tuple[int, ...] = _model(
+        (2, 2, 2),
+        IntList(MAX_CONTEXT, 6, "product = context"),
+        "the tree",
+        "Neighbours joined at each level.",
+        "2 2 2 joins pairs three times, as WaveNet does; 8 joins all at once. Its product is the context.",
+    )
+    dilations: tuple[int, ...] = _model(
+        (),
+        IntList(MAX_CONTEXT, 12, "1 + sum = context", least=0),
+        "levels stacked",
+        "none, or levels that overlap.",
+        "WaveNet's own way: each level joins a position with the one so many before it, adds what it makes to what it "
+        "got, and also hands it to the last Linear. 1 1 2 1 2 sees 8 characters; none leaves the tree of fuse.",
+    )
+    n_embd: int = _model(
+        16,
+        IntRange(1, 1024),
+        "embedding size",
+        "Numbers that stand for a letter.",
+        "Every character is looked up as a point in so many dimensions, and the points are learned.",
+    )
+    n_hidden: int = _model(
+        64,
+        IntRange(1, 4096),
+        "units a level",
+        "The width of each level.",
+        "Wider levels hold more and cost more: the big matrix products grow with its square.",
+    )
+    norm: str = _model(
+        "batch",
+        Choice(("batch", "batch-bug", "none")),
+        "normalisation",
+        "Keeps units near mean 0, std 1.",
+        "batch averages over examples and positions; batch-bug over examples alone, the bug of the lecture; none gives "
+        "the hidden Linears a bias instead.",
+    )
+    activation: str = _model(
+        "tanh",
+        Choice(("tanh", "relu", "gelu", "gated")),
+        "non-linearity",
+        "What bends the line, per level.",
+        "tanh squashes to −1 … 1 and can saturate; relu cuts off below 0 and can die; gelu is relu with a soft knee; "
+        "gated is WaveNet's tanh · sigmoid, from a Linear twice as wide.",
+    )
+    init_gain: float = _model(
+        1.0,
+        FloatRange(0, 100),
+        "gain at the start",
+        "Scales the hidden weights.",
+        "Hidden weights start as randn/√fan_in times this. Try 5 with norm none and watch the tanh saturate.",
+    )
+    output_scale: float = _model(
+        0.1,
+        FloatRange(0, 100, closed=True),
+        "last layer",
+        "Small: the first guess is even.",
+        "The last Linear's weight starts times this, so that the first loss is near ln(vocabulary).",
+    )
+
+
+_live = partial(declare, FieldGroup.TRAINING, EditEffect.LIVE)
+
+
+_fixed = partial(declare, FieldGroup.TRAINING, EditEffect.REBUILD)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig(ModelConfig):
+    """A model and how it is trained, in the order of the form."""
+
+    optimizer: str = _fixed(
+        "sgd",
+        Choice(("sgd", "adamw", "muon")),
+        "update rule",
+        "How the gradient moves weights.",
+        "sgd: w ← w − lr · gradient, as in the lecture; adamw scales each weight's step by its past gradients; muon "
+        "makes the step of a hidden matrix orthogonal and leaves the rest to adamw.",
+    )
+    lr: float = _live(
+        0.1,
+        FloatRange(0, 10),
+        "learning rate",
+        "How far a step moves the weights.",
+        "Too small and the loss crawls. Too large and it jumps, tanh units saturate, or the loss becomes NaN. "
+        "Usual: 0.1 for sgd, 0.003 for adamw, 0.015 for muon.",
+    )
+    schedule: str = _live(
+        "step",
+        Choice(("step", "cosine", "one-cycle")),
+        "course of lr",
+        "How lr falls over the run.",
+        "step: full lr, and a tenth of it from lr_drop on; cosine: up over the warmup, then down to 0 along a cosine; "
+        "one-cycle: the same from lr / 25 up, both ways along cosines.",
+    )
+    lr_drop: float = _live(
+        0.75,
+        SteppedFloat(0, 1, closed=True),
+        "where lr falls",
+        "Share of max_steps at full lr.",
+        "The lecture drops lr at 0.75 of the run; 1 never drops it. Only the schedule step asks for it.",
+    )
+    warmup: float = _live(
+        0.1,
+        SteppedFloat(0, 1, closed=True),
+        "where lr peaks",
+        "Share of max_steps on the way up.",
+        "The first steps of an untrained model are wild: cosine and one-cycle begin small. step has no warmup.",
+    )
+    momentum: float = _live(
+        0.0,
+        SteppedFloat(0, 0.99, closed=True),
+        "of sgd",
+        "Share of the last move kept.",
+        "0 is the lecture's plain descent; 0.9 rolls on through the noise. adamw and muon have their own.",
+    )
+    weight_decay: float = _live(
+        0.0,
+        FloatRange(0, 10, closed=True),
+        "pull to zero",
+        "Shrinks weights a bit each step.",
+        "The same model with smaller weights fits the training names less closely: train rises, val may fall. sgd adds "
+        "it to the gradient; adamw and muon take lr · weight_decay off each weight.",
+    )
+    drop_context: float = _live(
+        0.0,
+        SteppedFloat(0, 0.9, closed=True),
+        "hidden letters",
+        "Share of the context blotted out.",
+        "This share of the embedded characters is set to 0 in each step, never in evaluation, so that no guess hangs "
+        "on one alone.",
+    )
+    drop_path: float = _live(
+        0.0,
+        SteppedFloat(0, 0.9, closed=True),
+        "levels passed by",
+        "Share of the top level left out.",
+        "Stochastic depth: in training, what the last level makes at a position is left out so often, earlier levels' "
+        "less, and scaled up where it counts. The residual leads around it, so it is for dilations alone.",
+    )
+    batches: str = _fixed(
+        "windows",
+        Choice(("windows", "names")),
+        "what a step sees",
+        "Single contexts, or whole names.",
+        "windows: contexts drawn with replacement, as in the lecture. names: every position of batch_size names, each "
+        "name once a pass; what two positions share is computed once, so a step does far more for its time.",
+    )
+    targets: str = _fixed(
+        "sampled",
+        Choice(("sampled", "pooled")),
+        "what is asked for",
+        "What comes next here, or usually.",
+        "sampled: after each prefix the letter that this name goes on with. pooled: all letters that any training name "
+        "goes on with there, each by its share: nearly the same gradient in the mean, and less noise. Names alone.",
+    )
+    batch_size: int = _live(
+        64,
+        IntRange(1, 65_536),
+        "how many a step sees",
+        "More: truer gradient, slower.",
+        "So many windows or names, as batches has it; a step follows the gradient of their mean loss. A name counts "
+        "once for each of its letters and for its end, so 32 names are far more than 32 windows.",
+    )
+    max_steps: int = _live(
+        10_000,
+        IntRange(1, 100_000_000),
+        "length",
+        "Training ends here; c goes on.",
+        "The schedule is a share of it, so a longer run also drops lr later.",
+    )
+    eval_every: int = _live(
+        1_000,
+        IntRange(1, 100_000_000),
+        "evaluation",
+        "Steps between two looks at val.",
+        "Val is measured over its whole split, in eval mode; train as well when the run ends.",
+    )
+    step: str = _fixed(
+        "fast",
+        Choice(("fast", "plain")),
+        "how it computes",
+        "fast: backward pass by hand.",
+        "Both do the same mathematics and round differently. plain has autograd do it, with the bits of the lecture's "
+        "loop; fast does it by hand on a CPU, elsewhere it is plain.",
+    )
+    precision: str = _fixed(
+        "float32",
+        Choice(("float32", "bfloat16")),
+        "of the products",
+        "bfloat16: rougher, may be faster.",
+        "What the big matrix products of the fast step are computed in, on a CPU; all else stays float32. It pays for "
+        "wide levels on processors that have it; on others float32 is used, and a mark on the curve says so.",
+    )
+
+
+_run = partial(declare, FieldGroup.RUN, EditEffect.REBUILD)
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig(TrainingConfig):
+    """The hyperparameters of a run, in the order of the form; only `checked` tells that an instance is sound."""
+
+    corpus: str = _run(
+        "names",
+        FreeText("a name or a path"),
+        "words to learn",
+        "A text file, one word a line.",
+        "Built-in and fetched ones go by name; any UTF-8 file by its path. Its characters become the vocabulary.",
+    )
+    seed: int = _run(
+        42,
+        IdNumber(0, 2**32 - 1),
+        "randomness",
+        "Same seed, same run, to the bit.",
+        "It decides the first weights and every batch. 42 is the lecture's.",
+    )
+    threads: int = _run(
+        1,
+        IdNumber(1, 64),
+        "of torch",
+        "More help wide models alone.",
+        "Bits depend on it, so it belongs to the run.",
+    )
+    device: str = _run(
+        "auto",
+        Choice(("auto", "cpu", "cuda", "mps")),
+        "where it computes",
+        "auto: a GPU if there is one.",
+        "Models of this size are often quickest on the cpu.",
+    )
+
+    def validated(self) -> RunConfig:
+        """Itself, if every field and their mix are sound; raises Mistake on the first that is not."""
+        for name, spec in HYPERPARAMETERS.items():
+            spec.kind.validate(name, getattr(self, name))
+        check_context(self.context, self.fuse, self.dilations)
+        if self.batches == "names" and self.norm == "batch-bug":
+            raise UserError(
+                "batches names cannot have norm batch-bug, whose statistics belong to places in a window",
+                "set norm to batch, or batches to windows",
+                "batches",
+            )
+        if self.precision == "bfloat16" and self.step == "plain":
+            raise UserError(
+                "precision bfloat16 is not for step plain, the oracle",
+                "set step to fast, or precision to float32",
+                "precision",
+            )
+        return self
+
+    @property
+    def receptive_field(self) -> int:
+        """How many characters the levels see."""
+        return receptive_field(self.fuse, self.dilations)
+
+    def with_values(self, values: Mapping[str, Any]) -> RunConfig:
+        """A copy with the named fields set; neither bounds nor mix are judged (see `checked`)."""
+        return replace(self, **values)
+
+    def with_settings(self, settings: Mapping[str, str]) -> RunConfig:
+        """A copy with fields read from text, each within its bounds; the mix is not judged (see `checked`)."""
+        return self.with_values({name: parse_value(name, text) for name, text in settings.items()})
+
+    def changed_fields(self, other: RunConfig) -> frozenset[str]:
+        """Names of the fields in which `other` differs."""
+        return frozenset(name for name in HYPERPARAMETERS if getattr(self, name) != getattr(other, name))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a record on disk."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> RunConfig:
+        """The config that `to_dict` gave, checked; raises Mistake where it is none."""
+        unknown = [name for name in values if name not in HYPERPARAMETERS]
+        if unknown:
+            raise unknown_hyperparameter(unknown[0])
+        try:
+            return msgspec.convert(values, RunConfig).validated()
+        except msgspec.ValidationError as error:
+            raise UserError(f"the configuration does not fit: {error}", "start a new run from a preset") from None
+
+
+HYPERPARAMETERS: dict[str, Hyperparameter] = {
+    item.name: Hyperparameter(item.name, *item.metadata["spec"]) for item in fields(RunConfig)
+}
+"""Every hyperparameter by name, in the order of the form."""
+
+
+def unknown_hyperparameter(name: str) -> UserError:
+    """The mistake of naming a hyperparameter that is none, with the ones there are."""
+    return UserError(f"{name} is no hyperparameter", f"there are {', '.join(HYPERPARAMETERS)}")
+
+
+def parse_value(name: str, text: str) -> Value:
+    """The value of the hyperparameter `name` written as `text`; raises Mistake."""
+    if name not in HYPERPARAMETERS:
+        raise unknown_hyperparameter(name)
+    return HYPERPARAMETERS[name].kind.parse(name, text)
+
+
+def unused_fields(config: RunConfig) -> dict[str, str]:
+    """The fields without effect, each with what leaves it out: `{"lr_drop": "not with cosine"}`.
+
+    A field that is forbidden by another is not idle: `RunConfig.checked` raises on it.
+    """
+    causes = {
+        "fuse": "dilations" if config.dilations else "",
+        "drop_path": "" if len(config.dilations) > 1 else "1 level" if config.dilations else "fuse",
+        "momentum": config.optimizer if config.optimizer != "sgd" else "",
+        "targets": "windows" if config.batches == "windows" else "",
+        "lr_drop": config.schedule if config.schedule != "step" else "",
+        "warmup": config.schedule if config.schedule == "step" else "",
+        "precision": config.step if config.step == "plain" and config.precision == "float32" else "",
+    }
+    return {name: f"not with {cause}" for name, cause in causes.items() if cause}

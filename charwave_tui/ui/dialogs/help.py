@@ -1,0 +1,120 @@
+"""The help: what the focused thing is, every key, and the words of the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.geometry import Size
+from textual.screen import ModalScreen
+
+from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect
+from charwave_tui.ui.drawing.theme import ThemedWidget
+from charwave_tui.ui.keymap import LAB_KEYS, KeyBinding
+from charwave_tui.ui.terminal.glyphs import GLYPHS
+
+GLOSSARY = {
+    "saturation": "share of tanh, a gate's too, with |h| > 0.97; such units hardly learn",
+    "dead": "units that are saturated (tanh) or zero (relu) for every example",
+    "unused": "a field that plays no part in the present mix; it is kept, and can be edited",
+    "nll": "mean negative log-likelihood of a name's characters and its end, in nats",
+    "val": "loss over the whole validation split, which training never sees",
+    "published": "the loss that others reported for this preset on the lecture's names",
+    "ghost": "the course of the run before, kept in grey",
+    "unfinished": "a run that was held or cut off; it goes on from its last save, as if nothing had been",
+    "ln 27": "knowing nothing: the loss of an even guess among 27 symbols; among 45 it is ln 45",
+    f"{GLYPHS.live} live": "a field that takes hold at once and leaves a mark on the curve",
+    f"{GLYPHS.rebuild} rebuild": "a field that waits for the next run",
+}
+"""What the screen's words mean."""
+
+
+FORM_KEYS = {
+    "↑ ↓": "walk the fields",
+    "← →": "the next value down or up",
+    "enter": "type a value, or choose from a list; enter takes it, esc leaves it",
+    "backspace": "back to the preset's value",
+}
+"""Keys of the form, which it binds itself."""
+
+
+class _HelpPage(ThemedWidget):
+    """The help's text on `keys`; `topic` is the hyperparameter to begin with, if any."""
+
+    DEFAULT_CSS = "_HelpPage { height: auto; margin-right: 1; }"
+
+    def __init__(self, topic: str | None, keys: Sequence[KeyBinding]) -> None:
+        super().__init__()
+        self._topic = topic
+        self._keys = keys
+
+    def render(self) -> Text:
+        return self._text(self.size.width)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        # not by `render`, which is asked before the widget has its width
+        return len(self._text(width).wrap(self.app.console, max(width, 1)))
+
+    def _text(self, width: int) -> Text:
+        page = Text()
+        if self._topic in HYPERPARAMETERS:
+            self._field(page, self._topic)
+        tables = {"keys": {key.written: key.help for key in self._keys if key.help}}
+        tables |= {"in the form": FORM_KEYS, "words": GLOSSARY} if self._keys is LAB_KEYS else {}
+        column = max(len(name) for rows in tables.values() for name in rows) + 2
+        for heading, rows in tables.items():
+            self._table(page, heading, rows, column, max(20, width - column))
+        page.rstrip()
+        return page
+
+    def _field(self, page: Text, name: str) -> None:
+        spec = HYPERPARAMETERS[name]
+        page.append(name, self.role_style("accent", bold=True)).append(f"  {spec.label}\n", self.role_style("muted"))
+        page.append(f"{spec.help}\n{spec.about}\n", self.role_style("fg"))
+        live = spec.effect is EditEffect.LIVE
+        effect = f"{GLYPHS.live} live" if live else f"{GLYPHS.rebuild} rebuild"
+        page.append(effect, self.role_style("train" if live else "fg"))
+        page.append(f"  {spec.kind.describe_bounds(name)}\n\n", self.role_style("muted"))
+
+    def _table(self, page: Text, heading: str, rows: dict[str, str], width: int, room: int) -> None:
+        page.append(f"{heading}\n", self.role_style("fg", bold=True))
+        for name, meaning in rows.items():
+            wrapped = Text(meaning, self.role_style("fg")).wrap(self.app.console, room)
+            for number, line in enumerate(wrapped):
+                page.append(f"{'' if number else name:{width}}", self.role_style("accent"))
+                page.append_text(line).append("\n")
+        page.append("\n")
+
+
+class HelpScreen(ModalScreen[None]):
+    """The help on a screen's `keys`, the lab's with all else there is to say; any of its own takes it away."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter,ctrl+c", "dismiss", "Close"),
+        Binding("down,j", "scroll(1)", "Down", show=False),
+        Binding("up,k", "scroll(-1)", "Up", show=False),
+        Binding("pagedown,space", "scroll(10)", "Page down", show=False),
+        Binding("pageup", "scroll(-10)", "Page up", show=False),
+    ]
+
+    def __init__(self, topic: str | None, keys: Sequence[KeyBinding] = LAB_KEYS) -> None:
+        super().__init__()
+        self._topic = topic
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog", can_focus=False) as box:
+            box.border_title = "Help"
+            box.border_subtitle = "esc close"
+            yield _HelpPage(self._topic, self._keys)
+
+    async def action_dismiss(self, result: None = None) -> None:
+        self.dismiss(result)
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

@@ -1,0 +1,122 @@
+"""The dialogs of the lab: what to choose from, and what is asked before something ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from charwave_tui import __version__
+from charwave_tui.core.config.presets import Published, presets
+from charwave_tui.core.config.run_config import HYPERPARAMETERS, RunConfig
+from charwave_tui.core.config.value_types import Choice
+from charwave_tui.core.corpus_registry import list_corpora
+from charwave_tui.ui.dialogs.confirm import ConfirmDialog, DialogChoice
+from charwave_tui.ui.dialogs.pick import Option, PickDialog
+from charwave_tui.ui.drawing.number_format import format_loss
+from charwave_tui.ui.drawing.theme import PALETTES
+from charwave_tui.ui.keymap import SCREENSHOT, KeyBinding
+from charwave_tui.ui.state.form_state import PRESET, UNDO_WHAT_IF, WHAT_IFS, FormState, changes
+from charwave_tui.ui.state.run_state import RunViewState
+
+
+def pick_field_value(name: str, form: FormState) -> PickDialog:
+    """The list for a row of the form whose value is chosen rather than typed."""
+    if name == PRESET:
+        return PickDialog("preset", [_preset_option(item) for item in presets()], present=form.draft.preset)
+    present, about = str(getattr(form.draft.config, name)), HYPERPARAMETERS[name].about
+    if name == "corpus":
+        corpora = [
+            Option(entry.name, entry.path.name if entry.name == str(entry.path) else entry.name, entry.kind)
+            for entry in list_corpora()
+        ]
+        return PickDialog("corpus", corpora, present=present, allow_text="or a path", about=about)
+    kind = HYPERPARAMETERS[name].kind
+    assert isinstance(kind, Choice)
+    return PickDialog(name, [Option(value, value) for value in kind.options], present=present, about=about)
+
+
+def pick_command(keys: Iterable[KeyBinding]) -> PickDialog:
+    """What can be done now, by name: the lab's `keys`, then what is the program's own."""
+    named = [Option(key.action, f"{key.name}  {key.written}", key.help) for key in keys]
+    own = [
+        Option("app.change_theme", "Theme", "dark, light, colour-blind-safe, or sixteen colours"),
+        Option(SCREENSHOT.action, f"{SCREENSHOT.name}  {SCREENSHOT.written}", SCREENSHOT.help),
+    ]
+    return PickDialog("commands", [*named, *own])
+
+
+def pick_what_if(config: RunConfig, *, spoilt: bool) -> PickDialog:
+    """The extremes that a new run of `config` can be spoilt with, and what to look for in each.
+
+    `spoilt`: the run in hand is one that was, of which `config` is what it was before.
+    """
+    options = [Option(item.name, item.name, f"{changes(item, config)}. {item.look_for(config)}") for item in WHAT_IFS]
+    if spoilt:
+        options.append(Option(UNDO_WHAT_IF, UNDO_WHAT_IF, "The run before anything was spoilt, once more."))
+    about = "A new run from the same seed with one thing spoilt on purpose; the curve so far stays as the ghost."
+    return PickDialog("What if", options, about=about)
+
+
+def pick_theme(present: str) -> PickDialog:
+    """The themes."""
+    return PickDialog("theme", [Option(name, name.removeprefix("charwave-")) for name in PALETTES], present=present)
+
+
+class QuitChoice(Enum):
+    """How to leave while a run trains."""
+
+    RUNNING = "the run goes on"
+    SAVED = "the run is stopped and saved first"
+    NOT = "one stays"
+
+
+def confirm_new_run(run: RunViewState, what: str = "the form's config") -> ConfirmDialog[bool]:
+    """Whether to begin a new run, of `what`, while one is in progress."""
+    return ConfirmDialog(
+        "Train a new run",
+        f"run {run.run} is stopped and saved; its curve stays as the ghost.",
+        [
+            DialogChoice(("enter", "t"), f"stop it and train {what}", True),
+            DialogChoice(("escape",), "leave it as it is", False),
+        ],
+    )
+
+
+def confirm_quit(run: RunViewState) -> ConfirmDialog[QuitChoice]:
+    """What becomes of a run in training."""
+    return ConfirmDialog(
+        "Quit",
+        f"run {run.run} is training." if run.run else "a run is training.",
+        [
+            DialogChoice(("enter",), "leave it running and quit", QuitChoice.RUNNING),
+            DialogChoice(("s",), "stop it, save it and quit", QuitChoice.SAVED),
+            DialogChoice(("escape",), "stay", QuitChoice.NOT),
+        ],
+    )
+
+
+def confirm_restart(version: str) -> ConfirmDialog[bool]:
+    """What becomes of an engine of another version."""
+    return ConfirmDialog(
+        f"An engine of version {version} is running",
+        f"This is charwave-tui {__version__}, which it does not understand.\n"
+        "Once it is restarted, its run is saved and can be gone on with.",
+        [
+            DialogChoice(("r",), "restart it", True),
+            DialogChoice(("enter", "escape"), "leave it alone and quit", False),
+        ],
+    )
+
+
+def _preset_option(name: str) -> Option:
+    preset = presets()[name]
+    return Option(name, name, f"{preset.about} {_published(preset.published)}".rstrip())
+
+
+def _published(published: Published | None) -> str:
+    """The figures that others reported, for the end of a sentence's line; nothing where there are none."""
+    if published is None:
+        return ""
+    losses = {"train": published.train, "val": published.val}
+    said = [f"{split} {format_loss(loss)}" for split, loss in losses.items() if loss is not None]
+    return f"Published: {', '.join([f'{published.parameters:,} params', *said])}."

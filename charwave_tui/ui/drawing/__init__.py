@@ -1,0 +1,1 @@
+"""Text and cells, no widgets."""

@@ -1,0 +1,335 @@
+"""Every key of every screen: action, label, help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+from charwave_tui.ui.terminal.glyphs import GLYPHS
+
+
+@dataclass(frozen=True, slots=True)
+class KeyBinding:
+    """A key, the action of the lab screen that it runs, its name in the key bar and its line in the help.
+
+    `help` is empty where another key's line tells; `shown` keys stand in the key bar; `display` is how the key is
+    written where that differs from its name.
+    """
+
+    key: str
+    action: str
+    name: str
+    help: str
+    shown: bool = True
+    display: str | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether its name tells it apart, so that the palette can offer it."""
+        return not self.action.startswith("pane") and not self.key.startswith("ctrl")
+
+    @property
+    def written(self) -> str:
+        """The key as the key bar and the help write it."""
+        return self.display or self.key
+
+    def binding(self) -> Binding:
+        """The key as Textual binds it."""
+        return Binding(
+            self.key,
+            self.action,
+            self.name,
+            show=self.shown,
+            key_display=self.written,
+            id=f"{self.action} on {self.key}",
+        )
+
+
+REPAINT = KeyBinding(
+    "ctrl+l",
+    "app.repaint",
+    "Repaint",
+    "paint the screen anew, where something else has written on it",
+    shown=False,
+    display="^l",
+)
+"""The key after which nothing that is seen is old."""
+
+
+SCREENSHOT = KeyBinding(
+    "ctrl+s",
+    "app.picture",
+    "Picture",
+    "save what is on the screen as SVG, where you started the program",
+    shown=False,
+    display="^s",
+)
+"""The key that keeps what is seen."""
+
+
+GLOBAL_KEYS = (SCREENSHOT, REPAINT)
+"""The keys that mean the same on every screen."""
+
+
+MOUSE = KeyBinding(
+    "m", "app.mouse", "Mouse", "the mouse to the terminal, which then selects and copies; again, back", shown=False
+)
+"""The key that gives the mouse to the terminal and takes it back."""
+
+
+LAB_KEYS = (
+    KeyBinding("t", "steer('train')", "Train", "train a new run of the form's config; the old one stays as the ghost"),
+    KeyBinding(
+        "space", "steer('pause')", "Pause", "hold training between two steps, or go on; also with an unfinished run"
+    ),
+    KeyBinding(
+        "full_stop",
+        "steer('step')",
+        "Step",
+        "one step, then hold; without a run, make one and take its first",
+        display=".",
+    ),
+    KeyBinding("x", "steer('stop')", "Stop", "end the run, evaluate it and save it"),
+    KeyBinding("c", "steer('extend')", "Longer", "train a finished run on for as many steps again", shown=False),
+    KeyBinding(
+        "0",
+        "steer('reset')",
+        "Reset",
+        "back to the same first weights, held; the curve so far becomes the ghost",
+        shown=False,
+    ),
+    KeyBinding(
+        "w", "steer('rewind')", "Rewind", "a diverged run back to its last good save, then on with a third of its lr"
+    ),
+    KeyBinding("g", "names", "Names", "draw names from the model as it is, also while it trains"),
+    KeyBinding(
+        "f",
+        "what_if",
+        "What if",
+        "spoil one thing on purpose in a new run: gain, BatchNorm, last layer, lr",
+        shown=False,
+    ),
+    KeyBinding(
+        "n", "sampler", "Sampler", "talk to the model: names, step by step, score a word, timeline, compare, starred"
+    ),
+    KeyBinding(
+        "i", "inspect", "Inspect", "look inside the layer under the cursor of the table (enter there)", shown=False
+    ),
+    KeyBinding("r", "runs", "Runs", "all runs: open, go on with, fork, compare, delete"),
+    KeyBinding(
+        "e", "steer('evaluate')", "Evaluate", "measure train, val and test over their whole splits now", shown=False
+    ),
+    KeyBinding("l", "log", "Scale", "the loss on a log or a linear scale", shown=False),
+    KeyBinding("1", "pane('form')", "Pane", "go to a pane: hyperparameters, loss, layers, names", display="1-4"),
+    KeyBinding("2", "pane('loss')", "Loss", "", shown=False),
+    KeyBinding("3", "pane('layers')", "Layers", "", shown=False),
+    KeyBinding("4", "pane('names')", "Names", "", shown=False),
+    KeyBinding("z", "zoom", "Zoom", "the focused pane alone, or all four again"),
+    MOUSE,
+    KeyBinding("question_mark", "help", "Help", "the keys, and what the words mean", display="?"),
+    KeyBinding("q", "leave", "Quit", "leave; a run in training goes on, if you like"),
+    KeyBinding("ctrl+c", "leave", "Quit", "", shown=False, display="^c"),
+    *GLOBAL_KEYS,
+)
+"""The keys, which mean the same everywhere while no editor is open."""
+
+
+_TURN = (
+    KeyBinding("tab", "want('turn', 1)", "Mode", "the next mode, shift+tab the one before"),
+    KeyBinding("shift+tab", "want('turn', -1)", "Mode", "", shown=False),
+)
+
+
+_HELP = KeyBinding("question_mark", "want('help')", "Help", "", display="?")
+
+
+_LEAVE = (
+    KeyBinding("ctrl+c", "want('leave')", "Done", "", shown=False),
+    *GLOBAL_KEYS,
+)
+
+
+_TYPING = (*_TURN, _HELP, KeyBinding("escape", "want('leave')", "Done", "back to the lab", display="esc"), *_LEAVE)
+
+
+_READING = (
+    *_TURN,
+    _HELP,
+    KeyBinding("q", "want('leave')", "Done", "back to the lab", display="esc"),
+    KeyBinding("escape", "want('leave')", "Done", "", shown=False),
+    KeyBinding("n", "want('leave')", "Done", "", shown=False),
+    MOUSE,
+    *_LEAVE,
+)
+
+
+_WALK = (
+    KeyBinding("up", "walk(-1)", "Choose", "walk the list", display="↑↓"),
+    KeyBinding("down", "walk(1)", "Choose", "", shown=False),
+    KeyBinding("pageup", "page(-1)", "Choose", "", shown=False),
+    KeyBinding("pagedown", "page(1)", "Choose", "", shown=False),
+    KeyBinding("home", "walk(-1000000)", "Choose", "", shown=False),
+    KeyBinding("end", "walk(1000000)", "Choose", "", shown=False),
+)
+
+
+_AGAIN = KeyBinding("g", "again", "Again", "draw names again, from the next seed where these are of this very step")
+
+
+_COPY = KeyBinding("y", "copy", "Copy", "copy the name under the cursor through the terminal, also over SSH")
+
+
+_KEEP = (
+    KeyBinding("Y", "copy_all", "Copy all", "copy all names", shown=False),
+    KeyBinding("w", "save", "Save", "save all names to a file: text, CSV or JSON by its ending"),
+)
+
+
+_STAR = KeyBinding("s", "star", "Star", f"star the name ({GLYPHS.star}), or let it go; starred names are kept for good")
+
+
+NAMES_KEYS = (
+    *_WALK,
+    KeyBinding("left", "set('down')", "Nudge", "the setting's next value down or up", display="←→"),
+    KeyBinding("right", "set('up')", "Nudge", "", shown=False),
+    KeyBinding("enter", "set('edit')", "Edit", "type the setting's value; enter takes it, esc leaves it"),
+    KeyBinding("backspace", "set('usual')", "Usual", "the setting's usual value", shown=False),
+    KeyBinding("1", "side('settings')", "Pane", "go to the settings, or to the names", display="1-2"),
+    KeyBinding("2", "side('names')", "Pane", "", shown=False),
+    _AGAIN,
+    _STAR,
+    _COPY,
+    *_KEEP,
+    *_READING,
+)
+"""The keys of the names and their settings."""
+
+
+STEP_KEYS = (
+    KeyBinding("up", "walk(-1)", "Choose", "choose a character", display="↑↓"),
+    _WALK[1],
+    KeyBinding("pageup", "walk(-10)", "Choose", "", shown=False),
+    KeyBinding("pagedown", "walk(10)", "Choose", "", shown=False),
+    KeyBinding("enter", "take", "Take", "put the chosen character behind the prefix; `end` ends the name"),
+    KeyBinding("space", "roll", "Roll", "let chance choose at the temperature; the same seed rolls the same again"),
+    KeyBinding("backspace", "undo('one')", "Back one", "take back the last character", display=GLYPHS.erase),
+    KeyBinding("left", "warm(-1)", "Temp", "roll at a lower or a higher temperature", display="←→"),
+    KeyBinding("right", "warm(1)", "Temp", "", shown=False),
+    KeyBinding("ctrl+u", "undo('all')", "Anew", "begin a name anew", shown=False, display="^u"),
+    *_TYPING,
+)
+"""The keys of a name made step by step, where letters are typed."""
+
+
+SCORE_KEYS = (
+    KeyBinding("enter", "score", "Score", "score the word that is typed"),
+    KeyBinding("up", "walk(-1)", "Choose", "walk the words scored so far", display="↑↓"),
+    *_WALK[1:4],
+    KeyBinding("backspace", "undo('one')", "Back one", "take back the last character", display=GLYPHS.erase),
+    KeyBinding("ctrl+u", "undo('all')", "Clear", "take back all that is typed", shown=False, display="^u"),
+    *_TYPING,
+)
+"""The keys of scoring, where letters are typed."""
+
+
+TIMELINE_KEYS = (
+    KeyBinding("left", "walk(-1)", "Scrub", "to the evaluation before, or the next", display="←→"),
+    KeyBinding("right", "walk(1)", "Scrub", "", shown=False),
+    KeyBinding("pageup", "page(-1)", "Scrub", "", shown=False),
+    KeyBinding("pagedown", "page(1)", "Scrub", "", shown=False),
+    KeyBinding("home", "walk(-1000000)", "First", "to the first evaluation"),
+    KeyBinding("end", "walk(1000000)", "Last", "to the last one, and on with each that comes"),
+    *_KEEP,
+    *_READING,
+)
+"""The keys of the timeline."""
+
+
+COMPARE_KEYS = (
+    KeyBinding("c", "choose", "Run", "choose the run to compare with"),
+    KeyBinding("enter", "choose", "Run", "", shown=False),
+    _AGAIN,
+    *_KEEP,
+    *_READING,
+)
+"""The keys of the comparison with another run."""
+
+
+STARRED_KEYS = (
+    *_WALK,
+    KeyBinding("s", "star", "Unstar", "let the name go; once more stars it again, while it is still shown"),
+    KeyBinding("u", "unstar", "Unstar", "", shown=False),
+    _COPY,
+    *_KEEP,
+    *_READING,
+)
+"""The keys of the starred names."""
+
+
+INSPECTOR_KEYS = (
+    KeyBinding("tab", "part(1)", "Part", "the next part of the layer's view; shift+tab the one before"),
+    KeyBinding("shift+tab", "part(-1)", "Part", "", shown=False),
+    KeyBinding("down", "layer(1)", "Layer", "the next layer, the one before", display="↑↓"),
+    KeyBinding("up", "layer(-1)", "Layer", "", shown=False),
+    KeyBinding("h", "move('h')", "Left", "the cursor to the left or right, also ← →", display="hl"),
+    KeyBinding("l", "move('l')", "Right", "", shown=False),
+    KeyBinding("left", "move('h')", "Left", "", shown=False),
+    KeyBinding("right", "move('l')", "Right", "", shown=False),
+    KeyBinding("j", "move('j')", "Down", "the cursor down or up", display="jk"),
+    KeyBinding("k", "move('k')", "Up", "", shown=False),
+    KeyBinding("p", "move('p')", "Next", "the cursor to the next place; P the one before"),
+    KeyBinding("P", "move('P')", "Before", "", shown=False),
+    KeyBinding("slash", "type", "Type", "a context of your own, for the tree; also enter", display="/"),
+    KeyBinding("enter", "type", "Type", "", shown=False),
+    KeyBinding("a", "explain", "About", "what a figure means and what is healthy of it, one after another; then none"),
+    KeyBinding("space", "steer('pause')", "Pause", "hold training between two steps, or go on"),
+    KeyBinding("full_stop", "steer('step')", "Step", "one step, then hold, to watch what it does", display="."),
+    KeyBinding("b", "batch", "Batch", "how many examples are looked at: 32, 128, 512 or 2,048"),
+    KeyBinding("n", "seed", "Draw", "other examples: the next seed of the batch that is looked at"),
+    KeyBinding("question_mark", "want('help')", "Help", "", display="?"),
+    KeyBinding("q", "want('back')", "Back", "back to the lab", display="esc"),
+    KeyBinding("escape", "want('back')", "Back", "", shown=False),
+    KeyBinding("i", "want('back')", "Back", "", shown=False),
+    KeyBinding("ctrl+c", "want('back')", "Back", "", shown=False),
+    MOUSE,
+    *GLOBAL_KEYS,
+)
+"""The keys, while nothing is typed."""
+
+
+RUN_KEYS = (
+    KeyBinding("enter", "command('open')", "Open", "look at the run in the lab"),
+    KeyBinding("space", "command('resume')", "Resume", "go on training a run that has more to do"),
+    KeyBinding("c", "choose", "Compare", "choose the run to be compared with others, up to four, or let it go"),
+    KeyBinding(
+        "f", "command('fork')", "Fork", "the same from here: a new run, held, with the weights that this one has now"
+    ),
+    KeyBinding("d", "command('delete')", "Delete", "take the run off the list; it can be brought back"),
+    KeyBinding("u", "restore", "Undo", "bring back the run that was deleted last, then the one before"),
+    KeyBinding(
+        "slash",
+        "edit('filter')",
+        "Filter",
+        "runs whose number, name, preset, note, corpus or state match alone",
+        display="/",
+    ),
+    KeyBinding("s", "sort", "Sort", "the newest first, the best val, the most steps, or by preset"),
+    KeyBinding("n", "edit('name')", "Rename", "call the run something"),
+    KeyBinding("m", "edit('note')", "Note", "write down what is worth remembering of it"),
+    KeyBinding(
+        "v",
+        "want('turn')",
+        "Other pane",
+        "what differs, or the curves, where there is room for one of them",
+        shown=False,
+    ),
+    KeyBinding("l", "want('log')", "Scale", "the losses on a log or a linear scale", shown=False),
+    KeyBinding("question_mark", "want('help')", "Help", "", display="?"),
+    KeyBinding("q", "want('back')", "Back", "back to the lab", display="esc"),
+    KeyBinding("escape", "want('back')", "Back", "", shown=False),
+    KeyBinding("r", "want('back')", "Back", "", shown=False),
+    KeyBinding("ctrl+c", "want('back')", "Back", "", shown=False),
+    *GLOBAL_KEYS,
+)
+"""The keys, which act on the run under the cursor while no editor is open."""

@@ -1,0 +1,1 @@
+"""The main screen (screen.tcss beside it)."""

@@ -1,0 +1,115 @@
+"""The fourth pane: what the model dreams up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+
+from charwave_tui.core.config.sampling_config import DEFAULT_SAMPLING, SamplingConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.ui.drawing.number_format import format_steps
+from charwave_tui.ui.lab.sampling_fields import SamplingFields
+from charwave_tui.ui.state.run_state import NamesState
+from charwave_tui.ui.terminal.glyphs import GLYPHS
+from charwave_tui.ui.widgets.name_list import NameList
+from charwave_tui.ui.widgets.pane import Pane
+
+
+class NamesPane(Pane, can_focus=True):
+    """The settings of sampling and the names drawn last; while no editor is open, letters pass through."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "select(-1)", "Field", key_display="←→"),
+        Binding("right", "select(1)", "Field", show=False),
+        Binding("up", "nudge(1)", "Nudge", key_display="↑↓"),
+        Binding("down", "nudge(-1)", "Nudge", show=False),
+        Binding("enter", "edit", "Edit", key_display="enter"),
+        Binding("pagedown", "turn(1)", "More names", show=False),
+        Binding("pageup", "turn(-1)", "Names before", show=False),
+    ]
+
+    names: reactive[NamesState] = reactive(NamesState, repaint=False)
+    """The names as last sampled."""
+    sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)
+    """What the next names are drawn with."""
+
+    @dataclass
+    class SamplingEdited(Message):
+        """A person changed a setting, which holds from the next names on."""
+
+        sampling: SamplingConfig
+
+    def __init__(self, *, id: str = "names") -> None:
+        super().__init__(4, "Names", id=id)
+        self._fields = SamplingFields()
+        self._list = NameList()
+
+    def compose(self) -> ComposeResult:
+        yield self._fields.data_bind(NamesPane.sampling)
+        yield self._list.data_bind(NamesPane.names)
+
+    def on_mount(self) -> None:
+        def show_part(part: str) -> None:
+            self.note = part
+
+        def show_problem(mistake: UserError | None) -> None:
+            self.problem = mistake is not None
+
+        self.watch(self._list, "part", show_part)
+        self.watch(self._fields, "mistake", show_problem)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in ("select", "nudge", "edit", "turn"):
+            return super().check_action(action, parameters)
+        if self._fields.editor.is_open:
+            return False
+        return None if action == "nudge" and self._fields.selected == "prefix" else True
+
+    def watch_names(self, names: NamesState) -> None:
+        drawn = bool(names.names) and not names.refusal
+        then = "g again" if names.done else "more to come"
+        self.provenance = f"step {format_steps(names.step)} {GLYPHS.dot} {then}" if drawn else ""
+
+    def on_focus(self) -> None:
+        if self._fields.editor.is_open:
+            self.screen.set_focus(self._fields.editor, scroll_visible=False)
+        self._fields.active = True
+
+    def on_blur(self) -> None:
+        self._fields.active = False
+
+    def action_select(self, places: int) -> None:
+        order = list(DEFAULT_SAMPLING)
+        self._fields.selected = order[(order.index(self._fields.selected) + places) % len(order)]
+        self.refresh_bindings()
+
+    def action_nudge(self, direction: int) -> None:
+        # Not taken from a message, so that the next key of a burst starts from the new value.
+        self._take(self.sampling.stepped(self._fields.selected, direction))
+
+    def action_edit(self) -> None:
+        self._fields.edit()
+
+    def action_turn(self, pages: int) -> None:
+        self._list.turn(pages)
+
+    @on(SamplingFields.Edited)
+    def on_sampling_fields_edited(self, message: SamplingFields.Edited) -> None:
+        message.stop()
+        self._take(message.sampling)
+
+    @on(SamplingFields.Closed)
+    def on_sampling_fields_closed(self, message: SamplingFields.Closed) -> None:
+        message.stop()
+        self.screen.set_focus(self, scroll_visible=False)
+
+    def _take(self, sampling: SamplingConfig) -> None:
+        if sampling != self.sampling:
+            self.sampling = sampling
+            self.post_message(self.SamplingEdited(sampling))

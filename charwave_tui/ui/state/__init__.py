@@ -1,0 +1,1 @@
+"""Frozen state and reducers: no widgets."""

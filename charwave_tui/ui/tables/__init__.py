@@ -1,0 +1,1 @@
+"""Column layouts by width."""

@@ -1,0 +1,1 @@
+"""All that is known of the terminal and of Textual's internals."""

@@ -1,0 +1,63 @@
+"""The one-line input that stands over a row's value while it is typed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+
+
+class InlineEditor(Input):
+    """A compact input that is hidden until it is opened over a row; Enter submits, Esc leaves all as it was."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Apply", key_display="enter"),
+        Binding("tab,shift+tab", "submit", "Apply", show=False),
+        Binding("escape", "leave", "Cancel", key_display="esc"),
+    ]
+    DEFAULT_CSS = """
+    InlineEditor, InlineEditor:focus {
+        position: absolute;
+        background: $ink-grid;
+        background-tint: $ink-grid 0%;
+        color: $ink-bright;
+        text-style: bold;
+        &.-wrong { color: $ink-error; }
+    }
+    """
+
+    class Left(Message):
+        """The editor was left without taking what stands in it."""
+
+    def __init__(self) -> None:
+        super().__init__(compact=True)
+        self.cursor_blink = False  # a blink is bytes over the line, twice a second
+        self.display = False
+        self.name_edited = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a row is being edited."""
+        return bool(self.name_edited)
+
+    def open(self, name: str, text: str) -> None:
+        """Stand over the row `name`, with its value selected, so that the first letter typed replaces it."""
+        self.name_edited = name
+        with self.prevent(Input.Changed):
+            self.value = text
+        self.display = True
+        self.screen.set_focus(self, scroll_visible=False)
+
+    def close(self) -> None:
+        """Hide, and hand the keys back to the pane."""
+        self.name_edited = ""
+        pane = next((node for node in self.ancestors if isinstance(node, Widget) and node.can_focus), None)
+        if self.has_focus and pane is not None:
+            self.screen.set_focus(pane, scroll_visible=False)
+        self.display = False
+
+    def action_leave(self) -> None:
+        self.post_message(self.Left())

@@ -1,0 +1,144 @@
+"""The last row of the screen: the keys that do something now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.text import Text
+from textual import on
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.events import Click
+from textual.keys import format_key
+from textual.screen import Screen
+
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify
+from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
+from charwave_tui.ui.terminal.glyphs import ASCII, GLYPHS
+
+ALWAYS = ("question_mark", "q", "escape", "tab")
+"""The keys that stay however narrow the row is."""
+
+
+PALETTE = "command_palette"
+"""The action whose key stands at the right edge."""
+
+
+KEY_NAMES = {"enter": "enter", "escape": "esc"}
+"""Keys that are written otherwise than Textual does."""
+
+
+ASCII_ARROWS = str.maketrans("←→↑↓", "<>^v")
+"""How arrows are written where there is ASCII alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHint:
+    """A key and what it does; `node` is the widget whose action it is."""
+
+    key: str
+    shown: str
+    description: str
+    enabled: bool
+    action: str
+    node: DOMNode = field(compare=False)
+
+    @property
+    def pieces(self) -> StyledLine:
+        """The key, then what it does; both quiet where it does nothing now."""
+        key = Span(self.shown, "accent", True) if self.enabled else Span(self.shown, "muted")
+        return (key, Span(f" {self.description}", "muted"))
+
+
+class KeyBar(ThemedWidget):
+    """One row of keys, the focused widget's own first; what does not fit is left out from the end."""
+
+    DEFAULT_CSS = """
+    KeyBar { height: 1; padding: 0 1; background: $ink-bg; color: $ink-fg; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._hints: tuple[KeyHint, ...] = ()
+        self._palette: KeyHint | None = None
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._bindings_updated)
+        self._refresh_hints()
+
+    def render(self) -> Text:
+        hints, palette = fit_hints(self._hints, self._palette, self.size.width)
+        left: StyledLine = ()
+        for hint in hints:
+            left += ((Span("  "),) if left else ()) + hint.pieces
+        return to_rich_text(self, justify(left, palette.pieces, self.size.width) if palette else left)
+
+    @on(Click)
+    async def on_click(self, event: Click) -> None:
+        """Do what the key under the pointer does."""
+        place = event.get_content_offset(self)
+        if place is None:
+            return
+        hints, palette = fit_hints(self._hints, self._palette, self.size.width)
+        start = 0
+        for hint in hints:
+            end = start + cell_width(hint.pieces)
+            if start <= place.x < end:
+                await self._press(hint)
+            start = end + 2
+        if palette and place.x >= self.size.width - cell_width(palette.pieces):
+            await self._press(palette)
+
+    async def _press(self, hint: KeyHint) -> None:
+        if hint.enabled:
+            await self.app.run_action(hint.action, hint.node)
+
+    def _bindings_updated(self, screen: Screen[object]) -> None:
+        if self.app.app_focus:  # a terminal that lost the focus takes it from every widget, yet the keys stay
+            self.call_after_refresh(self._refresh_hints)
+
+    def _refresh_hints(self) -> None:
+        if not self.is_attached:  # the screen was left before the refresh came
+            return
+        hints: dict[tuple[DOMNode, str], KeyHint] = {}
+        palette = None
+        for node, binding, enabled, _ in self.screen.active_bindings.values():
+            hint = KeyHint(binding.key, key_text(binding), binding.description, enabled, binding.action, node)
+            if binding.action.rpartition(".")[2] == PALETTE:
+                palette = hint
+            elif binding.show:
+                hints.setdefault((node, binding.action), hint)
+        if (now := tuple(hints.values())) != self._hints or palette != self._palette:
+            self._hints, self._palette = now, palette
+            self.refresh()
+
+
+def key_text(binding: Binding) -> str:
+    """A binding's key as it is written: `t`, `space`, `^p`, `esc`."""
+    modifiers, key = binding.parse_key()
+    name = binding.key_display or KEY_NAMES.get(key) or format_key(key)
+    if not binding.key_display:
+        name = "".join("^" if modifier == "ctrl" else f"{modifier}+" for modifier in modifiers) + name
+    return name.translate(ASCII_ARROWS) if GLYPHS is ASCII else name
+
+
+def fit_hints(hints: Sequence[KeyHint], palette: KeyHint | None, width: int) -> tuple[list[KeyHint], KeyHint | None]:
+    """The hints that fit in `width` columns in their order, and the palette's where all of them do.
+
+    Those that mean nothing now go first, then the last.
+    """
+    kept = list(hints)
+    if palette and _width([*kept, palette]) <= width:
+        return kept, palette
+    while _width(kept) > width:
+        spare = [hint for hint in kept if hint.key not in ALWAYS]
+        if not spare:
+            break
+        idle = [hint for hint in spare if not hint.enabled]
+        kept.remove((idle or spare)[-1])
+    return kept, None
+
+
+def _width(hints: Sequence[KeyHint]) -> int:
+    return sum(cell_width(hint.pieces) + 2 for hint in hints) - 2

@@ -1,0 +1,104 @@
+"""How the panes share the screen: all four, as tabs, or one alone."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.containers import Container
+from textual.message import Message
+from textual.reactive import reactive
+
+from charwave_tui.ui.widgets.pane import Pane
+
+FOUR_PANES = (120, 36)
+"""Columns and rows of the terminal from which all four panes fit; on smaller ones they are tabs."""
+
+
+TABS = (60, 16)
+"""Columns and rows of the terminal from which tabs fit; below, the focused pane has all of it."""
+
+
+WIDER, WIDEST = 140, 180
+"""Columns from which the form and the names get more room."""
+
+
+class PaneGrid(Container):
+    """Holds the panes; `current` is the one that was focused last, and the one to see where there is room for one."""
+
+    DEFAULT_CSS = """
+    PaneGrid {
+        layout: grid;
+        grid-size: 3 2;
+        grid-columns: 37 1fr 29;
+        grid-rows: 1fr 18;
+        height: 1fr;
+        & > #form { row-span: 2; }
+        & > #loss { column-span: 2; }
+        &.-wider { grid-columns: 37 1fr 35; }
+        &.-widest { grid-columns: 44 1fr 40; grid-rows: 1fr 20; }
+        &.-alone { grid-size: 1 1; grid-columns: 1fr; grid-rows: 1fr; }
+        &.-alone > Pane { display: none; row-span: 1; column-span: 1; }
+        &.-alone > Pane.-current { display: block; }
+    }
+    """
+
+    current: reactive[str] = reactive("form")
+    """The id of the pane that was focused last."""
+    zoomed: reactive[bool] = reactive(False)
+    """Whether the current pane has the room of all."""
+
+    class Tiny(Message):
+        """The screen became too small for anything beside a pane, or large enough again."""
+
+        def __init__(self, tiny: bool) -> None:
+            super().__init__()
+            self.tiny = tiny
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._fitted: tuple[int, int, str, bool, int] | None = None
+
+    @property
+    def in_tabs(self) -> bool:
+        """Whether one pane is seen at a time for want of room."""
+        return self._fitted is not None and _in_tabs(*self._fitted[:2])
+
+    def focus_pane(self, pane_id: str) -> None:
+        """Focus a pane, seen or not."""
+        self.current = pane_id
+        pane = self.query_one(f"#{pane_id}", Pane)
+        target = next((widget for widget in (pane, *pane.query("*")) if widget.can_focus and widget.display), None)
+        if target is not None:
+            self.screen.set_focus(target)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self.current = (
+            next((node.id for node in event.widget.ancestors_with_self if isinstance(node, Pane)), "") or "form"
+        )
+
+    def watch_current(self) -> None:
+        self.update_layout()
+
+    def watch_zoomed(self) -> None:
+        self.update_layout()
+
+    def update_layout(self) -> None:
+        """Fit the panes to the size of the terminal."""
+        width, height = self.app.size
+        panes = self.query(Pane)
+        fitted = (width, height, self.current, self.zoomed, len(panes))
+        if fitted == self._fitted:
+            return
+        self._fitted = fitted
+        tabs = _in_tabs(width, height)
+        tiny = width < TABS[0] or height < TABS[1]
+        self.set_class(tabs or self.zoomed, "-alone")
+        self.set_class(width >= WIDER, "-wider")
+        self.set_class(width >= WIDEST, "-widest")
+        for pane in panes:
+            pane.set_class(pane.id == self.current, "-current")
+            pane.tabbed = tabs and not tiny
+        self.post_message(self.Tiny(tiny))
+
+
+def _in_tabs(width: int, height: int) -> bool:
+    return width < FOUR_PANES[0] or height < FOUR_PANES[1]
