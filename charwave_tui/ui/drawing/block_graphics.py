@@ -72,6 +72,16 @@ def axis(low: float, high: float, width: int) -> tuple[StyledLine, ...]:
     return ((Span("".join(marks), "line"),), (Span("".join(labels), "muted"),))
 
 
+def axis_labels(labels: Iterable[tuple[int, int]], width: int) -> str:
+    """Write numbers below a chart or image of `width` columns: `labels` are pairs of a column and a number."""
+    text = ""
+    for column, number in labels:
+        label = f"{number:,}"
+        if column + len(label) <= width:
+            text = text.ljust(column) + label
+    return text
+
+
 def _worrying(histogram: Histogram, width: int, place: int, worry: float) -> bool:
     """Whether a column's middle lies beyond `worry`; the outermost ones count where their end does."""
     span = (histogram.high - histogram.low) / width

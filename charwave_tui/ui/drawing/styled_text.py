@@ -114,3 +114,25 @@ def wrapped(text: str, width: int, most: int) -> list[str]:
     if len(lines) > most:
         lines = [*lines[: most - 1], _head(lines[most - 1], max(width, 8) - cell_len(GLYPHS.cut)) + GLYPHS.cut]
     return lines
+
+
+def muted_lines(text: str, width: int, most: int) -> tuple[StyledLine, ...]:
+    """Wrap the text into at most `most` muted lines of `width` columns."""
+    return tuple((Span(line, "muted"),) for line in wrapped(text, width, most))
+
+
+def fit_groups(groups: Iterable[StyledLine], width: int) -> StyledLine:
+    """Join the groups into one line, GAP columns apart, without the last ones that do not fit into `width` columns."""
+    line: StyledLine = ()
+    for group in groups:
+        longer = (*line, Span(" " * GAP), *group) if line else group
+        if cell_width(longer) > width:
+            break
+        line = longer
+    return line
+
+
+def side_by_side(blocks: Sequence[Sequence[StyledLine]], widths: Sequence[int], height: int) -> tuple[StyledLine, ...]:
+    """Place blocks of lines next to each other, GAP columns apart: `height` lines, each block in its width."""
+    rows = range(height)
+    return tuple(columns((block[row] if row < len(block) else () for block in blocks), widths) for row in rows)
