@@ -64,6 +64,10 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "charwave-tui bench --terminal": "bytes, screen and keys, a minute each",
     },
     "reproduce": {"charwave-tui reproduce --corpus makemore --jobs 2": "all published recipes, two at a time"},
+    "guide": {
+        "charwave-tui guide": "the index",
+        "charwave-tui guide sampler": "the page about the sampler",
+    },
     "engine": {
         "charwave-tui engine status": "its process, its socket, what it trains",
         "charwave-tui engine stop": "holds and saves its run, then ends",

@@ -14,6 +14,7 @@ from charwave_tui.cli.commands import (
     bench,
     data,
     engine,
+    guide,
     inspect,
     presets,
     reproduce,
@@ -86,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"charwave-tui {__version__}")
     add_options(parser)
     commands = parser.add_subparsers(title="commands without a screen", metavar="COMMAND")
-    for command in (train, sample, inspect, runs, presets, data, reproduce, bench, run_control, attach, engine):
+    for command in (train, sample, inspect, runs, presets, data, reproduce, bench, run_control, attach, engine, guide):
         command.add_parser(commands)
     add_parser(commands, parser)
     parser.set_defaults(refuse=lambda options: None)

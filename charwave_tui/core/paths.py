@@ -122,6 +122,12 @@ def asset_path(*parts: str) -> Path:
     return (installed if installed.is_dir() else package.parent / "assets").joinpath(*parts)
 
 
+def guide_pages() -> dict[str, Path]:
+    """Return the pages of the guide by name: `index`, then the others in alphabetical order."""
+    pages = {path.stem: path for path in sorted(asset_path("guide").glob("*.md"))}
+    return {"index": pages.pop("index"), **pages}
+
+
 def is_network_filesystem(path: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
     """Whether `path` lies on a mount that several hosts may share; where there is no table of mounts, False."""
     try:

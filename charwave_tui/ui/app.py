@@ -28,8 +28,14 @@ if TYPE_CHECKING:
     from charwave_tui.ui.inspector.screen import InspectorScreen
 
 
-class Fitting(DiffRenderingApp):
-    """Has our themes alone, and begins with `theme` (`dark`), or without one with what the terminal calls for."""
+ENDINGS = (signal.SIGHUP, signal.SIGTERM)
+"""Signals on which the app ends in order; a run in training goes on."""
+
+
+class ThemedApp(DiffRenderingApp):
+    """An app with the program's themes alone; without a `theme` (such as `dark`) the terminal's background decides."""
+
+    ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, fps: int | None, theme: str | None) -> None:
         super().__init__(fps)
@@ -40,6 +46,19 @@ class Fitting(DiffRenderingApp):
         self.theme = self._fitting_theme or f"charwave-{theme}"
         for name in foreign:
             self.unregister_theme(name)
+
+    @property
+    def fault(self) -> Exception | None:
+        """The exception that ended the app, for the caller to report; None after an orderly end."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        self._close_messages_no_wait()  # Textual would print pages here; the traceback belongs in the log
+
+    def on_mount(self) -> None:
+        for name in ENDINGS:
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                asyncio.get_running_loop().add_signal_handler(name, self.exit)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes()[0].variables
@@ -56,12 +75,32 @@ class Fitting(DiffRenderingApp):
             ours = self._driver.mouse
             self.notify("the mouse is taken back" if ours else "the terminal has the mouse\nm takes it back")
 
+    def action_picture(self) -> None:
+        """Save what is on the screen."""
+        try:
+            path = save_screenshot(self.export_screenshot())
+        except UserError as mistake:
+            self.notify(f"{mistake.problem}\n{mistake.remedy}", severity="warning", markup=False)
+        else:
+            self.notify(f"the picture is saved\n{path}", markup=False)
 
-ENDINGS = (signal.SIGHUP, signal.SIGTERM)
-"""Signals on which the playground ends in order; a run in training goes on."""
+
+class GuideApp(ThemedApp):
+    """The guide without the playground, opened on `page`."""
+
+    TITLE = "charwave-tui guide"
+
+    def __init__(self, page: str) -> None:
+        super().__init__(fps=None, theme=None)
+        self._page = page
+
+    def on_mount(self) -> None:
+        from charwave_tui.ui.dialogs.guide import GuideScreen
+
+        self.push_screen(GuideScreen(self._page), lambda _: self.exit())
 
 
-class CharwaveApp(Fitting):
+class CharwaveApp(ThemedApp):
     """The program on the screen; it returns the line to say once the terminal is as it was.
 
     `named` says that a person chose the config for this start, so that no run that is found takes its place;
@@ -84,18 +123,7 @@ class CharwaveApp(Fitting):
         self._engine = engine or EngineClient()
         self._lab = LabScreen(config, preset, self._engine, named)
 
-    @property
-    def fault(self) -> Exception | None:
-        """What brought the playground down, for whoever ran it to tell; None after an orderly end."""
-        return self._exception
-
-    def _fatal_error(self) -> None:
-        self._close_messages_no_wait()  # Textual would print pages here; the story belongs in the log
-
     def on_mount(self) -> None:
-        for name in ENDINGS:
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                asyncio.get_running_loop().add_signal_handler(name, self.exit)
         self.push_screen(self._lab, self.exit)
         self.set_interval(1.0, self._tell_of_line)
 
@@ -127,15 +155,6 @@ class CharwaveApp(Fitting):
     def _command_picked(self, action: str | None) -> None:
         if action is not None:
             self.call_later(self.run_action, action, self._lab)
-
-    def action_picture(self) -> None:
-        """Save what is on the screen."""
-        try:
-            path = save_screenshot(self.export_screenshot())
-        except UserError as mistake:
-            self.notify(f"{mistake.problem}\n{mistake.remedy}", severity="warning", markup=False)
-        else:
-            self.notify(f"the picture is saved\n{path}", markup=False)
 
     def action_change_theme(self) -> None:
         if self.screen is self._lab:

@@ -135,6 +135,23 @@ LAB_KEYS = (
 """The keys, which mean the same everywhere while no editor is open."""
 
 
+GUIDE_KEYS = (
+    KeyBinding("g", "choose_page", "Pages", "choose a page of the guide"),
+    KeyBinding("t", "toggle_contents", "Contents", "show or hide the table of contents"),
+    KeyBinding("tab", "app.focus_next", "Focus", "to the table of contents, or back to the page"),
+    KeyBinding("backspace", "previous_page", "Previous", "back to the page before", display=GLYPHS.erase),
+    KeyBinding("j", "scroll(1)", "Down", "", shown=False),
+    KeyBinding("k", "scroll(-1)", "Up", "", shown=False),
+    KeyBinding("space", "scroll(10)", "Page down", "", shown=False),
+    KeyBinding("q", "leave", "Close", "", display="esc"),
+    KeyBinding("escape", "leave", "Close", "", shown=False),
+    KeyBinding("ctrl+c", "leave", "Close", "", shown=False),
+    MOUSE,
+    *GLOBAL_KEYS,
+)
+"""The keys of the guide."""
+
+
 _TURN = (
     KeyBinding("tab", "want('turn', 1)", "Mode", "the next mode, shift+tab the one before"),
     KeyBinding("shift+tab", "want('turn', -1)", "Mode", "", shown=False),

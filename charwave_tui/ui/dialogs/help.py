@@ -96,6 +96,7 @@ class HelpScreen(ModalScreen[None]):
     CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q,enter,ctrl+c", "dismiss", "Close"),
+        Binding("g", "guide", "Guide"),
         Binding("down,j", "scroll(1)", "Down", show=False),
         Binding("up,k", "scroll(-1)", "Up", show=False),
         Binding("pagedown,space", "scroll(10)", "Page down", show=False),
@@ -110,11 +111,16 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "Help"
-            box.border_subtitle = "esc close"
+            box.border_subtitle = "g guide  esc close"
             yield _HelpPage(self._topic, self._keys)
 
     async def action_dismiss(self, result: None = None) -> None:
         self.dismiss(result)
+
+    def action_guide(self) -> None:
+        from charwave_tui.ui.dialogs.guide import GuideScreen  # Markdown is not needed for the first frame
+
+        self.app.push_screen(GuideScreen())
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

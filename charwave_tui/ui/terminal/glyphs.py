@@ -164,7 +164,10 @@ _BLOCKS = {**dict.fromkeys("▆▇█▊▉▋▓", "█"), **dict.fromkeys("▃
 _PLAIN_BLOCKS = {"█": "#", "▒": "+", "░": "."}
 
 
-_REST = {"²": "2", "Δ": "d", "σ": "s", "→": ">", "✓": "v", "…": ".", "⌫": "<"}
+_REST = dict(zip("ⅠⅡⅢⅣⅤⅥ", "123456", strict=True)) | dict(zip("▶▼▪‣⭑◦", ">v****", strict=True))  # of Textual's Markdown
+
+
+_REST |= {"²": "2", "Δ": "d", "σ": "s", "→": ">", "✓": "v", "…": ".", "⌫": "<"}
 
 
 class CharacterFallback:
