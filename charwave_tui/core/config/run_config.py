@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from charwave_tui.core.config.layer_shapes import ACTIVATIONS
 from charwave_tui.core.config.receptive_field import MAX_CONTEXT, check_context, receptive_field
 from charwave_tui.core.config.value_types import (
     Choice,
@@ -116,11 +117,10 @@ class ModelConfig:
     )
     activation: str = _model(
         "tanh",
-        Choice(("tanh", "relu", "gelu", "gated")),
+        Choice(tuple(ACTIVATIONS)),
         "non-linearity",
         "What bends the line, per level.",
-        "tanh squashes to −1 … 1 and can saturate; relu cuts off below 0 and can die; gelu is relu with a soft knee; "
-        "gated is WaveNet's tanh · sigmoid, from a Linear twice as wide.",
+        "; ".join(f"{name} {spec.description}" for name, spec in ACTIVATIONS.items()) + ".",
     )
     init_gain: float = _model(
         1.0,

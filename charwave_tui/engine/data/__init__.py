@@ -1,1 +1,1 @@
-"""Corpora as tensors."""
+"""Corpora as tensors: datasets, loaders and dropout masks."""

@@ -1,10 +1,11 @@
-"""What a step does not see: blotted characters (context dropout) and levels passed by (stochastic depth)."""
+"""Dropout of a batch: masked context characters (context dropout) and skipped levels (stochastic depth)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import torch
+from torch import Generator, Tensor
 
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.engine.data.prefix_dataset import PrefixBatch
@@ -13,24 +14,32 @@ from charwave_tui.engine.runtime.random_streams import derived_generator
 
 
 def apply_dropout(batch: WindowBatch | PrefixBatch, config: RunConfig, step: int) -> WindowBatch | PrefixBatch:
-    """`batch` with what `config` drops from it, the same for one seed and step.
-
-    A level passed by makes 0, and where it is not, so much more that the mean stays; the first never is, the last
-    drop_path of the time, those between in proportion: Huang et al. 2016, section 3.
-    """
+    """Return `batch` with the masks that `config` asks for; they depend on the seed and `step` alone."""
     levels = len(config.dilations)
-    passes = config.drop_path > 0 and levels > 1
-    if not config.drop_context and not passes:
+    skips_levels = config.drop_path > 0 and levels > 1
+    if not config.drop_context and not skips_levels:
         return batch
-    stream = derived_generator(config.seed, f"drops of step {step}")
-    places = batch.contexts if isinstance(batch, WindowBatch) else batch.ids
-    kept = scales = None
-    if config.drop_context:
-        kept = (torch.rand(places.shape, generator=stream) >= config.drop_context).float().to(places.device)
-    if passes:
-        shares = config.drop_path * torch.arange(levels) / (levels - 1)
-        stays = torch.rand((*places.shape, levels), generator=stream) >= shares
-        scales = (stays / (1 - shares)).to(places.device)
+    generator = derived_generator(config.seed, f"drops of step {step}")
+    ids = batch.contexts if isinstance(batch, WindowBatch) else batch.ids  # [B, context] or [P]
+    # The context mask first: both draw from one generator.
+    keep_mask = context_dropout_mask(ids, config.drop_context, generator) if config.drop_context else None
+    level_scale = stochastic_depth_scale(ids, config.drop_path, levels, generator) if skips_levels else None
     if isinstance(batch, WindowBatch):
-        return batch._replace(keep_mask=kept, level_scale=scales)
-    return replace(batch, keep_mask=kept, level_scale=scales)
+        return batch._replace(keep_mask=keep_mask, level_scale=level_scale)
+    return replace(batch, keep_mask=keep_mask, level_scale=level_scale)
+
+
+def context_dropout_mask(ids: Tensor, rate: float, generator: Generator) -> Tensor:
+    """Return 0 for a fraction `rate` of `ids` and 1 for the rest, in the shape of `ids`."""
+    return (torch.rand(ids.shape, generator=generator) >= rate).float().to(ids.device)
+
+
+def stochastic_depth_scale(ids: Tensor, rate: float, levels: int, generator: Generator) -> Tensor:
+    """Return the factor of each level's output, [..., levels] for `ids` [...]: 0, or 1/(1 − p) so that the mean stays.
+
+    The first level is never skipped (p = 0), the last with p = `rate`, the others linearly between: Huang et al. 2016,
+    section 3.
+    """
+    probs = rate * torch.arange(levels) / (levels - 1)
+    is_kept = torch.rand((*ids.shape, levels), generator=generator) >= probs
+    return (is_kept / (1 - probs)).to(ids.device)

@@ -1,4 +1,4 @@
-"""Contexts and targets of a split as tensors, and minibatches of them."""
+"""Fixed windows of context characters with their targets, and minibatches of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from torch import Generator, Tensor
 
 from charwave_tui.engine.runtime.random_streams import generator_from_state
 
+PREFETCH = 1_024  # examples that WindowLoader looks up at once: many batches cost hardly more than one
+
 
 class WindowBatch(NamedTuple):
-    """Contexts [B, context] and targets [B], with what is dropped from them.
+    """Contexts [B, context] and targets [B], with the dropout masks of the step.
 
-    `kept` [B, context]: 0 where an embedded character is blotted out, else 1; None where all are kept.
-    `scales` [B, context, levels]: what each level's output there is multiplied by; None where nothing is dropped.
+    `keep_mask` [B, context]: 0 where the embedded character is dropped, else 1; None without context dropout.
+    `level_scale` [B, context, levels]: factor of each level's output there; None without stochastic depth.
     """
 
     contexts: Tensor
@@ -25,91 +27,89 @@ class WindowBatch(NamedTuple):
 
 
 def encode_words(words: Sequence[str], symbols: str, boundaries: int) -> Tensor:
-    """The ids of all `words` in one row, int32 on the CPU, with so many boundaries before each and twice after all."""
+    """Return the ids of all `words` as one sequence, int32 on the CPU.
+
+    `boundaries` boundary ids (0) stand before each word and twice as many after the last.
+    """
     boundary = "\0" * boundaries  # sorts before every symbol, and no corpus has it
     text = boundary.join(("", *words, boundary))
     codes = torch.frombuffer(bytearray(text, "utf-32-le"), dtype=torch.int32)
     alphabet = torch.tensor([ord(symbol) for symbol in symbols], dtype=torch.int32)
-    # The symbols up to a character are as many as its id, and none for the boundary.
+    # A character's id is its rank in the sorted alphabet, counted from 1; the boundary's is 0.
     return torch.searchsorted(alphabet, codes, right=True, out_int32=True)
 
 
 class WindowDataset:
     """Every example of `words`: the `context` ids before a character or a word's end, and the id that follows.
 
-    The order is the lecture's: words as given, characters in order, then the end. Kept as one stream of ids, in which
-    `context` boundaries stand before each word, and the place in it where each example starts.
+    The lecture's order: words as given, characters in order, then the end. Stored as one sequence of ids with `context`
+    boundaries before each word, and the start index of each example in it.
     """
 
     def __init__(self, words: Sequence[str], symbols: str, context: int, device: torch.device) -> None:
         self.context = context
-        stream = encode_words(words, symbols, context).to(device)
-        self._windows = stream.unfold(0, context + 1, 1)  # [positions, context + 1], a view
+        ids = encode_words(words, symbols, context).to(device)
+        self._windows = ids.unfold(0, context + 1, 1)  # [positions, context + 1], a view
 
         examples = torch.tensor([len(word) + 1 for word in words], dtype=torch.int32)
-        word = torch.repeat_interleave(torch.arange(len(words), dtype=torch.int32), examples)
-        # Each word before takes context ids of boundary but has one example for them.
-        starts = torch.arange(len(word), dtype=torch.int32) + word * (context - 1)
+        word_index = torch.repeat_interleave(torch.arange(len(words), dtype=torch.int32), examples)
+        # Each word before has `context` boundary ids but only one example for its end.
+        starts = torch.arange(len(word_index), dtype=torch.int32) + word_index * (context - 1)
         self._starts = starts.to(device)
 
     def __len__(self) -> int:
         return len(self._starts)
 
     def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """Contexts [B, context] and targets [B], int64, of the examples at `indices` [B]."""
+        """Return contexts [B, context] and targets [B], int64, of the examples at `indices` [B]."""
         window = self._windows[self._starts[indices]].long()  # [B, context + 1]
         return window[:, :-1], window[:, -1]
 
     def iter_blocks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All examples in order, at most `size` at a time, as `batch` gives them."""
-        for first in range(0, len(self), size):
-            yield self.batch(slice(first, first + size))
+        """Yield all examples in order as batches of at most `size`."""
+        for start in range(0, len(self), size):
+            yield self.batch(slice(start, start + size))
 
     def sample_batch(self, batch_size: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """A minibatch of `batch_size` examples, drawn with replacement as the lecture does."""
+        """Return a minibatch sampled with replacement, as in the lecture."""
         return self.batch(torch.randint(0, len(self), (batch_size,), generator=generator))
 
 
-PREFETCH = 1_024
-"""Examples that `Draws` looks up at once: a block of batches costs hardly more than one."""
-
-
 class WindowLoader:
-    """The minibatches that `windows.draw` gives with `generator`, one after the other, looked up in blocks."""
+    """An endless sequence of the minibatches that `dataset.sample_batch` returns, looked up several at a time."""
 
-    def __init__(self, windows: WindowDataset, generator: Generator) -> None:
-        self._windows = windows
+    def __init__(self, dataset: WindowDataset, generator: Generator) -> None:
+        self._dataset = dataset
         self._generator = generator
         self._batch_size = 0
-        self._waiting: list[WindowBatch] = []
-        self._before = generator.get_state()
-        self._taken = 0
+        self._prefetched: list[WindowBatch] = []  # the next batch last
+        self._state_before = generator.get_state()  # before the prefetched batches were sampled
+        self._taken = 0  # batches handed out since
 
     def next_batch(self, batch_size: int) -> WindowBatch:
-        """The next `batch_size` examples."""
-        if not self._waiting or batch_size != self._batch_size:
-            self._look_up(batch_size)
+        if not self._prefetched or batch_size != self._batch_size:
+            self._prefetch(batch_size)
         self._taken += 1
-        return self._waiting.pop()
+        return self._prefetched.pop()
 
-    def _look_up(self, batch_size: int) -> None:
-        if self._waiting:
+    def _prefetch(self, batch_size: int) -> None:
+        if self._prefetched:
             self._generator.set_state(self.state())
-        self._before = self._generator.get_state()
+        self._state_before = self._generator.get_state()
         self._batch_size, self._taken = batch_size, 0
-        batches = max(1, PREFETCH // batch_size)
-        # on the CPU many numbers drawn at once are those drawn one by one
-        contexts, targets = self._windows.sample_batch(batches * batch_size, self._generator)
-        blocks = contexts.contiguous().view(batches, batch_size, -1), targets.contiguous().view(batches, batch_size)
-        self._waiting = list(map(WindowBatch, *(block.unbind() for block in blocks)))[::-1]
+        count = max(1, PREFETCH // batch_size)
+        # On the CPU many numbers sampled at once are those sampled one by one.
+        contexts, targets = self._dataset.sample_batch(count * batch_size, self._generator)
+        # [count·B, context] → [count, B, context] and [count·B] → [count, B]
+        blocks = contexts.contiguous().view(count, batch_size, -1), targets.contiguous().view(count, batch_size)
+        self._prefetched = list(map(WindowBatch, *(block.unbind() for block in blocks)))[::-1]
 
     def state(self) -> Tensor:
-        """The state of the stream as if no batch had been drawn but those that `next` gave."""
-        stream = generator_from_state(self._before)
-        torch.randint(0, len(self._windows), (self._taken * self._batch_size,), generator=stream)
-        return stream.get_state()
+        """Return the generator's state as if only the batches handed out had been sampled."""
+        generator = generator_from_state(self._state_before)
+        torch.randint(0, len(self._dataset), (self._taken * self._batch_size,), generator=generator)
+        return generator.get_state()
 
     def go_to(self, state: Tensor) -> None:
-        """Go on from where `state` was taken."""
-        self._waiting, self._taken, self._before = [], 0, state.clone()
+        self._prefetched, self._taken, self._state_before = [], 0, state.clone()
         self._generator.set_state(state)

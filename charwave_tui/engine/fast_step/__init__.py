@@ -1,1 +1,1 @@
-"""The fast step: the mathematics of the plain one, written out by hand on rows that are computed once."""
+"""A training step without autograd: hand-written forward and backward passes on preallocated buffers."""

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from charwave_tui.core.config.layer_shapes import layer_shapes
+from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER, DEAD_THRESHOLD, layer_shapes
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LayerStats, Split
 from charwave_tui.core.protocol.layer_insights import ProbeBatch
 from charwave_tui.engine.data.window_dataset import WindowBatch
 from charwave_tui.engine.model.hooks import forward_hooks, looking, preserve_buffers
-from charwave_tui.engine.model.layers import Activation, Gated, Layer, ReLU, Sequential, Tanh, diagnostic_parameter
+from charwave_tui.engine.model.layers import Activation, Layer, Sequential, diagnostic_parameter
 from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.training.trainer import Trainer
 
@@ -114,14 +114,6 @@ def _gradients(loss: Tensor, by: list[Tensor | None]) -> list[Tensor | None]:
     return [None if each is None else next(found) for each in by]
 
 
-SATURATED = 0.97
-"""A tanh beyond this, either way, counts as saturated: the lessons' bound."""
-
-
-DEAD = 0.99
-"""A Tanh unit beyond this, either way, for every example and position is dead: the lessons' bound."""
-
-
 def layer_stats(look: LayerCapture, ratios: Sequence[float | None]) -> Iterator[LayerStats]:
     """The figures of each layer of a `look`; `ratios` are the update ratios of the last step, one a layer."""
     for layer, came, out, pull, ratio in zip(
@@ -152,13 +144,10 @@ def saturated_share_per_unit(layer: Layer, out: Tensor) -> Tensor | None:
 
     A Tanh beyond DEAD, a ReLU at 0. Of a Gated it would tell nothing: where its tanh is stuck it learns by its gate.
     """
-    match layer:
-        case Tanh():
-            stuck = out.abs() > DEAD
-        case ReLU():
-            stuck = out == 0
-        case _:
-            return None
+    spec = ACTIVATION_OF_LAYER.get(type(layer).__name__)
+    if spec is None or not spec.can_die:
+        return None
+    stuck = out == 0 if spec.saturation_threshold is None else out.abs() > DEAD_THRESHOLD
     flat = stuck.flatten(0, -2)  # [B, C] or [B, T, C] → [B·T, C]
     return flat.sum(0) / len(flat)
 
@@ -168,18 +157,16 @@ def std_or_none(numbers: Tensor | None) -> float | None:
     return None if numbers is None or numbers.numel() < 2 else numbers.detach().std().item()
 
 
-def _saturation(layer: Layer, came: Tensor | None, out: Tensor) -> float | None:
-    match layer:
-        case Tanh():
-            bent = out
-        case Gated():
-            # The output is small where the gate is shut, so only the tanh tells; a stuck one still learns by its gate.
-            assert came is not None
-            signal, _ = came.chunk(2, dim=-1)  # [..., 2·C] → [..., C] and [..., C]
-            bent = torch.tanh(signal)
-        case _:
-            return None
-    return 100 * (bent.abs() > SATURATED).float().mean().item()
+def _saturation(layer: Layer, layer_input: Tensor | None, out: Tensor) -> float | None:
+    spec = ACTIVATION_OF_LAYER.get(type(layer).__name__)
+    if spec is None or spec.saturation_threshold is None:
+        return None
+    if spec.is_gated:
+        # The output is small where the gate is closed, so only the tanh tells.
+        assert layer_input is not None
+        signal, _ = layer_input.chunk(2, dim=-1)  # [..., 2·C] → [..., C] and [..., C]
+        out = torch.tanh(signal)
+    return 100 * (out.abs() > spec.saturation_threshold).float().mean().item()
 
 
 def _share(part: float | None, whole: float | None) -> float | None:

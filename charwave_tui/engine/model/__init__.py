@@ -1,1 +1,1 @@
-"""The network."""
+"""The network: layers, models built from them, and their forward pass over prefixes."""

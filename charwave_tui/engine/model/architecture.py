@@ -1,4 +1,4 @@
-"""Build_model, and a model read as levels."""
+"""Build the model of a config, and split a built model into its levels."""
 
 from __future__ import annotations
 
@@ -7,63 +7,58 @@ from dataclasses import dataclass
 
 from torch import Generator, nn
 
-from charwave_tui.core.config.layer_shapes import ACTIVATION_LAYERS, level_shapes
+from charwave_tui.core.config.layer_shapes import ACTIVATIONS, level_shapes
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.engine.model.layers import (
-    GELU,
+    ACTIVATION_LAYERS,
     Activation,
     BatchNorm1d,
     Embedding,
     FlattenConsecutive,
     FlattenDilated,
-    Gated,
     Layer,
     Linear,
-    ReLU,
     Residual,
     Sequential,
     Skips,
-    Tanh,
     WaveNet,
 )
 
-ACTIVATIONS: dict[str, type[Activation]] = {layer.__name__: layer for layer in (Tanh, ReLU, GELU, Gated)}
-"""The activation layers by the names that `core.shapes` gives them."""
-
 
 def build_model(config: RunConfig, vocab_size: int, generator: Generator) -> Sequential:
-    """The untrained model of a checked `config`, on the CPU, in train mode: [B, context] ids → [B, vocab_size] logits.
+    """Return the untrained model of a validated `config`, on the CPU, in train mode.
 
-    `generator` is drawn from in the lecture's order: the embedding, then each Linear.
+    [B, context] ids → [B, vocab_size] logits. `generator` initialises the weights in the lecture's order: the
+    embedding, then each Linear.
     """
-    kind = WaveNet if config.dilations else Sequential
-    return kind(_layers(config, vocab_size, generator))
+    model_class = WaveNet if config.dilations else Sequential
+    return model_class(_layers(config, vocab_size, generator))
 
 
 def _layers(config: RunConfig, vocab_size: int, generator: Generator) -> Iterator[Layer]:
-    hidden, normed = config.n_hidden, config.norm != "none"
+    head_fan_in, has_norm = config.n_hidden, config.norm != "none"
     yield Embedding(vocab_size, config.n_embd, generator)
-    for number, level in enumerate(level_shapes(config)):
+    for index, level in enumerate(level_shapes(config)):
         if config.dilations:
-            yield FlattenDilated(config.dilations[number])
+            yield FlattenDilated(config.dilations[index])
         else:
             yield FlattenConsecutive(len(level.offsets))
-        yield Linear(level.fan_in, level.fan_out, generator, bias=not normed, gain=config.init_gain)
-        if normed:
-            apart = level.positions if config.norm == "batch-bug" and level.positions > 1 else None
-            yield BatchNorm1d(level.fan_out, apart)
-        yield ACTIVATIONS[ACTIVATION_LAYERS[config.activation]]()
-        if config.dilations and number > 0:
+        yield Linear(level.fan_in, level.fan_out, generator, bias=not has_norm, gain=config.init_gain)
+        if has_norm:
+            positions = level.positions if config.norm == "batch-bug" and level.positions > 1 else None
+            yield BatchNorm1d(level.fan_out, positions)
+        yield ACTIVATION_LAYERS[ACTIVATIONS[config.activation].layer]()
+        if config.dilations and index > 0:
             yield Residual()
     if config.dilations:
         yield Skips(len(config.dilations))
-        hidden *= len(config.dilations)
-    yield Linear(hidden, vocab_size, generator, gain=config.output_scale)
+        head_fan_in *= len(config.dilations)
+    yield Linear(head_fan_in, vocab_size, generator, gain=config.output_scale)
 
 
 @dataclass(frozen=True, slots=True)
 class LevelModules:
-    """The layers of one level, and `offsets`: how far back stands what it joins, furthest first."""
+    """The layers of one level; `offsets` are how many positions back its taps are, the farthest first."""
 
     flatten: FlattenConsecutive | FlattenDilated
     offsets: tuple[int, ...]
@@ -75,7 +70,7 @@ class LevelModules:
 
 @dataclass(frozen=True, slots=True)
 class ModelStructure:
-    """A whole model; `skips`: the head sees what every level makes, else what the last one makes."""
+    """A model as embedding, levels and head; with `skips` the head reads every level, else the last one."""
 
     embedding: Embedding
     levels: tuple[LevelModules, ...]
@@ -84,7 +79,7 @@ class ModelStructure:
 
     @staticmethod
     def of(model: Sequential) -> ModelStructure:
-        """The anatomy of a model that `build_model` made."""
+        """Return the structure of a model that `build_model` returned."""
         embedding, *layers, head = model.layers
         assert isinstance(embedding, Embedding)
         assert isinstance(head, Linear)
@@ -92,7 +87,7 @@ class ModelStructure:
 
 
 def _levels(layers: Sequence[nn.Module]) -> Iterator[LevelModules]:
-    starts = [place for place, layer in enumerate(layers) if isinstance(layer, FlattenConsecutive | FlattenDilated)]
+    starts = [index for index, layer in enumerate(layers) if isinstance(layer, FlattenConsecutive | FlattenDilated)]
     stride = 1
     for start, end in zip(starts, [*starts[1:], len(layers)], strict=True):
         flatten, linear, *rest = layers[start:end]
@@ -109,4 +104,5 @@ def _levels(layers: Sequence[nn.Module]) -> Iterator[LevelModules]:
         assert isinstance(norm, BatchNorm1d | None)
         activation = rest[0]
         assert isinstance(activation, Activation)
-        yield LevelModules(flatten, offsets, linear, norm, activation, any(isinstance(one, Residual) for one in rest))
+        residual = any(isinstance(layer, Residual) for layer in rest)
+        yield LevelModules(flatten, offsets, linear, norm, activation, residual)

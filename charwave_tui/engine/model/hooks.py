@@ -1,4 +1,4 @@
-"""Looking at a model's layers while something runs through them, without a trace."""
+"""Context managers that observe a model's forward pass and leave it unchanged."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ from typing import Any
 
 import torch
 
-from charwave_tui.engine.model.layers import (
-    Sequential,
-)
+from charwave_tui.engine.model.layers import Sequential
 
 
 @contextmanager
 def looking(model: Sequential, *, training: bool) -> Iterator[None]:
-    """Run `model` in train or eval mode without gradients, and put its mode back."""
-    before = model.training
+    """Put `model` in train or eval mode, without gradients, and restore its mode afterwards."""
+    mode = model.training
     model.train(training)
     try:
         with torch.no_grad():
             yield
     finally:
-        model.train(before)
+        model.train(mode)
 
 
 @contextmanager
 def forward_hooks(model: Sequential, hook: Any) -> Iterator[None]:
-    """Within the block `hook(layer, inputs, output)` is called for each layer that something runs through."""
+    """Call `hook(layer, inputs, output)` after the forward of each layer."""
     handles = [layer.register_forward_hook(hook) for layer in model.layers]
     try:
         yield
@@ -38,11 +36,11 @@ def forward_hooks(model: Sequential, hook: Any) -> Iterator[None]:
 
 @contextmanager
 def preserve_buffers(model: Sequential) -> Iterator[None]:
-    """After the block the model's buffers are what they were before it."""
-    kept = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    """Restore the model's buffers (running statistics) afterwards."""
+    copies = [(buffer, buffer.clone()) for buffer in model.buffers()]
     try:
         yield
     finally:
         with torch.no_grad():
-            for buffer, before in kept:
+            for buffer, before in copies:
                 buffer.copy_(before)

@@ -1,4 +1,4 @@
-"""The lecture's layers, the further activations, and the stack of dilated levels with residuals and skips."""
+"""The lecture's layers, further activations, and the WaveNet of dilated levels with residual and skip connections."""
 
 from __future__ import annotations
 
@@ -9,38 +9,33 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 BATCHNORM_EPS = 1e-5
-"""What BatchNorm1d adds to the variance before its root."""
-
-
-MOMENTUM = 0.1
-"""The share of each batch in BatchNorm1d's running statistics."""
+MOMENTUM = 0.1  # weight of a batch in the running statistics of BatchNorm1d
 
 
 class Layer(nn.Module):
-    """A part of the model; `detail` says its size the way `core.shapes` does: `48→128`."""
+    """Base class of the layers; `detail` is the size as in `LayerShape`, such as `48→128`."""
 
     detail = ""
 
 
 class Embedding(Layer):
-    """A learned point for every id: [B, T] ids → [B, T, dim]."""
+    """A learned vector for each id: [B, T] ids → [B, T, C]."""
 
     def __init__(self, count: int, dim: int, generator: Generator) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn((count, dim), generator=generator))
 
     def forward(self, ids: Tensor) -> Tensor:
-        """The points of `ids`."""
         return self.weight[ids]  # [B, T] → [B, T, C]
 
 
 class FlattenConsecutive(Layer):
-    """Joins each `joined` neighbouring positions into one; the last position left loses its dimension."""
+    """Concatenates every `n` neighbouring positions; the position dimension is dropped once one is left."""
 
-    def __init__(self, joined: int) -> None:
+    def __init__(self, n: int) -> None:
         super().__init__()
-        self.n = joined
-        self.detail = str(joined)
+        self.n = n
+        self.detail = str(n)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, T, C] → [B, T/n, C·n], or [B, C·n] where one position is left; [B, C] counts as one position."""
@@ -52,7 +47,7 @@ class FlattenConsecutive(Layer):
 
 
 class Linear(Layer):
-    """x @ W + b with W of shape (fan_in, fan_out), drawn as randn/√fan_in times `gain`; the bias starts at zero."""
+    """x @ W + b; W [fan_in, fan_out] is initialised as randn/√fan_in times `gain`, b as zeros."""
 
     def __init__(self, fan_in: int, fan_out: int, generator: Generator, *, gain: float = 1, bias: bool = True) -> None:
         super().__init__()
@@ -62,19 +57,18 @@ class Linear(Layer):
         self.detail = f"{fan_in}→{fan_out}"
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., fan_in] → [..., fan_out]."""
-        out = x @ self.weight
+        out = x @ self.weight  # [..., fan_in] → [..., fan_out]
         return out if self.bias is None else out + self.bias
 
 
 class BatchNorm1d(Layer):
-    """gamma · (x − mean)/√(var + EPSILON) + beta for each channel, over all dimensions but the last.
+    """gamma · (x − mean)/√(var + BATCHNORM_EPS) + beta per channel, over all dimensions but the last.
 
-    As in the lecture the variance is the unbiased one, both to normalise and in the running statistics; torch's own
-    normalises by the biased one, so that its training output is √(n/(n−1)) times ours. With `positions` it averages
-    over dimension 0 alone, the bug of the lecture's log, and keeps statistics of each position apart.
+    As in the lecture the variance is unbiased, both for normalising and in the running statistics; torch normalises by
+    the biased one, so its training output is √(n/(n−1)) times this one. With `positions` the statistics are over
+    dimension 0 alone and kept per position: the bug that the lecture's log shows (norm `batch-bug`).
 
-    One value a channel has no variance: it is normalised by the running statistics and leaves them as they are.
+    One value per channel has no variance: it is normalised by the running statistics and does not update them.
     """
 
     running_mean: Tensor
@@ -84,31 +78,31 @@ class BatchNorm1d(Layer):
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(dim))
         self.beta = nn.Parameter(torch.zeros(dim))
-        kept = (dim,) if positions is None else (positions, dim)
-        self.register_buffer("running_mean", torch.zeros(kept))
-        self.register_buffer("running_var", torch.ones(kept))
+        shape = (dim,) if positions is None else (positions, dim)
+        self.register_buffer("running_mean", torch.zeros(shape))
+        self.register_buffer("running_var", torch.ones(shape))
         self.detail = str(dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C] or [B, T, C] → the same shape; in train mode the running statistics move by MOMENTUM."""
+        """[B, C] or [B, T, C] → the same shape; in train mode the running statistics are updated."""
         if self.training and x.numel() > self.running_mean.numel():
-            over = tuple(range(x.ndim - self.running_mean.ndim))
-            mean = x.mean(over, keepdim=True)
-            var = x.var(over, keepdim=True)
-            self._follow(self.running_mean, mean)
-            self._follow(self.running_var, var)
+            dims = tuple(range(x.ndim - self.running_mean.ndim))
+            mean = x.mean(dims, keepdim=True)
+            var = x.var(dims, keepdim=True)
+            self._update_running(self.running_mean, mean)
+            self._update_running(self.running_var, var)
         else:
             mean, var = self.running_mean, self.running_var
         return self.gamma * ((x - mean) / torch.sqrt(var + BATCHNORM_EPS)) + self.beta
 
     @staticmethod
-    def _follow(running: Tensor, batch: Tensor) -> None:
+    def _update_running(running: Tensor, batch: Tensor) -> None:
         # Two roundings, as the lecture writes it; lerp_ would be one call but other bits.
         running.mul_(1 - MOMENTUM).add_(MOMENTUM * batch.detach().view_as(running))
 
 
 def diagnostic_parameter(layer: nn.Module) -> nn.Parameter | None:
-    """The parameter that a layer's figures are told of: its weight, of a BatchNorm1d gamma; None where it has none."""
+    """Return the parameter whose statistics represent a layer: the weight, or gamma; None where it has none."""
     match layer:
         case Embedding() | Linear():
             return layer.weight
@@ -118,53 +112,53 @@ def diagnostic_parameter(layer: nn.Module) -> nn.Parameter | None:
 
 
 class Activation(Layer):
-    """What bends the line, each number or pair of numbers by itself."""
+    """Base class of element-wise non-linearities. `Gated` maps channel pairs, [..., 2·C] → [..., C]."""
 
 
 class Tanh(Activation):
-    """tanh of every number."""
+    """tanh(x)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape, within −1 … 1."""
         return torch.tanh(x)
 
 
 class ReLU(Activation):
-    """Every number, or 0 where it is negative."""
+    """max(x, 0)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape, from 0 up."""
         return torch.relu(x)
 
 
 class GELU(Activation):
-    """x · Φ(x), Φ being the normal distribution's: Hendrycks and Gimpel 2016, equation 1."""
+    """x · Φ(x), Φ the normal distribution function: Hendrycks and Gimpel 2016, equation 1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape, from about −0.17 up."""
         return functional.gelu(x)
 
 
 class Gated(Activation):
-    """tanh of the first half of the channels times the sigmoid of the other: van den Oord et al. 2016, equation 2."""
+    """tanh(first half of the channels) · sigmoid(second half): van den Oord et al. 2016, equation 2."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., 2·C] → [..., C], within −1 … 1."""
         signal, gate = x.chunk(2, dim=-1)  # [..., 2·C] → [..., C] and [..., C]
         return torch.tanh(signal) * torch.sigmoid(gate)
 
 
+# By the layer names of `core.config.layer_shapes.ACTIVATIONS`.
+ACTIVATION_LAYERS: dict[str, type[Activation]] = {layer.__name__: layer for layer in (Tanh, ReLU, GELU, Gated)}
+
+
 class Sequential(nn.Module):
-    """Layers one after the other, the first of which is the Embedding."""
+    """Layers in sequence, the first of which is the Embedding."""
 
     def __init__(self, layers: Iterable[Layer]) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
 
     def forward(self, ids: Tensor, keep_mask: Tensor | None = None, level_scale: Tensor | None = None) -> Tensor:
-        """[B, context] ids → [B, vocabulary] logits, for the model that `build_model` makes.
+        """[B, context] ids → [B, vocab_size] logits; the masks are those of `WindowBatch`.
 
-        `kept` [B, context] is 0 where an embedded character is blotted out, else 1; `scales` are for a Stack alone.
+        `level_scale` is for a WaveNet alone.
         """
         assert level_scale is None
         x = self.embed(ids, keep_mask)
@@ -173,13 +167,13 @@ class Sequential(nn.Module):
         return x
 
     def embed(self, ids: Tensor, keep_mask: Tensor | None) -> Tensor:
-        """The points of `ids` of any shape, [...] → [..., C], blotted out where `kept` of the same shape is 0."""
+        """Return the embedding of `ids`, [...] → [..., C], zero where `keep_mask` [...] is 0."""
         x: Tensor = self.layers[0](ids)
         return x if keep_mask is None else x * keep_mask.unsqueeze(-1)  # [B, T, C] · [B, T, 1]
 
 
 class FlattenDilated(Layer):
-    """Joins each position with the one `dilation` before it; the last position left loses its dimension."""
+    """Concatenates each position with the one `dilation` before it; the last position loses its dimension."""
 
     def __init__(self, dilation: int) -> None:
         super().__init__()
@@ -188,54 +182,54 @@ class FlattenDilated(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, T, C] → [B, T−d, 2·C], or [B, 2·C] where one position is left."""
-        joined = torch.cat((x[:, : -self.dilation], x[:, self.dilation :]), dim=-1)  # [B, T, C] → [B, T−d, 2·C]
-        return joined.squeeze(1) if joined.shape[1] == 1 else joined
+        out = torch.cat((x[:, : -self.dilation], x[:, self.dilation :]), dim=-1)  # [B, T, C] → [B, T−d, 2·C]
+        return out.squeeze(1) if out.shape[1] == 1 else out
 
 
 class Residual(Layer):
-    """What a level makes, added to what it got."""
+    """Adds a level's input to its output."""
 
-    def forward(self, x: Tensor, below: Tensor) -> Tensor:
-        """[B, T, C] + the last T positions of `below` [B, T+d, C]; [B, C] counts as one position."""
-        return x + (below[:, -x.shape[1] :] if x.ndim == 3 else below[:, -1])
+    def forward(self, out: Tensor, level_input: Tensor) -> Tensor:
+        """`out` [B, T, C] + the last T positions of `level_input` [B, T+d, C]; [B, C] counts as one position."""
+        return out + (level_input[:, -out.shape[1] :] if out.ndim == 3 else level_input[:, -1])
 
 
 class Skips(Layer):
-    """What every level made at the last position, side by side."""
+    """Concatenates the outputs of all levels at the last position."""
 
     def __init__(self, levels: int) -> None:
         super().__init__()
         self.detail = str(levels)
 
-    def forward(self, made: Sequence[Tensor]) -> Tensor:
+    def forward(self, outputs: Sequence[Tensor]) -> Tensor:
         """Each [B, T, C] or [B, C] → [B, levels·C]."""
-        return torch.cat([x if x.ndim == 2 else x[:, -1] for x in made], dim=-1)
+        return torch.cat([out if out.ndim == 2 else out[:, -1] for out in outputs], dim=-1)
 
 
 class WaveNet(Sequential):
-    """Layers one after the other, but for what goes around a level and from each to the head."""
+    """A Sequential whose levels have residual connections and skip connections to the head."""
 
     def forward(self, ids: Tensor, keep_mask: Tensor | None = None, level_scale: Tensor | None = None) -> Tensor:
-        """[B, context] ids → [B, vocabulary] logits; `kept` and `scales` as in `Examples`."""
-        x = below = self.embed(ids, keep_mask)
-        made: list[Tensor] = []
+        """[B, context] ids → [B, vocab_size] logits; the masks are those of `WindowBatch`."""
+        x = level_input = self.embed(ids, keep_mask)
+        outputs: list[Tensor] = []
         for layer in self.layers[1:]:
             match layer:
                 case FlattenDilated():
-                    below, x = x, layer(x)
+                    level_input, x = x, layer(x)
                 case Residual():
-                    x = layer(x, below)
+                    x = layer(x, level_input)
                 case Skips():
-                    x = layer(made)
+                    x = layer(outputs)
                 case _:
                     x = layer(x)
             if isinstance(layer, Activation):
                 if level_scale is not None:
-                    x = _scaled(x, level_scale[:, :, len(made)])
-                made.append(x)
+                    x = _scale_level(x, level_scale[:, :, len(outputs)])
+                outputs.append(x)
         return x
 
 
-def _scaled(x: Tensor, scales: Tensor) -> Tensor:
-    """[B, T, C] or [B, C], times the last of `scales` [B, context]."""
-    return x * (scales[:, -1:] if x.ndim == 2 else scales[:, -x.shape[1] :, None])
+def _scale_level(x: Tensor, scale: Tensor) -> Tensor:
+    """Multiply [B, T, C] by the last T of `scale` [B, context], or [B, C] by the last."""
+    return x * (scale[:, -1:] if x.ndim == 2 else scale[:, -x.shape[1] :, None])

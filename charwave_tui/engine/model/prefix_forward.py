@@ -1,4 +1,4 @@
-"""Forward over prefixes: causal, batch norm folded, incremental decoding."""
+"""The model's forward pass over prefixes: with autograd, with BatchNorm folded in, and one character at a time."""
 
 from __future__ import annotations
 
@@ -18,15 +18,47 @@ from charwave_tui.engine.model.hooks import looking
 from charwave_tui.engine.model.layers import BATCHNORM_EPS, Activation, BatchNorm1d, Gated, Linear, Sequential, Tanh
 from charwave_tui.engine.runtime.cooperative import Cooperative
 
-Taps = Callable[[int, Tensor, int], Tensor]
-"""For a level's number, what stands below it in each row [R, C], and an offset: what stood below so far back [R, C]."""
+
+def causal_logits(model: Sequential, prefixes: PrefixBatch) -> Tensor:
+    """Return the logits [P, vocab_size] after each prefix, by the model's own layers in their current mode.
+
+    In train mode each row counts once in the BatchNorm statistics, so they are those over positions where each has its
+    own row (`one_row_per_position`). Not for the norm batch-bug, whose statistics belong to positions in a window.
+    """
+    structure = ModelStructure.of(model)
+    x = model.embed(prefixes.ids, prefixes.keep_mask)  # [P] → [P, C]
+    outputs: list[Tensor] = []
+    for index, level in enumerate(structure.levels):
+        level_input = x
+        x = level.linear(_concat_taps(level_input, level.offsets, prefixes))
+        if level.norm is not None:
+            assert level.norm.running_mean.ndim == 1, "batch-bug has no whole names"
+            x = level.norm(x)
+        x = level.activation(x)
+        if prefixes.level_scale is not None:
+            x = x * prefixes.level_scale[:, index, None]  # [P, C] · [P, 1]
+        outputs.append(x)
+        if level.residual:
+            x = x + level_input
+    # [P, levels·C] or [P, C] → [P, vocab_size]
+    logits: Tensor = structure.head(torch.cat(outputs, dim=-1) if structure.skips else x)
+    return logits
+
+
+def _concat_taps(x: Tensor, offsets: Sequence[int], prefixes: PrefixBatch) -> Tensor:
+    # embedding looks rows up as x[rows] does, and adds their gradients up in half the time.
+    taps = [functional.embedding(prefixes.ancestor_rows[offset], x) if offset else x for offset in offsets]
+    return torch.cat(taps, dim=-1)  # n of [P, C] → [P, n·C]
+
+
+Taps = Callable[[int, Tensor, int], Tensor]  # (level index, its input [R, C], offset) → the input so far back [R, C]
 
 
 @dataclass(frozen=True, slots=True)
 class FoldedLevel:
-    """One level: the offsets it joins, furthest first, its Linear and norm as one, and what follows them.
+    """A level whose BatchNorm is folded into its Linear; `offsets` as in `LevelModules`.
 
-    `weight` [n·C, fan_out] is the Linear's times gamma/√(var + EPSILON); `bias` [fan_out] has the mean and beta in it.
+    `weight` [n·C, fan_out] is the Linear's times gamma/√(var + BATCHNORM_EPS), `bias` [fan_out] includes mean and beta.
     """
 
     offsets: tuple[int, ...]
@@ -37,41 +69,41 @@ class FoldedLevel:
 
 
 class FoldedModel:
-    """A copy of `model` as it is now, in eval mode, to be run over prefixes; not for the norm batch-bug.
+    """A copy of `model` in eval mode for forward passes over prefixes, with BatchNorm folded into the Linears.
 
-    That one has statistics for each place in a window, so that no two windows can share what a level makes.
+    Not for the norm batch-bug: with statistics per position in the window, windows cannot share a level's outputs.
     """
 
     def __init__(self, model: Sequential) -> None:
-        anatomy = ModelStructure.of(model)
-        self.levels = tuple(map(_folded_level, anatomy.levels))
-        self.embedding = anatomy.embedding.weight.detach().clone()
-        self._skips = anatomy.skips
-        self._weight, self._bias = _fold_batchnorm(anatomy.head)
+        structure = ModelStructure.of(model)
+        self.levels = tuple(map(_fold_level, structure.levels))
+        self.embedding = structure.embedding.weight.detach().clone()
+        self._skips = structure.skips
+        self._weight, self._bias = _fold_batchnorm(structure.head)
 
     def logits(self, prefixes: PrefixBatch) -> Tensor:
-        """The logits [P, V] after each prefix: those that the model gives for the window which ends there."""
+        """Return the logits [P, vocab_size] after each prefix: those of the model for the window that ends there."""
         return self.forward_rows(
-            prefixes.ids, lambda _, below, offset: below.index_select(0, prefixes.ancestor_rows[offset])
+            prefixes.ids, lambda _, level_input, offset: level_input.index_select(0, prefixes.ancestor_rows[offset])
         )[0]
 
     def forward_rows(self, ids: Tensor, taps: Taps) -> tuple[Tensor, list[Tensor]]:
-        """The logits [R, V] of rows whose last symbols are `ids` [R], and what stands below each level [R, C].
+        """Return the logits [R, vocab_size] of rows with last symbols `ids` [R], and each level's input [R, C].
 
-        `taps` finds what the levels join besides that.
+        `taps` returns the inputs at the offsets other than 0.
         """
         x = self.embedding.index_select(0, ids)  # [R] → [R, C]
-        below, made = [], []
-        for number, level in enumerate(self.levels):
-            below.append(x)
-            joined = torch.cat([taps(number, x, offset) if offset else x for offset in level.offsets], 1)  # [R, n·C]
-            made.append(_apply_activation_(level.activation, torch.addmm(level.bias, joined, level.weight)))
-            x = x + made[-1] if level.residual else made[-1]
-        top = torch.cat(made, 1) if self._skips else x  # [R, levels·C] or [R, C]
-        return torch.addmm(self._bias, top, self._weight), below
+        inputs, outputs = [], []
+        for index, level in enumerate(self.levels):
+            inputs.append(x)
+            concat = torch.cat([taps(index, x, offset) if offset else x for offset in level.offsets], 1)  # [R, n·C]
+            outputs.append(_apply_activation_(level.activation, torch.addmm(level.bias, concat, level.weight)))
+            x = x + outputs[-1] if level.residual else outputs[-1]
+        head_input = torch.cat(outputs, 1) if self._skips else x  # [R, levels·C] or [R, C]
+        return torch.addmm(self._bias, head_input, self._weight), inputs
 
 
-def _folded_level(level: LevelModules) -> FoldedLevel:
+def _fold_level(level: LevelModules) -> FoldedLevel:
     weight, bias = _fold_batchnorm(level.linear, level.norm)
     return FoldedLevel(level.offsets, weight, bias, level.activation, level.residual)
 
@@ -87,19 +119,19 @@ def _fold_batchnorm(linear: Linear, norm: BatchNorm1d | None = None) -> tuple[Te
 
 
 def _apply_activation_(activation: Activation, x: Tensor) -> Tensor:
-    """What `activation` makes of `x`, which may be overwritten."""
+    """Return `activation(x)`; may overwrite `x`."""
     match activation:
         case Tanh():
-            return _tanh(x)
+            return _tanh_(x)
         case Gated():
             signal, gate = x.chunk(2, 1)  # [R, 2·C] → [R, C] and [R, C]
-            return _tanh(signal) * torch.sigmoid(gate)
+            return _tanh_(signal) * torch.sigmoid(gate)
     out: Tensor = activation(x)
     return out
 
 
-def _tanh(x: Tensor) -> Tensor:
-    """The tanh of `x` in place; numpy's takes a sixth of the time of torch's."""
+def _tanh_(x: Tensor) -> Tensor:
+    """In-place tanh; numpy's takes a sixth of the time of torch's."""
     if x.device.type != "cpu":
         return x.tanh_()
     np.tanh(x.numpy(), out=x.numpy())
@@ -107,51 +139,53 @@ def _tanh(x: Tensor) -> Tensor:
 
 
 class IncrementalDecoder(Protocol):
-    """Rows of prefixes that are equally long; they begin as one row that holds boundaries alone."""
+    """Prefixes of equal length, one per row, that grow by a character at a time; at first one row of boundaries."""
 
     def extend(self, parents: Tensor, symbols: Tensor) -> Cooperative[Tensor]:
-        """The logits [R, V] of the rows that come next: `symbols` [R] behind the `parents` [R], rows there were.
+        """Return the logits [R, vocab_size] of the new rows: `symbols` [R] appended to rows `parents` [R].
 
-        They take the place of those. Yields after each block of rows. All three tensors are on the CPU.
+        They replace the old rows. Yields after each block of rows. All three tensors are on the CPU.
         """
 
 
 class CachedDecoder:
-    """Growth of a folded model, `block` rows at a time: each level computes the new rows and keeps them."""
+    """Decodes with a folded model, `block` rows at a time; the level inputs of earlier characters are cached."""
 
     def __init__(self, folded: FoldedModel, block: int) -> None:
         self._folded = folded
         self._block = block
         reach = [max(level.offsets) for level in folded.levels]
         device = folded.embedding.device
-        # Before a name there are boundaries only, as far back as a level reaches.
-        _, below = folded.forward_rows(torch.zeros(1, dtype=torch.int64, device=device), lambda _, below, offset: below)
-        self._below = [deque([first] * far, far) for first, far in zip(below, reach, strict=True)]
-        # Of each row, where its ancestors are among those of their length: the parent first.
+        # Before a word there are only boundaries, as far back as a level reaches.
+        boundary = torch.zeros(1, dtype=torch.int64, device=device)
+        _, inputs = folded.forward_rows(boundary, lambda _, level_input, offset: level_input)
+        # For each level its inputs at the last characters, one [R, C] per prefix length, the newest last.
+        self._inputs = [deque([first] * far, far) for first, far in zip(inputs, reach, strict=True)]
+        # The rows of each row's ancestors among the prefixes of their length, the parent first.
         self._ancestors = torch.zeros((max(reach), 1), dtype=torch.int64, device=device)  # [reach, R]
 
     def extend(self, parents: Tensor, symbols: Tensor) -> Cooperative[Tensor]:
-        """As in `Growth`."""
         parents, symbols = parents.to(self._ancestors.device), symbols.to(self._ancestors.device)
         older = self._ancestors.index_select(1, parents)  # [reach, rows before] → [reach, R]
         ancestors = torch.cat((parents[None], older))[: len(older)]  # [1 + reach, R] → [reach, R]
-        logits, below = [], []
-        for some, theirs in zip(torch.split(symbols, self._block), torch.split(ancestors, self._block, 1), strict=True):
-            out, under = self._folded.forward_rows(some, self._taps(theirs))
-            logits.append(out)
-            below.append(under)
+        logits, inputs = [], []
+        blocks = zip(torch.split(symbols, self._block), torch.split(ancestors, self._block, 1), strict=True)
+        for block_symbols, block_ancestors in blocks:
+            block_logits, block_inputs = self._folded.forward_rows(block_symbols, self._taps(block_ancestors))
+            logits.append(block_logits)
+            inputs.append(block_inputs)
             yield
-        for kept, parts in zip(self._below, zip(*below, strict=True), strict=True):
-            kept.append(torch.cat(parts))
+        for cache, level_inputs in zip(self._inputs, zip(*inputs, strict=True), strict=True):
+            cache.append(torch.cat(level_inputs))
         self._ancestors = ancestors
         return torch.cat(logits).cpu()
 
     def _taps(self, ancestors: Tensor) -> Taps:
-        return lambda number, _, offset: self._below[number][-offset].index_select(0, ancestors[offset - 1])
+        return lambda index, _, offset: self._inputs[index][-offset].index_select(0, ancestors[offset - 1])
 
 
 class WindowDecoder:
-    """Growth of any model by the window of `context` symbols that ends each row, `block` of them at a time."""
+    """Decodes with any model by a forward pass over each row's last `context` symbols, `block` rows at a time."""
 
     def __init__(self, model: Sequential, context: int, block: int) -> None:
         self._model = model
@@ -159,7 +193,6 @@ class WindowDecoder:
         self._windows = torch.zeros((1, context), dtype=torch.int64, device=next(model.parameters()).device)
 
     def extend(self, parents: Tensor, symbols: Tensor) -> Cooperative[Tensor]:
-        """As in `Growth`."""
         parents, symbols = parents.to(self._windows.device), symbols.to(self._windows.device)
         self._windows = torch.cat((self._windows[parents, 1:], symbols[:, None]), 1)  # [R, context]
         logits = []
@@ -168,35 +201,3 @@ class WindowDecoder:
                 logits.append(self._model(windows))
             yield
         return torch.cat(logits).cpu()
-
-
-def causal_logits(model: Sequential, prefixes: PrefixBatch) -> Tensor:
-    """What `model` expects after each prefix: [P, vocabulary], by the model's own layers and in its mode.
-
-    In train mode each row counts once in the statistics of the norm, so they are of positions where the rows are
-    `apart`. Not for the norm batch-bug, whose statistics belong to places in a window.
-    """
-    anatomy = ModelStructure.of(model)
-    x = model.embed(prefixes.ids, prefixes.keep_mask)  # [P] → [P, C]
-    made: list[Tensor] = []
-    for number, level in enumerate(anatomy.levels):
-        below = x
-        x = level.linear(_concat_taps(below, level.offsets, prefixes))
-        if level.norm is not None:
-            assert level.norm.running_mean.ndim == 1, "batch-bug has no whole names"
-            x = level.norm(x)
-        x = level.activation(x)
-        if prefixes.level_scale is not None:
-            x = x * prefixes.level_scale[:, number, None]  # [P, C] · [P, 1]
-        made.append(x)
-        if level.residual:
-            x = x + below
-    out: Tensor = anatomy.head(torch.cat(made, dim=-1) if anatomy.skips else x)  # [P, levels·C] or [P, C]
-    return out
-
-
-def _concat_taps(x: Tensor, offsets: Sequence[int], prefixes: PrefixBatch) -> Tensor:
-    """The rows that stand so far back, side by side; 0 is each row itself."""
-    # embedding looks rows up as x[rows] does, and adds their gradients up in half the time.
-    taps = [functional.embedding(prefixes.ancestor_rows[offset], x) if offset else x for offset in offsets]
-    return torch.cat(taps, dim=-1)  # n of [P, C] → [P, n·C]

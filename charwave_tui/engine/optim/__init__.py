@@ -1,1 +1,1 @@
-"""What moves the weights."""
+"""Optimizers, learning rate schedules and update ratios."""

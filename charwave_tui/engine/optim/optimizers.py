@@ -1,4 +1,4 @@
-"""SGD, AdamW, Muon by torch's functional forms; parameter groups; state."""
+"""SGD, AdamW and Muon through torch's functional forms, with parameter groups and state."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
+from charwave_tui.core.config.layer_shapes import ACTIVATIONS
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.engine.model.layers import Linear, Sequential
@@ -20,38 +21,19 @@ try:
 except ImportError:  # torch before 2.9
     muon = None  # type: ignore[assignment]
 
+ADAMW_BETAS = (0.9, 0.999)
+ADAMW_EPS = 1e-8
+MUON_MOMENTUM = 0.95  # with Nesterov: Jordan et al. 2024
+NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # Jordan et al. 2024
+NEWTON_SCHULZ_STEPS = 3  # torch's 5 take two thirds longer, and gave val 1.9288 in place of 1.9294
+MUON_EPS = 1e-7
 
-BETAS = (0.9, 0.999)
-"""AdamW's shares of the old in its two running means: those of its authors and of torch."""
-
-
-EPSILON = 1e-8
-"""What AdamW adds to the root of its second mean."""
-
-
-MUON_MOMENTUM = 0.95
-"""Muon's share of the old in its running mean, which it follows in Nesterov's way: Jordan et al. 2024."""
-
-
-NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
-"""The coefficients of the iteration by which Muon makes a move orthogonal: Jordan et al. 2024."""
-
-
-ITERATIONS = 3
-"""How often Muon iterates: torch's 5 take two thirds longer, and gave val 1.9288 in place of 1.9294."""
-
-
-MUON_EPSILON = 1e-7
-"""The least norm that Muon divides a move by: torch's."""
-
-
-OptimizerState = Mapping[str, list[Tensor]]
-"""What a rule remembers: for each kind a tensor for each weight."""
+OptimizerState = Mapping[str, list[Tensor]]  # for each key of a rule one tensor per weight
 
 
 @dataclass(frozen=True, slots=True)
 class StepHyperparameters:
-    """The numbers of one move, apart from the gradients; `momentum` is for SGD alone."""
+    """The hyperparameters of one step; `momentum` is used by SGD alone."""
 
     lr: float
     weight_decay: float
@@ -60,25 +42,27 @@ class StepHyperparameters:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerRule:
-    """An optimiser: the kinds of tensors it keeps, and how it moves weights by their gradients."""
+    """An update rule: the keys of its state, and the in-place update of weights by their gradients."""
 
     keeps: tuple[str, ...]
     move: Callable[[list[Tensor], list[Tensor], OptimizerState, StepHyperparameters], None]
 
 
-def _sgd_step(weights: list[Tensor], gradients: list[Tensor], kept: OptimizerState, pull: StepHyperparameters) -> None:
-    if not kept and not pull.weight_decay:
+def _sgd_step(
+    weights: list[Tensor], gradients: list[Tensor], state: OptimizerState, hyperparameters: StepHyperparameters
+) -> None:
+    if not state and not hyperparameters.weight_decay:
         # Two roundings, as in the lecture; add_ with alpha=-lr would be one call but rounds once.
-        torch._foreach_add_(weights, list(torch._foreach_mul(gradients, -pull.lr)))
+        torch._foreach_add_(weights, list(torch._foreach_mul(gradients, -hyperparameters.lr)))
         return
     sgd(
         weights,
         gradients,
-        [*kept["momentum_buffer"]] if kept else [None for _ in weights],
+        [*state["momentum_buffer"]] if state else [None for _ in weights],
         fused=True,
-        lr=pull.lr,
-        weight_decay=pull.weight_decay,
-        momentum=pull.momentum,
+        lr=hyperparameters.lr,
+        weight_decay=hyperparameters.weight_decay,
+        momentum=hyperparameters.momentum,
         dampening=0,
         nesterov=False,
         maximize=False,
@@ -86,55 +70,55 @@ def _sgd_step(weights: list[Tensor], gradients: list[Tensor], kept: OptimizerSta
 
 
 def _adamw_step(
-    weights: list[Tensor], gradients: list[Tensor], kept: OptimizerState, pull: StepHyperparameters
+    weights: list[Tensor], gradients: list[Tensor], state: OptimizerState, hyperparameters: StepHyperparameters
 ) -> None:
     adamw(
         weights,
         gradients,
-        kept["exp_avg"],
-        kept["exp_avg_sq"],
+        state["exp_avg"],
+        state["exp_avg_sq"],
         [],
-        kept["step"],
+        state["step"],
         fused=True,
-        lr=pull.lr,
-        weight_decay=pull.weight_decay,
-        beta1=BETAS[0],
-        beta2=BETAS[1],
-        eps=EPSILON,
+        lr=hyperparameters.lr,
+        weight_decay=hyperparameters.weight_decay,
+        beta1=ADAMW_BETAS[0],
+        beta2=ADAMW_BETAS[1],
+        eps=ADAMW_EPS,
         amsgrad=False,
         maximize=False,
     )
 
 
-def _muon_step(weights: list[Tensor], gradients: list[Tensor], kept: OptimizerState, pull: StepHyperparameters) -> None:
+def _muon_step(
+    weights: list[Tensor], gradients: list[Tensor], state: OptimizerState, hyperparameters: StepHyperparameters
+) -> None:
     muon(
         weights,
         gradients,
-        kept["momentum_buffer"],
-        lr=pull.lr,
-        weight_decay=pull.weight_decay,
+        state["momentum_buffer"],
+        lr=hyperparameters.lr,
+        weight_decay=hyperparameters.weight_decay,
         momentum=MUON_MOMENTUM,
         nesterov=True,
-        ns_coefficients=NEWTON_SCHULZ,
-        ns_steps=ITERATIONS,
-        eps=MUON_EPSILON,
+        ns_coefficients=NEWTON_SCHULZ_COEFFICIENTS,
+        ns_steps=NEWTON_SCHULZ_STEPS,
+        eps=MUON_EPS,
         adjust_lr_fn="match_rms_adamw",
         has_complex=False,
     )
 
 
+# v ← momentum · v + gradient + weight_decay · w, then w ← w − lr · v: Sutskever et al. 2013, as torch writes it.
 SGD = OptimizerRule(("momentum_buffer",), _sgd_step)
-"""v ← momentum · v + gradient + weight_decay · w, then w ← w − lr · v: Sutskever et al. 2013, as torch writes it."""
-
-
+# Loshchilov and Hutter 2019, algorithm 2, with weight decay times lr.
 ADAMW = OptimizerRule(("exp_avg", "exp_avg_sq", "step"), _adamw_step)
-"""Moves of about lr for each weight, by running means: Loshchilov and Hutter 2019, algorithm 2, its decay times lr."""
 
 
 def muon_rule() -> OptimizerRule:
-    """Orthogonal moves of matrices: Jordan et al. 2024; of AdamW's size, so that one lr serves both: Liu et al. 2025.
+    """Return Muon, orthogonalised updates of matrices: Jordan et al. 2024. Raises UserError before torch 2.9.
 
-    Raises Mistake where torch has none.
+    The updates are scaled to the size of AdamW's, so that both share one lr: Liu et al. 2025.
     """
     if muon is None:
         raise UserError(
@@ -147,121 +131,123 @@ def muon_rule() -> OptimizerRule:
 
 @dataclass(frozen=True, slots=True)
 class ParamSlice:
-    """A parameter, or some `columns` of one, that a rule moves as one tensor; `name` is that of its state."""
+    """A parameter, or `columns` of it, that a rule updates as one tensor; `name` is its key in the state."""
 
     name: str
     parameter: nn.Parameter
     columns: slice | None = None
 
     def weight(self) -> Tensor:
-        """The part itself, sharing the parameter's memory."""
-        return self._of(self.parameter.detach())
+        """Return a view of the parameter."""
+        return self._slice(self.parameter.detach())
 
     def gradient(self) -> Tensor:
-        """What the parameter's gradient says of it."""
         assert self.parameter.grad is not None, f"{self.name} has no gradient"
-        return self._of(self.parameter.grad)
+        return self._slice(self.parameter.grad)
 
-    def _of(self, whole: Tensor) -> Tensor:
-        return whole if self.columns is None else whole[:, self.columns]  # [fan_in, 2·H] → [fan_in, H]
+    def _slice(self, tensor: Tensor) -> Tensor:
+        return tensor if self.columns is None else tensor[:, self.columns]  # [fan_in, 2·H] → [fan_in, H]
 
 
 class ParamGroup:
-    """Parts that one rule moves alike."""
+    """Parameter slices that share an update rule and whether they decay."""
 
-    def __init__(self, rule: OptimizerRule, parts: Sequence[ParamSlice], *, decays: bool) -> None:
+    def __init__(self, rule: OptimizerRule, slices: Sequence[ParamSlice], *, decays: bool) -> None:
         self._rule = rule
-        self._parts = parts
+        self._slices = slices
         self._decays = decays
-        self._weights = [part.weight() for part in parts]
+        self._weights = [part.weight() for part in slices]
         self.kept: dict[str, list[Tensor]] = {}
 
     def fresh(self) -> dict[str, list[Tensor]]:
-        """What it remembers before the first move: zeros."""
-        return {kind: [_zeros(kind, weight) for weight in self._weights] for kind in self._rule.keeps}
+        """Return the state before the first step."""
+        return {key: [_zeros(key, weight) for weight in self._weights] for key in self._rule.keeps}
 
-    def named(self, kept: OptimizerState) -> Iterator[tuple[str, Tensor]]:
-        """All of `kept` by the names that it has in a file."""
-        for kind, tensors in kept.items():
-            for part, tensor in zip(self._parts, tensors, strict=True):
-                yield f"optimizer.{part.name}.{kind}", tensor
+    def named(self, state: OptimizerState) -> Iterator[tuple[str, Tensor]]:
+        """Yield the tensors of `state` with their names in a checkpoint."""
+        for key, tensors in state.items():
+            for part, tensor in zip(self._slices, tensors, strict=True):
+                yield f"optimizer.{part.name}.{key}", tensor
 
-    def move(self, pull: StepHyperparameters) -> None:
-        """Move every part by its gradient."""
-        gradients = [part.gradient() for part in self._parts]
-        self._rule.move(self._weights, gradients, self.kept, pull if self._decays else replace(pull, weight_decay=0))
+    def move(self, hyperparameters: StepHyperparameters) -> None:
+        """Update every slice by its gradient."""
+        gradients = [part.gradient() for part in self._slices]
+        if not self._decays:
+            hyperparameters = replace(hyperparameters, weight_decay=0)
+        self._rule.move(self._weights, gradients, self.kept, hyperparameters)
 
 
-def _zeros(kind: str, weight: Tensor) -> Tensor:
-    # AdamW counts its steps in a float32 for each part.
-    return torch.zeros((), device=weight.device) if kind == "step" else torch.zeros_like(weight)
+def _zeros(key: str, weight: Tensor) -> Tensor:
+    # AdamW counts its steps in a float32 scalar per weight.
+    return torch.zeros((), device=weight.device) if key == "step" else torch.zeros_like(weight)
 
 
 class Optimizer:
-    """What moves all of `model` by the gradients that lie in its parameters' `grad`; it replaces none of those.
+    """Updates all parameters of `model` by their `grad`, which it only reads.
 
-    Weight decay is for the embedding and the Linears' weights alone, not for gamma, beta and the biases. The model's
-    tensors may be loaded into, but not be replaced. Raises Mistake where torch has no such optimiser.
+    Weight decay is for the embedding and the Linears' weights, not for gamma, beta and the biases. The model's tensors
+    may be loaded into, but not be replaced. Raises UserError where torch lacks the optimizer.
 
-    `direct`: it is w ← w − lr · gradient and nothing else, so that a step may as well do it by itself.
+    `is_plain_sgd`: a step is w ← w − lr · gradient and nothing else, so the fast step may do it while going backward.
     """
 
     is_plain_sgd: bool
 
     def __init__(self, model: Sequential, config: RunConfig) -> None:
-        self._groups = list(_groups(model, config))
+        self._groups = list(_param_groups(model, config))
         self.set_config(config)
 
     def set_config(self, config: RunConfig) -> None:
-        """Go on with the live fields of `config`: momentum and weight_decay."""
+        """Take over the fields of `config` that may change during a run: momentum and weight_decay."""
         self._momentum, self._weight_decay = config.momentum, config.weight_decay
-        self._remembers = config.optimizer != "sgd" or config.momentum > 0
-        self.is_plain_sgd = not self._remembers and config.weight_decay == 0
+        has_state = config.optimizer != "sgd" or config.momentum > 0
+        self.is_plain_sgd = not has_state and config.weight_decay == 0
         for group in self._groups:
-            if not self._remembers:
+            if not has_state:
                 group.kept = {}
             elif not group.kept:
                 group.kept = group.fresh()
 
     @torch.no_grad()
     def __call__(self, lr: float) -> None:
-        """Move every weight once; gradients are as contiguous as the weights."""
-        pull = StepHyperparameters(lr, self._weight_decay, self._momentum)
+        """Take one step; gradients must be as contiguous as the weights."""
+        hyperparameters = StepHyperparameters(lr, self._weight_decay, self._momentum)
         for group in self._groups:
-            group.move(pull)
+            group.move(hyperparameters)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Copies, on the CPU, of all that it remembers, by names that begin with `optimizer.`."""
-        return {name: tensor.to("cpu", copy=True) for name, tensor in self._kept()}
+        """Return copies of the state on the CPU; every name begins with `optimizer.`."""
+        return {name: tensor.to("cpu", copy=True) for name, tensor in self._named_state()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from `state`, or afresh where it is empty; raises Mistake if it is not of this model and optimiser."""
-        known = dict(chain.from_iterable(group.named(group.fresh()) for group in self._groups))
-        if state and _forms(state) != _forms(known):
+        """Load `state`, or the initial one where it is empty. Raises UserError if names, shapes or dtypes differ."""
+        initial = dict(chain.from_iterable(group.named(group.fresh()) for group in self._groups))
+        if state and _shapes_and_dtypes(state) != _shapes_and_dtypes(initial):
             raise UserError(
                 "what the optimizer remembers does not fit this configuration",
                 "load the weights with the configuration they were trained with",
             )
-        for name, tensor in self._kept():
-            tensor.copy_(state[name] if state else known[name])
+        for name, tensor in self._named_state():
+            tensor.copy_(state[name] if state else initial[name])
 
-    def _kept(self) -> Iterator[tuple[str, Tensor]]:
+    def _named_state(self) -> Iterator[tuple[str, Tensor]]:
         return chain.from_iterable(group.named(group.kept) for group in self._groups)
 
 
-def _forms(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+def _shapes_and_dtypes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
     return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
 
 
-def _groups(model: Sequential, config: RunConfig) -> Iterator[ParamGroup]:
+def _param_groups(model: Sequential, config: RunConfig) -> Iterator[ParamGroup]:
     hidden = [layer.weight for layer in model.layers if isinstance(layer, Linear)][:-1]
     matrices: list[ParamSlice] = []
     vectors: list[ParamSlice] = []
     orthogonal: list[ParamSlice] = []
+    is_gated = ACTIVATIONS[config.activation].fan_out_factor == 2
     for name, parameter in model.named_parameters():
         part = ParamSlice(name, parameter)
         if config.optimizer == "muon" and any(parameter is weight for weight in hidden):
-            orthogonal += _halves(part) if config.activation == "gated" else [part]
+            orthogonal += _halves(part) if is_gated else [part]
         else:
             (matrices if parameter.ndim == 2 else vectors).append(part)
     rule = SGD if config.optimizer == "sgd" else ADAMW
@@ -272,6 +258,7 @@ def _groups(model: Sequential, config: RunConfig) -> Iterator[ParamGroup]:
 
 
 def _halves(part: ParamSlice) -> list[ParamSlice]:
+    """The signal and the gate columns of a gated level's weight, which Muon orthogonalises separately."""
     half = part.parameter.shape[1] // 2
     return [
         ParamSlice(f"{part.name}.first", part.parameter, slice(None, half)),

@@ -1,4 +1,4 @@
-"""Log10(std(Δp)/std(p)): the last step, and a series."""
+"""Update ratios log10(std(Δp)/std(p)) per layer: of the last step, and sampled over the run."""
 
 from __future__ import annotations
 
@@ -15,22 +15,17 @@ from charwave_tui.core.protocol.events import UpdateRatiosReported
 from charwave_tui.core.protocol.float_matrix import EMPTY_MATRIX, FloatMatrix
 from charwave_tui.engine.model.layers import Embedding, Linear, Sequential, diagnostic_parameter
 
-CAPACITY = 128
-"""Steps that a series has at the most; then every second is let go, and as many fewer are taken up from there on."""
+CAPACITY = 128  # steps in a history; when it is full every second one is dropped and the stride doubles
+MIN_SAMPLED_STEPS = 2 * CAPACITY  # of a whole run, at most twice as many: dense early on, and cheap
+MAX_TIME_FRACTION = 0.01  # of the training time: where copies of the weights are slow, fewer steps are measured
 
-
-DENSE = 2 * CAPACITY
-"""Steps of a whole run that are measured, or up to twice as many: a curve from early on that costs little."""
-
-
-Ratios = tuple[float | None, ...]
-"""One a layer: log10(std(Δp)/std(p)), None where the layer has no weight, or a deviation is 0 or not finite."""
+Ratios = tuple[float | None, ...]  # one per layer; None without a weight, or where a std is 0 or not finite
 
 
 class UpdateRatioState(msgspec.Struct, frozen=True):
-    """All that a series needs to go on alike: the steps in it, the ratios [steps, matrices], and how far apart.
+    """State of an UpdateRatioHistory, stored in checkpoints: `ratios` is [steps, matrices].
 
-    A `stride` of 0 is that of a run that begins.
+    A `stride` of 0 stands for a run without steps.
     """
 
     steps: tuple[int, ...] = ()
@@ -39,41 +34,38 @@ class UpdateRatioState(msgspec.Struct, frozen=True):
 
 
 class UpdateRatioHistory:
-    """The update ratios of a model's matrices, the Embedding's and each Linear's, of every `stride`th step.
+    """Update ratios of the Embedding and each Linear at every `stride`th step.
 
-    Which steps those are depends on their numbers alone, so that a run gives the same series however it is cut. `steps`
-    are those that the run is to have: it begins with the stride that makes about DENSE of them.
+    Which steps are sampled depends on their numbers alone, so an interrupted run has the same history as an
+    uninterrupted one. `max_steps` of the run sets the first stride.
     """
 
-    def __init__(self, layers: Iterable[nn.Module], steps: int) -> None:
-        self._first = 2 ** max(0, (steps // DENSE).bit_length() - 1)
-        self._layers = tuple(place for place, layer in enumerate(layers) if isinstance(layer, Embedding | Linear))
+    def __init__(self, layers: Iterable[nn.Module], max_steps: int) -> None:
+        self._first_stride = 2 ** max(0, (max_steps // MIN_SAMPLED_STEPS).bit_length() - 1)
+        self._layers = tuple(index for index, layer in enumerate(layers) if isinstance(layer, Embedding | Linear))
         self.take(UpdateRatioState())
 
-    def take(self, kept: UpdateRatioState) -> None:
-        """Go on from what was `kept`; from nothing where that is of another model."""
-        fits = kept.ratios.columns == len(self._layers) and kept.ratios.rows == len(kept.steps)
-        self._stride = kept.stride or self._first
-        self._rows = [(step, kept.ratios.row(row)) for row, step in enumerate(kept.steps)] if fits else []
+    def take(self, state: UpdateRatioState) -> None:
+        """Continue from `state`, or from nothing where it is another model's."""
+        fits = state.ratios.columns == len(self._layers) and state.ratios.rows == len(state.steps)
+        self._stride = state.stride or self._first_stride
+        self._rows = [(step, state.ratios.row(row)) for row, step in enumerate(state.steps)] if fits else []
 
     def wants(self, step: int) -> bool:
-        """Whether that step belongs to the series."""
         return step % self._stride == 0
 
     def add(self, step: int, ratios: Ratios) -> None:
-        """Take up the `ratios` of all layers by a step that it `wants`."""
-        found = (ratios[layer] for layer in self._layers)
-        self._rows.append((step, array("f", (math.nan if ratio is None else ratio for ratio in found))))
+        """Append the `ratios` of all layers at a sampled step."""
+        matrix_ratios = (ratios[layer] for layer in self._layers)
+        self._rows.append((step, array("f", (math.nan if ratio is None else ratio for ratio in matrix_ratios))))
         if len(self._rows) >= CAPACITY:
             self._stride *= 2
             self._rows = [(step, row) for step, row in self._rows if self.wants(step)]
 
     def kept(self) -> UpdateRatioState:
-        """All of it, frozen."""
         return UpdateRatioState(self._steps, self._ratios, self._stride)
 
     def reported(self) -> UpdateRatiosReported:
-        """All of it, for who asks."""
         return UpdateRatiosReported(self._steps, self._layers, self._ratios)
 
     @property
@@ -85,87 +77,81 @@ class UpdateRatioHistory:
         return FloatMatrix.of(len(self._layers), (ratio for _, row in self._rows for ratio in row))
 
 
-SHARE = 0.01
-"""The most of the training time that measuring may take: where copies of the weights are slow, fewer steps are."""
-
-
 class UpdateRatioMeter:
-    """The update ratios of one `model`'s layers, by the last step that was measured; it never changes the weights.
+    """Measures the update ratios of `model`'s layers by copying its weights before a step.
 
-    `steps` are those that the run is to have.
-
-    The trainer measures the last step of each burst, so that at rest it is the last step of all, and those that
-    `changes` wants for its series. `std(p)` is taken after the step, as the lecture does.
+    Measured are the last step of each burst, so that a paused run shows its last step, and every step sampled by
+    `changes`. std(p) is taken after the step, as in the lecture.
     """
 
-    def __init__(self, model: Sequential, steps: int) -> None:
+    def __init__(self, model: Sequential, max_steps: int) -> None:
         self._weights = [
             None if (weight := diagnostic_parameter(layer)) is None else weight.detach() for layer in model.layers
         ]
-        self._before: list[Tensor | None] = []
-        self._cost = 0.0
-        self.changes = UpdateRatioHistory(model.layers, steps)
+        self._before: list[Tensor | None] = []  # copies of the weights
+        self._copy_seconds = 0.0
+        self.changes = UpdateRatioHistory(model.layers, max_steps)
         self.restore((), UpdateRatioState())
 
-    def restore(self, ratios: Ratios, changes: UpdateRatioState) -> None:
-        """Go on with the `ratios` of a step that was measured before, none with (), and with `changes`."""
-        whole = len(ratios) == len(self._weights)
-        self._known: Ratios = ratios if whole else (None,) * len(self._weights)
-        self._fresh = False
-        self._next = 0.0
-        self.changes.take(changes)
+    def restore(self, ratios: Ratios, state: UpdateRatioState) -> None:
+        """Continue with the `ratios` of an earlier step, () for none, and the history of `state`."""
+        fits = len(ratios) == len(self._weights)
+        self._ratios: Ratios = ratios if fits else (None,) * len(self._weights)
+        self._is_pending = False  # whether a step was measured whose ratios are not computed yet
+        self._next_time = 0.0
+        self.changes.take(state)
 
-    def before_step(self, step: int, last: int, left: float | None) -> bool:
-        """Before `step`: keep the weights where its change is to be measured, and tell if so.
+    def before_step(self, step: int, last_step: int, seconds_left: float | None) -> bool:
+        """Copy the weights if the update ratio of `step` will be measured; return whether it will.
 
-        It is where `changes` wants it and where it is the `last` to be taken; where it ends a burst, in as many seconds
-        as are `left` (else None), unless the one before was so short ago that copying would take too large a share.
+        Measured are the last step, every step sampled by the history, and the final step of a burst (`seconds_left` is
+        not None), unless copying would exceed `MAX_TIME_FRACTION` of training time.
         """
-        self._fresh = False
-        wanted = step == last or self.changes.wants(step)
-        if not wanted and (left is None or time.monotonic() + left < self._next):
+        self._is_pending = False
+        is_required = step == last_step or self.changes.wants(step)
+        if not is_required and (seconds_left is None or time.monotonic() + seconds_left < self._next_time):
             return False
-        self._copy()
+        self._copy_weights()
         return True
 
     @torch.no_grad()
-    def _copy(self) -> None:
-        began = time.monotonic()
+    def _copy_weights(self) -> None:
+        start = time.monotonic()
         if not self._before:
             self._before = [None if weight is None else torch.empty_like(weight) for weight in self._weights]
         for before, weight in zip(self._before, self._weights, strict=True):
             if before is not None and weight is not None:
                 before.copy_(weight)
-        self._cost = time.monotonic() - began
+        self._copy_seconds = time.monotonic() - start
 
-    def after_step(self, step: int, seconds: float) -> None:
-        """Take in that the step was taken, so many `seconds` into a burst."""
-        self._fresh = True
-        pause = self._cost / SHARE
-        self._next = time.monotonic() + pause
+    def after_step(self, step: int, burst_seconds: float) -> None:
+        """Record that the measured step was taken, `burst_seconds` after the burst began."""
+        self._is_pending = True
+        pause = self._copy_seconds / MAX_TIME_FRACTION
+        self._next_time = time.monotonic() + pause
         if self.changes.wants(step):
             self.changes.add(step, self.ratios)
-        elif pause > seconds:  # steps that follow unmeasured would spoil what is still to be worked out
-            began, _ = time.monotonic(), self.ratios
-            self._next += (time.monotonic() - began) / SHARE
+        elif pause > burst_seconds:  # the steps that follow are not measured, and would change the weights
+            start, _ = time.monotonic(), self.ratios
+            self._next_time += (time.monotonic() - start) / MAX_TIME_FRACTION
 
     @property
     def ratios(self) -> Ratios:
-        """The update ratios of the last step that was measured, one a layer."""
-        if self._fresh:
-            self._known = tuple(
+        """The update ratios of the last measured step, one per layer, computed at the first access."""
+        if self._is_pending:
+            self._ratios = tuple(
                 None if before is None or weight is None else update_ratio(before, weight)
                 for before, weight in zip(self._before, self._weights, strict=True)
             )
-            self._fresh = False
-        return self._known
+            self._is_pending = False
+        return self._ratios
 
 
 def update_ratio(before: Tensor, after: Tensor) -> float | None:
-    """log10(std(after − before)/std(after)), by unbiased deviations; None where that is no finite number."""
+    """Return log10(std(after − before)/std(after)), std unbiased; None where that is not finite."""
     if after.numel() < 2:
         return None
-    moved, size = (after - before).std().item(), after.std().item()
-    if not (0 < moved < math.inf and 0 < size < math.inf):
+    update_std, weight_std = (after - before).std().item(), after.std().item()
+    if not (0 < update_std < math.inf and 0 < weight_std < math.inf):
         return None
-    return math.log10(moved) - math.log10(size)
+    return math.log10(update_std) - math.log10(weight_std)

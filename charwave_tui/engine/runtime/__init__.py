@@ -1,1 +1,1 @@
-"""What everything else in the engine stands on."""
+"""Shared by the whole engine: cooperative generators, devices and random generators."""

@@ -1,4 +1,4 @@
-"""Generators that yield every few ms; Reply; non-fatal errors."""
+"""Generators that yield every few milliseconds, so that the engine stays responsive; non-fatal errors."""
 
 from __future__ import annotations
 
@@ -10,33 +10,25 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import log_path
 from charwave_tui.core.protocol.events import Event
 
-Reply = Callable[[Event], None]
-"""How the one who asked is told."""
-
-
 log = logging.getLogger(__name__)
 
-
-def log_as_user_error(problem: str, fault: Exception) -> UserError:
-    """Log the `fault`, and give it as what is said of it, behind the `problem` that it makes."""
-    log.error(problem, exc_info=fault)
-    reason = f"{type(fault).__name__}: {(str(fault).splitlines() or [''])[0][:200]}"
-    return UserError(f"{problem} ({reason})", f"the run is as it was; {log_path()} has more")
-
+Reply = Callable[[Event], None]  # sends an event to the viewer whose request it answers
 
 Result = TypeVar("Result")
-"""What the work comes to."""
-
-
-Cooperative = Generator[None, None, Result]
-"""Work that yields between its pieces and returns its result."""
+Cooperative = Generator[None, None, Result]  # yields between chunks of work, returns the result
 
 
 def run_to_completion(work: Cooperative[Result]) -> Result:
-    """Do all of `work` at once and give its result."""
     while True:
         try:
             next(work)
-        except StopIteration as end:
-            result: Result = end.value
+        except StopIteration as stop:
+            result: Result = stop.value
             return result
+
+
+def log_as_user_error(problem: str, error: Exception) -> UserError:
+    """Log `error` with its traceback and return a UserError whose problem ends with the error's first line."""
+    log.error(problem, exc_info=error)
+    reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+    return UserError(f"{problem} ({reason})", f"the run is as it was; {log_path()} has more")

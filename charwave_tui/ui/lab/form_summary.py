@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from rich.cells import cell_len
 
-from charwave_tui.core.config.layer_shapes import ACTIVATION_LAYERS, LayerShape, layer_shapes, parameter_count
+from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER, LayerShape, layer_shapes, parameter_count
 from charwave_tui.core.config.presets import presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig, unused_fields
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable, shortened, wrapped
@@ -27,7 +27,7 @@ Level = tuple[str, int]
 """A level of the model in matrix form, `[B,4,48] @ [48,128]`, and its parameters."""
 
 
-_SHAPING = frozenset({*ACTIVATION_LAYERS.values(), "Skips"})
+_SHAPING = frozenset({*ACTIVATION_OF_LAYER, "Skips"})
 
 
 def shape_line(config: RunConfig, vocab_size: int | None, width: int = 1_000) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER
+
 
 @dataclass(frozen=True, slots=True)
 class HealthyRange:
@@ -147,5 +149,9 @@ GATED: dict[str, HealthyRange] = {
 
 def ranges_for(kind: str) -> dict[str, HealthyRange]:
     """The healthy ranges of a layer of that class."""
-    own = {"ReLU": RELU, "GELU": {name: RELU[name] for name in ("std", "mean")}, "Gated": GATED}
-    return HEALTHY | own.get(kind, {})
+    spec = ACTIVATION_OF_LAYER.get(kind)
+    if spec is None or (spec.saturation_threshold is not None and not spec.is_gated):
+        return HEALTHY
+    if spec.is_gated:
+        return HEALTHY | GATED
+    return HEALTHY | {name: RELU[name] for name in ("dead", "std", "mean") if name != "dead" or spec.can_die}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from charwave_tui.core.config.layer_shapes import LayerShape
+from charwave_tui.core.config.layer_shapes import ACTIVATIONS, LayerShape
 from charwave_tui.core.metrics import LayerStats
 from charwave_tui.ui.drawing.block_graphics import horizontal_bar, sparkline
 from charwave_tui.ui.drawing.number_format import (
@@ -38,8 +38,12 @@ REARRANGING = frozenset({*SHORT_NAMES, "Skips"})
 """Layers that only put numbers elsewhere."""
 
 
-SATURATING, DYING = frozenset({"Tanh", "Gated"}), frozenset({"Tanh", "ReLU"})
-"""Layers that have a saturation, and such that have dead units."""
+SATURATING = frozenset(spec.layer for spec in ACTIVATIONS.values() if spec.saturation_threshold is not None)
+"""Layers that have a saturation."""
+
+
+DYING = frozenset(spec.layer for spec in ACTIVATIONS.values() if spec.can_die)
+"""Layers that have dead units."""
 
 
 Layer = LayerStats | LayerShape

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER
 from charwave_tui.core.protocol.layer_insights import ActivationInsight, Histogram, InsightQuery
 from charwave_tui.ui.drawing.block_graphics import AXIS, draw_histogram, legend_swatch, merged
 from charwave_tui.ui.drawing.number_format import format_gradient_std, format_signed, format_std
@@ -14,12 +15,12 @@ from charwave_tui.ui.inspector.views.diagnostics import Diagnostic, advice_lines
 from charwave_tui.ui.inspector.views.unit_image import (
     FRAME,
     GUTTER,
-    SCALES,
     draw_units,
     joined,
     legend,
     reading_within,
     readings,
+    unit_coloring,
     window_start,
 )
 from charwave_tui.ui.state.inspector_state import ViewCursor
@@ -77,10 +78,6 @@ BESIDE = 40
 """Columns right of the picture from which what is read of it stands there."""
 
 
-SATURATION_THRESHOLD = 0.97
-"""|h| beyond which a tanh hardly passes a gradient."""
-
-
 STEP = {"h": (-1, 0), "l": (1, 0), "k": (0, -1), "j": (0, 1)}
 """How far each key moves the cursor: units, examples."""
 
@@ -109,12 +106,14 @@ class ActivationLayout:
 
 
 class ActivationView:
-    """A Tanh, ReLU, GELU or Gated, its `kind`."""
+    """The view of an activation of the class `kind`."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._scale = SCALES[kind]
-        self._worry = SATURATION_THRESHOLD if kind == "Tanh" else float("inf")
+        self._spec = ACTIVATION_OF_LAYER[kind]
+        self._scale = unit_coloring(self._spec)
+        threshold = None if self._spec.is_gated else self._spec.saturation_threshold  # of a gated one, the tanh's
+        self._worry = float("inf") if threshold is None else threshold
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -271,8 +270,7 @@ class ActivationView:
             arrows = (Span(f"{GLYPHS.left} ", "accent"), Span(f" {GLYPHS.right}", "accent"))
             place = (Span(f"{insight.position + 1}", "bright", True), Span(f" of {insight.positions}", "accent"))
             groups.append((Span("position ", "muted"), arrows[0], *place, arrows[1]))
-        mortal = self._kind in ("Tanh", "ReLU")
-        groups += legend(self._scale, mortal)
+        groups += legend(self._scale, self._spec.can_die)
         groups += ((Span("examples down, units across", "muted"),), *merged())
         return joined(tuple(groups), width)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER
 from charwave_tui.ui.inspector.views.activation import ActivationView
 from charwave_tui.ui.inspector.views.base import CompositeView, LayerView
 from charwave_tui.ui.inspector.views.batchnorm import BatchNormView
@@ -9,7 +10,6 @@ from charwave_tui.ui.inspector.views.embedding import EmbeddingView
 from charwave_tui.ui.inspector.views.linear import LinearView
 from charwave_tui.ui.inspector.views.output import OutputView
 from charwave_tui.ui.inspector.views.tree import TreeView
-from charwave_tui.ui.inspector.views.unit_image import SCALES
 from charwave_tui.ui.inspector.views.update_ratios import UpdateRatiosView
 
 CONTEXT_LAYERS = frozenset({"FlattenConsecutive", "FlattenDilated"})
@@ -20,7 +20,7 @@ VIEWS: dict[str, LayerView] = {
     "Embedding": CompositeView(EmbeddingView(), UpdateRatiosView()),
     "Linear": CompositeView(LinearView(), UpdateRatiosView()),
     "BatchNorm1d": CompositeView(BatchNormView(), UpdateRatiosView()),
-    **{kind: ActivationView(kind) for kind in SCALES},
+    **{kind: ActivationView(kind) for kind in ACTIVATION_OF_LAYER},
     "FlattenConsecutive": TreeView(),
     "FlattenDilated": TreeView(),
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from charwave_tui.core.config.layer_shapes import DEAD_THRESHOLD, ActivationSpec
 from charwave_tui.core.protocol.float_matrix import FloatMatrix
 from charwave_tui.core.protocol.layer_insights import ActivationInsight
 from charwave_tui.ui.drawing.block_graphics import half_block_image, legend_swatch, supports_shades
@@ -54,24 +55,23 @@ class UnitColoring:
         return "bright" if self.is_bright(value) else "muted" if self.is_muted(value) else ""
 
 
-TANH = UnitColoring(
-    "|h| > 0.99",
-    "> 0.97",
-    lambda h: abs(h) > 0.99,
-    lambda h: abs(h) > 0.97,
-    lambda h: 1 - h * h,
-    "slope 1 − h²",
-)
-"""Where tanh is flat."""
-
-
-SCALES = {
-    "Tanh": TANH,
-    "ReLU": UnitColoring("h > 1", "> 0", lambda h: h > 1, lambda h: h > 0, lambda h: float(h > 0)),
-    "GELU": UnitColoring("h > 1", "> 0", lambda h: h > 1, lambda h: h > 0),
-    "Gated": UnitColoring("|h| > 0.9", "> 0.5", lambda h: abs(h) > 0.9, lambda h: abs(h) > 0.5),
-}
-"""What stands out of each kind."""
+def unit_coloring(spec: ActivationSpec) -> UnitColoring:
+    """Return which outputs of an activation stand out: flat parts of a tanh, else large ones."""
+    slope_name = f"slope {spec.derivative_formula}".rstrip()
+    if spec.is_gated:
+        bright, muted = 0.9, 0.5
+    elif spec.saturation_threshold is not None:
+        bright, muted = DEAD_THRESHOLD, spec.saturation_threshold
+    else:
+        return UnitColoring("h > 1", "> 0", lambda h: h > 1, lambda h: h > 0, spec.derivative, slope_name)
+    return UnitColoring(
+        f"|h| > {bright}",
+        f"> {muted}",
+        lambda h: abs(h) > bright,
+        lambda h: abs(h) > muted,
+        spec.derivative,
+        slope_name,
+    )
 
 
 def draw_units(

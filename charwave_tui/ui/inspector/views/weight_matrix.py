@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER
 from charwave_tui.core.metrics import LayerStats
 from charwave_tui.core.protocol.layer_insights import LinearInsight, can_compute_singular_values
 from charwave_tui.ui.drawing.block_graphics import vertical_bars
@@ -255,7 +256,8 @@ def target(shown: ViewData, insight: LinearInsight, column: int) -> str:
     place, layers = shown.gaze.layer, shown.layers
     if place == len(layers) - 1 and insight.fan_out == len(shown.symbols) + 1:
         return "the boundary" if column == 0 else display_char(shown.symbols, column)
-    gated = any(layer.name == "Gated" for layer in layers[place + 1 : place + 3])
+    specs = (ACTIVATION_OF_LAYER.get(layer.name) for layer in layers[place + 1 : place + 3])
+    gated = any(spec is not None and spec.is_gated for spec in specs)
     return ("signal" if column < insight.fan_out // 2 else "gate") if gated else ""
 
 
