@@ -1,8 +1,8 @@
-"""Which rows each level of a step computes and what they join: the arithmetic of a batch, on ids alone.
+"""Which rows each level computes for a batch, and which rows of the previous level they read: index arithmetic on ids.
 
-A level makes something for every position: of a window those that `fuse` or `dilations` leave, of a word all of them.
-Positions that join equal things make equal things, so that one row may stand for many; `weights` says for how many.
-The rows below the first level are the V symbols, and V is nothing at all, for what is blotted out.
+A level has an output for every position: of a window those that `fuse` or `dilations` leave, of a word all of them.
+Positions with equal inputs have equal outputs, so one row may stand for several; `weights` counts them.
+The rows below the first level are the V symbols; row V, all zeros, stands for dropped characters.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from charwave_tui.engine.model.layers import FlattenConsecutive
 class LevelRows(NamedTuple):
     """The rows of one level, `size` of them for `positions` positions.
 
-    `taps` [size·k]: for each row the k rows of the level below that it joins; None where those lie side by side.
-    `weights` [size]: for how many positions each row stands; None where it is one each.
-    `scales` [size, 1]: what each row is multiplied by once it is bent; None where nothing is dropped.
+    `taps` [size·n]: for each row the n rows of the previous level that it concatenates; None where they are adjacent.
+    `weights` [size]: how many positions each row stands for; None where it is one each.
+    `level_scale` [size, 1]: stochastic depth's factor of each activated row; None without it.
     """
 
     size: int
@@ -36,11 +36,12 @@ class LevelRows(NamedTuple):
 
 
 class BatchPlan(NamedTuple):
-    """The levels of a step, and what is to be guessed from the last one's rows.
+    """The rows of every level, and the targets of the last one's.
 
-    `form`: two plans of one form can have the same buffers. `blots`: some taps of the first level are V.
-    `under`: for each level but the last, its row [top rows] beneath each row of the last.
-    `wanted`: the target [top rows]; where a row stands for many positions, how often each symbol follows [top rows, V].
+    `buffer_key`: plans with equal keys can use the same buffers.
+    `head_rows`: for each level but the last, its row [top rows] at the position of each row of the last.
+    `targets`: the target [top rows]; where a row stands for several positions, the count of each symbol [top rows, V].
+    `has_dropped_context`: some taps of the first level are row V.
     """
 
     buffer_key: tuple[object, ...]
@@ -51,155 +52,169 @@ class BatchPlan(NamedTuple):
 
     @property
     def positions(self) -> int:
-        """How many guesses the loss is the mean of."""
+        """The number of predictions that the loss is the mean of."""
         return self.levels[-1].positions
 
 
 class WindowPlanner:
-    """Plans for windows in which every position has a row of its own, window after window."""
+    """Plans for windows with a row for each position, window after window."""
 
-    def __init__(self, anatomy: ModelStructure) -> None:
-        self._anatomy = anatomy
+    def __init__(self, structure: ModelStructure) -> None:
+        self._structure = structure
         self._shape: torch.Size | None = None
 
     def __call__(self, batch: WindowBatch) -> BatchPlan:
-        """The plan for a batch."""
-        ids = _ids(batch, self._anatomy)  # [B, context]
+        ids = _masked_ids(batch, self._structure)  # [B, context]
         if ids.shape != self._shape:
             self._shape = ids.shape
-            self._first, self._above, self._under = self._fix(ids)
-        first = self._anatomy.levels[0]
-        taps = ids if isinstance(first.flatten, FlattenConsecutive) else _joined(ids, first)  # [B, T·k] or [B, T, k]
-        levels = (LevelRows(self._first.size, self._first.positions, taps.reshape(-1)), *self._above)
+            self._first_rows, self._later_rows, self._head_rows = self._plan_shape(ids)
+        first = self._structure.levels[0]
+        # [B, context] → [B, T·n], or [B, T, n] → [B·T·n]
+        taps = ids if isinstance(first.flatten, FlattenConsecutive) else _window_taps(ids, first)
+        levels = (LevelRows(self._first_rows.size, self._first_rows.positions, taps.reshape(-1)), *self._later_rows)
         if batch.level_scale is not None:
             levels = tuple(
-                rows._replace(level_scale=_scales(batch, number, rows.size // len(ids)).unsqueeze(1))
-                for number, rows in enumerate(levels)
+                rows._replace(level_scale=_level_scale(batch, index, rows.size // len(ids)).unsqueeze(1))
+                for index, rows in enumerate(levels)
             )
-        form = (WindowPlanner, self._shape, batch.level_scale is None, batch.keep_mask is None)
-        return BatchPlan(form, levels, self._under, batch.targets, batch.keep_mask is not None)
+        buffer_key = (WindowPlanner, self._shape, batch.level_scale is None, batch.keep_mask is None)
+        return BatchPlan(buffer_key, levels, self._head_rows, batch.targets, batch.keep_mask is not None)
 
-    def _fix(self, ids: Tensor) -> tuple[LevelRows, tuple[LevelRows, ...], tuple[Tensor, ...]]:
-        """What is the same for every batch of a shape: the rows of all levels, and those under the last's."""
-        nodes, levels, taps = ids, [], []
-        for level in self._anatomy.levels:
-            joined = _joined(nodes, level)  # [B, T, k]
-            nodes = torch.arange(joined.shape[0] * joined.shape[1]).view(joined.shape[:2])  # [B, T]
-            taps.append(joined.reshape(-1, joined.shape[2]))
-            side_by_side = isinstance(level.flatten, FlattenConsecutive)
-            levels.append(LevelRows(nodes.numel(), nodes.numel(), None if side_by_side else taps[-1].view(-1)))
-        return levels[0], tuple(levels[1:]), _under(taps, len(ids))
+    def _plan_shape(self, ids: Tensor) -> tuple[LevelRows, tuple[LevelRows, ...], tuple[Tensor, ...]]:
+        """Return what all batches of a shape have in common: the rows of the first and the later levels, head rows."""
+        row_of_position, levels, taps = ids, [], []
+        for level in self._structure.levels:
+            level_taps = _window_taps(row_of_position, level)  # [B, T, n]
+            batch_size, positions, n = level_taps.shape
+            row_of_position = torch.arange(batch_size * positions).view(batch_size, positions)
+            taps.append(level_taps.reshape(-1, n))  # [B, T, n] → [B·T, n]
+            is_adjacent = isinstance(level.flatten, FlattenConsecutive)
+            size = row_of_position.numel()
+            levels.append(LevelRows(size, size, None if is_adjacent else taps[-1].view(-1)))
+        return levels[0], tuple(levels[1:]), _head_rows(taps, len(ids))
 
 
 class DeduplicatingPlanner:
-    """Plans in which equal things have one row, for windows and for whole words."""
+    """Plans with one row for equal inputs, for windows and for whole words."""
 
-    def __init__(self, anatomy: ModelStructure) -> None:
-        self._anatomy = anatomy
-        self._vocab_size, self._dtype = len(anatomy.embedding.weight), anatomy.embedding.weight.dtype
+    def __init__(self, structure: ModelStructure) -> None:
+        self._structure = structure
+        self._vocab_size, self._dtype = len(structure.embedding.weight), structure.embedding.weight.dtype
 
     def __call__(self, batch: WindowBatch | PrefixBatch) -> BatchPlan:
-        """The plan for a batch."""
-        nodes, below = _ids(batch, self._anatomy), self._vocab_size + 1  # [P] or [B, context]
-        counts = (
-            torch.bincount(batch.row_of_position, minlength=len(nodes)) if isinstance(batch, PrefixBatch) else None
-        )  # [P]
+        # [P] or [B, context]
+        row_of_position, previous_size = _masked_ids(batch, self._structure), self._vocab_size + 1
+        counts: Tensor | None = None  # [P]
+        if isinstance(batch, PrefixBatch):
+            counts = torch.bincount(batch.row_of_position, minlength=len(row_of_position))
         levels, taps = [], []
-        for number, level in enumerate(self._anatomy.levels):
-            joined = _reached(nodes, level, batch) if isinstance(batch, PrefixBatch) else _joined(nodes, level)
-            flat = joined.reshape(-1, joined.shape[-1])  # [positions, k]
-            scales = None if batch.level_scale is None else _scales(batch, number, joined.shape[1])
-            one, of = _numbered(flat, below, scales)
-            positions = len(batch.row_of_position) if isinstance(batch, PrefixBatch) else len(of)
-            taps.append(flat.index_select(0, one))
-            weights = torch.bincount(of, counts, minlength=padded_size(len(one)))
-            levels.append(self._rows(positions, taps[-1], weights, None if scales is None else scales[one]))
-            nodes, below = of.view(joined.shape[:-1]), len(one)
+        for index, level in enumerate(self._structure.levels):
+            if isinstance(batch, PrefixBatch):
+                position_taps = _prefix_taps(row_of_position, level, batch)  # [P, n]
+            else:
+                position_taps = _window_taps(row_of_position, level)  # [B, T, n]
+            flat_taps = position_taps.reshape(-1, position_taps.shape[-1])  # [positions, n]
+            scale = None if batch.level_scale is None else _level_scale(batch, index, position_taps.shape[1])
+            position_of_row, flat_rows = _distinct_rows(flat_taps, previous_size, scale)
+            positions = len(batch.row_of_position) if isinstance(batch, PrefixBatch) else len(flat_rows)
+            taps.append(flat_taps.index_select(0, position_of_row))
+            weights = torch.bincount(flat_rows, counts, minlength=padded_size(len(position_of_row)))
+            levels.append(self._pad(positions, taps[-1], weights, None if scale is None else scale[position_of_row]))
+            row_of_position, previous_size = flat_rows.view(position_taps.shape[:-1]), len(position_of_row)
         size = levels[-1].size
         return BatchPlan(
             (DeduplicatingPlanner, *(rows.size for rows in levels), batch.level_scale is None, batch.keep_mask is None),
             tuple(levels),
-            _under(taps, size),
-            self._wanted(nodes, counts, batch, size),
+            _head_rows(taps, size),
+            self._target_counts(row_of_position, counts, batch, size),
             batch.keep_mask is not None,
         )
 
-    def _rows(self, positions: int, taps: Tensor, weights: Tensor, scales: Tensor | None) -> LevelRows:
-        idle = len(weights) - len(taps)
+    def _pad(self, positions: int, taps: Tensor, weights: Tensor, scale: Tensor | None) -> LevelRows:
+        unused = len(weights) - len(taps)
         return LevelRows(
             len(weights),
             positions,
-            functional.pad(taps.view(-1), (0, idle * taps.shape[1])),
+            functional.pad(taps.view(-1), (0, unused * taps.shape[1])),
             weights.to(self._dtype),
-            None if scales is None else functional.pad(scales, (0, idle)).unsqueeze(1).to(self._dtype),
+            None if scale is None else functional.pad(scale, (0, unused)).unsqueeze(1).to(self._dtype),
         )
 
-    def _wanted(self, nodes: Tensor, counts: Tensor | None, batch: WindowBatch | PrefixBatch, size: int) -> Tensor:
-        """How often each symbol follows each of the last level's rows: [size, V]."""
+    def _target_counts(
+        self, row_of_position: Tensor, counts: Tensor | None, batch: WindowBatch | PrefixBatch, size: int
+    ) -> Tensor:
+        """Return how often each symbol is the target of each of the last level's rows: [size, V]."""
         if isinstance(batch, PrefixBatch) and batch.target_probs is not None:
             assert counts is not None
-            followers = batch.target_probs.to(self._dtype) * counts.unsqueeze(1)  # [P, V]
-            return followers.new_zeros(size, self._vocab_size).index_add_(0, nodes, followers)
-        top = nodes.index_select(0, batch.row_of_position) if isinstance(batch, PrefixBatch) else nodes.view(-1)
-        found = torch.bincount(top * self._vocab_size + batch.targets, minlength=size * self._vocab_size)
-        return found.view(size, -1).to(self._dtype)
+            symbol_counts = batch.target_probs.to(self._dtype) * counts.unsqueeze(1)  # [P, V]
+            zeros = symbol_counts.new_zeros(size, self._vocab_size)
+            return zeros.index_add_(0, row_of_position, symbol_counts)
+        if isinstance(batch, PrefixBatch):
+            rows = row_of_position.index_select(0, batch.row_of_position)  # [P] → [N]
+        else:
+            rows = row_of_position.view(-1)
+        pairs = torch.bincount(rows * self._vocab_size + batch.targets, minlength=size * self._vocab_size)
+        return pairs.view(size, -1).to(self._dtype)
 
 
 def padded_size(rows: int) -> int:
-    """`rows` and a few idle ones, so that most batches are of sizes met before."""
-    grain = max(8, 1 << max(0, rows.bit_length() - 6))
-    return -(-rows // grain) * grain
+    """Return `rows` rounded up, so that most batches have sizes that were met before."""
+    multiple = max(8, 1 << max(0, rows.bit_length() - 6))
+    return -(-rows // multiple) * multiple
 
 
-def _ids(batch: WindowBatch | PrefixBatch, anatomy: ModelStructure) -> Tensor:
-    symbols = batch.contexts if isinstance(batch, WindowBatch) else batch.ids
-    return (
-        symbols if batch.keep_mask is None else symbols.masked_fill(batch.keep_mask == 0, len(anatomy.embedding.weight))
-    )
+def _masked_ids(batch: WindowBatch | PrefixBatch, structure: ModelStructure) -> Tensor:
+    ids = batch.contexts if isinstance(batch, WindowBatch) else batch.ids
+    if batch.keep_mask is None:
+        return ids
+    return ids.masked_fill(batch.keep_mask == 0, len(structure.embedding.weight))
 
 
-def _joined(nodes: Tensor, level: LevelModules) -> Tensor:
-    """What each position of a level over windows joins of what stands at the positions below: [B, T] → [B, T', k]."""
+def _window_taps(row_of_position: Tensor, level: LevelModules) -> Tensor:
+    """Return the rows that each position of a level concatenates, over windows: [B, T] → [B, T', n]."""
     if isinstance(level.flatten, FlattenConsecutive):
-        return nodes.view(len(nodes), -1, level.flatten.n)  # [B, T] → [B, T/n, n]
+        return row_of_position.view(len(row_of_position), -1, level.flatten.n)  # [B, T] → [B, T/n, n]
     dilation = level.flatten.dilation
-    return torch.stack((nodes[:, :-dilation], nodes[:, dilation:]), -1)  # [B, T] → [B, T−d, 2]
+    return torch.stack((row_of_position[:, :-dilation], row_of_position[:, dilation:]), -1)  # [B, T] → [B, T−d, 2]
 
 
-def _reached(nodes: Tensor, level: LevelModules, prefixes: PrefixBatch) -> Tensor:
-    """What each prefix joins of what stands at all prefixes below: [P] → [P, k]."""
-    return torch.stack(
-        [nodes.index_select(0, prefixes.ancestor_rows[offset]) if offset else nodes for offset in level.offsets], -1
-    )
+def _prefix_taps(row_of_prefix: Tensor, level: LevelModules, prefixes: PrefixBatch) -> Tensor:
+    """Return the rows that each prefix concatenates: [P] → [P, n]."""
+    taps = [
+        row_of_prefix.index_select(0, prefixes.ancestor_rows[offset]) if offset else row_of_prefix
+        for offset in level.offsets
+    ]
+    return torch.stack(taps, -1)
 
 
-def _scales(batch: WindowBatch | PrefixBatch, number: int, positions: int) -> Tensor:
-    """What a level is multiplied by at each of its positions: the last ones of each window, or all prefixes."""
+def _level_scale(batch: WindowBatch | PrefixBatch, index: int, positions: int) -> Tensor:
+    """Return a level's factor at each of its positions: the last ones of each window, or all prefixes."""
     assert batch.level_scale is not None
     if isinstance(batch, PrefixBatch):
-        return batch.level_scale[:, number]  # [P]
-    return batch.level_scale[:, -positions:, number].reshape(-1)  # [B, context] → [B·T]
+        return batch.level_scale[:, index]  # [P]
+    return batch.level_scale[:, -positions:, index].reshape(-1)  # [B, context] → [B·T]
 
 
-def _numbered(joined: Tensor, below: int, scales: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The distinct rows of `joined` [positions, k], numbers under `below`: a position with each, and each one's number.
+def _distinct_rows(taps: Tensor, previous_size: int, scale: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Deduplicate `taps` [positions, n], ids below `previous_size`; a skipped level is distinct from one that is not.
 
-    Where a level is passed by and where not are two things.
+    Returns a position of each distinct row [rows], and the row of each position [positions].
     """
-    taps = joined if scales is None else torch.cat((joined, (scales != 0).unsqueeze(1)), 1)  # [positions, k] or k + 1
-    if max(below, 2) ** taps.shape[1] < 2**63:
-        keys = taps[:, 0]
-        for tap in taps[:, 1:].unbind(1):
-            keys = keys * max(below, 2) + tap
-        found, of = torch.unique(keys, return_inverse=True)
+    keys = taps if scale is None else torch.cat((taps, (scale != 0).unsqueeze(1)), 1)  # [positions, n] or n + 1
+    if max(previous_size, 2) ** keys.shape[1] < 2**63:
+        packed = keys[:, 0]
+        for column in keys[:, 1:].unbind(1):
+            packed = packed * max(previous_size, 2) + column
+        distinct, row_of_position = torch.unique(packed, return_inverse=True)
     else:
-        found, of = torch.unique(taps, dim=0, return_inverse=True)
-    return of.new_empty(len(found)).scatter_(0, of, torch.arange(len(of))), of
+        distinct, row_of_position = torch.unique(keys, dim=0, return_inverse=True)
+    positions = torch.arange(len(row_of_position))
+    return row_of_position.new_empty(len(distinct)).scatter_(0, row_of_position, positions), row_of_position
 
 
-def _under(taps: Sequence[Tensor], size: int) -> tuple[Tensor, ...]:
-    """Beneath each of the last level's `size` rows that of each level below it: the last tap leads down."""
-    under = [torch.arange(len(taps[-1]))]
-    for level in taps[:0:-1]:
-        under.append(level[:, -1].index_select(0, under[-1]))
-    return tuple(functional.pad(rows, (0, size - len(rows))) for rows in under[:0:-1])
+def _head_rows(taps: Sequence[Tensor], size: int) -> tuple[Tensor, ...]:
+    """Return each earlier level's row at each of the last level's `size` rows, by following the last tap."""
+    rows = [torch.arange(len(taps[-1]))]
+    for level_taps in taps[:0:-1]:
+        rows.append(level_taps[:, -1].index_select(0, rows[-1]))
+    return tuple(functional.pad(level_rows, (0, size - len(level_rows))) for level_rows in rows[:0:-1])

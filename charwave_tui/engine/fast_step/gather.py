@@ -1,4 +1,4 @@
-"""How the rows that a level makes become those that the level above multiplies, and the slopes their way back."""
+"""The inputs of a level: its taps concatenated, by a view or by a gather, and the residual connection."""
 
 from __future__ import annotations
 
@@ -12,87 +12,85 @@ from charwave_tui.engine.model.layers import Embedding
 
 
 class LevelInput(Protocol):
-    """What a level stands on: `out` [rows, C], and `slope` of the same form, which the level above fills."""
+    """What a level reads: `out` [rows, C], and `grad_out` of the same shape, which that level fills."""
 
     out: Tensor
-    slope: Tensor
+    grad_out: Tensor
 
 
 class EmbeddingRows:
-    """The Embedding as the lowest rows: a point for each symbol; with `blots` a last row of zeros for the rest."""
+    """The embedding vector of each symbol, and with `has_dropped_context` a last row of zeros for dropped ones."""
 
-    def __init__(self, space: BufferPool, embedding: Embedding, *, blots: bool) -> None:
-        self._weight, self._into = embedding.weight.data, space.grad_target(embedding.weight)
-        self._blots = blots
+    def __init__(self, pool: BufferPool, embedding: Embedding, *, has_dropped_context: bool) -> None:
+        self._weight, self._weight_target = embedding.weight.data, pool.grad_target(embedding.weight)
+        self._has_dropped_context = has_dropped_context
         count, channels = self._weight.shape
-        self.out = space.buffer("points", (count + 1, channels)) if blots else self._weight
-        self.slope = space.buffer("points slope", self.out.shape)
-        self._gradient = self.slope[:count]
+        self.out = pool.buffer("embedding", (count + 1, channels)) if has_dropped_context else self._weight
+        self.grad_out = pool.buffer("grad_embedding", self.out.shape)
+        self._grad_weight = self.grad_out[:count]
 
     def forward(self) -> None:
-        """Fill `out`."""
-        if self._blots:
+        if self._has_dropped_context:
             self.out[:-1] = self._weight
             self.out[-1] = 0
 
     def backward(self, scale: float) -> None:
-        """Add `slope` to the gradient."""
-        self._into.add_(self._gradient, alpha=scale)
+        self._weight_target.add_(self._grad_weight, alpha=scale)
 
 
 class AdjacentConcat:
-    """Rows that lie side by side already: [rows·k, C] seen as [rows, k·C]."""
+    """Concatenation of `n` adjacent rows, a view: [rows·n, C] → [rows, n·C]."""
 
-    def __init__(self, source: LevelInput, joined: int) -> None:
-        rows = len(source.out) // joined
-        self.x, self.slope = source.out.view(rows, -1), source.slope.view(rows, -1)  # [rows·k, C] → [rows, k·C]
+    def __init__(self, source: LevelInput, n: int) -> None:
+        rows = len(source.out) // n
+        self.x, self.grad_x = source.out.view(rows, -1), source.grad_out.view(rows, -1)  # [rows·n, C] → [rows, n·C]
 
     def forward(self, taps: Tensor | None) -> None:
-        """`x` is there already."""
+        """Nothing to do: `x` is a view."""
 
     def backward(self) -> None:
-        """So is its slope."""
+        """Nothing to do: `grad_x` is a view."""
 
 
 class GatherConcat:
-    """Rows looked up by `taps` [rows·k]: `x` [rows, k·C], and its slope, which the product above fills."""
+    """Concatenation of the `n` rows that `taps` [rows·n] names: `x` [rows, n·C], and `grad_x`, filled by the Linear."""
 
-    def __init__(self, space: BufferPool, name: str, source: LevelInput, rows: int, joined: int) -> None:
+    def __init__(self, pool: BufferPool, name: str, source: LevelInput, rows: int, n: int) -> None:
         channels = source.out.shape[1]
         self._source = source
-        # a rounded product keeps its own
-        self.x = space.buffer("x" if space.use_bfloat16 else f"{name} x", (rows, joined * channels))
-        self.slope = space.buffer("slope by x", self.x.shape)
-        self._x, self._slope = (buffer.view(-1, channels) for buffer in (self.x, self.slope))  # [rows·k, C]
+        # The bfloat16 Linear keeps its own copy of x for backward, so levels may share the buffer.
+        self.x = pool.buffer("x" if pool.use_bfloat16 else f"{name} x", (rows, n * channels))
+        self.grad_x = pool.buffer("grad_x", self.x.shape)
+        # [rows, n·C] → [rows·n, C]
+        self._tap_rows, self._grad_tap_rows = (buffer.view(-1, channels) for buffer in (self.x, self.grad_x))
 
     def forward(self, taps: Tensor | None) -> None:
-        """Fill `x`."""
         assert taps is not None
         self._taps = taps
-        torch.index_select(self._source.out, 0, taps, out=self._x)
+        torch.index_select(self._source.out, 0, taps, out=self._tap_rows)
 
     def backward(self) -> None:
-        """Fill the source's slope."""
+        """Fill the source's `grad_out`."""
         # index_add_ with an alpha would save a call, but takes twice as long as these
-        self._source.slope.zero_().index_add_(0, self._taps, self._slope)
+        self._source.grad_out.zero_().index_add_(0, self._taps, self._grad_tap_rows)
 
 
 class ResidualAdd:
-    """What a level makes, added to what it stands on at the same position, which is its last tap.
+    """Adds a level's input at the same position, which is its last tap, to `x` [rows, C].
 
-    `slope` is that by `out`, filled by the level above.
+    `grad_out` is filled by the next level.
     """
 
-    def __init__(self, space: BufferPool, join: GatherConcat, made: Tensor, slope: Tensor) -> None:
-        rows, channels = made.shape
-        self._x, self._joined_slope = (buffer.view(rows, -1, channels)[:, -1] for buffer in (join.x, join.slope))
-        self._made, self._slope = made, slope
-        self.out = space.buffer("out", made.shape)  # that of the level below has been joined by then
+    def __init__(self, pool: BufferPool, concat: GatherConcat, x: Tensor, grad_out: Tensor) -> None:
+        rows, channels = x.shape
+        # [rows, n·C] → [rows, n, C] → the last tap [rows, C]
+        self._tap, self._grad_tap = (buffer.view(rows, -1, channels)[:, -1] for buffer in (concat.x, concat.grad_x))
+        self._x, self._grad_out = x, grad_out
+        self.out = pool.buffer("out", x.shape)  # shared: the previous level's has been gathered by then
 
     def forward(self) -> None:
-        """Fill `out`."""
-        torch.add(self._made, self._x, out=self.out)
+        torch.add(self._x, self._tap, out=self.out)
 
     def backward(self) -> None:
-        """Add `slope` to that by what was joined."""
-        self._joined_slope.add_(self._slope)
+        """Add `grad_out` to the gradient of the last tap."""
+        self._grad_tap.add_(self._grad_out)

@@ -1,6 +1,8 @@
-"""The matrix products of a Linear, forwards and backwards."""
+"""The matrix products of a Linear, forward and backward, in float32 or bfloat16."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -8,68 +10,79 @@ from torch import Tensor
 from charwave_tui.engine.fast_step.buffers import BufferPool
 
 
-class LinearKernel:
-    """x @ W, from the buffer `x` [rows, fan_in] to `out` [rows, fan_out].
+class LinearKernel(Protocol):
+    """out = x @ W, from the buffer `x` [rows, fan_in] to `out` [rows, fan_out]."""
 
-    `slope` is to be filled with that by `x`, and the gradient of W is added to `into`.
-    """
-
-    def __init__(self, space: BufferPool, name: str, weight: Tensor, into: Tensor, x: Tensor, slope: Tensor) -> None:
-        self._weight, self._turned, self._into = weight, weight.t(), into
-        self._x, self._x_turned, self._slope = x, x.t(), slope
-        self.out = space.buffer(f"{name} product", (len(x), weight.shape[1]))
+    out: Tensor
 
     def forward(self) -> None:
         """Fill `out`."""
+
+    def forward_add(self, base: Tensor, out: Tensor) -> None:
+        """Fill `out` [rows, fan_out] with base + x @ W; `base` may be `out`. The kernel's own `out` is scratch."""
+
+    def backward(self, grad_out: Tensor, scale: float) -> None:
+        """Fill the gradient of `x`, and add that of W, times `scale`, to its target."""
+
+
+class Float32LinearKernel:
+    """A LinearKernel in the model's own precision."""
+
+    def __init__(
+        self, pool: BufferPool, name: str, weight: Tensor, weight_target: Tensor, x: Tensor, grad_x: Tensor
+    ) -> None:
+        self._weight, self._weight_t, self._weight_target = weight, weight.t(), weight_target
+        self._x, self._x_t, self._grad_x = x, x.t(), grad_x
+        self.out = pool.buffer(f"{name} product", (len(x), weight.shape[1]))
+
+    def forward(self) -> None:
         torch.mm(self._x, self._weight, out=self.out)
 
     def forward_add(self, base: Tensor, out: Tensor) -> None:
-        """Fill `out` [rows, fan_out] with the product added to `base`, which may be `out` itself."""
         torch.addmm(base, self._x, self._weight, out=out)
 
-    def backward(self, slope: Tensor, scale: float) -> None:
-        """Fill the slope by `x`, given that by `out`, and add to the gradient."""
-        torch.mm(slope, self._turned, out=self._slope)  # before the weight moves
-        self._into.addmm_(self._x_turned, slope, alpha=scale)
+    def backward(self, grad_out: Tensor, scale: float) -> None:
+        torch.mm(grad_out, self._weight_t, out=self._grad_x)  # before the weight changes
+        self._weight_target.addmm_(self._x_t, grad_out, alpha=scale)
 
 
-class BFloat16LinearKernel(LinearKernel):
-    """The same of bfloat16 operands, with results as wide as ever; after `forward` it needs `x` no more."""
+class BFloat16LinearKernel:
+    """A LinearKernel of bfloat16 operands with float32 results; `backward` does not need `x`."""
 
-    def __init__(self, space: BufferPool, name: str, weight: Tensor, into: Tensor, x: Tensor, slope: Tensor) -> None:
-        super().__init__(space, name, weight, into, x, slope)
+    def __init__(
+        self, pool: BufferPool, name: str, weight: Tensor, weight_target: Tensor, x: Tensor, grad_x: Tensor
+    ) -> None:
+        self._weight, self._weight_target, self._x, self._grad_x = weight, weight_target, x, grad_x
+        self.out = pool.buffer(f"{name} product", (len(x), weight.shape[1]))
         half = torch.bfloat16
-        self._half_x = space.buffer(f"{name} x", x.shape, half)
-        self._half_weight = space.buffer(f"{name} weight", weight.shape, half)
-        # what lives no longer than a call is shared by all
-        self._half_out = space.buffer("product", self.out.shape, half)
-        self._half_slope = space.buffer("slope by x", x.shape, half)
-        self._half_gradient = space.buffer("gradient", weight.shape, half)
-        self._gradient = space.buffer("gradient", weight.shape)
+        self._half_x = pool.buffer(f"{name} x", x.shape, half)
+        self._half_weight = pool.buffer(f"{name} weight", weight.shape, half)
+        # What lives only within a call is shared by all kernels.
+        self._half_out = pool.buffer("product", self.out.shape, half)
+        self._half_grad_x = pool.buffer("grad_x", x.shape, half)
+        self._half_grad_weight = pool.buffer("grad_weight", weight.shape, half)
+        self._grad_weight = pool.buffer("grad_weight", weight.shape)
 
     def forward(self) -> None:
-        """Fill `out`."""
         self._half_x.copy_(self._x)
         self._half_weight.copy_(self._weight)
         torch.mm(self._half_x, self._half_weight, out=self._half_out)
         self.out.copy_(self._half_out)
 
     def forward_add(self, base: Tensor, out: Tensor) -> None:
-        """Fill `out` [rows, fan_out] with the product added to `base`, which may be `out` itself."""
         self.forward()
         torch.add(base, self.out, out=out)
 
-    def backward(self, slope: Tensor, scale: float) -> None:
-        """Fill the slope by `x`, given that by `out`, and add to the gradient."""
-        self._half_out.copy_(slope)
-        torch.mm(self._half_out, self._half_weight.t(), out=self._half_slope)
-        self._slope.copy_(self._half_slope)
-        torch.mm(self._half_x.t(), self._half_out, out=self._half_gradient)
-        self._into.add_(self._gradient.copy_(self._half_gradient), alpha=scale)
+    def backward(self, grad_out: Tensor, scale: float) -> None:
+        self._half_out.copy_(grad_out)
+        torch.mm(self._half_out, self._half_weight.t(), out=self._half_grad_x)
+        self._grad_x.copy_(self._half_grad_x)
+        torch.mm(self._half_x.t(), self._half_out, out=self._half_grad_weight)
+        self._weight_target.add_(self._grad_weight.copy_(self._half_grad_weight), alpha=scale)
 
 
 def make_linear_kernel(
-    space: BufferPool, name: str, weight: Tensor, into: Tensor, x: Tensor, slope: Tensor
+    pool: BufferPool, name: str, weight: Tensor, weight_target: Tensor, x: Tensor, grad_x: Tensor
 ) -> LinearKernel:
-    """The product in the precision of `space`."""
-    return (BFloat16LinearKernel if space.use_bfloat16 else LinearKernel)(space, name, weight, into, x, slope)
+    kernel_class = BFloat16LinearKernel if pool.use_bfloat16 else Float32LinearKernel
+    return kernel_class(pool, name, weight, weight_target, x, grad_x)

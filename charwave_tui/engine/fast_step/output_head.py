@@ -1,4 +1,4 @@
-"""The last Linear and the loss."""
+"""The last Linear and the cross-entropy loss."""
 
 from __future__ import annotations
 
@@ -13,63 +13,63 @@ from charwave_tui.engine.model.layers import Linear
 
 
 class HeadSlice:
-    """What the last Linear makes of one level: `made` [rows, C] times its C rows of the weight, added to `logits`.
+    """One level's contribution to the logits: its output times its C rows of the head's weight, added to `base`.
 
-    `slope` is that by `made`, to be filled; `base` is what the shares before it, or the bias, come to.
+    `base` is the bias for the first level, else `logits` themselves.
     """
 
-    def __init__(self, product: LinearKernel, logits: Tensor, base: Tensor) -> None:
-        self._product, self._logits, self._base = product, logits, base
+    def __init__(self, linear: LinearKernel, logits: Tensor, base: Tensor) -> None:
+        self._linear, self._logits, self._base = linear, logits, base
 
-    def forward(self, under: Tensor | None) -> None:
-        """Add to the logits: the level's rows `under` those of the last level, or all of them in order."""
-        self._under = under
-        if under is None:
-            self._product.forward_add(self._base, self._logits)
+    def forward(self, head_rows: Tensor | None) -> None:
+        """Add to the logits; `head_rows` are the level's rows at those of the last level, None for the last itself."""
+        self._head_rows = head_rows
+        if head_rows is None:
+            self._linear.forward_add(self._base, self._logits)
         else:
-            self._product.forward()
-            torch.add(self._base, self._product.out.index_select(0, under), out=self._logits)
+            self._linear.forward()
+            torch.add(self._base, self._linear.out.index_select(0, head_rows), out=self._logits)
 
     def backward(self, scale: float) -> None:
-        """Fill the slope by `made`, given that by the logits in their place, and add to the gradient."""
-        slope = self._logits
-        if self._under is not None:
-            slope = self._product.out.zero_().index_add_(0, self._under, slope)
-        self._product.backward(slope, scale)
+        """Fill the gradient of the level's output from that of the logits, which is in their buffer."""
+        grad_out = self._logits
+        if self._head_rows is not None:
+            grad_out = self._linear.out.zero_().index_add_(0, self._head_rows, grad_out)
+        self._linear.backward(grad_out, scale)
 
 
 class CrossEntropyHead:
-    """Logits [rows, V], the bias and the shares of as many levels as are `heard`, → nats per character."""
+    """Logits [rows, V] from the outputs of `levels` levels, and the mean loss in nats per character."""
 
-    def __init__(self, space: BufferPool, head: Linear, rows: int, heard: int) -> None:
+    def __init__(self, pool: BufferPool, head: Linear, rows: int, levels: int) -> None:
         assert head.bias is not None
-        self._weights = head.weight.data.chunk(heard)  # [levels·C, V] → levels of [C, V]
-        self._weights_into = space.grad_target(head.weight).chunk(heard)
-        self._bias, self._into = head.bias.data, space.grad_target(head.bias)
-        self._logits, self._logs = (space.buffer(name, (rows, len(self._bias))) for name in ("logits", "logs"))
-        self._turned = self._logits.t()
+        self._weights = head.weight.data.chunk(levels)  # [levels·C, V] → levels of [C, V]
+        self._weight_targets = pool.grad_target(head.weight).chunk(levels)
+        self._bias, self._bias_target = head.bias.data, pool.grad_target(head.bias)
+        self._logits, self._log_probs = (pool.buffer(name, (rows, len(self._bias))) for name in ("logits", "log_probs"))
+        self._logits_t = self._logits.t()
         self._ones = self._logits.new_ones(rows)
-        self._minus = self._logits.new_full((rows, 1), -1)
+        self._minus_ones = self._logits.new_full((rows, 1), -1)
 
-    def share(self, space: BufferPool, number: int, made: Tensor, slope: Tensor) -> HeadSlice:
-        """That of level `number` of those heard, which makes `made`; `slope`, that by it, is the share's to fill."""
-        weight, into = self._weights[number], self._weights_into[number]
-        one = make_linear_kernel(space, f"share {number}", weight, into, made, slope)
-        return HeadSlice(one, self._logits, self._logits if number else self._bias)
+    def level_slice(self, pool: BufferPool, index: int, x: Tensor, grad_x: Tensor) -> HeadSlice:
+        """Return the slice of level `index`, whose output is `x` [rows, C]; its `backward` fills `grad_x`."""
+        weight, weight_target = self._weights[index], self._weight_targets[index]
+        linear = make_linear_kernel(pool, f"head slice {index}", weight, weight_target, x, grad_x)
+        return HeadSlice(linear, self._logits, self._logits if index else self._bias)
 
     def forward(self, plan: BatchPlan) -> float:
-        """The mean loss."""
-        self._wanted = plan.targets
-        torch._log_softmax(self._logits, 1, False, out=self._logs)
-        if self._wanted.ndim == 1:
-            return functional.nll_loss(self._logs, self._wanted).item()
-        return torch.dot(self._logs.view(-1), self._wanted.view(-1)).item() / -plan.positions
+        """Return the mean loss, once all slices are added."""
+        self._targets = plan.targets
+        torch._log_softmax(self._logits, 1, False, out=self._log_probs)
+        if self._targets.ndim == 1:
+            return functional.nll_loss(self._log_probs, self._targets).item()
+        return torch.dot(self._log_probs.view(-1), self._targets.view(-1)).item() / -plan.positions
 
     def backward(self, scale: float) -> None:
-        """Put the slope by the logits in their place, and add to the gradient of the bias."""
-        slope = torch.exp(self._logs, out=self._logits)  # softmax, less 1 at the target, or so often
-        if self._wanted.ndim == 1:
-            slope.scatter_add_(1, self._wanted.unsqueeze(1), self._minus)
+        """Overwrite the logits with their gradient, and add that of the bias to its target."""
+        grad_logits = torch.exp(self._log_probs, out=self._logits)  # softmax, minus the targets
+        if self._targets.ndim == 1:
+            grad_logits.scatter_add_(1, self._targets.unsqueeze(1), self._minus_ones)
         else:
-            slope.mul_(self._wanted.sum(1, keepdim=True)).sub_(self._wanted)
-        self._into.addmv_(self._turned, self._ones, alpha=scale)
+            grad_logits.mul_(self._targets.sum(1, keepdim=True)).sub_(self._targets)
+        self._bias_target.addmv_(self._logits_t, self._ones, alpha=scale)

@@ -1,4 +1,4 @@
-"""FastStep, and the graph of level kernels."""
+"""FastStep: a training step by hand-written kernels, and the graph of them for a plan."""
 
 from __future__ import annotations
 
@@ -20,174 +20,180 @@ from charwave_tui.engine.model.architecture import LevelModules, ModelStructure
 from charwave_tui.engine.model.layers import FlattenDilated, Sequential
 from charwave_tui.engine.optim.optimizers import Optimizer
 
+MAX_CACHED_GRAPHS = 100  # each some tens of kilobytes of views on shared memory
+WORTH_SHARING = 150_000  # from here on windows gain more by shared rows than it takes to find them
+
 
 class LevelKernel:
-    """A Linear with what feeds it, its norm or bias, the activation, and the way around them.
+    """One level: taps, Linear, norm or bias, activation, stochastic depth and residual connection.
 
-    `made` [rows, C] is what the activation makes, `out` what the level above stands on. `made_slope` is to be filled by
-    the head, `slope` by the level above; they are one buffer unless both do, which `shared` says.
+    `activated` [rows, C] is the scaled activation, read by the head; `out` has the residual added and is read by the
+    next level. `grad_activated` is filled by the head and `grad_out` by the next level. They are one buffer where only
+    one of both reads the level, two with `feeds_head_and_level`.
     """
 
     def __init__(
-        self, space: BufferPool, number: int, layers: LevelModules, source: LevelInput, rows: LevelRows, *, shared: bool
+        self,
+        pool: BufferPool,
+        index: int,
+        layers: LevelModules,
+        source: LevelInput,
+        rows: LevelRows,
+        *,
+        feeds_head_and_level: bool,
     ) -> None:
-        name, joined = f"level {number}", len(layers.offsets)
-        self._join = (
-            AdjacentConcat(source, joined)
-            if rows.taps is None
-            else GatherConcat(space, name, source, rows.size, joined)
+        name, n = f"level {index}", len(layers.offsets)
+        self._concat = (
+            AdjacentConcat(source, n) if rows.taps is None else GatherConcat(pool, name, source, rows.size, n)
         )
         weight = layers.linear.weight
-        self._product = make_linear_kernel(
-            space, name, weight.data, space.grad_target(weight), self._join.x, self._join.slope
+        self._linear = make_linear_kernel(
+            pool, name, weight.data, pool.grad_target(weight), self._concat.x, self._concat.grad_x
         )
-        x = self._product.out
-        bent = space.buffer(f"{name} bent", x.shape)
-        self._bend = ACTIVATION_KERNELS[type(layers.activation)](space, number, bent)
-        self._norm = _norm(space, layers, rows, x, bent, self._bend.below)
-        form = self._bend.out.shape
-        self.made = self._bend.out if rows.level_scale is None else space.buffer(f"{name} scaled", form)
-        self.made_slope = self.slope = self._bend.slope
-        if shared:
-            self.slope = space.buffer("slope by out", form)
-        self.out = self.made
-        self._around: ResidualAdd | None = None
-        if shared and layers.residual:
-            assert isinstance(self._join, GatherConcat)
-            self._around = ResidualAdd(space, self._join, self.made, self.slope)
-            self.out = self._around.out
+        product = self._linear.out
+        normalized = pool.buffer(f"{name} normalized", product.shape)
+        self._activation = ACTIVATION_KERNELS[type(layers.activation)](pool, index, normalized)
+        self._norm = _norm_kernel(pool, layers, rows, product, normalized, self._activation.grad_x)
+        shape = self._activation.out.shape
+        self.activated = self._activation.out if rows.level_scale is None else pool.buffer(f"{name} scaled", shape)
+        self.grad_activated = self.grad_out = self._activation.grad_out
+        if feeds_head_and_level:
+            self.grad_out = pool.buffer("grad_out of level", shape)
+        self.out = self.activated
+        self._residual: ResidualAdd | None = None
+        if feeds_head_and_level and layers.residual:
+            assert isinstance(self._concat, GatherConcat)
+            self._residual = ResidualAdd(pool, self._concat, self.activated, self.grad_out)
+            self.out = self._residual.out
 
     def forward(self, rows: LevelRows) -> None:
-        """Fill `made` and `out`."""
-        self._scales = rows.level_scale
-        self._join.forward(rows.taps)
-        self._product.forward()
+        """Fill `activated` and `out`."""
+        self._level_scale = rows.level_scale
+        self._concat.forward(rows.taps)
+        self._linear.forward()
         self._norm.forward(rows)
-        self._bend.forward()
-        if self._scales is not None:
-            torch.mul(self._bend.out, self._scales, out=self.made)
-        if self._around:
-            self._around.forward()
+        self._activation.forward()
+        if self._level_scale is not None:
+            torch.mul(self._activation.out, self._level_scale, out=self.activated)
+        if self._residual:
+            self._residual.forward()
 
     def backward(self, scale: float) -> None:
-        """Add to the gradients and fill the slope of what is below; the slopes of this level are used up."""
-        if self.slope is not self.made_slope:
-            self.made_slope.add_(self.slope)
-        if self._scales is not None:
-            self.made_slope.mul_(self._scales)
-        self._bend.backward()
-        self._product.backward(self._norm.backward(scale), scale)
-        if self._around:
-            self._around.backward()
-        self._join.backward()
+        """Add to the parameters' gradients and fill the source's `grad_out`; overwrites the level's own gradients."""
+        if self.grad_out is not self.grad_activated:
+            self.grad_activated.add_(self.grad_out)
+        if self._level_scale is not None:
+            self.grad_activated.mul_(self._level_scale)
+        self._activation.backward()
+        self._linear.backward(self._norm.backward(scale), scale)
+        if self._residual:
+            self._residual.backward()
+        self._concat.backward()
 
 
-def _norm(
-    space: BufferPool, layers: LevelModules, rows: LevelRows, x: Tensor, out: Tensor, slope: Tensor
+def _norm_kernel(
+    pool: BufferPool, layers: LevelModules, rows: LevelRows, x: Tensor, out: Tensor, grad_out: Tensor
 ) -> NormKernel:
     if layers.norm is None:
-        return BiasKernel(space, layers.linear, x, out, slope)
-    return (BatchNormKernel if rows.weights is None else WeightedBatchNormKernel)(space, layers.norm, x, out, slope)
+        return BiasKernel(pool, layers.linear, x, out, grad_out)
+    kernel_class = BatchNormKernel if rows.weights is None else WeightedBatchNormKernel
+    return kernel_class(pool, layers.norm, x, out, grad_out)
 
 
 class BackpropGraph:
-    """All of a model for plans of one form."""
+    """The kernels of a whole model for all plans with the buffer key of `plan`."""
 
-    def __init__(self, space: BufferPool, anatomy: ModelStructure, plan: BatchPlan) -> None:
-        self._points = EmbeddingRows(space, anatomy.embedding, blots=plan.has_dropped_context)
-        self._guess = CrossEntropyHead(
-            space, anatomy.head, plan.levels[-1].size, len(plan.levels) if anatomy.skips else 1
-        )
+    def __init__(self, pool: BufferPool, structure: ModelStructure, plan: BatchPlan) -> None:
+        self._embedding = EmbeddingRows(pool, structure.embedding, has_dropped_context=plan.has_dropped_context)
+        head_levels = len(plan.levels) if structure.skips else 1
+        self._head = CrossEntropyHead(pool, structure.head, plan.levels[-1].size, head_levels)
         self._levels: list[tuple[LevelKernel, HeadSlice | None]] = []
-        source: LevelInput = self._points
-        for number, (layers, rows) in enumerate(zip(anatomy.levels, plan.levels, strict=True)):
-            last = rows is plan.levels[-1]
-            source = level = LevelKernel(space, number, layers, source, rows, shared=anatomy.skips and not last)
-            share: HeadSlice | None = None
-            if anatomy.skips or last:
-                share = self._guess.share(space, number if anatomy.skips else 0, level.made, level.made_slope)
-            self._levels.append((level, share))
-        self._downwards = self._levels[::-1]
+        source: LevelInput = self._embedding
+        for index, (layers, rows) in enumerate(zip(structure.levels, plan.levels, strict=True)):
+            is_last = rows is plan.levels[-1]
+            feeds_both = structure.skips and not is_last
+            source = level = LevelKernel(pool, index, layers, source, rows, feeds_head_and_level=feeds_both)
+            head_slice: HeadSlice | None = None
+            if structure.skips or is_last:
+                head_index = index if structure.skips else 0
+                head_slice = self._head.level_slice(pool, head_index, level.activated, level.grad_activated)
+            self._levels.append((level, head_slice))
+        self._reversed_levels = self._levels[::-1]
 
     def forward(self, plan: BatchPlan) -> float:
-        """The mean loss, in nats per character."""
-        self._points.forward()
-        for (level, share), rows, under in zip(self._levels, plan.levels, (*plan.head_rows, None), strict=True):
+        """Return the mean loss, in nats per character."""
+        self._embedding.forward()
+        all_head_rows = (*plan.head_rows, None)
+        for (level, head_slice), rows, head_rows in zip(self._levels, plan.levels, all_head_rows, strict=True):
             level.forward(rows)
-            if share:
-                share.forward(under)
-        return self._guess.forward(plan)
+            if head_slice:
+                head_slice.forward(head_rows)
+        return self._head.forward(plan)
 
     def backward(self, scale: float) -> None:
-        """Add to every gradient that of the summed loss that `forward` met, times `scale`."""
-        self._guess.backward(scale)
-        for level, share in self._downwards:
-            if share:
-                share.backward(scale)
+        """Add the gradients of the loss summed over positions, times `scale`, to their targets."""
+        self._head.backward(scale)
+        for level, head_slice in self._reversed_levels:
+            if head_slice:
+                head_slice.backward(scale)
             level.backward(scale)
-        self._points.backward(scale)
-
-
-MAX_CACHED_GRAPHS = 100
-"""Forms of batches that are remembered, each some tens of kilobytes of views on one memory."""
-
-
-WORTH_SHARING = 150_000
-"""Weights of the levels from which overlapping windows gain more by shared rows than it takes to find them."""
+        self._embedding.backward(scale)
 
 
 class FastStep:
-    """A step without autograd, for a model on the CPU; its bits are its own, but follow from the config alone.
+    """A TrainStep without autograd for a model on the CPU; its bits differ from AutogradStep's, but are reproducible.
 
-    Where `update` is direct the weights move as the backward pass goes; else they get gradients, and `update` moves
-    them. It writes into the model's own tensors: make a new one if they are replaced, not if they are loaded into.
-    `precision` is that of the matrix products: float32, the model's own, or bfloat16.
+    With plain SGD the weights change during the backward pass; otherwise the parameters get gradients and `optimizer`
+    takes the step. It holds views of the model's tensors: they may be loaded into, not replaced. `precision` is that of
+    the matrix products: float32, the model's own, or bfloat16.
     """
 
-    def __init__(self, model: Sequential, update: Optimizer, precision: str = "float32") -> None:
-        self._model, self._update = model, update
-        self._rounds = precision == "bfloat16"
-        self._anatomy = ModelStructure.of(model)
-        self._distinct = DeduplicatingPlanner(self._anatomy)
-        self._windows = self._distinct if _has_shared_rows(self._anatomy) else WindowPlanner(self._anatomy)
-        self._begin()
+    def __init__(self, model: Sequential, optimizer: Optimizer, precision: str = "float32") -> None:
+        self._model, self._optimizer = model, optimizer
+        self._use_bfloat16 = precision == "bfloat16"
+        self._structure = ModelStructure.of(model)
+        self._deduplicating = DeduplicatingPlanner(self._structure)
+        has_shared_rows = _has_shared_rows(self._structure)
+        self._window_planner = self._deduplicating if has_shared_rows else WindowPlanner(self._structure)
+        self._reset()
 
-    def _begin(self) -> None:
-        self._space = BufferPool(self._model, direct=self._update.is_plain_sgd, rounds=self._rounds)
-        self._trees: dict[tuple[object, ...], BackpropGraph] = {}
+    def _reset(self) -> None:
+        is_plain_sgd = self._optimizer.is_plain_sgd
+        self._pool = BufferPool(self._model, is_plain_sgd=is_plain_sgd, use_bfloat16=self._use_bfloat16)
+        self._graphs: dict[tuple[object, ...], BackpropGraph] = {}
 
     def __call__(self, batch: WindowBatch | PrefixBatch, lr: float) -> float:
-        """As `steps.Step`."""
-        direct = self._update.is_plain_sgd
-        if direct != self._space.direct:
-            self._begin()
+        is_plain_sgd = self._optimizer.is_plain_sgd
+        if is_plain_sgd != self._pool.is_plain_sgd:
+            self._reset()
         with torch.inference_mode():
-            plan = self._windows(batch) if isinstance(batch, WindowBatch) else self._distinct(batch)
-            tree = self._graph_for(plan)
-            loss = tree.forward(plan)
+            plan = self._window_planner(batch) if isinstance(batch, WindowBatch) else self._deduplicating(batch)
+            graph = self._graph_for(plan)
+            loss = graph.forward(plan)
             if not math.isfinite(loss):
                 return loss
-            if not direct:
-                self._space.clear()
-            tree.backward((-lr if direct else 1) / plan.positions)
-        if not direct:
-            self._update(lr)
+            if not is_plain_sgd:
+                self._pool.zero_grad()
+            graph.backward((-lr if is_plain_sgd else 1) / plan.positions)
+        if not is_plain_sgd:
+            self._optimizer(lr)
         return loss
 
     def _graph_for(self, plan: BatchPlan) -> BackpropGraph:
-        tree = self._trees.get(plan.buffer_key)
-        if tree is None:
-            if len(self._trees) == MAX_CACHED_GRAPHS:
-                self._trees.clear()
-            tree = self._trees[plan.buffer_key] = BackpropGraph(self._space, self._anatomy, plan)
-        return tree
+        graph = self._graphs.get(plan.buffer_key)
+        if graph is None:
+            if len(self._graphs) == MAX_CACHED_GRAPHS:
+                self._graphs.clear()
+            graph = self._graphs[plan.buffer_key] = BackpropGraph(self._pool, self._structure, plan)
+        return graph
 
 
-def _has_shared_rows(anatomy: ModelStructure) -> bool:
-    """Whether positions of windows share rows where they join equal things.
+def _has_shared_rows(structure: ModelStructure) -> bool:
+    """Return whether positions of windows with equal inputs share a row.
 
-    Levels of a tree have too few positions for it, and the norm batch-bug has statistics for each place in a window.
+    Levels of a tree have too few positions for it, and the norm batch-bug has statistics per position in the window.
     """
-    overlap = any(isinstance(level.flatten, FlattenDilated) for level in anatomy.levels)
-    apart = any(level.norm is not None and level.norm.running_mean.ndim > 1 for level in anatomy.levels)
-    return overlap and not apart and sum(level.linear.weight.numel() for level in anatomy.levels) >= WORTH_SHARING
+    is_dilated = any(isinstance(level.flatten, FlattenDilated) for level in structure.levels)
+    is_per_position = any(level.norm is not None and level.norm.running_mean.ndim > 1 for level in structure.levels)
+    weights = sum(level.linear.weight.numel() for level in structure.levels)
+    return is_dilated and not is_per_position and weights >= WORTH_SHARING

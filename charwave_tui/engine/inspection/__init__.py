@@ -1,1 +1,1 @@
-"""What is inside one layer, worked out from a look at the whole model: a module for each kind of layer."""
+"""What the inspector shows of the layers: statistics and insights from a captured pass."""

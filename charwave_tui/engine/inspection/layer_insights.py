@@ -1,4 +1,4 @@
-"""One function per kind of layer; histogram; matrices for the wire."""
+"""The inspector's data for each kind of layer: histograms, matrices for the wire, and derived quantities."""
 
 from __future__ import annotations
 
@@ -44,89 +44,237 @@ from charwave_tui.engine.model.layers import (
 )
 from charwave_tui.engine.training.trainer import Trainer
 
-FOLLOWING = 8
-"""Ids that are told of what may come next."""
+TOP_PREDICTIONS = 8
+MAX_MATRIX_ROWS, MAX_MATRIX_COLUMNS = 512, 1_024  # of a weight's heat map
+MAX_EXAMPLES, MAX_UNITS = 512, 1_024  # of a window of outputs, so that a reply stays within two megabytes
+NEARLY_DEAD_FRACTION = 0.9  # of the examples at which a nearly dead unit passes no gradient
+NEIGHBOURS = 10  # of a character in the embedding
+
+BINS = 64  # of a histogram; even, so that 0 is between two
+MAX_RMS_SPAN = 5.0  # bound in root mean squares; at most 1 in 25 numbers is beyond (Chebyshev)
+ROUND_STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # so that bounds stay put while numbers move a little
+MIN_BOUND = 1e-30  # near the end of float32
+
+
+def layer_insight(trainer: Trainer, capture: LayerCapture, query: InsightQuery) -> AnyInsight:
+    """Return the insight into the layer at `query.layer`; `capture` is of the trainer's model as it is now."""
+    layer = capture.layers[query.layer]
+    match layer:
+        case Activation():
+            return activation_insight(capture, query, trainer.corpus.symbols)
+        case Linear():
+            return linear_insight(capture, query, layer)
+        case BatchNorm1d():
+            return batchnorm_insight(capture, query, layer)
+        case Embedding():
+            return embedding_insight(query, layer)
+        case FlattenConsecutive() | FlattenDilated():
+            return tree_insight(trainer.model, trainer.corpus, trainer.config.context, query.text)
+    return OutputInsight(histogram(capture.outputs[query.layer]))
+
+
+def activation_insight(capture: LayerCapture, query: InsightQuery, symbols: str) -> ActivationInsight:
+    out = capture.outputs[query.layer]
+    values = out.unsqueeze(1) if out.ndim == 2 else out  # [B, C] → [B, 1, C]
+    examples, positions, units = values.shape
+    saturated = saturated_share_per_unit(capture.layers[query.layer], out)
+    fractions = torch.zeros(units) if saturated is None else saturated.cpu()
+    dead = (fractions == 1).nonzero().flatten()  # [units] → [dead units]
+    nearly_dead = ((fractions > NEARLY_DEAD_FRACTION) & (fractions < 1)).nonzero().flatten()
+    position = min(max(query.position, 0), positions - 1)
+    top, rows = clip_window(query.top, query.rows, examples, MAX_EXAMPLES)
+    left, columns = clip_window(query.left, query.columns, units, MAX_UNITS)
+    gradient = capture.output_grads[query.layer]
+    return ActivationInsight(
+        output=histogram(out),
+        gradient=None if gradient is None else histogram(gradient),
+        examples=examples,
+        positions=positions,
+        units=units,
+        dead=tuple(dead[:MAX_LISTED_UNITS].tolist()),
+        dead_units=len(dead),
+        nearly_dead=tuple(nearly_dead[:MAX_LISTED_UNITS].tolist()),
+        position=position,
+        top=top,
+        left=left,
+        # [B, T, C] → [rows, columns]
+        values=to_float_matrix(values[top : top + rows, position, left : left + columns]),
+        contexts=tuple(decode_contexts(capture.batch.contexts[top : top + rows], symbols)),
+    )
+
+
+def decode_contexts(contexts: Tensor, symbols: str) -> Iterator[str]:
+    """Yield each of `contexts` [rows, context] as characters, the boundary as NUL."""
+    characters = "\0" + symbols
+    return ("".join(characters[symbol] for symbol in row) for row in contexts.tolist())
+
+
+def linear_insight(capture: LayerCapture, query: InsightQuery, layer: Linear) -> LinearInsight:
+    weight, gradient = layer.weight.detach(), capture.parameter_grads[query.layer]
+    fan_in, fan_out = weight.shape
+    rows, columns = min(query.rows, MAX_MATRIX_ROWS), min(query.columns, MAX_MATRIX_COLUMNS)
+    return LinearInsight(
+        fan_in=fan_in,
+        fan_out=fan_out,
+        weight=histogram(weight),
+        gradient=None if gradient is None else histogram(gradient),
+        heat=to_float_matrix(max_abs_pool(weight, rows, columns)),
+        row_norms=to_float_matrix(torch.linalg.vector_norm(weight, dim=1)),  # [fan_in, fan_out] → [fan_in]
+        column_norms=to_float_matrix(torch.linalg.vector_norm(weight, dim=0)),  # [fan_in, fan_out] → [fan_out]
+        singular_values=_singular_values(weight) if query.singular else EMPTY_MATRIX,
+    )
+
+
+def max_abs_pool(matrix: Tensor, rows: int, columns: int) -> Tensor:
+    """Return the number of largest magnitude, with its sign, in each of at most `rows` × `columns` blocks of `matrix`.
+
+    The blocks are of one size, the last ones smaller; NaN where a block has one.
+    """
+    tall, wide = (_block_size(size, most) for size, most in zip(matrix.shape, (rows, columns), strict=True))
+    height, width = (-(-size // block) for size, block in zip(matrix.shape, (tall, wide), strict=True))
+    # The last blocks are padded with zeros, which never have the largest magnitude.
+    padded = functional.pad(matrix, (0, width * wide - matrix.shape[1], 0, height * tall - matrix.shape[0]))
+    blocks = padded.view(height, tall, width, wide)  # [H·h, W·w] → [H, h, W, w]
+    high, low = blocks.amax((1, 3)), blocks.amin((1, 3))  # [H, h, W, w] → [H, W]
+    return torch.where(high >= -low, high, low)
+
+
+def _block_size(size: int, most: int) -> int:
+    """Return the smallest block size that gives no more blocks than the smallest one for at most `most` blocks."""
+    return math.ceil(size / math.ceil(size / math.ceil(size / max(most, 1))))
+
+
+def _singular_values(weight: Tensor) -> FloatMatrix:
+    if not can_compute_singular_values(*weight.shape):
+        return EMPTY_MATRIX
+    matrix = weight.cpu()  # the decomposition is slow, or missing, on other devices
+    if not matrix.isfinite().all():
+        return to_float_matrix(torch.full((min(matrix.shape),), math.nan))
+    return to_float_matrix(torch.linalg.svdvals(matrix))
+
+
+def batchnorm_insight(capture: LayerCapture, query: InsightQuery, layer: BatchNorm1d) -> BatchNormInsight:
+    """Compare the running statistics with the batch's, as the layer takes them: for batch-bug each position's own.
+
+    BATCHNORM_EPS is added to variances, as in the layer.
+    """
+    layer_input = capture.inputs[query.layer]
+    assert layer_input is not None
+    x = layer_input.unsqueeze(1) if layer_input.ndim == 2 else layer_input  # [B, C] → [B, 1, C]
+    examples, positions, units = x.shape
+    flat = x.flatten(0, 1)  # [B, T, C] → [B·T, C]
+    mean, var = flat.mean(0), flat.var(0)  # [B·T, C] → [C]
+    position_mean, position_var = x.mean(0), x.var(0)  # [B, T, C] → [T, C]
+    layer_mean, layer_var = (position_mean, position_var) if layer.running_mean.ndim == 2 else (mean, var)
+    mean_apart = (layer.running_mean - layer_mean).abs() / (layer_var + BATCHNORM_EPS).sqrt()
+    var_apart = ((layer.running_var + BATCHNORM_EPS) / (layer_var + BATCHNORM_EPS)).log10().abs()
+    left, columns = clip_window(query.left, query.columns, units, MAX_UNITS)
+    window = slice(left, left + columns)
+    return BatchNormInsight(
+        units=units,
+        positions=positions,
+        examples=examples,
+        left=left,
+        gamma=to_float_matrix(layer.gamma[window]),
+        beta=to_float_matrix(layer.beta[window]),
+        running_mean=to_float_matrix(layer.running_mean[..., window]),
+        running_var=to_float_matrix(layer.running_var[..., window]),
+        batch_mean=to_float_matrix(mean[window]),
+        batch_var=to_float_matrix(var[window]),
+        position_mean=to_float_matrix(position_mean[:, window]),
+        position_var=to_float_matrix(position_var[:, window]),
+        mean_apart=mean_apart.mean().item(),
+        var_apart=var_apart.mean().item(),
+    )
+
+
+def embedding_insight(query: InsightQuery, layer: Embedding) -> EmbeddingInsight:
+    vectors = layer.weight.detach().to("cpu").double()  # the decomposition is slow, or missing, on other devices
+    count, dimensions = vectors.shape
+    plane, variance_fractions = principal_components(vectors)
+    symbol = min(max(query.symbol, 0), count - 1)
+    distances = torch.linalg.vector_norm(vectors - vectors[symbol], dim=1)  # [V, C] → [V]
+    distances[symbol] = -1  # so that the character itself comes first, even if others have the same vector
+    order = distances.argsort(stable=True)[1 : NEIGHBOURS + 1]
+    return EmbeddingInsight(
+        dimensions=dimensions,
+        plane=to_float_matrix(plane),
+        shares=variance_fractions,
+        symbol=symbol,
+        neighbours=tuple(order.tolist()),
+        distances=tuple(distances[order].tolist()),
+    )
+
+
+def principal_components(vectors: Tensor) -> tuple[Tensor, tuple[float, float]]:
+    """Return the first two principal components of `vectors` [N, C] on the CPU, [N, 2], and their variance fractions.
+
+    By singular value decomposition; signs are such that the farthest vector along an axis is on its positive side.
+    """
+    centred = vectors - vectors.mean(0)
+    if not centred.isfinite().all():
+        return torch.full((len(vectors), 2), math.nan), (math.nan, math.nan)
+    _, singular_values, axes = torch.linalg.svd(centred, full_matrices=False)
+    projected = centred @ axes[:2].T  # [N, C] @ [C, 2] → [N, 2]
+    plane = torch.zeros((len(vectors), 2), dtype=vectors.dtype)
+    plane[:, : projected.shape[1]] = projected  # there is only one axis where C or N is 1
+    farthest = plane.gather(0, plane.abs().argmax(0, keepdim=True))  # [N, 2] → [1, 2]
+    squares = singular_values.square()
+    fractions = [*(squares / squares.sum()).nan_to_num(0.0).tolist(), 0.0]
+    return torch.where(farthest < 0, -plane, plane), (fractions[0], fractions[1])
 
 
 def tree_insight(model: Sequential, corpus: Corpus, context: int, text: str) -> TreeInsight:
-    """The insight into how a `model` of so long a `context` sees the end of `text`, in eval mode."""
-    symbols = set(corpus.symbols)
+    """Return each level's activations, and the next-character predictions, for the end of `text` in eval mode."""
+    alphabet = set(corpus.symbols)
     typed = unicodedata.normalize("NFC", text)
-    known = "".join(symbol for symbol in typed if symbol in symbols)
-    unknown = "".join(dict.fromkeys(symbol for symbol in typed if symbol not in symbols))
-    seen = known[max(len(known) - context, 0) :].rjust(context, "\0")
-    ids = [0] * seen.count("\0") + corpus.encode(seen.lstrip("\0"))
-    made: list[Tensor] = []
+    known = "".join(symbol for symbol in typed if symbol in alphabet)
+    unknown = "".join(dict.fromkeys(symbol for symbol in typed if symbol not in alphabet))
+    window = known[max(len(known) - context, 0) :].rjust(context, "\0")
+    ids = [0] * window.count("\0") + corpus.encode(window.lstrip("\0"))
+    outputs: list[Tensor] = []
 
-    def keep(layer: nn.Module, inputs: object, output: Tensor) -> None:
+    def capture(layer: nn.Module, inputs: object, output: Tensor) -> None:
         if isinstance(layer, Activation):
-            made.append(output)
+            outputs.append(output)
 
-    with looking(model, training=False), forward_hooks(model, keep):
+    with looking(model, training=False), forward_hooks(model, capture):
         logits = model(torch.tensor([ids], device=next(model.parameters()).device))  # [1, context] → [1, V]
-    following: tuple[tuple[int, float], ...] = ()
+    predictions: tuple[tuple[int, float], ...] = ()
     if logits.isfinite().all():
-        likely = logits[0].softmax(0).topk(min(FOLLOWING, corpus.vocab_size))
-        following = tuple(zip(likely.indices.tolist(), likely.values.tolist(), strict=True))
-    return TreeInsight(seen, tuple(_levels(model, made, context)), unknown[:MAX_LISTED_UNITS], following)
+        top = logits[0].softmax(0).topk(min(TOP_PREDICTIONS, corpus.vocab_size))
+        predictions = tuple(zip(top.indices.tolist(), top.values.tolist(), strict=True))
+    levels = tuple(_tree_levels(model, outputs, context))
+    return TreeInsight(window, levels, unknown[:MAX_LISTED_UNITS], predictions)
 
 
-def _levels(model: Sequential, made: list[Tensor], context: int) -> Iterator[TreeLevel]:
-    places = [place for place, layer in enumerate(model.layers) if isinstance(layer, Activation)]
-    reaches = [(place, place) for place in range(context)]
-    for place, output, level in zip(places, made, ModelStructure.of(model).levels, strict=True):
+def _tree_levels(model: Sequential, outputs: list[Tensor], context: int) -> Iterator[TreeLevel]:
+    indices = [index for index, layer in enumerate(model.layers) if isinstance(layer, Activation)]
+    receptive_fields = [(position, position) for position in range(context)]
+    for index, output, level in zip(indices, outputs, ModelStructure.of(model).levels, strict=True):
         strengths = output.square().mean(-1).sqrt().flatten()  # [1, T, C] or [1, C] → [T] or [1]
-        reaches = _joined(reaches, level.flatten)
-        yield TreeLevel(place, tuple(strengths.tolist()), tuple(reaches))
+        receptive_fields = _receptive_fields(receptive_fields, level.flatten)
+        yield TreeLevel(index, tuple(strengths.tolist()), tuple(receptive_fields))
 
 
-def _joined(reaches: list[tuple[int, int]], flatten: FlattenConsecutive | FlattenDilated) -> list[tuple[int, int]]:
-    """What is reached from the positions of a level, by what is from those that it joins."""
+def _receptive_fields(
+    previous: list[tuple[int, int]], flatten: FlattenConsecutive | FlattenDilated
+) -> list[tuple[int, int]]:
+    """Return the first and last character that each position of a level sees, from those of the previous level."""
     match flatten:
-        case FlattenConsecutive(n=joined):
-            pairs = zip(reaches[::joined], reaches[joined - 1 :: joined], strict=True)
+        case FlattenConsecutive(n=n):
+            pairs = zip(previous[::n], previous[n - 1 :: n], strict=True)
         case FlattenDilated(dilation=dilation):
-            pairs = zip(reaches[:-dilation], reaches[dilation:], strict=True)
+            pairs = zip(previous[:-dilation], previous[dilation:], strict=True)
     return [(first, last) for (first, _), (_, last) in pairs]
 
 
-def to_float_matrix(numbers: Tensor) -> FloatMatrix:
-    """A tensor of one dimension as one row, or of two as it is."""
-    rows = numbers.detach() if numbers.ndim == 2 else numbers.detach().unsqueeze(0)  # [C] → [1, C]
-    there = rows.to("cpu", torch.float32).contiguous()
-    content = ctypes.string_at(there.data_ptr(), there.numel() * WIDTH) if there.numel() else b""
-    if sys.byteorder == "big":
-        swapped = array("f", content)
-        swapped.byteswap()
-        content = swapped.tobytes()
-    return FloatMatrix(there.shape[0], there.shape[1], content)
+def histogram(tensor: Tensor) -> Histogram:
+    """Return the density of all numbers over bins symmetric about 0.
 
-
-def clip_window(first: int, count: int, there: int, most: int) -> tuple[int, int]:
-    """Where a window on `there` things begins and how many it has: as wanted, as far as they go and `most` allow."""
-    size = min(max(count, 0), there, most)
-    return min(max(first, 0), there - size), size
-
-
-BINS = 64
-"""Bins of a histogram: an even number, so that 0 lies between two."""
-
-
-MAX_RMS_SPAN = 5.0
-"""Root mean squares from 0 that the bins reach at the most; no more than 1 in 25 numbers lies beyond (Chebyshev)."""
-
-
-ROUND = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
-"""What the bound is a power of ten of, so that it stays put while the numbers move a little."""
-
-
-LEAST = 1e-30
-"""The least bound: numbers of 32 bits below it are hardly told apart."""
-
-
-def histogram(numbers: Tensor) -> Histogram:
-    """The spread of all `numbers` over bounds that lie evenly about 0: the largest one's size or REACH, rounded up."""
-    flat = numbers.detach().flatten()
+    The bound is the largest magnitude or MAX_RMS_SPAN root mean squares, rounded up; the rest is clipped away.
+    """
+    flat = tensor.detach().flatten()
     mean = flat.mean().item()
     std = flat.std().item() if len(flat) > 1 else math.nan
     finite = flat[flat.isfinite()]
@@ -142,208 +290,32 @@ def _bound(finite: Tensor) -> float:
     largest = finite.abs().max().item()
     if largest == 0:
         return 1.0
-    if largest <= LEAST:
-        return LEAST
-    # by the largest one, for squares of small numbers are 0
-    square = (finite / largest).square().mean().item()
-    return _rounded_up(largest * min(1.0, MAX_RMS_SPAN * math.sqrt(square)))
+    if largest <= MIN_BOUND:
+        return MIN_BOUND
+    # Relative to the largest, for squares of small numbers are 0.
+    mean_square = (finite / largest).square().mean().item()
+    return _round_up(largest * min(1.0, MAX_RMS_SPAN * math.sqrt(mean_square)))
 
 
-def _rounded_up(size: float) -> float:
+def _round_up(size: float) -> float:
     power = 10.0 ** math.floor(math.log10(size))
-    up = next(power * step for step in ROUND if power * step >= size or step == ROUND[-1])
-    return min(up, torch.finfo(torch.float32).max)
+    bound = next(power * step for step in ROUND_STEPS if power * step >= size or step == ROUND_STEPS[-1])
+    return min(bound, torch.finfo(torch.float32).max)
 
 
-MAX_MATRIX_ROWS, MAX_MATRIX_COLUMNS = 512, 1_024
-"""The most rows and columns of the heat map."""
+def to_float_matrix(tensor: Tensor) -> FloatMatrix:
+    """Return a tensor [R, C] as a matrix for the wire, or [C] as one row of it."""
+    rows = tensor.detach() if tensor.ndim == 2 else tensor.detach().unsqueeze(0)  # [C] → [1, C]
+    floats = rows.to("cpu", torch.float32).contiguous()
+    content = ctypes.string_at(floats.data_ptr(), floats.numel() * WIDTH) if floats.numel() else b""
+    if sys.byteorder == "big":
+        swapped = array("f", content)
+        swapped.byteswap()
+        content = swapped.tobytes()
+    return FloatMatrix(floats.shape[0], floats.shape[1], content)
 
 
-def linear_insight(look: LayerCapture, lens: InsightQuery, layer: Linear) -> LinearInsight:
-    """The insight into `layer`, which is the one at `lens.layer`."""
-    weight, gradient = layer.weight.detach(), look.parameter_grads[lens.layer]
-    fan_in, fan_out = weight.shape
-    return LinearInsight(
-        fan_in=fan_in,
-        fan_out=fan_out,
-        weight=histogram(weight),
-        gradient=None if gradient is None else histogram(gradient),
-        heat=to_float_matrix(
-            max_abs_pool(weight, min(lens.rows, MAX_MATRIX_ROWS), min(lens.columns, MAX_MATRIX_COLUMNS))
-        ),
-        row_norms=to_float_matrix(torch.linalg.vector_norm(weight, dim=1)),  # [fan_in, fan_out] → [fan_in]
-        column_norms=to_float_matrix(torch.linalg.vector_norm(weight, dim=0)),  # [fan_in, fan_out] → [fan_out]
-        singular_values=_singular_values(weight) if lens.singular else EMPTY_MATRIX,
-    )
-
-
-def max_abs_pool(matrix: Tensor, rows: int, columns: int) -> Tensor:
-    """`matrix` in at most `rows` × `columns` blocks of one size, the last ones smaller: of each the largest number.
-
-    The largest by its size, with its sign; NaN where there is one.
-    """
-    tall, wide = (_block(there, most) for there, most in zip(matrix.shape, (rows, columns), strict=True))
-    height, width = (-(-there // block) for there, block in zip(matrix.shape, (tall, wide), strict=True))
-    # zeros, which are never larger in size, fill the last blocks up
-    padded = functional.pad(matrix, (0, width * wide - matrix.shape[1], 0, height * tall - matrix.shape[0]))
-    blocks = padded.view(height, tall, width, wide)  # [H·h, W·w] → [H, h, W, w]
-    high, low = blocks.amax((1, 3)), blocks.amin((1, 3))  # [H, h, W, w] → [H, W]
-    return torch.where(high >= -low, high, low)
-
-
-def _block(there: int, most: int) -> int:
-    """The least size of blocks with which `there` things come to as few as the size for `most` of them would give."""
-    return math.ceil(there / math.ceil(there / math.ceil(there / max(most, 1))))
-
-
-def _singular_values(weight: Tensor) -> FloatMatrix:
-    if not can_compute_singular_values(*weight.shape):
-        return EMPTY_MATRIX
-    there = weight.cpu()  # where the decomposition is at home, whatever the device
-    if not there.isfinite().all():
-        return to_float_matrix(torch.full((min(there.shape),), math.nan))
-    return to_float_matrix(torch.linalg.svdvals(there))
-
-
-NEARLY = 0.9
-"""A unit that is stuck for a larger share of examples than this is nearly dead."""
-
-
-MAX_EXAMPLES, MAX_UNITS = 512, 1_024
-"""The most examples and units of a window, which keeps an answer within two megabytes."""
-
-
-def activation_insight(look: LayerCapture, lens: InsightQuery, symbols: str) -> ActivationInsight:
-    """The insight into the activation at `lens.layer`; ids from 1 stand for `symbols`."""
-    out = look.outputs[lens.layer]
-    values = out.unsqueeze(1) if out.ndim == 2 else out  # [B, C] → [B, 1, C]
-    examples, positions, units = values.shape
-    stuck = saturated_share_per_unit(look.layers[lens.layer], out)
-    shares = torch.zeros(units) if stuck is None else stuck.cpu()
-    dead = (shares == 1).nonzero().flatten()  # [units] → [dead units]
-    nearly = ((shares > NEARLY) & (shares < 1)).nonzero().flatten()
-    position = min(max(lens.position, 0), positions - 1)
-    top, rows = clip_window(lens.top, lens.rows, examples, MAX_EXAMPLES)
-    left, columns = clip_window(lens.left, lens.columns, units, MAX_UNITS)
-    gradient = look.output_grads[lens.layer]
-    return ActivationInsight(
-        output=histogram(out),
-        gradient=None if gradient is None else histogram(gradient),
-        examples=examples,
-        positions=positions,
-        units=units,
-        dead=tuple(dead[:MAX_LISTED_UNITS].tolist()),
-        dead_units=len(dead),
-        nearly_dead=tuple(nearly[:MAX_LISTED_UNITS].tolist()),
-        position=position,
-        top=top,
-        left=left,
-        values=to_float_matrix(
-            values[top : top + rows, position, left : left + columns]
-        ),  # [B, T, C] → [rows, columns]
-        contexts=tuple(decode_contexts(look.batch.contexts[top : top + rows], symbols)),
-    )
-
-
-def decode_contexts(contexts: Tensor, symbols: str) -> Iterator[str]:
-    """Each of `contexts` [rows, context] as characters, the boundary as NUL."""
-    known = "\0" + symbols
-    return ("".join(known[number] for number in row) for row in contexts.tolist())
-
-
-MAX_UNIT_COLUMNS = 1_024
-"""The most units of a window."""
-
-
-def batchnorm_insight(look: LayerCapture, lens: InsightQuery, layer: BatchNorm1d) -> BatchNormInsight:
-    """The insight into `layer`, which is the one at `lens.layer`.
-
-    The batch's statistics that the running ones are compared with are those that the layer itself takes: with the norm
-    batch-bug each position's own. EPSILON is added to variances, as the layer does.
-    """
-    came = look.inputs[lens.layer]
-    assert came is not None
-    x = came.unsqueeze(1) if came.ndim == 2 else came  # [B, C] → [B, 1, C]
-    examples, positions, units = x.shape
-    flat = x.flatten(0, 1)  # [B, T, C] → [B·T, C]
-    mean, var = flat.mean(0), flat.var(0)  # [B·T, C] → [C]
-    position_mean, position_var = x.mean(0), x.var(0)  # [B, T, C] → [T, C]
-    own_mean, own_var = (position_mean, position_var) if layer.running_mean.ndim == 2 else (mean, var)
-    mean_apart = (layer.running_mean - own_mean).abs() / (own_var + BATCHNORM_EPS).sqrt()
-    var_apart = ((layer.running_var + BATCHNORM_EPS) / (own_var + BATCHNORM_EPS)).log10().abs()
-    left, columns = clip_window(lens.left, lens.columns, units, MAX_UNIT_COLUMNS)
-    seen = slice(left, left + columns)
-    return BatchNormInsight(
-        units=units,
-        positions=positions,
-        examples=examples,
-        left=left,
-        gamma=to_float_matrix(layer.gamma[seen]),
-        beta=to_float_matrix(layer.beta[seen]),
-        running_mean=to_float_matrix(layer.running_mean[..., seen]),
-        running_var=to_float_matrix(layer.running_var[..., seen]),
-        batch_mean=to_float_matrix(mean[seen]),
-        batch_var=to_float_matrix(var[seen]),
-        position_mean=to_float_matrix(position_mean[:, seen]),
-        position_var=to_float_matrix(position_var[:, seen]),
-        mean_apart=mean_apart.mean().item(),
-        var_apart=var_apart.mean().item(),
-    )
-
-
-NEIGHBOURS = 10
-"""Neighbours of a character that are told."""
-
-
-def embedding_insight(lens: InsightQuery, layer: Embedding) -> EmbeddingInsight:
-    """The insight into `layer`."""
-    points = layer.weight.detach().to("cpu").double()  # where the decomposition is at home, whatever the device
-    count, dimensions = points.shape
-    plane, shares = principal_components(points)
-    symbol = min(max(lens.symbol, 0), count - 1)
-    distances = torch.linalg.vector_norm(points - points[symbol], dim=1)  # [V, C] → [V]
-    distances[symbol] = -1  # the character itself comes first, wherever others lie
-    order = distances.argsort(stable=True)[1 : NEIGHBOURS + 1]
-    return EmbeddingInsight(
-        dimensions=dimensions,
-        plane=to_float_matrix(plane),
-        shares=shares,
-        symbol=symbol,
-        neighbours=tuple(order.tolist()),
-        distances=tuple(distances[order].tolist()),
-    )
-
-
-def principal_components(points: Tensor) -> tuple[Tensor, tuple[float, float]]:
-    """The first two principal components of `points` [N, C] on the CPU, [N, 2], and their shares of the variance.
-
-    By the singular values of the centred points; the point farthest out along an axis lies on its positive side.
-    """
-    centred = points - points.mean(0)
-    if not centred.isfinite().all():
-        return torch.full((len(points), 2), math.nan), (math.nan, math.nan)
-    _, sizes, axes = torch.linalg.svd(centred, full_matrices=False)
-    flat = centred @ axes[:2].T  # [N, C] @ [C, 2] → [N, 2]
-    plane = torch.zeros((len(points), 2), dtype=points.dtype)
-    plane[:, : flat.shape[1]] = flat  # there is one axis alone where C or N is 1
-    farthest = plane.gather(0, plane.abs().argmax(0, keepdim=True))  # [N, 2] → [1, 2]
-    squares = sizes.square()
-    shares = [*(squares / squares.sum()).nan_to_num(0.0).tolist(), 0.0]
-    return torch.where(farthest < 0, -plane, plane), (shares[0], shares[1])
-
-
-def layer_insight(trainer: Trainer, look: LayerCapture, lens: InsightQuery) -> AnyInsight:
-    """The insight into the layer at `lens.layer` of the trainer's model, which `look` was taken at as it is now."""
-    layer = look.layers[lens.layer]
-    match layer:
-        case Activation():
-            return activation_insight(look, lens, trainer.corpus.symbols)
-        case Linear():
-            return linear_insight(look, lens, layer)
-        case BatchNorm1d():
-            return batchnorm_insight(look, lens, layer)
-        case Embedding():
-            return embedding_insight(lens, layer)
-        case FlattenConsecutive() | FlattenDilated():
-            return tree_insight(trainer.model, trainer.corpus, trainer.config.context, lens.text)
-    return OutputInsight(histogram(look.outputs[lens.layer]))
+def clip_window(start: int, count: int, size: int, most: int) -> tuple[int, int]:
+    """Return start and length of a window on `size` items, moved and shortened to fit them and `most`."""
+    length = min(max(count, 0), size, most)
+    return min(max(start, 0), size - length), length

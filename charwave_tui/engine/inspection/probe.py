@@ -1,4 +1,4 @@
-"""Fixed batches, one captured forward/backward pass, statistics per layer."""
+"""One captured forward and backward pass on a fixed batch, and the statistics of each layer in it."""
 
 from __future__ import annotations
 
@@ -21,54 +21,51 @@ from charwave_tui.engine.model.layers import Activation, Layer, Sequential, diag
 from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.training.trainer import Trainer
 
-FEWEST, MOST = 2, 4_096
-"""Examples that a viewer may ask for: one alone has no batch statistics."""
-
-
-MOST_NUMBERS = 2**23
-"""Numbers that all layers together may put out for the fixed batch; what a larger model sees has fewer examples."""
-
-
+MIN_EXAMPLES, MAX_EXAMPLES = 2, 4_096  # in a probe batch: one alone has no batch statistics
+MOST_NUMBERS = 2**23  # of all layers together: larger models are probed with fewer examples
 CACHED_BATCHES = 4
-"""Fixed batches of a run that are remembered, so that they need not be drawn at each look."""
 
 
 class ProbeBatches:
-    """The examples that the layers of a run are looked at with, the same for the same question."""
+    """The batches on which a run's layers are probed, cached: the same ProbeBatch gives the same examples."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        self._drawn: dict[ProbeBatch, WindowBatch] = {}
+        self._cache: dict[ProbeBatch, WindowBatch] = {}
 
-    def of(self, batch: ProbeBatch) -> WindowBatch:
-        """At least two examples, with replacement, and no more than the split has; raises Mistake beyond the bounds."""
-        if batch not in self._drawn:
-            drawn = self._draw(batch)
-            if len(self._drawn) == CACHED_BATCHES:
-                del self._drawn[next(iter(self._drawn))]
-            self._drawn[batch] = drawn
-        return self._drawn[batch]
+    def of(self, request: ProbeBatch) -> WindowBatch:
+        """Return examples sampled with replacement, at least two and no more than the split has.
 
-    def _draw(self, batch: ProbeBatch) -> WindowBatch:
-        if not FEWEST <= batch.examples <= MOST:
+        Raises UserError if `request` asks for a number beyond the bounds.
+        """
+        if request not in self._cache:
+            batch = self._sample(request)
+            if len(self._cache) == CACHED_BATCHES:
+                del self._cache[next(iter(self._cache))]
+            self._cache[request] = batch
+        return self._cache[request]
+
+    def _sample(self, request: ProbeBatch) -> WindowBatch:
+        if not MIN_EXAMPLES <= request.examples <= MAX_EXAMPLES:
             raise UserError(
-                f"the layers cannot be looked at with {batch.examples:,} examples", f"ask for {FEWEST} to {MOST:,}"
+                f"the layers cannot be looked at with {request.examples:,} examples",
+                f"ask for {MIN_EXAMPLES} to {MAX_EXAMPLES:,}",
             )
         trainer = self._trainer
         windows = trainer.splits.windows(Split.TRAIN)
         shapes = layer_shapes(trainer.config, trainer.corpus.vocab_size)
-        room = MOST_NUMBERS // sum(math.prod(shape.output) for shape in shapes)
-        seed = trainer.config.seed if batch.seed is None else batch.seed
-        rows = max(FEWEST, min(batch.examples, len(windows), room))
-        return WindowBatch(*windows.sample_batch(rows, derived_generator(seed, "probe")))
+        capacity = MOST_NUMBERS // sum(math.prod(shape.output) for shape in shapes)
+        seed = trainer.config.seed if request.seed is None else request.seed
+        size = max(MIN_EXAMPLES, min(request.examples, len(windows), capacity))
+        return WindowBatch(*windows.sample_batch(size, derived_generator(seed, "probe")))
 
 
 @dataclass(frozen=True, slots=True)
 class LayerCapture:
-    """What a model made of `batch` with batch statistics, and the gradients of the mean cross-entropy by it.
+    """The tensors of a forward pass of `batch` with batch statistics, and gradients of the mean cross-entropy.
 
-    For each layer in order: what `came` in where that is one tensor, what it put out, the gradient by that where the
-    layer is an Activation, and the one by its `figured` parameter. None where there is none.
+    For each layer in order: its input where that is one tensor, its output, dL/d output of an Activation, and the
+    gradient of its `diagnostic_parameter`. None where there is none.
     """
 
     batch: WindowBatch
@@ -80,49 +77,51 @@ class LayerCapture:
 
     @property
     def numbers(self) -> int:
-        """How many it holds of what was put out."""
+        """How many numbers the outputs have."""
         return sum(output.numel() for output in self.outputs)
 
 
 def capture_layers(model: Sequential, batch: WindowBatch) -> LayerCapture:
-    """Run `batch` through `model` and the loss back, and leave weights, buffers, gradients and modes as they were."""
-    came: list[Tensor | None] = []
+    """Run `batch` forward and backward through `model`; weights, buffers, gradients and mode stay unchanged."""
+    inputs: list[Tensor | None] = []
     outputs: list[Tensor] = []
 
-    def keep(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        came.append(inputs[0].detach() if isinstance(inputs[0], Tensor) else None)
+    def capture(layer: nn.Module, layer_inputs: tuple[Any, ...], output: Tensor) -> None:
+        inputs.append(layer_inputs[0].detach() if isinstance(layer_inputs[0], Tensor) else None)
         outputs.append(output)
 
     layers = tuple(layer for layer in model.layers if isinstance(layer, Layer))
-    with looking(model, training=True), torch.enable_grad(), preserve_buffers(model), forward_hooks(model, keep):
+    with looking(model, training=True), torch.enable_grad(), preserve_buffers(model), forward_hooks(model, capture):
         loss = functional.cross_entropy(model(batch.contexts), batch.targets)
-    bends = [output if isinstance(layer, Activation) else None for layer, output in zip(layers, outputs, strict=True)]
-    found = _gradients(loss, [*bends, *map(diagnostic_parameter, layers)])
+    activations = [
+        output if isinstance(layer, Activation) else None for layer, output in zip(layers, outputs, strict=True)
+    ]
+    gradients = _gradients(loss, [*activations, *map(diagnostic_parameter, layers)])
     return LayerCapture(
         batch,
         layers,
-        tuple(came),
+        tuple(inputs),
         tuple(output.detach() for output in outputs),
-        tuple(found[: len(layers)]),
-        tuple(found[len(layers) :]),
+        tuple(gradients[: len(layers)]),
+        tuple(gradients[len(layers) :]),
     )
 
 
-def _gradients(loss: Tensor, by: list[Tensor | None]) -> list[Tensor | None]:
-    # autograd.grad, unlike backward, adds nothing to what lies in the parameters' grad.
-    found = iter(torch.autograd.grad(loss, [each for each in by if each is not None], allow_unused=True))
-    return [None if each is None else next(found) for each in by]
+def _gradients(loss: Tensor, tensors: list[Tensor | None]) -> list[Tensor | None]:
+    # autograd.grad, unlike backward, leaves the parameters' grad alone.
+    present = [tensor for tensor in tensors if tensor is not None]
+    gradients = iter(torch.autograd.grad(loss, present, allow_unused=True))
+    return [None if tensor is None else next(gradients) for tensor in tensors]
 
 
-def layer_stats(look: LayerCapture, ratios: Sequence[float | None]) -> Iterator[LayerStats]:
-    """The figures of each layer of a `look`; `ratios` are the update ratios of the last step, one a layer."""
-    for layer, came, out, pull, ratio in zip(
-        look.layers, look.inputs, look.outputs, look.parameter_grads, ratios, strict=True
+def layer_stats(capture: LayerCapture, ratios: Sequence[float | None]) -> Iterator[LayerStats]:
+    """Yield the statistics of each layer of `capture`; `ratios` are the last step's update ratios, one per layer."""
+    for layer, layer_input, out, gradient, ratio in zip(
+        capture.layers, capture.inputs, capture.outputs, capture.parameter_grads, ratios, strict=True
     ):
-        weight = diagnostic_parameter(layer)
-        gradient_std = std_or_none(pull)
-        weight_std = std_or_none(weight)
-        stuck = saturated_share_per_unit(layer, out)
+        gradient_std = std_or_none(gradient)
+        weight_std = std_or_none(diagnostic_parameter(layer))
+        saturated = saturated_share_per_unit(layer, out)
         yield LayerStats(
             name=type(layer).__name__,
             detail=layer.detail,
@@ -130,34 +129,36 @@ def layer_stats(look: LayerCapture, ratios: Sequence[float | None]) -> Iterator[
             parameters=sum(parameter.numel() for parameter in layer.parameters()),
             mean=out.mean().item(),
             std=out.std().item(),
-            saturation=_saturation(layer, came, out),
-            dead=None if stuck is None else int((stuck == 1).sum()),
+            saturation=_saturation(layer, layer_input, out),
+            dead=None if saturated is None else int((saturated == 1).sum()),
             gradient_std=gradient_std,
             weight_std=weight_std,
-            grad_data=_share(gradient_std, weight_std),
+            grad_data=_ratio(gradient_std, weight_std),
             update_ratio=ratio,
         )
 
 
 def saturated_share_per_unit(layer: Layer, out: Tensor) -> Tensor | None:
-    """The share of examples and positions at which each unit of a Tanh or a ReLU is stuck, [units]; else None.
+    """Return at which fraction of examples and positions each unit passes no gradient, [units].
 
-    A Tanh beyond DEAD, a ReLU at 0. Of a Gated it would tell nothing: where its tanh is stuck it learns by its gate.
+    That is beyond DEAD_THRESHOLD, or at 0 for ReLU. None where units cannot die: a Gated one whose tanh is saturated
+    still learns through its gate.
     """
     spec = ACTIVATION_OF_LAYER.get(type(layer).__name__)
     if spec is None or not spec.can_die:
         return None
-    stuck = out == 0 if spec.saturation_threshold is None else out.abs() > DEAD_THRESHOLD
-    flat = stuck.flatten(0, -2)  # [B, C] or [B, T, C] → [B·T, C]
+    saturated = out == 0 if spec.saturation_threshold is None else out.abs() > DEAD_THRESHOLD
+    flat = saturated.flatten(0, -2)  # [B, C] or [B, T, C] → [B·T, C]
     return flat.sum(0) / len(flat)
 
 
-def std_or_none(numbers: Tensor | None) -> float | None:
-    """The unbiased standard deviation; None where there are not two numbers."""
-    return None if numbers is None or numbers.numel() < 2 else numbers.detach().std().item()
+def std_or_none(tensor: Tensor | None) -> float | None:
+    """Return the unbiased standard deviation; None for fewer than two numbers."""
+    return None if tensor is None or tensor.numel() < 2 else tensor.detach().std().item()
 
 
 def _saturation(layer: Layer, layer_input: Tensor | None, out: Tensor) -> float | None:
+    """Return the percentage of saturated outputs."""
     spec = ACTIVATION_OF_LAYER.get(type(layer).__name__)
     if spec is None or spec.saturation_threshold is None:
         return None
@@ -169,8 +170,8 @@ def _saturation(layer: Layer, layer_input: Tensor | None, out: Tensor) -> float 
     return 100 * (out.abs() > spec.saturation_threshold).float().mean().item()
 
 
-def _share(part: float | None, whole: float | None) -> float | None:
-    if part is None or whole is None or whole == 0:
+def _ratio(numerator: float | None, denominator: float | None) -> float | None:
+    if numerator is None or denominator is None or denominator == 0:
         return None
-    share = part / whole
-    return share if math.isfinite(share) else None
+    ratio = numerator / denominator
+    return ratio if math.isfinite(ratio) else None

@@ -1,1 +1,1 @@
-"""A run's loop."""
+"""Training: the trainer, its step, evaluation and the diagnosis of divergence."""

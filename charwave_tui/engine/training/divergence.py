@@ -1,4 +1,4 @@
-"""Why a run diverged: where its numbers stopped being finite, and how steep the way there was."""
+"""Diagnosis of a diverged run: the first layer with a non-finite output, and the gradient norm before."""
 
 from __future__ import annotations
 
@@ -17,53 +17,54 @@ from charwave_tui.engine.training.trainer import Trainer
 
 
 def diagnose_divergence(trainer: Trainer, contexts: Tensor, saved_step: int | None) -> Divergence:
-    """What is known of a `trainer` whose last loss, or a weight, is not finite.
+    """Return what is known of a `trainer` whose last loss, or a weight, is not finite.
 
-    Looked for on the batch that it failed on, else on `contexts`, both [rows, context].
+    The layer is searched on the batch that failed, then on `contexts`, both [B, context].
     """
     loss = trainer.last_loss
     failed = trainer.failed_batch
     batches = [failed.contexts] if isinstance(failed, WindowBatch) else []
-    broken = (first_nonfinite_layer(trainer.model, ids) for ids in (*batches, contexts))
+    layers = (first_nonfinite_layer(trainer.model, ids) for ids in (*batches, contexts))
     return Divergence(
         step=trainer.step,
         became="infinite" if loss is not None and math.isinf(loss) else "NaN",
-        lr=learning_rate(trainer.config, max(trainer.step - 1, 0)),  # of the move that led there
-        layer=next((name for name in broken if name), ""),
+        lr=learning_rate(trainer.config, max(trainer.step - 1, 0)),  # of the last update
+        layer=next((layer for layer in layers if layer), ""),
         gradient=last_gradient_norm(trainer),
         saved_step=saved_step,
     )
 
 
 def first_nonfinite_layer(model: Sequential, contexts: Tensor) -> str:
-    """The first layer whose output on `contexts` [B, context] is not finite, such as `Linear 256→128`; empty if none.
+    """Return the first layer whose output on `contexts` [B, context] is not finite, such as `Linear 256→128`, or "".
 
-    It is looked for with batch statistics, as in training.
+    With batch statistics, as in training.
     """
-    broken: list[str] = []
+    nonfinite: list[str] = []
 
-    def look(layer: nn.Module, came: Any, out: Tensor) -> None:
+    def check_output(layer: nn.Module, inputs: Any, out: Tensor) -> None:
         assert isinstance(layer, Layer)
-        if not broken and not out.isfinite().all():
-            broken.append(f"{type(layer).__name__} {layer.detail}".rstrip())
+        if not nonfinite and not out.isfinite().all():
+            nonfinite.append(f"{type(layer).__name__} {layer.detail}".rstrip())
 
-    with looking(model, training=True), preserve_buffers(model), forward_hooks(model, look):
+    with looking(model, training=True), preserve_buffers(model), forward_hooks(model, check_output):
         model(contexts)
-    return broken[0] if broken else ""
+    return nonfinite[0] if nonfinite else ""
 
 
 def last_gradient_norm(trainer: Trainer) -> float | None:
-    """The norm of the gradient that the last step moved the weights by; None where no step was taken, or if infinite.
+    """Return the norm of the last step's gradient; None if there was no step, or it is not finite.
 
-    Where the step kept none, the last burst is taken once more, by the plain step.
+    If the step left no gradients, the last burst is replayed with autograd.
     """
     if all(parameter.grad is None for parameter in trainer.model.parameters()):
-        again = trainer.replay_with_autograd()
-        if again is None:
+        replayed = trainer.replay_with_autograd()
+        if replayed is None:
             return None
-        trainer = again
+        trainer = replayed
     gradients = [parameter.grad for parameter in trainer.model.parameters() if parameter.grad is not None]
     if not gradients:
         return None
-    norm = float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(each.double()) for each in gradients])))
+    norms = [torch.linalg.vector_norm(gradient.double()) for gradient in gradients]
+    norm = float(torch.linalg.vector_norm(torch.stack(norms)))
     return norm if math.isfinite(norm) else None

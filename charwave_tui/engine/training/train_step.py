@@ -1,4 +1,4 @@
-"""One training step, plain: the oracle of any faster one."""
+"""One training step by autograd: the reference for the fast step."""
 
 from __future__ import annotations
 
@@ -17,41 +17,39 @@ from charwave_tui.engine.optim.optimizers import Optimizer
 
 
 class TrainStep(Protocol):
-    """A way to take one training step."""
+    """Takes training steps."""
 
     def __call__(self, batch: WindowBatch | PrefixBatch, lr: float) -> float:
-        """Move the weights along the gradient at the rate `lr` and return the loss before the move.
+        """Update the weights and return the loss before the update: the batch mean, in nats per character.
 
-        It is the mean over the batch, in nats per character. A loss that is not finite moves no weight, so that one
-        can look at the weights that gave it.
+        If the loss is not finite, no weight changes, so the weights that caused it can be inspected.
         """
 
 
 class AutogradStep:
-    """A step by autograd, with the bits of the lecture's loop where `update` is direct; it leaves the gradients."""
+    """A TrainStep by autograd, with plain SGD bit for bit the lecture's loop; it leaves the gradients in `grad`."""
 
-    def __init__(self, model: Sequential, update: Optimizer) -> None:
+    def __init__(self, model: Sequential, optimizer: Optimizer) -> None:
         self._model = model
         self._parameters = list(model.parameters())
-        self._update = update
+        self._optimizer = optimizer
 
     def __call__(self, batch: WindowBatch | PrefixBatch, lr: float) -> float:
-        """As `Step`; positions of whole words that share a prefix are computed one by one."""
         loss = self._loss(batch)
         value = loss.item()
         if math.isfinite(value):
-            # autograd.grad and an assignment take less time than backward, which adds to what is there
+            # autograd.grad and an assignment take less time than backward, which adds to the gradients before.
             for parameter, gradient in zip(self._parameters, torch.autograd.grad(loss, self._parameters), strict=True):
                 parameter.grad = gradient
-            self._update(lr)
+            self._optimizer(lr)
         return value
 
     def _loss(self, batch: WindowBatch | PrefixBatch) -> Tensor:
         if isinstance(batch, PrefixBatch):
-            apart = batch.one_row_per_position()
-            logits = causal_logits(self._model, apart)  # [P, V], a row for each of the N positions
-            if apart.target_probs is not None:
-                return functional.cross_entropy(logits, apart.target_probs.to(logits.dtype))
+            positions = batch.one_row_per_position()
+            logits = causal_logits(self._model, positions)  # [P, V] with P = N
+            if positions.target_probs is not None:
+                return functional.cross_entropy(logits, positions.target_probs.to(logits.dtype))
         else:
             logits = self._model(batch.contexts, batch.keep_mask, batch.level_scale)  # [B, V]
         return functional.cross_entropy(logits, batch.targets)

@@ -1,4 +1,4 @@
-"""Trainer: advance, edit, evaluate, state; the loss window."""
+"""Trainer: takes training steps, evaluates, and saves and loads its state; LossWindow: losses averaged into points."""
 
 from __future__ import annotations
 
@@ -35,16 +35,13 @@ from charwave_tui.engine.training.evaluation import (
 )
 from charwave_tui.engine.training.train_step import AutogradStep, TrainStep
 
-MAX_WINDOW = 100
-"""Losses that make a point: the lecture's; of a short run fewer do, so that its curve has POINTS."""
-
-
-MIN_CURVE_POINTS = 200
-"""Points that the curve of a short run has."""
+MAX_WINDOW = 100  # losses per point of the curve, as in the lecture; fewer in a short run
+MIN_CURVE_POINTS = 200  # of a short run
+BATCH_STREAM = "batch_stream"  # name of the loader's state among the weights in a checkpoint
 
 
 class LossWindow:
-    """An unfinished point: `size` losses make one."""
+    """The losses of an unfinished point of the curve; `size` losses complete it."""
 
     def __init__(self, size: int, losses: Iterable[float] = ()) -> None:
         self.size = size
@@ -52,41 +49,35 @@ class LossWindow:
 
     @staticmethod
     def of(config: RunConfig) -> LossWindow:
-        """An empty one for a run of `config`."""
         return LossWindow(min(max(config.max_steps // MIN_CURVE_POINTS, 1), MAX_WINDOW))
 
     @property
     def losses(self) -> tuple[float, ...]:
-        """Those that are in it."""
         return tuple(self._losses)
 
     def add(self, step: int, loss: float) -> list[LossPoint]:
-        """Take in the `loss` of a `step`; the point that it completes, if it does."""
+        """Append the `loss` of a `step`; return the point that it completes, if any."""
         self._losses.append(loss)
         if len(self._losses) < self.size:
             return []
-        point, self._losses = _point(step, self._losses), []
+        point, self._losses = _loss_point(step, self._losses), []
         return [point]
 
     def partial(self, step: int) -> LossPoint | None:
-        """The point that there would be if `step` were its last; None while it is empty."""
-        return _point(step, self._losses) if self._losses else None
+        """Return the point that would end at `step`; None while there is no loss."""
+        return _loss_point(step, self._losses) if self._losses else None
 
 
-def _point(step: int, losses: list[float]) -> LossPoint:
+def _loss_point(step: int, losses: list[float]) -> LossPoint:
     return LossPoint(step, math.fsum(losses) / len(losses), min(losses), max(losses))
 
 
-BATCH_STREAM = "batch_stream"
-"""The name, among a run's weights, of where it stands in the endless row of its batches."""
-
-
 class Trainer:
-    """A run in progress, which moves only while it is told to; raises Mistake if `config` does not fit `corpus`.
+    """Model, loader and optimizer of a run. Raises UserError if `config` does not fit `corpus`.
 
-    `step` counts the steps taken, `window` has the losses of the unfinished point; `first_loss` is that of the
-    untrained model, `last_loss` the newest. `diverged`: that one was not finite; it moved nothing, is in no point, and
-    no step follows; `failed_on` is its batch. `movement` tells how far the last step moved each layer's weight.
+    `step` counts the steps taken; `first_loss` is that of the untrained model, `last_loss` the latest. If a loss is not
+    finite, `diverged` is set: its step changed no weight and is not counted, its loss is in no point, `failed_batch` is
+    its batch, and no step follows.
     """
 
     model: Sequential
@@ -108,15 +99,15 @@ class Trainer:
         self.reset()
 
     def reset(self) -> None:
-        """Back to the same first weights and the same batches, with no step taken."""
-        stream = training_generator(self.config.seed)
-        self.model = build_model(self.config, self.corpus.vocab_size, stream).to(self.device)
-        self._batches = self.splits.train_loader(stream)
-        self._update = Optimizer(self.model, self.config)
+        """Return to the initial weights and the first batch."""
+        generator = training_generator(self.config.seed)
+        self.model = build_model(self.config, self.corpus.vocab_size, generator).to(self.device)
+        self._batches = self.splits.train_loader(generator)
+        self._optimizer = Optimizer(self.model, self.config)
         self.update_ratios = UpdateRatioMeter(self.model, self.config.max_steps)
-        self._take_step: TrainStep = AutogradStep(self.model, self._update)
+        self._take_step: TrainStep = AutogradStep(self.model, self._optimizer)
         if self.config.step == "fast" and self.device.type == "cpu":
-            self._take_step = FastStep(self.model, self._update, self.precision)
+            self._take_step = FastStep(self.model, self._optimizer, self.precision)
         self._begin(0, LossWindow(self.window.size))
 
     def _begin(self, step: int, window: LossWindow) -> None:
@@ -124,14 +115,14 @@ class Trainer:
         self.window = window
         self.diverged = False
         self.failed_batch = None
-        self._before: tuple[int, dict[str, Tensor]] | None = None
-        self._took = 0.0
+        self._burst_start: tuple[int, dict[str, Tensor]] | None = None  # step and state before the last burst
+        self._step_seconds = 0.0
         self.update_ratios.restore((), UpdateRatioState())
         self.first_loss = self.last_loss = None
 
     @property
     def parameters(self) -> int:
-        """How many numbers the model learns."""
+        """The number of trainable parameters."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     @property
@@ -141,42 +132,41 @@ class Trainer:
 
     @property
     def precision(self) -> str:
-        """That of the matrix products in force: bfloat16 only for the fast step, on a CPU that has it."""
+        """Precision of the matrix products: bfloat16 only in the fast step, on a CPU that has it."""
         usable = self.config.step == "fast" and self.device.type == "cpu" and cpu_has_bfloat16()
         return self.config.precision if usable else "float32"
 
     @property
     def finished(self) -> bool:
-        """Whether all steps are taken."""
         return self.step >= self.config.max_steps
 
     @property
     def partial(self) -> LossPoint | None:
-        """The unfinished window of losses, None while it is empty."""
+        """The unfinished point of the curve."""
         return self.window.partial(self.step)
 
-    def train_for(self, seconds: float, most: int | None = None) -> list[LossPoint]:
-        """Take steps for about `seconds`, at least one, and return the windows completed.
+    def train_for(self, seconds: float, max_steps: int | None = None) -> list[LossPoint]:
+        """Take at least one step, and more for about `seconds`; return the completed points of the curve.
 
-        At most `most` steps, which may lead past max_steps, by default those that are left; it ends earlier where a
-        loss is not finite.
+        At most `max_steps`, even beyond the config's; by default those left to it. Stops at a loss that is not finite.
         """
         start = now = time.perf_counter()
         points = []
-        last = self.config.max_steps if most is None else self.step + most
-        earlier, ending = self._before, False
-        if self._update.is_plain_sgd and isinstance(self._take_step, FastStep):  # which leaves no gradients
-            self._before = self.step, self.state_dict()
-        while self.step < last and not self.diverged and not ending:
-            # The step that will use up the time is the last one, so that its change can be measured.
-            ending = now + self._took >= start + seconds or self.step + 1 == last
-            braced = self.update_ratios.before_step(self.step + 1, last, self._took if ending else None)
+        last_step = self.config.max_steps if max_steps is None else self.step + max_steps
+        previous_start, is_ending = self._burst_start, False
+        if self._optimizer.is_plain_sgd and isinstance(self._take_step, FastStep):  # which leaves no gradients
+            self._burst_start = self.step, self.state_dict()
+        while self.step < last_step and not self.diverged and not is_ending:
+            # The step that will use up the time is the last one, so that its update can be measured.
+            is_ending = now + self._step_seconds >= start + seconds or self.step + 1 == last_step
+            seconds_left = self._step_seconds if is_ending else None
+            is_measured = self.update_ratios.before_step(self.step + 1, last_step, seconds_left)
             points += self._step()
-            self._took, now = (clock := time.perf_counter()) - now, clock
-            if braced and not self.diverged:
+            self._step_seconds, now = (clock := time.perf_counter()) - now, clock
+            if is_measured and not self.diverged:
                 self.update_ratios.after_step(self.step, now - start)
-        if self._before is not None and self._before[0] == self.step:  # its first step failed
-            self._before = earlier
+        if self._burst_start is not None and self._burst_start[0] == self.step:  # its first step failed
+            self._burst_start = previous_start
         return points
 
     def _step(self) -> list[LossPoint]:
@@ -193,54 +183,56 @@ class Trainer:
         return self.window.add(self.step, self.last_loss)
 
     def replay_with_autograd(self) -> Trainer | None:
-        """Another trainer that took the steps of the last burst anew, leaving gradients; None if none."""
-        if self._before is None:
+        """Return another trainer that took the last burst's steps by autograd, leaving gradients; None if none."""
+        if self._burst_start is None:
             return None
-        step, weights = self._before
-        other = Trainer(replace(self.config, step="plain", precision="float32"), self.corpus, self.device)
-        other.load_state(weights, step)
-        other.train_for(math.inf, self.step - step)
-        return other
+        step, state = self._burst_start
+        trainer = Trainer(replace(self.config, step="plain", precision="float32"), self.corpus, self.device)
+        trainer.load_state(state, step)
+        trainer.train_for(math.inf, self.step - step)
+        return trainer
 
     def update_config(self, config: RunConfig) -> None:
-        """Go on with the live fields of `config`; raises Mistake where another differs or the batch is too large."""
+        """Take over the live fields of `config`. Raises UserError if another differs or the batch is too large."""
         for name in HYPERPARAMETERS:
             if HYPERPARAMETERS[name].effect is EditEffect.REBUILD and name in self.config.changed_fields(config):
                 raise UserError(f"{name} cannot change in a running model", "start a new run for it", name)
         self.splits.check_batch_size(config.validated().batch_size)
         self.config = config
-        self._update.set_config(config)
+        self._optimizer.set_config(config)
 
     def evaluate(self, split: Split) -> Cooperative[float]:
-        """The mean loss over all of `split` in eval mode, in nats per character; yields after each block."""
+        """Return the mean loss over all of `split` in eval mode, in nats per character; yields after each block."""
         config, vocab_size = self.config, self.corpus.vocab_size
         if config.norm == "batch-bug":
             return evaluate_windows(self.model, self.splits.windows(split), window_block_size(config, vocab_size))
         return evaluate_prefixes(self.model, self.splits.prefixes(split), prefix_block_size(config, vocab_size))
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Copies, on the CPU, of all that `load` needs to go on to the bit: weights, buffers and the batch stream."""
-        own = {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.model.state_dict().items()}
-        return {**own, **self._update.state_dict(), BATCH_STREAM: self._batches.state()}
+        """Return copies on the CPU of weights, buffers, optimizer and loader state: enough to resume bit for bit."""
+        weights = {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.model.state_dict().items()}
+        return {**weights, **self._optimizer.state_dict(), BATCH_STREAM: self._batches.state()}
 
     def load_state(
-        self, weights: Mapping[str, Tensor], step: int, losses: Iterable[float] = (), window: int | None = None
+        self, state: Mapping[str, Tensor], step: int, losses: Iterable[float] = (), window: int | None = None
     ) -> None:
-        """Go on from `weights` as they were after `step` steps, with the `losses` of an unfinished `window`.
+        """Continue from the `state_dict` after `step` steps, with the `losses` of an unfinished window of that size.
 
-        Raises Mistake if they are not of this config.
+        Raises UserError if `state` is not of this config.
         """
         model = self.model.state_dict()
-        own = {**model, BATCH_STREAM: self._batches.state()}
-        if not weights.keys() >= own.keys() or _forms(weights, own) != _forms(own, own):
+        expected = {**model, BATCH_STREAM: self._batches.state()}
+        if not state.keys() >= expected.keys() or _shapes_and_dtypes(state, expected) != _shapes_and_dtypes(
+            expected, expected
+        ):
             raise UserError(
                 "the weights do not fit this configuration", "load them with the one they were trained with"
             )
-        self._update.load_state_dict({name: tensor for name, tensor in weights.items() if name not in own})
-        self.model.load_state_dict({name: weights[name] for name in model})
-        self._batches.go_to(weights[BATCH_STREAM])
+        self._optimizer.load_state_dict({name: tensor for name, tensor in state.items() if name not in expected})
+        self.model.load_state_dict({name: state[name] for name in model})
+        self._batches.go_to(state[BATCH_STREAM])
         self._begin(step, LossWindow(window or self.window.size, losses))
 
 
-def _forms(weights: Mapping[str, Tensor], names: Iterable[str]) -> list[tuple[torch.Size, torch.dtype]]:
-    return [(weights[name].shape, weights[name].dtype) for name in names]
+def _shapes_and_dtypes(tensors: Mapping[str, Tensor], names: Iterable[str]) -> list[tuple[torch.Size, torch.dtype]]:
+    return [(tensors[name].shape, tensors[name].dtype) for name in names]
