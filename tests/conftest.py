@@ -105,7 +105,7 @@ def full_disk() -> Callable[..., AbstractContextManager[None]]:
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+def other_process() -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     """Starts another process with some code, which has come so far as to print a line."""
     started: list[subprocess.Popen[str]] = []
 
@@ -125,21 +125,21 @@ def elsewhere() -> Iterator[Callable[[str], subprocess.Popen[str]]]:
 
 
 class CorpusServer:
-    """A server on 127.0.0.1 whose one answer a test sets; `claimed` is the Content-Length, −1 for none."""
+    """A server on 127.0.0.1 whose one answer a test sets; `content_length` is the Content-Length, −1 for none."""
 
     def __init__(self) -> None:
         self.body = b""
-        self.claimed = 0
+        self.content_length = 0
         self.status = 200
-        self.silent = threading.Event()
-        self.silent.set()
+        self.may_reply = threading.Event()
+        self.may_reply.set()
         self.requests = 0
         self.url = ""
 
-    def answer(self, body: bytes, claimed: int | None = None, status: int = 200) -> DownloadSource:
+    def reply_with(self, body: bytes, content_length: int | None = None, status: int = 200) -> DownloadSource:
         """Answer with `body` from now on; gives the source that expects just that."""
         self.body, self.status = body, status
-        self.claimed = len(body) if claimed is None else claimed
+        self.content_length = len(body) if content_length is None else content_length
         return DownloadSource("makemore", self.url, hashlib.sha256(body).hexdigest())
 
 
@@ -152,10 +152,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CorpusServer]:
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.requests += 1
-            state.silent.wait(10)
+            state.may_reply.wait(10)
             self.send_response(state.status)
-            if state.claimed != -1:
-                self.send_header("Content-Length", str(state.claimed))
+            if state.content_length != -1:
+                self.send_header("Content-Length", str(state.content_length))
             self.end_headers()
             self.wfile.write(state.body)
 
@@ -167,7 +167,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[CorpusServer]:
         thread = threading.Thread(target=listening.serve_forever, args=(0.05,))
         thread.start()
         yield state
-        state.silent.set()
+        state.may_reply.set()
         listening.shutdown()
         thread.join()
 

@@ -18,7 +18,7 @@ SMALL = ("--set", "context=4", "--set", "fuse=2,2", "--set", "n_embd=4", "--set"
 
 
 @dataclass(frozen=True)
-class Printed:
+class CommandResult:
     """How a command ended."""
 
     code: int
@@ -26,21 +26,21 @@ class Printed:
     err: str
 
 
-Command = Callable[..., Printed]
+Command = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
     """Gives a command line to the entry point."""
 
-    def give(*words: str) -> Printed:
+    def give(*words: str) -> CommandResult:
         capsys.readouterr()
         try:
             code = main(words)
         except SystemExit as left:
             code = int(left.code or 0)
         printed = capsys.readouterr()
-        return Printed(code, printed.out, printed.err)
+        return CommandResult(code, printed.out, printed.err)
 
     return give
 
@@ -76,7 +76,7 @@ def words(tmp_path: Path) -> Path:
 def train(command: Command, words: Path) -> Command:
     """Trains a small run on those words, sixty steps unless told otherwise."""
 
-    def give(*more: str) -> Printed:
+    def give(*more: str) -> CommandResult:
         return command("train", "--corpus", str(words), *SMALL, "--set", "batch_size=8", "--steps", "60", *more)
 
     return give

@@ -59,7 +59,7 @@ async def test_pipes_carry_more_than_their_buffer() -> None:
     await filling
 
 
-class Unreachable:
+class UnreachableEndpoint:
     """A way to another machine that leads nowhere."""
 
     found, warning, host = False, "", "box"
@@ -75,7 +75,7 @@ class Unreachable:
 
 
 async def test_failed_first_connection_waits_for_user_dropped_one_backs_off() -> None:
-    engine = EngineClient(Unreachable())
+    engine = EngineClient(UnreachableEndpoint())
     with pytest.raises(EngineUnavailable):
         _ = [event async for event in engine.events()]
     assert engine.retry_in is None
@@ -89,7 +89,7 @@ async def test_failed_first_connection_waits_for_user_dropped_one_backs_off() ->
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SshEndpoint]:
+def fake_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SshEndpoint]:
     """Gives the way over an ssh that is a shell script."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(ssh, "ENDS_WITHIN", 0.3)
@@ -106,24 +106,26 @@ KEEPS_STDERR = "sleep 20 </dev/null >/dev/null &\necho $! > ${0%/*}/kept\n"
 """What ssh does where it shares its connection: a process in the background holds stderr."""
 
 
-async def test_ssh_leaving_connection_open_does_not_block(fake: Callable[[str], SshEndpoint], tmp_path: Path) -> None:
+async def test_ssh_leaving_connection_open_does_not_block(
+    fake_ssh: Callable[[str], SshEndpoint], tmp_path: Path
+) -> None:
     try:
         async with asyncio.timeout(10):
             with pytest.raises(EngineUnavailable, match=r"^there is no charwave-tui on box; install it there"):
-                await fake(KEEPS_STDERR + "echo 'sh: charwave-tui: not found' >&2; exit 127").connect()
+                await fake_ssh(KEEPS_STDERR + "echo 'sh: charwave-tui: not found' >&2; exit 127").connect()
     finally:
         os.kill(int((tmp_path / "kept").read_text("utf-8")), signal.SIGKILL)
 
 
-async def test_endless_shell_output_is_abandoned(fake: Callable[[str], SshEndpoint]) -> None:
+async def test_endless_shell_output_is_abandoned(fake_ssh: Callable[[str], SshEndpoint]) -> None:
     with pytest.raises(EngineUnavailable, match=r"^box: charwave-tui ended with -9$"):
-        await fake("exec cat /dev/zero").connect()
+        await fake_ssh("exec cat /dev/zero").connect()
 
 
-async def test_no_ssh_process_left_after_disconnect(fake: Callable[[str], SshEndpoint]) -> None:
+async def test_no_ssh_process_left_after_disconnect(fake_ssh: Callable[[str], SshEndpoint]) -> None:
     hello = RelayHello(__version__, True, "").line() + encode_frame(EngineStarted(__version__, 7))
     octal = "".join(f"\\{byte:03o}" for byte in hello)
-    way = fake(f"printf '{octal}'; exec sleep 20")
+    way = fake_ssh(f"printf '{octal}'; exec sleep 20")
     line = await way.connect()
     process = way._process
     line.close()
@@ -165,7 +167,7 @@ async def test_relay_reads_engine_no_faster_than_its_reader(home: Path) -> None:
     assert 0 < taken < 2**20
 
 
-async def test_remote_text_cannot_move_local_cursor(fake: Callable[[str], SshEndpoint]) -> None:
+async def test_remote_text_cannot_move_local_cursor(fake_ssh: Callable[[str], SshEndpoint]) -> None:
     with pytest.raises(EngineUnavailable) as refused:
-        await fake(r"printf 'no\033[2J\tway' >&2; exit 3").connect()
+        await fake_ssh(r"printf 'no\033[2J\tway' >&2; exit 3").connect()
     assert str(refused.value) == "box: no [2J way"

@@ -64,7 +64,7 @@ def record() -> Callable[..., RunRecord]:
 
 
 @pytest.fixture
-def keep_save(store: RunStore) -> Callable[[RunRecord], bytes]:
+def write_save(store: RunStore) -> Callable[[RunRecord], bytes]:
     """Writes a save of a record, with no tensors in it, and gives what it holds."""
 
     def keep(record: RunRecord) -> bytes:

@@ -29,7 +29,7 @@ TEN = ("anna", "ben", "carl", "dora", "emil", "fay", "gus", "hana", "ida", "jo")
 """The least that makes a corpus."""
 
 
-def written(path: Path, data: bytes | str) -> Path:
+def write_file(path: Path, data: bytes | str) -> Path:
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     return path
 
@@ -67,7 +67,7 @@ def test_lecture_split_made_like_the_lecture(lecture_words: Path) -> None:
 @pytest.mark.parametrize("end", ["", "newline", "blanks"])
 def test_every_newline_style_and_bom_reads_the_same(tmp_path: Path, newline: str, bom: str, end: str) -> None:
     tail = {"": "", "newline": newline, "blanks": newline + "  " + newline * 3}[end]
-    path = written(tmp_path / "words.txt", bom + newline.join(TEN) + tail)
+    path = write_file(tmp_path / "words.txt", bom + newline.join(TEN) + tail)
     corpus = read_corpus(path, "ten")
     assert corpus.words == TEN
     assert corpus.symbols == "".join(sorted(set("".join(TEN))))
@@ -75,7 +75,7 @@ def test_every_newline_style_and_bom_reads_the_same(tmp_path: Path, newline: str
 
 
 def test_inner_spaces_kept_and_outer_ones_stripped(tmp_path: Path) -> None:
-    path = written(tmp_path / "words.txt", "  mary ann \n\u3000li\u00a0\n" + "\n".join(TEN))
+    path = write_file(tmp_path / "words.txt", "  mary ann \n\u3000li\u00a0\n" + "\n".join(TEN))
     corpus = read_corpus(path, "x")
     assert corpus.words[:2] == ("mary ann", "li")
     assert corpus.symbols[0] == " "
@@ -83,26 +83,26 @@ def test_inner_spaces_kept_and_outer_ones_stripped(tmp_path: Path) -> None:
 
 
 def test_full_stop_is_an_ordinary_character(tmp_path: Path) -> None:
-    corpus = read_corpus(written(tmp_path / "words.txt", "j. r.\n" + "\n".join(TEN)), "x")
+    corpus = read_corpus(write_file(tmp_path / "words.txt", "j. r.\n" + "\n".join(TEN)), "x")
     assert 0 not in corpus.encode("j. r.")
     assert corpus.decode(corpus.encode("j. r.")) == "j. r."
 
 
 def test_words_normalized_to_nfc(tmp_path: Path) -> None:
-    corpus = read_corpus(written(tmp_path / "words.txt", "zoe\u0308\n" + "\n".join(TEN)), "x")
+    corpus = read_corpus(write_file(tmp_path / "words.txt", "zoe\u0308\n" + "\n".join(TEN)), "x")
     assert corpus.words[0] == "zoë"
     assert "\u0308" not in corpus.symbols
 
 
 def test_repeated_words_and_order_kept(tmp_path: Path) -> None:
-    corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(TEN[::-1] + TEN)), "x")
+    corpus = read_corpus(write_file(tmp_path / "words.txt", "\n".join(TEN[::-1] + TEN)), "x")
     assert corpus.words == TEN[::-1] + TEN
     assert len(corpus.word_set) == 10
 
 
 def test_only_newlines_end_a_line(tmp_path: Path) -> None:
     """A line separator is refused rather than taken for a newline, as str.splitlines would."""
-    error = refusal(written(tmp_path / "words.txt", "\n".join(TEN) + "\nmary\u2028ann"))
+    error = refusal(write_file(tmp_path / "words.txt", "\n".join(TEN) + "\nmary\u2028ann"))
     assert "line 11: U+2028 (line separator)" in error.problem
 
 
@@ -118,18 +118,18 @@ def test_only_newlines_end_a_line(tmp_path: Path) -> None:
     ],
 )
 def test_control_and_invisible_characters_refused_with_line(tmp_path: Path, symbol: str, told: str) -> None:
-    error = refusal(written(tmp_path / "words.txt", "anna\r\n\r\nbe" + symbol + "n\r\n" + "\n".join(TEN)))
+    error = refusal(write_file(tmp_path / "words.txt", "anna\r\n\r\nbe" + symbol + "n\r\n" + "\n".join(TEN)))
     assert f"line 3: {told}" in error.problem
 
 
 def test_persian_joiners_accepted(tmp_path: Path) -> None:
-    corpus = read_corpus(written(tmp_path / "words.txt", "علی\u200cرضا\n" + "\n".join(TEN)), "x")
+    corpus = read_corpus(write_file(tmp_path / "words.txt", "علی\u200cرضا\n" + "\n".join(TEN)), "x")
     assert "\u200c" in corpus.symbols
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     assert "there is no file" in refusal(tmp_path / "none.txt").problem
-    written(tmp_path / "file", "x")
+    write_file(tmp_path / "file", "x")
     assert "there is no file" in refusal(tmp_path / "file" / "none.txt").problem
 
 
@@ -145,7 +145,7 @@ def test_pipe_refused_without_blocking(tmp_path: Path) -> None:
 def test_unreadable_file_refused_with_hint(
     tmp_path: Path, unprivileged: Callable[[], AbstractContextManager[None]]
 ) -> None:
-    path = written(tmp_path / "secret.txt", "\n".join(TEN))
+    path = write_file(tmp_path / "secret.txt", "\n".join(TEN))
     path.chmod(0)
     with unprivileged():
         error = refusal(path)
@@ -175,7 +175,7 @@ def test_invalid_path_refused(path: str) -> None:
     ],
 )
 def test_non_corpus_file_refused_with_reason(tmp_path: Path, data: bytes, told: str) -> None:
-    error = refusal(written(tmp_path / "bad", data))
+    error = refusal(write_file(tmp_path / "bad", data))
     assert told in str(error)
 
 
@@ -188,13 +188,13 @@ def test_too_large_file_refused_unread(tmp_path: Path) -> None:
 def test_limits_themselves_accepted(tmp_path: Path) -> None:
     words = ("x" * MAX_WORD_LENGTH, *TEN[1:])
     assert len(words) == MIN_WORDS
-    corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(words)), "x")
+    corpus = read_corpus(write_file(tmp_path / "words.txt", "\n".join(words)), "x")
     assert corpus.words == words
     assert [len(corpus.split(split)) for split in Split] == [8, 1, 1]
 
 
 def test_million_lines_accepted(tmp_path: Path) -> None:
-    path = written(tmp_path / "million.txt", "".join(f"name{number}\n" for number in range(1_000_000)))
+    path = write_file(tmp_path / "million.txt", "".join(f"name{number}\n" for number in range(1_000_000)))
     card = read_corpus(path, "million").summary()
     assert card.words == 1_000_000
     assert card.symbols == "0123456789aemn"
@@ -220,7 +220,7 @@ def test_splits_cover_all_words_and_examples_all_characters(words: list[str]) ->
 
 
 def test_unknown_characters_refused_with_known_ones(tmp_path: Path) -> None:
-    corpus = read_corpus(written(tmp_path / "words.txt", "\n".join(TEN)), "ten")
+    corpus = read_corpus(write_file(tmp_path / "words.txt", "\n".join(TEN)), "ten")
     with pytest.raises(UserError, match="“q”, “é” do not occur in the corpus ten; its characters are a–j l–o rs u y"):
         corpus.encode("aqéq")
 
@@ -250,7 +250,7 @@ def test_long_vocabulary_shortened_in_error() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30))
 def test_any_line_read_as_nfc_or_refused(tmp_path_factory: pytest.TempPathFactory, line: str) -> None:
-    path = written(tmp_path_factory.getbasetemp() / "line.txt", "\n".join((*TEN, line)))
+    path = write_file(tmp_path_factory.getbasetemp() / "line.txt", "\n".join((*TEN, line)))
     try:
         corpus = read_corpus(path, "x")
     except UserError:

@@ -16,15 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from digests import digests_of_save, expected, newest_save, program, write
+from support.digests import digests_of_save, expected, newest_save, program, write
 
 SCRIPT = "tests/e2e/test_data_of_0_2_0.py"
+
+
 KEPT = Path(__file__).parents[1] / "assets" / "data-0.2.0" / "data"
 
+
 TREE, GATED = 1, 2
+
+
 STEPS = {TREE: 400, GATED: 200}
+
+
 FINAL_VAL = {TREE: 1.7057667, GATED: 1.2445095}
 """What 0.2.0 reached when it resumed the runs; other processors round differently, by 3e-6 at the most so far."""
+
 
 NAME, NOTE = "tiny tree", "lr halved at step 120; what is it like at 0.05?"
 

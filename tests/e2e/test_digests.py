@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from digests import digests_of_save, expected, newest_save, program, sha256_of_json, without_times, write
+from support.digests import digests_of_save, expected, newest_save, program, sha256_of_json, without_times, write
 
 SCRIPT = "tests/e2e/test_digests.py"
 
+
 CORPUS = "imena"
 """A corpus that comes with the program."""
+
 
 SAMPLING = ("-n", "30", "--seed", "11", "--temperature", "1.1", "--top-p", "0.98", "--shortest", "2")
 
@@ -44,6 +46,7 @@ GATED = settings(
     eval_every=60,
 )
 
+
 ALL_OPTIONS = settings(
     optimizer="muon",
     lr=0.02,
@@ -56,10 +59,12 @@ ALL_OPTIONS = settings(
 )
 """With GATED as many options at once as can be: both dropouts, muon, one-cycle, words, pooled targets, bfloat16."""
 
+
 PLAIN = settings(
     optimizer="sgd", lr=0.05, lr_drop=0.5, momentum=0.9, batches="names", norm="none", step="plain", batch_size=16
 )
 """With GATED: autograd's step, biases in place of BatchNorm, and momentum, which the optimizers above have not."""
+
 
 LECTURE_BUG = settings(
     fuse="2 2 2",
@@ -75,6 +80,7 @@ LECTURE_BUG = settings(
     eval_every=40,
 )
 
+
 CONFIGS = {
     "tree-76k": ("--preset", "tree-76k", "--steps", "300"),
     # 300 take 20 seconds on two slow cores
@@ -83,11 +89,13 @@ CONFIGS = {
 }
 """Runs that are trained, sampled and inspected."""
 
+
 TRAINED_ONLY = {
     "plain-momentum": (*GATED, *PLAIN, "--steps", "100"),
     "batch-bug-adamw": (*LECTURE_BUG, "--steps", "100"),
 }
 """Runs for the branches that those above do not take; only their training is compared."""
+
 
 SMALLEST = "batch-bug-adamw"
 

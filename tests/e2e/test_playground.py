@@ -6,33 +6,44 @@ import re
 import sys
 from pathlib import Path
 
-from lab import ALTERNATE, MOUSE, SMALL, begin, curve, is_restored, record, status, step, wait_training_on
-from terminal import Screen, playground, wait_nothing_left
+from support.lab_screen import (
+    ALTERNATE,
+    MOUSE,
+    SMALL,
+    curve_dots,
+    engine_status,
+    is_restored,
+    record,
+    shown_step,
+    start_training,
+    wait_still_training,
+)
+from support.pty_screen import PtyScreen, playground_command, wait_no_processes
 
 from charwave_tui.bench.terminal_driver import stop_bench_engine
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import log_path, socket_path
 
 
-def layer_figures(screen: Screen) -> list[str]:
+def layer_figures(screen: PtyScreen) -> list[str]:
     return re.findall(r"Tanh[^│]*", screen.text)
 
 
-def names(screen: Screen) -> list[str]:
+def names(screen: PtyScreen) -> list[str]:
     return re.findall(r"(\S+) +\d\.\d\d +[+=] ", screen.text)
 
 
 def test_user_trains_edits_inspects_samples_resets_and_quits(home: Path) -> None:
-    with Screen(playground(*SMALL)) as screen:
+    with PtyScreen(playground_command(*SMALL)) as screen:
         screen.wait_for(r"1 Hyperparameters")
         screen.wait_for(r"n_hidden +12")
         assert ALTERNATE in screen.modes
         screen.press("t")
         screen.wait_for(r"● training")
         screen.wait_for(r"train +\d\.\d{4}")
-        first_step, first_curve = step(screen), curve(screen)
-        screen.wait_until(lambda: step(screen) > first_step + 100, "the step count to move")
-        screen.wait_until(lambda: curve(screen).strip() and curve(screen) != first_curve, "the curve to move")
+        first_step, first_curve = shown_step(screen), curve_dots(screen)
+        screen.wait_until(lambda: shown_step(screen) > first_step + 100, "the step count to move")
+        screen.wait_until(lambda: curve_dots(screen).strip() and curve_dots(screen) != first_curve, "the curve to move")
 
         screen.press("pagedown", "pagedown", "down")
         screen.wait_for(r"▸ lr +0\.1")
@@ -52,34 +63,34 @@ def test_user_trains_edits_inspects_samples_resets_and_quits(home: Path) -> None
 
         screen.press("space")
         screen.wait_for(r"○ paused")
-        held = step(screen)
+        held = shown_step(screen)
         screen.press(".")
-        screen.wait_until(lambda: step(screen) == held + 1, f"step {held + 1}")
+        screen.wait_until(lambda: shown_step(screen) == held + 1, f"step {held + 1}")
         screen.press(".", ".")
-        screen.wait_until(lambda: step(screen) == held + 3, f"step {held + 3}")
+        screen.wait_until(lambda: shown_step(screen) == held + 3, f"step {held + 3}")
         assert "○ paused" in screen.lines[0]
         screen.press("space")
-        screen.wait_until(lambda: step(screen) > held + 50, "training to go on")
+        screen.wait_until(lambda: shown_step(screen) > held + 50, "training to go on")
 
         screen.press("0")
         screen.wait_for(r"run 2")
-        screen.wait_until(lambda: step(screen) == 0, "step 0")
+        screen.wait_until(lambda: shown_step(screen) == 0, "step 0")
         screen.wait_for(r"run 1 +\d\.\d{4}")
-        assert curve(screen).strip(), "no ghost"
+        assert curve_dots(screen).strip(), "no ghost"
         screen.press("space")
-        screen.wait_until(lambda: step(screen) > 50, "the second run to train")
+        screen.wait_until(lambda: shown_step(screen) > 50, "the second run to train")
 
         screen.press("q")
         screen.wait_for(r"s +stop it, save it and quit")
         screen.press("s")
-        assert screen.wait_end() == 0
+        assert screen.wait_exit() == 0
         assert [line for line in screen.lines if line] == [
             "run 2 is saved; charwave-tui sample --run 2 draws names from it"
         ]
         assert is_restored(screen)
-    assert status().state is RunState.STOPPED
+    assert engine_status().state is RunState.STOPPED
     stop_bench_engine()
-    wait_nothing_left(home)
+    wait_no_processes(home)
     assert not socket_path().exists()
     first, second = record(1), record(2)
     assert first.state is second.state is RunState.STOPPED
@@ -92,29 +103,29 @@ def test_user_trains_edits_inspects_samples_resets_and_quits(home: Path) -> None
 
 
 def test_small_terminal_shows_one_pane_and_all_after_growing(home: Path) -> None:
-    with Screen(playground(*SMALL), 80, 24) as screen:
-        begin(screen)
+    with PtyScreen(playground_command(*SMALL), 80, 24) as screen:
+        start_training(screen)
         assert "embedding" not in screen.text.lower()
         screen.press("2")
         screen.wait_for(r"train +\d\.\d{4}")
-        seen = curve(screen)
-        screen.wait_until(lambda: curve(screen) != seen, "the curve to move")
+        seen = curve_dots(screen)
+        screen.wait_until(lambda: curve_dots(screen) != seen, "the curve to move")
         screen.press("3")
         screen.wait_until(lambda: len(layer_figures(screen)) == 3, "the layers")
         screen.press("4", "g")
         screen.wait_until(lambda: len(names(screen)) >= 5, "names")
         assert "n_hidden" not in screen.text
-        screen.turn(140, 40)
+        screen.resize_terminal(140, 40)
         screen.wait_for(r"n_hidden +12")
         screen.wait_until(lambda: len(layer_figures(screen)) == 3 and names(screen), "all panes")
-        screen.turn(80, 24)
+        screen.resize_terminal(80, 24)
         screen.wait_until(lambda: "n_hidden" not in screen.text and names(screen), "the names alone")
         screen.press("x")
         screen.wait_until(lambda: "stopped" in screen.lines[0] and record(1).val is not None, "the run to be measured")
         kept = record(1)
-        screen.wait_until(lambda: step(screen) == kept.step, "the status line to show the step that is kept")
+        screen.wait_until(lambda: shown_step(screen) == kept.step, "the status line to show the step that is kept")
         screen.press("q")
-        assert screen.wait_end() == 0
+        assert screen.wait_exit() == 0
     assert (record(1).state, record(1).step) == (RunState.STOPPED, kept.step)
 
 
@@ -132,10 +143,10 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_screen_crash_is_one_line_and_training_continues(home: Path) -> None:
-    with Screen([sys.executable, "-c", BROKEN, *SMALL], 120, 40) as screen:
+    with PtyScreen([sys.executable, "-c", BROKEN, *SMALL], 120, 40) as screen:
         screen.wait_for(r"n_hidden +12")
         screen.press("t")
-        assert screen.wait_end() == 1
+        assert screen.wait_exit() == 1
         told = "".join(screen.lines)  # the line may be longer than the terminal is wide
         assert told == (
             "charwave-tui: ZeroDivisionError: integer division or modulo by zero "
@@ -143,4 +154,4 @@ def test_screen_crash_is_one_line_and_training_continues(home: Path) -> None:
         )
         assert not screen.modes & {ALTERNATE, *MOUSE}
     assert "in broken" in log_path().read_text("utf-8")
-    wait_training_on(1, 50)
+    wait_still_training(1, 50)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from lab import record, status, step
-from terminal import Screen, playground, processes_of
+from support.lab_screen import engine_status, record, shown_step
+from support.pty_screen import PtyScreen, playground_command, processes_of
 
 from charwave_tui.core.paths import runs_dir, socket_path
 from charwave_tui.core.protocol.events import RunOpened
@@ -56,7 +56,7 @@ def files(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-async def visit() -> None:
+async def connect_and_disconnect() -> None:
     """Connect, take in the whole run, and leave without a word."""
     reader, writer = await asyncio.open_unix_connection(str(socket_path()), limit=2**24)
     try:
@@ -75,26 +75,26 @@ def mean(readings: list[Reading], name: str) -> float:
 @pytest.mark.skipif(sys.platform != "linux", reason="memory and descriptors are read from /proc")
 def test_half_hour_of_training_leaks_nothing(home: Path) -> None:
     readings: list[Reading] = []
-    with Screen(playground(*ENDLESS), 120, 40) as screen:
+    with PtyScreen(playground_command(*ENDLESS), 120, 40) as screen:
         screen.wait_for(r"n_hidden +48")
         screen.press("t")
-        screen.wait_until(lambda: step(screen) > 50, "some steps")
+        screen.wait_until(lambda: shown_step(screen) > 50, "some steps")
         (engine,) = [pid for pid in processes_of(home) if pid != screen.process.pid]
         database = runs_dir() / DATABASE
         end = time.monotonic() + MINUTES * 60
         while time.monotonic() < end:
-            asyncio.run(visit())
+            asyncio.run(connect_and_disconnect())
             now = Reading(
                 *(resident(pid) for pid in (screen.process.pid, engine)),
                 *(files(pid) for pid in (screen.process.pid, engine)),
                 database.stat().st_size,
             )
             readings.append(now)
-            print(f"step {step(screen):>12,}", now, flush=True)
+            print(f"step {shown_step(screen):>12,}", now, flush=True)
             wake = time.monotonic() + EVERY
             while time.monotonic() < wake:
-                screen.look(0.2)
-        reached = status().step
+                screen.read_output(0.2)
+        reached = engine_status().step
         assert reached > 100_000
         assert record(1).step > reached - 100_000
     third = len(readings) // 3

@@ -13,8 +13,8 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from lab import MOUSE, SMALL, begin, is_restored, step
-from terminal import Screen, playground
+from support.lab_screen import MOUSE, SMALL, is_restored, shown_step, start_training
+from support.pty_screen import PtyScreen, playground_command
 
 PLAIN = {"0", "1", "4", "7", "22", "24", "27"}
 """Parameters of colour sequences that are no colours."""
@@ -47,7 +47,7 @@ EDGES = set("│╮╯|+┐┘")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class TerminalKind:
     """A terminal: its size and variables, what the sequences that it is sent begin with, and whether it has more."""
 
     columns: int
@@ -60,25 +60,25 @@ class Kind:
 
 
 KINDS = {
-    "vt100": Kind(40, 12, {"TERM": "vt100"}, "none", "ascii", modern=False),
-    "linux": Kind(80, 24, {"TERM": "linux"}, "sixteen", "console", modern=False),
-    "ascii": Kind(80, 24, {"TERM": "xterm", "LC_ALL": "C"}, "sixteen", "ascii"),
-    "xterm": Kind(60, 16, {"TERM": "xterm"}, "sixteen"),
-    "screen": Kind(80, 24, {"TERM": "screen"}, "sixteen"),
-    "tmux": Kind(80, 24, {"TERM": "tmux"}, "sixteen"),
-    "unknown": Kind(80, 24, {"TERM": "nobody-knows-it"}, "sixteen"),
-    "no-color": Kind(120, 40, {"TERM": "xterm-256color", "NO_COLOR": "1"}, "none"),
-    "xterm-256color": Kind(120, 40, {"TERM": "xterm-256color"}, "38;5;79"),
-    "tmux-256color": Kind(200, 50, {"TERM": "tmux-256color"}, "38;5;79"),
-    "truecolor": Kind(120, 40, {"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "38;2;95;215;175"),
-    "light": Kind(120, 40, {"TERM": "xterm-256color", "COLORFGBG": "0;15"}, "38;5;24"),
+    "vt100": TerminalKind(40, 12, {"TERM": "vt100"}, "none", "ascii", modern=False),
+    "linux": TerminalKind(80, 24, {"TERM": "linux"}, "sixteen", "console", modern=False),
+    "ascii": TerminalKind(80, 24, {"TERM": "xterm", "LC_ALL": "C"}, "sixteen", "ascii"),
+    "xterm": TerminalKind(60, 16, {"TERM": "xterm"}, "sixteen"),
+    "screen": TerminalKind(80, 24, {"TERM": "screen"}, "sixteen"),
+    "tmux": TerminalKind(80, 24, {"TERM": "tmux"}, "sixteen"),
+    "unknown": TerminalKind(80, 24, {"TERM": "nobody-knows-it"}, "sixteen"),
+    "no-color": TerminalKind(120, 40, {"TERM": "xterm-256color", "NO_COLOR": "1"}, "none"),
+    "xterm-256color": TerminalKind(120, 40, {"TERM": "xterm-256color"}, "38;5;79"),
+    "tmux-256color": TerminalKind(200, 50, {"TERM": "tmux-256color"}, "38;5;79"),
+    "truecolor": TerminalKind(120, 40, {"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "38;2;95;215;175"),
+    "light": TerminalKind(120, 40, {"TERM": "xterm-256color", "COLORFGBG": "0;15"}, "38;5;24"),
 }
 
 
 QUICK = ("vt100", "linux")
 
 
-class Recorded(Screen):
+class RecordingScreen(PtyScreen):
     """A screen that keeps all that the program wrote."""
 
     written = b""
@@ -100,8 +100,8 @@ class Recorded(Screen):
 )
 def test_terminal_receives_only_supported_sequences(home: Path, name: str) -> None:
     kind = KINDS[name]
-    program = playground("--no-mouse", *SMALL) if name == "vt100" else playground(*SMALL)
-    with Recorded(program, kind.columns, kind.rows, **{"COLORTERM": "", **kind.variables}) as screen:
+    program = playground_command("--no-mouse", *SMALL) if name == "vt100" else playground_command(*SMALL)
+    with RecordingScreen(program, kind.columns, kind.rows, **{"COLORTERM": "", **kind.variables}) as screen:
         screen.wait_for(r"n_hidden +12")
         assert bool(screen.modes & MOUSE) is (name != "vt100")
         screen.press(".")
@@ -111,12 +111,12 @@ def test_terminal_receives_only_supported_sequences(home: Path, name: str) -> No
             screen.wait_until(lambda gone=gone: not gone or gone not in screen.text, f"{gone} to go")  # type: ignore[misc]
             screen.wait_until(screen.fits, f"what {key} shows to fit")
         screen.press("q")
-        assert screen.wait_end() == 0
+        assert screen.wait_exit() == 0
         assert is_restored(screen)
         _check(screen.written, kind)
 
 
-def _check(written: bytes, kind: Kind) -> None:
+def _check(written: bytes, kind: TerminalKind) -> None:
     text = written.decode("utf-8")
     sent = re.findall(r"\x1b\[([0-9;]*)m", text)
     parameters = {parameter for parameters in sent for parameter in parameters.split(";")}
@@ -153,8 +153,8 @@ SIZES = ((120, 40), (80, 24), (40, 12), (5, 3), (61, 17))
     ids=["40", "200"],
 )
 def test_mouse_and_size_may_change_continuously(home: Path, times: int, sizes: tuple[tuple[int, int], ...]) -> None:
-    with Recorded(playground(*SMALL), *sizes[0], COLORFGBG="0;15") as screen:
-        begin(screen)
+    with RecordingScreen(playground_command(*SMALL), *sizes[0], COLORFGBG="0;15") as screen:
+        start_training(screen)
         screen.wait_until(screen.fits, "the frame to fit")
         assert b"48;2;253;252;249" in screen.written, "not the light theme"
         assert screen.modes & MOUSE == MOUSE - {1002}
@@ -167,12 +167,12 @@ def test_mouse_and_size_may_change_continuously(home: Path, times: int, sizes: t
         before = _resident(screen.process.pid)
         for _, size in zip(range(times), cycle(sizes), strict=False):
             due = time.monotonic() + 5.0 / 200
-            screen.turn(*size)
+            screen.resize_terminal(*size)
             while time.monotonic() < due:
-                screen.look(0.005)
+                screen.read_output(0.005)
         for size in ((40, 12), (80, 24), (120, 40)):
-            screen.turn(*size)
+            screen.resize_terminal(*size)
             screen.wait_until(screen.fits, f"a frame of {size}")
-        trained = step(screen)
-        screen.wait_until(lambda: step(screen) > trained, "training to go on")
+        trained = shown_step(screen)
+        screen.wait_until(lambda: shown_step(screen) > trained, "training to go on")
         assert _resident(screen.process.pid) < before + 30

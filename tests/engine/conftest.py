@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from desk import WORDS
+from support.dispatcher_harness import WORDS
 from torch import Tensor
 
 from charwave_tui.core.config.run_config import RunConfig
@@ -18,7 +18,7 @@ from charwave_tui.engine.training.trainer import Trainer
 torch.set_num_threads(1)
 
 
-SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
+BitIdentical = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def trainer(config: RunConfig, corpus: Corpus) -> Trainer:
 
 
 @pytest.fixture(scope="session")
-def same_bits() -> SameBits:
+def bit_identical() -> BitIdentical:
     """Whether two sets of tensors agree in every bit, NaN included."""
 
     def same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:

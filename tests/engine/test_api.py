@@ -129,6 +129,6 @@ def test_run_of_missing_device_inspected_on_available_one(config: RunConfig) -> 
     names, layers = sample(SamplingConfig()), inspect()
     folder = RunStore(runs_dir()).folder_of(record.run)
     save = load_latest_checkpoint(folder, pytest.fail)
-    elsewhere = msgspec.structs.replace(save.record, config=config.with_values({"device": "cuda"}))
-    write_checkpoint(folder, save._replace(record=elsewhere))
+    other_process = msgspec.structs.replace(save.record, config=config.with_values({"device": "cuda"}))
+    write_checkpoint(folder, save._replace(record=other_process))
     assert (sample(SamplingConfig()), inspect()) == (names, layers)

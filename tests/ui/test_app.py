@@ -8,9 +8,20 @@ import signal
 from itertools import cycle
 
 import pytest
-import scenes
-from fake_engine import FakeEngine, ObedientEngine, ShowingEngine
-from pilots import NARROW, SMALL, WIDE, lab, playground, program, screen_text, toasts, typed, until
+from support import lab_states as scenes
+from support.fake_engine import FakeEngine, SimulatedEngine, StaticEngine
+from support.pilot import (
+    NARROW,
+    SMALL,
+    WIDE,
+    lab_screen,
+    make_playground,
+    notification_texts,
+    run_playground,
+    screen_text,
+    type_burst,
+    wait_until,
+)
 
 from charwave_tui.ui.dialogs.pick import PickDialog
 from charwave_tui.ui.drawing.theme import PALETTES, themes
@@ -42,8 +53,8 @@ EVERY = (*(key.key for key in LAB_KEYS if key.key not in LEAVES), *WALKS, "enter
 async def back(pilot):
     """Leave whatever stands over the lab, and an editor in it."""
     for _ in range(9):
-        await typed(pilot, "escape")
-        if pilot.app.screen is lab(pilot):
+        await type_burst(pilot, "escape")
+        if pilot.app.screen is lab_screen(pilot):
             return
     pytest.fail("a dialog does not go away")
 
@@ -52,9 +63,9 @@ async def back(pilot):
 async def test_no_key_in_any_state_breaks_app(view, size, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where pictures go
     first = [*VIEWS].index(view)  # each key meets two states or three, and over them most panes
-    async with playground(ShowingEngine(VIEWS[view]), size) as pilot:
+    async with run_playground(StaticEngine(VIEWS[view]), size) as pilot:
         for place, key in enumerate(EVERY[first % 2 :: 2], start=first):
-            await typed(pilot, "1234"[place % 4], key)
+            await type_burst(pilot, "1234"[place % 4], key)
             await back(pilot)
         assert pilot.app.return_value is None
         assert screen_text(pilot.app).strip()
@@ -66,8 +77,8 @@ async def test_no_key_burst_breaks_app(chance, size, tmp_path, monkeypatch):
     monkeypatch.setattr(key_queue, "GRACE", 0.0)  # of the model's answers none comes
     keys = [key for key in (*EVERY, *"1234567890abc") if key != "ctrl+p"] * 3  # the palette has Quit in it
     random.Random(chance).shuffle(keys)
-    async with playground(ObedientEngine(), size) as pilot:
-        await typed(pilot, *keys)
+    async with run_playground(SimulatedEngine(), size) as pilot:
+        await type_burst(pilot, *keys)
         await back(pilot)
         assert pilot.app.return_value is None
 
@@ -77,8 +88,8 @@ async def test_no_key_burst_breaks_app(chance, size, tmp_path, monkeypatch):
     [*(("training", key) for key in LEAVES), *zip(VIEWS, cycle(LEAVES), strict=False)],
 )
 async def test_quit_works_at_any_moment_at_latest_twice(view, key):
-    engine = ShowingEngine(VIEWS[view])
-    app = program(engine)
+    engine = StaticEngine(VIEWS[view])
+    app = make_playground(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press(key, key, "q")
         if view == "training":
@@ -87,13 +98,13 @@ async def test_quit_works_at_any_moment_at_latest_twice(view, key):
             assert app.return_value.startswith("run 12 goes on training")
         else:
             assert app.return_value == ""
-    assert engine.steered == []
+    assert engine.control_commands == []
     assert engine.closed
 
 
 @pytest.mark.parametrize("name", [name.removeprefix("charwave-") for name in PALETTES])
 async def test_app_opens_in_each_of_its_themes(name):
-    app = program(ShowingEngine(scenes.TRAINING), theme=name)
+    app = make_playground(StaticEngine(scenes.TRAINING), theme=name)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.pause()
         assert app.theme == f"charwave-{name}"
@@ -101,22 +112,22 @@ async def test_app_opens_in_each_of_its_themes(name):
 
 
 async def test_palette_lists_keys_by_name_and_runs_selection():
-    engine = ObedientEngine()
-    async with playground(engine, NARROW) as pilot:
+    engine = SimulatedEngine()
+    async with run_playground(engine, NARROW) as pilot:
         await pilot.press("ctrl+p")
         assert isinstance(pilot.app.screen, PickDialog)
         await pilot.press(*"train", "enter")
-        await until(pilot, lambda: bool(engine.steered))
-        assert engine.steered == ["StartRun"]
+        await wait_until(pilot, lambda: bool(engine.control_commands))
+        assert engine.control_commands == ["StartRun"]
 
 
 async def test_palette_hidden_where_its_commands_are_unavailable():
-    async with playground(ObedientEngine(), WIDE) as pilot:
+    async with run_playground(SimulatedEngine(), WIDE) as pilot:
         assert "ctrl+p" in pilot.app.screen.active_bindings
-        await typed(pilot, "r")
-        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+        await type_burst(pilot, "r")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
         assert "ctrl+p" not in pilot.app.screen.active_bindings
-        await typed(pilot, "ctrl+p")
+        await type_burst(pilot, "ctrl+p")
         assert isinstance(pilot.app.screen, RunsScreen)
 
 
@@ -126,9 +137,9 @@ async def test_palette_hidden_where_its_commands_are_unavailable():
 )
 async def test_screenshot_of_any_screen_saved_in_working_folder(keys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
+    async with run_playground(StaticEngine(scenes.TRAINING), NARROW) as pilot:
         await pilot.press(*keys)
-        await until(pilot, lambda: list(tmp_path.glob("*.svg")))
+        await wait_until(pilot, lambda: list(tmp_path.glob("*.svg")))
     (picture,) = tmp_path.glob("*.svg")
     assert "charwave" in picture.read_text("utf-8")
 
@@ -140,27 +151,29 @@ async def test_screenshot_falls_back_to_home_and_reports_errors(tmp_path, monkey
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(gone)
     gone.rmdir()
-    async with playground(ShowingEngine(scenes.TRAINING), NARROW) as pilot:
+    async with run_playground(StaticEngine(scenes.TRAINING), NARROW) as pilot:
         await pilot.press("ctrl+s")
         (picture,) = home.glob("*.svg")
-        assert toasts(pilot)[-1] == f"the picture is saved\n{picture}"
+        assert notification_texts(pilot)[-1] == f"the picture is saved\n{picture}"
         monkeypatch.setenv("HOME", str(gone))
         await pilot.press("ctrl+s")
-        assert toasts(pilot)[-1].startswith("the picture cannot be saved (No such file or directory)\nstart ")
+        assert notification_texts(pilot)[-1].startswith(
+            "the picture cannot be saved (No such file or directory)\nstart "
+        )
 
 
 async def test_theme_selectable_from_palette():
-    async with playground(FakeEngine(), NARROW) as pilot:
+    async with run_playground(FakeEngine(), NARROW) as pilot:
         await pilot.press("ctrl+p", *"theme", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PickDialog))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, PickDialog))
         assert [option.value for option in pilot.app.screen.options] == [theme.name for theme in themes()]
         await pilot.press(*"light", "enter")
-        await until(pilot, lambda: pilot.app.theme == "charwave-light")
+        await wait_until(pilot, lambda: pilot.app.theme == "charwave-light")
 
 
 async def test_light_background_changes_default_theme_only():
     for chosen, picked, expected in ((None, None, "light"), ("safe", None, "safe"), (None, "safe", "safe")):
-        app = program(FakeEngine(), theme=chosen)
+        app = make_playground(FakeEngine(), theme=chosen)
         async with app.run_test(size=NARROW) as pilot:
             app.theme = f"charwave-{picked}" if picked else app.theme
             app.post_message(BackgroundDetected(light=True))
@@ -170,12 +183,12 @@ async def test_light_background_changes_default_theme_only():
 
 @pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGHUP])
 async def test_hang_up_exits_cleanly(name):
-    engine = ShowingEngine(scenes.TRAINING)
-    app = program(engine)
+    engine = StaticEngine(scenes.TRAINING)
+    app = make_playground(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.pause()
         os.kill(os.getpid(), name)
         await pilot.pause()
-        await until(pilot, lambda: app._exit)
+        await wait_until(pilot, lambda: app._exit)
     assert engine.closed
     assert app.return_code == 0

@@ -1,0 +1,257 @@
+"""`charwave-tui sample`: names from a run on disk, and what is said where there are none."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.cells import cell_len
+
+from charwave_tui.cli.commands.sample import _line
+from charwave_tui.core.metrics import SampledName
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.store.run_store import DATABASE, RunStore
+from charwave_tui.engine import api
+from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint, save_weights, write_checkpoint
+
+
+def test_json_is_array_of_names_with_nll_and_corpus_membership(command: Any, small_run: Path, words: Path) -> None:
+    drawn = json.loads(command("sample", "-n", "40", "--json").out)
+    known = set(words.read_text("utf-8").split())
+    assert len(drawn) == 40
+    for item in drawn:
+        kinds = {"name": str, "nll": float, "in_corpus": bool, "near": str, "surprises": list}
+        assert {name: type(value) for name, value in item.items()} == kinds
+        assert item["nll"] > 0
+        assert item["nll"] == pytest.approx(sum(item["surprises"]) / (len(item["name"]) + 1))
+        assert item["in_corpus"] == (item["name"] in known)
+        assert item["near"] in known or item["near"] == ""
+
+
+def test_text_output_marks_known_names(command: Any, train: Any) -> None:
+    train("--steps", "1500", "--set", "batch_size=64")
+    drawn = json.loads(command("sample", "-n", "400", "--json").out)
+    assert {(item["in_corpus"], bool(item["near"])) for item in drawn} == {(True, False), (False, True), (False, False)}
+    signs = [["="] if item["in_corpus"] else ["≈", item["near"]] if item["near"] else ["+"] for item in drawn]
+    shown = [line.split() for line in command("sample", "-n", "400").out.splitlines()]
+    assert shown == [
+        [item["name"] or "–", f"{item['nll']:.2f}", *sign] for item, sign in zip(drawn, signs, strict=True)
+    ]
+
+
+def test_empty_name_is_still_a_row(command: Any, small_run: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(api, "sample", lambda sampling, run: (SampledName("", 5.85, False),))
+    assert command("sample").out.split() == ["–", "5.85", "+"]
+    assert json.loads(command("sample", "--json").out) == [
+        {"name": "", "nll": 5.85, "in_corpus": False, "near": "", "surprises": []}
+    ]
+
+
+def test_numbers_line_up_after_wide_names() -> None:
+    lines = [_line(SampledName(name, 2.0, in_corpus=False)) for name in ("anna", "北海道", "e\u0301", "")]
+    assert {cell_len(line) for line in lines} == {32}
+
+
+def test_seed_repeats_names_and_other_seed_differs(command: Any, small_run: Path) -> None:
+    one, again, other = (command("sample", "--seed", seed).out for seed in ("1", "1", "2"))
+    assert one == again != other
+    assert len(one.splitlines()) == 20
+
+
+def test_names_start_with_prefix(command: Any, small_run: Path) -> None:
+    drawn = json.loads(command("sample", "--prefix", "ba", "-n", "8", "--json").out)
+    assert len(drawn) == 8
+    assert all(item["name"].startswith("ba") for item in drawn)
+
+
+def test_every_sampling_setting_has_an_option(command: Any, small_run: Path, words: Path) -> None:
+    drawn = command("sample", "-n", "9", "--pattern", "?e*", "--suffix", "a", "--longest", "6", "--shortest", "3")
+    names = [line.split()[0] for line in drawn.out.splitlines()]
+    assert len(names) == 9
+    assert all(3 <= len(name) <= 6 and name[1] == "e" and name[-1] == "a" for name in names)
+    alike = json.loads(command("sample", "-n", "9", "--top-k", "1", "--json").out)
+    assert len({item["name"] for item in alike}) == 1
+    assert alike == json.loads(command("sample", "-n", "9", "--top-p", "0.01", "--json").out)
+    new = json.loads(command("sample", "-n", "200", "--only-new", "--json").out)
+    assert not {item["name"] for item in new} & set(words.read_text("utf-8").split())
+
+
+def test_missing_new_names_reported_on_stderr(command: Any, small_run: Path, words: Path) -> None:
+    word = words.read_text("utf-8").split()[0]
+    printed = command("sample", "-n", "3", "--only-new", "--prefix", word, "--longest", str(len(word)))
+    assert (printed.code, printed.out) == (0, "")
+    assert printed.err == "of 3 new names none came; try a higher temperature\n"
+
+
+def test_word_scored_per_character_with_percentile(command: Any, small_run: Path, words: Path) -> None:
+    word = words.read_text("utf-8").split()[0]
+    told = json.loads(command("sample", "--score", word, "--json").out)
+    surprises = [item["surprise"] for item in told["characters"]]
+    assert [item["character"] for item in told["characters"]] == [*word, ""]
+    assert told["total"] == pytest.approx(sum(surprises))
+    assert told["mean"] == pytest.approx(sum(surprises) / len(surprises))
+    assert (told["word"], told["known"], told["among"]) == (word, word, len(words.read_text("utf-8").split()))
+    assert 0 <= told["percentile"] < 100
+    *rows, last = command("sample", "--score", word).out.splitlines()
+    wanted = [[symbol, f"{surprise:.2f}"] for symbol, surprise in zip([*word, "end"], surprises, strict=True)]
+    assert [row.split() for row in rows] == wanted
+    assert last.startswith(f"{told['total']:.2f} nats, {told['mean']:.2f} a character, less surprising than ")
+    assert last.endswith("; in the corpus")
+
+
+def test_next_characters_ranked_and_probabilities_sum_to_one(command: Any, small_run: Path) -> None:
+    told = json.loads(command("sample", "--next", "ba", "--temperature", "0.5", "--json").out)
+    chances = [item["p"] for item in told["next"]]
+    assert chances == sorted(chances, reverse=True)
+    assert sum(chances) == pytest.approx(1)
+    squares = [math.exp(-2 * item["surprise"]) for item in told["next"]]
+    assert chances == pytest.approx([square / sum(squares) for square in squares])
+    assert {item["character"] for item in told["next"]} == {"", *"abdeiklmnorstu"}
+    first = command("sample", "--next", "ba", "--temperature", "0.5").out.splitlines()[0].split()
+    assert first == [told["next"][0]["character"] or "end", f"{chances[0]:.2%}"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["--pattern", "abcde", "--longest", "3"], "pattern abcde needs 5 characters, more than longest 3"),
+        (["--shortest", "9", "--longest", "3"], "shortest 9 is more than longest 3; try 3 or fewer for shortest"),
+        (["--pattern", "m\\"], "the pattern m\\ ends in \\"),
+        (["--suffix", "é"], "“é” does not occur in the corpus words; its characters are"),
+        (["--score", "bé"], "“é” does not occur in the corpus words; its characters are"),
+        (["--score", "b\ta"], "word holds a control character; type letters"),
+        (["--next", "é"], "“é” does not occur in the corpus words; its characters are"),
+        (["--score", "a" * 1_001], "a word of 1001 characters is too long; try at most 1000 characters"),
+        (["--score", "a", "--next", "a"], "not allowed with"),
+        (["--top-p", "0"], "top_p 0 is out of bounds"),
+    ],
+)
+def test_invalid_sampling_request_refused_in_one_line(
+    command: Any, small_run: Path, asked: list[str], said: str
+) -> None:
+    printed = command("sample", *asked)
+    assert (printed.code, printed.out) == (2, "")
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_low_temperature_names_are_likelier(command: Any, small_run: Path) -> None:
+    cold, hot = (json.loads(command("sample", "--temperature", heat, "--json").out) for heat in ("0.1", "5"))
+    assert sum(item["nll"] for item in cold) < sum(item["nll"] for item in hot)
+
+
+def test_newest_run_sampled_unless_another_is_named(command: Any, train: Any) -> None:
+    for seed in ("1", "2"):
+        train("--seed", seed)
+    first, second = (command("sample", "--run", run).out for run in ("1", "2"))
+    assert command("sample").out == second != first
+
+
+def test_prefix_outside_alphabet_refused_with_known_characters(command: Any, small_run: Path) -> None:
+    printed = command("sample", "--prefix", "bé")
+    assert (printed.code, printed.out) == (2, "")
+    assert printed.err == ("charwave-tui: “é” does not occur in the corpus words; its characters are abdeiklmnorstu\n")
+
+
+def other_weights(path: Path) -> None:
+    folder = RunStore(runs_dir()).folder_of(1)
+    write_checkpoint(
+        folder, load_latest_checkpoint(folder, pytest.fail)._replace(tensors={"elsewhere": torch.zeros(3)})
+    )
+    folder.checkpoints()[0].rename(path)
+
+
+def strip_metadata(path: Path) -> None:
+    save_weights(path, load_latest_checkpoint(RunStore(runs_dir()).folder_of(1), pytest.fail).tensors, {})
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "cut off": (lambda path: path.write_bytes(path.read_bytes()[:-200]), "holds no weights"),
+    "noise": (lambda path: path.write_bytes(bytes(range(256)) * 8), "holds no weights"),
+    "empty": (lambda path: path.write_bytes(b""), "holds no weights"),
+    "one byte another": (lambda path: path.write_bytes(path.read_bytes()[:-9] + b"!" * 9), "not what was written"),
+    "another model's weights": (other_weights, "do not fit"),
+    "weights without their run": (strip_metadata, "holds no run"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["sample", "inspect"])
+def test_run_without_readable_save_is_one_line_error(command: Any, small_run: Path, name: str, damage: str) -> None:
+    newest, *others = RunStore(runs_dir()).folder_of(1).checkpoints()
+    for other in others:
+        other.unlink()
+    harm, said = DAMAGES[damage]
+    harm(newest)
+    printed = command(name)
+    assert (printed.code, printed.out) == (2, "")
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+    assert "; " in printed.err
+
+
+def test_damaged_newest_save_uses_previous_with_warning(program: Any, command: Any, small_run: Path) -> None:
+    before = command("sample").out
+    newest = RunStore(runs_dir()).folder_of(1).checkpoints()[0]
+    newest.write_bytes(newest.read_bytes()[:-1])
+    ran = program("sample")
+    assert (ran.returncode, ran.stdout) == (0, before)  # both are of the run's end
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"{newest} holds no weights that can be read")
+    assert line.endswith("run 1 is taken from the save before it, of step 60")
+
+
+@pytest.mark.parametrize("harm", [b"", b"gone", b"\xff" * 9_000])
+def test_sampling_works_with_damaged_database(command: Any, small_run: Path, harm: bytes) -> None:
+    before = command("sample").out
+    (runs_dir() / DATABASE).write_bytes(harm)
+    assert command("sample") == type(command("--version"))(0, before, "")
+    (runs_dir() / DATABASE).unlink()
+    assert command("sample").out == before
+
+
+def test_older_run_usable_when_newest_is_damaged(command: Any, train: Any, home: Path) -> None:
+    train()
+    train()
+    for save in RunStore(runs_dir()).folder_of(2).checkpoints():
+        save.write_bytes(b"")
+    assert command("sample").code == 2
+    assert command("sample", "--run", "1").code == 0
+    shutil.rmtree(home / "data" / "runs" / "0002")
+    assert command("sample").code == 0  # it has no weights at all
+
+
+@pytest.mark.parametrize("name", ["sample", "inspect"])
+def test_run_in_use_reports_age_of_weights_on_stderr(command: Any, small_run: Path, name: str) -> None:
+    before = command(name, "--json")
+    assert before.err == ""
+    lock = RunStore(runs_dir()).folder_of(1).lock()
+    printed = command(name, "--json")
+    assert (printed.code, printed.out) == (0, before.out)
+    assert printed.err == "run 1 is in use; these are its weights of step 60\n"
+    lock.release()
+    assert command(name, "--json").err == ""
+
+
+def test_changed_corpus_not_taken_for_training_corpus(command: Any, small_run: Path, words: Path) -> None:
+    words.write_text(words.read_text("utf-8") + "\nzzz", "utf-8")
+    printed = command("sample")
+    assert printed.code == 2
+    assert printed.err == (
+        f"charwave-tui: the corpus {words} has changed since run 1 learned it; "
+        "put the old file back, or train a new run\n"
+    )
+
+
+def test_missing_corpus_is_named(command: Any, small_run: Path, words: Path) -> None:
+    words.unlink()
+    printed = command("inspect")
+    assert printed.code == 2
+    assert str(words) in printed.err
+    assert printed.err.count("\n") == 1

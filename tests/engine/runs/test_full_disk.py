@@ -1,0 +1,232 @@
+"""A disk that is full, read-only or gone under a run: training goes on, says so, and is saved when it can be."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.dispatcher_harness import WORDS, DispatcherHarness, small_config
+
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.paths import HOME_VARIABLE
+from charwave_tui.core.protocol.commands import DescribeRun, ListRuns, OpenRun, StartRun
+from charwave_tui.core.protocol.events import Event, RunOpened, RunSaved, RunsListed, SaveFailed, WarningIssued
+from charwave_tui.core.store.run_folder import CHECKPOINTS_KEPT
+from charwave_tui.core.store.run_store import DATABASE
+from charwave_tui.engine.runs import active_run, autosave
+from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint
+
+Full = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture(autouse=True)
+def frequent_autosaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saves come so often that a test need not wait for them."""
+    monkeypatch.setattr(autosave, "EVERY", 0.02)
+    monkeypatch.setattr(autosave, "SHARE", 1e9)
+    monkeypatch.setattr(active_run, "BURST", 0.005)
+
+
+@pytest.fixture
+def config(words: Path) -> RunConfig:
+    return small_config(words, max_steps=10_000_000, eval_every=10_000_000)
+
+
+def step_of(desk: DispatcherHarness) -> int:
+    return desk.dispatcher._stage.run.trainer.step
+
+
+def partial_files(desk: DispatcherHarness) -> list[str]:
+    """Files that were begun and not finished."""
+    return [path.name for path in desk.store.folder.rglob(".*")]
+
+
+def train_until_events(desk: DispatcherHarness, kind: type[Event], times: int = 2) -> None:
+    """Trains until that has been told so often from now on."""
+    desk.clear_events()
+    before = step_of(desk)
+    desk.run_until_idle(lambda: len(desk.events_of(kind)) >= times)
+    assert step_of(desk) > before
+
+
+def assert_saved_completely(desk: DispatcherHarness, run: int = 1) -> None:
+    """Trains until the run is saved again, and sees that all of it is there and nothing besides."""
+    train_until_events(desk, RunSaved)
+    save = load_latest_checkpoint(desk.store.folder_of(run), pytest.fail)
+    assert save.record.step == desk.events_of(RunSaved)[-1].step
+    assert desk.store.read(run).step == save.record.step
+    assert desk.store.list()[0].step == save.record.step
+    assert len(desk.store.folder_of(run).checkpoints()) == CHECKPOINTS_KEPT
+    assert partial_files(desk) == []
+    assert desk.dispatcher._stage.run.opened(None).unsaved == ""
+
+
+@pytest.mark.parametrize("size", [0, 2_000, 5_000])
+def test_file_size_limit_training_continues_and_saves_later(config: RunConfig, full_disk: Full, size: int) -> None:
+    desk = DispatcherHarness()
+    desk.send(StartRun(config, ""))
+    train_until_events(desk, RunSaved, CHECKPOINTS_KEPT)
+    before = {path: path.read_bytes() for path in desk.store.folder_of(1).checkpoints()}
+    with full_disk(size):
+        train_until_events(desk, SaveFailed)
+        assert {event.problem for event in desk.events_of(SaveFailed)} == {"File too large"}
+        assert desk.events_of(RunSaved) == []
+        assert desk.dispatcher._stage.run.opened(None).unsaved == "File too large"
+        assert {path: path.read_bytes() for path in desk.store.folder_of(1).checkpoints()} == before
+        assert partial_files(desk) == []
+    assert_saved_completely(desk)
+
+
+def test_run_started_under_file_size_limit_saves_later(config: RunConfig, full_disk: Full) -> None:
+    desk = DispatcherHarness()
+    with full_disk():
+        desk.send(StartRun(config, ""))
+        train_until_events(desk, SaveFailed)
+        assert desk.store.folder_of(1).checkpoints() == []
+        assert partial_files(desk) == []
+    assert_saved_completely(desk)
+
+
+def test_full_disk_hides_no_run_or_save(config: RunConfig, full_disk: Full) -> None:
+    desk = DispatcherHarness()
+    desk.send(StartRun(replace(config, max_steps=30), ""))
+    desk.run_until_idle(lambda: not desk.dispatcher.busy)
+    desk.dispatcher.shut_down()
+    desk.store.close()
+    with full_disk():
+        desk = DispatcherHarness()
+        desk.send(ListRuns(), OpenRun(1))
+        listed = desk.replies[0]
+        assert isinstance(listed, RunsListed)
+        assert [(row.run, row.state, row.step) for row in listed.runs] == [(1, RunState.FINISHED, 30)]
+        assert desk.events_of(RunOpened)[-1].step == 30
+        with pytest.raises(UserError, match="the list of runs cannot be written"):
+            desk.send(DescribeRun(1, "x", ""))
+
+
+@pytest.fixture
+def small_disk(home: Path) -> Iterator[Path]:
+    """A file system of 600 kB in the place of the user's folder; skipped where none may be mounted."""
+    home.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(home)]
+    try:
+        done = subprocess.run(mount, capture_output=True, encoding="utf-8", check=False)
+    except OSError as error:
+        pytest.skip(f"there is no mount here: {error}")
+    if done.returncode:
+        pytest.skip(f"nothing may be mounted here: {done.stderr.strip()}")
+    yield home
+    subprocess.run(["umount", "-l", str(home)], check=True)
+
+
+def fill_disk(disk: Path) -> Path:
+    """A file that takes all the room there is."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(b"x" * 512):
+                pass
+        except OSError:
+            pass
+    return filler
+
+
+def test_disk_filled_by_others_costs_only_its_duration(small_disk: Path, config: RunConfig) -> None:
+    desk = DispatcherHarness()
+    desk.send(StartRun(config, "wide"))
+    train_until_events(desk, RunSaved, CHECKPOINTS_KEPT)
+    desk.send(DescribeRun(1, "mine", ""))
+    filler = fill_disk(small_disk)
+    train_until_events(desk, SaveFailed, 5)
+    assert {event.problem for event in desk.events_of(SaveFailed)} == {"No space left on device"}
+    assert len(desk.store.folder_of(1).checkpoints()) == CHECKPOINTS_KEPT
+    assert partial_files(desk) == []
+    desk.send(ListRuns())
+    assert desk.store.read(1).name == "mine"
+    with pytest.raises(UserError, match=r"run 1 is not saved \(No space left on device\) and would be lost"):
+        desk.send(StartRun(config, ""))
+    assert desk.store.numbers() == [1]
+    filler.unlink()
+    assert_saved_completely(desk)
+    assert desk.store.read(1).name == "mine"
+
+
+def test_run_started_on_full_disk_refused_or_saved_later(small_disk: Path, config: RunConfig) -> None:
+    filler = fill_disk(small_disk)
+    desk = DispatcherHarness()
+    desk.send(StartRun(config, ""))
+    train_until_events(desk, SaveFailed)
+    assert desk.events_of(SaveFailed)[-1].problem == "No space left on device"
+    filler.unlink()
+    assert_saved_completely(desk)
+
+
+@pytest.fixture
+def unprivileged_config(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> Iterator[RunConfig]:
+    """The config of one whom permissions hold back, as whom all of the test is done."""
+    with tempfile.TemporaryDirectory() as folder:
+        home, words = Path(folder) / "home", Path(folder) / "words.txt"
+        monkeypatch.setenv(HOME_VARIABLE, str(home))
+        words.write_text("\n".join(WORDS), "utf-8")
+        home.mkdir()
+        for path, mode in ((Path(folder), 0o755), (words, 0o644), (home, 0o777)):
+            path.chmod(mode)
+        with unprivileged():
+            yield replace(config, corpus=str(words))
+
+
+@pytest.mark.parametrize("which", ["the run's folder", "all runs"])
+def test_revoked_write_permission_training_continues_and_saves_later(
+    unprivileged_config: RunConfig, which: str
+) -> None:
+    desk = DispatcherHarness()
+    desk.send(StartRun(unprivileged_config, ""))
+    train_until_events(desk, RunSaved, CHECKPOINTS_KEPT)
+    closed = [desk.store.folder_of(1).path, *([desk.store.folder] if which == "all runs" else [])]
+    before = desk.store.folder_of(1).checkpoints()
+    for folder in closed:
+        folder.chmod(0o555)
+    train_until_events(desk, SaveFailed)
+    assert {event.problem for event in desk.events_of(SaveFailed)} == {"Permission denied"}
+    assert desk.store.folder_of(1).checkpoints() == before
+    assert desk.store.list()[0].run == 1
+    for folder in closed:
+        folder.chmod(0o755)
+    assert_saved_completely(desk)
+    desk.store.close()
+
+
+def test_unwritable_run_list_reported_once_and_written_later(unprivileged_config: RunConfig) -> None:
+    desk = DispatcherHarness()
+    desk.send(StartRun(unprivileged_config, ""))
+    train_until_events(desk, RunSaved, CHECKPOINTS_KEPT)
+    desk.store.close()
+    (desk.store.folder / DATABASE).chmod(0o444)
+    train_until_events(desk, RunSaved, 3)
+    (said,) = desk.events_of(WarningIssued)
+    assert said.text == "run 1 is saved, but the list of runs is not: attempt to write a readonly database"
+    assert desk.events_of(SaveFailed) == []
+    assert desk.store.read(1).step == desk.events_of(RunSaved)[-1].step
+    (desk.store.folder / DATABASE).chmod(0o644)
+    assert_saved_completely(desk)
+    desk.store.close()
+
+
+def test_run_without_space_refused_and_leaves_nothing(unprivileged_config: RunConfig) -> None:
+    desk = DispatcherHarness()
+    desk.store.folder.mkdir(parents=True)
+    desk.store.folder.chmod(0o555)
+    with pytest.raises(UserError, match=r"the folder .*runs cannot be written; put that right, or set CHARWAVE_HOME"):
+        desk.send(StartRun(unprivileged_config, ""))
+    assert desk.broadcasts == []
+    assert list(desk.store.folder.iterdir()) == []
+    desk.store.folder.chmod(0o755)

@@ -1,0 +1,245 @@
+"""Names from models whose odds are known, their likelihood by hand, and that looking leaves no trace."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import SampledName
+from charwave_tui.engine.model.architecture import build_model
+from charwave_tui.engine.model.layers import BatchNorm1d, Linear, Sequential
+from charwave_tui.engine.model.prefix_forward import FoldedModel, Taps
+from charwave_tui.engine.runtime.random_streams import derived_generator
+from charwave_tui.engine.sampling import sampler
+from charwave_tui.engine.sampling.sampler import LONGEST, sample, sample_cooperatively
+from charwave_tui.engine.sampling.scoring import score
+
+SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
+
+
+class SamplerSubject:
+    """A model of some character with what belongs to it; its norms are not as they begin."""
+
+    def __init__(self, config: RunConfig, corpus: Corpus) -> None:
+        self.corpus = corpus
+        self.config = replace(config, output_scale=1.0)
+        stream = derived_generator(7, "subject")
+        self.model: Sequential = build_model(self.config, corpus.vocab_size, stream)
+        for norm in self.model.modules():
+            if isinstance(norm, BatchNorm1d):
+                norm.running_mean.normal_(generator=stream)
+                norm.running_var.uniform_(0.5, 2, generator=stream)
+        self.last = self.model.layers[-1]
+
+    def names(self, sampling: SamplingConfig | None = None, seed: int = 1) -> tuple[SampledName, ...]:
+        stream = derived_generator(seed, "sampling")
+        return sample(self.model, self.corpus, self.config, sampling or SamplingConfig(), stream)
+
+    def scores(self, words: list[str]) -> list[float]:
+        return score(self.model, self.corpus, self.config, words)
+
+    def odds(self, start: str) -> list[float]:
+        """The probabilities of all ids behind `start`, from its window."""
+        context = self.config.context
+        window = ([0] * context + self.corpus.encode(start))[-context:]
+        before = self.model.training
+        odds: list[float] = self.model.eval()(torch.tensor([window])).softmax(1)[0].tolist()
+        self.model.train(before)
+        return odds
+
+    def fix_logits(self, logits: dict[int, float], others: float = -100.0) -> None:
+        """Make the last layer say the same in every context."""
+        assert isinstance(self.last, Linear)
+        assert self.last.bias is not None
+        self.last.weight.data.zero_()
+        self.last.bias.data.fill_(others)
+        for number, logit in logits.items():
+            self.last.bias.data[number] = logit
+
+
+@pytest.fixture(params=["batch", "batch-bug"])
+def sampled_model(request: pytest.FixtureRequest, config: RunConfig, corpus: Corpus) -> SamplerSubject:
+    """One whose rows are folded, and one that knows windows alone."""
+    return SamplerSubject(replace(config, norm=request.param), corpus)
+
+
+@pytest.mark.parametrize(("temperature", "ratio"), [(1.0, 3.0), (0.5, 9.0), (2.0, math.sqrt(3))])
+def test_characters_follow_probabilities_at_temperature(
+    sampled_model: SamplerSubject, temperature: float, ratio: float
+) -> None:
+    sampled_model.fix_logits({1: math.log(3), 2: 0.0})
+    drawn = Counter(
+        "".join(name.name for name in sampled_model.names(SamplingConfig(count=100, temperature=temperature)))
+    )
+    first, second = sampled_model.corpus.decode([1]), sampled_model.corpus.decode([2])
+    assert drawn.keys() == {first, second}
+    assert drawn[first] / drawn[second] == pytest.approx(ratio, rel=0.1)
+
+
+def test_each_name_continues_by_its_own_prefix(sampled_model: SamplerSubject) -> None:
+    drawn = [name.name for name in sampled_model.names(SamplingConfig(count=1_000))]
+    commonest = Counter(name[:1] for name in drawn if name).most_common(2)
+    for start in ("", *(letter for letter, _ in commonest)):
+        behind = [name[len(start) :][:1] for name in drawn if name.startswith(start)]
+        wanted = [len(behind) * chance for chance in sampled_model.odds(start)]
+        found = [behind.count(symbol) for symbol in ("", *sampled_model.corpus.symbols)]
+        # 27.9: what chance alone exceeds once in a thousand, by chi-squared with 9 degrees of freedom
+        assert sum((seen - due) ** 2 / due for seen, due in zip(found, wanted, strict=True)) < 27.9
+        assert len(behind) > 100
+
+
+def test_nll_covers_every_character_and_end_as_by_hand(sampled_model: SamplerSubject) -> None:
+    words = [*sampled_model.corpus.words[:20], "", "a"]
+    for word, nll in zip(words, sampled_model.scores(words), strict=True):
+        ids = [*sampled_model.corpus.encode(word), 0]
+        losses = [-math.log(sampled_model.odds(word[:place])[number]) for place, number in enumerate(ids)]
+        assert nll == pytest.approx(sum(losses) / len(losses), abs=1e-5)
+
+
+def test_no_words_give_no_scores(sampled_model: SamplerSubject) -> None:
+    assert sampled_model.scores([]) == []
+
+
+@pytest.mark.parametrize("prefix", ["", "ka"])
+def test_name_nll_is_at_temperature_one_including_prefix(sampled_model: SamplerSubject, prefix: str) -> None:
+    drawn = sampled_model.names(SamplingConfig(count=50, temperature=0.7, prefix=prefix))
+    assert all(name.name.startswith(prefix) for name in drawn)
+    assert [name.nll for name in drawn] == pytest.approx(sampled_model.scores([name.name for name in drawn]), abs=1e-5)
+
+
+def test_low_temperature_takes_likeliest_path(sampled_model: SamplerSubject) -> None:
+    assert isinstance(sampled_model.last, Linear)
+    sampled_model.last.weight.data *= 100
+    path = ""
+    while len(path) < LONGEST and (likeliest := max(enumerate(sampled_model.odds(path)), key=lambda pair: pair[1])[0]):
+        path += sampled_model.corpus.decode([likeliest])
+    assert {name.name for name in sampled_model.names(SamplingConfig(count=50, temperature=0.05))} == {path}
+
+
+def test_same_generator_same_names_other_differs(sampled_model: SamplerSubject) -> None:
+    assert sampled_model.names(SamplingConfig(count=10)) == sampled_model.names(SamplingConfig(count=10))
+    assert sampled_model.names(SamplingConfig(count=10)) != sampled_model.names(SamplingConfig(count=10), seed=2)
+
+
+def test_endless_names_cut_off_with_end_scored(sampled_model: SamplerSubject) -> None:
+    sampled_model.fix_logits({1: 0.0, 0: -50.0})
+    names = sampled_model.names(SamplingConfig(prefix="m", count=2))
+    assert [name.name for name in names] == ["m" + "a" * (LONGEST - 1)] * 2
+    assert [name.nll for name in names] == pytest.approx([(100 + 50) / (LONGEST + 1)] * 2)
+    longest = "k" * LONGEST
+    assert sampled_model.names(SamplingConfig(prefix=longest, count=1))[0].name == longest
+
+
+def test_name_looked_up_in_corpus(sampled_model: SamplerSubject) -> None:
+    sampled_model.fix_logits({0: 0.0})
+    word = sampled_model.corpus.words[0]
+    assert [
+        sampled_model.names(SamplingConfig(prefix=prefix, count=1))[0].in_corpus for prefix in (word, word + "aaa")
+    ] == [
+        True,
+        False,
+    ]
+    assert sampled_model.names(SamplingConfig(count=3)) == (SampledName("", 0.0, False, "l", (0.0,)),) * 3
+
+
+def test_huge_logits_work_at_low_temperature(sampled_model: SamplerSubject) -> None:
+    sampled_model.fix_logits({0: 1e38, 1: 3e38}, others=-3e38)
+    assert {name.name for name in sampled_model.names(SamplingConfig(temperature=0.05))} == {"a" * LONGEST}
+
+
+@pytest.mark.parametrize(("chance", "symbol"), [(0.0, 2), (1 - 2**-24, 4)])
+def test_extreme_random_draws_select_possible_characters(
+    sampled_model: SamplerSubject, monkeypatch: pytest.MonkeyPatch, chance: float, symbol: int
+) -> None:
+    sampled_model.fix_logits({2: 0.0, 4: 0.0}, others=-3e38)
+    chances = [torch.tensor([0.9, 0.1])] + (LONGEST - 1) * [torch.tensor([chance, chance])]
+    monkeypatch.setattr(torch, "rand", lambda count, generator: chances.pop(0))
+    written = [sampled_model.corpus.decode([first, *(LONGEST - 1) * [symbol]]) for first in (4, 2)]
+    assert [name.name for name in sampled_model.names(SamplingConfig(count=2))] == written
+
+
+def test_shared_prefixes_computed_once_in_cooperative_chunks(
+    config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled_model = SamplerSubject(config, corpus)
+    at_once = sampled_model.names(SamplingConfig(count=60, prefix="ka"))
+    rows: list[int] = []
+    over = FoldedModel.forward_rows
+
+    def counted(folded: FoldedModel, ids: Tensor, taps: Taps) -> tuple[Tensor, list[Tensor]]:
+        rows.append(len(ids))
+        return over(folded, ids, taps)
+
+    monkeypatch.setattr(FoldedModel, "forward_rows", counted)
+    monkeypatch.setattr(sampler, "prefix_block_size", lambda config, vocab_size: 7)
+    stream = derived_generator(1, "sampling")
+    pieces = sample_cooperatively(sampled_model.model, corpus, config, SamplingConfig(count=60, prefix="ka"), stream)
+    yields = 0
+    try:
+        while True:
+            next(pieces)
+            yields += 1
+    except StopIteration as end:
+        names = end.value
+    assert [name.name for name in names] == [name.name for name in at_once]
+    # The empty prefix is computed twice: as what is before a name, and as its beginning.
+    distinct = {name.name[:length] for name in names for length in range(len(name.name) + 1)}
+    assert sum(rows) == len(distinct) + 1
+    assert max(rows) == 7
+    assert yields == len(rows) - 1
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_sampling_leaves_no_trace(sampled_model: SamplerSubject, bit_identical: SameBits, training: bool) -> None:
+    sampled_model.model.train(training)
+    before = {name: tensor.clone() for name, tensor in sampled_model.model.state_dict().items()}
+    chance = torch.get_rng_state()
+    sampled_model.names(SamplingConfig(count=1))
+    sampled_model.scores(["a"])
+    assert bit_identical(sampled_model.model.state_dict(), before)
+    assert torch.equal(torch.get_rng_state(), chance)
+    assert all(layer.training is training for layer in sampled_model.model.modules())
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"prefix": "aZ"}, "Z"),
+        ({"prefix": "a" * 65}, "65"),
+        ({"temperature": 0.04}, r"0\.04"),
+        ({"temperature": 5.1}, r"5\.1"),
+        ({"temperature": math.nan}, "nan"),
+        ({"count": 0}, "count 0"),
+        ({"count": 1_001}, "1,001"),
+    ],
+)
+def test_arguments_out_of_bounds_refused_by_name(
+    sampled_model: SamplerSubject, asked: dict[str, float], named: str
+) -> None:
+    with pytest.raises(UserError, match=named):
+        sampled_model.names(SamplingConfig(**asked))  # type: ignore[arg-type]
+
+
+def test_limits_themselves_accepted(sampled_model: SamplerSubject) -> None:
+    assert len(sampled_model.names(SamplingConfig(temperature=0.05, count=1))) == 1
+    assert len(sampled_model.names(SamplingConfig(temperature=5, count=1_000))) == 1_000
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_nan_weights_give_no_names(sampled_model: SamplerSubject, bad: float) -> None:
+    sampled_model.fix_logits({3: bad}, others=0.0)
+    with pytest.raises(UserError, match="the weights give NaN"):
+        sampled_model.names()
+    with pytest.raises(UserError, match="the weights give NaN"):
+        sampled_model.scores(["a"])
+    assert sampled_model.model.training

@@ -1,0 +1,60 @@
+"""A conductor without a thread, with all that it said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.metrics import RunState, Split
+from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.protocol.commands import AnyCommand
+from charwave_tui.core.protocol.events import Event, RunChanged, RunMarked, SplitEvaluated
+from charwave_tui.core.store.run_store import RunStore
+from charwave_tui.engine.service.dispatcher import CommandDispatcher
+
+WORDS = [a + b + c for a in "bdklmnrst" for b in "aeiou" for c in ("n", "ra", "li", "so")]
+
+
+def small_config(words: Path, **changes: Any) -> RunConfig:
+    """A config on a file of words, for a model of which a step takes hardly any time."""
+    return RunConfig(corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, **changes)
+
+
+class DispatcherHarness:
+    """A conductor without a thread: `told` is what all heard, `answered` what the one who asked did, in order."""
+
+    def __init__(self) -> None:
+        self.broadcasts: list[Event] = []
+        self.replies: list[Event] = []
+        self.store = RunStore(runs_dir())
+        self.dispatcher = CommandDispatcher(self.store, self.broadcasts.append)
+
+    def send(self, *commands: AnyCommand) -> None:
+        for command in commands:
+            self.dispatcher.dispatch(command, self.replies.append, 0.0)
+
+    def run_until_idle(self, done: Callable[[], bool] = lambda: False) -> None:
+        """Works until there is nothing to do, or until it is `done`."""
+        while self.dispatcher.busy and not done():
+            self.dispatcher.run_slice()
+
+    def clear_events(self) -> None:
+        self.broadcasts.clear()
+        self.replies.clear()
+
+    def events_of(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.broadcasts if isinstance(event, kind)]
+
+    @property
+    def evaluations(self) -> list[tuple[int, Split]]:
+        return [(it.evaluation.step, it.evaluation.split) for it in self.events_of(SplitEvaluated)]
+
+    @property
+    def marks(self) -> list[tuple[int, str]]:
+        return [(it.mark.step, it.mark.text) for it in self.events_of(RunMarked)]
+
+    @property
+    def states(self) -> list[tuple[RunState, int]]:
+        return [(it.state, it.step) for it in self.events_of(RunChanged)]

@@ -1,0 +1,184 @@
+"""What a model that never was said, and a hall in which the sampler's screen can be tried alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from support import lab_states as scenes
+from support.run_records import ARCHIVE
+from textual.pilot import Pilot
+
+from charwave_tui.core.metrics import SampledName, StarredName, TimelineSample
+from charwave_tui.core.protocol.commands import Command, PredictNext, SampleNames, SampleRun, ScoreWord
+from charwave_tui.core.protocol.events import (
+    AnyEvent,
+    NamesSampled,
+    NextPredicted,
+    QueryRefused,
+    RunSampled,
+    WordScored,
+)
+from charwave_tui.ui.drawing.theme import themes
+from charwave_tui.ui.messages import SendCommand
+from charwave_tui.ui.sampler.mode import SamplerMemory
+from charwave_tui.ui.sampler.screen import SamplerScreen
+from charwave_tui.ui.state.run_state import LabState, NamesState
+from charwave_tui.ui.state.sampler_state import FIRST_REQUEST, SamplerState, reduce_sampler
+from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
+
+RANKED_SYMBOLS = "narilem.stodkcgyjvpuhzxbfwq"
+"""What may follow, the likeliest first; the dot ends the name."""
+
+
+def next_nlls(prefix: str, symbols: str = scenes.CARD.symbols) -> tuple[float, ...]:
+    """−log p of every id, always in the same order but for a turn that the prefix gives it."""
+    turn = 3 * len(prefix) % 7
+    order = RANKED_SYMBOLS[turn:7] + RANKED_SYMBOLS[:turn] + RANKED_SYMBOLS[7:]
+    weights = {symbol: math.exp(-place / 4) for place, symbol in enumerate(order)}
+    every = [weights.get(symbol, 1e-6) for symbol in f".{symbols}"]
+    return tuple(-math.log(weight / sum(every)) for weight in every)
+
+
+def word_nlls(word: str) -> tuple[float, ...]:
+    """−log p of each character and of the end."""
+    places = [scenes.CARD.symbols.find(symbol) + 1 for symbol in word] + [0]
+    return tuple(next_nlls(word[:at])[place] for at, place in enumerate(places))
+
+
+def sampled_name(text: str, in_corpus: bool = False, near: str = "") -> SampledName:
+    """A name with its surprises."""
+    told = word_nlls(text)
+    return SampledName(text, sum(told) / len(told), in_corpus, near, told)
+
+
+_WORDS = ("maralynn", "mariela", "makyah", "mateson", "mayrin", "marsden", "malia", "mavelyn", "madrix", "maziyah")
+
+
+_MORE = ("maelle", "mazzori", "mariko", "mabriella", "matteus", "maika", "marvinne", "mahlani", "marisque", "maritho")
+
+
+NAMES = tuple(
+    sampled_name(text, place % 3 == 1, "mahlan" if place % 5 == 3 else "") for place, text in enumerate(_WORDS + _MORE)
+)
+"""Twenty names, some copied and some near."""
+
+
+def _timeline_sample(step: int) -> TimelineSample:
+    """Names that come to be as training goes on."""
+    kept = 2 + step // 25_000
+    return TimelineSample(step, tuple(SampledName(f"{text[:kept]}{'xqzj'[kept - 2 :]}", 2.0, False) for text in _WORDS))
+
+
+TIMELINE = tuple(map(_timeline_sample, range(10_000, 130_001, 10_000)))
+"""Names at each evaluation of the scenes' run."""
+
+
+STARS = tuple(
+    StarredName(text, 1.5 + place / 7, run, 132_400 - 40_000 * place, f"2026-03-14T1{4 - place}:00:00+00:00")
+    for place, (text, run) in enumerate((("maralynn", 12), ("mayrin", 11), ("quillon", 10), ("belle", None)))
+)
+"""Starred names, the last first."""
+
+
+SAMPLER_STATE = SamplerState(timeline=TIMELINE, stars=STARS)
+"""What was said before anything was asked."""
+
+
+TRAINING_WITH_NLLS = replace(scenes.TRAINING, names=NamesState(132_400, NAMES, drawn=20))
+"""The scenes' run in training, with names whose surprises are told."""
+
+
+_ENDINGS = ("na", "el", "sque", "tho", "jke", "o", "la", "n", "elle", "ah", "ne", "lyn", "ta", "us", "sa", "mo")
+
+
+def sampler_replies(command: Command, step: int, symbols: str = scenes.CARD.symbols) -> Iterable[AnyEvent]:
+    """What an engine says to a command of the sampler."""
+    match command:
+        case PredictNext(prefix=prefix, request=request):
+            path = word_nlls(prefix)[:-1]
+            yield NextPredicted(step, request, prefix, next_nlls(prefix, symbols), path)
+        case ScoreWord(word=word, request=request) if set(word) <= set(symbols):
+            known = "mariela" if word == "mariela" else ""
+            yield WordScored(step, request, word, word_nlls(word), known)
+            yield WordScored(step, request, word, word_nlls(word), known, 61.8, 32_033)
+        case ScoreWord(word=word, request=request):
+            strange = next(symbol for symbol in word if symbol not in symbols)
+            yield QueryRefused(request, f"{strange!r} is not in the corpus makemore", "leave it out")
+        case SampleRun(run=run, request=request):
+            yield RunSampled(run, 200_000, request, NAMES[::-1])
+        case SampleNames(request=request, sampling=sampling) if request >= FIRST_REQUEST:
+            begun = [sampled_name(sampling.prefix + end) for end in _ENDINGS]
+            yield NamesSampled(step, request, tuple(begun[: sampling.count]))
+
+
+class SamplerScreenHost(SequentialKeysApp[None]):
+    """An app with the sampler's screen on it; `asked` is what it asks of the engine, `left` how it was left.
+
+    What is asked is answered at once while it is `answering`.
+    """
+
+    def __init__(
+        self,
+        view: LabState = TRAINING_WITH_NLLS,
+        said: SamplerState = SAMPLER_STATE,
+        theme: str = "dark",
+        mode: str = "names",
+    ) -> None:
+        super().__init__()
+        self.requests: list[Command] = []
+        self.results: list[SamplerMemory | None] = []
+        self.copied: list[str] = []
+        self.replying = True
+        self._opening = (view, said, theme)
+        self.sampler = SamplerScreen(SamplerMemory(mode=mode))
+        for known in themes():
+            self.register_theme(known)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes()[0].variables
+
+    async def on_mount(self) -> None:
+        view, said, theme = self._opening
+        self.theme = f"charwave-{theme}"
+        self.show(view)
+        self.sampler.speech, self.sampler.archive = said, ARCHIVE
+        await self.push_screen(self.sampler, self.results.append)
+
+    def show(self, view: LabState) -> None:
+        """Have the screen told of a view."""
+        self.sampler.run, self.sampler.curve, self.sampler.names = view.run, view.curve, view.names
+
+    def emit(self, event: AnyEvent) -> None:
+        """Have the screen told of an answer."""
+        self.sampler.speech = reduce_sampler(self.sampler.speech, event)
+
+    def on_send_command(self, message: SendCommand) -> None:
+        self.requests.append(message.command)
+        run = self.sampler.run
+        if self.replying and run.corpus is not None:
+            for event in sampler_replies(message.command, run.step, run.corpus.symbols):
+                self.emit(event)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        self.copied.append(text)
+
+    def requests_of(self, kind: type[Command]) -> list[Command]:
+        """The commands of one kind, oldest first."""
+        return [command for command in self.requests if isinstance(command, kind)]
+
+
+@asynccontextmanager
+async def run_sampler_screen(
+    mode: str,
+    view: LabState = TRAINING_WITH_NLLS,
+    said: SamplerState = SAMPLER_STATE,
+    size: tuple[int, int] = (132, 30),
+) -> AsyncIterator[tuple[SamplerScreenHost, Pilot[None]]]:
+    """The sampler's screen in one of its modes, its first questions answered."""
+    app = SamplerScreenHost(view, said, mode=mode)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await pilot.pause()
+        yield app, pilot

@@ -1,0 +1,82 @@
+"""What each key asks for, and what has to be said before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.run_records import SUMMARIES, TRAINING_RUN, run_summary
+
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.protocol.commands import DeleteRun, DescribeRun, ForkRun, OpenRun, RestoreRun, ResumeRun
+from charwave_tui.ui.runs.commands import command_for_key, is_already_open, refusal, replaces_active_run, returns_to_lab
+from charwave_tui.ui.state.run_state import RunViewState
+
+IN_TRAINING = TRAINING_RUN[0]
+
+
+HELD = replace(IN_TRAINING, state=RunState.PAUSED)
+
+
+@pytest.mark.parametrize("key", ["open", "resume", "fork", "delete"])
+def test_without_run_no_key_is_available(key):
+    assert command_for_key(key, None, IN_TRAINING) is None
+
+
+@pytest.mark.parametrize("of", SUMMARIES, ids=lambda of: of.state.value)
+def test_every_run_can_be_opened_forked_and_deleted(of):
+    assert command_for_key("open", of, IN_TRAINING) == OpenRun(of.run)
+    assert command_for_key("fork", of, IN_TRAINING) == ForkRun(of.run)
+    assert command_for_key("delete", of, IN_TRAINING) == DeleteRun(of.run)
+
+
+@pytest.mark.parametrize(
+    ("state", "run", "command"),
+    [
+        (RunState.TRAINING, IN_TRAINING, None),
+        (RunState.PAUSED, HELD, ResumeRun()),
+        (RunState.TRAINING, RunViewState("ready"), OpenRun(12, train=True)),
+        (RunState.PAUSED, RunViewState("ready"), OpenRun(12, train=True)),
+        (RunState.STOPPED, RunViewState("ready"), None),
+        (RunState.FINISHED, RunViewState("ready"), None),
+        (RunState.DIVERGED, RunViewState("ready"), None),
+    ],
+)
+def test_only_unfinished_run_can_be_resumed(state, run, command):
+    assert command_for_key("resume", run_summary(12, state=state), run) == command
+
+
+def test_stopped_run_with_steps_left_can_be_resumed():
+    assert command_for_key("resume", run_summary(12, state=RunState.STOPPED, step=100), HELD) == OpenRun(12, train=True)
+
+
+@pytest.mark.parametrize(
+    ("command", "run", "asked"),
+    [
+        (OpenRun(11), IN_TRAINING, True),
+        (ForkRun(11), IN_TRAINING, True),
+        (OpenRun(12), IN_TRAINING, False),
+        (ForkRun(12), IN_TRAINING, False),
+        (DeleteRun(11), IN_TRAINING, False),
+        (OpenRun(11), HELD, False),
+        (OpenRun(11), RunViewState("ready"), False),
+    ],
+)
+def test_only_other_training_run_asks_confirmation(command, run, asked):
+    assert replaces_active_run(command, run) is asked
+
+
+def test_training_run_cannot_be_deleted_and_others_can():
+    assert refusal(DeleteRun(12), IN_TRAINING) == "run 12 is training\nhold or stop it in the lab first"
+    assert refusal(DeleteRun(12), HELD) == ""
+    assert refusal(DeleteRun(11), IN_TRAINING) == ""
+    assert refusal(OpenRun(12), IN_TRAINING) == ""
+
+
+def test_commands_moving_run_return_to_lab_and_active_run_not_reopened():
+    back = [OpenRun(1), ForkRun(1), ResumeRun()]
+    assert all(map(returns_to_lab, back))
+    assert not any(map(returns_to_lab, [DeleteRun(1), RestoreRun(1), DescribeRun(1, "", "")]))
+    assert is_already_open(OpenRun(12), HELD)
+    assert not is_already_open(OpenRun(11), HELD)
+    assert not is_already_open(ForkRun(12), HELD)

@@ -1,0 +1,229 @@
+"""The table of runs: columns by width, what stands in them, and the line below."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+import msgspec
+import pytest
+from support.run_records import NOW, SUMMARIES, run_summary
+
+from charwave_tui.core.metrics import RunState
+from charwave_tui.ui.drawing.styled_text import cell_width
+from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.state.runs_state import RunsViewOptions, state_words
+from charwave_tui.ui.tables.runs_table import (
+    BRIEF_STATE,
+    HEADERS,
+    RunsContext,
+    cut_off,
+    detail_line,
+    fit_columns,
+    header,
+    row_line,
+    run_cells,
+)
+
+HOSTILE = (
+    run_summary(1_234, name="名前" * 40, note="漢字のノート" * 40, corpus="/a/long/path/" * 9 + "x.txt"),
+    run_summary(11, name="\x1b[31mred\x07\n\u202eabc", note="[bold]markup[/] \x00\x9b"),
+    run_summary(10, step=99_999_999, parameters=2**40, best_val=math.nan, train=math.inf, seconds=4e6),
+    run_summary(9, name="שלום עולם", best_val=4e9, train=1e300, state=RunState.PAUSED),
+    run_summary(8, name="e\u0301" * 50, ago=timedelta(days=-9), step=0, best_val=None, train=None, seconds=0.0),
+    msgspec.structs.replace(SUMMARIES[0], preset="", created="garbage", corpus=""),
+)
+
+
+def table_context(rows=SUMMARIES, present_run=12):
+    return RunsContext.of(rows, present_run, NOW)
+
+
+def table_row(rows, run, width=136, present_run=12, **arrangement):
+    of = next(item for item in rows if item.run == run)
+    among = table_context(rows, present_run)
+    return row_line(of, fit_columns(rows, width, among), among, RunsViewOptions(**arrangement))
+
+
+def keys(rows, width):
+    return fit_columns(rows, width, table_context(rows)).keys
+
+
+@pytest.mark.parametrize("rows", [SUMMARIES, HOSTILE, SUMMARIES[:1], ()], ids=["kept", "hostile", "one", "none"])
+def test_columns_fill_width_and_every_line_has_it(rows):
+    among = table_context(rows)
+    for width in (*range(52, 240, 3), 76, 116, 136, 196):
+        plan = fit_columns(rows, width, among)
+        lines = [header(plan, among), *(row_line(of, plan, among, RunsViewOptions(here=of.run)) for of in rows)]
+        if rows is not HOSTILE or width > 90:
+            assert {cell_width(line) for line in lines} == {width}
+        assert all(cell_width(detail_line(of, plan, among, width)) <= width for of in rows)
+
+
+@pytest.mark.parametrize(
+    ("width", "missing"),
+    [
+        (196, set()),
+        (136, {"note"}),
+        (116, {"note", "time"}),
+        (96, {"note", "time", "changed"}),
+        (76, {"note", "time", "changed", "params", "when"}),
+        (56, {"note", "time", "changed", "params", "when", "delta", "train"}),
+        (3, {"note", "time", "changed", "params", "when", "delta", "train", "steps", "state"}),
+    ],
+)
+def test_columns_dropped_as_width_shrinks(width, missing):
+    assert HEADERS.keys() - keys(SUMMARIES, width) == missing
+
+
+def test_notes_column_hidden_if_empty_or_crowding_changes():
+    noteless = [msgspec.structs.replace(of, note="") for of in SUMMARIES]
+    assert "note" not in keys(noteless, 196)
+    short = [msgspec.structs.replace(of, state=RunState.FINISHED, name="") for of in SUMMARIES]
+    assert "note" not in keys(short, 136)
+    assert dict(fit_columns(short, 150, table_context(short)).widths)["changed"] >= 24
+
+
+def test_name_editor_covers_whole_columns():
+    plan = fit_columns(SUMMARIES, 76, table_context())
+    line = to_plain_text(header(plan, table_context()))
+    assert plan.stretch("name", 1) == (line.index("name"), dict(plan.widths)["name"])
+    assert plan.stretch("name", 24) == (line.index("name"), line.index("steps") + len("steps") - line.index("name"))
+    start, width = plan.stretch("name", 1_000)
+    assert start + width == 76
+
+
+def test_table_layout_stable_while_run_trains():
+    later = (
+        msgspec.structs.replace(SUMMARIES[0], step=199_999, train=1.5, best_val=1.9, training_seconds=600.0),
+        *SUMMARIES[1:],
+    )
+    for width in (76, 116, 136, 196):
+        assert fit_columns(SUMMARIES, width, table_context()) == fit_columns(later, width, table_context(later))
+
+
+def test_row_shows_run_and_result():
+    said = " ".join(to_plain_text(table_row(SUMMARIES, 12)).split())
+    assert said == "● 12 tree-76k lr 0.01 76,579 130,000 1m27s 2 min ago 1.8600 2.0121 +0.0346 training"
+    said = " ".join(to_plain_text(table_row(SUMMARIES, 10)).split())
+    assert said == "10 playground norm none, init_gain 5.0 76,579 5,000 4s 3 h ago 2.4116 2.4302 +0.4527 stopped"
+
+
+def test_named_run_lists_preset_in_changes_and_note_if_space():
+    said = to_plain_text(table_row(SUMMARIES, 11, 196))
+    assert said[4:].split()[:7] == ["11", "small,", "for", "the", "talk", "tree-22k", "22,397"]
+    assert said.rstrip().endswith("done             the one to show: quick, and good enough…")
+    assert "name" in to_plain_text(header(fit_columns(SUMMARIES, 136, table_context()), table_context()))
+    unnamed = [of for of in SUMMARIES if not of.name]
+    assert "preset" in to_plain_text(header(fit_columns(unnamed, 136, table_context(unnamed)), table_context(unnamed)))
+
+
+def test_corpus_shown_if_not_that_of_most_runs():
+    assert "corpus names" in to_plain_text(table_row(SUMMARIES, 1))
+    assert not any("makemore" in to_plain_text(table_row(SUMMARIES, of.run)) for of in SUMMARIES)
+
+
+def test_best_run_per_corpus_bright_and_others_relative_to_it():
+    plan, among = fit_columns(SUMMARIES, 136, table_context()), table_context()
+    every = {of.run: run_cells(of, dict(plan.widths), among, None, False) for of in SUMMARIES}
+    assert {run for run, of in every.items() if of["best"][0].bold} == {3, 1}
+    deltas = {run: to_plain_text(of["delta"]) for run, of in every.items()}
+    assert deltas == {
+        12: "+0.0346",
+        11: "+0.0444",
+        10: "+0.4527",
+        9: "–",
+        8: "+0.0496",
+        7: "+0.0913",
+        3: "best",
+        1: "best",
+    }
+
+
+def test_nan_is_error_and_unmeasured_a_muted_dash():
+    plan, among = fit_columns(SUMMARIES, 136, table_context()), table_context()
+    spoilt = run_cells(SUMMARIES[3], dict(plan.widths), among, None, False)
+    assert (to_plain_text(spoilt["train"]), spoilt["train"][0].role) == ("nan", "error")
+    assert (to_plain_text(spoilt["best"]), spoilt["best"][0].role) == ("–", "muted")
+    assert (to_plain_text(spoilt["state"]), spoilt["state"][0].role) == ("NaN", "error")
+
+
+def test_marks_show_cursor_training_and_selection():
+    marks = {
+        of.run: to_plain_text(table_row(SUMMARIES, of.run, here=11, chosen=(3, None, 12, None)))[:3]
+        for of in (SUMMARIES[0], SUMMARIES[1], SUMMARIES[6])
+    }
+    assert marks == {12: " ●■", 11: "▸  ", 3: "  ◆"}
+    assert all(piece.ground == "raised" for piece in table_row(SUMMARIES, 11, here=11))
+    assert not any(piece.ground == "raised" for piece in table_row(SUMMARIES, 12, here=11))
+
+
+def test_active_paused_run_has_pause_mark():
+    held = (msgspec.structs.replace(SUMMARIES[0], state=RunState.PAUSED), *SUMMARIES[1:])
+    assert to_plain_text(table_row(held, 12))[:3] == " ○ "
+    assert to_plain_text(table_row(held, 12, present_run=None))[:3] == "   "
+
+
+def test_unfinished_run_shows_step_shortened_if_narrow():
+    assert to_plain_text(table_row(SUMMARIES, 8)).endswith("left at 48,200")
+    assert to_plain_text(table_row(SUMMARIES, 8, 76)).endswith("unfinished")
+    assert len(state_words(SUMMARIES[4], None, brief=True)) == BRIEF_STATE
+
+
+@pytest.mark.parametrize(
+    ("run", "width", "said"),
+    [
+        (12, 136, "130,000 of 200,000 steps · makemore"),
+        (12, 76, "130,000 of 200,000 steps · lr 0.01 · 76,579 params · 2 min ago · makemore"),
+        (12, 40, "130,000 of 200,000 steps · lr 0.01"),
+        (12, 20, "130,000 of 200,000…"),
+        (1, 136, "60,000 of 10,000 steps"),
+        (1, 76, "60,000 of 10,000 steps · 76,579 params · Oct 2024 · trained for 40s · names"),
+    ],
+)
+def test_values_without_column_listed_below_as_space_allows(run, width, said):
+    among = table_context()
+    of = next(item for item in SUMMARIES if item.run == run)
+    assert to_plain_text(detail_line(of, fit_columns(SUMMARIES, width, among), among, width)) == said
+
+
+def test_note_listed_first_and_leaves_space_for_a_value():
+    among = table_context()
+    line = to_plain_text(detail_line(SUMMARIES[1], fit_columns(SUMMARIES, 76, among), among, 76))
+    assert line.startswith("the one to show: quick, and good enough that nobody…   tree-22k")
+    assert cell_width(detail_line(SUMMARIES[1], fit_columns(SUMMARIES, 76, among), among, 76)) == 76
+    short = msgspec.structs.replace(SUMMARIES[1], note="to show")
+    wide = fit_columns((short,), 196, among)
+    assert "to show" not in to_plain_text(detail_line(short, wide, among, 196))
+    assert to_plain_text(detail_line(short, fit_columns((short,), 136, among), among, 136)).startswith("to show ")
+
+
+def test_control_characters_never_reach_screen():
+    among = table_context(HOSTILE)
+    plan = fit_columns(HOSTILE, 196, among)
+    for of in HOSTILE:
+        text = to_plain_text(row_line(of, plan, among, RunsViewOptions())) + to_plain_text(
+            detail_line(of, plan, among, 196)
+        )
+        assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "cut"),
+    [
+        ("name", 4, "name"),
+        ("names", 4, "nam…"),
+        ("a name", 3, "a…"),
+        ("名前", 4, "名前"),
+        ("名前名", 4, "名…"),
+        ("n", 0, ""),
+    ],
+)
+def test_too_long_text_cut_at_end(text, width, cut):
+    assert cut_off(text, width) == cut
+
+
+def test_thousand_runs_take_one_more_column_than_ten():
+    many = tuple(msgspec.structs.replace(SUMMARIES[place % 8], run=1_000 - place) for place in range(1_000))
+    assert dict(fit_columns(many, 136, table_context(many)).widths)["run"] == 4
+    assert dict(fit_columns(many[-999:], 136, table_context(many)).widths)["run"] == 3

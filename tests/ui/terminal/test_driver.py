@@ -1,0 +1,208 @@
+"""The way to the terminal: what it leaves behind, and what happens once there is no terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import time
+import tty
+from dataclasses import replace
+from threading import Event, Thread
+
+import pytest
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import CursorPosition
+
+from charwave_tui.ui.terminal import driver as driver_module
+from charwave_tui.ui.terminal.driver import HangupSafeFile, InputDecoder, TerminalDriver
+from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST
+
+
+class RecordingDriver(TerminalDriver):
+    """The driver without Textual's half."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+        self._asked = self._answered = 0
+        self._lasting = HangupSafeFile(io.StringIO())
+        self._mouse, self._mouse_pixels = True, False
+
+    def flush(self) -> None:
+        pass
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> RecordingDriver:
+    monkeypatch.setattr(LinuxDriver, "write", lambda driver, text: driver.written.append(text))
+    monkeypatch.setattr(LinuxDriver, "process_message", lambda driver, message: None)
+    monkeypatch.setattr(LinuxDriver, "stop_application_mode", lambda driver: driver.write("left"))
+    return RecordingDriver()
+
+
+def test_terminal_colours_restored_on_exit(driver: RecordingDriver) -> None:
+    driver.stop_application_mode()
+    assert driver.written == ["\x1b[0m", "left"]
+
+
+def test_exit_waits_for_all_query_replies(driver: RecordingDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        driver.write(f"frame{CURSOR_POSITION_REQUEST}")
+    driver.process_message(CursorPosition(0, 0))
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        driver.process_message(CursorPosition(0, 0))
+
+    monkeypatch.setattr("charwave_tui.ui.terminal.driver.time.sleep", wait)
+    driver.stop_application_mode()
+    assert len(waits) == 2
+
+
+@pytest.mark.parametrize("why", ["late", "gone", "deaf"])
+def test_exit_times_out_without_replies(driver: RecordingDriver, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    monkeypatch.setattr("charwave_tui.ui.terminal.driver.LAST_ANSWERS", 0.02 if why == "late" else 60.0)
+    driver.write(CURSOR_POSITION_REQUEST)
+    driver.write(CURSOR_POSITION_REQUEST)
+    driver._answered = 0 if why == "deaf" else 1
+    driver._lasting.gone = why == "gone"
+    driver.stop_application_mode()
+    assert driver.written[-1] == "left"
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_mouse_released_and_captured_again(driver: RecordingDriver, pixels: bool) -> None:
+    driver._mouse_pixels = pixels
+    modes = {1000, 1003, 1006, 1015} | ({1016} if pixels else set())
+    for reported, way in ((False, "l"), (True, "h")):
+        driver.written.clear()
+        driver.mouse = reported
+        assert driver.mouse is reported
+        assert {text for text in driver.written if text.endswith(way)} == {f"\x1b[?{mode}{way}" for mode in modes}
+        driver.written.clear()
+        driver._disable_mouse_support() if not reported else driver._enable_mouse_support()
+        assert bool(driver.written) is reported, "a mouse that is the terminal's is left to it"
+
+
+@pytest.mark.parametrize("modern", [False, True])
+def test_old_terminal_is_not_queried(driver: RecordingDriver, monkeypatch: pytest.MonkeyPatch, modern: bool) -> None:
+    monkeypatch.setattr(driver_module, "TERMINAL", replace(driver_module.TERMINAL, modern=modern))
+    new = ["\x1b[>25u", "\x1b[<u", "\x1b[?2026$p", "\x1b[?2048$p", "\x1b]22;default\x1b\\"]
+    for text in (*new, "\x1b[?1049h", f"frame{CURSOR_POSITION_REQUEST}"):
+        driver.write(text)
+    assert driver.written == [*(new if modern else []), "\x1b[?1049h", f"frame{CURSOR_POSITION_REQUEST}"]
+
+
+class App:
+    """What the thread that reads keys asks of the app."""
+
+    def __init__(self) -> None:
+        self.called: list[object] = []
+
+    def call_later(self, what: object) -> None:
+        self.called.append(what)
+
+    def exit(self) -> None:
+        pass
+
+
+def test_keys_read_among_other_bytes_until_terminal_closes(
+    driver: RecordingDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, programs = pty.openpty()
+    heard: list[object] = []
+    monkeypatch.setattr(driver, "process_message", heard.append)
+    driver.fileno, driver.exit_event, driver._debug, driver._app = programs, Event(), False, App()  # type: ignore[assignment]
+    os.set_blocking(programs, True)
+    tty.setraw(programs)
+    os.write(ours, b"t\xff\xfe\x1b]11;rgb:ffff/ffff/ffff\x1b\\g\x1b[A")
+    reading = Thread(target=driver.run_input_thread)
+    reading.start()
+    deadline = time.monotonic() + 10
+    while len(heard) < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.close(ours)
+    reading.join(10)
+    os.close(programs)
+    assert [getattr(message, "key", None) for message in heard] == ["t", "g", "up", None]
+    assert isinstance(heard[3], driver_module.BackgroundDetected)
+    assert heard[3].light
+    assert driver._app.called == [driver._app.exit]
+
+
+def test_write_to_closed_terminal_is_no_error() -> None:
+    ours, programs = pty.openpty()
+    with os.fdopen(programs, "w", encoding="utf-8") as terminal:
+        lasting = HangupSafeFile(terminal)
+        lasting.write("here")
+        lasting.flush()
+        assert os.read(ours, 10) == b"here"
+        os.close(ours)
+        assert not lasting.gone
+        lasting.write("x" * 2 * io.DEFAULT_BUFFER_SIZE)
+        lasting.flush()
+        assert lasting.gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), programs)  # so that what is left over can be written at the end
+
+
+WHITE, BLACK = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", b"\x1b]11;rgba:0000/0000/0000/ffff\x07"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "typed", "text"),
+    [
+        ("utf-8", "né".encode(), "né"),
+        ("iso-8859-1", b"n\xe9", "né"),
+        ("utf-8", b"n\xe9t\xff", "nt"),
+        ("ascii", b"n\xc3\xa9", "n"),
+    ],
+)
+def test_invalid_text_bytes_dropped(encoding: str, typed: bytes, text: str) -> None:
+    assert InputDecoder(encoding).take(typed) == text
+
+
+def test_character_split_across_reads_is_joined() -> None:
+    typed = InputDecoder("utf-8")
+    assert typed.take(b"\xc3") + typed.take(b"\xa9") == "é"
+
+
+@pytest.mark.parametrize(("answer", "light"), [(WHITE, True), (BLACK, False), (b"\x1b]11;rgb:f/f/e\x07", True)])
+def test_query_reply_recognized_and_is_no_key(answer: bytes, light: bool) -> None:
+    typed = InputDecoder("utf-8")
+    assert typed.light is None
+    assert typed.take(b"t" + answer + b"\x1b[A") == "t\x1b[A"
+    assert typed.light is light
+
+
+@pytest.mark.parametrize("cut", range(1, len(WHITE)))
+def test_split_query_reply_gives_no_key_except_escape(cut: int) -> None:
+    typed = InputDecoder("utf-8")
+    passed = typed.take(WHITE[:cut]) + typed.take(WHITE[cut:])
+    assert passed in ("", "\x1b", "\x1b]")
+    assert typed.light is True
+
+
+@pytest.mark.parametrize(
+    ("typed", "keys"),
+    [
+        ("\x1br", ["escape", "r"]),
+        ("\x1b3\x1b[B\r", ["escape", "3", "down", "enter"]),
+        ("q\x1bgs", ["q", "escape", "g", "s"]),
+        ("\x1b \x1b\r", ["escape", "space", "escape", "enter"]),
+        ("\x1b\x1b", ["escape", "escape"]),
+        ("\x1b[A\x1bOP\x1bb", ["up", "f1", "ctrl+left"]),
+        ("\x1b[200~pasted\x1b[201~x", [None, "x"]),
+    ],
+)
+def test_esc_then_key_is_two_keys_and_sequence_is_one(typed: str, keys: list[str | None]) -> None:
+    parser = XTermParser()
+    heard = [*parser.feed(InputDecoder("utf-8").take(typed.encode())), *parser.feed("")]
+    assert [getattr(event, "key", None) for event in heard] == keys
+
+
+def test_keys_with_prefix_of_reply_not_delayed() -> None:
+    typed = InputDecoder("utf-8")
+    keys = ["\x1b", "\x1b]", "1", "]", "\x1b[A"]
+    assert [typed.take(key.encode()) for key in keys] == keys

@@ -1,0 +1,104 @@
+"""When the next frame may go, on a clock that the test moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from charwave_tui.ui.terminal.frame_pacing import LASTING, NARROWEST, PATIENCE, SLOW, UNANSWERED, WIDEST, FramePacer
+
+
+class ManualClockPacer(FramePacer):
+    """A line with a clock of its own, and answers after a time of the test's choice."""
+
+    now = 100.0
+
+    def __init__(self) -> None:
+        super().__init__(lambda: self.now)
+
+    def exchange(self, count: int, delay: float) -> None:
+        self.sent(count)
+        self.now += delay
+        self.answered()
+
+
+@pytest.fixture
+def pacer() -> ManualClockPacer:
+    return ManualClockPacer()
+
+
+def test_fast_line_sends_small_frames_without_acknowledgement(pacer: ManualClockPacer) -> None:
+    for _ in range(8):
+        assert pacer.wait() == 0
+        pacer.sent(WIDEST // 8)
+    assert pacer.wait() == 0
+    pacer.sent(1)
+    assert pacer.wait() == UNANSWERED
+    pacer.answered()
+    assert pacer.wait() == 0
+
+
+def test_large_frame_blocks_next_until_acknowledged(pacer: ManualClockPacer) -> None:
+    pacer.exchange(200, 0.05)
+    pacer.sent(9_000)
+    pacer.now += 0.5
+    assert pacer.wait() == PATIENCE - 0.5
+    pacer.answered()
+    assert pacer.wait() == 0
+    assert not pacer.slow
+
+
+def test_congested_line_shrinks_window_and_stays_slow_until_stable(pacer: ManualClockPacer) -> None:
+    pacer.exchange(200, 0.05)
+    for _ in range(4):
+        assert pacer.slow is (len(pacer._full) >= SLOW)
+        pacer.exchange(200, 0.4)
+    assert pacer.slow
+    pacer.sent(NARROWEST + 1)
+    assert pacer.wait() > 0
+    pacer.answered()
+    for _ in range(20):
+        pacer.exchange(200, 0.05)
+    pacer.sent(WIDEST)
+    assert pacer.wait() == 0
+    assert pacer.slow
+    pacer.now += LASTING
+    assert not pacer.slow
+
+
+def test_high_latency_is_not_congestion(pacer: ManualClockPacer) -> None:
+    for _ in range(10):
+        pacer.exchange(200, 0.3)
+    assert not pacer.slow
+
+
+def test_lost_acknowledgement_times_out(pacer: ManualClockPacer) -> None:
+    pacer.exchange(200, 0.05)
+    pacer.sent(9_000)
+    pacer.now += PATIENCE
+    assert pacer.wait() == 0
+    pacer.sent(9_000)
+    assert pacer.wait() == PATIENCE
+    pacer.answered()
+    pacer.answered()
+    assert pacer.wait() == 0
+
+
+def test_silent_terminal_gets_frames_at_fixed_rate(pacer: ManualClockPacer) -> None:
+    for _ in range(3):
+        pacer.sent(9_000)
+        assert pacer.wait() == UNANSWERED
+        pacer.now += UNANSWERED
+        assert pacer.wait() == 0
+    pacer.exchange(200, 0.05)
+    pacer.sent(9_000)
+    assert pacer.wait() == PATIENCE
+
+
+def test_bytes_per_second_are_recent(pacer: ManualClockPacer) -> None:
+    pacer.exchange(1_000, 1)
+    pacer.exchange(4_000, 1)
+    assert pacer.bytes_per_second == 1_000
+    pacer.now += 3.5
+    assert pacer.bytes_per_second == 800
+    pacer.now += 5
+    assert pacer.bytes_per_second == 0

@@ -1,0 +1,177 @@
+"""The picture of the terminal: whatever changes, the terminal shows what was wanted, and few bytes go there."""
+
+from __future__ import annotations
+
+import re
+
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.color import ColorSystem
+from rich.segment import ControlType, Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from charwave_tui.ui.terminal.capabilities import CharacterSet
+from charwave_tui.ui.terminal.screen_buffer import PLAIN, CellStyle, ScreenBuffer, cell_style
+
+WIDTH, HEIGHT = 12, 3
+
+
+STYLES = [
+    None,
+    *map(
+        Style.parse,
+        ("#5fd7af on #121418", "#ffffff on #121418", "bold #ffffff on #121418", "#9097a0 on #20242a"),
+    ),
+    *map(Style.parse, ("underline red", "reverse", "bold underline", "italic blue on default", "strike on #20242a")),
+]
+
+
+TEXTS = ["a", "bb", " ", "   ", "⢸⣇", "日", "é", "e\u0301", "x日y"]
+
+
+SEGMENTS = st.lists(st.tuples(st.sampled_from(TEXTS), st.sampled_from(STYLES)), max_size=5)
+
+
+CHANGES = st.lists(st.tuples(st.integers(0, HEIGHT - 1), SEGMENTS), max_size=4)
+
+
+class EmulatedTerminal:
+    """A terminal as pyte shows it, cell by cell, whatever cannot be seen left out."""
+
+    def __init__(self) -> None:
+        self.screen = pyte.Screen(WIDTH, HEIGHT)
+        self.stream = pyte.Stream(self.screen)
+        self.clear()
+
+    def clear(self) -> None:
+        self.screen.reset()
+        self.stream.feed("\x1b[?7l")  # as Textual has it: the last column does not wrap
+
+    def cells(self) -> list[list[tuple[object, ...]]]:
+        return [[_visible(self.screen.buffer[row][column]) for column in range(WIDTH)] for row in range(HEIGHT)]
+
+
+def _visible(cell: pyte.screens.Char) -> tuple[object, ...]:
+    lines = cell.underscore, cell.reverse, cell.strikethrough
+    inks = (cell.fg, cell.bold, cell.italics) if cell.data.strip() or any(lines) else ()
+    return (cell.data, cell.bg, *lines, *inks)
+
+
+def rows(segments: list[tuple[str, Style | None]]) -> Strip:
+    return Strip([Segment(text, style) for text, style in segments]).adjust_cell_length(
+        WIDTH, Style.parse("on #121418")
+    )
+
+
+@given(st.lists(CHANGES, max_size=6))
+def test_diff_output_equals_full_repaint(frames: list[list[tuple[int, object]]]) -> None:
+    sparing, whole = EmulatedTerminal(), EmulatedTerminal()
+    screen_buffer = ScreenBuffer(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+    blank = [rows([])] * HEIGHT
+    strips = list(blank)
+    for changes in [[(row, []) for row in range(HEIGHT)], *frames]:
+        for row, segments in changes:
+            strips[row] = rows(segments)
+            screen_buffer.put(row, 0, strips[row], WIDTH)
+        sparing.stream.feed(screen_buffer.diff((0, 0)))
+        whole.clear()
+        for row, strip in enumerate(strips):
+            painted = (
+                Strip.render_style(style or Style.null(), text, ColorSystem.TRUECOLOR) for text, style, _ in strip
+            )
+            whole.stream.feed(f"\x1b[{row + 1}H" + "".join(painted))
+        assert sparing.cells() == whole.cells()
+        assert (sparing.screen.cursor.y, sparing.screen.cursor.x) == (0, 0)
+    assert screen_buffer.diff((0, 0)) == ""
+
+
+@given(CHANGES)
+def test_buffer_rows_make_up_whole_screen(changes: list[tuple[int, object]]) -> None:
+    screen_buffer = ScreenBuffer(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+    for row, segments in [*((row, []) for row in range(HEIGHT)), *changes]:
+        screen_buffer.put(row, 0, rows(segments), WIDTH)
+    sparing, whole = EmulatedTerminal(), EmulatedTerminal()
+    sparing.stream.feed(screen_buffer.diff((0, 0)))
+    for row, written in enumerate(screen_buffer.rows()):
+        whole.stream.feed(f"\x1b[{row + 1}H{written}")
+    assert sparing.cells() == whole.cells()
+
+
+def paint(screen_buffer: ScreenBuffer, row: int, column: int, *pieces: tuple[str, str], end: int = WIDTH) -> str:
+    screen_buffer.put(row, column, [Segment(text, Style.parse(style)) for text, style in pieces], end)
+    return screen_buffer.diff((0, 0))
+
+
+@pytest.fixture
+def screen_buffer() -> ScreenBuffer:
+    made = ScreenBuffer(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+    for row in range(HEIGHT):
+        paint(made, row, 0, ("step 132,400", "#9097a0 on #121418"))
+    return made
+
+
+def test_one_changed_digit_costs_move_and_character(screen_buffer: ScreenBuffer) -> None:
+    assert paint(screen_buffer, 1, 0, ("step 132,407", "#9097a0 on #121418")) == "\x1b[2;12H7\x1b[H"
+
+
+def test_unchanged_cells_cost_nothing(screen_buffer: ScreenBuffer) -> None:
+    assert paint(screen_buffer, 1, 0, ("step 132,400", "#9097a0 on #121418")) == ""
+
+
+def test_only_changed_style_attributes_sent(screen_buffer: ScreenBuffer) -> None:
+    assert paint(screen_buffer, 0, 0, ("s", "#ffffff on #121418")) == "\x1b[38;2;255;255;255ms\b"
+    assert paint(screen_buffer, 0, 0, ("s", "bold #ffffff on #121418")) == "\x1b[1ms\b"
+    assert paint(screen_buffer, 0, 0, ("s", "#ffffff on #121418")) == "\x1b[22ms\b"
+    assert paint(screen_buffer, 0, 0, (" ", "#5fd7af on #121418")) == " \b"
+
+
+def test_short_gap_rewritten_and_long_gap_jumped(screen_buffer: ScreenBuffer) -> None:
+    ink = "#9097a0 on #121418"
+    assert paint(screen_buffer, 0, 0, ("X", ink), ("te", ink), ("Y", ink)) == "XteY\x1b[H"
+    assert paint(screen_buffer, 0, 0, ("XteY 132,401", ink)) == "\x1b[11C1\x1b[H"
+
+
+def test_nothing_written_past_end_and_no_control_characters(screen_buffer: ScreenBuffer) -> None:
+    bell = Segment("\a", None, [(ControlType.BELL,)])
+    screen_buffer.put(0, 0, [bell, Segment("abcdef", Style.parse("#9097a0 on #121418"))], 2)
+    assert screen_buffer.diff((0, 0)) == "ab\b\b"
+
+
+def test_invalidated_terminal_is_repainted_entirely(screen_buffer: ScreenBuffer) -> None:
+    screen_buffer.invalidate()
+    assert screen_buffer.diff((0, 0)).count("step 132,400") == HEIGHT
+
+
+@pytest.mark.parametrize(
+    ("system", "ink"), [(ColorSystem.TRUECOLOR, "38;2;95;215;175"), (ColorSystem.EIGHT_BIT, "38;5;79")]
+)
+def test_cell_style_limited_to_terminal_colours(system: ColorSystem, ink: str) -> None:
+    assert cell_style(Style.parse("bold #5fd7af"), system) == CellStyle(("1",), ink, "49")
+    assert cell_style(None, system) == PLAIN
+
+
+INKS = ["#9097a0", "bold #ffffff", "underline bold yellow on blue", "italic dim", "bold", "reverse on red"]
+
+
+@given(st.lists(st.sampled_from(INKS), min_size=1, max_size=8))
+def test_without_colours_only_basic_attributes_sent(inks: list[str]) -> None:
+    screen_buffer = ScreenBuffer(WIDTH, 1, None)
+    seen = EmulatedTerminal()
+    strokes = paint(screen_buffer, 0, 0, *((f"{place}", ink) for place, ink in enumerate(inks)))
+    seen.stream.feed(strokes)
+    assert set(re.findall(r"\x1b\[([0-9;]*)m", strokes)) <= {"0", "1", "4", "1;4", "7", "0;1", "0;4", "0;1;4", "0;7"}
+    for place, ink in enumerate(inks):
+        cell, style = seen.screen.buffer[0][place], Style.parse(ink)
+        assert (cell.data, cell.fg, cell.bg) == (str(place), "default", "default")
+        assert (cell.bold, cell.underscore) == (bool(style.bold), bool(style.underline))
+        assert cell.reverse == bool(style.reverse)
+
+
+def test_unsupported_attributes_replaced_in_same_columns() -> None:
+    screen_buffer = ScreenBuffer(WIDTH, 1, ColorSystem.STANDARD, CharacterSet.ASCII)
+    strokes = paint(screen_buffer, 0, 0, ("╭x日y─é⣿", "bright_white on black"))
+    assert strokes.isascii()
+    assert "+x??y-?o" in strokes
