@@ -1,1 +1,1 @@
-"""All that is known of the terminal and of Textual's internals."""
+"""The terminal: its capabilities, input and output; everything that depends on the internals of Textual."""

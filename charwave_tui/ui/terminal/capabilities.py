@@ -1,4 +1,4 @@
-"""What the terminal can show, as its name, the locale and a few variables tell before the first frame."""
+"""What the terminal can show, read from its name, the locale and environment variables before the first frame."""
 
 from __future__ import annotations
 
@@ -12,20 +12,16 @@ from enum import Enum
 
 from rich.color import ColorSystem
 
+# neither colours nor characters beyond ASCII, whatever other variables promise
 MONOCHROME_TERM_PATTERN = re.compile(r"vt\d")
-"""Names of terminals that have neither colours nor letters beyond ASCII, whatever other variables promise."""
-
-
+# the Linux console: sixteen colours, a font of 256 or 512 characters
 CONSOLE_TERM_PATTERN = re.compile(r"linux\b")
-"""Names of the Linux console, which has sixteen colours, and a font of 256 or 512 characters."""
-
-
+# terminals with 24-bit colours, by name, since ssh does not forward COLORTERM
 TRUECOLOR_TERM_PATTERN = re.compile(r"-direct|kitty|alacritty|foot|wezterm|ghostty|contour|iterm")
-"""Names of terminals of 24-bit colours; COLORTERM, by which they tell, is not handed on by ssh."""
 
 
 class CharacterSet(Enum):
-    """What there is besides ASCII."""
+    """The characters a terminal has besides ASCII."""
 
     ALL = "whatever Unicode has"
     CONSOLE = "a few arrows, blocks and light lines"
@@ -34,10 +30,9 @@ class CharacterSet(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TerminalCapabilities:
-    """A terminal: how many colours it has, None for none, which characters, and what it understands.
+    """The colours (None for none), the characters and the control sequences of a terminal.
 
-    `modern` ones leave alone what they do not know; others may write it on the screen. `light` says whether the
-    background is, None where nobody tells.
+    A `modern` one ignores unknown sequences; others may print them. `light` is about the background, None if unknown.
     """
 
     colours: ColorSystem | None
@@ -47,19 +42,18 @@ class TerminalCapabilities:
 
     @property
     def shades(self) -> bool:
-        """Whether it has enough colours for them to tell of sizes, and blocks of half cells to put them in."""
+        """Whether half-block images can be drawn: at least 256 colours, and half blocks."""
         return self.colours in (ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR) and self.characters is CharacterSet.ALL
 
     @property
     def theme(self) -> str:
-        """The theme for it, where nobody asks for another."""
         if self.colours in (None, ColorSystem.STANDARD):
             return "charwave-16"
         return "charwave-light" if self.light else "charwave-dark"
 
 
 def colours_by_name(name: str) -> int | None:
-    """How many colours the system's own list of terminals (terminfo) gives a name; None where it lacks it."""
+    """Return the number of colours that terminfo has for a terminal; None if it does not list it."""
     try:
         import curses
 
@@ -72,49 +66,51 @@ def colours_by_name(name: str) -> int | None:
 def detect_capabilities(
     environment: Mapping[str, str], encoding: str, look_up: Callable[[str], int | None] = colours_by_name
 ) -> TerminalCapabilities:
-    """What the terminal of such an environment can show in an encoding."""
+    """Return the capabilities of the terminal described by environment variables and its encoding."""
     name = environment.get("TERM", "").lower()
-    old, console = bool(MONOCHROME_TERM_PATTERN.match(name)), bool(CONSOLE_TERM_PATTERN.match(name))
+    is_monochrome, is_console = bool(MONOCHROME_TERM_PATTERN.match(name)), bool(CONSOLE_TERM_PATTERN.match(name))
     characters = CharacterSet.ALL
-    if old or "utf" not in encoding.lower():
+    if is_monochrome or "utf" not in encoding.lower():
         characters = CharacterSet.ASCII
-    elif console:
+    elif is_console:
         characters = CharacterSet.CONSOLE
+    colours = _color_system(name, environment, look_up)
     return TerminalCapabilities(
-        _colours(name, environment, look_up), characters, not (old or console), _light(environment)
+        colours, characters, not (is_monochrome or is_console), _has_light_background(environment)
     )
 
 
 def encoding() -> str:
-    """What the terminal is written in; the locale's own encoding counts, where Python would take UTF-8 in its stead."""
-    written = getattr(sys.__stderr__, "encoding", None) or "ascii"
-    return written if "utf" not in written.lower() else locale.getencoding()
+    """Return the encoding of the terminal: the locale's own, where Python would use UTF-8 instead of it."""
+    stderr_encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
+    return stderr_encoding if "utf" not in stderr_encoding.lower() else locale.getencoding()
 
 
-def _colours(name: str, environment: Mapping[str, str], look_up: Callable[[str], int | None]) -> ColorSystem | None:
+def _color_system(
+    name: str, environment: Mapping[str, str], look_up: Callable[[str], int | None]
+) -> ColorSystem | None:
     if environment.get("NO_COLOR") or MONOCHROME_TERM_PATTERN.match(name):
         return None
     if CONSOLE_TERM_PATTERN.match(name):
         return ColorSystem.STANDARD
-    # GNU screen hands on the variable of the terminal around it, but not the colours
-    screen = "STY" in environment and "TMUX" not in environment
+    # GNU screen forwards the variable of the terminal around it, but not the colours
+    is_gnu_screen = "STY" in environment and "TMUX" not in environment
     if TRUECOLOR_TERM_PATTERN.search(name) or (
-        environment.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not screen
+        environment.get("COLORTERM", "").lower() in ("truecolor", "24bit") and not is_gnu_screen
     ):
         return ColorSystem.TRUECOLOR
     if "256color" in name:
         return ColorSystem.EIGHT_BIT
-    known = look_up(name)
-    if known is None:
+    count = look_up(name)
+    if count is None:
         return ColorSystem.STANDARD
-    return ColorSystem.EIGHT_BIT if known >= 256 else ColorSystem.STANDARD if known >= 8 else None
+    return ColorSystem.EIGHT_BIT if count >= 256 else ColorSystem.STANDARD if count >= 8 else None
 
 
-def _light(environment: Mapping[str, str]) -> bool | None:
-    """What COLORFGBG (`15;0`, `0;default;15`) says of the background, one of the sixteen colours."""
-    ground = environment.get("COLORFGBG", "").rpartition(";")[2]
-    return int(ground) == 7 or int(ground) > 8 if ground.isascii() and ground.isdecimal() else None
+def _has_light_background(environment: Mapping[str, str]) -> bool | None:
+    """Read COLORFGBG (`15;0`, `0;default;15`), whose last part is the background, one of the sixteen colours."""
+    background = environment.get("COLORFGBG", "").rpartition(";")[2]
+    return int(background) == 7 or int(background) > 8 if background.isascii() and background.isdecimal() else None
 
 
-TERMINAL = detect_capabilities(os.environ, encoding())
-"""The terminal of this process."""
+TERMINAL = detect_capabilities(os.environ, encoding())  # of this process

@@ -1,4 +1,4 @@
-"""The app base that writes only changed cells."""
+"""An app base that writes only the cells that changed, as fast as the line takes them."""
 
 from __future__ import annotations
 
@@ -21,53 +21,43 @@ from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 from charwave_tui.ui.terminal.screen_buffer import ScreenBuffer
 from charwave_tui.ui.terminal.screenshot import render_svg
 
-SETTLES_IN = 2.0
-"""Seconds after the start in which the first screen has come to rest."""
+SETTLES_IN = 2.0  # seconds after the start, when the first screen is complete
+FPS, FPS_WHEN_SLOW = 5, 1  # frames a second, at most; frames that follow a key are not limited
+HURRY = 0.3  # seconds after a key in which a frame may be its result
 
 
 def freeze_gc() -> None:
-    """Have what stands now, modules and the lab, never be looked through again: 40 ms once, not 60 to 95 often."""
+    """Exclude all present objects, modules and the lab, from collection: 40 ms once instead of 60 to 95 ms often."""
     gc.collect()
     gc.freeze()
 
 
-FPS = 5
-"""Frames a second at most unless told otherwise, but for those that keys call for."""
-
-
-FPS_WHEN_SLOW = 1
-"""The same on a slow line."""
-
-
-HURRY = 0.3
-"""Seconds after a key in which a frame may be what it called for."""
-
-
 class DiffRenderingApp(SequentialKeysApp[str]):
-    """Textual repaints each changed region from the left edge of its widget on, with all colours; this one does not.
+    """An app whose frames go through a `ScreenBuffer`.
 
-    Its updates are put into a picture of the terminal. Once the line is free the shortest way from the last picture to
-    this one is written, so that on a slow line what lies between is dropped.
+    Textual rewrites each changed region from the left edge of its widget on, with all colours. Here its updates go into
+    a buffer. Once the line is free the shortest escape sequences from the last frame to this one are written, so that
+    on a slow line the frames between are dropped.
     """
 
     def __init__(self, fps: int | None) -> None:
         super().__init__(driver_class=TerminalDriver)
         self.no_color = TERMINAL.colours is None
-        # what makes colours grey has none to leave out here: the pens do
-        self._filters = [known for known in self._filters if isinstance(known, ANSIToTruecolor)]
+        # the filters that turn colours grey have nothing to do here: `cell_style` leaves colours out
+        self._filters = [line_filter for line_filter in self._filters if isinstance(line_filter, ANSIToTruecolor)]
         self._fps = fps or FPS
-        self._line = FramePacer()
-        self._picture: ScreenBuffer | None = None
+        self._pacer = FramePacer()
+        self._buffer: ScreenBuffer | None = None
         self._painted_at = self._key_at = float("-inf")
-        self._waiting: Timer | None = None
+        self._paint_timer: Timer | None = None
 
     @property
     def connection_notice(self) -> str:
-        """That the line is slow, where it is, and what goes over it in a second."""
-        return f"slow line {self._line.bytes_per_second / 1e3:.1f} KB/s" if self._line.slow else ""
+        """The rate of a slow line; empty on a fast one."""
+        return f"slow line {self._pacer.bytes_per_second / 1e3:.1f} KB/s" if self._pacer.slow else ""
 
     def on_mount(self) -> None:
-        self._key_at = monotonic()  # who has just started the program waits for its first frames
+        self._key_at = monotonic()  # the first frames are the result of starting the program
         self.app_resume_signal.subscribe(self, lambda app: self.action_repaint())
         if not self.is_headless:
             self.set_timer(SETTLES_IN, freeze_gc)
@@ -81,75 +71,75 @@ class DiffRenderingApp(SequentialKeysApp[str]):
         await super().on_event(event)
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
-        """What the terminal shows, where there is one: Textual's own has colours and borders that it may lack."""
-        if self._picture is None:
+        """Return what the terminal shows, if there is one: Textual's own has colours and borders that it may lack."""
+        if self._buffer is None:
             return super().export_screenshot(title=title, simplify=simplify)
-        return render_svg(self._picture.rows(), self._picture.width, title or self.title)
+        return render_svg(self._buffer.rows(), self._buffer.width, title or self.title)
 
     def on_cursor_position(self, event: events.CursorPosition) -> None:
-        self._line.answered()
+        self._pacer.answered()
         self._paint()
 
     @property
     def _background_screens(self) -> list[Screen[Any]]:
-        # Textual has an opaque screen painted anew, all of it, whenever something moves on the one that it hides.
-        hidden = bool(self._screen_stack) and self.screen.styles.background.a == 1
-        return [] if hidden else super()._background_screens
+        # Textual repaints the whole of an opaque screen whenever something changes on the one that it hides.
+        is_opaque = bool(self._screen_stack) and self.screen.styles.background.a == 1
+        return [] if is_opaque else super()._background_screens
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if isinstance(renderable, LayoutUpdate | ChopsUpdate) and not self.is_headless:
-            self._take(renderable)
+            self._write_to_buffer(renderable)
             self._paint()
             self.post_display_hook()
         else:
             super()._display(screen, renderable)
 
-    def _take(self, update: LayoutUpdate | ChopsUpdate) -> None:
-        width, height = update.region.size if isinstance(update, LayoutUpdate) else _size(update)
-        if self._picture is None or (self._picture.width, self._picture.height) != (width, height):
-            self._picture = ScreenBuffer(width, height, TERMINAL.colours, TERMINAL.characters)
+    def _write_to_buffer(self, update: LayoutUpdate | ChopsUpdate) -> None:
+        if isinstance(update, LayoutUpdate):
+            width, height = update.region.size
+        else:
+            width, height = update.chop_ends[0][-1], len(update.chops)
+        if self._buffer is None or (self._buffer.width, self._buffer.height) != (width, height):
+            self._buffer = ScreenBuffer(width, height, TERMINAL.colours, TERMINAL.characters)
         if isinstance(update, LayoutUpdate):
             for row, strips in enumerate(update.strips, start=update.region.y):
                 segments = (segment for strip in strips for segment in strip)
-                self._picture.put(row, update.region.x, segments, update.region.right)
+                self._buffer.put(row, update.region.x, segments, update.region.right)
             return
         for row, start, end in update.spans:
             for right, (left, strip) in zip(update.chop_ends[row], update.chops[row].items(), strict=False):
                 if strip is not None and left < end and right > start:
-                    self._picture.put(row, left, strip, min(right, end))
+                    self._buffer.put(row, left, strip, min(right, end))
 
     def _paint(self) -> None:
-        """Write the next frame, or see to it that it is written once it may be."""
-        if self._waiting is not None:
-            self._waiting.stop()
-            self._waiting = None
-        if self._picture is None or not self._picture.dirty or self._driver is None:
+        """Write the next frame, or set a timer for when it may be written."""
+        if self._paint_timer is not None:
+            self._paint_timer.stop()
+            self._paint_timer = None
+        if self._buffer is None or not self._buffer.dirty or self._driver is None:
             return
         if self._batch_count or not self._running or self._closed:
             return
-        if wait := max(self._line.wait(), self._rest()):
-            self._waiting = self.set_timer(wait, self._paint)
+        if seconds := max(self._pacer.wait(), self._seconds_to_next_frame()):
+            self._paint_timer = self.set_timer(seconds, self._paint)
             return
         x, y = self.screen.outer_size.clamp_offset(self.cursor_position)
-        if strokes := self._picture.diff((y, x)):
-            frame = (f"{SYNC_START}{strokes}{SYNC_END}" if self._sync_available else strokes) + CURSOR_POSITION_REQUEST
+        if sequences := self._buffer.diff((y, x)):
+            frame = f"{SYNC_START}{sequences}{SYNC_END}" if self._sync_available else sequences
+            frame += CURSOR_POSITION_REQUEST
             self._painted_at = monotonic()
-            self._line.sent(len(frame.encode()))
+            self._pacer.sent(len(frame.encode()))
             self._driver.write(frame)
 
-    def _rest(self) -> float:
-        """Seconds for which the last frame has still to stand, unless a key calls for the next."""
+    def _seconds_to_next_frame(self) -> float:
         now = monotonic()
         if now < self._key_at + HURRY:
             return 0.0
-        return max(self._painted_at + 1 / (min(self._fps, FPS_WHEN_SLOW) if self._line.slow else self._fps) - now, 0.0)
+        fps = min(self._fps, FPS_WHEN_SLOW) if self._pacer.slow else self._fps
+        return max(self._painted_at + 1 / fps - now, 0.0)
 
     def action_repaint(self) -> None:
-        """Paint all that stands on the screen anew."""
-        if self._picture is not None:
-            self._picture.invalidate()
+        """Write every cell of the screen again."""
+        if self._buffer is not None:
+            self._buffer.invalidate()
             self._paint()
-
-
-def _size(update: ChopsUpdate) -> tuple[int, int]:
-    return update.chop_ends[0][-1], len(update.chops)

@@ -1,4 +1,4 @@
-"""Marks in Unicode, console and ASCII; fallback characters."""
+"""The symbols of the interface in Unicode, for the Linux console and in ASCII, and a fallback for all other text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from charwave_tui.ui.terminal.capabilities import TERMINAL, CharacterSet
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """One mark for each meaning."""
+    """One symbol for each meaning."""
 
     live: str = "•"
     rebuild: str = "↻"
@@ -54,13 +54,11 @@ class Glyphs:
 
     @property
     def fine(self) -> bool:
-        """Whether braille, and blocks of halves and eighths of a cell, can be written besides."""
+        """Whether braille and blocks of halves and eighths of a cell can be written too."""
         return self == FULL
 
 
 FULL = Glyphs()
-"""The marks where there is all of Unicode."""
-
 
 ASCII = Glyphs(
     live="*",
@@ -97,9 +95,9 @@ ASCII = Glyphs(
     rightward=">",
     block="#",
 )
-"""The same marks in ASCII."""
 
-
+# in both the kernel's own font (code page 437) and the usual fonts of 256 characters, which have no half blocks
+# (Debian's Lat15, Lat2, CyrSlav)
 CONSOLE = replace(
     ASCII,
     live="•",
@@ -120,87 +118,74 @@ CONSOLE = replace(
     rightward="→",
     block="█",
 )
-"""The same for the Linux console: what both the kernel's own font (code page 437) and the usual ones of 256 characters
-(Debian's Lat15, Lat2, CyrSlav; no half blocks in them) have."""
-
 
 GLYPHS = {CharacterSet.ALL: FULL, CharacterSet.CONSOLE: CONSOLE, CharacterSet.ASCII: ASCII}[TERMINAL.characters]
-"""The marks of this process."""
 
 
-def translation_table(marks: Glyphs) -> dict[int, str]:
-    """What stands for each mark in a text, for `str.translate`; of two that look alike, for the later field."""
-    return {ord(getattr(FULL, mark.name)): getattr(marks, mark.name) for mark in fields(Glyphs)}
+def translation_table(glyphs: Glyphs) -> dict[int, str]:
+    """Return a table for `str.translate` from the full symbols; of two that look alike the later field counts."""
+    return {ord(getattr(FULL, field.name)): getattr(glyphs, field.name) for field in fields(Glyphs)}
 
 
 PLAIN = translation_table(GLYPHS)
-"""What stands for each mark in the texts of this process."""
 
 
 def with_local_glyphs(text: str) -> str:
-    """A text that was written with the usual marks, in those that this process has."""
+    """Replace the full symbols in a text by those of this terminal."""
     return text.translate(PLAIN | {ord("²"): "^2", ord("Δ"): "d", ord("σ"): "s"}) if GLYPHS is not FULL else text
 
 
 UNKNOWN = "?"
-"""What stands for a character of which nothing better is known."""
-
-
-BRAILLE = range(0x2800, 0x2900)
-"""The braille characters; the eight lowest bits are the dots."""
-
+BRAILLE = range(0x2800, 0x2900)  # the eight lowest bits are the dots
 
 _FRAMES = {
     **dict.fromkeys("─╌╴╶━═", "─"),
     **dict.fromkeys("│┊╵╷║", "│"),
     **dict(zip("╭╮╰╯", "┌┐└┘", strict=True)),
-    **{mark: mark for mark in "┌┐└┘├┤┬┴┼"},
+    **{corner: corner for corner in "┌┐└┘├┤┬┴┼"},
+}
+_BLOCKS = {**dict.fromkeys("▆▇█▊▉▋▓", "█"), **dict.fromkeys("▃▄▅▀▌▐▍▒", "▒"), **dict.fromkeys("▁▂▏▎▔▕░", "░")}
+_ASCII_BLOCKS = {"█": "#", "▒": "+", "░": "."}
+_OTHERS = {
+    **{"²": "2", "Δ": "d", "σ": "s", "→": ">", "✓": "v", "…": ".", "⌫": "<"},
+    **dict(zip("ⅠⅡⅢⅣⅤⅥ▶▼▪‣⭑◦", "123456>v****", strict=True)),  # of Textual's Markdown
 }
 
 
-_BLOCKS = {**dict.fromkeys("▆▇█▊▉▋▓", "█"), **dict.fromkeys("▃▄▅▀▌▐▍▒", "▒"), **dict.fromkeys("▁▂▏▎▔▕░", "░")}
-
-
-_PLAIN_BLOCKS = {"█": "#", "▒": "+", "░": "."}
-
-
-_REST = dict(zip("ⅠⅡⅢⅣⅤⅥ", "123456", strict=True)) | dict(zip("▶▼▪‣⭑◦", ">v****", strict=True))  # of Textual's Markdown
-
-
-_REST |= {"²": "2", "Δ": "d", "σ": "s", "→": ">", "✓": "v", "…": ".", "⌫": "<"}
-
-
 class CharacterFallback:
-    """How each column of text is written in `characters` alone, one character each."""
+    """Replaces each column of text by one character of a limited character set."""
 
     def __init__(self, characters: CharacterSet) -> None:
-        console = characters is CharacterSet.CONSOLE
-        marks = CONSOLE if console else ASCII
-        pairs = ((getattr(FULL, field.name), getattr(marks, field.name)) for field in fields(Glyphs))
-        frames = _FRAMES if console else {mark: {"─": "-", "│": "|"}.get(twin, "+") for mark, twin in _FRAMES.items()}
-        blocks = _BLOCKS if console else {mark: _PLAIN_BLOCKS[twin] for mark, twin in _BLOCKS.items()}
-        self._letters = console
-        self._known: dict[str, str] = _REST | frames | blocks | {mark: twin for mark, twin in pairs if len(twin) == 1}
-        self._known |= {twin: twin for twin in self._known.values()}
+        is_console = characters is CharacterSet.CONSOLE
+        glyphs = CONSOLE if is_console else ASCII
+        pairs = ((getattr(FULL, field.name), getattr(glyphs, field.name)) for field in fields(Glyphs))
+        ascii_frames = {frame: {"─": "-", "│": "|"}.get(simple, "+") for frame, simple in _FRAMES.items()}
+        ascii_blocks = {block: _ASCII_BLOCKS[simple] for block, simple in _BLOCKS.items()}
+        self._keeps_letters = is_console
+        self._replacements: dict[str, str] = _OTHERS | (_FRAMES if is_console else ascii_frames)
+        self._replacements |= _BLOCKS if is_console else ascii_blocks
+        self._replacements |= {glyph: simple for glyph, simple in pairs if len(simple) == 1}
+        self._replacements |= {simple: simple for simple in self._replacements.values()}
 
     def one(self, column: str) -> str:
-        """What is written in a column: for a character with its marks, or for the second half of a wide one (empty)."""
+        """Replace a character with its combining marks, or the second half of a wide one (empty)."""
         if column.isascii() and column:
             return column
-        if column not in self._known:
-            self._known[column] = self._twin(column)
-        return self._known[column]
+        if column not in self._replacements:
+            self._replacements[column] = self._find_replacement(column)
+        return self._replacements[column]
 
-    def _twin(self, column: str) -> str:
+    def _find_replacement(self, column: str) -> str:
         if len(column) == 1 and ord(column) in BRAILLE:
             return "o" if (ord(column) - BRAILLE.start).bit_count() > 2 else "."
         # which letters a console's font has is its owner's choice
-        whole = unicodedata.normalize("NFC", column)
-        letter = self._letters and len(whole) == cell_len(whole) == 1 and unicodedata.category(whole)[0] == "L"
-        return whole if letter else UNKNOWN
+        composed = unicodedata.normalize("NFC", column)
+        is_narrow = len(composed) == cell_len(composed) == 1
+        is_letter = self._keeps_letters and is_narrow and unicodedata.category(composed)[0] == "L"
+        return composed if is_letter else UNKNOWN
 
 
 @cache
 def character_fallback(characters: CharacterSet) -> CharacterFallback | None:
-    """How it is written on a terminal of such characters; None where it has them all."""
+    """Return the fallback of a character set; None for all of Unicode."""
     return None if characters is CharacterSet.ALL else CharacterFallback(characters)

@@ -1,4 +1,4 @@
-"""Keys that are obeyed one after another, in the order in which they were typed."""
+"""An app base that handles keys one after another, in the order in which they were typed."""
 
 from __future__ import annotations
 
@@ -14,120 +14,101 @@ from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.screen import Screen
 
-LAPS = 2
-"""How often what was typed is followed from the focus up to the app, where its binding is looked up: once for itself,
-and once for the messages that came of it."""
-
-
-PATIENCE = 0.5
-"""Seconds after which the next one goes on all the same; that a widget is gone must not make a keyboard dead."""
-
-
-ASKED_AGAIN = 0.01
-"""Seconds until a widget that needs an answer for a key is asked again whether it has it."""
-
-
-GIVE_UP = ("escape", "ctrl+c", "ctrl+q")
-"""Keys that, typed behind one that needs an answer, drop it where that does not come."""
-
-
-GRACE = 1.0
-"""Seconds that they give it."""
-
+LAPS = 2  # from the focus up to the app: once for the key, once for the messages that its binding posted
+PATIENCE = 0.5  # seconds until the next key goes on anyway: a widget that is gone must not block the keyboard
+ASKED_AGAIN = 0.01  # seconds between two looks at whether a widget has its reply
+GIVE_UP = ("escape", "ctrl+c", "ctrl+q")  # typed behind a key that waits for a reply, they drop it ...
+GRACE = 1.0  # ... after so many seconds
 
 Returned = TypeVar("Returned")
-"""What the app leaves behind."""
-
-
 Typed = events.Key | events.Paste
-"""What a person types."""
 
 
 @runtime_checkable
 class AwaitsAnswer(Protocol):
-    """A widget for which some keys are about an answer that it has asked for."""
+    """A widget some of whose keys refer to a reply that it has requested."""
 
     def awaits(self, key: str) -> bool:
-        """Whether the key means nothing before the answer has come."""
+        """Return whether the key has no meaning before the reply has come."""
 
 
 class SequentialKeysApp(App[Returned], Generic[Returned]):
-    """Holds a key back until what the one before it does is done.
+    """An app that holds a key back until the one before it has been handled.
 
-    Textual hands a key to the focus as soon as it comes, and looks up what it means only once it has bubbled back. Of
-    keys that come in one burst, as a slow line delivers them, those behind one that moves the focus, opens an editor or
-    a screen would go where that was typed, and mean something else there.
+    Textual forwards a key to the focus as soon as it comes, and looks up its binding only when it has bubbled back. In
+    a burst, as a slow line delivers it, the keys behind one that moves the focus or opens an editor or a screen would
+    go to the widget that had the focus when it came, where they mean something else.
     """
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class=driver_class)
-        self._obeying: Typed | None = None
-        self._unanswered = False
+        self._handling: Typed | None = None
+        self._awaits_reply = False
         self._queued: deque[Typed] = deque()
 
     async def on_event(self, event: events.Event) -> None:
         if not isinstance(event, Typed) or event.is_forwarded:
             await super().on_event(event)
-        elif self._obeying is None:
+        elif self._handling is None:
             await self._handle(event)
         else:
             self._queued.append(event)
-            if len(self._queued) == 1 and not self._unanswered:
-                self._set_deadline(self._obeying)
+            if len(self._queued) == 1 and not self._awaits_reply:
+                self._set_deadline(self._handling)
 
-    async def _handle(self, typed: Typed) -> None:
-        self._obeying = typed
-        await self._wait(typed, monotonic())
+    async def _handle(self, event: Typed) -> None:
+        self._handling = event
+        await self._forward_when_replied(event, monotonic())
 
-    async def _wait(self, typed: Typed, since: float) -> None:
-        """Pass it on once the focus has the answer that it is about; not for ever where somebody wants to leave."""
+    async def _forward_when_replied(self, event: Typed, since: float) -> None:
+        """Forward it once the focus has the reply it refers to; a key that gives up behind it ends the wait."""
         if not self.screen_stack:
-            self._obeying = None  # the program is about to end
+            self._handling = None  # the program is about to end
             return
-        self._unanswered = _awaited(typed, self.focused)
-        leaving = next((key for key in self._queued if isinstance(key, events.Key) and key.key in GIVE_UP), None)
-        if not self._unanswered:
-            await self._pass_on(typed)
-        elif leaving is not None and monotonic() - since > GRACE:
-            while self._queued.popleft() is not leaving:
+        self._awaits_reply = _awaits_reply(event, self.focused)
+        give_up = next((key for key in self._queued if isinstance(key, events.Key) and key.key in GIVE_UP), None)
+        if not self._awaits_reply:
+            await self._forward(event)
+        elif give_up is not None and monotonic() - since > GRACE:
+            while self._queued.popleft() is not give_up:
                 pass
-            await self._handle(leaving)
+            await self._handle(give_up)
         else:
-            self.set_timer(ASKED_AGAIN, partial(self._wait, typed, since))
+            self.set_timer(ASKED_AGAIN, partial(self._forward_when_replied, event, since))
 
-    async def _pass_on(self, typed: Typed) -> None:
+    async def _forward(self, event: Typed) -> None:
         if self._queued:
-            self._set_deadline(typed)
-        way, screen = self._way_up, self.screen
-        await super().on_event(typed)
-        await self._follow(typed, way, LAPS, screen)
+            self._set_deadline(event)
+        path, screen = self._focus_path, self.screen
+        await super().on_event(event)
+        await self._follow(event, path, LAPS, screen)
 
     @property
-    def _way_up(self) -> Sequence[DOMNode]:
+    def _focus_path(self) -> Sequence[DOMNode]:
         return (self.focused or self.screen).ancestors_with_self
 
-    async def _follow(self, typed: Typed, way: Sequence[DOMNode], laps: int, screen: Screen[object]) -> None:
-        """Wait in the queue of one after another, behind what is to be followed; then go the way once more, or on.
+    async def _follow(self, event: Typed, path: Sequence[DOMNode], laps: int, screen: Screen[object]) -> None:
+        """Queue behind the event in each node of the path to the app, then repeat for the remaining laps.
 
-        The way is gone once more too where it has led to another `screen`, which may have no focus yet.
+        One more lap follows if the event has led to another `screen`, which may have no focus yet.
         """
-        for place, node in enumerate(way, start=1):
-            if node.call_later(self._follow, typed, way[place:], laps, screen):
+        for index, node in enumerate(path, start=1):
+            if node.call_later(self._follow, event, path[index:], laps, screen):
                 return
         if laps > 1 or (self.screen_stack and self.screen is not screen):
-            await self._follow(typed, self._way_up, max(laps - 1, 1), self.screen)
+            await self._follow(event, self._focus_path, max(laps - 1, 1), self.screen)
         else:
-            await self._go_on(typed)
+            await self._handle_next(event)
 
-    def _set_deadline(self, typed: Typed) -> None:
-        self.set_timer(PATIENCE, partial(self._go_on, typed))
+    def _set_deadline(self, event: Typed) -> None:
+        self.set_timer(PATIENCE, partial(self._handle_next, event))
 
-    async def _go_on(self, obeyed: Typed) -> None:
-        if obeyed is self._obeying:
-            self._obeying = None
+    async def _handle_next(self, handled: Typed) -> None:
+        if handled is self._handling:
+            self._handling = None
             if self._queued:
                 await self._handle(self._queued.popleft())
 
 
-def _awaited(typed: Typed, focused: object) -> bool:
-    return isinstance(typed, events.Key) and isinstance(focused, AwaitsAnswer) and focused.awaits(typed.key)
+def _awaits_reply(event: Typed, focused: object) -> bool:
+    return isinstance(event, events.Key) and isinstance(focused, AwaitsAnswer) and focused.awaits(event.key)

@@ -1,4 +1,4 @@
-"""What the terminal shows as an SVG, with its own few colours and characters, and where that is kept."""
+"""Screenshots as SVG, with the colours and characters that the terminal has, and where they are saved."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.terminal_theme import TerminalTheme
 
 from charwave_tui.core.errors import UserError
 
+# xterm's sixteen colours, which differ between terminals, on Rich's own background
 XTERM = TerminalTheme(
     (41, 41, 41),
     (229, 229, 229),
@@ -37,11 +38,10 @@ XTERM = TerminalTheme(
         (255, 255, 255),
     ],
 )
-"""What xterm makes of the sixteen colours, which each terminal mixes its own way, on Rich's own ground."""
 
 
 def render_svg(rows: Sequence[str], width: int, title: str) -> str:
-    """The `rows` of a screen of so many columns, each with the sequences that colour it."""
+    """Render rows of text with escape sequences as an SVG, `width` columns wide."""
     console = Console(
         width=width,
         height=len(rows),
@@ -57,18 +57,18 @@ def render_svg(rows: Sequence[str], width: int, title: str) -> str:
     return console.export_svg(title=title, theme=XTERM)
 
 
-def save_screenshot(picture: str) -> Path:
-    """Write it where the program was started, or else to the home folder; its path. Raises Mistake.
+def save_screenshot(svg: str) -> Path:
+    """Write an SVG to the current folder, or else the home folder, and return its path. Raises UserError.
 
-    Over SSH there seldom is the folder of downloads that Textual would take.
+    Textual would take the downloads folder, which seldom exists where one connects by SSH.
     """
     reason = ""
     name = f"charwave-{datetime.now():%Y-%m-%d-%H%M%S-%f}.svg"
     for folder in (Path.cwd, Path.home):
         try:
             path = folder() / name
-            path.write_text(picture, encoding="utf-8")
+            path.write_text(svg, encoding="utf-8")
             return path
-        except (OSError, RuntimeError) as error:  # the latter where there is no home
+        except (OSError, RuntimeError) as error:  # RuntimeError where there is no home
             reason = getattr(error, "strerror", None) or str(error)
     raise UserError(f"the picture cannot be saved ({reason})", "start charwave-tui in a folder of yours")
