@@ -1,1 +1,1 @@
-"""Text and cells, no widgets."""
+"""Drawing of text and character cells, without widgets."""

@@ -1,4 +1,4 @@
-"""Bars, sparklines, histograms, half-block images."""
+"""Bars, sparklines, histograms and images of block characters."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from charwave_tui.ui.drawing.styled_text import Span, StyledLine
 from charwave_tui.ui.terminal.capabilities import TERMINAL
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
+# a column filled by 0 to 8 eighths from below and from the left, and by 1 to 8 eighths in ASCII
 HEIGHTS = " ▁▂▃▄▅▆▇█"
-"""A cell filled from below by 0 to 8 eighths."""
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+ASCII_UPRIGHT = "_.,-~=+#"
 
-
-AXIS = 2
-"""Lines below the bars: the axis, and the numbers under it."""
+AXIS = 2  # lines below a histogram's bars: the axis and its labels
 
 
 def draw_histogram(histogram: Histogram, width: int, rows: int, worry: float = math.inf) -> tuple[StyledLine, ...]:
-    """The density in `rows` lines of `width` columns, and AXIS lines below.
+    """Draw the density in `rows` lines of `width` columns, and AXIS lines below.
 
-    Columns whose numbers are further from 0 than `worry`, to within a column, are in warning. Where no number is finite
-    a word says so, with the same number of lines.
+    Columns of values whose magnitude exceeds `worry` are in the warning colour, to within a column. A histogram without
+    a finite value has as many lines.
     """
     if not histogram.densities or width < 1:
         return (((Span("no finite number"[:width], "error"),)), *((),) * (rows - 1 + AXIS))
     heights = resample(histogram.densities, width)
     top = max(heights) or 1.0
-    roles = ["warning" if _worrying(histogram, width, place, worry) else "muted" for place in range(width)]
+    roles = ["warning" if _exceeds(histogram, width, column, worry) else "muted" for column in range(width)]
     return (
         *vertical_bars([height / top for height in heights], rows, roles),
         *axis(histogram.low, histogram.high, width),
     )
 
 
-def vertical_bars(shares: Sequence[float], rows: int, roles: Sequence[str]) -> tuple[StyledLine, ...]:
-    """A bar a column in its role, in `rows` lines that a share of 1 fills."""
+def vertical_bars(fractions: Sequence[float], rows: int, roles: Sequence[str]) -> tuple[StyledLine, ...]:
+    """Draw one bar a column, each in its role; a fraction of 1 fills `rows` lines."""
     fine = GLYPHS.fine
-    return tuple(_row([share * rows - row for share in shares], roles, fine) for row in reversed(range(rows)))
+    return tuple(_row([fraction * rows - row for fraction in fractions], roles, fine) for row in reversed(range(rows)))
 
 
 def resample(densities: tuple[float, ...], width: int) -> list[float]:
-    """The densities in `width` columns instead of bins, each the mean over the stretch of bins that it covers."""
+    """Return the densities in `width` columns, each the mean over the bins, and parts of bins, that it covers."""
     bins = len(densities)
     heights = []
-    for place in range(width):
-        left, right = place * bins / width, (place + 1) * bins / width
+    for column in range(width):
+        left, right = column * bins / width, (column + 1) * bins / width
         covered = range(int(left), min(math.ceil(right - 1e-9), bins))
-        weights = [min(right, at + 1) - max(left, at) for at in covered]
-        heights.append(sum(w * densities[at] for w, at in zip(weights, covered, strict=True)) / sum(weights))
+        weights = [min(right, index + 1) - max(left, index) for index in covered]
+        heights.append(sum(w * densities[index] for w, index in zip(weights, covered, strict=True)) / sum(weights))
     return heights
 
 
 def axis(low: float, high: float, width: int) -> tuple[StyledLine, ...]:
-    """`└──┴──┘` from `low` to `high`, and the two numbers under it, with 0 where it lies between them."""
+    """Draw `└──┴──┘` from `low` to `high` and the two numbers below it, with 0 if it lies between them."""
     if width < 3:
         return ((Span(GLYPHS.line * width, "line"),), ())
     marks = [GLYPHS.corner, *GLYPHS.line * (width - 2), GLYPHS.end]
@@ -67,7 +67,7 @@ def axis(low: float, high: float, width: int) -> tuple[StyledLine, ...]:
         marks[zero] = GLYPHS.tick
     left, right = format_brief(low), format_brief(high)
     labels = [*left.ljust(width - len(right)), *right][:width]
-    if zero and all(labels[at : at + 1] == [" "] for at in (zero - 1, zero, zero + 1)):
+    if zero and all(labels[column : column + 1] == [" "] for column in (zero - 1, zero, zero + 1)):
         labels[zero] = "0"
     return ((Span("".join(marks), "line"),), (Span("".join(labels), "muted"),))
 
@@ -82,15 +82,15 @@ def axis_labels(labels: Iterable[tuple[int, int]], width: int) -> str:
     return text
 
 
-def _worrying(histogram: Histogram, width: int, place: int, worry: float) -> bool:
-    """Whether a column's middle lies beyond `worry`; the outermost ones count where their end does."""
-    span = (histogram.high - histogram.low) / width
-    nearest = 0.5 if 0 < place < width - 1 else 0.0 if place == 0 else 1.0
-    return abs(histogram.low + (place + nearest) * span) > worry
+def _exceeds(histogram: Histogram, width: int, column: int, limit: float) -> bool:
+    """Return whether the middle of a column, or the end of the first and last one, lies beyond ±`limit`."""
+    column_width = (histogram.high - histogram.low) / width
+    offset = 0.5 if 0 < column < width - 1 else 0.0 if column == 0 else 1.0
+    return abs(histogram.low + (column + offset) * column_width) > limit
 
 
 def _row(heights: Sequence[float], roles: Sequence[str], fine: bool) -> StyledLine:
-    """One line of bars that reach so many cells above its foot."""
+    """Draw one line of bars whose `heights` in cells are measured from its lower edge."""
     cells = zip([_bar_cell(height, fine) for height in heights], roles, strict=True)
     return tuple(Span("".join([text for text, _ in run]), role) for role, run in groupby(cells, key=itemgetter(1)))
 
@@ -98,13 +98,16 @@ def _row(heights: Sequence[float], roles: Sequence[str], fine: bool) -> StyledLi
 def _bar_cell(height: float, fine: bool) -> str:
     if not fine:
         return GLYPHS.block if height >= 0.5 else "." if height >= 0.1 else " "
-    return HEIGHTS[round(min(max(height, 0.0), 1.0) * 8)]
+    return HEIGHTS[round(_clamp(height) * 8)]
 
 
-GROUND = "raised"
-"""What a picture stands on; a cell of role "" shows it."""
+def _clamp(fraction: float) -> float:
+    return min(max(fraction, 0.0), 1.0)
 
 
+GROUND = "raised"  # the background of an image, which a cell of role "" shows
+
+# characters for the roles where there are no shades, from the weakest; of two rows in a line the stronger is shown
 MARKS = {
     "": " ",
     GROUND: " ",
@@ -120,49 +123,46 @@ MARKS = {
     "warning": "!",
     "error": "x",
 }
-"""What stands for a role where there are no shades; the later one of two rows that share a line is seen."""
-
-
 _STRENGTH = {role: strength for strength, role in enumerate(MARKS)}
 
 
 def half_block_image(rows: Sequence[Sequence[str]]) -> tuple[StyledLine, ...]:
-    """The rows of roles, two a line; an odd last one has ground below it."""
+    """Draw rows of roles, two a line; below an odd last row is background."""
     width, blocks = max(map(len, rows), default=0), supports_shades()
     pairs = zip_longest(rows[::2], rows[1::2], fillvalue=())
-    return tuple(_line(_filled(upper, width), _filled(lower, width), blocks) for upper, lower in pairs)
+    return tuple(_line(_fill(upper, width), _fill(lower, width), blocks) for upper, lower in pairs)
 
 
 def legend_swatch(role: str) -> Span:
-    """The sign of a role in a key to the picture: a block of its ink, or its mark."""
+    """Return the sign of a role in an image's legend."""
     return Span("█" if supports_shades() else MARKS[role], role)
 
 
 def merged() -> tuple[StyledLine, ...]:
-    """What the key to a picture adds where a mark stands for both rows of a line."""
+    """Return the legend's note for terminals on which a character stands for both rows of a line."""
     return () if supports_shades() else ((Span("a mark is the stronger of two rows", "muted"),),)
 
 
 def supports_shades() -> bool:
-    """Whether there are blocks of half cells, and inks enough to tell sizes by."""
+    """Return whether there are half blocks, and colours enough to show values by them."""
     return GLYPHS.fine and TERMINAL.shades
 
 
-def _filled(row: Sequence[str], width: int) -> list[str]:
+def _fill(row: Sequence[str], width: int) -> list[str]:
     return [*row, *[""] * (width - len(row))]
 
 
 def _line(upper: list[str], lower: list[str], blocks: bool) -> StyledLine:
-    line: list[Span] = []
     cells = [_cell(*pair, blocks) for pair in zip(upper, lower, strict=True)]
-    for (role, ground), run in groupby(cells, key=itemgetter(1, 2)):
-        line.append(Span("".join([text for text, _, _ in run]), role, ground=ground))
-    return tuple(line)
+    return tuple(
+        Span("".join([text for text, _, _ in run]), role, ground=background)
+        for (role, background), run in groupby(cells, key=itemgetter(1, 2))
+    )
 
 
 @cache
 def _cell(upper: str, lower: str, blocks: bool) -> tuple[str, str, str]:
-    """What is written for two roles above each other, in what ink and on what ground."""
+    """Return the character, role and background for two roles above each other."""
     if not blocks:
         stronger = max(upper, lower, key=_STRENGTH.__getitem__)
         return MARKS[stronger], stronger or "fg", GROUND
@@ -173,42 +173,30 @@ def _cell(upper: str, lower: str, blocks: bool) -> tuple[str, str, str]:
     return "▀", upper, lower or GROUND
 
 
-EIGHTHS = " ▏▎▍▌▋▊▉█"
-"""A column filled from the left by 0 to 8 eighths."""
-
-
-UPRIGHT = "▁▂▃▄▅▆▇█"
-"""A column filled from below by 1 to 8 eighths."""
-
-
-ASCII_UPRIGHT = "_.,-~=+#"
-"""The same where there is ASCII alone."""
-
-
-def horizontal_bar(share: float, width: int) -> str:
-    """A bar of `share` (0 to 1, cut off beyond) of `width` columns, to the nearest eighth of one; nothing for NaN."""
-    if math.isnan(share):
+def horizontal_bar(fraction: float, width: int) -> str:
+    """Return a bar for 0 to 1 (clamped) of `width` columns, to the nearest eighth of one; empty for NaN."""
+    if math.isnan(fraction):
         return ""
-    share = min(max(share, 0.0), 1.0)
+    fraction = _clamp(fraction)
     if not GLYPHS.fine:
-        return GLYPHS.block * round(share * width)
-    whole, rest = divmod(round(share * width * 8), 8)
-    return EIGHTHS[8] * whole + (EIGHTHS[rest] if rest else "")
+        return GLYPHS.block * round(fraction * width)
+    full, eighths = divmod(round(fraction * width * 8), 8)
+    return EIGHTHS[8] * full + (EIGHTHS[eighths] if eighths else "")
 
 
-def sparkline(shares: Iterable[float | None]) -> str:
-    """One block a share (0 to 1, cut off beyond), filled from below to at least an eighth; a blank for none or NaN."""
-    return "".join(map(_block, shares))
+def sparkline(fractions: Iterable[float | None]) -> str:
+    """Return a block for each fraction (clamped), filled to at least an eighth; a blank for None or NaN."""
+    return "".join(map(_block, fractions))
 
 
-def _block(share: float | None) -> str:
-    if share is None or math.isnan(share):
+def _block(fraction: float | None) -> str:
+    if fraction is None or math.isnan(fraction):
         return " "
-    level = round(min(max(share, 0.0), 1.0) * (len(UPRIGHT) - 1))
-    return UPRIGHT[level] if GLYPHS.fine else ASCII_UPRIGHT[level]
+    level = round(_clamp(fraction) * 7)
+    return HEIGHTS[level + 1] if GLYPHS.fine else ASCII_UPRIGHT[level]
 
 
-def progress_bar(share: float, width: int) -> tuple[str, str]:
-    """The done and the remaining part of a line of `width` columns; the last column is done only when all is."""
-    done = int(min(max(share, 0.0), 1.0) * width)
+def progress_bar(fraction: float, width: int) -> tuple[str, str]:
+    """Return the done and the remaining part of a line of `width` columns; only 1 fills the last column."""
+    done = int(_clamp(fraction) * width)
     return GLYPHS.heavy * done, GLYPHS.line * (width - done)

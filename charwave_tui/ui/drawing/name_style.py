@@ -1,4 +1,4 @@
-"""How a name is inked by what the model thinks of each of its characters, and where the name is known from."""
+"""The colours of a sampled name by the probability of its characters, and the mark of its novelty."""
 
 from __future__ import annotations
 
@@ -13,13 +13,8 @@ from charwave_tui.core.metrics import SampledName
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, readable, shortened
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-LIKELY = 0.2
-"""The probability from which on a character is no news, and is muted."""
-
-
-SURPRISING = 0.03
-"""The probability below which a character is a surprise, and is underlined besides its ink."""
-
+LIKELY = 0.2  # from this probability on a character is muted
+SURPRISING = 0.03  # below this probability it is a warning, and underlined
 
 LEGEND: StyledLine = (
     Span("likely", "muted"),
@@ -29,12 +24,11 @@ LEGEND: StyledLine = (
     Span("surprising", "warning", underline=True),
     Span(f"  p < {SURPRISING:g}", "muted"),
 )
-"""What the three inks mean, each in itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoveltyShares:
-    """How many of some names are new, one edit away from a word of the corpus, and copied from it: 0 to 1 each."""
+    """The fractions of names that are new, one edit away from a word of the corpus, and words of the corpus."""
 
     new: float
     near: float
@@ -42,72 +36,70 @@ class NoveltyShares:
 
 
 def shares(names: Sequence[SampledName]) -> NoveltyShares:
-    """The shares of the three kinds, all 0 of no names."""
+    """Return the novelty fractions, all 0 without names."""
     total = max(len(names), 1)
-    copied = sum(item.in_corpus for item in names)
-    near = sum(bool(item.near) and not item.in_corpus for item in names)
+    copied = sum(name.in_corpus for name in names)
+    near = sum(bool(name.near) and not name.in_corpus for name in names)
     return NoveltyShares((len(names) - copied - near) / total, near / total, copied / total)
 
 
 def mean_nll(names: Iterable[SampledName]) -> float:
-    """The mean of what is finite of the names' nll; NaN where nothing is."""
-    finite = [item.nll for item in names if math.isfinite(item.nll)]
+    """Return the mean of the finite nll of names; NaN without one."""
+    finite = [name.nll for name in names if math.isfinite(name.nll)]
     return sum(finite) / len(finite) if finite else math.nan
 
 
 def novelty_mark(sampled: SampledName) -> tuple[Span, str]:
-    """The glyph that says where a name is known from, and the word for it."""
+    """Return the glyph of a name's novelty, and the word for it."""
     if sampled.in_corpus:
         return Span(GLYPHS.corpus, "muted"), "corpus"
     return (Span(GLYPHS.near, "muted"), "near") if sampled.near else (Span(GLYPHS.new, "train"), "new")
 
 
-def character(text: str, surprise: float) -> Span:
-    """A character of which −log p is `surprise` nats, in the ink that says so; what is not finite surprises."""
-    if not surprise < -math.log(SURPRISING):
+def character(text: str, nll: float) -> Span:
+    """Style a character by its nll (nats); a non-finite one is surprising."""
+    if not nll < -math.log(SURPRISING):
         return Span(text, "warning", underline=True)
-    return Span(text, "muted" if surprise <= -math.log(LIKELY) else "bright")
+    return Span(text, "muted" if nll <= -math.log(LIKELY) else "bright")
 
 
-def style_name(sampled: SampledName, room: int) -> StyledLine:
-    """The name in at most `room` columns; one whose surprises are not told is bright, or muted if the corpus has it."""
+def style_name(sampled: SampledName, width: int) -> StyledLine:
+    """Style a name in at most `width` columns; one without nll per character has one colour."""
     text = readable(sampled.name) or GLYPHS.none
-    seen = shortened(text, room)
+    short = shortened(text, width)
     if len(sampled.surprises) <= len(sampled.name) or not sampled.name:
-        return (Span(seen, "muted" if sampled.in_corpus else "bright"),)
+        return (Span(short, "muted" if sampled.in_corpus else "bright"),)
     clusters = _clusters(text, sampled.surprises)
-    if seen != text:
-        clusters = _cut(clusters, room)
-    pieces = [character(letters, surprise) for letters, surprise in clusters]
+    if short != text:
+        clusters = _shorten(clusters, width)
+    spans = [character(text, nll) for text, nll in clusters]
     return tuple(
-        Span("".join(piece.text for piece in same), role, underline=underlined)
-        for (role, underlined), same in groupby(pieces, key=lambda piece: (piece.role, piece.underline))
+        Span("".join(span.text for span in run), role, underline=underline)
+        for (role, underline), run in groupby(spans, key=lambda span: (span.role, span.underline))
     )
 
 
-Cluster = tuple[str, float]
-"""What is seen as one character, and how surprising the most surprising of its symbols is."""
+Cluster = tuple[str, float]  # a character with its combining marks, and the highest nll among them
 
 
-def _clusters(text: str, surprises: Sequence[float]) -> list[Cluster]:
-    """The name's characters; a mark that takes no column goes with the one before it."""
+def _clusters(text: str, nlls: Sequence[float]) -> list[Cluster]:
     clusters: list[Cluster] = []
-    for symbol, surprise in zip(text, surprises, strict=False):
+    for symbol, nll in zip(text, nlls, strict=False):
         if clusters and not cell_len(symbol):
-            before, most = clusters[-1]
-            clusters[-1] = (before + symbol, max(most, surprise))
+            base, highest = clusters[-1]
+            clusters[-1] = (base + symbol, max(highest, nll))
         else:
-            clusters.append((symbol, surprise))
+            clusters.append((symbol, nll))
     return clusters
 
 
-def _cut(clusters: list[Cluster], room: int) -> list[Cluster]:
-    """As many characters from the left as fit in `room` columns with `…` behind them."""
-    room -= cell_len(GLYPHS.cut)
-    kept: list[Cluster] = []
-    for letters, surprise in clusters:
-        room -= cell_len(letters)
-        if room < 0:
+def _shorten(clusters: list[Cluster], width: int) -> list[Cluster]:
+    """Return the clusters from the left that fit in `width` columns with `…` behind them."""
+    width -= cell_len(GLYPHS.cut)
+    fitting: list[Cluster] = []
+    for text, nll in clusters:
+        width -= cell_len(text)
+        if width < 0:
             break
-        kept.append((letters, surprise))
-    return [*kept, (GLYPHS.cut, 0.0)]
+        fitting.append((text, nll))
+    return [*fitting, (GLYPHS.cut, 0.0)]

@@ -1,4 +1,4 @@
-"""Palettes, themes, ThemedWidget."""
+"""The palettes and themes, and the base class of widgets that render spans."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from charwave_tui.ui.terminal.capabilities import TERMINAL
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """A colour for every role; text stays at 4.9:1 or more on `bg` and on `raised`, but for `line` and `grid`."""
+    """A colour for every role; all but `line` and `grid` have a contrast of 4.9:1 or more on `bg` and `raised`."""
 
     bg: str
     raised: str
@@ -96,92 +96,85 @@ PALETTES: dict[str, Palette] = {
         error="ansi_bright_red",
     ),
 }
-"""The inks of every theme by its name."""
 
 
 def themes() -> list[Theme]:
-    """The themes to register, the first of them the default."""
-    return [_theme(name, inks) for name, inks in PALETTES.items()]
+    """Return the themes to register, the default first."""
+    return [_theme(name, palette) for name, palette in PALETTES.items()]
 
 
-def _theme(name: str, inks: Palette) -> Theme:
+def _theme(name: str, palette: Palette) -> Theme:
     return Theme(
         name=name,
-        primary=inks.accent,
-        secondary=inks.train,
-        accent=inks.accent,
-        foreground=inks.fg,
-        background=inks.bg,
-        surface=inks.bg,
-        panel=inks.raised,
-        boost=inks.raised,
-        warning=inks.warning,
-        error=inks.error,
-        success=inks.train,
+        primary=palette.accent,
+        secondary=palette.train,
+        accent=palette.accent,
+        foreground=palette.fg,
+        background=palette.bg,
+        surface=palette.bg,
+        panel=palette.raised,
+        boost=palette.raised,
+        warning=palette.warning,
+        error=palette.error,
+        success=palette.train,
         dark=name != "charwave-light",
         ansi=name == "charwave-16",
-        variables={f"ink-{role}": colour for role, colour in asdict(inks).items()}
+        variables={f"ink-{role}": colour for role, colour in asdict(palette).items()}
         | {
-            "ansi-background": "ansi_default" if name == "charwave-16" else inks.bg,
-            "ansi-foreground": "ansi_default" if name == "charwave-16" else inks.fg,
-            "border": inks.accent,
-            "border-blurred": inks.line,
-            "block-cursor-background": inks.raised,
-            "block-cursor-foreground": inks.bright,
-            "block-cursor-text-style": "none" if inks.raised != inks.bg else "underline",
-            "input-cursor-background": inks.accent,
-            "input-cursor-foreground": inks.bg,
+            "ansi-background": "ansi_default" if name == "charwave-16" else palette.bg,
+            "ansi-foreground": "ansi_default" if name == "charwave-16" else palette.fg,
+            "border": palette.accent,
+            "border-blurred": palette.line,
+            "block-cursor-background": palette.raised,
+            "block-cursor-foreground": palette.bright,
+            "block-cursor-text-style": "none" if palette.raised != palette.bg else "underline",
+            "input-cursor-background": palette.accent,
+            "input-cursor-foreground": palette.bg,
             "input-cursor-text-style": "none" if TERMINAL.colours else "reverse",
-            "input-selection-background": inks.line,
-            "scrollbar": inks.line,
-            "scrollbar-hover": inks.muted,
-            "scrollbar-active": inks.accent,
-            "scrollbar-background": inks.bg,
-            "scrollbar-background-hover": inks.bg,
-            "scrollbar-background-active": inks.bg,
-            "scrollbar-corner-color": inks.bg,
+            "input-selection-background": palette.line,
+            "scrollbar": palette.line,
+            "scrollbar-hover": palette.muted,
+            "scrollbar-active": palette.accent,
+            "scrollbar-background": palette.bg,
+            "scrollbar-background-hover": palette.bg,
+            "scrollbar-background-active": palette.bg,
+            "scrollbar-corner-color": palette.bg,
         },
     )
 
 
 class ThemedWidget(Widget):
-    """A widget that draws its own text and asks for inks by role.
+    """A widget that renders its own text with colours by role.
 
-    The inks are the theme's variables: a component class for each, in each widget, would cost the first frame a tenth
+    The colours are theme variables: a component class for each, in each widget, would slow the first frame by a tenth
     of a second.
     """
 
     def role_style(self, role: str, *, bold: bool = False) -> Style:
-        """The style to write in the ink of `role`, on whatever ground the widget has."""
-        return _ink(self.app.theme_variables[f"ink-{role}"], bold)
+        """Return the style of text in a role's colour, on the widget's background."""
+        return _style(self.app.theme_variables[f"ink-{role}"], bold, "", False)
 
-    def span_style(self, piece: Span) -> Style:
-        """The style to write a piece in."""
-        inks = self.app.theme_variables
-        ground = inks[f"ink-{piece.ground}"] if piece.ground else ""
-        return _piece_style(inks[f"ink-{piece.role}"], piece.bold, ground, piece.underline)
-
-
-@cache
-def _ink(colour: str, bold: bool) -> Style:
-    return _piece_style(colour, bold, "", False)
+    def span_style(self, span: Span) -> Style:
+        colours = self.app.theme_variables
+        background = colours[f"ink-{span.ground}"] if span.ground else ""
+        return _style(colours[f"ink-{span.role}"], span.bold, background, span.underline)
 
 
 @cache
-def _piece_style(colour: str, bold: bool, ground: str, underline: bool) -> Style:
+def _style(colour: str, bold: bool, background: str, underline: bool) -> Style:
     return Style(
         color=colour.removeprefix("ansi_"),
-        bgcolor=ground.removeprefix("ansi_") or None,
+        bgcolor=background.removeprefix("ansi_") or None,
         bold=bold,
         underline=underline or None,
     )
 
 
 def to_plain_text(line: StyledLine) -> str:
-    """The line's text without inks."""
-    return "".join(piece.text for piece in line)
+    """Return the line's text without styles."""
+    return "".join(span.text for span in line)
 
 
 def to_rich_text(widget: ThemedWidget, line: Iterable[Span]) -> Text:
-    """The line in the inks of the widget's theme."""
-    return Text.assemble(*((piece.text, widget.span_style(piece)) for piece in line))
+    """Return the line in the colours of the widget's theme."""
+    return Text.assemble(*((span.text, widget.span_style(span)) for span in line))
