@@ -1,1 +1,1 @@
-"""The loss chart."""
+"""Charts of losses over steps."""

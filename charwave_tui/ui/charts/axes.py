@@ -1,4 +1,4 @@
-"""The axes of the loss chart: what they cover, when they jump, and where their ticks stand."""
+"""The axes of the loss chart: their limits, when these change, and their ticks."""
 
 from __future__ import annotations
 
@@ -10,29 +10,18 @@ from itertools import pairwise
 from charwave_tui.ui.drawing.number_format import format_short_steps
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-LEAST, MOST = 1e-6, 1e12
-"""The losses between which the chart tells values apart, in nats; LEAST matters to the log scale alone."""
+LEAST, MOST = 1e-6, 1e12  # losses (nats) are clamped to these; the lower one on the log scale alone
+FEWEST_STEPS = 20  # the x axis covers at least so many, so that single steps can be seen
+EARLY = 0.05  # fraction of the x axis whose losses may leave the y axis at the top
+LABEL = 5  # columns of a tick label on the y axis
 
-
-FEWEST_STEPS = 20
-"""The x axis never covers less, so that single steps can be seen moving."""
-
-
-EARLY = 0.05
-"""The share of the x axis whose fall may leave the y axis at the top, once there is more to see."""
-
-
-LABEL = 5
-"""Columns that a tick of the y axis has for its label."""
-
-
+# a curve sampled at dot columns, from left to right: the mean loss in each, None if none is finite
 Polyline = tuple[tuple[int, float | None], ...]
-"""A curve cut to dot columns, from left to right: the mean loss in each, None where it has no finite one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """Steps from 0 to `steps`, and losses from `low` to `high`, which are log10 of losses where `log`."""
+    """Steps from 0 to `steps`, and losses from `low` to `high`, which are log10 of losses if `log`."""
 
     steps: float
     low: float
@@ -40,30 +29,30 @@ class Axes:
     log: bool
 
     def height(self, loss: float) -> float:
-        """Where a finite loss stands: 0 at the bottom, 1 at the top, less or more off the scale."""
+        """Return the position of a finite loss: 0 at the bottom, 1 at the top, less or more outside the axes."""
         return (_to_scale(loss, self.log) - self.low) / (self.high - self.low)
 
     def along(self, step: float) -> float:
-        """Where a step stands: 0 at the left end, 1 at the right."""
+        """Return the position of a step: 0 at the left end, 1 at the right."""
         return step / self.steps
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A round value with its label and the cell where it stands: a row from the top, or a column from the left."""
+    """A round value with its label and its cell: a row from the top, or a column from the left."""
 
     value: float
     label: str
     cell: int
 
 
-def cell(share: float, cells: int) -> int:
-    """The cell, or dot, of so many that a share of an axis falls into."""
-    return math.floor(0.5 + share * (cells - 1))
+def cell(position: float, cells: int) -> int:
+    """Return the cell, or dot, for a position (0 to 1) on an axis of so many cells."""
+    return math.floor(0.5 + position * (cells - 1))
 
 
 def x_extent(step: int, max_steps: int) -> float:
-    """The steps the x axis covers: all of the run, halved as long as the present step stays inside."""
+    """Return the steps the x axis covers: all of the run, halved as long as the current step stays inside."""
     steps = float(max(max_steps, step, 1))
     while steps / 2 >= max(step, FEWEST_STEPS):
         steps /= 2
@@ -71,7 +60,7 @@ def x_extent(step: int, max_steps: int) -> float:
 
 
 def to_columns(points: Iterable[tuple[int, float]], steps: float, columns: int) -> Polyline:
-    """Points cut to at most one a dot column; a new last point leaves all earlier columns as they were."""
+    """Average points by dot column; a new last point leaves all earlier columns unchanged."""
     sums: dict[int, tuple[float, int]] = {}
     scale = (columns - 1) / steps
     for step, loss in points:
@@ -87,7 +76,7 @@ def to_columns(points: Iterable[tuple[int, float]], steps: float, columns: int) 
 
 
 def losses(line: Polyline, columns: int) -> list[float]:
-    """What the y axis has to hold of a course: all but the early fall, or all where there is nothing else."""
+    """Return the losses of a curve that the y axis must cover: all but the early ones, if there are others."""
     late = [loss for column, loss in line if loss is not None and column >= EARLY * columns]
     return late or [loss for _, loss in line if loss is not None]
 
@@ -95,35 +84,35 @@ def losses(line: Polyline, columns: int) -> list[float]:
 def fit_axes(
     values: list[float], references: list[float], steps: float, log: bool, previous: Axes | None = None
 ) -> Axes:
-    """The axes that hold `values` and the references near them: the previous ones, unless too small or far too big."""
-    seen = [_to_scale(value, log) for value in values or references or [1.0]]
-    low, high = min(seen), max(seen)
-    least = 0.02 if log else 0.05
-    reach = max((high - low) / 4, 2 * least)
-    for near in (_to_scale(value, log) for value in references):
-        if min(seen) - reach <= near <= max(seen) + reach:
-            low, high = min(low, near), max(high, near)
-    span = max(high - low, least, max(abs(low), abs(high)) * 1e-6)
+    """Return axes for `values` and the references near them: `previous`, unless too small or far too large."""
+    scaled = [_to_scale(value, log) for value in values or references or [1.0]]
+    low, high = min(scaled), max(scaled)
+    min_span = 0.02 if log else 0.05
+    margin = max((high - low) / 4, 2 * min_span)
+    for reference in (_to_scale(value, log) for value in references):
+        if min(scaled) - margin <= reference <= max(scaled) + margin:
+            low, high = min(low, reference), max(high, reference)
+    span = max(high - low, min_span, max(abs(low), abs(high)) * 1e-6)
     if previous is not None and (previous.steps, previous.log) == (steps, log):
-        holds = previous.low <= low and high <= previous.high
-        if holds and span >= 0.4 * (previous.high - previous.low):
+        is_inside = previous.low <= low and high <= previous.high
+        if is_inside and span >= 0.4 * (previous.high - previous.low):
             return previous
     bottom = low - 0.1 * span - (span - (high - low)) / 2
     return Axes(steps, max(bottom, 0.0) if low >= 0 and not log else bottom, high + 0.07 * span, log)
 
 
 def loss_ticks(axes: Axes, rows: int) -> tuple[Tick, ...]:
-    """Round losses, the finest set that keeps three rows apart, from the lowest up."""
+    """Return the finest set of round losses at least three rows apart, from the lowest up."""
     for values in _tick_values(axes, rows):
         ticks = [Tick(value, label, rows - 1 - cell(axes.height(value), rows)) for value, label in values]
-        apart = all(below.cell - above.cell >= 3 for below, above in pairwise(ticks))
-        if apart and all(0 <= tick.cell < rows and len(tick.label) <= LABEL for tick in ticks):
+        is_spaced = all(lower.cell - upper.cell >= 3 for lower, upper in pairwise(ticks))
+        if is_spaced and all(0 <= tick.cell < rows and len(tick.label) <= LABEL for tick in ticks):
             return tuple(ticks)
     return ()
 
 
 def step_ticks(axes: Axes, columns: int, width: int = 12) -> tuple[Tick, ...]:
-    """Round steps at least `width` columns apart, from 0 to the end of the axis."""
+    """Return round steps at least `width` columns apart, from 0 to the end of the axis."""
     for power in range(13):
         for factor in (1, 2, 2.5, 5):
             step = factor * 10**power
@@ -141,7 +130,7 @@ def _to_scale(loss: float, log: bool) -> float:
 
 
 def _tick_values(axes: Axes, rows: int) -> Iterator[list[tuple[float, str]]]:
-    """Sets of round values with their labels, finer ones first."""
+    """Yield sets of round values with their labels, finer ones first."""
     if not axes.log:
         yield from _multiples(axes.low, axes.high, rows)
         return
@@ -161,12 +150,12 @@ def _multiples(low: float, high: float, rows: int) -> Iterator[list[tuple[float,
         for factor in (1, 2, 5):
             step = _round(factor, power)[0]
             if (high - low) / step <= rows:
-                whole = range(math.ceil(low / step), math.floor(high / step) + 1)
-                yield [_round(factor * n, power) for n in whole]
+                multiples = range(math.ceil(low / step), math.floor(high / step) + 1)
+                yield [_round(factor * n, power) for n in multiples]
 
 
 def _round(factor: int, power: int) -> tuple[float, str]:
-    """The value factor · 10^power, and how it is written."""
+    """Return factor · 10^power and its label."""
     value = float(f"{factor}e{power}")
     if abs(value) >= 1e9 or 0 < abs(value) < 1e-3:
         return value, f"{value:.12g}".replace("e+", "e").replace("e0", "e").replace("e-0", "e-")

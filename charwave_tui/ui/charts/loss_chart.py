@@ -1,4 +1,4 @@
-"""The loss chart, and the only room that knows plotext: it rasters single lines, all else is drawn by us."""
+"""The loss chart, and `rasterize`, the only user of plotext: it draws single lines; the rest is drawn here."""
 
 from __future__ import annotations
 
@@ -29,23 +29,17 @@ from charwave_tui.ui.drawing.theme import ThemedWidget
 from charwave_tui.ui.state.run_state import LossCurveState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-PERIOD = 0.2
-"""Seconds between two frames while the curve grows, at the least."""
+PERIOD = 0.2  # seconds between two frames while the curve grows, at least
 
-
-BLANK = 0x2800
-"""The braille character without dots; the eight lowest bits above it are the dots."""
-
-
+BLANK = 0x2800  # braille without dots; the eight lowest bits are the dots
+# the dot below each dot of a braille character
 _LOWER = {0x01: 0x02, 0x02: 0x04, 0x04: 0x40, 0x08: 0x10, 0x10: 0x20, 0x20: 0x80}
-
-
 _LOWERED = tuple(sum(lower for bit, lower in _LOWER.items() if bits & bit) for bits in range(256))
 
 
 @lru_cache(maxsize=16)
 def rasterize(dots: Dots, columns: int, rows: int, pen: str) -> tuple[str, ...]:
-    """Lines through dots as rows of text with blanks between (see `plot.Raster`); the same line again costs nothing."""
+    """Draw lines through dots as rows of text (see `plot.Raster`)."""
     if not dots:
         return ()
     import plotext  # costs 50 ms, and the first frame has no curve
@@ -63,69 +57,70 @@ def rasterize(dots: Dots, columns: int, rows: int, pen: str) -> tuple[str, ...]:
     plotext.ylim(0, rows * up - 1)
     for stretch in dots:
         plotext.plot(*map(list, zip(*stretch, strict=True)), marker="braille" if braille else pen)
-    drawn = plotext.uncolorize(plotext.build()).split("\n")[:rows]
-    return tuple(thickened(drawn) if pen == "thick" else drawn)
+    text = plotext.uncolorize(plotext.build()).split("\n")[:rows]
+    return tuple(thickened(text) if pen == "thick" else text)
 
 
 def thickened(rows: list[str]) -> list[str]:
-    """Every braille dot with the one below it."""
+    """Add the dot below each dot of rows of braille."""
     thick = []
     above = [0] * len(rows[0])
     for row in rows:
         bits = [0 if character == " " else ord(character) - BLANK for character in row]
-        fallen = [(dot & 0x40) >> 6 | (dot & 0x80) >> 4 for dot in above]
-        both = [dot | _LOWERED[dot] | extra for dot, extra in zip(bits, fallen, strict=True)]
-        thick.append("".join(chr(BLANK + dot) if dot else " " for dot in both))
+        from_above = [(dots & 0x40) >> 6 | (dots & 0x80) >> 4 for dots in above]
+        thick_bits = [dots | _LOWERED[dots] | extra for dots, extra in zip(bits, from_above, strict=True)]
+        thick.append("".join(chr(BLANK + dots) if dots else " " for dots in thick_bits))
         above = bits
     return thick
 
 
 class CanvasWidget(ThemedWidget):
-    """A widget that shows a canvas; of the next one it repaints the cells that changed and no others."""
+    """A widget that shows a canvas and repaints only the cells that the next one changes."""
 
     DEFAULT_CSS = "CanvasWidget { width: 1fr; height: 1fr; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._sheet = Canvas(0, 0)
+        self._canvas = Canvas(0, 0)
         self._styles: dict[str, Style] = {}
         self._drawn_at = -PERIOD
-        self._waiting: Timer | None = None
-        self._behind = False
+        self._timer: Timer | None = None
+        self._is_outdated = False
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What a person reads, row by row."""
-        return tuple(self._sheet.line(row) for row in range(self._sheet.height))
+        return tuple(self._canvas.line(row) for row in range(self._canvas.height))
 
     def paint(self, plot: PlotArea) -> Canvas:
-        """What is to be seen now."""
+        """Return the canvas to show now."""
         raise NotImplementedError
 
     def request_draw(self) -> None:
-        """Draw once the last frame has stood for its time."""
-        if self._waiting is None:
-            wait = self._drawn_at + PERIOD - monotonic()
-            if wait > 0:
-                self._waiting = self.set_timer(wait, self.draw)
+        """Draw PERIOD seconds after the last frame, or now if that is past."""
+        if self._timer is None:
+            delay = self._drawn_at + PERIOD - monotonic()
+            if delay > 0:
+                self._timer = self.set_timer(delay, self.draw)
             else:
                 self.draw()
 
     def draw(self) -> None:
-        """Draw the next sheet and have repainted what it changes; under a screen that hides it, once that is gone."""
-        if self._waiting is not None:
-            self._waiting.stop()
-            self._waiting = None
+        """Draw the next canvas and refresh the changed cells; a hidden widget does so once it is shown."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
         self._drawn_at = monotonic()
-        self._behind = self.is_attached and not (self.screen.is_current or self.screen in self.app._background_screens)
-        if self._behind:
-            self.refresh()  # so that its lines are asked for as soon as they are seen
+        self._is_outdated = self.is_attached and not (
+            self.screen.is_current or self.screen in self.app._background_screens
+        )
+        if self._is_outdated:
+            self.refresh()  # so that `render_lines` is called as soon as the widget is shown
             return
-        earlier, self._sheet = self._sheet, self.paint(PlotArea(*self.size, GLYPHS))
-        if (earlier.width, earlier.height) != (self._sheet.width, self._sheet.height):
+        earlier, self._canvas = self._canvas, self.paint(PlotArea(*self.size, GLYPHS))
+        if (earlier.width, earlier.height) != (self._canvas.width, self._canvas.height):
             self.refresh()
         else:
-            regions = [Region(start, row, end - start, 1) for row, start, end in self._sheet.changes(earlier)]
+            regions = [Region(start, row, end - start, 1) for row, start, end in self._canvas.changes(earlier)]
             if regions:
                 self.refresh(*regions)
 
@@ -133,10 +128,9 @@ class CanvasWidget(ThemedWidget):
         self.draw()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The strips of a region; what was hidden while it changed is drawn first."""
-        if self._behind:
-            self._behind = False
-            self._sheet = self.paint(PlotArea(*self.size, GLYPHS))
+        if self._is_outdated:
+            self._is_outdated = False
+            self._canvas = self.paint(PlotArea(*self.size, GLYPHS))
         return super().render_lines(crop)
 
     def notify_style_update(self) -> None:
@@ -144,31 +138,31 @@ class CanvasWidget(ThemedWidget):
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
-        pieces = self._sheet.spans(y) if y < self._sheet.height else ()
-        strip = Strip([Segment(text, self._style(ink)) for text, ink in pieces], self._sheet.width if pieces else 0)
+        spans = self._canvas.spans(y) if y < self._canvas.height else ()
+        strip = Strip([Segment(text, self._style(style)) for text, style in spans], self._canvas.width if spans else 0)
         return strip.adjust_cell_length(self.size.width, self._style("fg"))
 
-    def _style(self, ink: str) -> Style:
-        if ink not in self._styles:
-            *weight, role = ink.split()
-            self._styles[ink] = self.rich_style + self.role_style(role, bold=bool(weight))
-        return self._styles[ink]
+    def _style(self, style: str) -> Style:
+        if style not in self._styles:
+            *weight, role = style.split()
+            self._styles[style] = self.rich_style + self.role_style(role, bold=bool(weight))
+        return self._styles[style]
 
 
 class LossChart(CanvasWidget):
-    """The curves of a run over its steps."""
+    """The curves of a run over its steps; `cursor` is a step to mark.
+
+    `log_scale` is not called `log`, which every widget has for its logger.
+    """
 
     curve: reactive[LossCurveState] = reactive(LossCurveState, repaint=False)
-    """All that is shown."""
     log_scale: reactive[bool] = reactive(True, repaint=False)
-    """Whether heights are log10 of losses (`log` is taken: every widget has a logger of that name)."""
     cursor: reactive[int | None] = reactive(None, repaint=False)
-    """A step to point at, where there is one."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._axes: Axes | None = None
-        self._ground: tuple[object, Canvas] = (None, self._sheet)
+        self._background: tuple[object, Canvas] = (None, self._canvas)
         self._ghost: tuple[object, CurveLines] = (None, CurveLines((), ()))
 
     def watch_curve(self) -> None:
@@ -181,30 +175,28 @@ class LossChart(CanvasWidget):
         self.draw()
 
     def paint(self, plot: PlotArea) -> Canvas:
-        """The curve on a sheet, on axes that stay where they were if that can be."""
         curve = self.curve
         if not plot.drawable or not (curve.max_steps or curve.points):
             return Canvas(plot.width, plot.height)
         steps = x_extent(furthest(curve), curve.max_steps)
         columns = plot.dots[0]
-        now, ghost = make_curve_lines(curve.points, curve.history, steps, columns), self._ghost_lines(steps, columns)
-        values = [loss for line in (*now, ghost.train) for loss in losses(line, columns)]
-        constants = [loss for loss, _ in reference_losses(curve).values()]
-        self._axes = fit_axes(values, constants, steps, self.log_scale, self._axes)
-        key = (plot, self._axes, ghost, constants, curve.vocab_size, curve.history.marks, curve.diverged_at)
-        if self._ground[0] != key:
-            self._ground = (key, draw_background(plot, self._axes, curve, ghost, rasterize))
-        sheet = self._ground[1].copy()
+        lines, ghost = make_curve_lines(curve.points, curve.history, steps, columns), self._ghost_lines(steps, columns)
+        values = [loss for line in (*lines, ghost.train) for loss in losses(line, columns)]
+        references = [loss for loss, _ in reference_losses(curve).values()]
+        self._axes = fit_axes(values, references, steps, self.log_scale, self._axes)
+        key = (plot, self._axes, ghost, references, curve.vocab_size, curve.history.marks, curve.diverged_at)
+        if self._background[0] != key:
+            self._background = (key, draw_background(plot, self._axes, curve, ghost, rasterize))
+        canvas = self._background[1].copy()
         if self.cursor is not None and self.cursor <= steps:
             column = plot.column(self._axes, self.cursor)
-            sheet.overlay(plot.top, column, [plot.glyphs.upright] * plot.rows, "bold accent")
-            if plot.top + plot.rows < plot.height:  # the x axis stands there
-                sheet.write(plot.top + plot.rows, column, plot.glyphs.up, "bold accent")
-        draw_curves(sheet, plot, self._axes, curve, now, rasterize)
-        return sheet
+            canvas.overlay(plot.top, column, [plot.glyphs.upright] * plot.rows, "bold accent")
+            if plot.top + plot.rows < plot.height:  # on the x axis
+                canvas.write(plot.top + plot.rows, column, plot.glyphs.up, "bold accent")
+        draw_curves(canvas, plot, self._axes, curve, lines, rasterize)
+        return canvas
 
     def _ghost_lines(self, steps: float, columns: int) -> CurveLines:
-        """The lines of the earlier run, cut once for every width and axis."""
         key = (self.curve.ghost, steps, columns)
         if self._ghost[0] != key:
             history = self.curve.ghost.history if self.curve.ghost else TrainingHistory()
