@@ -20,15 +20,16 @@ from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.drawing.styled_text import StyledLine
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
 from charwave_tui.ui.state.run_state import LayersState
+from charwave_tui.ui.tables.column_layout import ColumnLayout
 from charwave_tui.ui.tables.layers_table import (
     AT_THE_LEFT,
-    ColumnLayout,
     Layer,
     cells,
     first_nonfinite,
     fit_columns,
     header,
     layer_title,
+    next_sort_column,
     row_order,
 )
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -106,7 +107,7 @@ class LayerTable(DataTable[Text], ThemedWidget):
         """Write every cell anew, in the inks of the present theme."""
         cursor = self.cursor_row
         self.clear(columns=True)
-        plan, order = self._layout or (ColumnLayout((), False), "")
+        plan, order = self._layout or (ColumnLayout(), "")
         for key, width in plan.widths:
             self.add_column(self._text(key, header(key, order)), width=width, key=key)
         for row in self._rows:
@@ -116,7 +117,7 @@ class LayerTable(DataTable[Text], ThemedWidget):
     def sort_on(self) -> None:
         """Sort by the next column, the largest first, or in the order of the model; `show` follows."""
         if self._layout is not None:
-            self.order = self._layout[0].following(self._layout[1])
+            self.order = next_sort_column(*self._layout)
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """As every widget does, but that a rewritten cell does not repaint the whole table."""

@@ -1,1 +1,1 @@
-"""Column layouts by width."""
+"""The columns and cells of tables."""

@@ -1,10 +1,9 @@
-"""Cells and columns of the layer table."""
+"""The cells and columns of the layers table."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from charwave_tui.core.config.layer_shapes import ACTIVATIONS, LayerShape
 from charwave_tui.core.metrics import LayerStats
@@ -20,79 +19,59 @@ from charwave_tui.ui.drawing.number_format import (
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width
 from charwave_tui.ui.state.layer_health import HEALTHY
 from charwave_tui.ui.state.run_state import TREND
+from charwave_tui.ui.tables.column_layout import ColumnLayout, widen
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-FULL_BAR = 20.0
-"""Per cent of saturation that fills the bar; beyond, the figure tells."""
-
-
-UPDATES = (-4.5, -1.5)
-"""The update ratios that a trend shows as its lowest and its highest block."""
-
+FULL_BAR = 20.0  # per cent of saturation that fills the bar
+UPDATES = (-4.5, -1.5)  # update ratios of the lowest and the highest block of a trend
 
 SHORT_NAMES = {"FlattenConsecutive": "Flatten", "FlattenDilated": "Dilated"}
-"""What the layers with long names are called where there is no room for those."""
-
-
-REARRANGING = frozenset({*SHORT_NAMES, "Skips"})
-"""Layers that only put numbers elsewhere."""
-
-
+REARRANGING = frozenset({*SHORT_NAMES, "Skips"})  # layers that only reshape or copy
 SATURATING = frozenset(spec.layer for spec in ACTIVATIONS.values() if spec.saturation_threshold is not None)
-"""Layers that have a saturation."""
-
-
 DYING = frozenset(spec.layer for spec in ACTIVATIONS.values() if spec.can_die)
-"""Layers that have dead units."""
 
-
-Layer = LayerStats | LayerShape
-"""A layer with figures, or one that nobody has measured yet."""
-
+Layer = LayerStats | LayerShape  # probed, or not yet
 
 NONE: StyledLine = (Span(GLYPHS.none, "muted"),)
-"""What stands where a figure is missing."""
 
 
 def kind_of(layer: Layer) -> str:
-    """The name of its class."""
+    """Return the name of a layer's class."""
     return layer.name if isinstance(layer, LayerStats) else layer.kind
 
 
 def output_of(layer: Layer) -> tuple[int, ...]:
-    """The shape of what it puts out, without the batch."""
+    """Return the shape of a layer's output without the batch dimension."""
     return layer.output_shape[1:] if isinstance(layer, LayerStats) else layer.output
 
 
 def layer_title(layer: Layer) -> str:
-    """A layer's name with its detail: `Linear 48→128`."""
+    """Return a layer's name with its detail: `Linear 48→128`."""
     return f"{kind_of(layer)} {layer.detail}".rstrip().replace("→", GLYPHS.to)
 
 
 def first_nonfinite(layers: Sequence[Layer]) -> int | None:
-    """The place of the first layer whose output is not finite."""
-    places = (
-        place
-        for place, layer in enumerate(layers)
-        if isinstance(layer, LayerStats) and not (math.isfinite(layer.mean) and math.isfinite(layer.std))
-    )
-    return next(places, None)
+    """Return the index of the first layer whose output is not finite."""
+    for index, layer in enumerate(layers):
+        if isinstance(layer, LayerStats) and not (math.isfinite(layer.mean) and math.isfinite(layer.std)):
+            return index
+    return None
 
 
 def layer_cells(
     layer: Layer, *, short: bool = False, bar: int = 0, first: bool = False, course: Sequence[LayerStats] = ()
 ) -> dict[str, StyledLine]:
-    """The text of every column; `first` marks the layer where NaN begins, `course` are its figures so far."""
+    """Return the text of every column; `first` marks the layer where NaN begins, `course` are its statistics so far."""
     role = "muted" if kind_of(layer) in REARRANGING else "fg"
-    saturation, share, dead = _saturation(layer, bar)
+    saturation, saturation_bar, dead = _saturation(layer, bar)
     return {
         "layer": _name(layer, short, role, first),
         "out": (Span(GLYPHS.times.join(map(str, output_of(layer))), role),),
         "params": (Span(f"{layer.parameters:,}", role),) if layer.parameters else (),
-        "mean": _figure(format_signed(layer.mean), layer.mean, role) if isinstance(layer, LayerStats) else NONE,
-        "std": _figure(format_std(layer.std), layer.std, role) if isinstance(layer, LayerStats) else NONE,
+        "mean": _number(format_signed(layer.mean), layer.mean, role) if isinstance(layer, LayerStats) else NONE,
+        "std": _number(format_std(layer.std), layer.std, role) if isinstance(layer, LayerStats) else NONE,
         "sat": saturation,
-        "bar": share,
+        "bar": saturation_bar,
         "dead": dead,
         **_weights(layer),
         "trend": _trend(layer, course),
@@ -109,12 +88,12 @@ def _name(layer: Layer, short: bool, role: str, first: bool) -> StyledLine:
     )
 
 
-def _figure(text: str, value: float, role: str) -> StyledLine:
+def _number(text: str, value: float, role: str) -> StyledLine:
     return (Span(text, role if math.isfinite(value) else "error"),)
 
 
 def _saturation(layer: Layer, bar: int) -> tuple[StyledLine, StyledLine, StyledLine]:
-    """The cells for the share of saturated outputs, its bar, and the dead units."""
+    """Return the cells for the saturation, its bar and the dead units."""
     if isinstance(layer, LayerShape):
         return NONE if layer.kind in SATURATING else (), (), NONE if layer.kind in DYING else ()
     percent = layer.saturation
@@ -138,21 +117,21 @@ def _dead(units: int | None, role: str) -> StyledLine:
 
 
 def _weights(layer: Layer) -> dict[str, StyledLine]:
-    """The cells for the weight, its gradient and its last change; dashes where those are not known yet."""
+    """Return the cells for the weight, its gradient and its last update; dashes before the first probe."""
     if not layer.parameters:
         return {"gradient": (), "weight": (), "share": (), "update": ()}
     if isinstance(layer, LayerShape):
         return {"gradient": NONE, "weight": NONE, "share": NONE, "update": NONE}
     return {
-        "gradient": _known(layer.gradient_std, format_gradient_std),
-        "weight": _known(layer.weight_std, format_ratio),
-        "share": _known(layer.grad_data, format_ratio),
+        "gradient": _optional(layer.gradient_std, format_gradient_std),
+        "weight": _optional(layer.weight_std, format_ratio),
+        "share": _optional(layer.grad_data, format_ratio),
         "update": _update(layer.update_ratio),
     }
 
 
-def _known(value: float | None, written: Written) -> StyledLine:
-    return NONE if value is None else _figure(written(value), value, "fg")
+def _optional(value: float | None, number_format: Written) -> StyledLine:
+    return NONE if value is None else _number(number_format(value), value, "fg")
 
 
 def _update(ratio: float | None) -> StyledLine:
@@ -163,18 +142,21 @@ def _update(ratio: float | None) -> StyledLine:
     return (Span(f"{mark}{format_update_ratio(ratio)}", role or "fg"),)
 
 
-def _trend(layer: Layer, course: Sequence[LayerStats]) -> StyledLine:
-    """The layer's last update ratios, or of an activation its saturation, as blocks."""
+def _trend(layer: Layer, history: Sequence[LayerStats]) -> StyledLine:
+    """Draw the last update ratios, or of an activation the last saturations, as a sparkline."""
     if isinstance(layer, LayerShape):
         return ()
     if layer.saturation is not None:
-        low, high, values = 0.0, FULL_BAR, [stats.saturation for stats in course]
+        low, high, values = 0.0, FULL_BAR, [stats.saturation for stats in history]
     else:
-        low, high, values = *UPDATES, [stats.update_ratio for stats in course]
-    shares = [None if value is None else (value - low) / (high - low) for value in values]
-    return (Span(sparkline(shares).rjust(TREND), "muted"),) if any(share is not None for share in shares) else ()
+        low, high, values = *UPDATES, [stats.update_ratio for stats in history]
+    fractions = [None if value is None else (value - low) / (high - low) for value in values]
+    if all(fraction is None for fraction in fractions):
+        return ()
+    return (Span(sparkline(fractions).rjust(TREND), "muted"),)
 
 
+# the column headers by key, in the order of the table
 HEADERS = {
     "layer": "layer",
     "out": "out",
@@ -190,13 +172,9 @@ HEADERS = {
     "update": "update",
     "trend": "trend",
 }
-"""The column headers by key, in the order of the table."""
-
-
 WEIGHTS = frozenset({"gradient", "weight", "share", "update", "trend"})
-"""The columns about a layer's weight."""
 
-
+# the forms of the table, widest first: whether names are short, and the columns left out
 FORMS: tuple[tuple[bool, frozenset[str]], ...] = (
     (False, frozenset()),
     (False, frozenset({"weight"})),
@@ -210,100 +188,72 @@ FORMS: tuple[tuple[bool, frozenset[str]], ...] = (
     (True, WEIGHTS | {"mean", "bar", "params"}),
     (True, WEIGHTS | {"mean", "bar", "params", "dead"}),
 )
-"""The forms of the table, richest first: whether names are short, and the columns left out."""
 
-
+# minimum widths, so that the columns do not move as numbers come and change
 NARROWEST = {"mean": 6, "std": 5, "sat": 5, "update": 6, "trend": TREND}
-"""Columns that figures have at least, so that the table stands still as they come and change."""
+SMALLEST_BAR, LARGEST_BAR = 4, 20  # columns
 
-
-SMALLEST_BAR, LARGEST_BAR = 4, 20
-"""Columns that the bar has at least, and is widened to at most."""
-
-
-AT_THE_LEFT = ("layer", "bar")
-"""Columns whose text stands at the left."""
-
-
-UNSORTED = ("layer", "bar", "trend")
-"""Columns that rows are not sorted by: in the order of the model, and such that show another column's figure."""
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnLayout:
-    """How the table is laid out: the width of every column in it, and whether names are short."""
-
-    widths: tuple[tuple[str, int], ...]
-    short: bool
-
-    @property
-    def bar(self) -> int:
-        """Columns of the saturation bar."""
-        return max(0, dict(self.widths).get("bar", 0) - 1)
-
-    def following(self, order: str) -> str:
-        """The column to sort by after `order`; empty, for the order of the model, after the last."""
-        keys = ["", *(key for key, _ in self.widths if key not in UNSORTED)]
-        return keys[(keys.index(order) + 1) % len(keys)] if order in keys else ""
+AT_THE_LEFT = ("layer", "bar")  # left-aligned columns
+UNSORTED = ("layer", "bar", "trend")  # columns that rows are not sorted by
 
 
 def fit_columns(layers: Sequence[Layer], width: int) -> ColumnLayout:
-    """The richest form that `width` columns have room for; spare room goes to the gaps and the bar."""
-    telling = _telling({kind_of(layer) for layer in layers})
-    known = {short: _needs(layers, short) for short in (False, True)}
+    """Return the widest form that fits `width`; each column includes the gap before it and a part of the spare room."""
+    keys = _keys({kind_of(layer) for layer in layers})
+    min_widths = {short: _min_widths(layers, short) for short in (False, True)}
     for short, left_out in FORMS:
-        needs = {key: known[short][key] for key in telling if key not in left_out}
-        if "bar" in needs and "dead" in needs:
-            needs["dead"] -= 1  # the bar is seldom full, so its own emptiness is the gap
-        if sum(needs.values()) <= width:
+        widths = {key: min_widths[short][key] for key in keys if key not in left_out}
+        if "bar" in widths and "dead" in widths:
+            widths["dead"] -= 1  # the bar is seldom full, so its own emptiness is the gap
+        if sum(widths.values()) <= width:
             break
-    spare = max(0, width - sum(needs.values()))
-    bar = ("bar",) if "bar" in needs else ()
-    figures = tuple(key for key in needs if key not in AT_THE_LEFT)
+    spare = max(0, width - sum(widths.values()))
+    bar = ("bar",) if "bar" in widths else ()
+    numbers = tuple(key for key in widths if key not in AT_THE_LEFT)
     # A column of the bar first, then wider gaps, a longer bar, still wider gaps, and what is left to the names.
-    for keys, most in (
-        (bar, 1),
-        (figures, 1),
-        (bar, LARGEST_BAR - SMALLEST_BAR - 1),
-        (figures, 2),
-        (("layer",), spare),
-    ):
-        columns_each = min(most, spare // max(1, len(keys)))
-        for key in keys:
-            needs[key] += columns_each
-        spare -= columns_each * len(keys)
-    return ColumnLayout(tuple(needs.items()), short)
+    spare = widen(widths, bar, 1, spare)
+    spare = widen(widths, numbers, 1, spare)
+    spare = widen(widths, bar, LARGEST_BAR - SMALLEST_BAR - 1, spare)
+    spare = widen(widths, numbers, 2, spare)
+    widen(widths, ("layer",), spare, spare)
+    return ColumnLayout(tuple(widths.items()), short_names=short)
+
+
+def next_sort_column(layout: ColumnLayout, order: str) -> str:
+    """Return the column to sort by after `order`; empty, for the order of the model, after the last."""
+    keys = ["", *(key for key in layout.keys if key not in UNSORTED)]
+    return keys[(keys.index(order) + 1) % len(keys)] if order in keys else ""
 
 
 def cells(
-    layer: Layer, plan: ColumnLayout, *, first_spoilt: bool = False, course: Sequence[LayerStats] = ()
+    layer: Layer, layout: ColumnLayout, *, first_spoilt: bool = False, course: Sequence[LayerStats] = ()
 ) -> dict[str, StyledLine]:
-    """The text of each column for one layer; `first_spoilt` marks the one where NaN begins."""
-    every = layer_cells(layer, short=plan.short, bar=plan.bar, first=first_spoilt, course=course)
-    return {key: every[key] for key, _ in plan.widths}
+    """Return the text of the columns in `layout`; see `layer_cells`."""
+    bar = max(0, layout.width_of("bar") - 1)
+    every = layer_cells(layer, short=layout.short_names, bar=bar, first=first_spoilt, course=course)
+    return {key: every[key] for key in layout.keys}
 
 
 def header(key: str, order: str) -> StyledLine:
-    """What stands above a column, with a mark where the rows are sorted by it."""
+    """Return the header of a column, with a mark if the rows are sorted by it."""
     if key and key == order:
         return (Span(GLYPHS.choices, "accent"), Span(HEADERS[key]))
     return (Span(HEADERS[key], "muted"),)
 
 
 def row_order(layers: Sequence[Layer], order: str) -> tuple[int, ...]:
-    """The places of the layers in the order of the rows: of the model, or the largest of a column first.
+    """Return the indices of the layers in the order of the rows: that of the model, or descending by a column.
 
-    Means count by their size; those that have no figure come last, NaN first.
+    Means count by magnitude; NaN comes first, layers without a value last.
     """
     if not order:
         return tuple(range(len(layers)))
     values = [_value(layer, order) for layer in layers]
-    sizes = [-math.inf if value is None else math.inf if math.isnan(value) else value for value in values]
-    return tuple(sorted(range(len(layers)), key=lambda place: -sizes[place]))
+    sort_keys = [-math.inf if value is None else math.inf if math.isnan(value) else value for value in values]
+    return tuple(sorted(range(len(layers)), key=lambda index: -sort_keys[index]))
 
 
 def _value(layer: Layer, order: str) -> float | None:
-    """The figure of a column."""
     if order == "out":
         return math.prod(output_of(layer))
     if order == "params":
@@ -322,19 +272,19 @@ def _value(layer: Layer, order: str) -> float | None:
     }[order]
 
 
-def _telling(kinds: set[str]) -> list[str]:
-    """The columns that layers of these kinds have something to put into; all of them while there are none."""
+def _keys(kinds: set[str]) -> list[str]:
+    """Return the columns that apply to layers of these kinds; all of them without a layer."""
     empty = {"sat", "bar"} if kinds and not kinds & SATURATING else set()
     if kinds and not kinds & DYING:
         empty.add("dead")
     return [key for key in HEADERS if key not in empty]
 
 
-def _needs(layers: Sequence[Layer], short: bool) -> dict[str, int]:
-    """The columns that each column needs at least, its gap to the left among them."""
+def _min_widths(layers: Sequence[Layer], short: bool) -> dict[str, int]:
+    """Return the minimum width of each column with the gap before it."""
     rows = [layer_cells(layer, short=short) for layer in layers]
     return {
         key: (key != "layer")
-        + max(len(name), NARROWEST.get(key, 0), max((cell_width(row[key]) for row in rows), default=0))
-        for key, name in HEADERS.items()
+        + max(len(title), NARROWEST.get(key, 0), max((cell_width(row[key]) for row in rows), default=0))
+        for key, title in HEADERS.items()
     } | {"bar": 1 + SMALLEST_BAR}

@@ -1,4 +1,4 @@
-"""Cells and columns of the runs table."""
+"""The cells and columns of the runs table."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ from charwave_tui.ui.state.runs_state import (
     left_unfinished,
     state_words,
 )
+from charwave_tui.ui.tables.column_layout import ColumnLayout, widen
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-LONGEST_CORPUS = 20
-"""Columns that a corpus has among the changes; of a path the end is shown."""
+LONGEST_CORPUS = 20  # columns of a corpus among the changes; of a path the end is shown
 
 
 @dataclass(frozen=True, slots=True)
 class RunsContext:
-    """What a run is seen among; `best` is the best val of each corpus, `named` whether any run has its own name."""
+    """What the cells of a run depend on besides the run: the time, the current run and the other runs in the table.
+
+    `best` is the best val loss by corpus; `named` is whether any run has a name.
+    """
 
     moment: datetime
     best: Mapping[str, float]
@@ -41,96 +44,97 @@ class RunsContext:
 
     @staticmethod
     def of(rows: Sequence[RunSummary], present_run: int | None, moment: datetime) -> RunsContext:
-        """The company that `rows` are to each of them."""
         corpora = Counter(row.corpus for row in rows).most_common(1)
-        usual = corpora[0][0] if corpora else ""
-        return RunsContext(moment, best_vals(rows), present_run, usual, any(row.name for row in rows))
+        usual_corpus = corpora[0][0] if corpora else ""
+        return RunsContext(moment, best_vals(rows), present_run, usual_corpus, any(row.name for row in rows))
 
 
 def run_cells(
-    row: RunSummary, widths: Mapping[str, int], company: RunsContext, place: int | None, here: bool
+    row: RunSummary, widths: Mapping[str, int], context: RunsContext, place: int | None, here: bool
 ) -> dict[str, StyledLine]:
-    """The text of every column for one run, which is the one at `place` of the chosen."""
+    """Return the text of every column for a run; `place` is its index among the selected runs, if it is one."""
     name = cut_off(readable(row.name or row.preset), widths["name"])
-    best = row.best_val is not None and row.best_val == company.best.get(row.corpus)
-    changed = cut_off(changed_text(row, company), widths.get("changed", 0))
+    is_best = row.best_val is not None and row.best_val == context.best.get(row.corpus)
+    best = replace(loss_piece(row.best_val), role="bright", bold=True) if is_best else loss_piece(row.best_val)
+    changed = cut_off(changed_text(row, context), widths.get("changed", 0))
     return {
-        "mark": (Span(GLYPHS.here if here else " ", "accent", True), _held_mark(row, company), *_chosen_mark(place)),
+        "mark": (
+            Span(GLYPHS.here if here else " ", "accent", True),
+            _current_run_mark(row, context),
+            *(() if place is None else (Span(MARKS[place], INKS[place], bold=True),)),
+        ),
         "run": (Span(str(row.run), "bright" if here else "muted"),),
         "name": (Span(name, "bright" if here or row.name else "fg", bold=here),),
         "changed": (Span(changed, "muted"),),
         "params": (Span(f"{row.parameters:,}"),),
         "steps": (Span(format_steps(row.step)),),
         "time": (Span(format_duration(row.training_seconds), "muted"),),
-        "when": (Span(format_age(row.created, company.moment), "muted"),),
+        "when": (Span(format_age(row.created, context.moment), "muted"),),
         "train": (loss_piece(row.train),),
-        "best": (replace(loss_piece(row.best_val), role="bright", bold=True) if best else loss_piece(row.best_val),),
-        "delta": (Span(delta_text(row, company), "muted"),),
-        "state": (state_piece(row, company, "changed" not in widths),),
+        "best": (best,),
+        "delta": (Span(delta_text(row, context), "muted"),),
+        "state": (state_piece(row, context, "changed" not in widths),),
         "note": (Span(cut_off(readable(row.note), widths.get("note", 0))),),
     }
 
 
-def _held_mark(row: RunSummary, company: RunsContext) -> Span:
-    if row.run != company.present_run:
+def _current_run_mark(row: RunSummary, context: RunsContext) -> Span:
+    if row.run != context.present_run:
         return Span(" ")
     return Span(GLYPHS.running, "train") if row.state is RunState.TRAINING else Span(GLYPHS.ready, "muted")
 
 
-def _chosen_mark(place: int | None) -> StyledLine:
-    return () if place is None else (Span(MARKS[place], INKS[place], bold=True),)
-
-
 def changes_text(row: RunSummary) -> str:
-    """What the run has otherwise than its preset."""
+    """Return the values that differ from the run's preset."""
     return ", ".join(f"{name} {value}" for name, value in changes(row))
 
 
 def distinguishing_text(row: RunSummary) -> str:
-    """What tells a run from others of its name: the preset of a named one, what it has of its own, its best val."""
+    """Return what distinguishes a run from others of its name: a named one's preset, its changes, its best val loss."""
     best = "" if row.best_val is None else f"best val {format_loss(row.best_val)}"
     return ", ".join(filter(None, (row.preset if row.name else "", changes_text(row), best)))
 
 
-def changed_text(row: RunSummary, company: RunsContext) -> str:
-    """What the run has of its own; a named one's preset before it, and a corpus that is not the usual one."""
-    corpus = "" if row.corpus == company.usual_corpus else f"corpus {shortened(row.corpus, LONGEST_CORPUS)}"
+def changed_text(row: RunSummary, context: RunsContext) -> str:
+    """Return a run's changes, after a named one's preset and before a corpus that is not the usual one."""
+    corpus = "" if row.corpus == context.usual_corpus else f"corpus {shortened(row.corpus, LONGEST_CORPUS)}"
     parts = (row.preset if row.name else "", changes_text(row), corpus)
     return readable(", ".join(filter(None, parts)))
 
 
 def loss_piece(value: float | None) -> Span:
-    """A loss, a dash where it was never measured."""
+    """Return a loss, a dash if it was never measured."""
     if value is None:
         return Span(GLYPHS.none, "muted")
     return Span(format_loss(value), "fg" if math.isfinite(value) else "error")
 
 
-def delta_text(row: RunSummary, company: RunsContext) -> str:
-    """How far the run is over the best of its corpus."""
-    best = company.best.get(row.corpus)
+def delta_text(row: RunSummary, context: RunsContext) -> str:
+    """Return how far the run's best val loss is above the best of its corpus."""
+    best = context.best.get(row.corpus)
     if best is None or row.best_val is None or not math.isfinite(row.best_val):
         return GLYPHS.none
     return "best" if row.best_val == best else f"+{format_loss(row.best_val - best)}"
 
 
-def state_piece(row: RunSummary, company: RunsContext, brief: bool) -> Span:
-    """What the run is doing, or how it ended."""
+def state_piece(row: RunSummary, context: RunsContext, brief: bool) -> Span:
+    """Return the state of the run, or how it ended."""
     roles = {RunState.TRAINING: "train", RunState.DIVERGED: "error"}
-    text = state_words(row, company.present_run, brief=brief)
-    if left_unfinished(row, company.present_run):
+    text = state_words(row, context.present_run, brief=brief)
+    if left_unfinished(row, context.present_run):
         return Span(text)
     return Span(text, roles.get(row.state, "muted"), bold=row.state is RunState.TRAINING)
 
 
 def cut_off(text: str, width: int) -> str:
-    """The text in at most `width` columns; a longer one ends with `…`."""
+    """Shorten a text to `width` columns with `…` at its end."""
     if cell_len(text) <= width:
         return text
     room = width - cell_len(GLYPHS.cut)
     return set_cell_size(text, room).rstrip() + GLYPHS.cut if room >= 0 else ""
 
 
+# the column headers by key, in the order of the table
 HEADERS = {
     "mark": "",
     "run": "run",
@@ -146,13 +150,9 @@ HEADERS = {
     "state": "state",
     "note": "note",
 }
-"""The column headers by key, in the order of the table."""
-
-
+# left out as the width shrinks, in this order
 FIRST_TO_GO = ("note", "time", "changed", "params", "when", "delta", "train", "steps", "state")
-"""Columns that are left out as the room shrinks, the first of them first."""
-
-
+# minimum widths, so that the columns do not move as numbers come and change
 NARROWEST = {
     "mark": 3,
     "run": 3,
@@ -168,157 +168,103 @@ NARROWEST = {
     "state": 8,
     "note": 24,
 }
-"""Columns that each has at least, so that the table stands still as figures come and change."""
+LONGEST_NAME, LONGEST_CHANGED = 24, 32  # maximum widths, the latter where there is a note that needs the room
+BRIEF_STATE = 10  # columns of `unfinished`
+ROOMY = 24  # columns of the changes before there is a note, and before the gaps grow
+LEFT_ALIGNED = frozenset({"mark", "name", "changed", "state", "note"})
+TIGHT = frozenset({"mark"})
+GAP = 2  # blank columns between two columns, one more where there is room
 
 
-LONGEST_NAME, LONGEST_CHANGED = 24, 32
-"""Columns that a name has at most, and changes where there is a note to give room to."""
-
-
-BRIEF_STATE = 10
-"""Columns of `unfinished`."""
-
-
-ROOMY = 24
-"""Columns that changes get before there is a note, and before the gaps grow wider."""
-
-
-WORDS = frozenset({"mark", "name", "changed", "state", "note"})
-"""Columns that begin at the left; figures end at the right."""
-
-
-GAP = 2
-"""Columns between two columns of the table, one more where there is room; the mark stands close to its run."""
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnLayout:
-    """How the table is laid out: the width of every column in it, and the gap between two."""
-
-    widths: tuple[tuple[str, int], ...]
-    gap: int
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """The columns in it."""
-        return frozenset(key for key, _ in self.widths)
-
-    def stretch(self, key: str, least: int) -> tuple[int, int]:
-        """First column and width of the column `key` with as many of those behind it as make it `least` wide."""
-        start = width = 0
-        for name, columns in self.widths:
-            if name != key and not width:
-                start += columns + self.gap_after(name)
-            elif width < least:
-                width += (self.gap if width else 0) + columns
-        return start, width
-
-    def gap_after(self, key: str) -> int:
-        """Blank columns between this column and the next."""
-        return 1 if key == "mark" else self.gap
-
-
-def fit_columns(rows: Sequence[RunSummary], width: int, company: RunsContext) -> ColumnLayout:
-    """The richest form that `width` columns have room for; spare room goes to names, gaps, and words."""
-    wanted = _wanted(rows, company)
+def fit_columns(rows: Sequence[RunSummary], width: int, context: RunsContext) -> ColumnLayout:
+    """Return the columns that fit `width`; spare room goes to names, gaps and words."""
+    natural_widths = _natural_widths(rows, context)
     for count in range(not any(row.note for row in rows), len(FIRST_TO_GO) + 1):
-        least = {key: wanted[key] for key in HEADERS if key not in FIRST_TO_GO[:count]}
-        if "note" in least:
-            least["changed"] = ROOMY
-        elif "changed" not in least:
-            least["name"] = NARROWEST["name"]
-            if "state" in least:
-                least["state"] = BRIEF_STATE if wanted["state"] > NARROWEST["state"] else NARROWEST["state"]
-        spare = width - sum(least.values()) - GAP * (len(least) - 2) - 1
+        widths = {key: natural_widths[key] for key in HEADERS if key not in FIRST_TO_GO[:count]}
+        if "note" in widths:
+            widths["changed"] = ROOMY
+        elif "changed" not in widths:
+            widths["name"] = NARROWEST["name"]
+            if "state" in widths:
+                is_wide = natural_widths["state"] > NARROWEST["state"]
+                widths["state"] = BRIEF_STATE if is_wide else NARROWEST["state"]
+        spare = width - sum(widths.values()) - GAP * (len(widths) - 2) - 1
         if spare >= 0:
             break
-    more = min(max(spare, 0), wanted["name"] - least["name"])
-    least["name"] += more
-    spare -= more
-    gap = GAP + (spare >= len(least) + (ROOMY - NARROWEST["changed"] if "changed" in least else 0))
-    spare -= (gap - GAP) * (len(least) - 2)
-    if "note" in least:
-        more = min(spare, LONGEST_CHANGED - least["changed"])
-        least["changed"] += more
-        spare -= more
-    last = next(key for key in ("note", "changed", "name") if key in least)
-    least[last] += max(spare, 0)
-    return ColumnLayout(tuple(least.items()), gap)
+    spare = widen(widths, ("name",), natural_widths["name"] - widths["name"], max(spare, 0))
+    gap = GAP + (spare >= len(widths) + (ROOMY - NARROWEST["changed"] if "changed" in widths else 0))
+    spare -= (gap - GAP) * (len(widths) - 2)
+    if "note" in widths:
+        spare = widen(widths, ("changed",), LONGEST_CHANGED - widths["changed"], spare)
+    last = next(key for key in ("note", "changed", "name") if key in widths)
+    widen(widths, (last,), spare, spare)
+    return ColumnLayout(tuple(widths.items()), gap, TIGHT)
 
 
-def header(plan: ColumnLayout, company: RunsContext) -> StyledLine:
-    """The line of column headers."""
-    headers = {**HEADERS, "name": "name"} if company.named else HEADERS
-    return _line({key: (Span(headers[key], "muted"),) for key in plan.keys}, plan)
+def header(layout: ColumnLayout, context: RunsContext) -> StyledLine:
+    """Return the line of column headers."""
+    headers = {**HEADERS, "name": "name"} if context.named else HEADERS
+    return layout.line({key: (Span(headers[key], "muted"),) for key in layout.keys}, LEFT_ALIGNED)
 
 
-def row_line(row: RunSummary, plan: ColumnLayout, company: RunsContext, arrangement: RunsViewOptions) -> StyledLine:
-    """One run, raised where the cursor is."""
-    here = row.run == arrangement.here
-    line = _line(run_cells(row, dict(plan.widths), company, arrangement.place(row.run), here), plan)
+def row_line(row: RunSummary, layout: ColumnLayout, context: RunsContext, options: RunsViewOptions) -> StyledLine:
+    """Return the line of a run, highlighted under the cursor."""
+    here = row.run == options.here
+    cells = run_cells(row, dict(layout.widths), context, options.place(row.run), here)
+    line = layout.line(cells, LEFT_ALIGNED)
     return highlighted(line) if here else line
 
 
-def detail_line(row: RunSummary, plan: ColumnLayout, company: RunsContext, width: int) -> StyledLine:
-    """What the row has no room for, in one line: the note first, then facts as far as they fit."""
+def detail_line(row: RunSummary, layout: ColumnLayout, context: RunsContext, width: int) -> StyledLine:
+    """Return in one line what the row has no room for: the note first, then facts as far as they fit."""
     note = readable(row.note)
-    if cell_len(note) <= dict(plan.widths).get("note", 0):
+    if cell_len(note) <= layout.width_of("note"):
         note = ""
     room = width - min(cell_len(note), width * 2 // 3) - (3 if note else 0)
-    between = f" {GLYPHS.dot} "
-    kept, *others = map(readable, _facts(row, plan, company))
+    separator = f" {GLYPHS.dot} "
+    text, *others = map(readable, _facts(row, layout, context))
     for fact in others:
-        if cell_len(kept) + cell_len(between) + cell_len(fact) <= room:
-            kept += between + fact
-    kept = cut_off(kept, room)
+        if cell_len(text) + cell_len(separator) + cell_len(fact) <= room:
+            text += separator + fact
+    text = cut_off(text, room)
     if not note:
-        return (Span(kept, "muted"),)
-    return justify((Span(cut_off(note, width - cell_len(kept) - 3)),), (Span(kept, "muted"),), width)
+        return (Span(text, "muted"),)
+    return justify((Span(cut_off(note, width - cell_len(text) - 3)),), (Span(text, "muted"),), width)
 
 
-def _facts(row: RunSummary, plan: ColumnLayout, company: RunsContext) -> Iterator[str]:
-    """What else is known of a run, most wanted first."""
+def _facts(row: RunSummary, layout: ColumnLayout, context: RunsContext) -> Iterator[str]:
+    """Yield what the row does not show of a run, the most important first."""
     if row.name:
         yield row.preset
     yield f"{format_steps(row.step)} of {format_steps(row.config.max_steps)} steps"
-    if changes(row) and cell_len(changed_text(row, company)) > dict(plan.widths).get("changed", 0):
+    if changes(row) and cell_len(changed_text(row, context)) > layout.width_of("changed"):
         yield changes_text(row)
-    if "params" not in plan.keys:
+    if "params" not in layout.keys:
         yield f"{row.parameters:,} params"
-    if "when" not in plan.keys:
-        yield format_age(row.created, company.moment)
-    if "time" not in plan.keys:
+    if "when" not in layout.keys:
+        yield format_age(row.created, context.moment)
+    if "time" not in layout.keys:
         yield f"trained for {format_duration(row.training_seconds)}"
-    if "changed" not in plan.keys or row.corpus == company.usual_corpus:
+    if "changed" not in layout.keys or row.corpus == context.usual_corpus:
         yield row.corpus
 
 
-def _line(every: Mapping[str, StyledLine], plan: ColumnLayout) -> StyledLine:
-    line: StyledLine = ()
-    for key, width in plan.widths:
-        cell = every[key]
-        filled = justify(cell, (), width) if key in WORDS else justify((), cell, width)
-        line = (*line, *filled, Span(" " * plan.gap_after(key) * (key != plan.widths[-1][0])))
-    return line
-
-
-def _wanted(rows: Sequence[RunSummary], company: RunsContext) -> dict[str, int]:
-    """The columns that each would take by itself, but for what is cut off to fit; of figures the largest tells."""
+def _natural_widths(rows: Sequence[RunSummary], context: RunsContext) -> dict[str, int]:
+    """Return the widths that the cells need, but for those that are cut off to fit."""
     best = _largest(row.best_val for row in rows)
-    unfinished = (row for row in rows if left_unfinished(row, company.present_run))
-    texts = {
+    unfinished = (row for row in rows if left_unfinished(row, context.present_run))
+    widest_texts = {
         "run": str(max((row.run for row in rows), default=0)),
         "params": f"{max((row.parameters for row in rows), default=0):,}",
         "steps": format_steps(max((row.step for row in rows), default=0)),
         "train": format_loss(_largest(row.train for row in rows)),
         "best": format_loss(best),
         "delta": f"+{format_loss(best)}",
-        "state": max((state_words(row, company.present_run) for row in unfinished), key=len, default=""),
+        "state": max((state_words(row, context.present_run) for row in unfinished), key=len, default=""),
     }
-    wanted = {key: max(least, len(texts.get(key, ""))) for key, least in NARROWEST.items()}
-    names = {row.name or row.preset for row in rows}
-    longest = max((cell_len(readable(name)) for name in names), default=0)
-    return {**wanted, "name": min(max(longest, wanted["name"]), LONGEST_NAME)}
+    widths = {key: max(min_width, len(widest_texts.get(key, ""))) for key, min_width in NARROWEST.items()}
+    longest_name = max((cell_len(readable(row.name or row.preset)) for row in rows), default=0)
+    return {**widths, "name": min(max(longest_name, widths["name"]), LONGEST_NAME)}
 
 
 def _largest(losses: Iterable[float | None]) -> float:
