@@ -1,1 +1,1 @@
-"""The parts of the lab screen, one widget a file."""
+"""Widgets that several screens share."""

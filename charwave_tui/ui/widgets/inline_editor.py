@@ -1,4 +1,4 @@
-"""The one-line input that stands over a row's value while it is typed."""
+"""A one-line input over a row's value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from textual.widgets import Input
 
 
 class InlineEditor(Input):
-    """A compact input that is hidden until it is opened over a row; Enter submits, Esc leaves all as it was."""
+    """A compact input that is hidden until it is opened over a row; Enter submits, Esc cancels.
+
+    `name_edited` is the row's name, empty while the editor is closed.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "Apply", key_display="enter"),
@@ -30,21 +33,20 @@ class InlineEditor(Input):
     """
 
     class Left(Message):
-        """The editor was left without taking what stands in it."""
+        """The editing was cancelled."""
 
     def __init__(self) -> None:
         super().__init__(compact=True)
-        self.cursor_blink = False  # a blink is bytes over the line, twice a second
+        self.cursor_blink = False  # which would cost bytes twice a second
         self.display = False
         self.name_edited = ""
 
     @property
     def is_open(self) -> bool:
-        """Whether a row is being edited."""
         return bool(self.name_edited)
 
     def open(self, name: str, text: str) -> None:
-        """Stand over the row `name`, with its value selected, so that the first letter typed replaces it."""
+        """Edit the row `name`; its value is selected, so that the first character typed replaces it."""
         self.name_edited = name
         with self.prevent(Input.Changed):
             self.value = text
@@ -52,7 +54,7 @@ class InlineEditor(Input):
         self.screen.set_focus(self, scroll_visible=False)
 
     def close(self) -> None:
-        """Hide, and hand the keys back to the pane."""
+        """Hide the editor and give the focus back to its pane."""
         self.name_edited = ""
         pane = next((node for node in self.ancestors if isinstance(node, Widget) and node.can_focus), None)
         if self.has_focus and pane is not None:

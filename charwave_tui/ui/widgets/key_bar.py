@@ -1,4 +1,4 @@
-"""The last row of the screen: the keys that do something now."""
+"""The last row of the screen: the active key bindings."""
 
 from __future__ import annotations
 
@@ -17,25 +17,15 @@ from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, ju
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
 from charwave_tui.ui.terminal.glyphs import ASCII, GLYPHS
 
-ALWAYS = ("question_mark", "q", "escape", "tab")
-"""The keys that stay however narrow the row is."""
-
-
-PALETTE = "command_palette"
-"""The action whose key stands at the right edge."""
-
-
-KEY_NAMES = {"enter": "enter", "escape": "esc"}
-"""Keys that are written otherwise than Textual does."""
-
-
+ALWAYS = ("question_mark", "q", "escape", "tab")  # keys that stay however narrow the row is
+PALETTE = "command_palette"  # the action whose key stands at the right edge
+KEY_NAMES = {"enter": "enter", "escape": "esc"}  # where they differ from Textual's
 ASCII_ARROWS = str.maketrans("←→↑↓", "<>^v")
-"""How arrows are written where there is ASCII alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyHint:
-    """A key and what it does; `node` is the widget whose action it is."""
+    """A key binding as the row shows it; `node` has the action."""
 
     key: str
     shown: str
@@ -46,13 +36,12 @@ class KeyHint:
 
     @property
     def pieces(self) -> StyledLine:
-        """The key, then what it does; both quiet where it does nothing now."""
         key = Span(self.shown, "accent", True) if self.enabled else Span(self.shown, "muted")
         return (key, Span(f" {self.description}", "muted"))
 
 
 class KeyBar(ThemedWidget):
-    """One row of keys, the focused widget's own first; what does not fit is left out from the end."""
+    """One row of keys, those of the focused widget first; what does not fit is left out from the end."""
 
     DEFAULT_CSS = """
     KeyBar { height: 1; padding: 0 1; background: $ink-bg; color: $ink-fg; }
@@ -75,19 +64,18 @@ class KeyBar(ThemedWidget):
         return to_rich_text(self, justify(left, palette.pieces, self.size.width) if palette else left)
 
     @on(Click)
-    async def on_click(self, event: Click) -> None:
-        """Do what the key under the pointer does."""
-        place = event.get_content_offset(self)
-        if place is None:
+    async def press_clicked_key(self, event: Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None:
             return
         hints, palette = fit_hints(self._hints, self._palette, self.size.width)
         start = 0
         for hint in hints:
             end = start + cell_width(hint.pieces)
-            if start <= place.x < end:
+            if start <= offset.x < end:
                 await self._press(hint)
             start = end + 2
-        if palette and place.x >= self.size.width - cell_width(palette.pieces):
+        if palette and offset.x >= self.size.width - cell_width(palette.pieces):
             await self._press(palette)
 
     async def _press(self, hint: KeyHint) -> None:
@@ -95,11 +83,11 @@ class KeyBar(ThemedWidget):
             await self.app.run_action(hint.action, hint.node)
 
     def _bindings_updated(self, screen: Screen[object]) -> None:
-        if self.app.app_focus:  # a terminal that lost the focus takes it from every widget, yet the keys stay
+        if self.app.app_focus:  # a terminal without the focus takes it from every widget, but the keys stay
             self.call_after_refresh(self._refresh_hints)
 
     def _refresh_hints(self) -> None:
-        if not self.is_attached:  # the screen was left before the refresh came
+        if not self.is_attached:  # the screen was popped before the refresh
             return
         hints: dict[tuple[DOMNode, str], KeyHint] = {}
         palette = None
@@ -109,13 +97,14 @@ class KeyBar(ThemedWidget):
                 palette = hint
             elif binding.show:
                 hints.setdefault((node, binding.action), hint)
-        if (now := tuple(hints.values())) != self._hints or palette != self._palette:
-            self._hints, self._palette = now, palette
+        row = tuple(hints.values()), palette
+        if row != (self._hints, self._palette):
+            self._hints, self._palette = row
             self.refresh()
 
 
 def key_text(binding: Binding) -> str:
-    """A binding's key as it is written: `t`, `space`, `^p`, `esc`."""
+    """Return a binding's key as it is shown: `t`, `space`, `^p`, `esc`."""
     modifiers, key = binding.parse_key()
     name = binding.key_display or KEY_NAMES.get(key) or format_key(key)
     if not binding.key_display:
@@ -124,20 +113,20 @@ def key_text(binding: Binding) -> str:
 
 
 def fit_hints(hints: Sequence[KeyHint], palette: KeyHint | None, width: int) -> tuple[list[KeyHint], KeyHint | None]:
-    """The hints that fit in `width` columns in their order, and the palette's where all of them do.
+    """Return the hints that fit in `width` columns in their order, and the palette's if all of them do.
 
-    Those that mean nothing now go first, then the last.
+    Disabled ones are left out first, then the last.
     """
-    kept = list(hints)
-    if palette and _width([*kept, palette]) <= width:
-        return kept, palette
-    while _width(kept) > width:
-        spare = [hint for hint in kept if hint.key not in ALWAYS]
-        if not spare:
+    fitting = list(hints)
+    if palette and _width([*fitting, palette]) <= width:
+        return fitting, palette
+    while _width(fitting) > width:
+        removable = [hint for hint in fitting if hint.key not in ALWAYS]
+        if not removable:
             break
-        idle = [hint for hint in spare if not hint.enabled]
-        kept.remove((idle or spare)[-1])
-    return kept, None
+        disabled = [hint for hint in removable if not hint.enabled]
+        fitting.remove((disabled or removable)[-1])
+    return fitting, None
 
 
 def _width(hints: Sequence[KeyHint]) -> int:

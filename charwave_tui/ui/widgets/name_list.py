@@ -1,4 +1,4 @@
-"""The names themselves, in as many columns as there is room for."""
+"""A list of sampled names in as many columns as there is room for."""
 
 from __future__ import annotations
 
@@ -15,50 +15,43 @@ from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
 from charwave_tui.ui.state.run_state import NamesState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-NARROWEST = 32
-"""Columns that an entry needs before a second one may stand beside it."""
-
-
-WORDED = 31
-"""Columns from which on an entry says `new`, `near` or `corpus` beside the glyph."""
-
-
-BETWEEN = 4
-"""Columns between two entries in a row."""
+NARROWEST = 32  # columns of an entry from which on a second one may stand beside it
+WORDED = 31  # columns from which on an entry has `new`, `near` or `corpus` beside the glyph
+BETWEEN = 4  # columns between two entries in a row
 
 
 class NameList(ThemedWidget):
-    """Names with their nll, inked by probability; a page at a time, and a line of summary at the bottom."""
+    """Names with their nll, coloured by probability, a page at a time, with a summary in the last line.
+
+    `top` is the index of the first name on the page; `part` describes the page, `1–11 of 50`, if it does not hold all.
+    """
 
     DEFAULT_CSS = """
     NameList { height: 1fr; margin-top: 1; background: $ink-bg; color: $ink-fg; }
     """
 
     names: reactive[NamesState] = reactive(NamesState)
-    """The names as last sampled."""
     top: reactive[int] = reactive(0)
-    """The place of the first name that is seen."""
     part: reactive[str] = reactive("", repaint=False)
-    """Which names are seen, `1–11 of 50`, where not all are."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._page = 0  # the one that a person turned to, which is there again once all names have come
+        self._page = 0  # the chosen one, which exists again once all names have come
 
     @property
     def capacity(self) -> int:
-        """How many names fit at once."""
+        """The number of names that fit at once."""
         return _rows(self.size.height) * _columns(self.size.width)
 
     def turn(self, pages: int) -> None:
-        """Show the names so many pages on, or back; where there are fewer by now, the last page."""
+        """Show the page so many pages on or back; the last one, if there are fewer by now."""
         last = max(0, len(self.names.names) - 1) // max(1, self.capacity)
         if pages:
             self._page = min(max(min(self._page, last) + pages, 0), last)
         self.top = min(self._page, last) * self.capacity
         total = 0 if self.names.refusal else len(self.names.names)
-        seen = f"{self.top + 1}{GLYPHS.none}{min(self.top + self.capacity, total)} of {total}"
-        self.part = seen if 0 < self.capacity < total else ""
+        page = f"{self.top + 1}{GLYPHS.none}{min(self.top + self.capacity, total)} of {total}"
+        self.part = page if 0 < self.capacity < total else ""
 
     def watch_names(self) -> None:
         self.turn(0)
@@ -70,67 +63,73 @@ class NameList(ThemedWidget):
         if self.names.refusal:
             return to_rich_text(self, _refusal(self.names))
         if not self.names.names:
-            return to_rich_text(
-                self, (Span("g", "accent", True), Span(" draws names from the model as it is.", "muted"))
-            )
-        lines = [to_rich_text(self, line) for line in self._lines()]
-        return Text("\n").join(lines)
+            hint = (Span("g", "accent", True), Span(" draws names from the model as it is.", "muted"))
+            return to_rich_text(self, hint)
+        return Text("\n").join(to_rich_text(self, line) for line in self._lines())
 
     def _lines(self) -> list[StyledLine]:
         width, rows = self.size.width, _rows(self.size.height)
         if not rows or not width:
             return []
-        seen = self.names.names[self.top : self.top + self.capacity]
-        # the summary keeps its place, and a name keeps its own as more come
-        return [*entry_lines(seen, width, rows), (), names_summary(self.names.names, width)]
+        page = self.names.names[self.top : self.top + self.capacity]
+        # the summary and every name keep their places as more names come
+        return [*entry_lines(page, width, rows), (), names_summary(self.names.names, width)]
 
 
 def entry_lines(names: Sequence[SampledName], width: int, rows: int) -> list[StyledLine]:
-    """The names from the top down in as many columns as fit, always in `rows` lines."""
-    across = _columns(width)
-    each = (width - BETWEEN * (across - 1)) // across
+    """Return the names from the top down in as many columns as fit, always in `rows` lines."""
+    column_count = _columns(width)
+    entry_width = (width - BETWEEN * (column_count - 1)) // column_count
     lines: list[StyledLine] = [()] * rows
-    for place, sampled in enumerate(names[: rows * across]):
-        row = place % rows
-        lines[row] = (*lines[row], *((Span(" " * BETWEEN),) if lines[row] else ()), *name_entry(sampled, each))
+    for index, sampled in enumerate(names[: rows * column_count]):
+        row = index % rows
+        gap = (Span(" " * BETWEEN),) if lines[row] else ()
+        lines[row] = (*lines[row], *gap, *name_entry(sampled, entry_width))
     return lines
 
 
 def name_entry(sampled: SampledName, width: int) -> StyledLine:
-    """A name in `width` columns, its nll, and where it is known from."""
-    mark, known = novelty_mark(sampled)
-    word = f" {known:6}" if width >= WORDED else ""
-    figure = f"{format_nll(sampled.nll):>6}"
-    room = max(1, width - len(figure) - 3 - len(word))
+    """Return a name, its nll and its novelty in `width` columns."""
+    mark, novelty = novelty_mark(sampled)
+    word = f" {novelty:6}" if width >= WORDED else ""
+    nll = f"{format_nll(sampled.nll):>6}"
+    room = max(1, width - len(nll) - 3 - len(word))
     return (
         *justify(style_name(sampled, room), (), room),
-        Span(f"{figure}  ", "muted" if sampled.in_corpus else "fg"),
+        Span(f"{nll}  ", "muted" if sampled.in_corpus else "fg"),
         mark,
         Span(word, "muted"),
     )
 
 
 def names_summary(names: Sequence[SampledName], width: int) -> StyledLine:
-    """The mean nll of the names, and how many are new, near and copied, in the fullest form that fits `width`."""
-    of = shares(names)
-    parts = ((of.new, "new", GLYPHS.new), (of.near, "near", GLYPHS.near), (of.copied, "copied", GLYPHS.corpus))
-    worded = [f"{share:.0%} {word}" for share, word, _ in parts]
-    marked = [f"{mark} {share:.0%}" for share, _, mark in parts]
-    figure = format_nll(mean_nll(names))
-    left: StyledLine = (Span("mean ", "muted"), Span(figure, "bright"), Span(" nll", "muted"))
-    brief = left[:2]
-    forms = ((left, worded), (left, worded[:2]), (brief, worded[:2]), (brief, marked), (brief, marked[:2]))
-    for begun, told in (*forms, (brief, worded[:1])):
-        right = (Span("  ".join(told), "muted"),)
-        if cell_width(begun) + 2 + cell_width(right) <= width:
-            return justify(begun, right, width)
+    """Return the mean nll and the novelty fractions of names in the fullest form that fits `width`."""
+    fractions = shares(names)
+    parts = (
+        (fractions.new, "new", GLYPHS.new),
+        (fractions.near, "near", GLYPHS.near),
+        (fractions.copied, "copied", GLYPHS.corpus),
+    )
+    words = [f"{fraction:.0%} {word}" for fraction, word, _ in parts]
+    glyphs = [f"{glyph} {fraction:.0%}" for fraction, _, glyph in parts]
+    full: StyledLine = (
+        Span("mean ", "muted"),
+        Span(format_nll(mean_nll(names)), "bright"),
+        Span(" nll", "muted"),
+    )
+    brief = full[:2]
+    forms = ((full, words), (full, words[:2]), (brief, words[:2]), (brief, glyphs), (brief, glyphs[:2]))
+    for left, texts in (*forms, (brief, words[:1])):
+        right = (Span("  ".join(texts), "muted"),)
+        if cell_width(left) + 2 + cell_width(right) <= width:
+            return justify(left, right, width)
     return justify(brief, (), width)
 
 
 def _refusal(names: NamesState) -> StyledLine:
     sentence = f"{names.refusal[0].upper()}{names.refusal[1:]}".rstrip(".")
-    key, does = ("w", "rewinds") if names.spoilt else ("g", "tries again")
-    return (Span(f"{sentence}.\n\n"), Span(key, "accent", True), Span(f" {does}.", "muted"))
+    key, effect = ("w", "rewinds") if names.spoilt else ("g", "tries again")
+    return (Span(f"{sentence}.\n\n"), Span(key, "accent", True), Span(f" {effect}.", "muted"))
 
 
 def _columns(width: int) -> int:

@@ -1,4 +1,4 @@
-"""What the screens that cover the lab share: the first row, with the run and a word on the line."""
+"""The base of the screens over the lab, with the status bar in their first row."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from charwave_tui.ui.state.run_state import RunViewState
 from charwave_tui.ui.widgets.status_bar import StatusBar
 
 Left = TypeVar("Left")
-"""What a person leaves on the screen."""
 
 
 class OverlayScreen(Screen[Left], Generic[Left]):
-    """A screen that the lab pushes, and binds to what it hears; dismissed with what a person left there."""
+    """A screen that the lab pushes and binds its state to; dismissed with the view state to restore later.
+
+    `run` is the engine's run, `line` a notice on the line to the terminal, and `place` the host of the engine with its
+    latency, empty if it is local.
+    """
 
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
-    """The run that the engine holds."""
     line: reactive[str] = reactive("", repaint=False)
-    """A word on the line to the terminal, where there is something to say."""
     place: reactive[str] = reactive("", repaint=False)
-    """Where the engine is and how far away, empty where that is here."""
 
     def status(self) -> StatusBar:
-        """The first row."""
+        """Return the status bar, bound to this screen."""
         return StatusBar(id="status").data_bind(OverlayScreen.run, OverlayScreen.line, OverlayScreen.place)

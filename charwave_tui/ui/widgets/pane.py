@@ -1,4 +1,4 @@
-"""Bordered pane; with age; without number."""
+"""The bordered pane, one that shows the age of its data, and one without a number."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.state.run_state import RunViewState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-TAB_TITLES = ("Form", "Loss", "Layers", "Names")
-"""The panes' short names, which are the tabs of a narrow screen."""
+TAB_TITLES = ("Form", "Loss", "Layers", "Names")  # of the panes as tabs
 
 
 class Pane(Widget):
-    """One of the panes 1 to 4; `tabbed` turns its top border into the row of tabs."""
+    """One of the panes 1 to 4.
+
+    Its top border shows its title and, muted, a `note`; as one of the tabs of a small screen (`tabbed`), all tabs. Its
+    bottom border shows the `provenance` of its data. A `problem` in its contents colours it.
+    """
 
     DEFAULT_CSS = """
     Pane {
@@ -40,13 +43,9 @@ class Pane(Widget):
     """
 
     tabbed: reactive[bool] = reactive(False)
-    """Whether the panes are tabs of which only this one is seen."""
     note: reactive[str] = reactive("", repaint=False)
-    """The pane's state, in muted ink behind its name."""
     provenance: reactive[str] = reactive("", repaint=False)
-    """Where the figures come from, in the bottom border."""
     problem: reactive[bool] = reactive(False)
-    """Whether something in the pane wants putting right."""
 
     def __init__(self, number: int, title: str, *, id: str) -> None:
         super().__init__(id=id)
@@ -54,114 +53,109 @@ class Pane(Widget):
         self.title = title
 
     def on_mount(self) -> None:
-        self._write_title()
+        self._update_title()
 
     def watch_tabbed(self) -> None:
-        self._write_title()
+        self._update_title()
 
     def watch_note(self) -> None:
-        self._write_title()
+        self._update_title()
 
     def watch_provenance(self, provenance: str) -> None:
-        # Textual's own setters of both borders would repaint the whole pane, and much oftener than it changes.
+        # Textual's own setters of both borders would repaint the whole pane, and more often than the text changes.
         self._border_subtitle = self.render_str(escape(provenance))
         self.refresh(Region(0, self.size.height, self.size.width, 1))
 
     def set_title_markup(self, title: str) -> None:
-        """Write the top border, as markup; it alone is repainted."""
+        """Set the text of the top border as markup, and repaint the border alone."""
         self._border_title = self.render_str(title)
         self.refresh(Region(0, -1, self.size.width, 1))
 
     def watch_problem(self, problem: bool) -> None:
         self.set_class(problem, "-problem")
-        self._write_title()
+        self._update_title()
 
-    def _write_title(self) -> None:
+    def _update_title(self) -> None:
         if self.tabbed:
-            wrong = f" {GLYPHS.wrong}" if self.problem else ""
-            self.set_title_markup(
-                "   ".join(
-                    f"{number} {title}{wrong}" if number == self.number else f"[not bold $ink-muted]{number} {title}[/]"
-                    for number, title in enumerate(TAB_TITLES, start=1)
-                )
+            mark = f" {GLYPHS.wrong}" if self.problem else ""
+            tabs = (
+                f"{number} {title}{mark}" if number == self.number else f"[not bold $ink-muted]{number} {title}[/]"
+                for number, title in enumerate(TAB_TITLES, start=1)
             )
+            self.set_title_markup("   ".join(tabs))
         else:
-            note = f"[not bold $ink-muted]  {escape(self.note)}[/]" if self.note else ""
-            self.set_title_markup(f"{self.number} {self.title}{note}")
+            self.set_title_markup(f"{self.number} {self.title}{self._note_markup}")
+
+    @property
+    def _note_markup(self) -> str:
+        return f"[not bold $ink-muted]  {escape(self.note)}[/]" if self.note else ""
 
 
-TICK = 1.0
-"""Seconds between two looks at how old the figures are."""
+TICK = 1.0  # seconds between two updates of the age
 
 
 class TimestampedPane(Pane):
-    """A pane that says in its bottom border after which step, and how long ago, its figures were taken."""
+    """A pane whose bottom border shows the step and the age of its data, which grows only while `run` trains."""
 
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
-    """The run; figures grow old, and say so, only while it trains."""
-    age: reactive[int] = reactive(0, repaint=False)
-    """Seconds since the figures last changed."""
+    age: reactive[int] = reactive(0, repaint=False)  # seconds
 
     def __init__(self, number: int, title: str, *, id: str) -> None:
         super().__init__(number, title, id=id)
-        self._clock: Timer | None = None
+        self._age_timer: Timer | None = None
 
     def on_mount(self) -> None:
-        self._clock = self.set_interval(TICK, self._tick)
+        self._age_timer = self.set_interval(TICK, self._grow_older)
 
     @property
     def dated(self) -> bool:
-        """Whether there are figures that have an age."""
+        """Whether there are data."""
         raise NotImplementedError
 
     def update_provenance(self) -> None:
-        """Write the bottom border."""
+        """Update the bottom border."""
         raise NotImplementedError
 
     def renewed(self) -> None:
-        """Take in that the figures are new."""
+        """Set the age of new data to 0."""
         self.age = 0
-        if self._clock is not None:
-            self._clock.reset()
+        if self._age_timer is not None:
+            self._age_timer.reset()
 
     def age_text(self, step: int) -> str:
-        """After which step the figures were taken, and how long ago while more are to come."""
-        told = f"step {format_steps(step)}"
-        return f"{told} {GLYPHS.dot} {_ago(self.age)}" if self.run.state is RunState.TRAINING else told
+        """Return the step of the data and, while the run trains, their age."""
+        text = f"step {format_steps(step)}"
+        if self.run.state is not RunState.TRAINING:
+            return text
+        # new data are one second old, so that the text does not change while they keep coming
+        age = f"{max(1, self.age)} s ago" if self.age < 60 else f"{self.age // 60} min ago"
+        return f"{text} {GLYPHS.dot} {age}"
 
     def watch_age(self) -> None:
         self.update_provenance()
 
-    def _tick(self) -> None:
+    def _grow_older(self) -> None:
         if self.run.state is RunState.TRAINING and self.dated:
             self.age += 1
 
 
-def _ago(seconds: int) -> str:
-    """An age as it is written; fresh figures are a second old, so that the text stands still while they keep coming."""
-    return f"{max(1, seconds)} s ago" if seconds < 60 else f"{seconds // 60} min ago"
-
-
 class UnnumberedPane(Pane):
-    """A pane without a number: on the runs screen keys choose among runs, not among panes."""
+    """A pane that no key focuses; its bottom border shows a `remark` on its contents and a `hint` at a key."""
 
     remark: reactive[str] = reactive("", repaint=False)
-    """What has to be said of its contents, in the bottom border."""
     hint: reactive[str] = reactive("", repaint=False)
-    """What key shows something else in its place, behind the remark."""
 
     def __init__(self, title: str, *, id: str) -> None:
         super().__init__(0, title, id=id)
 
     def watch_remark(self) -> None:
-        self._write_provenance()
+        self._update_provenance()
 
     def watch_hint(self) -> None:
-        self._write_provenance()
+        self._update_provenance()
 
-    def _write_provenance(self) -> None:
+    def _update_provenance(self) -> None:
         self.provenance = f" {GLYPHS.dot} ".join(filter(None, (self.remark, self.hint)))
 
-    def _write_title(self) -> None:
-        note = f"[not bold $ink-muted]  {escape(self.note)}[/]" if self.note else ""
-        self.set_title_markup(f"{self.title}{note}")
+    def _update_title(self) -> None:
+        self.set_title_markup(f"{self.title}{self._note_markup}")

@@ -1,6 +1,8 @@
-"""How the panes share the screen: all four, as tabs, or one alone."""
+"""The layout of the panes: all four, as tabs, or one alone."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from textual import events
 from textual.containers import Container
@@ -9,20 +11,18 @@ from textual.reactive import reactive
 
 from charwave_tui.ui.widgets.pane import Pane
 
-FOUR_PANES = (120, 36)
-"""Columns and rows of the terminal from which all four panes fit; on smaller ones they are tabs."""
-
-
-TABS = (60, 16)
-"""Columns and rows of the terminal from which tabs fit; below, the focused pane has all of it."""
-
-
-WIDER, WIDEST = 140, 180
-"""Columns from which the form and the names get more room."""
+# columns and rows of the terminal
+FOUR_PANES = (120, 36)  # from which all four panes fit; on smaller ones they are tabs
+TABS = (60, 16)  # from which tabs fit; below, the focused pane has the whole screen
+WIDER, WIDEST = 140, 180  # columns from which the form and the names get more room
 
 
 class PaneGrid(Container):
-    """Holds the panes; `current` is the one that was focused last, and the one to see where there is room for one."""
+    """The container of the panes.
+
+    `current` is the id of the pane that was focused last, which is shown where there is room for one or if it is
+    `zoomed`.
+    """
 
     DEFAULT_CSS = """
     PaneGrid {
@@ -42,28 +42,25 @@ class PaneGrid(Container):
     """
 
     current: reactive[str] = reactive("form")
-    """The id of the pane that was focused last."""
     zoomed: reactive[bool] = reactive(False)
-    """Whether the current pane has the room of all."""
 
+    @dataclass
     class Tiny(Message):
         """The screen became too small for anything beside a pane, or large enough again."""
 
-        def __init__(self, tiny: bool) -> None:
-            super().__init__()
-            self.tiny = tiny
+        tiny: bool
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self._fitted: tuple[int, int, str, bool, int] | None = None
+        self._applied: tuple[int, int, str, bool, int] | None = None
 
     @property
     def in_tabs(self) -> bool:
-        """Whether one pane is seen at a time for want of room."""
-        return self._fitted is not None and _in_tabs(*self._fitted[:2])
+        """Whether the panes are tabs, for lack of room."""
+        return self._applied is not None and _in_tabs(*self._applied[:2])
 
     def focus_pane(self, pane_id: str) -> None:
-        """Focus a pane, seen or not."""
+        """Focus a pane, shown or not."""
         self.current = pane_id
         pane = self.query_one(f"#{pane_id}", Pane)
         target = next((widget for widget in (pane, *pane.query("*")) if widget.can_focus and widget.display), None)
@@ -71,9 +68,8 @@ class PaneGrid(Container):
             self.screen.set_focus(target)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self.current = (
-            next((node.id for node in event.widget.ancestors_with_self if isinstance(node, Pane)), "") or "form"
-        )
+        ids = (node.id for node in event.widget.ancestors_with_self if isinstance(node, Pane))
+        self.current = next(ids, "") or "form"
 
     def watch_current(self) -> None:
         self.update_layout()
@@ -82,13 +78,13 @@ class PaneGrid(Container):
         self.update_layout()
 
     def update_layout(self) -> None:
-        """Fit the panes to the size of the terminal."""
+        """Apply the layout for the size of the terminal."""
         width, height = self.app.size
         panes = self.query(Pane)
-        fitted = (width, height, self.current, self.zoomed, len(panes))
-        if fitted == self._fitted:
+        layout = (width, height, self.current, self.zoomed, len(panes))
+        if layout == self._applied:
             return
-        self._fitted = fitted
+        self._applied = layout
         tabs = _in_tabs(width, height)
         tiny = width < TABS[0] or height < TABS[1]
         self.set_class(tabs or self.zoomed, "-alone")

@@ -1,4 +1,4 @@
-"""The first row and its text."""
+"""The first row of the screen: the run, its state, progress and speed."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ from charwave_tui.ui.drawing.theme import ThemedWidget, to_plain_text, to_rich_t
 from charwave_tui.ui.state.run_state import RunViewState, Unfinished
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-GAP = 2
-"""Columns that stay free between the two ends of the line."""
-
+GAP = 2  # columns that stay free between the two ends of the line
 
 STATE_MARKS: dict[RunState, Span] = {
     RunState.TRAINING: Span(GLYPHS.running, "train"),
@@ -30,71 +28,69 @@ STATE_MARKS: dict[RunState, Span] = {
     RunState.STOPPED: Span(GLYPHS.ready, "muted"),
     RunState.FINISHED: Span(GLYPHS.right_so, "train"),
 }
-"""The mark before the word of each state that a run can rest in."""
-
 
 _NAME = Span("charwave", "bright", True)
-
-
-_BETWEEN = Span("  ")
+_SPACE = Span("  ")
 
 
 def status_text(run: RunViewState, width: int, line: str = "", place: str = "") -> StyledLine:
-    """One row of `width` columns: the run's name and a word on the line at the left, what it is doing at the right.
+    """Return `width` columns: the run's name and a notice on the `line` at the left, its state at the right.
 
-    `place` is where the engine is, empty where that is here.
+    `place` is the host of the engine, empty if it is local.
     """
     states = list(_states(run))
-    for name, state in chain(_pairs(run, states[:-1], line, place) if line else (), _pairs(run, states, "", place)):
-        if cell_width(name) + GAP + cell_width(state) <= width:
-            return justify(name, state, width)
+    for left, right in chain(_pairs(run, states[:-1], line, place) if line else (), _pairs(run, states, "", place)):
+        if cell_width(left) + GAP + cell_width(right) <= width:
+            return justify(left, right, width)
     return justify(states[-1], (), width)
 
 
 def _pairs(
     run: RunViewState, states: list[StyledLine], line: str, place: str
 ) -> Iterator[tuple[StyledLine, StyledLine]]:
-    """What may stand at the two ends of the row, most wanted first."""
-    word = (_BETWEEN, Span(line, "warning")) if line else ()
-    fullest, middling, shortest = ((*name, *word) for name in _names(run, place))
-    if run.unsaved:  # why is worth more than the bar, and that it is so more than the speed
-        mark = (_BETWEEN, Span(f"{GLYPHS.warning} not saved", "warning", True))
-        why = (*mark, Span(f": {run.unsaved}", "warning"))
-        yield from ((name + why, state) for state in states[1:4] for name in (fullest, middling))
-        yield from ((name + mark, state) for state in states for name in (fullest, middling, shortest))
+    """Yield the possible texts of the two ends, the preferred ones first."""
+    notice = (_SPACE, Span(line, "warning")) if line else ()
+    long, medium, short = ((*name, *notice) for name in _names(run, place))
+    if run.unsaved:  # its reason is more important than the bar, and the fact itself more than the speed
+        unsaved = (_SPACE, Span(f"{GLYPHS.warning} not saved", "warning", True))
+        reason = (*unsaved, Span(f": {run.unsaved}", "warning"))
+        yield from ((name + reason, state) for state in states[1:4] for name in (long, medium))
+        yield from ((name + unsaved, state) for state in states for name in (long, medium, short))
         return
-    # A full name is worth more than a long bar, a speed more than the corpus.
-    yield fullest, states[0]
-    yield from ((name, state) for state in states[1:] for name in (fullest, middling, shortest))
+    # A full name is more important than a long bar, and the speed more than the corpus.
+    yield long, states[0]
+    yield from ((name, state) for state in states[1:] for name in (long, medium, short))
 
 
 def _names(run: RunViewState, place: str) -> tuple[StyledLine, StyledLine, StyledLine]:
-    number = "" if run.config is None else _number(run)
+    """Return the long, the medium and the short form of the left end."""
+    if run.config is None:
+        number = ""
+    elif run.run is None:
+        number = "trained, in the box" if run.boxed else "untrained"
+    else:
+        number = f"run {run.run}"
     corpus = run.corpus.name if run.corpus else ""
-    full, middling = (
-        f" {GLYPHS.dot} ".join(part for part in parts if part)
-        for parts in ((place, corpus, run.preset, number), (place, number))
+    long, medium = (
+        f" {GLYPHS.dot} ".join(filter(None, parts)) for parts in ((place, corpus, run.preset, number), (place, number))
     )
-    return (
-        (_NAME, _BETWEEN, Span(full, "muted")),
-        (_NAME, _BETWEEN, Span(middling, "muted")),
-        (_NAME,),
-    )
-
-
-def _number(run: RunViewState) -> str:
-    if run.run is None:
-        return "trained, in the box" if run.boxed else "untrained"
-    return f"run {run.run}"
+    return (_NAME, _SPACE, Span(long, "muted")), (_NAME, _SPACE, Span(medium, "muted")), (_NAME,)
 
 
 def _states(run: RunViewState) -> Iterator[StyledLine]:
-    """What the run is doing, from the fullest form to the shortest; two at least."""
-    if run.engine == "lost" and run.config is None:  # it never was
-        yield from [(Span(f"{GLYPHS.wrong} no engine is reached", "error", True), _BETWEEN, *_again())] * 2
+    """Yield the state of the run in at least two forms, from the longest to the shortest."""
+    if run.engine == "lost" and run.config is None:  # it was never reached
+        yield from [
+            (
+                Span(f"{GLYPHS.wrong} no engine is reached", "error", True),
+                _SPACE,
+                Span("t", "accent", True),
+                Span(" tries again", "muted"),
+            )
+        ] * 2
         yield (Span(f"{GLYPHS.wrong} no engine is reached", "error", True),)
     elif run.engine == "lost":
-        gone = (Span(f"{GLYPHS.wrong} the engine is gone", "error", True), _BETWEEN)
+        gone = (Span(f"{GLYPHS.wrong} the engine is gone", "error", True), _SPACE)
         offer = _offer(run.unfinished) or (Span("t", "accent", True), Span(" starts a new run", "muted"))
         yield from [(*gone, *offer)] * 2
         yield (*gone, offer[0])
@@ -106,135 +102,128 @@ def _states(run: RunViewState) -> Iterator[StyledLine]:
     elif run.state is None or run.config is None or run.state is RunState.READY:
         ready = (Span(GLYPHS.ready, "muted"), Span(" ready"))
         if run.unfinished:
-            yield from [(*ready, _BETWEEN, *_offer(run.unfinished))] * 2
+            yield from [(*ready, _SPACE, *_offer(run.unfinished))] * 2
         elif run.boxed:
-            yield (*ready, _BETWEEN, Span("t", "accent", True), Span(" trains your own", "muted"))
+            yield (*ready, _SPACE, Span("t", "accent", True), Span(" trains your own", "muted"))
         else:
             yield (*ready, Span("  nothing is running", "muted"))
         yield ready
     elif run.state is RunState.DIVERGED:
         yield from _diverged(run, run.config.max_steps)
     else:
-        yield from _moving(run, run.state, run.config.max_steps)
-
-
-def _again() -> StyledLine:
-    return (Span("t", "accent", True), Span(" tries again", "muted"))
+        yield from _progress(run, run.state, run.config.max_steps)
 
 
 def _offer(unfinished: Unfinished | None) -> StyledLine:
-    """The key that goes on with a run that was left in the middle, if there is one."""
+    """Return the hint at the key that resumes an unfinished run."""
     if unfinished is None:
         return ()
     return (Span("space", "accent", True), Span(f" goes on with run {unfinished.run}", "muted"))
 
 
-def _diverged(run: RunViewState, last: int) -> Iterator[StyledLine]:
-    stopped = Span(f"{GLYPHS.wrong} stopped: the loss is NaN", "error", True)
-    at = Span(format_steps(run.step), "bright", True)
-    yield (stopped, Span("   step ", "muted"), at, Span(f" / {format_steps(last)}", "muted"))
-    yield (stopped, _BETWEEN, *_count(run.step, last, "/"))
-    yield (Span(f"{GLYPHS.wrong} stopped", "error", True), _BETWEEN, *_count(run.step, last, "/"))
+def _diverged(run: RunViewState, max_steps: int) -> Iterator[StyledLine]:
+    reason = Span(f"{GLYPHS.wrong} stopped: the loss is NaN", "error", True)
+    step = Span(format_steps(run.step), "bright", True)
+    yield (reason, Span("   step ", "muted"), step, Span(f" / {format_steps(max_steps)}", "muted"))
+    yield (reason, _SPACE, *_count(run.step, max_steps, "/"))
+    yield (Span(f"{GLYPHS.wrong} stopped", "error", True), _SPACE, *_count(run.step, max_steps, "/"))
 
 
-def _moving(run: RunViewState, state: RunState, last: int) -> Iterator[StyledLine]:
-    share = run.step / last
+def _progress(run: RunViewState, state: RunState, max_steps: int) -> Iterator[StyledLine]:
+    fraction = run.step / max_steps
     words = (STATE_MARKS[state], Span(f" {state.value:<{len(RunState.TRAINING)}}"))
-    percent = Span(f"{int(min(share, 1.0) * 100):>5}%", "fg")
-    long_count, short_count = _count(run.step, last, " / "), _count(run.step, last, "/")
-    if run.in_progress:  # where a paused run has no figures their places stay, so that nothing jumps
-        left = run.seconds_left
-        eta = (Span("   ETA ", "muted"), Span(f"{GLYPHS.none if left is None else format_duration(left):>6}"))
+    percent = Span(f"{int(min(fraction, 1.0) * 100):>5}%", "fg")
+    long_count, short_count = _count(run.step, max_steps, " / "), _count(run.step, max_steps, "/")
+    if run.in_progress:  # a paused run keeps the places of speed and ETA, so that nothing moves
+        seconds = run.seconds_left
+        eta = (Span("   ETA ", "muted"), Span(f"{GLYPHS.none if seconds is None else format_duration(seconds):>6}"))
         rate = f"{format_speed(run.steps_per_second if state is RunState.TRAINING else 0.0):>6}"
         long_rate: StyledLine = (Span(f"  {rate}"), Span(" steps/s", "muted"), *eta)
         medium_rate: StyledLine = (Span(f" {rate}"), Span("/s  ETA ", "muted"), eta[1])
         short_rate: StyledLine = (Span(f" {rate}"), Span("/s ", "muted"), eta[1])
     else:
         long_rate = medium_rate = short_rate = ()
-    yield (*words, *_bar(share, 20), percent, _BETWEEN, *long_count, *long_rate)
-    yield (*words, *_bar(share, 8), percent, _BETWEEN, *long_count, *long_rate)
-    yield (*words, *_bar(share, 8), _BETWEEN, *short_count, *medium_rate)
-    yield (*words, _BETWEEN, *short_count, *short_rate)
-    yield (*words, _BETWEEN, *short_count)
+    yield (*words, *_bar(fraction, 20), percent, _SPACE, *long_count, *long_rate)
+    yield (*words, *_bar(fraction, 8), percent, _SPACE, *long_count, *long_rate)
+    yield (*words, *_bar(fraction, 8), _SPACE, *short_count, *medium_rate)
+    yield (*words, _SPACE, *short_count, *short_rate)
+    yield (*words, _SPACE, *short_count)
     yield short_count
 
 
-def _bar(share: float, width: int) -> StyledLine:
-    done, rest = progress_bar(share, width)
-    return (_BETWEEN, Span(done, "train"), Span(rest, "line"))
+def _bar(fraction: float, width: int) -> StyledLine:
+    done, remaining = progress_bar(fraction, width)
+    return (_SPACE, Span(done, "train"), Span(remaining, "line"))
 
 
-def _count(step: int, last: int, between: str) -> StyledLine:
-    total = format_steps(last)
-    return (Span(f"{format_steps(step):>{len(total)}}", "bright", True), Span(f"{between}{total}", "muted"))
+def _count(step: int, max_steps: int, separator: str) -> StyledLine:
+    total = format_steps(max_steps)
+    return (Span(f"{format_steps(step):>{len(total)}}", "bright", True), Span(f"{separator}{total}", "muted"))
 
 
-REST = 0.25
-"""Seconds for which figures stand still once they were written: at most four times a second they change."""
+REST = 0.25  # seconds between two updates of the numbers, at least
 
 
 class StatusBar(ThemedWidget):
-    """One row: name and number of the run, its state, progress, speed and time to go."""
+    """One row: name and number of the run, its state, progress, speed and ETA.
+
+    A new state is shown at once, new numbers REST seconds after the last update. `line` is a notice on the line to the
+    terminal; `place` is the host of the engine with its latency, empty if it is local.
+    """
 
     DEFAULT_CSS = """
     StatusBar { height: 1; padding: 0 1; background: $ink-bg; color: $ink-fg; }
     """
 
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
-    """The run as it is now; a new state is shown at once, new figures when the last ones have rested."""
-
     line: reactive[str] = reactive("", repaint=False)
-    """A word on the line to the terminal, where there is something to say."""
-
     place: reactive[str] = reactive("", repaint=False)
-    """Where the engine is and how far away, empty where that is here."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._shown = RunViewState()
+        self._shown_run = RunViewState()
         self._line: StyledLine = ()
-        self._resting: Timer | None = None
+        self._rest_timer: Timer | None = None
 
     def watch_run(self, run: RunViewState) -> None:
-        if self._resting is None or _still(run) != _still(self._shown):
-            self._show()
+        if self._rest_timer is None or _without_progress(run) != _without_progress(self._shown_run):
+            self._update()
 
     def watch_line(self) -> None:
-        self._show()
+        self._update()
 
     def watch_place(self) -> None:
-        self._show()
+        self._update()
 
     def render(self) -> Text:
-        self._line = status_text(self._shown, self.size.width, self.line, self.place)
+        self._line = self._text()
         return to_rich_text(self, self._line)
 
-    def _show(self) -> None:
-        self._shown = self.run
-        if self._resting is not None:
-            self._resting.stop()
-        self._resting = self.set_timer(REST, self._rested)
-        before, now = (
-            to_plain_text(self._line),
-            to_plain_text(status_text(self._shown, self.size.width, self.line, self.place)),
-        )
+    def _text(self) -> StyledLine:
+        return status_text(self._shown_run, self.size.width, self.line, self.place)
+
+    def _update(self) -> None:
+        self._shown_run = self.run
+        if self._rest_timer is not None:
+            self._rest_timer.stop()
+        self._rest_timer = self.set_timer(REST, self._rested)
+        before, now = to_plain_text(self._line), to_plain_text(self._text())
         if before != now:
-            self.refresh(*_changed(before, now))
+            self.refresh(*_changed_regions(before, now))
 
     def _rested(self) -> None:
-        self._resting = None
-        if self.run != self._shown:
-            self._show()
+        self._rest_timer = None
+        if self.run != self._shown_run:
+            self._update()
 
 
-def _still(run: RunViewState) -> RunViewState:
-    """The run without the figures that move as it trains."""
+def _without_progress(run: RunViewState) -> RunViewState:
     return replace(run, step=0, steps_per_second=0.0)
 
 
-def _changed(before: str, now: str) -> tuple[Region, ...]:
-    """The stretch in which two lines differ; none, for the whole of it, where characters are not columns."""
+def _changed_regions(before: str, now: str) -> tuple[Region, ...]:
+    """Return the region in which two lines differ; none, for the whole line, if they have wide characters."""
     if not len(before) == len(now) == cell_len(before) == cell_len(now):
         return ()
-    places = [place for place, (old, new) in enumerate(zip(before, now, strict=True)) if old != new]
-    return (Region(places[0], 0, places[-1] - places[0] + 1, 1),)
+    columns = [column for column, (old, new) in enumerate(zip(before, now, strict=True)) if old != new]
+    return (Region(columns[0], 0, columns[-1] - columns[0] + 1, 1),)

@@ -1,4 +1,4 @@
-"""Lines of spans, repainted where they change."""
+"""A widget of styled lines, repainted where they change, and a pane of such lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from charwave_tui.ui.widgets.pane import UnnumberedPane
 
 
 class TextLines(ThemedWidget):
-    """A widget that shows the lines that `draw` was given last."""
+    """A widget that shows styled lines from the top."""
 
     DEFAULT_CSS = "TextLines { width: 100%; height: 100%; background: $ink-bg; color: $ink-fg; }"
 
@@ -28,9 +28,9 @@ class TextLines(ThemedWidget):
         self._strips: dict[int, Strip] = {}
 
     def set_lines(self, lines: Iterable[StyledLine]) -> None:
-        """Show the lines from the top; those that stand there already cost nothing."""
+        """Show these lines; only those that changed are repainted."""
         before, self._lines = self._lines, tuple(lines)
-        pairs = zip_longest(before, self._lines, fillvalue=())  # what is not there is blank
+        pairs = zip_longest(before, self._lines, fillvalue=())  # a missing line is blank
         changed = [y for y, (old, new) in enumerate(pairs) if old != new]
         for y in changed:
             self._strips.pop(y, None)
@@ -38,14 +38,13 @@ class TextLines(ThemedWidget):
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
     def on_resize(self) -> None:
-        self._strips.clear()  # they were as wide as there was room
+        self._strips.clear()  # they have the old width
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._strips.clear()  # their colours were those of another theme
+        self._strips.clear()  # they have the colours of the old theme
 
     def render_line(self, y: int) -> Strip:
-        """One line of the content."""
         if y >= len(self._lines):
             return Strip.blank(self.size.width, self.rich_style)
         if y not in self._strips:
@@ -53,15 +52,15 @@ class TextLines(ThemedWidget):
         return self._strips[y]
 
     def _strip(self, line: StyledLine) -> Strip:
-        segments = [Segment(piece.text, self.span_style(piece)) for piece in line]
+        segments = [Segment(span.text, self.span_style(span)) for span in line]
         return Strip(segments).extend_cell_length(self.size.width).apply_style(self.rich_style)
 
 
 class TextPane(UnnumberedPane):
-    """A pane of a mode; `room` is how many columns and rows its lines have."""
+    """A pane of styled lines."""
 
     class Resized(Message):
-        """The pane has another room, for which its lines have to be made anew."""
+        """The pane has another size, for which its lines must be made again."""
 
     def __init__(self, title: str, *, id: str, classes: str) -> None:
         super().__init__(title, id=id)
@@ -73,12 +72,12 @@ class TextPane(UnnumberedPane):
 
     @property
     def room(self) -> tuple[int, int]:
-        """Columns and rows within the frame; (0, 0) before there are any."""
+        """The columns and rows within the border; (0, 0) before the first layout."""
         return self.content_size.width, self.content_size.height
 
     def on_resize(self) -> None:
         self.post_message(self.Resized())
 
     def draw(self, lines: Iterable[StyledLine]) -> None:
-        """Show the lines, as many as there are rows."""
+        """Show the lines that fit."""
         self.lines.set_lines(list(lines)[: self.room[1]])
