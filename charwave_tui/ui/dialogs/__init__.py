@@ -1,1 +1,1 @@
-"""Whole screens and the dialogs over them."""
+"""Modal dialogs."""

@@ -1,4 +1,4 @@
-"""A question with a few answers, each on a key of its own."""
+"""A dialog that asks a question with a few choices, each on keys of its own."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from textual.widgets import Static
 from charwave_tui.ui.drawing.theme import ThemedWidget
 
 Reply = TypeVar("Reply")
-"""What a dialog returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class DialogChoice(Generic[Reply]):
-    """One way to answer: the keys that give it, its words, and what the dialog returns."""
+    """One choice: its keys, its label, and the value that the dialog returns."""
 
     keys: tuple[str, ...]
     words: str
@@ -32,62 +31,63 @@ class DialogChoice(Generic[Reply]):
 
     @property
     def written(self) -> str:
-        """The keys as they are written."""
         return " or ".join(self.keys).replace("escape", "esc")
 
 
-class _Answers(ThemedWidget):
-    """The answers, one a line; a click gives one."""
+class _ChoiceList(ThemedWidget):
+    """The choices, one a line, which can be clicked."""
 
-    DEFAULT_CSS = "_Answers { height: auto; margin-top: 1; }"
-
-    def __init__(self, answers: Sequence[DialogChoice[Reply]]) -> None:
-        super().__init__()
-        self._answers = answers
+    DEFAULT_CSS = "_ChoiceList { height: auto; margin-top: 1; }"
 
     @dataclass
-    class Given(Message):
-        """A person clicked on the answer at `place`."""
+    class Clicked(Message):
+        """The choice at `index` was clicked."""
 
-        place: int
+        index: int
+
+    def __init__(self, choices: Sequence[DialogChoice[Reply]]) -> None:
+        super().__init__()
+        self._choices = choices
 
     def render(self) -> Text:
-        width = max(len(answer.written) for answer in self._answers)
-        key, words = self.role_style("accent", bold=True), self.role_style("fg")
-        lines = (Text.assemble((f"{item.written:{width}}", key), "  ", (item.words, words)) for item in self._answers)
+        width = max(len(choice.written) for choice in self._choices)
+        key_style, label_style = self.role_style("accent", bold=True), self.role_style("fg")
+        lines = (
+            Text.assemble((f"{choice.written:{width}}", key_style), "  ", (choice.words, label_style))
+            for choice in self._choices
+        )
         return Text("\n").join(lines)
 
     @on(Click)
-    def on_click(self, event: Click) -> None:
-        """Give the answer under the pointer."""
-        self.post_message(self.Given(min(event.y, len(self._answers) - 1)))
+    def post_clicked(self, event: Click) -> None:
+        self.post_message(self.Clicked(min(event.y, len(self._choices) - 1)))
 
 
 class ConfirmDialog(ModalScreen[Reply]):
-    """Ask; the value of the answer is returned, that of the last one on Esc or Ctrl+C."""
+    """A question; dismissed with the value of the choice, that of the last one on Esc or Ctrl+C."""
 
     CSS_PATH = "dialog.tcss"
 
-    def __init__(self, question: str, detail: str, answers: Sequence[DialogChoice[Reply]]) -> None:
+    def __init__(self, question: str, detail: str, choices: Sequence[DialogChoice[Reply]]) -> None:
         super().__init__()
         self._question = question
         self._detail = detail
-        self._choices = answers
-        keys = {key: place for place, answer in enumerate(answers) for key in answer.keys}
-        keys |= dict.fromkeys(("escape", "ctrl+c"), len(answers) - 1)
-        own = BindingsMap(Binding(key, f"answer({place})", answers[place].words) for key, place in keys.items())
-        # not `bind`, which would add to lists that this dialog shares with every other
-        self._bindings.key_to_bindings.update(own.key_to_bindings)
+        self._choices = choices
+        keys = {key: index for index, choice in enumerate(choices) for key in choice.keys}
+        keys |= dict.fromkeys(("escape", "ctrl+c"), len(choices) - 1)
+        bindings = BindingsMap(Binding(key, f"choose({index})", choices[index].words) for key, index in keys.items())
+        # not `bind`, which would add to lists that all dialogs share
+        self._bindings.key_to_bindings.update(bindings.key_to_bindings)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = self._question
             yield Static(self._detail, markup=False)
-            yield _Answers(self._choices)
+            yield _ChoiceList(self._choices)
 
-    @on(_Answers.Given)
-    def on__answers_given(self, message: _Answers.Given) -> None:
-        self.action_answer(message.place)
+    @on(_ChoiceList.Clicked)
+    def choose_clicked(self, message: _ChoiceList.Clicked) -> None:
+        self.action_choose(message.index)
 
-    def action_answer(self, place: int) -> None:
-        self.dismiss(self._choices[place].value)
+    def action_choose(self, index: int) -> None:
+        self.dismiss(self._choices[index].value)

@@ -1,4 +1,4 @@
-"""The help: what the focused thing is, every key, and the words of the screen."""
+"""The help: the selected field, all keys, and a glossary."""
 
 from __future__ import annotations
 
@@ -30,20 +30,18 @@ GLOSSARY = {
     f"{GLYPHS.live} live": "a field that takes hold at once and leaves a mark on the curve",
     f"{GLYPHS.rebuild} rebuild": "a field that waits for the next run",
 }
-"""What the screen's words mean."""
 
-
+# keys that the form binds itself
 FORM_KEYS = {
     "↑ ↓": "walk the fields",
     "← →": "the next value down or up",
     "enter": "type a value, or choose from a list; enter takes it, esc leaves it",
     "backspace": "back to the preset's value",
 }
-"""Keys of the form, which it binds itself."""
 
 
 class _HelpPage(ThemedWidget):
-    """The help's text on `keys`; `topic` is the hyperparameter to begin with, if any."""
+    """The text of the help on `keys`; `topic` is the hyperparameter to begin with, if any."""
 
     DEFAULT_CSS = "_HelpPage { height: auto; margin-right: 1; }"
 
@@ -56,42 +54,42 @@ class _HelpPage(ThemedWidget):
         return self._text(self.size.width)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        # not by `render`, which is asked before the widget has its width
+        # not by `render`, which is called before the widget has its width
         return len(self._text(width).wrap(self.app.console, max(width, 1)))
 
     def _text(self, width: int) -> Text:
         page = Text()
         if self._topic in HYPERPARAMETERS:
-            self._field(page, self._topic)
+            self._append_field(page, self._topic)
         tables = {"keys": {key.written: key.help for key in self._keys if key.help}}
         tables |= {"in the form": FORM_KEYS, "words": GLOSSARY} if self._keys is LAB_KEYS else {}
-        column = max(len(name) for rows in tables.values() for name in rows) + 2
+        name_width = max(len(name) for rows in tables.values() for name in rows) + 2
         for heading, rows in tables.items():
-            self._table(page, heading, rows, column, max(20, width - column))
+            self._append_table(page, heading, rows, name_width, max(20, width - name_width))
         page.rstrip()
         return page
 
-    def _field(self, page: Text, name: str) -> None:
+    def _append_field(self, page: Text, name: str) -> None:
         spec = HYPERPARAMETERS[name]
         page.append(name, self.role_style("accent", bold=True)).append(f"  {spec.label}\n", self.role_style("muted"))
         page.append(f"{spec.help}\n{spec.about}\n", self.role_style("fg"))
-        live = spec.effect is EditEffect.LIVE
-        effect = f"{GLYPHS.live} live" if live else f"{GLYPHS.rebuild} rebuild"
-        page.append(effect, self.role_style("train" if live else "fg"))
+        is_live = spec.effect is EditEffect.LIVE
+        effect = f"{GLYPHS.live} live" if is_live else f"{GLYPHS.rebuild} rebuild"
+        page.append(effect, self.role_style("train" if is_live else "fg"))
         page.append(f"  {spec.kind.describe_bounds(name)}\n\n", self.role_style("muted"))
 
-    def _table(self, page: Text, heading: str, rows: dict[str, str], width: int, room: int) -> None:
+    def _append_table(self, page: Text, heading: str, rows: dict[str, str], name_width: int, text_width: int) -> None:
         page.append(f"{heading}\n", self.role_style("fg", bold=True))
         for name, meaning in rows.items():
-            wrapped = Text(meaning, self.role_style("fg")).wrap(self.app.console, room)
-            for number, line in enumerate(wrapped):
-                page.append(f"{'' if number else name:{width}}", self.role_style("accent"))
+            lines = Text(meaning, self.role_style("fg")).wrap(self.app.console, text_width)
+            for number, line in enumerate(lines):
+                page.append(f"{'' if number else name:{name_width}}", self.role_style("accent"))
                 page.append_text(line).append("\n")
         page.append("\n")
 
 
 class HelpScreen(ModalScreen[None]):
-    """The help on a screen's `keys`, the lab's with all else there is to say; any of its own takes it away."""
+    """The help on a screen's `keys`, on those of the lab with the form's keys and the glossary."""
 
     CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [

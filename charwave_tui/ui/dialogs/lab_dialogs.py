@@ -1,4 +1,4 @@
-"""The dialogs of the lab: what to choose from, and what is asked before something ends."""
+"""The dialogs of the lab: lists to pick from, and questions before a run or the program ends."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from charwave_tui.ui.state.run_state import RunViewState
 
 
 def pick_field_value(name: str, form: FormState) -> PickDialog:
-    """The list for a row of the form whose value is chosen rather than typed."""
+    """Return the list of values for a field of the form."""
     if name == PRESET:
-        return PickDialog("preset", [_preset_option(item) for item in presets()], present=form.draft.preset)
+        return PickDialog("preset", [_preset_option(preset) for preset in presets()], present=form.draft.preset)
     present, about = str(getattr(form.draft.config, name)), HYPERPARAMETERS[name].about
     if name == "corpus":
         corpora = [
@@ -36,21 +36,25 @@ def pick_field_value(name: str, form: FormState) -> PickDialog:
 
 
 def pick_command(keys: Iterable[KeyBinding]) -> PickDialog:
-    """What can be done now, by name: the lab's `keys`, then what is the program's own."""
-    named = [Option(key.action, f"{key.name}  {key.written}", key.help) for key in keys]
-    own = [
-        Option("app.change_theme", "Theme", "dark, light, colour-blind-safe, or sixteen colours"),
-        Option(SCREENSHOT.action, f"{SCREENSHOT.name}  {SCREENSHOT.written}", SCREENSHOT.help),
-    ]
-    return PickDialog("commands", [*named, *own])
+    """Return the command palette: the available `keys` of the lab, then the app's own commands."""
+    lab_commands = [_key_option(key) for key in keys]
+    theme = Option("app.change_theme", "Theme", "dark, light, colour-blind-safe, or sixteen colours")
+    return PickDialog("commands", [*lab_commands, theme, _key_option(SCREENSHOT)])
+
+
+def _key_option(key: KeyBinding) -> Option:
+    return Option(key.action, f"{key.name}  {key.written}", key.help)
 
 
 def pick_what_if(config: RunConfig, *, spoilt: bool) -> PickDialog:
-    """The extremes that a new run of `config` can be spoilt with, and what to look for in each.
+    """Return the list of faults for a new run of `config`.
 
-    `spoilt`: the run in hand is one that was, of which `config` is what it was before.
+    If the current run has a fault (`spoilt`), `config` is the one before it, to which the last option returns.
     """
-    options = [Option(item.name, item.name, f"{changes(item, config)}. {item.look_for(config)}") for item in WHAT_IFS]
+    options = [
+        Option(what_if.name, what_if.name, f"{changes(what_if, config)}. {what_if.look_for(config)}")
+        for what_if in WHAT_IFS
+    ]
     if spoilt:
         options.append(Option(UNDO_WHAT_IF, UNDO_WHAT_IF, "The run before anything was spoilt, once more."))
     about = "A new run from the same seed with one thing spoilt on purpose; the curve so far stays as the ghost."
@@ -58,12 +62,12 @@ def pick_what_if(config: RunConfig, *, spoilt: bool) -> PickDialog:
 
 
 def pick_theme(present: str) -> PickDialog:
-    """The themes."""
+    """Return the list of themes."""
     return PickDialog("theme", [Option(name, name.removeprefix("charwave-")) for name in PALETTES], present=present)
 
 
 class QuitChoice(Enum):
-    """How to leave while a run trains."""
+    """How to quit while a run trains."""
 
     RUNNING = "the run goes on"
     SAVED = "the run is stopped and saved first"
@@ -71,7 +75,7 @@ class QuitChoice(Enum):
 
 
 def confirm_new_run(run: RunViewState, what: str = "the form's config") -> ConfirmDialog[bool]:
-    """Whether to begin a new run, of `what`, while one is in progress."""
+    """Ask whether to stop the current run and train a new one of `what`."""
     return ConfirmDialog(
         "Train a new run",
         f"run {run.run} is stopped and saved; its curve stays as the ghost.",
@@ -83,7 +87,7 @@ def confirm_new_run(run: RunViewState, what: str = "the form's config") -> Confi
 
 
 def confirm_quit(run: RunViewState) -> ConfirmDialog[QuitChoice]:
-    """What becomes of a run in training."""
+    """Ask how to quit while a run trains."""
     return ConfirmDialog(
         "Quit",
         f"run {run.run} is training." if run.run else "a run is training.",
@@ -96,7 +100,7 @@ def confirm_quit(run: RunViewState) -> ConfirmDialog[QuitChoice]:
 
 
 def confirm_restart(version: str) -> ConfirmDialog[bool]:
-    """What becomes of an engine of another version."""
+    """Ask whether to restart an engine of another version."""
     return ConfirmDialog(
         f"An engine of version {version} is running",
         f"This is charwave-tui {__version__}, which it does not understand.\n"
@@ -114,9 +118,8 @@ def _preset_option(name: str) -> Option:
 
 
 def _published(published: Published | None) -> str:
-    """The figures that others reported, for the end of a sentence's line; nothing where there are none."""
     if published is None:
         return ""
     losses = {"train": published.train, "val": published.val}
-    said = [f"{split} {format_loss(loss)}" for split, loss in losses.items() if loss is not None]
-    return f"Published: {', '.join([f'{published.parameters:,} params', *said])}."
+    texts = [f"{split} {format_loss(loss)}" for split, loss in losses.items() if loss is not None]
+    return f"Published: {', '.join([f'{published.parameters:,} params', *texts])}."
