@@ -63,7 +63,7 @@ def lines(app):
 def test_columns_dropped_as_width_shrinks(width, missing, short):
     plan = fit_columns(STATS, width)
     assert {"layer", "out", "params", "mean", "std", "sat", "bar", "dead"} - {key for key, _ in plan.widths} == missing
-    assert plan.short is short
+    assert plan.short_names is short
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_columns_empty_for_all_layers_are_dropped(activation, missing):
 
 def test_stack_has_short_names_and_reshaping_layers_muted():
     plan = fit_columns(STACK, 48)
-    assert plan.short
+    assert plan.short_names
     names = [to_plain_text(cells(layer, plan)["layer"]) for layer in STACK]
     assert names[:5] == ["Embedding", "Dilated 1", "Linear 96→512", "BatchNorm1d 512", "Gated"]
     assert names[-3:] == ["Residual", "Skips 5", "Linear 1280→27"]
@@ -172,7 +172,7 @@ def test_large_model_fits_64_columns():
     plan = fit_columns(big, 64)
     assert sum(room for _, room in plan.widths) == 64
     assert plan.widths[0][0] == "layer"
-    assert plan.short
+    assert plan.short_names
 
 
 def test_names_include_matrix_shape_and_reshaping_is_muted():
@@ -198,8 +198,8 @@ def test_saturation_bar_full_at_20_percent():
     plan = fit_columns(STATS, 64)
     full = cells(msgspec.structs.replace(TANH, saturation=20.0), plan)["bar"]
     half = cells(msgspec.structs.replace(TANH, saturation=10.0), plan)["bar"]
-    assert to_plain_text(full).strip() == "█" * plan.bar
-    assert cell_width(half) == 1 + math.ceil(plan.bar / 2)
+    assert to_plain_text(full).strip() == "█" * (plan.width_of("bar") - 1)
+    assert cell_width(half) == 1 + math.ceil((plan.width_of("bar") - 1) / 2)
 
 
 @pytest.mark.parametrize(("dead", "text", "ink"), [(0, "0", "muted"), (3, "3", "warning")])

@@ -147,7 +147,7 @@ async def test_congested_line_drops_frames_and_shows_last_one(terminal: Recorded
     async with run_playground(engine) as pilot:
         await assert_same_screen(pilot, terminal)
         terminal.acknowledges = False
-        pilot.app._line.sent(9_000)  # type: ignore[attr-defined]
+        pilot.app._pacer.sent(9_000)  # type: ignore[attr-defined]
         terminal.written.clear()
         for step in (150_100, 150_200, 150_300):
             engine.emit(Progress(step, 1_500.0, (), None))

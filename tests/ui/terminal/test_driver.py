@@ -25,8 +25,8 @@ class RecordingDriver(TerminalDriver):
 
     def __init__(self) -> None:
         self.written: list[str] = []
-        self._asked = self._answered = 0
-        self._lasting = HangupSafeFile(io.StringIO())
+        self._requests = self._replies = 0
+        self._safe_file = HangupSafeFile(io.StringIO())
         self._mouse, self._mouse_pixels = True, False
 
     def flush(self) -> None:
@@ -66,8 +66,8 @@ def test_exit_times_out_without_replies(driver: RecordingDriver, monkeypatch: py
     monkeypatch.setattr("charwave_tui.ui.terminal.driver.LAST_ANSWERS", 0.02 if why == "late" else 60.0)
     driver.write(CURSOR_POSITION_REQUEST)
     driver.write(CURSOR_POSITION_REQUEST)
-    driver._answered = 0 if why == "deaf" else 1
-    driver._lasting.gone = why == "gone"
+    driver._replies = 0 if why == "deaf" else 1
+    driver._safe_file.gone = why == "gone"
     driver.stop_application_mode()
     assert driver.written[-1] == "left"
 

@@ -50,7 +50,7 @@ def test_large_frame_blocks_next_until_acknowledged(pacer: ManualClockPacer) -> 
 def test_congested_line_shrinks_window_and_stays_slow_until_stable(pacer: ManualClockPacer) -> None:
     pacer.exchange(200, 0.05)
     for _ in range(4):
-        assert pacer.slow is (len(pacer._full) >= SLOW)
+        assert pacer.slow is (len(pacer._full_at) >= SLOW)
         pacer.exchange(200, 0.4)
     assert pacer.slow
     pacer.sent(NARROWEST + 1)
