@@ -67,7 +67,7 @@ def test_matrix_shape_shows_every_dimension_and_bias_if_any(config, layer, sizes
     ],
 )
 def test_row_named_by_its_concatenated_input_and_channel(config, layer, fan_in, row, told):
-    assert input_source_text(linear_data(OutputInsight(None), layer, config).layers, layer, fan_in, row) == told
+    assert input_source_text(view_data(OutputInsight(None), layer, config).layers, layer, fan_in, row) == told
 
 
 def test_cursor_shows_signed_value_and_output():
