@@ -222,7 +222,7 @@ class Optimizer:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Load `state`, or the initial one where it is empty. Raises UserError if names, shapes or dtypes differ."""
         initial = dict(chain.from_iterable(group.named(group.fresh()) for group in self._groups))
-        if state and _shapes_and_dtypes(state) != _shapes_and_dtypes(initial):
+        if state and shapes_and_dtypes(state) != shapes_and_dtypes(initial):
             raise UserError(
                 "what the optimizer remembers does not fit this configuration",
                 "load the weights with the configuration they were trained with",
@@ -234,7 +234,7 @@ class Optimizer:
         return chain.from_iterable(group.named(group.kept) for group in self._groups)
 
 
-def _shapes_and_dtypes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+def shapes_and_dtypes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
     return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
 
 

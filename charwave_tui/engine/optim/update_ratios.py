@@ -63,18 +63,12 @@ class UpdateRatioHistory:
             self._rows = [(step, row) for step, row in self._rows if self.wants(step)]
 
     def kept(self) -> UpdateRatioState:
-        return UpdateRatioState(self._steps, self._ratios, self._stride)
+        ratios = FloatMatrix.of(len(self._layers), (ratio for _, row in self._rows for ratio in row))
+        return UpdateRatioState(tuple(step for step, _ in self._rows), ratios, self._stride)
 
     def reported(self) -> UpdateRatiosReported:
-        return UpdateRatiosReported(self._steps, self._layers, self._ratios)
-
-    @property
-    def _steps(self) -> tuple[int, ...]:
-        return tuple(step for step, _ in self._rows)
-
-    @property
-    def _ratios(self) -> FloatMatrix:
-        return FloatMatrix.of(len(self._layers), (ratio for _, row in self._rows for ratio in row))
+        state = self.kept()
+        return UpdateRatiosReported(state.steps, self._layers, state.ratios)
 
 
 class UpdateRatioMeter:

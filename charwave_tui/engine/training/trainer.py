@@ -22,7 +22,7 @@ from charwave_tui.engine.fast_step.step import FastStep
 from charwave_tui.engine.model.architecture import build_model
 from charwave_tui.engine.model.layers import Sequential
 from charwave_tui.engine.optim.lr_schedule import learning_rate
-from charwave_tui.engine.optim.optimizers import Optimizer
+from charwave_tui.engine.optim.optimizers import Optimizer, shapes_and_dtypes
 from charwave_tui.engine.optim.update_ratios import UpdateRatioMeter, UpdateRatioState
 from charwave_tui.engine.runtime.cooperative import Cooperative
 from charwave_tui.engine.runtime.devices import cpu_has_bfloat16
@@ -222,9 +222,8 @@ class Trainer:
         """
         model = self.model.state_dict()
         expected = {**model, BATCH_STREAM: self._batches.state()}
-        if not state.keys() >= expected.keys() or _shapes_and_dtypes(state, expected) != _shapes_and_dtypes(
-            expected, expected
-        ):
+        loaded = {name: tensor for name, tensor in state.items() if name in expected}
+        if shapes_and_dtypes(loaded) != shapes_and_dtypes(expected):
             raise UserError(
                 "the weights do not fit this configuration", "load them with the one they were trained with"
             )
@@ -232,7 +231,3 @@ class Trainer:
         self.model.load_state_dict({name: state[name] for name in model})
         self._batches.go_to(state[BATCH_STREAM])
         self._begin(step, LossWindow(window or self.window.size, losses))
-
-
-def _shapes_and_dtypes(tensors: Mapping[str, Tensor], names: Iterable[str]) -> list[tuple[torch.Size, torch.dtype]]:
-    return [(tensors[name].shape, tensors[name].dtype) for name in names]
