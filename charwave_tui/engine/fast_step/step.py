@@ -21,7 +21,7 @@ from charwave_tui.engine.model.layers import FlattenDilated, Sequential
 from charwave_tui.engine.optim.optimizers import Optimizer
 
 MAX_CACHED_GRAPHS = 100  # each some tens of kilobytes of views on shared memory
-WORTH_SHARING = 150_000  # from here on windows gain more by shared rows than it takes to find them
+MIN_WEIGHTS_FOR_DEDUPLICATION = 150_000  # from here on windows gain more by shared rows than it takes to find them
 
 
 class LevelKernel:
@@ -196,4 +196,4 @@ def _has_shared_rows(structure: ModelStructure) -> bool:
     is_dilated = any(isinstance(level.flatten, FlattenDilated) for level in structure.levels)
     is_per_position = any(level.norm is not None and level.norm.running_mean.ndim > 1 for level in structure.levels)
     weights = sum(level.linear.weight.numel() for level in structure.levels)
-    return is_dilated and not is_per_position and weights >= WORTH_SHARING
+    return is_dilated and not is_per_position and weights >= MIN_WEIGHTS_FOR_DEDUPLICATION

@@ -22,7 +22,7 @@ from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.training.trainer import Trainer
 
 MIN_EXAMPLES, MAX_EXAMPLES = 2, 4_096  # in a probe batch: one alone has no batch statistics
-MOST_NUMBERS = 2**23  # of all layers together: larger models are probed with fewer examples
+MAX_OUTPUT_NUMBERS = 2**23  # of all layers together: larger models are probed with fewer examples
 CACHED_BATCHES = 4
 
 
@@ -54,7 +54,7 @@ class ProbeBatches:
         trainer = self._trainer
         windows = trainer.splits.windows(Split.TRAIN)
         shapes = layer_shapes(trainer.config, trainer.corpus.vocab_size)
-        capacity = MOST_NUMBERS // sum(math.prod(shape.output) for shape in shapes)
+        capacity = MAX_OUTPUT_NUMBERS // sum(math.prod(shape.output) for shape in shapes)
         seed = trainer.config.seed if request.seed is None else request.seed
         size = max(MIN_EXAMPLES, min(request.examples, len(windows), capacity))
         return WindowBatch(*windows.sample_batch(size, derived_generator(seed, "probe")))

@@ -17,7 +17,7 @@ from charwave_tui.engine.model.layers import Embedding, Linear, Sequential, diag
 
 CAPACITY = 128  # steps in a history; when it is full every second one is dropped and the stride doubles
 MIN_SAMPLED_STEPS = 2 * CAPACITY  # of a whole run, at most twice as many: dense early on, and cheap
-SHARE = 0.01  # of the training time: where copies of the weights are slow, fewer steps are measured
+MAX_TIME_FRACTION = 0.01  # of the training time: where copies of the weights are slow, fewer steps are measured
 
 Ratios = tuple[float | None, ...]  # one per layer; None without a weight, or where a std is 0 or not finite
 
@@ -99,7 +99,7 @@ class UpdateRatioMeter:
         """Copy the weights if the update ratio of `step` will be measured; return whether it will.
 
         Measured are the last step, every step sampled by the history, and the final step of a burst (`seconds_left` is
-        not None), unless copying would exceed `SHARE` of training time.
+        not None), unless copying would exceed `MAX_TIME_FRACTION` of training time.
         """
         self._is_pending = False
         is_required = step == last_step or self.changes.wants(step)
@@ -121,13 +121,13 @@ class UpdateRatioMeter:
     def after_step(self, step: int, burst_seconds: float) -> None:
         """Record that the measured step was taken, `burst_seconds` after the burst began."""
         self._is_pending = True
-        pause = self._copy_seconds / SHARE
+        pause = self._copy_seconds / MAX_TIME_FRACTION
         self._next_time = time.monotonic() + pause
         if self.changes.wants(step):
             self.changes.add(step, self.ratios)
         elif pause > burst_seconds:  # the steps that follow are not measured, and would change the weights
             start, _ = time.monotonic(), self.ratios
-            self._next_time += (time.monotonic() - start) / SHARE
+            self._next_time += (time.monotonic() - start) / MAX_TIME_FRACTION
 
     @property
     def ratios(self) -> Ratios:

@@ -15,19 +15,19 @@ from charwave_tui.engine.model.layers import Sequential
 from charwave_tui.engine.model.prefix_forward import FoldedModel
 from charwave_tui.engine.runtime.cooperative import Cooperative
 
-BLOCK_WORK = 50_000_000  # a few milliseconds of one core
-LEAST = 512  # positions, even of a wide model: fewer cost more time each
+MAX_BLOCK_MULTIPLICATIONS = 50_000_000  # a few milliseconds of one core
+MIN_PREFIX_BLOCK = 512  # positions, even of a wide model: fewer cost more time each
 
 
 def window_block_size(config: RunConfig, vocab_size: int) -> int:
     """Return how many windows to evaluate at once; from the config alone, so that no bits depend on the machine."""
-    return max(1, min(1_024, BLOCK_WORK // window_multiplications(config, vocab_size)))
+    return max(1, min(1_024, MAX_BLOCK_MULTIPLICATIONS // window_multiplications(config, vocab_size)))
 
 
 def prefix_block_size(config: RunConfig, vocab_size: int) -> int:
     """Return how many positions of whole words to evaluate at once, likewise."""
-    size = BLOCK_WORK // prefix_multiplications(config, vocab_size)
-    return max(LEAST, min(4_096, size))
+    size = MAX_BLOCK_MULTIPLICATIONS // prefix_multiplications(config, vocab_size)
+    return max(MIN_PREFIX_BLOCK, min(4_096, size))
 
 
 def window_multiplications(config: RunConfig, vocab_size: int) -> int:

@@ -102,12 +102,12 @@ class Trainer:
         """Return to the initial weights and the first batch."""
         generator = training_generator(self.config.seed)
         self.model = build_model(self.config, self.corpus.vocab_size, generator).to(self.device)
-        self._batches = self.splits.train_loader(generator)
+        self._loader = self.splits.train_loader(generator)
         self._optimizer = Optimizer(self.model, self.config)
         self.update_ratios = UpdateRatioMeter(self.model, self.config.max_steps)
-        self._take_step: TrainStep = AutogradStep(self.model, self._optimizer)
+        self._train_step: TrainStep = AutogradStep(self.model, self._optimizer)
         if self.config.step == "fast" and self.device.type == "cpu":
-            self._take_step = FastStep(self.model, self._optimizer, self.precision)
+            self._train_step = FastStep(self.model, self._optimizer, self.precision)
         self._begin(0, LossWindow(self.window.size))
 
     def _begin(self, step: int, window: LossWindow) -> None:
@@ -154,7 +154,7 @@ class Trainer:
         points = []
         last_step = self.config.max_steps if max_steps is None else self.step + max_steps
         previous_start, is_ending = self._burst_start, False
-        if self._optimizer.is_plain_sgd and isinstance(self._take_step, FastStep):  # which leaves no gradients
+        if self._optimizer.is_plain_sgd and isinstance(self._train_step, FastStep):  # which leaves no gradients
             self._burst_start = self.step, self.state_dict()
         while self.step < last_step and not self.diverged and not is_ending:
             # The step that will use up the time is the last one, so that its update can be measured.
@@ -171,8 +171,8 @@ class Trainer:
 
     def _step(self) -> list[LossPoint]:
         config = self.config
-        batch = apply_dropout(self._batches.next_batch(config.batch_size), config, self.step)
-        self.last_loss = self._take_step(batch, learning_rate(config, self.step))
+        batch = apply_dropout(self._loader.next_batch(config.batch_size), config, self.step)
+        self.last_loss = self._train_step(batch, learning_rate(config, self.step))
         self.diverged = not math.isfinite(self.last_loss)
         if self.diverged:
             self.failed_batch = batch
@@ -211,7 +211,7 @@ class Trainer:
     def state_dict(self) -> dict[str, Tensor]:
         """Return copies on the CPU of weights, buffers, optimizer and loader state: enough to resume bit for bit."""
         weights = {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.model.state_dict().items()}
-        return {**weights, **self._optimizer.state_dict(), BATCH_STREAM: self._batches.state()}
+        return {**weights, **self._optimizer.state_dict(), BATCH_STREAM: self._loader.state()}
 
     def load_state(
         self, state: Mapping[str, Tensor], step: int, losses: Iterable[float] = (), window: int | None = None
@@ -221,7 +221,7 @@ class Trainer:
         Raises UserError if `state` is not of this config.
         """
         model = self.model.state_dict()
-        expected = {**model, BATCH_STREAM: self._batches.state()}
+        expected = {**model, BATCH_STREAM: self._loader.state()}
         loaded = {name: tensor for name, tensor in state.items() if name in expected}
         if shapes_and_dtypes(loaded) != shapes_and_dtypes(expected):
             raise UserError(
@@ -229,5 +229,5 @@ class Trainer:
             )
         self._optimizer.load_state_dict({name: tensor for name, tensor in state.items() if name not in expected})
         self.model.load_state_dict({name: state[name] for name in model})
-        self._batches.go_to(state[BATCH_STREAM])
+        self._loader.go_to(state[BATCH_STREAM])
         self._begin(step, LossWindow(window or self.window.size, losses))

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from charwave_tui.core.config.layer_shapes import level_shapes
+from charwave_tui.core.config.layer_shapes import ACTIVATIONS, level_shapes
 from charwave_tui.core.config.presets import presets
 from charwave_tui.core.config.receptive_field import receptive_field
 from charwave_tui.core.config.run_config import RunConfig
@@ -123,7 +123,7 @@ def test_preset_fast_step_equals_plain_step(name: str, rule: dict[str, Any]) -> 
 @st.composite
 def unusual_configs(draw: st.DrawFn) -> RunConfig:
     """Configs whose step is smooth: relu bends at 0, where batch-bug and tiny batches put channels of one value."""
-    activation = draw(st.sampled_from(["tanh", "relu", "gelu", "gated"]))
+    activation = draw(st.sampled_from([*ACTIVATIONS]))
     fuse = tuple(draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)))
     dilations = tuple(draw(st.lists(st.integers(1, 3), max_size=4)))
     whole = draw(st.booleans())
@@ -159,7 +159,7 @@ def unusual_configs(draw: st.DrawFn) -> RunConfig:
 @settings(deadline=None, max_examples=40)
 @given(config=unusual_configs(), shared=st.booleans())
 def test_unusual_config_fast_step_equals_plain_step(config: RunConfig, shared: bool, corpus: Corpus) -> None:
-    with patch("charwave_tui.engine.fast_step.step.WORTH_SHARING", 0 if shared else 10**9):
+    with patch("charwave_tui.engine.fast_step.step.MIN_WEIGHTS_FOR_DEDUPLICATION", 0 if shared else 10**9):
         assert max(step_differences(config, corpus, [config.batch_size] * 6, synchronised=True)) < 1e-9
 
 
@@ -302,7 +302,7 @@ def test_plain_step_used_where_no_fast_step_exists(
 
     monkeypatch.setattr("charwave_tui.engine.training.trainer.FastStep", refuse)
     trainer = Trainer(config, corpus, torch.device("meta"))
-    assert isinstance(trainer._take_step, AutogradStep)
+    assert isinstance(trainer._train_step, AutogradStep)
 
 
 def test_run_continues_from_weights_of_other_step_kind(config: RunConfig, corpus: Corpus) -> None:

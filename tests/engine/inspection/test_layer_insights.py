@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from charwave_tui.core.config.layer_shapes import ACTIVATIONS
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.protocol import layer_insights as insight_payloads
@@ -138,7 +139,7 @@ def test_grid_is_tensor_in_rows() -> None:
     assert to_float_matrix(torch.zeros(4)).rows == 1
 
 
-@pytest.mark.parametrize("name", ["tanh", "relu", "gelu", "gated"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activation_insight_has_values_and_their_gradient(config: RunConfig, corpus: Corpus, name: str) -> None:
     trainer = trained_trainer(config, corpus, activation=name)
     look = probe(trainer)

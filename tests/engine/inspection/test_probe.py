@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from charwave_tui.core.config.layer_shapes import layer_shapes
+from charwave_tui.core.config.layer_shapes import ACTIVATIONS, layer_shapes
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.errors import UserError
@@ -193,7 +193,7 @@ def test_failed_probe_leaves_no_trace(trainer: Trainer, bit_identical: SameBits)
     assert not any(layer._forward_hooks for layer in trainer.model.modules())
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu", "gelu", "gated"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_nan_weights_can_be_probed(config: RunConfig, corpus: Corpus, bit_identical: SameBits, activation: str) -> None:
     trainer = Trainer(replace(config, activation=activation), corpus, CPU)
     for parameter in trainer.model.parameters():
@@ -234,9 +234,9 @@ def test_examples_out_of_bounds_refused(trainer: Trainer, examples: int) -> None
 def test_large_model_probed_with_fewer_examples(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = fixed_batch(trainer)
     each = capture_layers(trainer.model, batch).numbers // len(batch.contexts)
-    monkeypatch.setattr(probe, "MOST_NUMBERS", 5 * each)
+    monkeypatch.setattr(probe, "MAX_OUTPUT_NUMBERS", 5 * each)
     assert len(fixed_batch(trainer).contexts) == 5
-    monkeypatch.setattr(probe, "MOST_NUMBERS", 1)
+    monkeypatch.setattr(probe, "MAX_OUTPUT_NUMBERS", 1)
     assert len(fixed_batch(trainer).contexts) == 2
 
 

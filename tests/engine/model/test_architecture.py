@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charwave_tui.core.config.layer_shapes import layer_shapes
+from charwave_tui.core.config.layer_shapes import ACTIVATIONS, layer_shapes
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.engine.data.window_dataset import WindowBatch
 from charwave_tui.engine.inspection.probe import capture_layers, layer_stats
@@ -28,7 +28,7 @@ def unusual_configs(draw: st.DrawFn) -> RunConfig:
         n_embd=draw(st.integers(1, 7)),
         n_hidden=draw(st.integers(1, 9)),
         norm=draw(st.sampled_from(["batch", "batch-bug", "none"])),
-        activation=draw(st.sampled_from(["tanh", "relu"])),
+        activation=draw(st.sampled_from([*ACTIVATIONS])),
     ).validated()
 
 

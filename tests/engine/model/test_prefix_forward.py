@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from charwave_tui.core.config.layer_shapes import level_shapes
+from charwave_tui.core.config.layer_shapes import ACTIVATIONS, level_shapes
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.engine.data.prefix_dataset import PrefixDataset
 from charwave_tui.engine.data.window_dataset import WindowDataset
@@ -48,7 +48,7 @@ def unusual_configs(draw: st.DrawFn) -> RunConfig:
         n_embd=draw(st.integers(1, 7)),
         n_hidden=draw(st.integers(1, 9)),
         norm=draw(st.sampled_from(["batch", "none"])),
-        activation=draw(st.sampled_from(["tanh", "relu", "gelu", "gated"])),
+        activation=draw(st.sampled_from([*ACTIVATIONS])),
         output_scale=1,
         seed=draw(st.integers(0, 99)),
     ).validated()
@@ -150,7 +150,7 @@ def configs(draw: st.DrawFn, norms: tuple[str, ...] = ("batch", "none")) -> RunC
         n_embd=draw(st.integers(1, 5)),
         n_hidden=draw(st.integers(1, 9)),
         norm=draw(st.sampled_from(norms)),
-        activation=draw(st.sampled_from(("tanh", "relu", "gelu", "gated"))),
+        activation=draw(st.sampled_from([*ACTIVATIONS])),
         output_scale=1.0,
     )
 

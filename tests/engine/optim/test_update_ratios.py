@@ -113,7 +113,7 @@ def test_measuring_update_ratios_changes_no_bits(
 
 
 def test_last_step_of_each_burst_is_reported(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(update_ratios, "SHARE", 1e9)  # however slow copying is here just now
+    monkeypatch.setattr(update_ratios, "MAX_TIME_FRACTION", 1e9)  # however slow copying is here just now
     trainer.update_ratios.changes.take(UpdateRatioState(stride=1_000_000))
     for _ in range(5):
         trainer.train_for(0.002)
@@ -125,7 +125,7 @@ def test_last_step_of_each_burst_is_reported(trainer: Trainer, monkeypatch: pyte
 
 
 def test_slow_copying_skips_bursts_but_not_last_step(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(update_ratios, "SHARE", 1e-9)  # an hour between two
+    monkeypatch.setattr(update_ratios, "MAX_TIME_FRACTION", 1e-9)  # an hour between two
     trainer.update_ratios.changes.take(UpdateRatioState(stride=1_000_000))
     trainer.train_for(0.0)
     first = trainer.update_ratios.ratios

@@ -60,8 +60,8 @@ def config(words: Path) -> RunConfig:
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in the smallest pieces: a row or a few, then a look at the mailbox."""
     monkeypatch.setattr(background_tasks, "PATIENCE", 0)
-    monkeypatch.setattr("charwave_tui.engine.training.evaluation.BLOCK_WORK", 5_000)
-    monkeypatch.setattr("charwave_tui.engine.training.evaluation.LEAST", 1)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.MAX_BLOCK_MULTIPLICATIONS", 5_000)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.MIN_PREFIX_BLOCK", 1)
 
 
 def run_to_end(harness: DispatcherHarness, config: RunConfig) -> None:

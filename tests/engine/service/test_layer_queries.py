@@ -15,6 +15,7 @@ import torch
 from support.dispatcher_harness import DispatcherHarness, small_config
 from torch import Tensor
 
+from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
@@ -54,10 +55,9 @@ KINDS = {
     "FlattenDilated": TreeInsight,
     "Linear": LinearInsight,
     "BatchNorm1d": BatchNormInsight,
-    **dict.fromkeys(("Tanh", "ReLU", "GELU", "Gated"), ActivationInsight),
+    **dict.fromkeys(ACTIVATION_OF_LAYER, ActivationInsight),
     **dict.fromkeys(("Residual", "Skips"), OutputInsight),
 }
-"""Which insight each kind of layer has."""
 
 
 LENSES = [

@@ -46,7 +46,7 @@ def test_last_update_gradient_equals_autograd(config: RunConfig, step: str, mome
     assert trainer.step > 1
     oracle = Trainer(replace(config, step="plain"), trainer.corpus, torch.device("cpu"))
     oracle.train_for(math.inf, trainer.step - 1)
-    batch = oracle._batches.next_batch(config.batch_size)
+    batch = oracle._loader.next_batch(config.batch_size)
     assert isinstance(batch, WindowBatch)
     functional.cross_entropy(oracle.model(batch.contexts), batch.targets).backward()
     norm = math.sqrt(sum(float(weight.grad.double().square().sum()) for weight in oracle.model.parameters()))  # type: ignore[union-attr]

@@ -196,8 +196,8 @@ def test_evaluation_yields_after_each_bounded_block(
 ) -> None:
     trainer = Trainer(replace(config, norm=norm), corpus, torch.device("cpu"))
     few, loss = finish(trainer.evaluate(Split.TRAIN))
-    monkeypatch.setattr("charwave_tui.engine.training.evaluation.BLOCK_WORK", 10_000)
-    monkeypatch.setattr("charwave_tui.engine.training.evaluation.LEAST", 1)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.MAX_BLOCK_MULTIPLICATIONS", 10_000)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.MIN_PREFIX_BLOCK", 1)
     more, again = finish(trainer.evaluate(Split.TRAIN))
     assert few == 1
     assert more > 5
@@ -205,8 +205,8 @@ def test_evaluation_yields_after_each_bounded_block(
 
 
 def test_model_unchanged_while_evaluation_yields(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charwave_tui.engine.training.evaluation.BLOCK_WORK", 10_000)
-    monkeypatch.setattr("charwave_tui.engine.training.evaluation.LEAST", 1)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.MAX_BLOCK_MULTIPLICATIONS", 10_000)
+    monkeypatch.setattr("charwave_tui.engine.training.evaluation.MIN_PREFIX_BLOCK", 1)
     evaluation = trainer.evaluate(Split.TRAIN)
     next(evaluation)
     assert trainer.model.training
