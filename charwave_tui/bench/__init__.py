@@ -1,1 +1,1 @@
-"""Measurements of the playground, side by side in one run."""
+"""Measurements of training and of the playground, interleaved with baselines in one run."""

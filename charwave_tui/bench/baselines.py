@@ -1,9 +1,8 @@
-"""The lecture's loop, the usual torch loop, bare matmuls."""
+"""What our step is compared with: the lecture's loop, an nn.Module with torch.optim, and bare matrix products."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -12,25 +11,23 @@ from torch.nn import functional
 from charwave_tui.core.config.run_config import RunConfig
 
 
-class Layer(Protocol):
-    """What each of the classes can do; `out` keeps its last output, as the lecture does to look at it."""
+class Layer:
+    """Base class of the lecture's layers; `out` keeps the last output, as the lecture does to plot it."""
 
     out: Tensor
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The layer's output for `x`."""
+        raise NotImplementedError
 
     def parameters(self) -> list[Tensor]:
-        """What it learns."""
+        return []
 
 
-class Embedding:
+class Embedding(Layer):
     """ids [B, T] → [B, T, C]."""
 
-    out: Tensor
-
-    def __init__(self, count: int, dim: int, stream: Generator) -> None:
-        self.weight = torch.randn((count, dim), generator=stream)
+    def __init__(self, num_embeddings: int, embedding_dim: int, generator: Generator) -> None:
+        self.weight = torch.randn((num_embeddings, embedding_dim), generator=generator)
 
     def __call__(self, x: Tensor) -> Tensor:
         self.out = self.weight[x]
@@ -40,10 +37,8 @@ class Embedding:
         return [self.weight]
 
 
-class FlattenConsecutive:
+class FlattenConsecutive(Layer):
     """[B, T, C] → [B, T/n, C·n], without the middle dimension where it is 1."""
-
-    out: Tensor
 
     def __init__(self, n: int) -> None:
         self.n = n
@@ -54,17 +49,12 @@ class FlattenConsecutive:
         self.out = x.squeeze(1) if x.shape[1] == 1 else x
         return self.out
 
-    def parameters(self) -> list[Tensor]:
-        return []
 
+class Linear(Layer):
+    """x @ W, and + b where there is a bias."""
 
-class Linear:
-    """x @ W, and + b where there is one."""
-
-    out: Tensor
-
-    def __init__(self, fan_in: int, fan_out: int, stream: Generator, bias: bool = True) -> None:
-        self.weight = torch.randn((fan_in, fan_out), generator=stream) / fan_in**0.5
+    def __init__(self, fan_in: int, fan_out: int, generator: Generator, bias: bool = True) -> None:
+        self.weight = torch.randn((fan_in, fan_out), generator=generator) / fan_in**0.5
         self.bias = torch.zeros(fan_out) if bias else None
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -77,10 +67,8 @@ class Linear:
         return [self.weight] if self.bias is None else [self.weight, self.bias]
 
 
-class BatchNorm1d:
-    """Each channel to mean 0 and variance 1 over the batch and its positions, or by the running ones; gamma, beta."""
-
-    out: Tensor
+class BatchNorm1d(Layer):
+    """Batch norm over the batch and its positions; running statistics in eval mode."""
 
     def __init__(self, dim: int) -> None:
         self.training = True
@@ -89,9 +77,9 @@ class BatchNorm1d:
 
     def __call__(self, x: Tensor) -> Tensor:
         if self.training:
-            over = (0,) if x.ndim == 2 else (0, 1)
-            mean = x.mean(over, keepdim=True)
-            var = x.var(over, keepdim=True)
+            dims = (0,) if x.ndim == 2 else (0, 1)
+            mean = x.mean(dims, keepdim=True)
+            var = x.var(dims, keepdim=True)
         else:
             mean = self.running_mean
             var = self.running_var
@@ -107,41 +95,39 @@ class BatchNorm1d:
         return [self.gamma, self.beta]
 
 
-class Tanh:
-    """tanh of every number."""
-
-    out: Tensor
+class Tanh(Layer):
+    """Element-wise tanh."""
 
     def __call__(self, x: Tensor) -> Tensor:
         self.out = torch.tanh(x)
         return self.out
 
-    def parameters(self) -> list[Tensor]:
-        return []
 
-
-def _layers(config: RunConfig, vocab_size: int, stream: Generator) -> Iterator[Layer]:
+def _layers(config: RunConfig, vocab_size: int, generator: Generator) -> Iterator[Layer]:
     channels, hidden = config.n_embd, config.n_hidden
-    yield Embedding(vocab_size, channels, stream)
-    for joined in config.fuse:
-        yield from (FlattenConsecutive(joined), Linear(channels * joined, hidden, stream, bias=False))
+    yield Embedding(vocab_size, channels, generator)
+    for factor in config.fuse:
+        yield from (FlattenConsecutive(factor), Linear(channels * factor, hidden, generator, bias=False))
         yield from (BatchNorm1d(hidden), Tanh())
         channels = hidden
-    last = Linear(hidden, vocab_size, stream)
+    last = Linear(hidden, vocab_size, generator)
     last.weight *= config.output_scale
     yield last
 
 
 class LectureLoop:
-    """The lecture's loop for a `config` with norm batch and tanh, on contexts [N, context] and targets [N]."""
+    """The lecture's training loop for a `config` with norm batch and tanh, on contexts [N, context] and targets [N].
+
+    `losses` are base-10 logarithms, as in the lecture.
+    """
 
     def __init__(
         self, config: RunConfig, vocab_size: int, contexts: Tensor, targets: Tensor, device: torch.device
     ) -> None:
         self._context, self._batch_size, self._lr = config.context, config.batch_size, config.lr
         self._contexts, self._targets = contexts.to(device), targets.to(device)
-        self._stream = Generator().manual_seed(config.seed)
-        self._layers = list(_layers(config, vocab_size, self._stream))
+        self._generator = Generator().manual_seed(config.seed)
+        self._layers = list(_layers(config, vocab_size, self._generator))
         for layer in self._layers:
             for name, value in vars(layer).items():
                 if isinstance(value, Tensor):
@@ -150,15 +136,14 @@ class LectureLoop:
         for parameter in self._parameters:
             parameter.requires_grad = True
         self.losses: list[float] = []
-        """The base-10 logarithm of each loss."""
 
     def step(self) -> None:
-        """One step of the loop."""
-        chosen = torch.randint(0, len(self._contexts), (self._batch_size,), generator=self._stream)
-        x, wanted = self._contexts[chosen], self._targets[chosen]
+        """Take one training step."""
+        rows = torch.randint(0, len(self._contexts), (self._batch_size,), generator=self._generator)
+        x, targets = self._contexts[rows], self._targets[rows]
         for layer in self._layers:
             x = layer(x)
-        loss = functional.cross_entropy(x, wanted)
+        loss = functional.cross_entropy(x, targets)
         for parameter in self._parameters:
             parameter.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
@@ -167,8 +152,8 @@ class LectureLoop:
             parameter.data += -self._lr * parameter.grad
         self.losses.append(loss.log10().item())
 
-    def draw(self, count: int, symbols: Sequence[str], stream: Generator) -> list[str]:
-        """So many names, one by one, a character at a time, as the lecture draws them; it is in eval mode from then on.
+    def sample_names(self, count: int, symbols: Sequence[str], generator: Generator) -> list[str]:
+        """Sample names one after another, a character at a time, as the lecture does; stays in eval mode.
 
         `symbols` are the characters of the ids from 1.
         """
@@ -182,12 +167,12 @@ class LectureLoop:
                 x = torch.tensor([window])
                 for layer in self._layers:
                     x = layer(x)
-                chances = functional.softmax(x, dim=1)
-                drawn = int(torch.multinomial(chances, num_samples=1, generator=stream).item())
-                window = [*window[1:], drawn]
-                if drawn == 0:
+                probs = functional.softmax(x, dim=1)
+                token = int(torch.multinomial(probs, num_samples=1, generator=generator).item())
+                window = [*window[1:], token]
+                if token == 0:
                     break
-                name += symbols[drawn - 1]
+                name += symbols[token - 1]
             names.append(name)
         return names
 
@@ -197,19 +182,17 @@ class TorchModel(nn.Module):
 
     def __init__(self, config: RunConfig, vocab_size: int) -> None:
         super().__init__()
-        self.points = nn.Embedding(vocab_size, config.n_embd)
-        fans = [size * joined for size, joined in zip(self._sizes(config), config.fuse, strict=True)]
-        self.linears = nn.ModuleList(nn.Linear(fan_in, config.n_hidden, bias=False) for fan_in in fans)
-        self.norms = nn.ModuleList(nn.BatchNorm1d(config.n_hidden) for _ in fans)
+        self.embedding = nn.Embedding(vocab_size, config.n_embd)
+        channels = [config.n_embd, *[config.n_hidden] * (len(config.fuse) - 1)]
+        self.linears = nn.ModuleList(
+            nn.Linear(size * factor, config.n_hidden, bias=False)
+            for size, factor in zip(channels, config.fuse, strict=True)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm1d(config.n_hidden) for _ in config.fuse)
         self.last = nn.Linear(config.n_hidden, vocab_size)
 
-    @staticmethod
-    def _sizes(config: RunConfig) -> list[int]:
-        return [config.n_embd, *[config.n_hidden] * (len(config.fuse) - 1)]
-
     def forward(self, ids: Tensor) -> Tensor:
-        """The logits."""
-        x = self.points(ids)
+        x = self.embedding(ids)
         for linear, norm in zip(self.linears, self.norms, strict=True):
             assert isinstance(linear, nn.Linear)
             x = x.view(-1, linear.in_features)  # [.., T, C] → [.. · T/n, C·n]
@@ -219,39 +202,39 @@ class TorchModel(nn.Module):
 
 
 class TorchLoop:
-    """Steps of torch.optim.SGD on contexts [N, context] and targets [N]."""
+    """Training of TorchModel by torch.optim.SGD on contexts [N, context] and targets [N]."""
 
     def __init__(self, config: RunConfig, vocab_size: int, contexts: Tensor, targets: Tensor) -> None:
         self._batch_size = config.batch_size
         self._contexts, self._targets = contexts, targets
-        self._stream = torch.Generator().manual_seed(config.seed)
+        self._generator = torch.Generator().manual_seed(config.seed)
         self._model = TorchModel(config, vocab_size)
-        self._optimiser = torch.optim.SGD(self._model.parameters(), lr=config.lr)
+        self._optimizer = torch.optim.SGD(self._model.parameters(), lr=config.lr)
         self.losses: list[float] = []
 
     def step(self) -> None:
-        """One step."""
-        chosen = torch.randint(0, len(self._contexts), (self._batch_size,), generator=self._stream)
-        loss = functional.cross_entropy(self._model(self._contexts[chosen]), self._targets[chosen])
-        self._optimiser.zero_grad()
+        """Take one training step."""
+        rows = torch.randint(0, len(self._contexts), (self._batch_size,), generator=self._generator)
+        loss = functional.cross_entropy(self._model(self._contexts[rows]), self._targets[rows])
+        self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        self._optimiser.step()
+        self._optimizer.step()
         self.losses.append(loss.item())
 
 
 class MatmulFloor:
-    """For each Linear of a `config` the product forwards and the two backwards, into buffers made before."""
+    """The forward product and the two backward products of each Linear of a `config`, into preallocated buffers."""
 
     def __init__(self, config: RunConfig, vocab_size: int) -> None:
         self._products: list[tuple[Tensor, Tensor, Tensor]] = []
         rows, channels = config.batch_size * config.context, config.n_embd
-        for joined in config.fuse:
-            rows //= joined
-            self._add(rows, channels * joined, config.n_hidden)
+        for factor in config.fuse:
+            rows //= factor
+            self._add_layer(rows, channels * factor, config.n_hidden)
             channels = config.n_hidden
-        self._add(rows, channels, vocab_size)
+        self._add_layer(rows, channels, vocab_size)
 
-    def _add(self, rows: int, fan_in: int, fan_out: int) -> None:
+    def _add_layer(self, rows: int, fan_in: int, fan_out: int) -> None:
         x, weight, out = torch.randn(rows, fan_in), torch.randn(fan_in, fan_out), torch.randn(rows, fan_out)
         self._products += [
             (x, weight, torch.empty_like(out)),
@@ -260,7 +243,7 @@ class MatmulFloor:
         ]
 
     def step(self) -> None:
-        """All of them once."""
+        """Compute all products once."""
         with torch.inference_mode():
-            for one, other, out in self._products:
-                torch.mm(one, other, out=out)
+            for left, right, out in self._products:
+                torch.mm(left, right, out=out)

@@ -1,4 +1,4 @@
-"""What inspecting and saving cost training."""
+"""What inspecting and autosaving cost training."""
 
 from __future__ import annotations
 
@@ -21,114 +21,105 @@ from charwave_tui.engine.runs.active_run import ActiveRun
 from charwave_tui.engine.runs.autosave import EVERY
 from charwave_tui.engine.service.dispatcher import CommandDispatcher
 
-PROBE_INTERVAL = 1.0
-"""Seconds between two looks, as on the screen."""
-
-
-SHARE = 0.03
-"""The share of the engine's time that looking may take: where looks are slow, the next one comes later."""
-
-
-LOOKED_INTO = ("Tanh", "Linear", "Gated")
-"""Kinds of layers whose views are open by turns, the middle one of each kind."""
+PROBE_INTERVAL_SECONDS = 1.0  # as on the screen
+MAX_PROBE_TIME_FRACTION = 0.03  # as on the screen: the next probe comes later where probes are slow
+INSPECTED_KINDS = ("Tanh", "Linear", "Gated")  # in turn, the middle layer of each kind
+STEPS_BEFORE_SAVES = 3  # the optimizer then has all of its state
 
 
 def inspector_overhead(
-    presets: Sequence[str], corpus: str, pairs: int, seconds: float, tick: OnProgress
+    presets: Sequence[str], corpus: str, pairs: int, seconds: float, on_progress: OnProgress
 ) -> Measurement:
-    """By how many per cent an open view slows the training of each of `presets`, each reading of so many `seconds`."""
+    """Measure by how many per cent an open inspector slows training, for each of `presets`.
+
+    A reading takes `seconds`.
+    """
     values: dict[str, float] = {}
     runs: list[Run] = []
     lines = []
     for name in presets:
-        watched = _ObservedRun(name, corpus)
-        watched.speed(seconds, looking=False)  # the start is nobody's burden
+        run = _InspectedRun(name, corpus)
+        run.speed(seconds, inspected=False)  # warm-up
 
-        def plain(name: str, watched: _ObservedRun) -> float:
-            tick(f"{name} left alone")
-            return watched.speed(seconds, looking=False)
+        def speed(run: _InspectedRun, label: str, inspected: bool) -> float:
+            on_progress(label)
+            return run.speed(seconds, inspected=inspected)
 
-        def burdened(name: str, watched: _ObservedRun) -> float:
-            tick(f"{name} looked into")
-            return watched.speed(seconds, looking=True)
-
-        measured: list[Pair] = list(interleaved(pairs, partial(plain, name, watched), partial(burdened, name, watched)))
-        watched.leave()
+        baseline = partial(speed, run, f"{name} left alone", inspected=False)
+        loaded = partial(speed, run, f"{name} looked into", inspected=True)
+        measured: list[Pair] = list(interleaved(pairs, baseline, loaded))
+        run.stop()
         values[name] = median(pair.cost for pair in measured)
         runs += [
             {"preset": name, "looked": pair.loaded, "alone": pair.baseline, "cost": pair.cost} for pair in measured
         ]
         costs = "  ".join(f"{pair.cost:.1f}" for pair in measured)
-        share = 100 * sum(watched.looks) / (pairs * seconds)
-        lines.append(
-            f"{name:24}{1000 * median(watched.looks):.1f} ms a look, {share:.1f} % of the time; % of each pair: {costs}"
-        )
+        percent = 100 * sum(run.probe_seconds) / (pairs * seconds)
+        milliseconds = 1000 * median(run.probe_seconds)
+        lines.append(f"{name:24}{milliseconds:.1f} ms a look, {percent:.1f} % of the time; % of each pair: {costs}")
     meaning = "slower with a layer's view open, which asks each second at most (median of pairs)"
     return Measurement("inspector_cost", values, "%", meaning, tuple(runs), tuple(lines))
 
 
-class _ObservedRun:
-    """A run in this process; `looks` are the seconds that each look took."""
+class _InspectedRun:
+    """A run trained in this process, whose layers can be inspected meanwhile; `probe_seconds` has each inspection."""
 
-    def __init__(self, name: str, corpus: str) -> None:
-        config = replace(get_preset(name).config, corpus=corpus, max_steps=UNLIMITED_STEPS, eval_every=UNLIMITED_STEPS)
-        self.looks: list[float] = []
-        self._reached = 0
-        self._conductor = CommandDispatcher(RunStore(runs_dir()), self._hear)
-        self._conductor.dispatch(StartRun(config, name), self._hear, time.monotonic())
+    def __init__(self, preset: str, corpus: str) -> None:
+        config = replace(
+            get_preset(preset).config, corpus=corpus, max_steps=UNLIMITED_STEPS, eval_every=UNLIMITED_STEPS
+        )
+        self.probe_seconds: list[float] = []
+        self._step = 0
+        self._dispatcher = CommandDispatcher(RunStore(runs_dir()), self._on_event)
+        self._dispatcher.dispatch(StartRun(config, preset), self._on_event, time.monotonic())
         kinds = [shape.kind for shape in layer_shapes(config, 27)]
-        places = [[place for place, kind in enumerate(kinds) if kind == wanted] for wanted in LOOKED_INTO]
-        self._lenses = [InsightQuery(found[len(found) // 2]) for found in places if found]
-        self._due = 0.0
+        by_kind = [[index for index, kind in enumerate(kinds) if kind == inspected] for inspected in INSPECTED_KINDS]
+        self._queries = [InsightQuery(indices[len(indices) // 2]) for indices in by_kind if indices]
+        self._probe_due = 0.0
 
-    def speed(self, seconds: float, *, looking: bool) -> float:
-        """Steps a second over about so many `seconds`."""
-        began, before = time.process_time(), self._step()
-        self._due = began
-        while (now := time.process_time()) < began + seconds:
-            if looking and now >= self._due:
-                self._look()
-            self._conductor.run_slice()
-        return (self._step() - before) / (now - began)
+    def speed(self, seconds: float, *, inspected: bool) -> float:
+        """Return steps/s over about `seconds` of processor time."""
+        start, first_step = time.process_time(), self._query_step()
+        self._probe_due = start
+        while (now := time.process_time()) < start + seconds:
+            if inspected and now >= self._probe_due:
+                self._probe()
+            self._dispatcher.run_slice()
+        return (self._query_step() - first_step) / (now - start)
 
-    def leave(self) -> None:
-        """End the run."""
-        self._conductor.dispatch(StopRun(), self._hear, time.monotonic())
-        self._conductor.shut_down()
+    def stop(self) -> None:
+        self._dispatcher.dispatch(StopRun(), self._on_event, time.monotonic())
+        self._dispatcher.shut_down()
 
-    def _look(self) -> None:
-        began = time.process_time()
-        lens = self._lenses[len(self.looks) % len(self._lenses)]
-        for command in (ProbeLayers(), InspectLayer(lens)):
-            self._conductor.dispatch(command, self._hear, time.monotonic())
+    def _probe(self) -> None:
+        start = time.process_time()
+        query = self._queries[len(self.probe_seconds) % len(self._queries)]
+        for command in (ProbeLayers(), InspectLayer(query)):
+            self._dispatcher.dispatch(command, self._on_event, time.monotonic())
         now = time.process_time()
-        self.looks.append(now - began)
-        self._due = now + max(PROBE_INTERVAL, (now - began) / SHARE)
+        self.probe_seconds.append(now - start)
+        self._probe_due = now + max(PROBE_INTERVAL_SECONDS, (now - start) / MAX_PROBE_TIME_FRACTION)
 
-    def _step(self) -> int:
-        self._conductor.dispatch(ReportStatus(), self._hear, time.monotonic())
-        return self._reached
+    def _query_step(self) -> int:
+        self._dispatcher.dispatch(ReportStatus(), self._on_event, time.monotonic())
+        return self._step
 
-    def _hear(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if isinstance(event, CommandRefused | EngineFailed):
             raise RuntimeError(f"the engine does not train: {event.problem}")
         if isinstance(event, StatusReported):
-            self._reached = event.step
-        encode_frame(event)  # as for the wire
+            self._step = event.step
+        encode_frame(event)  # as for the socket
 
 
-STEPS = 3
-"""Steps before the saves, so that an optimiser has all that it remembers."""
-
-
-def autosave_overhead(presets: Sequence[str], corpus: str, saves: int, tick: OnProgress) -> Measurement:
-    """The share of a training's time, in per cent, that goes into saving each of `presets` on this disk."""
+def autosave_overhead(presets: Sequence[str], corpus: str, saves: int, on_progress: OnProgress) -> Measurement:
+    """Measure the percentage of training time that goes into saving, for each of `presets`, on this disk."""
     values: dict[str, float] = {}
     runs: list[Run] = []
     lines = []
     for name in presets:
-        tick(f"saving {name}")
-        seconds, size = _timed(name, corpus, saves)
+        on_progress(f"saving {name}")
+        seconds, size = _time_saves(name, corpus, saves)
         values[name] = 100 * median(seconds) / EVERY
         runs.append({"preset": name, "seconds": seconds, "bytes": float(size)})
         lines.append(
@@ -138,18 +129,18 @@ def autosave_overhead(presets: Sequence[str], corpus: str, saves: int, tick: OnP
     return Measurement("save_cost", values, "%", meaning, tuple(runs), tuple(lines))
 
 
-def _timed(name: str, corpus: str, saves: int) -> tuple[tuple[float, ...], int]:
+def _time_saves(preset: str, corpus: str, saves: int) -> tuple[tuple[float, ...], int]:
+    """Return the seconds of each save, and the bytes of a checkpoint."""
     store = RunStore(runs_dir())
-    run = ActiveRun(
-        replace(get_preset(name).config, corpus=corpus, max_steps=UNLIMITED_STEPS), name, lambda event: None
-    )
+    config = replace(get_preset(preset).config, corpus=corpus, max_steps=UNLIMITED_STEPS)
+    run = ActiveRun(config, preset, lambda event: None)
     run.begin(store, time.monotonic(), None)
-    run.trainer.train_for(float("inf"), STEPS)
+    run.trainer.train_for(float("inf"), STEPS_BEFORE_SAVES)
     seconds = []
     for _ in range(saves):
-        began = time.perf_counter()
+        start = time.perf_counter()
         run.save()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - start)
     assert run.saves is not None
     run.saves.release()
     return tuple(seconds), store.folder_of(run.saves.number).checkpoints()[0].stat().st_size

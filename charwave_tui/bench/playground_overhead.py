@@ -1,4 +1,4 @@
-"""What an open screen costs training."""
+"""What an open playground costs training."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Self
 
 from charwave_tui.bench.results import UNLIMITED_STEPS, Measurement, OnProgress, interleaved, median_cost
 from charwave_tui.bench.terminal_driver import (
-    FIRST_LOSS,
-    PATIENCE,
+    FIRST_LOSS_PATTERN,
+    TIMEOUT_SECONDS,
     PtyProcess,
     open_playground,
     read_for,
@@ -30,16 +30,18 @@ from charwave_tui.core.metrics import Split
 from charwave_tui.core.protocol.commands import StartRun
 from charwave_tui.core.protocol.events import CommandRefused, EngineFailed, SplitEvaluated
 
+PRESET = "tree-76k"  # the lecture's best model
+
 
 class BackgroundRun:
-    """Starts an engine and trains `config` in it for as long as the block lasts; others may look at it meanwhile.
+    """An engine that trains `config` for as long as the block lasts; other viewers may attach to it.
 
-    `looks` are the evaluations of val so far: the moment on time.monotonic's clock, and the step.
+    `evaluations` are those of val so far, as (time.monotonic(), step).
     """
 
     def __init__(self, config: RunConfig, preset: str) -> None:
-        self.looks: list[tuple[float, int]] = []
-        self._asked = StartRun(config, preset)
+        self.evaluations: list[tuple[float, int]] = []
+        self._command = StartRun(config, preset)
         self._engine = EngineClient()
         self._problem = ""
         self._thread = threading.Thread(target=lambda: asyncio.run(self._watch()), name="viewer", daemon=True)
@@ -49,63 +51,61 @@ class BackgroundRun:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         with suppress(RuntimeError):  # the loop has ended, and the engine with it
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._engine.close)
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT_SECONDS)
         stop_bench_engine()
 
     def check(self) -> None:
-        """Raise RuntimeError where the engine could not train, or is gone."""
+        """Raise RuntimeError if the engine could not train or is gone."""
         if self._problem or not self._thread.is_alive():
             raise RuntimeError(f"the engine does not train: {self._problem or 'it is gone'}")
 
     async def _watch(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._engine.send(self._asked)
+        self._engine.send(self._command)
         try:
             async for event in self._engine.events():
                 match event:
                     case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
-                        self.looks.append((time.monotonic(), evaluation.step))
+                        self.evaluations.append((time.monotonic(), evaluation.step))
                     case CommandRefused(problem=problem) | EngineFailed(problem=problem):
                         self._problem = problem
         except EngineUnavailable as error:
             self._problem = str(error)
 
 
-PRESET = "tree-76k"
-"""What is trained: the lecture's best model, looked at as often as its recipe says."""
-
-
-def recipe(corpus: str) -> RunConfig:
-    """What the engine trains all the while."""
+def background_config(corpus: str) -> RunConfig:
+    """Return the config that the engine trains during the measurement."""
     return replace(get_preset(PRESET).config, corpus=corpus, max_steps=UNLIMITED_STEPS)
 
 
-def playground_overhead(corpus: str, pairs: int, tick: OnProgress) -> Measurement:
-    """By how many per cent an open playground slows an engine that trains on, by the clock on the wall.
+def playground_overhead(corpus: str, pairs: int, on_progress: OnProgress) -> Measurement:
+    """Measure by how many per cent an open playground slows an engine, in wall-clock time.
 
-    Each reading is the time from one evaluation of val to the next, told to a viewer that is there in both cases: so
-    many steps, that evaluation, and whatever else the engine does for its screen.
+    A reading is the speed between two evaluations of val, as reported to a viewer that is attached in both cases: so
+    it includes an evaluation, and whatever else the engine does for its viewers.
     """
-    with BackgroundRun(recipe(corpus), PRESET) as viewer:
+    with BackgroundRun(background_config(corpus), PRESET) as run:
 
-        def plain() -> float:
-            tick("training without a screen")
-            return _speed(viewer, time.sleep)
+        def baseline() -> float:
+            on_progress("training without a screen")
+            return _speed(run, time.sleep)
 
-        def burdened() -> float:
-            tick("training in the playground")
+        def loaded() -> float:
+            on_progress("training in the playground")
             with open_playground() as terminal:
-                wait_for_text(terminal, FIRST_LOSS, PATIENCE)
-                return _speed(viewer, partial(_read, terminal))
+                wait_for_text(terminal, FIRST_LOSS_PATTERN, TIMEOUT_SECONDS)
+                return _speed(run, partial(_read, terminal))
 
-        _speed(viewer, time.sleep)  # the start is nobody's burden
-        measured = list(interleaved(pairs, plain, burdened))
+        _speed(run, time.sleep)  # warm-up
+        measured = list(interleaved(pairs, baseline, loaded))
     meaning = f"slower with the playground open ({PRESET}, steps by the clock on the wall, median of pairs)"
-    return median_cost("playground_cost", meaning, measured, plain="headless", burdened="playground")
+    return median_cost("playground_cost", meaning, measured, baseline_key="headless", loaded_key="playground")
 
 
 def _read(terminal: PtyProcess, seconds: float) -> None:
@@ -114,15 +114,15 @@ def _read(terminal: PtyProcess, seconds: float) -> None:
         raise RuntimeError("the playground has closed by itself")
 
 
-def _speed(viewer: BackgroundRun, wait: Callable[[float], object]) -> float:
-    """Steps/s from the next evaluation of val to the one after it; raises TimeoutError, or RuntimeError."""
-    first = len(viewer.looks)
-    for wanted in (first + 1, first + 2):
-        deadline = time.monotonic() + PATIENCE
-        while len(viewer.looks) < wanted:
-            viewer.check()
+def _speed(run: BackgroundRun, wait: Callable[[float], object]) -> float:
+    """Return steps/s from the next evaluation of val to the one after it; raises TimeoutError or RuntimeError."""
+    first = len(run.evaluations)
+    for count in (first + 1, first + 2):
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while len(run.evaluations) < count:
+            run.check()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{PRESET} was not evaluated within {PATIENCE:g} s")
+                raise TimeoutError(f"{PRESET} was not evaluated within {TIMEOUT_SECONDS:g} s")
             wait(0.05)
-    (begun, before), (ended, after) = viewer.looks[first : first + 2]
-    return (after - before) / (ended - begun)
+    (start, first_step), (end, last_step) = run.evaluations[first : first + 2]
+    return (last_step - first_step) / (end - start)

@@ -1,8 +1,8 @@
-"""Measurements, pairs, settings, the corpus measured on."""
+"""Measurements and how they are described; the settings and the corpus of a benchmark."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -10,53 +10,35 @@ from statistics import median
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.corpus_registry import LECTURE_SHA256, find_corpus, list_corpora, resolve_corpus_name
 
+UNLIMITED_STEPS = 100_000_000  # never reached while measuring, so the learning rate stays constant
 
-@dataclass(frozen=True, slots=True)
-class BenchmarkSettings:
-    """How often each thing is measured, and for how long.
-
-    `rounds` and `seconds` are those of the steps' race: how many turns each contender has, and how long each is;
-    `trained` the steps before names are drawn, `draws` the rounds of drawing, `targets` the runs to the notes' loss,
-    `pairs` the readings with and without a playground, or a view of a layer; `saves` those of each model; `watched` the
-    seconds for which bytes to the terminal are counted, `keys` the keys pressed on each line.
-    """
-
-    rounds: int = 7
-    seconds: float = 0.3
-    trained: int = 1_500
-    draws: int = 5
-    targets: int = 3
-    pairs: int = 5
-    frames: int = 5
-    losses: int = 3
-    saves: int = 15
-    watched: float = 60.0
-    keys: int = 100
+OnProgress = Callable[[str], None]  # called with a few words on what is measured next
+Run = float | Mapping[str, float | str | Sequence[float]]  # a raw reading, or several that belong together, by name
 
 
 @dataclass(frozen=True, slots=True)
-class BenchmarkCase:
-    """What gives the figures of these `names`; it tells of itself `ticks(effort)` times."""
+class BenchSettings:
+    """How often each thing is measured, and for how long."""
 
-    names: tuple[str, ...]
-    ticks: Callable[[BenchmarkSettings], int]
-    take: Callable[[BenchCorpus, BenchmarkSettings, OnProgress], Iterator[Measurement]]
-
-
-Run = float | Mapping[str, float | str | Sequence[float]]
-"""One raw reading: a figure, or several by name where they belong together."""
-
-
-OnProgress = Callable[[str], None]
-"""Told in a few words what is measured next."""
+    rounds: int = 7  # turns of each candidate of training speed
+    seconds: float = 0.3  # of each turn
+    training_steps: int = 1_500  # before names are sampled
+    sampling_rounds: int = 5
+    target_runs: int = 3  # of time to loss
+    pairs: int = 5  # of speeds with and without a playground, or an inspector
+    frame_runs: int = 5
+    loss_runs: int = 3
+    saves: int = 15  # of each model
+    traffic_seconds: float = 60.0  # for which bytes to the terminal are counted
+    keys: int = 100  # pressed on each link
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A measurement's result in `unit` under `name`, what it means, and its raw runs in the order they were made.
+    """The result `value` of a measurement in `unit`, what it means, and its raw `runs` in the order they were made.
 
-    `value` is one for each preset where they were measured apart, and None where it cannot be had: then `meaning` says
-    why. `lines` tell a person what the runs came to, in place of the runs.
+    `value` has one entry for each preset that was measured, and is None where it is not available: `meaning` then says
+    why. `lines` describe the runs to a person, instead of the runs themselves.
     """
 
     name: str
@@ -68,58 +50,63 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class BenchCorpus:
+    """A corpus, and the path of its file, by which another data folder finds it too."""
+
+    corpus: Corpus
+    path: str
+
+    @property
+    def is_lecture(self) -> bool:
+        """Whether it is the lecture's list of names, for which alone the published losses hold."""
+        return self.corpus.sha256 == LECTURE_SHA256
+
+
+@dataclass(frozen=True, slots=True)
+class BenchCase:
+    """One benchmark, which yields the measurements `names` and reports progress `ticks(settings)` times."""
+
+    names: tuple[str, ...]
+    ticks: Callable[[BenchSettings], int]
+    measure: Callable[[BenchCorpus, BenchSettings, OnProgress], Iterable[Measurement]]
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
-    """Two speeds in steps/s, measured one after the other: `plain`, and `burdened` with what is to be judged."""
+    """Two speeds in steps/s, measured one after the other: without and with the load to be judged."""
 
     baseline: float
     loaded: float
 
     @property
     def cost(self) -> float:
-        """By how many per cent the burden slows: 100 · (1 − burdened / plain); below 0 where it was the faster."""
+        """By how many per cent the load slows; below 0 where it was faster."""
         return 100 * (1 - self.loaded / self.baseline)
 
 
 def median_of(name: str, unit: str, meaning: str, seconds: Sequence[float]) -> Measurement:
-    """The median of readings."""
+    """Return the median of readings as a measurement."""
     return Measurement(name, median(seconds), unit, meaning, tuple(seconds))
 
 
-def median_cost(name: str, meaning: str, pairs: Sequence[Pair], plain: str, burdened: str) -> Measurement:
-    """The median of the pairs' costs, in per cent; `plain` and `burdened` name the two speeds among the raw runs.
+def median_cost(name: str, meaning: str, pairs: Sequence[Pair], baseline_key: str, loaded_key: str) -> Measurement:
+    """Return the median of the pairs' costs, in per cent; the keys name the two speeds among the raw runs.
 
-    Only the two of a pair are compared, so that a machine which slows down over the minutes spoils nothing.
+    The two of a pair are compared only with each other, so a machine that slows down over minutes does not matter.
     """
-    runs = tuple({burdened: pair.loaded, plain: pair.baseline, "cost": pair.cost} for pair in pairs)
+    runs = tuple({loaded_key: pair.loaded, baseline_key: pair.baseline, "cost": pair.cost} for pair in pairs)
     return Measurement(name, median(pair.cost for pair in pairs), "%", meaning, runs)
 
 
-def interleaved(pairs: int, plain: Callable[[], float], burdened: Callable[[], float]) -> Iterator[Pair]:
-    """Measure A B A B …: each pair one of `burdened`, then one of `plain`."""
+def interleaved(pairs: int, baseline: Callable[[], float], loaded: Callable[[], float]) -> Iterator[Pair]:
+    """Measure loaded, baseline, loaded, baseline and so on."""
     for _ in range(pairs):
-        slow = burdened()
-        yield Pair(plain(), slow)
+        loaded_speed = loaded()
+        yield Pair(baseline(), loaded_speed)
 
 
-UNLIMITED_STEPS = 100_000_000
-"""Steps of a run that is only measured: none reaches them, so that the learning rate stays what it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class BenchCorpus:
-    """A corpus and the path of its file, by which it is found from another data folder too."""
-
-    corpus: Corpus
-    path: str
-
-    @property
-    def of_lecture(self) -> bool:
-        """Whether it is the lecture's list, for which alone the published losses hold."""
-        return self.corpus.sha256 == LECTURE_SHA256
-
-
-def material(name_or_path: str) -> BenchCorpus:
-    """The corpus of that name, else the one in that file; raises Mistake."""
+def load_bench_corpus(name_or_path: str) -> BenchCorpus:
+    """Return the corpus of that name, else the one in that file; raises UserError."""
     corpus = find_corpus(name_or_path)
     paths: dict[str, Path] = {entry.name: entry.path for entry in list_corpora()}
     return BenchCorpus(corpus, str(paths.get(name_or_path, resolve_corpus_name(name_or_path))))

@@ -1,4 +1,4 @@
-"""How many names a second are drawn: in batches by our sampler, one by one by the lecture's loop."""
+"""Names sampled per second: in batches by our sampler, one by one by the lecture's loop."""
 
 from __future__ import annotations
 
@@ -20,57 +20,53 @@ from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.sampling.sampler import sample
 from charwave_tui.engine.training.trainer import Trainer
 
-CALLS = 5
-"""Calls of our sampler in a round, for MOST_NAMES each; the lecture's loop draws ONE_BY_ONE meanwhile."""
-
-
-ONE_BY_ONE = 50
-"""Names of the lecture's loop in a round."""
+CALLS = 5  # of our sampler in a round, MOST_NAMES each
+LECTURE_NAMES = 50  # sampled by the lecture's loop in a round
 
 
 def names_per_second(
-    presets: Sequence[str], corpus: Corpus, trained: int, rounds: int, tick: OnProgress
+    presets: Sequence[str], corpus: Corpus, training_steps: int, rounds: int, on_progress: OnProgress
 ) -> Measurement:
-    """Names a second of each of `presets` after `trained` steps of either loop, on one thread, by turns."""
+    """Measure names/s for each of `presets` after `training_steps` of either loop, interleaved on one thread."""
     values: dict[str, float] = {}
     runs: list[Run] = []
     lines = []
     with threads_of(1):
         for name in presets:
-            tick(f"training {name} for {trained:,} steps, to draw names")
-            us, lecture = _drawers(get_preset(name).config, corpus, trained)
-            found = []
+            on_progress(f"training {name} for {training_steps:,} steps, to draw names")
+            sample_ours, sample_lecture = _samplers(get_preset(name).config, corpus, training_steps)
+            speeds = []
             for number in range(rounds):
-                tick(f"names from {name}, round {number + 1} of {rounds}")
-                found.append((_speed(us, MOST_NAMES, CALLS), _speed(lecture, ONE_BY_ONE, 1)))
-            values[name] = median(ours for ours, _ in found)
-            runs += [{"preset": name, "ours": ours, "lecture": theirs} for ours, theirs in found]
-            theirs, ratio = median(it for _, it in found), median(ours / theirs for ours, theirs in found)
-            lines.append(f"{name:24}the lecture's loop, one by one: {theirs:,.0f} a second; ours × {ratio:.0f}")
+                on_progress(f"names from {name}, round {number + 1} of {rounds}")
+                speeds.append((_speed(sample_ours, MOST_NAMES, CALLS), _speed(sample_lecture, LECTURE_NAMES, 1)))
+            values[name] = median(ours for ours, _ in speeds)
+            runs += [{"preset": name, "ours": ours, "lecture": lecture} for ours, lecture in speeds]
+            lecture, ratio = median(speed for _, speed in speeds), median(ours / lecture for ours, lecture in speeds)
+            lines.append(f"{name:24}the lecture's loop, one by one: {lecture:,.0f} a second; ours × {ratio:.0f}")
     meaning = (
         f"names drawn in calls of {MOST_NAMES:,}, told with surprises and if known or near, on one thread after "
-        f"{trained:,} steps"
+        f"{training_steps:,} steps"
     )
     return Measurement("names_per_second", values, "/s", meaning, tuple(runs), tuple(lines))
 
 
-def _drawers(config: RunConfig, corpus: Corpus, trained: int) -> tuple[Callable[[int, Generator], object], ...]:
-    """Ours and the lecture's, each with the weights that its own loop came to."""
+def _samplers(config: RunConfig, corpus: Corpus, training_steps: int) -> tuple[Callable[[int, Generator], object], ...]:
+    """Return our sampler and the lecture's, each with the weights of its own training loop."""
     trainer = Trainer(replace(config, max_steps=UNLIMITED_STEPS), corpus, CPU)
-    trainer.train_for(float("inf"), trained)
+    trainer.train_for(float("inf"), training_steps)
     loop = LectureLoop(config, corpus.vocab_size, *examples(config, corpus), CPU)
-    for _ in range(trained):
+    for _ in range(training_steps):
         loop.step()
 
-    def us(count: int, stream: Generator) -> object:
-        return sample(trainer.model, corpus, config, SamplingConfig(count=count), stream)
+    def sample_ours(count: int, generator: Generator) -> object:
+        return sample(trainer.model, corpus, config, SamplingConfig(count=count), generator)
 
-    return us, lambda count, stream: loop.draw(count, corpus.symbols, stream)
+    return sample_ours, lambda count, generator: loop.sample_names(count, corpus.symbols, generator)
 
 
-def _speed(draw: Callable[[int, Generator], object], count: int, calls: int) -> float:
-    streams = [derived_generator(call, "names of the benchmark") for call in range(calls)]
-    begun = time.perf_counter()
-    for stream in streams:
-        draw(count, stream)
-    return calls * count / (time.perf_counter() - begun)
+def _speed(sample_names: Callable[[int, Generator], object], count: int, calls: int) -> float:
+    generators = [derived_generator(call, "names of the benchmark") for call in range(calls)]
+    start = time.perf_counter()
+    for generator in generators:
+        sample_names(count, generator)
+    return calls * count / (time.perf_counter() - start)

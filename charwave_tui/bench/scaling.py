@@ -1,4 +1,4 @@
-"""How speed, share of the floor and memory go with the model's width and the size of the batch."""
+"""How speed, fraction of the matmul floor and memory scale with n_hidden and batch_size."""
 
 from __future__ import annotations
 
@@ -18,34 +18,20 @@ from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus_registry import find_corpus
 
 PRESET = "tree-76k"
-"""The model that is widened, and its batch that is enlarged, by the fast step with sgd on windows."""
-
-
-WIDTHS = (64, 128, 256, 512, 1_024)
-"""Values of n_hidden, with the preset's batch_size."""
-
-
-BATCHES = (16, 32, 64, 128, 256, 512, 1_024)
-"""Values of batch_size, with the preset's n_hidden."""
-
-
-ROUNDS, SECONDS = 3, 0.3
-"""How many turns a size has with each number of threads, and how long each is."""
-
-
-SMALLEST = {"n_embd": 1, "n_hidden": 1, "batch_size": 1}
-"""A model whose own memory is next to nothing."""
-
-
-BAR = 20
-"""Characters of the longest bar."""
+WIDTHS = (64, 128, 256, 512, 1_024)  # n_hidden, with the preset's batch_size
+BATCH_SIZES = (16, 32, 64, 128, 256, 512, 1_024)  # with the preset's n_hidden
+ROUNDS = 3  # of each size and number of threads
+ROUND_SECONDS = 0.3
+SMALLEST = {"n_embd": 1, "n_hidden": 1, "batch_size": 1}  # a model that takes next to no memory itself
+BAR_WIDTH = 20  # characters of the longest bar
 
 
 @dataclass(frozen=True, slots=True)
 class ScalePoint:
-    """What one size came to: steps/s and share of the floor with the better number of threads, and memory in MB.
+    """Results for one size: steps/s and fraction of the floor with the better number of threads, and memory.
 
-    That is by how much the peak of a process which had trained a SMALLEST model, torch and corpus in it, rose.
+    `megabytes` is by how much the peak rose in a process that had trained a SMALLEST model before, so that torch and
+    the corpus are not counted.
     """
 
     n_hidden: int
@@ -59,57 +45,54 @@ def measure_scaling(
     corpus: str,
     rounds: int,
     seconds: float,
-    tick: OnProgress,
+    on_progress: OnProgress,
     widths: Sequence[int] = WIDTHS,
-    batches: Sequence[int] = BATCHES,
+    batch_sizes: Sequence[int] = BATCH_SIZES,
 ) -> tuple[list[ScalePoint], list[ScalePoint]]:
-    """All widths, then all batches, each in a process of its own so that its memory is known."""
+    """Measure all widths, then all batch sizes, each in a process of its own so that its memory is known."""
     base = replace(get_preset(PRESET).config, corpus=corpus)
-    found = []
+    series = []
     # one worker, and a fresh one each time: two would share the cores
     with ProcessPoolExecutor(
         1,
         multiprocessing.get_context("spawn"),
-        signal.signal,  # Ctrl+C is ours alone to answer
+        signal.signal,  # only this process handles Ctrl+C
         (signal.SIGINT, signal.SIG_IGN),
         max_tasks_per_child=1,
     ) as pool:
-        for field, values in (("n_hidden", widths), ("batch_size", batches)):
-            row = []
+        for field, values in (("n_hidden", widths), ("batch_size", batch_sizes)):
+            points = []
             for value in values:
-                tick(f"{field} {value:,}")
-                row.append(pool.submit(_size, base.with_values({field: value}), rounds, seconds).result())
-            found.append(row)
-    return found[0], found[1]
+                on_progress(f"{field} {value:,}")
+                points.append(pool.submit(_measure, base.with_values({field: value}), rounds, seconds).result())
+            series.append(points)
+    return series[0], series[1]
 
 
-def as_json(widths: Sequence[ScalePoint], batches: Sequence[ScalePoint]) -> dict[str, Any]:
-    """Both rows of sizes under the name of what grows in them."""
-    return {"n_hidden": [asdict(size) for size in widths], "batch_size": [asdict(size) for size in batches]}
+def as_json(widths: Sequence[ScalePoint], batch_sizes: Sequence[ScalePoint]) -> dict[str, Any]:
+    """Return both series under the name of the field that grows."""
+    return {"n_hidden": [asdict(point) for point in widths], "batch_size": [asdict(point) for point in batch_sizes]}
 
 
-def as_chart(widths: Sequence[ScalePoint], batches: Sequence[ScalePoint]) -> Iterator[str]:
-    """Two tables with bars, each as long as its share of the column's largest."""
-    for name, row in (("n_hidden", widths), ("batch_size", batches)):
-        yield f"{name:>10}  {'steps/s':<{BAR + 8}}  {'of the floor':<{BAR + 6}}  {'memory, MB':<{BAR + 6}}".rstrip()
-        longest = [max(column) for column in zip(*map(_measured, row), strict=True)]
-        for size in row:
-            speed, share, memory = _measured(size)
-            bars = ["█" * round(BAR * part / most) for part, most in zip(_measured(size), longest, strict=True)]
-            speeds, shares = f"{speed:>7,.0f} {bars[0]:{BAR}}", f"{share:>5.2f} {bars[1]:{BAR}}"
-            yield f"{getattr(size, name):>10,}  {speeds}  {shares}  {memory:>5,.0f} {bars[2]}".rstrip()
+def as_chart(widths: Sequence[ScalePoint], batch_sizes: Sequence[ScalePoint]) -> Iterator[str]:
+    """Yield two tables with bars, each scaled to the largest value of its column."""
+    bar = BAR_WIDTH
+    for field, points in (("n_hidden", widths), ("batch_size", batch_sizes)):
+        yield f"{field:>10}  {'steps/s':<{bar + 8}}  {'of the floor':<{bar + 6}}  {'memory, MB':<{bar + 6}}".rstrip()
+        rows = [(point.steps_per_second, point.floor_share, point.megabytes) for point in points]
+        maxima = [max(column) for column in zip(*rows, strict=True)]
+        for point, row in zip(points, rows, strict=True):
+            bars = ["█" * round(bar * value / maximum) for value, maximum in zip(row, maxima, strict=True)]
+            speed, fraction = f"{row[0]:>7,.0f} {bars[0]:{bar}}", f"{row[1]:>5.2f} {bars[1]:{bar}}"
+            yield f"{getattr(point, field):>10,}  {speed}  {fraction}  {row[2]:>5,.0f} {bars[2]}".rstrip()
 
 
-def _measured(size: ScalePoint) -> tuple[float, float, float]:
-    return size.steps_per_second, size.floor_share, size.megabytes
-
-
-def _size(config: RunConfig, rounds: int, seconds: float) -> ScalePoint:
+def _measure(config: RunConfig, rounds: int, seconds: float) -> ScalePoint:
     from charwave_tui.bench.training_speed import (
         FAST,
         FLOOR,
         THREADS,
-        WARM,
+        WARMUP_STEPS,
         compare_speed,
         matmul_candidate,
         threads_of,
@@ -118,18 +101,19 @@ def _size(config: RunConfig, rounds: int, seconds: float) -> ScalePoint:
 
     corpus = find_corpus(config.corpus)
     with threads_of(max(THREADS)):
-        trainer_candidate(config.with_values(SMALLEST), corpus).take(WARM)
+        trainer_candidate(config.with_values(SMALLEST), corpus).run_steps(WARMUP_STEPS)
         before = _peak_megabytes()
         fast = trainer_candidate(config, corpus)
-        fast.take(WARM)
-    memory = _peak_megabytes() - before  # the floor has buffers of its own
-    contest = compare_speed(PRESET, {FAST: fast, FLOOR: matmul_candidate(config, corpus)}, rounds, seconds)
-    return ScalePoint(config.n_hidden, config.batch_size, contest.speed(FAST), contest.against(FAST, FLOOR), memory)
+        fast.run_steps(WARMUP_STEPS)
+    memory = _peak_megabytes() - before  # without the floor, which has buffers of its own
+    comparison = compare_speed(PRESET, {FAST: fast, FLOOR: matmul_candidate(config, corpus)}, rounds, seconds)
+    speed, floor_share = comparison.speed(FAST), comparison.ratio(FAST, FLOOR)
+    return ScalePoint(config.n_hidden, config.batch_size, speed, floor_share, memory)
 
 
 def _peak_megabytes() -> float:
-    """The most memory that this process ever held."""
-    own = Path("/proc/self/status")  # getrusage on Linux would count that of the process which started this one too
-    if own.exists() and (peak := re.search(r"VmHWM:\s+(\d+) kB", own.read_text("utf-8"))):
+    """Return the peak memory of this process."""
+    status = Path("/proc/self/status")  # getrusage on Linux also counts that of the process which started this one
+    if status.exists() and (peak := re.search(r"VmHWM:\s+(\d+) kB", status.read_text("utf-8"))):
         return int(peak[1]) * 1_024 / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # in bytes on macOS

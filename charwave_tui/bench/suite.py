@@ -1,4 +1,4 @@
-"""The list of benchmark cases; run them; JSON and table."""
+"""The benchmarks: choose and run them, and write their measurements as JSON or as a table."""
 
 from __future__ import annotations
 
@@ -7,138 +7,150 @@ from typing import Any
 
 from charwave_tui.bench.playground_overhead import playground_overhead
 from charwave_tui.bench.responsiveness import first_frame, first_loss
-from charwave_tui.bench.results import BenchCorpus, BenchmarkCase, BenchmarkSettings, Measurement, OnProgress
+from charwave_tui.bench.results import BenchCase, BenchCorpus, BenchSettings, Measurement, OnProgress
 from charwave_tui.bench.terminal_driver import isolated_home
 from charwave_tui.core.errors import UserError
 
-PRESETS = ("tree-76k", "tree-287k")
-"""The models whose steps are timed and whose names are drawn."""
+PRESETS = ("tree-76k", "tree-287k")  # whose steps are timed and names sampled
+SAVED_PRESETS = ("tree-76k", "charwave-best")  # an ordinary model, and the largest of a preset
 
 
-SAVED = ("tree-76k", "charwave-best")
-"""The models whose saves are timed: a usual one, and the largest that a preset has."""
+# what measures training or the engine is imported when it runs, for it imports torch
 
 
-def _steps(material: BenchCorpus, effort: BenchmarkSettings, tick: OnProgress) -> Iterator[Measurement]:
+def _training_speed(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProgress) -> Iterator[Measurement]:
     from charwave_tui.bench.training_speed import gpu_step_figure, step_figures
 
-    yield from step_figures(PRESETS, material.corpus, effort.rounds, effort.seconds, tick)
+    yield from step_figures(PRESETS, corpus.corpus, settings.rounds, settings.seconds, on_progress)
     if _has_gpu():
-        yield gpu_step_figure(PRESETS, material.corpus, effort.rounds, effort.seconds, tick)
-
-
-def _step_ticks(effort: BenchmarkSettings) -> int:
-    return len(PRESETS) * effort.rounds * (2 if _has_gpu() else 1)
+        yield gpu_step_figure(PRESETS, corpus.corpus, settings.rounds, settings.seconds, on_progress)
 
 
 def _has_gpu() -> bool:
-    import torch  # what measures the playground alone does without it
+    import torch
 
     return torch.cuda.is_available()
 
 
-def _names(material: BenchCorpus, effort: BenchmarkSettings, tick: OnProgress) -> Iterator[Measurement]:
+def _sampling_speed(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProgress) -> Iterator[Measurement]:
     from charwave_tui.bench.sampling_speed import names_per_second
 
-    yield names_per_second(PRESETS, material.corpus, effort.trained, effort.draws, tick)
+    yield names_per_second(PRESETS, corpus.corpus, settings.training_steps, settings.sampling_rounds, on_progress)
 
 
-def _target(material: BenchCorpus, effort: BenchmarkSettings, tick: OnProgress) -> Iterator[Measurement]:
+def _time_to_loss(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProgress) -> Iterator[Measurement]:
     from charwave_tui.bench.time_to_loss import time_to_loss
 
-    yield time_to_loss(material, effort.targets, 10 * effort.seconds, tick)
+    yield time_to_loss(corpus, settings.target_runs, 10 * settings.seconds, on_progress)
 
 
-def _cost(material: BenchCorpus, effort: BenchmarkSettings, tick: OnProgress) -> Iterator[Measurement]:
-    yield playground_overhead(material.path, effort.pairs, tick)
-
-
-def _saving(material: BenchCorpus, effort: BenchmarkSettings, tick: OnProgress) -> Iterator[Measurement]:
-    from charwave_tui.bench.engine_overhead import autosave_overhead
-
-    yield autosave_overhead(SAVED, material.path, effort.saves, tick)
-
-
-def _inspecting(material: BenchCorpus, effort: BenchmarkSettings, tick: OnProgress) -> Iterator[Measurement]:
+def _inspector_cost(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProgress) -> Iterator[Measurement]:
     from charwave_tui.bench.engine_overhead import inspector_overhead
 
-    yield inspector_overhead(PRESETS, material.path, effort.pairs, 10 * effort.seconds, tick)
+    yield inspector_overhead(PRESETS, corpus.path, settings.pairs, 10 * settings.seconds, on_progress)
 
 
-def _frame(material: BenchCorpus, effort: BenchmarkSettings, tick: OnProgress) -> Iterator[Measurement]:
-    yield first_frame(effort.frames, tick)
+def _save_cost(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProgress) -> Iterator[Measurement]:
+    from charwave_tui.bench.engine_overhead import autosave_overhead
+
+    yield autosave_overhead(SAVED_PRESETS, corpus.path, settings.saves, on_progress)
 
 
-def _loss(material: BenchCorpus, effort: BenchmarkSettings, tick: OnProgress) -> Iterator[Measurement]:
-    yield first_loss(effort.losses, tick)
+def _playground_cost(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProgress) -> Iterator[Measurement]:
+    yield playground_overhead(corpus.path, settings.pairs, on_progress)
 
 
-MEASUREMENTS = (
-    BenchmarkCase(("step_ratio", "floor_share"), _step_ticks, _steps),
-    BenchmarkCase(("names_per_second",), lambda effort: len(PRESETS) * (1 + effort.draws), _names),
-    BenchmarkCase(("time_to_target_ratio",), lambda effort: effort.targets, _target),
-    BenchmarkCase(("playground_cost",), lambda effort: 2 * effort.pairs, _cost),
-    BenchmarkCase(("inspector_cost",), lambda effort: 2 * len(PRESETS) * effort.pairs, _inspecting),
-    BenchmarkCase(("save_cost",), lambda effort: len(SAVED), _saving),
-    BenchmarkCase(("first_frame",), lambda effort: effort.frames, _frame),
-    BenchmarkCase(("first_loss",), lambda effort: effort.losses, _loss),
+def _first_frame(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProgress) -> Iterator[Measurement]:
+    yield first_frame(settings.frame_runs, on_progress)
+
+
+def _first_loss(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProgress) -> Iterator[Measurement]:
+    yield first_loss(settings.loss_runs, on_progress)
+
+
+CASES = (
+    BenchCase(
+        ("step_ratio", "floor_share"),
+        lambda settings: len(PRESETS) * settings.rounds * (1 + _has_gpu()),
+        _training_speed,
+    ),
+    BenchCase(("names_per_second",), lambda settings: len(PRESETS) * (1 + settings.sampling_rounds), _sampling_speed),
+    BenchCase(("time_to_target_ratio",), lambda settings: settings.target_runs, _time_to_loss),
+    BenchCase(
+        ("playground_cost",),
+        lambda settings: 2 * settings.pairs,
+        lambda corpus, settings, tick: [playground_overhead(corpus.path, settings.pairs, tick)],
+    ),
+    BenchCase(("inspector_cost",), lambda settings: 2 * len(PRESETS) * settings.pairs, _inspector_cost),
+    BenchCase(("save_cost",), lambda settings: len(SAVED_PRESETS), _save_cost),
+    BenchCase(
+        ("first_frame",),
+        lambda settings: settings.frame_runs,
+        lambda corpus, settings, tick: [first_frame(settings.frame_runs, tick)],
+    ),
+    BenchCase(
+        ("first_loss",),
+        lambda settings: settings.loss_runs,
+        lambda corpus, settings, tick: [first_loss(settings.loss_runs, tick)],
+    ),
 )
-"""All of them, in order."""
 
 
-def select_cases(names: Sequence[str]) -> list[BenchmarkCase]:
-    """The measurements that give the figures of those `names`, all where there are none; raises Mistake."""
-    known = [name for measurement in MEASUREMENTS for name in measurement.names]
+def select_cases(names: Sequence[str]) -> list[BenchCase]:
+    """Return the cases that yield the measurements `names`, all where there are none; raises UserError."""
+    known_names = [name for case in CASES for name in case.names]
     for name in names:
-        if name not in known:
-            raise UserError(f"there is no figure {name}", f"there are {', '.join(known)}")
-    return [each for each in MEASUREMENTS if not names or set(names) & set(each.names)]
+        if name not in known_names:
+            raise UserError(f"there is no figure {name}", f"there are {', '.join(known_names)}")
+    return [case for case in CASES if not names or set(names) & set(case.names)]
 
 
 def run_cases(
-    measurements: Sequence[BenchmarkCase],
-    material: BenchCorpus,
-    effort: BenchmarkSettings,
-    tick: OnProgress = lambda text: None,
+    cases: Sequence[BenchCase],
+    corpus: BenchCorpus,
+    settings: BenchSettings,
+    on_progress: OnProgress = lambda text: None,
 ) -> list[Measurement]:
-    """Measure in a data folder of its own, which is gone afterwards, as is all that was started."""
+    """Measure in a temporary data folder; every process that was started has ended afterwards."""
     with isolated_home():
-        return [figure for each in measurements for figure in each.take(material, effort, tick)]
+        return [measurement for case in cases for measurement in case.measure(corpus, settings, on_progress)]
 
 
-def as_json(figures: Sequence[Measurement]) -> dict[str, Any]:
-    """Each figure under its name, and under `runs` the raw readings of each."""
+def as_json(measurements: Sequence[Measurement]) -> dict[str, Any]:
+    """Return each value under its measurement's name, and the raw readings under `runs`."""
     return {
-        **{figure.name: _rounded(figure.value) for figure in figures},
-        "runs": {figure.name: _rounded(figure.runs) for figure in figures if figure.runs},
+        **{measurement.name: _rounded(measurement.value) for measurement in measurements},
+        "runs": {measurement.name: _rounded(measurement.runs) for measurement in measurements if measurement.runs},
     }
 
 
-def as_table(figures: Sequence[Measurement]) -> list[str]:
-    """A heading, a row a figure or one for each of its presets, and below what its runs came to."""
+def as_table(measurements: Sequence[Measurement]) -> list[str]:
+    """Return a heading, a row for each measurement or each of its presets, and its runs below."""
     lines = [f"{'measurement':32} {'median':>8}    what it is"]
-    for figure in figures:
-        by_preset = figure.value if isinstance(figure.value, Mapping) else {"": figure.value}
-        for place, (preset, value) in enumerate(by_preset.items()):
-            label = f"{figure.name} {preset}".rstrip()
-            lines.append(f"{label:32} {_written(value):>8} {figure.unit:2} {'' if place else figure.meaning}".rstrip())
-        below = figure.lines or _in_one_line(figure)
-        lines += [f"    {line}".rstrip() for line in below]
+    for measurement in measurements:
+        by_preset = measurement.value if isinstance(measurement.value, Mapping) else {"": measurement.value}
+        meaning = measurement.meaning
+        for preset, value in by_preset.items():
+            label = f"{measurement.name} {preset}".rstrip()
+            lines.append(f"{label:32} {_format(value):>8} {measurement.unit:2} {meaning}".rstrip())
+            meaning = ""
+        lines += [f"    {line}".rstrip() for line in measurement.lines or _run_lines(measurement)]
     return lines
 
 
-def unavailable_lines(figures: Sequence[Measurement]) -> Iterator[str]:
-    """A line for each figure that cannot be had, with the reason."""
-    return (f"{figure.name}: {figure.meaning}" for figure in figures if figure.value is None)
+def unavailable_lines(measurements: Sequence[Measurement]) -> Iterator[str]:
+    """Yield a line with the reason for each measurement without a value."""
+    return (f"{measurement.name}: {measurement.meaning}" for measurement in measurements if measurement.value is None)
 
 
-def _in_one_line(figure: Measurement) -> list[str]:
+def _run_lines(measurement: Measurement) -> list[str]:
+    """Return all runs in one line, none where there are none."""
     runs = []
-    for run in figure.runs:
+    for run in measurement.runs:
         if isinstance(run, Mapping):
-            runs.append("(" + ", ".join(f"{name} {_written(value)}" for name, value in run.items()) + ")")
+            runs.append("(" + ", ".join(f"{name} {_format(value)}" for name, value in run.items()) + ")")
         else:
-            runs.append(_written(run))
+            runs.append(_format(run))
     return ["  ".join(runs)] if runs else []
 
 
@@ -147,14 +159,14 @@ def _rounded(value: Any) -> Any:
         case float():
             return round(value, 4)
         case Mapping():
-            return {name: _rounded(part) for name, part in value.items()}
+            return {name: _rounded(item) for name, item in value.items()}
         case list() | tuple():
-            return [_rounded(part) for part in value]
+            return [_rounded(item) for item in value]
         case _:
             return value
 
 
-def _written(value: object) -> str:
+def _format(value: object) -> str:
     if value is None:
         return "–"
     if not isinstance(value, float):

@@ -26,8 +26,8 @@ def test_probe_interval_follows_cost_and_control_run_has_no_probe(
         obey(looks, command, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(LayerQueries, "dispatch", watched)
-    monkeypatch.setattr(engine_overhead, "EVERY", 0.03)
-    monkeypatch.setattr(engine_overhead, "SHARE", 1.0)
+    monkeypatch.setattr(engine_overhead, "PROBE_INTERVAL_SECONDS", 0.03)
+    monkeypatch.setattr(engine_overhead, "MAX_PROBE_TIME_FRACTION", 1.0)
     figure = inspector_overhead(["playground"], "imena", 2, 0.1, told.append)
     assert told == ["playground looked into", "playground left alone"] * 2
     assert {place for place, _ in asked} == {"playground looked into"}  # type: ignore[misc]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from charwave_tui.bench import responsiveness, suite
-from charwave_tui.bench.responsiveness import TRAFFIC, MeasuredSession, terminal_traffic
-from charwave_tui.bench.results import BenchmarkCase
-from charwave_tui.bench.screen_emulator import Emulator
+from charwave_tui.bench.responsiveness import TERMINAL_CASE, MeasuredSession, terminal_traffic
+from charwave_tui.bench.results import BenchCase
+from charwave_tui.bench.screen_emulator import ScreenEmulator
 from charwave_tui.bench.terminal_driver import PtyProcess, ThrottledLink, isolated_home
 from charwave_tui.cli import main
 
@@ -31,7 +31,7 @@ def python(code: str) -> PtyProcess:
 
 def test_keys_pressed_in_turn_and_replies_sent() -> None:
     with python(ECHO) as terminal:
-        line = ThrottledLink(terminal, Emulator(40, 5))
+        line = ThrottledLink(terminal, ScreenEmulator(40, 5))
         session = MeasuredSession(line, terminal.process.pid)
         session.press(b"", "ready")
         assert line.carry(lambda: r"\[1;1R" in line.screen, 30)
@@ -41,25 +41,25 @@ def test_keys_pressed_in_turn_and_replies_sent() -> None:
 
 def test_simulated_line_limits_rate_and_adds_latency() -> None:
     with python("import os; os.write(1, b'x' * 3000 + b'end'); input()") as terminal:
-        line = ThrottledLink(terminal, Emulator(40, 5), rate=10_000, delay=0.1)
+        line = ThrottledLink(terminal, ScreenEmulator(40, 5), rate=10_000, delay=0.1)
         began = time.monotonic()
         assert line.carry(lambda: line.delivered == 3003, 30)
         assert time.monotonic() - began >= 0.4
 
 
 def test_exited_and_silent_programs_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(responsiveness, "PATIENCE", 0.1)
+    monkeypatch.setattr(responsiveness, "TIMEOUT_SECONDS", 0.1)
     silent = pytest.raises(TimeoutError, match=r"never was not seen within 0\.1 s")
     with python("import time; time.sleep(60)") as terminal, silent:
-        MeasuredSession(ThrottledLink(terminal, Emulator(40, 5)), terminal.process.pid).press(b"x", "never")
+        MeasuredSession(ThrottledLink(terminal, ScreenEmulator(40, 5)), terminal.process.pid).press(b"x", "never")
     with python("") as terminal, pytest.raises(RuntimeError, match="closed by itself"):
-        ThrottledLink(terminal, Emulator(40, 5)).rest(30)
+        ThrottledLink(terminal, ScreenEmulator(40, 5)).carry_for(30)
 
 
 def test_responsiveness_small_real_measurement(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(responsiveness, "SIZES", ((80, 24),))
-    monkeypatch.setattr(responsiveness, "LINES", {})
-    monkeypatch.setattr(responsiveness, "SETTLE", 0.3)
+    monkeypatch.setattr(responsiveness, "LINKS", {})
+    monkeypatch.setattr(responsiveness, "SETTLE_SECONDS", 0.3)
     told: list[str] = []
     with isolated_home():
         kilobytes, share, *_ = terminal_traffic("imena", 0.7, 1, told.append)
@@ -71,7 +71,7 @@ def test_responsiveness_small_real_measurement(home: Path, monkeypatch: pytest.M
 
 
 def test_responsiveness_command_measures_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[BenchmarkCase]] = []
+    asked: list[list[BenchCase]] = []
     monkeypatch.setattr(suite, "run_cases", lambda measurements, *rest: asked.append(measurements) or [])
     assert main.main(["bench", "--terminal", "--json"]) == 0
-    assert asked == [[TRAFFIC]]
+    assert asked == [[TERMINAL_CASE]]

@@ -22,7 +22,7 @@ def test_overhead_of_pair_is_fraction_lost_to_load(plain: float, burdened: float
 
 def test_overhead_is_median_of_pair_ratios() -> None:
     pairs = [Pair(baseline=100, loaded=90), Pair(baseline=50, loaded=49), Pair(baseline=10, loaded=9.6)]
-    figure = median_cost("cost", "slower", pairs, plain="without", burdened="with")
+    figure = median_cost("cost", "slower", pairs, baseline_key="without", loaded_key="with")
     assert figure.value == pytest.approx(4)
     assert figure.unit == "%"
     assert [run["with"] for run in figure.runs if isinstance(run, dict)] == [90, 49, 9.6]
@@ -42,6 +42,6 @@ def test_paired_runs_alternate() -> None:
         order.append(name)
         return speed + len(order)
 
-    pairs = list(interleaved(3, plain=lambda: measure("B", 200), burdened=lambda: measure("A", 100)))
+    pairs = list(interleaved(3, baseline=lambda: measure("B", 200), loaded=lambda: measure("A", 100)))
     assert order == ["A", "B"] * 3
     assert pairs == [Pair(202, 101), Pair(204, 103), Pair(206, 105)]

@@ -31,11 +31,11 @@ def test_baseline_sampling_matches_our_model_in_eval_mode() -> None:
             chances = functional.softmax(trainer.model(torch.tensor([ids[-8:]])), dim=1)
             ids.append(int(torch.multinomial(chances, 1, generator=stream)))
         expected.append(corpus.decode(ids))
-    assert loop.draw(3, corpus.symbols, torch.Generator().manual_seed(1)) == expected
+    assert loop.sample_names(3, corpus.symbols, torch.Generator().manual_seed(1)) == expected
 
 
 def test_sampling_methods_timed_alternately_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling_speed, "ONE_BY_ONE", 2)
+    monkeypatch.setattr(sampling_speed, "LECTURE_NAMES", 2)
     monkeypatch.setattr(sampling_speed, "CALLS", 1)
     before, told = torch.get_num_threads(), list[str]()
     figure = names_per_second(["playground"], find_corpus("imena"), 200, 2, told.append)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from charwave_tui.bench.results import material
+from charwave_tui.bench.results import load_bench_corpus
 from charwave_tui.bench.scaling import ScalePoint, as_chart, as_json, measure_scaling
 
 
 def test_model_size_measured_in_own_process() -> None:
     told: list[str] = []
-    widths, batches = measure_scaling(material("imena").path, 1, 0.01, told.append, widths=(512,), batches=())
+    widths, batches = measure_scaling(
+        load_bench_corpus("imena").path, 1, 0.01, told.append, widths=(512,), batch_sizes=()
+    )
     (size,) = widths
     assert (size.n_hidden, size.batch_size, batches, told) == (512, 32, [], ["n_hidden 512"])
     assert size.steps_per_second > 0

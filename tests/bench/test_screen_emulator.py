@@ -7,11 +7,24 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charwave_tui.bench.screen_emulator import Emulator
+from charwave_tui.bench.screen_emulator import ScreenEmulator
 
 PIECES = [
     *("abc", "╭─ 1 Form", "⢸⣇⡴", " "),
-    *("\x1b[3;5H", "\x1b[H", "\x1b[2C", "\x1b[C", "\x1b[7G", "\x1b[2A", "\x1b[B", "\x1b[2D", "\x1b[4d", "\r", "\n"),
+    *(
+        "\x1b[3;5H",
+        "\x1b[H",
+        "\x1b[2C",
+        "\x1b[C",
+        "\x1b[7G",
+        "\x1b[2A",
+        "\x1b[B",
+        "\x1b[2D",
+        "\x1b[4d",
+        "\r",
+        "\n",
+        "\b",
+    ),
     *("\x1b[1;38;5;79;48;5;233m", "\x1b[0m", "\x1b[?25l", "\x1b]2;a title\x07", "\x1b(B"),
 ]
 
@@ -23,7 +36,7 @@ def test_screen_emulator_split_bytes_matches_pyte(pieces: list[str], cut: int) -
     written = "\x1b[?7l\x1b[2;3H" + "".join(pieces)
     known = pyte.Screen(40, 12)
     pyte.Stream(known).feed(written)
-    emulator = Emulator(40, 12)
+    emulator = ScreenEmulator(40, 12)
     for start in range(0, len(data := written.encode()), cut):
         assert emulator.feed(data[start : start + cut]) == b""
     assert ["".join(row) for row in emulator._cells] == known.display
@@ -31,13 +44,13 @@ def test_screen_emulator_split_bytes_matches_pyte(pieces: list[str], cut: int) -
 
 @pytest.mark.parametrize(("asked", "answer"), [(b"\x1b[?2026$p", b"\x1b[?2026;2$y"), (b"a\x1b[6nb", b"\x1b[1;1R")])
 def test_screen_emulator_split_query_replies_once(asked: bytes, answer: bytes) -> None:
-    emulator = Emulator(10, 2)
+    emulator = ScreenEmulator(10, 2)
     assert b"".join(emulator.feed(asked[place : place + 1]) for place in range(len(asked))) == answer
     assert emulator.feed(b"\x1b[1;1H") == b""
 
 
 def test_find_pattern_searches_row_by_row() -> None:
-    emulator = Emulator(10, 2)
+    emulator = ScreenEmulator(10, 2)
     emulator.feed("loss 1.5\x1b[2;1H▸ lr".encode())
     assert r"loss\s+\d" in emulator
     assert "5.*lr" not in emulator

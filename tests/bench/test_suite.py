@@ -13,12 +13,12 @@ from support.pty_screen import wait_no_processes
 from charwave_tui.bench import playground_overhead, suite
 from charwave_tui.bench.results import (
     UNLIMITED_STEPS,
+    BenchCase,
     BenchCorpus,
-    BenchmarkCase,
-    BenchmarkSettings,
+    BenchSettings,
     Measurement,
     OnProgress,
-    material,
+    load_bench_corpus,
 )
 from charwave_tui.bench.suite import as_json, as_table, run_cases, select_cases
 from charwave_tui.bench.terminal_driver import isolated_home
@@ -76,7 +76,7 @@ def test_bench_prints_result_on_stdout_and_errors_on_stderr(
     asked: list[set[str]] = []
 
     def measured(
-        measurements: Sequence[BenchmarkCase], given: BenchCorpus, effort: BenchmarkSettings, tick: OnProgress
+        measurements: Sequence[BenchCase], given: BenchCorpus, effort: BenchSettings, tick: OnProgress
     ) -> list[Measurement]:
         tick("opening")
         asked.append({name for each in measurements for name in each.names} | {given.corpus.name})
@@ -102,10 +102,10 @@ def test_corpus_found_from_another_data_folder(home: Path) -> None:
     fetched = home / "data" / "corpora" / "mine.txt"
     fetched.parent.mkdir(parents=True)
     fetched.write_text("\n".join(f"word{letter}" for letter in "abcdefghijkl"), "utf-8")
-    given = material("mine")
-    assert (given.path, given.of_lecture) == (str(fetched), False)
+    given = load_bench_corpus("mine")
+    assert (given.path, given.is_lecture) == (str(fetched), False)
     with isolated_home():
-        assert material(given.path).corpus.sha256 == given.corpus.sha256
+        assert load_bench_corpus(given.path).corpus.sha256 == given.corpus.sha256
 
 
 def test_bench_data_folder_is_temporary_and_removed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,11 +122,13 @@ def test_bench_data_folder_is_temporary_and_removed(home: Path, monkeypatch: pyt
 
 def test_small_real_run_measures_and_leaves_no_files(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = RunConfig(corpus="imena", n_hidden=16, n_embd=4, max_steps=UNLIMITED_STEPS, eval_every=100)
-    monkeypatch.setattr(playground_overhead, "recipe", lambda corpus: small)
+    monkeypatch.setattr(playground_overhead, "background_config", lambda corpus: small)
     homes: list[str] = []
-    effort = BenchmarkSettings(frames=1, losses=1, pairs=1)
+    effort = BenchSettings(frame_runs=1, loss_runs=1, pairs=1)
     measurements = select_cases(["first_frame", "first_loss", "playground_cost"])
-    figures = run_cases(measurements, material("imena"), effort, lambda text: homes.append(os.environ["CHARWAVE_HOME"]))
+    figures = run_cases(
+        measurements, load_bench_corpus("imena"), effort, lambda text: homes.append(os.environ["CHARWAVE_HOME"])
+    )
     slower, frame, loss = figures
     assert (frame.name, loss.name, slower.name) == ("first_frame", "first_loss", "playground_cost")
     assert isinstance(frame.value, float)

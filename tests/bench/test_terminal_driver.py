@@ -129,7 +129,7 @@ def test_wait_for_exit_times_out() -> None:
 
 
 def test_program_ignoring_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charwave_tui.bench.terminal_driver.LEAVES_WITHIN", 0.2)
+    monkeypatch.setattr("charwave_tui.bench.terminal_driver.EXIT_SECONDS", 0.2)
     deaf = "from signal import *; import os, time; signal(SIGHUP, SIG_IGN); os.write(1, b'ready'); time.sleep(60)"
     with python(deaf) as terminal:
         wait_for_text(terminal, "ready", 30)

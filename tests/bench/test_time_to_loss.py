@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from charwave_tui.bench import time_to_loss as time_to_loss_module
-from charwave_tui.bench.results import BenchCorpus, Measurement, material
+from charwave_tui.bench.results import BenchCorpus, Measurement, load_bench_corpus
 from charwave_tui.bench.time_to_loss import time_to_loss
 from charwave_tui.bench.training_speed import SpeedComparison
 
@@ -15,8 +15,8 @@ from charwave_tui.bench.training_speed import SpeedComparison
 @pytest.fixture
 def lecture_material(monkeypatch: pytest.MonkeyPatch) -> BenchCorpus:
     """A small corpus that passes for the lecture's."""
-    monkeypatch.setattr(BenchCorpus, "of_lecture", True)
-    return material("imena")
+    monkeypatch.setattr(BenchCorpus, "is_lecture", True)
+    return load_bench_corpus("imena")
 
 
 def measure(given: BenchCorpus, runs: int = 1) -> Measurement:
@@ -24,7 +24,7 @@ def measure(given: BenchCorpus, runs: int = 1) -> Measurement:
 
 
 def test_time_to_loss_other_corpus_reports_no_target() -> None:
-    figure = measure(material("imena"))
+    figure = measure(load_bench_corpus("imena"))
     assert (figure.name, figure.value, figure.runs) == ("time_to_target_ratio", None, ())
     assert "1.9775 is a figure of the lecture's names" in figure.meaning
 
@@ -48,7 +48,7 @@ def test_time_to_loss_ratio_is_baseline_time_over_wall_clock(
 ) -> None:
     wall = iter([(10.0, 1.94), (12.5, 1.94), (20.0, 1.94)])
     speeds = iter([{1: (400.0,), 2: (300.0,)}, {1: (500.0,), 2: (300.0,)}, {1: (250.0,), 2: (300.0,)}])
-    monkeypatch.setattr(time_to_loss_module, "_trained", lambda corpus: next(wall))
+    monkeypatch.setattr(time_to_loss_module, "_train_quick", lambda corpus: next(wall))
     monkeypatch.setattr(
         time_to_loss_module, "compare_speed", lambda *_: SpeedComparison("", {"lecture": 32}, {"lecture": next(speeds)})
     )

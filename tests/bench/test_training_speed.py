@@ -18,7 +18,7 @@ from charwave_tui.bench.training_speed import (
     NAMES,
     PLAIN,
     THREADS,
-    USUAL,
+    TORCH,
     SpeedComparison,
     comparison_table,
     examples,
@@ -95,8 +95,8 @@ def test_speeds_compared_per_round_at_best_thread_count() -> None:
         },
     )
     assert (contest.threads(LECTURE), contest.threads(FAST), contest.speed(FAST)) == (1, 2, 150.0)
-    assert (contest.against(FAST, LECTURE), contest.against(FAST, FLOOR)) == (3.0, 0.25)
-    assert contest.against(NAMES, LECTURE) == pytest.approx(4.0)
+    assert (contest.ratio(FAST, LECTURE), contest.ratio(FAST, FLOOR)) == (3.0, 0.25)
+    assert contest.ratio(NAMES, LECTURE) == pytest.approx(4.0)
     _, lecture, fast, names, floor = (line.split() for line in comparison_table(contest))
     assert lecture[-5:] == ["80", "1", "2,560", "1.00", "0.17"]
     assert fast[-5:] == ["150", "2", "4,800", "3.00", "0.25"]
@@ -106,10 +106,10 @@ def test_speeds_compared_per_round_at_best_thread_count() -> None:
 
 def test_short_speed_comparison_measures_all_and_restores_threads(corpus: Corpus) -> None:
     before, told = torch.get_num_threads(), list[str]()
-    ratio, share = step_figures(["playground"], corpus, rounds=2, seconds=0.01, tick=told.append)
+    ratio, share = step_figures(["playground"], corpus, rounds=2, seconds=0.01, on_progress=told.append)
     assert (ratio.name, share.name) == ("step_ratio", "floor_share")
     runs = [run for run in ratio.runs if isinstance(run, dict)]
-    entered = [(name, threads) for name in (LECTURE, USUAL, PLAIN, FAST, NAMES, FLOOR) for threads in THREADS]
+    entered = [(name, threads) for name in (LECTURE, TORCH, PLAIN, FAST, NAMES, FLOOR) for threads in THREADS]
     assert [(run["contender"], run["threads"]) for run in runs] == entered
     assert all(len(run["steps_per_second"]) == 2 and min(run["steps_per_second"]) > 0 for run in runs)
     assert isinstance(share.value, dict)

@@ -1,4 +1,4 @@
-"""`charwave-tui bench`: measurements of training and of the playground, side by side in one run."""
+"""`charwave-tui bench`: measurements of training and of the playground."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the program's."""
     parser = commands.add_parser("bench", help="measure steps, names and the playground against the lecture's loop")
     corpus = "what is trained: a corpus by name or path; the lecture's own for all of it"
     parser.add_argument("--corpus", metavar="C", default=argparse.SUPPRESS, help=corpus)
@@ -31,62 +30,61 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def bench(options: argparse.Namespace) -> int:
-    """Measure for some minutes, with progress on stderr, and print the figures; what cannot be had stderr says too."""
-    # ended from outside it still takes with it what it started, as after Ctrl+C
+    """Measure for some minutes and print the measurements; unavailable ones are named on stderr too."""
+    # on SIGTERM too, what was started is ended, as after Ctrl+C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    from charwave_tui.bench.results import material
+    from charwave_tui.bench.results import load_bench_corpus
 
-    chosen = material(options.corpus or RunConfig().corpus)
-    return _scale(chosen, options) if options.scale else _measure(chosen, options)
+    corpus = load_bench_corpus(options.corpus or RunConfig().corpus)
+    return _run_scaling(corpus, options) if options.scale else _run_cases(corpus, options)
 
 
-def _measure(chosen: BenchCorpus, options: argparse.Namespace) -> int:
-    from charwave_tui.bench.responsiveness import TRAFFIC
-    from charwave_tui.bench.results import BenchmarkSettings
+def _run_cases(corpus: BenchCorpus, options: argparse.Namespace) -> int:
+    from charwave_tui.bench.responsiveness import TERMINAL_CASE
+    from charwave_tui.bench.results import BenchSettings
     from charwave_tui.bench.suite import as_json, as_table, run_cases, select_cases, unavailable_lines
 
-    effort, measurements = BenchmarkSettings(), [TRAFFIC] if options.terminal else select_cases(options.only)
-    with _progress_bar(sum(each.ticks(effort) for each in measurements)) as tick:
-        figures = run_cases(measurements, chosen, effort, tick)
-    for line in unavailable_lines(figures):
+    settings, cases = BenchSettings(), [TERMINAL_CASE] if options.terminal else select_cases(options.only)
+    with _progress_bar(sum(case.ticks(settings) for case in cases)) as on_progress:
+        measurements = run_cases(cases, corpus, settings, on_progress)
+    for line in unavailable_lines(measurements):
         print(line, file=sys.stderr)
     if options.json:
-        print_json(as_json(figures))
+        print_json(as_json(measurements))
     else:
-        print("\n".join(as_table(figures)))
+        print("\n".join(as_table(measurements)))
     return 0
 
 
-def _scale(chosen: BenchCorpus, options: argparse.Namespace) -> int:
+def _run_scaling(corpus: BenchCorpus, options: argparse.Namespace) -> int:
     from charwave_tui.bench import scaling
 
-    with _progress_bar(len(scaling.WIDTHS) + len(scaling.BATCHES)) as tick:
-        rows = scaling.measure_scaling(chosen.path, scaling.ROUNDS, scaling.SECONDS, tick)
+    with _progress_bar(len(scaling.WIDTHS) + len(scaling.BATCH_SIZES)) as on_progress:
+        series = scaling.measure_scaling(corpus.path, scaling.ROUNDS, scaling.ROUND_SECONDS, on_progress)
     if options.json:
-        print_json(scaling.as_json(*rows))
+        print_json(scaling.as_json(*series))
     else:
-        print("\n".join(scaling.as_chart(*rows)))
+        print("\n".join(scaling.as_chart(*series)))
     return 0
 
 
 @contextmanager
 def _progress_bar(total: int) -> Iterator[Callable[[str], None]]:
-    """A bar on stderr that moves by one each time it is told what comes next."""
+    """Provide a callback that advances a bar on stderr each time it is told what is measured next."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
-    # drawn between the runs alone: a bar that moves would be measured too
+    # refreshed only between the runs: an animated bar would be measured too
     with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as bar:
         task = bar.add_task("", total=total, completed=0)
+        has_begun = False
 
-        begun = False
-
-        def tick(text: str) -> None:
-            nonlocal begun
-            bar.update(task, description=text, advance=int(begun))
-            begun = True
+        def on_progress(text: str) -> None:
+            nonlocal has_begun
+            bar.update(task, description=text, advance=int(has_begun))
+            has_begun = True
             bar.refresh()
 
-        yield tick
+        yield on_progress
         bar.update(task, description="done", completed=total)
