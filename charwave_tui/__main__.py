@@ -1,4 +1,4 @@
-"""The console script and `python -m charwave_tui`; the program is imported where Ctrl+C is caught already."""
+"""The console script and `python -m charwave_tui`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sys
 
 
 def run() -> int:
-    """Import the program and run the command that was given; return its exit code."""
-    try:
+    """Run the command line; return its exit code."""
+    try:  # Ctrl+C is caught during the import too
         from charwave_tui.cli.main import main
 
         return main()

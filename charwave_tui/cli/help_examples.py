@@ -1,9 +1,8 @@
-"""What each command's `--help` ends with: examples, and where things are kept."""
+"""What each command's `--help` ends with: examples, and where data is stored."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+# example command lines and what they do, by command; the empty name is the program itself
 EXAMPLES: dict[str, dict[str, str]] = {
     "": {
         "charwave-tui": "open the playground",
@@ -73,8 +72,6 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "charwave-tui engine stop": "holds and saves its run, then ends",
     },
 }
-"""Example command lines and what they do, by command; the empty name is the program itself."""
-
 
 DATA_LOCATIONS = """\
 exit codes:
@@ -84,16 +81,10 @@ files:
   runs and fetched corpora in the user's data folder, the log in the state folder;
   CHARWAVE_HOME names one folder for all of it
 """
-"""What the program's own help says last."""
 
 
 def examples(command: str) -> str:
-    """The examples of a command as its help shows them; empty where it has none."""
+    """Return the examples of a command as its help shows them; empty where it has none."""
     lines = EXAMPLES.get(command, {})
-    return "\n".join(("examples:", *_columns(lines.items()))) if lines else ""
-
-
-def _columns(lines: Iterable[tuple[str, str]]) -> Iterable[str]:
-    rows = list(lines)
-    width = max(len(line) for line, _ in rows) + 2
-    return (f"  {line:{width}}{what}" for line, what in rows)
+    width = max(map(len, lines), default=0) + 2
+    return "\n".join(("examples:", *(f"  {line:{width}}{about}" for line, about in lines.items()))) if lines else ""

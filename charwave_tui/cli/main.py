@@ -1,4 +1,4 @@
-"""The entry point: picks the command, and turns what goes wrong into one line and an exit code."""
+"""The entry point: runs the command; an error becomes one line and an exit code."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from charwave_tui import __version__
 from charwave_tui.cli.commands import (
     attach,
     bench,
+    completion,
     data,
     engine,
     guide,
     inspect,
+    play,
     presets,
     reproduce,
     run_control,
@@ -23,8 +25,6 @@ from charwave_tui.cli.commands import (
     sample,
     train,
 )
-from charwave_tui.cli.commands.completion import add_parser
-from charwave_tui.cli.commands.play import add_options
 from charwave_tui.cli.help_examples import DATA_LOCATIONS, examples
 from charwave_tui.cli.options import reject_ignored_options
 from charwave_tui.cli.output import detach_stdio, make_stdout_lossless, one_line
@@ -36,36 +36,38 @@ from charwave_tui.core.paths import log_path
 
 
 class _OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong with a command line in one line, as every other mistake is said."""
+    """Reports a wrong command line in one line, like every other user error."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"charwave-tui: {one_line(message)}; {self.prog} --help shows what there is\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 2 the user's mistake, 1 no engine or the program's own fault, 130 after ctrl+c."""
+    """Run the command; return 0, 2 for a user error, 1 without an engine or for an internal error, 130 on Ctrl+C."""
     set_passive_wait_policy()
     make_stdout_lossless()
     options = _parser().parse_args(arguments)
     try:
-        options.refuse(options)
+        options.check(options)
         code: int = options.func(options)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except UserError as mistake:
-        print(f"charwave-tui: {one_line(str(mistake))}", file=sys.stderr)
-        return 2
+        return code
+    except UserError as error:
+        return _report(str(error), 2)
     except EngineUnavailable as error:
-        print(f"charwave-tui: {one_line(str(error))}", file=sys.stderr)
-        return 1
+        return _report(str(error), 1)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         detach_stdio()
         return 0
     except Exception as error:
-        print(f"charwave-tui: {one_line(_internal_error(error))}", file=sys.stderr)
-        return 1
+        return _report(_internal_error(error), 1)
+
+
+def _report(message: str, code: int) -> int:
+    print(f"charwave-tui: {one_line(message)}", file=sys.stderr)
     return code
 
 
@@ -85,15 +87,15 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"charwave-tui {__version__}")
-    add_options(parser)
+    play.add_options(parser)
     commands = parser.add_subparsers(title="commands without a screen", metavar="COMMAND")
-    for command in (train, sample, inspect, runs, presets, data, reproduce, bench, run_control, attach, engine, guide):
-        command.add_parser(commands)
-    add_parser(commands, parser)
-    parser.set_defaults(refuse=lambda options: None)
+    for module in (train, sample, inspect, runs, presets, data, reproduce, bench, run_control, attach, engine, guide):
+        module.add_parser(commands)
+    completion.add_parser(commands, parser)
+    parser.set_defaults(check=lambda options: None)
     for name, command_parser in commands.choices.items():
-        command_parser.set_defaults(refuse=reject_ignored_options(parser, command_parser))
-        if said := examples(name):
-            command_parser.epilog = said
+        command_parser.set_defaults(check=reject_ignored_options(parser, command_parser))
+        if epilog := examples(name):
+            command_parser.epilog = epilog
             command_parser.formatter_class = argparse.RawDescriptionHelpFormatter
     return parser

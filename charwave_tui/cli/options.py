@@ -1,4 +1,4 @@
-"""Options that several commands share, and the config that they name."""
+"""Options that several commands share, and the config or engine that they name."""
 
 from __future__ import annotations
 
@@ -16,33 +16,30 @@ from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.store.run_store import RunStore
 
 HOST_PROGRAM = "charwave-tui"
-"""How the program is called on another machine, unless told."""
 
-
-_TWINS = {"settings": "more_settings", "ssh_options": "more_ssh_options"}
-"""What an option of the program is called where a command has it too."""
+_COMMAND_DESTS = {"settings": "more_settings", "ssh_options": "more_ssh_options"}  # of the same option after a command
 
 
 def reject_ignored_options(program: argparse.ArgumentParser, command: argparse.ArgumentParser) -> Callable[..., None]:
-    """What raises Mistake where options before the `command` were given that it has not."""
-    own = {action.dest for action in command._actions}
-    foreign = [
+    """Return a check that raises UserError for options given before `command` which the command does not have."""
+    command_dests = {action.dest for action in command._actions}
+    ignored = [
         action
         for action in program._actions
-        if action.option_strings and _TWINS.get(action.dest, action.dest) not in own
+        if action.option_strings and _COMMAND_DESTS.get(action.dest, action.dest) not in command_dests
     ]
 
-    def refuse(options: argparse.Namespace) -> None:
-        for action in foreign:
+    def check(options: argparse.Namespace) -> None:
+        for action in ignored:
             if getattr(options, action.dest, action.default) != action.default:
                 name = command.prog.rpartition(" ")[2]
                 raise UserError(f"{action.option_strings[0]} means nothing to {name}", "leave it out")
 
-    return refuse
+    return check
 
 
 def add_run_options(parser: argparse.ArgumentParser, of_command: bool = False) -> None:
-    """`--preset`, `--corpus` and `--set`; those of a command leave what stands before the command unless given."""
+    """Add `--preset`, `--corpus` and `--set`; those of a command keep a value given before it unless given again."""
     default = argparse.SUPPRESS if of_command else None
     preset = "a known-good recipe (charwave-tui presets lists them)"
     parser.add_argument("--preset", metavar="P", default=default, help=preset)
@@ -58,8 +55,21 @@ def add_run_options(parser: argparse.ArgumentParser, of_command: bool = False) -
     )
 
 
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--preset`, `--corpus`, `--set`, `--steps`, `--seed` and `--device` to a command that starts a run."""
+    add_run_options(parser, of_command=True)
+    parser.add_argument("--steps", metavar="N", help="max_steps: train for so many steps")
+    parser.add_argument("--seed", metavar="S", help="seed of the first weights and the batches")
+    parser.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
+
+
+def training_fields(options: argparse.Namespace) -> dict[str, str | None]:
+    """Return the config fields that have options of their own in a command that starts a run."""
+    return {"max_steps": options.steps, "seed": options.seed, "device": options.device}
+
+
 def add_host_options(parser: argparse.ArgumentParser, of_command: bool = False) -> None:
-    """`--host` and what belongs to it; those of a command leave what stands before the command unless given."""
+    """Add `--host`, `-o` and `--host-program`; those of a command keep a value given before it unless given again."""
     host = "the engine of another machine: any destination that ssh knows"
     parser.add_argument("--host", metavar="H", default=argparse.SUPPRESS if of_command else None, help=host)
     dest = "more_ssh_options" if of_command else "ssh_options"
@@ -71,7 +81,10 @@ def add_host_options(parser: argparse.ArgumentParser, of_command: bool = False) 
 
 
 def endpoint_from(options: argparse.Namespace, *, starts: bool = True) -> EngineEndpoint:
-    """The way to the engine that the options name, started if need be and it `starts` one; raises Mistake."""
+    """Return the endpoint of the engine that the options name; with `starts` a missing engine is started.
+
+    Raises UserError.
+    """
     ssh_options = (*options.ssh_options, *getattr(options, "more_ssh_options", ()))
     if options.host is None:
         if ssh_options:
@@ -86,40 +99,42 @@ def endpoint_from(options: argparse.Namespace, *, starts: bool = True) -> Engine
 
 
 def unfinished_run() -> int:
-    """The newest run that has more to do, be it to be measured; raises Mistake where there is none."""
+    """Return the newest run with steps or an evaluation left to do; raises UserError where there is none."""
     store = RunStore(runs_dir())
-    for row in store.list():
-        to_train = row.state in (RunState.PAUSED, RunState.STOPPED) and row.step < row.config.max_steps
-        to_measure = row.state is RunState.FINISHED and store.read(row.run).val is None
-        folder = store.folder_of(row.run)
-        if (to_train or to_measure) and folder.checkpoints() and not folder.in_use():
-            return row.run
+    for summary in store.list():
+        has_steps_left = (
+            summary.state in (RunState.PAUSED, RunState.STOPPED) and summary.step < summary.config.max_steps
+        )
+        needs_evaluation = summary.state is RunState.FINISHED and store.read(summary.run).val is None
+        folder = store.folder_of(summary.run)
+        if (has_steps_left or needs_evaluation) and folder.checkpoints() and not folder.in_use():
+            return summary.run
     raise UserError("there is no run to go on with", "train a new one: charwave-tui train")
 
 
 def run_number(text: str) -> int:
-    """The number of a run as it is typed; raises ArgumentTypeError, which names it."""
+    """Parse the number of a run; raises ArgumentTypeError, which names the text."""
     number = text.removeprefix("run").strip()
     if not (number.isascii() and number.isdecimal() and int(number) > 0):
         raise argparse.ArgumentTypeError(f"{text} is no run's number; charwave-tui runs list shows them")
     return int(number)
 
 
-def config_from(options: argparse.Namespace, **shortcuts: str | None) -> tuple[RunConfig, str]:
-    """The sound config that the options name, and its preset's name; `shortcuts` are options for single fields.
+def config_from(options: argparse.Namespace, **fields: str | None) -> tuple[RunConfig, str]:
+    """Return the validated config that the options name, and its preset's name; `fields` have options of their own.
 
-    Raises Mistake.
+    Raises UserError.
     """
     base = get_preset(options.preset) if options.preset else default_preset()
     settings = parse_settings([*options.settings, *getattr(options, "more_settings", [])])
-    settings |= {name: text for name, text in {"corpus": options.corpus, **shortcuts}.items() if text is not None}
+    settings |= {name: text for name, text in {"corpus": options.corpus, **fields}.items() if text is not None}
     if "corpus" in settings:
         settings["corpus"] = resolve_corpus_name(settings["corpus"])
     return base.config.with_settings(settings).validated(), base.name
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, str]:
-    """`["lr=0.2", "fuse=4,2"]` as a mapping of name to text; raises Mistake on what is not `key=value`."""
+    """Parse `["lr=0.2", "fuse=4,2"]` into texts by name; raises UserError."""
     pairs = {}
     for setting in settings:
         name, equals, text = setting.partition("=")

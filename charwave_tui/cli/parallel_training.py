@@ -1,4 +1,4 @@
-"""Runs trained in processes of their own, several at a time, with their events told to this one."""
+"""Runs trained in processes of their own, several at a time, whose events are forwarded to this one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from charwave_tui.core.protocol.commands import StartRun
 from charwave_tui.core.protocol.events import Event
 from charwave_tui.core.store.run_record import RunRecord
 
-LEAVES_WITHIN = 30.0
-"""Seconds that a run which is told to stop has to be evaluated and saved."""
+STOP_TIMEOUT_SECONDS = 30.0  # for a run to be evaluated and saved
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run to be trained, and what it is called."""
+    """A run to be trained, under a name."""
 
     name: str
     config: RunConfig
@@ -34,7 +33,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What became of the job of that `name`: its record as it is on disk, or why there is none."""
+    """The record of a job as it is on disk, or the problem why there is none."""
 
     name: str
     record: RunRecord | None
@@ -42,73 +41,72 @@ class JobResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Started:
-    job: Job
+class _RunningJob:
+    name: str
     process: SpawnProcess
-    heard: Listener
+    listener: Listener
 
 
 def train_in_parallel(
-    jobs: Sequence[Job], at_once: int, listener: Callable[[str], Listener]
+    jobs: Sequence[Job], max_processes: int, make_listener: Callable[[str], Listener]
 ) -> Generator[JobResult, None, None]:
-    """Train all `jobs`, so many at once, and give each outcome as it comes; `listener` hears the events of a name.
+    """Train all jobs and yield each result as it comes; the listener made for a job's name receives its events.
 
-    Where the iteration is left early, by Ctrl+C say, what is in progress is stopped, saved and given no more.
+    When the generator is closed early, the jobs in progress are stopped and saved, without a result.
     """
-    waiting, running = deque(jobs), dict[Connection, _Started]()
+    waiting, running = deque(jobs), dict[Connection, _RunningJob]()
     try:
         while waiting or running:
-            while waiting and len(running) < at_once:
+            while waiting and len(running) < max_processes:
                 job = waiting.popleft()
                 connection, process = _start(job)
-                running[connection] = _Started(job, process, listener(job.name))
+                running[connection] = _RunningJob(job.name, process, make_listener(job.name))
             for connection in cast(list[Connection], wait(list(running))):
-                started = running[connection]
-                match _message(connection):
-                    case Event() as event:
-                        started.heard(event)
-                    case (RunRecord() | str()) as last:
-                        del running[connection]
-                        started.process.join()
-                        yield _outcome(started.job.name, last)
+                running_job = running[connection]
+                message = _receive(connection)
+                if isinstance(message, Event):
+                    running_job.listener(message)
+                    continue
+                del running[connection]
+                running_job.process.join()
+                if isinstance(message, str):
+                    yield JobResult(running_job.name, None, message)
+                else:
+                    yield JobResult(running_job.name, message)
     finally:
-        _leave(running)
-
-
-def _outcome(name: str, last: RunRecord | str) -> JobResult:
-    return JobResult(name, None, last) if isinstance(last, str) else JobResult(name, last)
+        _stop(running)
 
 
 def _start(job: Job) -> tuple[Connection, SpawnProcess]:
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("spawn").Process(target=_train, args=(job, theirs), daemon=True)
-    with _without_interrupts():
+    connection, child_connection = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(target=_train, args=(job, child_connection), daemon=True)
+    with _interrupts_ignored():
         process.start()
-    theirs.close()
-    return ours, process
+    child_connection.close()
+    return connection, process
 
 
-def _message(connection: Connection) -> Event | RunRecord | str:
+def _receive(connection: Connection) -> Event | RunRecord | str:
     try:
         message: Event | RunRecord | str = connection.recv()
-    except (EOFError, OSError):  # killed, be it in the middle of a message
+    except (EOFError, OSError):  # killed, even if in the middle of a message
         return "its process ended before it did"
     return message
 
 
-def _leave(running: dict[Connection, _Started]) -> None:
-    """Stop all that is in progress and wait until it is saved."""
-    for started in running.values():
-        started.process.terminate()
-    for connection, started in running.items():
-        while isinstance(_message(connection), Event):
+def _stop(running: dict[Connection, _RunningJob]) -> None:
+    """Stop all jobs in progress and wait until they are saved."""
+    for job in running.values():
+        job.process.terminate()
+    for connection, job in running.items():
+        while isinstance(_receive(connection), Event):
             pass
-        started.process.join(LEAVES_WITHIN)
+        job.process.join(STOP_TIMEOUT_SECONDS)
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Within the block Ctrl+C is ignored, as it is by a process started in it until that has a handler of its own."""
+def _interrupts_ignored() -> Iterator[None]:
+    """Ignore Ctrl+C within the block; a process started in it does so until it has a handler of its own."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -116,21 +114,21 @@ def _without_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _train(job: Job, tell: Connection) -> None:
-    """The life of a process: one run."""
+def _train(job: Job, connection: Connection) -> None:
+    """Train one run; the main function of a child process."""
     configure_logging()
-    last: RunRecord | str
+    result: RunRecord | str
     try:
         from charwave_tui.engine.api import InProcessTraining
 
-        training = InProcessTraining(StartRun(job.config, job.name), tell.send)
+        training = InProcessTraining(StartRun(job.config, job.name), connection.send)
         with stop_on_signals(training):
-            last = training.start(asked=process_start())
+            result = training.start(asked=process_start())
         if training.unsaved:
-            last = str(training.unsaved)
-    except UserError as mistake:
-        last = str(mistake)
+            result = str(training.unsaved)
+    except UserError as error:
+        result = str(error)
     except Exception as error:
-        last = f"{type(error).__name__}: {error}"
-    with suppress(OSError):  # who started it is gone; the run is saved
-        tell.send(last)
+        result = f"{type(error).__name__}: {error}"
+    with suppress(OSError):  # the parent is gone; the run is saved
+        connection.send(result)

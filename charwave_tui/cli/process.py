@@ -1,4 +1,4 @@
-"""Start time, signals, logging."""
+"""Start time, signals and log of the process."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
 
 @contextmanager
 def stop_on_signals(training: InProcessTraining) -> Iterator[None]:
-    """Within the block Ctrl+C, SIGTERM and a terminal that goes stop `training`; under nohup the last does not."""
-    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    """Stop `training` on SIGINT, SIGTERM and SIGHUP within the block; on SIGHUP not under nohup."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     if before[signal.SIGHUP] == signal.SIG_IGN:
         del before[signal.SIGHUP]
-    for name in before:
-        signal.signal(name, lambda *_: training.stop())
+    for number in before:
+        signal.signal(number, lambda *_: training.stop())
     try:
         yield
     finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def configure_logging() -> bool:
-    """Have everything that is logged from now on written to the log, or nowhere; whether the log can be written."""
+    """Write what is logged from now on to the log, or nowhere; return whether the log can be written."""
     try:
         ensure_dir(log_path().parent)
         handler: logging.Handler = logging.FileHandler(log_path(), encoding="utf-8", errors="backslashreplace")
     except (UserError, OSError):
         handler = logging.NullHandler()
-    form = "%(asctime)s %(name)s %(levelname)s %(message)s"
-    logging.basicConfig(level=logging.INFO, format=form, handlers=[handler], force=True)
+    line_format = "%(asctime)s %(name)s %(levelname)s %(message)s"
+    logging.basicConfig(level=logging.INFO, format=line_format, handlers=[handler], force=True)
     return not isinstance(handler, logging.NullHandler)
 
 
 def process_start() -> float:
-    """The moment the process began, as time.monotonic would have read it; where the system hides it, now."""
+    """Return the time.monotonic() at which the process began, or the present where the system does not tell."""
     try:
         ticks = int(Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()[19])
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")

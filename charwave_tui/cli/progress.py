@@ -1,4 +1,4 @@
-"""How a run's progress is told without a screen: by a bar on a terminal, by a line an evaluation elsewhere."""
+"""Progress of runs without a screen: a bar on a terminal, elsewhere a line for each evaluation."""
 
 from __future__ import annotations
 
@@ -15,21 +15,13 @@ if TYPE_CHECKING:
 
 
 Listener = Callable[[Event], None]
-"""What is called with each event of a run."""
-
-
-@contextmanager
-def progress_listener() -> Iterator[Listener]:
-    """Tell of a run on stderr; nothing is written before the run is open, so that a mistake stands alone."""
-    with progress_listeners() as listener:
-        yield listener("")
 
 
 @contextmanager
 def progress_listeners() -> Iterator[Callable[[str], Listener]]:
-    """The same for runs that may go on at one time: for each a listener, whose lines begin with the name it is given.
+    """Report runs on stderr: provides a function that makes a run's listener; its name, if any, begins each line.
 
-    A bar needs no name: its own run's is beside it.
+    Nothing is written before a run is open, so that a user error stands alone.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -37,51 +29,51 @@ def progress_listeners() -> Iterator[Callable[[str], Listener]]:
 
     console = Console(stderr=True)
     if not console.is_interactive:
-        yield lambda name: Lines(sys.stderr, name).on_event
+        yield lambda name: ProgressLines(sys.stderr, name).on_event
         return
-    columns = TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn()
-    with_figures = *columns, TextColumn("{task.fields[figures]}"), TimeRemainingColumn()
-    bar = Bar(*with_figures, console=console, refresh_per_second=4)
+    losses = TextColumn("{task.fields[losses]}")
+    columns = TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), losses, TimeRemainingColumn()
+    bar = Bar(*columns, console=console, refresh_per_second=4)
     try:
-        yield lambda name: _Ticker(bar).on_event
+        yield lambda name: _ProgressBar(bar).on_event
     finally:
         bar.stop()
 
 
-class Lines:
-    """Writes what a run is to `file`, then a line for each evaluation, each with a `name` before it where given."""
+class ProgressLines:
+    """Writes a title to `file`, then a line for each evaluation, each after `name` where there is one."""
 
     def __init__(self, file: TextIO | None, name: str = "") -> None:
         self._file = file
-        self._before = f"{name}  " if name else ""
-        self._newest = ""
+        self._prefix = f"{name}  " if name else ""
+        self._train = ""
 
     def on_event(self, event: Event) -> None:
-        """Take in an event; raises OSError where the file takes no more."""
+        """Write what an event reports; raises OSError where the file cannot be written."""
         match event:
             case RunOpened(corpus=corpus, parameters=parameters):
                 words = f"{corpus.words:,} words of {corpus.name}"
                 self._write(f"{_title(event)} · {words} · {parameters:,} parameters")
             case Progress():
-                self._newest = _train(event) or self._newest
+                self._train = _train_loss(event) or self._train
             case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
-                self._write(f"step {evaluation.step:>9,}  {self._newest}  val {evaluation.loss:.4f}")
+                self._write(f"step {evaluation.step:>9,}  {self._train}  val {evaluation.loss:.4f}")
             case SaveFailed():
-                self._write(_unsaved(event))
+                self._write(_save_failure(event))
             case WarningIssued(text=text):
                 self._write(text)
 
     def _write(self, line: str) -> None:
-        print(f"{self._before}{line}", file=self._file, flush=True)
+        print(f"{self._prefix}{line}", file=self._file, flush=True)
 
 
-class _Ticker:
-    """Turns events into the progress bar."""
+class _ProgressBar:
+    """Shows one run's events in a bar."""
 
     def __init__(self, bar: Bar) -> None:
         self._bar = bar
-        self._task = bar.add_task("", total=None, figures="")
-        self._newest = self._val = ""
+        self._task = bar.add_task("", total=None, losses="")
+        self._train = self._val = ""
 
     def on_event(self, event: Event) -> None:
         match event:
@@ -89,28 +81,28 @@ class _Ticker:
                 self._bar.update(self._task, description=_title(event), total=config.max_steps)
                 self._bar.start()
             case Progress(step=step):
-                self._newest = _train(event) or self._newest
-                self._show(step)
+                self._train = _train_loss(event) or self._train
+                self._update(step)
             case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
                 self._val = f"  val {evaluation.loss:.4f}"
-                self._show(evaluation.step)
+                self._update(evaluation.step)
             case SaveFailed():
-                self._bar.console.print(_unsaved(event), style="yellow")
+                self._bar.console.print(_save_failure(event), style="yellow")
             case WarningIssued(text=text):
                 self._bar.console.print(text, style="yellow", markup=False)
 
-    def _show(self, step: int) -> None:
-        self._bar.update(self._task, completed=step, figures=f"{self._newest}{self._val}")
+    def _update(self, step: int) -> None:
+        self._bar.update(self._task, completed=step, losses=f"{self._train}{self._val}")
 
 
-def _title(opened: RunOpened) -> str:
-    return f"run {opened.run} · {opened.preset}"
+def _title(event: RunOpened) -> str:
+    return f"run {event.run} · {event.preset}"
 
 
-def _train(event: Progress) -> str:
-    newest = event.points[-1] if event.points else event.partial
-    return f"train {newest.mean:.4f}" if newest else ""
+def _train_loss(event: Progress) -> str:
+    point = event.points[-1] if event.points else event.partial
+    return f"train {point.mean:.4f}" if point else ""
 
 
-def _unsaved(event: SaveFailed) -> str:
+def _save_failure(event: SaveFailed) -> str:
     return f"run {event.run} is not being saved ({event.problem}); training goes on"

@@ -1,4 +1,4 @@
-"""Which weights `sample` and `inspect` look at: those in an engine's hands at this moment, or a run's newest save."""
+"""The weights that `sample` and `inspect` read: those in an engine at this moment, or a run's newest checkpoint."""
 
 from __future__ import annotations
 
@@ -18,69 +18,72 @@ from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.store.run_record import RESUMABLE_STATES
 from charwave_tui.core.store.run_store import RunStore
 
-T = TypeVar("T")
-"""What comes of a question."""
+Reply = TypeVar("Reply")
 
 
 class _NotInEngine(Exception):
-    """No engine of this machine holds the run."""
+    """No engine of this machine has the run."""
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """`--run`, `--host` and what belongs to it."""
+    """Add `--run` and the options of a host."""
     parser.add_argument(
         "--run", metavar="R", type=run_number, help="the run's number (the newest; with --host the one in its engine)"
     )
     add_host_options(parser, of_command=True)
 
 
-def query_run(options: argparse.Namespace, ask: Callable[[EngineSession], Awaitable[T]], look: Callable[[int], T]) -> T:
-    """What the engine that holds the chosen run answers, or where none does what is found in the run's newest save.
+def query_run(
+    options: argparse.Namespace, ask: Callable[[EngineSession], Awaitable[Reply]], read: Callable[[int], Reply]
+) -> Reply:
+    """Ask the engine that has the chosen run, or read the run's newest checkpoint where none has it.
 
-    Of a run that trains, and of one of another machine, stderr says how old the weights are. Raises Mistake,
+    For a run in training or on another machine, stderr names the step of the weights. Raises UserError,
     EngineUnavailable.
     """
-    way = endpoint_from(options, starts=False)
-    if way.host:
-        return asyncio.run(_asked_there(way, options.run, ask))
+    endpoint = endpoint_from(options, starts=False)
+    if endpoint.host:
+        return asyncio.run(_ask_host(endpoint, options.run, ask))
     store = RunStore(runs_dir())
     with suppress(_NotInEngine, EngineUnavailable):
-        return asyncio.run(_asked_here(way, options.run, max((row.run for row in store.list()), default=0), ask))
+        newest = max((summary.run for summary in store.list()), default=0)
+        return asyncio.run(_ask_local(endpoint, options.run, newest, ask))
     record = store.read(options.run)
     if store.folder_of(record.run).in_use():
-        _say(f"run {record.run} is in use", record.step)
-    return look(record.run)
+        _report_step(f"run {record.run} is in use", record.step)
+    return read(record.run)
 
 
-async def _asked_here(
-    way: EngineEndpoint, chosen: int | None, newest: int, ask: Callable[[EngineSession], Awaitable[T]]
-) -> T:
-    async with engine_session(way) as talk:
-        there = talk.status
-        if there is None or there.run is None or there.state is None:
+async def _ask_local(
+    endpoint: EngineEndpoint, chosen: int | None, newest: int, ask: Callable[[EngineSession], Awaitable[Reply]]
+) -> Reply:
+    async with engine_session(endpoint) as session:
+        status = session.status
+        if status is None or status.run is None or status.state is None:
             raise _NotInEngine
-        if there.run != chosen if chosen else there.run < newest:
+        if status.run != chosen if chosen else status.run < newest:
             raise _NotInEngine
-        answer = await ask(talk)
-        if there.state in RESUMABLE_STATES:
-            _say(f"run {there.run} is {there.state.value}", talk.answered_at)
-        return answer
+        reply = await ask(session)
+        if status.state in RESUMABLE_STATES:
+            _report_step(f"run {status.run} is {status.state.value}", session.answered_at)
+        return reply
 
 
-async def _asked_there(way: EngineEndpoint, chosen: int | None, ask: Callable[[EngineSession], Awaitable[T]]) -> T:
-    async with engine_session(way) as talk:
-        there = talk.status
-        if there is None or there.run is None or there.state is None:
-            raise UserError(
-                f"the engine on {way.host} holds no run", f"charwave-tui start --host {way.host} begins one"
-            )
-        if chosen not in (None, there.run):
-            remedy = f"leave --run {chosen} out, or ask on {way.host} itself"
-            raise UserError(f"run {chosen} is not in the engine on {way.host}, which holds run {there.run}", remedy)
-        answer = await ask(talk)
-        _say(f"run {there.run} on {way.host} is {there.state.value}", talk.answered_at)
-        return answer
+async def _ask_host(
+    endpoint: EngineEndpoint, chosen: int | None, ask: Callable[[EngineSession], Awaitable[Reply]]
+) -> Reply:
+    host = endpoint.host
+    async with engine_session(endpoint) as session:
+        status = session.status
+        if status is None or status.run is None or status.state is None:
+            raise UserError(f"the engine on {host} holds no run", f"charwave-tui start --host {host} begins one")
+        if chosen not in (None, status.run):
+            remedy = f"leave --run {chosen} out, or ask on {host} itself"
+            raise UserError(f"run {chosen} is not in the engine on {host}, which holds run {status.run}", remedy)
+        reply = await ask(session)
+        _report_step(f"run {status.run} on {host} is {status.state.value}", session.answered_at)
+        return reply
 
 
-def _say(what: str, step: int) -> None:
-    print(f"{what}; these are its weights of step {step:,}", file=sys.stderr)
+def _report_step(about: str, step: int) -> None:
+    print(f"{about}; these are its weights of step {step:,}", file=sys.stderr)

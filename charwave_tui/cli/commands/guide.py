@@ -6,13 +6,12 @@ import argparse
 import os
 import sys
 
-from charwave_tui.cli.commands.play import FRAME_RATE, stdio_is_terminal
+from charwave_tui.cli.commands.play import FRAMES_PER_SECOND, stdio_is_terminal
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import guide_pages
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the program's."""
     about = "read the guide; without a terminal, print a page as Markdown"
     parser = commands.add_parser("guide", help=about, description=about)
     pages = ", ".join(guide_pages())
@@ -28,7 +27,7 @@ def show_guide(options: argparse.Namespace) -> int:
     if not stdio_is_terminal():
         sys.stdout.write(pages[options.page].read_text("utf-8"))
         return 0
-    os.environ.setdefault("TEXTUAL_FPS", FRAME_RATE)  # read once, when Textual is imported
+    os.environ.setdefault("TEXTUAL_FPS", FRAMES_PER_SECOND)  # read once, when Textual is imported
     from charwave_tui.ui.app import GuideApp
 
     app = GuideApp(options.page)

@@ -1,4 +1,4 @@
-"""`charwave-tui inspect`: what every layer of a trained run puts out."""
+"""`charwave-tui inspect`: statistics of every layer of a trained run."""
 
 from __future__ import annotations
 
@@ -10,32 +10,8 @@ from charwave_tui.cli.run_source import add_run_options, query_run
 from charwave_tui.client.requests import probe_layers
 from charwave_tui.core.metrics import LayerStats
 
-
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the program's."""
-    parser = commands.add_parser("inspect", help="shapes, parameters and statistics of a trained run's layers")
-    add_run_options(parser)
-    parser.add_argument("--json", action="store_true", help="print an array of objects, one a layer")
-    parser.set_defaults(func=inspect)
-
-
-def inspect(options: argparse.Namespace) -> int:
-    """Print a row a layer; saturation in per cent, the update ratio that of the last training step."""
-
-    def look(run: int) -> tuple[LayerStats, ...]:
-        from charwave_tui.engine import api
-
-        return api.inspect(run)
-
-    layers = query_run(options, probe_layers, look)
-    if options.json:
-        print_json([_plain(layer) for layer in layers])
-    else:
-        print("\n".join(layer_table(layers)))
-    return 0
-
-
-COLUMNS = (
+NAME_WIDTH = 21  # of the longest layer's name
+COLUMNS = (  # headings after the name, and widths: 100 columns in all
     ("output", 8),
     ("params", 9),
     ("mean", 7),
@@ -47,21 +23,39 @@ COLUMNS = (
     ("grad:data", 9),
     ("update", 6),
 )
-"""The headings after the layer's own, and the widths that bring the table to 100 columns."""
 
 
-NAME = 21
-"""Columns of a layer's name: as many as the longest has."""
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("inspect", help="shapes, parameters and statistics of a trained run's layers")
+    add_run_options(parser)
+    parser.add_argument("--json", action="store_true", help="print an array of objects, one a layer")
+    parser.set_defaults(func=inspect)
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """Print a row for each layer: saturation in per cent, the update ratio of the last training step."""
+
+    def read(run: int) -> tuple[LayerStats, ...]:
+        from charwave_tui.engine import api
+
+        return api.inspect(run)
+
+    layers = query_run(options, probe_layers, read)
+    if options.json:
+        print_json([_as_json(layer) for layer in layers])
+    else:
+        print("\n".join(layer_table(layers)))
+    return 0
 
 
 def layer_table(layers: tuple[LayerStats, ...]) -> list[str]:
-    """The layer table in plain lines, its heading first; a cell is blank where a layer has no such figure."""
-    return [_line("layer", [heading for heading, _ in COLUMNS]), *(_line(*_cells(layer)) for layer in layers)]
+    """Return the layer table as lines, its heading first; a cell is blank where a layer has no such value."""
+    return [_row("layer", [heading for heading, _ in COLUMNS]), *(_row(*_cells(layer)) for layer in layers)]
 
 
-def _line(name: str, cells: list[str]) -> str:
-    written = (f"{cell:>{width}}" for cell, (_, width) in zip(cells, COLUMNS, strict=True))
-    return " ".join((f"{name:{NAME}}", *written)).rstrip()
+def _row(name: str, cells: list[str]) -> str:
+    aligned = (f"{cell:>{width}}" for cell, (_, width) in zip(cells, COLUMNS, strict=True))
+    return " ".join((f"{name:{NAME_WIDTH}}", *aligned)).rstrip()
 
 
 def _cells(layer: LayerStats) -> tuple[str, list[str]]:
@@ -70,20 +64,20 @@ def _cells(layer: LayerStats) -> tuple[str, list[str]]:
         f"{layer.parameters:,}",
         f"{layer.mean:+.3f}",
         f"{layer.std:.3f}",
-        _written(layer.saturation, ".1f"),
-        _written(layer.dead, "d"),
-        _written(layer.gradient_std, ".1e"),
-        _written(layer.weight_std, ".3f"),
-        _written(layer.grad_data, ".1e"),
-        _written(layer.update_ratio, ".2f"),
+        _format(layer.saturation, ".1f"),
+        _format(layer.dead, "d"),
+        _format(layer.gradient_std, ".1e"),
+        _format(layer.weight_std, ".3f"),
+        _format(layer.grad_data, ".1e"),
+        _format(layer.update_ratio, ".2f"),
     ]
 
 
-def _written(figure: float | None, form: str) -> str:
-    return "" if figure is None else f"{figure:{form}}"
+def _format(value: float | None, spec: str) -> str:
+    return "" if value is None else f"{value:{spec}}"
 
 
-def _plain(layer: LayerStats) -> dict[str, Any]:
+def _as_json(layer: LayerStats) -> dict[str, Any]:
     return {
         "name": f"{layer.name} {layer.detail}".rstrip(),
         "output_shape": list(layer.output_shape),

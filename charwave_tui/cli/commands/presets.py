@@ -10,19 +10,16 @@ from charwave_tui.core.config.presets import presets
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the program's."""
     parser = commands.add_parser("presets", help="list the recipes with their published losses")
     parser.add_argument("--json", action="store_true", help="print an array of objects with every field")
     parser.set_defaults(func=list_presets)
 
 
 def list_presets(options: argparse.Namespace) -> int:
-    """Print each preset's name, published val and reason."""
     if options.json:
         print_json([asdict(preset) for preset in presets().values()])
         return 0
     for preset in presets().values():
-        published = preset.published
-        val = f"{published.val:.4f}" if published and published.val else "–"
+        val = f"{preset.published.val:.4f}" if preset.published and preset.published.val else "–"
         print(f"{preset.name:16} {val:>7}  {preset.why}")
     return 0

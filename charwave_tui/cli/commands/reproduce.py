@@ -1,4 +1,4 @@
-"""What was published for a recipe beside what a run of it came to here, as JSON and as a table in Markdown."""
+"""`charwave-tui reproduce`: train the published recipes, and compare with the published losses."""
 
 from __future__ import annotations
 
@@ -21,16 +21,10 @@ from charwave_tui.core.corpus_registry import LECTURE_SHA256, find_corpus, resol
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.store.run_record import RunRecord
 
-TOLERANCE = 0.012
-"""How far from the published val, in nats per character, a run of the same recipe may come out."""
-
-
-BEYOND = "(!)"
-"""What marks a val that is further off."""
-
-
+TOLERANCE = 0.012  # nats per character by which a run of the same recipe may differ from the published val
+BEYOND_TOLERANCE = "(!)"
 HEADINGS = ("preset", "parameters", "train published", "train", "val published", "val", "difference", "time")
-"""The columns."""
+JOBS = IntRange(1, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +37,7 @@ class PublishedComparison:
 
     @property
     def applies(self) -> bool:
-        """Whether the two may be compared: all steps are taken, on the lecture's names."""
+        """Whether they can be compared: all steps are taken, on the lecture's names."""
         return self.record.state is RunState.FINISHED and self.record.corpus.sha256 == LECTURE_SHA256
 
     @property
@@ -55,12 +49,12 @@ class PublishedComparison:
 
     @property
     def within(self) -> bool | None:
-        """Whether that is within TOLERANCE."""
+        """Whether the difference is within TOLERANCE."""
         return None if self.difference is None else abs(self.difference) <= TOLERANCE
 
 
 def as_json(rows: Sequence[PublishedComparison]) -> list[dict[str, Any]]:
-    """What `train --json` prints of each run, and the comparison; None where a figure is missing or none applies."""
+    """Return what `train --json` prints for each run, and the comparison; None where a value is missing."""
     return [
         {
             **run_summary_json(row.record),
@@ -73,15 +67,15 @@ def as_json(rows: Sequence[PublishedComparison]) -> list[dict[str, Any]]:
 
 
 def as_markdown(rows: Sequence[PublishedComparison]) -> Iterator[str]:
-    """A table with a row a run, and below it what its marks mean."""
+    """Yield a table with a row for each run, and below it the meaning of its marks."""
     table = [HEADINGS, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     table.insert(1, (":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])))
-    for name, *figures in table:
-        cells = [name.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]
+    for preset, *values in table:
+        cells = [preset.ljust(widths[0]), *map(str.rjust, values, widths[1:])]
         yield f"| {' | '.join(cells)} |"
     if any(row.within is False for row in rows):
-        yield f"\n{BEYOND} further than {TOLERANCE} from the published val"
+        yield f"\n{BEYOND_TOLERANCE} further than {TOLERANCE} from the published val"
 
 
 def _cells(row: PublishedComparison) -> tuple[str, ...]:
@@ -90,17 +84,17 @@ def _cells(row: PublishedComparison) -> tuple[str, ...]:
     if published and published.parameters != record.parameters:
         parameters += f" (published {published.parameters:,})"
     val = published.val if published else None
-    said = published.remark if published and val is None else ""
-    finished = record.state is RunState.FINISHED
-    difference = "–" if row.difference is None else f"{row.difference:+.4f}{'' if row.within else f' {BEYOND}'}"
+    remark = published.remark if published and val is None else ""
+    mark = "" if row.within else f" {BEYOND_TOLERANCE}"
+    is_finished = record.state is RunState.FINISHED
     return (
         row.preset,
         parameters,
         _loss(published.train if published else None),
         _loss(record.train),
-        said or _loss(val),
-        _loss(record.val) if finished else f"{record.state.value} at step {record.step:,}",
-        difference,
+        remark or _loss(val),
+        _loss(record.val) if is_finished else f"{record.state.value} at step {record.step:,}",
+        "–" if row.difference is None else f"{row.difference:+.4f}{mark}",
         f"{record.seconds:,.0f} s",
     )
 
@@ -109,12 +103,7 @@ def _loss(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-AT_ONCE = IntRange(1, 64)
-"""How many runs may be trained side by side."""
-
-
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the program's."""
     parser = commands.add_parser("reproduce", help="train the published recipes and compare, some minutes each")
     parser.add_argument("presets", metavar="PRESET", nargs="*", help="which recipes (all that have published figures)")
     corpus = "the words: the published figures are of the lecture's"
@@ -127,33 +116,36 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def reproduce(options: argparse.Namespace) -> int:
-    """Train the recipes as they stand, progress on stderr, and print published against measured on stdout.
+    """Train the recipes unchanged, and print published and measured losses.
 
-    After Ctrl+C that is what is done by then, with 130; 2 where a run could not be trained or saved, which stderr says.
+    On Ctrl+C the finished runs are printed, with 130; 2 where a run could not be trained or saved, which stderr says.
     """
-    # ended from outside it still takes with it what it started, as after Ctrl+C
+    # on SIGTERM too, the child processes are ended, as after Ctrl+C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    names = options.presets or [name for name, known in presets().items() if known.published]
+    names = options.presets or [name for name, preset in presets().items() if preset.published]
     chosen = {name: get_preset(name) for name in names}
-    at_once = AT_ONCE.parse("jobs", options.jobs)
-    assert isinstance(at_once, int)
+    processes = JOBS.parse("jobs", options.jobs)
+    assert isinstance(processes, int)
     corpus = resolve_corpus_name(options.corpus or RunConfig().corpus)
     if find_corpus(corpus).sha256 != LECTURE_SHA256:
         print(f"{corpus} is not the lecture's list of names: the published figures do not apply", file=sys.stderr)
-    jobs = [Job(name, replace(known.config, corpus=corpus)) for name, known in chosen.items()]
+    jobs = [Job(name, replace(preset.config, corpus=corpus)) for name, preset in chosen.items()]
     rows: dict[str, PublishedComparison] = {}
     code = 0
     try:
-        with progress_listeners() as listener, closing(train_in_parallel(jobs, at_once, listener)) as outcomes:
-            for outcome in outcomes:
-                if outcome.record is None:
-                    print(f"{outcome.name}: {outcome.problem}", file=sys.stderr)
+        with (
+            progress_listeners() as make_listener,
+            closing(train_in_parallel(jobs, processes, make_listener)) as results,
+        ):
+            for result in results:
+                if result.record is None:
+                    print(f"{result.name}: {result.problem}", file=sys.stderr)
                     code = 2
                     continue
-                if outcome.record.state is RunState.DIVERGED:
-                    print(f"{outcome.name}: the loss was not finite at step {outcome.record.step:,}", file=sys.stderr)
+                if result.record.state is RunState.DIVERGED:
+                    print(f"{result.name}: the loss was not finite at step {result.record.step:,}", file=sys.stderr)
                     code = 2
-                rows[outcome.name] = PublishedComparison(outcome.name, outcome.record, chosen[outcome.name].published)
+                rows[result.name] = PublishedComparison(result.name, result.record, chosen[result.name].published)
     except KeyboardInterrupt:
         code = 130
     in_order = [rows[name] for name in chosen if name in rows]

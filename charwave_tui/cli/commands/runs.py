@@ -1,4 +1,4 @@
-"""The commands `runs list`, `runs show`, `runs export` and `runs rm`."""
+"""`charwave-tui runs`: list, show, export, restore and delete runs."""
 
 from __future__ import annotations
 
@@ -18,56 +18,54 @@ from charwave_tui.core.store.run_record import RunRecord, RunSummary
 from charwave_tui.core.store.run_store import RunStore
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add `runs` with its commands; each sets `func`, which takes the parsed arguments and returns the exit code."""
-    runs = subparsers.add_parser("runs", help="list, show, export or delete the runs that are kept")
-    commands = runs.add_subparsers(metavar="COMMAND", required=True)
-    listing = commands.add_parser("list", help="all runs, newest first")
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    runs = commands.add_parser("runs", help="list, show, export or delete the runs that are kept")
+    runs_commands = runs.add_subparsers(metavar="COMMAND", required=True)
+    listing = runs_commands.add_parser("list", help="all runs, newest first")
     listing.set_defaults(func=list_runs)
-    showing = commands.add_parser("show", help="a run's configuration, its losses, and where its weights are")
-    showing.add_argument("run", metavar="RUN", type=run_number, help="its number")
-    showing.set_defaults(func=show_run)
-    exporting = commands.add_parser("export", help="write a run's record, curve and weights to a folder")
-    exporting.add_argument("run", metavar="RUN", type=run_number, help="its number")
-    exporting.add_argument("--to", metavar="FOLDER", type=Path, help="the folder, made anew (run-NUMBER here)")
-    exporting.set_defaults(func=write_export)
-    restoring = commands.add_parser("restore", help="put runs back that the screen took off the list")
-    restoring.add_argument("runs", metavar="RUN", type=run_number, nargs="+", help="their numbers")
-    restoring.set_defaults(func=restore_runs)
-    removing = commands.add_parser("rm", help="delete runs and their weights for good")
-    removing.add_argument("runs", metavar="RUN", type=run_number, nargs="*", help="their numbers")
-    removing.add_argument("--deleted", action="store_true", help="those too that the screen took off the list")
-    removing.set_defaults(func=remove_runs)
-    for command in (listing, showing, exporting, restoring, removing):
-        command.add_argument("--json", action="store_true", help="print JSON")
+    show = runs_commands.add_parser("show", help="a run's configuration, its losses, and where its weights are")
+    show.add_argument("run", metavar="RUN", type=run_number, help="its number")
+    show.set_defaults(func=show_run)
+    export = runs_commands.add_parser("export", help="write a run's record, curve and weights to a folder")
+    export.add_argument("run", metavar="RUN", type=run_number, help="its number")
+    export.add_argument("--to", metavar="FOLDER", type=Path, help="the folder, made anew (run-NUMBER here)")
+    export.set_defaults(func=write_export)
+    restore = runs_commands.add_parser("restore", help="put runs back that the screen took off the list")
+    restore.add_argument("runs", metavar="RUN", type=run_number, nargs="+", help="their numbers")
+    restore.set_defaults(func=restore_runs)
+    remove = runs_commands.add_parser("rm", help="delete runs and their weights for good")
+    remove.add_argument("runs", metavar="RUN", type=run_number, nargs="*", help="their numbers")
+    remove.add_argument("--deleted", action="store_true", help="those too that the screen took off the list")
+    remove.set_defaults(func=remove_runs)
+    for parser in (listing, show, export, restore, remove):
+        parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def list_runs(options: argparse.Namespace) -> int:
-    """Print a line a run, newest first."""
-    rows = RunStore(runs_dir()).list()
+    summaries = RunStore(runs_dir()).list()
     if options.json:
-        print_json([_plain(row) for row in rows])
+        print_json([_as_json(summary) for summary in summaries])
         return 0
     print(f"{'run':>5}  {'preset':15} {'params':>10} {'steps':>19} {'train':>7} {'best val':>8}  {'state':9} created")
-    for row in rows:
+    for row in summaries:
         steps = f"{row.step:,} / {row.config.max_steps:,}"
         losses = f"{_loss(row.train):>7} {_loss(row.best_val):>8}"
-        when = f"{row.state:9} {row.created}  {row.name}".rstrip()
-        print(f"{row.run:>5}  {row.preset:15} {row.parameters:>10,} {steps:>19} {losses}  {when}")
+        tail = f"{row.state:9} {row.created}  {row.name}".rstrip()
+        print(f"{row.run:>5}  {row.preset:15} {row.parameters:>10,} {steps:>19} {losses}  {tail}")
     return 0
 
 
 def show_run(options: argparse.Namespace) -> int:
-    """Print what is kept of a run; `checkpoint` is the absolute path of its newest weights."""
+    """Print what is stored of a run; `checkpoint` is the absolute path of its newest weights."""
     store = RunStore(runs_dir())
     record = store.read(options.run)
-    weights = first_valid(store.folder_of(record.run).checkpoints())
-    shown = _plain(record) | {"checkpoint": str(weights.absolute()) if weights else None}
+    checkpoint = first_valid(store.folder_of(record.run).checkpoints())
+    facts = _as_json(record) | {"checkpoint": str(checkpoint.absolute()) if checkpoint else None}
     if options.json:
-        print_json(shown)
+        print_json(facts)
         return 0
-    history, config = shown.pop("history"), shown.pop("config")
-    for name, value in shown.items():
+    history, config = facts.pop("history"), facts.pop("config")
+    for name, value in facts.items():
         print(f"{name:17} {value if value not in (None, '') else '–'}")
     print(f"{'points':17} {len(history['points']):,}, each the mean of {history['window']} steps or more")
     for name, value in config.items():
@@ -76,17 +74,15 @@ def show_run(options: argparse.Namespace) -> int:
 
 
 def write_export(options: argparse.Namespace) -> int:
-    """Write a run to a folder and print what was written."""
-    written = export_run(RunStore(runs_dir()), options.run, options.to or Path(f"run-{options.run:04}"))
+    paths = export_run(RunStore(runs_dir()), options.run, options.to or Path(f"run-{options.run:04}"))
     if options.json:
-        print_json({"run": options.run, "files": [str(path.absolute()) for path in written]})
+        print_json({"run": options.run, "files": [str(path.absolute()) for path in paths]})
     else:
-        print("\n".join(map(str, written)))
+        print("\n".join(map(str, paths)))
     return 0
 
 
 def restore_runs(options: argparse.Namespace) -> int:
-    """Put runs back on the list, and say which."""
     store = RunStore(runs_dir())
     for run in options.runs:
         store.restore(run)
@@ -98,34 +94,34 @@ def restore_runs(options: argparse.Namespace) -> int:
 
 
 def remove_runs(options: argparse.Namespace) -> int:
-    """Delete runs, each as far as it goes, and say what that freed."""
+    """Delete all runs that can be deleted, and print the bytes freed; raises the first error afterwards."""
     store = RunStore(runs_dir())
-    chosen = [*options.runs, *(store.deleted() if options.deleted else ())]
-    if not chosen and not options.deleted:
+    runs = [*options.runs, *(store.deleted() if options.deleted else ())]
+    if not runs and not options.deleted:
         raise UserError("no run is named", "charwave-tui runs list shows their numbers")
-    rows: list[dict[str, int]] = []
-    refused: UserError | None = None
-    for run in dict.fromkeys(chosen):
+    removed: list[dict[str, int]] = []
+    errors: list[UserError] = []
+    for run in dict.fromkeys(runs):
         try:
-            rows.append({"run": run, "bytes": store.remove(run)})
+            removed.append({"run": run, "bytes": store.remove(run)})
         except OSError as error:
-            reason = f"run {run} cannot be deleted ({error.strerror or error})"
-            refused = refused or UserError(reason, "allow it with chmod u+rwx")
-        except UserError as mistake:
-            refused = refused or mistake
+            problem = f"run {run} cannot be deleted ({error.strerror or error})"
+            errors.append(UserError(problem, "allow it with chmod u+rwx"))
+        except UserError as error:
+            errors.append(error)
     if options.json:
-        print_json(rows)
+        print_json(removed)
     else:
-        for row in rows:
+        for row in removed:
             print(f"run {row['run']} is deleted: {row['bytes']:,} bytes are free again")
-    if refused is not None:
-        raise refused
+    if errors:
+        raise errors[0]
     return 0
 
 
-def _plain(value: RunRecord | RunSummary) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))  # NaN has no place in JSON: null
-    return plain
+def _as_json(record: RunRecord | RunSummary) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(record))  # NaN becomes null
+    return fields
 
 
 def _loss(value: float | None) -> str:

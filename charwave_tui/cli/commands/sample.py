@@ -1,4 +1,4 @@
-"""`charwave-tui sample`: names from a trained run, what may come next, and how a word scores."""
+"""`charwave-tui sample`: names from a trained run, next-character probabilities, and the score of a word."""
 
 from __future__ import annotations
 
@@ -17,12 +17,62 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.protocol.events import NextPredicted, WordScored
 
-END = "end"
-"""How the end of a name is written; in JSON it is the empty character."""
+END = "end"  # the end of a name; in JSON it is the empty character
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("sample", help="draw names from a trained run, or ask it about a word")
+    default = SamplingConfig()
+    parser.add_argument("-n", dest="count", metavar="N", help=f"how many ({default.count})")
+    parser.add_argument("--temperature", metavar="T", help=f"below 1 safer, above 1 wilder ({default.temperature})")
+    parser.add_argument("--top-k", metavar="K", help="draw from the K likeliest characters alone (0: from all)")
+    parser.add_argument("--top-p", metavar="P", help="draw from the fewest that come to P of the odds (1: from all)")
+    parser.add_argument("--prefix", metavar="P", help="how each name begins")
+    parser.add_argument("--suffix", metavar="S", help="how each name ends")
+    parser.add_argument(
+        "--pattern", metavar="M", help=r"what stands between: ? any character, * any number, \ before a literal ? or *"
+    )
+    parser.add_argument("--shortest", metavar="L", help=f"characters at least ({default.shortest})")
+    parser.add_argument("--longest", metavar="L", help=f"characters at most ({default.longest})")
+    parser.add_argument(
+        "--only-new", action="store_const", const=NEW, help="draw again in place of names that the corpus has"
+    )
+    parser.add_argument("--seed", metavar="S", help=f"the same seed draws the same names ({default.seed})")
+    query = parser.add_mutually_exclusive_group()
+    query.add_argument("--score", metavar="WORD", help="how much a word surprises, and its place in the corpus")
+    query.add_argument("--next", metavar="PREFIX", help="what may follow a prefix, at the temperature")
+    add_run_options(parser)
+    parser.add_argument("--json", action="store_true", help="print objects: of a name name, nll, in_corpus, near, …")
+    parser.set_defaults(func=sample)
+
+
+def sample(options: argparse.Namespace) -> int:
+    """Print names with their nll per character: `=` in the corpus, `≈` near a word of it, `+` new."""
+    sampling = SamplingConfig()
+    settings = {name: text for name in SAMPLING_FIELDS if (text := getattr(options, name, None)) is not None}
+    _reject_unused_options(options, settings)
+    for name, text in settings.items():
+        sampling = sampling.with_text(name, text)
+    sampling.checked()
+    if options.score is not None:
+        scored = _score(options)
+        _print(options.json, score_json(scored), score_lines(scored))
+    elif options.next is not None:
+        predicted, symbols = _predict(options)
+        temperature = sampling.temperature
+        as_json, lines = prediction_json(predicted, symbols, temperature), next_lines(predicted, symbols, temperature)
+        _print(options.json, as_json, lines)
+    else:
+        names = _sample(options, sampling)
+        _print(options.json, msgspec.to_builtins(names), [_name_line(name) for name in names])
+        if len(names) < sampling.count:
+            count = "none" if not names else f"only {len(names):,}"
+            print(f"of {sampling.count:,} new names {count} came; try a higher temperature", file=sys.stderr)
+    return 0
 
 
 def score_json(scored: WordScored) -> dict[str, object]:
-    """A score as JSON has it; surprises are in nats, `percentile` in per cent of `among` words of the corpus."""
+    """Return a score as JSON: nll in nats as `surprise`, `percentile` in per cent of `among` words of the corpus."""
     total = math.fsum(scored.surprises)
     characters = zip([*scored.word, ""], scored.surprises, strict=True)
     return {
@@ -32,164 +82,104 @@ def score_json(scored: WordScored) -> dict[str, object]:
         "mean": total / len(scored.surprises),
         "percentile": scored.percentile,
         "among": scored.among,
-        "characters": [{"character": symbol, "surprise": surprise} for symbol, surprise in characters],
+        "characters": [{"character": symbol, "surprise": nll} for symbol, nll in characters],
     }
 
 
 def score_lines(scored: WordScored) -> list[str]:
-    """A score for people: each character, then the whole word."""
+    """Return a score as lines: each character, then the whole word."""
     total = math.fsum(scored.surprises)
-    lines = [
-        f"{symbol:5} {surprise:6.2f}" for symbol, surprise in zip([*scored.word, END], scored.surprises, strict=True)
-    ]
+    lines = [f"{symbol:5} {nll:6.2f}" for symbol, nll in zip([*scored.word, END], scored.surprises, strict=True)]
     mean = total / len(scored.surprises)
-    place = f", less surprising than {scored.percentile:.1f} % of {scored.among:,} words" if scored.among else ""
-    return [*lines, f"{total:.2f} nats, {mean:.2f} a character{place}; {_known(scored)}"]
-
-
-def _known(scored: WordScored) -> str:
+    rank = f", less surprising than {scored.percentile:.1f} % of {scored.among:,} words" if scored.among else ""
+    novelty = f"near {scored.known}" if scored.known else "new"
     if scored.word and scored.known == scored.word:
-        return "in the corpus"
-    return f"near {scored.known}" if scored.known else "new"
+        novelty = "in the corpus"
+    return [*lines, f"{total:.2f} nats, {mean:.2f} a character{rank}; {novelty}"]
 
 
 def prediction_json(predicted: NextPredicted, symbols: str, temperature: float) -> dict[str, object]:
-    """What may follow as JSON has it, the likeliest first: `p` at the temperature, `surprise` in nats at 1."""
-    odds = _softmax(predicted.surprises, temperature)
+    """Return next characters as JSON, the likeliest first: `p` at the temperature, `surprise` in nats at 1."""
     return {
         "prefix": predicted.prefix,
         "step": predicted.step,
         "temperature": temperature,
         "next": [
-            {"character": symbol, "p": chance, "surprise": surprise}
-            for symbol, chance, surprise in _ranked(["", *symbols], odds, predicted.surprises)
+            {"character": symbol, "p": probability, "surprise": nll}
+            for symbol, probability, nll in _ranked(["", *symbols], predicted, temperature)
         ],
     }
 
 
 def next_lines(predicted: NextPredicted, symbols: str, temperature: float) -> list[str]:
-    """What may follow for people, the likeliest first, in per cent."""
-    odds = _softmax(predicted.surprises, temperature)
-    return [f"{symbol:5} {chance:7.2%}" for symbol, chance, _ in _ranked([END, *symbols], odds, predicted.surprises)]
+    """Return next characters as lines, the likeliest first, in per cent."""
+    ranked = _ranked([END, *symbols], predicted, temperature)
+    return [f"{symbol:5} {probability:7.2%}" for symbol, probability, _ in ranked]
 
 
-def _softmax(surprises: tuple[float, ...], temperature: float) -> list[float]:
-    """softmax(logits / temperature), for which −surprises are as good as the logits."""
-    least = min(surprises)
-    weights = [math.exp((least - surprise) / temperature) for surprise in surprises]
-    whole = math.fsum(weights)
-    return [weight / whole for weight in weights]
+def _ranked(symbols: list[str], predicted: NextPredicted, temperature: float) -> list[tuple[str, float, float]]:
+    """Return (symbol, softmax(logits / temperature), nll), the likeliest first; −nll serves as the logits."""
+    nlls = predicted.surprises
+    minimum = min(nlls)
+    weights = [math.exp((minimum - nll) / temperature) for nll in nlls]
+    total = math.fsum(weights)
+    probabilities = [weight / total for weight in weights]
+    return sorted(zip(symbols, probabilities, nlls, strict=True), key=lambda row: row[2])
 
 
-def _ranked(symbols: list[str], odds: list[float], surprises: tuple[float, ...]) -> list[tuple[str, float, float]]:
-    return sorted(zip(symbols, odds, surprises, strict=True), key=lambda one: one[2])
-
-
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the program's."""
-    parser = commands.add_parser("sample", help="draw names from a trained run, or ask it about a word")
-    usual = SamplingConfig()
-    parser.add_argument("-n", dest="count", metavar="N", help=f"how many ({usual.count})")
-    parser.add_argument("--temperature", metavar="T", help=f"below 1 safer, above 1 wilder ({usual.temperature})")
-    parser.add_argument("--top-k", metavar="K", help="draw from the K likeliest characters alone (0: from all)")
-    parser.add_argument("--top-p", metavar="P", help="draw from the fewest that come to P of the odds (1: from all)")
-    parser.add_argument("--prefix", metavar="P", help="how each name begins")
-    parser.add_argument("--suffix", metavar="S", help="how each name ends")
-    parser.add_argument(
-        "--pattern", metavar="M", help=r"what stands between: ? any character, * any number, \ before a literal ? or *"
-    )
-    parser.add_argument("--shortest", metavar="L", help=f"characters at least ({usual.shortest})")
-    parser.add_argument("--longest", metavar="L", help=f"characters at most ({usual.longest})")
-    parser.add_argument(
-        "--only-new", action="store_const", const=NEW, help="draw again in place of names that the corpus has"
-    )
-    parser.add_argument("--seed", metavar="S", help=f"the same seed draws the same names ({usual.seed})")
-    about = parser.add_mutually_exclusive_group()
-    about.add_argument("--score", metavar="WORD", help="how much a word surprises, and its place in the corpus")
-    about.add_argument("--next", metavar="PREFIX", help="what may follow a prefix, at the temperature")
-    add_run_options(parser)
-    parser.add_argument("--json", action="store_true", help="print objects: of a name name, nll, in_corpus, near, …")
-    parser.set_defaults(func=sample)
-
-
-def sample(options: argparse.Namespace) -> int:
-    """Print names with their nll per character: `=` the corpus has it, `≈` it has one near, `+` it is new."""
-    sampling = SamplingConfig()
-    given = {name: text for name in SAMPLING_FIELDS if (text := getattr(options, name, None)) is not None}
-    _reject_unused_options(options, given)
-    for name, text in given.items():
-        sampling = sampling.with_text(name, text)
-    sampling.checked()
-    if options.score is not None:
-        scored = _scored(options)
-        _print(options.json, score_json(scored), score_lines(scored))
-        return 0
-    if options.next is not None:
-        predicted, symbols = _predicted(options)
-        shown = predicted, symbols, sampling.temperature
-        _print(options.json, prediction_json(*shown), next_lines(*shown))
-        return 0
-    names = _drawn(options, sampling)
-    _print(options.json, msgspec.to_builtins(names), [_line(item) for item in names])
-    if len(names) < sampling.count:
-        found = "none" if not names else f"only {len(names):,}"
-        print(f"of {sampling.count:,} new names {found} came; try a higher temperature", file=sys.stderr)
-    return 0
-
-
-def _reject_unused_options(options: argparse.Namespace, given: Iterable[str]) -> None:
-    """Raise Mistake on a setting of drawing beside a question that draws nothing; `--next` has a temperature."""
-    question, used = ("--score", ()) if options.score is not None else ("--next", ("temperature",))
+def _reject_unused_options(options: argparse.Namespace, settings: Iterable[str]) -> None:
+    """Raise UserError for a sampling setting beside a query that samples nothing; `--next` has a temperature."""
+    query, used = ("--score", ()) if options.score is not None else ("--next", ("temperature",))
     if options.score is None and options.next is None:
         return
-    for name in given:
+    for name in settings:
         if name not in used:
             flag = "-n" if name == "count" else f"--{name.replace('_', '-')}"
-            raise UserError(f"{flag} is for names, and {question} draws none", "leave it out")
+            raise UserError(f"{flag} is for names, and {query} draws none", "leave it out")
 
 
-def _drawn(options: argparse.Namespace, sampling: SamplingConfig) -> tuple[SampledName, ...]:
-    def look(run: int) -> tuple[SampledName, ...]:
+def _sample(options: argparse.Namespace, sampling: SamplingConfig) -> tuple[SampledName, ...]:
+    def read(run: int) -> tuple[SampledName, ...]:
         from charwave_tui.engine import api
 
         return api.sample(sampling, run)
 
-    return query_run(options, lambda talk: sample_names(talk, sampling), look)
+    return query_run(options, lambda session: sample_names(session, sampling), read)
 
 
-def _predicted(options: argparse.Namespace) -> tuple[NextPredicted, str]:
-    async def ask(talk: EngineSession) -> tuple[NextPredicted, str]:
-        predicted = await predict_next(talk, options.next)
-        assert talk.opened is not None
-        return predicted, talk.opened.corpus.symbols
+def _predict(options: argparse.Namespace) -> tuple[NextPredicted, str]:
+    async def ask(session: EngineSession) -> tuple[NextPredicted, str]:
+        predicted = await predict_next(session, options.next)
+        assert session.opened is not None
+        return predicted, session.opened.corpus.symbols
 
-    def look(run: int) -> tuple[NextPredicted, str]:
+    def read(run: int) -> tuple[NextPredicted, str]:
         from charwave_tui.engine import api
 
         predicted, corpus = api.predict(options.next, run)
         return predicted, corpus.symbols
 
-    return query_run(options, ask, look)
+    return query_run(options, ask, read)
 
 
-def _scored(options: argparse.Namespace) -> WordScored:
-    def look(run: int) -> WordScored:
+def _score(options: argparse.Namespace) -> WordScored:
+    def read(run: int) -> WordScored:
         from charwave_tui.engine import api
 
         return api.score(options.score, run)
 
-    return query_run(options, lambda talk: score_word(talk, options.score), look)
+    return query_run(options, lambda session: score_word(session, options.score), read)
 
 
-def _line(item: SampledName) -> str:
-    sign = "=" if item.in_corpus else f"{or_ascii('≈', '~')} {item.near}" if item.near else "+"
+def _name_line(item: SampledName) -> str:
+    novelty = "=" if item.in_corpus else f"{or_ascii('≈', '~')} {item.near}" if item.near else "+"
     name = item.name or or_ascii("–", "-")
-    return f"{padded(name, 24)} {item.nll:5.2f} {sign}"
+    return f"{padded(name, 24)} {item.nll:5.2f} {novelty}"
 
 
 def _print(as_json: bool, value: object, lines: list[str]) -> None:
     if as_json:
         print_json(value)
-    else:
-        for line in lines:
-            print(line)
+        return
+    for line in lines:
+        print(line)

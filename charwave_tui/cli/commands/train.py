@@ -5,27 +5,22 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from charwave_tui.cli.options import add_run_options, config_from, run_number, unfinished_run
+from charwave_tui.cli.options import add_training_options, config_from, run_number, training_fields, unfinished_run
 from charwave_tui.cli.output import finite, print_facts
 from charwave_tui.cli.process import configure_logging, process_start, stop_on_signals
-from charwave_tui.cli.progress import progress_listener
+from charwave_tui.cli.progress import progress_listeners
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.commands import OpenRun, StartRun
 from charwave_tui.core.protocol.events import Event, RunChanged
 from charwave_tui.core.store.run_record import RunRecord
 
-NEWEST = 0
-"""What `--resume` stands for without a number."""
+NEWEST = 0  # the value of `--resume` without a number
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the program's."""
     parser = commands.add_parser("train", help="train a run, progress on stderr, the result on stdout")
-    add_run_options(parser, of_command=True)
-    parser.add_argument("--steps", metavar="N", help="max_steps: train for so many steps")
-    parser.add_argument("--seed", metavar="S", help="seed of the first weights and the batches")
-    parser.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
+    add_training_options(parser)
     resume = "go on with a run from its last save, as if it had not been cut off (the newest with more to do)"
     parser.add_argument("--resume", metavar="R", nargs="?", type=run_number, const=NEWEST, help=resume)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
@@ -33,42 +28,42 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train as the options say and print the result; of a run that diverged or is not saved stderr says so, with 2."""
+    """Train and print the result; raises UserError afterwards where the run diverged or is not saved."""
     command = _command(options)
     from charwave_tui.engine.api import InProcessTraining
 
     configure_logging()
-    why = ""
-    with progress_listener() as tell:
+    reason = ""
+    with progress_listeners() as make_listener:
+        report = make_listener("")
 
-        def heard(event: Event) -> None:
-            nonlocal why
+        def on_event(event: Event) -> None:
+            nonlocal reason
             if isinstance(event, RunChanged) and event.reason:
-                why = event.reason
-            tell(event)
+                reason = event.reason
+            report(event)
 
-        training = InProcessTraining(command, heard)
+        training = InProcessTraining(command, on_event)
         with stop_on_signals(training):
             record = training.start(asked=process_start())
-    result = run_summary_json(record)
-    print_facts(result, as_json=options.json)
+    print_facts(run_summary_json(record), as_json=options.json)
     if training.unsaved:
         raise training.unsaved
     if record.state is RunState.DIVERGED:
         norm = "" if record.config.norm == "batch" else ", or norm batch"
-        raise UserError(f"run {record.run} diverged: {why}", f"try lr {record.config.lr / 3:.2g}{norm}")
+        raise UserError(f"run {record.run} diverged: {reason}", f"try lr {record.config.lr / 3:.2g}{norm}")
     return 0
 
 
 def _command(options: argparse.Namespace) -> StartRun | OpenRun:
-    """What the options ask for: a new run, or one to go on with; raises Mistake."""
-    shortcuts = {"max_steps": options.steps, "seed": options.seed, "device": options.device}
+    """Return the command that starts a new run or resumes one; raises UserError."""
+    fields = training_fields(options)
     if options.resume is None:
-        return StartRun(*config_from(options, **shortcuts))
-    named = [name for name, text in {**shortcuts, "corpus": options.corpus, "preset": options.preset}.items() if text]
-    if named or options.settings or options.more_settings:
+        return StartRun(*config_from(options, **fields))
+    given = [name for name, text in {**fields, "corpus": options.corpus, "preset": options.preset}.items() if text]
+    if given or options.settings or options.more_settings:
         raise UserError(
-            f"--resume goes on with a run as it is, without {named[0] if named else '--set'}",
+            f"--resume goes on with a run as it is, without {given[0] if given else '--set'}",
             "leave that out, or fork the run in the playground (r, then f)",
         )
     run = unfinished_run() if options.resume == NEWEST else options.resume
@@ -76,7 +71,7 @@ def _command(options: argparse.Namespace) -> StartRun | OpenRun:
 
 
 def run_summary_json(record: RunRecord) -> dict[str, Any]:
-    """What `train --json` prints: losses in nats per character, seconds from the start of the process."""
+    """Return what `train --json` prints: losses in nats per character, seconds since the start of the process."""
     return {
         "run": record.run,
         "preset": record.preset,

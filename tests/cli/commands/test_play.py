@@ -208,7 +208,7 @@ def test_plain_play_prints_losses_layers_ten_names_and_next_commands(command: An
 def test_plain_play_stops_at_time_limit_and_keeps_run(
     command: Any, words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(play, "TRAIN_FOR", 0.05)
+    monkeypatch.setattr(play, "PLAIN_TRAINING_SECONDS", 0.05)
     printed = command("--corpus", str(words), "--set", "max_steps=100000000")
     assert printed.code == 0
     record = RunStore(runs_dir()).read()

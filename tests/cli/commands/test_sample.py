@@ -13,7 +13,7 @@ import pytest
 import torch
 from rich.cells import cell_len
 
-from charwave_tui.cli.commands.sample import _line
+from charwave_tui.cli.commands.sample import _name_line
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.store.run_store import DATABASE, RunStore
@@ -54,7 +54,7 @@ def test_empty_name_is_still_a_row(command: Any, small_run: Path, monkeypatch: A
 
 
 def test_numbers_line_up_after_wide_names() -> None:
-    lines = [_line(SampledName(name, 2.0, in_corpus=False)) for name in ("anna", "北海道", "e\u0301", "")]
+    lines = [_name_line(SampledName(name, 2.0, in_corpus=False)) for name in ("anna", "北海道", "e\u0301", "")]
     assert {cell_len(line) for line in lines} == {32}
 
 
