@@ -162,6 +162,8 @@ NO_RUN: tuple[RunViewState, LossCurveState] = (RunViewState("ready"), LossCurveS
 class RunsScreenHost(SequentialKeysApp[None]):
     """An app with the runs screen on it; `asked` is what the screen asks of the engine, `left` how it left."""
 
+    TITLE = "Hall"  # in the frame of the stored snapshots
+
     def __init__(
         self,
         archive: RunsState = ARCHIVE,

@@ -120,6 +120,8 @@ class SamplerScreenHost(SequentialKeysApp[None]):
     What is asked is answered at once while it is `answering`.
     """
 
+    TITLE = "SamplerHall"  # in the frame of the stored snapshots
+
     def __init__(
         self,
         view: LabState = TRAINING_WITH_NLLS,

@@ -62,7 +62,7 @@ def _short_debounce(monkeypatch):
 
 def visible_runs(app):
     """The numbers of the runs on the screen, from the top."""
-    table = app.list
+    table = app.table
     return [of.run for of in table.seen[table.top : table.top + table.room]]
 
 
