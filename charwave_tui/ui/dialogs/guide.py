@@ -56,9 +56,10 @@ class GuideScreen(Screen[None]):
         self._viewer.show_table_of_contents = self.size.width >= _MIN_CONTENTS_WIDTH
 
     @on(MarkdownViewer.NavigatorUpdated)
-    def scroll_to_top(self) -> None:
+    def start_page(self) -> None:
         if "#" not in self._viewer.navigator.location.name:
             self._viewer.scroll_home(animate=False)
+        self.refresh_bindings()  # whether there is a previous page
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "previous_page" and self._viewer.navigator.start:

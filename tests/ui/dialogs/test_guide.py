@@ -9,12 +9,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from support import lab_states
+from support.fake_engine import StaticEngine
+from support.pilot import run_playground
+from support.pty_screen import PtyScreen
 from textual.pilot import Pilot
 from textual.widgets import Tree
 
+from charwave_tui.bench.terminal_driver import program_command
 from charwave_tui.core.paths import guide_pages
 from charwave_tui.ui.app import GuideApp
 from charwave_tui.ui.dialogs.guide import GuideScreen, _page_options
+from charwave_tui.ui.dialogs.help import HelpScreen
 
 WIDE, NARROW = (120, 40), (80, 24)
 
@@ -106,6 +112,45 @@ async def test_heading_chosen_in_contents_scrolls_page():
         assert viewer(pilot).scroll_y > 0
         await pilot.press("t")  # focus would stay on a hidden widget
         assert pilot.app.focused is viewer(pilot).document
+
+
+async def test_key_bar_offers_previous_page_only_where_there_is_one():
+    def is_offered(pilot: Pilot[str]) -> bool:
+        bindings = pilot.app.screen.active_bindings.values()
+        return next(active.enabled for active in bindings if active.binding.action == "previous_page")
+
+    async with guide() as pilot:
+        assert not is_offered(pilot)
+        await pilot.press("g", *"runs", "enter")
+        await page_shown(pilot, "runs")
+        assert is_offered(pilot)
+        await pilot.press("backspace")
+        await page_shown(pilot, "index")
+        assert not is_offered(pilot)
+
+
+async def test_help_key_g_opens_guide_and_q_returns_to_help():
+    async with run_playground(StaticEngine(lab_states.TRAINING), NARROW) as pilot:
+        await pilot.press("question_mark", "g")
+        await page_shown(pilot, "index")
+        await pilot.press("t", "x", "q")
+        assert isinstance(pilot.app.screen, HelpScreen)
+
+
+@pytest.mark.parametrize("environment", [{"TERM": "vt100", "LC_ALL": "C"}, {"TERM": "linux"}], ids=str)
+def test_limited_terminal_shows_page_contents_and_list(environment):
+    with PtyScreen(program_command("guide", "training"), 80, 24, **{"COLORTERM": "", **environment}) as screen:
+        screen.wait_for("The four panes")
+        screen.press("t")
+        screen.wait_for(r"\b(2|Ⅱ) Presets")
+        screen.press("g")
+        screen.wait_for("Pages of the guide")
+        screen.press("runs", "enter")
+        screen.wait_for("How runs survive")
+        if environment.get("LC_ALL") == "C":
+            assert screen.text.isascii()
+        screen.press("q")
+        assert screen.wait_exit() == 0
 
 
 @pytest.mark.parametrize("key", ["q", "escape", "ctrl+c", "ctrl+q"])
