@@ -42,7 +42,7 @@ class ThemedApp(DiffRenderingApp):
         foreign = list(self.available_themes)
         for known in themes():
             self.register_theme(known)
-        self._fitting_theme = None if theme else TERMINAL.theme
+        self._fitting_theme = None if theme else TERMINAL.default_theme
         self.theme = self._fitting_theme or f"charwave-{theme}"
         for name in foreign:
             self.unregister_theme(name)
@@ -66,7 +66,7 @@ class ThemedApp(DiffRenderingApp):
     @on(BackgroundDetected)
     def on_background_told(self, message: BackgroundDetected) -> None:
         if self.theme == self._fitting_theme:
-            self.theme = self._fitting_theme = replace(TERMINAL, light=message.light).theme
+            self.theme = self._fitting_theme = replace(TERMINAL, has_light_background=message.is_light).default_theme
 
     def action_mouse(self) -> None:
         """Give the mouse to the terminal, for selecting and copying, or take it back."""

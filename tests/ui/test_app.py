@@ -74,7 +74,7 @@ async def test_no_key_in_any_state_breaks_app(view, size, tmp_path, monkeypatch)
 @pytest.mark.parametrize(("chance", "size"), enumerate([WIDE, NARROW, NARROW, SMALL, (5, 3)]))
 async def test_no_key_burst_breaks_app(chance, size, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(key_queue, "GRACE", 0.0)  # of the model's answers none comes
+    monkeypatch.setattr(key_queue, "GIVE_UP_DELAY", 0.0)  # of the model's answers none comes
     keys = [key for key in (*EVERY, *"1234567890abc") if key != "ctrl+p"] * 3  # the palette has Quit in it
     random.Random(chance).shuffle(keys)
     async with run_playground(SimulatedEngine(), size) as pilot:
@@ -176,7 +176,7 @@ async def test_light_background_changes_default_theme_only():
         app = make_playground(FakeEngine(), theme=chosen)
         async with app.run_test(size=NARROW) as pilot:
             app.theme = f"charwave-{picked}" if picked else app.theme
-            app.post_message(BackgroundDetected(light=True))
+            app.post_message(BackgroundDetected(is_light=True))
             await pilot.pause()
             assert app.theme == f"charwave-{expected}"
 

@@ -10,10 +10,10 @@ from itertools import pairwise
 from charwave_tui.ui.drawing.number_format import format_short_steps
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-LEAST, MOST = 1e-6, 1e12  # losses (nats) are clamped to these; the lower one on the log scale alone
-FEWEST_STEPS = 20  # the x axis covers at least so many, so that single steps can be seen
-EARLY = 0.05  # fraction of the x axis whose losses may leave the y axis at the top
-LABEL = 5  # columns of a tick label on the y axis
+MIN_LOSS, MAX_LOSS = 1e-6, 1e12  # losses (nats) are clamped to these; the lower one on the log scale alone
+MIN_X_STEPS = 20  # the x axis covers at least so many, so that single steps can be seen
+EARLY_FRACTION = 0.05  # fraction of the x axis whose losses may leave the y axis at the top
+LABEL_WIDTH = 5  # columns of a tick label on the y axis
 
 # a curve sampled at dot columns, from left to right: the mean loss in each, None if none is finite
 Polyline = tuple[tuple[int, float | None], ...]
@@ -28,11 +28,11 @@ class Axes:
     high: float
     log: bool
 
-    def height(self, loss: float) -> float:
+    def y_position(self, loss: float) -> float:
         """Return the position of a finite loss: 0 at the bottom, 1 at the top, less or more outside the axes."""
         return (_to_scale(loss, self.log) - self.low) / (self.high - self.low)
 
-    def along(self, step: float) -> float:
+    def x_position(self, step: float) -> float:
         """Return the position of a step: 0 at the left end, 1 at the right."""
         return step / self.steps
 
@@ -46,7 +46,7 @@ class Tick:
     cell: int
 
 
-def cell(position: float, cells: int) -> int:
+def cell_index(position: float, cells: int) -> int:
     """Return the cell, or dot, for a position (0 to 1) on an axis of so many cells."""
     return math.floor(0.5 + position * (cells - 1))
 
@@ -54,7 +54,7 @@ def cell(position: float, cells: int) -> int:
 def x_extent(step: int, max_steps: int) -> float:
     """Return the steps the x axis covers: all of the run, halved as long as the current step stays inside."""
     steps = float(max(max_steps, step, 1))
-    while steps / 2 >= max(step, FEWEST_STEPS):
+    while steps / 2 >= max(step, MIN_X_STEPS):
         steps /= 2
     return steps
 
@@ -69,15 +69,15 @@ def to_columns(points: Iterable[tuple[int, float]], steps: float, columns: int) 
             continue
         total, count = sums.get(column, (0.0, 0))
         if math.isfinite(loss):
-            sums[column] = (total + min(max(loss, -MOST), MOST), count + 1)
+            sums[column] = (total + min(max(loss, -MAX_LOSS), MAX_LOSS), count + 1)
         else:
             sums[column] = (total, count)
     return tuple((column, total / count if count else None) for column, (total, count) in sorted(sums.items()))
 
 
-def losses(line: Polyline, columns: int) -> list[float]:
+def losses_to_fit(line: Polyline, columns: int) -> list[float]:
     """Return the losses of a curve that the y axis must cover: all but the early ones, if there are others."""
-    late = [loss for column, loss in line if loss is not None and column >= EARLY * columns]
+    late = [loss for column, loss in line if loss is not None and column >= EARLY_FRACTION * columns]
     return late or [loss for _, loss in line if loss is not None]
 
 
@@ -104,9 +104,9 @@ def fit_axes(
 def loss_ticks(axes: Axes, rows: int) -> tuple[Tick, ...]:
     """Return the finest set of round losses at least three rows apart, from the lowest up."""
     for values in _tick_values(axes, rows):
-        ticks = [Tick(value, label, rows - 1 - cell(axes.height(value), rows)) for value, label in values]
+        ticks = [Tick(value, label, rows - 1 - cell_index(axes.y_position(value), rows)) for value, label in values]
         is_spaced = all(lower.cell - upper.cell >= 3 for lower, upper in pairwise(ticks))
-        if is_spaced and all(0 <= tick.cell < rows and len(tick.label) <= LABEL for tick in ticks):
+        if is_spaced and all(0 <= tick.cell < rows and len(tick.label) <= LABEL_WIDTH for tick in ticks):
             return tuple(ticks)
     return ()
 
@@ -116,17 +116,17 @@ def step_ticks(axes: Axes, columns: int, width: int = 12) -> tuple[Tick, ...]:
     for power in range(13):
         for factor in (1, 2, 2.5, 5):
             step = factor * 10**power
-            if step == int(step) and axes.along(step) * (columns - 1) >= width:
+            if step == int(step) and axes.x_position(step) * (columns - 1) >= width:
                 count = math.floor(axes.steps / step) + 1
                 return tuple(
-                    Tick(step * i, format_short_steps(step * i), cell(axes.along(step * i), columns))
+                    Tick(step * i, format_short_steps(step * i), cell_index(axes.x_position(step * i), columns))
                     for i in range(count)
                 )
     return (Tick(0, "0", 0),)
 
 
 def _to_scale(loss: float, log: bool) -> float:
-    return math.log10(min(max(loss, LEAST), MOST)) if log else min(max(loss, -MOST), MOST)
+    return math.log10(min(max(loss, MIN_LOSS), MAX_LOSS)) if log else min(max(loss, -MAX_LOSS), MAX_LOSS)
 
 
 def _tick_values(axes: Axes, rows: int) -> Iterator[list[tuple[float, str]]]:

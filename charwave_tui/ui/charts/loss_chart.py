@@ -13,14 +13,14 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from charwave_tui.core.metrics import TrainingHistory
-from charwave_tui.ui.charts.axes import Axes, fit_axes, losses, x_extent
+from charwave_tui.ui.charts.axes import Axes, fit_axes, losses_to_fit, x_extent
 from charwave_tui.ui.charts.plot import (
     CurveLines,
     Dots,
     PlotArea,
     draw_background,
     draw_curves,
-    furthest,
+    last_step,
     make_curve_lines,
     reference_losses,
 )
@@ -29,9 +29,9 @@ from charwave_tui.ui.drawing.theme import ThemedWidget
 from charwave_tui.ui.state.run_state import LossCurveState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-PERIOD = 0.2  # seconds between two frames while the curve grows, at least
+MIN_FRAME_INTERVAL = 0.2  # seconds between two frames while the curve grows, at least
 
-BLANK = 0x2800  # braille without dots; the eight lowest bits are the dots
+BLANK_BRAILLE = 0x2800  # braille without dots; the eight lowest bits are the dots
 # the dot below each dot of a braille character
 _LOWER = {0x01: 0x02, 0x02: 0x04, 0x04: 0x40, 0x08: 0x10, 0x10: 0x20, 0x20: 0x80}
 _LOWERED = tuple(sum(lower for bit, lower in _LOWER.items() if bits & bit) for bits in range(256))
@@ -58,18 +58,18 @@ def rasterize(dots: Dots, columns: int, rows: int, pen: str) -> tuple[str, ...]:
     for stretch in dots:
         plotext.plot(*map(list, zip(*stretch, strict=True)), marker="braille" if braille else pen)
     text = plotext.uncolorize(plotext.build()).split("\n")[:rows]
-    return tuple(thickened(text) if pen == "thick" else text)
+    return tuple(thicken(text) if pen == "thick" else text)
 
 
-def thickened(rows: list[str]) -> list[str]:
+def thicken(rows: list[str]) -> list[str]:
     """Add the dot below each dot of rows of braille."""
     thick = []
     above = [0] * len(rows[0])
     for row in rows:
-        bits = [0 if character == " " else ord(character) - BLANK for character in row]
+        bits = [0 if character == " " else ord(character) - BLANK_BRAILLE for character in row]
         from_above = [(dots & 0x40) >> 6 | (dots & 0x80) >> 4 for dots in above]
         thick_bits = [dots | _LOWERED[dots] | extra for dots, extra in zip(bits, from_above, strict=True)]
-        thick.append("".join(chr(BLANK + dots) if dots else " " for dots in thick_bits))
+        thick.append("".join(chr(BLANK_BRAILLE + dots) if dots else " " for dots in thick_bits))
         above = bits
     return thick
 
@@ -83,7 +83,7 @@ class CanvasWidget(ThemedWidget):
         super().__init__(id=id)
         self._canvas = Canvas(0, 0)
         self._styles: dict[str, Style] = {}
-        self._drawn_at = -PERIOD
+        self._drawn_at = -MIN_FRAME_INTERVAL
         self._timer: Timer | None = None
         self._is_outdated = False
 
@@ -96,9 +96,9 @@ class CanvasWidget(ThemedWidget):
         raise NotImplementedError
 
     def request_draw(self) -> None:
-        """Draw PERIOD seconds after the last frame, or now if that is past."""
+        """Draw MIN_FRAME_INTERVAL after the last frame, or now if that is past."""
         if self._timer is None:
-            delay = self._drawn_at + PERIOD - monotonic()
+            delay = self._drawn_at + MIN_FRAME_INTERVAL - monotonic()
             if delay > 0:
                 self._timer = self.set_timer(delay, self.draw)
             else:
@@ -176,12 +176,12 @@ class LossChart(CanvasWidget):
 
     def paint(self, plot: PlotArea) -> Canvas:
         curve = self.curve
-        if not plot.drawable or not (curve.max_steps or curve.points):
+        if not plot.has_room or not (curve.max_steps or curve.points):
             return Canvas(plot.width, plot.height)
-        steps = x_extent(furthest(curve), curve.max_steps)
+        steps = x_extent(last_step(curve), curve.max_steps)
         columns = plot.dots[0]
         lines, ghost = make_curve_lines(curve.points, curve.history, steps, columns), self._ghost_lines(steps, columns)
-        values = [loss for line in (*lines, ghost.train) for loss in losses(line, columns)]
+        values = [loss for line in (*lines, ghost.train) for loss in losses_to_fit(line, columns)]
         references = [loss for loss, _ in reference_losses(curve).values()]
         self._axes = fit_axes(values, references, steps, self.log_scale, self._axes)
         key = (plot, self._axes, ghost, references, curve.vocab_size, curve.history.marks, curve.diverged_at)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from charwave_tui.core.metrics import LossPoint, TrainingHistory
-from charwave_tui.ui.charts.axes import LABEL, Axes, Polyline, cell, loss_ticks, step_ticks, to_columns
+from charwave_tui.ui.charts.axes import LABEL_WIDTH, Axes, Polyline, cell_index, loss_ticks, step_ticks, to_columns
 from charwave_tui.ui.drawing.canvas import Canvas
 from charwave_tui.ui.drawing.number_format import format_loss
 from charwave_tui.ui.state.run_state import LossCurveState
@@ -32,7 +32,7 @@ def reference_losses(curve: LossCurveState) -> dict[str, tuple[float, str]]:
     return {name: (loss, role) for name, (loss, role) in references.items() if loss is not None and math.isfinite(loss)}
 
 
-def furthest(curve: LossCurveState) -> int:
+def last_step(curve: LossCurveState) -> int:
     """Return the last step that the chart must show: without a point yet, that of the ghost or of the run."""
     steps = [point.step for point in curve.points[-1:]] + [
         evaluation.step for evaluation in curve.history.evaluations[-1:]
@@ -50,8 +50,8 @@ def make_curve_lines(points: Iterable[LossPoint], history: TrainingHistory, step
     return CurveLines(train, to_columns(history.val_losses(), steps, columns))
 
 
-GUTTER = 17  # columns at the right for the curves' names and last values, one of them blank
-MARGIN = LABEL + 1  # columns at the left for the labels of the y axis
+GUTTER_WIDTH = 17  # columns at the right for the curves' names and last values, one of them blank
+MARGIN_WIDTH = LABEL_WIDTH + 1  # columns at the left for the labels of the y axis
 
 # unbroken stretches of a line, each a row of (dot column from the left, dot row from the bottom)
 Dots = tuple[tuple[tuple[int, int], ...], ...]
@@ -70,11 +70,11 @@ class PlotArea:
 
     @property
     def left(self) -> int:
-        return MARGIN if self.width >= 24 else 0
+        return MARGIN_WIDTH if self.width >= 24 else 0
 
     @property
     def gutter(self) -> int:
-        return GUTTER if self.width >= 44 else 0
+        return GUTTER_WIDTH if self.width >= 44 else 0
 
     @property
     def top(self) -> int:
@@ -100,16 +100,16 @@ class PlotArea:
         return ("thin", "thick") if self.glyphs.fine else (".", "o")
 
     @property
-    def drawable(self) -> bool:
+    def has_room(self) -> bool:
         return self.columns >= 4 and self.rows >= 2
 
     def row(self, axes: Axes, loss: float) -> int:
         """Return the row of the canvas for a loss; outside the field where the loss is outside the axes."""
-        return self.top + self.rows - 1 - cell(axes.height(loss), self.dots[1]) * self.rows // self.dots[1]
+        return self.top + self.rows - 1 - cell_index(axes.y_position(loss), self.dots[1]) * self.rows // self.dots[1]
 
     def column(self, axes: Axes, step: float) -> int:
         """Return the column of the canvas for a step."""
-        return self.left + cell(axes.along(step), self.dots[0]) * self.columns // self.dots[0]
+        return self.left + cell_index(axes.x_position(step), self.dots[0]) * self.columns // self.dots[0]
 
     def to_dots(self, axes: Axes, line: Polyline) -> Dots:
         """Return a curve as dots, broken where it has no finite loss and clamped just outside the field.
@@ -122,7 +122,7 @@ class PlotArea:
             if loss is None:
                 stretches.append([])
             else:
-                height = cell(min(max(axes.height(loss), -1.0), 2.0), up)
+                height = cell_index(min(max(axes.y_position(loss), -1.0), 2.0), up)
                 stretches[-1].append((column, min(max(height, -4), up + 3)))
         for stretch in stretches:
             if len(stretch) == 1:
@@ -138,7 +138,7 @@ class CurveLabel:
     loss: float
     role: str
     bold: bool = False
-    figure: str = ""
+    text: str = ""
 
 
 def draw_background(plot: PlotArea, axes: Axes, curve: LossCurveState, ghost: CurveLines, raster: Raster) -> Canvas:
@@ -147,7 +147,7 @@ def draw_background(plot: PlotArea, axes: Axes, curve: LossCurveState, ghost: Cu
     draw_axes(canvas, plot, axes)
     outside = []
     for name, (loss, role) in reference_losses(curve).items():
-        height = axes.height(loss)
+        height = axes.y_position(loss)
         if 0 <= height <= 1:
             canvas.write(plot.row(axes, loss), plot.left, plot.glyphs.dashed * plot.columns, role)
         else:
@@ -172,17 +172,17 @@ def draw_curves(
     for line, role, pen in ((lines.train, "train", thick), (lines.val, "val", thin)):
         canvas.overlay(plot.top, plot.left, raster(plot.to_dots(axes, line), plot.columns, plot.rows, pen), role)
     for step, loss in curve.history.val_losses():
-        if math.isfinite(loss) and 0 <= axes.height(loss) <= 1 and step <= axes.steps:
+        if math.isfinite(loss) and 0 <= axes.y_position(loss) <= 1 and step <= axes.steps:
             canvas.write(plot.row(axes, loss), plot.column(axes, step), plot.glyphs.val, "val")
     if plot.gutter:
         labels = _labels(curve, axes, plot.glyphs)[: plot.rows]
         write_gutter(canvas, plot, axes, sorted(labels, key=lambda label: -label.loss))
 
 
-def space_labels(wanted: Sequence[int], rows: int) -> list[int]:
+def space_labels(preferred_rows: Sequence[int], rows: int) -> list[int]:
     """Return distinct rows in 0 ... `rows` - 1, in order, near the `wanted` ones; there are at most `rows` of these."""
     placed: list[int] = []
-    for row in wanted:
+    for row in preferred_rows:
         placed.append(max(min(max(row, 0), rows - 1), placed[-1] + 1 if placed else 0))
     limit = rows - 1
     for i in reversed(range(len(placed))):
@@ -197,7 +197,7 @@ def draw_axes(canvas: Canvas, plot: PlotArea, axes: Axes) -> None:
     for tick in loss_ticks(axes, plot.rows):
         canvas.overlay(plot.top + tick.cell, plot.left, [dotted], "grid")
         if plot.left:
-            canvas.write(plot.top + tick.cell, 0, f"{tick.label:>{LABEL}}", "muted")
+            canvas.write(plot.top + tick.cell, 0, f"{tick.label:>{LABEL_WIDTH}}", "muted")
     if plot.top + plot.rows == plot.height:
         return
     line = plot.top + plot.rows
@@ -246,7 +246,7 @@ def _labels(curve: LossCurveState, axes: Axes, glyphs: Glyphs) -> list[CurveLabe
     labels += [
         CurveLabel(name, loss, role)
         for name, (loss, role) in reference_losses(curve).items()
-        if 0 <= axes.height(loss) <= 1
+        if 0 <= axes.y_position(loss) <= 1
     ]
     if curve.ghost:
         ghost = (point.mean for point in reversed(curve.ghost.history.points) if point.step <= axes.steps)
@@ -263,7 +263,7 @@ def write_gutter(canvas: Canvas, plot: PlotArea, axes: Axes, labels: Sequence[Cu
     start = plot.left + plot.columns + 1
     rows = space_labels([plot.row(axes, label.loss) - plot.top for label in labels], plot.rows)
     for label, row in zip(labels, rows, strict=True):
-        value = label.figure or format_loss(label.loss)
-        canvas.write(plot.top + row, start, f"{label.name:.{max(GUTTER - 2 - len(value), 0)}}", label.role)
+        value = label.text or format_loss(label.loss)
+        canvas.write(plot.top + row, start, f"{label.name:.{max(GUTTER_WIDTH - 2 - len(value), 0)}}", label.role)
         style = f"bold {label.role}" if label.bold else label.role
-        canvas.write(plot.top + row, start + GUTTER - 1 - len(value), value, style)
+        canvas.write(plot.top + row, start + GUTTER_WIDTH - 1 - len(value), value, style)

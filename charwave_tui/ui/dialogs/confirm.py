@@ -26,11 +26,11 @@ class DialogChoice(Generic[Reply]):
     """One choice: its keys, its label, and the value that the dialog returns."""
 
     keys: tuple[str, ...]
-    words: str
+    label: str
     value: Reply
 
     @property
-    def written(self) -> str:
+    def keys_text(self) -> str:
         return " or ".join(self.keys).replace("escape", "esc")
 
 
@@ -50,10 +50,10 @@ class _ChoiceList(ThemedWidget):
         self._choices = choices
 
     def render(self) -> Text:
-        width = max(len(choice.written) for choice in self._choices)
+        width = max(len(choice.keys_text) for choice in self._choices)
         key_style, label_style = self.role_style("accent", bold=True), self.role_style("fg")
         lines = (
-            Text.assemble((f"{choice.written:{width}}", key_style), "  ", (choice.words, label_style))
+            Text.assemble((f"{choice.keys_text:{width}}", key_style), "  ", (choice.label, label_style))
             for choice in self._choices
         )
         return Text("\n").join(lines)
@@ -75,7 +75,7 @@ class ConfirmDialog(ModalScreen[Reply]):
         self._choices = choices
         keys = {key: index for index, choice in enumerate(choices) for key in choice.keys}
         keys |= dict.fromkeys(("escape", "ctrl+c"), len(choices) - 1)
-        bindings = BindingsMap(Binding(key, f"choose({index})", choices[index].words) for key, index in keys.items())
+        bindings = BindingsMap(Binding(key, f"choose({index})", choices[index].label) for key, index in keys.items())
         # not `bind`, which would add to lists that all dialogs share
         self._bindings.key_to_bindings.update(bindings.key_to_bindings)
 

@@ -69,18 +69,18 @@ def pick_theme(present: str) -> PickDialog:
 class QuitChoice(Enum):
     """How to quit while a run trains."""
 
-    RUNNING = "the run goes on"
-    SAVED = "the run is stopped and saved first"
-    NOT = "one stays"
+    KEEP_RUNNING = "the run goes on"
+    SAVE = "the run is stopped and saved first"
+    CANCEL = "one stays"
 
 
-def confirm_new_run(run: RunViewState, what: str = "the form's config") -> ConfirmDialog[bool]:
+def confirm_new_run(run: RunViewState, config_text: str = "the form's config") -> ConfirmDialog[bool]:
     """Ask whether to stop the current run and train a new one of `what`."""
     return ConfirmDialog(
         "Train a new run",
         f"run {run.run} is stopped and saved; its curve stays as the ghost.",
         [
-            DialogChoice(("enter", "t"), f"stop it and train {what}", True),
+            DialogChoice(("enter", "t"), f"stop it and train {config_text}", True),
             DialogChoice(("escape",), "leave it as it is", False),
         ],
     )
@@ -92,9 +92,9 @@ def confirm_quit(run: RunViewState) -> ConfirmDialog[QuitChoice]:
         "Quit",
         f"run {run.run} is training." if run.run else "a run is training.",
         [
-            DialogChoice(("enter",), "leave it running and quit", QuitChoice.RUNNING),
-            DialogChoice(("s",), "stop it, save it and quit", QuitChoice.SAVED),
-            DialogChoice(("escape",), "stay", QuitChoice.NOT),
+            DialogChoice(("enter",), "leave it running and quit", QuitChoice.KEEP_RUNNING),
+            DialogChoice(("s",), "stop it, save it and quit", QuitChoice.SAVE),
+            DialogChoice(("escape",), "stay", QuitChoice.CANCEL),
         ],
     )
 

@@ -18,18 +18,18 @@ from charwave_tui.ui.drawing.styled_text import (
     Span,
     StyledLine,
     cell_width,
-    highlighted,
+    highlight,
     justify,
     readable,
     scroll_top,
-    shortened,
-    wrapped,
+    shorten,
+    wrap,
 )
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.text_lines import TextLines
 
-NARROW = 46  # columns below which a detail stands under its label instead of beside it
-WIDTHS = (54, 78)  # columns of a dialog without and with details, if the screen has as many
+MIN_TWO_COLUMN_WIDTH = 46  # columns below which a detail stands under its label instead of beside it
+DIALOG_WIDTHS = (54, 78)  # columns of a dialog without and with details, if the screen has as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ def option_lines(
 ) -> list[tuple[StyledLine, ...]]:
     """Return each option's lines; the one at the index `selected` is highlighted, the `present` value has a check."""
     options = list(options)
-    labels = [shortened(readable(option.label), width - 4) for option in options]
-    label_width = max((len(label) for label in labels), default=0) + 5 if width >= NARROW else 0
+    labels = [shorten(readable(option.label), width - 4) for option in options]
+    label_width = max((len(label) for label in labels), default=0) + 5 if width >= MIN_TWO_COLUMN_WIDTH else 0
     is_beside = 0 < label_width <= width // 2
     detail_width = width - label_width if is_beside else width - 2
     indent = Span(" " * (width - detail_width))
@@ -64,11 +64,11 @@ def option_lines(
             Span(f" {GLYPHS.right_so}" if option.value == present else "", "train"),
         )
         role = "fg" if is_selected else "muted"
-        details = [(Span(text, role),) for text in wrapped(option.detail, detail_width, 7)]
+        details = [(Span(text, role),) for text in wrap(option.detail, detail_width, 7)]
         if details and is_beside:
             head = (*head, Span(" " * (label_width - cell_width(head))), *details.pop(0))
         lines = tuple(justify(line, (), width) for line in (head, *((indent, *detail) for detail in details)))
-        blocks.append(tuple(map(highlighted, lines)) if is_selected else lines)
+        blocks.append(tuple(map(highlight, lines)) if is_selected else lines)
     return blocks
 
 
@@ -163,9 +163,9 @@ class PickDialog(ModalScreen[str | None]):
     def _update(self) -> None:
         if not self.is_mounted or not self.size:
             return
-        width = min(WIDTHS[any(option.detail for option in self._options)], self.size.width)
+        width = min(DIALOG_WIDTHS[any(option.detail for option in self._options)], self.size.width)
         inner_width = width - 4
-        about: list[StyledLine] = [(Span(text, "muted"),) for text in wrapped(self._about, inner_width, 6)]
+        about: list[StyledLine] = [(Span(text, "muted"),) for text in wrap(self._about, inner_width, 6)]
         about = [(), *about] if about else []
         all_rows = sum(map(len, option_lines(self._options, 0, None, inner_width))) + (self._allow_text is not None)
         rows = max(min(all_rows, self.size.height - 3 - len(about)), 1)

@@ -15,27 +15,29 @@ from charwave_tui.ui.terminal.capabilities import TERMINAL
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 # a column filled by 0 to 8 eighths from below and from the left, and by 1 to 8 eighths in ASCII
-HEIGHTS = " ▁▂▃▄▅▆▇█"
-EIGHTHS = " ▏▎▍▌▋▊▉█"
-ASCII_UPRIGHT = "_.,-~=+#"
+VERTICAL_EIGHTHS = " ▁▂▃▄▅▆▇█"
+HORIZONTAL_EIGHTHS = " ▏▎▍▌▋▊▉█"
+ASCII_HEIGHTS = "_.,-~=+#"
 
-AXIS = 2  # lines below a histogram's bars: the axis and its labels
+AXIS_LINES = 2  # lines below a histogram's bars: the axis and its labels
 
 
-def draw_histogram(histogram: Histogram, width: int, rows: int, worry: float = math.inf) -> tuple[StyledLine, ...]:
+def draw_histogram(
+    histogram: Histogram, width: int, rows: int, warning_limit: float = math.inf
+) -> tuple[StyledLine, ...]:
     """Draw the density in `rows` lines of `width` columns, and AXIS lines below.
 
     Columns of values whose magnitude exceeds `worry` are in the warning colour, to within a column. A histogram without
     a finite value has as many lines.
     """
     if not histogram.densities or width < 1:
-        return (((Span("no finite number"[:width], "error"),)), *((),) * (rows - 1 + AXIS))
+        return (((Span("no finite number"[:width], "error"),)), *((),) * (rows - 1 + AXIS_LINES))
     heights = resample(histogram.densities, width)
     top = max(heights) or 1.0
-    roles = ["warning" if _exceeds(histogram, width, column, worry) else "muted" for column in range(width)]
+    roles = ["warning" if _exceeds(histogram, width, column, warning_limit) else "muted" for column in range(width)]
     return (
         *vertical_bars([height / top for height in heights], rows, roles),
-        *axis(histogram.low, histogram.high, width),
+        *draw_axis(histogram.low, histogram.high, width),
     )
 
 
@@ -57,7 +59,7 @@ def resample(densities: tuple[float, ...], width: int) -> list[float]:
     return heights
 
 
-def axis(low: float, high: float, width: int) -> tuple[StyledLine, ...]:
+def draw_axis(low: float, high: float, width: int) -> tuple[StyledLine, ...]:
     """Draw `└──┴──┘` from `low` to `high` and the two numbers below it, with 0 if it lies between them."""
     if width < 3:
         return ((Span(GLYPHS.line * width, "line"),), ())
@@ -98,19 +100,19 @@ def _row(heights: Sequence[float], roles: Sequence[str], fine: bool) -> StyledLi
 def _bar_cell(height: float, fine: bool) -> str:
     if not fine:
         return GLYPHS.block if height >= 0.5 else "." if height >= 0.1 else " "
-    return HEIGHTS[round(_clamp(height) * 8)]
+    return VERTICAL_EIGHTHS[round(_clamp(height) * 8)]
 
 
 def _clamp(fraction: float) -> float:
     return min(max(fraction, 0.0), 1.0)
 
 
-GROUND = "raised"  # the background of an image, which a cell of role "" shows
+BACKGROUND = "raised"  # the background of an image, which a cell of role "" shows
 
 # characters for the roles where there are no shades, from the weakest; of two rows in a line the stronger is shown
-MARKS = {
+ASCII_SHADES = {
     "": " ",
-    GROUND: " ",
+    BACKGROUND: " ",
     "grid": ".",
     "line": "-",
     "reference": "~",
@@ -123,7 +125,7 @@ MARKS = {
     "warning": "!",
     "error": "x",
 }
-_STRENGTH = {role: strength for strength, role in enumerate(MARKS)}
+_STRENGTH = {role: strength for strength, role in enumerate(ASCII_SHADES)}
 
 
 def half_block_image(rows: Sequence[Sequence[str]]) -> tuple[StyledLine, ...]:
@@ -135,17 +137,17 @@ def half_block_image(rows: Sequence[Sequence[str]]) -> tuple[StyledLine, ...]:
 
 def legend_swatch(role: str) -> Span:
     """Return the sign of a role in an image's legend."""
-    return Span("█" if supports_shades() else MARKS[role], role)
+    return Span("█" if supports_shades() else ASCII_SHADES[role], role)
 
 
-def merged() -> tuple[StyledLine, ...]:
+def shades_note() -> tuple[StyledLine, ...]:
     """Return the legend's note for terminals on which a character stands for both rows of a line."""
     return () if supports_shades() else ((Span("a mark is the stronger of two rows", "muted"),),)
 
 
 def supports_shades() -> bool:
     """Return whether there are half blocks, and colours enough to show values by them."""
-    return GLYPHS.fine and TERMINAL.shades
+    return GLYPHS.fine and TERMINAL.has_shades
 
 
 def _fill(row: Sequence[str], width: int) -> list[str]:
@@ -155,7 +157,7 @@ def _fill(row: Sequence[str], width: int) -> list[str]:
 def _line(upper: list[str], lower: list[str], blocks: bool) -> StyledLine:
     cells = [_cell(*pair, blocks) for pair in zip(upper, lower, strict=True)]
     return tuple(
-        Span("".join([text for text, _, _ in run]), role, ground=background)
+        Span("".join([text for text, _, _ in run]), role, background=background)
         for (role, background), run in groupby(cells, key=itemgetter(1, 2))
     )
 
@@ -165,12 +167,12 @@ def _cell(upper: str, lower: str, blocks: bool) -> tuple[str, str, str]:
     """Return the character, role and background for two roles above each other."""
     if not blocks:
         stronger = max(upper, lower, key=_STRENGTH.__getitem__)
-        return MARKS[stronger], stronger or "fg", GROUND
+        return ASCII_SHADES[stronger], stronger or "fg", BACKGROUND
     if upper == lower:
-        return ("█", upper, GROUND) if upper else (" ", "fg", GROUND)
+        return ("█", upper, BACKGROUND) if upper else (" ", "fg", BACKGROUND)
     if not upper:
-        return "▄", lower, GROUND
-    return "▀", upper, lower or GROUND
+        return "▄", lower, BACKGROUND
+    return "▀", upper, lower or BACKGROUND
 
 
 def horizontal_bar(fraction: float, width: int) -> str:
@@ -181,7 +183,7 @@ def horizontal_bar(fraction: float, width: int) -> str:
     if not GLYPHS.fine:
         return GLYPHS.block * round(fraction * width)
     full, eighths = divmod(round(fraction * width * 8), 8)
-    return EIGHTHS[8] * full + (EIGHTHS[eighths] if eighths else "")
+    return HORIZONTAL_EIGHTHS[8] * full + (HORIZONTAL_EIGHTHS[eighths] if eighths else "")
 
 
 def sparkline(fractions: Iterable[float | None]) -> str:
@@ -193,7 +195,7 @@ def _block(fraction: float | None) -> str:
     if fraction is None or math.isnan(fraction):
         return " "
     level = round(_clamp(fraction) * 7)
-    return HEIGHTS[level + 1] if GLYPHS.fine else ASCII_UPRIGHT[level]
+    return VERTICAL_EIGHTHS[level + 1] if GLYPHS.fine else ASCII_HEIGHTS[level]
 
 
 def progress_bar(fraction: float, width: int) -> tuple[str, str]:

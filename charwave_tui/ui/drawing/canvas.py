@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-NEAR = 6  # changed cells with at most so many unchanged ones between them are repainted as one run
+MAX_GAP = 6  # changed cells with at most so many unchanged ones between them are repainted as one run
 
 
 class Canvas:
@@ -20,13 +20,13 @@ class Canvas:
         self.width = width
         self.height = height
         self.characters = [[" "] * width for _ in range(height)]
-        self.inks = [["fg"] * width for _ in range(height)]
+        self.styles = [["fg"] * width for _ in range(height)]
 
     def copy(self) -> Canvas:
         copy = Canvas(0, 0)
         copy.width, copy.height = self.width, self.height
         copy.characters = [row.copy() for row in self.characters]
-        copy.inks = [row.copy() for row in self.inks]
+        copy.styles = [row.copy() for row in self.styles]
         return copy
 
     def write(self, row: int, column: int, text: str, style: str) -> None:
@@ -36,7 +36,7 @@ class Canvas:
         for index, character in enumerate(text, start=column):
             if 0 <= index < self.width:
                 self.characters[row][index] = character if cell_len(character) == 1 else "?"
-                self.inks[row][index] = style
+                self.styles[row][index] = style
 
     def overlay(self, top: int, left: int, rows: Sequence[str], style: str) -> None:
         """Write rows of text whose blanks are transparent."""
@@ -44,12 +44,12 @@ class Canvas:
             for column, character in enumerate(text, start=left):
                 if character != " " and 0 <= row < self.height and 0 <= column < self.width:
                     self.characters[row][column] = character
-                    self.inks[row][column] = style
+                    self.styles[row][column] = style
 
     def spans(self, row: int) -> Iterator[tuple[str, str]]:
         """Yield the row as runs of one style each: text and style."""
         column = 0
-        for style, cells in groupby(self.inks[row]):
+        for style, cells in groupby(self.styles[row]):
             end = column + sum(1 for _ in cells)
             yield "".join(self.characters[row][column:end]), style
             column = end
@@ -62,13 +62,13 @@ class Canvas:
         runs: list[tuple[int, int, int]] = []
         for row in range(self.height):
             new, old = self.characters[row], earlier.characters[row]
-            new_styles, old_styles = self.inks[row], earlier.inks[row]
+            new_styles, old_styles = self.styles[row], earlier.styles[row]
             if new == old and new_styles == old_styles:
                 continue
             for column in range(self.width):
                 if new[column] == old[column] and new_styles[column] == old_styles[column]:
                     continue
-                if runs and runs[-1][0] == row and column - runs[-1][2] <= NEAR:
+                if runs and runs[-1][0] == row and column - runs[-1][2] <= MAX_GAP:
                     runs[-1] = (row, runs[-1][1], column + 1)
                 else:
                     runs.append((row, column, column + 1))

@@ -10,11 +10,11 @@ from itertools import groupby
 from rich.cells import cell_len
 
 from charwave_tui.core.metrics import SampledName
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, readable, shortened
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, readable, shorten
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-LIKELY = 0.2  # from this probability on a character is muted
-SURPRISING = 0.03  # below this probability it is a warning, and underlined
+LIKELY_PROBABILITY = 0.2  # from this probability on a character is muted
+SURPRISING_PROBABILITY = 0.03  # below this probability it is a warning, and underlined
 
 LEGEND: StyledLine = (
     Span("likely", "muted"),
@@ -22,7 +22,7 @@ LEGEND: StyledLine = (
     Span("possible", "bright"),
     Span("  "),
     Span("surprising", "warning", underline=True),
-    Span(f"  p < {SURPRISING:g}", "muted"),
+    Span(f"  p < {SURPRISING_PROBABILITY:g}", "muted"),
 )
 
 
@@ -35,7 +35,7 @@ class NoveltyShares:
     copied: float
 
 
-def shares(names: Sequence[SampledName]) -> NoveltyShares:
+def novelty_shares(names: Sequence[SampledName]) -> NoveltyShares:
     """Return the novelty fractions, all 0 without names."""
     total = max(len(names), 1)
     copied = sum(name.in_corpus for name in names)
@@ -56,23 +56,23 @@ def novelty_mark(sampled: SampledName) -> tuple[Span, str]:
     return (Span(GLYPHS.near, "muted"), "near") if sampled.near else (Span(GLYPHS.new, "train"), "new")
 
 
-def character(text: str, nll: float) -> Span:
+def style_character(text: str, nll: float) -> Span:
     """Style a character by its nll (nats); a non-finite one is surprising."""
-    if not nll < -math.log(SURPRISING):
+    if not nll < -math.log(SURPRISING_PROBABILITY):
         return Span(text, "warning", underline=True)
-    return Span(text, "muted" if nll <= -math.log(LIKELY) else "bright")
+    return Span(text, "muted" if nll <= -math.log(LIKELY_PROBABILITY) else "bright")
 
 
 def style_name(sampled: SampledName, width: int) -> StyledLine:
     """Style a name in at most `width` columns; one without nll per character has one colour."""
     text = readable(sampled.name) or GLYPHS.none
-    short = shortened(text, width)
+    short = shorten(text, width)
     if len(sampled.surprises) <= len(sampled.name) or not sampled.name:
         return (Span(short, "muted" if sampled.in_corpus else "bright"),)
     clusters = _clusters(text, sampled.surprises)
     if short != text:
         clusters = _shorten(clusters, width)
-    spans = [character(text, nll) for text, nll in clusters]
+    spans = [style_character(text, nll) for text, nll in clusters]
     return tuple(
         Span("".join(span.text for span in run), role, underline=underline)
         for (role, underline), run in groupby(spans, key=lambda span: (span.role, span.underline))

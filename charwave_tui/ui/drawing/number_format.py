@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-Written = Callable[[float], str]
+NumberFormat = Callable[[float], str]
 
 
 def format_loss(value: float | None) -> str:
@@ -128,7 +128,7 @@ def format_duration(seconds: float) -> str:
     return f"{rounded // 3_600}h{rounded % 3_600 // 60:02}m" if rounded < 360_000 else f"{rounded // 86_400}d"
 
 
-WIDEST = 10  # columns of the longest age, `59 min ago`
+MAX_AGE_WIDTH = 10  # columns of the longest age, `59 min ago`
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
@@ -136,21 +136,21 @@ def local_now() -> datetime:
     return datetime.now().astimezone()
 
 
-def format_age(moment: str, present: datetime) -> str:
+def format_age(moment: str, now: datetime) -> str:
     """Format how long before `present` the ISO time `moment` was, or its date; a dash if it is not a valid time.
 
     A moment in the future, as after a clock was set back, is formatted as a date.
     """
     try:
-        then = datetime.fromisoformat(moment).astimezone(present.tzinfo)
+        then = datetime.fromisoformat(moment).astimezone(now.tzinfo)
     except (ValueError, OverflowError, OSError):
         return GLYPHS.none
-    minutes = (present - then) // timedelta(minutes=1)
+    minutes = (now - then) // timedelta(minutes=1)
     if 0 <= minutes < 60:
         return f"{minutes} min ago" if minutes else "just now"
-    if minutes >= 0 and then.date() == present.date():
+    if minutes >= 0 and then.date() == now.date():
         return f"{minutes // 60} h ago"
-    if then.date() == present.date() - timedelta(days=1):
+    if then.date() == now.date() - timedelta(days=1):
         return "yesterday"
     month = _MONTHS[then.month - 1]
-    return f"{then.day} {month}" if then.year == present.year else f"{month} {then.year}"
+    return f"{then.day} {month}" if then.year == now.year else f"{month} {then.year}"

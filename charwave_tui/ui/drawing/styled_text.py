@@ -18,7 +18,7 @@ class Span:
     text: str
     role: str = "fg"
     bold: bool = False
-    ground: str = ""
+    background: str = ""
     underline: bool = False
 
 
@@ -56,14 +56,14 @@ def _crop(line: StyledLine, width: int) -> StyledLine:
     return tuple(spans)
 
 
-def highlighted(line: StyledLine) -> StyledLine:
+def highlight(line: StyledLine) -> StyledLine:
     """Return the line on the raised background."""
-    return tuple(replace(span, ground="raised") for span in line)
+    return tuple(replace(span, background="raised") for span in line)
 
 
-def scroll_top(top: int, total: int, room: int) -> int:
+def scroll_top(top: int, total: int, height: int) -> int:
     """Return the first of `total` lines to show in `room` lines, so that line `top` is near the middle."""
-    return max(min(top - room // 2, total - room), 0)
+    return max(min(top - height // 2, total - height), 0)
 
 
 def join_within(texts: Sequence[str], width: int) -> str:
@@ -86,7 +86,7 @@ def readable(text: str) -> str:
     return "".join(character if character.isprintable() else GLYPHS.dot for character in text)
 
 
-def shortened(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
     """Shorten a text to `width` columns, with `…` at the left of a path, else in the middle."""
     if cell_len(text) <= width:
         return text
@@ -106,17 +106,20 @@ def _head(text: str, width: int) -> str:
     return text
 
 
-def wrapped(text: str, width: int, most: int) -> list[str]:
+def wrap(text: str, width: int, max_lines: int) -> list[str]:
     """Wrap a text into at most `most` lines of `width` columns; a longer one ends with `…`."""
     lines = textwrap.wrap(readable(text), max(width, 8), break_on_hyphens=False)
-    if len(lines) > most:
-        lines = [*lines[: most - 1], _head(lines[most - 1], max(width, 8) - cell_len(GLYPHS.cut)) + GLYPHS.cut]
+    if len(lines) > max_lines:
+        lines = [
+            *lines[: max_lines - 1],
+            _head(lines[max_lines - 1], max(width, 8) - cell_len(GLYPHS.cut)) + GLYPHS.cut,
+        ]
     return lines
 
 
 def muted_lines(text: str, width: int, most: int) -> tuple[StyledLine, ...]:
     """Wrap the text into at most `most` muted lines of `width` columns."""
-    return tuple((Span(line, "muted"),) for line in wrapped(text, width, most))
+    return tuple((Span(line, "muted"),) for line in wrap(text, width, most))
 
 
 def fit_groups(groups: Iterable[StyledLine], width: int) -> StyledLine:

@@ -130,7 +130,7 @@ def _theme(name: str, palette: Palette) -> Theme:
             "block-cursor-text-style": "none" if palette.raised != palette.bg else "underline",
             "input-cursor-background": palette.accent,
             "input-cursor-foreground": palette.bg,
-            "input-cursor-text-style": "none" if TERMINAL.colours else "reverse",
+            "input-cursor-text-style": "none" if TERMINAL.color_system else "reverse",
             "input-selection-background": palette.line,
             "scrollbar": palette.line,
             "scrollbar-hover": palette.muted,
@@ -156,7 +156,7 @@ class ThemedWidget(Widget):
 
     def span_style(self, span: Span) -> Style:
         colours = self.app.theme_variables
-        background = colours[f"ink-{span.ground}"] if span.ground else ""
+        background = colours[f"ink-{span.background}"] if span.background else ""
         return _style(colours[f"ink-{span.role}"], span.bold, background, span.underline)
 
 

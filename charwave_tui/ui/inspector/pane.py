@@ -22,7 +22,7 @@ from charwave_tui.core.protocol.commands import ReportUpdateRatios
 from charwave_tui.core.protocol.events import LayerInspected
 from charwave_tui.core.protocol.layer_insights import ProbeBatch
 from charwave_tui.ui.drawing.number_format import format_steps
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, join_within, shortened
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, join_within, shorten
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import explanation_lines
 from charwave_tui.ui.inspector.views.embedding import align_axes
@@ -81,7 +81,7 @@ def inspector_title(layers: Sequence[LayerStats], gaze: ViewCursor, width: int) 
         if left >= 0:
             break
     else:
-        name = shortened(name, max(width - cell_len(f"{head} {GLYPHS.right} "), 1))
+        name = shorten(name, max(width - cell_len(f"{head} {GLYPHS.right} "), 1))
     told = f"[not bold $ink-muted]  {tail}[/]" if tail else ""
     return (
         f"{head} [not bold]{GLYPHS.right}[/] {escape(name)}{told}{_parts(view_for_layer(stats.name).parts, gaze, left)}"
@@ -169,8 +169,8 @@ class LayerTyping(TimestampedPane):
         self.typed(event.value)
         self._close_editor()
 
-    @on(InlineEditor.Left)
-    def on_field_editor_left(self, event: InlineEditor.Left) -> None:
+    @on(InlineEditor.Cancelled)
+    def on_field_editor_left(self, event: InlineEditor.Cancelled) -> None:
         event.stop()
         self._close_editor()
 
@@ -336,7 +336,7 @@ class InspectionRequests(LayerWalk):
         return replace(self.looking, asked=self._asking.asked)
 
     @property
-    def dated(self) -> bool:
+    def has_data(self) -> bool:
         return self._answer is not None
 
     def shown(self) -> ViewData | None:
@@ -378,7 +378,7 @@ class InspectionRequests(LayerWalk):
         if self._asking.heard(answer):
             before = self._answer.insight if self._answer else None
             self._answer = replaced(answer, insight=align_axes(before, answer.insight))
-            self.renewed()
+            self.reset_age()
             self._ask_after(polling_interval(answer.seconds) if self.run.state is RunState.TRAINING else None)
 
     def _forget(self, *, keep: bool = False) -> None:

@@ -41,7 +41,7 @@ class InspectorScreen(OverlayScreen[InspectorSelection]):
         self._left = False
 
     def compose(self) -> ComposeResult:
-        yield self.status()
+        yield self.make_status_bar()
         yield self._pane.data_bind(InspectorScreen.run, InspectorScreen.probed, InspectorScreen.inspection)
         yield KeyBar(id="keys")
 

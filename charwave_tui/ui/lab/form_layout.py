@@ -17,13 +17,13 @@ from charwave_tui.ui.drawing.styled_text import (
     StyledLine,
     cell_width,
     columns,
-    highlighted,
+    highlight,
     justify,
     readable,
     rule,
     scroll_top,
-    shortened,
-    wrapped,
+    shorten,
+    wrap,
 )
 from charwave_tui.ui.drawing.theme import to_plain_text
 from charwave_tui.ui.lab.form_summary import about_lines, help_lines, summary_lines, wide_summary_lines
@@ -100,7 +100,7 @@ def editor_columns(view: FormState, row: FieldRow, width: int) -> int:
 def row_lines(view: FormState, row: FieldRow, width: int) -> tuple[StyledLine, ...]:
     """The row and, below it, what is wrong with it, each `width` columns wide."""
     line = justify(_name(row, width) + _value(view, row, width), _badge(view, row), width)
-    return (highlighted(line) if row.here and row.active else line, *_problem_lines(row.problem, width))
+    return (highlight(line) if row.here and row.active else line, *_problem_lines(row.problem, width))
 
 
 def _name(row: FieldRow, width: int) -> StyledLine:
@@ -133,7 +133,7 @@ def _value(view: FormState, row: FieldRow, width: int) -> StyledLine:
     for right in (*((*note, Span(" "), *mark) for note in said), *said, mark, ()):
         if cell_width(left) + bool(right) + cell_width(right) <= room:
             return justify(left, right, room)
-    return justify((Span(shortened(text, room - cell_width(behind)), value.role, value.bold), *behind), (), room)
+    return justify((Span(shorten(text, room - cell_width(behind)), value.role, value.bold), *behind), (), room)
 
 
 def _badge(view: FormState, row: FieldRow) -> StyledLine:
@@ -147,9 +147,9 @@ def _problem_lines(problem: Problem | None, width: int) -> tuple[StyledLine, ...
     if problem is None:
         return ()
     room = width - 2
-    said = [(Span(text, "error"),) for text in wrapped(problem.problem, room, 3)]
+    said = [(Span(text, "error"),) for text in wrap(problem.problem, room, 3)]
     remedy = problem.remedy[:1].upper() + problem.remedy[1:]
-    tries = [_figures_bright(text) for text in wrapped(f"{remedy.rstrip('.')}.", room, 3)]
+    tries = [_figures_bright(text) for text in wrap(f"{remedy.rstrip('.')}.", room, 3)]
     return tuple(justify((Span("  "), *line), (), width) for line in (*said, *tries))
 
 

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER, LayerShape, layer_shapes, parameter_count
 from charwave_tui.core.config.presets import presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig, unused_fields
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable, shortened, wrapped
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable, shorten, wrap
 from charwave_tui.ui.state.form_state import (
     LINKED_FIELDS,
     PRESET,
@@ -41,7 +41,7 @@ def shape_line(config: RunConfig, vocab_size: int | None, width: int = 1_000) ->
         line = arrow.join([levels[0], *inner, levels[-1]])
         if len(line) <= width:
             return line
-    return shortened(line, width)
+    return shorten(line, width)
 
 
 def _product(layer: LayerShape) -> str:
@@ -180,10 +180,10 @@ def about_lines(view: FormState, name: str, width: int) -> tuple[StyledLine, ...
     texts = _about(width)
     most = max(map(len, texts.values()))
     recipe = presets().get(view.draft.preset)
-    said = wrapped(recipe.about if recipe else "", width, most) if name == PRESET else texts[name]
+    said = wrap(recipe.about if recipe else "", width, most) if name == PRESET else texts[name]
     return (*((Span(text, "muted"),) for text in said), *[()] * (most - len(said)))
 
 
 @cache
 def _about(width: int) -> dict[str, list[str]]:
-    return {name: wrapped(spec.about, width, 9) for name, spec in HYPERPARAMETERS.items()}
+    return {name: wrap(spec.about, width, 9) for name, spec in HYPERPARAMETERS.items()}

@@ -202,8 +202,8 @@ class HyperparametersPane(FormWalk, can_focus=True):
             if tried.view != self.form:
                 self._ask(getattr(tried.view.draft.config, self.here))
 
-    @on(InlineEditor.Left)
-    def on_field_editor_left(self, event: InlineEditor.Left) -> None:
+    @on(InlineEditor.Cancelled)
+    def on_field_editor_left(self, event: InlineEditor.Cancelled) -> None:
         event.stop()
         self._close()
 

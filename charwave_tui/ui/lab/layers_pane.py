@@ -22,7 +22,7 @@ from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
 from charwave_tui.ui.state.run_state import LayersState
 from charwave_tui.ui.tables.column_layout import ColumnLayout
 from charwave_tui.ui.tables.layers_table import (
-    AT_THE_LEFT,
+    LEFT_ALIGNED,
     Layer,
     cells,
     first_nonfinite,
@@ -90,8 +90,8 @@ class LayerTable(DataTable[Text], ThemedWidget):
             cells(
                 layers[place],
                 plan,
-                first_spoilt=place == spoilt,
-                course=view.course(place) if view.layers else (),
+                is_first_nonfinite=place == spoilt,
+                history=view.course(place) if view.layers else (),
             )
             for place in places
         ]
@@ -136,7 +136,7 @@ class LayerTable(DataTable[Text], ThemedWidget):
 
     def _text(self, key: str, pieces: StyledLine) -> Text:
         text = to_rich_text(self, pieces)
-        text.justify = "left" if key in AT_THE_LEFT else "right"
+        text.justify = "left" if key in LEFT_ALIGNED else "right"
         text.no_wrap = True
         return text
 
@@ -185,7 +185,7 @@ class LayersPane(TimestampedPane):
         self._show()
 
     def watch_probed(self) -> None:
-        self.renewed()
+        self.reset_age()
         self._show()
 
     def watch_shapes(self) -> None:
@@ -200,7 +200,7 @@ class LayersPane(TimestampedPane):
         self.update_provenance()
 
     @property
-    def dated(self) -> bool:
+    def has_data(self) -> bool:
         return bool(self.probed.layers)
 
     def update_provenance(self) -> None:

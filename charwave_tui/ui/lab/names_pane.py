@@ -97,7 +97,7 @@ class NamesPane(Pane, can_focus=True):
         self._fields.edit()
 
     def action_turn(self, pages: int) -> None:
-        self._list.turn(pages)
+        self._list.turn_page(pages)
 
     @on(SamplingFields.Edited)
     def on_sampling_fields_edited(self, message: SamplingFields.Edited) -> None:

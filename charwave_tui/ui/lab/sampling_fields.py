@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from charwave_tui.core.config.sampling_config import DEFAULT_SAMPLING, SamplingConfig
 from charwave_tui.core.errors import UserError
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, highlighted, readable, shortened, wrapped
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, highlight, readable, shorten, wrap
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
@@ -153,8 +153,8 @@ class SamplingFields(ThemedWidget):
         event.stop()
         self.mistake = None
 
-    @on(InlineEditor.Left)
-    def on_field_editor_left(self, event: InlineEditor.Left) -> None:
+    @on(InlineEditor.Cancelled)
+    def on_field_editor_left(self, event: InlineEditor.Cancelled) -> None:
         event.stop()
         self._close()
 
@@ -175,7 +175,7 @@ class SamplingFields(ThemedWidget):
         self.styles.height = placed[-1].row + 1 + len(_complaint(self.mistake, self.size.width))
         self.editor.set_class(self.mistake is not None, "-wrong")
         for spot in placed:
-            if spot.name == self.editor.name_edited:
+            if spot.name == self.editor.row_name:
                 self.editor.styles.offset = (spot.value_column, spot.row)
                 self.editor.styles.width = spot.width
         self.refresh()
@@ -196,13 +196,13 @@ class SamplingFields(ThemedWidget):
         self.post_message(self.Closed())
 
     def _spots(self) -> tuple[FieldPosition, ...]:
-        return layout_fields(self.sampling, self.size.width, self.editor.name_edited)
+        return layout_fields(self.sampling, self.size.width, self.editor.row_name)
 
     def _field(self, spot: FieldPosition) -> StyledLine:
-        text = shortened(value_text(self.sampling, spot.name), spot.width)
+        text = shorten(value_text(self.sampling, spot.name), spot.width)
         value = text + " " * (spot.width - cell_len(text))
         if spot.name == self.selected and (self.active or self.editor.is_open):
-            return highlighted((Span(spot.label, "accent", True), Span(" "), Span(value, "bright", True)))
+            return highlight((Span(spot.label, "accent", True), Span(" "), Span(value, "bright", True)))
         return (Span(spot.label, "muted"), Span(" "), Span(value, "bright"))
 
 
@@ -211,5 +211,5 @@ def _complaint(mistake: UserError | None, width: int) -> list[StyledLine]:
     if mistake is None:
         return []
     remedy = f"{mistake.remedy[0].upper()}{mistake.remedy[1:]}."
-    wrong = [(Span(line, "error"),) for line in wrapped(mistake.problem, width, 2)]
-    return [*wrong, *((Span(line, "muted"),) for line in wrapped(remedy, width, 2))]
+    wrong = [(Span(line, "error"),) for line in wrap(mistake.problem, width, 2)]
+    return [*wrong, *((Span(line, "muted"),) for line in wrap(remedy, width, 2))]

@@ -113,10 +113,10 @@ class Driving(EngineFeed):
             self._leave()
 
     def _quit_answered(self, answer: QuitChoice | None) -> None:
-        if answer is QuitChoice.SAVED and self.conversation.press("stop", self.form.draft):
+        if answer is QuitChoice.SAVE and self.conversation.press("stop", self.form.draft):
             self.notify("saving the run, then leaving", markup=False)
             self._saving = self.set_timer(SAVED_WITHIN, lambda: self.exit_with("the engine is still saving the run"))
-        elif answer in (QuitChoice.SAVED, QuitChoice.RUNNING):
+        elif answer in (QuitChoice.SAVE, QuitChoice.KEEP_RUNNING):
             self._leave()
 
     def hear(self, event: AnyEvent | EngineDisconnected) -> None:
@@ -314,8 +314,8 @@ class LabScreen(Visiting):
     def on_resize(self, event: events.Resize) -> None:
         self.query_one(PaneGrid).update_layout()
 
-    @on(PaneGrid.Tiny)
-    def on_pane_grid_tiny(self, message: PaneGrid.Tiny) -> None:
+    @on(PaneGrid.TooSmall)
+    def on_pane_grid_tiny(self, message: PaneGrid.TooSmall) -> None:
         self.set_class(message.tiny, "-tiny")
 
     @on(NamesPane.SamplingEdited)

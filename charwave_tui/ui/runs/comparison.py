@@ -13,14 +13,14 @@ from textual.widgets import Static
 from charwave_tui.core.config.presets import Preset, presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
 from charwave_tui.core.store.run_record import RunSummary
-from charwave_tui.ui.charts.axes import EARLY, Axes, Polyline, fit_axes, losses, to_columns, x_extent
+from charwave_tui.ui.charts.axes import EARLY_FRACTION, Axes, Polyline, fit_axes, losses_to_fit, to_columns, x_extent
 from charwave_tui.ui.charts.loss_chart import CanvasWidget, rasterize
 from charwave_tui.ui.charts.plot import CurveLabel, PlotArea, Raster, draw_axes, write_gutter
 from charwave_tui.ui.drawing.canvas import Canvas
 from charwave_tui.ui.drawing.number_format import format_loss, format_speed, format_steps
-from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, columns, justify, readable, shortened
+from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, columns, justify, readable, shorten
 from charwave_tui.ui.state.runs_state import DASHES, ComparedRun, changes, written
-from charwave_tui.ui.tables.runs_table import cut_off, loss_piece
+from charwave_tui.ui.tables.runs_table import loss_span, truncate
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.pane import UnnumberedPane
 from charwave_tui.ui.widgets.text_lines import TextLines
@@ -87,7 +87,7 @@ def _line(row: Row) -> StyledLine:
 
 
 def _fitted(piece: Span) -> Span:
-    fit = shortened if "/" in piece.text else cut_off  # of a path the end is worth most
+    fit = shorten if "/" in piece.text else truncate  # of a path the end is worth most
     return Span(fit(piece.text, COLUMN - 1), piece.role, piece.bold)
 
 
@@ -139,7 +139,7 @@ def _own(item: ComparedRun, text: str) -> Span:
 
 
 def _loss(item: ComparedRun, value: float | None) -> Span:
-    piece = loss_piece(value)
+    piece = loss_span(value)
     return Span(piece.text, "bright") if item.here and piece.role == "fg" else piece
 
 
@@ -163,7 +163,7 @@ class ScaledRuns:
 def scale_runs(plot: PlotArea, among: Sequence[ComparedRun], log: bool, previous: Axes | None) -> ScaledRuns | None:
     """The runs that can be drawn, on axes that stay as `previous` where they can; None where there is nothing."""
     drawn = tuple(item for item in among if item.last is not None)
-    if not drawn or not plot.drawable:
+    if not drawn or not plot.has_room:
         return None
     furthest = max(item.losses[-1][0] for item in drawn)
     steps = x_extent(furthest, max(item.row.config.max_steps for item in drawn))
@@ -178,7 +178,7 @@ def draw_comparison(plot: PlotArea, shown: ScaledRuns, raster: Raster) -> Canvas
     draw_axes(sheet, plot, shown.axes)
     ends = [CurveLabel(_name(item), item.last or 0.0, item.ink, item.here) for item in shown.among]
     published = next((item.published for item in shown.among if item.here), None)
-    if published is not None and 0 <= shown.axes.height(published) <= 1:
+    if published is not None and 0 <= shown.axes.y_position(published) <= 1:
         sheet.write(plot.row(shown.axes, published), plot.left, plot.glyphs.dashed * plot.columns, "line")
         ends.append(CurveLabel("published", published, "muted"))
     for item, line in sorted(zip(shown.among, shown.courses, strict=True), key=lambda pair: pair[0].here):
@@ -193,9 +193,9 @@ def draw_comparison(plot: PlotArea, shown: ScaledRuns, raster: Raster) -> Canvas
 def _worth_holding(line: Polyline, columns: int) -> list[float]:
     """What the y axis has to hold of a course; of one that ends early, its later half."""
     finite = [(column, loss) for column, loss in line if loss is not None]
-    if finite[-1][0] < EARLY * columns:
+    if finite[-1][0] < EARLY_FRACTION * columns:
         return [loss for _, loss in finite[len(finite) // 2 :]]
-    return losses(line, columns)
+    return losses_to_fit(line, columns)
 
 
 def _name(item: ComparedRun) -> str:

@@ -178,7 +178,7 @@ class RunEditing(RunWalk):
     @property
     def edited(self) -> str:
         """What is being typed: `name`, `note`, `filter`, or nothing."""
-        return self._editor.name_edited
+        return self._editor.row_name
 
     def action_edit(self, what: str) -> None:
         self._edited = row = self.here
@@ -211,8 +211,8 @@ class RunEditing(RunWalk):
             if words[what] != getattr(row, what):
                 self.post_message(self.CommandRequested(DescribeRun(row.run, **words)))
 
-    @on(InlineEditor.Left)
-    def on_field_editor_left(self, event: InlineEditor.Left) -> None:
+    @on(InlineEditor.Cancelled)
+    def on_field_editor_left(self, event: InlineEditor.Cancelled) -> None:
         event.stop()
         if self.edited == "filter":
             self.arrangement = replace(self.arrangement, query="")

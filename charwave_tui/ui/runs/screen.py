@@ -154,7 +154,7 @@ class RunsScreen(Comparing):
         self._left = False
 
     def compose(self) -> ComposeResult:
-        yield self.status()
+        yield self.make_status_bar()
         yield self._list.data_bind(Comparing.run, Comparing.rows)
         with Horizontal(id="compared"):
             yield self._differs.data_bind(Comparing.among)

@@ -12,7 +12,7 @@ from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.protocol.commands import ListRuns, SampleNames, SampleRun
 from charwave_tui.core.protocol.events import RunSampled
 from charwave_tui.ui.drawing.number_format import format_steps
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, join_within, wrapped
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, join_within, wrap
 from charwave_tui.ui.keymap import COMPARE_KEYS
 from charwave_tui.ui.sampler.mode import NameListMode, SamplerMemory, empty_state_text, refusal, sentence
 from charwave_tui.ui.state.pending_request import PendingRequest
@@ -90,28 +90,28 @@ class CompareMode(NameListMode):
         names = self.names
         self._mine.note = f"run {self.run.run}" if self.run.run else ""
         drawn = [f"step {format_steps(names.step)}", f"seed {self.sampling.seed}"]
-        self._mine.remark = join_within(drawn, self._mine.room[0] - 2)
+        self._mine.remark = join_within(drawn, self._mine.inner_size[0] - 2)
         if names.refusal:
             problem, _, remedy = names.refusal.partition("; ")
-            self._mine.draw(list(refusal(self.run, problem, remedy, self._mine.room[0])))
+            self._mine.set_lines(list(refusal(self.run, problem, remedy, self._mine.inner_size[0])))
         else:
-            self._mine.draw(_listing(names.names, *self._mine.room) or list(empty_state_text(self.run)))
+            self._mine.set_lines(_listing(names.names, *self._mine.inner_size) or list(empty_state_text(self.run)))
         self._theirs.note = "" if self.compared is None else f"run {self.compared}"
         saved = [f"step {format_steps(self._other.step)}", "as saved"] if self._other else []
-        self._theirs.remark = join_within(saved, self._theirs.room[0] - 2)
-        self._theirs.draw(self._told())
+        self._theirs.remark = join_within(saved, self._theirs.inner_size[0] - 2)
+        self._theirs.set_lines(self._told())
 
     def _told(self) -> list[StyledLine]:
         """The other run's names, or what there is to say instead."""
         if self._refused is not None:
             problem, remedy = self._refused
-            width = self._theirs.room[0]
-            return [(Span(line),) for line in wrapped(f"{sentence(problem)} {sentence(remedy)}", width, 6)]
+            width = self._theirs.inner_size[0]
+            return [(Span(line),) for line in wrap(f"{sentence(problem)} {sentence(remedy)}", width, 6)]
         if self.compared is None:
             return [(Span("c", "accent", True), Span(" chooses a run.", "muted"))]
         if self._other is None:
             return [(Span(f"drawing names of run {self.compared}", "muted"),)]
-        return _listing(self._other.names, *self._theirs.room) or [(Span("No names came of it.", "muted"),)]
+        return _listing(self._other.names, *self._theirs.inner_size) or [(Span("No names came of it.", "muted"),)]
 
     def _draw_theirs(self) -> None:
         run, sampling = self.compared, self.sampling

@@ -17,7 +17,7 @@ from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.metrics import SampledName, StarredName
 from charwave_tui.core.protocol.commands import Command, SampleNames, StarName, UnstarName
 from charwave_tui.core.protocol.events import WordScored
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, wrapped
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, wrap
 from charwave_tui.ui.keymap import KeyBinding
 from charwave_tui.ui.messages import SendCommand
 from charwave_tui.ui.sampler.step_state import StepState
@@ -148,11 +148,11 @@ def empty_state_text(run: RunViewState) -> Iterator[StyledLine]:
 
 def refusal(run: RunViewState, problem: str, remedy: str, width: int) -> Iterator[StyledLine]:
     """Why the model has no answer, and what to do, `width` columns wide; a diverged run is rewound from the lab."""
-    yield from ((Span(line),) for line in wrapped(sentence(problem), width, 4))
+    yield from ((Span(line),) for line in wrap(sentence(problem), width, 4))
     if run.divergence is not None and run.divergence.saved_step is not None:
         yield (_key("esc"), Span(" goes back, ", "muted"), _key("w"), Span(" rewinds.", "muted"))
     elif remedy:
-        yield from ((Span(line, "muted"),) for line in wrapped(sentence(remedy), width, 4))
+        yield from ((Span(line, "muted"),) for line in wrap(sentence(remedy), width, 4))
 
 
 def sentence(text: str) -> str:

@@ -145,9 +145,9 @@ class NamesMode(Setting):
         self._table.detailed = not wide
         if self.names.refusal:
             problem, _, remedy = self.names.refusal.partition("; ")
-            self._table.words = tuple(refusal(self.run, problem, remedy, self._table.room[0]))
+            self._table.words = tuple(refusal(self.run, problem, remedy, self._table.inner_size[0]))
         else:
             self._table.words = tuple(empty_state_text(self.run))
         here = self.current_name
         self._close.note = here.name if here else ""
-        self._close.draw(name_detail(here, *self._close.room) if here else ())
+        self._close.set_lines(name_detail(here, *self._close.inner_size) if here else ())

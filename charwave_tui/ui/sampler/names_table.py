@@ -10,11 +10,11 @@ from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.ui.drawing.name_style import LEGEND, novelty_mark
 from charwave_tui.ui.drawing.number_format import format_nll, format_steps
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, highlighted, justify, readable, rule
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, highlight, justify, readable, rule
 from charwave_tui.ui.sampler import step_views
 from charwave_tui.ui.state.run_state import NamesState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
-from charwave_tui.ui.widgets.name_list import BETWEEN, name_entry, names_summary
+from charwave_tui.ui.widgets.name_list import ENTRY_GAP, name_entry, names_summary
 from charwave_tui.ui.widgets.text_lines import TextPane
 
 NARROWEST = 36
@@ -26,7 +26,7 @@ _MARKS = 3
 
 def across(width: int) -> int:
     """How many names stand side by side."""
-    return max(1, (width + BETWEEN) // (NARROWEST + BETWEEN))
+    return max(1, (width + ENTRY_GAP) // (NARROWEST + ENTRY_GAP))
 
 
 def name_rows(
@@ -37,7 +37,7 @@ def name_rows(
     The cursor is lit while the list is `active`.
     """
     beside = across(width)
-    each = (width - BETWEEN * (beside - 1)) // beside
+    each = (width - ENTRY_GAP * (beside - 1)) // beside
     capacity = max(rows * beside, 1)
     first = here // capacity * capacity
     lines: list[StyledLine] = [()] * rows
@@ -49,8 +49,8 @@ def name_rows(
             Span(" "),
         )
         made: StyledLine = (*marks, *name_entry(sampled, each - _MARKS))
-        between = (Span(" " * BETWEEN),) if lines[row] else ()
-        lines[row] = (*lines[row], *between, *(highlighted(made) if chosen and active else made))
+        between = (Span(" " * ENTRY_GAP),) if lines[row] else ()
+        lines[row] = (*lines[row], *between, *(highlight(made) if chosen and active else made))
     return lines
 
 
@@ -124,7 +124,7 @@ class NamesTable(TextPane):
 
     def page(self, pages: int) -> None:
         """Move the cursor by what is seen at once."""
-        self.walk(pages * max(self._rows, 1) * across(self.room[0]))
+        self.walk(pages * max(self._rows, 1) * across(self.inner_size[0]))
 
     def watch_names(self) -> None:
         self.update()
@@ -148,26 +148,26 @@ class NamesTable(TextPane):
     @property
     def _rows(self) -> int:
         """Rows of names that are seen."""
-        height = self.room[1]
+        height = self.inner_size[1]
         close = CLOSE if self.detailed and height >= TALL else 0
         return max(height - 2 - close, 1)
 
     def update(self) -> None:
         """Draw what changed."""
-        width, height = self.room
+        width, height = self.inner_size
         if not self.is_mounted or not width or not height:
             return
         listed = self.names.names
         here = self.under_cursor(listed)
         if here is None:
             self.note = self.remark = ""
-            self.draw(self.words)
+            self.set_lines(self.words)
             return
         place = min(self._here, len(listed) - 1)
         lines: list[StyledLine] = name_rows(listed, place, self.active, self.starred, width, self._rows)
         lines += [(), names_summary(listed, width)][-max(height - len(lines), 0) :]
         if self.detailed and height >= TALL:
             lines += [rule((), width), *name_detail(here, width, CLOSE - 1)]
-        self.draw(lines)
+        self.set_lines(lines)
         self.note = f"{place + 1} of {len(listed):,}"
         self.remark = remark(self.names, self.sampling)

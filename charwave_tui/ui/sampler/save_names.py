@@ -19,7 +19,7 @@ from textual.widgets import Input
 from charwave_tui.core.atomic_write import write_atomically
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import SampledName
-from charwave_tui.ui.drawing.styled_text import Span, shortened
+from charwave_tui.ui.drawing.styled_text import Span, shorten
 from charwave_tui.ui.drawing.theme import ThemedWidget
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
 from charwave_tui.ui.widgets.text_lines import TextLines
@@ -139,7 +139,7 @@ class SaveNamesRow(ThemedWidget, can_focus=True):
         self.set_class(mistake is not None, "-wrong")
         width = max(self.app.size.width, 1)
         said = f" {mistake.problem}; {mistake.remedy}" if mistake else ""
-        wrong = [(Span(shortened(said, width), "error"),)] if mistake else []
+        wrong = [(Span(shorten(said, width), "error"),)] if mistake else []
         self._lines.set_lines([*wrong, (Span(_LABEL, "accent", True),)])
         self._editor.styles.offset = (len(_LABEL), len(wrong))
         self._editor.styles.width = max(width - len(_LABEL) - 1, 1)
@@ -164,8 +164,8 @@ class SaveNamesRow(ThemedWidget, can_focus=True):
         if self.has_class("-wrong"):
             self.complain(None)
 
-    @on(InlineEditor.Left)
-    def on_field_editor_left(self, event: InlineEditor.Left) -> None:
+    @on(InlineEditor.Cancelled)
+    def on_field_editor_left(self, event: InlineEditor.Cancelled) -> None:
         event.stop()
         self.close()
 

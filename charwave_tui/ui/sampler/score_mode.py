@@ -21,11 +21,11 @@ from charwave_tui.ui.drawing.styled_text import (
     Span,
     StyledLine,
     cell_width,
-    highlighted,
+    highlight,
     justify,
     readable,
     scroll_top,
-    shortened,
+    shorten,
 )
 from charwave_tui.ui.keymap import SCORE_KEYS
 from charwave_tui.ui.sampler import step_views
@@ -47,7 +47,7 @@ def typed_line(text: str, width: int) -> StyledLine:
     seen = readable(text)
     while seen and cell_len(seen) > width - 7:
         seen = seen[1:]
-    return (Span("word  ", "muted"), Span(seen, "bright", True), Span(" ", ground="accent"))
+    return (Span("word  ", "muted"), Span(seen, "bright", True), Span(" ", background="accent"))
 
 
 def origin(word: WordScored) -> tuple[Span, str]:
@@ -95,10 +95,10 @@ def score_list(words: Sequence[WordScored], here: int, width: int, room: int) ->
         total, mean = (format_nll(of(marked)) if marked else GLYPHS.none for of in (step_views.total, step_views.mean))
         figures = f"{total:>{_TOTAL}}{mean:>{_MEAN}}"
         right: StyledLine = (Span(figures), Span(f"{percentile(word):>{_SHARE}}  "), mark, Span(f" {known:6}", "muted"))
-        name = Span(shortened(readable(word.word), max(width - fixed - 3, 1)), "bright", place == here)
+        name = Span(shorten(readable(word.word), max(width - fixed - 3, 1)), "bright", place == here)
         left = (Span(f"{GLYPHS.here if place == here else ' '} ", "accent"), name)
         line = justify(left, right, width)
-        lines.append(highlighted(line) if place == here else line)
+        lines.append(highlight(line) if place == here else line)
     return lines
 
 
@@ -230,7 +230,7 @@ class ScoreMode(SamplerMode):
             self.update()
 
     def action_page(self, pages: int) -> None:
-        self.action_walk(pages * max(self._list.room[1] - 3, 1))
+        self.action_walk(pages * max(self._list.inner_size[1] - 3, 1))
 
     def action_undo(self, what: str) -> None:
         self._typed, self._refused = "" if what == "all" else self._typed[:-1], None
@@ -240,12 +240,12 @@ class ScoreMode(SamplerMode):
         if not self.is_mounted or not self.on_screen:
             return
         silent = list(empty_state_text(self.run))
-        width, height = self._list.room
+        width, height = self._list.inner_size
         wrong: list[StyledLine] = list(refusal(self.run, *self._refused, width)) if self._refused else silent
         above = [typed_line(self._typed, width), *wrong, *([()] if height > 6 else [])]
-        self._list.draw([*above, *score_list(self.words, self._here, width, height - len(above))])
+        self._list.set_lines([*above, *score_list(self.words, self._here, width, height - len(above))])
         self._list.note = f"{self._here + 1} of {len(self.words)}" if len(self.words) > 1 else ""
-        self._characters.draw(self._of_the_word())
+        self._characters.set_lines(self._of_the_word())
         known = self.here
         self._characters.remark = f"step {format_steps(known.step)}" if known and known.surprises else ""
         self._characters.note = known.word if known else ""
@@ -253,7 +253,7 @@ class ScoreMode(SamplerMode):
     def _of_the_word(self) -> list[StyledLine]:
         if self.here is None:
             return [(Span("Type a word, and ", "muted"), Span("enter", "accent", True), Span(" scores it.", "muted"))]
-        return character_lines(self.here, *self._characters.room)
+        return character_lines(self.here, *self._characters.inner_size)
 
     def _score(self, word: str) -> None:
         self._asked = word

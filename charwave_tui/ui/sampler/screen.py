@@ -205,7 +205,7 @@ class SamplerScreen(Keeping):
         return self._modes[self._place]
 
     def compose(self) -> ComposeResult:
-        yield self.status()
+        yield self.make_status_bar()
         yield self._row
         for mode in self._modes:
             yield mode.data_bind(

@@ -15,12 +15,12 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.ui.drawing.styled_text import (
     Span,
     StyledLine,
-    highlighted,
+    highlight,
     justify,
     readable,
     scroll_top,
-    shortened,
-    wrapped,
+    shorten,
+    wrap,
 )
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
@@ -64,7 +64,7 @@ def value_text(sampling: SamplingConfig, name: str) -> str:
 def setting_line(sampling: SamplingConfig, name: str, here: bool, active: bool, width: int) -> StyledLine:
     """One setting in `width` columns; arrows stand around a value that the keys nudge."""
     lit = here and active
-    text = shortened(value_text(sampling, name), max(width - LABEL - 4, 1))
+    text = shorten(value_text(sampling, name), max(width - LABEL - 4, 1))
     usual = getattr(sampling, name) == getattr(SamplingConfig(), name)
     value: StyledLine = (Span(text, "bright" if lit or not usual else "fg", lit),)
     if lit and sampling.stepped(name, 1) != sampling.stepped(name, -1):
@@ -72,18 +72,18 @@ def setting_line(sampling: SamplingConfig, name: str, here: bool, active: bool, 
     mark = Span(GLYPHS.here if here else " ", "accent" if active else "muted")
     head = (mark, Span(" "), Span(f"{label(name):<{LABEL - 2}}", "accent" if lit else "muted", lit))
     line = justify((*head, *value), (), width)
-    return highlighted(line) if lit else line
+    return highlight(line) if lit else line
 
 
 def help_lines(name: str, width: int) -> list[StyledLine]:
     """Bounds and sentence of a setting."""
-    return [*bounds_lines(name, width), *((Span(text, "muted"),) for text in wrapped(HELP[name], width, 6))]
+    return [*bounds_lines(name, width), *((Span(text, "muted"),) for text in wrap(HELP[name], width, 6))]
 
 
 def bounds_lines(name: str, width: int) -> list[StyledLine]:
     """The bounds of a setting alone."""
     bounds = SAMPLING_FIELDS[name].describe_bounds(name).replace(name, label(name))
-    return [(Span(text, "fg"),) for text in wrapped(bounds, width, 2)]
+    return [(Span(text, "fg"),) for text in wrap(bounds, width, 2)]
 
 
 def settings_lines(
@@ -172,8 +172,8 @@ class SettingsPane(TextPane):
         event.stop()
         self._complain(None)
 
-    @on(InlineEditor.Left)
-    def on_field_editor_left(self, event: InlineEditor.Left) -> None:
+    @on(InlineEditor.Cancelled)
+    def on_field_editor_left(self, event: InlineEditor.Cancelled) -> None:
         event.stop()
         self._close(self.sampling)
 
@@ -186,7 +186,7 @@ class SettingsPane(TextPane):
 
     def update(self) -> None:
         """Draw what changed, and fit the editor over the value."""
-        width, height = self.room
+        width, height = self.inner_size
         self.set_class(self.active, "keyed")
         if not self.is_mounted or not width or not height:
             return
@@ -195,10 +195,10 @@ class SettingsPane(TextPane):
         if self.editor.is_open:
             self.editor.styles.offset = (LABEL, list(SAMPLING_FIELDS).index(self.here) - top)
             self.editor.styles.width = max(width - LABEL, 1)
-        self.draw(lines)
+        self.set_lines(lines)
 
     def _drawn(self) -> tuple[list[StyledLine], int]:
-        width, height = self.room
+        width, height = self.inner_size
         below, brief = help_lines(self.here, width), bounds_lines(self.here, width)
         if self._mistake is not None:
             below = brief = _complaint(self._mistake, width)
@@ -221,5 +221,5 @@ class SettingsPane(TextPane):
 
 def _complaint(mistake: UserError, width: int) -> list[StyledLine]:
     remedy = f"{mistake.remedy[0].upper()}{mistake.remedy[1:]}."
-    wrong = [(Span(line, "error"),) for line in wrapped(mistake.problem, width, 3)]
-    return [*wrong, *((Span(line, "muted"),) for line in wrapped(remedy, width, 3))]
+    wrong = [(Span(line, "error"),) for line in wrap(mistake.problem, width, 3)]
+    return [*wrong, *((Span(line, "muted"),) for line in wrap(remedy, width, 3))]

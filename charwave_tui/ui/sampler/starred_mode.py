@@ -11,8 +11,8 @@ from textual.binding import BindingType
 
 from charwave_tui.core.metrics import SampledName, StarredName
 from charwave_tui.core.protocol.commands import ListStars
-from charwave_tui.ui.drawing.number_format import WIDEST, format_age, format_nll, format_steps, local_now
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, highlighted, justify, readable, scroll_top, shortened
+from charwave_tui.ui.drawing.number_format import MAX_AGE_WIDTH, format_age, format_nll, format_steps, local_now
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, highlight, justify, readable, scroll_top, shorten
 from charwave_tui.ui.keymap import STARRED_KEYS
 from charwave_tui.ui.sampler.mode import NameListMode, StarredSet, empty_state_text
 from charwave_tui.ui.state.sampler_state import SamplerState
@@ -80,7 +80,7 @@ class StarredMode(NameListMode):
         self.update()
 
     def action_page(self, pages: int) -> None:
-        self.action_walk(pages * max(self._list.room[1] - 1, 1))
+        self.action_walk(pages * max(self._list.inner_size[1] - 1, 1))
 
     def action_star(self) -> None:
         star = self._star()
@@ -96,13 +96,13 @@ class StarredMode(NameListMode):
     def update(self) -> None:
         if not self.is_mounted or not self.on_screen:
             return
-        width, height = self._list.room
+        width, height = self._list.inner_size
         silent = list(empty_state_text(self.run)) if self.run.engine != "ready" else []
         self._list.note = f"{len(self.names_shown):,}" if self._stars else ""
         if not self._stars:
             star = (Span("s", "accent", True), Span(" on one of the Names stars it.", "muted"))
             reading = (Span("reading the stars", "muted"),)
-            self._list.draw(silent or [reading if self.speech.stars is None else star])
+            self._list.set_lines(silent or [reading if self.speech.stars is None else star])
             return
         top = scroll_top(self._here, len(self._stars), height - 1)
         seen = self._stars[top : top + height - 1]
@@ -111,7 +111,7 @@ class StarredMode(NameListMode):
             _row(star, star.name in names, place == self._here, format_age(star.starred, present), width)
             for place, star in enumerate(seen, start=top)
         )
-        self._list.draw([_head(width), *rows])
+        self._list.set_lines([_head(width), *rows])
 
     def _star(self) -> StarredName | None:
         return self._stars[min(self._here, len(self._stars) - 1)] if self._stars else None
@@ -122,14 +122,14 @@ def _name_columns(width: int) -> int:
 
 
 def _head(width: int) -> StyledLine:
-    when = f"   {'starred':<{WIDEST}}" if width >= WORDED else ""
+    when = f"   {'starred':<{MAX_AGE_WIDTH}}" if width >= WORDED else ""
     name = f"{'name':<{_name_columns(width)}}"
     return justify((Span(f"    {name}{'nll':>6}{'run':>7}{'step':>11}{when}", "muted"),), (), width)
 
 
 def _row(star: StarredName, starred: bool, here: bool, when: str, width: int) -> StyledLine:
     room = _name_columns(width)
-    name = shortened(readable(star.name) or GLYPHS.none, room)
+    name = shorten(readable(star.name) or GLYPHS.none, room)
     run = str(star.run) if star.run is not None else GLYPHS.none
     line: StyledLine = (
         Span(f"{GLYPHS.here if here else ' '} ", "accent"),
@@ -138,7 +138,7 @@ def _row(star: StarredName, starred: bool, here: bool, when: str, width: int) ->
         Span(" " * (room - cell_len(name))),
         Span(f"{format_nll(star.nll):>6}", "fg" if starred else "muted"),
         Span(f"{run:>7}{format_steps(star.step):>11}", "fg" if starred else "muted"),
-        Span(f"   {when:<{WIDEST}}" if width >= WORDED else "", "muted"),
+        Span(f"   {when:<{MAX_AGE_WIDTH}}" if width >= WORDED else "", "muted"),
     )
     line = justify(line, (), width)
-    return highlighted(line) if here else line
+    return highlight(line) if here else line

@@ -207,11 +207,11 @@ class StepMode(Predicting):
             return
         words = tuple(empty_state_text(self.run))
         if not words and self.refused is not None:
-            words = tuple(refusal(self.run, *self.refused, self._next.room[0]))
+            words = tuple(refusal(self.run, *self.refused, self._next.inner_size[0]))
         context = self.run.config.context if self.run.config else 8
         seen = PathView(self.stepping, self.known, self.tried, context)
-        self._path.draw(seen.lines(*self._path.room))
-        self._next.draw(words or self._after())
+        self._path.set_lines(seen.lines(*self._path.inner_size))
+        self._next.set_lines(words or self._after())
         step = f"step {format_steps(self.known.step)} {GLYPHS.dot} " if self.known else ""
         self._next.remark = "" if words or self.stepping.ended else f"{step}sorted by p"
 
@@ -223,4 +223,4 @@ class StepMode(Predicting):
         if self.known is None:
             return []
         spread_out = NextCharView.of(self.known.surprises, self.stepping.column, self.symbols)
-        return spread_out.lines(self.stepping.prefix, self.stepping.here, *self._next.room)
+        return spread_out.lines(self.stepping.prefix, self.stepping.here, *self._next.inner_size)

@@ -10,9 +10,9 @@ from rich.cells import cell_len
 
 from charwave_tui.core.protocol.events import NextPredicted
 from charwave_tui.ui.drawing.block_graphics import horizontal_bar
-from charwave_tui.ui.drawing.name_style import LEGEND, character, novelty_mark, style_name
+from charwave_tui.ui.drawing.name_style import LEGEND, novelty_mark, style_character, style_name
 from charwave_tui.ui.drawing.number_format import format_nll
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable, shortened
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable, shorten
 from charwave_tui.ui.sampler.step_state import (
     END,
     MOST_LIKELY,
@@ -78,7 +78,7 @@ def probability(value: float) -> str:
 
 def row(mark: ScoredChar, context: StyledLine, width: int) -> StyledLine:
     """A line of the table in `width` columns: context, character, figures and the bar."""
-    inked = character(mark.text, mark.surprise)
+    inked = style_character(mark.text, mark.surprise)
     bar = min(width - cell_width(context) - _PATH_LABEL - _FIGURES - _GAP, BAR)
     share = mark.surprise / FULL_BAR
     label = Span(mark.text, "warning" if inked.underline else "bright", True, underline=inked.underline)
@@ -106,7 +106,7 @@ def line(path: Sequence[ScoredChar], right: StyledLine, width: int) -> StyledLin
     kept: list[StyledLine] = []
     room = width - cell_width(right) - _GAP
     for mark in reversed(path):
-        inked = character(mark.text, mark.surprise)
+        inked = style_character(mark.text, mark.surprise)
         label = Span(mark.text, "warning" if inked.underline else "bright", True, underline=inked.underline)
         item: StyledLine = (label, Span(f" {probability(mark.probability)}", "muted"), Span(" " * 3))
         more = 0 if len(kept) + 1 == len(path) else cell_len(GLYPHS.cut) + 1
@@ -216,7 +216,7 @@ class NextCharView:
             chosen = place == self.column
             text = f"T {TEMPERATURES[place]:.1f}"
             heads = (*heads, Span(f"{text:>{_FIGURE}}", "accent" if chosen else "muted", chosen))
-        text = shortened(readable(after), max(width - _LABEL - cell_width(heads) - 12, 1))
+        text = shorten(readable(after), max(width - _LABEL - cell_width(heads) - 12, 1))
         said = (Span("next after "), Span(text, "bright")) if after else (Span("first character"),)
         return justify((Span(" " * _LABEL), *said), heads, width)
 
@@ -321,7 +321,7 @@ class PathView:
         text = readable(stepping.prefix)
         while text and cell_len(text) > room:
             text = text[1:]
-        cursor = Span(f" {END_WORD}", "muted") if stepping.ended else Span(" ", "fg", ground="accent")
+        cursor = Span(f" {END_WORD}", "muted") if stepping.ended else Span(" ", "fg", background="accent")
         return justify((Span("prefix  ", "muted"), Span(text, "bright", True), cursor), temperature, width)
 
     def _hint(self) -> StyledLine:

@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from charwave_tui.core.metrics import SampledName, Split, TimelineSample
 from charwave_tui.ui.charts.loss_chart import LossChart
 from charwave_tui.ui.drawing.number_format import format_loss, format_steps
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, wrapped
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, wrap
 from charwave_tui.ui.keymap import TIMELINE_KEYS
 from charwave_tui.ui.sampler.mode import NameListMode, SamplerMode, empty_state_text
 from charwave_tui.ui.state.run_state import LossCurveState
@@ -100,15 +100,15 @@ class TimelineMode(NameListMode):
         sketch, timeline = self.sketch, self.speech.timeline
         self._chart.cursor = sketch.step if sketch else None
         self._chart.note = _evaluated(sketch, self.curve) if sketch else ""
-        width, height = self._names.room
+        width, height = self._names.inner_size
         if sketch is None:
             self._names.note = self._names.remark = ""
-            self._names.draw(list(empty_state_text(self.run)) or _none_yet(width))
+            self._names.set_lines(list(empty_state_text(self.run)) or _none_yet(width))
             return
         self._names.note = f"step {format_steps(sketch.step)}"
         self._names.remark = f"{timeline.index(sketch) + 1} of {len(timeline):,} evaluations"
         rows = max(height - 2, 1)
-        self._names.draw([*entry_lines(sketch.names, width, rows), (), names_summary(sketch.names, width)])
+        self._names.set_lines([*entry_lines(sketch.names, width, rows), (), names_summary(sketch.names, width)])
 
 
 def _evaluated(sketch: TimelineSample, curve: LossCurveState) -> str:
@@ -119,6 +119,6 @@ def _evaluated(sketch: TimelineSample, curve: LossCurveState) -> str:
 
 
 def _none_yet(width: int) -> list[StyledLine]:
-    said = wrapped("There are no names of this run's evaluations yet.", width, 3)
-    then = wrapped("They are drawn at each of them, always with the same chance.", width, 3)
+    said = wrap("There are no names of this run's evaluations yet.", width, 3)
+    then = wrap("They are drawn at each of them, always with the same chance.", width, 3)
     return [*((Span(line),) for line in said), *((Span(line, "muted"),) for line in then)]

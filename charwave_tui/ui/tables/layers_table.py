@@ -9,7 +9,7 @@ from charwave_tui.core.config.layer_shapes import ACTIVATIONS, LayerShape
 from charwave_tui.core.metrics import LayerStats
 from charwave_tui.ui.drawing.block_graphics import horizontal_bar, sparkline
 from charwave_tui.ui.drawing.number_format import (
-    Written,
+    NumberFormat,
     format_gradient_std,
     format_ratio,
     format_signed,
@@ -22,32 +22,32 @@ from charwave_tui.ui.state.run_state import TREND
 from charwave_tui.ui.tables.column_layout import ColumnLayout, widen
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-FULL_BAR = 20.0  # per cent of saturation that fills the bar
-UPDATES = (-4.5, -1.5)  # update ratios of the lowest and the highest block of a trend
+FULL_BAR_PERCENT = 20.0  # per cent of saturation that fills the bar
+TREND_UPDATE_RATIOS = (-4.5, -1.5)  # update ratios of the lowest and the highest block of a trend
 
 SHORT_NAMES = {"FlattenConsecutive": "Flatten", "FlattenDilated": "Dilated"}
-REARRANGING = frozenset({*SHORT_NAMES, "Skips"})  # layers that only reshape or copy
+RESHAPING = frozenset({*SHORT_NAMES, "Skips"})  # layers that only reshape or copy
 SATURATING = frozenset(spec.layer for spec in ACTIVATIONS.values() if spec.saturation_threshold is not None)
 DYING = frozenset(spec.layer for spec in ACTIVATIONS.values() if spec.can_die)
 
 Layer = LayerStats | LayerShape  # probed, or not yet
 
-NONE: StyledLine = (Span(GLYPHS.none, "muted"),)
+DASH: StyledLine = (Span(GLYPHS.none, "muted"),)
 
 
-def kind_of(layer: Layer) -> str:
+def layer_kind(layer: Layer) -> str:
     """Return the name of a layer's class."""
     return layer.name if isinstance(layer, LayerStats) else layer.kind
 
 
-def output_of(layer: Layer) -> tuple[int, ...]:
+def output_shape(layer: Layer) -> tuple[int, ...]:
     """Return the shape of a layer's output without the batch dimension."""
     return layer.output_shape[1:] if isinstance(layer, LayerStats) else layer.output
 
 
 def layer_title(layer: Layer) -> str:
     """Return a layer's name with its detail: `Linear 48→128`."""
-    return f"{kind_of(layer)} {layer.detail}".rstrip().replace("→", GLYPHS.to)
+    return f"{layer_kind(layer)} {layer.detail}".rstrip().replace("→", GLYPHS.to)
 
 
 def first_nonfinite(layers: Sequence[Layer]) -> int | None:
@@ -59,29 +59,34 @@ def first_nonfinite(layers: Sequence[Layer]) -> int | None:
 
 
 def layer_cells(
-    layer: Layer, *, short: bool = False, bar: int = 0, first: bool = False, course: Sequence[LayerStats] = ()
+    layer: Layer,
+    *,
+    short: bool = False,
+    bar: int = 0,
+    is_first_nonfinite: bool = False,
+    history: Sequence[LayerStats] = (),
 ) -> dict[str, StyledLine]:
     """Return the text of every column; `first` marks the layer where NaN begins, `course` are its statistics so far."""
-    role = "muted" if kind_of(layer) in REARRANGING else "fg"
+    role = "muted" if layer_kind(layer) in RESHAPING else "fg"
     saturation, saturation_bar, dead = _saturation(layer, bar)
     return {
-        "layer": _name(layer, short, role, first),
-        "out": (Span(GLYPHS.times.join(map(str, output_of(layer))), role),),
+        "layer": _name(layer, short, role, is_first_nonfinite),
+        "out": (Span(GLYPHS.times.join(map(str, output_shape(layer))), role),),
         "params": (Span(f"{layer.parameters:,}", role),) if layer.parameters else (),
-        "mean": _number(format_signed(layer.mean), layer.mean, role) if isinstance(layer, LayerStats) else NONE,
-        "std": _number(format_std(layer.std), layer.std, role) if isinstance(layer, LayerStats) else NONE,
+        "mean": _number(format_signed(layer.mean), layer.mean, role) if isinstance(layer, LayerStats) else DASH,
+        "std": _number(format_std(layer.std), layer.std, role) if isinstance(layer, LayerStats) else DASH,
         "sat": saturation,
         "bar": saturation_bar,
         "dead": dead,
         **_weights(layer),
-        "trend": _trend(layer, course),
+        "trend": _trend(layer, history),
     }
 
 
-def _name(layer: Layer, short: bool, role: str, first: bool) -> StyledLine:
-    if first:
+def _name(layer: Layer, short: bool, role: str, is_first_nonfinite: bool) -> StyledLine:
+    if is_first_nonfinite:
         return (Span(layer_title(layer), "error", True),)
-    kind = kind_of(layer)
+    kind = layer_kind(layer)
     return (
         Span(SHORT_NAMES.get(kind, kind) if short else kind, role),
         Span(layer_title(layer).removeprefix(kind), "muted"),
@@ -95,14 +100,14 @@ def _number(text: str, value: float, role: str) -> StyledLine:
 def _saturation(layer: Layer, bar: int) -> tuple[StyledLine, StyledLine, StyledLine]:
     """Return the cells for the saturation, its bar and the dead units."""
     if isinstance(layer, LayerShape):
-        return NONE if layer.kind in SATURATING else (), (), NONE if layer.kind in DYING else ()
+        return DASH if layer.kind in SATURATING else (), (), DASH if layer.kind in DYING else ()
     percent = layer.saturation
     role = HEALTHY["saturation"].severity(percent) or "fg"
     if percent is None:
         return (), (), _dead(layer.dead, role)
     if math.isnan(percent):
-        return (Span("nan", "error"),), (), () if layer.dead is None else NONE
-    blocks = horizontal_bar(percent / FULL_BAR, bar)
+        return (Span("nan", "error"),), (), () if layer.dead is None else DASH
+    blocks = horizontal_bar(percent / FULL_BAR_PERCENT, bar)
     return (
         (Span(f"{percent:.1f}", role),),
         (Span(f" {blocks}", "muted" if role == "fg" else role),),
@@ -121,7 +126,7 @@ def _weights(layer: Layer) -> dict[str, StyledLine]:
     if not layer.parameters:
         return {"gradient": (), "weight": (), "share": (), "update": ()}
     if isinstance(layer, LayerShape):
-        return {"gradient": NONE, "weight": NONE, "share": NONE, "update": NONE}
+        return {"gradient": DASH, "weight": DASH, "share": DASH, "update": DASH}
     return {
         "gradient": _optional(layer.gradient_std, format_gradient_std),
         "weight": _optional(layer.weight_std, format_ratio),
@@ -130,13 +135,13 @@ def _weights(layer: Layer) -> dict[str, StyledLine]:
     }
 
 
-def _optional(value: float | None, number_format: Written) -> StyledLine:
-    return NONE if value is None else _number(number_format(value), value, "fg")
+def _optional(value: float | None, number_format: NumberFormat) -> StyledLine:
+    return DASH if value is None else _number(number_format(value), value, "fg")
 
 
 def _update(ratio: float | None) -> StyledLine:
     if ratio is None:
-        return NONE
+        return DASH
     role = HEALTHY["update"].severity(ratio)
     mark = {"warning": f"{GLYPHS.warning} "}.get(role, "")
     return (Span(f"{mark}{format_update_ratio(ratio)}", role or "fg"),)
@@ -147,9 +152,9 @@ def _trend(layer: Layer, history: Sequence[LayerStats]) -> StyledLine:
     if isinstance(layer, LayerShape):
         return ()
     if layer.saturation is not None:
-        low, high, values = 0.0, FULL_BAR, [stats.saturation for stats in history]
+        low, high, values = 0.0, FULL_BAR_PERCENT, [stats.saturation for stats in history]
     else:
-        low, high, values = *UPDATES, [stats.update_ratio for stats in history]
+        low, high, values = *TREND_UPDATE_RATIOS, [stats.update_ratio for stats in history]
     fractions = [None if value is None else (value - low) / (high - low) for value in values]
     if all(fraction is None for fraction in fractions):
         return ()
@@ -190,16 +195,16 @@ FORMS: tuple[tuple[bool, frozenset[str]], ...] = (
 )
 
 # minimum widths, so that the columns do not move as numbers come and change
-NARROWEST = {"mean": 6, "std": 5, "sat": 5, "update": 6, "trend": TREND}
-SMALLEST_BAR, LARGEST_BAR = 4, 20  # columns
+MIN_WIDTHS = {"mean": 6, "std": 5, "sat": 5, "update": 6, "trend": TREND}
+MIN_BAR_WIDTH, MAX_BAR_WIDTH = 4, 20  # columns
 
-AT_THE_LEFT = ("layer", "bar")  # left-aligned columns
+LEFT_ALIGNED = ("layer", "bar")  # left-aligned columns
 UNSORTED = ("layer", "bar", "trend")  # columns that rows are not sorted by
 
 
 def fit_columns(layers: Sequence[Layer], width: int) -> ColumnLayout:
     """Return the widest form that fits `width`; each column includes the gap before it and a part of the spare room."""
-    keys = _keys({kind_of(layer) for layer in layers})
+    keys = _keys({layer_kind(layer) for layer in layers})
     min_widths = {short: _min_widths(layers, short) for short in (False, True)}
     for short, left_out in FORMS:
         widths = {key: min_widths[short][key] for key in keys if key not in left_out}
@@ -209,11 +214,11 @@ def fit_columns(layers: Sequence[Layer], width: int) -> ColumnLayout:
             break
     spare = max(0, width - sum(widths.values()))
     bar = ("bar",) if "bar" in widths else ()
-    numbers = tuple(key for key in widths if key not in AT_THE_LEFT)
+    numbers = tuple(key for key in widths if key not in LEFT_ALIGNED)
     # A column of the bar first, then wider gaps, a longer bar, still wider gaps, and what is left to the names.
     spare = widen(widths, bar, 1, spare)
     spare = widen(widths, numbers, 1, spare)
-    spare = widen(widths, bar, LARGEST_BAR - SMALLEST_BAR - 1, spare)
+    spare = widen(widths, bar, MAX_BAR_WIDTH - MIN_BAR_WIDTH - 1, spare)
     spare = widen(widths, numbers, 2, spare)
     widen(widths, ("layer",), spare, spare)
     return ColumnLayout(tuple(widths.items()), short_names=short)
@@ -226,11 +231,13 @@ def next_sort_column(layout: ColumnLayout, order: str) -> str:
 
 
 def cells(
-    layer: Layer, layout: ColumnLayout, *, first_spoilt: bool = False, course: Sequence[LayerStats] = ()
+    layer: Layer, layout: ColumnLayout, *, is_first_nonfinite: bool = False, history: Sequence[LayerStats] = ()
 ) -> dict[str, StyledLine]:
     """Return the text of the columns in `layout`; see `layer_cells`."""
     bar = max(0, layout.width_of("bar") - 1)
-    every = layer_cells(layer, short=layout.short_names, bar=bar, first=first_spoilt, course=course)
+    every = layer_cells(
+        layer, short=layout.short_names, bar=bar, is_first_nonfinite=is_first_nonfinite, history=history
+    )
     return {key: every[key] for key in layout.keys}
 
 
@@ -255,7 +262,7 @@ def row_order(layers: Sequence[Layer], order: str) -> tuple[int, ...]:
 
 def _value(layer: Layer, order: str) -> float | None:
     if order == "out":
-        return math.prod(output_of(layer))
+        return math.prod(output_shape(layer))
     if order == "params":
         return layer.parameters or None
     if not isinstance(layer, LayerStats):
@@ -285,6 +292,6 @@ def _min_widths(layers: Sequence[Layer], short: bool) -> dict[str, int]:
     rows = [layer_cells(layer, short=short) for layer in layers]
     return {
         key: (key != "layer")
-        + max(len(title), NARROWEST.get(key, 0), max((cell_width(row[key]) for row in rows), default=0))
+        + max(len(title), MIN_WIDTHS.get(key, 0), max((cell_width(row[key]) for row in rows), default=0))
         for key, title in HEADERS.items()
-    } | {"bar": 1 + SMALLEST_BAR}
+    } | {"bar": 1 + MIN_BAR_WIDTH}

@@ -12,8 +12,8 @@ from rich.cells import cell_len, set_cell_size
 
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.store.run_record import RunSummary
-from charwave_tui.ui.drawing.number_format import WIDEST, format_age, format_duration, format_loss, format_steps
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, highlighted, justify, readable, shortened
+from charwave_tui.ui.drawing.number_format import MAX_AGE_WIDTH, format_age, format_duration, format_loss, format_steps
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, highlight, justify, readable, shorten
 from charwave_tui.ui.state.runs_state import (
     INKS,
     MARKS,
@@ -26,7 +26,7 @@ from charwave_tui.ui.state.runs_state import (
 from charwave_tui.ui.tables.column_layout import ColumnLayout, widen
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-LONGEST_CORPUS = 20  # columns of a corpus among the changes; of a path the end is shown
+MAX_CORPUS_WIDTH = 20  # columns of a corpus among the changes; of a path the end is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,50 +36,50 @@ class RunsContext:
     `best` is the best val loss by corpus; `named` is whether any run has a name.
     """
 
-    moment: datetime
-    best: Mapping[str, float]
-    present_run: int | None
+    now: datetime
+    best_val: Mapping[str, float]
+    current_run: int | None
     usual_corpus: str
-    named: bool
+    has_names: bool
 
     @staticmethod
-    def of(rows: Sequence[RunSummary], present_run: int | None, moment: datetime) -> RunsContext:
+    def of(rows: Sequence[RunSummary], current_run: int | None, now: datetime) -> RunsContext:
         corpora = Counter(row.corpus for row in rows).most_common(1)
         usual_corpus = corpora[0][0] if corpora else ""
-        return RunsContext(moment, best_vals(rows), present_run, usual_corpus, any(row.name for row in rows))
+        return RunsContext(now, best_vals(rows), current_run, usual_corpus, any(row.name for row in rows))
 
 
 def run_cells(
-    row: RunSummary, widths: Mapping[str, int], context: RunsContext, place: int | None, here: bool
+    row: RunSummary, widths: Mapping[str, int], context: RunsContext, mark: int | None, is_selected: bool
 ) -> dict[str, StyledLine]:
     """Return the text of every column for a run; `place` is its index among the selected runs, if it is one."""
-    name = cut_off(readable(row.name or row.preset), widths["name"])
-    is_best = row.best_val is not None and row.best_val == context.best.get(row.corpus)
-    best = replace(loss_piece(row.best_val), role="bright", bold=True) if is_best else loss_piece(row.best_val)
-    changed = cut_off(changed_text(row, context), widths.get("changed", 0))
+    name = truncate(readable(row.name or row.preset), widths["name"])
+    is_best = row.best_val is not None and row.best_val == context.best_val.get(row.corpus)
+    best = replace(loss_span(row.best_val), role="bright", bold=True) if is_best else loss_span(row.best_val)
+    changed = truncate(changed_text(row, context), widths.get("changed", 0))
     return {
         "mark": (
-            Span(GLYPHS.here if here else " ", "accent", True),
+            Span(GLYPHS.here if is_selected else " ", "accent", True),
             _current_run_mark(row, context),
-            *(() if place is None else (Span(MARKS[place], INKS[place], bold=True),)),
+            *(() if mark is None else (Span(MARKS[mark], INKS[mark], bold=True),)),
         ),
-        "run": (Span(str(row.run), "bright" if here else "muted"),),
-        "name": (Span(name, "bright" if here or row.name else "fg", bold=here),),
+        "run": (Span(str(row.run), "bright" if is_selected else "muted"),),
+        "name": (Span(name, "bright" if is_selected or row.name else "fg", bold=is_selected),),
         "changed": (Span(changed, "muted"),),
         "params": (Span(f"{row.parameters:,}"),),
         "steps": (Span(format_steps(row.step)),),
         "time": (Span(format_duration(row.training_seconds), "muted"),),
-        "when": (Span(format_age(row.created, context.moment), "muted"),),
-        "train": (loss_piece(row.train),),
+        "when": (Span(format_age(row.created, context.now), "muted"),),
+        "train": (loss_span(row.train),),
         "best": (best,),
         "delta": (Span(delta_text(row, context), "muted"),),
-        "state": (state_piece(row, context, "changed" not in widths),),
-        "note": (Span(cut_off(readable(row.note), widths.get("note", 0))),),
+        "state": (state_span(row, context, "changed" not in widths),),
+        "note": (Span(truncate(readable(row.note), widths.get("note", 0))),),
     }
 
 
 def _current_run_mark(row: RunSummary, context: RunsContext) -> Span:
-    if row.run != context.present_run:
+    if row.run != context.current_run:
         return Span(" ")
     return Span(GLYPHS.running, "train") if row.state is RunState.TRAINING else Span(GLYPHS.ready, "muted")
 
@@ -97,12 +97,12 @@ def distinguishing_text(row: RunSummary) -> str:
 
 def changed_text(row: RunSummary, context: RunsContext) -> str:
     """Return a run's changes, after a named one's preset and before a corpus that is not the usual one."""
-    corpus = "" if row.corpus == context.usual_corpus else f"corpus {shortened(row.corpus, LONGEST_CORPUS)}"
+    corpus = "" if row.corpus == context.usual_corpus else f"corpus {shorten(row.corpus, MAX_CORPUS_WIDTH)}"
     parts = (row.preset if row.name else "", changes_text(row), corpus)
     return readable(", ".join(filter(None, parts)))
 
 
-def loss_piece(value: float | None) -> Span:
+def loss_span(value: float | None) -> Span:
     """Return a loss, a dash if it was never measured."""
     if value is None:
         return Span(GLYPHS.none, "muted")
@@ -111,22 +111,22 @@ def loss_piece(value: float | None) -> Span:
 
 def delta_text(row: RunSummary, context: RunsContext) -> str:
     """Return how far the run's best val loss is above the best of its corpus."""
-    best = context.best.get(row.corpus)
+    best = context.best_val.get(row.corpus)
     if best is None or row.best_val is None or not math.isfinite(row.best_val):
         return GLYPHS.none
     return "best" if row.best_val == best else f"+{format_loss(row.best_val - best)}"
 
 
-def state_piece(row: RunSummary, context: RunsContext, brief: bool) -> Span:
+def state_span(row: RunSummary, context: RunsContext, brief: bool) -> Span:
     """Return the state of the run, or how it ended."""
     roles = {RunState.TRAINING: "train", RunState.DIVERGED: "error"}
-    text = state_words(row, context.present_run, brief=brief)
-    if left_unfinished(row, context.present_run):
+    text = state_words(row, context.current_run, brief=brief)
+    if left_unfinished(row, context.current_run):
         return Span(text)
     return Span(text, roles.get(row.state, "muted"), bold=row.state is RunState.TRAINING)
 
 
-def cut_off(text: str, width: int) -> str:
+def truncate(text: str, width: int) -> str:
     """Shorten a text to `width` columns with `…` at its end."""
     if cell_len(text) <= width:
         return text
@@ -151,9 +151,9 @@ HEADERS = {
     "note": "note",
 }
 # left out as the width shrinks, in this order
-FIRST_TO_GO = ("note", "time", "changed", "params", "when", "delta", "train", "steps", "state")
+DROP_ORDER = ("note", "time", "changed", "params", "when", "delta", "train", "steps", "state")
 # minimum widths, so that the columns do not move as numbers come and change
-NARROWEST = {
+MIN_WIDTHS = {
     "mark": 3,
     "run": 3,
     "name": 12,
@@ -161,16 +161,16 @@ NARROWEST = {
     "params": 7,
     "steps": 7,
     "time": 6,
-    "when": WIDEST,
+    "when": MAX_AGE_WIDTH,
     "train": 6,
     "best": 8,
     "delta": 7,
     "state": 8,
     "note": 24,
 }
-LONGEST_NAME, LONGEST_CHANGED = 24, 32  # maximum widths, the latter where there is a note that needs the room
-BRIEF_STATE = 10  # columns of `unfinished`
-ROOMY = 24  # columns of the changes before there is a note, and before the gaps grow
+MAX_NAME_WIDTH, MAX_CHANGED_WIDTH = 24, 32  # maximum widths, the latter where there is a note that needs the room
+BRIEF_STATE_WIDTH = 10  # columns of `unfinished`
+WIDE_CHANGED_WIDTH = 24  # columns of the changes before there is a note, and before the gaps grow
 LEFT_ALIGNED = frozenset({"mark", "name", "changed", "state", "note"})
 TIGHT = frozenset({"mark"})
 GAP = 2  # blank columns between two columns, one more where there is room
@@ -179,23 +179,23 @@ GAP = 2  # blank columns between two columns, one more where there is room
 def fit_columns(rows: Sequence[RunSummary], width: int, context: RunsContext) -> ColumnLayout:
     """Return the columns that fit `width`; spare room goes to names, gaps and words."""
     natural_widths = _natural_widths(rows, context)
-    for count in range(not any(row.note for row in rows), len(FIRST_TO_GO) + 1):
-        widths = {key: natural_widths[key] for key in HEADERS if key not in FIRST_TO_GO[:count]}
+    for count in range(not any(row.note for row in rows), len(DROP_ORDER) + 1):
+        widths = {key: natural_widths[key] for key in HEADERS if key not in DROP_ORDER[:count]}
         if "note" in widths:
-            widths["changed"] = ROOMY
+            widths["changed"] = WIDE_CHANGED_WIDTH
         elif "changed" not in widths:
-            widths["name"] = NARROWEST["name"]
+            widths["name"] = MIN_WIDTHS["name"]
             if "state" in widths:
-                is_wide = natural_widths["state"] > NARROWEST["state"]
-                widths["state"] = BRIEF_STATE if is_wide else NARROWEST["state"]
+                is_wide = natural_widths["state"] > MIN_WIDTHS["state"]
+                widths["state"] = BRIEF_STATE_WIDTH if is_wide else MIN_WIDTHS["state"]
         spare = width - sum(widths.values()) - GAP * (len(widths) - 2) - 1
         if spare >= 0:
             break
     spare = widen(widths, ("name",), natural_widths["name"] - widths["name"], max(spare, 0))
-    gap = GAP + (spare >= len(widths) + (ROOMY - NARROWEST["changed"] if "changed" in widths else 0))
+    gap = GAP + (spare >= len(widths) + (WIDE_CHANGED_WIDTH - MIN_WIDTHS["changed"] if "changed" in widths else 0))
     spare -= (gap - GAP) * (len(widths) - 2)
     if "note" in widths:
-        spare = widen(widths, ("changed",), LONGEST_CHANGED - widths["changed"], spare)
+        spare = widen(widths, ("changed",), MAX_CHANGED_WIDTH - widths["changed"], spare)
     last = next(key for key in ("note", "changed", "name") if key in widths)
     widen(widths, (last,), spare, spare)
     return ColumnLayout(tuple(widths.items()), gap, TIGHT)
@@ -203,16 +203,16 @@ def fit_columns(rows: Sequence[RunSummary], width: int, context: RunsContext) ->
 
 def header(layout: ColumnLayout, context: RunsContext) -> StyledLine:
     """Return the line of column headers."""
-    headers = {**HEADERS, "name": "name"} if context.named else HEADERS
+    headers = {**HEADERS, "name": "name"} if context.has_names else HEADERS
     return layout.line({key: (Span(headers[key], "muted"),) for key in layout.keys}, LEFT_ALIGNED)
 
 
 def row_line(row: RunSummary, layout: ColumnLayout, context: RunsContext, options: RunsViewOptions) -> StyledLine:
     """Return the line of a run, highlighted under the cursor."""
-    here = row.run == options.here
-    cells = run_cells(row, dict(layout.widths), context, options.place(row.run), here)
+    is_selected = row.run == options.here
+    cells = run_cells(row, dict(layout.widths), context, options.place(row.run), is_selected)
     line = layout.line(cells, LEFT_ALIGNED)
-    return highlighted(line) if here else line
+    return highlight(line) if is_selected else line
 
 
 def detail_line(row: RunSummary, layout: ColumnLayout, context: RunsContext, width: int) -> StyledLine:
@@ -226,10 +226,10 @@ def detail_line(row: RunSummary, layout: ColumnLayout, context: RunsContext, wid
     for fact in others:
         if cell_len(text) + cell_len(separator) + cell_len(fact) <= room:
             text += separator + fact
-    text = cut_off(text, room)
+    text = truncate(text, room)
     if not note:
         return (Span(text, "muted"),)
-    return justify((Span(cut_off(note, width - cell_len(text) - 3)),), (Span(text, "muted"),), width)
+    return justify((Span(truncate(note, width - cell_len(text) - 3)),), (Span(text, "muted"),), width)
 
 
 def _facts(row: RunSummary, layout: ColumnLayout, context: RunsContext) -> Iterator[str]:
@@ -242,7 +242,7 @@ def _facts(row: RunSummary, layout: ColumnLayout, context: RunsContext) -> Itera
     if "params" not in layout.keys:
         yield f"{row.parameters:,} params"
     if "when" not in layout.keys:
-        yield format_age(row.created, context.moment)
+        yield format_age(row.created, context.now)
     if "time" not in layout.keys:
         yield f"trained for {format_duration(row.training_seconds)}"
     if "changed" not in layout.keys or row.corpus == context.usual_corpus:
@@ -252,7 +252,7 @@ def _facts(row: RunSummary, layout: ColumnLayout, context: RunsContext) -> Itera
 def _natural_widths(rows: Sequence[RunSummary], context: RunsContext) -> dict[str, int]:
     """Return the widths that the cells need, but for those that are cut off to fit."""
     best = _largest(row.best_val for row in rows)
-    unfinished = (row for row in rows if left_unfinished(row, context.present_run))
+    unfinished = (row for row in rows if left_unfinished(row, context.current_run))
     widest_texts = {
         "run": str(max((row.run for row in rows), default=0)),
         "params": f"{max((row.parameters for row in rows), default=0):,}",
@@ -260,11 +260,11 @@ def _natural_widths(rows: Sequence[RunSummary], context: RunsContext) -> dict[st
         "train": format_loss(_largest(row.train for row in rows)),
         "best": format_loss(best),
         "delta": f"+{format_loss(best)}",
-        "state": max((state_words(row, context.present_run) for row in unfinished), key=len, default=""),
+        "state": max((state_words(row, context.current_run) for row in unfinished), key=len, default=""),
     }
-    widths = {key: max(min_width, len(widest_texts.get(key, ""))) for key, min_width in NARROWEST.items()}
+    widths = {key: max(min_width, len(widest_texts.get(key, ""))) for key, min_width in MIN_WIDTHS.items()}
     longest_name = max((cell_len(readable(row.name or row.preset)) for row in rows), default=0)
-    return {**widths, "name": min(max(longest_name, widths["name"]), LONGEST_NAME)}
+    return {**widths, "name": min(max(longest_name, widths["name"]), MAX_NAME_WIDTH)}
 
 
 def _largest(losses: Iterable[float | None]) -> float:

@@ -35,24 +35,27 @@ class TerminalCapabilities:
     A `modern` one ignores unknown sequences; others may print them. `light` is about the background, None if unknown.
     """
 
-    colours: ColorSystem | None
-    characters: CharacterSet
-    modern: bool
-    light: bool | None
+    color_system: ColorSystem | None
+    character_set: CharacterSet
+    is_modern: bool
+    has_light_background: bool | None
 
     @property
-    def shades(self) -> bool:
+    def has_shades(self) -> bool:
         """Whether half-block images can be drawn: at least 256 colours, and half blocks."""
-        return self.colours in (ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR) and self.characters is CharacterSet.ALL
+        return (
+            self.color_system in (ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR)
+            and self.character_set is CharacterSet.ALL
+        )
 
     @property
-    def theme(self) -> str:
-        if self.colours in (None, ColorSystem.STANDARD):
+    def default_theme(self) -> str:
+        if self.color_system in (None, ColorSystem.STANDARD):
             return "charwave-16"
-        return "charwave-light" if self.light else "charwave-dark"
+        return "charwave-light" if self.has_light_background else "charwave-dark"
 
 
-def colours_by_name(name: str) -> int | None:
+def terminfo_color_count(name: str) -> int | None:
     """Return the number of colours that terminfo has for a terminal; None if it does not list it."""
     try:
         import curses
@@ -64,7 +67,7 @@ def colours_by_name(name: str) -> int | None:
 
 
 def detect_capabilities(
-    environment: Mapping[str, str], encoding: str, look_up: Callable[[str], int | None] = colours_by_name
+    environment: Mapping[str, str], encoding: str, color_count: Callable[[str], int | None] = terminfo_color_count
 ) -> TerminalCapabilities:
     """Return the capabilities of the terminal described by environment variables and its encoding."""
     name = environment.get("TERM", "").lower()
@@ -74,20 +77,20 @@ def detect_capabilities(
         characters = CharacterSet.ASCII
     elif is_console:
         characters = CharacterSet.CONSOLE
-    colours = _color_system(name, environment, look_up)
+    colours = _color_system(name, environment, color_count)
     return TerminalCapabilities(
         colours, characters, not (is_monochrome or is_console), _has_light_background(environment)
     )
 
 
-def encoding() -> str:
+def terminal_encoding() -> str:
     """Return the encoding of the terminal: the locale's own, where Python would use UTF-8 instead of it."""
     stderr_encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
     return stderr_encoding if "utf" not in stderr_encoding.lower() else locale.getencoding()
 
 
 def _color_system(
-    name: str, environment: Mapping[str, str], look_up: Callable[[str], int | None]
+    name: str, environment: Mapping[str, str], color_count: Callable[[str], int | None]
 ) -> ColorSystem | None:
     if environment.get("NO_COLOR") or MONOCHROME_TERM_PATTERN.match(name):
         return None
@@ -101,7 +104,7 @@ def _color_system(
         return ColorSystem.TRUECOLOR
     if "256color" in name:
         return ColorSystem.EIGHT_BIT
-    count = look_up(name)
+    count = color_count(name)
     if count is None:
         return ColorSystem.STANDARD
     return ColorSystem.EIGHT_BIT if count >= 256 else ColorSystem.STANDARD if count >= 8 else None
@@ -113,4 +116,4 @@ def _has_light_background(environment: Mapping[str, str]) -> bool | None:
     return int(background) == 7 or int(background) > 8 if background.isascii() and background.isdecimal() else None
 
 
-TERMINAL = detect_capabilities(os.environ, encoding())  # of this process
+TERMINAL = detect_capabilities(os.environ, terminal_encoding())  # of this process

@@ -21,9 +21,9 @@ from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 from charwave_tui.ui.terminal.screen_buffer import ScreenBuffer
 from charwave_tui.ui.terminal.screenshot import render_svg
 
-SETTLES_IN = 2.0  # seconds after the start, when the first screen is complete
-FPS, FPS_WHEN_SLOW = 5, 1  # frames a second, at most; frames that follow a key are not limited
-HURRY = 0.3  # seconds after a key in which a frame may be its result
+FREEZE_GC_DELAY = 2.0  # seconds after the start, when the first screen is complete
+DEFAULT_FPS, SLOW_LINE_FPS = 5, 1  # frames a second, at most; frames that follow a key are not limited
+KEY_RESULT_SECONDS = 0.3  # seconds after a key in which a frame may be its result
 
 
 def freeze_gc() -> None:
@@ -42,10 +42,10 @@ class DiffRenderingApp(SequentialKeysApp[str]):
 
     def __init__(self, fps: int | None) -> None:
         super().__init__(driver_class=TerminalDriver)
-        self.no_color = TERMINAL.colours is None
+        self.no_color = TERMINAL.color_system is None
         # the filters that turn colours grey have nothing to do here: `cell_style` leaves colours out
         self._filters = [line_filter for line_filter in self._filters if isinstance(line_filter, ANSIToTruecolor)]
-        self._fps = fps or FPS
+        self._fps = fps or DEFAULT_FPS
         self._pacer = FramePacer()
         self._buffer: ScreenBuffer | None = None
         self._painted_at = self._key_at = float("-inf")
@@ -54,13 +54,13 @@ class DiffRenderingApp(SequentialKeysApp[str]):
     @property
     def connection_notice(self) -> str:
         """The rate of a slow line; empty on a fast one."""
-        return f"slow line {self._pacer.bytes_per_second / 1e3:.1f} KB/s" if self._pacer.slow else ""
+        return f"slow line {self._pacer.bytes_per_second / 1e3:.1f} KB/s" if self._pacer.is_slow else ""
 
     def on_mount(self) -> None:
         self._key_at = monotonic()  # the first frames are the result of starting the program
         self.app_resume_signal.subscribe(self, lambda app: self.action_repaint())
         if not self.is_headless:
-            self.set_timer(SETTLES_IN, freeze_gc)
+            self.set_timer(FREEZE_GC_DELAY, freeze_gc)
 
     def on_resize(self, event: events.Resize) -> None:
         self.action_repaint()  # a terminal moves its text about as it changes its size
@@ -74,10 +74,10 @@ class DiffRenderingApp(SequentialKeysApp[str]):
         """Return what the terminal shows, if there is one: Textual's own has colours and borders that it may lack."""
         if self._buffer is None:
             return super().export_screenshot(title=title, simplify=simplify)
-        return render_svg(self._buffer.rows(), self._buffer.width, title or self.title)
+        return render_svg(self._buffer.encode_rows(), self._buffer.width, title or self.title)
 
     def on_cursor_position(self, event: events.CursorPosition) -> None:
-        self._pacer.answered()
+        self._pacer.reply_received()
         self._paint()
 
     @property
@@ -100,27 +100,27 @@ class DiffRenderingApp(SequentialKeysApp[str]):
         else:
             width, height = update.chop_ends[0][-1], len(update.chops)
         if self._buffer is None or (self._buffer.width, self._buffer.height) != (width, height):
-            self._buffer = ScreenBuffer(width, height, TERMINAL.colours, TERMINAL.characters)
+            self._buffer = ScreenBuffer(width, height, TERMINAL.color_system, TERMINAL.character_set)
         if isinstance(update, LayoutUpdate):
             for row, strips in enumerate(update.strips, start=update.region.y):
                 segments = (segment for strip in strips for segment in strip)
-                self._buffer.put(row, update.region.x, segments, update.region.right)
+                self._buffer.write(row, update.region.x, segments, update.region.right)
             return
         for row, start, end in update.spans:
             for right, (left, strip) in zip(update.chop_ends[row], update.chops[row].items(), strict=False):
                 if strip is not None and left < end and right > start:
-                    self._buffer.put(row, left, strip, min(right, end))
+                    self._buffer.write(row, left, strip, min(right, end))
 
     def _paint(self) -> None:
         """Write the next frame, or set a timer for when it may be written."""
         if self._paint_timer is not None:
             self._paint_timer.stop()
             self._paint_timer = None
-        if self._buffer is None or not self._buffer.dirty or self._driver is None:
+        if self._buffer is None or not self._buffer.is_dirty or self._driver is None:
             return
         if self._batch_count or not self._running or self._closed:
             return
-        if seconds := max(self._pacer.wait(), self._seconds_to_next_frame()):
+        if seconds := max(self._pacer.seconds_to_wait(), self._seconds_to_next_frame()):
             self._paint_timer = self.set_timer(seconds, self._paint)
             return
         x, y = self.screen.outer_size.clamp_offset(self.cursor_position)
@@ -128,14 +128,14 @@ class DiffRenderingApp(SequentialKeysApp[str]):
             frame = f"{SYNC_START}{sequences}{SYNC_END}" if self._sync_available else sequences
             frame += CURSOR_POSITION_REQUEST
             self._painted_at = monotonic()
-            self._pacer.sent(len(frame.encode()))
+            self._pacer.frame_sent(len(frame.encode()))
             self._driver.write(frame)
 
     def _seconds_to_next_frame(self) -> float:
         now = monotonic()
-        if now < self._key_at + HURRY:
+        if now < self._key_at + KEY_RESULT_SECONDS:
             return 0.0
-        fps = min(self._fps, FPS_WHEN_SLOW) if self._pacer.slow else self._fps
+        fps = min(self._fps, SLOW_LINE_FPS) if self._pacer.is_slow else self._fps
         return max(self._painted_at + 1 / fps - now, 0.0)
 
     def action_repaint(self) -> None:

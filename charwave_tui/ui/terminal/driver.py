@@ -18,26 +18,26 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
 from textual.message import Message
 
-from charwave_tui.ui.terminal.capabilities import TERMINAL, encoding
+from charwave_tui.ui.terminal.capabilities import TERMINAL, terminal_encoding
 from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST
 
-BACKGROUND = "\x1b]11;?\x1b\\"  # requests the background colour; not every terminal replies
+BACKGROUND_REQUEST = "\x1b]11;?\x1b\\"  # requests the background colour; not every terminal replies
 # of a reply that comes in two parts the first one may have been passed on, up to its semicolon
 _BACKGROUND_REPLY = re.compile(
     r"\x1b?\]?1{0,2};rgba?:([0-9a-fA-F]+)/([0-9a-fA-F]+)/([0-9a-fA-F]+)[^\x07\x1b]*(?:\x07|\x1b\\)"
 )
 _UNFINISHED_REPLY = re.compile(r"\x1b\]1(?:1(?:;[^\x07\x1b]{0,40}\x1b?)?)?$")
 
-ESCAPE = "\x1b[27u"  # Esc in kitty's keyboard protocol, which forms no other key with what follows
+KITTY_ESCAPE = "\x1b[27u"  # Esc in kitty's keyboard protocol, which forms no other key with what follows
 # not what begins a sequence, nor what editors use with Alt or as another Shift+Tab: [ O ] P X _ ^ \, f b, Delete, Tab
 _ESCAPE_ALONE = re.compile(r"\x1b(?=[^\x1b\[O\]PX_^\\fb\x7f\t])")
 
-LAST_ANSWERS = 1.0  # seconds that exit waits for the terminal's replies, which the shell would take for typed text
-LOOK = 0.1  # seconds between two looks at whether the input thread shall end
-CHUNK = 4_096  # bytes
+EXIT_TIMEOUT = 1.0  # seconds that exit waits for the terminal's replies, which the shell would take for typed text
+POLL_INTERVAL = 0.1  # seconds between two looks at whether the input thread shall end
+CHUNK_BYTES = 4_096  # bytes
 
 # what old terminals may print: kitty's keyboard protocol, mode requests, pointer shapes
-MODERN = re.compile(r"\x1b\[[<>]\d*u|\x1b\[\?\d+\$p|\x1b\]22;.*", re.DOTALL)
+UNSUPPORTED_BY_OLD_TERMINALS = re.compile(r"\x1b\[[<>]\d*u|\x1b\[\?\d+\$p|\x1b\]22;.*", re.DOTALL)
 
 
 class InputDecoder:
@@ -52,17 +52,17 @@ class InputDecoder:
     def __init__(self, encoding: str) -> None:
         self._decoder = getincrementaldecoder(encoding)("ignore")
         self._pending = ""
-        self.light: bool | None = None
+        self.has_light_background: bool | None = None
 
-    def take(self, typed: bytes) -> str:
-        text = self._pending + self._decoder.decode(typed)
+    def decode(self, data: bytes) -> str:
+        text = self._pending + self._decoder.decode(data)
         self._pending = ""
         if reply := _BACKGROUND_REPLY.search(text):
-            self.light = _luminance(reply.groups()) > 0.5
+            self.has_light_background = _luminance(reply.groups()) > 0.5
             text = text[: reply.start()] + text[reply.end() :]
         elif unfinished := _UNFINISHED_REPLY.search(text):
             text, self._pending = text[: unfinished.start()], unfinished[0]
-        return _ESCAPE_ALONE.sub(ESCAPE, text)
+        return _ESCAPE_ALONE.sub(KITTY_ESCAPE, text)
 
 
 def _luminance(channels: tuple[str, ...]) -> float:
@@ -75,7 +75,7 @@ def _luminance(channels: tuple[str, ...]) -> float:
 class BackgroundDetected(Message):
     """The terminal has replied whether its background is light."""
 
-    light: bool
+    is_light: bool
 
 
 class HangupSafeFile:
@@ -88,7 +88,7 @@ class HangupSafeFile:
     def __init__(self, file: IO[str]) -> None:
         self._file = file
         self.fileno = file.fileno
-        self.gone = False
+        self.is_gone = False
 
     def write(self, text: str) -> None:
         with self._noting_hangup():
@@ -103,7 +103,7 @@ class HangupSafeFile:
         try:
             yield
         except OSError:
-            self.gone = True
+            self.is_gone = True
 
 
 class TerminalDriver(LinuxDriver):
@@ -134,7 +134,7 @@ class TerminalDriver(LinuxDriver):
             self.write("\x1b[?1016l")
 
     def write(self, data: str) -> None:
-        if not TERMINAL.modern and MODERN.fullmatch(data):
+        if not TERMINAL.is_modern and UNSUPPORTED_BY_OLD_TERMINALS.fullmatch(data):
             return
         self._requests += data.endswith(CURSOR_POSITION_REQUEST)
         super().write(data)
@@ -146,26 +146,26 @@ class TerminalDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's has no types
-        if TERMINAL.modern and TERMINAL.colours and TERMINAL.light is None:
-            self.write(BACKGROUND)
+        if TERMINAL.is_modern and TERMINAL.color_system and TERMINAL.has_light_background is None:
+            self.write(BACKGROUND_REQUEST)
 
     def run_input_thread(self) -> None:
         """Read the terminal's input until the program exits or the terminal is gone."""
-        parser, decoder = XTermParser(self._debug), InputDecoder(encoding())
+        parser, decoder = XTermParser(self._debug), InputDecoder(terminal_encoding())
         while not self.exit_event.is_set():
-            if select.select([self.fileno], [], [], LOOK)[0]:
+            if select.select([self.fileno], [], [], POLL_INTERVAL)[0]:
                 try:
-                    data = os.read(self.fileno, CHUNK)
+                    data = os.read(self.fileno, CHUNK_BYTES)
                 except OSError:
                     data = b""
                 if not data:
                     self._app.call_later(self._app.exit)
                     return
-                before = decoder.light
-                if text := decoder.take(data):
+                before = decoder.has_light_background
+                if text := decoder.decode(data):
                     self._dispatch(parser.feed(text))
-                if decoder.light is not None and decoder.light != before:
-                    self._dispatch([BackgroundDetected(decoder.light)])
+                if decoder.has_light_background is not None and decoder.has_light_background != before:
+                    self._dispatch([BackgroundDetected(decoder.has_light_background)])
             self._dispatch(parser.tick())
 
     def _dispatch(self, messages: Iterable[Message]) -> None:
@@ -174,10 +174,10 @@ class TerminalDriver(LinuxDriver):
 
     def stop_application_mode(self) -> None:
         self.write("\x1b[0m")
-        deadline = time.monotonic() + LAST_ANSWERS
+        deadline = time.monotonic() + EXIT_TIMEOUT
         while 0 < self._replies < self._requests and time.monotonic() < deadline and not self._is_gone():
             time.sleep(0.01)  # meanwhile the input thread reads
         super().stop_application_mode()
 
     def _is_gone(self) -> bool:
-        return self._safe_file is None or self._safe_file.gone
+        return self._safe_file is None or self._safe_file.is_gone

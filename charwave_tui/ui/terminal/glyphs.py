@@ -119,7 +119,7 @@ CONSOLE = replace(
     block="█",
 )
 
-GLYPHS = {CharacterSet.ALL: FULL, CharacterSet.CONSOLE: CONSOLE, CharacterSet.ASCII: ASCII}[TERMINAL.characters]
+GLYPHS = {CharacterSet.ALL: FULL, CharacterSet.CONSOLE: CONSOLE, CharacterSet.ASCII: ASCII}[TERMINAL.character_set]
 
 
 def translation_table(glyphs: Glyphs) -> dict[int, str]:
@@ -127,15 +127,15 @@ def translation_table(glyphs: Glyphs) -> dict[int, str]:
     return {ord(getattr(FULL, field.name)): getattr(glyphs, field.name) for field in fields(Glyphs)}
 
 
-PLAIN = translation_table(GLYPHS)
+LOCAL_GLYPHS = translation_table(GLYPHS)
 
 
 def with_local_glyphs(text: str) -> str:
     """Replace the full symbols in a text by those of this terminal."""
-    return text.translate(PLAIN | {ord("²"): "^2", ord("Δ"): "d", ord("σ"): "s"}) if GLYPHS is not FULL else text
+    return text.translate(LOCAL_GLYPHS | {ord("²"): "^2", ord("Δ"): "d", ord("σ"): "s"}) if GLYPHS is not FULL else text
 
 
-UNKNOWN = "?"
+REPLACEMENT = "?"
 BRAILLE = range(0x2800, 0x2900)  # the eight lowest bits are the dots
 
 _FRAMES = {
@@ -167,7 +167,7 @@ class CharacterFallback:
         self._replacements |= {glyph: simple for glyph, simple in pairs if len(simple) == 1}
         self._replacements |= {simple: simple for simple in self._replacements.values()}
 
-    def one(self, column: str) -> str:
+    def replace(self, column: str) -> str:
         """Replace a character with its combining marks, or the second half of a wide one (empty)."""
         if column.isascii() and column:
             return column
@@ -182,7 +182,7 @@ class CharacterFallback:
         composed = unicodedata.normalize("NFC", column)
         is_narrow = len(composed) == cell_len(composed) == 1
         is_letter = self._keeps_letters and is_narrow and unicodedata.category(composed)[0] == "L"
-        return composed if is_letter else UNKNOWN
+        return composed if is_letter else REPLACEMENT
 
 
 @cache

@@ -14,18 +14,18 @@ from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.screen import Screen
 
-LAPS = 2  # from the focus up to the app: once for the key, once for the messages that its binding posted
-PATIENCE = 0.5  # seconds until the next key goes on anyway: a widget that is gone must not block the keyboard
-ASKED_AGAIN = 0.01  # seconds between two looks at whether a widget has its reply
-GIVE_UP = ("escape", "ctrl+c", "ctrl+q")  # typed behind a key that waits for a reply, they drop it ...
-GRACE = 1.0  # ... after so many seconds
+LAP_COUNT = 2  # from the focus up to the app: once for the key, once for the messages that its binding posted
+KEY_TIMEOUT = 0.5  # seconds until the next key goes on anyway: a widget that is gone must not block the keyboard
+REPLY_POLL_INTERVAL = 0.01  # seconds between two looks at whether a widget has its reply
+GIVE_UP_KEYS = ("escape", "ctrl+c", "ctrl+q")  # typed behind a key that waits for a reply, they drop it ...
+GIVE_UP_DELAY = 1.0  # ... after so many seconds
 
 Returned = TypeVar("Returned")
 Typed = events.Key | events.Paste
 
 
 @runtime_checkable
-class AwaitsAnswer(Protocol):
+class AwaitsReply(Protocol):
     """A widget some of whose keys refer to a reply that it has requested."""
 
     def awaits(self, key: str) -> bool:
@@ -66,22 +66,22 @@ class SequentialKeysApp(App[Returned], Generic[Returned]):
             self._handling = None  # the program is about to end
             return
         self._awaits_reply = _awaits_reply(event, self.focused)
-        give_up = next((key for key in self._queued if isinstance(key, events.Key) and key.key in GIVE_UP), None)
+        give_up = next((key for key in self._queued if isinstance(key, events.Key) and key.key in GIVE_UP_KEYS), None)
         if not self._awaits_reply:
             await self._forward(event)
-        elif give_up is not None and monotonic() - since > GRACE:
+        elif give_up is not None and monotonic() - since > GIVE_UP_DELAY:
             while self._queued.popleft() is not give_up:
                 pass
             await self._handle(give_up)
         else:
-            self.set_timer(ASKED_AGAIN, partial(self._forward_when_replied, event, since))
+            self.set_timer(REPLY_POLL_INTERVAL, partial(self._forward_when_replied, event, since))
 
     async def _forward(self, event: Typed) -> None:
         if self._queued:
             self._set_deadline(event)
         path, screen = self._focus_path, self.screen
         await super().on_event(event)
-        await self._follow(event, path, LAPS, screen)
+        await self._follow(event, path, LAP_COUNT, screen)
 
     @property
     def _focus_path(self) -> Sequence[DOMNode]:
@@ -101,7 +101,7 @@ class SequentialKeysApp(App[Returned], Generic[Returned]):
             await self._handle_next(event)
 
     def _set_deadline(self, event: Typed) -> None:
-        self.set_timer(PATIENCE, partial(self._handle_next, event))
+        self.set_timer(KEY_TIMEOUT, partial(self._handle_next, event))
 
     async def _handle_next(self, handled: Typed) -> None:
         if handled is self._handling:
@@ -111,4 +111,4 @@ class SequentialKeysApp(App[Returned], Generic[Returned]):
 
 
 def _awaits_reply(event: Typed, focused: object) -> bool:
-    return isinstance(event, events.Key) and isinstance(focused, AwaitsAnswer) and focused.awaits(event.key)
+    return isinstance(event, events.Key) and isinstance(focused, AwaitsReply) and focused.awaits(event.key)

@@ -35,42 +35,42 @@ _VISIBLE_ON_BLANKS = frozenset({"4", "21", "7", "9"})
 class CellStyle(NamedTuple):
     """The SGR parameters of a cell; of a blank cell the foreground (`ink`) is empty: any will do."""
 
-    weights: tuple[str, ...]
-    ink: str
-    ground: str
+    attributes: tuple[str, ...]
+    foreground: str
+    background: str
 
     def blank(self) -> CellStyle:
         """Return the style for a blank, which shows neither foreground nor most attributes."""
-        return self if _VISIBLE_ON_BLANKS.intersection(self.weights) else _blank(self.ground)
+        return self if _VISIBLE_ON_BLANKS.intersection(self.attributes) else _blank(self.background)
 
-    def same_as(self, other: CellStyle) -> bool:
+    def looks_like(self, other: CellStyle) -> bool:
         """Return whether a cell of this style looks the same when it is written in the other."""
-        if self.ink:
+        if self.foreground:
             return self == other
-        return self.ground == other.ground and not _VISIBLE_ON_BLANKS.intersection(other.weights)
+        return self.background == other.background and not _VISIBLE_ON_BLANKS.intersection(other.attributes)
 
     def transition_from(self, before: CellStyle | None) -> tuple[str, CellStyle]:
         """Return the sequence that sets this style after `before` (None: unknown), and the terminal's style then."""
         if before is None:
-            return _reset_to(self), CellStyle(self.weights, self.ink or "39", self.ground)
+            return _reset_to(self), CellStyle(self.attributes, self.foreground or "39", self.background)
         target = self
-        if not self.ink:
-            attributes = tuple(attribute for attribute in before.weights if attribute not in _VISIBLE_ON_BLANKS)
-            target = CellStyle(attributes, before.ink, self.ground)
+        if not self.foreground:
+            attributes = tuple(attribute for attribute in before.attributes if attribute not in _VISIBLE_ON_BLANKS)
+            target = CellStyle(attributes, before.foreground, self.background)
         return _change(before, target), target
 
 
-PLAIN = CellStyle((), "39", "49")  # the terminal's default colours
+DEFAULT_STYLE = CellStyle((), "39", "49")  # the terminal's default colours
 
 
 @lru_cache(maxsize=4096)
 def cell_style(style: Style | None, system: ColorSystem | None) -> CellStyle:
     """Return a style's parameters in a color system; None is a terminal without colours."""
     if style is None:
-        return PLAIN
+        return DEFAULT_STYLE
     attributes = tuple(code for name, code in _ATTRIBUTES.items() if getattr(style, name))
     if system is None:
-        return PLAIN._replace(weights=tuple(code for code in attributes if code in _MONOCHROME))
+        return DEFAULT_STYLE._replace(attributes=tuple(code for code in attributes if code in _MONOCHROME))
     colours = []
     for colour, is_foreground in ((style.color, True), (style.bgcolor, False)):
         default = ("39" if is_foreground else "49",)
@@ -86,21 +86,21 @@ def _blank(background: str) -> CellStyle:
 
 @lru_cache(maxsize=4096)
 def _change(before: CellStyle, target: CellStyle) -> str:
-    if target[1:] == before[1:] == PLAIN[1:] and not set(before.weights) <= set(target.weights):
+    if target[1:] == before[1:] == DEFAULT_STYLE[1:] and not set(before.attributes) <= set(target.attributes):
         return _reset_to(target)  # a terminal without colours may know no other way to end an attribute
-    off = {_OFF[attribute] for attribute in before.weights if attribute not in target.weights}
+    off = {_OFF[attribute] for attribute in before.attributes if attribute not in target.attributes}
     parameters = sorted(off)
-    parameters += [code for code in target.weights if code not in before.weights or _OFF[code] in off]
-    if target.ink != before.ink:
-        parameters.append(target.ink)
-    if target.ground != before.ground:
-        parameters.append(target.ground)
+    parameters += [code for code in target.attributes if code not in before.attributes or _OFF[code] in off]
+    if target.foreground != before.foreground:
+        parameters.append(target.foreground)
+    if target.background != before.background:
+        parameters.append(target.background)
     return _sgr(parameters) if parameters else ""
 
 
 def _reset_to(target: CellStyle) -> str:
-    colours = (colour for colour in (target.ink, target.ground) if colour not in ("", *PLAIN[1:]))
-    return _sgr(["0", *target.weights, *colours])
+    colours = (colour for colour in (target.foreground, target.background) if colour not in ("", *DEFAULT_STYLE[1:]))
+    return _sgr(["0", *target.attributes, *colours])
 
 
 def _sgr(parameters: list[str]) -> str:
@@ -131,7 +131,7 @@ class ScreenBuffer:
         self._output: list[str] = []
 
     @property
-    def dirty(self) -> bool:
+    def is_dirty(self) -> bool:
         return bool(self._dirty_rows)
 
     def invalidate(self) -> None:
@@ -141,7 +141,7 @@ class ScreenBuffer:
         self._style = None
         self._row = self._column = -1
 
-    def put(self, row: int, column: int, segments: Iterable[Segment], end: int) -> None:
+    def write(self, row: int, column: int, segments: Iterable[Segment], end: int) -> None:
         """Write segments into a row from a column on, cut off at the column `end`."""
         cells = self._back[row]
         for text, style, control in segments:
@@ -152,7 +152,7 @@ class ScreenBuffer:
             text_style = cell_style(style, self._colours)
             characters: Iterable[str] = text if cell_len(text) == len(text) else _columns(text)
             if self._fallback is not None:
-                characters = map(self._fallback.one, characters)
+                characters = map(self._fallback.replace, characters)
             for character in characters:
                 if column >= end:
                     break
@@ -171,7 +171,7 @@ class ScreenBuffer:
         self._output.clear()
         return output
 
-    def rows(self) -> list[str]:
+    def encode_rows(self) -> list[str]:
         """Return the rows of the back buffer with their escape sequences, each complete by itself."""
         return ["".join(_encode(cells)) for cells in self._back]
 
@@ -197,7 +197,7 @@ class ScreenBuffer:
 
     def _write(self, cell: Cell) -> None:
         text, style = cell
-        if self._style is None or not style.same_as(self._style):
+        if self._style is None or not style.looks_like(self._style):
             sequence, self._style = style.transition_from(self._style)
             self._output.append(sequence)
         self._output.append(text)
@@ -217,15 +217,15 @@ class ScreenBuffer:
     def _rewrite(self, row: int, start: int, end: int) -> list[str]:
         """Return the text between two columns if writing it again needs no change of style, else nothing."""
         cells = self._front[row][start:end]
-        if self._style is None or len(cells) > 4 or not all(cell and cell[1].same_as(self._style) for cell in cells):
+        if self._style is None or len(cells) > 4 or not all(cell and cell[1].looks_like(self._style) for cell in cells):
             return []
         return ["".join(cell[0] for cell in cells if cell)]
 
 
 def _encode(cells: Iterable[Cell | None]) -> Iterator[str]:
     before: CellStyle | None = None
-    for text, style in (cell or (" ", PLAIN) for cell in cells):
-        if before is None or not style.same_as(before):
+    for text, style in (cell or (" ", DEFAULT_STYLE) for cell in cells):
+        if before is None or not style.looks_like(before):
             sequence, before = style.transition_from(before)
             yield sequence
         yield text

@@ -13,7 +13,7 @@ from textual.widgets import Input
 class InlineEditor(Input):
     """A compact input that is hidden until it is opened over a row; Enter submits, Esc cancels.
 
-    `name_edited` is the row's name, empty while the editor is closed.
+    `row_name` is the row's name, empty while the editor is closed.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -32,22 +32,22 @@ class InlineEditor(Input):
     }
     """
 
-    class Left(Message):
+    class Cancelled(Message):
         """The editing was cancelled."""
 
     def __init__(self) -> None:
         super().__init__(compact=True)
         self.cursor_blink = False  # which would cost bytes twice a second
         self.display = False
-        self.name_edited = ""
+        self.row_name = ""
 
     @property
     def is_open(self) -> bool:
-        return bool(self.name_edited)
+        return bool(self.row_name)
 
-    def open(self, name: str, text: str) -> None:
+    def open(self, row_name: str, text: str) -> None:
         """Edit the row `name`; its value is selected, so that the first character typed replaces it."""
-        self.name_edited = name
+        self.row_name = row_name
         with self.prevent(Input.Changed):
             self.value = text
         self.display = True
@@ -55,11 +55,11 @@ class InlineEditor(Input):
 
     def close(self) -> None:
         """Hide the editor and give the focus back to its pane."""
-        self.name_edited = ""
+        self.row_name = ""
         pane = next((node for node in self.ancestors if isinstance(node, Widget) and node.can_focus), None)
         if self.has_focus and pane is not None:
             self.screen.set_focus(pane, scroll_visible=False)
         self.display = False
 
     def action_leave(self) -> None:
-        self.post_message(self.Left())
+        self.post_message(self.Cancelled())

@@ -17,8 +17,8 @@ from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, ju
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
 from charwave_tui.ui.terminal.glyphs import ASCII, GLYPHS
 
-ALWAYS = ("question_mark", "q", "escape", "tab")  # keys that stay however narrow the row is
-PALETTE = "command_palette"  # the action whose key stands at the right edge
+PERMANENT_KEYS = ("question_mark", "q", "escape", "tab")  # keys that stay however narrow the row is
+PALETTE_ACTION = "command_palette"  # the action whose key stands at the right edge
 KEY_NAMES = {"enter": "enter", "escape": "esc"}  # where they differ from Textual's
 ASCII_ARROWS = str.maketrans("←→↑↓", "<>^v")
 
@@ -28,15 +28,15 @@ class KeyHint:
     """A key binding as the row shows it; `node` has the action."""
 
     key: str
-    shown: str
+    key_text: str
     description: str
     enabled: bool
     action: str
     node: DOMNode = field(compare=False)
 
     @property
-    def pieces(self) -> StyledLine:
-        key = Span(self.shown, "accent", True) if self.enabled else Span(self.shown, "muted")
+    def line(self) -> StyledLine:
+        key = Span(self.key_text, "accent", True) if self.enabled else Span(self.key_text, "muted")
         return (key, Span(f" {self.description}", "muted"))
 
 
@@ -60,8 +60,8 @@ class KeyBar(ThemedWidget):
         hints, palette = fit_hints(self._hints, self._palette, self.size.width)
         left: StyledLine = ()
         for hint in hints:
-            left += ((Span("  "),) if left else ()) + hint.pieces
-        return to_rich_text(self, justify(left, palette.pieces, self.size.width) if palette else left)
+            left += ((Span("  "),) if left else ()) + hint.line
+        return to_rich_text(self, justify(left, palette.line, self.size.width) if palette else left)
 
     @on(Click)
     async def press_clicked_key(self, event: Click) -> None:
@@ -71,11 +71,11 @@ class KeyBar(ThemedWidget):
         hints, palette = fit_hints(self._hints, self._palette, self.size.width)
         start = 0
         for hint in hints:
-            end = start + cell_width(hint.pieces)
+            end = start + cell_width(hint.line)
             if start <= offset.x < end:
                 await self._press(hint)
             start = end + 2
-        if palette and offset.x >= self.size.width - cell_width(palette.pieces):
+        if palette and offset.x >= self.size.width - cell_width(palette.line):
             await self._press(palette)
 
     async def _press(self, hint: KeyHint) -> None:
@@ -93,7 +93,7 @@ class KeyBar(ThemedWidget):
         palette = None
         for node, binding, enabled, _ in self.screen.active_bindings.values():
             hint = KeyHint(binding.key, key_text(binding), binding.description, enabled, binding.action, node)
-            if binding.action.rpartition(".")[2] == PALETTE:
+            if binding.action.rpartition(".")[2] == PALETTE_ACTION:
                 palette = hint
             elif binding.show:
                 hints.setdefault((node, binding.action), hint)
@@ -121,7 +121,7 @@ def fit_hints(hints: Sequence[KeyHint], palette: KeyHint | None, width: int) -> 
     if palette and _width([*fitting, palette]) <= width:
         return fitting, palette
     while _width(fitting) > width:
-        removable = [hint for hint in fitting if hint.key not in ALWAYS]
+        removable = [hint for hint in fitting if hint.key not in PERMANENT_KEYS]
         if not removable:
             break
         disabled = [hint for hint in removable if not hint.enabled]
@@ -130,4 +130,4 @@ def fit_hints(hints: Sequence[KeyHint], palette: KeyHint | None, width: int) -> 
 
 
 def _width(hints: Sequence[KeyHint]) -> int:
-    return sum(cell_width(hint.pieces) + 2 for hint in hints) - 2
+    return sum(cell_width(hint.line) + 2 for hint in hints) - 2

@@ -8,16 +8,16 @@ from rich.text import Text
 from textual.reactive import reactive
 
 from charwave_tui.core.metrics import SampledName
-from charwave_tui.ui.drawing.name_style import mean_nll, novelty_mark, shares, style_name
+from charwave_tui.ui.drawing.name_style import mean_nll, novelty_mark, novelty_shares, style_name
 from charwave_tui.ui.drawing.number_format import format_nll
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
 from charwave_tui.ui.state.run_state import NamesState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-NARROWEST = 32  # columns of an entry from which on a second one may stand beside it
-WORDED = 31  # columns from which on an entry has `new`, `near` or `corpus` beside the glyph
-BETWEEN = 4  # columns between two entries in a row
+MIN_ENTRY_WIDTH = 32  # columns of an entry from which on a second one may stand beside it
+MIN_WORD_WIDTH = 31  # columns from which on an entry has `new`, `near` or `corpus` beside the glyph
+ENTRY_GAP = 4  # columns between two entries in a row
 
 
 class NameList(ThemedWidget):
@@ -43,7 +43,7 @@ class NameList(ThemedWidget):
         """The number of names that fit at once."""
         return _rows(self.size.height) * _columns(self.size.width)
 
-    def turn(self, pages: int) -> None:
+    def turn_page(self, pages: int) -> None:
         """Show the page so many pages on or back; the last one, if there are fewer by now."""
         last = max(0, len(self.names.names) - 1) // max(1, self.capacity)
         if pages:
@@ -54,10 +54,10 @@ class NameList(ThemedWidget):
         self.part = page if 0 < self.capacity < total else ""
 
     def watch_names(self) -> None:
-        self.turn(0)
+        self.turn_page(0)
 
     def on_resize(self) -> None:
-        self.turn(0)
+        self.turn_page(0)
 
     def render(self) -> Text:
         if self.names.refusal:
@@ -79,11 +79,11 @@ class NameList(ThemedWidget):
 def entry_lines(names: Sequence[SampledName], width: int, rows: int) -> list[StyledLine]:
     """Return the names from the top down in as many columns as fit, always in `rows` lines."""
     column_count = _columns(width)
-    entry_width = (width - BETWEEN * (column_count - 1)) // column_count
+    entry_width = (width - ENTRY_GAP * (column_count - 1)) // column_count
     lines: list[StyledLine] = [()] * rows
     for index, sampled in enumerate(names[: rows * column_count]):
         row = index % rows
-        gap = (Span(" " * BETWEEN),) if lines[row] else ()
+        gap = (Span(" " * ENTRY_GAP),) if lines[row] else ()
         lines[row] = (*lines[row], *gap, *name_entry(sampled, entry_width))
     return lines
 
@@ -91,7 +91,7 @@ def entry_lines(names: Sequence[SampledName], width: int, rows: int) -> list[Sty
 def name_entry(sampled: SampledName, width: int) -> StyledLine:
     """Return a name, its nll and its novelty in `width` columns."""
     mark, novelty = novelty_mark(sampled)
-    word = f" {novelty:6}" if width >= WORDED else ""
+    word = f" {novelty:6}" if width >= MIN_WORD_WIDTH else ""
     nll = f"{format_nll(sampled.nll):>6}"
     room = max(1, width - len(nll) - 3 - len(word))
     return (
@@ -104,7 +104,7 @@ def name_entry(sampled: SampledName, width: int) -> StyledLine:
 
 def names_summary(names: Sequence[SampledName], width: int) -> StyledLine:
     """Return the mean nll and the novelty fractions of names in the fullest form that fits `width`."""
-    fractions = shares(names)
+    fractions = novelty_shares(names)
     parts = (
         (fractions.new, "new", GLYPHS.new),
         (fractions.near, "near", GLYPHS.near),
@@ -133,7 +133,7 @@ def _refusal(names: NamesState) -> StyledLine:
 
 
 def _columns(width: int) -> int:
-    return max(1, (width + BETWEEN) // (NARROWEST + BETWEEN))
+    return max(1, (width + ENTRY_GAP) // (MIN_ENTRY_WIDTH + ENTRY_GAP))
 
 
 def _rows(height: int) -> int:

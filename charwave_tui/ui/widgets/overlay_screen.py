@@ -10,10 +10,10 @@ from textual.screen import Screen
 from charwave_tui.ui.state.run_state import RunViewState
 from charwave_tui.ui.widgets.status_bar import StatusBar
 
-Left = TypeVar("Left")
+ViewState = TypeVar("ViewState")
 
 
-class OverlayScreen(Screen[Left], Generic[Left]):
+class OverlayScreen(Screen[ViewState], Generic[ViewState]):
     """A screen that the lab pushes and binds its state to; dismissed with the view state to restore later.
 
     `run` is the engine's run, `line` a notice on the line to the terminal, and `place` the host of the engine with its
@@ -24,6 +24,6 @@ class OverlayScreen(Screen[Left], Generic[Left]):
     line: reactive[str] = reactive("", repaint=False)
     place: reactive[str] = reactive("", repaint=False)
 
-    def status(self) -> StatusBar:
+    def make_status_bar(self) -> StatusBar:
         """Return the status bar, bound to this screen."""
         return StatusBar(id="status").data_bind(OverlayScreen.run, OverlayScreen.line, OverlayScreen.place)

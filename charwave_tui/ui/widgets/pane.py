@@ -91,7 +91,7 @@ class Pane(Widget):
         return f"[not bold $ink-muted]  {escape(self.note)}[/]" if self.note else ""
 
 
-TICK = 1.0  # seconds between two updates of the age
+AGE_INTERVAL = 1.0  # seconds between two updates of the age
 
 
 class TimestampedPane(Pane):
@@ -105,10 +105,10 @@ class TimestampedPane(Pane):
         self._age_timer: Timer | None = None
 
     def on_mount(self) -> None:
-        self._age_timer = self.set_interval(TICK, self._grow_older)
+        self._age_timer = self.set_interval(AGE_INTERVAL, self._grow_older)
 
     @property
-    def dated(self) -> bool:
+    def has_data(self) -> bool:
         """Whether there are data."""
         raise NotImplementedError
 
@@ -116,7 +116,7 @@ class TimestampedPane(Pane):
         """Update the bottom border."""
         raise NotImplementedError
 
-    def renewed(self) -> None:
+    def reset_age(self) -> None:
         """Set the age of new data to 0."""
         self.age = 0
         if self._age_timer is not None:
@@ -135,7 +135,7 @@ class TimestampedPane(Pane):
         self.update_provenance()
 
     def _grow_older(self) -> None:
-        if self.run.state is RunState.TRAINING and self.dated:
+        if self.run.state is RunState.TRAINING and self.has_data:
             self.age += 1
 
 

@@ -14,7 +14,7 @@ from charwave_tui.ui.widgets.pane import Pane
 # columns and rows of the terminal
 FOUR_PANES = (120, 36)  # from which all four panes fit; on smaller ones they are tabs
 TABS = (60, 16)  # from which tabs fit; below, the focused pane has the whole screen
-WIDER, WIDEST = 140, 180  # columns from which the form and the names get more room
+WIDE_COLUMNS, WIDEST_COLUMNS = 140, 180  # columns from which the form and the names get more room
 
 
 class PaneGrid(Container):
@@ -45,7 +45,7 @@ class PaneGrid(Container):
     zoomed: reactive[bool] = reactive(False)
 
     @dataclass
-    class Tiny(Message):
+    class TooSmall(Message):
         """The screen became too small for anything beside a pane, or large enough again."""
 
         tiny: bool
@@ -88,12 +88,12 @@ class PaneGrid(Container):
         tabs = _in_tabs(width, height)
         tiny = width < TABS[0] or height < TABS[1]
         self.set_class(tabs or self.zoomed, "-alone")
-        self.set_class(width >= WIDER, "-wider")
-        self.set_class(width >= WIDEST, "-widest")
+        self.set_class(width >= WIDE_COLUMNS, "-wider")
+        self.set_class(width >= WIDEST_COLUMNS, "-widest")
         for pane in panes:
             pane.set_class(pane.id == self.current, "-current")
             pane.tabbed = tabs and not tiny
-        self.post_message(self.Tiny(tiny))
+        self.post_message(self.TooSmall(tiny))
 
 
 def _in_tabs(width: int, height: int) -> bool:

@@ -161,7 +161,7 @@ def _count(step: int, max_steps: int, separator: str) -> StyledLine:
     return (Span(f"{format_steps(step):>{len(total)}}", "bright", True), Span(f"{separator}{total}", "muted"))
 
 
-REST = 0.25  # seconds between two updates of the numbers, at least
+MIN_UPDATE_INTERVAL = 0.25  # seconds between two updates of the numbers, at least
 
 
 class StatusBar(ThemedWidget):
@@ -206,7 +206,7 @@ class StatusBar(ThemedWidget):
         self._shown_run = self.run
         if self._rest_timer is not None:
             self._rest_timer.stop()
-        self._rest_timer = self.set_timer(REST, self._rested)
+        self._rest_timer = self.set_timer(MIN_UPDATE_INTERVAL, self._rested)
         before, now = to_plain_text(self._line), to_plain_text(self._text())
         if before != now:
             self.refresh(*_changed_regions(before, now))

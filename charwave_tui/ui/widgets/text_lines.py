@@ -71,13 +71,13 @@ class TextPane(UnnumberedPane):
         yield self.lines
 
     @property
-    def room(self) -> tuple[int, int]:
+    def inner_size(self) -> tuple[int, int]:
         """The columns and rows within the border; (0, 0) before the first layout."""
         return self.content_size.width, self.content_size.height
 
     def on_resize(self) -> None:
         self.post_message(self.Resized())
 
-    def draw(self, lines: Iterable[StyledLine]) -> None:
+    def set_lines(self, lines: Iterable[StyledLine]) -> None:
         """Show the lines that fit."""
-        self.lines.set_lines(list(lines)[: self.room[1]])
+        self.lines.set_lines(list(lines)[: self.inner_size[1]])

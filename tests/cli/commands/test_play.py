@@ -20,7 +20,7 @@ from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.ui.app import CharwaveApp
-from charwave_tui.ui.terminal.diff_renderer import FPS
+from charwave_tui.ui.terminal.diff_renderer import DEFAULT_FPS
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ main([])
 def test_frame_rate_follows_option(command: Any, opened_playgrounds: list[CharwaveApp]) -> None:
     command("--fps", "2")
     command()
-    assert [app._fps for app in opened_playgrounds] == [2, FPS]
+    assert [app._fps for app in opened_playgrounds] == [2, DEFAULT_FPS]
 
 
 def test_mouse_enabled_unless_disabled_by_option(

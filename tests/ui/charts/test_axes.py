@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.ui.charts.axes import (
-    FEWEST_STEPS,
-    LABEL,
+    LABEL_WIDTH,
+    MIN_X_STEPS,
     Axes,
     fit_axes,
     loss_ticks,
@@ -32,10 +32,10 @@ def read(label: str) -> float:
 def test_loss_ticks_inside_strictly_rising_and_exact(low: float, span: float, rows: int, log: bool) -> None:
     axes = Axes(100, low, low + span, log) if log else Axes(100, 10**low, 10**low + max(10**span, 10**low) * 1e-6, log)
     ticks = loss_ticks(axes, rows)
-    assert all(0 <= tick.cell < rows and len(tick.label) <= LABEL for tick in ticks)
+    assert all(0 <= tick.cell < rows and len(tick.label) <= LABEL_WIDTH for tick in ticks)
     assert all(below.value < above.value and below.cell - above.cell >= 3 for below, above in pairwise(ticks))
     assert all(read(tick.label) == pytest.approx(tick.value, rel=1e-12, abs=0) for tick in ticks)
-    assert all(-1e-9 <= axes.height(tick.value) <= 1 + 1e-9 for tick in ticks)
+    assert all(-1e-9 <= axes.y_position(tick.value) <= 1 + 1e-9 for tick in ticks)
 
 
 @given(st.floats(10, 1e8), st.integers(4, 280))
@@ -65,7 +65,7 @@ def test_x_axis_halved_until_current_step_fills_half(step: int, max_steps: int) 
     steps = x_extent(step, max_steps)
     assert math.log2(max(max_steps, step) / steps).is_integer()
     assert step <= steps
-    assert steps < 2 * max(step, FEWEST_STEPS) or steps == max(max_steps, step)
+    assert steps < 2 * max(step, MIN_X_STEPS) or steps == max(max_steps, step)
 
 
 @given(st.lists(st.floats(0.5, 9), min_size=1, max_size=30), st.lists(st.floats(0.5, 9), max_size=2), st.booleans())
@@ -73,7 +73,7 @@ def test_y_axis_holds_every_loss_and_is_stable_without_news(
     values: list[float], constants: list[float], log: bool
 ) -> None:
     axes = fit_axes(values, constants, 100, log)
-    assert all(0 <= axes.height(value) <= 1 for value in values)
+    assert all(0 <= axes.y_position(value) <= 1 for value in values)
     assert fit_axes(values, constants, 100, log, axes) is axes
 
 
@@ -82,7 +82,7 @@ def test_y_axis_rescales_only_for_outside_loss_or_large_excess() -> None:
     assert fit_axes([3.0, 1.97], [], 100, True, axes) is axes
     assert fit_axes([2.7, 2.1], [], 100, True, axes) is axes
     lower = fit_axes([3.0, 1.5], [], 100, True, axes)
-    assert lower.height(1.5) >= 0 > axes.height(1.5)
+    assert lower.y_position(1.5) >= 0 > axes.y_position(1.5)
     assert fit_axes([2.1, 2.0], [], 100, True, axes) is not axes
     assert fit_axes([3.0, 2.0], [], 200, True, axes) is not axes
 

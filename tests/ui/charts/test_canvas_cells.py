@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.ui.charts.loss_chart import rasterize, thickened
+from charwave_tui.ui.charts.loss_chart import rasterize, thicken
 from charwave_tui.ui.charts.plot import space_labels
 from charwave_tui.ui.drawing.canvas import Canvas
 
@@ -39,7 +39,7 @@ def test_thick_line_adds_dot_below_each_dot(dots: list[tuple[int, int]]) -> None
         return ["".join(chr(0x2800 + cell) if cell else " " for cell in row) for row in cells]
 
     thin = set(dots)
-    assert thickened(rows(thin)) == rows(thin | {(x, y + 1) for x, y in thin if y + 1 < 12})
+    assert thicken(rows(thin)) == rows(thin | {(x, y + 1) for x, y in thin if y + 1 < 12})
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 40), st.text("ab", min_size=1, max_size=9)), max_size=6))
@@ -51,8 +51,8 @@ def test_only_spans_of_changed_cells_are_repainted(writes: list[tuple[int, int, 
     runs = new.changes(old)
     for row, start, end in runs:
         old.characters[row][start:end] = new.characters[row][start:end]
-        old.inks[row][start:end] = new.inks[row][start:end]
-    assert (old.characters, old.inks) == (new.characters, new.inks)
+        old.styles[row][start:end] = new.styles[row][start:end]
+    assert (old.characters, old.styles) == (new.characters, new.styles)
     assert new.copy().changes(new) == []
 
 

@@ -13,7 +13,7 @@ from support.lab_states import DIVERGED, TRAINING
 from charwave_tui.core.metrics import CurveMarker, Evaluation, GhostCurve, LossPoint, Split, TrainingHistory
 from charwave_tui.ui.charts.axes import Axes, to_columns
 from charwave_tui.ui.charts.loss_chart import LossChart
-from charwave_tui.ui.charts.plot import GUTTER, PlotArea
+from charwave_tui.ui.charts.plot import GUTTER_WIDTH, PlotArea
 from charwave_tui.ui.drawing.canvas import Canvas
 from charwave_tui.ui.state.run_state import LossCurveState
 from charwave_tui.ui.terminal.glyphs import ASCII, Glyphs
@@ -111,9 +111,9 @@ def test_ghost_curve_drawn_under_current_one() -> None:
     alone = render_chart(LossCurveState(history, None, None, None, 27, 200), 99, 18)
     both = render_chart(LossCurveState(history, None, GhostCurve("run 1", 200, history), None, 27, 200), 99, 18)
     for row in range(1, 15):
-        for column in range(99 - GUTTER):
-            if alone.inks[row][column] == "train":
-                assert both.inks[row][column] == "train"
+        for column in range(99 - GUTTER_WIDTH):
+            if alone.styles[row][column] == "train":
+                assert both.styles[row][column] == "train"
 
 
 def test_single_step_is_visible() -> None:
@@ -123,7 +123,7 @@ def test_single_step_is_visible() -> None:
         sheet.characters[row][column]
         for row in range(18)
         for column in range(6, 82)
-        if sheet.inks[row][column] == "train"
+        if sheet.styles[row][column] == "train"
     ]
     assert [ord(mark) >= 0x2800 for mark in field] in ([True], [True, True])
 
@@ -131,15 +131,15 @@ def test_single_step_is_visible() -> None:
 def test_early_step_of_long_run_fills_half_of_chart() -> None:
     points = tuple(point(step, 3.3 - step / 1_000) for step in range(100, 1_001, 100))
     sheet = render_chart(LossCurveState(TrainingHistory(100, points), None, None, None, 27, 200_000), 99, 18)
-    reached = max(column for row in range(18) for column in range(6, 82) if sheet.inks[row][column] == "train")
+    reached = max(column for row in range(18) for column in range(6, 82) if sheet.styles[row][column] == "train")
     assert reached - 6 >= 38
 
 
 def test_nan_loss_has_cross_above_line() -> None:
     sheet = render_chart(DIVERGED.curve, 61, 18)
     column = sheet.line(0).index("✗ NaN")
-    assert sheet.inks[0][column] == "error"
-    assert all(sheet.inks[row][column] == "error" for row in range(1, 12))
+    assert sheet.styles[0][column] == "error"
+    assert all(sheet.styles[row][column] == "error" for row in range(1, 12))
     assert "train        490" in text(sheet)
     assert "ln 27     3.2958" in text(sheet)
 
@@ -164,7 +164,7 @@ def test_ascii_chart_has_only_ascii() -> None:
     assert "v lr 0.1 -> 0.01" in lines
     assert any(
         mark == "o" and ink == "train"
-        for row, inks in enumerate(sheet.inks)
+        for row, inks in enumerate(sheet.styles)
         for mark, ink in zip(sheet.characters[row], inks, strict=True)
     )
 

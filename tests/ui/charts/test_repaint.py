@@ -12,7 +12,7 @@ from textual.geometry import Region
 
 from charwave_tui.core.metrics import LossPoint
 from charwave_tui.ui.charts import loss_chart
-from charwave_tui.ui.charts.loss_chart import PERIOD, LossChart
+from charwave_tui.ui.charts.loss_chart import MIN_FRAME_INTERVAL, LossChart
 from charwave_tui.ui.state.run_state import LossCurveState
 
 
@@ -38,10 +38,10 @@ async def test_new_point_repaints_few_cells_correctly(widget_host: type) -> None
     async with app.run_test(size=(99, 18)) as pilot:
         chart = app.query_one(RepaintCounter)
         chart.curve = TRAINING.curve
-        await pilot.pause(PERIOD * 1.5)
+        await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
         chart.repainted.clear()
         chart.curve = with_point(TRAINING.curve, 133_900, 1.8291)
-        await pilot.pause(PERIOD * 1.5)
+        await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
         assert all(chart.repainted), "the whole widget was repainted"
         assert 0 < sum(region.area for regions in chart.repainted for region in regions) <= 60
         assert app.screen_text() == "\n".join(line.rstrip() for line in chart.lines)
@@ -53,10 +53,10 @@ async def test_equal_curve_repaints_nothing(widget_host: type) -> None:
     async with app.run_test(size=(99, 18)) as pilot:
         chart = app.query_one(RepaintCounter)
         chart.curve = TRAINING.curve
-        await pilot.pause(PERIOD * 1.5)
+        await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
         chart.repainted.clear()
         chart.curve = replace(TRAINING.curve)
-        await pilot.pause(PERIOD * 1.5)
+        await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
         assert chart.repainted == []
 
 
@@ -69,11 +69,11 @@ async def test_fast_curves_drawn_five_times_a_second_and_last_one_shown(
     app = widget_host(LossChart)
     async with app.run_test(size=(99, 18)) as pilot:
         chart = app.query_one(LossChart)
-        await pilot.pause(PERIOD * 1.5)
+        await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
         sheets.clear()
         for i in range(10):
             chart.curve = with_point(TRAINING.curve, 132_440 + i, 1.8 + i / 100)
-        await pilot.pause(PERIOD * 1.5)
+        await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
         assert len(sheets) == 2
         assert "1.8900" in app.screen_text()
 
@@ -88,10 +88,10 @@ async def test_axes_background_and_ghost_drawn_once_while_unchanged(
     async with app.run_test(size=(99, 18)) as pilot:
         chart = app.query_one(LossChart)
         chart.curve = TRAINING.curve
-        await pilot.pause(PERIOD * 1.5)
+        await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
         before = len(grounds)
         chart.curve = with_point(TRAINING.curve, 133_900, 1.8)
-        await pilot.pause(PERIOD * 1.5)
+        await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
         assert len(grounds) == before == 1
         await pilot.resize_terminal(80, 18)
         await pilot.pause()
@@ -103,7 +103,7 @@ async def test_theme_change_changes_styles(widget_host: type) -> None:
     async with app.run_test(size=(99, 18)) as pilot:
         chart = app.query_one(LossChart)
         chart.curve = TRAINING.curve
-        await pilot.pause(PERIOD * 1.5)
+        await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
         dark = {segment.style.color.name for segment in chart.render_line(0) if segment.style and segment.style.color}
         app.theme = "charwave-light"
         await pilot.pause()
@@ -117,7 +117,7 @@ async def test_empty_chart_has_grid_and_uniform_loss(widget_host: type) -> None:
     app = widget_host(LossChart)
     async with app.run_test(size=(99, 18)) as pilot:
         app.query_one(LossChart).curve = UNTRAINED.curve
-        await pilot.pause(PERIOD * 1.5)
+        await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
         assert "ln 27     3.2958" in app.screen_text()
         assert "200k steps" in app.screen_text()
 

@@ -17,7 +17,7 @@ EVEN = Histogram(-1.0, 1.0, (0.5,) * 40, 0.0, 0.58)
 
 def test_density_scaled_to_largest_bin_with_extremes_in_warning():
     low = Histogram(-1.0, 1.0, (1.0, 0.5, 0.25, 0.0), 0.0, 1.0)
-    lines = block_graphics.draw_histogram(low, 4, 2, worry=0.97)
+    lines = block_graphics.draw_histogram(low, 4, 2, warning_limit=0.97)
     assert [to_plain_text(line) for line in lines[:3]] == ["█   ", "██▄ ", "└─┴┘"]
     assert [piece.role for piece in lines[1]] == ["warning", "muted", "warning"]
 
@@ -31,16 +31,16 @@ def test_every_line_has_requested_width_and_area_is_kept(width):
 
 
 def test_axis_labels_minimum_zero_and_maximum():
-    marks, labels = (to_plain_text(line) for line in block_graphics.axis(-1.5e-3, 1.5e-3, 41))
+    marks, labels = (to_plain_text(line) for line in block_graphics.draw_axis(-1.5e-3, 1.5e-3, 41))
     assert (marks[0], marks[20], marks[40]) == ("└", "┴", "┘")
     assert labels == "−1.5e−3" + " " * 13 + "0" + " " * 13 + "+1.5e−3"
-    assert to_plain_text(block_graphics.axis(2.0, 3.0, 20)[0]) == "└" + "─" * 18 + "┘"
+    assert to_plain_text(block_graphics.draw_axis(2.0, 3.0, 20)[0]) == "└" + "─" * 18 + "┘"
 
 
 def test_all_nonfinite_shows_text_in_same_line_count():
     spoilt = Histogram(0.0, 0.0, (), math.nan, math.nan)
     lines = block_graphics.draw_histogram(spoilt, 30, 4)
-    assert len(lines) == 4 + block_graphics.AXIS
+    assert len(lines) == 4 + block_graphics.AXIS_LINES
     assert lines[0] == (Span("no finite number", "error"),)
 
 
@@ -48,22 +48,22 @@ def test_image_has_two_rows_per_line_and_one_column_per_unit():
     upper, lower = ["bright", "", "muted", ""], ["bright", "warning", "", ""]
     (line,) = block_graphics.half_block_image([upper, lower])
     assert line == (
-        Span("█", "bright", ground="raised"),
-        Span("▄", "warning", ground="raised"),
-        Span("▀", "muted", ground="raised"),
-        Span(" ", ground="raised"),
+        Span("█", "bright", background="raised"),
+        Span("▄", "warning", background="raised"),
+        Span("▀", "muted", background="raised"),
+        Span(" ", background="raised"),
     )
     assert len(block_graphics.half_block_image([upper, lower, upper])) == 2
-    assert block_graphics.half_block_image([["muted"], ["bright"]]) == ((Span("▀", "muted", ground="bright"),),)
+    assert block_graphics.half_block_image([["muted"], ["bright"]]) == ((Span("▀", "muted", background="bright"),),)
 
 
 def test_ascii_image_shows_stronger_row_and_legend_says_so(monkeypatch):
-    assert block_graphics.merged() == ()
+    assert block_graphics.shades_note() == ()
     monkeypatch.setattr(block_graphics, "GLYPHS", ASCII)
     monkeypatch.setattr(block_graphics, "GLYPHS", ASCII)
     assert to_plain_text(block_graphics.half_block_image([["muted", ""], ["bright", ""]])[0]) == "# "
     assert block_graphics.legend_swatch("warning").text == "!"
-    assert [to_plain_text(group) for group in block_graphics.merged()] == ["a mark is the stronger of two rows"]
+    assert [to_plain_text(group) for group in block_graphics.shades_note()] == ["a mark is the stronger of two rows"]
     drawn = [
         to_plain_text(line)
         for line in block_graphics.draw_histogram(Histogram(0.0, 1.0, (1.0, 0.6, 0.2), 0.5, 0.2), 3, 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from charwave_tui.ui.drawing.number_format import (
-    WIDEST,
+    MAX_AGE_WIDTH,
     format_age,
     format_duration,
     format_loss,
@@ -158,7 +158,7 @@ NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 )
 def test_timestamp_shown_as_age_then_as_date(moment, words):
     assert format_age(moment, NOON) == words
-    assert len(words) <= WIDEST
+    assert len(words) <= MAX_AGE_WIDTH
 
 
 def test_dates_are_in_local_time_zone():

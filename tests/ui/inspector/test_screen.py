@@ -32,8 +32,8 @@ EVERY_KEY = ["tab", "up", "down", "h", "j", "k", "l", "left", "right", "p", "P",
 @pytest.fixture(autouse=True)
 def _no_timers(monkeypatch):
     """Nothing grows old, and nothing is asked again by the clock."""
-    monkeypatch.setattr("charwave_tui.ui.widgets.pane.TICK", 3_600.0)
-    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.widgets.pane.AGE_INTERVAL", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.MIN_UPDATE_INTERVAL", 0.01)
     monkeypatch.setattr("charwave_tui.ui.state.inspector_state.EVERY", 3_600.0)
 
 
@@ -233,7 +233,7 @@ async def test_burst_typed_context_goes_to_tree_and_ratios_load_if_visible():
 
 
 async def test_hidden_lab_updates_not_rendered_until_visible(monkeypatch):
-    monkeypatch.setattr(loss_chart, "PERIOD", 0.0)
+    monkeypatch.setattr(loss_chart, "MIN_FRAME_INTERVAL", 0.0)
     engine = StaticEngine(HELD)
     async with run_playground(engine) as pilot:
         await type_burst(pilot, "i")

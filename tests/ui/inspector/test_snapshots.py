@@ -16,8 +16,8 @@ from charwave_tui.ui.inspector.screen import InspectorScreen
 @pytest.fixture(autouse=True)
 def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits, or grows old, does so at once or never."""
-    monkeypatch.setattr("charwave_tui.ui.widgets.pane.TICK", 3_600.0)
-    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.widgets.pane.AGE_INTERVAL", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.MIN_UPDATE_INTERVAL", 0.01)
     monkeypatch.setattr("charwave_tui.ui.state.inspector_state.EVERY", 3_600.0)
 
 

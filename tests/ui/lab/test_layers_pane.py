@@ -221,7 +221,7 @@ def test_nonfinite_in_error_style_and_first_such_layer_found(value):
     assert role(spoilt, "mean") == "error"
     assert first_nonfinite([*STATS[:3], spoilt, *STATS[4:]]) == 3
     assert first_nonfinite(STATS) is first_nonfinite(SHAPES) is None
-    (name,) = row(spoilt, first_spoilt=True)["layer"]
+    (name,) = row(spoilt, is_first_nonfinite=True)["layer"]
     assert (name.role, name.bold) == ("error", True)
 
 
@@ -418,7 +418,7 @@ async def test_paused_run_statistics_have_no_age(widget_host):
 
 
 async def test_age_grows_by_clock_until_new_statistics(widget_host, monkeypatch):
-    monkeypatch.setattr(pane_module, "TICK", 0.01)
+    monkeypatch.setattr(pane_module, "AGE_INTERVAL", 0.01)
     app = widget_host(LayersPane)
     async with app.run_test(size=(68, 18)) as pilot:
         pane = app.query_one(LayersPane)

@@ -17,7 +17,7 @@ from charwave_tui.ui.state.run_state import EngineDisconnected, LabState, reduce
 
 @pytest.fixture(autouse=True)
 def no_debounce(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loss_chart, "PERIOD", 0.0)
+    monkeypatch.setattr(loss_chart, "MIN_FRAME_INTERVAL", 0.0)
 
 
 async def rendered(pilot: Pilot[None], view: LabState) -> str:

@@ -37,9 +37,9 @@ PANES = {"form": "1", "loss": "2", "layers": "3", "names": "4"}
 @pytest.fixture(autouse=True)
 def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits, or grows old, does so at once or never."""
-    monkeypatch.setattr("charwave_tui.ui.widgets.pane.TICK", 3_600.0)
-    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.REST", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.PERIOD", 0.0)
+    monkeypatch.setattr("charwave_tui.ui.widgets.pane.AGE_INTERVAL", 3_600.0)
+    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.MIN_UPDATE_INTERVAL", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.MIN_FRAME_INTERVAL", 0.0)
 
 
 @pytest.fixture

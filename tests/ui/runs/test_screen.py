@@ -56,7 +56,7 @@ def _short_debounce(monkeypatch):
     """What waits does so for no longer than a pilot does, and it is always the same time of day."""
     monkeypatch.setattr("charwave_tui.ui.runs.screen.REST", 0.01)
     monkeypatch.setattr("charwave_tui.ui.runs.screen.READ_AFTER", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.PERIOD", 0.0)
+    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.MIN_FRAME_INTERVAL", 0.0)
     monkeypatch.setattr("charwave_tui.ui.runs.list_pane.local_now", lambda: NOW)
 
 

@@ -18,9 +18,9 @@ COMPARED = RunsViewOptions(here=12, chosen=(11, 3, None, None))
 def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is always the same time of day, and what waits does so for no longer than a pilot does."""
     monkeypatch.setattr("charwave_tui.ui.runs.list_pane.local_now", lambda: NOW)
-    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.MIN_UPDATE_INTERVAL", 0.01)
     monkeypatch.setattr("charwave_tui.ui.runs.screen.REST", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.PERIOD", 0.0)
+    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.MIN_FRAME_INTERVAL", 0.0)
 
 
 @pytest.fixture

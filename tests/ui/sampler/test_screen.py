@@ -49,7 +49,7 @@ def _short_debounce(monkeypatch):
     """What waits does so for no longer than a pilot does."""
     monkeypatch.setattr("charwave_tui.ui.sampler.names_mode.DRAW_AFTER", 0.01)
     monkeypatch.setattr("charwave_tui.ui.sampler.step_mode.TRY_AFTER", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.PERIOD", 0.0)
+    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.MIN_FRAME_INTERVAL", 0.0)
 
 
 def row(app, text):

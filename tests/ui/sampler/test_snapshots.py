@@ -13,9 +13,9 @@ from support.sampler_answers import SamplerScreenHost
 @pytest.fixture(autouse=True)
 def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits does so for no longer than a pilot does."""
-    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.MIN_UPDATE_INTERVAL", 0.01)
     monkeypatch.setattr("charwave_tui.ui.sampler.step_mode.TRY_AFTER", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.PERIOD", 0.0)
+    monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.MIN_FRAME_INTERVAL", 0.0)
 
 
 def test_wide_sampler_step_mode(snap_compare):

@@ -137,9 +137,9 @@ def test_each_curve_labelled_at_end_in_its_style_on_own_row():
     canvas = draw_canvas(runs)
     named = [*(f"{item.label:8}  {item.last:.4f}" for item in runs), "published 1.9937"]
     assert sorted(gutter(canvas)) == sorted(named)
-    inks = {ink.removeprefix("bold ") for line in canvas.inks for ink in line}
+    inks = {ink.removeprefix("bold ") for line in canvas.styles for ink in line}
     assert {"bright", *INKS} <= inks
-    assert "bold bright" in {ink for line in canvas.inks for ink in line}
+    assert "bold bright" in {ink for line in canvas.styles for ink in line}
 
 
 def test_curve_under_cursor_solid_and_others_dashed():
@@ -150,7 +150,7 @@ def test_curve_under_cursor_solid_and_others_dashed():
     field = slice(PLOT.left + 20, PLOT.left + PLOT.columns)  # behind the fall, where each runs flat in its own rows
 
     def drawn_columns(ink):
-        return sum(ink in {line[column] for line in canvas.inks} for column in range(field.start, field.stop))
+        return sum(ink in {line[column] for line in canvas.styles} for column in range(field.start, field.stop))
 
     whole = field.stop - field.start
     assert drawn_columns("bright") == whole

@@ -14,15 +14,15 @@ from charwave_tui.ui.drawing.styled_text import cell_width
 from charwave_tui.ui.drawing.theme import to_plain_text
 from charwave_tui.ui.state.runs_state import RunsViewOptions, state_words
 from charwave_tui.ui.tables.runs_table import (
-    BRIEF_STATE,
+    BRIEF_STATE_WIDTH,
     HEADERS,
     RunsContext,
-    cut_off,
     detail_line,
     fit_columns,
     header,
     row_line,
     run_cells,
+    truncate,
 )
 
 HOSTILE = (
@@ -154,8 +154,8 @@ def test_marks_show_cursor_training_and_selection():
         for of in (SUMMARIES[0], SUMMARIES[1], SUMMARIES[6])
     }
     assert marks == {12: " ●■", 11: "▸  ", 3: "  ◆"}
-    assert all(piece.ground == "raised" for piece in table_row(SUMMARIES, 11, here=11))
-    assert not any(piece.ground == "raised" for piece in table_row(SUMMARIES, 12, here=11))
+    assert all(piece.background == "raised" for piece in table_row(SUMMARIES, 11, here=11))
+    assert not any(piece.background == "raised" for piece in table_row(SUMMARIES, 12, here=11))
 
 
 def test_active_paused_run_has_pause_mark():
@@ -167,7 +167,7 @@ def test_active_paused_run_has_pause_mark():
 def test_unfinished_run_shows_step_shortened_if_narrow():
     assert to_plain_text(table_row(SUMMARIES, 8)).endswith("left at 48,200")
     assert to_plain_text(table_row(SUMMARIES, 8, 76)).endswith("unfinished")
-    assert len(state_words(SUMMARIES[4], None, brief=True)) == BRIEF_STATE
+    assert len(state_words(SUMMARIES[4], None, brief=True)) == BRIEF_STATE_WIDTH
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_control_characters_never_reach_screen():
     ],
 )
 def test_too_long_text_cut_at_end(text, width, cut):
-    assert cut_off(text, width) == cut
+    assert truncate(text, width) == cut
 
 
 def test_thousand_runs_take_one_more_column_than_ten():

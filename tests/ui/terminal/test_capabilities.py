@@ -14,9 +14,9 @@ from rich.color import ColorSystem
 from charwave_tui.ui.terminal.capabilities import (
     CharacterSet,
     TerminalCapabilities,
-    colours_by_name,
     detect_capabilities,
-    encoding,
+    terminal_encoding,
+    terminfo_color_count,
 )
 
 TRUE, MANY, SIXTEEN = ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT, ColorSystem.STANDARD
@@ -57,7 +57,7 @@ def capabilities_of(**variables: str) -> TerminalCapabilities:
     ],
 )
 def test_colours_follow_terminal_name_and_variables(variables: dict[str, str], colours: ColorSystem | None) -> None:
-    assert capabilities_of(**variables).colours is colours
+    assert capabilities_of(**variables).color_system is colours
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,18 @@ def test_colours_follow_terminal_name_and_variables(variables: dict[str, str], c
     ],
 )
 def test_theme_follows_colours_and_background(variables: dict[str, str], theme: str) -> None:
-    assert capabilities_of(**variables).theme == theme
+    assert capabilities_of(**variables).default_theme == theme
 
 
 def test_background_known_only_from_colorfgbg() -> None:
     grounds = ("15;0", "0;15", "", "0;default", "0;x")
-    assert [capabilities_of(COLORFGBG=ground).light for ground in grounds] == [False, True, None, None, None]
+    assert [capabilities_of(COLORFGBG=ground).has_light_background for ground in grounds] == [
+        False,
+        True,
+        None,
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -99,11 +105,11 @@ def test_characters_follow_encoding_and_font(
     name: str, written: str, characters: CharacterSet, modern: bool, shades: bool
 ) -> None:
     known = detect_capabilities({"TERM": name}, written, LISTED.get)
-    assert (known.characters, known.modern, known.shades) == (characters, modern, shades)
+    assert (known.character_set, known.is_modern, known.has_shades) == (characters, modern, shades)
 
 
 def test_unlisted_terminal_name_has_no_colour_count() -> None:
-    assert colours_by_name("nobody-knows-it") is None
+    assert terminfo_color_count("nobody-knows-it") is None
 
 
 @pytest.mark.parametrize(
@@ -115,18 +121,18 @@ def test_python_utf_8_with_terminal_of_other_encoding(
 ) -> None:
     monkeypatch.setattr(sys, "__stderr__", SimpleNamespace(encoding=stream))
     monkeypatch.setattr(locale, "getencoding", lambda: locales)
-    assert encoding() == expected
+    assert terminal_encoding() == expected
 
 
 def test_no_output_stream_means_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "__stderr__", None)
-    assert encoding() == "ascii"
+    assert terminal_encoding() == "ascii"
 
 
 def test_c_locale_is_ascii_even_if_python_writes_utf_8() -> None:
     ask = (
         "import sys; from charwave_tui.ui.terminal.capabilities import TERMINAL; "
-        "print(sys.stderr.encoding, TERMINAL.characters.name)"
+        "print(sys.stderr.encoding, TERMINAL.character_set.name)"
     )
     environment = {**os.environ, "LC_ALL": "C", "TERM": "xterm-256color"}
     said = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, text=True, check=True)

@@ -106,7 +106,7 @@ async def test_screenshot_has_characters_and_colours_of_terminal(
     poor = replace(detect_capabilities({"TERM": "xterm"}, "ascii", lambda name: 8), modern=True)
     monkeypatch.setattr(diff_renderer, "TERMINAL", poor)
     async with run_playground(StaticEngine(scenes.TRAINING)) as pilot:
-        pilot.app.theme = poor.theme
+        pilot.app.theme = poor.default_theme
         await wait_until(pilot, lambda: all(late in terminal.text() for late in ("1,512", "200k steps", "Quit")))
         svg, shown = pilot.app.export_screenshot(), terminal.text()
     drawn: dict[float, list[tuple[float, str]]] = {}
@@ -184,6 +184,6 @@ async def test_repeatedly_congested_line_is_reported(
 ) -> None:
     async with run_playground(StaticEngine(scenes.TRAINING)) as pilot:
         assert "slow line" not in screen_text(pilot.app)
-        monkeypatch.setattr(FramePacer, "slow", True)
+        monkeypatch.setattr(FramePacer, "is_slow", True)
         await wait_until(pilot, lambda: "slow line " in screen_text(pilot.app).splitlines()[0])
         assert " KB/s" in screen_text(pilot.app).splitlines()[0]

@@ -63,11 +63,11 @@ def test_exit_waits_for_all_query_replies(driver: RecordingDriver, monkeypatch: 
 
 @pytest.mark.parametrize("why", ["late", "gone", "deaf"])
 def test_exit_times_out_without_replies(driver: RecordingDriver, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
-    monkeypatch.setattr("charwave_tui.ui.terminal.driver.LAST_ANSWERS", 0.02 if why == "late" else 60.0)
+    monkeypatch.setattr("charwave_tui.ui.terminal.driver.EXIT_TIMEOUT", 0.02 if why == "late" else 60.0)
     driver.write(CURSOR_POSITION_REQUEST)
     driver.write(CURSOR_POSITION_REQUEST)
     driver._replies = 0 if why == "deaf" else 1
-    driver._safe_file.gone = why == "gone"
+    driver._safe_file.is_gone = why == "gone"
     driver.stop_application_mode()
     assert driver.written[-1] == "left"
 
@@ -128,7 +128,7 @@ def test_keys_read_among_other_bytes_until_terminal_closes(
     os.close(programs)
     assert [getattr(message, "key", None) for message in heard] == ["t", "g", "up", None]
     assert isinstance(heard[3], driver_module.BackgroundDetected)
-    assert heard[3].light
+    assert heard[3].is_light
     assert driver._app.called == [driver._app.exit]
 
 
@@ -140,10 +140,10 @@ def test_write_to_closed_terminal_is_no_error() -> None:
         lasting.flush()
         assert os.read(ours, 10) == b"here"
         os.close(ours)
-        assert not lasting.gone
+        assert not lasting.is_gone
         lasting.write("x" * 2 * io.DEFAULT_BUFFER_SIZE)
         lasting.flush()
-        assert lasting.gone
+        assert lasting.is_gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), programs)  # so that what is left over can be written at the end
 
 
@@ -160,28 +160,28 @@ WHITE, BLACK = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", b"\x1b]11;rgba:0000/0000/000
     ],
 )
 def test_invalid_text_bytes_dropped(encoding: str, typed: bytes, text: str) -> None:
-    assert InputDecoder(encoding).take(typed) == text
+    assert InputDecoder(encoding).decode(typed) == text
 
 
 def test_character_split_across_reads_is_joined() -> None:
     typed = InputDecoder("utf-8")
-    assert typed.take(b"\xc3") + typed.take(b"\xa9") == "é"
+    assert typed.decode(b"\xc3") + typed.decode(b"\xa9") == "é"
 
 
 @pytest.mark.parametrize(("answer", "light"), [(WHITE, True), (BLACK, False), (b"\x1b]11;rgb:f/f/e\x07", True)])
 def test_query_reply_recognized_and_is_no_key(answer: bytes, light: bool) -> None:
     typed = InputDecoder("utf-8")
-    assert typed.light is None
-    assert typed.take(b"t" + answer + b"\x1b[A") == "t\x1b[A"
-    assert typed.light is light
+    assert typed.has_light_background is None
+    assert typed.decode(b"t" + answer + b"\x1b[A") == "t\x1b[A"
+    assert typed.has_light_background is light
 
 
 @pytest.mark.parametrize("cut", range(1, len(WHITE)))
 def test_split_query_reply_gives_no_key_except_escape(cut: int) -> None:
     typed = InputDecoder("utf-8")
-    passed = typed.take(WHITE[:cut]) + typed.take(WHITE[cut:])
+    passed = typed.decode(WHITE[:cut]) + typed.decode(WHITE[cut:])
     assert passed in ("", "\x1b", "\x1b]")
-    assert typed.light is True
+    assert typed.has_light_background is True
 
 
 @pytest.mark.parametrize(
@@ -198,11 +198,11 @@ def test_split_query_reply_gives_no_key_except_escape(cut: int) -> None:
 )
 def test_esc_then_key_is_two_keys_and_sequence_is_one(typed: str, keys: list[str | None]) -> None:
     parser = XTermParser()
-    heard = [*parser.feed(InputDecoder("utf-8").take(typed.encode())), *parser.feed("")]
+    heard = [*parser.feed(InputDecoder("utf-8").decode(typed.encode())), *parser.feed("")]
     assert [getattr(event, "key", None) for event in heard] == keys
 
 
 def test_keys_with_prefix_of_reply_not_delayed() -> None:
     typed = InputDecoder("utf-8")
     keys = ["\x1b", "\x1b]", "1", "]", "\x1b[A"]
-    assert [typed.take(key.encode()) for key in keys] == keys
+    assert [typed.decode(key.encode()) for key in keys] == keys

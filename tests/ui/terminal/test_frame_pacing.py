@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from charwave_tui.ui.terminal.frame_pacing import LASTING, NARROWEST, PATIENCE, SLOW, UNANSWERED, WIDEST, FramePacer
+from charwave_tui.ui.terminal.frame_pacing import (
+    FIRST_REPLY_TIMEOUT,
+    MAX_WINDOW_BYTES,
+    MIN_WINDOW_BYTES,
+    REPLY_TIMEOUT,
+    SLOW_LINE_COUNT,
+    SLOW_LINE_SECONDS,
+    FramePacer,
+)
 
 
 class ManualClockPacer(FramePacer):
@@ -16,9 +24,9 @@ class ManualClockPacer(FramePacer):
         super().__init__(lambda: self.now)
 
     def exchange(self, count: int, delay: float) -> None:
-        self.sent(count)
+        self.frame_sent(count)
         self.now += delay
-        self.answered()
+        self.reply_received()
 
 
 @pytest.fixture
@@ -28,70 +36,70 @@ def pacer() -> ManualClockPacer:
 
 def test_fast_line_sends_small_frames_without_acknowledgement(pacer: ManualClockPacer) -> None:
     for _ in range(8):
-        assert pacer.wait() == 0
-        pacer.sent(WIDEST // 8)
-    assert pacer.wait() == 0
-    pacer.sent(1)
-    assert pacer.wait() == UNANSWERED
-    pacer.answered()
-    assert pacer.wait() == 0
+        assert pacer.seconds_to_wait() == 0
+        pacer.frame_sent(MAX_WINDOW_BYTES // 8)
+    assert pacer.seconds_to_wait() == 0
+    pacer.frame_sent(1)
+    assert pacer.seconds_to_wait() == FIRST_REPLY_TIMEOUT
+    pacer.reply_received()
+    assert pacer.seconds_to_wait() == 0
 
 
 def test_large_frame_blocks_next_until_acknowledged(pacer: ManualClockPacer) -> None:
     pacer.exchange(200, 0.05)
-    pacer.sent(9_000)
+    pacer.frame_sent(9_000)
     pacer.now += 0.5
-    assert pacer.wait() == PATIENCE - 0.5
-    pacer.answered()
-    assert pacer.wait() == 0
-    assert not pacer.slow
+    assert pacer.seconds_to_wait() == REPLY_TIMEOUT - 0.5
+    pacer.reply_received()
+    assert pacer.seconds_to_wait() == 0
+    assert not pacer.is_slow
 
 
 def test_congested_line_shrinks_window_and_stays_slow_until_stable(pacer: ManualClockPacer) -> None:
     pacer.exchange(200, 0.05)
     for _ in range(4):
-        assert pacer.slow is (len(pacer._full_at) >= SLOW)
+        assert pacer.is_slow is (len(pacer._full_at) >= SLOW_LINE_COUNT)
         pacer.exchange(200, 0.4)
-    assert pacer.slow
-    pacer.sent(NARROWEST + 1)
-    assert pacer.wait() > 0
-    pacer.answered()
+    assert pacer.is_slow
+    pacer.frame_sent(MIN_WINDOW_BYTES + 1)
+    assert pacer.seconds_to_wait() > 0
+    pacer.reply_received()
     for _ in range(20):
         pacer.exchange(200, 0.05)
-    pacer.sent(WIDEST)
-    assert pacer.wait() == 0
-    assert pacer.slow
-    pacer.now += LASTING
-    assert not pacer.slow
+    pacer.frame_sent(MAX_WINDOW_BYTES)
+    assert pacer.seconds_to_wait() == 0
+    assert pacer.is_slow
+    pacer.now += SLOW_LINE_SECONDS
+    assert not pacer.is_slow
 
 
 def test_high_latency_is_not_congestion(pacer: ManualClockPacer) -> None:
     for _ in range(10):
         pacer.exchange(200, 0.3)
-    assert not pacer.slow
+    assert not pacer.is_slow
 
 
 def test_lost_acknowledgement_times_out(pacer: ManualClockPacer) -> None:
     pacer.exchange(200, 0.05)
-    pacer.sent(9_000)
-    pacer.now += PATIENCE
-    assert pacer.wait() == 0
-    pacer.sent(9_000)
-    assert pacer.wait() == PATIENCE
-    pacer.answered()
-    pacer.answered()
-    assert pacer.wait() == 0
+    pacer.frame_sent(9_000)
+    pacer.now += REPLY_TIMEOUT
+    assert pacer.seconds_to_wait() == 0
+    pacer.frame_sent(9_000)
+    assert pacer.seconds_to_wait() == REPLY_TIMEOUT
+    pacer.reply_received()
+    pacer.reply_received()
+    assert pacer.seconds_to_wait() == 0
 
 
 def test_silent_terminal_gets_frames_at_fixed_rate(pacer: ManualClockPacer) -> None:
     for _ in range(3):
-        pacer.sent(9_000)
-        assert pacer.wait() == UNANSWERED
-        pacer.now += UNANSWERED
-        assert pacer.wait() == 0
+        pacer.frame_sent(9_000)
+        assert pacer.seconds_to_wait() == FIRST_REPLY_TIMEOUT
+        pacer.now += FIRST_REPLY_TIMEOUT
+        assert pacer.seconds_to_wait() == 0
     pacer.exchange(200, 0.05)
-    pacer.sent(9_000)
-    assert pacer.wait() == PATIENCE
+    pacer.frame_sent(9_000)
+    assert pacer.seconds_to_wait() == REPLY_TIMEOUT
 
 
 def test_bytes_per_second_are_recent(pacer: ManualClockPacer) -> None:

@@ -33,7 +33,7 @@ FRAME = "╭─ 1 Loss ─╮│┊└┴┘▁▄█▌▏⠁⣿●◆→…"
 def test_frames_blocks_dots_and_marks_have_ascii_fallbacks(characters: CharacterSet, expected: str) -> None:
     spelt = character_fallback(characters)
     assert spelt is not None
-    assert "".join(map(spelt.one, FRAME)) == expected
+    assert "".join(map(spelt.replace, FRAME)) == expected
 
 
 @given(st.characters() | st.sampled_from(["", "e\u0301", "日", "👩\u200d🚀"]))
@@ -41,9 +41,9 @@ def test_every_column_is_one_available_character(column: str) -> None:
     plain, console = character_fallback(CharacterSet.ASCII), character_fallback(CharacterSet.CONSOLE)
     assert plain is not None
     assert console is not None
-    assert len(plain.one(column)) == 1
-    assert plain.one(column).isascii()
-    assert len(console.one(column)) == 1
+    assert len(plain.replace(column)) == 1
+    assert plain.replace(column).isascii()
+    assert len(console.replace(column)) == 1
 
 
 def test_other_letters_are_question_marks_except_on_console() -> None:
@@ -51,8 +51,8 @@ def test_other_letters_are_question_marks_except_on_console() -> None:
     assert plain is not None
     assert console is not None
     letters = ["é", "Ж", "e\u0301", "日", ""]
-    assert "".join(map(plain.one, letters)) == "?????"
-    assert "".join(map(console.one, letters)) == "éЖé??"
+    assert "".join(map(plain.replace, letters)) == "?????"
+    assert "".join(map(console.replace, letters)) == "éЖé??"
 
 
 def test_full_character_set_is_unchanged() -> None:

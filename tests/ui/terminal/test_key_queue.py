@@ -87,7 +87,7 @@ async def test_widget_removed_by_its_key_leaves_keyboard_working():
 
 
 async def test_widget_that_stops_bubbling_delays_next_key_briefly(monkeypatch):
-    monkeypatch.setattr(key_queue, "PATIENCE", 0.02)
+    monkeypatch.setattr(key_queue, "KEY_TIMEOUT", 0.02)
     monkeypatch.setattr(SequentialKeysApp, "_follow", lambda self, typed, way, laps, screen: asyncio.sleep(0))
     app = KeyRecorderApp()
     async with app.run_test() as pilot:

@@ -14,7 +14,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from charwave_tui.ui.terminal.capabilities import CharacterSet
-from charwave_tui.ui.terminal.screen_buffer import PLAIN, CellStyle, ScreenBuffer, cell_style
+from charwave_tui.ui.terminal.screen_buffer import DEFAULT_STYLE, CellStyle, ScreenBuffer, cell_style
 
 WIDTH, HEIGHT = 12, 3
 
@@ -75,7 +75,7 @@ def test_diff_output_equals_full_repaint(frames: list[list[tuple[int, object]]])
     for changes in [[(row, []) for row in range(HEIGHT)], *frames]:
         for row, segments in changes:
             strips[row] = rows(segments)
-            screen_buffer.put(row, 0, strips[row], WIDTH)
+            screen_buffer.write(row, 0, strips[row], WIDTH)
         sparing.stream.feed(screen_buffer.diff((0, 0)))
         whole.clear()
         for row, strip in enumerate(strips):
@@ -92,16 +92,16 @@ def test_diff_output_equals_full_repaint(frames: list[list[tuple[int, object]]])
 def test_buffer_rows_make_up_whole_screen(changes: list[tuple[int, object]]) -> None:
     screen_buffer = ScreenBuffer(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
     for row, segments in [*((row, []) for row in range(HEIGHT)), *changes]:
-        screen_buffer.put(row, 0, rows(segments), WIDTH)
+        screen_buffer.write(row, 0, rows(segments), WIDTH)
     sparing, whole = EmulatedTerminal(), EmulatedTerminal()
     sparing.stream.feed(screen_buffer.diff((0, 0)))
-    for row, written in enumerate(screen_buffer.rows()):
+    for row, written in enumerate(screen_buffer.encode_rows()):
         whole.stream.feed(f"\x1b[{row + 1}H{written}")
     assert sparing.cells() == whole.cells()
 
 
 def paint(screen_buffer: ScreenBuffer, row: int, column: int, *pieces: tuple[str, str], end: int = WIDTH) -> str:
-    screen_buffer.put(row, column, [Segment(text, Style.parse(style)) for text, style in pieces], end)
+    screen_buffer.write(row, column, [Segment(text, Style.parse(style)) for text, style in pieces], end)
     return screen_buffer.diff((0, 0))
 
 
@@ -136,7 +136,7 @@ def test_short_gap_rewritten_and_long_gap_jumped(screen_buffer: ScreenBuffer) ->
 
 def test_nothing_written_past_end_and_no_control_characters(screen_buffer: ScreenBuffer) -> None:
     bell = Segment("\a", None, [(ControlType.BELL,)])
-    screen_buffer.put(0, 0, [bell, Segment("abcdef", Style.parse("#9097a0 on #121418"))], 2)
+    screen_buffer.write(0, 0, [bell, Segment("abcdef", Style.parse("#9097a0 on #121418"))], 2)
     assert screen_buffer.diff((0, 0)) == "ab\b\b"
 
 
@@ -150,7 +150,7 @@ def test_invalidated_terminal_is_repainted_entirely(screen_buffer: ScreenBuffer)
 )
 def test_cell_style_limited_to_terminal_colours(system: ColorSystem, ink: str) -> None:
     assert cell_style(Style.parse("bold #5fd7af"), system) == CellStyle(("1",), ink, "49")
-    assert cell_style(None, system) == PLAIN
+    assert cell_style(None, system) == DEFAULT_STYLE
 
 
 INKS = ["#9097a0", "bold #ffffff", "underline bold yellow on blue", "italic dim", "bold", "reverse on red"]

@@ -131,7 +131,7 @@ async def test_status_bar_on_screen_follows_run(widget_host):
 
 
 async def test_numbers_throttled_then_show_newest(widget_host, monkeypatch):
-    monkeypatch.setattr(status_bar, "REST", 3_600.0)
+    monkeypatch.setattr(status_bar, "MIN_UPDATE_INTERVAL", 3_600.0)
     app = widget_host(StatusBar)
     async with app.run_test(size=(80, 4)) as pilot:
         line = app.query_one(StatusBar)
@@ -146,7 +146,7 @@ async def test_numbers_throttled_then_show_newest(widget_host, monkeypatch):
 
 
 async def test_throttle_ends_by_itself(widget_host, monkeypatch):
-    monkeypatch.setattr(status_bar, "REST", 0.02)
+    monkeypatch.setattr(status_bar, "MIN_UPDATE_INTERVAL", 0.02)
     app = widget_host(StatusBar)
     async with app.run_test(size=(80, 4)) as pilot:
         line = app.query_one(StatusBar)
@@ -161,7 +161,7 @@ async def test_throttle_ends_by_itself(widget_host, monkeypatch):
 
 
 async def test_new_state_is_not_throttled(widget_host, monkeypatch):
-    monkeypatch.setattr(status_bar, "REST", 3_600.0)
+    monkeypatch.setattr(status_bar, "MIN_UPDATE_INTERVAL", 3_600.0)
     app = widget_host(StatusBar)
     async with app.run_test(size=(80, 4)) as pilot:
         line = app.query_one(StatusBar)
@@ -173,7 +173,7 @@ async def test_new_state_is_not_throttled(widget_host, monkeypatch):
 
 
 async def test_only_changed_span_repainted(widget_host, monkeypatch):
-    monkeypatch.setattr(status_bar, "REST", 0.001)
+    monkeypatch.setattr(status_bar, "MIN_UPDATE_INTERVAL", 0.001)
     app = widget_host(StatusBar)
     async with app.run_test(size=(80, 4)) as pilot:
         line = app.query_one(StatusBar)
@@ -224,7 +224,7 @@ def test_slow_line_reported_beside_name(width):
 
 
 async def test_message_on_status_bar_is_not_throttled(widget_host, monkeypatch):
-    monkeypatch.setattr(status_bar, "REST", 3_600.0)
+    monkeypatch.setattr(status_bar, "MIN_UPDATE_INTERVAL", 3_600.0)
     app = widget_host(StatusBar)
     async with app.run_test(size=(100, 4)) as pilot:
         line = app.query_one(StatusBar)

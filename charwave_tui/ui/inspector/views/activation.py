@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER
 from charwave_tui.core.protocol.layer_insights import ActivationInsight, Histogram, InsightQuery
-from charwave_tui.ui.drawing.block_graphics import AXIS, draw_histogram, legend_swatch, merged
+from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_histogram, legend_swatch, shades_note
 from charwave_tui.ui.drawing.number_format import format_gradient_std, format_signed, format_std
-from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, columns, wrapped
+from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, columns, wrap
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic, advice_lines, row, table
 from charwave_tui.ui.inspector.views.unit_image import (
@@ -35,7 +35,7 @@ def dead_units_line(insight: ActivationInsight, width: int) -> tuple[StyledLine,
     """The dead and the nearly dead ones behind each other, with a blank line above; nothing where there are none."""
     groups: list[StyledLine] = []
     for label, numbers, role in _lists(insight):
-        (text,) = wrapped(numbers, max(width // 2 - len(label) - 2, 12), 1)
+        (text,) = wrap(numbers, max(width // 2 - len(label) - 2, 12), 1)
         groups.append((Span(f"{label}  ", "muted"), Span(text, role)))
     return ((), joined(tuple(groups), width)) if groups else ()
 
@@ -44,7 +44,7 @@ def dead_units_column(insight: ActivationInsight, width: int) -> tuple[StyledLin
     """The same below one another."""
     lines: list[StyledLine] = []
     for label, numbers, role in _lists(insight):
-        lines += [(Span(label, "muted"),), *((Span(text, role),) for text in wrapped(numbers, width, MOST)), ()]
+        lines += [(Span(label, "muted"),), *((Span(text, role),) for text in wrap(numbers, width, MOST)), ()]
     return tuple(lines)
 
 
@@ -95,14 +95,14 @@ class ActivationLayout:
         """That of a part in so many columns and lines."""
         roomy = width >= ROOMY[0] and height >= ROOMY[1]
         if part == DENSITIES:
-            return ActivationLayout(roomy, max(height - AXIS - 5 - _said(width), 1), 0)
+            return ActivationLayout(roomy, max(height - AXIS_LINES - 5 - _said(width), 1), 0)
         if part == UNITS:
             return ActivationLayout(roomy, 0, max(height - 5, 1))
         if roomy:
             bars = min(8 + (height - 36) // 4, 14) if height > 36 else 8
-            return ActivationLayout(True, bars, max(height - bars - AXIS - 8, 1))
+            return ActivationLayout(True, bars, max(height - bars - AXIS_LINES - 8, 1))
         bars = 0 if height < LOW else 4 + (height - 20) // 3 if height > 20 else 4
-        return ActivationLayout(False, bars, max(height - (bars + AXIS + 2 if bars else 0) - 5, 1))
+        return ActivationLayout(False, bars, max(height - (bars + AXIS_LINES + 2 if bars else 0) - 5, 1))
 
 
 class ActivationView:
@@ -199,11 +199,11 @@ class ActivationView:
     ) -> Iterator[StyledLine]:
         each = (width - FIGURES - 2 * GAP) // 2
         left = table(known, FIGURES)
-        room = bars + 1 + AXIS - len(left) - 1
+        room = bars + 1 + AXIS_LINES - len(left) - 1
         left = (*left, (), *advice_lines(_telling(known), FIGURES, max(room, 1)))
         output = self._density(insight.output, each, bars, _key(self._worry))
         gradient = self._gradient(insight, each, bars)
-        for at in range(bars + 1 + AXIS):
+        for at in range(bars + 1 + AXIS_LINES):
             cells = (side[at] if at < len(side) else () for side in (left, output, gradient))
             yield columns(cells, (FIGURES, each, each))
 
@@ -211,7 +211,7 @@ class ActivationView:
         self, insight: ActivationInsight, known: tuple[Diagnostic, ...], width: int, bars: int
     ) -> Iterator[StyledLine]:
         each = min(width // 2 + 2, width)
-        said = ((), *advice_lines(_telling(known), width - each - GAP, bars + AXIS))
+        said = ((), *advice_lines(_telling(known), width - each - GAP, bars + AXIS_LINES))
         yield ()
         for at, line in enumerate(self._density(insight.output, each, bars, _key(self._worry))):
             yield columns((line, said[at] if at < len(said) else ()), (each, width - each - GAP))
@@ -232,7 +232,7 @@ class ActivationView:
     def _gradient(self, insight: ActivationInsight, width: int, bars: int) -> tuple[StyledLine, ...]:
         heading = joined(((Span("gradient density"),), (Span("at the output", "muted"),)), width)
         if insight.gradient is None:
-            return (heading, (Span("no gradient", "muted"),), *((),) * (bars + AXIS - 1))
+            return (heading, (Span("no gradient", "muted"),), *((),) * (bars + AXIS_LINES - 1))
         return (heading, *draw_histogram(insight.gradient, width, bars))
 
     def _units(self, insight: ActivationInsight, gaze: ViewCursor, width: int, height: int) -> Iterator[StyledLine]:
@@ -271,7 +271,7 @@ class ActivationView:
             place = (Span(f"{insight.position + 1}", "bright", True), Span(f" of {insight.positions}", "accent"))
             groups.append((Span("position ", "muted"), arrows[0], *place, arrows[1]))
         groups += legend(self._scale, self._spec.can_die)
-        groups += ((Span("examples down, units across", "muted"),), *merged())
+        groups += ((Span("examples down, units across", "muted"),), *shades_note())
         return joined(tuple(groups), width)
 
 

@@ -11,7 +11,7 @@ from charwave_tui.core.protocol.float_matrix import FloatMatrix
 from charwave_tui.core.protocol.layer_insights import BatchNormInsight, InsightQuery
 from charwave_tui.ui.drawing.block_graphics import vertical_bars
 from charwave_tui.ui.drawing.number_format import format_gradient_std, format_signed, format_std, format_update_ratio
-from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, columns, highlighted, scroll_top, wrapped
+from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, columns, highlight, scroll_top, wrap
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic, advice_lines, row, table
 from charwave_tui.ui.inspector.views.unit_image import GUTTER, joined, unit_numbers, window_start
@@ -157,7 +157,7 @@ def _words(
     places, count, examples = insight.positions, insight.units, insight.examples
     if places == 1:
         said = "There is one position left here, so that averaging over the batch dimension alone is the same."
-        return tuple((Span(text, "muted"),) for text in wrapped(said, width, 2))
+        return tuple((Span(text, "muted"),) for text in wrap(said, width, 2))
     times, apart = GLYPHS.times, max(far for _, _, far in rows)
     told = (
         f"Averaged over the batch dimension alone a layer keeps {places}{times}{count:,} = {places * count:,} means, "
@@ -170,7 +170,7 @@ def _words(
             else "; with norm batch-bug each would be set to 0 by itself, and the difference be lost."
         ),
     )
-    return tuple((Span(text, "muted"),) for one in told for text in wrapped(one, width, 4))
+    return tuple((Span(text, "muted"),) for one in told for text in wrap(one, width, 4))
 
 
 def _unit(number: int, unit: UnitStatistics, here: bool, form: Sequence[int]) -> StyledLine:
@@ -186,7 +186,7 @@ def _unit(number: int, unit: UnitStatistics, here: bool, form: Sequence[int]) ->
     mark = GLYPHS.here if here else " "
     label = Span(f"{mark} {number:>{WIDTHS[0] - 2},}", "accent" if here else "muted")
     rest = _cells(figures, form[1:])
-    return highlighted((label, Span(rest))) if here else (label, Span(rest))
+    return highlight((label, Span(rest))) if here else (label, Span(rest))
 
 
 def _cells(texts: Sequence[str], form: Sequence[int]) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, rule, wrapped
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, rule, wrap
 from charwave_tui.ui.state.layer_health import NOT_FINITE, HealthyRange
 from charwave_tui.ui.terminal.glyphs import GLYPHS, with_local_glyphs
 
@@ -96,8 +96,8 @@ def explanation_lines(figures: Sequence[Diagnostic], label: str, width: int) -> 
     if not math.isfinite(figure.value or 0.0):
         said = NOT_FINITE
     both = said if said.startswith(figure.health.about) else f"{figure.health.about} {said}"
-    meant = wrapped(with_local_glyphs(both), width, room + 1)
-    meant = meant if len(meant) <= room else wrapped(with_local_glyphs(said), width, room)
+    meant = wrap(with_local_glyphs(both), width, room + 1)
+    meant = meant if len(meant) <= room else wrap(with_local_glyphs(said), width, room)
     head: StyledLine = (
         Span(f"{GLYPHS.here} ", "accent"),
         Span(f"{figure.label}  ", "fg", True),
@@ -120,4 +120,4 @@ def advice_lines(figures: Sequence[Diagnostic], width: int, most: int) -> tuple[
         known = [figure for figure in figures if figure.value is not None] or figures
         severest = min(known, key=lambda figure: ("error", "warning", "").index(figure.severity))
         said = severest.health.word(severest.value)
-    return tuple((Span(text, "muted"),) for text in wrapped(with_local_glyphs(said), width, most))
+    return tuple((Span(text, "muted"),) for text in wrap(with_local_glyphs(said), width, most))

@@ -14,10 +14,10 @@ from rich.cells import cell_len
 
 from charwave_tui.core.protocol.float_matrix import FloatMatrix
 from charwave_tui.core.protocol.layer_insights import AnyInsight, EmbeddingInsight, InsightQuery
-from charwave_tui.ui.drawing.block_graphics import GROUND
+from charwave_tui.ui.drawing.block_graphics import BACKGROUND
 from charwave_tui.ui.drawing.canvas import crop_line, display_char
 from charwave_tui.ui.drawing.number_format import format_std
-from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, cell_width, columns, wrapped
+from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, cell_width, columns, wrap
 from charwave_tui.ui.inspector.views import diagnostics as diagnostics_module
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
@@ -141,7 +141,7 @@ def draw_plane(
         sheet[row][column - 1] = (GLYPHS.here, "accent", False)
     return tuple(
         tuple(
-            Span("".join(text for text, _, _ in run), role, bold, GROUND)
+            Span("".join(text for text, _, _ in run), role, bold, BACKGROUND)
             for (role, bold), run in groupby(cells, key=itemgetter(1, 2))
         )
         for cells in sheet
@@ -327,7 +327,7 @@ def _side(
     )
     yield (Span("nearest    distance", "muted"),)
     below = _hidden(shown.symbols, hidden, width)
-    meant = [(Span(line, "muted"),) for line in wrapped(MEANING, width, 4)] if known else []
+    meant = [(Span(line, "muted"),) for line in wrap(MEANING, width, 4)] if known else []
     near = list(zip(_neighbours(shown, insight), insight.distances, strict=False))[: max(height - 2 - len(below), 0)]
     for number, distance in near:
         letter = display_char(shown.symbols, number)

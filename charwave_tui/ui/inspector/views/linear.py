@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from charwave_tui.core.protocol.layer_insights import Histogram, InsightQuery, LinearInsight
-from charwave_tui.ui.drawing.block_graphics import AXIS, draw_histogram, merged
+from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_histogram, shades_note
 from charwave_tui.ui.drawing.canvas import crop_line
 from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, columns, justify
 from charwave_tui.ui.inspector.views import diagnostics as diagnostics_module
@@ -66,9 +66,9 @@ class Layout:
             return Layout(roomy, 0, 0)
         if roomy:
             bars = min(8 + (height - 36) // 4, 14) if height > 36 else 8
-            return Layout(True, bars, height - bars - AXIS - 6)
+            return Layout(True, bars, height - bars - AXIS_LINES - 6)
         bars = 0 if height < LOW else 3 + (height - LOW) // 3
-        return Layout(False, bars, max(height - (bars + AXIS + 3 if bars else 0) - 4, 0))
+        return Layout(False, bars, max(height - (bars + AXIS_LINES + 3 if bars else 0) - 4, 0))
 
 
 class LinearView:
@@ -151,10 +151,10 @@ def _roomy(insight: LinearInsight, known: tuple[Diagnostic, ...], width: int, ba
     """The table of figures beside both densities."""
     each = (width - FIGURES - 2 * GAP) // 2
     left = diagnostics_module.table(reversed(known), FIGURES)
-    room = bars + 1 + AXIS - len(left) - 1
+    room = bars + 1 + AXIS_LINES - len(left) - 1
     left = (*left, (), *diagnostics_module.advice_lines(known, FIGURES, max(room, 1)))
     sides = (left, *_densities(insight, each, bars))
-    for at in range(bars + 1 + AXIS):
+    for at in range(bars + 1 + AXIS_LINES):
         cells = (side[at] if at < len(side) else () for side in sides)
         yield columns(cells, (FIGURES, each, each))
 
@@ -178,7 +178,7 @@ def _densities(insight: LinearInsight, width: int, bars: int) -> tuple[tuple[Sty
 def _density(name: str, note: str, of: Histogram | None, width: int, bars: int) -> tuple[StyledLine, ...]:
     heading = justify((Span(name), Span(note if len(name) + len(note) <= width else "", "muted")), (), width)
     if of is None:
-        return (heading, (Span("no gradient", "muted"),), *((),) * (bars + AXIS - 1))
+        return (heading, (Span("no gradient", "muted"),), *((),) * (bars + AXIS_LINES - 1))
     return (heading, *draw_histogram(of, width, bars))
 
 
@@ -189,7 +189,7 @@ def _picture(shown: ViewData, insight: LinearInsight, width: int, height: int) -
     groups: list[StyledLine] = [(Span("matrix"), Span("   rows in, columns out", "muted"))]
     if (tall, wide) != (1, 1):
         groups.append((Span(with_local_glyphs(f"a cell is the largest of {tall} × {wide}"), "muted"),))
-    heading = joined((groups[0], *legend(matrix), *groups[1:], *merged()), width)
+    heading = joined((groups[0], *legend(matrix), *groups[1:], *shades_note()), width)
     if not math.isfinite(insight.weight.mean):
         heading = (*heading, Span(f"   {GLYPHS.wrong} not finite", "error"))
     source = input_source_text(shown.layers, shown.gaze.layer, insight.fan_in, at[0])

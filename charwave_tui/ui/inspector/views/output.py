@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from charwave_tui.core.protocol.layer_insights import InsightQuery, OutputInsight
-from charwave_tui.ui.drawing.block_graphics import AXIS, draw_histogram
+from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_histogram
 from charwave_tui.ui.drawing.number_format import format_signed, format_std
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
@@ -62,6 +62,6 @@ class OutputView:
         if not isinstance(shown.insight, OutputInsight):
             return ()
         output = shown.insight.output
-        rows = min(height - 4 - AXIS, TALLEST)
+        rows = min(height - 4 - AXIS_LINES, TALLEST)
         density = draw_histogram(output, min(width, WIDEST), rows) if rows > 1 else ()
         return (row(self.diagnostics(shown), width), (), (Span("output density"),), *density)[:height]

@@ -18,8 +18,8 @@ from charwave_tui.ui.drawing.styled_text import (
     cell_width,
     readable,
     scroll_top,
-    shortened,
-    wrapped,
+    shorten,
+    wrap,
 )
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
@@ -161,7 +161,7 @@ class TreeView:
         family = TreeTopology.of(insight, shown.stats.name == DILATED)
         above = _heading(insight, width)
         readout = (_readout(insight, family, level, node, width),)
-        meaning = tuple((Span(line, "muted"),) for line in wrapped(MEANING, width, 2))
+        meaning = tuple((Span(line, "muted"),) for line in wrap(MEANING, width, 2))
         spacious = len(insight.levels) * 3 + len(above) + 5 + len(meaning) <= height
         below = (*readout, (), *meaning) if spacious else readout
         room = height - len(above) - len(below) - 2 * spacious
@@ -214,7 +214,7 @@ def _marked(shown: ViewData, insight: TreeInsight) -> tuple[int, int]:
 
 def _heading(insight: TreeInsight, width: int) -> tuple[StyledLine, ...]:
     """What is looked at, how to type something else, and what of the text is not known."""
-    text = shortened(readable(insight.context.lstrip("\0").replace("\0", GLYPHS.dot)), width - 8)
+    text = shorten(readable(insight.context.lstrip("\0").replace("\0", GLYPHS.dot)), width - 8)
     typed: StyledLine = (Span("typed   "), Span(text, "bright", True) if text else Span("nothing yet", "muted"))
     keys: StyledLine = (Span("   "), Span("/", "accent", True), Span(" type another", "muted"))
     walk: StyledLine = (Span("   "), Span("hl", "accent", True), Span(" node", "muted"))

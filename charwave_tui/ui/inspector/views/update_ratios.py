@@ -14,7 +14,7 @@ from charwave_tui.ui.charts.loss_chart import rasterize
 from charwave_tui.ui.charts.plot import CurveLabel, PlotArea, draw_axes, write_gutter
 from charwave_tui.ui.drawing.canvas import Canvas, canvas_lines, crop_line
 from charwave_tui.ui.drawing.number_format import format_update_ratio
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, shortened, wrapped
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, shorten, wrap
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
 from charwave_tui.ui.inspector.views.unit_image import joined
@@ -83,10 +83,10 @@ class UpdateRatiosView:
             told: StyledLine = (Span("No step has moved anything yet.", "muted"),)
             wide = cell_width(keys) + cell_width(more) <= width
             return _told((heading, (), told, *(((*keys, *more),) if wide else (keys, more))), width, height)
-        meaning = tuple((Span(line, "muted"),) for line in wrapped(with_local_glyphs(MEANING), width, 3))
+        meaning = tuple((Span(line, "muted"),) for line in wrap(with_local_glyphs(MEANING), width, 3))
         below = ((), *meaning) if height >= 14 + len(meaning) else ()
         plot = PlotArea(width, max(height - 1 - len(below), 0), GLYPHS)
-        if not plot.drawable:
+        if not plot.has_room:
             return _told((heading, *_figures(changes, shown)), width, height)
         names = tuple(named(shown.layers, place) for place in changes.layers)
         return _told((heading, *draw_ratios(plot, changes, names, shown.gaze.layer), *below), width, height)
@@ -150,12 +150,12 @@ def named(layers: Sequence[LayerStats], place: int) -> str:
     """A matrix's name in the gutter: the layer's place from 1 and its sizes."""
     layer = layers[place] if 0 <= place < len(layers) else None
     sizes = with_local_glyphs(layer.detail or layer.name) if layer else ""
-    return shortened(f"{place + 1} {sizes}".rstrip(), NAME)
+    return shorten(f"{place + 1} {sizes}".rstrip(), NAME)
 
 
 def _ends(changes: UpdateRatiosReported, names: tuple[str, ...], here: int) -> list[CurveLabel]:
     """What the gutter names, most wanted first: the layer at hand, the line at GOOD, and the other matrices."""
-    ends = [CurveLabel("good", TARGET_RATIO, "reference", figure=format_update_ratio(TARGET_RATIO))]
+    ends = [CurveLabel("good", TARGET_RATIO, "reference", text=format_update_ratio(TARGET_RATIO))]
     for name, (place, ratio) in zip(names, _last(changes).items(), strict=False):
         if math.isfinite(ratio):
             ink = "bright" if place == here else "muted"

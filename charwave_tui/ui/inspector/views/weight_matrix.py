@@ -17,7 +17,7 @@ from charwave_tui.ui.drawing.number_format import (
     format_std,
     format_update_ratio,
 )
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, wrapped
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, wrap
 from charwave_tui.ui.inspector.views.base import ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
 from charwave_tui.ui.inspector.views.unit_image import joined
@@ -266,7 +266,7 @@ def draw_norms(shown: ViewData, insight: LinearInsight, width: int, height: int)
     row, column = cursor(shown, insight)
     rows, columns = (list(each.row(0)) if each.rows else [] for each in (insight.row_norms, insight.column_norms))
     roomy, marked = height >= 24, height >= 14
-    said = ((), *((Span(text, "muted"),) for text in wrapped(with_local_glyphs(SINGULAR), width, 3))) if roomy else ()
+    said = ((), *((Span(text, "muted"),) for text in wrap(with_local_glyphs(SINGULAR), width, 3))) if roomy else ()
     bars = max((height - len(said) - 6 - 2 * marked - 3 * roomy) // 3, 1)
     gap: tuple[StyledLine, ...] = ((),) if roomy else ()
     drawn: list[StyledLine] = []

@@ -136,7 +136,7 @@ def test_nan_drawn_in_error_style_and_reported():
     text = "\n".join(map(to_plain_text, lines))
     assert "no finite number" in text
     assert "NaN spreads to every weight" in text
-    assert Span("▀", "error", ground="bright") in {piece for line in lines for piece in line}
+    assert Span("▀", "error", background="bright") in {piece for line in lines for piece in line}
 
 
 @pytest.mark.parametrize(

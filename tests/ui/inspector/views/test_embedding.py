@@ -65,7 +65,7 @@ def test_colliding_character_moved_beside_or_listed_without_space():
 def test_cursor_bright_and_marked_with_neighbours_bold_and_listed():
     look = view_data(insight(SQUARE), 0, symbols="abcd", symbol=1)
     lines = VIEW.lines(look, 76, 20)
-    pieces = [piece for line in lines[2:] for piece in line if piece.ground]
+    pieces = [piece for line in lines[2:] for piece in line if piece.background]
     assert {piece.text for piece in pieces if piece.role == "bright" and piece.bold} == {"a"}
     assert {piece.text for piece in pieces if piece.role == "fg" and piece.bold} == {"b", "c"}
     assert {piece.text for piece in pieces if piece.role == "accent"} == {"▸"}

@@ -85,7 +85,7 @@ def test_image_brightest_at_largest_magnitude():
     grid = FloatMatrix.of(4, (0.0, 0.1, -0.3, 0.5, -0.7, 1.0, math.nan, -1.0))
     lines = draw_heatmap(Heatmap(2, 4, grid), (1, 0), 11, 3)
     assert to_plain_text(lines[0]) == " " * 7 + "▾"
-    cells = [(piece.role, piece.ground) for piece in lines[1][2:] for _ in piece.text]
+    cells = [(piece.role, piece.background) for piece in lines[1][2:] for _ in piece.text]
     assert cells == [("muted", "raised"), ("bright", "raised"), ("grid", "error"), ("line", "bright")]
     assert next(map(to_plain_text, legend(Heatmap(2, 4, grid)))) == "|w| > 0.85 █"
 
