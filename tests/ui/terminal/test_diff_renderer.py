@@ -63,7 +63,7 @@ async def assert_same_screen(pilot: Pilot[str], terminal: RecordedTerminal) -> N
 async def test_first_screen_objects_frozen_out_of_garbage_collection(
     terminal: RecordedTerminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diff_renderer, "SETTLES_IN", 0.01)
+    monkeypatch.setattr(diff_renderer, "FREEZE_GC_DELAY", 0.01)
     async with run_playground(StaticEngine(scenes.FINISHED)) as pilot:
         await wait_until(pilot, lambda: terminal.gc_freezes == [True])
 
@@ -103,7 +103,7 @@ async def test_terminal_shows_correct_screen_through_whole_session(terminal: Rec
 async def test_screenshot_has_characters_and_colours_of_terminal(
     terminal: RecordedTerminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poor = replace(detect_capabilities({"TERM": "xterm"}, "ascii", lambda name: 8), modern=True)
+    poor = replace(detect_capabilities({"TERM": "xterm"}, "ascii", lambda name: 8), is_modern=True)
     monkeypatch.setattr(diff_renderer, "TERMINAL", poor)
     async with run_playground(StaticEngine(scenes.TRAINING)) as pilot:
         pilot.app.theme = poor.default_theme
@@ -147,7 +147,7 @@ async def test_congested_line_drops_frames_and_shows_last_one(terminal: Recorded
     async with run_playground(engine) as pilot:
         await assert_same_screen(pilot, terminal)
         terminal.acknowledges = False
-        pilot.app._pacer.sent(9_000)  # type: ignore[attr-defined]
+        pilot.app._pacer.frame_sent(9_000)  # type: ignore[attr-defined]
         terminal.written.clear()
         for step in (150_100, 150_200, 150_300):
             engine.emit(Progress(step, 1_500.0, (), None))

@@ -88,7 +88,7 @@ def test_mouse_released_and_captured_again(driver: RecordingDriver, pixels: bool
 
 @pytest.mark.parametrize("modern", [False, True])
 def test_old_terminal_is_not_queried(driver: RecordingDriver, monkeypatch: pytest.MonkeyPatch, modern: bool) -> None:
-    monkeypatch.setattr(driver_module, "TERMINAL", replace(driver_module.TERMINAL, modern=modern))
+    monkeypatch.setattr(driver_module, "TERMINAL", replace(driver_module.TERMINAL, is_modern=modern))
     new = ["\x1b[>25u", "\x1b[<u", "\x1b[?2026$p", "\x1b[?2048$p", "\x1b]22;default\x1b\\"]
     for text in (*new, "\x1b[?1049h", f"frame{CURSOR_POSITION_REQUEST}"):
         driver.write(text)

@@ -83,7 +83,7 @@ def test_distinct_glyphs_look_distinct(chosen, one, other):
 def test_glyph_placeholders_in_texts_use_process_glyphs(monkeypatch):
     assert with_local_glyphs("[B,4,48] @ [48,128] → 4×128, σ² ✓") == "[B,4,48] @ [48,128] → 4×128, σ² ✓"
     monkeypatch.setattr(glyphs, "GLYPHS", ASCII)
-    monkeypatch.setattr(glyphs, "PLAIN", translation_table(ASCII))
+    monkeypatch.setattr(glyphs, "LOCAL_GLYPHS", translation_table(ASCII))
     assert with_local_glyphs("[B,4,48] @ [48,128] → 4×128, σ² ✓") == "[B,4,48] @ [48,128] -> 4x128, s^2 ok"
 
 
