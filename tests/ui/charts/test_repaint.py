@@ -124,8 +124,8 @@ async def test_empty_chart_has_grid_and_uniform_loss(widget_host: type) -> None:
 
 def test_first_frame_needs_no_plotext() -> None:
     code = (
-        "import sys; sys.path[:0] = ['tests/support']\n"
-        "import lab_states as scenes\n"
+        "import sys; sys.path[:0] = ['tests']\n"
+        "from support import lab_states as scenes\n"
         "from charwave_tui.ui.charts.loss_chart import LossChart as Chart\n"
         "from charwave_tui.ui.terminal.glyphs import Glyphs\n"
         "from charwave_tui.ui.charts.plot import PlotArea as Plot\n"
