@@ -57,7 +57,7 @@ class KeyBarScreen(Screen[None]):
 
 
 class KeyBarApp(App[None]):
-    CSS = "Screen { background: $ink-bg; } Walker { height: 3; } KeyBar { dock: bottom; }"
+    CSS = "Screen { background: $ink-bg; } EditWidget { height: 3; } KeyBar { dock: bottom; }"
 
     def __init__(self):
         super().__init__()
