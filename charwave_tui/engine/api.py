@@ -115,5 +115,5 @@ def score(word: str, run: int | None = None) -> WordScored:
 def inspect(run: int | None = None) -> tuple[LayerStats, ...]:
     """Statistics of every layer of the saved weights of `run`, by default the newest; raises Mistake."""
     _, _, trainer = load_for_inference(RunStore(runs_dir()), run)
-    look = capture_layers(trainer.model, ProbeBatches(trainer).of(ProbeBatch()))
+    look = capture_layers(trainer.model, ProbeBatches(trainer).get(ProbeBatch()))
     return tuple(layer_stats(look, trainer.update_ratios.ratios))

@@ -103,7 +103,7 @@ class PrefixDataset:
         return len(self._starts)
 
     @cached_property
-    def followers(self) -> NextCharCounts:
+    def next_char_counts(self) -> NextCharCounts:
         return NextCharCounts(self._prefix_ids, self._ids[1 : self.positions + 1], self._vocab_size)
 
     def batch(self, indices: Tensor | slice, *, pooled: bool = False) -> PrefixBatch:
@@ -133,10 +133,10 @@ class PrefixDataset:
             },
             row_of_position=row_of_position,
             targets=self._ids[indices_of_ids + 1].long(),
-            target_probs=self.followers.probabilities(prefix_ids) if pooled else None,
+            target_probs=self.next_char_counts.probabilities(prefix_ids) if pooled else None,
         )
 
-    def blocks(self, positions: int) -> Iterator[PrefixBatch]:
+    def iter_blocks(self, positions: int) -> Iterator[PrefixBatch]:
         """Yield all words in order, about `positions` positions at a time.
 
         A block has the words that begin in the same range of `positions`, so it ends with its last word.
@@ -165,11 +165,11 @@ def _prefix_ids(symbols: Tensor, starts: Tensor, lengths: Tensor, vocab_size: in
 class EpochLoader:
     """An endless sequence of batches of whole words without replacement: each epoch shuffles `dataset` anew.
 
-    `drawn`, the number of words returned so far, is its whole state. `pooled` as in `PrefixDataset.batch`.
+    `words_taken`, the number of words returned so far, is its whole state. `pooled` as in `PrefixDataset.batch`.
     """
 
-    def __init__(self, dataset: PrefixDataset, seed: int, drawn: int = 0, *, pooled: bool = False) -> None:
-        self.drawn = drawn
+    def __init__(self, dataset: PrefixDataset, seed: int, words_taken: int = 0, *, pooled: bool = False) -> None:
+        self.words_taken = words_taken
         self._pooled = pooled
         self._dataset = dataset
         self._seed = seed
@@ -181,9 +181,9 @@ class EpochLoader:
         indices: list[Tensor] = []
         missing = batch_size
         while missing:
-            epoch, start = divmod(self.drawn, len(self._dataset))
+            epoch, start = divmod(self.words_taken, len(self._dataset))
             indices.append(self._order_of(epoch)[start : start + missing])
-            self.drawn += len(indices[-1])
+            self.words_taken += len(indices[-1])
             missing -= len(indices[-1])
         return self._dataset.batch(torch.cat(indices), pooled=self._pooled)
 
@@ -193,8 +193,8 @@ class EpochLoader:
             self._epoch, self._order = epoch, torch.randperm(len(self._dataset), generator=generator)
         return self._order
 
-    def state(self) -> Tensor:
-        return torch.tensor([self.drawn])
+    def get_state(self) -> Tensor:
+        return torch.tensor([self.words_taken])
 
-    def go_to(self, state: Tensor) -> None:
-        self.drawn = int(state.item())
+    def set_state(self, state: Tensor) -> None:
+        self.words_taken = int(state.item())

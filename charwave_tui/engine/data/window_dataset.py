@@ -94,7 +94,7 @@ class WindowLoader:
 
     def _prefetch(self, batch_size: int) -> None:
         if self._prefetched:
-            self._generator.set_state(self.state())
+            self._generator.set_state(self.get_state())
         self._state_before = self._generator.get_state()
         self._batch_size, self._taken = batch_size, 0
         count = max(1, PREFETCH // batch_size)
@@ -104,12 +104,12 @@ class WindowLoader:
         blocks = contexts.contiguous().view(count, batch_size, -1), targets.contiguous().view(count, batch_size)
         self._prefetched = list(map(WindowBatch, *(block.unbind() for block in blocks)))[::-1]
 
-    def state(self) -> Tensor:
+    def get_state(self) -> Tensor:
         """Return the generator's state as if only the batches handed out had been sampled."""
         generator = generator_from_state(self._state_before)
         torch.randint(0, len(self._dataset), (self._taken * self._batch_size,), generator=generator)
         return generator.get_state()
 
-    def go_to(self, state: Tensor) -> None:
+    def set_state(self, state: Tensor) -> None:
         self._prefetched, self._taken, self._state_before = [], 0, state.clone()
         self._generator.set_state(state)

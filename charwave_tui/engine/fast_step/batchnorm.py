@@ -12,7 +12,7 @@ from torch import Tensor
 
 from charwave_tui.engine.fast_step.batch_plan import LevelRows
 from charwave_tui.engine.fast_step.buffers import BufferPool
-from charwave_tui.engine.model.layers import BATCHNORM_EPS, MOMENTUM, BatchNorm1d, Linear
+from charwave_tui.engine.model.layers import BATCHNORM_EPS, BATCHNORM_MOMENTUM, BatchNorm1d, Linear
 
 _batch_norm_backward = torch.ops.aten.native_batch_norm_backward.default
 
@@ -83,7 +83,7 @@ class BatchNormKernel:
             beta,
             *self._running,
             self._training,
-            MOMENTUM,
+            BATCHNORM_MOMENTUM,
             self._eps,
             out=(self._out, *self._batch_stats),
         )
@@ -134,7 +134,7 @@ class WeightedBatchNormKernel:
             x.sub_(self._mean)
             torch.mul(x, x, out=out)
             torch.mv(out.t(), rows.weights, out=self._var).div_(count - 1)
-            torch._foreach_lerp_(self._running, (self._mean, self._var), MOMENTUM)
+            torch._foreach_lerp_(self._running, (self._mean, self._var), BATCHNORM_MOMENTUM)
             variance = self._var
         else:  # one value per channel has no variance: the running statistics are used, as in the layer
             mean, variance = self._running

@@ -29,9 +29,9 @@ from charwave_tui.core.protocol.layer_insights import (
     TreeLevel,
     can_compute_singular_values,
 )
-from charwave_tui.engine.inspection.probe import LayerCapture, saturated_share_per_unit
+from charwave_tui.engine.inspection.probe import LayerCapture, saturated_fraction_per_unit
 from charwave_tui.engine.model.architecture import ModelStructure
-from charwave_tui.engine.model.hooks import forward_hooks, looking
+from charwave_tui.engine.model.hooks import forward_hooks, module_mode
 from charwave_tui.engine.model.layers import (
     BATCHNORM_EPS,
     Activation,
@@ -77,7 +77,7 @@ def activation_insight(capture: LayerCapture, query: InsightQuery, symbols: str)
     out = capture.outputs[query.layer]
     values = out.unsqueeze(1) if out.ndim == 2 else out  # [B, C] → [B, 1, C]
     examples, positions, units = values.shape
-    saturated = saturated_share_per_unit(capture.layers[query.layer], out)
+    saturated = saturated_fraction_per_unit(capture.layers[query.layer], out)
     fractions = torch.zeros(units) if saturated is None else saturated.cpu()
     dead = (fractions == 1).nonzero().flatten()  # [units] → [dead units]
     nearly_dead = ((fractions > NEARLY_DEAD_FRACTION) & (fractions < 1)).nonzero().flatten()
@@ -238,7 +238,7 @@ def tree_insight(model: Sequential, corpus: Corpus, context: int, text: str) -> 
         if isinstance(layer, Activation):
             outputs.append(output)
 
-    with looking(model, training=False), forward_hooks(model, capture):
+    with module_mode(model, training=False), forward_hooks(model, capture):
         logits = model(torch.tensor([ids], device=next(model.parameters()).device))  # [1, context] → [1, V]
     predictions: tuple[tuple[int, float], ...] = ()
     if logits.isfinite().all():

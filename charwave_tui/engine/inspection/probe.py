@@ -16,7 +16,7 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LayerStats, Split
 from charwave_tui.core.protocol.layer_insights import ProbeBatch
 from charwave_tui.engine.data.window_dataset import WindowBatch
-from charwave_tui.engine.model.hooks import forward_hooks, looking, preserve_buffers
+from charwave_tui.engine.model.hooks import forward_hooks, module_mode, preserve_buffers
 from charwave_tui.engine.model.layers import Activation, Layer, Sequential, diagnostic_parameter
 from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.training.trainer import Trainer
@@ -33,7 +33,7 @@ class ProbeBatches:
         self._trainer = trainer
         self._cache: dict[ProbeBatch, WindowBatch] = {}
 
-    def of(self, request: ProbeBatch) -> WindowBatch:
+    def get(self, request: ProbeBatch) -> WindowBatch:
         """Return examples sampled with replacement, at least two and no more than the split has.
 
         Raises UserError if `request` asks for a number beyond the bounds.
@@ -76,7 +76,7 @@ class LayerCapture:
     parameter_grads: tuple[Tensor | None, ...]
 
     @property
-    def numbers(self) -> int:
+    def output_numel(self) -> int:
         """How many numbers the outputs have."""
         return sum(output.numel() for output in self.outputs)
 
@@ -91,7 +91,7 @@ def capture_layers(model: Sequential, batch: WindowBatch) -> LayerCapture:
         outputs.append(output)
 
     layers = tuple(layer for layer in model.layers if isinstance(layer, Layer))
-    with looking(model, training=True), torch.enable_grad(), preserve_buffers(model), forward_hooks(model, capture):
+    with module_mode(model, training=True), torch.enable_grad(), preserve_buffers(model), forward_hooks(model, capture):
         loss = functional.cross_entropy(model(batch.contexts), batch.targets)
     activations = [
         output if isinstance(layer, Activation) else None for layer, output in zip(layers, outputs, strict=True)
@@ -121,7 +121,7 @@ def layer_stats(capture: LayerCapture, ratios: Sequence[float | None]) -> Iterat
     ):
         gradient_std = std_or_none(gradient)
         weight_std = std_or_none(diagnostic_parameter(layer))
-        saturated = saturated_share_per_unit(layer, out)
+        saturated = saturated_fraction_per_unit(layer, out)
         yield LayerStats(
             name=type(layer).__name__,
             detail=layer.detail,
@@ -138,7 +138,7 @@ def layer_stats(capture: LayerCapture, ratios: Sequence[float | None]) -> Iterat
         )
 
 
-def saturated_share_per_unit(layer: Layer, out: Tensor) -> Tensor | None:
+def saturated_fraction_per_unit(layer: Layer, out: Tensor) -> Tensor | None:
     """Return at which fraction of examples and positions each unit passes no gradient, [units].
 
     That is beyond DEAD_THRESHOLD, or at 0 for ReLU. None where units cannot die: a Gated one whose tanh is saturated

@@ -12,7 +12,7 @@ from charwave_tui.engine.model.layers import Sequential
 
 
 @contextmanager
-def looking(model: Sequential, *, training: bool) -> Iterator[None]:
+def module_mode(model: Sequential, *, training: bool) -> Iterator[None]:
     """Put `model` in train or eval mode, without gradients, and restore its mode afterwards."""
     mode = model.training
     model.train(training)

@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 BATCHNORM_EPS = 1e-5
-MOMENTUM = 0.1  # weight of a batch in the running statistics of BatchNorm1d
+BATCHNORM_MOMENTUM = 0.1  # weight of a batch in the running statistics of BatchNorm1d
 
 
 class Layer(nn.Module):
@@ -98,7 +98,7 @@ class BatchNorm1d(Layer):
     @staticmethod
     def _update_running(running: Tensor, batch: Tensor) -> None:
         # Two roundings, as the lecture writes it; lerp_ would be one call but other bits.
-        running.mul_(1 - MOMENTUM).add_(MOMENTUM * batch.detach().view_as(running))
+        running.mul_(1 - BATCHNORM_MOMENTUM).add_(BATCHNORM_MOMENTUM * batch.detach().view_as(running))
 
 
 def diagnostic_parameter(layer: nn.Module) -> nn.Parameter | None:

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from charwave_tui.engine.data.prefix_dataset import PrefixBatch
 from charwave_tui.engine.model.architecture import LevelModules, ModelStructure
-from charwave_tui.engine.model.hooks import looking
+from charwave_tui.engine.model.hooks import module_mode
 from charwave_tui.engine.model.layers import BATCHNORM_EPS, Activation, BatchNorm1d, Gated, Linear, Sequential, Tanh
 from charwave_tui.engine.runtime.cooperative import Cooperative
 
@@ -197,7 +197,7 @@ class WindowDecoder:
         self._windows = torch.cat((self._windows[parents, 1:], symbols[:, None]), 1)  # [R, context]
         logits = []
         for windows in torch.split(self._windows, self._block):
-            with looking(self._model, training=False):
+            with module_mode(self._model, training=False):
                 logits.append(self._model(windows))
             yield
         return torch.cat(logits).cpu()

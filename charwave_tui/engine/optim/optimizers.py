@@ -44,8 +44,8 @@ class StepHyperparameters:
 class OptimizerRule:
     """An update rule: the keys of its state, and the in-place update of weights by their gradients."""
 
-    keeps: tuple[str, ...]
-    move: Callable[[list[Tensor], list[Tensor], OptimizerState, StepHyperparameters], None]
+    state_keys: tuple[str, ...]
+    step: Callable[[list[Tensor], list[Tensor], OptimizerState, StepHyperparameters], None]
 
 
 def _sgd_step(
@@ -157,24 +157,24 @@ class ParamGroup:
         self._slices = slices
         self._decays = decays
         self._weights = [part.weight() for part in slices]
-        self.kept: dict[str, list[Tensor]] = {}
+        self.state: dict[str, list[Tensor]] = {}
 
-    def fresh(self) -> dict[str, list[Tensor]]:
+    def initial_state(self) -> dict[str, list[Tensor]]:
         """Return the state before the first step."""
-        return {key: [_zeros(key, weight) for weight in self._weights] for key in self._rule.keeps}
+        return {key: [_zeros(key, weight) for weight in self._weights] for key in self._rule.state_keys}
 
-    def named(self, state: OptimizerState) -> Iterator[tuple[str, Tensor]]:
+    def named_state(self, state: OptimizerState) -> Iterator[tuple[str, Tensor]]:
         """Yield the tensors of `state` with their names in a checkpoint."""
         for key, tensors in state.items():
             for part, tensor in zip(self._slices, tensors, strict=True):
                 yield f"optimizer.{part.name}.{key}", tensor
 
-    def move(self, hyperparameters: StepHyperparameters) -> None:
+    def step(self, hyperparameters: StepHyperparameters) -> None:
         """Update every slice by its gradient."""
         gradients = [part.gradient() for part in self._slices]
         if not self._decays:
             hyperparameters = replace(hyperparameters, weight_decay=0)
-        self._rule.move(self._weights, gradients, self.kept, hyperparameters)
+        self._rule.step(self._weights, gradients, self.state, hyperparameters)
 
 
 def _zeros(key: str, weight: Tensor) -> Tensor:
@@ -204,16 +204,16 @@ class Optimizer:
         self.is_plain_sgd = not has_state and config.weight_decay == 0
         for group in self._groups:
             if not has_state:
-                group.kept = {}
-            elif not group.kept:
-                group.kept = group.fresh()
+                group.state = {}
+            elif not group.state:
+                group.state = group.initial_state()
 
     @torch.no_grad()
     def __call__(self, lr: float) -> None:
         """Take one step; gradients must be as contiguous as the weights."""
         hyperparameters = StepHyperparameters(lr, self._weight_decay, self._momentum)
         for group in self._groups:
-            group.move(hyperparameters)
+            group.step(hyperparameters)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return copies of the state on the CPU; every name begins with `optimizer.`."""
@@ -221,7 +221,7 @@ class Optimizer:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Load `state`, or the initial one where it is empty. Raises UserError if names, shapes or dtypes differ."""
-        initial = dict(chain.from_iterable(group.named(group.fresh()) for group in self._groups))
+        initial = dict(chain.from_iterable(group.named_state(group.initial_state()) for group in self._groups))
         if state and shapes_and_dtypes(state) != shapes_and_dtypes(initial):
             raise UserError(
                 "what the optimizer remembers does not fit this configuration",
@@ -231,7 +231,7 @@ class Optimizer:
             tensor.copy_(state[name] if state else initial[name])
 
     def _named_state(self) -> Iterator[tuple[str, Tensor]]:
-        return chain.from_iterable(group.named(group.kept) for group in self._groups)
+        return chain.from_iterable(group.named_state(group.state) for group in self._groups)
 
 
 def shapes_and_dtypes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:

@@ -43,15 +43,15 @@ class UpdateRatioHistory:
     def __init__(self, layers: Iterable[nn.Module], max_steps: int) -> None:
         self._first_stride = 2 ** max(0, (max_steps // MIN_SAMPLED_STEPS).bit_length() - 1)
         self._layers = tuple(index for index, layer in enumerate(layers) if isinstance(layer, Embedding | Linear))
-        self.take(UpdateRatioState())
+        self.load_state(UpdateRatioState())
 
-    def take(self, state: UpdateRatioState) -> None:
+    def load_state(self, state: UpdateRatioState) -> None:
         """Continue from `state`, or from nothing where it is another model's."""
         fits = state.ratios.columns == len(self._layers) and state.ratios.rows == len(state.steps)
         self._stride = state.stride or self._first_stride
         self._rows = [(step, state.ratios.row(row)) for row, step in enumerate(state.steps)] if fits else []
 
-    def wants(self, step: int) -> bool:
+    def is_sampled(self, step: int) -> bool:
         return step % self._stride == 0
 
     def add(self, step: int, ratios: Ratios) -> None:
@@ -60,14 +60,14 @@ class UpdateRatioHistory:
         self._rows.append((step, array("f", (math.nan if ratio is None else ratio for ratio in matrix_ratios))))
         if len(self._rows) >= CAPACITY:
             self._stride *= 2
-            self._rows = [(step, row) for step, row in self._rows if self.wants(step)]
+            self._rows = [(step, row) for step, row in self._rows if self.is_sampled(step)]
 
-    def kept(self) -> UpdateRatioState:
+    def state(self) -> UpdateRatioState:
         ratios = FloatMatrix.of(len(self._layers), (ratio for _, row in self._rows for ratio in row))
         return UpdateRatioState(tuple(step for step, _ in self._rows), ratios, self._stride)
 
-    def reported(self) -> UpdateRatiosReported:
-        state = self.kept()
+    def report(self) -> UpdateRatiosReported:
+        state = self.state()
         return UpdateRatiosReported(state.steps, self._layers, state.ratios)
 
 
@@ -75,7 +75,7 @@ class UpdateRatioMeter:
     """Measures the update ratios of `model`'s layers by copying its weights before a step.
 
     Measured are the last step of each burst, so that a paused run shows its last step, and every step sampled by
-    `changes`. std(p) is taken after the step, as in the lecture.
+    `history`. std(p) is taken after the step, as in the lecture.
     """
 
     def __init__(self, model: Sequential, max_steps: int) -> None:
@@ -84,7 +84,7 @@ class UpdateRatioMeter:
         ]
         self._before: list[Tensor | None] = []  # copies of the weights
         self._copy_seconds = 0.0
-        self.changes = UpdateRatioHistory(model.layers, max_steps)
+        self.history = UpdateRatioHistory(model.layers, max_steps)
         self.restore((), UpdateRatioState())
 
     def restore(self, ratios: Ratios, state: UpdateRatioState) -> None:
@@ -93,7 +93,7 @@ class UpdateRatioMeter:
         self._ratios: Ratios = ratios if fits else (None,) * len(self._weights)
         self._is_pending = False  # whether a step was measured whose ratios are not computed yet
         self._next_time = 0.0
-        self.changes.take(state)
+        self.history.load_state(state)
 
     def before_step(self, step: int, last_step: int, seconds_left: float | None) -> bool:
         """Copy the weights if the update ratio of `step` will be measured; return whether it will.
@@ -102,7 +102,7 @@ class UpdateRatioMeter:
         not None), unless copying would exceed `MAX_TIME_FRACTION` of training time.
         """
         self._is_pending = False
-        is_required = step == last_step or self.changes.wants(step)
+        is_required = step == last_step or self.history.is_sampled(step)
         if not is_required and (seconds_left is None or time.monotonic() + seconds_left < self._next_time):
             return False
         self._copy_weights()
@@ -123,8 +123,8 @@ class UpdateRatioMeter:
         self._is_pending = True
         pause = self._copy_seconds / MAX_TIME_FRACTION
         self._next_time = time.monotonic() + pause
-        if self.changes.wants(step):
-            self.changes.add(step, self.ratios)
+        if self.history.is_sampled(step):
+            self.history.add(step, self.ratios)
         elif pause > burst_seconds:  # the steps that follow are not measured, and would change the weights
             start, _ = time.monotonic(), self.ratios
             self._next_time += (time.monotonic() - start) / MAX_TIME_FRACTION

@@ -63,7 +63,7 @@ def make_run_opened(
         preset=identity.preset,
         config=trainer.config,
         corpus=corpus,
-        parameters=trainer.parameters,
+        parameters=trainer.parameter_count,
         device=str(trainer.device),
         published=_published(identity.preset) if corpus.sha256 == LECTURE_SHA256 else None,
         state=state,
@@ -93,7 +93,7 @@ def make_run_record(
         preset=identity.preset,
         config=trainer.config,
         corpus=trainer.corpus.summary(),
-        parameters=trainer.parameters,
+        parameters=trainer.parameter_count,
         state=state,
         step=step,
         created=identity.created,
@@ -102,7 +102,7 @@ def make_run_record(
         first_loss=trainer.first_loss,
         train=train.loss if train else None,
         val=val.loss if val else None,
-        history=course.history(trainer.partial),
+        history=course.history(trainer.partial_point),
         divergence=divergence,
         ghost=identity.ghost,
     )
@@ -112,7 +112,7 @@ def make_checkpoint(record: RunRecord, trainer: Trainer, course: RunHistory, all
     """All that the run of `record` needs to go on to the bit from here."""
     history, standing = course.kept(trainer.window.losses, allowance)
     standing = msgspec.structs.replace(
-        standing, ratios=trainer.update_ratios.ratios, changes=trainer.update_ratios.changes.kept()
+        standing, ratios=trainer.update_ratios.ratios, changes=trainer.update_ratios.history.state()
     )
     return Checkpoint(msgspec.structs.replace(record, history=history), standing, trainer.state_dict())
 
@@ -185,7 +185,7 @@ class ActiveRun:
     def ghost(self) -> GhostCurve | None:
         """This course as the shadow of the next one, if there is any."""
         name = NAME if self.boxed else f"run {self.identity.number}"
-        return self.course.ghost(name, self.config.max_steps, self.trainer.partial)
+        return self.course.ghost(name, self.config.max_steps, self.trainer.partial_point)
 
     def begin(self, store: RunStore, asked: float, ghost: int | None) -> None:
         """Take a number and a place in `store`; `asked` is the `time.monotonic()` from which the run's seconds count.
@@ -291,7 +291,7 @@ class ActiveRun:
 
     def _diverge(self) -> None:
         """Hold the run, whose last loss or whose weights are not finite, and say what is known of it."""
-        contexts = self.batches.of(ProbeBatch()).contexts
+        contexts = self.batches.get(ProbeBatch()).contexts
         self.divergence = told = diagnose_divergence(self.trainer, contexts, self.saves.step if self.saves else None)
         what = "the loss" if self.trainer.diverged else "a weight"
         self.set_state(RunState.DIVERGED, f"{what} became {told.became} at step {told.step:,} with lr {told.lr:g}")
@@ -307,7 +307,7 @@ class ActiveRun:
         self._told = time.monotonic()
         news, self._unsent_points = tuple(self._unsent_points), []
         # the mean of a few steps would jitter on the curve: it is shown before there is a point, and at rest
-        waiting = self.trainer.partial if self.state is not RunState.TRAINING or not self.course.begun else None
+        waiting = self.trainer.partial_point if self.state is not RunState.TRAINING or not self.course.begun else None
         self.emit(Progress(self.trainer.step, self.pace.steps_per_second, news, waiting))
 
 

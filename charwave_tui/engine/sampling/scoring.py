@@ -17,7 +17,7 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.protocol.events import WordScored
 from charwave_tui.engine.data.prefix_dataset import PrefixDataset
 from charwave_tui.engine.data.window_dataset import WindowDataset
-from charwave_tui.engine.model.hooks import looking
+from charwave_tui.engine.model.hooks import module_mode
 from charwave_tui.engine.model.layers import Sequential
 from charwave_tui.engine.model.prefix_forward import FoldedModel
 from charwave_tui.engine.runtime.cooperative import Cooperative, Reply, log_as_user_error, run_to_completion
@@ -58,7 +58,7 @@ def score_words(model: Sequential, corpus: Corpus, config: RunConfig, words: Seq
             windows = WindowDataset(part, corpus.symbols, config.context, device)
             yield
             for contexts, targets in windows.iter_blocks(window_block_size(config, corpus.vocab_size)):
-                with looking(model, training=False):
+                with module_mode(model, training=False):
                     logits = require_finite(model(contexts))
                 losses.append(functional.cross_entropy(logits, targets, reduction="none").cpu())
                 yield
@@ -66,7 +66,7 @@ def score_words(model: Sequential, corpus: Corpus, config: RunConfig, words: Seq
             offsets = {offset for level in folded.levels for offset in level.offsets if offset}
             names = PrefixDataset(part, corpus.symbols, offsets, device)
             yield
-            for prefixes in names.blocks(prefix_block_size(config, corpus.vocab_size)):
+            for prefixes in names.iter_blocks(prefix_block_size(config, corpus.vocab_size)):
                 odds = require_finite(folded.logits(prefixes)).log_softmax(1)  # [P, V]
                 losses.append(-odds[prefixes.row_of_position, prefixes.targets].cpu())  # [N]
                 yield
@@ -95,7 +95,7 @@ def prefix_nll(model: Sequential, corpus: Corpus, config: RunConfig, text: str) 
     windows = ids.unfold(0, context, 1).contiguous().to(next(model.parameters()).device)  # [1 + characters, context]
     found = []
     for some in torch.split(windows, window_block_size(config, corpus.vocab_size)):
-        with looking(model, training=False):
+        with module_mode(model, training=False):
             logits = require_finite(model(some))
         found.append(0 - logits.cpu().double().log_softmax(1))
         yield

@@ -59,7 +59,7 @@ class LayerQueries:
         began, step = time.perf_counter(), run.trainer.step
         match command:
             case ReportUpdateRatios():
-                answer(run.trainer.update_ratios.changes.reported())
+                answer(run.trainer.update_ratios.history.report())
             case ProbeLayers(batch=batch):
                 layers = self._look(run, batch).layers
                 answer(LayersProbed(step, layers, time.perf_counter() - began))
@@ -77,8 +77,8 @@ class LayerQueries:
         if seen is not None and (seen.run, seen.step, seen.batch) == (run, trainer.step, batch):
             return seen
         self.invalidate()
-        look = capture_layers(trainer.model, run.batches.of(batch))
+        look = capture_layers(trainer.model, run.batches.get(batch))
         seen = _CachedCapture(run, trainer.step, batch, look, tuple(layer_stats(look, trainer.update_ratios.ratios)))
-        if look.numbers <= SMALL:
+        if look.output_numel <= SMALL:
             self._seen = seen
         return seen

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from charwave_tui.core.metrics import Divergence
 from charwave_tui.engine.data.window_dataset import WindowBatch
-from charwave_tui.engine.model.hooks import forward_hooks, looking, preserve_buffers
+from charwave_tui.engine.model.hooks import forward_hooks, module_mode, preserve_buffers
 from charwave_tui.engine.model.layers import Layer, Sequential
 from charwave_tui.engine.optim.lr_schedule import learning_rate
 from charwave_tui.engine.training.trainer import Trainer
@@ -47,7 +47,7 @@ def first_nonfinite_layer(model: Sequential, contexts: Tensor) -> str:
         if not nonfinite and not out.isfinite().all():
             nonfinite.append(f"{type(layer).__name__} {layer.detail}".rstrip())
 
-    with looking(model, training=True), preserve_buffers(model), forward_hooks(model, check_output):
+    with module_mode(model, training=True), preserve_buffers(model), forward_hooks(model, check_output):
         model(contexts)
     return nonfinite[0] if nonfinite else ""
 

@@ -10,7 +10,7 @@ from charwave_tui.core.config.layer_shapes import level_shapes
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.engine.data.prefix_dataset import PrefixDataset
 from charwave_tui.engine.data.window_dataset import WindowDataset
-from charwave_tui.engine.model.hooks import looking
+from charwave_tui.engine.model.hooks import module_mode
 from charwave_tui.engine.model.layers import Sequential
 from charwave_tui.engine.model.prefix_forward import FoldedModel
 from charwave_tui.engine.runtime.cooperative import Cooperative
@@ -50,7 +50,7 @@ def evaluate_windows(model: Sequential, windows: WindowDataset, block: int) -> C
     """Return the mean loss over all windows, in nats per character; yields after each `block` of them."""
     total = 0.0
     for contexts, targets in windows.iter_blocks(block):
-        with looking(model, training=False):
+        with module_mode(model, training=False):
             total += functional.cross_entropy(model(contexts), targets, reduction="sum").item()
         yield
     return total / len(windows)
@@ -62,7 +62,7 @@ def evaluate_prefixes(model: Sequential, words: PrefixDataset, block: int) -> Co
     Each distinct prefix of a block is computed once. The model must not change meanwhile, nor have the norm batch-bug.
     """
     total, folded = 0.0, FoldedModel(model)
-    for prefixes in words.blocks(block):
+    for prefixes in words.iter_blocks(block):
         log_probs = folded.logits(prefixes).log_softmax(1)  # [P, V]
         total -= log_probs[prefixes.row_of_position, prefixes.targets].sum().item()  # [P, V] → [N]
         yield

@@ -63,7 +63,7 @@ class LossWindow:
         point, self._losses = _loss_point(step, self._losses), []
         return [point]
 
-    def partial(self, step: int) -> LossPoint | None:
+    def partial_point(self, step: int) -> LossPoint | None:
         """Return the point that would end at `step`; None while there is no loss."""
         return _loss_point(step, self._losses) if self._losses else None
 
@@ -121,7 +121,7 @@ class Trainer:
         self.first_loss = self.last_loss = None
 
     @property
-    def parameters(self) -> int:
+    def parameter_count(self) -> int:
         """The number of trainable parameters."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
@@ -141,9 +141,9 @@ class Trainer:
         return self.step >= self.config.max_steps
 
     @property
-    def partial(self) -> LossPoint | None:
+    def partial_point(self) -> LossPoint | None:
         """The unfinished point of the curve."""
-        return self.window.partial(self.step)
+        return self.window.partial_point(self.step)
 
     def train_for(self, seconds: float, max_steps: int | None = None) -> list[LossPoint]:
         """Take at least one step, and more for about `seconds`; return the completed points of the curve.
@@ -211,7 +211,7 @@ class Trainer:
     def state_dict(self) -> dict[str, Tensor]:
         """Return copies on the CPU of weights, buffers, optimizer and loader state: enough to resume bit for bit."""
         weights = {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.model.state_dict().items()}
-        return {**weights, **self._optimizer.state_dict(), BATCH_STREAM: self._loader.state()}
+        return {**weights, **self._optimizer.state_dict(), BATCH_STREAM: self._loader.get_state()}
 
     def load_state(
         self, state: Mapping[str, Tensor], step: int, losses: Iterable[float] = (), window: int | None = None
@@ -221,7 +221,7 @@ class Trainer:
         Raises UserError if `state` is not of this config.
         """
         model = self.model.state_dict()
-        expected = {**model, BATCH_STREAM: self._loader.state()}
+        expected = {**model, BATCH_STREAM: self._loader.get_state()}
         loaded = {name: tensor for name, tensor in state.items() if name in expected}
         if shapes_and_dtypes(loaded) != shapes_and_dtypes(expected):
             raise UserError(
@@ -229,5 +229,5 @@ class Trainer:
             )
         self._optimizer.load_state_dict({name: tensor for name, tensor in state.items() if name not in expected})
         self.model.load_state_dict({name: state[name] for name in model})
-        self._loader.go_to(state[BATCH_STREAM])
+        self._loader.set_state(state[BATCH_STREAM])
         self._begin(step, LossWindow(window or self.window.size, losses))

@@ -93,7 +93,7 @@ def test_unmerged_rows_drop_a_position_wherever_it_stands() -> None:
 @pytest.mark.parametrize("positions", [1, 10, 64, 10_000])
 def test_blocks_cover_all_words_in_order(corpus: Corpus, positions: int) -> None:
     names = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
-    blocks = list(names.blocks(positions))
+    blocks = list(names.iter_blocks(positions))
     assert [word for block in blocks for word in words_of(block, corpus.symbols)] == list(corpus.words)
     sizes = [len(block.row_of_position) for block in blocks]
     assert sum(sizes) == names.positions
@@ -103,7 +103,7 @@ def test_blocks_cover_all_words_in_order(corpus: Corpus, positions: int) -> None
 
 def test_no_words_give_no_blocks() -> None:
     names = PrefixDataset([], SYMBOLS, {1}, CPU)
-    assert (len(names), names.positions, list(names.blocks(7))) == (0, 0, [])
+    assert (len(names), names.positions, list(names.iter_blocks(7))) == (0, 0, [])
 
 
 def words_of_batches(passes: EpochLoader, sizes: Sequence[int], symbols: str) -> list[str]:
@@ -118,7 +118,7 @@ def test_each_word_once_per_epoch_in_new_order(corpus: Corpus) -> None:
     first, second, third = row[:80], row[80:160], row[160:]
     assert sorted(first) == sorted(second) == sorted(third) == sorted(corpus.words)
     assert len({tuple(order) for order in (first, second, third, corpus.words)}) == 4
-    assert passes.drawn == 240
+    assert passes.words_taken == 240
 
 
 def test_word_order_follows_seed_for_any_batch_size(corpus: Corpus) -> None:
@@ -132,11 +132,13 @@ def test_word_order_follows_seed_for_any_batch_size(corpus: Corpus) -> None:
 def test_epochs_continue_from_words_sampled(corpus: Corpus, taken: int) -> None:
     names = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
     row = words_of_batches(EpochLoader(names, seed=3), [200], corpus.symbols)
-    assert words_of_batches(EpochLoader(names, seed=3, drawn=taken), [60], corpus.symbols) == row[taken : taken + 60]
+    assert (
+        words_of_batches(EpochLoader(names, seed=3, words_taken=taken), [60], corpus.symbols) == row[taken : taken + 60]
+    )
     before, after = EpochLoader(names, seed=3), EpochLoader(names, seed=3)
     words_of_batches(before, [taken] if taken else [], corpus.symbols)
     words_of_batches(after, [70, 70], corpus.symbols)
-    after.go_to(before.state())
+    after.set_state(before.get_state())
     assert words_of_batches(after, [60], corpus.symbols) == row[taken : taken + 60]
 
 

@@ -80,7 +80,7 @@ def test_batches_fetched_in_blocks_equal_single_ones(corpus: Corpus) -> None:
         assert contexts.is_contiguous()
         assert targets.is_contiguous()
         assert all(map(torch.equal, (contexts, targets), windows.sample_batch(size, stream)))
-        assert torch.equal(draws.state(), stream.get_state())
+        assert torch.equal(draws.get_state(), stream.get_state())
 
 
 def test_derived_generators_differ_by_seed_and_purpose() -> None:

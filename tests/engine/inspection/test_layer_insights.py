@@ -51,7 +51,7 @@ def trained_trainer(config: RunConfig, corpus: Corpus, steps: int = 30, **change
 
 
 def probe(trainer: Trainer, examples: int = 64) -> LayerCapture:
-    return capture_layers(trainer.model, ProbeBatches(trainer).of(ProbeBatch(examples)))
+    return capture_layers(trainer.model, ProbeBatches(trainer).get(ProbeBatch(examples)))
 
 
 def layer_indices(trainer: Trainer, kind: type) -> list[int]:

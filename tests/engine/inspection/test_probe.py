@@ -60,7 +60,7 @@ def examples_of(*contexts: list[int]) -> WindowBatch:
 
 
 def fixed_batch(trainer: Trainer, seed: int = 7) -> WindowBatch:
-    return ProbeBatches(trainer).of(ProbeBatch(seed=seed))
+    return ProbeBatches(trainer).get(ProbeBatch(seed=seed))
 
 
 def test_tanh_saturation_beyond_097_and_dead_units_beyond_099() -> None:
@@ -206,21 +206,21 @@ def test_nan_weights_can_be_probed(config: RunConfig, corpus: Corpus, bit_identi
 
 def test_fixed_batch_same_for_seed_and_bounded_by_split(trainer: Trainer, corpus: Corpus) -> None:
     batches = ProbeBatches(trainer)
-    batch = batches.of(ProbeBatch())
-    assert batches.of(ProbeBatch()) is batch
+    batch = batches.get(ProbeBatch())
+    assert batches.get(ProbeBatch()) is batch
     assert torch.equal(batch.contexts, fixed_batch(trainer, trainer.config.seed).contexts)
     assert not torch.equal(batch.contexts, fixed_batch(trainer, 8).contexts)
     assert batch.contexts.shape == (min(ProbeBatch().examples, corpus.summary().examples[0]), 4)
     assert batch.targets.shape == (len(batch.contexts),)
-    assert batches.of(ProbeBatch(examples=3)).contexts.shape == (3, 4)
+    assert batches.get(ProbeBatch(examples=3)).contexts.shape == (3, 4)
 
 
 def test_probe_batches_cached_within_bounds(trainer: Trainer) -> None:
     batches = ProbeBatches(trainer)
-    first = batches.of(ProbeBatch(seed=0))
+    first = batches.get(ProbeBatch(seed=0))
     for seed in range(1, probe.CACHED_BATCHES + 1):
-        assert batches.of(ProbeBatch(seed=seed)) is batches.of(ProbeBatch(seed=seed))
-    again = batches.of(ProbeBatch(seed=0))
+        assert batches.get(ProbeBatch(seed=seed)) is batches.get(ProbeBatch(seed=seed))
+    again = batches.get(ProbeBatch(seed=0))
     assert again is not first
     assert torch.equal(again.contexts, first.contexts)
 
@@ -228,12 +228,12 @@ def test_probe_batches_cached_within_bounds(trainer: Trainer) -> None:
 @pytest.mark.parametrize("examples", [-1, 0, 1, 4_097, 2**62])
 def test_examples_out_of_bounds_refused(trainer: Trainer, examples: int) -> None:
     with pytest.raises(UserError, match=f"{examples:,} examples; ask for 2 to 4,096"):
-        ProbeBatches(trainer).of(ProbeBatch(examples=examples))
+        ProbeBatches(trainer).get(ProbeBatch(examples=examples))
 
 
 def test_large_model_probed_with_fewer_examples(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = fixed_batch(trainer)
-    each = capture_layers(trainer.model, batch).numbers // len(batch.contexts)
+    each = capture_layers(trainer.model, batch).output_numel // len(batch.contexts)
     monkeypatch.setattr(probe, "MAX_OUTPUT_NUMBERS", 5 * each)
     assert len(fixed_batch(trainer).contexts) == 5
     monkeypatch.setattr(probe, "MAX_OUTPUT_NUMBERS", 1)

@@ -14,7 +14,7 @@ from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.engine.data.window_dataset import WindowBatch
 from charwave_tui.engine.inspection.probe import capture_layers, layer_stats
 from charwave_tui.engine.model.architecture import build_model
-from charwave_tui.engine.model.hooks import looking
+from charwave_tui.engine.model.hooks import module_mode
 from charwave_tui.engine.model.layers import BatchNorm1d, Linear
 from charwave_tui.engine.runtime.random_streams import training_generator
 
@@ -93,7 +93,7 @@ def test_eval_mode_restored_after_failure(before: bool) -> None:
         assert all(layer.training is not before for layer in model.layers)
         raise KeyError
 
-    with pytest.raises(KeyError), looking(model, training=not before):
+    with pytest.raises(KeyError), module_mode(model, training=not before):
         fail()
     assert model.training is before
     assert all(layer.training is before for layer in model.layers)

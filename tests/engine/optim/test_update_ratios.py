@@ -114,7 +114,7 @@ def test_measuring_update_ratios_changes_no_bits(
 
 def test_last_step_of_each_burst_is_reported(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(update_ratios, "MAX_TIME_FRACTION", 1e9)  # however slow copying is here just now
-    trainer.update_ratios.changes.take(UpdateRatioState(stride=1_000_000))
+    trainer.update_ratios.history.load_state(UpdateRatioState(stride=1_000_000))
     for _ in range(5):
         trainer.train_for(0.002)
         step, told = trainer.step, trainer.update_ratios.ratios
@@ -126,7 +126,7 @@ def test_last_step_of_each_burst_is_reported(trainer: Trainer, monkeypatch: pyte
 
 def test_slow_copying_skips_bursts_but_not_last_step(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(update_ratios, "MAX_TIME_FRACTION", 1e-9)  # an hour between two
-    trainer.update_ratios.changes.take(UpdateRatioState(stride=1_000_000))
+    trainer.update_ratios.history.load_state(UpdateRatioState(stride=1_000_000))
     trainer.train_for(0.0)
     first = trainer.update_ratios.ratios
     assert None not in [first[0], first[-1]]
@@ -160,10 +160,10 @@ def test_ratio_history_independent_of_burst_boundaries(config: RunConfig, corpus
     whole.train_for(AGES)
     while not cut.finished:
         cut.train_for(AGES, min(37, 600 - cut.step))
-        kept = cut.update_ratios.changes.kept()
+        kept = cut.update_ratios.history.state()
         cut.update_ratios.restore(cut.update_ratios.ratios, kept)
-    told = whole.update_ratios.changes.reported()
-    assert cut.update_ratios.changes.reported() == told
+    told = whole.update_ratios.history.report()
+    assert cut.update_ratios.history.report() == told
     assert told.steps == tuple(range(8, 601, 8))
     matrices = [place for place, layer in enumerate(whole.model.layers) if isinstance(layer, Embedding | Linear)]
     assert told.layers == tuple(matrices)
@@ -176,10 +176,10 @@ def test_ratio_history_independent_of_burst_boundaries(config: RunConfig, corpus
 def test_ratio_history_bounded_with_even_steps() -> None:
     series = UpdateRatioHistory([Embedding(2, 2, torch.Generator())], 300)
     for step in range(1, 4_001):
-        if series.wants(step):
+        if series.is_sampled(step):
             series.add(step, (float(step),))
-        assert len(series.kept().steps) < CAPACITY
-    kept = series.kept()
+        assert len(series.state().steps) < CAPACITY
+    kept = series.state()
     assert kept.steps == tuple(range(kept.stride, 4_001, kept.stride))
     assert [kept.ratios.at(row, 0) for row in range(len(kept.steps))] == list(kept.steps)
     assert len(kept.steps) >= CAPACITY // 2
@@ -188,7 +188,7 @@ def test_ratio_history_bounded_with_even_steps() -> None:
 def test_missing_ratio_is_nan_and_mismatched_history_dropped() -> None:
     series = UpdateRatioHistory([Embedding(2, 2, torch.Generator())], 300)
     series.add(1, (None,))
-    assert math.isnan(series.reported().ratios.at(0, 0))
+    assert math.isnan(series.report().ratios.at(0, 0))
     other = UpdateRatioHistory([Embedding(2, 2, torch.Generator()), Linear(2, 2, torch.Generator())], 300)
-    other.take(series.kept())
-    assert other.reported().steps == ()
+    other.load_state(series.state())
+    assert other.report().steps == ()

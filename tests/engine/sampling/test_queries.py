@@ -36,7 +36,7 @@ from charwave_tui.engine.api import sample
 from charwave_tui.engine.data.prefix_dataset import PrefixDataset
 from charwave_tui.engine.data.window_dataset import WindowDataset
 from charwave_tui.engine.model.architecture import build_model
-from charwave_tui.engine.model.hooks import looking
+from charwave_tui.engine.model.hooks import module_mode
 from charwave_tui.engine.runs.active_run import ActiveRun
 from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint
 from charwave_tui.engine.runtime.cooperative import Cooperative, run_to_completion
@@ -78,7 +78,7 @@ def probabilities(trainer: Trainer, corpus: Corpus, text: str) -> list[float]:
     """softmax(logits) behind `text`, from its window alone, as a lesson has it."""
     context = trainer.config.context
     window = ([0] * context + corpus.encode(text))[-context:]
-    with looking(trainer.model, training=False):
+    with module_mode(trainer.model, training=False):
         chances: list[float] = trainer.model(torch.tensor([window])).softmax(1)[0].tolist()
     return chances
 

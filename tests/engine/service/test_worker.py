@@ -181,7 +181,7 @@ def test_pause_immediate_even_during_evaluation(
                 under_way.set()
             yield block
 
-    whole_blocks = PrefixDataset.blocks
+    whole_blocks = PrefixDataset.iter_blocks
     monkeypatch.setattr(PrefixDataset, "blocks", looking_on)
     worker.session.submit(EvaluateSplits((Split.TRAIN, Split.VAL, Split.TEST)))
     assert under_way.wait(20)

@@ -60,7 +60,7 @@ def test_untrained_run_has_no_gradient(config: RunConfig) -> None:
 @pytest.mark.parametrize("place", range(3))
 def test_first_nonfinite_layer_named_and_buffers_unchanged(config: RunConfig, place: int) -> None:
     trainer = Trainer(replace(config, norm="batch", init_gain=1.0), find_corpus(config.corpus), torch.device("cpu"))
-    contexts = ProbeBatches(trainer).of(ProbeBatch(seed=0)).contexts
+    contexts = ProbeBatches(trainer).get(ProbeBatch(seed=0)).contexts
     assert first_nonfinite_layer(trainer.model, contexts) == ""
     linear = [layer for layer in trainer.model.layers if isinstance(layer, Linear)][place]
     with torch.no_grad():
@@ -166,7 +166,7 @@ def test_only_diverged_run_can_rewind(config: RunConfig) -> None:
 
 def test_cause_searched_first_on_failing_batch(config: RunConfig) -> None:
     trainer = diverging_trainer(config)
-    told = diagnose_divergence(trainer, ProbeBatches(trainer).of(ProbeBatch(seed=0)).contexts, None)
+    told = diagnose_divergence(trainer, ProbeBatches(trainer).get(ProbeBatch(seed=0)).contexts, None)
     assert isinstance(trainer.failed_batch, WindowBatch)
     assert told.layer == first_nonfinite_layer(trainer.model, trainer.failed_batch.contexts)
     assert told.saved_step is None

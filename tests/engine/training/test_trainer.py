@@ -63,7 +63,7 @@ def test_reset_restores_same_weights_and_batches(trainer: Trainer, bit_identical
     points, end = trainer.train_for(AGES, 40), trainer.state_dict()
     assert not bit_identical(start, end)
     trainer.reset()
-    assert (trainer.step, trainer.first_loss, trainer.last_loss, trainer.partial) == (0, None, None, None)
+    assert (trainer.step, trainer.first_loss, trainer.last_loss, trainer.partial_point) == (0, None, None, None)
     assert bit_identical(trainer.state_dict(), start)
     assert trainer.train_for(AGES, 40) == points
     assert bit_identical(trainer.state_dict(), end)
@@ -90,7 +90,7 @@ def test_window_is_mean_and_extremes_of_losses(config: RunConfig, corpus: Corpus
         LossPoint(step, math.fsum(stretch) / len(stretch), min(stretch), max(stretch))
         for step, stretch in zip((5, 10, 13), stretches, strict=True)
     ]
-    assert (folded.partial, *points) == (wanted[2], *wanted[:2])
+    assert (folded.partial_point, *points) == (wanted[2], *wanted[:2])
     assert (folded.first_loss, folded.last_loss) == (losses[0], losses[-1])
     assert [point.step for point in folded.train_for(AGES, 2)] == [15]
 
@@ -123,11 +123,11 @@ def test_training_reduces_loss(trainer: Trainer) -> None:
 def test_nonfinite_loss_ends_run_at_its_step(config: RunConfig, corpus: Corpus) -> None:
     trainer = Trainer(replace(config, max_steps=1_000), corpus, CPU)
     trainer.train_for(AGES, 3)
-    before = trainer.partial
+    before = trainer.partial_point
     set_nan_weight(trainer)
     assert trainer.train_for(AGES, 9) == []
     assert trainer.diverged
-    assert (trainer.step, trainer.partial) == (3, before)
+    assert (trainer.step, trainer.partial_point) == (3, before)
     assert trainer.last_loss is not None
     assert math.isnan(trainer.last_loss)
     assert trainer.train_for(AGES) == []
