@@ -190,7 +190,7 @@ class LossChart(CanvasWidget):
         canvas = self._background[1].copy()
         if self.cursor is not None and self.cursor <= steps:
             column = plot.column(self._axes, self.cursor)
-            canvas.overlay(plot.top, column, [plot.glyphs.upright] * plot.rows, "bold accent")
+            canvas.overlay(plot.top, column, [plot.glyphs.vertical] * plot.rows, "bold accent")
             if plot.top + plot.rows < plot.height:  # on the x axis
                 canvas.write(plot.top + plot.rows, column, plot.glyphs.up, "bold accent")
         draw_curves(canvas, plot, self._axes, curve, lines, rasterize)

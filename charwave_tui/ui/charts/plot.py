@@ -91,13 +91,13 @@ class PlotArea:
     @property
     def dots(self) -> tuple[int, int]:
         """The width and height of the field in dots."""
-        across, up = (2, 4) if self.glyphs.fine else (1, 1)
+        across, up = (2, 4) if self.glyphs.has_braille else (1, 1)
         return self.columns * across, self.rows * up
 
     @property
     def pens(self) -> tuple[str, str]:
         """The pens of a line and of the most important line."""
-        return ("thin", "thick") if self.glyphs.fine else (".", "o")
+        return ("thin", "thick") if self.glyphs.has_braille else (".", "o")
 
     @property
     def has_room(self) -> bool:
@@ -155,7 +155,7 @@ def draw_background(plot: PlotArea, axes: Axes, curve: LossCurveState, ghost: Cu
             outside.append((plot.left, f"{arrow} {name} = {format_loss(loss)}", role))
     marks = list(_marks(plot, axes, curve))
     for column, _, role in marks:
-        canvas.overlay(plot.top, column, [plot.glyphs.upright] * plot.rows, role)
+        canvas.overlay(plot.top, column, [plot.glyphs.vertical] * plot.rows, role)
     for line, role in ((ghost.val, "line"), (ghost.train, "muted")):
         rows = raster(plot.to_dots(axes, line), plot.columns, plot.rows, plot.pens[0])
         canvas.overlay(plot.top, plot.left, rows, role)
@@ -215,11 +215,11 @@ def draw_axes(canvas: Canvas, plot: PlotArea, axes: Axes) -> None:
 def _marks(plot: PlotArea, axes: Axes, curve: LossCurveState) -> Iterator[tuple[int, str, str]]:
     """Yield the marks as column, text and role: the divergence first, then the edits from the newest on."""
     if curve.diverged_at is not None:
-        yield plot.column(axes, curve.diverged_at), f"{plot.glyphs.wrong} NaN", "error"
+        yield plot.column(axes, curve.diverged_at), f"{plot.glyphs.cross} NaN", "error"
     for mark in reversed(curve.history.marks):
         if mark.step <= axes.steps and not mark.quiet:
-            text = mark.text.replace("→", plot.glyphs.to)
-            yield plot.column(axes, mark.step), f"{plot.glyphs.choices} {text}", "accent"
+            text = mark.text.replace("→", plot.glyphs.arrow)
+            yield plot.column(axes, mark.step), f"{plot.glyphs.marker} {text}", "accent"
 
 
 def _write_notes(canvas: Canvas, plot: PlotArea, notes: Iterable[tuple[int, str, str]]) -> None:

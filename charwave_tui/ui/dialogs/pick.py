@@ -59,9 +59,9 @@ def option_lines(
     for index, (option, label) in enumerate(zip(options, labels, strict=True)):
         is_selected = index == selected
         head: StyledLine = (
-            Span(f"{GLYPHS.here if is_selected else ' '} ", "accent"),
+            Span(f"{GLYPHS.cursor if is_selected else ' '} ", "accent"),
             Span(label, "bright" if is_selected else "fg", bold=is_selected),
-            Span(f" {GLYPHS.right_so}" if option.value == present else "", "train"),
+            Span(f" {GLYPHS.check}" if option.value == present else "", "train"),
         )
         role = "fg" if is_selected else "muted"
         details = [(Span(text, role),) for text in wrap(option.detail, detail_width, 7)]

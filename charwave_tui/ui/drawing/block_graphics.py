@@ -43,8 +43,10 @@ def draw_histogram(
 
 def vertical_bars(fractions: Sequence[float], rows: int, roles: Sequence[str]) -> tuple[StyledLine, ...]:
     """Draw one bar a column, each in its role; a fraction of 1 fills `rows` lines."""
-    fine = GLYPHS.fine
-    return tuple(_row([fraction * rows - row for fraction in fractions], roles, fine) for row in reversed(range(rows)))
+    has_eighths = GLYPHS.has_braille
+    return tuple(
+        _row([fraction * rows - row for fraction in fractions], roles, has_eighths) for row in reversed(range(rows))
+    )
 
 
 def resample(densities: tuple[float, ...], width: int) -> list[float]:
@@ -91,14 +93,14 @@ def _exceeds(histogram: Histogram, width: int, column: int, limit: float) -> boo
     return abs(histogram.low + (column + offset) * column_width) > limit
 
 
-def _row(heights: Sequence[float], roles: Sequence[str], fine: bool) -> StyledLine:
+def _row(heights: Sequence[float], roles: Sequence[str], has_eighths: bool) -> StyledLine:
     """Draw one line of bars whose `heights` in cells are measured from its lower edge."""
-    cells = zip([_bar_cell(height, fine) for height in heights], roles, strict=True)
+    cells = zip([_bar_cell(height, has_eighths) for height in heights], roles, strict=True)
     return tuple(Span("".join([text for text, _ in run]), role) for role, run in groupby(cells, key=itemgetter(1)))
 
 
-def _bar_cell(height: float, fine: bool) -> str:
-    if not fine:
+def _bar_cell(height: float, has_eighths: bool) -> str:
+    if not has_eighths:
         return GLYPHS.block if height >= 0.5 else "." if height >= 0.1 else " "
     return VERTICAL_EIGHTHS[round(_clamp(height) * 8)]
 
@@ -147,7 +149,7 @@ def shades_note() -> tuple[StyledLine, ...]:
 
 def supports_shades() -> bool:
     """Return whether there are half blocks, and colours enough to show values by them."""
-    return GLYPHS.fine and TERMINAL.has_shades
+    return GLYPHS.has_braille and TERMINAL.has_shades
 
 
 def _fill(row: Sequence[str], width: int) -> list[str]:
@@ -180,7 +182,7 @@ def horizontal_bar(fraction: float, width: int) -> str:
     if math.isnan(fraction):
         return ""
     fraction = _clamp(fraction)
-    if not GLYPHS.fine:
+    if not GLYPHS.has_braille:
         return GLYPHS.block * round(fraction * width)
     full, eighths = divmod(round(fraction * width * 8), 8)
     return HORIZONTAL_EIGHTHS[8] * full + (HORIZONTAL_EIGHTHS[eighths] if eighths else "")
@@ -195,7 +197,7 @@ def _block(fraction: float | None) -> str:
     if fraction is None or math.isnan(fraction):
         return " "
     level = round(_clamp(fraction) * 7)
-    return VERTICAL_EIGHTHS[level + 1] if GLYPHS.fine else ASCII_HEIGHTS[level]
+    return VERTICAL_EIGHTHS[level + 1] if GLYPHS.has_braille else ASCII_HEIGHTS[level]
 
 
 def progress_bar(fraction: float, width: int) -> tuple[str, str]:

@@ -65,7 +65,7 @@ def style_character(text: str, nll: float) -> Span:
 
 def style_name(sampled: SampledName, width: int) -> StyledLine:
     """Style a name in at most `width` columns; one without nll per character has one colour."""
-    text = readable(sampled.name) or GLYPHS.none
+    text = readable(sampled.name) or GLYPHS.dash
     short = shorten(text, width)
     if len(sampled.surprises) <= len(sampled.name) or not sampled.name:
         return (Span(short, "muted" if sampled.in_corpus else "bright"),)
@@ -95,11 +95,11 @@ def _clusters(text: str, nlls: Sequence[float]) -> list[Cluster]:
 
 def _shorten(clusters: list[Cluster], width: int) -> list[Cluster]:
     """Return the clusters from the left that fit in `width` columns with `…` behind them."""
-    width -= cell_len(GLYPHS.cut)
+    width -= cell_len(GLYPHS.ellipsis)
     fitting: list[Cluster] = []
     for text, nll in clusters:
         width -= cell_len(text)
         if width < 0:
             break
         fitting.append((text, nll))
-    return [*fitting, (GLYPHS.cut, 0.0)]
+    return [*fitting, (GLYPHS.ellipsis, 0.0)]

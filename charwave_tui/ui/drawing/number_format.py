@@ -14,7 +14,7 @@ NumberFormat = Callable[[float], str]
 def format_loss(value: float | None) -> str:
     """Format a loss in nats: `1.8474`; from a hundred on without decimals, from ten million on `2.4e+09`."""
     if value is None:
-        return GLYPHS.none
+        return GLYPHS.dash
     if not math.isfinite(value):
         return _format_nonfinite(value)
     if value >= 10_000_000:
@@ -58,7 +58,7 @@ def _format_three_decimals(value: float) -> str:
 def format_gradient_std(value: float | None) -> str:
     """Format the std of a gradient, two digits and a power of ten: `8.7e−3`; None as a dash."""
     if value is None:
-        return GLYPHS.none
+        return GLYPHS.dash
     if not math.isfinite(value):
         return _format_nonfinite(value, signed=True)
     digits, power = f"{abs(value):.1e}".split("e")
@@ -114,7 +114,7 @@ def format_short_steps(value: float) -> str:
 def format_speed(value: float) -> str:
     """Format steps per second: `1,512`, `7.3`; a dash for 0, which means unknown."""
     if value <= 0:
-        return GLYPHS.none
+        return GLYPHS.dash
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
@@ -144,7 +144,7 @@ def format_age(moment: str, now: datetime) -> str:
     try:
         then = datetime.fromisoformat(moment).astimezone(now.tzinfo)
     except (ValueError, OverflowError, OSError):
-        return GLYPHS.none
+        return GLYPHS.dash
     minutes = (now - then) // timedelta(minutes=1)
     if 0 <= minutes < 60:
         return f"{minutes} min ago" if minutes else "just now"

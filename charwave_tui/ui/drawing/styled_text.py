@@ -90,11 +90,11 @@ def shorten(text: str, width: int) -> str:
     """Shorten a text to `width` columns, with `…` at the left of a path, else in the middle."""
     if cell_len(text) <= width:
         return text
-    room = width - cell_len(GLYPHS.cut)
+    room = width - cell_len(GLYPHS.ellipsis)
     if room < 1:
         return _head(text, max(width, 0))
     head_width = 0 if "/" in text else room // 2
-    return _head(text, head_width) + GLYPHS.cut + _head(text[::-1], room - head_width)[::-1]
+    return _head(text, head_width) + GLYPHS.ellipsis + _head(text[::-1], room - head_width)[::-1]
 
 
 def _head(text: str, width: int) -> str:
@@ -112,7 +112,7 @@ def wrap(text: str, width: int, max_lines: int) -> list[str]:
     if len(lines) > max_lines:
         lines = [
             *lines[: max_lines - 1],
-            _head(lines[max_lines - 1], max(width, 8) - cell_len(GLYPHS.cut)) + GLYPHS.cut,
+            _head(lines[max_lines - 1], max(width, 8) - cell_len(GLYPHS.ellipsis)) + GLYPHS.ellipsis,
         ]
     return lines
 

@@ -71,9 +71,9 @@ def picked(name: str) -> bool:
 def value_text(view: FormState, name: str) -> str:
     """The row's value as a person writes it; `auto` says what it stands for."""
     if name == PRESET:
-        return readable(view.draft.preset or GLYPHS.none)
+        return readable(view.draft.preset or GLYPHS.dash)
     text = readable(HYPERPARAMETERS[name].kind.format(getattr(view.draft.config, name)))
-    return f"{text} {GLYPHS.to} {view.accelerator}" if text == "auto" and view.accelerator else text
+    return f"{text} {GLYPHS.arrow} {view.accelerator}" if text == "auto" and view.accelerator else text
 
 
 def previous_value_text(view: FormState, row: FieldRow) -> str:
@@ -105,10 +105,10 @@ def row_lines(view: FormState, row: FieldRow, width: int) -> tuple[StyledLine, .
 
 def _name(row: FieldRow, width: int) -> StyledLine:
     active = row.here and row.active
-    marker = Span(GLYPHS.here if row.here else " ", "accent" if active else "muted")
+    marker = Span(GLYPHS.cursor if row.here else " ", "accent" if active else "muted")
     ink = "accent" if active else "muted"
     if row.problem:
-        marker, ink = Span(GLYPHS.wrong, "error"), "error"
+        marker, ink = Span(GLYPHS.cross, "error"), "error"
     label = f"{row.name:<{value_column(row.name, width) - 2}}"
     return (marker, Span(" "), Span(label, ink, bold=active or row.problem is not None))
 
@@ -122,7 +122,7 @@ def _value(view: FormState, row: FieldRow, width: int) -> StyledLine:
     behind = (Span(f" +{count}", "muted"),) if count else ()
     room = width - value_column(row.name, width) - _BADGE_COLUMNS
     before = previous_value_text(view, row)
-    mark: StyledLine = (Span(GLYPHS.choices, "muted"),) if picked(row.name) else ()
+    mark: StyledLine = (Span(GLYPHS.marker, "muted"),) if picked(row.name) else ()
     if active and picked(row.name) and not before and nudged(view, row.name, 1) != nudged(view, row.name, 0):
         arrows = (Span(f"{GLYPHS.left} ", "accent"), value, Span(f" {GLYPHS.right}", "accent"), *behind)
         if cell_width(arrows) <= room:

@@ -35,9 +35,9 @@ def shape_line(config: RunConfig, vocab_size: int | None, width: int = 1_000) ->
     layers = layer_shapes(config, vocab_size or 1)
     levels = [_product(layers[0]), *(_product(layer) for layer in layers if layer.kind in _SHAPING)]
     levels.append("?" if vocab_size is None else str(vocab_size))
-    arrow = f" {GLYPHS.to} "
+    arrow = f" {GLYPHS.arrow} "
     for kept in range(len(levels) - 2, -1, -1):
-        inner = levels[1:-1] if kept == len(levels) - 2 else [*levels[1 : kept + 1], GLYPHS.cut]
+        inner = levels[1:-1] if kept == len(levels) - 2 else [*levels[1 : kept + 1], GLYPHS.ellipsis]
         line = arrow.join([levels[0], *inner, levels[-1]])
         if len(line) <= width:
             return line
@@ -52,7 +52,7 @@ def shape_levels(config: RunConfig, vocab_size: int | None) -> list[Level]:
     """A sound config's levels as matrix products; a level's normalisation counts to it."""
     layers = layer_shapes(config, vocab_size or 1)
     table = layers[0]
-    levels = [(f"[B,{config.context}] {GLYPHS.to} {_has_positions(table)}", table.parameters)]
+    levels = [(f"[B,{config.context}] {GLYPHS.arrow} {_has_positions(table)}", table.parameters)]
     for before, layer in pairwise(layers):
         if layer.kind == "Linear":
             levels.append((f"{_has_positions(before)} @ [{before.output[-1]},{layer.output[-1]}]", layer.parameters))
@@ -71,7 +71,7 @@ def receptive_field_text(config: RunConfig, width: int = 1_000) -> str:
     sign = "+" if config.dilations else GLYPHS.product
     terms = [str(part) for part in ((1, *config.dilations) if config.dilations else config.fuse)]
     for kept in range(len(terms) - 1, 0, -1):
-        inner = terms[1:-1] if kept == len(terms) - 1 else [*terms[1:kept], GLYPHS.cut]
+        inner = terms[1:-1] if kept == len(terms) - 1 else [*terms[1:kept], GLYPHS.ellipsis]
         text = f"{sign.join([terms[0], *inner, terms[-1]])} = {config.receptive_field}"
         if cell_len(text) <= width:
             return text
@@ -98,8 +98,8 @@ def summary_lines(tried: EditPreview, width: int) -> tuple[StyledLine, ...]:
 
 
 def _fits(config: RunConfig, width: int) -> StyledLine:
-    said = receptive_field_text(config, width - 1 - cell_len(GLYPHS.right_so))
-    return (Span(f"{said} ", "muted"), Span(GLYPHS.right_so, "train")) if said else ()
+    said = receptive_field_text(config, width - 1 - cell_len(GLYPHS.check))
+    return (Span(f"{said} ", "muted"), Span(GLYPHS.check, "train")) if said else ()
 
 
 def _parameters_before(view: FormState) -> StyledLine:
@@ -121,7 +121,7 @@ def _waiting_lines(view: FormState, width: int) -> tuple[StyledLine, ...]:
             Span(receptive_field_text(config, width), "muted"),
         )
     context = Span(f"context {config.context}", "muted")
-    wrong = Span(f" {GLYPHS.wrong} ", "error")
+    wrong = Span(f" {GLYPHS.cross} ", "error")
     product = Span(receptive_field_text(config, width - cell_width((wrong, context))), "muted")
     return (Span("shapes follow once it fits", "muted"),), (product, wrong, context)
 
@@ -171,7 +171,7 @@ def help_lines(tried: EditPreview, name: str, width: int) -> tuple[StyledLine, .
 
 def _preset_help(view: FormState) -> tuple[StyledLine, ...]:
     title = (Span(PRESET, "accent", bold=True), Span("  a known-good recipe", "muted"))
-    back = f"  {GLYPHS.erase} back to the recipe" if changed(view) else f"  {len(view.presets)} to choose from"
+    back = f"  {GLYPHS.backspace} back to the recipe" if changed(view) else f"  {len(view.presets)} to choose from"
     return title, (Span("Corpus, seed and device stay."),), (Span(f"{GLYPHS.rebuild} rebuild"), Span(back, "muted"))
 
 

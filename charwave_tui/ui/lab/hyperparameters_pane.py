@@ -139,7 +139,7 @@ class HyperparametersPane(FormWalk, can_focus=True):
         Binding("enter", "edit", "Edit", key_display="enter"),
         Binding("left", "nudge(-1)", "Nudge", key_display=f"{GLYPHS.left}{GLYPHS.right}"),
         Binding("right", "nudge(1)", "Nudge", show=False),
-        Binding("backspace", "revert", "Preset's value", key_display=GLYPHS.erase),
+        Binding("backspace", "revert", "Preset's value", key_display=GLYPHS.backspace),
     ]
 
     def __init__(self) -> None:

@@ -86,7 +86,7 @@ def _cause(known: Divergence) -> str:
     lines = [f"{_figure(f'lr {format_rate(known.lr)}')} is too large for these weights."]
     norm = f"the gradient before had norm {_figure(format_norm(known.gradient))}" if known.gradient else ""
     if known.layer:
-        layer = _figure(escape(known.layer.replace("→", GLYPHS.to)))
+        layer = _figure(escape(known.layer.replace("→", GLYPHS.arrow)))
         lines.append(f"{layer} was the first whose output was not finite{f'; {norm}' if norm else ''}.")
     elif norm:
         lines.append(f"T{norm[1:]}.")

@@ -54,7 +54,7 @@ class FieldPosition:
 
 def value_text(sampling: SamplingConfig, name: str) -> str:
     """A setting's value as it is shown; a dash for no prefix."""
-    return readable(sampling.formatted(name)) or GLYPHS.none
+    return readable(sampling.formatted(name)) or GLYPHS.dash
 
 
 def layout_fields(sampling: SamplingConfig, width: int, editing: str = "") -> tuple[FieldPosition, ...]:

@@ -109,7 +109,7 @@ def _value(item: ComparedRun, name: str) -> Span:
     marks = item.history.marks if item.history else ()
     moves = [mark.text.removeprefix(f"{name} ").split(" → ") for mark in marks if mark.text.startswith(f"{name} ")]
     if moves and all(len(move) == 2 for move in moves):
-        course = f"{moves[0][0]}{GLYPHS.to}{moves[-1][1]}"
+        course = f"{moves[0][0]}{GLYPHS.arrow}{moves[-1][1]}"
         value = course if len(course) < COLUMN else value
     return Span(value, "bright" if item.here else "fg")
 

@@ -354,7 +354,7 @@ class RunsListPane(RunEditing, can_focus=True):
     def _write_border(self) -> None:
         total, found, now = len(self.rows or ()), len(self.seen), self.arrangement
         last = min(self.top + self.room, found)
-        part = f"{self.top + 1}{GLYPHS.none}{last} of {found:,}" if self.room < found else f"{found:,}"
+        part = f"{self.top + 1}{GLYPHS.dash}{last} of {found:,}" if self.room < found else f"{found:,}"
         if now.query.strip():
             part += f" of {total:,} match {readable(now.query.strip())}"
         self.note = part if total else ""

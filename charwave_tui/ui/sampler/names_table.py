@@ -44,7 +44,7 @@ def name_rows(
     for place, sampled in enumerate(names[first : first + rows * beside]):
         row, chosen = place % rows, first + place == here
         marks = (
-            Span(GLYPHS.here if chosen else " ", "accent" if active else "muted"),
+            Span(GLYPHS.cursor if chosen else " ", "accent" if active else "muted"),
             Span(GLYPHS.star if sampled.name in starred else " ", "warning"),
             Span(" "),
         )

@@ -77,7 +77,7 @@ def percentile(word: WordScored) -> str:
     """The share of the corpus that surprises more: `62%`, near the ends `99.7%`; a dash until it is known."""
     share = word.percentile
     if share is None:
-        return GLYPHS.none
+        return GLYPHS.dash
     return f"{share:.0f}%" if 1 <= share <= 99 or share in (0, 100) else f"{share:.1f}%"
 
 
@@ -92,11 +92,11 @@ def score_list(words: Sequence[WordScored], here: int, width: int, room: int) ->
     for place, word in enumerate(words[top : top + room - 1], start=top):
         marked = step_views.scored_chars(word.word, word.surprises)
         mark, known = origin(word) if marked else (Span(" "), "")
-        total, mean = (format_nll(of(marked)) if marked else GLYPHS.none for of in (step_views.total, step_views.mean))
+        total, mean = (format_nll(of(marked)) if marked else GLYPHS.dash for of in (step_views.total, step_views.mean))
         figures = f"{total:>{_TOTAL}}{mean:>{_MEAN}}"
         right: StyledLine = (Span(figures), Span(f"{percentile(word):>{_SHARE}}  "), mark, Span(f" {known:6}", "muted"))
         name = Span(shorten(readable(word.word), max(width - fixed - 3, 1)), "bright", place == here)
-        left = (Span(f"{GLYPHS.here if place == here else ' '} ", "accent"), name)
+        left = (Span(f"{GLYPHS.cursor if place == here else ' '} ", "accent"), name)
         line = justify(left, right, width)
         lines.append(highlight(line) if place == here else line)
     return lines

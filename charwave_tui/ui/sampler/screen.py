@@ -65,7 +65,7 @@ class ModeTabs(ThemedWidget):
         line: StyledLine = ()
         for place, title in enumerate(self._titles):
             here = place == self.place
-            mark = f"{GLYPHS.here if here else ' '} ".rjust(self._before)
+            mark = f"{GLYPHS.cursor if here else ' '} ".rjust(self._before)
             line += (Span(mark, "accent"), Span(title, "accent" if here else "muted", here))
         return to_rich_text(self, line)
 

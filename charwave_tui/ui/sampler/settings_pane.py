@@ -58,7 +58,7 @@ def value_text(sampling: SamplingConfig, name: str) -> str:
     """A setting's value as it is shown: `all` where it leaves nothing out, a dash for no text."""
     if name in _ALL and getattr(sampling, name) == _ALL[name]:
         return "all"
-    return readable(sampling.formatted(name)) or GLYPHS.none
+    return readable(sampling.formatted(name)) or GLYPHS.dash
 
 
 def setting_line(sampling: SamplingConfig, name: str, here: bool, active: bool, width: int) -> StyledLine:
@@ -69,7 +69,7 @@ def setting_line(sampling: SamplingConfig, name: str, here: bool, active: bool, 
     value: StyledLine = (Span(text, "bright" if lit or not usual else "fg", lit),)
     if lit and sampling.stepped(name, 1) != sampling.stepped(name, -1):
         value = (Span(f"{GLYPHS.left} ", "accent"), *value, Span(f" {GLYPHS.right}", "accent"))
-    mark = Span(GLYPHS.here if here else " ", "accent" if active else "muted")
+    mark = Span(GLYPHS.cursor if here else " ", "accent" if active else "muted")
     head = (mark, Span(" "), Span(f"{label(name):<{LABEL - 2}}", "accent" if lit else "muted", lit))
     line = justify((*head, *value), (), width)
     return highlight(line) if lit else line

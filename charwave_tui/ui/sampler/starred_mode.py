@@ -129,10 +129,10 @@ def _head(width: int) -> StyledLine:
 
 def _row(star: StarredName, starred: bool, here: bool, when: str, width: int) -> StyledLine:
     room = _name_columns(width)
-    name = shorten(readable(star.name) or GLYPHS.none, room)
-    run = str(star.run) if star.run is not None else GLYPHS.none
+    name = shorten(readable(star.name) or GLYPHS.dash, room)
+    run = str(star.run) if star.run is not None else GLYPHS.dash
     line: StyledLine = (
-        Span(f"{GLYPHS.here if here else ' '} ", "accent"),
+        Span(f"{GLYPHS.cursor if here else ' '} ", "accent"),
         Span(f"{GLYPHS.star if starred else ' '} ", "warning"),
         Span(name, "bright" if starred else "muted", here),
         Span(" " * (room - cell_len(name))),

@@ -175,7 +175,7 @@ class StepMode(Predicting):
 
     def _say_full(self) -> None:
         if not self.stepping.ended:  # which the pane says already
-            why = f"a prefix has at most {LONGEST_PREFIX} characters\n{GLYPHS.erase} takes the last back"
+            why = f"a prefix has at most {LONGEST_PREFIX} characters\n{GLYPHS.backspace} takes the last back"
             self.notify(why, severity="warning", markup=False)
 
     def action_walk(self, places: int) -> None:
@@ -217,8 +217,8 @@ class StepMode(Predicting):
 
     def _after(self) -> list[StyledLine]:
         if self.stepping.ended:
-            name = (Span(self.stepping.prefix or GLYPHS.none, "bright", True), Span(" has ended."))
-            back = (Span(GLYPHS.erase, "accent", True), Span(" takes the end back, ", "muted"))
+            name = (Span(self.stepping.prefix or GLYPHS.dash, "bright", True), Span(" has ended."))
+            back = (Span(GLYPHS.backspace, "accent", True), Span(" takes the end back, ", "muted"))
             return [name, (*back, Span("^u", "accent", True), Span(" begins anew.", "muted"))]
         if self.known is None:
             return []

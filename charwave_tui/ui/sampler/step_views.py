@@ -109,9 +109,9 @@ def line(path: Sequence[ScoredChar], right: StyledLine, width: int) -> StyledLin
         inked = style_character(mark.text, mark.surprise)
         label = Span(mark.text, "warning" if inked.underline else "bright", True, underline=inked.underline)
         item: StyledLine = (label, Span(f" {probability(mark.probability)}", "muted"), Span(" " * 3))
-        more = 0 if len(kept) + 1 == len(path) else cell_len(GLYPHS.cut) + 1
+        more = 0 if len(kept) + 1 == len(path) else cell_len(GLYPHS.ellipsis) + 1
         if sum(map(cell_width, kept)) + cell_width(item) + more > room:
-            kept.append((Span(f"{GLYPHS.cut} ", "muted"),))
+            kept.append((Span(f"{GLYPHS.ellipsis} ", "muted"),))
             break
         kept.append(item)
     return (*(piece for item in reversed(kept) for piece in item), *right)
@@ -226,7 +226,7 @@ class NextCharView:
         bar = horizontal_bar(self.probabilities[place] / scale, max(width - _LABEL - _FIGURE * len(shown) - 2, 0))
         word = self.word(place)
         left: StyledLine = (
-            Span(GLYPHS.here if here else " ", "accent"),
+            Span(GLYPHS.cursor if here else " ", "accent"),
             Span(" " * max(_LABEL - 2 - cell_len(word), 0)),
             Span(word, "bright" if here else "fg", here),
             Span(" "),
@@ -345,7 +345,7 @@ class PathView:
         for place, mark in enumerate(self._marks()):
             rows.append(row(mark, (Span("  "), *in_context(text[:place], shown), Span("  ")), width))
         if not self.stepping.ended:
-            context = (Span(f"{GLYPHS.here} ", "accent"), *in_context(text, shown), Span("  "))
+            context = (Span(f"{GLYPHS.cursor} ", "accent"), *in_context(text, shown), Span("  "))
             rows.append((*context, Span("?", "accent", True)))
         head = Span(f"  {'context':<{shown + 2}}", "muted")
         return [(head, *HEAD), *rows[-max(room - 1, 1) :]]

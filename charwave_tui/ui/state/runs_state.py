@@ -200,7 +200,7 @@ INKS = ("train", "val", "reference", "accent")
 """The ink of each place among the chosen runs."""
 
 
-MARKS = "◆◇■□" if GLYPHS.fine else "ABCD"
+MARKS = "◆◇■□" if GLYPHS.has_braille else "ABCD"
 """The mark of each place among the chosen runs, which tells them apart without colour."""
 
 
@@ -231,7 +231,7 @@ class ComparedRun:
     @property
     def mark(self) -> str:
         """The mark before its name."""
-        return GLYPHS.here if self.place is None else MARKS[self.place]
+        return GLYPHS.cursor if self.place is None else MARKS[self.place]
 
     @property
     def label(self) -> str:

@@ -32,7 +32,7 @@ DYING = frozenset(spec.layer for spec in ACTIVATIONS.values() if spec.can_die)
 
 Layer = LayerStats | LayerShape  # probed, or not yet
 
-DASH: StyledLine = (Span(GLYPHS.none, "muted"),)
+DASH: StyledLine = (Span(GLYPHS.dash, "muted"),)
 
 
 def layer_kind(layer: Layer) -> str:
@@ -47,7 +47,7 @@ def output_shape(layer: Layer) -> tuple[int, ...]:
 
 def layer_title(layer: Layer) -> str:
     """Return a layer's name with its detail: `Linear 48→128`."""
-    return f"{layer_kind(layer)} {layer.detail}".rstrip().replace("→", GLYPHS.to)
+    return f"{layer_kind(layer)} {layer.detail}".rstrip().replace("→", GLYPHS.arrow)
 
 
 def first_nonfinite(layers: Sequence[Layer]) -> int | None:
@@ -244,7 +244,7 @@ def cells(
 def header(key: str, order: str) -> StyledLine:
     """Return the header of a column, with a mark if the rows are sorted by it."""
     if key and key == order:
-        return (Span(GLYPHS.choices, "accent"), Span(HEADERS[key]))
+        return (Span(GLYPHS.marker, "accent"), Span(HEADERS[key]))
     return (Span(HEADERS[key], "muted"),)
 
 

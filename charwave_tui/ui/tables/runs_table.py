@@ -59,7 +59,7 @@ def run_cells(
     changed = truncate(changed_text(row, context), widths.get("changed", 0))
     return {
         "mark": (
-            Span(GLYPHS.here if is_selected else " ", "accent", True),
+            Span(GLYPHS.cursor if is_selected else " ", "accent", True),
             _current_run_mark(row, context),
             *(() if mark is None else (Span(MARKS[mark], INKS[mark], bold=True),)),
         ),
@@ -105,7 +105,7 @@ def changed_text(row: RunSummary, context: RunsContext) -> str:
 def loss_span(value: float | None) -> Span:
     """Return a loss, a dash if it was never measured."""
     if value is None:
-        return Span(GLYPHS.none, "muted")
+        return Span(GLYPHS.dash, "muted")
     return Span(format_loss(value), "fg" if math.isfinite(value) else "error")
 
 
@@ -113,7 +113,7 @@ def delta_text(row: RunSummary, context: RunsContext) -> str:
     """Return how far the run's best val loss is above the best of its corpus."""
     best = context.best_val.get(row.corpus)
     if best is None or row.best_val is None or not math.isfinite(row.best_val):
-        return GLYPHS.none
+        return GLYPHS.dash
     return "best" if row.best_val == best else f"+{format_loss(row.best_val - best)}"
 
 
@@ -130,8 +130,8 @@ def truncate(text: str, width: int) -> str:
     """Shorten a text to `width` columns with `…` at its end."""
     if cell_len(text) <= width:
         return text
-    room = width - cell_len(GLYPHS.cut)
-    return set_cell_size(text, room).rstrip() + GLYPHS.cut if room >= 0 else ""
+    room = width - cell_len(GLYPHS.ellipsis)
+    return set_cell_size(text, room).rstrip() + GLYPHS.ellipsis if room >= 0 else ""
 
 
 # the column headers by key, in the order of the table
@@ -146,7 +146,7 @@ HEADERS = {
     "when": "when",
     "train": "train",
     "best": "best val",
-    "delta": "Δ best" if GLYPHS.fine else "vs best",
+    "delta": "Δ best" if GLYPHS.has_braille else "vs best",
     "state": "state",
     "note": "note",
 }

@@ -17,13 +17,13 @@ class Glyphs:
 
     live: str = "•"
     rebuild: str = "↻"
-    choices: str = "▾"
+    marker: str = "▾"
     left: str = "‹"
     right: str = "›"
-    here: str = "▸"
-    wrong: str = "✗"
+    cursor: str = "▸"
+    cross: str = "✗"
     warning: str = "!"
-    right_so: str = "✓"
+    check: str = "✓"
     running: str = "●"
     ready: str = "○"
     new: str = "+"
@@ -32,29 +32,29 @@ class Glyphs:
     star: str = "★"
     val: str = "◆"
     dot: str = "·"
-    leftward: str = "←"
-    rightward: str = "→"
-    to: str = "→"
+    arrow_left: str = "←"
+    arrow_right: str = "→"
+    arrow: str = "→"
     times: str = "×"
     minus: str = "−"
-    none: str = "–"
+    dash: str = "–"
     up: str = "↑"
     line: str = "─"
     heavy: str = "━"
     product: str = "·"
-    cut: str = "…"
-    erase: str = "⌫"
+    ellipsis: str = "…"
+    backspace: str = "⌫"
     down: str = "↓"
     dashed: str = "╌"
-    upright: str = "┊"
+    vertical: str = "┊"
     corner: str = "└"
     tick: str = "┴"
     end: str = "┘"
     block: str = "█"
 
     @property
-    def fine(self) -> bool:
-        """Whether braille and blocks of halves and eighths of a cell can be written too."""
+    def has_braille(self) -> bool:
+        """Whether braille and blocks of halves and eighths of a cell can be shown too."""
         return self == FULL
 
 
@@ -63,36 +63,36 @@ FULL = Glyphs()
 ASCII = Glyphs(
     live="*",
     rebuild="^",
-    choices="v",
+    marker="v",
     left="<",
     right=">",
-    here=">",
-    wrong="x",
-    right_so="ok",
+    cursor=">",
+    cross="x",
+    check="ok",
     running="@",
     ready="o",
     near="~",
     star="#",
     val="%",
     dot="-",
-    to="->",
+    arrow="->",
     times="x",
     minus="-",
-    none="-",
+    dash="-",
     up="^",
     line="-",
     heavy="=",
     product="*",
-    cut="..",
-    erase="bksp",
+    ellipsis="..",
+    backspace="bksp",
     down="v",
     dashed="-",
-    upright="|",
+    vertical="|",
     corner="+",
     tick="+",
     end="+",
-    leftward="<",
-    rightward=">",
+    arrow_left="<",
+    arrow_right=">",
     block="#",
 )
 
@@ -101,21 +101,21 @@ ASCII = Glyphs(
 CONSOLE = replace(
     ASCII,
     live="•",
-    choices="▼",
+    marker="▼",
     near="≈",
     val="■",
     dot="·",
-    to="→",
+    arrow="→",
     up="↑",
     line="─",
     product="·",
     down="↓",
-    upright="│",
+    vertical="│",
     corner="└",
     tick="┴",
     end="┘",
-    leftward="←",
-    rightward="→",
+    arrow_left="←",
+    arrow_right="→",
     block="█",
 )
 

@@ -50,7 +50,7 @@ class NameList(ThemedWidget):
             self._page = min(max(min(self._page, last) + pages, 0), last)
         self.top = min(self._page, last) * self.capacity
         total = 0 if self.names.refusal else len(self.names.names)
-        page = f"{self.top + 1}{GLYPHS.none}{min(self.top + self.capacity, total)} of {total}"
+        page = f"{self.top + 1}{GLYPHS.dash}{min(self.top + self.capacity, total)} of {total}"
         self.part = page if 0 < self.capacity < total else ""
 
     def watch_names(self) -> None:

@@ -77,7 +77,7 @@ class Pane(Widget):
 
     def _update_title(self) -> None:
         if self.tabbed:
-            mark = f" {GLYPHS.wrong}" if self.problem else ""
+            mark = f" {GLYPHS.cross}" if self.problem else ""
             tabs = (
                 f"{number} {title}{mark}" if number == self.number else f"[not bold $ink-muted]{number} {title}[/]"
                 for number, title in enumerate(TAB_TITLES, start=1)

@@ -26,7 +26,7 @@ STATE_MARKS: dict[RunState, Span] = {
     RunState.TRAINING: Span(GLYPHS.running, "train"),
     RunState.PAUSED: Span(GLYPHS.ready, "muted"),
     RunState.STOPPED: Span(GLYPHS.ready, "muted"),
-    RunState.FINISHED: Span(GLYPHS.right_so, "train"),
+    RunState.FINISHED: Span(GLYPHS.check, "train"),
 }
 
 _NAME = Span("charwave", "bright", True)
@@ -82,21 +82,21 @@ def _states(run: RunViewState) -> Iterator[StyledLine]:
     if run.engine == "lost" and run.config is None:  # it was never reached
         yield from [
             (
-                Span(f"{GLYPHS.wrong} no engine is reached", "error", True),
+                Span(f"{GLYPHS.cross} no engine is reached", "error", True),
                 _SPACE,
                 Span("t", "accent", True),
                 Span(" tries again", "muted"),
             )
         ] * 2
-        yield (Span(f"{GLYPHS.wrong} no engine is reached", "error", True),)
+        yield (Span(f"{GLYPHS.cross} no engine is reached", "error", True),)
     elif run.engine == "lost":
-        gone = (Span(f"{GLYPHS.wrong} the engine is gone", "error", True), _SPACE)
+        gone = (Span(f"{GLYPHS.cross} the engine is gone", "error", True), _SPACE)
         offer = _offer(run.unfinished) or (Span("t", "accent", True), Span(" starts a new run", "muted"))
         yield from [(*gone, *offer)] * 2
         yield (*gone, offer[0])
     elif run.engine == "away":
-        yield from [(Span(f"{GLYPHS.wrong} the line dropped", "error", True), Span("  trying again", "muted"))] * 2
-        yield (Span(f"{GLYPHS.wrong} the line dropped", "error", True),)
+        yield from [(Span(f"{GLYPHS.cross} the line dropped", "error", True), Span("  trying again", "muted"))] * 2
+        yield (Span(f"{GLYPHS.cross} the line dropped", "error", True),)
     elif run.engine == "starting":
         yield from [(Span(GLYPHS.ready, "muted"), Span(" starting the engine"))] * 2
     elif run.state is None or run.config is None or run.state is RunState.READY:
@@ -122,11 +122,11 @@ def _offer(unfinished: Unfinished | None) -> StyledLine:
 
 
 def _diverged(run: RunViewState, max_steps: int) -> Iterator[StyledLine]:
-    reason = Span(f"{GLYPHS.wrong} stopped: the loss is NaN", "error", True)
+    reason = Span(f"{GLYPHS.cross} stopped: the loss is NaN", "error", True)
     step = Span(format_steps(run.step), "bright", True)
     yield (reason, Span("   step ", "muted"), step, Span(f" / {format_steps(max_steps)}", "muted"))
     yield (reason, _SPACE, *_count(run.step, max_steps, "/"))
-    yield (Span(f"{GLYPHS.wrong} stopped", "error", True), _SPACE, *_count(run.step, max_steps, "/"))
+    yield (Span(f"{GLYPHS.cross} stopped", "error", True), _SPACE, *_count(run.step, max_steps, "/"))
 
 
 def _progress(run: RunViewState, state: RunState, max_steps: int) -> Iterator[StyledLine]:
@@ -136,7 +136,7 @@ def _progress(run: RunViewState, state: RunState, max_steps: int) -> Iterator[St
     long_count, short_count = _count(run.step, max_steps, " / "), _count(run.step, max_steps, "/")
     if run.in_progress:  # a paused run keeps the places of speed and ETA, so that nothing moves
         seconds = run.seconds_left
-        eta = (Span("   ETA ", "muted"), Span(f"{GLYPHS.none if seconds is None else format_duration(seconds):>6}"))
+        eta = (Span("   ETA ", "muted"), Span(f"{GLYPHS.dash if seconds is None else format_duration(seconds):>6}"))
         rate = f"{format_speed(run.steps_per_second if state is RunState.TRAINING else 0.0):>6}"
         long_rate: StyledLine = (Span(f"  {rate}"), Span(" steps/s", "muted"), *eta)
         medium_rate: StyledLine = (Span(f" {rate}"), Span("/s  ETA ", "muted"), eta[1])

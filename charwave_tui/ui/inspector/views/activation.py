@@ -55,7 +55,7 @@ def _lists(insight: ActivationInsight) -> Iterator[tuple[str, str, str]]:
         ("nearly dead (over 90 % of examples)", insight.nearly_dead, len(insight.nearly_dead), "fg"),
     ):
         if units:
-            yield label, ", ".join(map(str, units)) + (f", {GLYPHS.cut}" if total > len(units) else ""), role
+            yield label, ", ".join(map(str, units)) + (f", {GLYPHS.ellipsis}" if total > len(units) else ""), role
 
 
 OVERVIEW, DENSITIES, UNITS = range(3)

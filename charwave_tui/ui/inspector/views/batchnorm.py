@@ -183,7 +183,7 @@ def _unit(number: int, unit: UnitStatistics, here: bool, form: Sequence[int]) ->
         format_std(unit.running_var),
         format_std(unit.batch_var),
     )
-    mark = GLYPHS.here if here else " "
+    mark = GLYPHS.cursor if here else " "
     label = Span(f"{mark} {number:>{WIDTHS[0] - 2},}", "accent" if here else "muted")
     rest = _cells(figures, form[1:])
     return highlight((label, Span(rest))) if here else (label, Span(rest))
@@ -339,7 +339,7 @@ def _strips(insight: BatchNormInsight, gaze: ViewCursor, width: int, height: int
     if has_bug(insight):
         where = f"{min(gaze.position, insight.positions - 1) + 1} of {insight.positions}"
         place = (*place, Span("   position ", "muted"), Span(where, "accent"))
-    mark = " " * max(GUTTER + at - sum(len(piece.text) for piece in place), 1) + GLYPHS.choices
+    mark = " " * max(GUTTER + at - sum(len(piece.text) for piece in place), 1) + GLYPHS.marker
     above = (*place, Span(mark, "accent")) if 0 <= at < len(units) else place
     strips = (
         line

@@ -45,7 +45,7 @@ class Diagnostic:
     @property
     def mark(self) -> StyledLine:
         """A mark where it is not healthy."""
-        sign = {"warning": GLYPHS.warning, "error": GLYPHS.wrong}.get(self.severity, "")
+        sign = {"warning": GLYPHS.warning, "error": GLYPHS.cross}.get(self.severity, "")
         return (Span(sign, self.severity, True),) if sign else ()
 
 
@@ -99,7 +99,7 @@ def explanation_lines(figures: Sequence[Diagnostic], label: str, width: int) -> 
     meant = wrap(with_local_glyphs(both), width, room + 1)
     meant = meant if len(meant) <= room else wrap(with_local_glyphs(said), width, room)
     head: StyledLine = (
-        Span(f"{GLYPHS.here} ", "accent"),
+        Span(f"{GLYPHS.cursor} ", "accent"),
         Span(f"{figure.label}  ", "fg", True),
         *figure.value_text,
     )

@@ -127,7 +127,7 @@ def draw_plane(
     across = [(GLYPHS.dashed, "line", False)] * width
     blank = [(" ", "line", False)] * width
     if 0 <= column < width:
-        blank[column] = (GLYPHS.upright, "line", False)
+        blank[column] = (GLYPHS.vertical, "line", False)
     sheet = [(across if at == row else blank).copy() for at in range(height)]
     close, known = frozenset(near), letters(symbols)
     for number, (row, column) in spots.cells.items():
@@ -138,7 +138,7 @@ def draw_plane(
             sheet[row][column + place] = ("", *ink)
     row, column = spots.cells.get(cursor, (0, 0))
     if column and sheet[row][column - 1][1] == "line":
-        sheet[row][column - 1] = (GLYPHS.here, "accent", False)
+        sheet[row][column - 1] = (GLYPHS.cursor, "accent", False)
     return tuple(
         tuple(
             Span("".join(text for text, _, _ in run), role, bold, BACKGROUND)
@@ -321,7 +321,7 @@ def _side(
     here = _cursor(shown.gaze, insight)
     name = "boundary" if here == 0 else f"id {here}"
     yield (
-        Span(f"{GLYPHS.here} ", "accent"),
+        Span(f"{GLYPHS.cursor} ", "accent"),
         Span(display_char(shown.symbols, here), "bright", True),
         Span(f"  {name}", "muted"),
     )

@@ -191,7 +191,7 @@ def _picture(shown: ViewData, insight: LinearInsight, width: int, height: int) -
         groups.append((Span(with_local_glyphs(f"a cell is the largest of {tall} × {wide}"), "muted"),))
     heading = joined((groups[0], *legend(matrix), *groups[1:], *shades_note()), width)
     if not math.isfinite(insight.weight.mean):
-        heading = (*heading, Span(f"   {GLYPHS.wrong} not finite", "error"))
+        heading = (*heading, Span(f"   {GLYPHS.cross} not finite", "error"))
     source = input_source_text(shown.layers, shown.gaze.layer, insight.fan_in, at[0])
     read = joined(heatmap_readout(matrix, at, source, target(shown, insight, at[1])), width)
     return (heading, *draw_heatmap(matrix, at, width, height), read)

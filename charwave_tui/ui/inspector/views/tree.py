@@ -237,7 +237,7 @@ def _name(shown: ViewData, insight: TreeInsight, family: TreeTopology, level: in
     sizes = GLYPHS.times.join(map(str, layer.output_shape[1:])) if layer else ""
     title = f"{layer_title(layer)} {sizes}" if layer else "level"
     joins = f"  {family.apart(level)} apart" if family.dilated else ""
-    sign = GLYPHS.here if marked else " "
+    sign = GLYPHS.cursor if marked else " "
     ink = "bright" if marked else "muted"
     return Span(f"{sign} {level}", "accent" if marked else ink, marked), Span(f"  {title}{joins}", ink)
 

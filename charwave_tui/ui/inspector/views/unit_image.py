@@ -83,7 +83,7 @@ def draw_units(
         values, insight.left, insight.dead, scale, min(values.rows, 2 * (height - FRAME)), supports_shades()
     )
     column, line = gaze.unit - insight.left, (gaze.example - insight.top) // 2
-    above = (Span(" " * (GUTTER + column) + GLYPHS.choices, "accent"),) if 0 <= column < values.columns else ()
+    above = (Span(" " * (GUTTER + column) + GLYPHS.marker, "accent"),) if 0 <= column < values.columns else ()
     body = (
         (Span(_example(insight.top + 2 * at), "muted"), Span(_mark(at == line), "accent"), *shade)
         for at, shade in enumerate(shades)
@@ -191,4 +191,4 @@ def _example(number: int) -> str:
 
 
 def _mark(here: bool) -> str:
-    return GLYPHS.here if here else " "
+    return GLYPHS.cursor if here else " "

@@ -83,12 +83,12 @@ def draw_heatmap(heat: Heatmap, cursor: tuple[int, int], width: int, height: int
     shades = _shades(heat, (across, down), (width - GUTTER, 2 * (height - FRAME)), supports_shades())
     line, column = heat.cell(*cursor)
     here = (line * down + (down - 1) // 2) // 2
-    above = (Span(" " * (GUTTER + column * across + (across - 1) // 2) + GLYPHS.choices, "accent"),)
+    above = (Span(" " * (GUTTER + column * across + (across - 1) // 2) + GLYPHS.marker, "accent"),)
     numbers = {row * down // 2: f"{row * tall:,}" for row in range(0, grid.rows, -(-EVERY_ROW // down))}
     body = (
         (
             Span(f"{numbers.get(at, ''):>{GUTTER - 2}} ", "muted"),
-            Span(GLYPHS.here if at == here else " ", "accent"),
+            Span(GLYPHS.cursor if at == here else " ", "accent"),
             *shade,
         )
         for at, shade in enumerate(shades)

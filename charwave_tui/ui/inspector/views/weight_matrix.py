@@ -42,7 +42,7 @@ def draw_profile(values: Sequence[float], width: int, rows: int, cursor: int | N
     above: tuple[StyledLine, ...] = ()
     if cursor is not None:
         at = (2 * min(cursor, len(values) - 1) + 1) * width // (2 * len(values))
-        above = ((Span(" " * at + GLYPHS.choices, "accent"),),)
+        above = ((Span(" " * at + GLYPHS.marker, "accent"),),)
     return (*above, *vertical_bars(shares, rows, roles), (Span(_edge(len(values), width), "muted"),))
 
 
@@ -63,7 +63,7 @@ def profile_heading(name: str, values: Sequence[float]) -> tuple[StyledLine, ...
     finite = [value for value in values if math.isfinite(value)]
     groups: list[StyledLine] = [(Span(name),)]
     if len(finite) < len(values):
-        groups.append((Span(f"{GLYPHS.wrong} {len(values) - len(finite):,} not finite", "error"),))
+        groups.append((Span(f"{GLYPHS.cross} {len(values) - len(finite):,} not finite", "error"),))
     if finite:
         for label, value in (("least", min(finite)), ("mean", sum(finite) / len(finite)), ("most", max(finite))):
             groups.append((Span(f"{label} ", "muted"), Span(format_std(value), "bright", True)))
@@ -163,7 +163,7 @@ def matmul_text(
         Span(" @ ", "muted"),
         Span(_shape(sizes), "bright", True),
         *((Span(" + ", "muted"), Span(f"b {_shape(sizes[1:])}", "fg")) if biased else ()),
-        Span(f" {GLYPHS.to} ", "muted"),
+        Span(f" {GLYPHS.arrow} ", "muted"),
         Span(_shape(("B", *stats.output_shape[1:])), "fg"),
     )
     groups: list[StyledLine] = [form, (Span(f"B = {stats.output_shape[0]:,} examples", "muted"),)]
@@ -275,7 +275,7 @@ def draw_norms(shown: ViewData, insight: LinearInsight, width: int, height: int)
         ("column", columns, column, target(shown, insight, column)),
     ):
         heading = profile_heading(f"{name} norms", values)
-        value = format_std(values[at]) if at < len(values) else GLYPHS.none
+        value = format_std(values[at]) if at < len(values) else GLYPHS.dash
         read = (Span(f"{name} ", "muted"), Span(f"{at:>3}", "accent", True), Span(f"  {value}", "bright", True))
         groups = (heading[0], read, *heading[1:], *(((Span(meant),),) if meant else ()))
         drawn += [*gap, joined(groups, width), *draw_profile(values, width, bars, at if marked else None)]
