@@ -76,6 +76,7 @@ from charwave_tui.core.config.presets import default_preset
 from charwave_tui.ui.app import CharwaveApp
 
 class Silent:
+    host, latency = "", None
     def send(self, command): pass
     def close(self): pass
     async def events(self):

@@ -18,7 +18,7 @@ from charwave_tui.core.protocol.framing import encode_frame
 from charwave_tui.core.protocol.layer_insights import InsightQuery
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.runs.active_run import ActiveRun
-from charwave_tui.engine.runs.autosave import EVERY
+from charwave_tui.engine.runs.autosave import AUTOSAVE_SECONDS
 from charwave_tui.engine.service.dispatcher import CommandDispatcher
 
 PROBE_INTERVAL_SECONDS = 1.0  # as on the screen
@@ -120,12 +120,12 @@ def autosave_overhead(presets: Sequence[str], corpus: str, saves: int, on_progre
     for name in presets:
         on_progress(f"saving {name}")
         seconds, size = _time_saves(name, corpus, saves)
-        values[name] = 100 * median(seconds) / EVERY
+        values[name] = 100 * median(seconds) / AUTOSAVE_SECONDS
         runs.append({"preset": name, "seconds": seconds, "bytes": float(size)})
         lines.append(
             f"{name:24}{1000 * median(seconds):.1f} ms for {size / 1e6:.2f} MB, the slowest {max(seconds):.3f} s"
         )
-    meaning = f"of the training time: a save each {EVERY:g} s, written and synced to disk"
+    meaning = f"of the training time: a save each {AUTOSAVE_SECONDS:g} s, written and synced to disk"
     return Measurement("save_cost", values, "%", meaning, tuple(runs), tuple(lines))
 
 
@@ -141,6 +141,6 @@ def _time_saves(preset: str, corpus: str, saves: int) -> tuple[tuple[float, ...]
         start = time.perf_counter()
         run.save()
         seconds.append(time.perf_counter() - start)
-    assert run.saves is not None
-    run.saves.release()
-    return tuple(seconds), store.folder_of(run.saves.number).checkpoints()[0].stat().st_size
+    assert run.autosave is not None
+    run.autosave.release()
+    return tuple(seconds), store.folder_of(run.autosave.run).checkpoints()[0].stat().st_size

@@ -123,7 +123,7 @@ def _train(job: Job, connection: Connection) -> None:
 
         training = InProcessTraining(StartRun(job.config, job.name), connection.send)
         with stop_on_signals(training):
-            result = training.start(asked=process_start())
+            result = training.start(requested_at=process_start())
         if training.unsaved:
             result = str(training.unsaved)
     except UserError as error:

@@ -65,7 +65,7 @@ async def _ask_local(
             raise _NotInEngine
         reply = await ask(session)
         if status.state in RESUMABLE_STATES:
-            _report_step(f"run {status.run} is {status.state.value}", session.answered_at)
+            _report_step(f"run {status.run} is {status.state.value}", session.reply_step)
         return reply
 
 
@@ -81,7 +81,7 @@ async def _ask_host(
             remedy = f"leave --run {chosen} out, or ask on {host} itself"
             raise UserError(f"run {chosen} is not in the engine on {host}, which holds run {status.run}", remedy)
         reply = await ask(session)
-        _report_step(f"run {status.run} on {host} is {status.state.value}", session.answered_at)
+        _report_step(f"run {status.run} on {host} is {status.state.value}", session.reply_step)
         return reply
 
 

@@ -1,1 +1,1 @@
-"""The way from a screen to an engine: find or start one, send commands, receive events."""
+"""The client side: find or start an engine, send it commands, receive its events."""

@@ -1,4 +1,4 @@
-"""Socket and pipe streams, greeting, version check."""
+"""Connections to an engine: socket and pipe streams, greeting, version check."""
 
 from __future__ import annotations
 
@@ -16,45 +16,37 @@ from charwave_tui.core.protocol.engine_socket import peer_credentials
 from charwave_tui.core.protocol.events import AnyEvent, EngineStarted
 from charwave_tui.core.protocol.framing import MalformedFrame, decode_event, read_payload
 
-AHEAD = 64 * 1024
-"""Bytes that are read ahead, or up to twice as many: what is not carried on yet waits with who writes, who then skips
-what is too much for a slow line."""
+# Bytes read ahead, up to twice as many: what a slow connection has not passed on stays with the engine, whose
+# back-pressure then drops broadcasts.
+READ_AHEAD_BYTES = 64 * 1024
+REPLY_TIMEOUT = 15.0  # seconds in which an engine must greet and reply
+RELAY_HELLO_PREFIX = b"charwave-tui relay "
 
 
 async def pipe_reader(pipe: IO[bytes]) -> asyncio.StreamReader:
-    """What comes out of `pipe`."""
-    reader = asyncio.StreamReader(AHEAD)
+    reader = asyncio.StreamReader(READ_AHEAD_BYTES)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     return reader
 
 
 async def pipe_writer(pipe: IO[bytes]) -> asyncio.StreamWriter:
-    """What goes into `pipe`."""
     loop = asyncio.get_running_loop()
-    # a protocol that knows how to wait for a full pipe, which StreamWriter.drain asks of it
+    # StreamWriter.drain needs a protocol that can wait for a full pipe
     protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(), loop=loop)
     transport, _ = await loop.connect_write_pipe(lambda: protocol, pipe)
     return asyncio.StreamWriter(transport, protocol, None, loop)
 
 
-ANSWERS_WITHIN = 15.0
-"""Seconds in which an engine must greet and answer."""
-
-
-HELLO = b"charwave-tui relay "
-"""How the line of a Hello begins."""
-
-
 class EngineUnavailable(Exception):
-    """No engine could be reached, started or understood; the message says why and what to do."""
+    """An engine could not be reached, started or understood; the message says why and what to do."""
 
 
 class EngineNotRunning(EngineUnavailable):
-    """There is none, and none was to be started."""
+    """No engine is running, and none was to be started."""
 
 
 class EngineOutdated(EngineUnavailable):
-    """The engine that is there is of another `version`; `pid` is its process."""
+    """The running engine, process `pid`, is of another `version`."""
 
     def __init__(self, version: str, pid: int) -> None:
         remedy = "charwave-tui engine stop ends it, its run saved"
@@ -64,43 +56,42 @@ class EngineOutdated(EngineUnavailable):
 
 
 class RelayHello(msgspec.Struct, frozen=True):
-    """What a relay says before it carries anything: its program's `version`, and how it met its engine (see `Way`)."""
+    """The first line of a relay: its `version`, and `was_running` (`found`) and `warning` of its EngineEndpoint."""
 
     version: str
     found: bool
     warning: str
 
     def line(self) -> bytes:
-        """The line that says it."""
-        return HELLO + msgspec.json.encode(self) + b"\n"
+        return RELAY_HELLO_PREFIX + msgspec.json.encode(self) + b"\n"
 
     @staticmethod
-    def read(line: bytes) -> RelayHello | None:
-        """What `line` says; None where it is something else, such as what a login shell prints."""
-        if not line.startswith(HELLO):
+    def parse(line: bytes) -> RelayHello | None:
+        """Return the hello in `line`; None if it is something else, such as what a login shell prints."""
+        if not line.startswith(RELAY_HELLO_PREFIX):
             return None
         try:
-            return msgspec.json.decode(line.removeprefix(HELLO), type=RelayHello)
+            return msgspec.json.decode(line.removeprefix(RELAY_HELLO_PREFIX), type=RelayHello)
         except msgspec.DecodeError:
             return None
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConnection:
-    """The ways from and to an engine of any version, and its greeting, which all versions understand."""
+    """Streams from and to an engine of any version, and its greeting, which all versions understand."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     greeting: EngineStarted
 
     def require_same_version(self) -> None:
-        """Hang up and raise EngineOutdated where nothing but the greeting can be understood for certain."""
+        """Close the connection and raise EngineOutdated if the engine is of another version."""
         if self.greeting.version != __version__:
             self.close()
             raise EngineOutdated(self.greeting.version, self.greeting.pid)
 
     async def read_event(self) -> AnyEvent:
-        """The next event; raises EngineUnavailable, asyncio.IncompleteReadError or ConnectionError at the end."""
+        """Read an event; raises EngineUnavailable, and asyncio.IncompleteReadError or ConnectionError at the end."""
         try:
             return decode_event(await read_payload(self.reader))
         except MalformedFrame as error:
@@ -108,37 +99,35 @@ class EngineConnection:
             raise EngineUnavailable(f"the engine cannot be understood ({error}); {remedy}") from None
 
     def close(self) -> None:
-        """Hang up."""
         self.writer.close()
 
 
 async def connect() -> EngineConnection:
-    """The way to the engine that is there.
+    """Connect to the running engine.
 
-    Raises OSError where there is none, or one that goes before it greets; EngineUnavailable.
+    Raises OSError if there is none, or it exits before its greeting; EngineUnavailable.
     """
     try:
         path = str(socket_path())
-    except UserError as mistake:
-        raise EngineUnavailable(str(mistake)) from None
-    reader, writer = await asyncio.open_unix_connection(path, limit=AHEAD)
+    except UserError as error:
+        raise EngineUnavailable(str(error)) from None
+    reader, writer = await asyncio.open_unix_connection(path, limit=READ_AHEAD_BYTES)
     try:
         peer = peer_credentials(writer.get_extra_info("socket"))
         if peer.uid not in (None, os.getuid()):
             remedy = f"set {HOME_VARIABLE} to a folder of yours"
             raise EngineUnavailable(f"the engine at {path} is that of user {peer.uid}; {remedy}")
-        return EngineConnection(
-            reader, writer, await read_greeting(reader, f"its log is {log_path()}, and kill {peer.pid} ends it")
-        )
+        greeting = await read_greeting(reader, f"its log is {log_path()}, and kill {peer.pid} ends it")
     except BaseException:
         writer.close()
         raise
+    return EngineConnection(reader, writer, greeting)
 
 
 async def read_greeting(reader: asyncio.StreamReader, remedy: str) -> EngineStarted:
-    """The greeting of an engine; raises EngineUnavailable, with the remedy where it gives none, or ConnectionError."""
+    """Return the greeting of an engine; raises EngineUnavailable with `remedy` if there is none, or ConnectionError."""
     try:
-        async with asyncio.timeout(ANSWERS_WITHIN):
+        async with asyncio.timeout(REPLY_TIMEOUT):
             greeting = decode_event(await read_payload(reader))
     except asyncio.IncompleteReadError as error:
         raise ConnectionResetError from error

@@ -1,4 +1,4 @@
-"""An engine as a screen knows it: commands in, events out, wherever it is."""
+"""EngineClient: commands to an engine and events from it, on this machine or another."""
 
 from __future__ import annotations
 
@@ -6,93 +6,87 @@ import asyncio
 from collections.abc import AsyncIterator
 from time import monotonic
 
-from charwave_tui.client.connection import EngineConnection, EngineOutdated, EngineUnavailable
+from charwave_tui.client.connection import EngineConnection, EngineUnavailable
 from charwave_tui.client.corpus_sync import RemoteCommandQueue
 from charwave_tui.client.endpoints import EngineEndpoint, LocalEndpoint
 from charwave_tui.core.protocol.commands import Command, Ping
 from charwave_tui.core.protocol.events import AnyEvent, CommandRefused, Pong
 from charwave_tui.core.protocol.framing import encode_frame
 
-__all__ = ["EngineClient", "EngineOutdated", "EngineUnavailable"]
-
-
-PING_EVERY = 2.0
-"""Seconds between two measurements of the line to an engine elsewhere."""
-
-
-RECONNECT_DELAYS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-"""Seconds until a line that dropped is tried again: the first time, the second time, and so on, the last for ever."""
+PING_INTERVAL = 2.0  # seconds
+RECONNECT_DELAYS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # seconds before the first, second … attempt, the last for ever
 
 
 class EngineClient:
-    """The engine at the end of `way`, by default this machine's; a command sent before it is there is remembered."""
+    """A viewer's client of the engine at `endpoint`, by default this machine's; keeps commands sent before it connects.
 
-    def __init__(self, way: EngineEndpoint | None = None) -> None:
-        self._latency: float | None = None
-        self._way = way or LocalEndpoint()
-        self._line: EngineConnection | None = None
-        self._courier: RemoteCommandQueue | None = None
-        self._places: dict[str, str] = {}
-        self._waiting: list[Command] = []
-        self._closed = self._reached = False
+    `latency` is the seconds of a round trip to an engine on another machine, None while unknown.
+    """
+
+    def __init__(self, endpoint: EngineEndpoint | None = None) -> None:
+        self.latency: float | None = None
+        self._endpoint = endpoint or LocalEndpoint()
+        self._connection: EngineConnection | None = None
+        self._remote_queue: RemoteCommandQueue | None = None
+        self._local_paths: dict[str, str] = {}
+        self._unsent: list[Command] = []
+        self._is_closed = self._has_connected = False
         self._failures = 0
 
     @property
     def was_running(self) -> bool:
-        """Whether the engine was there before the screen came."""
-        return self._way.was_running
+        """Whether the engine was running before this client connected."""
+        return self._endpoint.was_running
 
     @property
     def warning(self) -> str:
-        """What a person should know of where it runs, empty where there is nothing."""
-        return self._way.warning
+        """What a person should know of where the engine runs, empty if nothing."""
+        return self._endpoint.warning
 
     @property
     def host(self) -> str:
-        """The machine that the engine is on, empty for this one."""
-        return self._way.host
-
-    @property
-    def latency(self) -> float | None:
-        """Seconds of a round trip to an engine elsewhere, None while unknown."""
-        return self._latency
+        """The engine's machine, empty for this one."""
+        return self._endpoint.host
 
     def send(self, command: Command) -> None:
-        """Put a command on its way; one to an engine that has just gone is lost, and `events` ends."""
-        if self._line is None:
-            self._waiting.append(command)
-        elif self._courier is not None:
-            self._courier.send(command)
+        """Send a command; one to an engine that has just exited is lost, and `events` ends."""
+        if self._connection is None:
+            self._unsent.append(command)
+        elif self._remote_queue is not None:
+            self._remote_queue.send(command)
         else:
-            self._line.writer.write(encode_frame(command))
+            self._connection.writer.write(encode_frame(command))
 
     async def events(self) -> AsyncIterator[AnyEvent]:
-        """Reach the engine, started if need be, and pass on what it tells until it goes.
+        """Connect to the engine, started if need be, and yield its events until it exits.
 
-        Raises EngineUnavailable, of which EngineOutdated has a remedy: `restart`.
+        Raises EngineUnavailable, of which EngineOutdated can be solved by `restart`.
         """
         self._failures += 1
-        line = await self._way.connect()
-        self._line, self._closed = line, False
-        self._courier = RemoteCommandQueue(line.writer, self._places) if self.host else None
-        waiting, self._waiting = self._waiting, []
-        for command in waiting:
+        connection = await self._endpoint.connect()
+        self._connection, self._is_closed = connection, False
+        self._remote_queue = RemoteCommandQueue(connection.writer, self._local_paths) if self.host else None
+        unsent, self._unsent = self._unsent, []
+        for command in unsent:
             self.send(command)
-        pinging = asyncio.create_task(self._ping(line)) if self.host else None
+        pinging = asyncio.create_task(self._ping(connection)) if self.host else None
         try:
-            yield line.greeting
-            first = await line.read_event()
-            if isinstance(first, CommandRefused):  # before anything else: it has no room for one more
-                raise EngineUnavailable(f"{first.problem}; {first.remedy}")
-            self._reached, self._failures = True, 0
-            event: AnyEvent = first
+            yield connection.greeting
+            event = await connection.read_event()
+            if isinstance(event, CommandRefused):  # as the first event: the engine has too many viewers
+                raise EngineUnavailable(f"{event.problem}; {event.remedy}")
+            self._has_connected, self._failures = True, 0
             while True:
-                if (news := self._localize(event)) is not None:
-                    yield news
-                event = await line.read_event()
+                if isinstance(event, Pong):
+                    self.latency = monotonic() - event.sent
+                elif self._remote_queue is None:
+                    yield event
+                elif (local_event := self._remote_queue.localize(event)) is not None:
+                    yield local_event
+                event = await connection.read_event()
         except (asyncio.IncompleteReadError, ConnectionError):
-            if not self._closed:
-                await self._way.clean_up()
+            if not self._is_closed:
+                await self._endpoint.clean_up()
         finally:
             if pinging is not None:
                 pinging.cancel()
@@ -100,41 +94,34 @@ class EngineClient:
 
     @property
     def retry_in(self) -> float | None:
-        """Seconds until it is worth to call `events` again by itself; None where that is for a person to say.
+        """Seconds until `events` should be called again; None if that is for a person to decide.
 
-        Only a line to another machine comes back by itself, and only one that had been there.
+        Only a connection to another machine, once made, is retried.
         """
-        if not self.host or not self._reached:
+        if not self.host or not self._has_connected:
             return None
         return RECONNECT_DELAYS[min(self._failures, len(RECONNECT_DELAYS) - 1)]
 
     async def restart(self) -> None:
-        """End the engine that is there in order, its run saved, so that `events` starts another.
+        """Stop the engine, which saves its run, so that `events` starts another.
 
-        Raises EngineUnavailable where it does not leave.
+        Raises EngineUnavailable if it does not exit.
         """
         self.close()
-        await self._way.restart()
-
-    def _localize(self, event: AnyEvent) -> AnyEvent | None:
-        """The event as it is for this machine; None where it was not for the screen."""
-        if isinstance(event, Pong):
-            self._latency = monotonic() - event.sent
-            return None
-        return event if self._courier is None else self._courier.heard(event)
+        await self._endpoint.restart()
 
     def close(self) -> None:
-        """Hang up; `events` ends."""
-        self._latency = None
-        if self._courier is not None:
-            self._courier.close()
-            self._courier = None
-        if self._line is not None:
-            self._closed = True
-            self._line.close()
-            self._line = None
+        """Close the connection; `events` ends."""
+        self.latency = None
+        if self._remote_queue is not None:
+            self._remote_queue.close()
+            self._remote_queue = None
+        if self._connection is not None:
+            self._is_closed = True
+            self._connection.close()
+            self._connection = None
 
-    async def _ping(self, line: EngineConnection) -> None:
+    async def _ping(self, connection: EngineConnection) -> None:
         while True:
-            line.writer.write(encode_frame(Ping(monotonic())))
-            await asyncio.sleep(PING_EVERY)
+            connection.writer.write(encode_frame(Ping(monotonic())))
+            await asyncio.sleep(PING_INTERVAL)

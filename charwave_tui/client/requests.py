@@ -1,10 +1,11 @@
-"""One question, one answer, for scripts."""
+"""EngineSession: single requests to an engine, for scripts."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from charwave_tui.client.connection import EngineUnavailable
 from charwave_tui.client.endpoints import EngineEndpoint
@@ -12,153 +13,133 @@ from charwave_tui.client.engine_client import EngineClient
 from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LayerStats, SampledName, Split, TrainingHistory
+from charwave_tui.core.protocol import events
 from charwave_tui.core.protocol.commands import Command, PredictNext, ProbeLayers, ReportStatus, SampleNames, ScoreWord
-from charwave_tui.core.protocol.events import (
-    AnyEvent,
-    CommandRefused,
-    EngineFailed,
-    LayersProbed,
-    NamesRefused,
-    NamesSampled,
-    NextPredicted,
-    Progress,
-    QueryRefused,
-    RunOpened,
-    SplitEvaluated,
-    StatusReported,
-    WordScored,
-)
 
-GONE = "the engine went before it answered; charwave-tui status tells whether it runs"
-"""What is said where the line ends too soon."""
+ENGINE_GONE = "the engine went before it answered; charwave-tui status tells whether it runs"
+STATUS_POLL_SECONDS = 0.05  # between two requests of the status while the engine evaluates
 
-
-ASKED_AGAIN = 0.05
-"""Seconds until an engine that is still measuring is asked again."""
+ReplyEvent = TypeVar("ReplyEvent", bound=events.Event)
 
 
 class EngineSession:
-    """What was heard of an engine so far: its run as it was `opened`, if any, its newest `losses` and its `status`.
+    """A client and what it has received: the run as `opened`, if any, its newest `losses` and the engine's `status`.
 
-    `answered_at` is the step that its last answer about the model is of.
+    `reply_step` is the step of the last reply about the model.
     """
 
-    def __init__(self, engine: EngineClient, events: AsyncIterator[AnyEvent]) -> None:
-        self.opened: RunOpened | None = None
-        self.status: StatusReported | None = None
+    def __init__(self, client: EngineClient, event_stream: AsyncIterator[events.AnyEvent]) -> None:
+        self.opened: events.RunOpened | None = None
+        self.status: events.StatusReported | None = None
         self.losses: dict[Split, float] = {}
-        self.answered_at = 0
-        self._engine = engine
-        self._events = events
+        self.reply_step = 0
+        self._client = client
+        self._events = event_stream
 
     def send(self, command: Command) -> None:
-        """Say something."""
-        self._engine.send(command)
+        self._client.send(command)
 
-    async def next_event(self) -> AnyEvent:
-        """The next that the engine tells.
+    async def next_event(self) -> events.AnyEvent:
+        """Return the next event.
 
-        Raises Mistake where it refuses a command, EngineUnavailable where it fails or goes.
+        Raises UserError if the engine refuses a command, EngineUnavailable if it fails or exits.
         """
         event = await anext(self._events, None)
         match event:
             case None:
-                raise EngineUnavailable(GONE)
-            case CommandRefused(problem=problem, remedy=remedy, field=field):
+                raise EngineUnavailable(ENGINE_GONE)
+            case events.CommandRefused(problem=problem, remedy=remedy, field=field):
                 raise UserError(problem, remedy, field)
-            case EngineFailed(problem=problem, log=log):
+            case events.EngineFailed(problem=problem, log=log):
                 raise EngineUnavailable(f"the engine failed: {problem}; its log is {log}")
-            case RunOpened(run=run) if run is not None:
+            case events.RunOpened(run=run) if run is not None:
                 self.opened = event
-                self.losses = _newest(event.history)
-            case Progress(points=(*_, newest)):
+                self.losses = _newest_losses(event.history)
+            case events.Progress(points=(*_, newest)):
                 self.losses[Split.TRAIN] = newest.mean
-            case SplitEvaluated(evaluation=item):
-                self.losses[item.split] = item.loss
-            case StatusReported():
+            case events.SplitEvaluated(evaluation=evaluation):
+                self.losses[evaluation.split] = evaluation.loss
+            case events.StatusReported():
                 self.status = event
-            case LayersProbed() | NamesSampled() | NextPredicted() | WordScored():
-                self.answered_at = event.step
+            case events.LayersProbed() | events.NamesSampled() | events.NextPredicted() | events.WordScored():
+                self.reply_step = event.step
         return event
 
-    async def query_status(self) -> StatusReported:
-        """The status, once all that the engine has to say of itself was heard."""
+    async def query_status(self) -> events.StatusReported:
+        """Return the status, after all events before it have been received."""
         self.send(ReportStatus())
-        while not isinstance(event := await self.next_event(), StatusReported):
+        while not isinstance(event := await self.next_event(), events.StatusReported):
             pass
         return event
 
-    async def wait_until_evaluated(self) -> StatusReported:
-        """The status once nothing is being measured any more, and all that was is heard."""
-        while (there := await self.query_status()).measuring:
-            await asyncio.sleep(ASKED_AGAIN)
-        return there
+    async def wait_until_evaluated(self) -> events.StatusReported:
+        """Return the status once no evaluation is pending and all have been received."""
+        while (status := await self.query_status()).measuring:
+            await asyncio.sleep(STATUS_POLL_SECONDS)
+        return status
 
 
-def _newest(history: TrainingHistory) -> dict[Split, float]:
-    """The newest loss of each split; of train it may be that of the curve."""
-    told = [(item.step, item.split, item.loss) for item in history.evaluations]
-    told += [(point.step - 1, Split.TRAIN, point.mean) for point in history.points[-1:]]  # the whole split counts more
-    return {split: loss for _, split, loss in sorted(told, key=lambda one: one[0])}
+def _newest_losses(history: TrainingHistory) -> dict[Split, float]:
+    """Return the newest loss of each split; that of train may be a loss point."""
+    losses = [(item.step, item.split, item.loss) for item in history.evaluations]
+    # a point counts as older than the evaluation of the whole split at its step
+    losses += [(point.step - 1, Split.TRAIN, point.mean) for point in history.points[-1:]]
+    return {split: loss for _, split, loss in sorted(losses, key=lambda item: item[0])}
 
 
 @asynccontextmanager
-async def engine_session(way: EngineEndpoint) -> AsyncIterator[EngineSession]:
-    """A talk with the engine at the end of `way`, introduced; raises EngineUnavailable."""
-    engine = EngineClient(way)
-    talk = EngineSession(engine, engine.events())
+async def engine_session(endpoint: EngineEndpoint) -> AsyncIterator[EngineSession]:
+    """Connect to the engine at `endpoint` and receive its snapshot; raises EngineUnavailable."""
+    client = EngineClient(endpoint)
+    session = EngineSession(client, client.events())
     try:
-        await talk.query_status()
-        yield talk
+        await session.query_status()
+        yield session
     finally:
-        engine.close()
+        client.close()
         await asyncio.sleep(0)
 
 
-_REQUEST = 1
-"""The number of the one question of a talk."""
+# The functions below raise UserError and EngineUnavailable.
+
+_REQUEST = 1  # the number of the only request of a session
 
 
-async def sample_names(talk: EngineSession, sampling: SamplingConfig) -> tuple[SampledName, ...]:
-    """Names from the model as it is; raises Mistake, EngineUnavailable."""
-    talk.send(SampleNames(sampling, _REQUEST))
-    while not (isinstance(event := await _answer(talk), NamesSampled) and event.done):
+async def sample_names(session: EngineSession, sampling: SamplingConfig) -> tuple[SampledName, ...]:
+    """Return names sampled from the model as it is."""
+    session.send(SampleNames(sampling, _REQUEST))
+    while not (sampled := await _reply(session, events.NamesSampled)).done:
         pass
-    return event.names
+    return sampled.names
 
 
-async def predict_next(talk: EngineSession, prefix: str) -> NextPredicted:
-    """What may follow `prefix`; raises Mistake, EngineUnavailable."""
-    talk.send(PredictNext(prefix, _REQUEST))
-    while not isinstance(event := await _answer(talk), NextPredicted):
-        pass
-    return event
+async def predict_next(session: EngineSession, prefix: str) -> events.NextPredicted:
+    """Return the distribution of the character after `prefix`."""
+    session.send(PredictNext(prefix, _REQUEST))
+    return await _reply(session, events.NextPredicted)
 
 
-async def score_word(talk: EngineSession, word: str) -> WordScored:
-    """How much `word` surprises the model, with its place in the corpus; raises Mistake, EngineUnavailable."""
-    talk.send(ScoreWord(word, _REQUEST))
-    scored: list[WordScored] = []
-    while len(scored) < 2:  # the surprises at once, and again with the place
-        if isinstance(event := await _answer(talk), WordScored):
-            scored.append(event)
-    return scored[-1]
+async def score_word(session: EngineSession, word: str) -> events.WordScored:
+    """Return the nll of each character of `word`, with its percentile in the corpus."""
+    session.send(ScoreWord(word, _REQUEST))
+    await _reply(session, events.WordScored)  # without the percentile
+    return await _reply(session, events.WordScored)
 
 
-async def probe_layers(talk: EngineSession) -> tuple[LayerStats, ...]:
-    """Statistics of every layer; raises Mistake, EngineUnavailable."""
-    talk.send(ProbeLayers())
-    while not isinstance(event := await _answer(talk), LayersProbed):
-        pass
-    return event.layers
+async def probe_layers(session: EngineSession) -> tuple[LayerStats, ...]:
+    """Return the statistics of every layer."""
+    session.send(ProbeLayers())
+    return (await _reply(session, events.LayersProbed)).layers
 
 
-async def _answer(talk: EngineSession) -> AnyEvent:
-    """The next event; raises Mistake where it says that there will be no answer."""
-    run = talk.opened.run if talk.opened else None
-    match event := await talk.next_event():
-        case NamesRefused(problem=problem, remedy=remedy) | QueryRefused(problem=problem, remedy=remedy):
-            raise UserError(problem, remedy)
-        case RunOpened(run=other) if other != run:
-            raise UserError(f"run {run} gave way to another before it answered", "ask again")
-    return event
+async def _reply(session: EngineSession, event_type: type[ReplyEvent]) -> ReplyEvent:
+    """Return the next event of that type; raises UserError if an event says that there will be none."""
+    while True:
+        run = session.opened.run if session.opened else None
+        match await session.next_event():
+            case events.NamesRefused() | events.QueryRefused() as refused:
+                raise UserError(refused.problem, refused.remedy)
+            case events.RunOpened(run=opened_run) if opened_run != run:
+                raise UserError(f"run {run} gave way to another before it answered", "ask again")
+            case event if isinstance(event, event_type):
+                return event

@@ -1,4 +1,4 @@
-"""The remote endpoint, and the relay at its far end."""
+"""SshEndpoint: an engine on another machine, and the relay that ssh runs there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from charwave_tui import __version__
 from charwave_tui.client.connection import (
-    ANSWERS_WITHIN,
+    REPLY_TIMEOUT,
     EngineConnection,
     EngineNotRunning,
     EngineUnavailable,
@@ -20,10 +20,12 @@ from charwave_tui.client.connection import (
     pipe_writer,
     read_greeting,
 )
-from charwave_tui.client.endpoints import NONE_RUNS, LocalEndpoint
+from charwave_tui.client.endpoints import NO_ENGINE, LocalEndpoint
 from charwave_tui.core.protocol.events import EngineStarted
 from charwave_tui.core.protocol.framing import encode_frame
 
+# After a person's own options, of which ssh takes the first: no questions on the screen, and a dead connection is
+# noticed within 15 seconds.
 SSH_OPTIONS = (
     "BatchMode=yes",
     "ConnectTimeout=10",
@@ -31,41 +33,31 @@ SSH_OPTIONS = (
     "ServerAliveCountMax=3",
     "ClearAllForwardings=yes",
 )
-"""How ssh is to behave, behind a person's own options, of which the first counts: it must not ask on the screen, and
-notices a dead line within 15 seconds."""
-
-
-MOST_PRINTED = 256 * 1024
-"""Bytes that a login shell may print before the relay's Hello."""
-
-
-SAID = 4_096
-"""Bytes of what ssh said last that are kept to tell why it failed."""
-
-
-ENDS_WITHIN = 2.0
-"""Seconds in which an ssh whose line is hung up must end, and its stderr after it."""
+MAX_LOGIN_OUTPUT_BYTES = 256 * 1024  # of a login shell before the relay's hello
+MAX_STDERR_BYTES = 4_096  # the last of ssh's stderr, kept to explain a failure
+SSH_EXIT_TIMEOUT = 2.0  # seconds for ssh to exit once its stdin is closed, and for its stderr to end after that
+RELAY_CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class SshDestination:
-    """Where another engine is: what `ssh` knows as `host`, with its `-o` `options`, and how its `program` is called."""
+    """The `host` as ssh knows it, its `-o` `options`, and the name of charwave-tui's `program` there."""
 
     host: str
     options: tuple[str, ...] = ()
     program: str = "charwave-tui"
 
-    def command(self, *words: str) -> list[str]:
-        """The command line that runs the program there."""
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line that runs the program there."""
         options = [part for option in (*self.options, *SSH_OPTIONS) for part in ("-o", option)]
-        return ["ssh", "-T", *options, "--", self.host, " ".join((self.program, *words))]
+        return ["ssh", "-T", *options, "--", self.host, " ".join((self.program, *arguments))]
 
 
 class SshEndpoint:
-    """The way to the engine at `destination`, where one is started if need be and it `starts` one; it opens no port."""
+    """The engine at `destination`; without one, `connect` starts it there unless `starts` is False. Opens no port."""
 
     def __init__(self, destination: SshDestination, *, starts: bool = True) -> None:
-        self._words = ("engine", "--stdio", *(() if starts else ("--found",)))
+        self._relay_arguments = ("engine", "--stdio", *(() if starts else ("--found",)))
         self.was_running = False
         self.warning = ""
         self._destination = destination
@@ -73,71 +65,68 @@ class SshEndpoint:
 
     @property
     def host(self) -> str:
-        """The machine, as ssh knows it."""
         return self._destination.host
 
     async def connect(self) -> EngineConnection:
-        """As `Way` says."""
         await self.clean_up()
-        process = _run(self._destination.command(*self._words))
+        process = _run_ssh(self._destination.command(*self._relay_arguments))
         assert process.stdin is not None
         assert process.stdout is not None
-        said = await _StderrTail.by(process)
+        stderr = await _StderrTail.of(process)
         reader, writer = await pipe_reader(process.stdout), await pipe_writer(process.stdin)
         try:
-            hello, greeting = await self._greeted(reader)
-            line = EngineConnection(reader, writer, greeting)
-            line.require_same_version()
+            hello, greeting = await self._handshake(reader)
+            connection = EngineConnection(reader, writer, greeting)
+            connection.require_same_version()
         except BaseException as error:
             writer.close()
-            late = isinstance(error, TimeoutError)
-            if late or not isinstance(error, asyncio.IncompleteReadError | ConnectionError):
+            timed_out = isinstance(error, TimeoutError)
+            has_ended = isinstance(error, asyncio.IncompleteReadError | ConnectionError)
+            if timed_out or not has_ended:
                 process.kill()
-            code, last = await _ended(process), await said.text()
-            if isinstance(error, asyncio.IncompleteReadError | ConnectionError | TimeoutError):
-                if NONE_RUNS in last:
-                    raise EngineNotRunning(f"{self.host}: {NONE_RUNS}") from None
-                raise EngineUnavailable(self._explain_failure(code, last, late=late)) from None
+            code, text = await _wait(process), await stderr.text()
+            if has_ended or timed_out:
+                if NO_ENGINE in text:
+                    raise EngineNotRunning(f"{self.host}: {NO_ENGINE}") from None
+                raise EngineUnavailable(self._explain_failure(code, text, timed_out=timed_out)) from None
             raise
         self.was_running, self.warning, self._process = hello.found, hello.warning, process
-        return line
+        return connection
 
     async def restart(self) -> None:
-        """As `Way` says."""
         await self.clean_up()
-        process = _run(self._destination.command("engine", "stop"))
-        said = await _StderrTail.by(process)
+        process = _run_ssh(self._destination.command("engine", "stop"))
+        stderr = await _StderrTail.of(process)
         if code := await asyncio.to_thread(process.wait):
-            raise EngineUnavailable(self._explain_failure(code, await said.text()))
+            raise EngineUnavailable(self._explain_failure(code, await stderr.text()))
 
     async def clean_up(self) -> None:
-        """As `Way` says."""
         process, self._process = self._process, None
         if process is not None:
-            await _ended(process)
+            await _wait(process)
 
-    async def _greeted(self, reader: asyncio.StreamReader) -> tuple[RelayHello, EngineStarted]:
-        async with asyncio.timeout(2 * ANSWERS_WITHIN):
-            hello, printed = None, 0
+    async def _handshake(self, reader: asyncio.StreamReader) -> tuple[RelayHello, EngineStarted]:
+        async with asyncio.timeout(2 * REPLY_TIMEOUT):
+            hello, login_output = None, 0
             while hello is None:
                 try:
-                    text = await reader.readline()
-                except ValueError:  # a line that is longer than a reader's limit
+                    line = await reader.readline()
+                except ValueError:  # a line longer than the reader's limit
                     raise ConnectionResetError from None
-                printed += len(text)
-                if not text.endswith(b"\n") or printed > MOST_PRINTED:
+                login_output += len(line)
+                if not line.endswith(b"\n") or login_output > MAX_LOGIN_OUTPUT_BYTES:
                     raise ConnectionResetError
-                hello = RelayHello.read(text)
+                hello = RelayHello.parse(line)
         if hello.version != __version__:
-            theirs = f"charwave-tui on {self.host} is version {hello.version}"
-            raise EngineUnavailable(f"{theirs}, this is {__version__}; install the same on both")
+            problem = f"charwave-tui on {self.host} is version {hello.version}, this is {__version__}"
+            raise EngineUnavailable(f"{problem}; install the same on both")
         return hello, await read_greeting(reader, f"{self._destination.program} engine stop on {self.host} ends it")
 
-    def _explain_failure(self, code: int, said: str, *, late: bool = False) -> str:
-        """What went wrong and what to do, in a line, from ssh's exit code and the last that it said."""
+    def _explain_failure(self, code: int, stderr: str, *, timed_out: bool = False) -> str:
+        """Return problem and remedy in one line, from ssh's exit code and the end of its stderr."""
         host, program = self.host, self._destination.program
-        last = (said.splitlines() or [""])[-1]
-        for sign, why in (
+        last_line = (stderr.splitlines() or [""])[-1]
+        for message, explanation in (
             ("Host key verification failed", f"the key of {host} is unknown or has changed; ssh {host} shows it"),
             (
                 "Permission denied",
@@ -146,21 +135,21 @@ class SshEndpoint:
             ("Could not resolve hostname", f"there is no host {host}; check the name, or its entry in ~/.ssh/config"),
             ("unrecognized arguments", f"{program} on {host} is too old for this; install version {__version__} there"),
         ):
-            if sign in said:
-                return why
-        if code == 127 or "not found" in last:
+            if message in stderr:
+                return explanation
+        if code == 127 or "not found" in last_line:
             return f"there is no {program} on {host}; install it there, or name it with --host-program"
-        if late:
+        if timed_out:
             return f"{host} does not answer; try ssh {host} in a shell"
         if code == 255:
-            return f"{host} cannot be reached ({last or 'ssh said nothing'}); try ssh {host} in a shell"
-        return f"{host}: {last.removeprefix('charwave-tui: ') or f'{program} ended with {code}'}"
+            return f"{host} cannot be reached ({last_line or 'ssh said nothing'}); try ssh {host} in a shell"
+        return f"{host}: {last_line.removeprefix('charwave-tui: ') or f'{program} ended with {code}'}"
 
 
-def _run(command: Sequence[str]) -> subprocess.Popen[bytes]:
+def _run_ssh(command: Sequence[str]) -> subprocess.Popen[bytes]:
     pipe = subprocess.PIPE
     try:
-        # in a session of its own: ctrl+c and the end of the terminal are the screen's to hear
+        # in a session of its own, so that ctrl+c and the end of the terminal reach the viewer alone
         return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
     except FileNotFoundError:
         raise EngineUnavailable("there is no ssh here; install OpenSSH's client") from None
@@ -168,74 +157,70 @@ def _run(command: Sequence[str]) -> subprocess.Popen[bytes]:
         raise EngineUnavailable(f"ssh cannot be run ({error.strerror})") from None
 
 
-async def _ended(process: subprocess.Popen[bytes]) -> int:
-    """Its exit code; one that does not end by itself, though nobody speaks to it any more, is killed."""
+async def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Return the exit code of a process with a closed stdin, killed if it does not exit by itself."""
     try:
-        return await asyncio.to_thread(process.wait, ENDS_WITHIN)
+        return await asyncio.to_thread(process.wait, SSH_EXIT_TIMEOUT)
     except subprocess.TimeoutExpired:
         process.kill()
         return await asyncio.to_thread(process.wait)
 
 
 class _StderrTail(asyncio.Protocol):
-    """The last of what an ssh says on stderr; all of it is read, so that it never waits for us."""
+    """The end of a process's stderr; all of it is read, so that the process never blocks."""
 
     def __init__(self) -> None:
-        self._kept = b""
-        self._over = asyncio.Event()
+        self._tail = b""
+        self._closed = asyncio.Event()
         self._transport: asyncio.ReadTransport | None = None
 
     @staticmethod
-    async def by(process: subprocess.Popen[bytes]) -> _StderrTail:
-        """What `process` says."""
-        said = _StderrTail()
-        said._transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: said, process.stderr)
-        return said
+    async def of(process: subprocess.Popen[bytes]) -> _StderrTail:
+        tail = _StderrTail()
+        tail._transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: tail, process.stderr)
+        return tail
 
     def data_received(self, data: bytes) -> None:
-        self._kept = (self._kept + data)[-SAID:]
+        self._tail = (self._tail + data)[-MAX_STDERR_BYTES:]
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._over.set()
+        self._closed.set()
 
     async def text(self) -> str:
-        """All of it, once the process has ended; a connection that ssh keeps for the next one may hold the pipe."""
+        """Return it once the process has exited; an ssh that shares its connection may keep the pipe open."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(ENDS_WITHIN):
-                await self._over.wait()
+            async with asyncio.timeout(SSH_EXIT_TIMEOUT):
+                await self._closed.wait()
         if self._transport is not None:
             self._transport.close()
-        said = self._kept.decode("utf-8", "replace").strip()
-        return "".join(symbol if symbol.isprintable() or symbol == "\n" else " " for symbol in said)
-
-
-CHUNK = 64 * 1024
-"""Bytes that are carried at once."""
+        text = self._tail.decode("utf-8", "replace").strip()
+        return "".join(symbol if symbol.isprintable() or symbol == "\n" else " " for symbol in text)
 
 
 async def relay_stdio(*, starts: bool) -> None:
-    """Reach this machine's engine, started if need be where it `starts` one, and carry bytes until either side ends.
+    """Connect to this machine's engine, and pass on bytes between it and stdin and stdout until either side ends.
 
-    Raises EngineUnavailable where there is none.
+    Without an engine it starts one if `starts`. Raises EngineUnavailable.
     """
-    way = LocalEndpoint(starts=starts)
-    line = await way.connect(any_version=True)
+    endpoint = LocalEndpoint(starts=starts)
+    connection = await endpoint.connect(any_version=True)
     reader, writer = await pipe_reader(sys.stdin.buffer), await pipe_writer(sys.stdout.buffer)
-    writer.write(RelayHello(__version__, way.was_running, way.warning).line() + encode_frame(line.greeting))
-    carrying = [
-        asyncio.create_task(_carry(reader, line.writer)),
-        asyncio.create_task(_carry(line.reader, writer)),
+    hello = RelayHello(__version__, endpoint.was_running, endpoint.warning)
+    writer.write(hello.line() + encode_frame(connection.greeting))
+    tasks = [
+        asyncio.create_task(_copy(reader, connection.writer)),
+        asyncio.create_task(_copy(connection.reader, writer)),
     ]
-    await asyncio.wait(carrying, return_when=asyncio.FIRST_COMPLETED)
-    for task in carrying:
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
         task.cancel()
-    line.close()
+    connection.close()
     with suppress(OSError):
         await writer.drain()
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(OSError):
-        while part := await reader.read(CHUNK):
-            writer.write(part)
+        while chunk := await reader.read(RELAY_CHUNK_BYTES):
+            writer.write(chunk)
             await writer.drain()

@@ -9,7 +9,7 @@ from charwave_tui.bench.engine_overhead import autosave_overhead, inspector_over
 from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.protocol.commands import InspectLayer, ProbeLayers
 from charwave_tui.core.store.run_store import RunStore
-from charwave_tui.engine.runs.autosave import EVERY
+from charwave_tui.engine.runs.autosave import AUTOSAVE_SECONDS
 from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint
 from charwave_tui.engine.service.layer_queries import LayerQueries
 
@@ -19,13 +19,13 @@ def test_probe_interval_follows_cost_and_control_run_has_no_probe(
 ) -> None:
     asked: list[object] = []
     told: list[str] = []
-    obey = LayerQueries.dispatch
+    obey = LayerQueries.answer
 
     def watched(looks: LayerQueries, command: ProbeLayers | InspectLayer, *others: object) -> None:
         asked.append((told[-1], type(command)))
         obey(looks, command, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(LayerQueries, "dispatch", watched)
+    monkeypatch.setattr(LayerQueries, "answer", watched)
     monkeypatch.setattr(engine_overhead, "PROBE_INTERVAL_SECONDS", 0.03)
     monkeypatch.setattr(engine_overhead, "MAX_PROBE_TIME_FRACTION", 1.0)
     figure = inspector_overhead(["playground"], "imena", 2, 0.1, told.append)
@@ -47,7 +47,7 @@ def test_each_save_is_complete_with_time_as_fraction_of_interval() -> None:
     seconds = run["seconds"]
     assert isinstance(seconds, tuple)
     assert len(seconds) == 3
-    assert figure.value == {"playground": pytest.approx(100 * sorted(seconds)[1] / EVERY)}
+    assert figure.value == {"playground": pytest.approx(100 * sorted(seconds)[1] / AUTOSAVE_SECONDS)}
     folder = RunStore(runs_dir()).folder_of(1)
     assert load_latest_checkpoint(folder, pytest.fail).record.step == 3
     assert run["bytes"] == folder.checkpoints()[0].stat().st_size

@@ -86,7 +86,7 @@ async def test_names_returned_when_complete_and_score_when_ranked() -> None:
     early, whole = NamesSampled(9, 1, (), done=False), NamesSampled(9, 1, (NAME,))
     there = await open_talk(early, whole)
     assert await sample_names(there, SamplingConfig()) == (NAME,)
-    assert there.answered_at == 9  # and not where it was when it was asked
+    assert there.reply_step == 9  # and not where it was when it was asked
     first, second = WordScored(9, 1, "a", (1.0,), ""), WordScored(9, 1, "a", (1.0,), "", 40.0, 100)
     assert await score_word(await open_talk(first, second), "a") == second
     assert await score_word(await open_talk(first, first), "a") == first  # no place could be found

@@ -66,7 +66,7 @@ async def start_run(harness: CorpusSyncHarness, config: RunConfig, there: str = 
     harness.sync.send(StartRun(config, ""))
     offer = await harness.next_command()
     assert isinstance(offer, OfferCorpus)
-    assert harness.sync.heard(CorpusStored(offer.sha256, there)) is None
+    assert harness.sync.localize(CorpusStored(offer.sha256, there)) is None
     return await harness.next_command()
 
 
@@ -79,17 +79,17 @@ async def test_live_edit_reaches_run_after_local_file_changed_or_went(
         change()
         harness.sync.send(EditRun(edited))
         assert await harness.next_command() == EditRun(replace(edited, corpus=REMOTE_PATH))
-    assert harness.sync.heard(RunEdited(replace(edited, corpus=REMOTE_PATH))) == RunEdited(edited)
+    assert harness.sync.localize(RunEdited(replace(edited, corpus=REMOTE_PATH))) == RunEdited(edited)
 
 
 async def test_reply_about_other_corpus_is_ignored(harness: CorpusSyncHarness, config: RunConfig) -> None:
     harness.sync.send(StartRun(config, ""))
     offer = await harness.next_command()
     other = "f" * 64
-    assert harness.sync.heard(CorpusStored(other, "/there/sent/other.txt")) is None
-    assert harness.sync.heard(CorpusRequested(other)) is None
-    harness.sync.heard(CommandRefused("the corpus before has no words", "choose another", "corpus"))
-    harness.sync.heard(CorpusStored(offer.sha256, REMOTE_PATH))
+    assert harness.sync.localize(CorpusStored(other, "/there/sent/other.txt")) is None
+    assert harness.sync.localize(CorpusRequested(other)) is None
+    harness.sync.localize(CommandRefused("the corpus before has no words", "choose another", "corpus"))
+    harness.sync.localize(CorpusStored(offer.sha256, REMOTE_PATH))
     assert (await harness.next_command()).config.corpus == REMOTE_PATH
 
 
@@ -99,11 +99,11 @@ async def test_refused_corpus_reported_and_later_commands_continue(
     harness.sync.send(StartRun(config, ""))
     harness.sync.send(StartRun(RunConfig(), ""))
     offer = await harness.next_command()
-    harness.sync.heard(CorpusRequested(offer.sha256))
+    harness.sync.localize(CorpusRequested(offer.sha256))
     part = await harness.next_command()
     assert isinstance(part, UploadCorpusPart)
     assert part.part == Path(config.corpus).read_bytes()
-    said = harness.sync.heard(CorpusRefused(offer.sha256, "the disk is full", "free some space"))
+    said = harness.sync.localize(CorpusRefused(offer.sha256, "the disk is full", "free some space"))
     assert said == CommandRefused("the disk is full", "free some space", "corpus")
     assert await harness.next_command() == StartRun(RunConfig(), "")
 
@@ -119,6 +119,6 @@ async def test_reattached_run_shows_local_corpus_name(harness: CorpusSyncHarness
     await start_run(harness, config)
     there = replace(config, corpus=REMOTE_PATH)
     row = RunSummary(1, "", "", "", there, "words", 9, RunState.PAUSED, 3, "", 0.0, None, None, None)
-    found = harness.sync.heard(ResumableRunFound(row))
+    found = harness.sync.localize(ResumableRunFound(row))
     assert isinstance(found, ResumableRunFound)
     assert found.run.config == config

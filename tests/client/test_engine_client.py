@@ -189,7 +189,7 @@ async def test_commands_go_only_to_engine_of_same_version(config: RunConfig) -> 
 
 async def test_engine_without_handshake_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ensure_runtime_dir()
-    monkeypatch.setattr(connection_module, "ANSWERS_WITHIN", 0.1)
+    monkeypatch.setattr(connection_module, "REPLY_TIMEOUT", 0.1)
     held: list[asyncio.StreamWriter] = []
     async with await asyncio.start_unix_server(lambda _, writer: held.append(writer), path=str(socket_path())):
         with pytest.raises(EngineUnavailable, match=rf"does not answer; .*, and kill {os.getpid()} ends it"):

@@ -129,8 +129,8 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def logout_kills_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Settings of a logind that ends all processes at logout, on a machine where nobody lingers."""
-    monkeypatch.setattr(launcher, "SETTINGS", tmp_path / "systemd")
-    monkeypatch.setattr(launcher, "LINGERING", tmp_path / "linger")
+    monkeypatch.setattr(launcher, "SYSTEMD_CONFIG_DIR", tmp_path / "systemd")
+    monkeypatch.setattr(launcher, "LINGER_DIR", tmp_path / "linger")
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
     (tmp_path / "systemd" / "logind.conf.d").mkdir(parents=True)
     (tmp_path / "systemd" / "logind.conf").write_text("[Login]\n#KillUserProcesses=no\nKillUserProcesses = yes\n")
@@ -167,7 +167,7 @@ async def test_refused_scope_is_skipped_with_warning(
     put(commands / "systemd-run", "echo Failed to connect to bus >&2; exit 1")
     engine, other = EngineClient(), EngineClient()
     killed_engine_pids.append((await wait_handshake(engine)).pid)
-    assert engine.warning == launcher.ENDED
+    assert engine.warning == launcher.ENDS_AT_LOGOUT
     assert (await wait_handshake(other)).pid == killed_engine_pids[0]
     assert other.warning == ""  # it was there, and may have been started otherwise
 
@@ -176,14 +176,14 @@ def test_engine_lifetime_after_logout(
     commands: Path, logout_kills_processes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(commands / "systemd-run", "exit 1")
-    assert launcher.survive_logout_prefix() == (launcher.SCOPE, launcher.NOT_LINGERING)
+    assert launcher.survive_logout_prefix() == (launcher.SCOPE_COMMAND, launcher.ENDS_WITHOUT_LINGER)
     monkeypatch.setenv("PATH", str(logout_kills_processes))
-    assert launcher.survive_logout_prefix() == ((), launcher.ENDED)
+    assert launcher.survive_logout_prefix() == ((), launcher.ENDS_AT_LOGOUT)
     (logout_kills_processes / "systemd" / "logind.conf.d" / "10-keep.conf").write_text("[Login]\nKillUserProcesses=no")
     assert launcher.survive_logout_prefix() == ((), "")
     (logout_kills_processes / "systemd" / "logind.conf.d" / "20-end.conf").write_text("[Login]\nKillUserProcesses=true")
-    assert launcher.survive_logout_prefix() == ((), launcher.ENDED)
-    monkeypatch.setattr(launcher, "SETTINGS", logout_kills_processes / "nowhere")
+    assert launcher.survive_logout_prefix() == ((), launcher.ENDS_AT_LOGOUT)
+    monkeypatch.setattr(launcher, "SYSTEMD_CONFIG_DIR", logout_kills_processes / "nowhere")
     assert launcher.survive_logout_prefix() == ((), "")
 
 

@@ -15,7 +15,7 @@ import pytest
 from charwave_tui import __version__
 from charwave_tui.client import ssh
 from charwave_tui.client.connection import (
-    HELLO,
+    RELAY_HELLO_PREFIX,
     EngineConnection,
     EngineUnavailable,
     RelayHello,
@@ -39,9 +39,9 @@ def test_user_ssh_options_come_first_and_nothing_prompts() -> None:
 
 def test_relay_output_told_apart_from_login_shell_output() -> None:
     hello = RelayHello("1.2", True, "stay logged in")
-    assert RelayHello.read(hello.line()) == hello
-    for line in (b"Last login: yesterday\n", HELLO + b"{}\n", HELLO + b"[\xff\n", b""):
-        assert RelayHello.read(line) is None
+    assert RelayHello.parse(hello.line()) == hello
+    for line in (b"Last login: yesterday\n", RELAY_HELLO_PREFIX + b"{}\n", RELAY_HELLO_PREFIX + b"[\xff\n", b""):
+        assert RelayHello.parse(line) is None
 
 
 async def test_pipes_carry_more_than_their_buffer() -> None:
@@ -79,7 +79,7 @@ async def test_failed_first_connection_waits_for_user_dropped_one_backs_off() ->
     with pytest.raises(EngineUnavailable):
         _ = [event async for event in engine.events()]
     assert engine.retry_in is None
-    engine._reached, engine._failures = True, 0
+    engine._has_connected, engine._failures = True, 0
     pauses = []
     for _ in range(8):
         pauses.append(engine.retry_in)
@@ -92,7 +92,7 @@ async def test_failed_first_connection_waits_for_user_dropped_one_backs_off() ->
 def fake_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SshEndpoint]:
     """Gives the way over an ssh that is a shell script."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(ssh, "ENDS_WITHIN", 0.3)
+    monkeypatch.setattr(ssh, "SSH_EXIT_TIMEOUT", 0.3)
 
     def way(script: str) -> SshEndpoint:
         (tmp_path / "ssh").write_text(f"#!/bin/sh\n{script}\n", "utf-8")

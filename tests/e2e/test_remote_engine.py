@@ -68,7 +68,7 @@ def relays(home: Path) -> list[int]:
 async def test_dropped_connection_keeps_remote_run_and_reconnect_shows_curve(
     server: Sshd, remote_home: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_client, "PING_EVERY", 0.05)
+    monkeypatch.setattr(engine_client, "PING_INTERVAL", 0.05)
     engine = EngineClient(ssh_endpoint(server))
     engine.send(StartRun(CONFIG, "playground"))
     events = engine.events()

@@ -31,7 +31,7 @@ def corpus() -> Corpus:
 
 @pytest.fixture
 def words(tmp_path: Path) -> Path:
-    """The desk's words in a file."""
+    """The harness's words in a file."""
     path = tmp_path / "words.txt"
     path.write_text("\n".join(WORDS), "utf-8")
     return path

@@ -12,7 +12,7 @@ from charwave_tui.cli.output import finite, print_json
 from charwave_tui.cli.progress import ProgressLines
 from charwave_tui.client.connection import EngineUnavailable
 from charwave_tui.client.engine_client import EngineClient
-from charwave_tui.client.requests import ASKED_AGAIN
+from charwave_tui.client.requests import STATUS_POLL_SECONDS
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import Divergence, Evaluation, LossPoint, RunState
 from charwave_tui.core.protocol.commands import ReportStatus
@@ -100,7 +100,7 @@ class _RunReporter:
             case StatusReported(measuring=measuring) if self.end is not None:
                 if not measuring:
                     return True
-                asyncio.get_running_loop().call_later(ASKED_AGAIN, self._engine.send, ReportStatus())
+                asyncio.get_running_loop().call_later(STATUS_POLL_SECONDS, self._engine.send, ReportStatus())
             case _:
                 self._report(event)
         return False

@@ -94,7 +94,7 @@ def play_plain(config: RunConfig, preset: str) -> int:
 
     training = InProcessTraining(StartRun(config, preset), on_event)
     with stop_on_signals(training):
-        record = training.start(asked=process_start())
+        record = training.start(requested_at=process_start())
     if training.unsaved:
         raise training.unsaved
     print(f"run {record.run} is {record.state.value} after {record.step:,} steps, saved\n")

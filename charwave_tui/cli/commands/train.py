@@ -45,7 +45,7 @@ def train(options: argparse.Namespace) -> int:
 
         training = InProcessTraining(command, on_event)
         with stop_on_signals(training):
-            record = training.start(asked=process_start())
+            record = training.start(requested_at=process_start())
     print_facts(run_summary_json(record), as_json=options.json)
     if training.unsaved:
         raise training.unsaved

@@ -1,1 +1,1 @@
-"""A run as the engine holds it."""
+"""A run in memory: trainer, history, checkpoints and autosave."""

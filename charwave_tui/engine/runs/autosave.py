@@ -1,4 +1,4 @@
-"""The saves of one run: when the next is due, what one costs, and why the run is not being saved, if so."""
+"""Autosave of one run: when the next checkpoint is due, what it costs, and why the run is not saved, if so."""
 
 from __future__ import annotations
 
@@ -13,109 +13,102 @@ from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.runs.checkpoint import Checkpoint, write_checkpoint
 
+AUTOSAVE_SECONDS = 10.0  # at least, between two saves of a run in training, and before a failed one is tried again
+MAX_TIME_FRACTION = 0.02  # of the training time spent on saving: where it is slow, the next save comes later
+EDIT_DEBOUNCE_SECONDS = 1.0  # between the last edit of a run that does not train and its save
+
 log = logging.getLogger(__name__)
 
 
-EVERY = 10.0
-"""Seconds between two saves of a run in training, at the least, and until one that failed is tried again."""
-
-
-SHARE = 0.02
-"""The most of the training time that saving may take: where saves are slow, the next one comes later."""
-
-
-SETTLED = 1.0
-"""Seconds after an edit of a run at rest until it is saved, so that nudging along does not save each."""
-
-
 class Autosave:
-    """Writes run `number`, whose `lock` it holds; raises nothing, but says through `emit` what could not be written.
+    """Writes `run`, whose `lock` it owns; raises nothing, but emits SaveFailed and WarningIssued.
 
-    `step` is that of the last good save, None before it; `problem` is why the run is not being saved, empty where it
-    is; `owed` tells that a run at rest is not on disk as it is.
+    `saved_step` is the step of the latest checkpoint, None before it; `problem` says why the run is not saved, empty if
+    it is; `dirty` tells that a run that does not train has unsaved changes.
     """
 
     def __init__(
-        self, store: RunStore, number: int, lock: RunLock, emit: Callable[[Event], None], step: int | None
+        self, store: RunStore, run: int, lock: RunLock, emit: Callable[[Event], None], saved_step: int | None
     ) -> None:
-        self.number = number
-        self.step = step
+        self.run = run
+        self.saved_step = saved_step
         self.problem = ""
         self.dirty = False
         self._store = store
         self._lock = lock
         self._emit = emit
-        self._unlisted = ""
-        self._cost = 0.0
-        self._next = time.monotonic() + EVERY
+        self._record_problem = ""
+        self._last_seconds = 0.0
+        self._next_save = time.monotonic() + AUTOSAVE_SECONDS
 
     @property
     def is_due(self) -> bool:
         """Whether a run in training is to be saved now."""
-        return time.monotonic() >= self._next
+        return time.monotonic() >= self._next_save
 
     @property
     def retry_in(self) -> float | None:
-        """Seconds until a run at rest is to be saved because it is not on disk as it is; None where it is."""
-        return max(0.0, self._next - time.monotonic()) if self.dirty else None
+        """Seconds until a dirty run that does not train is to be saved; None if it is not dirty."""
+        return max(0.0, self._next_save - time.monotonic()) if self.dirty else None
 
     def mark_dirty(self) -> None:
-        """Take in that a run at rest was changed."""
         self.dirty = True
-        self._next = time.monotonic() + SETTLED
+        self._next_save = time.monotonic() + EDIT_DEBOUNCE_SECONDS
 
-    def write(self, record: RunRecord, save: Checkpoint | None) -> None:
-        """Keep `save`, which is all of the run, then `record` in the list of runs; nothing where others have the run.
+    def write(self, record: RunRecord, checkpoint: Checkpoint | None) -> None:
+        """Write the checkpoint, then the record to the database; nothing where another process has the run.
 
-        A list that cannot be written is said, but is no reason to call the run unsaved: it follows from the saves.
+        A record that cannot be written is no reason to call the run unsaved: it follows from the checkpoint. Only a run
+        that diverged, which has no checkpoint, is told by the record alone.
         """
-        began, failed = time.monotonic(), self.problem
-        self.problem = self._tried(self._reacquire_lock) or self._tried(lambda: self._write(save))
+        start, last_problem = time.monotonic(), self.problem
+        self.problem = _problem_of(self._reacquire_lock) or _problem_of(lambda: self._write_checkpoint(checkpoint))
         now = time.monotonic()
-        before, self._cost = self._cost, now - began
-        # one slow moment does not put the next save off: it takes two of them
-        self._next = now + max(EVERY, min(before, self._cost) / SHARE)
+        last_seconds, self._last_seconds = self._last_seconds, now - start
+        # the smaller of two, so that one slow moment does not delay the next save
+        self._next_save = now + max(AUTOSAVE_SECONDS, min(last_seconds, self._last_seconds) / MAX_TIME_FRACTION)
         if not self.problem:
-            self._list(record)
-        if save is None and self._unlisted:  # of a run that diverged the list alone tells
-            self.problem = self._unlisted
+            self._write_record(record)
+        if checkpoint is None and self._record_problem:
+            self.problem = self._record_problem
         self.dirty = bool(self.problem)
         if self.problem:
-            log.warning("run %d is not being saved: %s", self.number, self.problem)
-            self._emit(SaveFailed(self.number, self.problem))
+            log.warning("run %d is not being saved: %s", self.run, self.problem)
+            self._emit(SaveFailed(self.run, self.problem))
             return
-        if save is not None:
-            self.step = save.record.step
-        if self.step is not None and (save is not None or failed):
-            self._emit(RunSaved(self.number, self.step))
+        if checkpoint is not None:
+            self.saved_step = checkpoint.record.step
+        if self.saved_step is not None and (checkpoint is not None or last_problem):
+            self._emit(RunSaved(self.run, self.saved_step))
 
     def release(self) -> None:
-        """Let others have the run."""
+        """Release the run's lock."""
         self._lock.release()
 
     def _reacquire_lock(self) -> None:
-        """Take the lock anew where the folder was deleted under it; raises OSError, Mistake."""
+        """Lock the run again if its folder was deleted; raises OSError, UserError."""
         if not self._lock.holds:
-            folder = self._store.folder_of(self.number)
+            folder = self._store.folder_of(self.run)
             folder.path.mkdir(parents=True, exist_ok=True)
             self._lock.release()
             self._lock = folder.lock()
-            self._emit(WarningIssued(f"the folder of run {self.number} was deleted: it is being saved anew"))
+            self._emit(WarningIssued(f"the folder of run {self.run} was deleted: it is being saved anew"))
 
-    def _write(self, save: Checkpoint | None) -> None:
-        if save is not None:
-            write_checkpoint(self._store.folder_of(self.number), save)
+    def _write_checkpoint(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is not None:
+            write_checkpoint(self._store.folder_of(self.run), checkpoint)
 
-    def _list(self, record: RunRecord) -> None:
-        before, self._unlisted = self._unlisted, self._tried(lambda: self._store.write(record))
-        if self._unlisted and not before:
-            self._emit(WarningIssued(f"run {self.number} is saved, but the list of runs is not: {self._unlisted}"))
+    def _write_record(self, record: RunRecord) -> None:
+        last_problem, self._record_problem = self._record_problem, _problem_of(lambda: self._store.write(record))
+        if self._record_problem and not last_problem:
+            self._emit(WarningIssued(f"run {self.run} is saved, but the list of runs is not: {self._record_problem}"))
 
-    def _tried(self, write: Callable[[], None]) -> str:
-        try:
-            write()
-        except OSError as error:
-            return error.strerror or str(error)
-        except UserError as mistake:
-            return mistake.problem
-        return ""
+
+def _problem_of(write: Callable[[], None]) -> str:
+    try:
+        write()
+    except OSError as error:
+        return error.strerror or str(error)
+    except UserError as error:
+        return error.problem
+    return ""

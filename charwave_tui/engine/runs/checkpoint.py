@@ -1,4 +1,4 @@
-"""Weights on disk as safetensors, written whole or not at all, and known to be what was written."""
+"""Checkpoints: safetensors files with a checksum, written atomically."""
 
 from __future__ import annotations
 
@@ -25,32 +25,28 @@ from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS, RunFolder
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.engine.runs.run_history import ResumeState
 
-STANDING = "standing"
-"""Under which name a save holds what of its run is in no tensor and no record."""
-
-
-FORMAT, PRESENT = "format", "1"
-"""Under which name a save says of which format it is, and that of this version: another one is not guessed at."""
+RESUME_STATE_KEY = "standing"  # in the metadata
+FORMAT_KEY, FORMAT_VERSION = "format", "1"  # a file of another format is refused
 
 
 class Checkpoint(NamedTuple):
-    """All that a run needs to go on to the bit: `tensors` are weights, buffers, the optimiser's and the batches' state.
+    """All that a run needs to resume to the bit: `tensors` are weights, buffers, optimizer and data loader state.
 
-    The record's history holds whole points alone, as they are kept for going on.
+    The history of `record` has whole points only; the unfinished ones are in `resume_state`.
     """
 
     record: RunRecord
-    standing: ResumeState
+    resume_state: ResumeState
     tensors: Mapping[str, Tensor]
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write `weights` and `metadata` to `path`: after a crash there is the old file or the new one, never a part."""
+    """Write `weights` and `metadata` to `path`: after a crash it is the old file or the new one, never a part."""
     write_atomically(path, add_checksum(safetensors.torch.save(dict(weights), {**metadata, CHECKSUM_KEY: UNSEALED})))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The weights, on the CPU, and the metadata in `path`; nothing is unpickled. Raises Mistake naming the path."""
+    """Return the tensors in `path`, on the CPU, and its metadata; raises UserError naming the path."""
     try:
         content, metadata = read_verified(path)
         return safetensors.torch.load(content), metadata
@@ -58,60 +54,64 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise UserError(f"{path} holds no weights that can be read: {error}", "choose another run with --run") from None
 
 
-def write_checkpoint(folder: RunFolder, save: Checkpoint) -> None:
-    """Add a save to the run's folder, and let go of those before the last two; raises OSError."""
-    facts = {IN_SAVE: _text(save.record), STANDING: _text(save.standing), FORMAT: PRESENT}
+def write_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> None:
+    """Add a checkpoint to the run's folder, and delete those before the last two; raises OSError."""
+    metadata = {
+        IN_SAVE: msgspec.json.encode(checkpoint.record).decode(),
+        RESUME_STATE_KEY: msgspec.json.encode(checkpoint.resume_state).decode(),
+        FORMAT_KEY: FORMAT_VERSION,
+    }
     try:
-        save_weights(folder.next_save(), save.tensors, facts)
+        save_weights(folder.next_save(), checkpoint.tensors, metadata)
     finally:
         folder.drop_old_saves()
 
 
-def load_latest_checkpoint(folder: RunFolder, remark: Callable[[str], None], *, clear: bool = False) -> Checkpoint:
-    """The newest save in the folder that is what was written, an older one where that is damaged; raises Mistake.
+def load_latest_checkpoint(
+    folder: RunFolder, on_warning: Callable[[str], None], *, quarantine: bool = False
+) -> Checkpoint:
+    """Load the newest checkpoint in the folder, or the one before it if that is damaged; raises UserError.
 
-    `remark` is told of the damaged ones; with `clear`, for who has the lock, they are put aside, so that they do not
-    take the place of good ones.
+    `on_warning` is told of damaged ones; with `quarantine`, for the owner of the lock, they are renamed, so that they
+    do not count as checkpoints.
     """
     paths = folder.checkpoints()
-    refused = UserError(f"run {folder.run} has no weights in {folder.path}", "train it anew, or choose another run")
-    for path in paths:
+    failure = UserError(f"run {folder.run} has no weights in {folder.path}", "train it anew, or choose another run")
+    for index, path in enumerate(paths):
         try:
-            save = _read(path, folder)
+            checkpoint = _read(path, folder)
         except _IncompatibleVersion:
             raise
-        except UserError as mistake:
-            refused = mistake
+        except UserError as error:
+            failure = error
             continue
-        for damaged in paths[: paths.index(path)] if clear else ():
-            folder.quarantine(damaged)
-        if path != paths[0]:
-            remark(
-                f"{refused.problem}: run {folder.run} is taken from the save before it, of step {save.record.step:,}"
-            )
-        return save
-    raise refused
+        if quarantine:
+            for damaged in paths[:index]:
+                folder.quarantine(damaged)
+        if index:
+            step = checkpoint.record.step
+            on_warning(f"{failure.problem}: run {folder.run} is taken from the save before it, of step {step:,}")
+        return checkpoint
+    raise failure
 
 
 class _IncompatibleVersion(UserError):
-    """The save is sound, and of another version of the program: it is not damage that an older save makes good."""
+    """An undamaged checkpoint of another version of the program, for which an older one is no substitute."""
 
 
 def _read(path: Path, folder: RunFolder) -> Checkpoint:
-    tensors, facts = load_weights(path)
+    tensors, metadata = load_weights(path)
     try:
-        if path.name == STANDALONE_WEIGHTS:  # from before saves held their record
+        if path.name == STANDALONE_WEIGHTS:  # from before checkpoints held their record
             return Checkpoint(read_record_file(folder.path), ResumeState(), tensors)
-        if facts[FORMAT] != PRESENT:
-            raise _IncompatibleVersion(f"{path} is of format {facts[FORMAT]}, not {PRESENT}", "upgrade the program")
-        record = msgspec.json.decode(facts[IN_SAVE], type=RunRecord)
-        standing = msgspec.json.decode(facts[STANDING], type=ResumeState)
+        if metadata[FORMAT_KEY] != FORMAT_VERSION:
+            raise _IncompatibleVersion(
+                f"{path} is of format {metadata[FORMAT_KEY]}, not {FORMAT_VERSION}", "upgrade the program"
+            )
+        record = msgspec.json.decode(metadata[IN_SAVE], type=RunRecord)
+        resume_state = msgspec.json.decode(metadata[RESUME_STATE_KEY], type=ResumeState)
     except (KeyError, FileNotFoundError, ValueError, RecursionError) as error:
         raise UserError(f"{path} holds no run: {error}", "choose another run with --run") from None
     if record.run != folder.run:
         raise UserError(f"{path} is a save of run {record.run}", "put it back there, or choose another run with --run")
-    return Checkpoint(record, standing, tensors)
-
-
-def _text(value: msgspec.Struct) -> str:
-    return msgspec.json.encode(value).decode()
+    return Checkpoint(record, resume_state, tensors)

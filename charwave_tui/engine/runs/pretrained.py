@@ -1,4 +1,4 @@
-"""The trained model in the box: names to read and layers to look into before anything was trained here."""
+"""The trained model that comes with the program, to sample and inspect before any training."""
 
 from __future__ import annotations
 
@@ -17,40 +17,30 @@ from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.engine.runs.checkpoint import load_weights
 
-FOLDER = "trained"
-"""Where among the assets it lies, in the form of a run's folder."""
-
-
-NAME = "the box"
-"""What it is called where a run has its number."""
-
-
-IGNORED_FIELDS = ("corpus", "threads", "device")
-"""Rebuild fields in which a config may differ from it and still have it: the corpus is known by its hash."""
+ASSET_FOLDER = "trained"  # in the format of a run's folder
+PRETRAINED_NAME = "the box"  # shown where a run has its number
+IGNORED_FIELDS = {"corpus", "threads", "device"}  # rebuild fields that may differ; the corpus is compared by its hash
 
 
 @dataclass(frozen=True, slots=True)
 class PretrainedModel:
-    """A run trained before, with its weights."""
+    """The record and the weights of the trained model."""
 
     record: RunRecord
     weights: Mapping[str, Tensor]
 
 
 def find_pretrained(config: RunConfig, corpus: Corpus) -> PretrainedModel | None:
-    """The model in the box, if it is one of `config` that learned `corpus`: live fields may differ."""
+    """Return the trained model if it learned `corpus` with the rebuild fields of `config`."""
     try:
-        record = read_record_file(asset_path(FOLDER))
-        if record.corpus.sha256 != corpus.sha256 or not _one_model(record.config, config):
+        record = read_record_file(asset_path(ASSET_FOLDER))
+        if record.corpus.sha256 != corpus.sha256 or any(
+            HYPERPARAMETERS[name].effect is EditEffect.REBUILD
+            for name in record.config.changed_fields(config) - IGNORED_FIELDS
+        ):
             return None
-        weights, _ = load_weights(asset_path(FOLDER, STANDALONE_WEIGHTS))
-    except (FileNotFoundError, UserError) as fault:  # the untrained model serves as well
-        logging.getLogger(__name__).warning("the trained model in the box cannot be read: %s", fault)
+        weights, _ = load_weights(asset_path(ASSET_FOLDER, STANDALONE_WEIGHTS))
+    except (FileNotFoundError, UserError) as error:  # the untrained model takes its place
+        logging.getLogger(__name__).warning("the trained model in the box cannot be read: %s", error)
         return None
     return PretrainedModel(record, weights)
-
-
-def _one_model(one: RunConfig, other: RunConfig) -> bool:
-    return not any(
-        HYPERPARAMETERS[name].effect is EditEffect.REBUILD for name in one.changed_fields(other) - {*IGNORED_FIELDS}
-    )

@@ -1,4 +1,4 @@
-"""What a run leaves behind as it goes: its losses, evaluations and marks, and how fast it went."""
+"""The bounded history of a run, the state to resume it from, and its training speed."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ from charwave_tui.core.metrics import (
 )
 from charwave_tui.engine.optim.update_ratios import Ratios, UpdateRatioState
 
-SPEED_MEMORY = 2.0
-"""Seconds of training after which an old speed counts for little."""
+SPEED_MEMORY_SECONDS = 2.0  # of training, after which a former speed counts for little
 
 
 class ResumeState(msgspec.Struct, frozen=True):
-    """Where a run stands between two points of its curve, and what it was given.
+    """The state of a run between two loss points, as stored in a checkpoint; older checkpoints lack some fields.
 
-    `losses` are those of the unfinished window; `fold` and `waiting` are the series' own; `allowance` is how many steps
-    more `c` allows, None where that is the config's max_steps. `ratios` are the update ratios of the last step, one a
-    layer, and `changes` those of the matrices over the run; `timeline` has the names of its evaluations. A run from
-    before they were kept has none of these.
+    `losses` are those of the unfinished window, `fold` and `waiting` the state of DownsampledLosses, `allowance` how
+    many steps extending the run adds (None: max_steps of the config), `ratios` the last update ratio of each layer,
+    `changes` the history of the update ratios.
     """
 
     losses: tuple[float, ...] = ()
@@ -41,74 +39,72 @@ class ResumeState(msgspec.Struct, frozen=True):
 
 
 class RunHistory:
-    """The bounded history of a run, whose points are means of `window` steps, and its `timeline`."""
+    """Loss points, evaluations and markers of a run, all bounded in number, and its timeline of sampled names.
+
+    Each loss point is the mean of `window` steps, or of more once they are downsampled.
+    """
 
     def __init__(self, window: int) -> None:
-        self.take(TrainingHistory(window))
+        self.load(TrainingHistory(window))
 
-    def take(self, history: TrainingHistory, standing: ResumeState | None = None) -> None:
-        """Go on from `history`; with the `standing` of `kept`, just as the course that it was taken from."""
-        standing = standing or ResumeState()
+    def load(self, history: TrainingHistory, resume_state: ResumeState | None = None) -> None:
+        """Continue from `history`; with the state from `resumable` exactly as the history that gave both."""
+        resume_state = resume_state or ResumeState()
         self._window = history.window
-        self._series = DownsampledLosses(history.points, fold=standing.fold, waiting=standing.waiting)
+        self._losses = DownsampledLosses(history.points, fold=resume_state.fold, waiting=resume_state.waiting)
         self._evaluations: tuple[Evaluation, ...] = history.evaluations
-        self._marks: tuple[CurveMarker, ...] = history.marks
-        self.timeline: tuple[TimelineSample, ...] = standing.timeline
+        self._markers: tuple[CurveMarker, ...] = history.marks
+        self.timeline: tuple[TimelineSample, ...] = resume_state.timeline
 
     @property
-    def begun(self) -> bool:
-        """Whether there is a whole point yet."""
-        return len(self._series) > 0
+    def has_points(self) -> bool:
+        return len(self._losses) > 0
 
-    def extend(self, points: Iterable[LossPoint]) -> None:
-        """Add the newest points."""
+    def add_points(self, points: Iterable[LossPoint]) -> None:
         for point in points:
-            self._series.append(point)
+            self._losses.append(point)
 
-    def evaluated(self, evaluation: Evaluation) -> None:
-        """Add an evaluation."""
+    def add_evaluation(self, evaluation: Evaluation) -> None:
         self._evaluations = thin_out_evaluations((*self._evaluations, evaluation))
 
-    def marked(self, mark: CurveMarker) -> None:
-        """Add a mark."""
-        self._marks = thin_out((*self._marks, mark))
+    def add_marker(self, marker: CurveMarker) -> None:
+        self._markers = thin_out((*self._markers, marker))
 
-    def sketched(self, sketch: TimelineSample) -> None:
-        """Add names that were drawn."""
-        self.timeline = add_timeline_sample(self.timeline, sketch)
+    def add_timeline_sample(self, sample: TimelineSample) -> None:
+        self.timeline = add_timeline_sample(self.timeline, sample)
 
-    def history(self, partial: LossPoint | None = None) -> TrainingHistory:
-        """The course so far, frozen; `partial` is the unfinished window, for those whom no news of it reaches."""
-        points = (*self._series.points(), *([partial] if partial else []))
-        return TrainingHistory(self._window, points, self._evaluations, self._marks)
+    def snapshot(self, partial: LossPoint | None = None) -> TrainingHistory:
+        """Return the history so far, with the point of the unfinished window, `partial`, at its end if given."""
+        points = (*self._losses.points(), *([partial] if partial else []))
+        return TrainingHistory(self._window, points, self._evaluations, self._markers)
 
-    def kept(self, losses: Iterable[float], allowance: int) -> tuple[TrainingHistory, ResumeState]:
-        """All that another course needs to go on alike, with the unfinished `losses` and the run's `allowance`."""
-        history = TrainingHistory(self._window, self._series.whole, self._evaluations, self._marks)
-        fold, waiting = self._series.factor, self._series.pending
+    def resumable(self, losses: Iterable[float], allowance: int) -> tuple[TrainingHistory, ResumeState]:
+        """Return all that `load` needs to continue exactly, with the unfinished `losses` and the run's `allowance`."""
+        history = TrainingHistory(self._window, self._losses.whole, self._evaluations, self._markers)
+        fold, waiting = self._losses.factor, self._losses.pending
         return history, ResumeState(tuple(losses), fold, waiting, allowance, timeline=self.timeline)
 
-    def ghost(self, name: str, max_steps: int, partial: LossPoint | None = None) -> GhostCurve | None:
-        """The course as the shadow of the next one, if there is any."""
-        history = self.history(partial)
+    def ghost_curve(self, name: str, max_steps: int, partial: LossPoint | None = None) -> GhostCurve | None:
+        """Return the history as the ghost curve of another run; None without points."""
+        history = self.snapshot(partial)
         return GhostCurve(name, max_steps, history) if history.points else None
 
     def evaluation(self, split: Split, step: int) -> Evaluation | None:
-        """The whole split as measured after exactly `step` steps, if it was."""
-        found = (item for item in reversed(self._evaluations) if item.split is split and item.step == step)
-        return next(found, None)
+        """Return the evaluation of `split` after exactly `step` steps, if there is one."""
+        evaluations = reversed(self._evaluations)
+        return next((item for item in evaluations if item.split is split and item.step == step), None)
 
 
 class SpeedMeter:
-    """Time spent in training alone, and the present speed."""
+    """Seconds spent in training steps, and the current speed."""
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.steps_per_second = 0.0
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        self.steps_per_second = 0.0  # 0 while unknown
 
-    def count(self, steps: int, seconds: float) -> None:
-        """Add a burst; the speed follows within SPEED_MEMORY seconds."""
+    def add_burst(self, steps: int, seconds: float) -> None:
+        """Add a burst of training; the speed is an exponential moving average over SPEED_MEMORY_SECONDS."""
         self.seconds += seconds
         if steps and seconds > 0:
-            weight = min(1.0, seconds / SPEED_MEMORY) if self.steps_per_second else 1.0
+            weight = min(1.0, seconds / SPEED_MEMORY_SECONDS) if self.steps_per_second else 1.0
             self.steps_per_second += weight * (steps / seconds - self.steps_per_second)

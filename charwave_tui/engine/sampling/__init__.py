@@ -1,1 +1,1 @@
-"""What a model says."""
+"""Sampling names, scoring words, and finding corpus words near a name."""

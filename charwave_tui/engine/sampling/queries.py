@@ -1,4 +1,4 @@
-"""Answers to SampleNames, SampleRun, PredictNext, ScoreWord; timeline samples."""
+"""Replies to SampleNames, SampleRun, PredictNext and ScoreWord, and samples for the timeline of a run."""
 
 from __future__ import annotations
 
@@ -16,95 +16,88 @@ from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.runs.restore import load_for_inference
 from charwave_tui.engine.runtime.cooperative import Cooperative, Reply
 from charwave_tui.engine.runtime.random_streams import derived_generator
-from charwave_tui.engine.sampling.near_words import nearness
-from charwave_tui.engine.sampling.sampler import NameSampler, sample_cooperatively
+from charwave_tui.engine.sampling.near_words import near_word_index
+from charwave_tui.engine.sampling.sampler import NameSampler
 from charwave_tui.engine.sampling.scoring import prefix_nll
 from charwave_tui.engine.training.trainer import Trainer
 
-TOLD_EVERY = 0.1
-"""Seconds after which the names that are finished are told while others are still drawn."""
+PARTIAL_REPLY_SECONDS = 0.1  # between replies with the names finished so far
+PARTIAL_REPLY_GROWTH = 1.25  # finished names since the last reply, so that all replies come to a few times the names
+TIMELINE_SAMPLING = SamplingConfig(count=12)
 
 
-MORE = 1.25
-"""Times as many names must be finished until they are told anew: all that is told comes to a few times the names."""
+def answer_sample_names(trainer: Trainer, command: SampleNames, reply: Reply) -> Cooperative[None]:
+    """Sample names and reply with them as they are finished; raises UserError."""
+    generator = derived_generator(command.sampling.seed, "sampling")
+    sampler = NameSampler(trainer.model, trainer.corpus, trainer.config, command.sampling, generator)
 
+    def names_sampled(names: tuple[SampledName, ...], done: bool) -> NamesSampled:
+        return NamesSampled(trainer.step, command.request, names, done, sampler.sampled)
 
-def answer_sample_names(trainer: Trainer, command: SampleNames, answer: Reply) -> Cooperative[None]:
-    """Draw names, and tell of them as they come; raises Mistake."""
-    stream = derived_generator(command.sampling.seed, "sampling")
-    drawing = NameSampler(trainer.model, trainer.corpus, trainer.config, command.sampling, stream)
-
-    def told(found: tuple[SampledName, ...], done: bool) -> NamesSampled:
-        return NamesSampled(trainer.step, command.request, found, done, drawing.drawn)
-
-    work, told_of = drawing.sample(), 0
-    due = time.monotonic() + TOLD_EVERY
+    sampling, replied = sampler.sample(), 0
+    next_reply_at = time.monotonic() + PARTIAL_REPLY_SECONDS
     while True:
         try:
-            next(work)
+            next(sampling)
         except StopIteration as end:
-            answer(told(end.value, True))
+            reply(names_sampled(end.value, True))
             return
-        if time.monotonic() >= due:
-            if len(found := drawing.finished()) > MORE * told_of:
-                answer(told(found, False))
-                told_of = len(found)
-            due = time.monotonic() + TOLD_EVERY
+        if time.monotonic() >= next_reply_at:
+            if len(finished := sampler.finished()) > PARTIAL_REPLY_GROWTH * replied:
+                reply(names_sampled(finished, False))
+                replied = len(finished)
+            next_reply_at = time.monotonic() + PARTIAL_REPLY_SECONDS
         yield
 
 
-def answer_predict_next(trainer: Trainer, command: PredictNext) -> Cooperative[NextPredicted]:
-    """What may follow a prefix; raises Mistake."""
-    prefix, corpus = normalize_text("prefix", command.prefix), trainer.corpus
-    odds = yield from prefix_nll(trainer.model, corpus, trainer.config, prefix)  # [1 + characters, V]
-    path = tuple(odds[place, number].item() for place, number in enumerate(corpus.encode(prefix)))
-    return NextPredicted(trainer.step, command.request, prefix, tuple(odds[-1].tolist()), path)
-
-
-def answer_score_word(trainer: Trainer, command: ScoreWord) -> Cooperative[WordScored]:
-    """How much a word surprises, without its place in the corpus; raises Mistake."""
-    word, corpus = normalize_text("word", command.word), trainer.corpus
-    odds = yield from prefix_nll(trainer.model, corpus, trainer.config, word)  # [1 + characters, V]
-    path = tuple(odds[place, number].item() for place, number in enumerate([*corpus.encode(word), 0]))
-    known = yield from nearest_corpus_word(corpus, word)
-    return WordScored(trainer.step, command.request, word, path, known)
-
-
-def nearest_corpus_word(corpus: Corpus, word: str) -> Cooperative[str]:
-    """`word` itself where the corpus has it, else a word of the corpus that is one edit away, else nothing."""
-    if word in corpus.word_set:
-        return word
-    there = yield from nearness(corpus)
-    return there.near([word])[0] if there is not None else ""
-
-
-def normalize_text(what: str, text: str) -> str:
-    """The `text` that a person asks about, in NFC as a corpus is; raises Mistake where it can be no word."""
-    value = CharacterText(MAX_WORD_LENGTH).parse(what, text)
-    assert isinstance(value, str)
-    return value
-
-
-def answer_sample_run(store: RunStore, command: SampleRun, answer: Reply) -> Cooperative[None]:
-    """Draw names as `api.sample` does, without touching the run in hand, whose threads are its own; raises Mistake."""
-    threads = torch.get_num_threads()
+def answer_sample_run(store: RunStore, command: SampleRun, reply: Reply) -> Cooperative[None]:
+    """Sample names from the latest checkpoint of a run in `store`; raises UserError."""
+    threads = torch.get_num_threads()  # those of the active run
     try:
         record, corpus, trainer = load_for_inference(store, command.run)
     finally:
         torch.set_num_threads(threads)
     yield
-    stream = derived_generator(command.sampling.seed, "sampling")
-    drawing = NameSampler(trainer.model, corpus, record.config, command.sampling, stream)
-    names = yield from drawing.sample()
-    answer(RunSampled(record.run, record.step, command.request, names))
+    generator = derived_generator(command.sampling.seed, "sampling")
+    names = yield from NameSampler(trainer.model, corpus, record.config, command.sampling, generator).sample()
+    reply(RunSampled(record.run, record.step, command.request, names))
 
 
-SKETCH = SamplingConfig(count=12)
-"""How the names of a timeline are drawn, with a stream of its own for each seed of a run."""
+def answer_predict_next(trainer: Trainer, command: PredictNext) -> Cooperative[NextPredicted]:
+    """Return the distribution of the character after a prefix; raises UserError."""
+    prefix, corpus = normalize_text("prefix", command.prefix), trainer.corpus
+    nll = yield from prefix_nll(trainer.model, corpus, trainer.config, prefix)  # [1 + characters, V]
+    path = tuple(nll[row, symbol].item() for row, symbol in enumerate(corpus.encode(prefix)))
+    return NextPredicted(trainer.step, command.request, prefix, tuple(nll[-1].tolist()), path)
+
+
+def answer_score_word(trainer: Trainer, command: ScoreWord) -> Cooperative[WordScored]:
+    """Return the nll of each character of a word, without its percentile; raises UserError."""
+    word, corpus = normalize_text("word", command.word), trainer.corpus
+    nll = yield from prefix_nll(trainer.model, corpus, trainer.config, word)  # [1 + characters, V]
+    path = tuple(nll[row, symbol].item() for row, symbol in enumerate([*corpus.encode(word), 0]))
+    nearest = yield from nearest_corpus_word(corpus, word)
+    return WordScored(trainer.step, command.request, word, path, nearest)
+
+
+def nearest_corpus_word(corpus: Corpus, word: str) -> Cooperative[str]:
+    """Return `word` if the corpus has it, else the first corpus word one edit away, else ""."""
+    if word in corpus.word_set:
+        return word
+    index = yield from near_word_index(corpus)
+    return index.find([word])[0] if index is not None else ""
+
+
+def normalize_text(name: str, text: str) -> str:
+    """Return the user's `text` in NFC, as corpora are; raises UserError, which calls it `name`."""
+    value = CharacterText(MAX_WORD_LENGTH).parse(name, text)
+    assert isinstance(value, str)
+    return value
 
 
 def sample_for_timeline(trainer: Trainer) -> Cooperative[TimelineSample]:
-    """Names of the model as it is, which must stand still meanwhile; raises Mistake where its weights give NaN."""
-    step, stream = trainer.step, derived_generator(trainer.config.seed, "timeline")
-    names = yield from sample_cooperatively(trainer.model, trainer.corpus, trainer.config, SKETCH, stream)
+    """Sample names for the timeline, with the same random draws at every step; raises UserError on weights of NaN."""
+    step, generator = trainer.step, derived_generator(trainer.config.seed, "timeline")
+    sampler = NameSampler(trainer.model, trainer.corpus, trainer.config, TIMELINE_SAMPLING, generator)
+    names = yield from sampler.sample()
     return TimelineSample(step, tuple(msgspec.structs.replace(name, surprises=()) for name in names))

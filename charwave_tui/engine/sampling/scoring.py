@@ -1,4 +1,4 @@
-"""Nll of words and prefixes; percentile in the corpus."""
+"""Nll of words and prefixes, and the percentile of a word in its corpus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from charwave_tui.engine.data.window_dataset import WindowDataset
 from charwave_tui.engine.model.hooks import module_mode
 from charwave_tui.engine.model.layers import Sequential
 from charwave_tui.engine.model.prefix_forward import FoldedModel
-from charwave_tui.engine.runtime.cooperative import Cooperative, Reply, log_as_user_error, run_to_completion
+from charwave_tui.engine.runtime.cooperative import Cooperative, Reply, log_as_user_error
 from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.training.evaluation import (
     prefix_block_size,
@@ -30,32 +30,27 @@ from charwave_tui.engine.training.evaluation import (
 )
 from charwave_tui.engine.training.trainer import Trainer
 
-CHUNK = 100_000
-"""Positions of words that are made ready in one piece: some twenty milliseconds of one core."""
-
-
-def score(model: Sequential, corpus: Corpus, config: RunConfig, words: Sequence[str]) -> list[float]:
-    """The mean of −log softmax(logits) over each word's characters and its end, in nats, in eval mode.
-
-    Raises Mistake on unknown characters and on a model whose weights give NaN.
-    """
-    for word in words:
-        corpus.encode(word)
-    return run_to_completion(score_words(model, corpus, config, words)).tolist()
+POSITIONS_PER_CHUNK = 100_000  # encoded between two yields: about 20 ms of one core
+MAX_MULTIPLICATIONS = 150_000_000_000  # to score a whole corpus: about 2 seconds of one core
+MAX_WORDS = 200_000  # in a corpus scored whole
+WORD_SAMPLE_SIZE = 1_000  # words of a corpus that is not scored whole
+WINDOW_COST = 12  # of a multiplication in windows, which share no prefixes, relative to one in prefixes
+SOFTMAX_COST = 400  # of a position's softmax for each id, in multiplications
 
 
 def score_words(model: Sequential, corpus: Corpus, config: RunConfig, words: Sequence[str]) -> Cooperative[Tensor]:
-    """As `score`, of words whose characters are known: float64 [words]. Yields after each block of positions.
+    """Return the mean nll over each word's characters and its end, in nats, in eval mode: float64 [words].
 
-    Words in the order of spelling cost least. The model must stand still meanwhile.
+    `corpus` must have all their characters; sorted words cost least. Yields after each block of positions; the model
+    must not change meanwhile. Raises UserError on a model whose weights give NaN.
     """
     lengths = torch.tensor([len(word) + 1 for word in words], dtype=torch.int64)
     device = next(model.parameters()).device
     losses = [torch.empty(0)]
     folded = None if config.norm == "batch-bug" else FoldedModel(model)
-    for part in _parts(words, lengths):
+    for chunk in _chunks(words, lengths):
         if folded is None:
-            windows = WindowDataset(part, corpus.symbols, config.context, device)
+            windows = WindowDataset(chunk, corpus.symbols, config.context, device)
             yield
             for contexts, targets in windows.iter_blocks(window_block_size(config, corpus.vocab_size)):
                 with module_mode(model, training=False):
@@ -64,151 +59,121 @@ def score_words(model: Sequential, corpus: Corpus, config: RunConfig, words: Seq
                 yield
         else:
             offsets = {offset for level in folded.levels for offset in level.offsets if offset}
-            names = PrefixDataset(part, corpus.symbols, offsets, device)
+            dataset = PrefixDataset(chunk, corpus.symbols, offsets, device)
             yield
-            for prefixes in names.iter_blocks(prefix_block_size(config, corpus.vocab_size)):
-                odds = require_finite(folded.logits(prefixes)).log_softmax(1)  # [P, V]
-                losses.append(-odds[prefixes.row_of_position, prefixes.targets].cpu())  # [N]
+            for prefixes in dataset.iter_blocks(prefix_block_size(config, corpus.vocab_size)):
+                log_probs = require_finite(folded.logits(prefixes)).log_softmax(1)  # [P, V]
+                losses.append(-log_probs[prefixes.row_of_position, prefixes.targets].cpu())  # [N]
                 yield
     owners = torch.repeat_interleave(torch.arange(len(words)), lengths)
     sums = torch.zeros(len(words), dtype=torch.float64).index_add_(0, owners, torch.cat(losses).double())
     return sums / lengths
 
 
-def _parts(words: Sequence[str], lengths: Tensor) -> Iterator[Sequence[str]]:
-    """Neighbouring `words` of about PART positions, by the `lengths` of all."""
+def _chunks(words: Sequence[str], lengths: Tensor) -> Iterator[Sequence[str]]:
+    """Split `words` into chunks of about POSITIONS_PER_CHUNK positions, of which each word has one of `lengths`."""
     first = 0
-    for count in torch.bincount((lengths.cumsum(0) - 1) // CHUNK).tolist():
+    for count in torch.bincount((lengths.cumsum(0) - 1) // POSITIONS_PER_CHUNK).tolist():
         if count:
             yield words[first : first + count]
         first += count
 
 
 def prefix_nll(model: Sequential, corpus: Corpus, config: RunConfig, text: str) -> Cooperative[Tensor]:
-    """−log softmax(logits) of all ids behind each prefix of `text`, the empty one first: float64 [1 + characters, V].
+    """Return the nll of every id after each prefix of `text`, the empty one first: float64 [1 + characters, V].
 
-    The logits are those of the model itself in eval mode; softmax is taken in float64. Yields after each block. Raises
-    Mistake on unknown characters and on a model whose weights give NaN.
+    The logits are those of the model itself in eval mode, the softmax is in float64. Yields after each block. Raises
+    UserError on unknown characters and on a model whose weights give NaN.
     """
     context = config.context
     ids = torch.tensor([0] * context + corpus.encode(text))
     windows = ids.unfold(0, context, 1).contiguous().to(next(model.parameters()).device)  # [1 + characters, context]
-    found = []
-    for some in torch.split(windows, window_block_size(config, corpus.vocab_size)):
+    blocks = []
+    for block in torch.split(windows, window_block_size(config, corpus.vocab_size)):
         with module_mode(model, training=False):
-            logits = require_finite(model(some))
-        found.append(0 - logits.cpu().double().log_softmax(1))
+            logits = require_finite(model(block))
+        blocks.append(0 - logits.cpu().double().log_softmax(1))
         yield
-    return torch.cat(found)
+    return torch.cat(blocks)
 
 
 def require_finite(logits: Tensor) -> Tensor:
-    """The `logits` as they are; raises Mistake where one is not finite."""
+    """Return `logits`; raises UserError if one is not finite."""
     if not logits.isfinite().all():
         raise UserError("the weights give NaN, so there is nothing to sample", "begin again with a smaller lr")
     return logits
 
 
-ALL_WORK = 150_000_000_000
-"""Multiplications that all words of a corpus may cost to be scored: some two seconds of one core."""
-
-
-WINDOW_COST = 12
-"""What a multiplication costs in windows, which share no prefixes, where it costs one in whole names."""
-
-
-ODDS_COST = 400
-"""What the softmax of a position costs for each id, in multiplications."""
-
-
-MOST_WORDS = 200_000
-"""Words that are put in order and scored at the most."""
-
-
-SOME = 1_000
-"""Words that are scored where all would cost more, or are more."""
-
-
 def sorted_corpus_nll(trainer: Trainer) -> Cooperative[list[float]]:
-    """The mean surprises of all words of its corpus, or of SOME by chance, in rising order.
+    """Return the sorted mean nll of the corpus words, or of WORD_SAMPLE_SIZE random ones where all cost too much.
 
-    Which of both is told by the config and the corpus alone. Yields after each block; the model must stand still
-    meanwhile. Raises Mistake on a model whose weights give NaN.
+    Config and corpus alone decide which. Yields after each block; the model must not change meanwhile. Raises UserError
+    on a model whose weights give NaN.
     """
-    words = sorted(_words(trainer.corpus, trainer.config))  # neighbours share prefixes
+    words = sorted(_words_to_score(trainer.corpus, trainer.config))  # neighbours share prefixes
     means = yield from score_words(trainer.model, trainer.corpus, trainer.config, words)
-    rising: list[float] = means.sort().values.tolist()
-    return rising
+    nll: list[float] = means.sort().values.tolist()
+    return nll
 
 
-def with_percentile(scored: WordScored, among: list[float]) -> WordScored:
-    """`scored` with its place among the means of a `ladder`."""
+def with_percentile(scored: WordScored, corpus_nll: list[float]) -> WordScored:
+    """Return `scored` with its percentile in the result of `sorted_corpus_nll`."""
     mean = sum(scored.surprises) / len(scored.surprises)
-    larger = len(among) - bisect_right(among, mean)
-    return msgspec.structs.replace(scored, percentile=100 * larger / len(among), among=len(among))
+    larger = len(corpus_nll) - bisect_right(corpus_nll, mean)
+    return msgspec.structs.replace(scored, percentile=100 * larger / len(corpus_nll), among=len(corpus_nll))
 
 
-def _words(corpus: Corpus, config: RunConfig) -> list[str]:
+def _words_to_score(corpus: Corpus, config: RunConfig) -> list[str]:
     words, vocab_size = corpus.words, corpus.vocab_size
-    windows = config.norm == "batch-bug"
-    work = (
-        WINDOW_COST * window_multiplications(config, vocab_size)
-        if windows
-        else prefix_multiplications(config, vocab_size)
-    )
-    work += ODDS_COST * vocab_size
-    few = len(words) <= MOST_WORDS and sum(corpus.summary().examples) * work <= ALL_WORK
-    if few or len(words) <= SOME:
+    cost = SOFTMAX_COST * vocab_size
+    if config.norm == "batch-bug":
+        cost += WINDOW_COST * window_multiplications(config, vocab_size)
+    else:
+        cost += prefix_multiplications(config, vocab_size)
+    is_affordable = len(words) <= MAX_WORDS and sum(corpus.summary().examples) * cost <= MAX_MULTIPLICATIONS
+    if is_affordable or len(words) <= WORD_SAMPLE_SIZE:
         return list(words)
-    stream = derived_generator(config.seed, "words to compare with")
-    return [words[number] for number in torch.randperm(len(words), generator=stream)[:SOME].tolist()]
+    generator = derived_generator(config.seed, "words to compare with")
+    return [words[index] for index in torch.randperm(len(words), generator=generator)[:WORD_SAMPLE_SIZE].tolist()]
 
 
 class PercentileQueue:
-    """Words that wait for their places among those of the corpus, and what was found after one step of one run."""
+    """Scored words that wait for their percentiles; the nll of the corpus is cached for one step of one run."""
 
     def __init__(self) -> None:
-        self._words: deque[tuple[WordScored, Reply]] = deque()
-        self._climbing: Cooperative[list[float]] | None = None
-        self._known: tuple[int, list[float]] | None = None
+        self._pending: deque[tuple[WordScored, Reply]] = deque()
+        self._scoring: Cooperative[list[float]] | None = None
+        self._cached: tuple[int, list[float]] | None = None  # step, nll
 
-    @property
-    def open(self) -> bool:
-        """Whether a word waits."""
-        return bool(self._words)
+    def __len__(self) -> int:
+        return len(self._pending)
 
-    @property
-    def waiting(self) -> int:
-        """How many words wait."""
-        return len(self._words)
+    def add(self, scored: WordScored, reply: Reply) -> None:
+        """Reply with `scored` once more, with its percentile; without one if that fails or `clear` comes first."""
+        self._pending.append((scored, reply))
 
-    def ask(self, scored: WordScored, answer: Reply) -> None:
-        """Have `scored` told again with its place; whoever waits for that is told in any case."""
-        self._words.append((scored, answer))
+    def clear(self) -> None:
+        """Reply to all words without percentiles, and drop the cache, as the run changes."""
+        while self._pending:
+            scored, reply = self._pending.popleft()
+            reply(scored)
+        self._scoring = self._cached = None
 
-    def drop(self) -> None:
-        """Tell the words again as they are, without a place, and forget what was found: it was of another run."""
-        while self._words:
-            scored, answer = self._words.popleft()
-            answer(scored)
-        self._climbing = self._known = None
-
-    def go_on(self, trainer: Trainer) -> None:
-        """Do a piece for the run of `trainer`, which takes no step while a word waits."""
-        step = trainer.step
+    def run_chunk(self, trainer: Trainer) -> None:
+        """Do a chunk of work on the run of `trainer`, which takes no step while a word waits."""
         try:
-            if self._known is None or self._known[0] != step:
-                self._climbing = self._climbing or sorted_corpus_nll(trainer)
-                next(self._climbing)
+            if self._cached is None or self._cached[0] != trainer.step:
+                self._scoring = self._scoring or sorted_corpus_nll(trainer)
+                next(self._scoring)
                 return
         except StopIteration as end:
-            self._known, self._climbing = (step, end.value), None
+            self._cached, self._scoring = (trainer.step, end.value), None
         except Exception as error:
             if not isinstance(error, UserError):
                 log_as_user_error("words cannot be given their places", error)
-            self.drop()
+            self.clear()
             return
-        while self._words:
-            scored, answer = self._words.popleft()
-            assert self._known is not None
-            answer(with_percentile(scored, self._known[1]))
+        assert self._cached is not None
+        while self._pending:
+            scored, reply = self._pending.popleft()
+            reply(with_percentile(scored, self._cached[1]))

@@ -1,4 +1,4 @@
-"""The next character of each name: drawn by its odds, from all characters or from those that a sampling leaves."""
+"""The next character of each name: sampled from the softmax, with temperature, top-k, top-p and pattern."""
 
 from __future__ import annotations
 
@@ -12,119 +12,118 @@ from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.engine.runtime.cooperative import Cooperative
 
-BLOCK = 200_000
-"""Logits that are put in order in one piece: some twenty milliseconds of one core."""
+LOGITS_PER_CHUNK = 200_000  # sorted between two yields: about 20 ms of one core
 
 
 def sample_from_logits(logits: Tensor, temperature: float, row: Tensor, generator: Generator) -> Tensor:
-    """Where in `logits.view(-1)` [R·V] lies what is drawn from the `row` of each name [N], by softmax(/temperature).
+    """Sample an id for each name from the softmax(logits / temperature) of its `row` [N].
 
-    A logit of −inf is never drawn; each row needs a finite one.
+    Returns row · V + id [N], the index in `logits.view(-1)` [R·V]. A logit of -inf is never sampled; each row needs a
+    finite one.
     """
-    # Less the largest, so that a low temperature cannot overflow.
+    # The maximum is subtracted so that a low temperature cannot overflow.
     weights = ((logits - logits.amax(1, keepdim=True)) / temperature).exp()
-    # One stair over all rows, each of which climbs from its number to the next: a place on it is a row and a symbol.
-    stairs = weights.cumsum(1, dtype=torch.float64)  # [R, V]
-    stairs = stairs / stairs[:, -1:] + torch.arange(len(stairs))[:, None]
-    height = torch.rand(len(row), generator=generator) + row.double()
-    return torch.searchsorted(stairs.view(-1), height, right=True)
+    # One cumulative distribution over all rows, row r from r to r + 1: a search in it finds row and id at once.
+    cdf = weights.cumsum(1, dtype=torch.float64)  # [R, V]
+    cdf = cdf / cdf[:, -1:] + torch.arange(len(cdf))[:, None]
+    draws = torch.rand(len(row), generator=generator) + row.double()
+    return torch.searchsorted(cdf.view(-1), draws, right=True)
 
 
 def top_k_top_p_mask(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
-    """Which ids of each row of `logits` [R, V] are left: bool [R, V].
+    """Return which ids of each row of `logits` [R, V] may be sampled: bool [R, V].
 
-    Those are the `top_k` likeliest (0: all), and of those as few as come to `top_p` of their odds, softmax(logits /
-    temperature) among them (1: all). Of equals the lower id goes first.
+    Those are the `top_k` likeliest (0: all), and of these the fewest with a total probability of `top_p` (1: all), by
+    their softmax(logits / temperature). Among equals the lower id goes first.
     """
     ranked, order = logits.sort(stable=True, dim=1, descending=True)
     ranks = torch.arange(logits.shape[1])
-    first = ranks < (top_k or logits.shape[1])  # [V]
-    left = first.expand_as(ranked)
+    in_top_k = ranks < (top_k or logits.shape[1])  # [V]
+    mask = in_top_k.expand_as(ranked)
     if top_p < 1:
         ranked = ranked.double()
-        odds = ((ranked - ranked[:, :1]) / temperature).masked_fill(~first, -torch.inf).softmax(1)
-        before = odds.cumsum(1) - odds
-        left = left & ((before < top_p) | (ranks == 0))
-    return torch.zeros_like(left).scatter_(1, order, left)
+        probs = ((ranked - ranked[:, :1]) / temperature).masked_fill(~in_top_k, -torch.inf).softmax(1)
+        likelier = probs.cumsum(1) - probs
+        mask = mask & ((likelier < top_p) | (ranks == 0))
+    return torch.zeros_like(mask).scatter_(1, order, mask)
 
 
 class PatternConstraint:
-    """What `sampling` leaves of the odds behind each row of prefixes, from which so many `names` are drawn.
+    """What pattern, lengths, top-k and top-p of `sampling` admit after each row of prefixes of `count` names.
 
-    A name whose end was drawn where it may not be hurries from there on: it goes the shortest way to an end.
+    A name whose end was sampled where it may not end is finished from there on by the shortest way to an end.
     """
 
-    def __init__(self, sampling: SamplingConfig, corpus: Corpus, names: int) -> None:
+    def __init__(self, sampling: SamplingConfig, corpus: Corpus, count: int) -> None:
         self._sampling = sampling
-        self._form = sampling.compiled_pattern
+        self._pattern = sampling.compiled_pattern
         self._vocab_size = corpus.vocab_size
         self._symbols = corpus.symbols
-        self._literals = {symbol: corpus.encode(symbol)[0] for symbol in sorted(self._form.literals)}
-        self._states: list[State] = [self._form.start]
+        self._literals = {symbol: corpus.encode(symbol)[0] for symbol in sorted(self._pattern.literals)}
+        self._states: list[State] = [self._pattern.start]
         self._length = 0
-        self._hurried = torch.zeros(names, dtype=torch.bool)
+        self._finishing = torch.zeros(count, dtype=torch.bool)
 
     def grow(self, parents: Tensor, symbols: Tensor) -> None:
-        """Go on to the rows that come next: `symbols` [R], no boundaries, behind the `parents` [R]."""
+        """Advance to the next rows: `symbols` [R], none of them a boundary, after the rows `parents` [R]."""
         self._length += 1
         self._states = [
-            self._form.advance(self._states[parent], self._symbols[symbol - 1])
+            self._pattern.advance(self._states[parent], self._symbols[symbol - 1])
             for parent, symbol in zip(parents.tolist(), symbols.tolist(), strict=True)
         ]
 
-    def chosen(self, logits: Tensor, names: Tensor, row: Tensor, generator: Generator) -> Cooperative[Tensor]:
-        """As `chosen`, of what is left: for each of `names` [N] where in [R·V] lies what is drawn from its `row`.
+    def sample(self, logits: Tensor, names: Tensor, row: Tensor, generator: Generator) -> Cooperative[Tensor]:
+        """Sample as `sample_from_logits`, from what is admitted, for the names with the indices `names` [N].
 
-        Yields after each BLOCK of logits that had to be put in order.
+        Yields after each chunk of logits that had to be sorted.
         """
-        heat = self._sampling.temperature
-        left = yield from self._left(logits, torch.arange(len(logits)), self._admitted)
-        choice = sample_from_logits(left, heat, row, generator)
-        too_early = choice % self._vocab_size == 0
-        too_early &= ~torch.tensor([self._form.accepts(state, self._length) for state in self._states])[row]
-        self._hurried[names] |= too_early
-        hurried = self._hurried[names]
-        if hurried.any():
-            rows, theirs = torch.unique(row[hurried], return_inverse=True)
-            left = yield from self._left(logits[rows], rows, self._hurrying)
-            some = sample_from_logits(left, heat, theirs, generator)
-            choice[hurried] = rows[some // self._vocab_size] * self._vocab_size + some % self._vocab_size
+        temperature = self._sampling.temperature
+        admitted = yield from self._masked(logits, torch.arange(len(logits)), self._admitted_ids)
+        choice = sample_from_logits(admitted, temperature, row, generator)
+        ends_too_early = choice % self._vocab_size == 0
+        ends_too_early &= ~torch.tensor([self._pattern.accepts(state, self._length) for state in self._states])[row]
+        self._finishing[names] |= ends_too_early
+        finishing = self._finishing[names]
+        if finishing.any():
+            rows, row_index = torch.unique(row[finishing], return_inverse=True)
+            admitted = yield from self._masked(logits[rows], rows, self._finishing_ids)
+            shortest = sample_from_logits(admitted, temperature, row_index, generator)
+            choice[finishing] = rows[shortest // self._vocab_size] * self._vocab_size + shortest % self._vocab_size
         return choice
 
-    def _left(self, logits: Tensor, rows: Tensor, mask: Callable[[State], Tensor]) -> Cooperative[Tensor]:
-        """The `logits` [rows, V], −inf where `mask` [V] of a row's state leaves them not, nor what is likely."""
+    def _masked(self, logits: Tensor, rows: Tensor, mask_of: Callable[[State], Tensor]) -> Cooperative[Tensor]:
+        """Return `logits` [rows, V], -inf for ids outside the mask [V] of the row's state, or top-k and top-p."""
         states = [self._states[row] for row in rows.tolist()]
-        places = {state: number for number, state in enumerate(dict.fromkeys(states))}
-        masks = torch.stack([mask(state) for state in places])  # [states, V]
-        left = masks[torch.tensor([places[state] for state in states])]  # [rows, V]
+        mask_index = {state: index for index, state in enumerate(dict.fromkeys(states))}
+        masks = torch.stack([mask_of(state) for state in mask_index])  # [states, V]
+        mask = masks[torch.tensor([mask_index[state] for state in states])]  # [rows, V]
         if self._sampling.top_k or self._sampling.top_p < 1:
-            both = left & (yield from self._likely(logits))
-            left = torch.where(both.any(1, keepdim=True), both, left)
-        return logits.masked_fill(~left, -torch.inf)
+            both = mask & (yield from self._likeliest_ids(logits))
+            mask = torch.where(both.any(1, keepdim=True), both, mask)
+        return logits.masked_fill(~mask, -torch.inf)
 
-    def _likely(self, logits: Tensor) -> Cooperative[Tensor]:
-        how = self._sampling.temperature, self._sampling.top_k, self._sampling.top_p
-        found = []
-        for part in torch.split(logits, max(1, BLOCK // self._vocab_size)):
-            found.append(top_k_top_p_mask(part, *how))
+    def _likeliest_ids(self, logits: Tensor) -> Cooperative[Tensor]:
+        sampling, masks = self._sampling, []
+        for chunk in torch.split(logits, max(1, LOGITS_PER_CHUNK // self._vocab_size)):
+            masks.append(top_k_top_p_mask(chunk, sampling.temperature, sampling.top_k, sampling.top_p))
             yield
-        return torch.cat(found)
+        return torch.cat(masks)
 
-    def _admitted(self, state: State) -> Tensor:
-        """Which ids may follow `state`, the end also where it leads to hurry: bool [V]."""
-        mask = self._mask(lambda after: self._form.allows(after, self._length + 1), state)
-        mask[0] = self._form.accepts(state, self._length) or self._form.must_finish(state, self._length)
+    def _admitted_ids(self, state: State) -> Tensor:
+        """Return the ids that may follow `state`, the end also where a name must finish: bool [V]."""
+        mask = self._mask(lambda after: self._pattern.allows(after, self._length + 1), state)
+        mask[0] = self._pattern.accepts(state, self._length) or self._pattern.must_finish(state, self._length)
         return mask
 
-    def _hurrying(self, state: State) -> Tensor:
-        """Which ids lead from `state` the shortest way to an end: bool [V]."""
-        needed = self._form.min_remaining(state)
-        mask = self._mask(lambda after: self._form.min_remaining(after) < needed, state)
-        mask[0] = needed == 0
+    def _finishing_ids(self, state: State) -> Tensor:
+        """Return the ids on a shortest way from `state` to an end: bool [V]."""
+        remaining = self._pattern.min_remaining(state)
+        mask = self._mask(lambda after: self._pattern.min_remaining(after) < remaining, state)
+        mask[0] = remaining == 0
         return mask
 
     def _mask(self, admits: Callable[[State], bool], state: State) -> Tensor:
-        mask = torch.full((self._vocab_size,), admits(self._form.advance(state, None)))
+        mask = torch.full((self._vocab_size,), admits(self._pattern.advance(state, None)))
         for symbol, number in self._literals.items():
-            mask[number] = admits(self._form.advance(state, symbol))
+            mask[number] = admits(self._pattern.advance(state, symbol))
         return mask

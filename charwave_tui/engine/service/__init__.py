@@ -1,1 +1,1 @@
-"""The socket and the one thread."""
+"""The engine process: socket server, worker thread, and the commands they carry out."""

@@ -1,4 +1,4 @@
-"""List, show, name, delete, restore runs; stars."""
+"""Commands on stored runs and starred names."""
 
 from __future__ import annotations
 
@@ -9,116 +9,99 @@ import msgspec
 
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState, StarredName
-from charwave_tui.core.protocol.commands import (
-    Command,
-    DeleteRun,
-    DescribeRun,
-    ListRuns,
-    ListStars,
-    RestoreRun,
-    ShowRun,
-    StarName,
-    UnstarName,
-)
+from charwave_tui.core.protocol import commands
 from charwave_tui.core.protocol.events import Event, RunShown, RunsListed, StarsListed
 from charwave_tui.core.store.run_record import RunRecord, RunSummary
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.core.store.starred_names import StarredNames
+from charwave_tui.engine.runtime.cooperative import Reply
 
-MOST_LISTED = 4_000
-"""Runs that are listed at once: with the longest notes they still fit into one frame."""
-
-
-LONGEST_NAME = 60
-"""Characters that a person may call a run with."""
-
-
-LONGEST_NOTE = 500
-"""Characters that a note may have."""
+MAX_LISTED_RUNS = 4_000  # with the longest notes they fit into one frame
+MAX_RUN_NAME_LENGTH = 60  # characters
+MAX_NOTE_LENGTH = 500
 
 
 class ArchiveCommands:
-    """Answers what is asked of the runs in `store`; what changes the list is told to all by `tell`."""
+    """Handles commands on the runs in `store`; the changed list is broadcast. All methods raise UserError.
 
-    def __init__(self, store: RunStore, tell: Callable[[Event], None]) -> None:
+    `current_record` returns the record of the active run as it is now, None without one.
+    """
+
+    def __init__(
+        self, store: RunStore, current_record: Callable[[], RunRecord | None], broadcast: Callable[[Event], None]
+    ) -> None:
         self._store = store
-        self._tell = tell
+        self._current_record = current_record
+        self._broadcast = broadcast
 
-    def dispatch(self, command: Command, answer: Callable[[Event], None], present: RunRecord | None) -> bool:
-        """Carry out a command about kept runs, of which `present` is the one in hand; False where it is no such.
+    def list_runs(self, command: commands.ListRuns, reply: Reply) -> None:
+        reply(RunsListed(self._summaries()))
 
-        Raises Mistake.
-        """
-        match command:
-            case ListRuns():
-                answer(RunsListed(self.listed(present)))
-            case ShowRun(run=run):
-                answer(RunShown(present if present and present.run == run else self._store.read(run)))
-            case DescribeRun(run=run, name=name, note=note):
-                _check("name", name, LONGEST_NAME)
-                _check("note", note, LONGEST_NOTE)
-                self._changed(lambda: self._store.set_name_and_note(run, name.strip(), note.strip()), present)
-            case DeleteRun(run=run):
-                self._changed(lambda: self._store.delete(run), present)
-            case RestoreRun(run=run):
-                self._changed(lambda: self._store.restore(run), present)
-            case _:
-                return False
-        return True
+    def show_run(self, command: commands.ShowRun, reply: Reply) -> None:
+        current = self._current_record()
+        reply(RunShown(current if current and current.run == command.run else self._store.read(command.run)))
 
-    def listed(self, present: RunRecord | None) -> tuple[RunSummary, ...]:
-        """All runs, or the newest of very many, newest first, `present` as it is now."""
-        rows = self._store.list()[:MOST_LISTED]
-        if present is None:
-            return rows
-        now = present.summary()
-        return tuple(_as_now(row, now) if row.run == now.run else row for row in rows)
+    def describe_run(self, command: commands.DescribeRun, reply: Reply) -> None:
+        _check_text("name", command.name, MAX_RUN_NAME_LENGTH)
+        _check_text("note", command.note, MAX_NOTE_LENGTH)
+        name, note = command.name.strip(), command.note.strip()
+        self._change(lambda: self._store.set_name_and_note(command.run, name, note))
 
-    def unfinished(self) -> RunSummary | None:
-        """The newest run that took a step, if it was left in the middle and nobody trains it now."""
+    def delete_run(self, command: commands.DeleteRun, reply: Reply) -> None:
+        self._change(lambda: self._store.delete(command.run))
+
+    def restore_run(self, command: commands.RestoreRun, reply: Reply) -> None:
+        self._change(lambda: self._store.restore(command.run))
+
+    def resumable_run(self) -> RunSummary | None:
+        """Return the newest run that took a step, if it is paused, as after a crash, and no process trains it."""
         trained = (row for row in self._store.list() if row.step > 0 and self._store.folder_of(row.run).checkpoints())
         newest = next(trained, None)
         return newest if newest is not None and newest.state is RunState.PAUSED else None
 
-    def _changed(self, change: Callable[[], None], present: RunRecord | None) -> None:
+    def _summaries(self) -> tuple[RunSummary, ...]:
+        """Return the newest MAX_LISTED_RUNS runs, newest first, the active one as it is now."""
+        summaries = self._store.list()[:MAX_LISTED_RUNS]
+        if (record := self._current_record()) is None:
+            return summaries
+        current = record.summary()
+        return tuple(
+            msgspec.structs.replace(current, name=row.name, note=row.note) if row.run == current.run else row
+            for row in summaries
+        )
+
+    def _change(self, change: Callable[[], None]) -> None:
         try:
             change()
         except OSError as error:
             raise UserError(
                 f"the list of runs cannot be written ({error.strerror or error})", "mend that first"
             ) from None
-        self._tell(RunsListed(self.listed(present)))
+        self._broadcast(RunsListed(self._summaries()))
 
 
-def _as_now(row: RunSummary, now: RunSummary) -> RunSummary:
-    return msgspec.structs.replace(now, name=row.name, note=row.note)
-
-
-def _check(what: str, text: str, most: int) -> None:
-    if len(text) > most:
-        raise UserError(f"a {what} of {len(text):,} characters is too long", f"at most {most} are kept")
+def _check_text(field: str, text: str, max_length: int) -> None:
+    if len(text) > max_length:
+        raise UserError(f"a {field} of {len(text):,} characters is too long", f"at most {max_length} are kept")
     if any(not symbol.isprintable() for symbol in text):
-        raise UserError(f"the {what} holds a control character", "type letters")
+        raise UserError(f"the {field} holds a control character", "type letters")
 
 
 class StarCommands:
-    """Answers what is asked of `stars`; what changes them is told to all by `tell`."""
+    """Handles commands on starred names; the changed list is broadcast. All methods raise UserError."""
 
-    def __init__(self, stars: StarredNames, tell: Callable[[Event], None]) -> None:
+    def __init__(self, stars: StarredNames, broadcast: Callable[[Event], None]) -> None:
         self._stars = stars
-        self._tell = tell
+        self._broadcast = broadcast
 
-    def obey(self, command: Command, answer: Callable[[Event], None]) -> bool:
-        """Carry out a command about stars; False where it is no such. Raises Mistake."""
-        match command:
-            case ListStars():
-                answer(StarsListed(self._stars.all()))
-                return True
-            case StarName(name=name, nll=nll, run=run, step=step):
-                self._stars.add(StarredName(name, nll, run, step, datetime.now(UTC).isoformat(timespec="seconds")))
-            case UnstarName(name=name):
-                self._stars.remove(name)
-            case _:
-                return False
-        self._tell(StarsListed(self._stars.all()))
-        return True
+    def list_stars(self, command: commands.ListStars, reply: Reply) -> None:
+        reply(StarsListed(self._stars.all()))
+
+    def star(self, command: commands.StarName, reply: Reply) -> None:
+        starred_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._stars.add(StarredName(command.name, command.nll, command.run, command.step, starred_at))
+        self._broadcast(StarsListed(self._stars.all()))
+
+    def unstar(self, command: commands.UnstarName, reply: Reply) -> None:
+        self._stars.remove(command.name)
+        self._broadcast(StarsListed(self._stars.all()))

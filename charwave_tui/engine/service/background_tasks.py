@@ -1,4 +1,4 @@
-"""Queries and evaluations between bursts."""
+"""Queries and evaluations that are done between bursts of training."""
 
 from __future__ import annotations
 
@@ -12,191 +12,164 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.history import timeline_sample_due
 from charwave_tui.core.metrics import Evaluation, RunState, Split
 from charwave_tui.core.protocol.commands import PredictNext, SampleNames, SampleRun, ScoreWord
-from charwave_tui.core.protocol.events import (
-    Event,
-    NamesRefused,
-    QueryRefused,
-    SplitEvaluated,
-    TimelineSampled,
-    WordScored,
-)
+from charwave_tui.core.protocol.events import NamesRefused, QueryRefused, SplitEvaluated
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.runs.active_run import ActiveRun
 from charwave_tui.engine.runtime.cooperative import Cooperative, Reply, log_as_user_error
-from charwave_tui.engine.sampling.queries import (
-    answer_predict_next,
-    answer_sample_names,
-    answer_sample_run,
-    answer_score_word,
-    sample_for_timeline,
-)
+from charwave_tui.engine.sampling import queries
 from charwave_tui.engine.sampling.scoring import PercentileQueue
 
+SLICE_SECONDS = 0.02  # of chunks done in a row; the last one may take longer
+MAX_PENDING_QUERIES = 64
 
-def evaluation_at_step(run: ActiveRun, split: Split) -> Evaluation | None:
-    """The whole split as measured at this very step, if it was."""
-    return run.course.evaluation(split, run.trainer.step)
+Query = SampleNames | PredictNext | ScoreWord | SampleRun  # answered in chunks
 
 
 def evaluate_split(run: ActiveRun, split: Split) -> Cooperative[None]:
-    """Measure a whole split, and tell the loss if it is finite; with that of val the timeline grows before."""
+    """Evaluate a split and record the loss if it is finite; an evaluation of val may add a timeline sample."""
     step = run.trainer.step
     loss = yield from run.trainer.evaluate(split)
-    if split is Split.VAL and (run.state is not RunState.TRAINING or timeline_sample_due(run.course.timeline, step)):
-        yield from record_timeline_sample(run)
-    if math.isfinite(loss):  # told last: who waits for it may take the run for saved
-        evaluation = Evaluation(step, split, loss)
-        run.course.evaluated(evaluation)
-        run.emit(SplitEvaluated(evaluation))
+    if split is Split.VAL and (run.state is not RunState.TRAINING or timeline_sample_due(run.history.timeline, step)):
+        yield from add_timeline_sample(run)
+    if math.isfinite(loss):  # recorded last: once it is, the run counts as evaluated
+        run.record_evaluation(Evaluation(step, split, loss))
 
 
-def record_timeline_sample(run: ActiveRun) -> Cooperative[None]:
-    """Draw names for the timeline and tell of them; weights that give NaN have none."""
+def add_timeline_sample(run: ActiveRun) -> Cooperative[None]:
+    """Sample names for the timeline; there is no sample of weights that give NaN."""
     with suppress(UserError):
-        drawn = yield from sample_for_timeline(run.trainer)
-        run.course.sketched(drawn)
-        run.emit(TimelineSampled(drawn))
-
-
-PATIENCE = 0.02
-"""Seconds that pieces are done in a row; the one under way comes on top."""
-
-
-MOST_WAITING = 64
-"""Questions that may wait; one more is refused, so that a flood of them stays bounded."""
-
-
-Question = SampleNames | PredictNext | ScoreWord | SampleRun
-"""What is answered in pieces to the one who asked."""
+        sample = yield from queries.sample_for_timeline(run.trainer)
+        run.record_timeline_sample(sample)
 
 
 class BackgroundTasks:
-    """What is to be done for a run before it trains on: questions first, in the order asked, then the places of words
-    among those of the corpus, then whole splits. The timeline of a run that has taken no step begins with it untrained.
+    """Work done between training bursts: queries in order, then percentiles of scored words, then evaluations.
 
-    No step is taken meanwhile, so all of it is of one step; a split is measured once however often it is asked for.
-    `store` has the other runs that may be asked about.
+    No step is taken until all is done, so every result belongs to the same step; a split is evaluated once however
+    often it is requested. A new run first gets a timeline sample of the untrained model. `store` has the other runs
+    that queries may name.
     """
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
         self._run: ActiveRun | None = None
-        self._asked: deque[tuple[Question, Reply]] = deque()
+        self._queries: deque[tuple[Query, Reply]] = deque()
         self._answering: Cooperative[None] | None = None
-        self._ranking = PercentileQueue()
-        self._unsketched = False
+        self._percentiles = PercentileQueue()
+        self._needs_first_sample = False
         self._splits: list[Split] = []
-        self._measuring: Cooperative[None] | None = None
+        self._evaluating: Cooperative[None] | None = None
 
     @property
     def has_work(self) -> bool:
-        """Whether there is something to do."""
-        return bool(self._asked or self._ranking.open or self._unsketched or self._splits)
+        return bool(self._queries or self._percentiles or self._needs_first_sample or self._splits)
 
     @property
-    def measuring(self) -> bool:
-        """Whether whole splits are still to be measured."""
+    def is_evaluating(self) -> bool:
         return bool(self._splits)
 
     def attach(self, run: ActiveRun) -> None:
-        """Work for `run` from now on: questions go to it, what was to be measured is gone."""
+        """Work for `run` from now on: pending queries go to it, pending evaluations are dropped."""
         self._run = run
-        self._answering = self._measuring = None
-        self._ranking.drop()
-        numbered, timeline = run.identity.number is not None, run.course.timeline
-        self._unsketched = numbered and run.trainer.step == 0 and not timeline
+        self._answering = self._evaluating = None
+        self._percentiles.clear()
+        self._needs_first_sample = (
+            run.identity.number is not None and run.trainer.step == 0 and not run.history.timeline
+        )
         self._splits = []
 
-    def submit_query(self, question: Question, answer: Reply) -> None:
-        """Have a question answered, or told why it cannot be."""
-        if self._run is None and not isinstance(question, SampleRun):
-            answer(_refused(question, UserError("there is no model yet", "t trains one")))
-        elif len(self._asked) + self._ranking.waiting >= MOST_WAITING:
-            answer(_refused(question, UserError("too much is being asked", "ask again when that is answered")))
+    def submit_query(self, query: Query, reply: Reply) -> None:
+        """Have a query answered, or reply why it cannot be."""
+        if self._run is None and not isinstance(query, SampleRun):
+            _refuse(query, reply, UserError("there is no model yet", "t trains one"))
+        elif len(self._queries) + len(self._percentiles) >= MAX_PENDING_QUERIES:
+            _refuse(query, reply, UserError("too much is being asked", "ask again when that is answered"))
         else:
-            self._asked.append((question, answer))
+            self._queries.append((query, reply))
 
-    def submit_evaluation(self, splits: Iterable[Split], answer: Reply | None = None) -> None:
-        """Have whole splits measured, for all to hear; one that was measured at this very step is told to `answer`."""
+    def submit_evaluation(self, splits: Iterable[Split], reply: Reply | None = None) -> None:
+        """Have splits evaluated for all viewers; those evaluated at the current step are sent by `reply` again."""
         assert self._run is not None
         for split in splits:
-            evaluation = evaluation_at_step(self._run, split)
+            evaluation = self._run.history.evaluation(split, self._run.trainer.step)
             if evaluation is None and split not in self._splits:
                 self._splits.append(split)
-            elif evaluation is not None and answer is not None:
-                answer(SplitEvaluated(evaluation))
+            elif evaluation is not None and reply is not None:
+                reply(SplitEvaluated(evaluation))
 
     def run_slice(self) -> None:
-        """Do some pieces, at least one; the run is saved when the last split is measured."""
-        until = time.perf_counter() + PATIENCE
+        """Do chunks for SLICE_SECONDS, at least one; the run is saved after the last evaluation."""
+        end = time.perf_counter() + SLICE_SECONDS
         while self.has_work:
-            if self._asked:
-                self._answer_on()
-            elif self._ranking.open:
+            if self._queries:
+                self._run_query_chunk()
+            elif self._percentiles:
                 assert self._run is not None
-                self._ranking.go_on(self._run.trainer)
+                self._percentiles.run_chunk(self._run.trainer)
             else:
-                self._measure_on()
-            if time.perf_counter() >= until:
+                self._run_evaluation_chunk()
+            if time.perf_counter() >= end:
                 break
 
     def clear(self) -> None:
-        """Forget all of it."""
-        self._asked.clear()
-        self._ranking.drop()
-        self._unsketched = False
+        """Drop all work."""
+        self._queries.clear()
+        self._percentiles.clear()
+        self._needs_first_sample = False
         self._splits = []
-        self._answering = self._measuring = None
+        self._answering = self._evaluating = None
 
-    def _answer_on(self) -> None:
-        question, answer = self._asked[0]
+    def _run_query_chunk(self) -> None:
+        query, reply = self._queries[0]
         try:
-            self._answering = self._answering or self._answered(question, answer)
+            self._answering = self._answering or self._answer(query, reply)
             next(self._answering)
             return
         except StopIteration:
             pass
-        except UserError as mistake:
-            answer(_refused(question, mistake))
-        except Exception as error:  # such as a device without the memory: no reason to hold the run
-            answer(_refused(question, log_as_user_error("that cannot be answered", error)))
-        self._asked.popleft()
+        except UserError as error:
+            _refuse(query, reply, error)
+        except Exception as error:  # such as a device out of memory: no reason to halt the run
+            _refuse(query, reply, log_as_user_error("that cannot be answered", error))
+        self._queries.popleft()
         self._answering = None
 
-    def _answered(self, question: Question, answer: Reply) -> Cooperative[None]:
-        if isinstance(question, SampleRun):
-            yield from answer_sample_run(self._store, question, answer)
+    def _answer(self, query: Query, reply: Reply) -> Cooperative[None]:
+        if isinstance(query, SampleRun):
+            yield from queries.answer_sample_run(self._store, query, reply)
             return
         assert self._run is not None
         trainer = self._run.trainer
-        match question:
+        match query:
             case SampleNames():
-                yield from answer_sample_names(trainer, question, answer)
+                yield from queries.answer_sample_names(trainer, query, reply)
             case PredictNext():
-                answer((yield from answer_predict_next(trainer, question)))
+                reply((yield from queries.answer_predict_next(trainer, query)))
             case ScoreWord():
-                scored: WordScored = yield from answer_score_word(trainer, question)
-                answer(scored)
-                self._ranking.ask(scored, answer)
+                scored = yield from queries.answer_score_word(trainer, query)
+                reply(scored)
+                self._percentiles.add(scored, reply)
 
-    def _measure_on(self) -> None:
+    def _run_evaluation_chunk(self) -> None:
         assert self._run is not None
-        if self._measuring is None:
-            self._measuring = (
-                record_timeline_sample(self._run) if self._unsketched else evaluate_split(self._run, self._splits[0])
+        if self._evaluating is None:
+            self._evaluating = (
+                add_timeline_sample(self._run)
+                if self._needs_first_sample
+                else evaluate_split(self._run, self._splits[0])
             )
         try:
-            next(self._measuring)
+            next(self._evaluating)
         except StopIteration:
-            self._measuring = None
-            if self._unsketched:
-                self._unsketched = False
+            self._evaluating = None
+            if self._needs_first_sample:
+                self._needs_first_sample = False
                 return
             del self._splits[0]
             if not self._splits:
                 self._run.save()
 
 
-def _refused(question: Question, mistake: UserError) -> Event:
-    kind = NamesRefused if isinstance(question, SampleNames) else QueryRefused
-    return kind(question.request, mistake.problem, mistake.remedy)
+def _refuse(query: Query, reply: Reply, error: UserError) -> None:
+    refused = NamesRefused if isinstance(query, SampleNames) else QueryRefused
+    reply(refused(query.request, error.problem, error.remedy))

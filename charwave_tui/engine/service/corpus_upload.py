@@ -1,53 +1,49 @@
-"""Corpora that screens elsewhere send along: kept by their content, so that each comes once."""
+"""Uploads of corpora from viewers on other machines, stored by their content, so that each is sent once."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from charwave_tui.core.corpus import LARGEST_FILE
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import ensure_dir, uploaded_corpora_dir
-from charwave_tui.core.protocol.commands import UPLOAD_CHUNK, Command, OfferCorpus, UploadCorpusPart
-from charwave_tui.core.protocol.events import CorpusRefused, CorpusRequested, CorpusStored, Event
+from charwave_tui.core.protocol.commands import UPLOAD_CHUNK, OfferCorpus, UploadCorpusPart
+from charwave_tui.core.protocol.events import CorpusRefused, CorpusRequested, CorpusStored
+from charwave_tui.engine.runtime.cooperative import Reply
 
-LONGEST_NAME = 240
-"""Bytes that the name of a file may have: file systems admit 255, and what grows has some more."""
+MAX_FILE_NAME_BYTES = 240  # file systems admit 255, and the partial file has a longer name
 
 
-def handle_upload(command: Command, answer: Callable[[Event], None]) -> bool:
-    """Obey a command about a corpus that is sent, or answer why not; False where it is no such."""
-    if not isinstance(command, OfferCorpus | UploadCorpusPart):
-        return False
+def handle_upload(command: OfferCorpus | UploadCorpusPart, reply: Reply) -> None:
+    """Store a part of a corpus, or say whether the corpus is there; reply if it is stored, requested or refused."""
     try:
-        place = _place(command.sha256, command.name)
-        there = _write(command, place) if isinstance(command, UploadCorpusPart) else place.is_file()
+        path = _stored_path(command.sha256, command.name)
+        is_stored = _write_part(command, path) if isinstance(command, UploadCorpusPart) else path.is_file()
     except OSError as error:
         problem = f"{command.name} cannot be kept there: {error.strerror}"
-        answer(CorpusRefused(command.sha256, problem, "see to its disk and folders"))
-    except UserError as mistake:
-        answer(CorpusRefused(command.sha256, mistake.problem, mistake.remedy))
+        reply(CorpusRefused(command.sha256, problem, "see to its disk and folders"))
+    except UserError as error:
+        reply(CorpusRefused(command.sha256, error.problem, error.remedy))
     else:
-        if there:
-            answer(CorpusStored(command.sha256, str(place)))
+        if is_stored:
+            reply(CorpusStored(command.sha256, str(path)))
         elif isinstance(command, OfferCorpus):
-            answer(CorpusRequested(command.sha256))
-    return True
+            reply(CorpusRequested(command.sha256))
 
 
-def _write(command: UploadCorpusPart, place: Path) -> bool:
-    """Put the part where it belongs; True once the file is whole and in its place."""
+def _write_part(command: UploadCorpusPart, path: Path) -> bool:
+    """Write the part into the partial file; return True after the last one, once the file is complete at `path`."""
     end = command.offset + len(command.part)
     if not 0 <= command.offset <= end <= command.size <= LARGEST_FILE or len(command.part) > UPLOAD_CHUNK:
         raise UserError(f"{command.name} was sent in parts that do not fit", "try again")
-    if place.is_file():  # another screen was quicker
+    if path.is_file():  # another viewer was faster
         return end == command.size
-    ensure_dir(place.parent)
-    growing = place.with_name(f".{place.name}.part")
-    with growing.open("r+b" if growing.exists() else "wb") as file:
+    ensure_dir(path.parent)
+    partial = path.with_name(f".{path.name}.part")
+    with partial.open("r+b" if partial.exists() else "wb") as file:
         file.seek(command.offset)
         file.write(command.part)
         if end < command.size:
@@ -55,20 +51,19 @@ def _write(command: UploadCorpusPart, place: Path) -> bool:
         file.truncate(command.size)
         file.flush()
         os.fsync(file.fileno())
-    content = growing.read_bytes()
-    if hashlib.sha256(content).hexdigest() != command.sha256:
-        growing.unlink()
+    if hashlib.sha256(partial.read_bytes()).hexdigest() != command.sha256:
+        partial.unlink()
         raise UserError(f"{command.name} did not arrive as it was sent", "try again")
-    growing.replace(place)
+    partial.replace(path)
     return True
 
 
-def _place(sha256: str, name: str) -> Path:
-    file = Path(name).name
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256) or not file or "\0" in file:
+def _stored_path(sha256: str, name: str) -> Path:
+    file_name = Path(name).name
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256) or not file_name or "\0" in file_name:
         raise UserError("a corpus without a name was sent", "name a text file by its path")
-    if file.startswith("."):
-        raise UserError(f"the hidden file {file} is not sent along", "copy it to a name without the dot")
-    if len(os.fsencode(file)) > LONGEST_NAME:
-        raise UserError(f"the name of the corpus {file} is too long to be kept there", "give it a shorter one")
-    return uploaded_corpora_dir() / sha256[:16] / file
+    if file_name.startswith("."):
+        raise UserError(f"the hidden file {file_name} is not sent along", "copy it to a name without the dot")
+    if len(os.fsencode(file_name)) > MAX_FILE_NAME_BYTES:
+        raise UserError(f"the name of the corpus {file_name} is too long to be kept there", "give it a shorter one")
+    return uploaded_corpora_dir() / sha256[:16] / file_name

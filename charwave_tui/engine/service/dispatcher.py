@@ -1,239 +1,282 @@
-"""What each command does to the run that the engine holds."""
+"""CommandDispatcher: what each command does to the active run, and the work between two commands."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import torch
 
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState, Split
-from charwave_tui.core.protocol.commands import (
-    AnyCommand,
-    DeleteRun,
-    EditRun,
-    EvaluateSplits,
-    ExtendRun,
-    ForkRun,
-    InspectLayer,
-    OpenRun,
-    PauseRun,
-    PredictNext,
-    PrepareRun,
-    ProbeLayers,
-    ReportStatus,
-    ReportUpdateRatios,
-    ResetRun,
-    ResumeRun,
-    RewindRun,
-    SampleNames,
-    SampleRun,
-    ScoreWord,
-    StartRun,
-    StepRun,
-    StopRun,
-)
-from charwave_tui.core.protocol.events import EngineReady, Event, ResumableRunFound, StatusReported, WarningIssued
+from charwave_tui.core.protocol import commands, events
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.runs.active_run import ActiveRun
+from charwave_tui.engine.runtime.cooperative import Reply
 from charwave_tui.engine.runtime.devices import resolve_device
 from charwave_tui.engine.service.archive_commands import ArchiveCommands, StarCommands
 from charwave_tui.engine.service.background_tasks import BackgroundTasks
 from charwave_tui.engine.service.corpus_upload import handle_upload
-from charwave_tui.engine.service.layer_queries import LayerQueries
+from charwave_tui.engine.service.layer_queries import LayerQueries, LayerQuery
 from charwave_tui.engine.service.run_slot import RunSlot
+
+Handler = Callable[[Any, Reply], None]  # of a command and the way to reply to its sender
+RunHandler = Callable[[ActiveRun, Any, Reply], None]
 
 
 class CommandDispatcher:
-    """Steers the run on the stage and its errands, which go before training; what is in `store` it can bring there.
+    """Carries out commands and trains the active run in slices; background tasks go before training.
 
-    `tell` reaches every viewer, `answer` who asked.
+    `store` has the runs on disk; `broadcast` reaches every viewer, a `reply` the sender of a command.
     """
 
-    def __init__(self, store: RunStore, tell: Callable[[Event], None]) -> None:
-        store.on_warning = lambda text: tell(WarningIssued(text))
-        self._archive = ArchiveCommands(store, tell)
-        self._errands = BackgroundTasks(store)
-        self._starring = StarCommands(store.stars, tell)
-        self._looks = LayerQueries()
-        self._stage = RunSlot(store, self._errands, tell)
-        self._pause_at: int | None = None
-        self._beyond = False
+    def __init__(self, store: RunStore, broadcast: Callable[[events.Event], None]) -> None:
+        store.on_warning = lambda text: broadcast(events.WarningIssued(text))
+        self.background_tasks = BackgroundTasks(store)
+        self._slot = RunSlot(store, self.background_tasks, broadcast)
+        self._archive = ArchiveCommands(store, self._current_record, broadcast)
+        self._layer_queries = LayerQueries()
+        self._pause_at: int | None = None  # step
+        self._in_extra_steps = False  # single steps past the limit, which is not evaluated again
+        self._requested_at = 0.0  # time.monotonic() of the command in hand
+        stars = StarCommands(store.stars, broadcast)
+        self.handlers: dict[type[commands.Command], Handler] = {
+            commands.PrepareRun: self._prepare,
+            commands.StartRun: self._start,
+            commands.OpenRun: self._open,
+            commands.ForkRun: self._fork,
+            commands.DeleteRun: self._delete,
+            commands.ReportStatus: self._report_status,
+            commands.Ping: lambda command, reply: reply(events.Pong(command.sent)),
+            commands.PauseRun: self._if_begun(self._pause),
+            commands.ResumeRun: self._if_begun(self._resume),
+            commands.StepRun: self._if_begun(self._step),
+            commands.StopRun: self._if_begun(self._stop),
+            commands.ResetRun: self._if_begun(self._reset),
+            commands.ExtendRun: self._if_begun(self._extend),
+            commands.RewindRun: self._if_begun(self._rewind),
+            commands.EditRun: self._if_begun(lambda run, command, reply: run.edit(command.config)),
+            commands.EvaluateSplits: self._if_begun(self._evaluate),
+            commands.SampleNames: self.background_tasks.submit_query,
+            commands.PredictNext: self.background_tasks.submit_query,
+            commands.ScoreWord: self.background_tasks.submit_query,
+            commands.SampleRun: self.background_tasks.submit_query,
+            commands.ProbeLayers: self._query_layers,
+            commands.InspectLayer: self._query_layers,
+            commands.ReportUpdateRatios: self._query_layers,
+            commands.ListRuns: self._archive.list_runs,
+            commands.ShowRun: self._archive.show_run,
+            commands.DescribeRun: self._archive.describe_run,
+            commands.RestoreRun: self._archive.restore_run,
+            commands.ListStars: stars.list_stars,
+            commands.StarName: stars.star,
+            commands.UnstarName: stars.unstar,
+            commands.OfferCorpus: handle_upload,
+            commands.UploadCorpusPart: handle_upload,
+        }
+
+    @property
+    def active_run(self) -> ActiveRun:
+        """The run in memory; raises UserError if there is none."""
+        return self._slot.active_run
 
     @property
     def busy(self) -> bool:
-        """Whether `work` has something to do."""
-        current = self._stage.current
-        training = current is not None and current.state is RunState.TRAINING
-        return self._errands.has_work or training or self.busy_in == 0
+        """Whether `run_slice` has something to do."""
+        run = self._slot.current
+        is_training = run is not None and run.state is RunState.TRAINING
+        return self.background_tasks.has_work or is_training or self.busy_in == 0
 
     @property
     def busy_in(self) -> float | None:
-        """Seconds until `work` has something to do by itself: a save that failed to be tried again. None for never."""
-        current = self._stage.current
-        return current.saves.retry_in if current is not None and current.saves is not None else None
+        """Seconds until `run_slice` has to save a run that does not train; None if it is saved."""
+        run = self._slot.current
+        return run.autosave.retry_in if run is not None and run.autosave is not None else None
 
     @property
-    def record(self) -> RunRecord | None:
-        """The record of the run as it was last to be kept, on disk or not."""
-        return self._stage.current.record if self._stage.current else None
+    def last_record(self) -> RunRecord | None:
+        """The record of the active run when it was last saved, or was to be."""
+        return self._slot.current.last_record if self._slot.current else None
 
-    def send_snapshot(self, answer: Callable[[Event], None]) -> None:
-        """Tell a viewer who knows nothing yet what there is: torch, and the present run whole, or one that was left."""
-        answer(EngineReady(str(torch.__version__), resolve_device("auto").type))
-        current = self._stage.current
-        if current is not None:
-            answer(current.opened(self._stage.ghost))
-        if current is None or current.state is RunState.READY:
-            with suppress(UserError):  # a list that cannot be read is told of when it is asked for
-                if (left := self._archive.unfinished()) is not None:
-                    answer(ResumableRunFound(left))
+    def send_snapshot(self, reply: Reply) -> None:
+        """Send a new viewer the version of torch, the active run, and a stored run to resume if none has begun."""
+        reply(events.EngineReady(str(torch.__version__), resolve_device("auto").type))
+        run = self._slot.current
+        if run is not None:
+            reply(run.snapshot(self._slot.ghost))
+        if run is None or run.state is RunState.READY:
+            with suppress(UserError):  # a list that cannot be read is reported to whoever requests it
+                if (resumable := self._archive.resumable_run()) is not None:
+                    reply(events.ResumableRunFound(resumable))
 
-    def dispatch(self, command: AnyCommand, answer: Callable[[Event], None], asked: float) -> None:
-        """Carry out a command given at the time `asked`; one that does not fit the moment does nothing.
+    def dispatch(self, command: commands.AnyCommand, reply: Reply, requested_at: float) -> None:
+        """Carry out a command sent at `requested_at`; one that does not fit the state of the run does nothing.
 
-        Raises Mistake where a person asked for what cannot be.
+        Raises UserError.
         """
-        current = self._stage.current
-        match command:
-            case PrepareRun(config=config, preset=preset):
-                if current is None or current.state is RunState.READY:
-                    self._stage.prepare(config, preset)
-            case StartRun(config=config, preset=preset, steps=steps):
-                if steps is not None and steps < 0:
-                    raise UserError(f"a run cannot be held after {steps:,} steps", "give it 0 or more")
-                self._stage.begin(config, preset, asked)
-                self._start(steps)
-            case SampleNames() | PredictNext() | ScoreWord() | SampleRun():
-                self._errands.submit_query(command, answer)
-            case ProbeLayers() | InspectLayer() | ReportUpdateRatios():
-                self._looks.dispatch(command, self._stage.run, answer)
-            case ReportStatus():
-                answer(_status(current, self._errands.measuring))
-            case OpenRun(run=run, train=train):
-                self._stage.open(run)
-                if train:
-                    self._resume(run)
-            case ForkRun(run=run):
-                self._stage.fork(run, asked)
-            case DeleteRun(run=run) if current is not None and current.identity.number == run and current.has_ended:
-                self._stage.clear()
-                self._archive.dispatch(command, answer, None)
-            case _ if handle_upload(command, answer):
-                pass
-            case _ if self._starring.obey(command, answer):
-                pass
-            case _ if self._archive.dispatch(command, answer, current.current_record() if current else None):
-                pass
-            case _ if current is not None and current.state is not RunState.READY:
-                self._dispatch_run_command(current, command, answer, asked)
-            case _:
-                pass
+        self._requested_at = requested_at
+        self.handlers[type(command)](command, reply)
 
     def run_slice(self) -> None:
-        """Do some pieces of what is asked for, else a burst of steps, else save what could not be saved before."""
-        if self._errands.has_work:
-            self._errands.run_slice()
+        """Do some background work, else a burst of training, else save what could not be saved before."""
+        if self.background_tasks.has_work:
+            self.background_tasks.run_slice()
             return
-        current = self._stage.run
-        if current.state is not RunState.TRAINING:
-            current.save()
+        run = self.active_run
+        if run.state is not RunState.TRAINING:
+            run.save()
             return
-        self._looks.invalidate()
-        end = current.config.max_steps if self._pause_at is None else self._pause_at
-        if current.train_burst(end - current.trainer.step):
-            self._errands.submit_evaluation((Split.VAL,))
-        if current.state is not RunState.TRAINING or current.trainer.step < end:
+        self._layer_queries.invalidate()
+        last_step = run.config.max_steps if self._pause_at is None else self._pause_at
+        if run.train_burst(last_step - run.trainer.step):
+            self.background_tasks.submit_evaluation((Split.VAL,))
+        if run.state is not RunState.TRAINING or run.trainer.step < last_step:
             return
-        if not current.trainer.finished:
-            current.halt(RunState.PAUSED)
+        if not run.trainer.finished:
+            run.halt(RunState.PAUSED)
             return
-        current.halt(RunState.FINISHED)  # saved before the evaluation, which a viewer may not wait for
-        if not self._beyond and current.divergence is None:
-            self._errands.submit_evaluation((Split.TRAIN, Split.VAL))
+        run.halt(RunState.FINISHED)  # saved before the evaluation, for which a viewer may not wait
+        if not self._in_extra_steps and run.divergence is None:
+            self.background_tasks.submit_evaluation((Split.TRAIN, Split.VAL))
 
     def recover(self, reason: str) -> None:
-        """After a fault: drop what was asked for, hold training."""
-        self._errands.clear()
-        current = self._stage.current
-        if current is not None and current.state is RunState.TRAINING:
-            current.set_state(RunState.PAUSED, reason)
+        """Drop all background work and pause training, after an internal error."""
+        self.background_tasks.clear()
+        run = self._slot.current
+        if run is not None and run.state is RunState.TRAINING:
+            run.set_state(RunState.PAUSED, reason)
 
     def shut_down(self) -> None:
-        """Hold and save a run in progress, so that it can be gone on with."""
-        self._stage.leave()
+        """Pause and save an unfinished run."""
+        self._slot.release()
 
-    def _dispatch_run_command(
-        self, current: ActiveRun, command: AnyCommand, answer: Callable[[Event], None], asked: float
-    ) -> None:
-        match command, current.state:
-            case StepRun(), RunState.TRAINING if self._pause_at is not None:
-                self._pause_at += 1  # pressed again before the last single step was taken
-            case ExtendRun(), RunState.TRAINING if self._beyond:
-                current.extend_limit()
-                self._train_until(None)
-            case ((ResumeRun() | ExtendRun()), RunState.TRAINING) if self._pause_at is not None:
-                self._train_until(None)
-            case ((PauseRun() | StepRun()), RunState.TRAINING):
-                current.mark("paused", quiet=True)
-                current.halt(RunState.PAUSED)
-            case ((ResumeRun() | ExtendRun()), RunState.PAUSED):
-                self._train_until(None)
-            case StepRun(), RunState.PAUSED | RunState.STOPPED | RunState.FINISHED:
-                self._train_until(1)
-            case ExtendRun(), RunState.STOPPED | RunState.FINISHED:
-                current.extend_limit()
-                self._train_until(None)
-            case StopRun(), RunState.TRAINING | RunState.PAUSED:
-                current.halt(RunState.STOPPED)
-                self._errands.submit_evaluation((Split.TRAIN, Split.VAL))
-            case ResetRun(), RunState.TRAINING | RunState.PAUSED | RunState.STOPPED if current.trainer.step == 0:
-                self._train_until(0)  # it is there already
-            case ResetRun(), _:
-                self._stage.begin(current.config, current.identity.preset, asked, current.corpus)
-                self._start(0)
-            case RewindRun(), RunState.DIVERGED:
-                self._stage.rewind()
-                self._train_until(None)
-                current.save()
-            case (EditRun(config=config), _):
-                current.edit(config)
-            case ((StepRun() | ExtendRun()), RunState.DIVERGED):
-                raise UserError("the weights give NaN, so training cannot go on", "w rewinds to the last good save")
-            case EvaluateSplits(splits=splits), _:
-                self._errands.submit_evaluation(splits, answer)
-            case _:
-                pass
+    def _current_record(self) -> RunRecord | None:
+        return self._slot.current.current_record() if self._slot.current else None
 
-    def _start(self, steps: int | None) -> None:
-        run = self._stage.run
-        self._train_until(None if steps is None else min(steps, run.config.max_steps))
+    def _if_begun(self, handler: RunHandler) -> Handler:
+        """Return a handler that passes on the active run, and ignores the command while no run has begun."""
+
+        def handle(command: commands.Command, reply: Reply) -> None:
+            run = self._slot.current
+            if run is not None and run.state is not RunState.READY:
+                handler(run, command, reply)
+
+        return handle
+
+    def _prepare(self, command: commands.PrepareRun, reply: Reply) -> None:
+        if self._slot.current is None or self._slot.current.state is RunState.READY:
+            self._slot.prepare(command.config, command.preset)
+
+    def _start(self, command: commands.StartRun, reply: Reply) -> None:
+        steps = command.steps
+        if steps is not None and steps < 0:
+            raise UserError(f"a run cannot be held after {steps:,} steps", "give it 0 or more")
+        self._slot.begin(command.config, command.preset, self._requested_at)
+        run = self.active_run
+        self._train(None if steps is None else min(steps, run.config.max_steps))
         run.save()
 
-    def _resume(self, number: int) -> None:
-        run = self._stage.run
+    def _open(self, command: commands.OpenRun, reply: Reply) -> None:
+        self._slot.open(command.run)
+        if not command.train:
+            return
+        run = self.active_run
         if run.state is RunState.DIVERGED:
-            raise UserError(f"run {number} diverged", "w rewinds it in the playground (charwave-tui, then r, enter, w)")
-        if run.trainer.finished and not self._errands.has_work:
+            remedy = "w rewinds it in the playground (charwave-tui, then r, enter, w)"
+            raise UserError(f"run {command.run} diverged", remedy)
+        if run.trainer.finished and not self.background_tasks.has_work:
             remedy = "c trains it on in the playground (charwave-tui, then r, enter, c)"
-            raise UserError(f"run {number} is at its end", remedy)
+            raise UserError(f"run {command.run} is at its end", remedy)
         if run.state is not RunState.TRAINING and not run.trainer.finished:
-            self._train_until(None)
+            self._train()
             run.save()
 
-    def _train_until(self, steps: int | None) -> None:
-        """Train on, be it for single steps past the end, which is not measured again."""
-        current = self._stage.run
-        self._pause_at = None if steps is None else current.trainer.step + steps
-        self._beyond = steps is not None and current.trainer.finished
-        current.set_state(RunState.PAUSED if steps == 0 else RunState.TRAINING)
+    def _fork(self, command: commands.ForkRun, reply: Reply) -> None:
+        self._slot.fork(command.run, self._requested_at)
+
+    def _delete(self, command: commands.DeleteRun, reply: Reply) -> None:
+        run = self._slot.current
+        if run is not None and run.identity.number == command.run and run.has_ended:
+            self._slot.reset()
+        self._archive.delete_run(command, reply)
+
+    def _report_status(self, command: commands.ReportStatus, reply: Reply) -> None:
+        run = self._slot.current
+        if run is None or run.identity.number is None:
+            reply(events.StatusReported(None, None, 0, 0))
+            return
+        number, step, max_steps = run.identity.number, run.trainer.step, run.config.max_steps
+        is_evaluating = self.background_tasks.is_evaluating
+        reply(events.StatusReported(number, run.state, step, max_steps, run.unsaved, is_evaluating))
+
+    def _query_layers(self, command: LayerQuery, reply: Reply) -> None:
+        self._layer_queries.answer(command, self.active_run, reply)
+
+    def _pause(self, run: ActiveRun, command: commands.PauseRun | commands.StepRun, reply: Reply) -> None:
+        if run.state is RunState.TRAINING:
+            run.mark("paused", quiet=True)
+            run.halt(RunState.PAUSED)
+
+    def _resume(self, run: ActiveRun, command: commands.ResumeRun | commands.ExtendRun, reply: Reply) -> None:
+        is_stepping = run.state is RunState.TRAINING and self._pause_at is not None
+        if is_stepping or run.state is RunState.PAUSED:
+            self._train()
+
+    def _step(self, run: ActiveRun, command: commands.StepRun, reply: Reply) -> None:
+        match run.state:
+            case RunState.TRAINING if self._pause_at is not None:
+                self._pause_at += 1  # pressed again before the last single step was taken
+            case RunState.TRAINING:
+                self._pause(run, command, reply)
+            case RunState.DIVERGED:
+                raise _diverged()
+            case _:
+                self._train(1)
+
+    def _extend(self, run: ActiveRun, command: commands.ExtendRun, reply: Reply) -> None:
+        match run.state:
+            case RunState.STOPPED | RunState.FINISHED:
+                run.extend_limit()
+                self._train()
+            case RunState.TRAINING if self._in_extra_steps:
+                run.extend_limit()
+                self._train()
+            case RunState.DIVERGED:
+                raise _diverged()
+            case _:
+                self._resume(run, command, reply)
+
+    def _stop(self, run: ActiveRun, command: commands.StopRun, reply: Reply) -> None:
+        if run.state in (RunState.TRAINING, RunState.PAUSED):
+            run.halt(RunState.STOPPED)
+            self.background_tasks.submit_evaluation((Split.TRAIN, Split.VAL))
+
+    def _reset(self, run: ActiveRun, command: commands.ResetRun, reply: Reply) -> None:
+        if run.trainer.step == 0 and run.state in (RunState.TRAINING, RunState.PAUSED, RunState.STOPPED):
+            self._train(0)  # nothing to reset but the state
+            return
+        self._slot.begin(run.config, run.identity.preset, self._requested_at, run.corpus)
+        self._train(0)
+        self.active_run.save()
+
+    def _rewind(self, run: ActiveRun, command: commands.RewindRun, reply: Reply) -> None:
+        if run.state is RunState.DIVERGED:
+            self._slot.rewind()
+            self._train()
+            run.save()
+
+    def _evaluate(self, run: ActiveRun, command: commands.EvaluateSplits, reply: Reply) -> None:
+        self.background_tasks.submit_evaluation(command.splits, reply)
+
+    def _train(self, steps: int | None = None) -> None:
+        """Train the active run on, with `steps` for so many and then pause, even past its limit."""
+        run = self.active_run
+        self._pause_at = None if steps is None else run.trainer.step + steps
+        self._in_extra_steps = steps is not None and run.trainer.finished
+        run.set_state(RunState.PAUSED if steps == 0 else RunState.TRAINING)
 
 
-def _status(current: ActiveRun | None, measuring: bool) -> StatusReported:
-    if current is None or current.identity.number is None:
-        return StatusReported(None, None, 0, 0)
-    number, step, most = current.identity.number, current.trainer.step, current.config.max_steps
-    unsaved = current.saves.problem if current.saves else ""
-    return StatusReported(number, current.state, step, most, unsaved, measuring)
+def _diverged() -> UserError:
+    return UserError("the weights give NaN, so training cannot go on", "w rewinds to the last good save")

@@ -1,4 +1,4 @@
-"""The run in hand and its ghost: how another one takes its place."""
+"""RunSlot: the active run and its ghost, and how another run takes its place."""
 
 from __future__ import annotations
 
@@ -13,138 +13,124 @@ from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import GhostCurve, RunState
 from charwave_tui.core.protocol.events import Event
-from charwave_tui.core.store.run_record import RESUMABLE_STATES
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.runs.active_run import ActiveRun
 from charwave_tui.engine.runs.pretrained import find_pretrained
-from charwave_tui.engine.runs.restore import (
-    fork_run,
-    load_ghost,
-    load_pretrained,
-    pending_evaluations,
-    reopen_run,
-    rewind_run,
-)
+from charwave_tui.engine.runs.restore import fork_run, load_ghost, pending_evaluations, reopen_run, rewind_run
 from charwave_tui.engine.service.background_tasks import BackgroundTasks
 
 REWIND_LR_DIVISOR = 3
-"""By how much lr is divided when a run that diverged is rewound."""
 
 
 class RunSlot:
-    """Holds one run at a time, for which `errands` work; whoever takes its place is told to all as opened."""
+    """Owns one run at a time; each run put into it is broadcast as opened and attached to `background_tasks`."""
 
-    def __init__(self, store: RunStore, errands: BackgroundTasks, tell: Callable[[Event], None]) -> None:
+    def __init__(self, store: RunStore, background_tasks: BackgroundTasks, broadcast: Callable[[Event], None]) -> None:
         self.current: ActiveRun | None = None
         self.ghost: GhostCurve | None = None
         self._store = store
-        self._errands = errands
-        self._tell = tell
+        self._background_tasks = background_tasks
+        self._broadcast = broadcast
 
     @property
-    def run(self) -> ActiveRun:
-        """The run in hand; raises Mistake where there is none."""
+    def active_run(self) -> ActiveRun:
+        """The current run; raises UserError if there is none."""
         if self.current is None:
             raise UserError("there is no model yet", "t trains one")
         return self.current
 
     def prepare(self, config: RunConfig, preset: str) -> None:
-        """Hold the untrained model of `config`, or the trained one in the box where it is of that config."""
-        self._install(self._untrained(config, preset))
+        """Install the pretrained model if it is of `config`, else an untrained one."""
+        self._install(self._without_number(config, preset))
 
-    def begin(self, config: RunConfig, preset: str, asked: float, corpus: Corpus | None = None) -> None:
-        """Hold a new numbered run; the one in progress before it is stopped, and its course becomes the ghost."""
+    def begin(self, config: RunConfig, preset: str, requested_at: float, corpus: Corpus | None = None) -> None:
+        """Install a new run with a number; an unfinished one before it is stopped, and its curve is the ghost."""
         old = self.current
-        serves = old is not None and _serves(old, config, preset)
-        new = old if old is not None and serves else ActiveRun(config, preset, self._tell, corpus)
+        run = old if old is not None and _is_new_run_of(old, config, preset) else None
+        run = run or ActiveRun(config, preset, self._broadcast, corpus)
         self._ensure_saved()
-        new.begin(self._store, asked, old.identity.number if old else None)
-        if old is not None and old is not new:  # only now: without a place for the new one it trains on
-            self._release(RunState.STOPPED)
-            self.ghost = old.ghost() or self.ghost
-        self._install(new)
+        run.begin(self._store, requested_at, old.identity.number if old else None)
+        if old is not None and old is not run:  # not earlier: where the new run cannot be stored, the old one goes on
+            old.release(RunState.STOPPED)
+            self.ghost = old.ghost_curve() or self.ghost
+        self._install(run)
 
-    def open(self, run: int) -> None:
-        """Hold the kept `run`; the one in progress before it is held where it stands. Raises Mistake."""
-        if self.current is not None and self.current.identity.number == run:
+    def open(self, number: int) -> None:
+        """Install a stored run; an unfinished one before it is paused. Raises UserError."""
+        if self.current is not None and self.current.identity.number == number:
             return
         self._ensure_saved()
-        new = reopen_run(self._store, run, self._tell)
-        self._take_over(new)
-        new.mark("taken up again", quiet=True)
-        self._errands.submit_evaluation(pending_evaluations(new))
+        run = reopen_run(self._store, number, self._broadcast)
+        self._replace(run)
+        run.mark("taken up again", quiet=True)
+        self._background_tasks.submit_evaluation(pending_evaluations(run))
 
-    def fork(self, run: int, asked: float) -> None:
-        """Hold a new run that begins where `run` stands, allowed as many steps more at its end. Raises Mistake."""
-        if self.current is not None and self.current.identity.number == run:
+    def fork(self, number: int, requested_at: float) -> None:
+        """Install a new run that starts from a stored one; if that is finished, its limit is extended.
+
+        Raises UserError.
+        """
+        if self.current is not None and self.current.identity.number == number:
             self.current.save()
         self._ensure_saved()
-        new = fork_run(self._store, run, self._tell, asked)
-        self._take_over(new)
-        new.mark(f"fork of run {run}")
-        if new.trainer.finished:
-            new.extend_limit()
-        new.save()
+        run = fork_run(self._store, number, self._broadcast, requested_at)
+        self._replace(run)
+        run.mark(f"fork of run {number}")
+        if run.trainer.finished:
+            run.extend_limit()
+        run.save()
 
     def rewind(self) -> None:
-        """Bring the run in hand, which diverged, back to its last good save, with less lr. Raises Mistake."""
-        run = self.run
-        left = run.divergence.step if run.divergence else run.trainer.step
+        """Restore the current run, which diverged, from its latest checkpoint, with a smaller lr. Raises UserError."""
+        run = self.active_run
+        diverged_at = run.step
         rewind_run(run, self._store)
         self._install(run)
-        run.mark(f"rewound from step {left:,}", quiet=True)
+        run.mark(f"rewound from step {diverged_at:,}", quiet=True)
         run.edit(replace(run.config, lr=float(f"{run.config.lr / REWIND_LR_DIVISOR:.3g}")))
 
-    def leave(self) -> None:
-        """Hold a run in progress where it stands, so that it can be gone on with, and let others have it."""
-        self._release(RunState.PAUSED)
+    def release(self) -> None:
+        """Pause and save an unfinished run, and release its lock."""
+        if self.current is not None:
+            self.current.release(RunState.PAUSED)
 
-    def clear(self) -> None:
-        """Hold the untrained model of the run in hand in its place, so that the run itself can be deleted."""
-        untrained = self._untrained(self.run.config, self.run.identity.preset)
-        self.leave()
+    def reset(self) -> None:
+        """Install the untrained model of the current run in its place, so that the run can be deleted."""
+        untrained = self._without_number(self.active_run.config, self.active_run.identity.preset)
+        self.release()
         self._install(untrained)
 
-    def _untrained(self, config: RunConfig, preset: str) -> ActiveRun:
-        run = ActiveRun(config, preset, self._tell)
-        if (trained := find_pretrained(config, run.corpus)) is not None:
-            with suppress(UserError):  # a box that does not fit is as good as none
-                load_pretrained(run, trained)
+    def _without_number(self, config: RunConfig, preset: str) -> ActiveRun:
+        run = ActiveRun(config, preset, self._broadcast)
+        if (model := find_pretrained(config, run.corpus)) is not None:
+            with suppress(UserError):  # if its weights do not fit, the untrained model takes its place
+                run.load_pretrained(model)
         return run
 
     def _ensure_saved(self) -> None:
-        """See that the run in hand is saved before another one takes its place; raises Mistake where it cannot be."""
+        """Save the current run before another one takes its place; raises UserError if that fails."""
         run = self.current
-        if run is None or run.saves is None or not run.saves.problem:
+        if run is None or not run.unsaved:
             return
         run.save()
-        if run.saves.problem:
+        if run.unsaved:
             raise UserError(
-                f"run {run.saves.number} is not saved ({run.saves.problem}) and would be lost", "mend that first"
+                f"run {run.identity.number} is not saved ({run.unsaved}) and would be lost", "mend that first"
             )
 
-    def _release(self, state: RunState) -> None:
-        run = self.current
-        if run is None or run.saves is None:
-            return
-        if run.state in RESUMABLE_STATES:
-            run.halt(state)
-        elif run.saves.dirty:
-            run.save()
-        run.saves.release()
-
-    def _take_over(self, new: ActiveRun) -> None:
-        self.leave()
-        self.ghost = load_ghost(new, self._store)
-        self._install(new)
+    def _replace(self, run: ActiveRun) -> None:
+        self.release()
+        self.ghost = load_ghost(run, self._store)
+        self._install(run)
 
     def _install(self, run: ActiveRun) -> None:
         torch.set_num_threads(run.config.threads)
         self.current = run
-        self._errands.attach(run)
-        self._tell(run.opened(self.ghost))
+        self._background_tasks.attach(run)
+        self._broadcast(run.snapshot(self.ghost))
 
 
-def _serves(run: ActiveRun, config: RunConfig, preset: str) -> bool:
-    """Whether `run` is untrained and just what a run of `config` begins with."""
-    return run.state is RunState.READY and not run.boxed and (run.config, run.identity.preset) == (config, preset)
+def _is_new_run_of(run: ActiveRun, config: RunConfig, preset: str) -> bool:
+    """Return whether `run` is untrained and of the same config and preset, so that it can be begun."""
+    is_same = (run.config, run.identity.preset) == (config, preset)
+    return run.state is RunState.READY and not run.is_pretrained and is_same

@@ -1,4 +1,4 @@
-"""Viewers, their connections, back-pressure, idle shutdown."""
+"""The engine's socket server: viewers, their connections and back-pressure, shutdown when idle."""
 
 from __future__ import annotations
 
@@ -18,63 +18,60 @@ from charwave_tui import __version__
 from charwave_tui.core.atomic_write import file_identity
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import ensure_runtime_dir, runs_dir, socket_path
+from charwave_tui.core.protocol import events
 from charwave_tui.core.protocol.commands import AnyCommand, Ping, ReportStatus
 from charwave_tui.core.protocol.engine_socket import SHUTDOWN_TIMEOUT, acquire_engine_lock, peer_credentials
-from charwave_tui.core.protocol.events import (
-    CommandRefused,
-    EngineFailed,
-    EngineReady,
-    EngineStarted,
-    Event,
-    Pong,
-    RunChanged,
-    RunOpened,
-    RunSaved,
-    SaveFailed,
-)
 from charwave_tui.core.protocol.framing import MAX_COMMAND, MalformedFrame, decode_command, encode_frame, read_payload
 from charwave_tui.core.store.run_store import RunStore
-from charwave_tui.engine.service.worker import EngineWorker, Viewer
+from charwave_tui.engine.service.worker import EngineWorker, ViewerId
 
-MAX_BACKLOG = 256 * 1024
-"""Bytes that may wait for a viewer beyond what it was last told alone; one with more is behind.
+MAX_BACKLOG_BYTES = 256 * 1024  # of broadcasts that a viewer has not read, beyond the replies to it
+MAX_PENDING_COMMANDS = 64  # of all viewers together: more are not read from their sockets yet
+MAX_VIEWERS = 64
+FIRST_VIEWER_TIMEOUT = 5.0  # seconds until an engine that had no viewer shuts down
+IDLE_TIMEOUT = 300.0  # seconds until an engine without viewers, training and unsaved changes shuts down
+FAILURE_LINGER_SECONDS = 1.0  # for which an engine that cannot compute stays to tell why
+DRAIN_TIMEOUT = 1.0  # seconds in which a viewer must read what was sent before the engine exits
 
-It is told nothing of what all are told until it has read those, and then everything.
-"""
+log = logging.getLogger(__name__)
 
 
 class ViewerConnection:
-    """Both directions of a viewer's socket, of which neither may grow: who floods or does not read holds up itself."""
+    """A viewer's socket with bounded buffers both ways: a viewer that floods or does not read delays only itself.
+
+    A viewer with a backlog of more than MAX_BACKLOG_BYTES gets no broadcasts until it has read all; then it needs a
+    snapshot. So does a new viewer.
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._limit = MAX_BACKLOG
-        self._behind = True  # it knows nothing yet
+        self._backlog_limit = MAX_BACKLOG_BYTES
+        self._needs_snapshot = True
 
-    def reply(self, message: bytes) -> None:
-        """Send what this viewer alone is told, however much that is: it was asked for."""
-        self._writer.write(message)
-        self._limit = self._writer.transport.get_write_buffer_size() + MAX_BACKLOG
+    def reply(self, frame: bytes) -> None:
+        """Send to this viewer alone, however much it is: the viewer requested it."""
+        self._writer.write(frame)
+        self._backlog_limit = self._writer.transport.get_write_buffer_size() + MAX_BACKLOG_BYTES
 
-    def broadcast(self, message: bytes) -> bool:
-        """Send what all are told, unless the viewer is behind; whether it has just fallen behind by this."""
-        if self._behind:
+    def broadcast(self, frame: bytes) -> bool:
+        """Send what all viewers get unless this one needs a snapshot; return whether it needs one from now on."""
+        if self._needs_snapshot:
             return False
-        self._writer.write(message)
-        self._behind = self._writer.transport.get_write_buffer_size() > self._limit
-        return self._behind
+        self._writer.write(frame)
+        self._needs_snapshot = self._writer.transport.get_write_buffer_size() > self._backlog_limit
+        return self._needs_snapshot
 
-    async def catch_up(self) -> None:
-        """Wait until a viewer that is behind has read what it was sent; raises ConnectionError."""
+    def begin_snapshot(self) -> None:
+        """Send broadcasts again: the snapshot is being sent."""
+        self._needs_snapshot = False
+
+    async def drain(self) -> None:
+        """Wait until the viewer has read most of its backlog; raises ConnectionError."""
         await self._writer.drain()
 
-    def introduced(self) -> None:
-        """Take in that everything is being told to this viewer, which is behind no more."""
-        self._behind = False
-
-    async def command(self) -> AnyCommand:
-        """The next command, once the viewer has read its answers.
+    async def read_command(self) -> AnyCommand:
+        """Return the next command, once the viewer has read its replies.
 
         Raises MalformedFrame, and ConnectionError or asyncio.IncompleteReadError at the end.
         """
@@ -82,14 +79,14 @@ class ViewerConnection:
         return decode_command(await read_payload(self._reader, MAX_COMMAND))
 
     def close(self) -> None:
-        """Hang up; what waits is still sent."""
+        """Close the connection; the backlog is still sent."""
         self._writer.close()
 
-    async def drain_and_close(self, within: float) -> None:
-        """Hang up and wait until what waits is sent, at most `within` seconds."""
+    async def drain_and_close(self, timeout: float) -> None:
+        """Close the connection and wait until the backlog is sent, at most `timeout` seconds."""
         self.close()
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(timeout):
                 await self._writer.wait_closed()
         except TimeoutError:
             self._writer.transport.abort()
@@ -97,144 +94,113 @@ class ViewerConnection:
             pass
 
 
-FIRST_VIEWER_WITHIN = 5.0
-"""Seconds after which an engine that nobody ever came to ends."""
-
-
-IDLE_FOR = 300.0
-"""Seconds that an engine stays with nothing in training and nobody who looks."""
-
-
 class IdleShutdown:
-    """The clock of the engine's end; it stands still while there is a viewer, a run in training, or one not on disk."""
+    """Timer that calls `shut_down`; it does not run while there is a viewer, training or an unsaved run."""
 
-    def __init__(self, end: Callable[[], None]) -> None:
+    def __init__(self, shut_down: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._end = end
+        self._shut_down = shut_down
         self._viewers = 0
-        self._training = self._unsaved = False
-        self._clock: asyncio.TimerHandle | None = self._loop.call_later(FIRST_VIEWER_WITHIN, end)
+        self._is_training = self._is_unsaved = False
+        self._timer: asyncio.TimerHandle | None = self._loop.call_later(FIRST_VIEWER_TIMEOUT, shut_down)
 
-    def viewers(self, count: int) -> None:
-        """Take in how many viewers there are."""
+    def set_viewer_count(self, count: int) -> None:
         self._viewers = count
-        self._set()
+        self._update()
 
-    def heard(self, event: Event) -> None:
-        """Take in what the session tells."""
-        if isinstance(event, RunOpened | RunChanged):
-            self._training = event.state is RunState.TRAINING
-            self._set()
-        elif isinstance(event, SaveFailed | RunSaved):
-            self._unsaved = isinstance(event, SaveFailed)
-            self._set()
+    def handle_event(self, event: events.Event) -> None:
+        if isinstance(event, events.RunOpened | events.RunChanged):
+            self._is_training = event.state is RunState.TRAINING
+            self._update()
+        elif isinstance(event, events.SaveFailed | events.RunSaved):
+            self._is_unsaved = isinstance(event, events.SaveFailed)
+            self._update()
 
-    def _set(self) -> None:
-        if self._viewers or self._training or self._unsaved:
-            if self._clock:
-                self._clock.cancel()
-            self._clock = None
-        elif self._clock is None:
-            self._clock = self._loop.call_later(IDLE_FOR, self._end)
-
-
-log = logging.getLogger(__name__)
-
-
-MOST_WAITING = 64
-"""Commands that may wait for the session, from all viewers together: more are not read yet, a viewer's turn by turn."""
-
-
-MOST_VIEWERS = 64
-"""Viewers that an engine has at once."""
-
-
-LINGER = 1.0
-"""Seconds that an engine which cannot compute stays to tell why."""
-
-
-FAREWELL = 1.0
-"""Seconds in which a viewer must read what an engine that ends still had for it."""
+    def _update(self) -> None:
+        if self._viewers or self._is_training or self._is_unsaved:
+            if self._timer:
+                self._timer.cancel()
+            self._timer = None
+        elif self._timer is None:
+            self._timer = self._loop.call_later(IDLE_TIMEOUT, self._shut_down)
 
 
 class Server:
-    """Carries commands from viewers to the session and its events back; lives on one asyncio loop."""
+    """Passes commands from viewers to the EngineWorker and its events back; lives on one asyncio loop."""
 
     def __init__(self) -> None:
-        self._session = EngineWorker(self._tell_from_session, RunStore(runs_dir()), self._taken_from_session)
+        self._worker = EngineWorker(self._publish_from_worker, RunStore(runs_dir()), self._command_done_in_worker)
         self._loop = asyncio.get_running_loop()
-        self._room = asyncio.Semaphore(MOST_WAITING)
-        self._viewers: dict[Viewer, ViewerConnection] = {}
-        self._looking: set[Viewer] = set()
-        self._failure = b""
-        self._numbers = count(1)
-        self._over = asyncio.Event()
-        self._lifetime = IdleShutdown(self._over.set)
-        self._catching_up: set[asyncio.Task[None]] = set()
-        self._attending: set[asyncio.Task[None]] = set()
+        self._command_slots = asyncio.Semaphore(MAX_PENDING_COMMANDS)
+        self._viewers: dict[ViewerId, ViewerConnection] = {}
+        self._active_viewers: set[ViewerId] = set()  # those that sent more than ReportStatus
+        self._failure_frame = b""
+        self._viewer_ids = count(1)
+        self._shutdown = asyncio.Event()
+        self._idle_shutdown = IdleShutdown(self._shutdown.set)
+        self._catch_up_tasks: set[asyncio.Task[None]] = set()
+        self._viewer_tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, listener: socket.socket) -> int:
-        """Serve until the engine is not needed any more, or a signal ends it in order; the run is saved by then.
-
-        The exit code is 1 where nothing could be computed.
-        """
+        """Serve until idle or signalled, and save the run; return exit code 1 if nothing could be computed."""
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            self._loop.add_signal_handler(name, self._over.set)
-        worker = threading.Thread(target=self._work, name="session")
+            self._loop.add_signal_handler(name, self._shutdown.set)
+        thread = threading.Thread(target=self._run_worker, name="worker")
         server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MAX_COMMAND)
-        worker.start()
-        await self._over.wait()
+        thread.start()
+        await self._shutdown.wait()
         server.close()
-        self._session.close()
-        await asyncio.to_thread(worker.join)
+        self._worker.close()
+        await asyncio.to_thread(thread.join)
         await asyncio.sleep(0)
         await self._disconnect_all()
-        return 1 if self._session.failure else 0
+        return 1 if self._worker.failure else 0
 
     async def _disconnect_all(self) -> None:
-        """Hang up on all viewers, who may still read what waits for them."""
         connections = tuple(self._viewers.values())
-        for task in self._attending:
+        for task in self._viewer_tasks:
             task.cancel()
-        await asyncio.gather(*(connection.drain_and_close(FAREWELL) for connection in connections))
+        await asyncio.gather(*(connection.drain_and_close(DRAIN_TIMEOUT) for connection in connections))
 
-    def _work(self) -> None:
+    def _run_worker(self) -> None:
         try:
-            self._session.run()
+            self._worker.run()
         finally:
-            # who is just coming shall learn of a failure too
-            linger = LINGER if self._session.failure else 0.0
-            self._loop.call_soon_threadsafe(self._loop.call_later, linger, self._over.set)
+            # a viewer that is connecting must learn of a failure too
+            linger = FAILURE_LINGER_SECONDS if self._worker.failure else 0.0
+            self._loop.call_soon_threadsafe(self._loop.call_later, linger, self._shutdown.set)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._over.is_set():
-            writer.close()  # without a greeting, which tells the viewer to start another engine
+        greeting = encode_frame(events.EngineStarted(__version__, os.getpid()))
+        if self._shutdown.is_set():
+            writer.close()  # without a greeting, so that the viewer starts another engine
         elif (uid := peer_credentials(writer.get_extra_info("socket")).uid) not in (None, os.getuid()):
             log.warning("a process of user %d was turned away", uid)
             writer.close()
-        elif len(self._viewers) == MOST_VIEWERS:
-            writer.write(_greeting() + encode_frame(_full()))
+        elif len(self._viewers) == MAX_VIEWERS:
+            refused = events.CommandRefused(f"{MAX_VIEWERS} screens look at this engine already", "close one of them")
+            writer.write(greeting + encode_frame(refused))
             writer.close()
         else:
-            writer.write(_greeting() + self._failure)
-            viewer = next(self._numbers)
+            writer.write(greeting + self._failure_frame)
+            viewer = next(self._viewer_ids)
             self._viewers[viewer] = ViewerConnection(reader, writer)
-            _spawn(self._attending, self._serve_viewer(viewer))
+            _spawn(self._viewer_tasks, self._serve_viewer(viewer))
 
-    async def _serve_viewer(self, viewer: Viewer) -> None:
+    async def _serve_viewer(self, viewer: ViewerId) -> None:
         connection = self._viewers[viewer]
         try:
-            await self._introduce(viewer)
+            await self._request_snapshot(viewer)
             while True:
-                command = await connection.command()
-                if isinstance(command, Ping):
-                    connection.reply(encode_frame(Pong(command.sent)))
+                command = await connection.read_command()
+                if isinstance(command, Ping):  # without waiting for the worker
+                    connection.reply(encode_frame(events.Pong(command.sent)))
                     continue
-                if not isinstance(command, ReportStatus):  # who only asks how it is does not keep it
-                    self._looking.add(viewer)
-                    self._lifetime.viewers(len(self._looking))
-                await self._room.acquire()
-                self._session.submit(command, viewer)
+                if not isinstance(command, ReportStatus):
+                    self._active_viewers.add(viewer)
+                    self._idle_shutdown.set_viewer_count(len(self._active_viewers))
+                await self._command_slots.acquire()
+                self._worker.submit(command, viewer)
         except MalformedFrame as error:
             log.warning("viewer %d sent what is no command (%s) and was let go", viewer, error)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -242,73 +208,65 @@ class Server:
         finally:
             del self._viewers[viewer]
             connection.close()
-            self._looking.discard(viewer)
-            self._lifetime.viewers(len(self._looking))
+            self._active_viewers.discard(viewer)
+            self._idle_shutdown.set_viewer_count(len(self._active_viewers))
 
-    def _tell_from_session(self, event: Event, viewer: Viewer | None) -> None:
-        with suppress(RuntimeError):  # the loop has ended: nobody is left to be told
-            self._loop.call_soon_threadsafe(self._tell, event, encode_frame(event), viewer)
+    def _publish_from_worker(self, event: events.Event, viewer: ViewerId | None) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and all viewers with it
+            self._loop.call_soon_threadsafe(self._publish, event, encode_frame(event), viewer)
 
-    def _taken_from_session(self) -> None:
+    def _command_done_in_worker(self) -> None:
         with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._room.release)
+            self._loop.call_soon_threadsafe(self._command_slots.release)
 
-    def _tell(self, event: Event, message: bytes, viewer: Viewer | None) -> None:
-        self._lifetime.heard(event)
+    def _publish(self, event: events.Event, frame: bytes, viewer: ViewerId | None) -> None:
+        self._idle_shutdown.handle_event(event)
         if viewer is not None:
             if viewer in self._viewers:
-                if isinstance(event, EngineReady):  # every introduction begins with it
-                    self._viewers[viewer].introduced()
-                self._viewers[viewer].reply(message)
-        elif isinstance(event, EngineFailed) and self._session.failure:
-            self._failure = message
+                if isinstance(event, events.EngineReady):  # the first event of every snapshot
+                    self._viewers[viewer].begin_snapshot()
+                self._viewers[viewer].reply(frame)
+        elif isinstance(event, events.EngineFailed) and self._worker.failure:
+            self._failure_frame = frame
             for connection in self._viewers.values():
-                connection.reply(message)
+                connection.reply(frame)
         else:
-            for number, connection in self._viewers.items():
-                if connection.broadcast(message):
-                    _spawn(self._catching_up, self._catch_up(number, connection))
+            for viewer_id, connection in self._viewers.items():
+                if connection.broadcast(frame):
+                    _spawn(self._catch_up_tasks, self._catch_up(viewer_id, connection))
 
-    async def _catch_up(self, viewer: Viewer, connection: ViewerConnection) -> None:
+    async def _catch_up(self, viewer: ViewerId, connection: ViewerConnection) -> None:
         with suppress(ConnectionError):
-            await connection.catch_up()
-            await self._introduce(viewer)
+            await connection.drain()
+            await self._request_snapshot(viewer)
 
-    async def _introduce(self, viewer: Viewer) -> None:
-        await self._room.acquire()
-        self._session.introduce(viewer)
+    async def _request_snapshot(self, viewer: ViewerId) -> None:
+        await self._command_slots.acquire()
+        self._worker.submit_snapshot(viewer)
 
 
 def _spawn(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:
-    """Have `work` done by a task that is in `tasks` until it has ended: the loop itself forgets it."""
+    """Run `work` as a task that `tasks` refers to until it has ended: the loop holds only weak references."""
     task = asyncio.create_task(work)
     tasks.add(task)
     task.add_done_callback(tasks.discard)
 
 
-def _greeting() -> bytes:
-    return encode_frame(EngineStarted(__version__, os.getpid()))
-
-
-def _full() -> CommandRefused:
-    return CommandRefused(f"{MOST_VIEWERS} screens look at this engine already", "close one of them")
-
-
-def _lock() -> BinaryIO | None:
-    """The lock of the one engine of this user, host and data folder; None where another serves already."""
-    give_up = time.monotonic() + SHUTDOWN_TIMEOUT
-    while time.monotonic() < give_up:
+def _acquire_lock() -> BinaryIO | None:
+    """Return the lock of the only engine of this user, host and data folder; None if another one serves."""
+    deadline = time.monotonic() + SHUTDOWN_TIMEOUT
+    while time.monotonic() < deadline:
         lock = acquire_engine_lock()
         if lock is not None:
             return lock
-        with socket.socket(socket.AF_UNIX) as other, suppress(OSError):
-            other.connect(str(socket_path()))
+        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+            probe.connect(str(socket_path()))
             return None
         time.sleep(0.05)
     return None
 
 
-def _listener() -> socket.socket:
+def _listen() -> socket.socket:
     path = socket_path()
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
@@ -322,19 +280,19 @@ def _listener() -> socket.socket:
 
 
 async def _serve() -> int:
-    listener = _listener()
-    ours = file_identity(socket_path())
+    listener = _listen()
+    identity = file_identity(socket_path())
     try:
         return await Server().serve(listener)
     finally:
-        if file_identity(socket_path()) == ours:  # another engine may have put its own there
+        if file_identity(socket_path()) == identity:  # else it is the socket of another engine
             socket_path().unlink(missing_ok=True)
 
 
 def main() -> int:
-    """Be the engine until it is not needed any more; where another one serves, leave it to that. The exit code."""
+    """Serve as the engine, or return at once if another one serves; return the exit code."""
     ensure_runtime_dir()
-    lock = _lock()
+    lock = _acquire_lock()
     if lock is None:
         return 0
     with lock:

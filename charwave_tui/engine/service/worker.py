@@ -1,4 +1,4 @@
-"""The one thread that owns the model: it takes commands between steps and does everything in their order."""
+"""EngineWorker: the thread that owns the model, and carries out commands in order between training bursts."""
 
 from __future__ import annotations
 
@@ -19,107 +19,98 @@ from charwave_tui.core.store.run_store import RunStore
 if TYPE_CHECKING:
     from charwave_tui.engine.service.dispatcher import CommandDispatcher
 
+MAILBOX_BUDGET = 0.03  # seconds for which commands go before training, so that a flood of them does not stop it
+
+ViewerId = int
+Publish = Callable[[Event, ViewerId | None], None]  # to one viewer, or to all with None
 
 log = logging.getLogger(__name__)
-
-
-MAILBOX_BUDGET = 0.03
-"""Seconds for which what is in the mailbox goes before training; however much comes, the steps then get their share."""
-
-
-Viewer = int
-"""Who asked, so that the answer finds the way back."""
-
-
-Publish = Callable[[Event, Viewer | None], None]
-"""How events leave the session: to one viewer, or to all with None."""
 
 
 class EngineWorker:
     """Commands in, events out; `run` is the thread's whole life, the other methods may be called from any thread.
 
-    `taken` is called when something that was put in the mailbox has been done; `failure` is why nothing can be computed
-    here, None where it can.
+    `on_done` is called after each item of the mailbox; `failure` says why nothing can be computed, None if it can.
     """
 
-    def __init__(self, tell: Publish, store: RunStore, taken: Callable[[], None] = lambda: None) -> None:
-        self._tell = tell
-        self._taken = taken
+    def __init__(self, publish: Publish, store: RunStore, on_done: Callable[[], None] = lambda: None) -> None:
+        self._publish = publish
+        self._on_done = on_done
         self._store = store
-        self._mailbox: queue.SimpleQueue[tuple[AnyCommand | None, Viewer | None, float]] = queue.SimpleQueue()
+        self._mailbox: queue.SimpleQueue[tuple[AnyCommand | None, ViewerId | None, float]] = queue.SimpleQueue()
         self.failure: EngineFailed | None = None
 
-    def submit(self, command: AnyCommand, viewer: Viewer | None = None, asked: float | None = None) -> None:
-        """Put a command in the mailbox, given at `asked` on time.monotonic's clock, by default now."""
-        self._mailbox.put((command, viewer, time.monotonic() if asked is None else asked))
+    def submit(self, command: AnyCommand, viewer: ViewerId | None = None, requested_at: float | None = None) -> None:
+        """Put a command in the mailbox; `requested_at` is on time.monotonic()'s clock, by default now."""
+        self._mailbox.put((command, viewer, time.monotonic() if requested_at is None else requested_at))
 
-    def introduce(self, viewer: Viewer) -> None:
-        """Have the present run told to `viewer`, whole."""
+    def submit_snapshot(self, viewer: ViewerId) -> None:
+        """Have the whole state sent to `viewer`."""
         self._mailbox.put((None, viewer, time.monotonic()))
 
     def close(self) -> None:
-        """Have the run saved and the thread end, once it has done what was asked for before."""
+        """Have the run saved and the thread end, after what is in the mailbox."""
         self._mailbox.put((None, None, time.monotonic()))
 
     def run(self, until_idle: bool = False) -> RunRecord | None:
-        """Serve until closed, or with `until_idle` until nothing is left to do; the record of the last run.
+        """Work until closed, or with `until_idle` until nothing is left to do; return the record of the last run.
 
-        Where torch cannot be imported it ends at once, with that told as `failure`.
+        If torch cannot be imported it returns at once, and publishes `failure`.
         """
         try:
             # torch takes a second to import: the socket is open and commands wait in the mailbox meanwhile
             from charwave_tui.engine.service.dispatcher import CommandDispatcher
 
-            conductor = CommandDispatcher(self._store, lambda event: self._tell(event, None))
+            dispatcher = CommandDispatcher(self._store, lambda event: self._publish(event, None))
         except Exception as error:
             log.exception("nothing can be computed")
             self.failure = _failed(error)
-            self._tell(self.failure, None)
+            self._publish(self.failure, None)
             return None
 
-        since: float | None = None
+        mailbox_since: float | None = None  # when the commands in a row began
         while True:
-            busy = conductor.busy
+            busy = dispatcher.busy
             if not busy:
-                since = None
+                mailbox_since = None
             try:
-                if since is not None and time.monotonic() - since > MAILBOX_BUDGET:
+                if mailbox_since is not None and time.monotonic() - mailbox_since > MAILBOX_BUDGET:
                     raise queue.Empty
                 wait = not (busy or until_idle)
-                command, viewer, asked = self._mailbox.get(wait, conductor.busy_in if wait else None)
+                command, viewer, requested_at = self._mailbox.get(wait, dispatcher.busy_in if wait else None)
             except queue.Empty:
                 if not busy:
                     if until_idle:
                         break
                     continue
-                self._guarded(conductor, conductor.run_slice, None)
-                since = None
+                self._guarded(dispatcher, dispatcher.run_slice, None)
+                mailbox_since = None
                 continue
-            since = since or time.monotonic()
-            answer = partial(self._answer, viewer)
+            mailbox_since = mailbox_since or time.monotonic()
+            reply = partial(self._reply, viewer)
             if command is not None:
-                self._guarded(conductor, partial(conductor.dispatch, command, answer, asked), viewer)
+                self._guarded(dispatcher, partial(dispatcher.dispatch, command, reply, requested_at), viewer)
             elif viewer is not None:
-                self._guarded(conductor, partial(conductor.send_snapshot, answer), viewer)
+                self._guarded(dispatcher, partial(dispatcher.send_snapshot, reply), viewer)
             else:
                 break
-            self._taken()
-        conductor.shut_down()
+            self._on_done()
+        dispatcher.shut_down()
         self._store.close()
-        return conductor.record
+        return dispatcher.last_record
 
-    def _answer(self, viewer: Viewer | None, event: Event) -> None:
-        self._tell(event, viewer)
+    def _reply(self, viewer: ViewerId | None, event: Event) -> None:
+        self._publish(event, viewer)
 
-    def _guarded(self, conductor: CommandDispatcher, work: Callable[[], None], viewer: Viewer | None) -> None:
+    def _guarded(self, dispatcher: CommandDispatcher, work: Callable[[], None], viewer: ViewerId | None) -> None:
         try:
             work()
-        except UserError as mistake:
-            self._tell(CommandRefused(mistake.problem, mistake.remedy, mistake.field), viewer)
+        except UserError as error:
+            self._publish(CommandRefused(error.problem, error.remedy, error.field), viewer)
         except Exception as error:
-            log.exception("the session met a fault of its own")
-            conductor.recover("the engine met a fault")
-            self._tell(_failed(error), None)
+            log.exception("internal error in the worker")
+            dispatcher.recover("the engine met a fault")
+            self._publish(_failed(error), None)
 
 
 def _failed(error: Exception) -> EngineFailed:

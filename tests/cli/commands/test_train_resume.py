@@ -26,15 +26,15 @@ def config(words: Path) -> RunConfig:
 
 def train_and_kill(config: RunConfig, step: int = 30) -> None:
     """Leaves the next run behind as one whose process was killed after so many steps."""
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "cut", steps=step))
-    desk.run_until_idle()
-    desk.send(ResumeRun())
-    run = desk.dispatcher._stage.run
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "cut", steps=step))
+    harness.run_until_idle()
+    harness.send(ResumeRun())
+    run = harness.dispatcher.active_run
     run.save()
-    assert run.saves is not None
-    run.saves.release()
-    desk.store.close()
+    assert run.autosave is not None
+    run.autosave.release()
+    harness.store.close()
 
 
 @pytest.mark.parametrize("words_of", [["--resume"], ["--resume", "1"], ["--resume=run1"]])
@@ -68,19 +68,19 @@ def test_resume_without_number_takes_newest_unfinished_free_run(command: Any, co
 
 
 def test_stopped_or_unevaluated_run_can_be_resumed(command: Any, config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "", steps=20))
-    desk.run_until_idle()
-    desk.send(StopRun())
-    desk.run_until_idle()
-    desk.dispatcher.shut_down()
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "", steps=20))
+    harness.run_until_idle()
+    harness.send(StopRun())
+    harness.run_until_idle()
+    harness.dispatcher.shut_down()
     stopped = json.loads(command("train", "--resume", "--json").out)
     assert (stopped["run"], stopped["steps"], stopped["state"]) == (1, 60, "finished")
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, ""))
-    desk.run_until_idle(lambda: desk.dispatcher._stage.run.state is RunState.FINISHED)
-    assert desk.dispatcher._stage.run.saves is not None
-    desk.dispatcher._stage.run.saves.release()
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, ""))
+    harness.run_until_idle(lambda: harness.dispatcher.active_run.state is RunState.FINISHED)
+    assert harness.dispatcher.active_run.autosave is not None
+    harness.dispatcher.active_run.autosave.release()
     assert RunStore(runs_dir()).read(2).val is None
     measured = json.loads(command("train", "--resume", "--json").out)
     assert (measured["run"], measured["val"]) == (2, stopped["val"])
@@ -90,10 +90,10 @@ def test_unresumable_run_is_one_line_error(command: Any, config: RunConfig, trai
     train()
     train_and_kill(config)
     wild = replace(config, norm="none", activation="relu", output_scale=100.0, n_hidden=64, lr=10.0, max_steps=5_000)
-    desk = DispatcherHarness()
-    desk.send(StartRun(wild, ""))
-    desk.run_until_idle()
-    desk.dispatcher.shut_down()
+    harness = DispatcherHarness()
+    harness.send(StartRun(wild, ""))
+    harness.run_until_idle()
+    harness.dispatcher.shut_down()
     store = RunStore(runs_dir())
     store.delete(2)
 

@@ -44,13 +44,13 @@ def harness(config: RunConfig) -> DispatcherHarness:
 
 
 def autosave_of(harness: DispatcherHarness) -> Autosave:
-    found = harness.dispatcher._stage.run.saves
+    found = harness.dispatcher.active_run.autosave
     assert found is not None
     return found
 
 
 def save_now(harness: DispatcherHarness) -> None:
-    harness.dispatcher._stage.run.save()
+    harness.dispatcher.active_run.save()
 
 
 def step_once(harness: DispatcherHarness) -> None:
@@ -72,7 +72,7 @@ def test_first_save_precedes_first_step(config: RunConfig) -> None:
     assert harness.store.list()[0].step == 0
     harness = reopen_after_crash(harness)
     harness.send(OpenRun(1, train=True))
-    harness.run_until_idle(lambda: harness.dispatcher._stage.run.trainer.step > 5)
+    harness.run_until_idle(lambda: harness.dispatcher.active_run.trainer.step > 5)
     assert harness.states[-1] == (RunState.TRAINING, 0)
 
 
@@ -126,7 +126,7 @@ def test_save_interrupted_anywhere_leaves_whole_one_and_run_resumes(
     harness.send(OpenRun(1))
     assert not list(harness.store.folder_of(1).path.glob(".save*"))
     assert harness.events_of(WarningIssued) == []
-    while harness.dispatcher._stage.run.trainer.step < saved + 4:
+    while harness.dispatcher.active_run.trainer.step < saved + 4:
         step_once(harness)
     assert harness.store.read(1).step == harness.store.list()[0].step == saved + 4
     assert len(harness.store.folder_of(1).checkpoints()) == CHECKPOINTS_KEPT
@@ -214,7 +214,7 @@ def test_unlisted_diverged_run_reported_once_listed(config: RunConfig, monkeypat
     harness.send(StartRun(wild, ""))
     with monkeypatch.context() as patch:
         patch.setattr(harness.store, "write", full)
-        harness.run_until_idle(lambda: harness.dispatcher._stage.run.state is RunState.DIVERGED)
+        harness.run_until_idle(lambda: harness.dispatcher.active_run.state is RunState.DIVERGED)
         assert harness.events_of(SaveFailed)[-1].problem == "No space left on device"
     harness.clear_events()
     save_now(harness)
@@ -227,7 +227,7 @@ def test_save_times_use_monotonic_clock(harness: DispatcherHarness, monkeypatch:
     assert not kept.is_due
     assert kept.retry_in is None
     started = time.monotonic()
-    monkeypatch.setattr(autosave.time, "monotonic", lambda: started + autosave.EVERY + 0.1)
+    monkeypatch.setattr(autosave.time, "monotonic", lambda: started + autosave.AUTOSAVE_SECONDS + 0.1)
     assert kept.is_due
 
 

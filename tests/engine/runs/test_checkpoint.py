@@ -230,12 +230,12 @@ def test_weights_without_run_data_are_no_save(folder: RunFolder, facts: dict[str
 
 def test_save_of_other_version_refused_and_left(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as newer:
-        newer.setattr("charwave_tui.engine.runs.checkpoint.PRESENT", "2")
+        newer.setattr("charwave_tui.engine.runs.checkpoint.FORMAT_VERSION", "2")
         write_checkpoint(folder, make_checkpoint(30))
     there = folder.checkpoints()
     for clear in (False, True):
         with pytest.raises(UserError, match=r"save-000003\.safetensors is of format 2, not 1; upgrade the program"):
-            load_latest_checkpoint(folder, pytest.fail, clear=clear)
+            load_latest_checkpoint(folder, pytest.fail, quarantine=clear)
     assert folder.checkpoints() == there
 
 
@@ -244,12 +244,12 @@ def test_damaged_saves_moved_aside_only_by_lock_owner(folder: RunFolder) -> None
     newest.write_bytes(b"")
     load_latest_checkpoint(folder, lambda text: None)
     assert folder.checkpoints() == [newest, before]
-    load_latest_checkpoint(folder, lambda text: None, clear=True)
+    load_latest_checkpoint(folder, lambda text: None, quarantine=True)
     assert folder.checkpoints() == [before]
     assert [path.read_bytes() for path in folder.path.glob("*.damaged-*")] == [b""]
     before.write_bytes(b"")
     with pytest.raises(UserError, match="cut off"):
-        load_latest_checkpoint(folder, pytest.fail, clear=True)
+        load_latest_checkpoint(folder, pytest.fail, quarantine=True)
     assert folder.checkpoints() == [before]  # where there is no other, it stays where it is looked for
 
 
@@ -261,7 +261,7 @@ def test_old_weights_take_record_from_file_beside(tmp_path: Path, bit_identical:
         load_latest_checkpoint(folder, pytest.fail)
     (folder.path / RECORD).write_bytes(msgspec.json.encode(make_checkpoint(7).record))
     found = load_latest_checkpoint(folder, pytest.fail)
-    assert (found.record, found.standing) == (make_checkpoint(7).record, ResumeState())
+    assert (found.record, found.resume_state) == (make_checkpoint(7).record, ResumeState())
     assert bit_identical(found.tensors, WEIGHTS)
     for step in (8, 9):
         write_checkpoint(folder, make_checkpoint(step))

@@ -72,26 +72,26 @@ def trained_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Expect
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(HOME_VARIABLE, str(home))
-        desk = DispatcherHarness()
-        desk.send(StartRun(config, "first", steps=300))
-        desk.run_until_idle()
-        before = load_latest_checkpoint(desk.store.folder_of(1), pytest.fail)
-        desk.send(StepRun())
-        desk.run_until_idle()
-        first = desk.dispatcher._stage.run.saves
+        harness = DispatcherHarness()
+        harness.send(StartRun(config, "first", steps=300))
+        harness.run_until_idle()
+        before = load_latest_checkpoint(harness.store.folder_of(1), pytest.fail)
+        harness.send(StepRun())
+        harness.run_until_idle()
+        first = harness.dispatcher.active_run.autosave
         assert first is not None
         first.release()  # killed
-        desk = DispatcherHarness()
-        desk.send(StartRun(config, "second", steps=300))
-        desk.run_until_idle()
+        harness = DispatcherHarness()
+        harness.send(StartRun(config, "second", steps=300))
+        harness.run_until_idle()
         for run in (1, 2):
-            desk.send(DescribeRun(run, f"the {run}.", "of it"))
-        desk.dispatcher.shut_down()
-        for path in desk.store.folder_of(1).checkpoints()[2:]:
+            harness.send(DescribeRun(run, f"the {run}.", "of it"))
+        harness.dispatcher.shut_down()
+        for path in harness.store.folder_of(1).checkpoints()[2:]:
             path.unlink()
-        saved = {run: read_folder_record(desk.store.folder_of(run)) or pytest.fail("it is saved") for run in (1, 2)}
-        expected = Expected({run: desk.store.read(run) for run in (1, 2)}, saved, before)
-        desk.store.close()
+        saved = {run: read_folder_record(harness.store.folder_of(run)) or pytest.fail("it is saved") for run in (1, 2)}
+        expected = Expected({run: harness.store.read(run) for run in (1, 2)}, saved, before)
+        harness.store.close()
     return home / "data", expected
 
 
@@ -122,7 +122,7 @@ def assert_previous_save(expected: Expected, bit_identical: SameBits) -> None:
     told: list[str] = []
     found = load_latest_checkpoint(folder, told.append)
     assert found.record == expected.before.record
-    assert found.standing == expected.before.standing
+    assert found.resume_state == expected.before.resume_state
     assert bit_identical(found.tensors, expected.before.tensors)
     (line,) = told
     assert line.endswith("run 1 is taken from the save before it, of step 300")
@@ -215,17 +215,17 @@ def test_foreign_file_at_save_path_opens_previous_save(expected: Expected, bit_i
     content = newest.read_bytes() if newest.is_file() else None
     if content is not None:
         assert_previous_save(expected, bit_identical)
-    desk = DispatcherHarness()
+    harness = DispatcherHarness()
     names = sample(SamplingConfig(), 1)
-    desk.send(OpenRun(1))
-    opened = desk.events_of(RunOpened)[-1]
+    harness.send(OpenRun(1))
+    opened = harness.events_of(RunOpened)[-1]
     assert (opened.run, opened.step, opened.state) == (1, 300, RunState.PAUSED)
-    assert len(desk.events_of(WarningIssued)) == (content is not None)
+    assert len(harness.events_of(WarningIssued)) == (content is not None)
     aside = list(newest.parent.glob(f"{newest.name}.damaged-*"))
     assert [path.read_bytes() for path in aside] == ([content] if content is not None else [])
-    desk.send(StepRun())
-    desk.run_until_idle()
-    assert load_latest_checkpoint(desk.store.folder_of(1), pytest.fail).record.step == 301
+    harness.send(StepRun())
+    harness.run_until_idle()
+    assert load_latest_checkpoint(harness.store.folder_of(1), pytest.fail).record.step == 301
     assert len(names) == 20
     assert not newest.is_dir() or list(newest.iterdir())
 
@@ -244,25 +244,25 @@ def test_foreign_file_at_database_path_reads_run_folders(expected: Expected, oth
     if content:
         assert told[0].startswith("runs.db was damaged (")
         assert (runs_dir() / f"{DATABASE}.damaged").read_bytes() == content
-    desk = DispatcherHarness()
-    desk.send(OpenRun(1))
-    assert desk.events_of(RunOpened)[-1].step == 301
+    harness = DispatcherHarness()
+    harness.send(OpenRun(1))
+    assert harness.events_of(RunOpened)[-1].step == 301
 
 
 def test_no_readable_save_leaves_all_and_names_run(expected: Expected) -> None:
     store = RunStore(runs_dir(), pytest.fail)
     for path in store.folder_of(1).checkpoints():
         path.write_bytes(b"\x80\x04")
-    desk = DispatcherHarness()
+    harness = DispatcherHarness()
     for command in (OpenRun(1), OpenRun(1, train=True), ForkRun(1)):
         with pytest.raises(UserError, match=r"save-\d+\.safetensors holds no weights that can be read: it is cut off"):
-            desk.send(command)
-    assert desk.broadcasts == []
+            harness.send(command)
+    assert harness.broadcasts == []
     assert [path.read_bytes() for path in store.folder_of(1).checkpoints()] == [b"\x80\x04"] * 2
     assert not store.folder_of(1).in_use()
     assert store.read(1) == expected.records[1]
-    desk.send(OpenRun(2))
-    assert desk.events_of(RunOpened)[-1].run == 2
+    harness.send(OpenRun(2))
+    assert harness.events_of(RunOpened)[-1].run == 2
 
 
 def test_nothing_is_ever_unpickled(expected: Expected, unpickle_detector: UnpickleDetector, tmp_path: Path) -> None:
@@ -322,11 +322,11 @@ def test_run_with_damaged_corpus_refused_and_kept(
     words = Path(expected.records[1].config.corpus)
     good, found = words.read_bytes(), words.stat()
     spoil, said = CORPORA[harm]
-    desk = DispatcherHarness()
+    harness = DispatcherHarness()
     try:
         spoil(words)
         for ask in (
-            lambda: desk.send(OpenRun(1)),
+            lambda: harness.send(OpenRun(1)),
             lambda: sample(SamplingConfig(), 1),
             lambda: inspect(1),
         ):
@@ -334,14 +334,14 @@ def test_run_with_damaged_corpus_refused_and_kept(
                 ask()
             assert str(told.value).isprintable()
             assert "; " in str(told.value)
-        assert desk.store.read(1) == expected.records[1]
+        assert harness.store.read(1) == expected.records[1]
     finally:
         if words.is_dir():
             shutil.rmtree(words)
         words.write_bytes(good)
         os.utime(words, ns=(found.st_atime_ns, found.st_mtime_ns))
-    desk.send(OpenRun(1))
-    assert desk.events_of(RunOpened)[-1].step == 301
+    harness.send(OpenRun(1))
+    assert harness.events_of(RunOpened)[-1].step == 301
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\0\n" * 99, b"words\n../x\n", b"/" * 99_999, b"[" * 99])
@@ -361,10 +361,10 @@ def test_folder_at_recent_corpora_path_does_not_block_training(
 ) -> None:
     (state_dir() / "recent-corpora").mkdir(parents=True)
     assert [entry.name for entry in list_corpora()] == ["imena", "names"]
-    desk = DispatcherHarness()
-    desk.send(StartRun(expected.records[1].config, "", steps=1))
-    desk.run_until_idle()
-    assert desk.store.read(3).step == 1
+    harness = DispatcherHarness()
+    harness.send(StartRun(expected.records[1].config, "", steps=1))
+    harness.run_until_idle()
+    assert harness.store.read(3).step == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\0" * 999, b"-1 \n", b"1 elsewhere\n"])
@@ -376,6 +376,6 @@ def test_garbage_lock_file_blocks_nobody(expected: Expected, content: bytes) -> 
     assert acquire_engine_lock() is None
     engine.close()
     (RunStore(runs_dir()).folder_of(1).path / LOCK).write_bytes(content)
-    desk = DispatcherHarness()
-    desk.send(OpenRun(1))
-    assert desk.events_of(RunOpened)[-1].step == 301
+    harness = DispatcherHarness()
+    harness.send(OpenRun(1))
+    assert harness.events_of(RunOpened)[-1].step == 301

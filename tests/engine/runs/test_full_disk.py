@@ -29,9 +29,9 @@ Full = Callable[..., AbstractContextManager[None]]
 @pytest.fixture(autouse=True)
 def frequent_autosaves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Saves come so often that a test need not wait for them."""
-    monkeypatch.setattr(autosave, "EVERY", 0.02)
-    monkeypatch.setattr(autosave, "SHARE", 1e9)
-    monkeypatch.setattr(active_run, "BURST", 0.005)
+    monkeypatch.setattr(autosave, "AUTOSAVE_SECONDS", 0.02)
+    monkeypatch.setattr(autosave, "MAX_TIME_FRACTION", 1e9)
+    monkeypatch.setattr(active_run, "BURST_SECONDS", 0.005)
 
 
 @pytest.fixture
@@ -39,76 +39,76 @@ def config(words: Path) -> RunConfig:
     return small_config(words, max_steps=10_000_000, eval_every=10_000_000)
 
 
-def step_of(desk: DispatcherHarness) -> int:
-    return desk.dispatcher._stage.run.trainer.step
+def step_of(harness: DispatcherHarness) -> int:
+    return harness.dispatcher.active_run.trainer.step
 
 
-def partial_files(desk: DispatcherHarness) -> list[str]:
+def partial_files(harness: DispatcherHarness) -> list[str]:
     """Files that were begun and not finished."""
-    return [path.name for path in desk.store.folder.rglob(".*")]
+    return [path.name for path in harness.store.folder.rglob(".*")]
 
 
-def train_until_events(desk: DispatcherHarness, kind: type[Event], times: int = 2) -> None:
+def train_until_events(harness: DispatcherHarness, kind: type[Event], times: int = 2) -> None:
     """Trains until that has been told so often from now on."""
-    desk.clear_events()
-    before = step_of(desk)
-    desk.run_until_idle(lambda: len(desk.events_of(kind)) >= times)
-    assert step_of(desk) > before
+    harness.clear_events()
+    before = step_of(harness)
+    harness.run_until_idle(lambda: len(harness.events_of(kind)) >= times)
+    assert step_of(harness) > before
 
 
-def assert_saved_completely(desk: DispatcherHarness, run: int = 1) -> None:
+def assert_saved_completely(harness: DispatcherHarness, run: int = 1) -> None:
     """Trains until the run is saved again, and sees that all of it is there and nothing besides."""
-    train_until_events(desk, RunSaved)
-    save = load_latest_checkpoint(desk.store.folder_of(run), pytest.fail)
-    assert save.record.step == desk.events_of(RunSaved)[-1].step
-    assert desk.store.read(run).step == save.record.step
-    assert desk.store.list()[0].step == save.record.step
-    assert len(desk.store.folder_of(run).checkpoints()) == CHECKPOINTS_KEPT
-    assert partial_files(desk) == []
-    assert desk.dispatcher._stage.run.opened(None).unsaved == ""
+    train_until_events(harness, RunSaved)
+    save = load_latest_checkpoint(harness.store.folder_of(run), pytest.fail)
+    assert save.record.step == harness.events_of(RunSaved)[-1].step
+    assert harness.store.read(run).step == save.record.step
+    assert harness.store.list()[0].step == save.record.step
+    assert len(harness.store.folder_of(run).checkpoints()) == CHECKPOINTS_KEPT
+    assert partial_files(harness) == []
+    assert harness.dispatcher.active_run.snapshot(None).unsaved == ""
 
 
 @pytest.mark.parametrize("size", [0, 2_000, 5_000])
 def test_file_size_limit_training_continues_and_saves_later(config: RunConfig, full_disk: Full, size: int) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, ""))
-    train_until_events(desk, RunSaved, CHECKPOINTS_KEPT)
-    before = {path: path.read_bytes() for path in desk.store.folder_of(1).checkpoints()}
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, ""))
+    train_until_events(harness, RunSaved, CHECKPOINTS_KEPT)
+    before = {path: path.read_bytes() for path in harness.store.folder_of(1).checkpoints()}
     with full_disk(size):
-        train_until_events(desk, SaveFailed)
-        assert {event.problem for event in desk.events_of(SaveFailed)} == {"File too large"}
-        assert desk.events_of(RunSaved) == []
-        assert desk.dispatcher._stage.run.opened(None).unsaved == "File too large"
-        assert {path: path.read_bytes() for path in desk.store.folder_of(1).checkpoints()} == before
-        assert partial_files(desk) == []
-    assert_saved_completely(desk)
+        train_until_events(harness, SaveFailed)
+        assert {event.problem for event in harness.events_of(SaveFailed)} == {"File too large"}
+        assert harness.events_of(RunSaved) == []
+        assert harness.dispatcher.active_run.snapshot(None).unsaved == "File too large"
+        assert {path: path.read_bytes() for path in harness.store.folder_of(1).checkpoints()} == before
+        assert partial_files(harness) == []
+    assert_saved_completely(harness)
 
 
 def test_run_started_under_file_size_limit_saves_later(config: RunConfig, full_disk: Full) -> None:
-    desk = DispatcherHarness()
+    harness = DispatcherHarness()
     with full_disk():
-        desk.send(StartRun(config, ""))
-        train_until_events(desk, SaveFailed)
-        assert desk.store.folder_of(1).checkpoints() == []
-        assert partial_files(desk) == []
-    assert_saved_completely(desk)
+        harness.send(StartRun(config, ""))
+        train_until_events(harness, SaveFailed)
+        assert harness.store.folder_of(1).checkpoints() == []
+        assert partial_files(harness) == []
+    assert_saved_completely(harness)
 
 
 def test_full_disk_hides_no_run_or_save(config: RunConfig, full_disk: Full) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(replace(config, max_steps=30), ""))
-    desk.run_until_idle(lambda: not desk.dispatcher.busy)
-    desk.dispatcher.shut_down()
-    desk.store.close()
+    harness = DispatcherHarness()
+    harness.send(StartRun(replace(config, max_steps=30), ""))
+    harness.run_until_idle(lambda: not harness.dispatcher.busy)
+    harness.dispatcher.shut_down()
+    harness.store.close()
     with full_disk():
-        desk = DispatcherHarness()
-        desk.send(ListRuns(), OpenRun(1))
-        listed = desk.replies[0]
+        harness = DispatcherHarness()
+        harness.send(ListRuns(), OpenRun(1))
+        listed = harness.replies[0]
         assert isinstance(listed, RunsListed)
         assert [(row.run, row.state, row.step) for row in listed.runs] == [(1, RunState.FINISHED, 30)]
-        assert desk.events_of(RunOpened)[-1].step == 30
+        assert harness.events_of(RunOpened)[-1].step == 30
         with pytest.raises(UserError, match="the list of runs cannot be written"):
-            desk.send(DescribeRun(1, "x", ""))
+            harness.send(DescribeRun(1, "x", ""))
 
 
 @pytest.fixture
@@ -139,33 +139,33 @@ def fill_disk(disk: Path) -> Path:
 
 
 def test_disk_filled_by_others_costs_only_its_duration(small_disk: Path, config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "wide"))
-    train_until_events(desk, RunSaved, CHECKPOINTS_KEPT)
-    desk.send(DescribeRun(1, "mine", ""))
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "wide"))
+    train_until_events(harness, RunSaved, CHECKPOINTS_KEPT)
+    harness.send(DescribeRun(1, "mine", ""))
     filler = fill_disk(small_disk)
-    train_until_events(desk, SaveFailed, 5)
-    assert {event.problem for event in desk.events_of(SaveFailed)} == {"No space left on device"}
-    assert len(desk.store.folder_of(1).checkpoints()) == CHECKPOINTS_KEPT
-    assert partial_files(desk) == []
-    desk.send(ListRuns())
-    assert desk.store.read(1).name == "mine"
+    train_until_events(harness, SaveFailed, 5)
+    assert {event.problem for event in harness.events_of(SaveFailed)} == {"No space left on device"}
+    assert len(harness.store.folder_of(1).checkpoints()) == CHECKPOINTS_KEPT
+    assert partial_files(harness) == []
+    harness.send(ListRuns())
+    assert harness.store.read(1).name == "mine"
     with pytest.raises(UserError, match=r"run 1 is not saved \(No space left on device\) and would be lost"):
-        desk.send(StartRun(config, ""))
-    assert desk.store.numbers() == [1]
+        harness.send(StartRun(config, ""))
+    assert harness.store.numbers() == [1]
     filler.unlink()
-    assert_saved_completely(desk)
-    assert desk.store.read(1).name == "mine"
+    assert_saved_completely(harness)
+    assert harness.store.read(1).name == "mine"
 
 
 def test_run_started_on_full_disk_refused_or_saved_later(small_disk: Path, config: RunConfig) -> None:
     filler = fill_disk(small_disk)
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, ""))
-    train_until_events(desk, SaveFailed)
-    assert desk.events_of(SaveFailed)[-1].problem == "No space left on device"
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, ""))
+    train_until_events(harness, SaveFailed)
+    assert harness.events_of(SaveFailed)[-1].problem == "No space left on device"
     filler.unlink()
-    assert_saved_completely(desk)
+    assert_saved_completely(harness)
 
 
 @pytest.fixture
@@ -188,45 +188,45 @@ def unprivileged_config(
 def test_revoked_write_permission_training_continues_and_saves_later(
     unprivileged_config: RunConfig, which: str
 ) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(unprivileged_config, ""))
-    train_until_events(desk, RunSaved, CHECKPOINTS_KEPT)
-    closed = [desk.store.folder_of(1).path, *([desk.store.folder] if which == "all runs" else [])]
-    before = desk.store.folder_of(1).checkpoints()
+    harness = DispatcherHarness()
+    harness.send(StartRun(unprivileged_config, ""))
+    train_until_events(harness, RunSaved, CHECKPOINTS_KEPT)
+    closed = [harness.store.folder_of(1).path, *([harness.store.folder] if which == "all runs" else [])]
+    before = harness.store.folder_of(1).checkpoints()
     for folder in closed:
         folder.chmod(0o555)
-    train_until_events(desk, SaveFailed)
-    assert {event.problem for event in desk.events_of(SaveFailed)} == {"Permission denied"}
-    assert desk.store.folder_of(1).checkpoints() == before
-    assert desk.store.list()[0].run == 1
+    train_until_events(harness, SaveFailed)
+    assert {event.problem for event in harness.events_of(SaveFailed)} == {"Permission denied"}
+    assert harness.store.folder_of(1).checkpoints() == before
+    assert harness.store.list()[0].run == 1
     for folder in closed:
         folder.chmod(0o755)
-    assert_saved_completely(desk)
-    desk.store.close()
+    assert_saved_completely(harness)
+    harness.store.close()
 
 
 def test_unwritable_run_list_reported_once_and_written_later(unprivileged_config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(unprivileged_config, ""))
-    train_until_events(desk, RunSaved, CHECKPOINTS_KEPT)
-    desk.store.close()
-    (desk.store.folder / DATABASE).chmod(0o444)
-    train_until_events(desk, RunSaved, 3)
-    (said,) = desk.events_of(WarningIssued)
+    harness = DispatcherHarness()
+    harness.send(StartRun(unprivileged_config, ""))
+    train_until_events(harness, RunSaved, CHECKPOINTS_KEPT)
+    harness.store.close()
+    (harness.store.folder / DATABASE).chmod(0o444)
+    train_until_events(harness, RunSaved, 3)
+    (said,) = harness.events_of(WarningIssued)
     assert said.text == "run 1 is saved, but the list of runs is not: attempt to write a readonly database"
-    assert desk.events_of(SaveFailed) == []
-    assert desk.store.read(1).step == desk.events_of(RunSaved)[-1].step
-    (desk.store.folder / DATABASE).chmod(0o644)
-    assert_saved_completely(desk)
-    desk.store.close()
+    assert harness.events_of(SaveFailed) == []
+    assert harness.store.read(1).step == harness.events_of(RunSaved)[-1].step
+    (harness.store.folder / DATABASE).chmod(0o644)
+    assert_saved_completely(harness)
+    harness.store.close()
 
 
 def test_run_without_space_refused_and_leaves_nothing(unprivileged_config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.store.folder.mkdir(parents=True)
-    desk.store.folder.chmod(0o555)
+    harness = DispatcherHarness()
+    harness.store.folder.mkdir(parents=True)
+    harness.store.folder.chmod(0o555)
     with pytest.raises(UserError, match=r"the folder .*runs cannot be written; put that right, or set CHARWAVE_HOME"):
-        desk.send(StartRun(unprivileged_config, ""))
-    assert desk.broadcasts == []
-    assert list(desk.store.folder.iterdir()) == []
-    desk.store.folder.chmod(0o755)
+        harness.send(StartRun(unprivileged_config, ""))
+    assert harness.broadcasts == []
+    assert list(harness.store.folder.iterdir()) == []
+    harness.store.folder.chmod(0o755)

@@ -132,7 +132,7 @@ async def test_killed_engine_run_resumed_ends_bit_identical(
     assert bit_identical(first.tensors, second.tensors)
     assert without_quiet_marks(hunted.history) == without_quiet_marks(alone.history)
     assert (hunted.train, hunted.val, hunted.first_loss) == (alone.train, alone.val, alone.first_loss)
-    assert first.standing == second.standing
+    assert first.resume_state == second.resume_state
     assert sample(SamplingConfig(), alone.run) == sample(SamplingConfig(), hunted.run)
     assert len(store.folder_of(hunted.run).checkpoints()) == CHECKPOINTS_KEPT
     assert {path.name for path in store.folder_of(hunted.run).path.iterdir() if path.suffix != ".safetensors"} == {

@@ -67,7 +67,7 @@ def test_training_starts_fresh_with_pretrained_as_ghost(harness: Desk) -> None:
     assert isinstance(opened, RunOpened)
     assert (opened.run, opened.step, opened.history.points) == (1, 0, ())
     assert opened.ghost is not None
-    assert opened.ghost.name == pretrained.NAME
+    assert opened.ghost.name == pretrained.PRETRAINED_NAME
     progress = harness.heard(Progress)[-1]
     assert isinstance(progress, Progress)
     assert progress.partial is not None
@@ -104,7 +104,7 @@ def test_damaged_pretrained_file_logged_and_skipped(
 ) -> None:
     for name in ("record.json", "weights.safetensors"):
         if damage:
-            content = asset_path(pretrained.FOLDER, name).read_bytes()
+            content = asset_path(pretrained.ASSET_FOLDER, name).read_bytes()
             (tmp_path / name).write_bytes(content[:100] if name == damage else content)
     monkeypatch.setattr(pretrained, "asset_path", lambda *parts: tmp_path.joinpath(*parts[1:]))
     with caplog.at_level(logging.WARNING):
@@ -113,4 +113,4 @@ def test_damaged_pretrained_file_logged_and_skipped(
 
 
 def test_pretrained_file_small_enough_to_ship() -> None:
-    assert sum(path.stat().st_size for path in asset_path(pretrained.FOLDER).iterdir()) <= 1_500_000
+    assert sum(path.stat().st_size for path in asset_path(pretrained.ASSET_FOLDER).iterdir()) <= 1_500_000

@@ -47,16 +47,16 @@ def without_quiet_marks(history: TrainingHistory) -> TrainingHistory:
     return msgspec.structs.replace(history, marks=tuple(mark for mark in history.marks if not mark.quiet))
 
 
-def crash(desk: DispatcherHarness) -> DispatcherHarness:
+def crash(harness: DispatcherHarness) -> DispatcherHarness:
     """Another engine after this one was killed: nothing is saved, and only the lock goes with the process."""
-    run = desk.dispatcher._stage.run
-    assert run.saves is not None
-    run.saves.release()
+    run = harness.dispatcher.active_run
+    assert run.autosave is not None
+    run.autosave.release()
     return DispatcherHarness()
 
 
-def save_now(desk: DispatcherHarness) -> None:
-    desk.dispatcher._stage.run.save()
+def save_now(harness: DispatcherHarness) -> None:
+    harness.dispatcher.active_run.save()
 
 
 @pytest.mark.parametrize(("kind", "at"), [*(("by hand", at) for at in (0, 1, 40)), *((kind, 77) for kind in VARIETY)])
@@ -70,100 +70,103 @@ def test_killed_run_resumed_ends_bit_identical(
     whole.run_until_idle()
     whole.dispatcher.shut_down()
 
-    monkeypatch.setattr(active_run, "BURST", 0.0)
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "cut", steps=at))
-    desk.run_until_idle(
-        lambda: (desk.store.read(2).state is RunState.PAUSED and not desk.dispatcher._errands.has_work) or at == 0
+    monkeypatch.setattr(active_run, "BURST_SECONDS", 0.0)
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "cut", steps=at))
+    harness.run_until_idle(
+        lambda: (
+            (harness.store.read(2).state is RunState.PAUSED and not harness.dispatcher.background_tasks.has_work)
+            or at == 0
+        )
     )
     if at:
-        desk.send(ResumeRun())
-        save_now(desk)
-        desk.run_until_idle(lambda: desk.dispatcher._stage.run.trainer.step > at + 1)  # lost with the crash
-    desk = crash(desk)
-    desk.send(OpenRun(2, train=True))
-    assert desk.events_of(RunOpened)[-1].step == at
-    desk.run_until_idle()
-    one, other = (load_latest_checkpoint(desk.store.folder_of(run), pytest.fail) for run in (1, 2))
+        harness.send(ResumeRun())
+        save_now(harness)
+        harness.run_until_idle(lambda: harness.dispatcher.active_run.trainer.step > at + 1)  # lost with the crash
+    harness = crash(harness)
+    harness.send(OpenRun(2, train=True))
+    assert harness.events_of(RunOpened)[-1].step == at
+    harness.run_until_idle()
+    one, other = (load_latest_checkpoint(harness.store.folder_of(run), pytest.fail) for run in (1, 2))
     assert bit_identical(one.tensors, other.tensors)
     assert without_quiet_marks(one.record.history) == without_quiet_marks(other.record.history)
-    assert without_quiet_marks(desk.store.read(2).history) == without_quiet_marks(desk.store.read(1).history)
-    assert one.standing == other.standing
+    assert without_quiet_marks(harness.store.read(2).history) == without_quiet_marks(harness.store.read(1).history)
+    assert one.resume_state == other.resume_state
     assert one.record.first_loss == other.record.first_loss
     assert (one.record.train, one.record.val) == (other.record.train, other.record.val)
 
 
 def test_edit_and_evaluation_survive_crash(config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "", steps=60))
-    desk.run_until_idle()
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "", steps=60))
+    harness.run_until_idle()
     edited = replace(config, lr=0.05, batch_size=4, max_steps=500)
-    desk.send(EditRun(edited))
-    save_now(desk)
-    desk = crash(desk)
-    desk.send(OpenRun(1))
-    opened = desk.events_of(RunOpened)[-1]
+    harness.send(EditRun(edited))
+    save_now(harness)
+    harness = crash(harness)
+    harness.send(OpenRun(1))
+    opened = harness.events_of(RunOpened)[-1]
     assert (opened.state, opened.step, opened.config) == (RunState.PAUSED, 60, edited)
     assert {mark.text for mark in opened.history.marks} >= {"lr 0.1 → 0.05", "batch_size 8 → 4"}
-    desk.send(ResumeRun())
-    desk.run_until_idle()
-    assert desk.store.read(1).step == 500
+    harness.send(ResumeRun())
+    harness.run_until_idle()
+    assert harness.store.read(1).step == 500
 
 
 def test_interrupted_evaluation_is_repeated(config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, ""))
-    desk.run_until_idle(lambda: desk.dispatcher._stage.run.trainer.step == 60)
-    assert desk.evaluations == []
-    save_now(desk)
-    desk = crash(desk)
-    desk.send(OpenRun(1, train=True))
-    desk.run_until_idle(lambda: len(desk.evaluations) == 1)
-    assert desk.evaluations == [(60, Split.VAL)]
-    assert desk.dispatcher._stage.run.trainer.step == 60
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, ""))
+    harness.run_until_idle(lambda: harness.dispatcher.active_run.trainer.step == 60)
+    assert harness.evaluations == []
+    save_now(harness)
+    harness = crash(harness)
+    harness.send(OpenRun(1, train=True))
+    harness.run_until_idle(lambda: len(harness.evaluations) == 1)
+    assert harness.evaluations == [(60, Split.VAL)]
+    assert harness.dispatcher.active_run.trainer.step == 60
 
 
 def test_finished_but_unevaluated_run_is_evaluated(config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, ""))
-    desk.run_until_idle(lambda: (RunState.FINISHED, 400) in desk.states)
-    desk = crash(desk)
-    assert desk.store.read(1).val is None
-    desk.send(OpenRun(1, train=True))
-    desk.run_until_idle()
-    record = desk.store.read(1)
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, ""))
+    harness.run_until_idle(lambda: (RunState.FINISHED, 400) in harness.states)
+    harness = crash(harness)
+    assert harness.store.read(1).val is None
+    harness.send(OpenRun(1, train=True))
+    harness.run_until_idle()
+    record = harness.store.read(1)
     assert (record.state, record.train is None, record.val is None) == (RunState.FINISHED, False, False)
     with pytest.raises(UserError, match="run 1 is at its end; c trains it on"):
-        desk.send(OpenRun(1, train=True))
+        harness.send(OpenRun(1, train=True))
 
 
 def test_opening_other_run_pauses_active_one_and_both_resume(config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "first", steps=50))
-    desk.run_until_idle()
-    desk.send(StartRun(replace(config, seed=1), "second"))
-    desk.run_until_idle(lambda: desk.dispatcher._stage.run.trainer.step > 20)
-    reached = desk.dispatcher._stage.run.trainer.step
-    desk.send(OpenRun(1))
-    assert (desk.store.read(2).state, desk.store.read(2).step) == (RunState.PAUSED, reached)
-    assert not desk.store.folder_of(2).in_use()
-    opened = desk.events_of(RunOpened)[-1]
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "first", steps=50))
+    harness.run_until_idle()
+    harness.send(StartRun(replace(config, seed=1), "second"))
+    harness.run_until_idle(lambda: harness.dispatcher.active_run.trainer.step > 20)
+    reached = harness.dispatcher.active_run.trainer.step
+    harness.send(OpenRun(1))
+    assert (harness.store.read(2).state, harness.store.read(2).step) == (RunState.PAUSED, reached)
+    assert not harness.store.folder_of(2).in_use()
+    opened = harness.events_of(RunOpened)[-1]
     assert (opened.run, opened.preset, opened.state, opened.step) == (1, "first", RunState.STOPPED, 50)
-    desk.send(OpenRun(2, train=True))
-    desk.run_until_idle()
-    assert desk.events_of(RunOpened)[-1].ghost.name == "run 1"
-    assert desk.store.read(2).state is RunState.FINISHED
+    harness.send(OpenRun(2, train=True))
+    harness.run_until_idle()
+    assert harness.events_of(RunOpened)[-1].ghost.name == "run 1"
+    assert harness.store.read(2).state is RunState.FINISHED
 
 
 def test_opening_active_run_changes_nothing(config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "", steps=5))
-    desk.run_until_idle()
-    desk.clear_events()
-    desk.send(OpenRun(1))
-    assert desk.broadcasts == []
-    desk.send(OpenRun(1, train=True))
-    assert desk.states == [(RunState.TRAINING, 5)]
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "", steps=5))
+    harness.run_until_idle()
+    harness.clear_events()
+    harness.send(OpenRun(1))
+    assert harness.broadcasts == []
+    harness.send(OpenRun(1, train=True))
+    assert harness.states == [(RunState.TRAINING, 5)]
 
 
 def test_run_trained_by_other_process_is_not_opened(config: RunConfig) -> None:
@@ -178,93 +181,93 @@ def test_run_trained_by_other_process_is_not_opened(config: RunConfig) -> None:
 
 @pytest.mark.parametrize("end", [120, 400])
 def test_fork_starts_at_run_step_and_leaves_it_unchanged(config: RunConfig, bit_identical: SameBits, end: int) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "trunk", steps=end))
-    desk.run_until_idle()
-    before = desk.store.read(1)
-    desk.send(ForkRun(1))
-    opened = desk.events_of(RunOpened)[-1]
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "trunk", steps=end))
+    harness.run_until_idle()
+    before = harness.store.read(1)
+    harness.send(ForkRun(1))
+    opened = harness.events_of(RunOpened)[-1]
     assert (opened.run, opened.preset, opened.state, opened.step) == (2, "trunk", RunState.PAUSED, end)
     assert opened.ghost.name == "run 1"
     assert opened.history.points == before.history.points[: len(opened.history.points)]
-    trunk, branch = (load_latest_checkpoint(desk.store.folder_of(run), pytest.fail) for run in (1, 2))
+    trunk, branch = (load_latest_checkpoint(harness.store.folder_of(run), pytest.fail) for run in (1, 2))
     assert bit_identical(trunk.tensors, branch.tensors)
-    assert "fork of run 1" in [text for _, text in desk.marks]
-    desk.send(EditRun(replace(desk.store.read(2).config, lr=0.01)), ResumeRun())
-    desk.run_until_idle()
-    after = desk.store.read(2)
+    assert "fork of run 1" in [text for _, text in harness.marks]
+    harness.send(EditRun(replace(harness.store.read(2).config, lr=0.01)), ResumeRun())
+    harness.run_until_idle()
+    after = harness.store.read(2)
     assert (after.state, after.step, after.ghost) == (RunState.FINISHED, 800 if end == 400 else 400, 1)
-    kept = desk.store.read(1)
+    kept = harness.store.read(1)
     assert (kept.step, kept.history.points) == (before.step, before.history.points)
 
 
 def test_changed_or_missing_corpus_is_named(config: RunConfig, words: Path) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "", steps=5))
-    desk.run_until_idle()
-    desk = crash(desk)
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "", steps=5))
+    harness.run_until_idle()
+    harness = crash(harness)
     words.write_text("\n".join(WORDS[:-1]), "utf-8")
     with pytest.raises(UserError, match=r"words\.txt has changed since run 1 learned it"):
-        desk.send(OpenRun(1))
+        harness.send(OpenRun(1))
     words.unlink()
     with pytest.raises(UserError, match=r"there is no file .*words\.txt"):
-        desk.send(ForkRun(1))
-    assert desk.store.read(1).step == 5
+        harness.send(ForkRun(1))
+    assert harness.store.read(1).step == 5
     words.write_text("\n".join(WORDS), "utf-8")
-    desk.send(OpenRun(1))
-    assert desk.events_of(RunOpened)[-1].step == 5
+    harness.send(OpenRun(1))
+    assert harness.events_of(RunOpened)[-1].step == 5
 
 
 def test_new_viewer_told_of_unfinished_run_until_another_opens(config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "", steps=30))
-    desk.run_until_idle()
-    desk.send(ResumeRun())
-    save_now(desk)
-    desk = crash(desk)
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "", steps=30))
+    harness.run_until_idle()
+    harness.send(ResumeRun())
+    save_now(harness)
+    harness = crash(harness)
     heard: list[Event] = []
-    desk.dispatcher.send_snapshot(heard.append)
+    harness.dispatcher.send_snapshot(heard.append)
     assert [type(event).__name__ for event in heard] == ["EngineReady", "ResumableRunFound"]
     left = heard[1]
     assert isinstance(left, ResumableRunFound)
     assert (left.run.run, left.run.step, left.run.state) == (1, 30, RunState.PAUSED)
-    desk.send(PrepareRun(config, ""))
+    harness.send(PrepareRun(config, ""))
     heard.clear()
-    desk.dispatcher.send_snapshot(heard.append)
+    harness.dispatcher.send_snapshot(heard.append)
     assert isinstance(heard[-1], ResumableRunFound)
-    desk.send(OpenRun(1, train=True))
+    harness.send(OpenRun(1, train=True))
     heard.clear()
-    desk.dispatcher.send_snapshot(heard.append)
+    harness.dispatcher.send_snapshot(heard.append)
     assert not any(isinstance(event, ResumableRunFound) for event in heard)
-    desk.run_until_idle()
-    desk.dispatcher.shut_down()
+    harness.run_until_idle()
+    harness.dispatcher.shut_down()
     heard.clear()
     DispatcherHarness().dispatcher.send_snapshot(heard.append)
     assert len(heard) == 1  # it came to its end
 
 
 def test_release_pauses_training_run_and_frees_its_lock(config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, ""))
-    desk.run_until_idle(lambda: desk.dispatcher._stage.run.trainer.step > 30)
-    desk.dispatcher.shut_down()
-    record = desk.store.read(1)
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, ""))
+    harness.run_until_idle(lambda: harness.dispatcher.active_run.trainer.step > 30)
+    harness.dispatcher.shut_down()
+    record = harness.store.read(1)
     assert record.state is RunState.PAUSED
     assert record.step > 30
-    assert not desk.store.folder_of(1).in_use()
+    assert not harness.store.folder_of(1).in_use()
 
 
 def test_save_interval_grows_with_cost_of_saving(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("charwave_tui.engine.runs.autosave.time.monotonic", lambda: now)
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "", steps=5))
-    desk.run_until_idle()
-    kept = desk.dispatcher._stage.run.saves
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "", steps=5))
+    harness.run_until_idle()
+    kept = harness.dispatcher.active_run.autosave
     assert kept is not None
-    now = autosave.EVERY - 0.1
+    now = autosave.AUTOSAVE_SECONDS - 0.1
     assert not kept.is_due
-    now = autosave.EVERY + 0.1
+    now = autosave.AUTOSAVE_SECONDS + 0.1
     assert kept.is_due
     write = autosave.write_checkpoint
 
@@ -274,11 +277,11 @@ def test_save_interval_grows_with_cost_of_saving(config: RunConfig, monkeypatch:
         write(folder, save)
 
     monkeypatch.setattr(autosave, "write_checkpoint", slow)
-    save_now(desk)
-    now += autosave.EVERY + 0.1
+    save_now(harness)
+    now += autosave.AUTOSAVE_SECONDS + 0.1
     assert kept.is_due  # one slow moment puts nothing off
-    save_now(desk)
-    now += 1 / autosave.SHARE - 0.1
+    save_now(harness)
+    now += 1 / autosave.MAX_TIME_FRACTION - 0.1
     assert not kept.is_due
     now += 0.2
     assert kept.is_due

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.engine.runtime.cooperative import run_to_completion
 from charwave_tui.engine.sampling import near_words
-from charwave_tui.engine.sampling.near_words import NearWordIndex, is_one_edit_apart, nearness
+from charwave_tui.engine.sampling.near_words import NearWordIndex, is_one_edit_apart, near_word_index
 
 ALPHABET = "ab🎈"
 
@@ -50,28 +50,28 @@ def test_one_edit_equals_distance_one(one: str, other: str) -> None:
 @settings(max_examples=80)
 @given(st.lists(words, min_size=1, max_size=12), st.lists(st.text(ALPHABET, max_size=9), max_size=8))
 def test_first_word_at_distance_one_is_found(known: list[str], asked: list[str]) -> None:
-    found = build_index(corpus_of(known)).near(asked)
+    found = build_index(corpus_of(known)).find(asked)
     assert found == [next((word for word in known if distance(name, word) == 1), "") for name in asked]
 
 
 def test_lookup_in_many_blocks_equals_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
     known = [a + b + c for a in "ab🎈" for b in "ab🎈" for c in ("", "a", "bb")]
     asked = ["aaaa", "bbb🎈", "🎈", "", "ab", "ba🎈a"]
-    at_once = build_index(corpus_of(known)).near(asked)
-    monkeypatch.setattr(near_words, "BLOCK", 7)
+    at_once = build_index(corpus_of(known)).find(asked)
+    monkeypatch.setattr(near_words, "CHARACTERS_PER_CHUNK", 7)
     pieces = sum(1 for _ in NearWordIndex(corpus_of(known)).build())
     assert pieces > 5
-    assert build_index(corpus_of(known)).near(asked) == at_once
+    assert build_index(corpus_of(known)).find(asked) == at_once
 
 
 def test_hash_collisions_are_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(near_words, "_signed", lambda numbers: torch.zeros(len(numbers), dtype=torch.int64))
-    assert build_index(corpus_of(["bbbb", "ab", "aab"])).near(["aa", "🎈🎈🎈"]) == ["ab", ""]
+    assert build_index(corpus_of(["bbbb", "ab", "aab"])).find(["aa", "🎈🎈🎈"]) == ["ab", ""]
 
 
 def test_index_built_once_per_corpus_and_never_for_largest(monkeypatch: pytest.MonkeyPatch) -> None:
     corpus, other = corpus_of(["ab", "b"]), corpus_of(["ab", "b"])
-    first = run_to_completion(nearness(corpus))
-    assert run_to_completion(nearness(corpus)) is first is not run_to_completion(nearness(other))
-    monkeypatch.setattr(near_words, "MOST_CHARACTERS", 2)
-    assert run_to_completion(nearness(corpus)) is None
+    first = run_to_completion(near_word_index(corpus))
+    assert run_to_completion(near_word_index(corpus)) is first is not run_to_completion(near_word_index(other))
+    monkeypatch.setattr(near_words, "MAX_CORPUS_CHARACTERS", 2)
+    assert run_to_completion(near_word_index(corpus)) is None

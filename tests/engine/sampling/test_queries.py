@@ -42,8 +42,8 @@ from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint
 from charwave_tui.engine.runtime.cooperative import Cooperative, run_to_completion
 from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.sampling import queries, scoring
-from charwave_tui.engine.sampling.queries import SKETCH, sample_for_timeline
-from charwave_tui.engine.sampling.scoring import score, score_words
+from charwave_tui.engine.sampling.queries import TIMELINE_SAMPLING, sample_for_timeline
+from charwave_tui.engine.sampling.scoring import score_words
 from charwave_tui.engine.service import background_tasks
 from charwave_tui.engine.training.trainer import Trainer
 
@@ -64,7 +64,7 @@ def harness(config: RunConfig) -> DispatcherHarness:
 
 
 def trainer_of(harness: DispatcherHarness) -> Trainer:
-    return harness.dispatcher._stage.run.trainer
+    return harness.dispatcher.active_run.trainer
 
 
 def replies_to(harness: DispatcherHarness, *commands: AnyCommand) -> list[Any]:
@@ -107,7 +107,8 @@ def test_word_scored_at_once_and_percentile_follows(harness: DispatcherHarness) 
         -math.log(probabilities(trainer, trainer.corpus, "bera"[:place])[number]) for place, number in enumerate(ids)
     ]
     assert list(at_once.surprises) == pytest.approx(plain, abs=1e-5)
-    means = score(trainer.model, trainer.corpus, trainer.config, list(trainer.corpus.words))
+    scoring_all = score_words(trainer.model, trainer.corpus, trainer.config, trainer.corpus.words)
+    means = run_to_completion(scoring_all).tolist()
     mean = sum(plain) / len(plain)
     wanted = 100 * sum(other > mean + 1e-6 for other in means) / len(means)
     assert later.among == len(WORDS)
@@ -151,7 +152,7 @@ def test_words_scored_at_same_step_share_corpus_scores(
 def test_word_of_replaced_run_still_gets_second_reply(
     harness: DispatcherHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(background_tasks, "PATIENCE", 0)
+    monkeypatch.setattr(background_tasks, "SLICE_SECONDS", 0)
     harness.replies.clear()
     harness.send(ScoreWord("bera", 7))
     harness.run_until_idle(lambda: bool(harness.replies))
@@ -163,15 +164,15 @@ def test_word_of_replaced_run_still_gets_second_reply(
 
 
 def test_expensive_corpus_scored_by_sample(harness: DispatcherHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "ALL_WORK", 0)
-    monkeypatch.setattr(scoring, "SOME", 40)
+    monkeypatch.setattr(scoring, "MAX_MULTIPLICATIONS", 0)
+    monkeypatch.setattr(scoring, "WORD_SAMPLE_SIZE", 40)
     some, again = (replies_to(harness, ScoreWord("bera"))[-1] for _ in range(2))
     assert some == again
     assert (some.among, some.percentile is not None) == (40, True)
-    monkeypatch.setattr(scoring, "ALL_WORK", 10**15)
+    monkeypatch.setattr(scoring, "MAX_MULTIPLICATIONS", 10**15)
     replies_to(harness, StepRun())
     assert replies_to(harness, ScoreWord("bera"))[-1].among == len(WORDS)
-    monkeypatch.setattr(scoring, "MOST_WORDS", len(WORDS) - 1)
+    monkeypatch.setattr(scoring, "MAX_WORDS", len(WORDS) - 1)
     replies_to(harness, StepRun())
     assert replies_to(harness, ScoreWord("bera"))[-1].among == 40
 
@@ -183,7 +184,7 @@ def test_many_words_scored_in_chunks_equal_whole(norm: str, monkeypatch: pytest.
     model = build_model(config, corpus.vocab_size, derived_generator(1, "scored"))
     words = ["", *corpus.words, "m" * 40]
     at_once = run_to_completion(score_words(model, corpus, config, words))
-    monkeypatch.setattr(scoring, "CHUNK", 13)
+    monkeypatch.setattr(scoring, "POSITIONS_PER_CHUNK", 13)
     sizes: list[int] = []
     monkeypatch.setattr(scoring, "PrefixDataset" if norm == "batch" else "WindowDataset", counting_dataset(norm, sizes))
     assert run_to_completion(score_words(model, corpus, config, words)).tolist() == pytest.approx(
@@ -251,22 +252,22 @@ def test_other_run_sampled_from_last_save_while_active_one_continues(
     (told,) = replies_to(harness, SampleRun(1, SamplingConfig(count=5), 9))
     assert told == RunSampled(1, 3, 9, wanted)
     assert torch.get_num_threads() == threads
-    assert harness.dispatcher._stage.run.identity.number == 2
+    assert harness.dispatcher.active_run.identity.number == 2
     (alone,) = replies_to(DispatcherHarness(), SampleRun(1, SamplingConfig(count=5), 9))
     assert alone == told
 
 
 def test_slow_names_reported_as_they_finish(harness: DispatcherHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queries, "TOLD_EVERY", 0.0)
+    monkeypatch.setattr(queries, "PARTIAL_REPLY_SECONDS", 0.0)
     *some, last = replies_to(harness, SampleNames(SamplingConfig(count=50), 6))
     counts = [len(told.names) for told in some]
     assert len(counts) > 5
-    assert all(queries.MORE * before < after for before, after in pairwise(counts))
+    assert all(queries.PARTIAL_REPLY_GROWTH * before < after for before, after in pairwise(counts))
     assert not any(told.done for told in some)
     assert last.done
     assert {(told.step, told.request, told.drawn) for told in (*some[1:], last)} == {(3, 6, 50)}
     assert len(last.names) == 50
-    monkeypatch.setattr(queries, "TOLD_EVERY", 60.0)
+    monkeypatch.setattr(queries, "PARTIAL_REPLY_SECONDS", 60.0)
     assert replies_to(harness, SampleNames(SamplingConfig(count=50), 6)) == [last]
 
 
@@ -281,7 +282,7 @@ def test_failed_query_pauses_no_run(
     monkeypatch.setattr(queries if where == "prefix_nll" else scoring, where, fails)
     harness.send(StartRun(config, ""))
     harness.send(ScoreWord("bera", 4))
-    harness.run_until_idle(lambda: not harness.dispatcher._errands.has_work)
+    harness.run_until_idle(lambda: not harness.dispatcher.background_tasks.has_work)
     told, *again = harness.replies
     if where == "prefix_nll":
         assert again == []
@@ -299,59 +300,61 @@ def timeline_config(words: Path) -> RunConfig:
     return small_config(words, max_steps=40, eval_every=10)
 
 
-def timeline_samples(desk: DispatcherHarness) -> list[TimelineSample]:
-    return [event.sketch for event in desk.events_of(TimelineSampled)]
+def timeline_samples(harness: DispatcherHarness) -> list[TimelineSample]:
+    return [event.sketch for event in harness.events_of(TimelineSampled)]
 
 
-def opened_timeline(desk: DispatcherHarness) -> tuple[TimelineSample, ...]:
-    event: RunOpened = desk.events_of(RunOpened)[-1]
+def opened_timeline(harness: DispatcherHarness) -> tuple[TimelineSample, ...]:
+    event: RunOpened = harness.events_of(RunOpened)[-1]
     return event.timeline
 
 
 def run_to_end(timeline_config: RunConfig) -> DispatcherHarness:
-    desk = DispatcherHarness()
-    desk.send(StartRun(timeline_config, ""))
-    desk.run_until_idle()
-    return desk
+    harness = DispatcherHarness()
+    harness.send(StartRun(timeline_config, ""))
+    harness.run_until_idle()
+    return harness
 
 
 def test_timeline_names_sampled_untrained_and_per_evaluation_with_one_seed(timeline_config: RunConfig) -> None:
-    desk = run_to_end(timeline_config)
-    assert [sketch.step for sketch in timeline_samples(desk)] == [0, 10, 20, 30, 40]
-    for sketch in timeline_samples(desk):
-        assert len(sketch.names) == SKETCH.count
+    harness = run_to_end(timeline_config)
+    assert [sketch.step for sketch in timeline_samples(harness)] == [0, 10, 20, 30, 40]
+    for sketch in timeline_samples(harness):
+        assert len(sketch.names) == TIMELINE_SAMPLING.count
         assert all(name.surprises == () for name in sketch.names)
-    trainer = desk.dispatcher._stage.run.trainer
-    assert run_to_completion(sample_for_timeline(trainer)) == timeline_samples(desk)[-1]
+    trainer = harness.dispatcher.active_run.trainer
+    assert run_to_completion(sample_for_timeline(trainer)) == timeline_samples(harness)[-1]
     trainer.reset()
-    assert run_to_completion(sample_for_timeline(trainer)) == timeline_samples(desk)[0] != timeline_samples(desk)[-1]
+    assert (
+        run_to_completion(sample_for_timeline(trainer)) == timeline_samples(harness)[0] != timeline_samples(harness)[-1]
+    )
 
 
 def test_timeline_sent_to_new_viewer_and_saved(timeline_config: RunConfig) -> None:
-    desk = run_to_end(timeline_config)
-    desk.dispatcher.send_snapshot(desk.replies.append)
-    (run,) = [event for event in desk.replies if isinstance(event, RunOpened)]
+    harness = run_to_end(timeline_config)
+    harness.dispatcher.send_snapshot(harness.replies.append)
+    (run,) = [event for event in harness.replies if isinstance(event, RunOpened)]
     assert (
         run.timeline
-        == tuple(timeline_samples(desk))
-        == load_latest_checkpoint(desk.store.folder_of(1), pytest.fail).standing.timeline
+        == tuple(timeline_samples(harness))
+        == load_latest_checkpoint(harness.store.folder_of(1), pytest.fail).resume_state.timeline
     )
 
 
 def test_untrained_model_without_run_has_no_timeline(timeline_config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(PrepareRun(timeline_config, ""))
-    assert not desk.dispatcher.busy
-    assert opened_timeline(desk) == ()
+    harness = DispatcherHarness()
+    harness.send(PrepareRun(timeline_config, ""))
+    assert not harness.dispatcher.busy
+    assert opened_timeline(harness) == ()
 
 
 def test_timeline_continues_after_reopening_and_in_fork(timeline_config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(timeline_config, "", steps=25))
-    desk.run_until_idle()
-    before = timeline_samples(desk)
+    harness = DispatcherHarness()
+    harness.send(StartRun(timeline_config, "", steps=25))
+    harness.run_until_idle()
+    before = timeline_samples(harness)
     assert [sketch.step for sketch in before] == [0, 10, 20]
-    desk.dispatcher.shut_down()
+    harness.dispatcher.shut_down()
     other = DispatcherHarness()
     other.send(OpenRun(1, train=True))
     assert list(opened_timeline(other)) == before
@@ -362,25 +365,25 @@ def test_timeline_continues_after_reopening_and_in_fork(timeline_config: RunConf
 
 
 def test_reset_restarts_timeline(timeline_config: RunConfig) -> None:
-    desk = run_to_end(timeline_config)
-    first = timeline_samples(desk)[0]
-    desk.clear_events()
-    desk.send(ResetRun())
-    assert opened_timeline(desk) == ()
-    desk.run_until_idle()
-    assert timeline_samples(desk) == [first]
+    harness = run_to_end(timeline_config)
+    first = timeline_samples(harness)[0]
+    harness.clear_events()
+    harness.send(ResetRun())
+    assert opened_timeline(harness) == ()
+    harness.run_until_idle()
+    assert timeline_samples(harness) == [first]
 
 
 def test_diverged_run_keeps_timeline_when_opened_or_rewound(timeline_config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(timeline_config, "", steps=25))
-    desk.run_until_idle()
-    before = timeline_samples(desk)
-    trainer = desk.dispatcher._stage.run.trainer
+    harness = DispatcherHarness()
+    harness.send(StartRun(timeline_config, "", steps=25))
+    harness.run_until_idle()
+    before = timeline_samples(harness)
+    trainer = harness.dispatcher.active_run.trainer
     next(iter(trainer.model.parameters())).data.fill_(float("nan"))
-    desk.send(StepRun())
-    desk.run_until_idle()
-    desk.dispatcher.shut_down()
+    harness.send(StepRun())
+    harness.run_until_idle()
+    harness.dispatcher.shut_down()
     other = DispatcherHarness()
     other.send(OpenRun(1))
     assert list(opened_timeline(other)) == before
@@ -392,9 +395,9 @@ def test_nan_weights_leave_no_names_and_no_error(timeline_config: RunConfig) -> 
     told: list[Event] = []
     run = ActiveRun(timeline_config, "", told.append)
     next(iter(run.trainer.model.parameters())).data.fill_(float("nan"))
-    run_to_completion(background_tasks.record_timeline_sample(run))
+    run_to_completion(background_tasks.add_timeline_sample(run))
     assert told == []
-    assert run.course.timeline == ()
+    assert run.history.timeline == ()
 
 
 def test_timeline_does_not_change_training(
@@ -407,8 +410,8 @@ def test_timeline_does_not_change_training(
     weights = []
     for sketches in (True, False):
         if not sketches:
-            monkeypatch.setattr(background_tasks, "record_timeline_sample", nothing)
-        desk = run_to_end(replace(timeline_config, drop_context=0.2))
-        weights.append(desk.dispatcher._stage.run.trainer.state_dict())
-        assert bool(timeline_samples(desk)) is sketches
+            monkeypatch.setattr(background_tasks, "add_timeline_sample", nothing)
+        harness = run_to_end(replace(timeline_config, drop_context=0.2))
+        weights.append(harness.dispatcher.active_run.trainer.state_dict())
+        assert bool(timeline_samples(harness)) is sketches
     assert bit_identical(*weights)

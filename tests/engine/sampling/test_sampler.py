@@ -19,10 +19,11 @@ from charwave_tui.core.metrics import SampledName
 from charwave_tui.engine.model.architecture import build_model
 from charwave_tui.engine.model.layers import BatchNorm1d, Linear, Sequential
 from charwave_tui.engine.model.prefix_forward import FoldedModel, Taps
+from charwave_tui.engine.runtime.cooperative import run_to_completion
 from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.sampling import sampler
-from charwave_tui.engine.sampling.sampler import LONGEST, sample, sample_cooperatively
-from charwave_tui.engine.sampling.scoring import score
+from charwave_tui.engine.sampling.sampler import MAX_NAME_LENGTH, NameSampler, sample
+from charwave_tui.engine.sampling.scoring import score_words
 
 SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
 
@@ -46,7 +47,8 @@ class SamplerSubject:
         return sample(self.model, self.corpus, self.config, sampling or SamplingConfig(), stream)
 
     def scores(self, words: list[str]) -> list[float]:
-        return score(self.model, self.corpus, self.config, words)
+        scores = run_to_completion(score_words(self.model, self.corpus, self.config, words))
+        return list(scores.tolist())
 
     def odds(self, start: str) -> list[float]:
         """The probabilities of all ids behind `start`, from its window."""
@@ -121,7 +123,9 @@ def test_low_temperature_takes_likeliest_path(sampled_model: SamplerSubject) -> 
     assert isinstance(sampled_model.last, Linear)
     sampled_model.last.weight.data *= 100
     path = ""
-    while len(path) < LONGEST and (likeliest := max(enumerate(sampled_model.odds(path)), key=lambda pair: pair[1])[0]):
+    while len(path) < MAX_NAME_LENGTH and (
+        likeliest := max(enumerate(sampled_model.odds(path)), key=lambda pair: pair[1])[0]
+    ):
         path += sampled_model.corpus.decode([likeliest])
     assert {name.name for name in sampled_model.names(SamplingConfig(count=50, temperature=0.05))} == {path}
 
@@ -134,9 +138,9 @@ def test_same_generator_same_names_other_differs(sampled_model: SamplerSubject) 
 def test_endless_names_cut_off_with_end_scored(sampled_model: SamplerSubject) -> None:
     sampled_model.fix_logits({1: 0.0, 0: -50.0})
     names = sampled_model.names(SamplingConfig(prefix="m", count=2))
-    assert [name.name for name in names] == ["m" + "a" * (LONGEST - 1)] * 2
-    assert [name.nll for name in names] == pytest.approx([(100 + 50) / (LONGEST + 1)] * 2)
-    longest = "k" * LONGEST
+    assert [name.name for name in names] == ["m" + "a" * (MAX_NAME_LENGTH - 1)] * 2
+    assert [name.nll for name in names] == pytest.approx([(100 + 50) / (MAX_NAME_LENGTH + 1)] * 2)
+    longest = "k" * MAX_NAME_LENGTH
     assert sampled_model.names(SamplingConfig(prefix=longest, count=1))[0].name == longest
 
 
@@ -154,7 +158,7 @@ def test_name_looked_up_in_corpus(sampled_model: SamplerSubject) -> None:
 
 def test_huge_logits_work_at_low_temperature(sampled_model: SamplerSubject) -> None:
     sampled_model.fix_logits({0: 1e38, 1: 3e38}, others=-3e38)
-    assert {name.name for name in sampled_model.names(SamplingConfig(temperature=0.05))} == {"a" * LONGEST}
+    assert {name.name for name in sampled_model.names(SamplingConfig(temperature=0.05))} == {"a" * MAX_NAME_LENGTH}
 
 
 @pytest.mark.parametrize(("chance", "symbol"), [(0.0, 2), (1 - 2**-24, 4)])
@@ -162,9 +166,9 @@ def test_extreme_random_draws_select_possible_characters(
     sampled_model: SamplerSubject, monkeypatch: pytest.MonkeyPatch, chance: float, symbol: int
 ) -> None:
     sampled_model.fix_logits({2: 0.0, 4: 0.0}, others=-3e38)
-    chances = [torch.tensor([0.9, 0.1])] + (LONGEST - 1) * [torch.tensor([chance, chance])]
+    chances = [torch.tensor([0.9, 0.1])] + (MAX_NAME_LENGTH - 1) * [torch.tensor([chance, chance])]
     monkeypatch.setattr(torch, "rand", lambda count, generator: chances.pop(0))
-    written = [sampled_model.corpus.decode([first, *(LONGEST - 1) * [symbol]]) for first in (4, 2)]
+    written = [sampled_model.corpus.decode([first, *(MAX_NAME_LENGTH - 1) * [symbol]]) for first in (4, 2)]
     assert [name.name for name in sampled_model.names(SamplingConfig(count=2))] == written
 
 
@@ -183,7 +187,8 @@ def test_shared_prefixes_computed_once_in_cooperative_chunks(
     monkeypatch.setattr(FoldedModel, "forward_rows", counted)
     monkeypatch.setattr(sampler, "prefix_block_size", lambda config, vocab_size: 7)
     stream = derived_generator(1, "sampling")
-    pieces = sample_cooperatively(sampled_model.model, corpus, config, SamplingConfig(count=60, prefix="ka"), stream)
+    settings = SamplingConfig(count=60, prefix="ka")
+    pieces = NameSampler(sampled_model.model, corpus, config, settings, stream).sample()
     yields = 0
     try:
         while True:

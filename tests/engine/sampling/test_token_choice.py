@@ -21,7 +21,7 @@ from charwave_tui.engine.model.layers import Linear
 from charwave_tui.engine.runtime.cooperative import run_to_completion
 from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.sampling import token_choice
-from charwave_tui.engine.sampling.sampler import DRAWS, NameSampler, sample
+from charwave_tui.engine.sampling.sampler import MAX_SAMPLES_PER_NAME, NameSampler, sample
 from charwave_tui.engine.sampling.scoring import prefix_nll
 from charwave_tui.engine.sampling.token_choice import PatternConstraint, sample_from_logits, top_k_top_p_mask
 
@@ -73,7 +73,7 @@ def test_200k_sampled_characters_follow_reported_probabilities(how: dict[str, An
         drawn = sample_from_logits(logits, sampling.temperature, row, stream)
     else:
         drawn = run_to_completion(
-            PatternConstraint(sampling, CORPUS, DRAWN).chosen(logits, torch.arange(DRAWN), row, stream)
+            PatternConstraint(sampling, CORPUS, DRAWN).sample(logits, torch.arange(DRAWN), row, stream)
         )
     counts = drawn.bincount(minlength=CORPUS.vocab_size).double()
     possible = odds > 0
@@ -169,7 +169,7 @@ def test_only_new_replaces_known_names() -> None:
     asked = SamplingConfig(count=40, longest=1, only_new=NEW)
     work = name_sampling(asked)
     found = run_to_completion(work.sample())
-    assert len(found) == 40 < work.drawn
+    assert len(found) == 40 < work.sampled
     assert not any(it.in_corpus for it in found)
     first = sample(MODEL, CORPUS, CONFIG, replace(asked, only_new="no"), derived_generator(1, "sampling"))
     fresh = [it for it in first if not it.in_corpus]
@@ -180,7 +180,7 @@ def test_only_new_replaces_known_names() -> None:
 def test_no_new_names_bounds_the_attempts() -> None:
     work = name_sampling(SamplingConfig(count=3, only_new=NEW, prefix="mara", longest=4))
     assert run_to_completion(work.sample()) == ()
-    assert work.drawn == 3 * DRAWS
+    assert work.sampled == 3 * MAX_SAMPLES_PER_NAME
 
 
 @pytest.mark.parametrize("only_new", ["no", NEW])
@@ -247,7 +247,7 @@ def test_many_logits_sorted_in_blocks_equal_whole_sort(monkeypatch: pytest.Monke
     def drawn() -> tuple[int, list[int]]:
         pieces, limits = 0, PatternConstraint(sampling, CORPUS, 40)
         limits._states = limits._states * 40
-        work = limits.chosen(logits, row, row, derived_generator(2, "drawn"))
+        work = limits.sample(logits, row, row, derived_generator(2, "drawn"))
         while True:
             try:
                 next(work)
@@ -256,7 +256,7 @@ def test_many_logits_sorted_in_blocks_equal_whole_sort(monkeypatch: pytest.Monke
             pieces += 1
 
     few, at_once = drawn()
-    monkeypatch.setattr(token_choice, "BLOCK", 4 * CORPUS.vocab_size)
+    monkeypatch.setattr(token_choice, "LOGITS_PER_CHUNK", 4 * CORPUS.vocab_size)
     many, in_blocks = drawn()
     assert at_once == in_blocks
     assert (few, many) == (1, 10)

@@ -28,7 +28,7 @@ from charwave_tui.core.protocol.commands import (
 )
 from charwave_tui.core.protocol.events import RunOpened, RunShown, RunsListed, StarsListed, StatusReported
 from charwave_tui.core.store.run_record import RunSummary
-from charwave_tui.engine.service.archive_commands import LONGEST_NAME, LONGEST_NOTE
+from charwave_tui.engine.service.archive_commands import MAX_NOTE_LENGTH, MAX_RUN_NAME_LENGTH
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def harness(words: Path) -> DispatcherHarness:
     harness.send(StartRun(replace(config, lr=0.05), "second", steps=20))
     harness.run_until_idle()
     harness.send(StartRun(replace(config, max_steps=1_000_000), "third"))
-    harness.run_until_idle(lambda: harness.dispatcher._stage.run.trainer.step > 10)
+    harness.run_until_idle(lambda: harness.dispatcher.active_run.trainer.step > 10)
     harness.clear_events()
     return harness
 
@@ -60,7 +60,7 @@ def test_all_runs_listed_newest_first_with_active_one_current(harness: Dispatche
         (2, "second", RunState.STOPPED),
         (1, "first", RunState.FINISHED),
     ]
-    assert rows[0].step == harness.dispatcher._stage.run.trainer.step > harness.store.read(3).step
+    assert rows[0].step == harness.dispatcher.active_run.trainer.step > harness.store.read(3).step
     assert rows[2].val == rows[2].best_val == harness.store.read(1).val
     assert rows[2].train == harness.store.read(1).train
     assert rows[1].config.lr == 0.05
@@ -73,7 +73,7 @@ def test_shown_run_is_complete_and_active_one_current(harness: DispatcherHarness
     assert isinstance(kept, RunShown)
     assert isinstance(present, RunShown)
     assert kept.record == harness.store.read(1)
-    assert present.record.step == harness.dispatcher._stage.run.trainer.step
+    assert present.record.step == harness.dispatcher.active_run.trainer.step
     assert harness.broadcasts == []
 
 
@@ -81,7 +81,7 @@ def test_run_name_sent_to_all_viewers_and_outlives_saves(harness: DispatcherHarn
     harness.send(DescribeRun(3, " the long one ", "lr 0.1\N{RIGHTWARDS ARROW}0.01, «naïve»"))
     (told,) = harness.events_of(RunsListed)
     assert (told.runs[0].name, told.runs[0].note) == ("the long one", "lr 0.1→0.01, «naïve»")
-    harness.dispatcher._stage.run.save()
+    harness.dispatcher.active_run.save()
     harness.dispatcher.shut_down()
     assert [(row.name, row.note) for row in listed(DispatcherHarness())[:2]] == [
         ("the long one", "lr 0.1→0.01, «naïve»"),
@@ -92,8 +92,8 @@ def test_run_name_sent_to_all_viewers_and_outlives_saves(harness: DispatcherHarn
 @pytest.mark.parametrize(
     ("name", "note", "said"),
     [
-        ("x" * (LONGEST_NAME + 1), "", "a name of 61 characters is too long; at most 60"),
-        ("", "x" * (LONGEST_NOTE + 1), "a note of 501 characters is too long; at most 500"),
+        ("x" * (MAX_RUN_NAME_LENGTH + 1), "", "a name of 61 characters is too long; at most 60"),
+        ("", "x" * (MAX_NOTE_LENGTH + 1), "a note of 501 characters is too long; at most 500"),
         ("two\nlines", "", "the name holds a control character; type letters"),
         ("", "bell \a", "the note holds a control character"),
     ],
@@ -145,7 +145,7 @@ def test_unknown_run_is_named(harness: DispatcherHarness, command: type) -> None
 
 def test_status_is_that_of_active_run(harness: DispatcherHarness) -> None:
     harness.send(ReportStatus())
-    step = harness.dispatcher._stage.run.trainer.step
+    step = harness.dispatcher.active_run.trainer.step
     assert harness.replies == [StatusReported(3, RunState.TRAINING, step, 1_000_000)]
     nobody = DispatcherHarness()
     nobody.send(ReportStatus())
@@ -162,17 +162,17 @@ def test_failed_write_is_one_line_error(harness: DispatcherHarness, monkeypatch:
 
 
 def test_star_list_sent_to_requester_and_changes_to_all() -> None:
-    desk = DispatcherHarness()
-    desk.send(ListStars())
-    assert desk.replies == [StarsListed(())]
-    desk.clear_events()
-    desk.send(StarName("mara", 1.5, None, 30), StarName("beppo", 2.5, 4, 10), UnstarName("mara"), ReportStatus())
-    assert [[star.name for star in event.stars] for event in desk.events_of(StarsListed)] == [
+    harness = DispatcherHarness()
+    harness.send(ListStars())
+    assert harness.replies == [StarsListed(())]
+    harness.clear_events()
+    harness.send(StarName("mara", 1.5, None, 30), StarName("beppo", 2.5, 4, 10), UnstarName("mara"), ReportStatus())
+    assert [[star.name for star in event.stars] for event in harness.events_of(StarsListed)] == [
         ["mara"],
         ["beppo", "mara"],
         ["beppo"],
     ]
-    assert not [event for event in desk.replies if isinstance(event, StarsListed)]
-    (star,) = desk.events_of(StarsListed)[-1].stars
+    assert not [event for event in harness.replies if isinstance(event, StarsListed)]
+    (star,) = harness.events_of(StarsListed)[-1].stars
     assert (star.nll, star.run, star.step) == (2.5, 4, 10)
     assert star.starred.endswith("+00:00")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from support.dispatcher_harness import WORDS, DispatcherHarness, small_config
@@ -16,6 +18,7 @@ from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState, Split
 from charwave_tui.core.protocol.commands import (
+    AnyCommand,
     EditRun,
     EvaluateSplits,
     ExtendRun,
@@ -44,6 +47,7 @@ from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.runs import active_run, autosave
 from charwave_tui.engine.runs.checkpoint import load_weights
 from charwave_tui.engine.service import background_tasks
+from charwave_tui.engine.service.dispatcher import CommandDispatcher
 
 
 @pytest.fixture
@@ -59,7 +63,7 @@ def config(words: Path) -> RunConfig:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in the smallest pieces: a row or a few, then a look at the mailbox."""
-    monkeypatch.setattr(background_tasks, "PATIENCE", 0)
+    monkeypatch.setattr(background_tasks, "SLICE_SECONDS", 0)
     monkeypatch.setattr("charwave_tui.engine.training.evaluation.MAX_BLOCK_MULTIPLICATIONS", 5_000)
     monkeypatch.setattr("charwave_tui.engine.training.evaluation.MIN_PREFIX_BLOCK", 1)
 
@@ -82,6 +86,12 @@ def endless_config(config: RunConfig) -> RunConfig:
     return replace(config, max_steps=10_000_000, eval_every=10_000_000)
 
 
+def test_every_command_has_exactly_one_handler(harness: DispatcherHarness) -> None:
+    assert set(harness.dispatcher.handlers) == set(get_args(AnyCommand))
+    entries = re.findall(r"commands\.(\w+):", inspect.getsource(CommandDispatcher.__init__))
+    assert len(entries) == len(set(entries)) == len(harness.dispatcher.handlers)
+
+
 def test_first_record_has_run_state(harness: DispatcherHarness, config: RunConfig) -> None:
     harness.send(StartRun(config, ""))
     assert (harness.store.read(1).state, harness.store.read(1).step) == (RunState.TRAINING, 0)
@@ -92,9 +102,9 @@ def test_first_record_has_run_state(harness: DispatcherHarness, config: RunConfi
 def test_run_autosaved_in_training_despite_rare_evaluations(
     harness: DispatcherHarness, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(autosave, "EVERY", 0.02)
-    monkeypatch.setattr(autosave, "SHARE", 1.0)
-    monkeypatch.setattr(active_run, "BURST", 0.01)
+    monkeypatch.setattr(autosave, "AUTOSAVE_SECONDS", 0.02)
+    monkeypatch.setattr(autosave, "MAX_TIME_FRACTION", 1.0)
+    monkeypatch.setattr(active_run, "BURST_SECONDS", 0.01)
     harness.send(StartRun(endless_config(config), ""))
     harness.run_until_idle(lambda: len(harness.events_of(RunSaved)) == 4)
     steps = [event.step for event in harness.events_of(RunSaved)]
@@ -345,7 +355,7 @@ def test_names_without_model_refused_at_once(harness: DispatcherHarness) -> None
 def test_queries_do_not_change_training(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch, bit_identical: Callable[..., bool]
 ) -> None:
-    monkeypatch.setattr(active_run, "BURST", 0.0)
+    monkeypatch.setattr(active_run, "BURST_SECONDS", 0.0)
     results = []
     for number, look in enumerate((False, True), 1):
         harness = DispatcherHarness()
@@ -380,18 +390,18 @@ def test_failed_background_task_dropped_and_training_paused(
 
 def test_flood_of_name_requests_refused_at_limit(harness: DispatcherHarness, config: RunConfig) -> None:
     harness.send(PrepareRun(config, ""))
-    asked = background_tasks.MOST_WAITING + 5
+    asked = background_tasks.MAX_PENDING_QUERIES + 5
     harness.send(*(SampleNames(SamplingConfig(count=1), request) for request in range(asked)))
-    assert [event.request for event in harness.replies] == list(range(background_tasks.MOST_WAITING, asked))
+    assert [event.request for event in harness.replies] == list(range(background_tasks.MAX_PENDING_QUERIES, asked))
     assert all(isinstance(event, NamesRefused) for event in harness.replies)
     harness.run_until_idle()
     assert len(harness.replies) == asked
-    assert sum(isinstance(event, NamesSampled) for event in harness.replies) == background_tasks.MOST_WAITING
+    assert sum(isinstance(event, NamesSampled) for event in harness.replies) == background_tasks.MAX_PENDING_QUERIES
 
 
 def test_status_reports_pending_evaluations(harness: DispatcherHarness, config: RunConfig, small_chunks: None) -> None:
     harness.send(StartRun(replace(config, eval_every=10), ""))
-    harness.run_until_idle(lambda: harness.dispatcher._errands.measuring)
+    harness.run_until_idle(lambda: harness.dispatcher.background_tasks.is_evaluating)
     harness.send(PauseRun(), ReportStatus())
     harness.run_until_idle()
     harness.send(ReportStatus())

@@ -96,12 +96,12 @@ def replies_to(harness: DispatcherHarness, *commands: Any) -> list[Any]:
 
 
 def layer_count(harness: DispatcherHarness) -> int:
-    return len(harness.dispatcher._stage.run.trainer.model.layers)
+    return len(harness.dispatcher.active_run.trainer.model.layers)
 
 
 def set_nan_weights(harness: DispatcherHarness) -> None:
     with torch.no_grad():
-        for parameter in harness.dispatcher._stage.run.trainer.model.parameters():
+        for parameter in harness.dispatcher.active_run.trainer.model.parameters():
             parameter.fill_(math.nan)
 
 
@@ -207,7 +207,7 @@ def test_one_probe_serves_all_requests_until_next_step(
     harness.run_until_idle()
     harness.send(ProbeLayers(ProbeBatch(9)))
     assert taken == 3
-    monkeypatch.setattr(layer_queries, "SMALL", 10)
+    monkeypatch.setattr(layer_queries, "MAX_CACHED_NUMBERS", 10)
     harness.send(ProbeLayers(), ProbeLayers())
     assert taken == 5
 
@@ -226,14 +226,14 @@ def test_failed_probe_reported_and_does_not_pause(
             UserError, match=r"cannot be looked at \(RuntimeError: out of memory\); the run is as it was"
         ):
             harness.send(InspectLayer(InsightQuery(3)))
-    assert harness.dispatcher._stage.run.state is RunState.TRAINING
+    assert harness.dispatcher.active_run.state is RunState.TRAINING
     assert len(replies_to(harness, InspectLayer(InsightQuery(3)))) == 1
 
 
 def test_probing_does_not_change_training(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch, bit_identical: Callable[..., bool]
 ) -> None:
-    monkeypatch.setattr(active_run, "BURST", 0.0)
+    monkeypatch.setattr(active_run, "BURST_SECONDS", 0.0)
     kept: list[dict[str, Tensor]] = []
     for number, look in enumerate((False, True), 1):
         harness = DispatcherHarness()
@@ -293,7 +293,7 @@ def test_rewound_run_has_update_ratios_of_its_save(harness: DispatcherHarness, c
     harness.send(ResumeRun())
     set_nan_weights(harness)
     harness.dispatcher.run_slice()
-    assert harness.dispatcher._stage.run.state is RunState.DIVERGED
+    assert harness.dispatcher.active_run.state is RunState.DIVERGED
     harness.send(RewindRun())
     assert update_ratios(harness) == told
     assert ratio_history(harness) == over_time
@@ -301,11 +301,11 @@ def test_rewound_run_has_update_ratios_of_its_save(harness: DispatcherHarness, c
 
 def test_run_stored_without_update_ratios_has_none(harness: DispatcherHarness, config: RunConfig) -> None:
     start_and_pause(harness, config)
-    standing = load_latest_checkpoint(harness.store.folder_of(1), pytest.fail).standing
+    standing = load_latest_checkpoint(harness.store.folder_of(1), pytest.fail).resume_state
     known = msgspec.json.decode(msgspec.json.encode(standing))
     del known["ratios"], known["changes"]
     old = msgspec.convert(known, ResumeState)
     assert old == msgspec.structs.replace(standing, ratios=(), changes=ResumeState().changes)
-    run = harness.dispatcher._stage.run
+    run = harness.dispatcher.active_run
     run.trainer.update_ratios.restore(old.ratios, old.changes)
     assert (set(run.trainer.update_ratios.ratios), ratio_history(harness).steps) == ({None}, ())

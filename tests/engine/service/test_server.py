@@ -35,7 +35,7 @@ from charwave_tui.core.protocol.framing import MAX_COMMAND, decode_event, encode
 from charwave_tui.engine.runs.run_history import RunHistory
 from charwave_tui.engine.service import server
 from charwave_tui.engine.service import server as server_module
-from charwave_tui.engine.service.server import FIRST_VIEWER_WITHIN, IDLE_FOR, IdleShutdown, Server
+from charwave_tui.engine.service.server import FIRST_VIEWER_TIMEOUT, IDLE_TIMEOUT, IdleShutdown, Server
 from charwave_tui.engine.service.worker import Publish
 
 Viewer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -163,7 +163,7 @@ async def test_several_viewers_see_and_control_one_run(config: RunConfig) -> Non
 async def test_blocked_viewer_receives_everything_later_and_slows_nobody(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "MAX_BACKLOG", 2_000)
+    monkeypatch.setattr(server_module, "MAX_BACKLOG_BYTES", 2_000)
     fallen = asyncio.Event()
     told = server_module.ViewerConnection.broadcast
 
@@ -209,8 +209,8 @@ def full_history(window: int) -> TrainingHistory:
 async def test_slow_viewer_gets_one_snapshot_of_long_history(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "MAX_BACKLOG", 20_000)
-    monkeypatch.setattr(RunHistory, "history", lambda course, partial=None: full_history(1))
+    monkeypatch.setattr(server_module, "MAX_BACKLOG_BYTES", 20_000)
+    monkeypatch.setattr(RunHistory, "snapshot", lambda course, partial=None: full_history(1))
     async with serve() as connect:
         quick, steering = await connect()
         await until(quick, EngineReady)
@@ -232,7 +232,7 @@ async def test_slow_viewer_gets_one_snapshot_of_long_history(
 async def test_training_continues_without_viewers_and_idle_engine_exits(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "IDLE_FOR", 0.3)
+    monkeypatch.setattr(server_module, "IDLE_TIMEOUT", 0.3)
     async with serve() as connect:
         reader, writer = await connect()
         await until(reader, EngineReady)
@@ -255,7 +255,7 @@ async def test_training_continues_without_viewers_and_idle_engine_exits(
 
 
 async def test_viewer_beyond_limit_refused_and_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MOST_VIEWERS", 2)
+    monkeypatch.setattr(server, "MAX_VIEWERS", 2)
     async with serve() as connect:
         first, steering = await connect()
         second, leaving = await connect()
@@ -278,61 +278,61 @@ async def test_viewer_beyond_limit_refused_and_others_stay(monkeypatch: pytest.M
 
 
 class IdleWorker:
-    """Takes everything in and carries nothing out, until a test does; `waiting` is what it was given, and by whom."""
+    """An EngineWorker that carries nothing out; `commands` are those submitted, with their viewers."""
 
     failure = None
 
-    def __init__(self, tell: Publish, store: object, taken: Callable[[], None]) -> None:
-        self.tell = tell
-        self.taken = taken
-        self.waiting: list[tuple[AnyCommand, int]] = []
+    def __init__(self, publish: Publish, store: object, on_done: Callable[[], None]) -> None:
+        self.publish = publish
+        self.on_done = on_done
+        self.commands: list[tuple[AnyCommand, int]] = []
         self._closed = threading.Event()
         self.run = self._closed.wait
         self.close = self._closed.set
 
-    def introduce(self, viewer: int) -> None:
-        self.tell(EngineReady("2", "cpu"), viewer)
-        self.taken()
+    def submit_snapshot(self, viewer: int) -> None:
+        self.publish(EngineReady("2", "cpu"), viewer)
+        self.on_done()
 
     def submit(self, command: AnyCommand, viewer: int) -> None:
-        self.waiting.append((command, viewer))
+        self.commands.append((command, viewer))
 
-    async def holds(self, amount: int) -> None:
-        """Wait until so much was given, and fail where it becomes more."""
+    async def has_commands(self, amount: int) -> None:
+        """Wait for so many commands; fail if there are more."""
         async with asyncio.timeout(10):
-            while len(self.waiting) < amount:
+            while len(self.commands) < amount:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
-        assert len(self.waiting) == amount
+        assert len(self.commands) == amount
 
 
 @pytest.fixture
 def idle(monkeypatch: pytest.MonkeyPatch) -> list[IdleWorker]:
-    """The session of the server that is started next."""
-    made: list[IdleWorker] = []
+    """The worker of the server that is started next."""
+    workers: list[IdleWorker] = []
 
-    def session(*given: Any) -> IdleWorker:
-        made.append(IdleWorker(*given))
-        return made[-1]
+    def make_worker(*arguments: Any) -> IdleWorker:
+        workers.append(IdleWorker(*arguments))
+        return workers[-1]
 
-    monkeypatch.setattr(server, "EngineWorker", session)
-    return made
+    monkeypatch.setattr(server, "EngineWorker", make_worker)
+    return workers
 
 
 async def test_flooding_viewer_read_in_turn_with_others(idle: list[IdleWorker]) -> None:
     async with serve() as connect:
         _, flooding = await connect()
         flooding.write(encode_frame(PauseRun()) * 10_000)
-        (session,) = idle
-        await session.holds(server.MOST_WAITING)
+        (worker,) = idle
+        await worker.has_commands(server.MAX_PENDING_COMMANDS)
         _, other = await connect()
         other.write(encode_frame(ResumeRun()) * 100)
-        session.taken()  # there is room for the one of the flood that was read before the other came
+        worker.on_done()  # there is room for the one of the flood that was read before the other came
         await asyncio.sleep(0.05)
         for _ in range(8):
-            session.taken()
-        await session.holds(server.MOST_WAITING + 9)
-        assert [viewer for _, viewer in session.waiting[-6:]] in ([1, 2, 1, 2, 1, 2], [2, 1, 2, 1, 2, 1])
+            worker.on_done()
+        await worker.has_commands(server.MAX_PENDING_COMMANDS + 9)
+        assert [viewer for _, viewer in worker.commands[-6:]] in ([1, 2, 1, 2, 1, 2], [2, 1, 2, 1, 2, 1])
 
 
 async def test_viewer_not_reading_replies_is_not_read(idle: list[IdleWorker]) -> None:
@@ -340,15 +340,15 @@ async def test_viewer_not_reading_replies_is_not_read(idle: list[IdleWorker]) ->
         reader, writer = await connect()
         await until(reader, EngineReady)
         reader._transport.pause_reading()  # type: ignore[attr-defined]
-        (session,) = idle
+        (worker,) = idle
         writer.write(encode_frame(PauseRun()))
-        await session.holds(1)
-        session.tell(EngineFailed("x" * 1_000_000, ""), 1)
+        await worker.has_commands(1)
+        worker.publish(EngineFailed("x" * 1_000_000, ""), 1)
         await asyncio.sleep(0.1)
         writer.write(encode_frame(PauseRun()) * 2)
-        await session.holds(2)  # the one that was waited for before the answer came
+        await worker.has_commands(2)  # the one that was waited for before the answer came
         reader._transport.resume_reading()  # type: ignore[attr-defined]
-        await session.holds(3)
+        await worker.has_commands(3)
 
 
 async def test_new_viewer_gets_snapshot_before_other_events(
@@ -357,14 +357,14 @@ async def test_new_viewer_gets_snapshot_before_other_events(
     async with serve() as connect:
         early, _ = await connect()
         await until(early, EngineReady)
-        (session,) = idle
-        monkeypatch.setattr(session, "introduce", lambda viewer: None)
+        (worker,) = idle
+        monkeypatch.setattr(worker, "submit_snapshot", lambda viewer: None)
         late, _ = await connect()
         await until(late, EngineStarted)
-        session.tell(RunChanged(RunState.PAUSED, 7), None)
+        worker.publish(RunChanged(RunState.PAUSED, 7), None)
         await until(early, RunChanged)
-        session.tell(EngineReady("2", "cpu"), 2)
-        session.tell(RunChanged(RunState.TRAINING, 7), None)
+        worker.publish(EngineReady("2", "cpu"), 2)
+        worker.publish(RunChanged(RunState.TRAINING, 7), None)
         told = [decode_event(await read_payload(late)) for _ in range(2)]
         assert told == [EngineReady("2", "cpu"), RunChanged(RunState.TRAINING, 7)]
 
@@ -374,10 +374,10 @@ async def test_reply_reaches_viewer_that_lags_behind(idle: list[IdleWorker]) -> 
         reader, _ = await connect()
         await until(reader, EngineReady)
         reader._transport.pause_reading()  # type: ignore[attr-defined]
-        (session,) = idle
+        (worker,) = idle
         for number in range(30):
-            session.tell(EngineFailed("x" * 100_000, str(number)), None)
-        session.tell(SplitEvaluated(Evaluation(7, Split.VAL, 2.0)), 1)
+            worker.publish(EngineFailed("x" * 100_000, str(number)), None)
+        worker.publish(SplitEvaluated(Evaluation(7, Split.VAL, 2.0)), 1)
         reader._transport.resume_reading()  # type: ignore[attr-defined]
         told = []
         async with asyncio.timeout(10):
@@ -389,11 +389,11 @@ async def test_reply_reaches_viewer_that_lags_behind(idle: list[IdleWorker]) -> 
 
 def test_second_engine_yields_to_first() -> None:
     ensure_runtime_dir()
-    first = server._lock()
+    first = server._acquire_lock()
     assert first is not None
-    listener = server._listener()
+    listener = server._listen()
     try:
-        assert server._lock() is None
+        assert server._acquire_lock() is None
     finally:
         listener.close()
         first.close()
@@ -407,7 +407,7 @@ def test_stopped_server_sends_nothing() -> None:
 
     idle = loop.run_until_complete(made())
     loop.close()
-    idle._tell_from_session(EngineReady("2", "cpu"), None)
+    idle._publish_from_worker(EngineReady("2", "cpu"), None)
 
 
 class ManualClockLoop(asyncio.SelectorEventLoop):
@@ -451,7 +451,7 @@ def lifetime_harness(clock: ManualClockLoop) -> LifetimeHarness:
 
 
 def test_engine_without_any_viewer_exits_soon(clock: ManualClockLoop, lifetime_harness: LifetimeHarness) -> None:
-    clock.advance(FIRST_VIEWER_WITHIN - 1)
+    clock.advance(FIRST_VIEWER_TIMEOUT - 1)
     assert not lifetime_harness.has_ended
     clock.advance(1.1)
     assert lifetime_harness.has_ended
@@ -459,14 +459,14 @@ def test_engine_without_any_viewer_exits_soon(clock: ManualClockLoop, lifetime_h
 
 def test_engine_stays_while_viewed_and_a_while_after(clock: ManualClockLoop, lifetime_harness: LifetimeHarness) -> None:
     for viewers in (1, 2, 1):
-        lifetime_harness.lifetime.viewers(viewers)
-        clock.advance(10 * IDLE_FOR)
-    lifetime_harness.lifetime.viewers(0)
-    clock.advance(IDLE_FOR - 1)
-    lifetime_harness.lifetime.viewers(1)
+        lifetime_harness.lifetime.set_viewer_count(viewers)
+        clock.advance(10 * IDLE_TIMEOUT)
+    lifetime_harness.lifetime.set_viewer_count(0)
+    clock.advance(IDLE_TIMEOUT - 1)
+    lifetime_harness.lifetime.set_viewer_count(1)
     clock.advance(2)
-    lifetime_harness.lifetime.viewers(0)
-    clock.advance(IDLE_FOR - 1)
+    lifetime_harness.lifetime.set_viewer_count(0)
+    clock.advance(IDLE_TIMEOUT - 1)
     assert not lifetime_harness.has_ended
     clock.advance(1.1)
     assert lifetime_harness.has_ended
@@ -476,21 +476,21 @@ def test_engine_stays_while_viewed_and_a_while_after(clock: ManualClockLoop, lif
 def test_engine_stays_while_training_and_a_while_after(
     clock: ManualClockLoop, lifetime_harness: LifetimeHarness, end: RunState
 ) -> None:
-    lifetime_harness.lifetime.viewers(1)
-    lifetime_harness.lifetime.heard(RunChanged(RunState.TRAINING, 0))
-    lifetime_harness.lifetime.viewers(0)
-    clock.advance(100 * IDLE_FOR)
-    lifetime_harness.lifetime.heard(RunChanged(end, 9))
-    clock.advance(IDLE_FOR - 1)
-    lifetime_harness.lifetime.heard(Progress(9, 0.0, (), None))
+    lifetime_harness.lifetime.set_viewer_count(1)
+    lifetime_harness.lifetime.handle_event(RunChanged(RunState.TRAINING, 0))
+    lifetime_harness.lifetime.set_viewer_count(0)
+    clock.advance(100 * IDLE_TIMEOUT)
+    lifetime_harness.lifetime.handle_event(RunChanged(end, 9))
+    clock.advance(IDLE_TIMEOUT - 1)
+    lifetime_harness.lifetime.handle_event(Progress(9, 0.0, (), None))
     assert not lifetime_harness.has_ended
     clock.advance(1.1)
     assert lifetime_harness.has_ended
 
 
 def test_resumed_run_stops_exit_timer(clock: ManualClockLoop, lifetime_harness: LifetimeHarness) -> None:
-    lifetime_harness.lifetime.viewers(1)
-    lifetime_harness.lifetime.viewers(0)
-    lifetime_harness.lifetime.heard(RunChanged(RunState.TRAINING, 0))
-    clock.advance(2 * IDLE_FOR)
+    lifetime_harness.lifetime.set_viewer_count(1)
+    lifetime_harness.lifetime.set_viewer_count(0)
+    lifetime_harness.lifetime.handle_event(RunChanged(RunState.TRAINING, 0))
+    clock.advance(2 * IDLE_TIMEOUT)
     assert not lifetime_harness.has_ended

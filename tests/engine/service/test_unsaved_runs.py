@@ -61,9 +61,9 @@ def harness(config: RunConfig, disk: FailingDisk) -> DispatcherHarness:
     harness.send(StartRun(config, "unlucky"))
     disk.full = True
     harness.run_until_idle(
-        lambda: not (harness.dispatcher.busy and harness.dispatcher._stage.run.state is RunState.TRAINING)
+        lambda: not (harness.dispatcher.busy and harness.dispatcher.active_run.state is RunState.TRAINING)
     )
-    while harness.dispatcher._errands.has_work:
+    while harness.dispatcher.background_tasks.has_work:
         harness.dispatcher.run_slice()
     return harness
 
@@ -73,9 +73,9 @@ def test_paused_unsaved_run_saved_once_disk_has_space(
 ) -> None:
     wait = harness.dispatcher.busy_in
     assert wait is not None
-    assert 0 < wait <= autosave.EVERY
+    assert 0 < wait <= autosave.AUTOSAVE_SECONDS
     disk.full = False
-    later = autosave.time.monotonic() + autosave.EVERY + 1
+    later = autosave.time.monotonic() + autosave.AUTOSAVE_SECONDS + 1
     monkeypatch.setattr(autosave.time, "monotonic", lambda: later)
     assert harness.dispatcher.busy_in == 0
     harness.run_until_idle()
@@ -99,12 +99,15 @@ def test_unsaved_run_is_never_replaced(config: RunConfig, disk: FailingDisk, oth
     harness.send(StartRun(config, "second"))
     disk.full = True
     harness.run_until_idle(
-        lambda: harness.dispatcher._stage.run.state is RunState.FINISHED and not harness.dispatcher._errands.has_work
+        lambda: (
+            harness.dispatcher.active_run.state is RunState.FINISHED
+            and not harness.dispatcher.background_tasks.has_work
+        )
     )
     numbers = harness.store.numbers()
     with pytest.raises(UserError, match=r"run 2 is not saved \(No space left on device\) and would be lost; mend"):
         harness.send(OTHERS[other](config))
-    assert harness.dispatcher._stage.run.identity.number == 2
+    assert harness.dispatcher.active_run.identity.number == 2
     assert harness.store.numbers() == numbers
     disk.full = False
     harness.send(OTHERS[other](config))
@@ -128,8 +131,8 @@ def test_edit_of_paused_run_saved_after_debounce(config: RunConfig, monkeypatch:
     assert harness.store.folder_of(1).checkpoints() == saved
     wait = harness.dispatcher.busy_in
     assert wait is not None
-    assert 0 < wait <= autosave.SETTLED
-    later = autosave.time.monotonic() + autosave.SETTLED + 1
+    assert 0 < wait <= autosave.EDIT_DEBOUNCE_SECONDS
+    later = autosave.time.monotonic() + autosave.EDIT_DEBOUNCE_SECONDS + 1
     monkeypatch.setattr(autosave.time, "monotonic", lambda: later)
     harness.run_until_idle()
     assert load_latest_checkpoint(harness.store.folder_of(1), pytest.fail).record.config.lr == 0.07
@@ -169,13 +172,13 @@ def test_run_opens_from_save_whatever_the_list_says(config: RunConfig, disk: Fai
     harness.run_until_idle()
     disk.full = True
     harness.send(ResumeRun())
-    harness.run_until_idle(lambda: harness.dispatcher._stage.run.state is RunState.FINISHED)
-    run = harness.dispatcher._stage.run
+    harness.run_until_idle(lambda: harness.dispatcher.active_run.state is RunState.FINISHED)
+    run = harness.dispatcher.active_run
     record = run.current_record()
     assert record is not None
     harness.store.write(record)  # as an older version did before the save
-    assert run.saves is not None
-    run.saves.release()
+    assert run.autosave is not None
+    run.autosave.release()
     disk.full = False
     harness = DispatcherHarness()
     harness.send(OpenRun(1))

@@ -166,7 +166,7 @@ def test_resume_dispatched_before_pending_single_step(worker: WorkerHarness, con
 def test_pause_immediate_even_during_evaluation(
     worker: WorkerHarness, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charwave_tui.engine.service.background_tasks.PATIENCE", 0)
+    monkeypatch.setattr("charwave_tui.engine.service.background_tasks.SLICE_SECONDS", 0)
     monkeypatch.setattr("charwave_tui.engine.training.evaluation.MAX_BLOCK_MULTIPLICATIONS", 5_000)
     monkeypatch.setattr("charwave_tui.engine.training.evaluation.MIN_PREFIX_BLOCK", 1)
     worker.session.submit(StartRun(endless_config(config), ""))

@@ -72,96 +72,96 @@ def test_first_nonfinite_layer_named_and_buffers_unchanged(config: RunConfig, pl
 
 
 def test_divergence_details_reported_and_stored(config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, "wild"))
-    desk.run_until_idle()
-    changed = desk.events_of(RunChanged)[-1]
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, "wild"))
+    harness.run_until_idle()
+    changed = harness.events_of(RunChanged)[-1]
     told = changed.divergence
     assert (changed.state, told.step, told.lr, told.saved_step) == (RunState.DIVERGED, changed.step, 10.0, 0)
     assert told.became in ("NaN", "infinite")
     assert told.layer.split()[0] in ("Linear", "ReLU", "FlattenConsecutive")
     assert told.gradient is None or told.gradient > 100
     assert changed.reason == f"the loss became {told.became} at step {told.step} with lr 10"
-    record = desk.store.read(1)
+    record = harness.store.read(1)
     assert (record.state, record.step, record.divergence) == (RunState.DIVERGED, told.step, told)
     heard: list[Event] = []
-    desk.dispatcher.send_snapshot(heard.append)
+    harness.dispatcher.send_snapshot(heard.append)
     opened = heard[-1]
     assert isinstance(opened, RunOpened)
     assert (opened.state, opened.step, opened.divergence) == (RunState.DIVERGED, told.step, told)
     with pytest.raises(UserError, match="w rewinds"):
-        desk.send(ExtendRun())
+        harness.send(ExtendRun())
 
 
 def test_rewind_restores_last_good_save_with_third_of_lr(config: RunConfig) -> None:
-    desk = DispatcherHarness()
+    harness = DispatcherHarness()
     calm = replace(config, init_gain=1.0, lr=0.1)
-    desk.send(StartRun(calm, "", steps=50))
-    desk.run_until_idle()
-    desk.send(PauseRun())
-    desk.dispatcher._stage.run.save()
-    desk.send(EditRun(replace(calm, lr=10.0)))
+    harness.send(StartRun(calm, "", steps=50))
+    harness.run_until_idle()
+    harness.send(PauseRun())
+    harness.dispatcher.active_run.save()
+    harness.send(EditRun(replace(calm, lr=10.0)))
     with torch.no_grad():
-        for weight in desk.dispatcher._stage.run.trainer.model.parameters():
+        for weight in harness.dispatcher.active_run.trainer.model.parameters():
             weight *= 1e6
-    desk.send(ResumeRun())
-    desk.run_until_idle(lambda: desk.states[-1][0] is RunState.DIVERGED)
-    assert desk.events_of(RunChanged)[-1].divergence.saved_step == 50
-    desk.clear_events()
-    desk.send(RewindRun())
-    opened, changed = desk.events_of(RunOpened)[-1], desk.events_of(RunChanged)[-1]
+    harness.send(ResumeRun())
+    harness.run_until_idle(lambda: harness.states[-1][0] is RunState.DIVERGED)
+    assert harness.events_of(RunChanged)[-1].divergence.saved_step == 50
+    harness.clear_events()
+    harness.send(RewindRun())
+    opened, changed = harness.events_of(RunOpened)[-1], harness.events_of(RunChanged)[-1]
     assert (opened.run, opened.step, opened.state, opened.divergence) == (1, 50, RunState.PAUSED, None)
     assert (changed.state, changed.step, changed.divergence) == (RunState.TRAINING, 50, None)
-    assert desk.events_of(RunEdited)[-1].config.lr == 3.33
-    assert (50, "lr 10 → 3.33") in desk.marks
-    desk.send(EditRun(replace(calm, lr=0.05)))
-    desk.run_until_idle()
-    assert desk.store.read(1).state is RunState.FINISHED
-    assert desk.store.read(1).divergence is None
+    assert harness.events_of(RunEdited)[-1].config.lr == 3.33
+    assert (50, "lr 10 → 3.33") in harness.marks
+    harness.send(EditRun(replace(calm, lr=0.05)))
+    harness.run_until_idle()
+    assert harness.store.read(1).state is RunState.FINISHED
+    assert harness.store.read(1).divergence is None
 
 
 def test_diverged_run_reopens_as_it_ended_and_can_rewind(config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(config, ""))
-    desk.run_until_idle()
-    ended = desk.store.read(1)
-    desk.dispatcher.shut_down()
-    desk = DispatcherHarness()
+    harness = DispatcherHarness()
+    harness.send(StartRun(config, ""))
+    harness.run_until_idle()
+    ended = harness.store.read(1)
+    harness.dispatcher.shut_down()
+    harness = DispatcherHarness()
     with pytest.raises(UserError, match="run 1 diverged; w rewinds"):
-        desk.send(OpenRun(1, train=True))
-    opened = desk.events_of(RunOpened)[-1]
+        harness.send(OpenRun(1, train=True))
+    opened = harness.events_of(RunOpened)[-1]
     assert (opened.state, opened.step, opened.divergence) == (RunState.DIVERGED, ended.step, ended.divergence)
     assert opened.history == ended.history
-    desk.send(RewindRun())
-    assert desk.states[-1] == (RunState.TRAINING, 0)
+    harness.send(RewindRun())
+    assert harness.states[-1] == (RunState.TRAINING, 0)
 
 
 def test_nonfinite_weights_never_overwrite_good_save(config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(StartRun(replace(config, norm="batch", init_gain=1.0, lr=0.1), "", steps=20))
-    desk.run_until_idle()
-    desk.send(ResumeRun(), PauseRun())
-    saved = desk.store.folder_of(1).checkpoints()
-    run = desk.dispatcher._stage.run
+    harness = DispatcherHarness()
+    harness.send(StartRun(replace(config, norm="batch", init_gain=1.0, lr=0.1), "", steps=20))
+    harness.run_until_idle()
+    harness.send(ResumeRun(), PauseRun())
+    saved = harness.store.folder_of(1).checkpoints()
+    run = harness.dispatcher.active_run
     with torch.no_grad():
         next(iter(run.trainer.model.buffers()))[0] = math.nan  # the loss of training does not see it
     run.save()
-    changed = desk.events_of(RunChanged)[-1]
+    changed = harness.events_of(RunChanged)[-1]
     assert changed.state is RunState.DIVERGED
     assert changed.reason.startswith("a weight became NaN at step 20")
-    assert desk.store.folder_of(1).checkpoints() == saved
-    desk.send(RewindRun())
+    assert harness.store.folder_of(1).checkpoints() == saved
+    harness.send(RewindRun())
     assert run.trainer.all_finite
 
 
 def test_only_diverged_run_can_rewind(config: RunConfig) -> None:
-    desk = DispatcherHarness()
-    desk.send(RewindRun())
-    desk.send(StartRun(replace(config, init_gain=1.0, lr=0.1), "", steps=5))
-    desk.run_until_idle()
-    desk.clear_events()
-    desk.send(RewindRun())
-    assert desk.broadcasts == []
+    harness = DispatcherHarness()
+    harness.send(RewindRun())
+    harness.send(StartRun(replace(config, init_gain=1.0, lr=0.1), "", steps=5))
+    harness.run_until_idle()
+    harness.clear_events()
+    harness.send(RewindRun())
+    assert harness.broadcasts == []
 
 
 def test_cause_searched_first_on_failing_batch(config: RunConfig) -> None:
