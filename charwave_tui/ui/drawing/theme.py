@@ -34,67 +34,24 @@ class Palette:
     error: str
 
 
-PALETTES: dict[str, Palette] = {
-    "charwave-dark": Palette(
-        bg="#121418",
-        raised="#20242a",
-        bright="#ffffff",
-        fg="#d9dce1",
-        muted="#9097a0",
-        line="#39424d",
-        grid="#2c3138",
-        accent="#87afff",
-        train="#5fd7af",
-        val="#ffaf5f",
-        reference="#d7afd7",
-        warning="#ffd75f",
-        error="#ff8787",
-    ),
-    "charwave-light": Palette(
-        bg="#fdfcf9",
-        raised="#f2f1ef",
-        bright="#000000",
-        fg="#262626",
-        muted="#5f5f5f",
-        line="#bcbcbc",
-        grid="#dadada",
-        accent="#005fd7",
-        train="#005f87",
-        val="#944b00",
-        reference="#870087",
-        warning="#5f5f00",
-        error="#af0000",
-    ),
-    "charwave-safe": Palette(
-        bg="#121418",
-        raised="#20242a",
-        bright="#ffffff",
-        fg="#d9dce1",
-        muted="#9097a0",
-        line="#464c54",
-        grid="#2c3138",
-        accent="#ffffff",
-        train="#5fafff",
-        val="#ffaf00",
-        reference="#d7afd7",
-        warning="#ffff5f",
-        error="#ff875f",
-    ),
-    "charwave-16": Palette(
-        bg="ansi_black",
-        raised="ansi_black",
-        bright="ansi_bright_white",
-        fg="ansi_bright_white",
-        muted="ansi_white",
-        line="ansi_white",
-        grid="ansi_bright_black",
-        accent="ansi_bright_blue",
-        train="ansi_bright_cyan",
-        val="ansi_bright_yellow",
-        reference="ansi_bright_magenta",
-        warning="ansi_bright_yellow",
-        error="ansi_bright_red",
-    ),
+_THEMES = ("charwave-dark", "charwave-light", "charwave-safe", "charwave-16")
+_COLOURS = {  # by theme
+    "bg": ("#121418", "#fdfcf9", "#121418", "ansi_black"),
+    "raised": ("#20242a", "#f2f1ef", "#20242a", "ansi_black"),
+    "bright": ("#ffffff", "#000000", "#ffffff", "ansi_bright_white"),
+    "fg": ("#d9dce1", "#262626", "#d9dce1", "ansi_bright_white"),
+    "muted": ("#9097a0", "#5f5f5f", "#9097a0", "ansi_white"),
+    "line": ("#39424d", "#bcbcbc", "#464c54", "ansi_white"),
+    "grid": ("#2c3138", "#dadada", "#2c3138", "ansi_bright_black"),
+    "accent": ("#87afff", "#005fd7", "#ffffff", "ansi_bright_blue"),
+    "train": ("#5fd7af", "#005f87", "#5fafff", "ansi_bright_cyan"),
+    "val": ("#ffaf5f", "#944b00", "#ffaf00", "ansi_bright_yellow"),
+    "reference": ("#d7afd7", "#870087", "#d7afd7", "ansi_bright_magenta"),
+    "warning": ("#ffd75f", "#5f5f00", "#ffff5f", "ansi_bright_yellow"),
+    "error": ("#ff8787", "#af0000", "#ff875f", "ansi_bright_red"),
+}
+PALETTES = {
+    name: Palette(**{role: colours[index] for role, colours in _COLOURS.items()}) for index, name in enumerate(_THEMES)
 }
 
 

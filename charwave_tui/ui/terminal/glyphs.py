@@ -3,128 +3,82 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cache
+from typing import Any
 
 from rich.cells import cell_len
 
 from charwave_tui.ui.terminal.capabilities import TERMINAL, CharacterSet
 
 
+def _glyph(full: str, ascii: str, console: str = "") -> Any:
+    return field(default=full, metadata={CharacterSet.ASCII: ascii, CharacterSet.CONSOLE: console or ascii})
+
+
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """One symbol for each meaning."""
+    """One symbol for each meaning: in Unicode, in ASCII, and for the Linux console where it differs from ASCII.
 
-    live: str = "•"
-    rebuild: str = "↻"
-    marker: str = "▾"
-    left: str = "‹"
-    right: str = "›"
-    cursor: str = "▸"
-    cross: str = "✗"
-    warning: str = "!"
-    check: str = "✓"
-    running: str = "●"
-    ready: str = "○"
-    new: str = "+"
-    near: str = "≈"
-    corpus: str = "="
-    star: str = "★"
-    val: str = "◆"
-    dot: str = "·"
-    arrow_left: str = "←"
-    arrow_right: str = "→"
-    arrow: str = "→"
-    times: str = "×"
-    minus: str = "−"
-    dash: str = "–"
-    up: str = "↑"
-    line: str = "─"
-    heavy: str = "━"
-    product: str = "·"
-    ellipsis: str = "…"
-    backspace: str = "⌫"
-    down: str = "↓"
-    dashed: str = "╌"
-    vertical: str = "┊"
-    corner: str = "└"
-    tick: str = "┴"
-    end: str = "┘"
-    block: str = "█"
+    Those for the console are in both the kernel's own font (code page 437) and the usual fonts of 256 characters
+    (Debian's Lat15, Lat2, CyrSlav), which have no half blocks.
+    """
+
+    live: str = _glyph("•", "*", console="•")
+    rebuild: str = _glyph("↻", "^")
+    marker: str = _glyph("▾", "v", console="▼")
+    left: str = _glyph("‹", "<")
+    right: str = _glyph("›", ">")
+    cursor: str = _glyph("▸", ">")
+    cross: str = _glyph("✗", "x")
+    warning: str = _glyph("!", "!")
+    check: str = _glyph("✓", "ok")
+    running: str = _glyph("●", "@")
+    ready: str = _glyph("○", "o")
+    new: str = _glyph("+", "+")
+    near: str = _glyph("≈", "~", console="≈")
+    corpus: str = _glyph("=", "=")
+    star: str = _glyph("★", "#")
+    val: str = _glyph("◆", "%", console="■")
+    dot: str = _glyph("·", "-", console="·")
+    arrow_left: str = _glyph("←", "<", console="←")
+    arrow_right: str = _glyph("→", ">", console="→")
+    arrow: str = _glyph("→", "->", console="→")
+    times: str = _glyph("×", "x")
+    minus: str = _glyph("−", "-")
+    dash: str = _glyph("–", "-")
+    up: str = _glyph("↑", "^", console="↑")
+    line: str = _glyph("─", "-", console="─")
+    heavy: str = _glyph("━", "=")
+    product: str = _glyph("·", "*", console="·")
+    ellipsis: str = _glyph("…", "..")
+    backspace: str = _glyph("⌫", "bksp")
+    down: str = _glyph("↓", "v", console="↓")
+    dashed: str = _glyph("╌", "-")
+    vertical: str = _glyph("┊", "|", console="│")
+    corner: str = _glyph("└", "+", console="└")
+    tick: str = _glyph("┴", "+", console="┴")
+    end: str = _glyph("┘", "+", console="┘")
+    block: str = _glyph("█", "#", console="█")
 
     @property
     def has_braille(self) -> bool:
         """Whether braille and blocks of halves and eighths of a cell can be shown too."""
         return self == FULL
 
+    @staticmethod
+    @cache
+    def of(characters: CharacterSet) -> Glyphs:
+        return Glyphs(**{glyph.name: glyph.metadata.get(characters, glyph.default) for glyph in fields(Glyphs)})
 
-FULL = Glyphs()
 
-ASCII = Glyphs(
-    live="*",
-    rebuild="^",
-    marker="v",
-    left="<",
-    right=">",
-    cursor=">",
-    cross="x",
-    check="ok",
-    running="@",
-    ready="o",
-    near="~",
-    star="#",
-    val="%",
-    dot="-",
-    arrow="->",
-    times="x",
-    minus="-",
-    dash="-",
-    up="^",
-    line="-",
-    heavy="=",
-    product="*",
-    ellipsis="..",
-    backspace="bksp",
-    down="v",
-    dashed="-",
-    vertical="|",
-    corner="+",
-    tick="+",
-    end="+",
-    arrow_left="<",
-    arrow_right=">",
-    block="#",
-)
-
-# in both the kernel's own font (code page 437) and the usual fonts of 256 characters, which have no half blocks
-# (Debian's Lat15, Lat2, CyrSlav)
-CONSOLE = replace(
-    ASCII,
-    live="•",
-    marker="▼",
-    near="≈",
-    val="■",
-    dot="·",
-    arrow="→",
-    up="↑",
-    line="─",
-    product="·",
-    down="↓",
-    vertical="│",
-    corner="└",
-    tick="┴",
-    end="┘",
-    arrow_left="←",
-    arrow_right="→",
-    block="█",
-)
-
-GLYPHS = {CharacterSet.ALL: FULL, CharacterSet.CONSOLE: CONSOLE, CharacterSet.ASCII: ASCII}[TERMINAL.character_set]
+FULL, CONSOLE, ASCII = (Glyphs.of(characters) for characters in CharacterSet)
+GLYPHS = Glyphs.of(TERMINAL.character_set)
 
 
 def translation_table(glyphs: Glyphs) -> dict[int, str]:
     """Return a table for `str.translate` from the full symbols; of two that look alike the later field counts."""
-    return {ord(getattr(FULL, field.name)): getattr(glyphs, field.name) for field in fields(Glyphs)}
+    return {ord(getattr(FULL, glyph.name)): getattr(glyphs, glyph.name) for glyph in fields(Glyphs)}
 
 
 LOCAL_GLYPHS = translation_table(GLYPHS)
@@ -158,13 +112,13 @@ class CharacterFallback:
     def __init__(self, characters: CharacterSet) -> None:
         is_console = characters is CharacterSet.CONSOLE
         glyphs = CONSOLE if is_console else ASCII
-        pairs = ((getattr(FULL, field.name), getattr(glyphs, field.name)) for field in fields(Glyphs))
+        pairs = ((getattr(FULL, glyph.name), getattr(glyphs, glyph.name)) for glyph in fields(Glyphs))
         ascii_frames = {frame: {"─": "-", "│": "|"}.get(simple, "+") for frame, simple in _FRAMES.items()}
         ascii_blocks = {block: _ASCII_BLOCKS[simple] for block, simple in _BLOCKS.items()}
         self._keeps_letters = is_console
         self._replacements: dict[str, str] = _OTHERS | (_FRAMES if is_console else ascii_frames)
         self._replacements |= _BLOCKS if is_console else ascii_blocks
-        self._replacements |= {glyph: simple for glyph, simple in pairs if len(simple) == 1}
+        self._replacements |= {symbol: simple for symbol, simple in pairs if len(simple) == 1}
         self._replacements |= {simple: simple for simple in self._replacements.values()}
 
     def replace(self, column: str) -> str:

@@ -13,30 +13,17 @@ from rich.terminal_theme import TerminalTheme
 
 from charwave_tui.core.errors import UserError
 
+
+def _rgb(colours: str) -> list[tuple[int, int, int]]:
+    return [(red, green, blue) for red, green, blue in map(bytes.fromhex, colours.split())]
+
+
 # xterm's sixteen colours, which differ between terminals, on Rich's own background
 XTERM = TerminalTheme(
     (41, 41, 41),
     (229, 229, 229),
-    [
-        (0, 0, 0),
-        (205, 0, 0),
-        (0, 205, 0),
-        (205, 205, 0),
-        (0, 0, 238),
-        (205, 0, 205),
-        (0, 205, 205),
-        (229, 229, 229),
-    ],
-    [
-        (127, 127, 127),
-        (255, 0, 0),
-        (0, 255, 0),
-        (255, 255, 0),
-        (92, 92, 255),
-        (255, 0, 255),
-        (0, 255, 255),
-        (255, 255, 255),
-    ],
+    _rgb("000000 cd0000 00cd00 cdcd00 0000ee cd00cd 00cdcd e5e5e5"),
+    _rgb("7f7f7f ff0000 00ff00 ffff00 5c5cff ff00ff 00ffff ffffff"),
 )
 
 
