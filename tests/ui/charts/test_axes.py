@@ -1,4 +1,4 @@
-"""The axes of the loss chart: what they cover, when they jump, and what their ticks say."""
+"""The axes of the loss chart: limits, when these change, and ticks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cells of the loss chart: names in the gutter, braille, and what changed."""
+"""The cells of the loss chart: gutter labels, braille, and changed runs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from charwave_tui.ui.drawing.canvas import Canvas
 
 
 @given(st.lists(st.integers(-50, 50), max_size=12), st.integers(12, 40))
-def test_gutter_labels_stay_ordered_inside_and_unique_per_row(wanted: list[int], rows: int) -> None:
-    wanted.sort()
-    placed = space_labels(wanted, rows)
+def test_gutter_labels_stay_ordered_inside_and_unique_per_row(preferred: list[int], rows: int) -> None:
+    preferred.sort()
+    placed = space_labels(preferred, rows)
     assert all(above < below for above, below in pairwise(placed))
     assert all(0 <= row < rows for row in placed)
-    if len(set(wanted)) == len(wanted) and all(0 <= row < rows for row in wanted):
-        assert placed == wanted
+    if len(set(preferred)) == len(preferred) and all(0 <= row < rows for row in preferred):
+        assert placed == preferred
 
 
 def test_plotext_draws_dots_in_place_and_clips_outside() -> None:
@@ -57,6 +57,6 @@ def test_only_spans_of_changed_cells_are_repainted(writes: list[tuple[int, int, 
 
 
 def test_double_width_character_keeps_line_width() -> None:
-    sheet = Canvas(6, 1)
-    sheet.write(0, 0, "a世b", "fg")
-    assert sheet.line(0) == "a?b   "
+    canvas = Canvas(6, 1)
+    canvas.write(0, 0, "a世b", "fg")
+    assert canvas.line(0) == "a?b   "

@@ -1,4 +1,4 @@
-"""The loss chart: its axes, its cells, and how little of it is repainted."""
+"""The loss chart: its axes, curves and labels."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def render_chart(
     return chart.paint(PlotArea(width, height, glyphs))
 
 
-def text(sheet: Canvas) -> str:
-    return "\n".join(sheet.line(row) for row in range(sheet.height))
+def text(canvas: Canvas) -> str:
+    return "\n".join(canvas.line(row) for row in range(canvas.height))
 
 
 @st.composite
 def curves(draw: st.DrawFn) -> LossCurveState:
-    some = draw(st.lists(any_loss, max_size=60))
-    count = draw(st.integers(0, 5_000)) if some else 0
+    losses = draw(st.lists(any_loss, max_size=60))
+    count = draw(st.integers(0, 5_000)) if losses else 0
     window = draw(st.sampled_from([1, 7, 100]))
-    points = tuple(point((i + 1) * window, some[i % len(some)]) for i in range(count))
+    points = tuple(point((i + 1) * window, losses[i % len(losses)]) for i in range(count))
     evaluations = tuple(
         Evaluation((i + 1) * 50, draw(st.sampled_from(Split)), loss)
         for i, loss in enumerate(draw(st.lists(any_loss, max_size=5)))
@@ -72,8 +72,8 @@ def curves(draw: st.DrawFn) -> LossCurveState:
 def test_any_losses_draw_chart_that_fills_its_cells(
     curve: LossCurveState, width: int, height: int, log_scale: bool, glyphs: Glyphs
 ) -> None:
-    sheet = render_chart(curve, width, height, glyphs=glyphs, log_scale=log_scale)
-    lines = [sheet.line(row) for row in range(sheet.height)]
+    canvas = render_chart(curve, width, height, glyphs=glyphs, log_scale=log_scale)
+    lines = [canvas.line(row) for row in range(canvas.height)]
     assert len(lines) == height
     assert all(len(line) == cell_len(line) == width for line in lines)
 
@@ -117,31 +117,31 @@ def test_ghost_curve_drawn_under_current_one() -> None:
 
 
 def test_single_step_is_visible() -> None:
-    sheet = render_chart(LossCurveState(partial=point(1, 3.3167), vocab_size=27, max_steps=200_000), 99, 18)
-    assert "train     3.3167" in text(sheet)
+    canvas = render_chart(LossCurveState(partial=point(1, 3.3167), vocab_size=27, max_steps=200_000), 99, 18)
+    assert "train     3.3167" in text(canvas)
     field = [
-        sheet.characters[row][column]
+        canvas.characters[row][column]
         for row in range(18)
         for column in range(6, 82)
-        if sheet.styles[row][column] == "train"
+        if canvas.styles[row][column] == "train"
     ]
-    assert [ord(mark) >= 0x2800 for mark in field] in ([True], [True, True])
+    assert [ord(character) >= 0x2800 for character in field] in ([True], [True, True])
 
 
 def test_early_step_of_long_run_fills_half_of_chart() -> None:
     points = tuple(point(step, 3.3 - step / 1_000) for step in range(100, 1_001, 100))
-    sheet = render_chart(LossCurveState(TrainingHistory(100, points), None, None, None, 27, 200_000), 99, 18)
-    reached = max(column for row in range(18) for column in range(6, 82) if sheet.styles[row][column] == "train")
+    canvas = render_chart(LossCurveState(TrainingHistory(100, points), None, None, None, 27, 200_000), 99, 18)
+    reached = max(column for row in range(18) for column in range(6, 82) if canvas.styles[row][column] == "train")
     assert reached - 6 >= 38
 
 
 def test_nan_loss_has_cross_above_line() -> None:
-    sheet = render_chart(DIVERGED.curve, 61, 18)
-    column = sheet.line(0).index("✗ NaN")
-    assert sheet.styles[0][column] == "error"
-    assert all(sheet.styles[row][column] == "error" for row in range(1, 12))
-    assert "train        490" in text(sheet)
-    assert "ln 27     3.2958" in text(sheet)
+    canvas = render_chart(DIVERGED.curve, 61, 18)
+    column = canvas.line(0).index("✗ NaN")
+    assert canvas.styles[0][column] == "error"
+    assert all(canvas.styles[row][column] == "error" for row in range(1, 12))
+    assert "train        490" in text(canvas)
+    assert "ln 27     3.2958" in text(canvas)
 
 
 def test_colliding_marks_keep_sign_and_newest_keeps_text() -> None:
@@ -158,14 +158,14 @@ def test_colliding_marks_keep_sign_and_newest_keeps_text() -> None:
 
 
 def test_ascii_chart_has_only_ascii() -> None:
-    sheet = render_chart(TRAINING.curve, 99, 18, glyphs=ASCII)
-    lines = text(sheet)
+    canvas = render_chart(TRAINING.curve, 99, 18, glyphs=ASCII)
+    lines = text(canvas)
     assert lines.isascii()
     assert "v lr 0.1 -> 0.01" in lines
     assert any(
-        mark == "o" and ink == "train"
-        for row, inks in enumerate(sheet.styles)
-        for mark, ink in zip(sheet.characters[row], inks, strict=True)
+        character == "o" and style == "train"
+        for row, styles in enumerate(canvas.styles)
+        for character, style in zip(canvas.characters[row], styles, strict=True)
     )
 
 

@@ -1,4 +1,4 @@
-"""How little of the loss chart is drawn and sent again."""
+"""The loss chart redraws and repaints only what changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from charwave_tui.ui.state.run_state import LossCurveState
 
 
 class RepaintCounter(LossChart):
-    """A chart that notes what it has repainted."""
+    """A chart that records its repainted regions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,39 +63,41 @@ async def test_equal_curve_repaints_nothing(widget_host: type) -> None:
 async def test_fast_curves_drawn_five_times_a_second_and_last_one_shown(
     widget_host: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sheets = []
+    plots = []
     paint = LossChart.paint
-    monkeypatch.setattr(LossChart, "paint", lambda self, plot: sheets.append(plot) or paint(self, plot))
+    monkeypatch.setattr(LossChart, "paint", lambda self, plot: plots.append(plot) or paint(self, plot))
     app = widget_host(LossChart)
     async with app.run_test(size=(99, 18)) as pilot:
         chart = app.query_one(LossChart)
         await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
-        sheets.clear()
+        plots.clear()
         for i in range(10):
             chart.curve = with_point(TRAINING.curve, 132_440 + i, 1.8 + i / 100)
         await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
-        assert len(sheets) == 2
+        assert len(plots) == 2
         assert "1.8900" in app.screen_text()
 
 
 async def test_axes_background_and_ghost_drawn_once_while_unchanged(
     widget_host: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grounds = []
-    ground = loss_chart.draw_background
-    monkeypatch.setattr(loss_chart, "draw_background", lambda *given: grounds.append(given) or ground(*given))
+    backgrounds = []
+    draw_background = loss_chart.draw_background
+    monkeypatch.setattr(
+        loss_chart, "draw_background", lambda *given: backgrounds.append(given) or draw_background(*given)
+    )
     app = widget_host(LossChart)
     async with app.run_test(size=(99, 18)) as pilot:
         chart = app.query_one(LossChart)
         chart.curve = TRAINING.curve
         await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
-        before = len(grounds)
+        before = len(backgrounds)
         chart.curve = with_point(TRAINING.curve, 133_900, 1.8)
         await pilot.pause(MIN_FRAME_INTERVAL * 1.5)
-        assert len(grounds) == before == 1
+        assert len(backgrounds) == before == 1
         await pilot.resize_terminal(80, 18)
         await pilot.pause()
-        assert len(grounds) == 2
+        assert len(backgrounds) == 2
 
 
 async def test_theme_change_changes_styles(widget_host: type) -> None:

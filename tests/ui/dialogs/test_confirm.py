@@ -1,4 +1,4 @@
-"""What is asked before something ends, and what each answer does."""
+"""The confirm dialog and what each choice does."""
 
 from __future__ import annotations
 

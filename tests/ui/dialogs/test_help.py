@@ -1,4 +1,4 @@
-"""The help: the field at hand, every key once, and the words."""
+"""The help: the selected field, every key once, and the glossary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each list offers, and what a choice from it does."""
+"""The options of the lab's dialogs, and what a choice does."""
 
 from __future__ import annotations
 

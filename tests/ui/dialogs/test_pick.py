@@ -1,4 +1,4 @@
-"""Picking from a list, by arrows, letters and mouse, and typing what the list does not hold."""
+"""Picking from a list by arrows, filter and mouse, and typing a value that the list does not hold."""
 
 from __future__ import annotations
 

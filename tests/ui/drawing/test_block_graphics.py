@@ -1,4 +1,4 @@
-"""Densities in eighth blocks and pictures in half blocks."""
+"""Histograms in eighth blocks and images in half blocks."""
 
 from __future__ import annotations
 

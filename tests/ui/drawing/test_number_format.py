@@ -1,4 +1,4 @@
-"""The forms of numbers: fixed widths, a true minus, and no figure that jumps."""
+"""Formatted numbers: fixed widths and a true minus."""
 
 from __future__ import annotations
 

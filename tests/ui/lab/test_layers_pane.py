@@ -61,9 +61,11 @@ def lines(app):
     ],
 )
 def test_columns_dropped_as_width_shrinks(width, missing, short):
-    plan = fit_columns(STATS, width)
-    assert {"layer", "out", "params", "mean", "std", "sat", "bar", "dead"} - {key for key, _ in plan.widths} == missing
-    assert plan.short_names is short
+    layout = fit_columns(STATS, width)
+    assert {"layer", "out", "params", "mean", "std", "sat", "bar", "dead"} - {
+        key for key, _ in layout.widths
+    } == missing
+    assert layout.short_names is short
 
 
 @pytest.mark.parametrize(
@@ -118,20 +120,20 @@ def test_rows_sorted_by_any_statistic_largest_first_missing_last(order):
 
 
 def test_nan_sorted_first():
-    spoilt = msgspec.structs.replace(STATS[9], std=math.nan)
-    assert row_order([*STATS[:9], spoilt, *STATS[10:]], "std")[0] == 9
+    nonfinite = msgspec.structs.replace(STATS[9], std=math.nan)
+    assert row_order([*STATS[:9], nonfinite, *STATS[10:]], "std")[0] == 9
 
 
 @pytest.mark.parametrize("width", range(34, 130, 3))
 @pytest.mark.parametrize("layers", [STATS, STACK], ids=["tree", "stack"])
 def test_columns_fill_width_and_every_cell_fits(width, layers):
-    plan = fit_columns(layers, width)
-    assert sum(columns for _, columns in plan.widths) == width
+    layout = fit_columns(layers, width)
+    assert sum(columns for _, columns in layout.widths) == width
     for layer in layers:
-        row = cells(layer, plan)
-        assert all(cell_width(row[key]) <= room for key, room in plan.widths)
+        row = cells(layer, layout)
+        assert all(cell_width(row[key]) <= room for key, room in layout.widths)
         if "dead" in row and "bar" not in row:
-            assert cell_width(row["dead"]) < dict(plan.widths)["dead"]
+            assert cell_width(row["dead"]) < dict(layout.widths)["dead"]
 
 
 def test_table_layout_stable_when_numbers_replace_dashes():
@@ -145,17 +147,19 @@ def test_table_layout_stable_when_numbers_replace_dashes():
     [("tanh", set()), ("relu", {"sat", "bar"}), ("gelu", {"sat", "bar", "dead"}), ("gated", {"dead"})],
 )
 def test_columns_empty_for_all_layers_are_dropped(activation, missing):
-    plan = fit_columns(layer_shapes(replace(scenes.CONFIG, activation=activation), 27), 76)
-    assert {"layer", "out", "params", "mean", "std", "sat", "bar", "dead"} - {key for key, _ in plan.widths} == missing
+    layout = fit_columns(layer_shapes(replace(scenes.CONFIG, activation=activation), 27), 76)
+    assert {"layer", "out", "params", "mean", "std", "sat", "bar", "dead"} - {
+        key for key, _ in layout.widths
+    } == missing
 
 
 def test_stack_has_short_names_and_reshaping_layers_muted():
-    plan = fit_columns(STACK, 48)
-    assert plan.short_names
-    names = [to_plain_text(cells(layer, plan)["layer"]) for layer in STACK]
+    layout = fit_columns(STACK, 48)
+    assert layout.short_names
+    names = [to_plain_text(cells(layer, layout)["layer"]) for layer in STACK]
     assert names[:5] == ["Embedding", "Dilated 1", "Linear 96→512", "BatchNorm1d 512", "Gated"]
     assert names[-3:] == ["Residual", "Skips 5", "Linear 1280→27"]
-    muted = {layer.name for layer in STACK if cells(layer, plan)["std"][0].role == "muted"}
+    muted = {layer.name for layer in STACK if cells(layer, layout)["std"][0].role == "muted"}
     assert muted == {"FlattenDilated", "Skips"}
 
 
@@ -163,16 +167,16 @@ def test_gate_shows_tanh_saturation_and_no_dead_units():
     gated = next(layer for layer in STACK if layer.name == "Gated")
     assert to_plain_text(row(gated)["sat"]) == "5.1"
     assert to_plain_text(row(gated)["dead"]) == ""
-    spoilt = msgspec.structs.replace(gated, saturation=math.nan)
-    assert [to_plain_text(row(spoilt)[key]) for key in ("sat", "dead")] == ["nan", ""]
+    nonfinite = msgspec.structs.replace(gated, saturation=math.nan)
+    assert [to_plain_text(row(nonfinite)[key]) for key in ("sat", "dead")] == ["nan", ""]
 
 
 def test_large_model_fits_64_columns():
     big = layer_shapes(replace(scenes.CONFIG, n_embd=1024, n_hidden=4096), 100_000)
-    plan = fit_columns(big, 64)
-    assert sum(room for _, room in plan.widths) == 64
-    assert plan.widths[0][0] == "layer"
-    assert plan.short_names
+    layout = fit_columns(big, 64)
+    assert sum(room for _, room in layout.widths) == 64
+    assert layout.widths[0][0] == "layer"
+    assert layout.short_names
 
 
 def test_names_include_matrix_shape_and_reshaping_is_muted():
@@ -195,11 +199,11 @@ def test_saturation_warns_above_5_percent_and_errors_above_50(percent, ink, bar)
 
 
 def test_saturation_bar_full_at_20_percent():
-    plan = fit_columns(STATS, 64)
-    full = cells(msgspec.structs.replace(TANH, saturation=20.0), plan)["bar"]
-    half = cells(msgspec.structs.replace(TANH, saturation=10.0), plan)["bar"]
-    assert to_plain_text(full).strip() == "█" * (plan.width_of("bar") - 1)
-    assert cell_width(half) == 1 + math.ceil((plan.width_of("bar") - 1) / 2)
+    layout = fit_columns(STATS, 64)
+    full = cells(msgspec.structs.replace(TANH, saturation=20.0), layout)["bar"]
+    half = cells(msgspec.structs.replace(TANH, saturation=10.0), layout)["bar"]
+    assert to_plain_text(full).strip() == "█" * (layout.width_of("bar") - 1)
+    assert cell_width(half) == 1 + math.ceil((layout.width_of("bar") - 1) / 2)
 
 
 @pytest.mark.parametrize(("dead", "text", "ink"), [(0, "0", "muted"), (3, "3", "warning")])
@@ -217,11 +221,11 @@ def test_relu_has_dead_units_without_saturation():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_nonfinite_in_error_style_and_first_such_layer_found(value):
-    spoilt = msgspec.structs.replace(STATS[3], mean=value)
-    assert role(spoilt, "mean") == "error"
-    assert first_nonfinite([*STATS[:3], spoilt, *STATS[4:]]) == 3
+    nonfinite = msgspec.structs.replace(STATS[3], mean=value)
+    assert role(nonfinite, "mean") == "error"
+    assert first_nonfinite([*STATS[:3], nonfinite, *STATS[4:]]) == 3
     assert first_nonfinite(STATS) is first_nonfinite(SHAPES) is None
-    (name,) = row(spoilt, is_first_nonfinite=True)["layer"]
+    (name,) = row(nonfinite, is_first_nonfinite=True)["layer"]
     assert (name.role, name.bold) == ("error", True)
 
 

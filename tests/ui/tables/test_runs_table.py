@@ -1,4 +1,4 @@
-"""The table of runs: columns by width, what stands in them, and the line below."""
+"""The runs table: columns by width, their cells, and the detail line."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def table_context(rows=SUMMARIES, present_run=12):
 
 
 def table_row(rows, run, width=136, present_run=12, **arrangement):
-    of = next(item for item in rows if item.run == run)
-    among = table_context(rows, present_run)
-    return row_line(of, fit_columns(rows, width, among), among, RunsViewOptions(**arrangement))
+    summary = next(item for item in rows if item.run == run)
+    context = table_context(rows, present_run)
+    return row_line(summary, fit_columns(rows, width, context), context, RunsViewOptions(**arrangement))
 
 
 def keys(rows, width):
@@ -51,13 +51,16 @@ def keys(rows, width):
 
 @pytest.mark.parametrize("rows", [SUMMARIES, HOSTILE, SUMMARIES[:1], ()], ids=["kept", "hostile", "one", "none"])
 def test_columns_fill_width_and_every_line_has_it(rows):
-    among = table_context(rows)
+    context = table_context(rows)
     for width in (*range(52, 240, 3), 76, 116, 136, 196):
-        plan = fit_columns(rows, width, among)
-        lines = [header(plan, among), *(row_line(of, plan, among, RunsViewOptions(here=of.run)) for of in rows)]
+        layout = fit_columns(rows, width, context)
+        lines = [
+            header(layout, context),
+            *(row_line(summary, layout, context, RunsViewOptions(here=summary.run)) for summary in rows),
+        ]
         if rows is not HOSTILE or width > 90:
             assert {cell_width(line) for line in lines} == {width}
-        assert all(cell_width(detail_line(of, plan, among, width)) <= width for of in rows)
+        assert all(cell_width(detail_line(summary, layout, context, width)) <= width for summary in rows)
 
 
 @pytest.mark.parametrize(
@@ -77,19 +80,19 @@ def test_columns_dropped_as_width_shrinks(width, missing):
 
 
 def test_notes_column_hidden_if_empty_or_crowding_changes():
-    noteless = [msgspec.structs.replace(of, note="") for of in SUMMARIES]
+    noteless = [msgspec.structs.replace(summary, note="") for summary in SUMMARIES]
     assert "note" not in keys(noteless, 196)
-    short = [msgspec.structs.replace(of, state=RunState.FINISHED, name="") for of in SUMMARIES]
+    short = [msgspec.structs.replace(summary, state=RunState.FINISHED, name="") for summary in SUMMARIES]
     assert "note" not in keys(short, 136)
     assert dict(fit_columns(short, 150, table_context(short)).widths)["changed"] >= 24
 
 
 def test_name_editor_covers_whole_columns():
-    plan = fit_columns(SUMMARIES, 76, table_context())
-    line = to_plain_text(header(plan, table_context()))
-    assert plan.stretch("name", 1) == (line.index("name"), dict(plan.widths)["name"])
-    assert plan.stretch("name", 24) == (line.index("name"), line.index("steps") + len("steps") - line.index("name"))
-    start, width = plan.stretch("name", 1_000)
+    layout = fit_columns(SUMMARIES, 76, table_context())
+    line = to_plain_text(header(layout, table_context()))
+    assert layout.stretch("name", 1) == (line.index("name"), dict(layout.widths)["name"])
+    assert layout.stretch("name", 24) == (line.index("name"), line.index("steps") + len("steps") - line.index("name"))
+    start, width = layout.stretch("name", 1_000)
     assert start + width == 76
 
 
@@ -114,20 +117,20 @@ def test_named_run_lists_preset_in_changes_and_note_if_space():
     assert said[4:].split()[:7] == ["11", "small,", "for", "the", "talk", "tree-22k", "22,397"]
     assert said.rstrip().endswith("done             the one to show: quick, and good enough…")
     assert "name" in to_plain_text(header(fit_columns(SUMMARIES, 136, table_context()), table_context()))
-    unnamed = [of for of in SUMMARIES if not of.name]
+    unnamed = [summary for summary in SUMMARIES if not summary.name]
     assert "preset" in to_plain_text(header(fit_columns(unnamed, 136, table_context(unnamed)), table_context(unnamed)))
 
 
 def test_corpus_shown_if_not_that_of_most_runs():
     assert "corpus names" in to_plain_text(table_row(SUMMARIES, 1))
-    assert not any("makemore" in to_plain_text(table_row(SUMMARIES, of.run)) for of in SUMMARIES)
+    assert not any("makemore" in to_plain_text(table_row(SUMMARIES, summary.run)) for summary in SUMMARIES)
 
 
 def test_best_run_per_corpus_bright_and_others_relative_to_it():
-    plan, among = fit_columns(SUMMARIES, 136, table_context()), table_context()
-    every = {of.run: run_cells(of, dict(plan.widths), among, None, False) for of in SUMMARIES}
-    assert {run for run, of in every.items() if of["best"][0].bold} == {3, 1}
-    deltas = {run: to_plain_text(of["delta"]) for run, of in every.items()}
+    layout, context = fit_columns(SUMMARIES, 136, table_context()), table_context()
+    every = {summary.run: run_cells(summary, dict(layout.widths), context, None, False) for summary in SUMMARIES}
+    assert {run for run, summary in every.items() if summary["best"][0].bold} == {3, 1}
+    deltas = {run: to_plain_text(summary["delta"]) for run, summary in every.items()}
     assert deltas == {
         12: "+0.0346",
         11: "+0.0444",
@@ -141,21 +144,21 @@ def test_best_run_per_corpus_bright_and_others_relative_to_it():
 
 
 def test_nan_is_error_and_unmeasured_a_muted_dash():
-    plan, among = fit_columns(SUMMARIES, 136, table_context()), table_context()
-    spoilt = run_cells(SUMMARIES[3], dict(plan.widths), among, None, False)
-    assert (to_plain_text(spoilt["train"]), spoilt["train"][0].role) == ("nan", "error")
-    assert (to_plain_text(spoilt["best"]), spoilt["best"][0].role) == ("–", "muted")
-    assert (to_plain_text(spoilt["state"]), spoilt["state"][0].role) == ("NaN", "error")
+    layout, context = fit_columns(SUMMARIES, 136, table_context()), table_context()
+    diverged = run_cells(SUMMARIES[3], dict(layout.widths), context, None, False)
+    assert (to_plain_text(diverged["train"]), diverged["train"][0].role) == ("nan", "error")
+    assert (to_plain_text(diverged["best"]), diverged["best"][0].role) == ("–", "muted")
+    assert (to_plain_text(diverged["state"]), diverged["state"][0].role) == ("NaN", "error")
 
 
 def test_marks_show_cursor_training_and_selection():
     marks = {
-        of.run: to_plain_text(table_row(SUMMARIES, of.run, here=11, chosen=(3, None, 12, None)))[:3]
-        for of in (SUMMARIES[0], SUMMARIES[1], SUMMARIES[6])
+        summary.run: to_plain_text(table_row(SUMMARIES, summary.run, here=11, chosen=(3, None, 12, None)))[:3]
+        for summary in (SUMMARIES[0], SUMMARIES[1], SUMMARIES[6])
     }
     assert marks == {12: " ●■", 11: "▸  ", 3: "  ◆"}
-    assert all(piece.background == "raised" for piece in table_row(SUMMARIES, 11, here=11))
-    assert not any(piece.background == "raised" for piece in table_row(SUMMARIES, 12, here=11))
+    assert all(span.background == "raised" for span in table_row(SUMMARIES, 11, here=11))
+    assert not any(span.background == "raised" for span in table_row(SUMMARIES, 12, here=11))
 
 
 def test_active_paused_run_has_pause_mark():
@@ -182,28 +185,28 @@ def test_unfinished_run_shows_step_shortened_if_narrow():
     ],
 )
 def test_values_without_column_listed_below_as_space_allows(run, width, said):
-    among = table_context()
-    of = next(item for item in SUMMARIES if item.run == run)
-    assert to_plain_text(detail_line(of, fit_columns(SUMMARIES, width, among), among, width)) == said
+    context = table_context()
+    summary = next(item for item in SUMMARIES if item.run == run)
+    assert to_plain_text(detail_line(summary, fit_columns(SUMMARIES, width, context), context, width)) == said
 
 
 def test_note_listed_first_and_leaves_space_for_a_value():
-    among = table_context()
-    line = to_plain_text(detail_line(SUMMARIES[1], fit_columns(SUMMARIES, 76, among), among, 76))
+    context = table_context()
+    line = to_plain_text(detail_line(SUMMARIES[1], fit_columns(SUMMARIES, 76, context), context, 76))
     assert line.startswith("the one to show: quick, and good enough that nobody…   tree-22k")
-    assert cell_width(detail_line(SUMMARIES[1], fit_columns(SUMMARIES, 76, among), among, 76)) == 76
+    assert cell_width(detail_line(SUMMARIES[1], fit_columns(SUMMARIES, 76, context), context, 76)) == 76
     short = msgspec.structs.replace(SUMMARIES[1], note="to show")
-    wide = fit_columns((short,), 196, among)
-    assert "to show" not in to_plain_text(detail_line(short, wide, among, 196))
-    assert to_plain_text(detail_line(short, fit_columns((short,), 136, among), among, 136)).startswith("to show ")
+    wide = fit_columns((short,), 196, context)
+    assert "to show" not in to_plain_text(detail_line(short, wide, context, 196))
+    assert to_plain_text(detail_line(short, fit_columns((short,), 136, context), context, 136)).startswith("to show ")
 
 
 def test_control_characters_never_reach_screen():
-    among = table_context(HOSTILE)
-    plan = fit_columns(HOSTILE, 196, among)
-    for of in HOSTILE:
-        text = to_plain_text(row_line(of, plan, among, RunsViewOptions())) + to_plain_text(
-            detail_line(of, plan, among, 196)
+    context = table_context(HOSTILE)
+    layout = fit_columns(HOSTILE, 196, context)
+    for summary in HOSTILE:
+        text = to_plain_text(row_line(summary, layout, context, RunsViewOptions())) + to_plain_text(
+            detail_line(summary, layout, context, 196)
         )
         assert text.isprintable()
 

@@ -1,4 +1,4 @@
-"""What a terminal is taken to show, by its name, the locale and a few variables."""
+"""What a terminal can show, by its name, the locale and environment variables."""
 
 from __future__ import annotations
 

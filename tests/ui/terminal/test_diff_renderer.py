@@ -1,4 +1,4 @@
-"""The whole playground on a terminal that pyte plays: what stands there is what Textual believes to stand there."""
+"""The playground on an emulated terminal, which shows what Textual rendered."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST, Frame
 
 
 class RecordedTerminal:
-    """What the driver wrote, and the terminal it went to; as in life, a new size leaves it in disorder."""
+    """The frames of the driver and an emulated terminal, which a new size leaves in disorder."""
 
     def __init__(self) -> None:
         self.screen = pyte.Screen(*WIDE)

@@ -1,4 +1,4 @@
-"""The way to the terminal: what it leaves behind, and what happens once there is no terminal."""
+"""The terminal driver: what it leaves behind, and what happens once the terminal is gone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST
 
 
 class RecordingDriver(TerminalDriver):
-    """The driver without Textual's half."""
+    """The driver without the base class's initialisation."""
 
     def __init__(self) -> None:
         self.written: list[str] = []
@@ -96,7 +96,7 @@ def test_old_terminal_is_not_queried(driver: RecordingDriver, monkeypatch: pytes
 
 
 class App:
-    """What the thread that reads keys asks of the app."""
+    """The methods of the app that the input thread calls."""
 
     def __init__(self) -> None:
         self.called: list[object] = []

@@ -1,4 +1,4 @@
-"""When the next frame may go, on a clock that the test moves."""
+"""When the next frame may go, on a simulated clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from charwave_tui.ui.terminal.frame_pacing import (
 
 
 class ManualClockPacer(FramePacer):
-    """A line with a clock of its own, and answers after a time of the test's choice."""
+    """A pacer with its own clock and chosen reply delays."""
 
     now = 100.0
 

@@ -1,4 +1,4 @@
-"""What is written for characters that the terminal lacks: always one a column, and only such as it has."""
+"""The fallback for characters that the terminal lacks: one a column, and only characters that it has."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def test_fallback_glyphs_are_ascii():
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [("live", "rebuild"), ("running", "ready"), ("new", "corpus"), ("check", "cross"), ("arrow", "times")],
 )
 @pytest.mark.parametrize("chosen", [FULL, CONSOLE, ASCII])
-def test_distinct_glyphs_look_distinct(chosen, one, other):
-    assert getattr(chosen, one) != getattr(chosen, other)
+def test_distinct_glyphs_look_distinct(chosen, first, second):
+    assert getattr(chosen, first) != getattr(chosen, second)
 
 
 def test_glyph_placeholders_in_texts_use_process_glyphs(monkeypatch):

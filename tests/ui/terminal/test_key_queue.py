@@ -1,4 +1,4 @@
-"""Keys in turn: each of a burst goes where the ones before it have led, and none is lost or stuck."""
+"""Sequential keys: each of a burst goes to the focus that the ones before it set, and none is lost or stuck."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 
 
 class KeyRecorder(Widget, can_focus=True):
-    """Takes its own time over a key."""
+    """A widget that handles keys slowly."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("a", "say('a')"), Binding("x", "vanish"), Binding("n", "next")]
 
@@ -43,7 +43,7 @@ class KeyRecorder(Widget, can_focus=True):
 
 
 class KeyRecorderApp(SequentialKeysApp[None]):
-    """Two of them and an input."""
+    """An app with two such widgets and an input."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The picture of the terminal: whatever changes, the terminal shows what was wanted, and few bytes go there."""
+"""The screen buffer: the terminal shows the back buffer after every diff, and few bytes are written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, HEIGHT - 1), SEGMENTS), max_size=4)
 
 
 class EmulatedTerminal:
-    """A terminal as pyte shows it, cell by cell, whatever cannot be seen left out."""
+    """A terminal as pyte emulates it, cell by cell, without invisible attributes."""
 
     def __init__(self) -> None:
         self.screen = pyte.Screen(WIDTH, HEIGHT)
@@ -48,7 +48,7 @@ class EmulatedTerminal:
 
     def clear(self) -> None:
         self.screen.reset()
-        self.stream.feed("\x1b[?7l")  # as Textual has it: the last column does not wrap
+        self.stream.feed("\x1b[?7l")  # as Textual sets it: the last column does not wrap
 
     def cells(self) -> list[list[tuple[object, ...]]]:
         return [[_visible(self.screen.buffer[row][column]) for column in range(WIDTH)] for row in range(HEIGHT)]
@@ -56,8 +56,8 @@ class EmulatedTerminal:
 
 def _visible(cell: pyte.screens.Char) -> tuple[object, ...]:
     lines = cell.underscore, cell.reverse, cell.strikethrough
-    inks = (cell.fg, cell.bold, cell.italics) if cell.data.strip() or any(lines) else ()
-    return (cell.data, cell.bg, *lines, *inks)
+    foreground = (cell.fg, cell.bold, cell.italics) if cell.data.strip() or any(lines) else ()
+    return (cell.data, cell.bg, *lines, *foreground)
 
 
 def rows(segments: list[tuple[str, Style | None]]) -> Strip:
@@ -107,10 +107,10 @@ def paint(screen_buffer: ScreenBuffer, row: int, column: int, *pieces: tuple[str
 
 @pytest.fixture
 def screen_buffer() -> ScreenBuffer:
-    made = ScreenBuffer(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+    buffer = ScreenBuffer(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
     for row in range(HEIGHT):
-        paint(made, row, 0, ("step 132,400", "#9097a0 on #121418"))
-    return made
+        paint(buffer, row, 0, ("step 132,400", "#9097a0 on #121418"))
+    return buffer
 
 
 def test_one_changed_digit_costs_move_and_character(screen_buffer: ScreenBuffer) -> None:
@@ -129,9 +129,9 @@ def test_only_changed_style_attributes_sent(screen_buffer: ScreenBuffer) -> None
 
 
 def test_short_gap_rewritten_and_long_gap_jumped(screen_buffer: ScreenBuffer) -> None:
-    ink = "#9097a0 on #121418"
-    assert paint(screen_buffer, 0, 0, ("X", ink), ("te", ink), ("Y", ink)) == "XteY\x1b[H"
-    assert paint(screen_buffer, 0, 0, ("XteY 132,401", ink)) == "\x1b[11C1\x1b[H"
+    style_text = "#9097a0 on #121418"
+    assert paint(screen_buffer, 0, 0, ("X", style_text), ("te", style_text), ("Y", style_text)) == "XteY\x1b[H"
+    assert paint(screen_buffer, 0, 0, ("XteY 132,401", style_text)) == "\x1b[11C1\x1b[H"
 
 
 def test_nothing_written_past_end_and_no_control_characters(screen_buffer: ScreenBuffer) -> None:
@@ -146,26 +146,26 @@ def test_invalidated_terminal_is_repainted_entirely(screen_buffer: ScreenBuffer)
 
 
 @pytest.mark.parametrize(
-    ("system", "ink"), [(ColorSystem.TRUECOLOR, "38;2;95;215;175"), (ColorSystem.EIGHT_BIT, "38;5;79")]
+    ("system", "style_text"), [(ColorSystem.TRUECOLOR, "38;2;95;215;175"), (ColorSystem.EIGHT_BIT, "38;5;79")]
 )
-def test_cell_style_limited_to_terminal_colours(system: ColorSystem, ink: str) -> None:
-    assert cell_style(Style.parse("bold #5fd7af"), system) == CellStyle(("1",), ink, "49")
+def test_cell_style_limited_to_terminal_colours(system: ColorSystem, style_text: str) -> None:
+    assert cell_style(Style.parse("bold #5fd7af"), system) == CellStyle(("1",), style_text, "49")
     assert cell_style(None, system) == DEFAULT_STYLE
 
 
-INKS = ["#9097a0", "bold #ffffff", "underline bold yellow on blue", "italic dim", "bold", "reverse on red"]
+STYLES = ["#9097a0", "bold #ffffff", "underline bold yellow on blue", "italic dim", "bold", "reverse on red"]
 
 
-@given(st.lists(st.sampled_from(INKS), min_size=1, max_size=8))
-def test_without_colours_only_basic_attributes_sent(inks: list[str]) -> None:
+@given(st.lists(st.sampled_from(STYLES), min_size=1, max_size=8))
+def test_without_colours_only_basic_attributes_sent(styles: list[str]) -> None:
     screen_buffer = ScreenBuffer(WIDTH, 1, None)
     seen = EmulatedTerminal()
-    strokes = paint(screen_buffer, 0, 0, *((f"{place}", ink) for place, ink in enumerate(inks)))
+    strokes = paint(screen_buffer, 0, 0, *((f"{column}", style_text) for column, style_text in enumerate(styles)))
     seen.stream.feed(strokes)
     assert set(re.findall(r"\x1b\[([0-9;]*)m", strokes)) <= {"0", "1", "4", "1;4", "7", "0;1", "0;4", "0;1;4", "0;7"}
-    for place, ink in enumerate(inks):
-        cell, style = seen.screen.buffer[0][place], Style.parse(ink)
-        assert (cell.data, cell.fg, cell.bg) == (str(place), "default", "default")
+    for column, style_text in enumerate(styles):
+        cell, style = seen.screen.buffer[0][column], Style.parse(style_text)
+        assert (cell.data, cell.fg, cell.bg) == (str(column), "default", "default")
         assert (cell.bold, cell.underscore) == (bool(style.bold), bool(style.underline))
         assert cell.reverse == bool(style.reverse)
 

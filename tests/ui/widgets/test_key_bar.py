@@ -1,4 +1,4 @@
-"""The key bar over a toy screen."""
+"""The key bar on a test screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Four panes, tabs or one pane: what is where, where keys go, and what a new size leaves in place."""
+"""Four panes, tabs or one pane: layout, focus, and what a new size keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The status line in every state, at every width, and how often it is drawn."""
+"""The status bar in every state, at every width, and how often it is updated."""
 
 from __future__ import annotations
 
