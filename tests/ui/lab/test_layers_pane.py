@@ -77,7 +77,7 @@ def test_weight_columns_added_with_width_update_ratio_first(width, there):
 
 
 def test_weight_statistics_only_for_layers_with_weights():
-    linear = row(STATS[2], 112, course=(STATS[2],) * 3)
+    linear = row(STATS[2], 112, history=(STATS[2],) * 3)
     assert [to_plain_text(linear[key]) for key in ("gradient", "weight", "share", "update")] == [
         "3.0e−3",
         "0.240",
@@ -87,7 +87,7 @@ def test_weight_statistics_only_for_layers_with_weights():
     assert to_plain_text(linear["trend"]) == "     ▅▅▅"
     assert [to_plain_text(row(TANH, 112)[key]) for key in ("gradient", "weight", "share", "update")] == [""] * 4
     assert (
-        to_plain_text(row(TANH, 112, course=(TANH, msgspec.structs.replace(TANH, saturation=20.0)))["trend"])
+        to_plain_text(row(TANH, 112, history=(TANH, msgspec.structs.replace(TANH, saturation=20.0)))["trend"])
         == "      ▃█"
     )
     untrained = msgspec.structs.replace(STATS[2], update_ratio=None)
