@@ -1,4 +1,4 @@
-"""Whole words as distinct prefixes, against their spelling."""
+"""PrefixDataset and EpochLoader against the spelling of the words."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ def words_of(prefixes: PrefixBatch, symbols: str) -> list[str]:
 
 def row_texts(prefixes: PrefixBatch) -> list[str]:
     """The prefix of each row, read from its last symbol back to the empty one."""
-    found = []
+    texts = []
     for row, depth in enumerate(prefixes.depth.tolist()):
         letters = ""
         for _ in range(depth):
             letters = SYMBOLS[prefixes.ids[row] - 1] + letters
             row = int(prefixes.ancestor_rows[1][row])
         assert prefixes.depth[row] == 0
-        found.append(letters)
-    return found
+        texts.append(letters)
+    return texts
 
 
 @settings(deadline=None, max_examples=50)
-@given(words=words_of_any_length, chance=st.randoms(use_true_random=False))
-def test_each_distinct_prefix_has_one_row(words: list[str], chance: random.Random) -> None:
-    chosen = chance.choices(range(len(words)), k=5)
-    names = PrefixDataset(words, SYMBOLS, {1, 2, 5}, CPU)
-    batch = names.batch(torch.tensor(chosen))
-    picked = [words[index] for index in chosen]
-    prefixes = [word[:end] for word in picked for end in range(len(word) + 1)]
+@given(words=words_of_any_length, rng=st.randoms(use_true_random=False))
+def test_each_distinct_prefix_has_one_row(words: list[str], rng: random.Random) -> None:
+    indices = rng.choices(range(len(words)), k=5)
+    dataset = PrefixDataset(words, SYMBOLS, {1, 2, 5}, CPU)
+    batch = dataset.batch(torch.tensor(indices))
+    batch_words = [words[index] for index in indices]
+    prefixes = [word[:end] for word in batch_words for end in range(len(word) + 1)]
 
     rows = row_texts(batch)
     assert sorted(rows) == sorted(set(prefixes))
     assert [rows[row] for row in batch.row_of_position] == prefixes
-    assert batch.targets.tolist() == targets(picked)
+    assert batch.targets.tolist() == targets(batch_words)
     assert batch.depth.tolist() == sorted(map(len, rows))
     assert batch.ids[0] == 0
     for offset in (2, 5):
@@ -73,86 +73,87 @@ def test_each_distinct_prefix_has_one_row(words: list[str], chance: random.Rando
 @settings(deadline=None, max_examples=30)
 @given(words=words_of_any_length)
 def test_unmerged_rows_have_one_per_position(words: list[str]) -> None:
-    names = PrefixDataset(words, SYMBOLS, {1, 2, 5}, CPU)
-    shared = names.batch(slice(None))
-    apart = replace(shared, keep_mask=torch.rand(len(shared.ids))).one_row_per_position()
-    assert apart.row_of_position.tolist() == list(range(names.positions))
-    assert row_texts(apart) == [word[:end] for word in words for end in range(len(word) + 1)]
-    assert torch.equal(apart.targets, shared.targets)
+    dataset = PrefixDataset(words, SYMBOLS, {1, 2, 5}, CPU)
+    shared = dataset.batch(slice(None))
+    unshared = replace(shared, keep_mask=torch.rand(len(shared.ids))).one_row_per_position()
+    assert unshared.row_of_position.tolist() == list(range(dataset.positions))
+    assert row_texts(unshared) == [word[:end] for word in words for end in range(len(word) + 1)]
+    assert torch.equal(unshared.targets, shared.targets)
 
 
 def test_unmerged_rows_drop_a_position_wherever_it_stands() -> None:
     shared = PrefixDataset(["ab", "a", "b"], SYMBOLS, {1}, CPU).batch(slice(None))
-    kept = torch.tensor([float(spelled != "a") for spelled in row_texts(shared)])
-    apart = replace(shared, keep_mask=kept).one_row_per_position()
-    assert apart.keep_mask is not None
-    assert apart.keep_mask.tolist() == [1, 0, 1, 1, 0, 1, 1]
+    keep_mask = torch.tensor([float(spelled != "a") for spelled in row_texts(shared)])
+    unshared = replace(shared, keep_mask=keep_mask).one_row_per_position()
+    assert unshared.keep_mask is not None
+    assert unshared.keep_mask.tolist() == [1, 0, 1, 1, 0, 1, 1]
     assert shared.one_row_per_position().keep_mask is None
 
 
 @pytest.mark.parametrize("positions", [1, 10, 64, 10_000])
 def test_blocks_cover_all_words_in_order(corpus: Corpus, positions: int) -> None:
-    names = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
-    blocks = list(names.iter_blocks(positions))
+    dataset = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
+    blocks = list(dataset.iter_blocks(positions))
     assert [word for block in blocks for word in words_of(block, corpus.symbols)] == list(corpus.words)
     sizes = [len(block.row_of_position) for block in blocks]
-    assert sum(sizes) == names.positions
+    assert sum(sizes) == dataset.positions
     assert max(sizes) < positions + 8
-    assert len(sizes) <= names.positions / positions + 1
+    assert len(sizes) <= dataset.positions / positions + 1
 
 
 def test_no_words_give_no_blocks() -> None:
-    names = PrefixDataset([], SYMBOLS, {1}, CPU)
-    assert (len(names), names.positions, list(names.iter_blocks(7))) == (0, 0, [])
+    dataset = PrefixDataset([], SYMBOLS, {1}, CPU)
+    assert (len(dataset), dataset.positions, list(dataset.iter_blocks(7))) == (0, 0, [])
 
 
-def words_of_batches(passes: EpochLoader, sizes: Sequence[int], symbols: str) -> list[str]:
+def words_of_batches(loader: EpochLoader, sizes: Sequence[int], symbols: str) -> list[str]:
     """The words of batches of `sizes`, one after the other."""
-    return [word for size in sizes for word in words_of(passes.next_batch(size), symbols)]
+    return [word for size in sizes for word in words_of(loader.next_batch(size), symbols)]
 
 
 def test_each_word_once_per_epoch_in_new_order(corpus: Corpus) -> None:
-    names = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
-    passes = EpochLoader(names, seed=3)
-    row = words_of_batches(passes, [33] * 7 + [9], corpus.symbols)  # 240 names; batches cross the end of a pass of 80
-    first, second, third = row[:80], row[80:160], row[160:]
+    dataset = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
+    loader = EpochLoader(dataset, seed=3)
+    order = words_of_batches(loader, [33] * 7 + [9], corpus.symbols)  # 240 names; batches cross the end of a pass of 80
+    first, second, third = order[:80], order[80:160], order[160:]
     assert sorted(first) == sorted(second) == sorted(third) == sorted(corpus.words)
     assert len({tuple(order) for order in (first, second, third, corpus.words)}) == 4
-    assert passes.words_taken == 240
+    assert loader.words_taken == 240
 
 
 def test_word_order_follows_seed_for_any_batch_size(corpus: Corpus) -> None:
-    names = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
-    row = words_of_batches(EpochLoader(names, seed=3), [200], corpus.symbols)
-    assert words_of_batches(EpochLoader(names, seed=3), [1, 79, 50, 70], corpus.symbols) == row
-    assert words_of_batches(EpochLoader(names, seed=4), [200], corpus.symbols) != row
+    dataset = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
+    order = words_of_batches(EpochLoader(dataset, seed=3), [200], corpus.symbols)
+    assert words_of_batches(EpochLoader(dataset, seed=3), [1, 79, 50, 70], corpus.symbols) == order
+    assert words_of_batches(EpochLoader(dataset, seed=4), [200], corpus.symbols) != order
 
 
 @pytest.mark.parametrize("taken", [0, 30, 80, 130])
 def test_epochs_continue_from_words_sampled(corpus: Corpus, taken: int) -> None:
-    names = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
-    row = words_of_batches(EpochLoader(names, seed=3), [200], corpus.symbols)
+    dataset = PrefixDataset(corpus.words, corpus.symbols, {1}, CPU)
+    order = words_of_batches(EpochLoader(dataset, seed=3), [200], corpus.symbols)
     assert (
-        words_of_batches(EpochLoader(names, seed=3, words_taken=taken), [60], corpus.symbols) == row[taken : taken + 60]
+        words_of_batches(EpochLoader(dataset, seed=3, words_taken=taken), [60], corpus.symbols)
+        == order[taken : taken + 60]
     )
-    before, after = EpochLoader(names, seed=3), EpochLoader(names, seed=3)
+    before, after = EpochLoader(dataset, seed=3), EpochLoader(dataset, seed=3)
     words_of_batches(before, [taken] if taken else [], corpus.symbols)
     words_of_batches(after, [70, 70], corpus.symbols)
     after.set_state(before.get_state())
-    assert words_of_batches(after, [60], corpus.symbols) == row[taken : taken + 60]
+    assert words_of_batches(after, [60], corpus.symbols) == order[taken : taken + 60]
 
 
 def test_single_word_fills_every_batch() -> None:
-    passes = EpochLoader(PrefixDataset(["é"], SYMBOLS, {1}, CPU), seed=1)
-    batch = passes.next_batch(3)
+    loader = EpochLoader(PrefixDataset(["é"], SYMBOLS, {1}, CPU), seed=1)
+    batch = loader.next_batch(3)
     assert words_of(batch, SYMBOLS) == ["é"] * 3
     assert batch.ids.tolist() == [0, 3]
     assert batch.row_of_position.tolist() == [0, 1] * 3
 
 
 def test_pooled_next_char_probabilities_cover_all_words(corpus: Corpus) -> None:
-    names = PrefixDataset(corpus.words, corpus.symbols, (1,), CPU)
-    batch = names.batch(torch.tensor([3, 0, 3]), pooled=True)
+    dataset = PrefixDataset(corpus.words, corpus.symbols, (1,), CPU)
+    batch = dataset.batch(torch.tensor([3, 0, 3]), pooled=True)
     assert batch.target_probs is not None
     rows = {}
     for word, start in ((corpus.words[3], 0), (corpus.words[0], len(corpus.words[3]) + 1)):
@@ -160,6 +161,6 @@ def test_pooled_next_char_probabilities_cover_all_words(corpus: Corpus) -> None:
             rows[word[:depth]] = int(batch.row_of_position[start + depth])
     assert len(rows) == len(batch.ids)
     for prefix, row in rows.items():
-        followers = [word[len(prefix) :][:1] for word in corpus.words if word.startswith(prefix)]
-        wanted = [followers.count(symbol) / len(followers) for symbol in ("", *corpus.symbols)]
-        assert batch.target_probs[row].tolist() == pytest.approx(wanted)
+        next_symbols = [word[len(prefix) :][:1] for word in corpus.words if word.startswith(prefix)]
+        expected = [next_symbols.count(symbol) / len(next_symbols) for symbol in ("", *corpus.symbols)]
+        assert batch.target_probs[row].tolist() == pytest.approx(expected)

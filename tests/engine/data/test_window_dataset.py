@@ -1,4 +1,4 @@
-"""Windows against the lecture's loop over words."""
+"""WindowDataset against the lecture's loop over words."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ CPU = torch.device("cpu")
 def windows_by_hand(words: Sequence[str], corpus: Corpus, context: int) -> tuple[Tensor, Tensor]:
     contexts, targets = [], []
     for word in words:
-        seen = [0] * context
-        for number in [*corpus.encode(word), 0]:
-            contexts.append(seen)
-            targets.append(number)
-            seen = [*seen[1:], number]
+        context_ids = [0] * context
+        for symbol in [*corpus.encode(word), 0]:
+            contexts.append(context_ids)
+            targets.append(symbol)
+            context_ids = [*context_ids[1:], symbol]
     return torch.tensor(contexts), torch.tensor(targets)
 
 
@@ -32,9 +32,9 @@ def test_every_example_equals_plain_loop(corpus: Corpus, context: int) -> None:
     words = ["", *corpus.words, "", corpus.words[0]]
     windows = WindowDataset(words, corpus.symbols, context, CPU)
     contexts, targets = windows.batch(torch.arange(len(windows)))
-    wanted_contexts, wanted_targets = windows_by_hand(words, corpus, context)
-    assert torch.equal(contexts, wanted_contexts)
-    assert torch.equal(targets, wanted_targets)
+    expected_contexts, expected_targets = windows_by_hand(words, corpus, context)
+    assert torch.equal(contexts, expected_contexts)
+    assert torch.equal(targets, expected_targets)
     assert contexts.dtype == targets.dtype == torch.int64
 
 
@@ -60,31 +60,31 @@ def test_lengths_equal_corpus_card(corpus: Corpus) -> None:
 
 def test_minibatch_indices_equal_lecture(corpus: Corpus) -> None:
     windows = WindowDataset(corpus.words, corpus.symbols, 4, CPU)
-    ours, lectures = training_generator(3), training_generator(3)
+    generator, lecture_generator = training_generator(3), training_generator(3)
     contexts, targets = windows_by_hand(corpus.words, corpus, 4)
     for size in (5, 32, 1):
-        indices = torch.randint(0, len(targets), (size,), generator=lectures)
-        batch = windows.sample_batch(size, ours)
+        indices = torch.randint(0, len(targets), (size,), generator=lecture_generator)
+        batch = windows.sample_batch(size, generator)
         assert torch.equal(batch[0], contexts[indices])
         assert torch.equal(batch[1], targets[indices])
-    assert torch.equal(ours.get_state(), lectures.get_state())
+    assert torch.equal(generator.get_state(), lecture_generator.get_state())
 
 
 def test_batches_fetched_in_blocks_equal_single_ones(corpus: Corpus) -> None:
     windows = WindowDataset(corpus.words, corpus.symbols, 4, CPU)
-    stream = training_generator(3)
-    draws = WindowLoader(windows, training_generator(3))
+    generator = training_generator(3)
+    loader = WindowLoader(windows, training_generator(3))
     for size in (300, 300, 7, 7, 1, 2_000, 300, 300, 300, 300, 300):
-        contexts, targets, *dropped = draws.next_batch(size)
+        contexts, targets, *dropped = loader.next_batch(size)
         assert dropped == [None, None]
         assert contexts.is_contiguous()
         assert targets.is_contiguous()
-        assert all(map(torch.equal, (contexts, targets), windows.sample_batch(size, stream)))
-        assert torch.equal(draws.get_state(), stream.get_state())
+        assert all(map(torch.equal, (contexts, targets), windows.sample_batch(size, generator)))
+        assert torch.equal(loader.get_state(), generator.get_state())
 
 
 def test_derived_generators_differ_by_seed_and_purpose() -> None:
-    whence = [(1, "probe"), (1, "sampling"), (2, "probe")]
-    drawn = {torch.rand(1, generator=derived_generator(*place)).item() for place in whence}
-    assert len(drawn) == 3
-    assert torch.rand(1, generator=derived_generator(1, "probe")).item() in drawn
+    sources = [(1, "probe"), (1, "sampling"), (2, "probe")]
+    samples = {torch.rand(1, generator=derived_generator(*source)).item() for source in sources}
+    assert len(samples) == 3
+    assert torch.rand(1, generator=derived_generator(1, "probe")).item() in samples

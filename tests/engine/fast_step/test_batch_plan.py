@@ -1,4 +1,4 @@
-"""The rows of a step, against the texts that they stand for."""
+"""The rows of a batch plan against the texts that they stand for."""
 
 from __future__ import annotations
 
@@ -32,83 +32,85 @@ SHAPES = pytest.mark.parametrize(
 Text = tuple[int, ...]
 
 
-def model_anatomy(config: RunConfig, corpus: Corpus) -> ModelStructure:
+def model_structure(config: RunConfig, corpus: Corpus) -> ModelStructure:
     return ModelStructure.of(build_model(config, corpus.vocab_size, training_generator(1)))
 
 
 def texts(plan: BatchPlan, vocab_size: int) -> list[list[Text]]:
-    """The text that each row of each level joins in the end, read through its taps; what is blotted out is `V`."""
-    below: list[Text] = [(symbol,) for symbol in range(vocab_size + 1)]
-    found = []
+    """The text of each row of each level, read through its taps; dropped symbols are `V`."""
+    previous: list[Text] = [(symbol,) for symbol in range(vocab_size + 1)]
+    result = []
     for rows in plan.levels:
         assert rows.taps is not None
         taps = rows.taps.view(rows.size, -1).tolist()
-        below = [tuple(symbol for tap in row for symbol in below[tap]) for row in taps]
-        found.append(below)
-    return found
+        previous = [tuple(symbol for tap in row for symbol in previous[tap]) for row in taps]
+        result.append(previous)
+    return result
 
 
 def text_counts(plan: BatchPlan, vocab_size: int) -> list[Counter[Text]]:
     """How many positions of each level have each text; no text has two rows."""
-    found = []
-    for rows, seen in zip(plan.levels, texts(plan, vocab_size), strict=True):
+    result = []
+    for rows, row_texts in zip(plan.levels, texts(plan, vocab_size), strict=True):
         assert rows.weights is not None
-        counts = [(text, int(weight)) for text, weight in zip(seen, rows.weights.tolist(), strict=True) if weight]
-        found.append(Counter(dict(counts)))
-        assert len(found[-1]) == len(counts)
-        assert found[-1].total() == rows.positions
+        counts = [(text, int(weight)) for text, weight in zip(row_texts, rows.weights.tolist(), strict=True) if weight]
+        result.append(Counter(dict(counts)))
+        assert len(result[-1]) == len(counts)
+        assert result[-1].total() == rows.positions
         assert rows.size == padded_size(len(counts))
-    return found
+    return result
 
 
-def joined_text(symbols: Sequence[int], offsets: Sequence[Sequence[int]]) -> Text:
-    """The text that levels of `offsets` join under the last of `symbols`."""
+def concatenated_text(symbols: Sequence[int], offsets: Sequence[Sequence[int]]) -> Text:
+    """The text that levels of `offsets` read at the last of `symbols`."""
     if not offsets:
         return (symbols[-1],)
-    *below, top = offsets
-    return tuple(symbol for offset in top for symbol in joined_text(symbols[: len(symbols) - offset], below))
+    *previous, top = offsets
+    return tuple(symbol for offset in top for symbol in concatenated_text(symbols[: len(symbols) - offset], previous))
 
 
 @SHAPES
-@pytest.mark.parametrize("blots", ["", "ao"])
+@pytest.mark.parametrize("dropped", ["", "ao"])
 def test_every_prefix_of_words_has_one_row(
-    config: RunConfig, corpus: Corpus, shape: dict[str, Any], blots: str
+    config: RunConfig, corpus: Corpus, shape: dict[str, Any], dropped: str
 ) -> None:
     config = replace(config, **shape)
     offsets = [level.offsets for level in level_shapes(config)]
-    names = PrefixDataset(
+    dataset = PrefixDataset(
         corpus.words, corpus.symbols, {offset for level in offsets for offset in level if offset}, CPU
     )
-    chosen = [3, 1, 4, 1, 5, 9]
-    batch = names.batch(torch.tensor(chosen))
-    blotted = [corpus.symbols.index(symbol) + 1 for symbol in blots]
-    kept = torch.tensor([float(symbol not in blotted) for symbol in batch.ids.tolist()])
-    plan = DeduplicatingPlanner(model_anatomy(config, corpus))(replace(batch, keep_mask=kept) if blots else batch)
+    indices = [3, 1, 4, 1, 5, 9]
+    batch = dataset.batch(torch.tensor(indices))
+    dropped_ids = [corpus.symbols.index(symbol) + 1 for symbol in dropped]
+    keep_mask = torch.tensor([float(symbol not in dropped_ids) for symbol in batch.ids.tolist()])
+    plan = DeduplicatingPlanner(model_structure(config, corpus))(
+        replace(batch, keep_mask=keep_mask) if dropped else batch
+    )
 
-    wanted: list[Counter[Text]] = [Counter() for _ in offsets]
-    for word in (corpus.words[index] for index in chosen):
-        ids = [corpus.vocab_size if symbol in blots else corpus.symbols.index(symbol) + 1 for symbol in word]
+    expected: list[Counter[Text]] = [Counter() for _ in offsets]
+    for word in (corpus.words[index] for index in indices):
+        ids = [corpus.vocab_size if symbol in dropped else corpus.symbols.index(symbol) + 1 for symbol in word]
         for end in range(len(word) + 1):
             symbols = [0] * config.context + ids[:end]
-            for number, counter in enumerate(wanted):
-                counter[joined_text(symbols, offsets[: number + 1])] += 1
-    assert text_counts(plan, corpus.vocab_size) == wanted
+            for level_index, counter in enumerate(expected):
+                counter[concatenated_text(symbols, offsets[: level_index + 1])] += 1
+    assert text_counts(plan, corpus.vocab_size) == expected
 
 
 def test_every_text_of_overlapping_windows_has_one_row(config: RunConfig, corpus: Corpus) -> None:
     config = replace(config, context=5, dilations=(1, 2, 1))
     batch = WindowBatch(*WindowDataset(corpus.words, corpus.symbols, 5, CPU).batch(slice(40, 60)))
-    plan = DeduplicatingPlanner(model_anatomy(config, corpus))(batch)
+    plan = DeduplicatingPlanner(model_structure(config, corpus))(batch)
     offsets = [level.offsets for level in level_shapes(config)]
-    wanted = [
+    expected = [
         Counter(
-            joined_text(window[:end], offsets[: number + 1])
+            concatenated_text(window[:end], offsets[: level_index + 1])
             for window in batch.contexts.tolist()
             for end in range(config.context - level.positions + 1, config.context + 1)
         )
-        for number, level in enumerate(level_shapes(config))
+        for level_index, level in enumerate(level_shapes(config))
     ]
-    assert text_counts(plan, corpus.vocab_size) == wanted
+    assert text_counts(plan, corpus.vocab_size) == expected
 
 
 @pytest.mark.parametrize("planner", [WindowPlanner, DeduplicatingPlanner])
@@ -117,18 +119,18 @@ def test_row_inputs_of_last_level_keep_position(
 ) -> None:
     config = replace(config, context=5, dilations=(1, 2, 1))
     batch = WindowBatch(*WindowDataset(corpus.words, corpus.symbols, 5, CPU).batch(slice(40, 60)))
-    plan = planner(model_anatomy(config, corpus))(batch)
-    *beneath, top = texts(plan, corpus.vocab_size)
-    for number, (under, seen) in enumerate(zip(plan.head_rows, beneath, strict=True)):
-        assert [seen[row] for row in under.tolist()] == [text[-(2 ** (number + 1)) :] for text in top]
+    plan = planner(model_structure(config, corpus))(batch)
+    *lower_levels, top = texts(plan, corpus.vocab_size)
+    for level_index, (head_rows, row_texts) in enumerate(zip(plan.head_rows, lower_levels, strict=True)):
+        assert [row_texts[row] for row in head_rows.tolist()] == [text[-(2 ** (level_index + 1)) :] for text in top]
 
 
 def test_skipped_rows_told_apart_from_used_ones(config: RunConfig, corpus: Corpus) -> None:
     config = replace(config, context=2, dilations=(1,))
     contexts, targets = torch.tensor([[1, 2]] * 5), torch.tensor([3] * 5)
-    scales = torch.tensor([0.0, 2.0, 0.0, 2.0, 2.0]).view(5, 1, 1).expand(5, 2, 1)
-    (rows,) = DeduplicatingPlanner(model_anatomy(config, corpus))(
-        WindowBatch(contexts, targets, level_scale=scales)
+    level_scale = torch.tensor([0.0, 2.0, 0.0, 2.0, 2.0]).view(5, 1, 1).expand(5, 2, 1)
+    (rows,) = DeduplicatingPlanner(model_structure(config, corpus))(
+        WindowBatch(contexts, targets, level_scale=level_scale)
     ).levels
     assert rows.weights is not None
     assert rows.level_scale is not None

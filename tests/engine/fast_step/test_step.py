@@ -1,4 +1,4 @@
-"""The fast step against the plain one, in float64, where rounding cannot hide a mistake."""
+"""The fast step against the plain one, in float64, where rounding cannot hide an error."""
 
 from __future__ import annotations
 
@@ -59,41 +59,41 @@ class StepPair:
         config.validated()
         self.config = config
         self.models = [self._model(corpus) for _ in range(2)]
-        self.updates = [Optimizer(model, config) for model in self.models]
-        self.fast = FastStep(self.models[0], self.updates[0])
-        self.plain = AutogradStep(self.models[1], self.updates[1])
+        self.optimizers = [Optimizer(model, config) for model in self.models]
+        self.fast = FastStep(self.models[0], self.optimizers[0])
+        self.plain = AutogradStep(self.models[1], self.optimizers[1])
 
     def _model(self, corpus: Corpus) -> Sequential:
         return build_model(self.config, corpus.vocab_size, training_generator(self.config.seed)).double()
 
-    def apart(self, batch: WindowBatch | PrefixBatch) -> float:
-        """How far the two are from each other in loss, weights and buffers after a step each."""
-        one, other = self.fast(batch, self.config.lr), self.plain(batch, self.config.lr)
+    def difference(self, batch: WindowBatch | PrefixBatch) -> float:
+        """The largest difference in loss, weights and buffers after a step of each."""
+        loss, reference_loss = self.fast(batch, self.config.lr), self.plain(batch, self.config.lr)
         pairs = zip(*(model.state_dict().values() for model in self.models), strict=True)
-        return max(abs(one - other), *((ours - theirs).abs().max().item() for ours, theirs in pairs))
+        return max(abs(loss - reference_loss), *((ours - reference).abs().max().item() for ours, reference in pairs))
 
     def synchronise(self) -> None:
         """Go on from equal weights: small models multiply rounding by 10 every 15 steps."""
         self.models[0].load_state_dict(self.models[1].state_dict())
-        self.updates[0].load_state_dict(self.updates[1].state_dict())
+        self.optimizers[0].load_state_dict(self.optimizers[1].state_dict())
 
 
 def step_differences(
     config: RunConfig, corpus: Corpus, sizes: Sequence[int], *, synchronised: bool = False
 ) -> list[float]:
-    """How far the fast step is from the plain one after each step of batches of `sizes`."""
-    pair, batches, found = StepPair(config, corpus), make_batches(config, corpus), []
+    """The difference of the fast from the plain step after each batch of `sizes`."""
+    pair, batches, results = StepPair(config, corpus), make_batches(config, corpus), []
     for step, size in enumerate(sizes):
-        found.append(pair.apart(apply_dropout(batches.next_batch(size), config, step)))
+        results.append(pair.difference(apply_dropout(batches.next_batch(size), config, step)))
         if synchronised:
             pair.synchronise()
-    return found
+    return results
 
 
 def narrow_config(config: RunConfig) -> RunConfig:
     """The same model with fewer channels, and smaller batches."""
-    most = {"n_embd": 8, "n_hidden": 12, "batch_size": 8 if config.batches == "names" else 16}
-    return replace(config, **{name: min(size, getattr(config, name)) for name, size in most.items()})
+    limits = {"n_embd": 8, "n_hidden": 12, "batch_size": 8 if config.batches == "names" else 16}
+    return replace(config, **{name: min(size, getattr(config, name)) for name, size in limits.items()})
 
 
 RULES = pytest.mark.parametrize(
@@ -126,15 +126,15 @@ def unusual_configs(draw: st.DrawFn) -> RunConfig:
     activation = draw(st.sampled_from([*ACTIVATIONS]))
     fuse = tuple(draw(st.lists(st.integers(1, 4), min_size=1, max_size=3)))
     dilations = tuple(draw(st.lists(st.integers(1, 3), max_size=4)))
-    whole = draw(st.booleans())
-    bug = ["batch-bug"] if activation != "relu" and not whole else []
+    by_words = draw(st.booleans())
+    batch_bug = ["batch-bug"] if activation != "relu" and not by_words else []
     config = RunConfig(
         context=receptive_field(fuse, dilations),
         fuse=fuse,
         dilations=dilations,
         n_embd=draw(st.integers(1, 9)),
         n_hidden=draw(st.integers(1, 17)),
-        norm=draw(st.sampled_from(["batch", "none", *bug])),
+        norm=draw(st.sampled_from(["batch", "none", *batch_bug])),
         activation=activation,
         init_gain=draw(st.sampled_from([0.3, 1.0, 3.0])),
         output_scale=draw(st.sampled_from([0.0, 0.1, 1.0])),
@@ -142,7 +142,7 @@ def unusual_configs(draw: st.DrawFn) -> RunConfig:
         momentum=draw(st.sampled_from([0.0, 0.9])),
         weight_decay=draw(st.sampled_from([0.0, 0.1])),
         drop_context=draw(st.sampled_from([0.0, 0.3])),
-        batches="names" if whole else "windows",
+        batches="names" if by_words else "windows",
         batch_size=draw(st.integers(12, 40)),
         seed=draw(st.integers(0, 99)),
     )
@@ -152,7 +152,7 @@ def unusual_configs(draw: st.DrawFn) -> RunConfig:
         config,
         lr=lr,
         drop_path=drop_path,
-        targets=draw(st.sampled_from(["sampled", "pooled"] if whole else ["sampled"])),
+        targets=draw(st.sampled_from(["sampled", "pooled"] if by_words else ["sampled"])),
     )
 
 
@@ -179,10 +179,10 @@ def test_word_batch_size_may_change_and_be_one(config: RunConfig, corpus: Corpus
 def test_single_position_normalized_by_running_statistics(config: RunConfig, corpus: Corpus) -> None:
     pair = StepPair(replace(config, batches="names"), corpus)
     none = torch.tensor([0])
-    alone = PrefixBatch(
+    single_position = PrefixBatch(
         ids=none, depth=none, ancestor_rows={1: none, 2: none}, row_of_position=none, targets=torch.tensor([3])
     )
-    assert max(pair.apart(alone) for _ in range(3)) < 1e-12
+    assert max(pair.difference(single_position) for _ in range(3)) < 1e-12
 
 
 def test_more_batch_shapes_than_cache_entries(config: RunConfig, corpus: Corpus) -> None:
@@ -195,9 +195,9 @@ def test_momentum_toggled_in_live_run(config: RunConfig, corpus: Corpus, batches
     pair = StepPair(replace(config, batches=batches), corpus)
     source = make_batches(pair.config, corpus)
     for momentum in (0.0, 0.9, 0.0, 0.5):
-        for update in pair.updates:
-            update.set_config(replace(pair.config, momentum=momentum))
-        assert max(pair.apart(source.next_batch(8)) for _ in range(3)) < 1e-10
+        for optimizer in pair.optimizers:
+            optimizer.set_config(replace(pair.config, momentum=momentum))
+        assert max(pair.difference(source.next_batch(8)) for _ in range(3)) < 1e-10
 
 
 @pytest.mark.parametrize("batches", ["windows", "names"])
@@ -206,9 +206,9 @@ def test_muon_gradients_equal_plain_step(config: RunConfig, corpus: Corpus, batc
     batch = make_batches(pair.config, corpus).next_batch(8)
     pair.fast(batch, 0.01)
     pair.plain(batch, 0.01)
-    for ours, theirs in zip(*(model.parameters() for model in pair.models), strict=True):
+    for ours, reference in zip(*(model.parameters() for model in pair.models), strict=True):
         assert ours.grad is not None
-        assert torch.allclose(ours.grad, theirs.grad, rtol=0, atol=1e-12)
+        assert torch.allclose(ours.grad, reference.grad, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("batches", ["windows", "names"])
@@ -216,21 +216,21 @@ def test_muon_gradients_equal_plain_step(config: RunConfig, corpus: Corpus, batc
 def test_bfloat16_gradients_close_to_float32(config: RunConfig, corpus: Corpus, batches: str, activation: str) -> None:
     config = replace(config, optimizer="adamw", activation=activation, batches=batches, **DILATED)
     config = replace(config, n_hidden=32, output_scale=1.0)
-    found = []
+    results = []
     for precision in ("float32", "bfloat16"):
         model = build_model(config, corpus.vocab_size, training_generator(config.seed))
         losses = FastStep(model, Optimizer(model, config), precision)(make_batches(config, corpus).next_batch(40), 0.01)
-        found.append((losses, [parameter.grad for parameter in model.parameters()]))
-    (loss, wide), (rounded_loss, rounded) = found
-    assert loss != rounded_loss
-    assert rounded_loss == pytest.approx(loss, rel=2e-3)
-    for one, other in zip(wide, rounded, strict=True):
-        assert one is not None
-        assert other is not None
-        assert (one - other).norm() < 0.03 * one.norm()
+        results.append((losses, [parameter.grad for parameter in model.parameters()]))
+    (loss, float32_grads), (bfloat16_loss, bfloat16_grads) = results
+    assert loss != bfloat16_loss
+    assert bfloat16_loss == pytest.approx(loss, rel=2e-3)
+    for wide, rounded in zip(float32_grads, bfloat16_grads, strict=True):
+        assert wide is not None
+        assert rounded is not None
+        assert (wide - rounded).norm() < 0.03 * wide.norm()
 
 
-KINDS = pytest.mark.parametrize(
+CONFIG_KINDS = pytest.mark.parametrize(
     "kind",
     [
         {},
@@ -241,7 +241,7 @@ KINDS = pytest.mark.parametrize(
 )
 
 
-@KINDS
+@CONFIG_KINDS
 def test_same_config_bit_identical_on_one_and_two_threads(
     config: RunConfig, corpus: Corpus, bit_identical: SameBits, kind: dict[str, Any]
 ) -> None:
@@ -252,9 +252,9 @@ def test_same_config_bit_identical_on_one_and_two_threads(
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            one, other = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
-            assert one.train_for(60, 9) == other.train_for(60, 4) + other.train_for(60, 5)
-            assert bit_identical(one.state_dict(), other.state_dict())
+            uninterrupted, interrupted = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
+            assert uninterrupted.train_for(60, 9) == interrupted.train_for(60, 4) + interrupted.train_for(60, 5)
+            assert bit_identical(uninterrupted.state_dict(), interrupted.state_dict())
     finally:
         torch.set_num_threads(before)
 
@@ -265,10 +265,10 @@ def test_fast_and_plain_step_differ_only_by_rounding(
     fast, plain = (Trainer(replace(config, step=step), corpus, CPU) for step in ("fast", "plain"))
     for trainer in (fast, plain):
         trainer.train_for(60, 20)
-    ours, theirs = fast.state_dict(), plain.state_dict()
-    assert not bit_identical(ours, theirs)
-    assert bit_identical({"stream": ours.pop("batch_stream")}, {"stream": theirs.pop("batch_stream")})
-    assert all(torch.allclose(ours[name], theirs[name], atol=1e-5) for name in ours)
+    ours, reference = fast.state_dict(), plain.state_dict()
+    assert not bit_identical(ours, reference)
+    assert bit_identical({"stream": ours.pop("batch_stream")}, {"stream": reference.pop("batch_stream")})
+    assert all(torch.allclose(ours[name], reference[name], atol=1e-5) for name in ours)
 
 
 def test_queries_see_updated_weights(trainer: Trainer) -> None:
@@ -276,13 +276,13 @@ def test_queries_see_updated_weights(trainer: Trainer) -> None:
     before = [parameter.clone() for parameter in parameters]
     trainer.train_for(60, 5)
     assert all(not torch.equal(now, then) for now, then in zip(parameters, before, strict=True))
-    assert all(now is known for now, known in zip(trainer.model.parameters(), parameters, strict=True))
-    kept = trainer.model.state_dict()
-    assert all(torch.equal(kept[name], tensor) for name, tensor in trainer.model.named_parameters())
+    assert all(now is original for now, original in zip(trainer.model.parameters(), parameters, strict=True))
+    state = trainer.model.state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in trainer.model.named_parameters())
     assert all(parameter.requires_grad for parameter in parameters)
 
 
-@KINDS
+@CONFIG_KINDS
 def test_nonfinite_loss_updates_no_weight(config: RunConfig, corpus: Corpus, kind: dict[str, Any]) -> None:
     config = replace(config, **{"context": 8, "fuse": (2, 2, 2), **kind})
     trainer = Trainer(config, corpus, CPU)

@@ -1,4 +1,4 @@
-"""What is inside each kind of layer, against plain torch on tensors made by hand."""
+"""Insights of each kind of layer against plain torch."""
 
 from __future__ import annotations
 
@@ -55,42 +55,42 @@ def probe(trainer: Trainer, examples: int = 64) -> LayerCapture:
 
 
 def layer_indices(trainer: Trainer, kind: type) -> list[int]:
-    return [place for place, layer in enumerate(trainer.model.layers) if isinstance(layer, kind)]
+    return [index for index, layer in enumerate(trainer.model.layers) if isinstance(layer, kind)]
 
 
-def grid_to_tensor(numbers: FloatMatrix) -> Tensor:
-    return torch.tensor([list(numbers.row(row)) for row in range(numbers.rows)])
+def grid_to_tensor(tensor: FloatMatrix) -> Tensor:
+    return torch.tensor([list(tensor.row(row)) for row in range(tensor.rows)])
 
 
-def grid_close_to(numbers: FloatMatrix, wanted: Tensor) -> bool:
-    found = grid_to_tensor(numbers)
-    return found.shape == wanted.shape and torch.allclose(found, wanted, rtol=1e-4, atol=1e-6)
+def grid_close_to(tensor: FloatMatrix, expected: Tensor) -> bool:
+    actual = grid_to_tensor(tensor)
+    return actual.shape == expected.shape and torch.allclose(actual, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_histogram_is_density_over_round_bounds_around_zero() -> None:
-    numbers = torch.randn(1_000, generator=torch.Generator().manual_seed(1)) * 0.3
-    spread = histogram(numbers)
-    width = (spread.high - spread.low) / BINS
-    assert (spread.low, spread.high) == (-1.5, 1.5)
-    assert len(spread.densities) == BINS
-    assert sum(spread.densities) * width == pytest.approx(1)
-    assert (spread.mean, spread.std) == pytest.approx((numbers.mean().item(), numbers.std().item()))
-    for place, density in enumerate(spread.densities):
-        low = spread.low + place * width
-        inside = ((numbers >= low) & (numbers < low + width)).sum().item()
-        assert density * width * 1_000 == pytest.approx(inside)
+    tensor = torch.randn(1_000, generator=torch.Generator().manual_seed(1)) * 0.3
+    density = histogram(tensor)
+    width = (density.high - density.low) / BINS
+    assert (density.low, density.high) == (-1.5, 1.5)
+    assert len(density.densities) == BINS
+    assert sum(density.densities) * width == pytest.approx(1)
+    assert (density.mean, density.std) == pytest.approx((tensor.mean().item(), tensor.std().item()))
+    for index, value in enumerate(density.densities):
+        low = density.low + index * width
+        inside = ((tensor >= low) & (tensor < low + width)).sum().item()
+        assert value * width * 1_000 == pytest.approx(inside)
 
 
 def test_outliers_counted_outside_histogram() -> None:
-    numbers = torch.ones(1_000) * 0.1
-    numbers[0] = 1_000.0
-    spread = histogram(numbers)
-    assert spread.high < 1_000
-    assert sum(spread.densities) * (spread.high - spread.low) / BINS == pytest.approx(0.999)
+    tensor = torch.ones(1_000) * 0.1
+    tensor[0] = 1_000.0
+    density = histogram(tensor)
+    assert density.high < 1_000
+    assert sum(density.densities) * (density.high - density.low) / BINS == pytest.approx(0.999)
 
 
 @pytest.mark.parametrize(
-    ("numbers", "high"),
+    ("tensor", "high"),
     [
         ([0.0, 0.0], 1.0),
         ([0.7, 0.7, 0.7], 0.8),
@@ -102,17 +102,17 @@ def test_outliers_counted_outside_histogram() -> None:
         ([5.0], 5.0),
     ],
 )
-def test_histogram_exists_for_any_magnitude(numbers: Sequence[float], high: float) -> None:
-    spread = histogram(torch.tensor(numbers))
-    assert (spread.low, spread.high) == pytest.approx((-high, high))
-    assert sum(spread.densities) * 2 * (high / BINS) == pytest.approx(1)
+def test_histogram_exists_for_any_magnitude(tensor: Sequence[float], high: float) -> None:
+    density = histogram(torch.tensor(tensor))
+    assert (density.low, density.high) == pytest.approx((-high, high))
+    assert sum(density.densities) * 2 * (high / BINS) == pytest.approx(1)
 
 
 def test_nonfinite_values_left_out_of_bins_but_not_mean() -> None:
-    spread = histogram(torch.tensor([1.0, math.nan, math.inf, -1.0]))
-    assert sum(spread.densities) * (spread.high - spread.low) / BINS == pytest.approx(1)
-    assert math.isnan(spread.mean)
-    assert math.isnan(spread.std)
+    density = histogram(torch.tensor([1.0, math.nan, math.inf, -1.0]))
+    assert sum(density.densities) * (density.high - density.low) / BINS == pytest.approx(1)
+    assert math.isnan(density.mean)
+    assert math.isnan(density.std)
     nothing = histogram(torch.full((3, 2), math.nan))
     assert (nothing.low, nothing.high, nothing.densities) == (0, 0, ())
 
@@ -133,8 +133,8 @@ def test_query_window_clipped_to_tensor(asked: tuple[int, int], given: tuple[int
 
 
 def test_grid_is_tensor_in_rows() -> None:
-    numbers = torch.arange(12.0).view(3, 4).t()
-    assert torch.equal(grid_to_tensor(to_float_matrix(numbers)), numbers)
+    tensor = torch.arange(12.0).view(3, 4).t()
+    assert torch.equal(grid_to_tensor(to_float_matrix(tensor)), tensor)
     assert to_float_matrix(torch.zeros(0, 4)) == FloatMatrix(0, 4, b"")
     assert to_float_matrix(torch.zeros(4)).rows == 1
 
@@ -142,69 +142,71 @@ def test_grid_is_tensor_in_rows() -> None:
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activation_insight_has_values_and_their_gradient(config: RunConfig, corpus: Corpus, name: str) -> None:
     trainer = trained_trainer(config, corpus, activation=name)
-    look = probe(trainer)
-    place = layer_indices(trainer, Activation)[0]
-    found = layer_insight(trainer, look, InsightQuery(place, position=1, top=3, left=2, rows=4, columns=3))
-    assert isinstance(found, ActivationInsight)
+    capture = probe(trainer)
+    index = layer_indices(trainer, Activation)[0]
+    insight = layer_insight(trainer, capture, InsightQuery(index, position=1, top=3, left=2, rows=4, columns=3))
+    assert isinstance(insight, ActivationInsight)
 
-    x = look.batch.contexts
-    for layer in trainer.model.layers[: place + 1]:
+    x = capture.batch.contexts
+    for layer in trainer.model.layers[: index + 1]:
         x = layer(x)
-    above = x.detach().requires_grad_()
-    y = above
-    for layer in trainer.model.layers[place + 1 :]:
+    activated = x.detach().requires_grad_()
+    y = activated
+    for layer in trainer.model.layers[index + 1 :]:
         y = layer(y)
-    (gradient,) = torch.autograd.grad(functional.cross_entropy(y, look.batch.targets), above)
-    assert (found.examples, found.positions, found.units) == tuple(x.shape)
-    assert found.gradient is not None
-    assert (found.gradient.mean, found.gradient.std) == pytest.approx(
+    (gradient,) = torch.autograd.grad(functional.cross_entropy(y, capture.batch.targets), activated)
+    assert (insight.examples, insight.positions, insight.units) == tuple(x.shape)
+    assert insight.gradient is not None
+    assert (insight.gradient.mean, insight.gradient.std) == pytest.approx(
         (gradient.mean().item(), gradient.std().item()), rel=1e-3, abs=1e-9
     )
-    assert (found.output.mean, found.output.std) == pytest.approx((x.mean().item(), x.std().item()), rel=1e-4)
-    assert (found.position, found.top, found.left) == (1, 3, 2)
-    assert grid_close_to(found.values, x[3:7, 1, 2:5])
-    known = "\0" + corpus.symbols
-    assert found.contexts == tuple("".join(known[each] for each in row) for row in look.batch.contexts[3:7].tolist())
+    assert (insight.output.mean, insight.output.std) == pytest.approx((x.mean().item(), x.std().item()), rel=1e-4)
+    assert (insight.position, insight.top, insight.left) == (1, 3, 2)
+    assert grid_close_to(insight.values, x[3:7, 1, 2:5])
+    characters = "\0" + corpus.symbols
+    assert insight.contexts == tuple(
+        "".join(characters[symbol] for symbol in row) for row in capture.batch.contexts[3:7].tolist()
+    )
 
 
 def test_dead_and_nearly_dead_units_listed_separately(
     config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trained_trainer(config, corpus)
-    look = probe(trainer, 20)
-    place = layer_indices(trainer, Activation)[0]
-    values = torch.full_like(look.outputs[place], 0.5)  # [20, 2, 7]
+    capture = probe(trainer, 20)
+    index = layer_indices(trainer, Activation)[0]
+    values = torch.full_like(capture.outputs[index], 0.5)  # [20, 2, 7]
     values[..., 1], values[..., 3], values[..., 4] = 0.995, -0.995, 0.985
     values[..., 5], values[..., 6] = 0.995, 0.995
     values[:3, 0, 5], values[:4, 0, 6] = 0, 0  # 37 and 36 of 40: beyond 90 % and just not
-    outputs = (*look.outputs[:place], values, *look.outputs[place + 1 :])
-    found = layer_insight(trainer, replace(look, outputs=outputs), InsightQuery(place))
-    assert isinstance(found, ActivationInsight)
-    assert (found.dead, found.dead_units, found.nearly_dead) == ((1, 3), 2, (5,))
+    outputs = (*capture.outputs[:index], values, *capture.outputs[index + 1 :])
+    insight = layer_insight(trainer, replace(capture, outputs=outputs), InsightQuery(index))
+    assert isinstance(insight, ActivationInsight)
+    assert (insight.dead, insight.dead_units, insight.nearly_dead) == ((1, 3), 2, (5,))
     monkeypatch.setattr(layer_insights, "MAX_LISTED_UNITS", 1)
-    found = layer_insight(trainer, replace(look, outputs=outputs), InsightQuery(place))
-    assert isinstance(found, ActivationInsight)
-    assert (found.dead, found.dead_units) == ((1,), 2)
+    insight = layer_insight(trainer, replace(capture, outputs=outputs), InsightQuery(index))
+    assert isinstance(insight, ActivationInsight)
+    assert (insight.dead, insight.dead_units) == ((1,), 2)
 
 
 def test_linear_insight_has_matrix_and_its_gradient(config: RunConfig, corpus: Corpus) -> None:
     trainer = trained_trainer(config, corpus)
-    look = probe(trainer)
-    place = layer_indices(trainer, Linear)[1]
-    weight = trainer.model.layers[place].weight
+    capture = probe(trainer)
+    index = layer_indices(trainer, Linear)[1]
+    weight = trainer.model.layers[index].weight
     assert isinstance(weight, Tensor)
-    found = layer_insight(trainer, look, InsightQuery(place, rows=100, columns=100, singular=True))
-    assert isinstance(found, LinearInsight)
-    assert (found.fan_in, found.fan_out) == (14, 7)
-    assert grid_close_to(found.heat, weight.detach())
-    assert grid_close_to(found.row_norms, weight.detach().norm(dim=1)[None])
-    assert grid_close_to(found.column_norms, weight.detach().norm(dim=0)[None])
-    assert grid_close_to(found.singular_values, torch.linalg.svdvals(weight.detach())[None])
-    loss = functional.cross_entropy(trainer.model(look.batch.contexts), look.batch.targets)
+    insight = layer_insight(trainer, capture, InsightQuery(index, rows=100, columns=100, singular=True))
+    assert isinstance(insight, LinearInsight)
+    assert (insight.fan_in, insight.fan_out) == (14, 7)
+    assert grid_close_to(insight.heat, weight.detach())
+    assert grid_close_to(insight.row_norms, weight.detach().norm(dim=1)[None])
+    assert grid_close_to(insight.column_norms, weight.detach().norm(dim=0)[None])
+    assert grid_close_to(insight.singular_values, torch.linalg.svdvals(weight.detach())[None])
+    loss = functional.cross_entropy(trainer.model(capture.batch.contexts), capture.batch.targets)
     (gradient,) = torch.autograd.grad(loss, weight)
-    assert found.gradient is not None
-    assert (found.gradient.std, found.weight.std) == pytest.approx((gradient.std().item(), weight.std().item()))
-    without = layer_insight(trainer, look, InsightQuery(place))
+    assert insight.gradient is not None
+    assert (insight.gradient.std, insight.weight.std) == pytest.approx((gradient.std().item(), weight.std().item()))
+    without = layer_insight(trainer, capture, InsightQuery(index))
     assert isinstance(without, LinearInsight)
     assert without.singular_values == EMPTY_MATRIX
 
@@ -212,14 +214,14 @@ def test_linear_insight_has_matrix_and_its_gradient(config: RunConfig, corpus: C
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (3, 2), (4, 5), (10, 7), (11, 100), (0, -4)])
 def test_block_shown_by_value_of_largest_magnitude(rows: int, columns: int) -> None:
     matrix = torch.randn((10, 7), generator=torch.Generator().manual_seed(3))
-    found = max_abs_pool(matrix, rows, columns)
-    assert found.shape[0] <= max(rows, 1)
-    assert found.shape[1] <= max(columns, 1)
-    tall, wide = (math.ceil(there / size) for there, size in zip(matrix.shape, found.shape, strict=True))
-    for row in range(found.shape[0]):
-        for column in range(found.shape[1]):
+    pooled = max_abs_pool(matrix, rows, columns)
+    assert pooled.shape[0] <= max(rows, 1)
+    assert pooled.shape[1] <= max(columns, 1)
+    tall, wide = (math.ceil(size / count) for size, count in zip(matrix.shape, pooled.shape, strict=True))
+    for row in range(pooled.shape[0]):
+        for column in range(pooled.shape[1]):
             block = matrix[row * tall : (row + 1) * tall, column * wide : (column + 1) * wide].flatten()
-            assert found[row, column] == block[block.abs().argmax()]
+            assert pooled[row, column] == block[block.abs().argmax()]
 
 
 def test_block_with_nan_is_nan() -> None:
@@ -232,122 +234,121 @@ def test_too_large_matrix_has_no_singular_values(
     config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trained_trainer(config, corpus)
-    look = probe(trainer)
-    place = layer_indices(trainer, Linear)[0]
-    for name, most in (("MOST_SINGULAR", 6), ("MOST_NUMBERS", 69)):  # of [10, 7]
-        with monkeypatch.context() as less:
-            less.setattr(insight_payloads, name, most)
-            found = layer_insight(trainer, look, InsightQuery(place, singular=True))
-            assert isinstance(found, LinearInsight)
-            assert found.singular_values == EMPTY_MATRIX
+    capture = probe(trainer)
+    index = layer_indices(trainer, Linear)[0]
+    for name, limit in (("MOST_SINGULAR", 6), ("MOST_NUMBERS", 69)):  # of [10, 7]
+        with monkeypatch.context() as patch:
+            patch.setattr(insight_payloads, name, limit)
+            insight = layer_insight(trainer, capture, InsightQuery(index, singular=True))
+            assert isinstance(insight, LinearInsight)
+            assert insight.singular_values == EMPTY_MATRIX
 
 
 @pytest.mark.parametrize("norm", ["batch", "batch-bug"])
 def test_norm_insight_compares_running_with_batch_statistics(config: RunConfig, corpus: Corpus, norm: str) -> None:
     trainer = trained_trainer(config, corpus, norm=norm)
-    look = probe(trainer)
-    place = layer_indices(trainer, BatchNorm1d)[0]
-    layer = trainer.model.layers[place]
+    capture = probe(trainer)
+    index = layer_indices(trainer, BatchNorm1d)[0]
+    layer = trainer.model.layers[index]
     assert isinstance(layer, BatchNorm1d)
-    x = look.batch.contexts
-    for each in trainer.model.layers[:place]:
-        x = each(x)  # [64, 2, 7]
+    x = capture.batch.contexts
+    for earlier in trainer.model.layers[:index]:
+        x = earlier(x)  # [64, 2, 7]
     x = x.detach()
-    found = layer_insight(trainer, look, InsightQuery(place, left=1, columns=4))
-    assert isinstance(found, BatchNormInsight)
-    assert (found.units, found.positions, found.examples, found.left) == (7, 2, 64, 1)
-    assert grid_close_to(found.gamma, layer.gamma.detach()[None, 1:5])
-    assert grid_close_to(found.beta, layer.beta.detach()[None, 1:5])
+    insight = layer_insight(trainer, capture, InsightQuery(index, left=1, columns=4))
+    assert isinstance(insight, BatchNormInsight)
+    assert (insight.units, insight.positions, insight.examples, insight.left) == (7, 2, 64, 1)
+    assert grid_close_to(insight.gamma, layer.gamma.detach()[None, 1:5])
+    assert grid_close_to(insight.beta, layer.beta.detach()[None, 1:5])
     flat = x.reshape(-1, 7)
-    assert grid_close_to(found.batch_mean, flat.mean(0)[None, 1:5])
-    assert grid_close_to(found.batch_var, flat.var(0, correction=1)[None, 1:5])
-    assert grid_close_to(found.position_mean, x.mean(0)[:, 1:5])
-    assert grid_close_to(found.position_var, x.var(0, correction=1)[:, 1:5])
-    kept_mean, kept_var = layer.running_mean.reshape(-1, 7), layer.running_var.reshape(-1, 7)
-    assert len(kept_mean) == (2 if norm == "batch-bug" else 1)
-    assert grid_close_to(found.running_mean, kept_mean[:, 1:5])
-    assert grid_close_to(found.running_var, kept_var[:, 1:5])
+    assert grid_close_to(insight.batch_mean, flat.mean(0)[None, 1:5])
+    assert grid_close_to(insight.batch_var, flat.var(0, correction=1)[None, 1:5])
+    assert grid_close_to(insight.position_mean, x.mean(0)[:, 1:5])
+    assert grid_close_to(insight.position_var, x.var(0, correction=1)[:, 1:5])
+    running_mean, running_var = layer.running_mean.reshape(-1, 7), layer.running_var.reshape(-1, 7)
+    assert len(running_mean) == (2 if norm == "batch-bug" else 1)
+    assert grid_close_to(insight.running_mean, running_mean[:, 1:5])
+    assert grid_close_to(insight.running_var, running_var[:, 1:5])
     mean, var = (x.mean(0), x.var(0)) if norm == "batch-bug" else (flat.mean(0), flat.var(0))
-    assert found.mean_apart == pytest.approx(((kept_mean - mean).abs() / var.sqrt()).mean().item(), rel=1e-3)
-    assert found.var_apart == pytest.approx((kept_var / var).log10().abs().mean().item(), rel=1e-3, abs=1e-5)
+    assert insight.mean_apart == pytest.approx(((running_mean - mean).abs() / var.sqrt()).mean().item(), rel=1e-3)
+    assert insight.var_apart == pytest.approx((running_var / var).log10().abs().mean().item(), rel=1e-3, abs=1e-5)
 
 
 def test_embedding_vectors_projected_to_plane_of_largest_variance(config: RunConfig, corpus: Corpus) -> None:
     trainer = trained_trainer(config, corpus)
-    found = layer_insight(trainer, probe(trainer), InsightQuery(0, symbol=3))
-    assert isinstance(found, EmbeddingInsight)
-    points = trainer.model.layers[0].weight.detach()  # type: ignore[union-attr, operator]
-    assert isinstance(points, Tensor)
-    centred = points - points.mean(0)
+    insight = layer_insight(trainer, probe(trainer), InsightQuery(0, symbol=3))
+    assert isinstance(insight, EmbeddingInsight)
+    vectors = trainer.model.layers[0].weight.detach()  # type: ignore[union-attr, operator]
+    assert isinstance(vectors, Tensor)
+    centred = vectors - vectors.mean(0)
     values, axes = torch.linalg.eigh(centred.T @ centred)
-    wanted = centred @ axes.flip(1)[:, :2]
-    plane = grid_to_tensor(found.plane)
-    assert torch.allclose(plane.abs(), wanted.abs(), atol=1e-4)
+    expected = centred @ axes.flip(1)[:, :2]
+    plane = grid_to_tensor(insight.plane)
+    assert torch.allclose(plane.abs(), expected.abs(), atol=1e-4)
     assert (plane.gather(0, plane.abs().argmax(0, keepdim=True)) > 0).all()
-    assert found.shares == pytest.approx(tuple((values.flip(0) / values.sum())[:2].tolist()), rel=1e-4)
-    distances = (points - points[3]).norm(dim=1)
-    order = [each for each in distances.argsort().tolist() if each != 3]
-    assert list(found.neighbours) == order
-    assert list(found.distances) == pytest.approx(distances[order].tolist(), rel=1e-5)
-    assert found.dimensions == 5
-    assert (found.symbol, found.plane.rows) == (3, corpus.vocab_size)
+    assert insight.shares == pytest.approx(tuple((values.flip(0) / values.sum())[:2].tolist()), rel=1e-4)
+    distances = (vectors - vectors[3]).norm(dim=1)
+    order = [symbol for symbol in distances.argsort().tolist() if symbol != 3]
+    assert list(insight.neighbours) == order
+    assert list(insight.distances) == pytest.approx(distances[order].tolist(), rel=1e-5)
+    assert insight.dimensions == 5
+    assert (insight.symbol, insight.plane.rows) == (3, corpus.vocab_size)
 
 
 def test_collinear_vectors_have_one_axis_and_equal_ones_none() -> None:
-    plane, shares = principal_components(torch.tensor([[1.0], [2.0], [6.0]], dtype=torch.float64))
+    plane, fractions = principal_components(torch.tensor([[1.0], [2.0], [6.0]], dtype=torch.float64))
     assert plane.tolist() == [[-2.0, 0.0], [-1.0, 0.0], [3.0, 0.0]]
-    assert shares == (1.0, 0.0)
+    assert fractions == (1.0, 0.0)
     assert principal_components(torch.ones(3, 4))[1] == (0.0, 0.0)
     assert math.isnan(principal_components(torch.full((3, 4), math.nan))[1][0])
 
 
-STACKED = {"fuse": (2,), "dilations": (1, 2), "activation": "gated"}
-"""Levels that overlap, with a residual around the second and skips to the head."""
+DILATED = {"fuse": (2,), "dilations": (1, 2), "activation": "gated"}
 
 
-@pytest.mark.parametrize("changes", [{}, STACKED, {"norm": "batch-bug"}, {"fuse": (4,), "norm": "none"}])
+@pytest.mark.parametrize("changes", [{}, DILATED, {"norm": "batch-bug"}, {"fuse": (4,), "norm": "none"}])
 def test_tree_strengths_equal_forward_pass_by_hand(config: RunConfig, corpus: Corpus, changes: dict[str, Any]) -> None:
     trainer = trained_trainer(config, corpus, **changes)
     first, second, third = corpus.symbols[1], corpus.symbols[4], corpus.symbols[-1]
-    found = layer_insight(trainer, probe(trainer), InsightQuery(1, text=f"{first}?{second}!{third}?"))
-    assert isinstance(found, TreeInsight)
-    assert found.context == f"\0{first}{second}{third}"
-    assert found.unknown == "?!"
+    insight = layer_insight(trainer, probe(trainer), InsightQuery(1, text=f"{first}?{second}!{third}?"))
+    assert isinstance(insight, TreeInsight)
+    assert insight.context == f"\0{first}{second}{third}"
+    assert insight.unknown == "?!"
     row = torch.tensor([[0, 2, 5, len(corpus.symbols)]])
-    made: list[Tensor] = []
+    outputs: list[Tensor] = []
     trainer.model.eval()
-    for place in layer_indices(trainer, Activation):
-        trainer.model.layers[place].register_forward_hook(lambda _, __, out: made.append(out))
+    for index in layer_indices(trainer, Activation):
+        trainer.model.layers[index].register_forward_hook(lambda _, __, out: outputs.append(out))
     logits = trainer.model(row)
-    assert [level.layer for level in found.levels] == layer_indices(trainer, Activation)
-    for level, out in zip(found.levels, made, strict=True):
-        wanted = out.reshape(-1, out.shape[-1]).square().mean(1).sqrt()
-        assert list(level.strengths) == pytest.approx(wanted.tolist(), rel=1e-5)
-    reaches = {
+    assert [level.layer for level in insight.levels] == layer_indices(trainer, Activation)
+    for level, out in zip(insight.levels, outputs, strict=True):
+        expected = out.reshape(-1, out.shape[-1]).square().mean(1).sqrt()
+        assert list(level.strengths) == pytest.approx(expected.tolist(), rel=1e-5)
+    receptive_fields = {
         "": [((0, 1), (2, 3)), ((0, 3),)],
         "dilations": [((0, 1), (1, 2), (2, 3)), ((0, 3),)],
         "one": [((0, 3),)],
     }["dilations" if "dilations" in changes else "one" if changes.get("fuse") == (4,) else ""]
-    assert [level.reaches for level in found.levels] == reaches
-    likely = logits[0].softmax(0)
-    assert [number for number, _ in found.following] == likely.argsort(descending=True)[:8].tolist()
-    assert [share for _, share in found.following] == pytest.approx(likely.sort(descending=True)[0][:8].tolist())
+    assert [level.reaches for level in insight.levels] == receptive_fields
+    probs = logits[0].softmax(0)
+    assert [symbol_id for symbol_id, _ in insight.following] == probs.argsort(descending=True)[:8].tolist()
+    assert [prob for _, prob in insight.following] == pytest.approx(probs.sort(descending=True)[0][:8].tolist())
 
 
 def test_tree_empty_text_is_boundary_and_long_text_shows_end(config: RunConfig, corpus: Corpus) -> None:
     trainer = trained_trainer(config, corpus)
-    look = probe(trainer)
+    capture = probe(trainer)
     end = corpus.symbols[:4]
     for text, context in (("", "\0" * 4), ("x" * 60_000, "\0" * 4), (corpus.symbols[5] * 60_000 + end, end)):
-        found = layer_insight(trainer, look, InsightQuery(1, text=text))
-        assert isinstance(found, TreeInsight)
-        assert found.context == context
+        insight = layer_insight(trainer, capture, InsightQuery(1, text=text))
+        assert isinstance(insight, TreeInsight)
+        assert insight.context == context
 
 
 def test_layer_without_own_view_has_distribution(config: RunConfig, corpus: Corpus) -> None:
-    trainer = trained_trainer(config, corpus, **STACKED)
-    look = probe(trainer)
-    for place in (*layer_indices(trainer, Residual), *layer_indices(trainer, Skips)):
-        found = layer_insight(trainer, look, InsightQuery(place))
-        assert isinstance(found, OutputInsight)
-        assert found.output.std == pytest.approx(look.outputs[place].std().item())
+    trainer = trained_trainer(config, corpus, **DILATED)
+    capture = probe(trainer)
+    for index in (*layer_indices(trainer, Residual), *layer_indices(trainer, Skips)):
+        insight = layer_insight(trainer, capture, InsightQuery(index))
+        assert isinstance(insight, OutputInsight)
+        assert insight.output.std == pytest.approx(capture.outputs[index].std().item())

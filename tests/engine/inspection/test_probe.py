@@ -1,4 +1,4 @@
-"""The figures of every layer against figures worked out by hand, and that looking leaves no trace."""
+"""Layer statistics against values computed by hand, and that a probe leaves no trace."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ CPU = torch.device("cpu")
 SameBits = Callable[..., bool]
 
 
-def lookup_model(rows: list[list[float]], activation: Layer, places: int, units: int) -> Sequential:
-    """A model whose id n becomes the activation of row n, at so many places; the head has as many symbols as rows."""
+def lookup_model(rows: list[list[float]], activation: Layer, positions: int, units: int) -> Sequential:
+    """A model whose id n becomes the activation of row n at `positions` positions; the head has a symbol per row."""
     table = Embedding(len(rows), len(rows[0]), training_generator(1))
     table.weight.data = torch.tensor(rows)
-    head = Linear(places * units, len(rows), training_generator(2))
-    return Sequential([table, activation, FlattenConsecutive(places), head])
+    head = Linear(positions * units, len(rows), training_generator(2))
+    return Sequential([table, activation, FlattenConsecutive(positions), head])
 
 
 def probed_stats(model: Sequential, batch: WindowBatch) -> tuple[LayerStats, ...]:
@@ -118,9 +118,9 @@ def test_gradients_equal_those_of_model_copy(config: RunConfig, corpus: Corpus, 
     trainer = Trainer(replace(config, **changes), corpus, CPU)
     trainer.train_for(60, 20)
     batch = fixed_batch(trainer)
-    oracle = copy.deepcopy(trainer.model).train()
-    functional.cross_entropy(oracle(batch.contexts), batch.targets).backward()
-    for row, layer in zip(probed_stats(trainer.model, batch), oracle.layers, strict=True):
+    reference = copy.deepcopy(trainer.model).train()
+    functional.cross_entropy(reference(batch.contexts), batch.targets).backward()
+    for row, layer in zip(probed_stats(trainer.model, batch), reference.layers, strict=True):
         weight = diagnostic_parameter(layer)  # type: ignore[arg-type]
         if weight is None:
             assert (row.gradient_std, row.weight_std, row.grad_data) == (None, None, None)
@@ -146,12 +146,15 @@ TRACES = [
     {"momentum": 0.9, "step": "plain"},
     {"dilations": (1, 2), "activation": "gated", "optimizer": "muon", "batches": "names"},
 ]
-"""Models and ways to train them that look at each other's leavings in different ways."""
 
 
 def model_state(model: nn.Module) -> dict[str, Tensor]:
-    """All that a model holds, gradients too."""
-    gradients = {f"{name}.grad": it.grad.clone() for name, it in model.named_parameters() if it.grad is not None}
+    """Weights, buffers and gradients of a model."""
+    gradients = {
+        f"{name}.grad": parameter.grad.clone()
+        for name, parameter in model.named_parameters()
+        if parameter.grad is not None
+    }
     return {name: tensor.clone() for name, tensor in model.state_dict().items()} | gradients
 
 
@@ -161,33 +164,33 @@ def test_probe_leaves_no_trace(
     config: RunConfig, corpus: Corpus, bit_identical: SameBits, changes: dict[str, object], training: bool
 ) -> None:
     trainer, alone = (Trainer(replace(config, **changes), corpus, CPU) for _ in range(2))
-    for each in (trainer, alone):
-        each.train_for(60, 10)
-        each.model.train(training)
-    before, held, chance = trainer.state_dict(), model_state(trainer.model), torch.get_rng_state()
+    for run in (trainer, alone):
+        run.train_for(60, 10)
+        run.model.train(training)
+    before, model_before, rng_state = trainer.state_dict(), model_state(trainer.model), torch.get_rng_state()
     grads = [parameter.grad for parameter in trainer.model.parameters()]
     first = probed_stats(trainer.model, fixed_batch(trainer))
     assert bit_identical(trainer.state_dict(), before)
-    assert bit_identical(model_state(trainer.model), held)
+    assert bit_identical(model_state(trainer.model), model_before)
     assert all(parameter.grad is grad for parameter, grad in zip(trainer.model.parameters(), grads, strict=True))
     assert all(parameter.requires_grad for parameter in trainer.model.parameters())
-    assert torch.equal(torch.get_rng_state(), chance)
+    assert torch.equal(torch.get_rng_state(), rng_state)
     assert all(layer.training is training for layer in trainer.model.modules())
     assert not any(layer._forward_hooks for layer in trainer.model.modules())
     assert probed_stats(trainer.model, fixed_batch(trainer)) == first
-    for each in (trainer, alone):
-        each.model.train()
-        each.train_for(60, 10)
+    for run in (trainer, alone):
+        run.model.train()
+        run.train_for(60, 10)
     assert bit_identical(trainer.state_dict(), alone.state_dict())
 
 
 def test_failed_probe_leaves_no_trace(trainer: Trainer, bit_identical: SameBits) -> None:
     before = trainer.state_dict()
     last = trainer.model.layers[-1]
-    kept, last.weight = last.weight, torch.nn.Parameter(torch.zeros(1, 1))
+    weight, last.weight = last.weight, torch.nn.Parameter(torch.zeros(1, 1))
     with pytest.raises(RuntimeError):
         probed_stats(trainer.model.eval(), fixed_batch(trainer))
-    last.weight = kept
+    last.weight = weight
     assert bit_identical(trainer.state_dict(), before)
     assert not trainer.model.training
     assert not any(layer._forward_hooks for layer in trainer.model.modules())
@@ -233,8 +236,8 @@ def test_examples_out_of_bounds_refused(trainer: Trainer, examples: int) -> None
 
 def test_large_model_probed_with_fewer_examples(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = fixed_batch(trainer)
-    each = capture_layers(trainer.model, batch).output_numel // len(batch.contexts)
-    monkeypatch.setattr(probe, "MAX_OUTPUT_NUMBERS", 5 * each)
+    numbers_per_example = capture_layers(trainer.model, batch).output_numel // len(batch.contexts)
+    monkeypatch.setattr(probe, "MAX_OUTPUT_NUMBERS", 5 * numbers_per_example)
     assert len(fixed_batch(trainer).contexts) == 5
     monkeypatch.setattr(probe, "MAX_OUTPUT_NUMBERS", 1)
     assert len(fixed_batch(trainer).contexts) == 2

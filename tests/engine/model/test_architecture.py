@@ -1,4 +1,4 @@
-"""The model of a config against the arithmetic of `core.shapes` and the published sizes."""
+"""build_model against `layer_shapes` and the published parameter counts."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def unusual_configs(draw: st.DrawFn) -> RunConfig:
 def test_layers_equal_predicted_shapes(config: RunConfig, vocab_size: int) -> None:
     model = build_model(config, vocab_size, training_generator(1))
     contexts = torch.randint(0, vocab_size, (3, config.context), generator=training_generator(2))
-    look = capture_layers(model, WindowBatch(contexts, torch.zeros(3, dtype=torch.int64)))
-    measured = layer_stats(look, [None] * len(model.layers))
+    capture = capture_layers(model, WindowBatch(contexts, torch.zeros(3, dtype=torch.int64)))
+    measured = layer_stats(capture, [None] * len(model.layers))
     built = [(row.name, row.detail, row.output_shape, row.parameters) for row in measured]
     counted = [
         (shape.kind, shape.detail, (3, *shape.output), shape.parameters) for shape in layer_shapes(config, vocab_size)

@@ -67,36 +67,38 @@ def test_sequential_applies_layers_in_order() -> None:
 
 @pytest.mark.parametrize("shape", [(16, 5), (16, 4, 5)])
 def test_batchnorm_equals_torch_except_unbiased_training_variance(shape: tuple[int, ...]) -> None:
-    ours, theirs = BatchNorm1d(5), nn.BatchNorm1d(5)
+    norm, torch_norm = BatchNorm1d(5), nn.BatchNorm1d(5)
     with torch.no_grad():
-        ours.gamma.copy_(normal_tensor(5, seed=8))
-        ours.beta.copy_(normal_tensor(5, seed=9))
-        theirs.weight.copy_(ours.gamma)
-        theirs.bias.copy_(torch.zeros(5))
+        norm.gamma.copy_(normal_tensor(5, seed=8))
+        norm.beta.copy_(normal_tensor(5, seed=9))
+        torch_norm.weight.copy_(norm.gamma)
+        torch_norm.bias.copy_(torch.zeros(5))
     rows = math.prod(shape[:-1])
     for seed in range(20):
         x = normal_tensor(*shape, seed=seed)
-        longer = theirs(x.view(rows, 5)).view(shape)
-        torch.testing.assert_close((ours(x) - ours.beta) * math.sqrt(rows / (rows - 1)), longer, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(ours.running_mean, theirs.running_mean)
-    torch.testing.assert_close(ours.running_var, theirs.running_var)
-    ours.eval()
-    theirs.eval()
-    torch.testing.assert_close(ours(x) - ours.beta, theirs(x.view(rows, 5)).view(shape))
+        torch_out = torch_norm(x.view(rows, 5)).view(shape)
+        torch.testing.assert_close(
+            (norm(x) - norm.beta) * math.sqrt(rows / (rows - 1)), torch_out, rtol=1e-4, atol=1e-5
+        )
+    torch.testing.assert_close(norm.running_mean, torch_norm.running_mean)
+    torch.testing.assert_close(norm.running_var, torch_norm.running_var)
+    norm.eval()
+    torch_norm.eval()
+    torch.testing.assert_close(norm(x) - norm.beta, torch_norm(x.view(rows, 5)).view(shape))
 
 
 def test_batchnorm_with_bug_equals_torch_per_position() -> None:
-    ours, theirs = BatchNorm1d(5, positions=4), nn.BatchNorm1d(20)
+    norm, torch_norm = BatchNorm1d(5, positions=4), nn.BatchNorm1d(20)
     for seed in range(20):
         x = normal_tensor(16, 4, 5, seed=seed)
-        apart = theirs(x.flatten(1)).view(16, 4, 5)
-        torch.testing.assert_close(ours(x) * math.sqrt(16 / 15), apart, rtol=1e-4, atol=1e-5)
-    assert ours.running_mean.shape == (4, 5)
-    torch.testing.assert_close(ours.running_mean.flatten(), theirs.running_mean)
-    torch.testing.assert_close(ours.running_var.flatten(), theirs.running_var)
-    ours.eval()
-    theirs.eval()
-    torch.testing.assert_close(ours(x), theirs(x.flatten(1)).view(16, 4, 5))
+        torch_out = torch_norm(x.flatten(1)).view(16, 4, 5)
+        torch.testing.assert_close(norm(x) * math.sqrt(16 / 15), torch_out, rtol=1e-4, atol=1e-5)
+    assert norm.running_mean.shape == (4, 5)
+    torch.testing.assert_close(norm.running_mean.flatten(), torch_norm.running_mean)
+    torch.testing.assert_close(norm.running_var.flatten(), torch_norm.running_var)
+    norm.eval()
+    torch_norm.eval()
+    torch.testing.assert_close(norm(x), torch_norm(x.flatten(1)).view(16, 4, 5))
 
 
 @pytest.mark.parametrize(("layer", "shape"), [(BatchNorm1d(5), (1, 5)), (BatchNorm1d(5, positions=4), (1, 4, 5))])

@@ -1,4 +1,4 @@
-"""Whole names against the windows over the same words: the same weights, the same logits."""
+"""Forward passes over prefixes against windows over the same words: equal logits and gradients."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def unusual_configs(draw: st.DrawFn) -> RunConfig:
 
 
 def trained_model(config: RunConfig) -> Sequential:
-    """A model in eval mode and float64, whose running statistics are not those of the start."""
+    """A model in eval mode and float64 with random running statistics."""
     model = build_model(config, len(SYMBOLS) + 1, training_generator(config.seed)).double().eval()
-    stream = derived_generator(config.seed, "statistics")
+    generator = derived_generator(config.seed, "statistics")
     for layer in model.layers:
         if isinstance(layer, BatchNorm1d):
-            layer.running_mean.normal_(generator=stream)
-            layer.running_var.uniform_(0.5, 2, generator=stream)
+            layer.running_mean.normal_(generator=generator)
+            layer.running_var.uniform_(0.5, 2, generator=generator)
     return model
 
 
@@ -78,10 +78,12 @@ def test_position_has_logits_of_its_window(config: RunConfig, words: list[str]) 
     prefixes = prefix_dataset(config, words).batch(slice(None))
     contexts, targets = WindowDataset(words, SYMBOLS, config.context, CPU).batch(slice(None))
     assert torch.equal(prefixes.targets, targets)
-    for kind, near in ((torch.float64, 1e-10), (torch.float32, 1e-5)):
-        wanted = model.to(kind)(contexts)
-        assert torch.allclose(causal_logits(model, prefixes)[prefixes.row_of_position], wanted, rtol=0, atol=near)
-        assert torch.allclose(causal_logits(model, prefixes.one_row_per_position()), wanted, rtol=0, atol=near)
+    for dtype, tolerance in ((torch.float64, 1e-10), (torch.float32, 1e-5)):
+        expected = model.to(dtype)(contexts)
+        assert torch.allclose(
+            causal_logits(model, prefixes)[prefixes.row_of_position], expected, rtol=0, atol=tolerance
+        )
+        assert torch.allclose(causal_logits(model, prefixes.one_row_per_position()), expected, rtol=0, atol=tolerance)
 
 
 @settings(deadline=None, max_examples=30)
@@ -89,14 +91,16 @@ def test_position_has_logits_of_its_window(config: RunConfig, words: list[str]) 
 def test_dropped_symbol_is_dropped_in_every_window(config: RunConfig, words: list[str]) -> None:
     model = trained_model(config)
     prefixes = PrefixDataset(words, SYMBOLS, range(1, max(config.context, 2)), CPU).batch(slice(None))
-    kept = torch.randint(0, 2, prefixes.ids.shape, generator=derived_generator(config.seed, "blots")).double()
-    prefixes = replace(prefixes, keep_mask=kept)
-    places = [kept[prefixes.ancestor_rows[offset]] for offset in range(config.context - 1, 0, -1)]
-    in_windows = torch.stack([*places, kept], dim=1)[prefixes.row_of_position]  # [P, context] → [N, context]
+    keep_mask = torch.randint(0, 2, prefixes.ids.shape, generator=derived_generator(config.seed, "blots")).double()
+    prefixes = replace(prefixes, keep_mask=keep_mask)
+    ancestor_masks = [keep_mask[prefixes.ancestor_rows[offset]] for offset in range(config.context - 1, 0, -1)]
+    window_masks = torch.stack([*ancestor_masks, keep_mask], dim=1)[
+        prefixes.row_of_position
+    ]  # [P, context] → [N, context]
     contexts, _ = WindowDataset(words, SYMBOLS, config.context, CPU).batch(slice(None))
-    wanted = model(contexts, in_windows)
-    assert torch.allclose(causal_logits(model, prefixes)[prefixes.row_of_position], wanted, rtol=0, atol=1e-10)
-    assert torch.allclose(causal_logits(model, prefixes.one_row_per_position()), wanted, rtol=0, atol=1e-10)
+    expected = model(contexts, window_masks)
+    assert torch.allclose(causal_logits(model, prefixes)[prefixes.row_of_position], expected, rtol=0, atol=1e-10)
+    assert torch.allclose(causal_logits(model, prefixes.one_row_per_position()), expected, rtol=0, atol=1e-10)
 
 
 REPEATED_WORDS = ["ab🎈é", "a", "abba", "é", "ab", "bébé", "a"]
@@ -108,26 +112,30 @@ def test_whole_word_gradients_equal_windows(config: RunConfig, layers: dict[str,
     model = trained_model(config)
     shared = prefix_dataset(config, REPEATED_WORDS).batch(slice(None))
     contexts, targets = WindowDataset(REPEATED_WORDS, SYMBOLS, config.context, CPU).batch(slice(None))
-    ways = (
+    logits_by_path = (
         model(contexts),
         causal_logits(model, shared)[shared.row_of_position],
         causal_logits(model, shared.one_row_per_position()),
     )
     parameters = list(model.parameters())
-    wanted, *found = (torch.autograd.grad(functional.cross_entropy(way, targets), parameters) for way in ways)
-    for gradients in found:
-        assert all(torch.allclose(*pair, rtol=0, atol=1e-10) for pair in zip(gradients, wanted, strict=True))
+    expected, *result = (
+        torch.autograd.grad(functional.cross_entropy(logits, targets), parameters) for logits in logits_by_path
+    )
+    for gradients in result:
+        assert all(torch.allclose(*pair, rtol=0, atol=1e-10) for pair in zip(gradients, expected, strict=True))
 
 
 def test_unmerged_positions_each_count_once_in_norm(config: RunConfig) -> None:
     """A single level has one position a window, so that both ways see the same statistics."""
     config = replace(config, fuse=(4,))
-    ours, theirs = trained_model(config).train(), trained_model(config).train()
+    prefix_model, window_model = trained_model(config).train(), trained_model(config).train()
     prefixes = prefix_dataset(config, REPEATED_WORDS).batch(slice(None))
     contexts, _ = WindowDataset(REPEATED_WORDS, SYMBOLS, 4, CPU).batch(slice(None))
-    assert torch.allclose(causal_logits(ours, prefixes.one_row_per_position()), theirs(contexts), rtol=0, atol=1e-10)
-    for mine, other in zip(ours.buffers(), theirs.buffers(), strict=True):
-        assert torch.allclose(mine, other, rtol=0, atol=1e-10)
+    assert torch.allclose(
+        causal_logits(prefix_model, prefixes.one_row_per_position()), window_model(contexts), rtol=0, atol=1e-10
+    )
+    for buffer, window_buffer in zip(prefix_model.buffers(), window_model.buffers(), strict=True):
+        assert torch.allclose(buffer, window_buffer, rtol=0, atol=1e-10)
 
 
 def test_batch_bug_has_no_prefix_forward(config: RunConfig) -> None:
@@ -156,14 +164,14 @@ def configs(draw: st.DrawFn, norms: tuple[str, ...] = ("batch", "none")) -> RunC
 
 
 def randomized_model(config: RunConfig, seed: int) -> Sequential:
-    """A model in train mode whose norms are not as they begin."""
-    stream = derived_generator(seed, "lively")
-    model = build_model(config, len(SYMBOLS) + 1, stream)
+    """A model in train mode with random BatchNorm parameters and statistics."""
+    generator = derived_generator(seed, "lively")
+    model = build_model(config, len(SYMBOLS) + 1, generator)
     for norm in model.modules():
         if isinstance(norm, BatchNorm1d):
             for tensor in (norm.gamma.data, norm.beta.data, norm.running_mean):
-                tensor.normal_(generator=stream)
-            norm.running_var.uniform_(0.3, 3, generator=stream)
+                tensor.normal_(generator=generator)
+            norm.running_var.uniform_(0.3, 3, generator=generator)
     return model
 
 
@@ -171,8 +179,8 @@ def window_logits(model: Sequential, contexts: Tensor) -> Tensor:
     return model.eval()(contexts).detach()
 
 
-def assert_logits_close(found: Tensor, wanted: Tensor) -> None:
-    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+def assert_logits_close(result: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-5)
 
 
 @settings(deadline=None, max_examples=40)
@@ -181,10 +189,10 @@ def test_prefix_forward_whole_words_equals_windows(config: RunConfig, seed: int,
     model = randomized_model(config, seed)
     offsets = {offset for level in level_shapes(config) for offset in level.offsets if offset}
     prefixes = PrefixDataset(words, SYMBOLS, offsets, CPU).batch(slice(0, len(words)))
-    found = FoldedModel(model).logits(prefixes)[prefixes.row_of_position]
-    assert not found.requires_grad
+    result = FoldedModel(model).logits(prefixes)[prefixes.row_of_position]
+    assert not result.requires_grad
     assert_logits_close(
-        found, window_logits(model, WindowDataset(words, SYMBOLS, config.context, CPU).batch(slice(None))[0])
+        result, window_logits(model, WindowDataset(words, SYMBOLS, config.context, CPU).batch(slice(None))[0])
     )
 
 
@@ -192,17 +200,17 @@ def test_prefix_forward_whole_words_equals_windows(config: RunConfig, seed: int,
 @given(configs(("batch", "batch-bug", "none")), st.integers(0, 1000), st.data())
 def test_prefix_forward_growing_rows_equal_windows(config: RunConfig, seed: int, data: st.DataObject) -> None:
     model, block = randomized_model(config, seed), data.draw(st.integers(1, 6))
-    growths: list[IncrementalDecoder] = [WindowDecoder(model, config.context, block)]
+    decoders: list[IncrementalDecoder] = [WindowDecoder(model, config.context, block)]
     if config.norm != "batch-bug":
-        growths.append(CachedDecoder(FoldedModel(model), block))
+        decoders.append(CachedDecoder(FoldedModel(model), block))
     rows: list[list[int]] = [[]]
     parents, symbols = [0], [0]
     for _ in range(data.draw(st.integers(1, 6))):
         rows = [[*rows[parent], symbol] for parent, symbol in zip(parents, symbols, strict=True)]
         contexts = torch.tensor([([0] * config.context + row)[-config.context :] for row in rows])
-        for growth in growths:
+        for decoder in decoders:
             assert_logits_close(
-                run_to_completion(growth.extend(torch.tensor(parents), torch.tensor(symbols))),
+                run_to_completion(decoder.extend(torch.tensor(parents), torch.tensor(symbols))),
                 window_logits(model, contexts),
             )
         parents = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=9))
@@ -215,12 +223,12 @@ def test_prefix_forward_copies_weights_and_leaves_model_unchanged(norm: str) -> 
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     prefixes = PrefixDataset(WORDS, SYMBOLS, (1, 2), CPU).batch(slice(0, len(WORDS)))
     folded = FoldedModel(model)
-    found = folded.logits(prefixes)
+    result = folded.logits(prefixes)
     assert model.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     for tensor in model.state_dict().values():
         tensor.add_(1)
-    assert torch.equal(folded.logits(prefixes), found)
+    assert torch.equal(folded.logits(prefixes), result)
 
 
 def test_prefix_forward_rejects_folding_batch_bug() -> None:

@@ -1,4 +1,4 @@
-"""The schedules against figures worked out by hand, and one-cycle against torch's."""
+"""Learning rate schedules against values computed by hand, and one-cycle against torch's."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def test_lr_drops_to_tenth_at_its_fraction_of_run(drop: float, step: int, rate: 
 
 
 def test_only_step_schedule_drops_at_once() -> None:
-    falls = {name: lr_drop_step(RunConfig(schedule=name, max_steps=400)) for name in ("step", "cosine", "one-cycle")}
-    assert falls == {"step": 300, "cosine": None, "one-cycle": None}
+    drops = {name: lr_drop_step(RunConfig(schedule=name, max_steps=400)) for name in ("step", "cosine", "one-cycle")}
+    assert drops == {"step": 300, "cosine": None, "one-cycle": None}
     assert lr_drop_step(RunConfig(lr_drop=1)) is None
 
 
@@ -66,13 +66,13 @@ class NoOpOptimizer(torch.optim.Optimizer):
 )
 def test_one_cycle_equals_torch(max_steps: int, warmup: float) -> None:
     config = RunConfig(schedule="one-cycle", lr=0.03, warmup=warmup, max_steps=max_steps)
-    optimiser = NoOpOptimizer()
-    theirs = OneCycleLR(optimiser, 0.03, total_steps=max_steps, pct_start=warmup, cycle_momentum=False)
+    optimizer = NoOpOptimizer()
+    torch_schedule = OneCycleLR(optimizer, 0.03, total_steps=max_steps, pct_start=warmup, cycle_momentum=False)
     for step in range(max_steps):
-        assert learning_rate(config, step) == pytest.approx(theirs.get_last_lr()[0], rel=1e-9)
-        optimiser.step()
+        assert learning_rate(config, step) == pytest.approx(torch_schedule.get_last_lr()[0], rel=1e-9)
+        optimizer.step()
         if step < max_steps - 1:
-            theirs.step()
+            torch_schedule.step()
     assert learning_rate(config, max_steps + 5) == learning_rate(config, max_steps - 1)
 
 

@@ -1,4 +1,4 @@
-"""How far a step moves the weights, against copies of them, and that measuring it moves nothing itself."""
+"""Update ratios against copies of the weights, and that measuring them changes nothing."""
 
 from __future__ import annotations
 
@@ -57,24 +57,24 @@ def test_update_ratio_equals_actual_change_for_every_optimizer(
     before = weights_of(trainer.model)
     trainer.train_for(AGES, 1)
     after = weights_of(trainer.model)
-    found = trainer.update_ratios.ratios
-    assert len(found) == len(trainer.model.layers)
-    for old, new, told in zip(before, after, found, strict=True):
+    ratios = trainer.update_ratios.ratios
+    assert len(ratios) == len(trainer.model.layers)
+    for old, new, ratio in zip(before, after, ratios, strict=True):
         if old is None or new is None:
-            assert told is None
+            assert ratio is None
         else:
-            wanted = math.log10(((new - old).std(correction=1) / new.std(correction=1)).item())
-            assert told == pytest.approx(wanted, abs=1e-6)
-            assert wanted < 0.5
+            expected = math.log10(((new - old).std(correction=1) / new.std(correction=1)).item())
+            assert ratio == pytest.approx(expected, abs=1e-6)
+            assert expected < 0.5
 
 
 def test_plain_sgd_update_ratio_equals_lecture(config: RunConfig, corpus: Corpus) -> None:
     trainer = Trainer(replace(config, step="plain", lr=0.1, lr_drop=1), corpus, CPU)
     trainer.train_for(AGES, 5)
-    for layer, told in zip(trainer.model.layers, trainer.update_ratios.ratios, strict=True):
+    for layer, ratio in zip(trainer.model.layers, trainer.update_ratios.ratios, strict=True):
         if (weight := diagnostic_parameter(layer)) is not None:  # type: ignore[arg-type]
             assert weight.grad is not None
-            assert told == pytest.approx(math.log10((0.1 * weight.grad.std() / weight.data.std()).item()), abs=1e-3)
+            assert ratio == pytest.approx(math.log10((0.1 * weight.grad.std() / weight.data.std()).item()), abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_last_step_of_each_burst_is_reported(trainer: Trainer, monkeypatch: pyte
     trainer.update_ratios.history.load_state(UpdateRatioState(stride=1_000_000))
     for _ in range(5):
         trainer.train_for(0.002)
-        step, told = trainer.step, trainer.update_ratios.ratios
-        again = Trainer(trainer.config, trainer.corpus, CPU)
-        again.train_for(AGES, step)
-        assert told == again.update_ratios.ratios
-        assert None not in [told[0], told[-1]]
+        step, ratios = trainer.step, trainer.update_ratios.ratios
+        replayed = Trainer(trainer.config, trainer.corpus, CPU)
+        replayed.train_for(AGES, step)
+        assert ratios == replayed.update_ratios.ratios
+        assert None not in [ratios[0], ratios[-1]]
 
 
 def test_slow_copying_skips_bursts_but_not_last_step(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,45 +150,47 @@ def test_failed_step_keeps_previous_update_ratios(config: RunConfig, corpus: Cor
 def test_other_model_has_no_update_ratios(trainer: Trainer) -> None:
     trainer.update_ratios.restore((-3.0,), UpdateRatioState())
     assert trainer.update_ratios.ratios == (None,) * len(trainer.model.layers)
-    known = tuple(-float(place) for place in range(len(trainer.model.layers)))
-    trainer.update_ratios.restore(known, UpdateRatioState())
-    assert trainer.update_ratios.ratios == known
+    saved_ratios = tuple(-float(index) for index in range(len(trainer.model.layers)))
+    trainer.update_ratios.restore(saved_ratios, UpdateRatioState())
+    assert trainer.update_ratios.ratios == saved_ratios
 
 
 def test_ratio_history_independent_of_burst_boundaries(config: RunConfig, corpus: Corpus) -> None:
-    whole, cut = (Trainer(replace(config, max_steps=600), corpus, CPU) for _ in range(2))
-    whole.train_for(AGES)
-    while not cut.finished:
-        cut.train_for(AGES, min(37, 600 - cut.step))
-        kept = cut.update_ratios.history.state()
-        cut.update_ratios.restore(cut.update_ratios.ratios, kept)
-    told = whole.update_ratios.history.report()
-    assert cut.update_ratios.history.report() == told
-    assert told.steps == tuple(range(8, 601, 8))
-    matrices = [place for place, layer in enumerate(whole.model.layers) if isinstance(layer, Embedding | Linear)]
-    assert told.layers == tuple(matrices)
-    again = Trainer(whole.config, corpus, CPU)
-    again.train_for(AGES, 304)
-    wanted = [again.update_ratios.ratios[place] for place in matrices]
-    assert list(told.ratios.row(told.steps.index(304))) == pytest.approx(wanted, abs=1e-6)
+    uninterrupted, interrupted = (Trainer(replace(config, max_steps=600), corpus, CPU) for _ in range(2))
+    uninterrupted.train_for(AGES)
+    while not interrupted.finished:
+        interrupted.train_for(AGES, min(37, 600 - interrupted.step))
+        state = interrupted.update_ratios.history.state()
+        interrupted.update_ratios.restore(interrupted.update_ratios.ratios, state)
+    report = uninterrupted.update_ratios.history.report()
+    assert interrupted.update_ratios.history.report() == report
+    assert report.steps == tuple(range(8, 601, 8))
+    matrices = [
+        index for index, layer in enumerate(uninterrupted.model.layers) if isinstance(layer, Embedding | Linear)
+    ]
+    assert report.layers == tuple(matrices)
+    replayed = Trainer(uninterrupted.config, corpus, CPU)
+    replayed.train_for(AGES, 304)
+    expected = [replayed.update_ratios.ratios[index] for index in matrices]
+    assert list(report.ratios.row(report.steps.index(304))) == pytest.approx(expected, abs=1e-6)
 
 
 def test_ratio_history_bounded_with_even_steps() -> None:
-    series = UpdateRatioHistory([Embedding(2, 2, torch.Generator())], 300)
+    history = UpdateRatioHistory([Embedding(2, 2, torch.Generator())], 300)
     for step in range(1, 4_001):
-        if series.is_sampled(step):
-            series.add(step, (float(step),))
-        assert len(series.state().steps) < CAPACITY
-    kept = series.state()
-    assert kept.steps == tuple(range(kept.stride, 4_001, kept.stride))
-    assert [kept.ratios.at(row, 0) for row in range(len(kept.steps))] == list(kept.steps)
-    assert len(kept.steps) >= CAPACITY // 2
+        if history.is_sampled(step):
+            history.add(step, (float(step),))
+        assert len(history.state().steps) < CAPACITY
+    state = history.state()
+    assert state.steps == tuple(range(state.stride, 4_001, state.stride))
+    assert [state.ratios.at(row, 0) for row in range(len(state.steps))] == list(state.steps)
+    assert len(state.steps) >= CAPACITY // 2
 
 
 def test_missing_ratio_is_nan_and_mismatched_history_dropped() -> None:
-    series = UpdateRatioHistory([Embedding(2, 2, torch.Generator())], 300)
-    series.add(1, (None,))
-    assert math.isnan(series.report().ratios.at(0, 0))
+    history = UpdateRatioHistory([Embedding(2, 2, torch.Generator())], 300)
+    history.add(1, (None,))
+    assert math.isnan(history.report().ratios.at(0, 0))
     other = UpdateRatioHistory([Embedding(2, 2, torch.Generator()), Linear(2, 2, torch.Generator())], 300)
-    other.load_state(series.state())
+    other.load_state(history.state())
     assert other.report().steps == ()

@@ -1,4 +1,4 @@
-"""A run whose numbers stop being finite: what is said of it, and the way back."""
+"""A run whose loss or weights stop being finite: its diagnosis, and the rewind."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from charwave_tui.engine.training.trainer import Trainer
 
 @pytest.fixture
 def config(words: Path) -> RunConfig:
-    """One that runs away within a few steps."""
+    """A config that diverges within a few steps."""
     return small_config(words, max_steps=400, norm="none", activation="relu", init_gain=30.0, lr=10.0)
 
 
@@ -44,12 +44,12 @@ def test_last_update_gradient_equals_autograd(config: RunConfig, step: str, mome
     config = replace(config, step=step, momentum=momentum)
     trainer = diverging_trainer(config)
     assert trainer.step > 1
-    oracle = Trainer(replace(config, step="plain"), trainer.corpus, torch.device("cpu"))
-    oracle.train_for(math.inf, trainer.step - 1)
-    batch = oracle._loader.next_batch(config.batch_size)
+    reference = Trainer(replace(config, step="plain"), trainer.corpus, torch.device("cpu"))
+    reference.train_for(math.inf, trainer.step - 1)
+    batch = reference._loader.next_batch(config.batch_size)
     assert isinstance(batch, WindowBatch)
-    functional.cross_entropy(oracle.model(batch.contexts), batch.targets).backward()
-    norm = math.sqrt(sum(float(weight.grad.double().square().sum()) for weight in oracle.model.parameters()))  # type: ignore[union-attr]
+    functional.cross_entropy(reference.model(batch.contexts), batch.targets).backward()
+    norm = math.sqrt(sum(float(weight.grad.double().square().sum()) for weight in reference.model.parameters()))  # type: ignore[union-attr]
     assert last_gradient_norm(trainer) == pytest.approx(norm, rel=1e-4)
 
 
@@ -57,12 +57,12 @@ def test_untrained_run_has_no_gradient(config: RunConfig) -> None:
     assert last_gradient_norm(Trainer(config, find_corpus(config.corpus), torch.device("cpu"))) is None
 
 
-@pytest.mark.parametrize("place", range(3))
-def test_first_nonfinite_layer_named_and_buffers_unchanged(config: RunConfig, place: int) -> None:
+@pytest.mark.parametrize("index", range(3))
+def test_first_nonfinite_layer_named_and_buffers_unchanged(config: RunConfig, index: int) -> None:
     trainer = Trainer(replace(config, norm="batch", init_gain=1.0), find_corpus(config.corpus), torch.device("cpu"))
     contexts = ProbeBatches(trainer).get(ProbeBatch(seed=0)).contexts
     assert first_nonfinite_layer(trainer.model, contexts) == ""
-    linear = [layer for layer in trainer.model.layers if isinstance(layer, Linear)][place]
+    linear = [layer for layer in trainer.model.layers if isinstance(layer, Linear)][index]
     with torch.no_grad():
         linear.weight[0, 0] = math.inf
     before = {name: buffer.clone() for name, buffer in trainer.model.named_buffers()}
@@ -76,19 +76,24 @@ def test_divergence_details_reported_and_stored(config: RunConfig) -> None:
     harness.send(StartRun(config, "wild"))
     harness.run_until_idle()
     changed = harness.events_of(RunChanged)[-1]
-    told = changed.divergence
-    assert (changed.state, told.step, told.lr, told.saved_step) == (RunState.DIVERGED, changed.step, 10.0, 0)
-    assert told.became in ("NaN", "infinite")
-    assert told.layer.split()[0] in ("Linear", "ReLU", "FlattenConsecutive")
-    assert told.gradient is None or told.gradient > 100
-    assert changed.reason == f"the loss became {told.became} at step {told.step} with lr 10"
+    diagnosis = changed.divergence
+    assert (changed.state, diagnosis.step, diagnosis.lr, diagnosis.saved_step) == (
+        RunState.DIVERGED,
+        changed.step,
+        10.0,
+        0,
+    )
+    assert diagnosis.became in ("NaN", "infinite")
+    assert diagnosis.layer.split()[0] in ("Linear", "ReLU", "FlattenConsecutive")
+    assert diagnosis.gradient is None or diagnosis.gradient > 100
+    assert changed.reason == f"the loss became {diagnosis.became} at step {diagnosis.step} with lr 10"
     record = harness.store.read(1)
-    assert (record.state, record.step, record.divergence) == (RunState.DIVERGED, told.step, told)
-    heard: list[Event] = []
-    harness.dispatcher.send_snapshot(heard.append)
-    opened = heard[-1]
+    assert (record.state, record.step, record.divergence) == (RunState.DIVERGED, diagnosis.step, diagnosis)
+    events: list[Event] = []
+    harness.dispatcher.send_snapshot(events.append)
+    opened = events[-1]
     assert isinstance(opened, RunOpened)
-    assert (opened.state, opened.step, opened.divergence) == (RunState.DIVERGED, told.step, told)
+    assert (opened.state, opened.step, opened.divergence) == (RunState.DIVERGED, diagnosis.step, diagnosis)
     with pytest.raises(UserError, match="w rewinds"):
         harness.send(ExtendRun())
 
@@ -166,7 +171,7 @@ def test_only_diverged_run_can_rewind(config: RunConfig) -> None:
 
 def test_cause_searched_first_on_failing_batch(config: RunConfig) -> None:
     trainer = diverging_trainer(config)
-    told = diagnose_divergence(trainer, ProbeBatches(trainer).get(ProbeBatch(seed=0)).contexts, None)
+    diagnosis = diagnose_divergence(trainer, ProbeBatches(trainer).get(ProbeBatch(seed=0)).contexts, None)
     assert isinstance(trainer.failed_batch, WindowBatch)
-    assert told.layer == first_nonfinite_layer(trainer.model, trainer.failed_batch.contexts)
-    assert told.saved_step is None
+    assert diagnosis.layer == first_nonfinite_layer(trainer.model, trainer.failed_batch.contexts)
+    assert diagnosis.saved_step is None

@@ -1,4 +1,4 @@
-"""A run in progress: its budgets, its windows, its edits, its evaluation, and that it repeats to the bit."""
+"""Trainer: time and step limits, loss windows, live edits, evaluation, and bit-identical repetition."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from charwave_tui.engine.training.trainer import BATCH_STREAM, Trainer
 CPU = torch.device("cpu")
 
 
-AGES = 60.0
+UNLIMITED_SECONDS = 60.0
 
 
 SameBits = Callable[..., bool]
@@ -44,34 +44,34 @@ def finish(evaluation: Generator[None, None, float]) -> tuple[int, float]:
 
 @pytest.fixture
 def slow_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that moves on by 10 ms with each look at it."""
+    """A clock that advances by 10 ms at each reading."""
     ticks = itertools.count()
     monkeypatch.setattr(time, "perf_counter", lambda: next(ticks) / 100)
 
 
 def test_same_config_twice_bit_identical(config: RunConfig, corpus: Corpus, bit_identical: SameBits) -> None:
-    one, other = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
-    in_parts = other.train_for(AGES, 20) + other.train_for(AGES, 30)
-    assert one.train_for(AGES, 50) == in_parts
-    assert bit_identical(one.state_dict(), other.state_dict())
+    uninterrupted, interrupted = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
+    in_parts = interrupted.train_for(UNLIMITED_SECONDS, 20) + interrupted.train_for(UNLIMITED_SECONDS, 30)
+    assert uninterrupted.train_for(UNLIMITED_SECONDS, 50) == in_parts
+    assert bit_identical(uninterrupted.state_dict(), interrupted.state_dict())
     different = Trainer(replace(config, seed=8), corpus, CPU)
-    assert different.train_for(AGES, 50) != in_parts
+    assert different.train_for(UNLIMITED_SECONDS, 50) != in_parts
 
 
 def test_reset_restores_same_weights_and_batches(trainer: Trainer, bit_identical: SameBits) -> None:
     start = trainer.state_dict()
-    points, end = trainer.train_for(AGES, 40), trainer.state_dict()
+    points, end = trainer.train_for(UNLIMITED_SECONDS, 40), trainer.state_dict()
     assert not bit_identical(start, end)
     trainer.reset()
     assert (trainer.step, trainer.first_loss, trainer.last_loss, trainer.partial_point) == (0, None, None, None)
     assert bit_identical(trainer.state_dict(), start)
-    assert trainer.train_for(AGES, 40) == points
+    assert trainer.train_for(UNLIMITED_SECONDS, 40) == points
     assert bit_identical(trainer.state_dict(), end)
 
 
 def test_global_random_generator_never_used(config: RunConfig, corpus: Corpus) -> None:
     before = torch.get_rng_state()
-    Trainer(config, corpus, CPU).train_for(AGES, 5)
+    Trainer(config, corpus, CPU).train_for(UNLIMITED_SECONDS, 5)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -83,16 +83,16 @@ def test_run_has_at_least_two_hundred_windows(config: RunConfig, corpus: Corpus,
 def test_window_is_mean_and_extremes_of_losses(config: RunConfig, corpus: Corpus) -> None:
     config = replace(config, lr_drop=1)
     single, folded = Trainer(config, corpus, CPU), Trainer(replace(config, max_steps=1_000), corpus, CPU)
-    losses = [point.mean for point in single.train_for(AGES, 13)]
-    points = folded.train_for(AGES, 13)
-    stretches = [losses[:5], losses[5:10], losses[10:]]
-    wanted = [
-        LossPoint(step, math.fsum(stretch) / len(stretch), min(stretch), max(stretch))
-        for step, stretch in zip((5, 10, 13), stretches, strict=True)
+    losses = [point.mean for point in single.train_for(UNLIMITED_SECONDS, 13)]
+    points = folded.train_for(UNLIMITED_SECONDS, 13)
+    windows = [losses[:5], losses[5:10], losses[10:]]
+    expected = [
+        LossPoint(step, math.fsum(part) / len(part), min(part), max(part))
+        for step, part in zip((5, 10, 13), windows, strict=True)
     ]
-    assert (folded.partial_point, *points) == (wanted[2], *wanted[:2])
+    assert (folded.partial_point, *points) == (expected[2], *expected[:2])
     assert (folded.first_loss, folded.last_loss) == (losses[0], losses[-1])
-    assert [point.step for point in folded.train_for(AGES, 2)] == [15]
+    assert [point.step for point in folded.train_for(UNLIMITED_SECONDS, 2)] == [15]
 
 
 @pytest.mark.usefixtures("slow_clock")
@@ -104,51 +104,51 @@ def test_advance_stops_at_time_limit(trainer: Trainer) -> None:
 
 
 def test_advance_stops_after_given_steps_or_at_end(trainer: Trainer) -> None:
-    assert trainer.train_for(AGES, 0) == []
-    assert [point.step for point in trainer.train_for(AGES, 7)] == [1, 2, 3, 4, 5, 6, 7]
-    assert (trainer.finished, len(trainer.train_for(AGES))) == (False, 293)
-    assert (trainer.finished, trainer.train_for(AGES)) == (True, [])
+    assert trainer.train_for(UNLIMITED_SECONDS, 0) == []
+    assert [point.step for point in trainer.train_for(UNLIMITED_SECONDS, 7)] == [1, 2, 3, 4, 5, 6, 7]
+    assert (trainer.finished, len(trainer.train_for(UNLIMITED_SECONDS))) == (False, 293)
+    assert (trainer.finished, trainer.train_for(UNLIMITED_SECONDS)) == (True, [])
     trainer.update_config(replace(trainer.config, max_steps=302))
-    assert [point.step for point in trainer.train_for(AGES)] == [301, 302]
-    assert [point.step for point in trainer.train_for(AGES, 1)] == [303]
+    assert [point.step for point in trainer.train_for(UNLIMITED_SECONDS)] == [301, 302]
+    assert [point.step for point in trainer.train_for(UNLIMITED_SECONDS, 1)] == [303]
 
 
 def test_training_reduces_loss(trainer: Trainer) -> None:
     _, before = finish(trainer.evaluate(Split.TRAIN))
-    trainer.train_for(AGES)
+    trainer.train_for(UNLIMITED_SECONDS)
     _, after = finish(trainer.evaluate(Split.TRAIN))
     assert after < before - 0.1
 
 
 def test_nonfinite_loss_ends_run_at_its_step(config: RunConfig, corpus: Corpus) -> None:
     trainer = Trainer(replace(config, max_steps=1_000), corpus, CPU)
-    trainer.train_for(AGES, 3)
+    trainer.train_for(UNLIMITED_SECONDS, 3)
     before = trainer.partial_point
     set_nan_weight(trainer)
-    assert trainer.train_for(AGES, 9) == []
+    assert trainer.train_for(UNLIMITED_SECONDS, 9) == []
     assert trainer.diverged
     assert (trainer.step, trainer.partial_point) == (3, before)
     assert trainer.last_loss is not None
     assert math.isnan(trainer.last_loss)
-    assert trainer.train_for(AGES) == []
+    assert trainer.train_for(UNLIMITED_SECONDS) == []
     assert trainer.step == 3
     trainer.reset()
-    assert len(trainer.train_for(AGES, 5)) == 1
+    assert len(trainer.train_for(UNLIMITED_SECONDS, 5)) == 1
 
 
 def test_huge_lr_diverges(config: RunConfig, corpus: Corpus) -> None:
     trainer = Trainer(replace(config, lr=10, norm="none", activation="relu", n_hidden=64), corpus, CPU)
-    trainer.train_for(AGES)
+    trainer.train_for(UNLIMITED_SECONDS)
     assert trainer.diverged
     assert not trainer.finished
 
 
 def test_live_edit_takes_effect_with_next_step(config: RunConfig, corpus: Corpus, bit_identical: SameBits) -> None:
     trainer = Trainer(config, corpus, CPU)
-    trainer.train_for(AGES, 10)
+    trainer.train_for(UNLIMITED_SECONDS, 10)
     before = trainer.state_dict()
     trainer.update_config(replace(config, lr=1e-30, batch_size=16, eval_every=7))
-    trainer.train_for(AGES, 1)
+    trainer.train_for(UNLIMITED_SECONDS, 1)
     after = trainer.state_dict()
     learned = {name for name, _ in trainer.model.named_parameters()}
     assert bit_identical({name: before[name] for name in learned}, {name: after[name] for name in learned})
@@ -164,13 +164,13 @@ def test_edit_needing_rebuild_refused_entirely(trainer: Trainer, config: RunConf
 
 def test_batch_larger_than_split_refused(config: RunConfig, corpus: Corpus) -> None:
     examples = corpus.summary().examples[0]
-    greedy = replace(config, batch_size=examples + 1)
+    too_large = replace(config, batch_size=examples + 1)
     with pytest.raises(UserError, match=f"batch_size {examples + 1} is more than the {examples}") as caught:
-        Trainer(greedy, corpus, CPU)
+        Trainer(too_large, corpus, CPU)
     assert caught.value.field == "batch_size"
     trainer = Trainer(replace(config, batch_size=examples), corpus, CPU)
     with pytest.raises(UserError, match=str(examples)):
-        trainer.update_config(greedy)
+        trainer.update_config(too_large)
 
 
 @pytest.mark.parametrize("split", list(Split))
@@ -179,7 +179,7 @@ def test_evaluation_is_mean_split_loss_in_eval_mode(
     config: RunConfig, corpus: Corpus, norm: str, split: Split, bit_identical: SameBits
 ) -> None:
     trainer = Trainer(replace(config, norm=norm), corpus, torch.device("cpu"))
-    trainer.train_for(AGES, 50)
+    trainer.train_for(UNLIMITED_SECONDS, 50)
     before = trainer.state_dict()
     _, loss = finish(trainer.evaluate(split))
     assert bit_identical(trainer.state_dict(), before)
@@ -195,13 +195,13 @@ def test_evaluation_yields_after_each_bounded_block(
     config: RunConfig, corpus: Corpus, norm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = Trainer(replace(config, norm=norm), corpus, torch.device("cpu"))
-    few, loss = finish(trainer.evaluate(Split.TRAIN))
+    pauses, loss = finish(trainer.evaluate(Split.TRAIN))
     monkeypatch.setattr("charwave_tui.engine.training.evaluation.MAX_BLOCK_MULTIPLICATIONS", 10_000)
     monkeypatch.setattr("charwave_tui.engine.training.evaluation.MIN_PREFIX_BLOCK", 1)
-    more, again = finish(trainer.evaluate(Split.TRAIN))
-    assert few == 1
-    assert more > 5
-    assert again == pytest.approx(loss)
+    pauses_by_blocks, loss_by_blocks = finish(trainer.evaluate(Split.TRAIN))
+    assert pauses == 1
+    assert pauses_by_blocks > 5
+    assert loss_by_blocks == pytest.approx(loss)
 
 
 def test_model_unchanged_while_evaluation_yields(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,14 +215,14 @@ def test_model_unchanged_while_evaluation_yields(trainer: Trainer, monkeypatch: 
 
 
 def test_loaded_run_continues_bit_identical(config: RunConfig, corpus: Corpus, bit_identical: SameBits) -> None:
-    whole, resumed = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
-    whole.train_for(AGES, 30)
-    kept = whole.state_dict()
-    rest = whole.train_for(AGES, 20)
-    resumed.load_state(kept, 30)
+    uninterrupted, resumed = Trainer(config, corpus, CPU), Trainer(config, corpus, CPU)
+    uninterrupted.train_for(UNLIMITED_SECONDS, 30)
+    state = uninterrupted.state_dict()
+    points = uninterrupted.train_for(UNLIMITED_SECONDS, 20)
+    resumed.load_state(state, 30)
     assert resumed.step == 30
-    assert resumed.train_for(AGES, 20) == rest
-    assert bit_identical(resumed.state_dict(), whole.state_dict())
+    assert resumed.train_for(UNLIMITED_SECONDS, 20) == points
+    assert bit_identical(resumed.state_dict(), uninterrupted.state_dict())
 
 
 def test_weights_of_other_config_refused_without_change(
@@ -260,9 +260,9 @@ def test_missing_device_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> N
 
 
 def test_loaded_run_has_saved_state(trainer: Trainer, bit_identical: SameBits) -> None:
-    trainer.train_for(AGES, 5)
+    trainer.train_for(UNLIMITED_SECONDS, 5)
     saved = trainer.state_dict()
-    trainer.train_for(AGES, 3)
+    trainer.train_for(UNLIMITED_SECONDS, 3)
     trainer.load_state(saved, 5)
     assert bit_identical(trainer.state_dict(), saved)
 
@@ -272,21 +272,21 @@ def test_loaded_run_has_saved_state(trainer: Trainer, bit_identical: SameBits) -
 def test_word_batches_with_any_optimizer_continue_bit_identical(
     config: RunConfig, corpus: Corpus, change: dict[str, object], targets: str, bit_identical: SameBits
 ) -> None:
-    stacked = replace(config, dilations=(1, 2), batches="names", targets=targets, drop_path=0.3, drop_context=0.1)
-    whole = Trainer(stacked.with_values(change), corpus, CPU)
-    whole.train_for(AGES, 12)
-    first, second = (Trainer(stacked.with_values(change), corpus, CPU) for _ in range(2))
-    first.train_for(AGES, 5)
+    dilated = replace(config, dilations=(1, 2), batches="names", targets=targets, drop_path=0.3, drop_context=0.1)
+    uninterrupted = Trainer(dilated.with_values(change), corpus, CPU)
+    uninterrupted.train_for(UNLIMITED_SECONDS, 12)
+    first, second = (Trainer(dilated.with_values(change), corpus, CPU) for _ in range(2))
+    first.train_for(UNLIMITED_SECONDS, 5)
     second.load_state(first.state_dict(), 5)
-    second.train_for(AGES, 7)
-    assert bit_identical(second.state_dict(), whole.state_dict())
+    second.train_for(UNLIMITED_SECONDS, 7)
+    assert bit_identical(second.state_dict(), uninterrupted.state_dict())
 
 
 def test_cpu_without_bfloat16_computes_in_float32(
     config: RunConfig, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rounded = replace(config, precision="bfloat16")
-    for there, precision in ((True, "bfloat16"), (False, "float32")):
-        monkeypatch.setattr("charwave_tui.engine.training.trainer.cpu_has_bfloat16", lambda there=there: there)
+    for is_supported, precision in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr("charwave_tui.engine.training.trainer.cpu_has_bfloat16", lambda value=is_supported: value)
         assert Trainer(rounded, corpus, CPU).precision == precision
     assert Trainer(config, corpus, CPU).precision == "float32"
