@@ -1,4 +1,4 @@
-"""CharwaveApp: theme, palette, screenshot, quit."""
+"""The Textual apps: the playground and the guide."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import signal
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from textual import on
 
@@ -17,19 +16,14 @@ from charwave_tui.ui.dialogs.lab_dialogs import pick_command, pick_theme
 from charwave_tui.ui.drawing.theme import themes
 from charwave_tui.ui.keymap import LAB_KEYS
 from charwave_tui.ui.lab.screen import LabScreen
-from charwave_tui.ui.messages import SendCommand
+from charwave_tui.ui.messages import RunKeyPressed, SendCommand
 from charwave_tui.ui.state.engine_controller import EngineClientProtocol
 from charwave_tui.ui.terminal.capabilities import TERMINAL
 from charwave_tui.ui.terminal.diff_renderer import DiffRenderingApp
 from charwave_tui.ui.terminal.driver import BackgroundDetected, TerminalDriver
 from charwave_tui.ui.terminal.screenshot import save_screenshot
 
-if TYPE_CHECKING:
-    from charwave_tui.ui.inspector.screen import InspectorScreen
-
-
-ENDINGS = (signal.SIGHUP, signal.SIGTERM)
-"""Signals on which the app ends in order; a run in training goes on."""
+EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM)  # a run in training goes on
 
 
 class ThemedApp(DiffRenderingApp):
@@ -39,12 +33,12 @@ class ThemedApp(DiffRenderingApp):
 
     def __init__(self, fps: int | None, theme: str | None) -> None:
         super().__init__(fps)
-        foreign = list(self.available_themes)
-        for known in themes():
-            self.register_theme(known)
-        self._fitting_theme = None if theme else TERMINAL.default_theme
-        self.theme = self._fitting_theme or f"charwave-{theme}"
-        for name in foreign:
+        textual_themes = list(self.available_themes)
+        for own_theme in themes():
+            self.register_theme(own_theme)
+        self._terminal_theme = None if theme else TERMINAL.default_theme
+        self.theme = self._terminal_theme or f"charwave-{theme}"
+        for name in textual_themes:
             self.unregister_theme(name)
 
     @property
@@ -56,31 +50,30 @@ class ThemedApp(DiffRenderingApp):
         self._close_messages_no_wait()  # Textual would print pages here; the traceback belongs in the log
 
     def on_mount(self) -> None:
-        for name in ENDINGS:
+        for number in EXIT_SIGNALS:
             with suppress(NotImplementedError, RuntimeError, ValueError):
-                asyncio.get_running_loop().add_signal_handler(name, self.exit)
+                asyncio.get_running_loop().add_signal_handler(number, self.exit)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes()[0].variables
 
     @on(BackgroundDetected)
-    def on_background_told(self, message: BackgroundDetected) -> None:
-        if self.theme == self._fitting_theme:
-            self.theme = self._fitting_theme = replace(TERMINAL, has_light_background=message.is_light).default_theme
+    def follow_background(self, message: BackgroundDetected) -> None:
+        if self.theme == self._terminal_theme:
+            self.theme = self._terminal_theme = replace(TERMINAL, has_light_background=message.is_light).default_theme
 
     def action_mouse(self) -> None:
         """Give the mouse to the terminal, for selecting and copying, or take it back."""
         if isinstance(self._driver, TerminalDriver):
             self._driver.mouse ^= True
-            ours = self._driver.mouse
-            self.notify("the mouse is taken back" if ours else "the terminal has the mouse\nm takes it back")
+            is_ours = self._driver.mouse
+            self.notify("the mouse is taken back" if is_ours else "the terminal has the mouse\nm takes it back")
 
     def action_picture(self) -> None:
-        """Save what is on the screen."""
         try:
             path = save_screenshot(self.export_screenshot())
-        except UserError as mistake:
-            self.notify(f"{mistake.problem}\n{mistake.remedy}", severity="warning", markup=False)
+        except UserError as error:
+            self.notify(f"{error.problem}\n{error.remedy}", severity="warning", markup=False)
         else:
             self.notify(f"the picture is saved\n{path}", markup=False)
 
@@ -101,10 +94,10 @@ class GuideApp(ThemedApp):
 
 
 class CharwaveApp(ThemedApp):
-    """The program on the screen; it returns the line to say once the terminal is as it was.
+    """The playground; its return value is the message to print after the terminal is restored.
 
-    `named` says that a person chose the config for this start, so that no run that is found takes its place;
-    of what moves by itself there are at most `fps` frames a second. Without a `theme` the terminal decides.
+    `keeps_config` says that the user chose `config` for this start, so that no run that the engine has replaces it.
+    At most `fps` frames a second are drawn of what changes by itself.
     """
 
     TITLE = "charwave-tui"
@@ -116,40 +109,38 @@ class CharwaveApp(ThemedApp):
         preset: str,
         theme: str | None = None,
         engine: EngineClientProtocol | None = None,
-        named: bool = False,
+        keeps_config: bool = False,
         fps: int | None = None,
     ) -> None:
         super().__init__(fps, theme)
         self._engine = engine or EngineClient()
-        self._lab = LabScreen(config, preset, self._engine, named)
+        self._lab = LabScreen(config, preset, self._engine, keeps_config)
 
     def on_mount(self) -> None:
         self.push_screen(self._lab, self.exit)
-        self.set_interval(1.0, self._tell_of_line)
+        self.set_interval(1.0, self._show_connection)
 
-    def _tell_of_line(self) -> None:
+    def _show_connection(self) -> None:
+        host, latency = self._engine.host, self._engine.latency
         self._lab.line = self.connection_notice
-        self._lab.place = self._place()
-
-    def _place(self) -> str:
-        latency = self._engine.latency
-        return self._engine.host if latency is None else f"{self._engine.host} {latency * 1e3:.0f} ms"
+        self._lab.place = host if latency is None else f"{host} {latency * 1e3:.0f} ms"
 
     @on(SendCommand)
-    def on_asked(self, message: SendCommand) -> None:
-        self._lab.give(message.command)
+    def send_command(self, message: SendCommand) -> None:
+        self._lab.send_command(message.command)
 
-    def on_inspector_screen_run_key_pressed(self, message: InspectorScreen.RunKeyPressed) -> None:
-        self._lab.action_steer(message.key)
+    @on(RunKeyPressed)
+    def press_run_key(self, message: RunKeyPressed) -> None:
+        self._lab.action_control_run(message.key)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "command_palette" and self.screen is not self._lab:
-            return False  # its commands are the lab's
+            return False  # the palette has the commands of the lab
         return super().check_action(action, parameters)
 
     def action_command_palette(self) -> None:
-        means = {binding.action for _, binding, enabled, _ in self._lab.active_bindings.values() if enabled}
-        keys = [key for key in LAB_KEYS if key.named and key.action in means]
+        available = {binding.action for _, binding, enabled, _ in self._lab.active_bindings.values() if enabled}
+        keys = [key for key in LAB_KEYS if key.named and key.action in available]
         self.push_screen(pick_command(keys), self._command_picked)
 
     def _command_picked(self, action: str | None) -> None:
@@ -166,7 +157,7 @@ class CharwaveApp(ThemedApp):
 
     async def action_quit(self) -> None:
         if self.screen is self._lab:
-            self._lab.action_leave()
+            self._lab.action_quit()
         else:
             self.screen.dismiss(None)
 

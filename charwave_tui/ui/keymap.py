@@ -79,28 +79,36 @@ MOUSE = KeyBinding(
 
 
 LAB_KEYS = (
-    KeyBinding("t", "steer('train')", "Train", "train a new run of the form's config; the old one stays as the ghost"),
     KeyBinding(
-        "space", "steer('pause')", "Pause", "hold training between two steps, or go on; also with an unfinished run"
+        "t", "control_run('train')", "Train", "train a new run of the form's config; the old one stays as the ghost"
+    ),
+    KeyBinding(
+        "space",
+        "control_run('pause')",
+        "Pause",
+        "hold training between two steps, or go on; also with an unfinished run",
     ),
     KeyBinding(
         "full_stop",
-        "steer('step')",
+        "control_run('step')",
         "Step",
         "one step, then hold; without a run, make one and take its first",
         display=".",
     ),
-    KeyBinding("x", "steer('stop')", "Stop", "end the run, evaluate it and save it"),
-    KeyBinding("c", "steer('extend')", "Longer", "train a finished run on for as many steps again", shown=False),
+    KeyBinding("x", "control_run('stop')", "Stop", "end the run, evaluate it and save it"),
+    KeyBinding("c", "control_run('extend')", "Longer", "train a finished run on for as many steps again", shown=False),
     KeyBinding(
         "0",
-        "steer('reset')",
+        "control_run('reset')",
         "Reset",
         "back to the same first weights, held; the curve so far becomes the ghost",
         shown=False,
     ),
     KeyBinding(
-        "w", "steer('rewind')", "Rewind", "a diverged run back to its last good save, then on with a third of its lr"
+        "w",
+        "control_run('rewind')",
+        "Rewind",
+        "a diverged run back to its last good save, then on with a third of its lr",
     ),
     KeyBinding("g", "names", "Names", "draw names from the model as it is, also while it trains"),
     KeyBinding(
@@ -118,7 +126,11 @@ LAB_KEYS = (
     ),
     KeyBinding("r", "runs", "Runs", "all runs: open, go on with, fork, compare, delete"),
     KeyBinding(
-        "e", "steer('evaluate')", "Evaluate", "measure train, val and test over their whole splits now", shown=False
+        "e",
+        "control_run('evaluate')",
+        "Evaluate",
+        "measure train, val and test over their whole splits now",
+        shown=False,
     ),
     KeyBinding("l", "log", "Scale", "the loss on a log or a linear scale", shown=False),
     KeyBinding("1", "pane('form')", "Pane", "go to a pane: hyperparameters, loss, layers, names", display="1-4"),
@@ -128,8 +140,8 @@ LAB_KEYS = (
     KeyBinding("z", "zoom", "Zoom", "the focused pane alone, or all four again"),
     MOUSE,
     KeyBinding("question_mark", "help", "Help", "the keys, and what the words mean", display="?"),
-    KeyBinding("q", "leave", "Quit", "leave; a run in training goes on, if you like"),
-    KeyBinding("ctrl+c", "leave", "Quit", "", shown=False, display="^c"),
+    KeyBinding("q", "quit", "Quit", "leave; a run in training goes on, if you like"),
+    KeyBinding("ctrl+c", "quit", "Quit", "", shown=False, display="^c"),
     *GLOBAL_KEYS,
 )
 """The keys, which mean the same everywhere while no editor is open."""
@@ -153,29 +165,29 @@ GUIDE_KEYS = (
 
 
 _TURN = (
-    KeyBinding("tab", "want('turn', 1)", "Mode", "the next mode, shift+tab the one before"),
-    KeyBinding("shift+tab", "want('turn', -1)", "Mode", "", shown=False),
+    KeyBinding("tab", "request('next_mode')", "Mode", "the next mode, shift+tab the one before"),
+    KeyBinding("shift+tab", "request('previous_mode')", "Mode", "", shown=False),
 )
 
 
-_HELP = KeyBinding("question_mark", "want('help')", "Help", "", display="?")
+_HELP = KeyBinding("question_mark", "request('help')", "Help", "", display="?")
 
 
 _LEAVE = (
-    KeyBinding("ctrl+c", "want('leave')", "Done", "", shown=False),
+    KeyBinding("ctrl+c", "request('back')", "Done", "", shown=False),
     *GLOBAL_KEYS,
 )
 
 
-_TYPING = (*_TURN, _HELP, KeyBinding("escape", "want('leave')", "Done", "back to the lab", display="esc"), *_LEAVE)
+_TYPING = (*_TURN, _HELP, KeyBinding("escape", "request('back')", "Done", "back to the lab", display="esc"), *_LEAVE)
 
 
 _READING = (
     *_TURN,
     _HELP,
-    KeyBinding("q", "want('leave')", "Done", "back to the lab", display="esc"),
-    KeyBinding("escape", "want('leave')", "Done", "", shown=False),
-    KeyBinding("n", "want('leave')", "Done", "", shown=False),
+    KeyBinding("q", "request('back')", "Done", "back to the lab", display="esc"),
+    KeyBinding("escape", "request('back')", "Done", "", shown=False),
+    KeyBinding("n", "request('back')", "Done", "", shown=False),
     MOUSE,
     *_LEAVE,
 )
@@ -300,15 +312,15 @@ INSPECTOR_KEYS = (
     KeyBinding("slash", "type", "Type", "a context of your own, for the tree; also enter", display="/"),
     KeyBinding("enter", "type", "Type", "", shown=False),
     KeyBinding("a", "explain", "About", "what a figure means and what is healthy of it, one after another; then none"),
-    KeyBinding("space", "steer('pause')", "Pause", "hold training between two steps, or go on"),
-    KeyBinding("full_stop", "steer('step')", "Step", "one step, then hold, to watch what it does", display="."),
+    KeyBinding("space", "control_run('pause')", "Pause", "hold training between two steps, or go on"),
+    KeyBinding("full_stop", "control_run('step')", "Step", "one step, then hold, to watch what it does", display="."),
     KeyBinding("b", "batch", "Batch", "how many examples are looked at: 32, 128, 512 or 2,048"),
     KeyBinding("n", "seed", "Draw", "other examples: the next seed of the batch that is looked at"),
-    KeyBinding("question_mark", "want('help')", "Help", "", display="?"),
-    KeyBinding("q", "want('back')", "Back", "back to the lab", display="esc"),
-    KeyBinding("escape", "want('back')", "Back", "", shown=False),
-    KeyBinding("i", "want('back')", "Back", "", shown=False),
-    KeyBinding("ctrl+c", "want('back')", "Back", "", shown=False),
+    KeyBinding("question_mark", "request('help')", "Help", "", display="?"),
+    KeyBinding("q", "request('back')", "Back", "back to the lab", display="esc"),
+    KeyBinding("escape", "request('back')", "Back", "", shown=False),
+    KeyBinding("i", "request('back')", "Back", "", shown=False),
+    KeyBinding("ctrl+c", "request('back')", "Back", "", shown=False),
     MOUSE,
     *GLOBAL_KEYS,
 )
@@ -336,17 +348,17 @@ RUN_KEYS = (
     KeyBinding("m", "edit('note')", "Note", "write down what is worth remembering of it"),
     KeyBinding(
         "v",
-        "want('turn')",
+        "request('other_pane')",
         "Other pane",
         "what differs, or the curves, where there is room for one of them",
         shown=False,
     ),
-    KeyBinding("l", "want('log')", "Scale", "the losses on a log or a linear scale", shown=False),
-    KeyBinding("question_mark", "want('help')", "Help", "", display="?"),
-    KeyBinding("q", "want('back')", "Back", "back to the lab", display="esc"),
-    KeyBinding("escape", "want('back')", "Back", "", shown=False),
-    KeyBinding("r", "want('back')", "Back", "", shown=False),
-    KeyBinding("ctrl+c", "want('back')", "Back", "", shown=False),
+    KeyBinding("l", "request('log_scale')", "Scale", "the losses on a log or a linear scale", shown=False),
+    KeyBinding("question_mark", "request('help')", "Help", "", display="?"),
+    KeyBinding("q", "request('back')", "Back", "back to the lab", display="esc"),
+    KeyBinding("escape", "request('back')", "Back", "", shown=False),
+    KeyBinding("r", "request('back')", "Back", "", shown=False),
+    KeyBinding("ctrl+c", "request('back')", "Back", "", shown=False),
     *GLOBAL_KEYS,
 )
 """The keys, which act on the run under the cursor while no editor is open."""

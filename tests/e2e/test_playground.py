@@ -131,12 +131,12 @@ def test_small_terminal_shows_one_pane_and_all_after_growing(home: Path) -> None
 
 BROKEN = """
 import sys
-from charwave_tui.core.protocol import Progress
-from charwave_tui.ui import conversation
-after = conversation.after
-def broken(view, event):
-    return after(view, event) if not isinstance(event, Progress) or event.step < 50 else 1 // 0
-conversation.after = broken
+from charwave_tui.core.protocol.events import Progress
+from charwave_tui.ui.state import engine_controller
+reduce = engine_controller.reduce
+def broken(state, event):
+    return reduce(state, event) if not isinstance(event, Progress) or event.step < 50 else 1 // 0
+engine_controller.reduce = broken
 from charwave_tui.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """

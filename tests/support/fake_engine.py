@@ -46,7 +46,7 @@ from charwave_tui.core.protocol.events import (
     SplitEvaluated,
 )
 from charwave_tui.core.store.run_record import RunSummary
-from charwave_tui.ui.state.run_state import LabState, RunViewState, Unfinished
+from charwave_tui.ui.state.run_state import ConnectionState, LabState, RunViewState, Unfinished
 
 
 class FakeEngine:
@@ -148,7 +148,9 @@ class SimulatedEngine(FakeEngine):
         moving = state in (RunState.TRAINING, RunState.PAUSED)
         match command:
             case OpenRun(run=number, train=train):
-                self.run = RunViewState("ready", number, "tree-76k", scenes.CONFIG, state=RunState.PAUSED, step=48_200)
+                self.run = RunViewState(
+                    ConnectionState.READY, number, "tree-76k", scenes.CONFIG, state=RunState.PAUSED, step=48_200
+                )
                 yield run_opened(self.run)
                 if train:
                     yield self._change(RunState.TRAINING)
@@ -241,7 +243,7 @@ def run_opened(run: RunViewState, view: LabState = scenes.UNTRAINED) -> AnyEvent
 def events_for_view(view: LabState) -> Iterator[AnyEvent]:
     """The events from which `view` comes to be, but for its layers and names, which are asked for."""
     run = view.run
-    if run.engine == "starting":
+    if run.connection is ConnectionState.STARTING:
         return
     yield EngineReady("2.13", "cpu")
     if run.unfinished:

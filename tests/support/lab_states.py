@@ -23,6 +23,7 @@ from charwave_tui.core.metrics import (
     TrainingHistory,
 )
 from charwave_tui.ui.state.run_state import (
+    ConnectionState,
     EngineDisconnected,
     LabState,
     LayersState,
@@ -118,7 +119,7 @@ EMPTY = LabState()
 
 
 UNTRAINED = LabState(
-    run=RunViewState("ready", None, "tree-76k", CONFIG, CARD, 76_579, "cpu", RunState.READY),
+    run=RunViewState(ConnectionState.READY, None, "tree-76k", CONFIG, CARD, 76_579, "cpu", RunState.READY),
     curve=LossCurveState(vocab_size=27, max_steps=200_000, published=1.9937),
     layers=LayersState(0, _layers()),
 )
@@ -126,7 +127,9 @@ UNTRAINED = LabState(
 
 
 TRAINING = LabState(
-    run=RunViewState("ready", 12, "tree-76k", CONFIG, CARD, 76_579, "cpu", RunState.TRAINING, 132_400, 1_512.0),
+    run=RunViewState(
+        ConnectionState.READY, 12, "tree-76k", CONFIG, CARD, 76_579, "cpu", RunState.TRAINING, 132_400, 1_512.0
+    ),
     curve=LossCurveState(
         _history(132_400, 1.75),
         LossPoint(132_440, 1.8474, 1.7, 2.0),
@@ -153,7 +156,9 @@ FINISHED = replace(
 
 DILATED_STACK = replace(
     TRAINING,
-    run=RunViewState("ready", 13, "tree-76k", DILATED_CONFIG, CARD, 1_138_731, "cpu", RunState.PAUSED, 400),
+    run=RunViewState(
+        ConnectionState.READY, 13, "tree-76k", DILATED_CONFIG, CARD, 1_138_731, "cpu", RunState.PAUSED, 400
+    ),
     curve=LossCurveState(
         TrainingHistory(10, tuple(LossPoint(s, 1.8 + 1.4 * math.exp(-s / 40), 1.7, 3.3) for s in range(10, 401, 10))),
         vocab_size=27,

@@ -44,12 +44,12 @@ def make_playground(
     engine: FakeEngine,
     config: RunConfig = scenes.CONFIG,
     theme: str | None = None,
-    named: bool = False,
+    keeps_config: bool = False,
     fps: int | None = None,
 ) -> CharwaveApp:
     """The playground as it opens with the scenes' run in the form."""
     write_lecture_corpus()
-    return CharwaveApp(config, "tree-76k", theme=theme, engine=engine, named=named, fps=fps)
+    return CharwaveApp(config, "tree-76k", theme=theme, engine=engine, keeps_config=keeps_config, fps=fps)
 
 
 @asynccontextmanager
@@ -57,11 +57,13 @@ async def run_playground(
     engine: FakeEngine,
     size: tuple[int, int] = WIDE,
     config: RunConfig = scenes.CONFIG,
-    named: bool = False,
+    keeps_config: bool = False,
     fps: int | None = None,
 ) -> AsyncIterator[Pilot[str]]:
     """The playground on the screen, its corpus read and all the engine's news taken in; faults in it end the test."""
-    async with make_playground(engine, config, named=named, fps=fps).run_test(size=size, notifications=True) as pilot:
+    async with make_playground(engine, config, keeps_config=keeps_config, fps=fps).run_test(
+        size=size, notifications=True
+    ) as pilot:
         await wait_settled(pilot)
         yield pilot
 

@@ -20,8 +20,8 @@ from charwave_tui.ui.drawing.theme import themes
 from charwave_tui.ui.messages import SendCommand
 from charwave_tui.ui.runs.list_pane import RunsListPane
 from charwave_tui.ui.runs.screen import RunsScreen
-from charwave_tui.ui.state.run_state import LossCurveState, RunViewState
-from charwave_tui.ui.state.runs_state import RunsState, RunsViewOptions
+from charwave_tui.ui.state.run_state import ConnectionState, LossCurveState, RunsState, RunViewState
+from charwave_tui.ui.state.runs_state import RunsViewOptions
 from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 
 NOW = datetime(2026, 3, 14, 15, 0, tzinfo=UTC)
@@ -155,7 +155,7 @@ TRAINING_RUN: tuple[RunViewState, LossCurveState] = (
 """The run in training, and its curve."""
 
 
-NO_RUN: tuple[RunViewState, LossCurveState] = (RunViewState("ready"), LossCurveState())
+NO_RUN: tuple[RunViewState, LossCurveState] = (RunViewState(ConnectionState.READY), LossCurveState())
 """An engine that holds no run."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from msgspec.structs import replace as replaced
@@ -12,7 +12,6 @@ from rich.markup import escape
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.message import Message
 from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widgets import Input
@@ -28,7 +27,8 @@ from charwave_tui.ui.inspector.views.diagnostics import explanation_lines
 from charwave_tui.ui.inspector.views.embedding import align_axes
 from charwave_tui.ui.inspector.views.registry import CONTEXT_LAYERS, shows_update_ratios, view_for_layer
 from charwave_tui.ui.keymap import INSPECTOR_KEYS, KeyBinding
-from charwave_tui.ui.messages import SendCommand
+from charwave_tui.ui.messages import Requested, RunKeyPressed, ScreenRequest, SendCommand
+from charwave_tui.ui.state.engine_controller import RunKey
 from charwave_tui.ui.state.inspector_state import (
     InspectionRequest,
     InspectorSelection,
@@ -37,7 +37,7 @@ from charwave_tui.ui.state.inspector_state import (
     polling_interval,
 )
 from charwave_tui.ui.state.pending_request import InspectionPoller
-from charwave_tui.ui.state.run_state import InspectionState, LayersState, RunViewState
+from charwave_tui.ui.state.run_state import ConnectionState, InspectionState, LayersState, RunViewState
 from charwave_tui.ui.state.runs_state import active_run_number
 from charwave_tui.ui.tables.layers_table import first_nonfinite, layer_title
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -102,13 +102,13 @@ def _parts(parts: tuple[str, ...], gaze: ViewCursor, room: int) -> str:
 
 def empty_state_text(run: RunViewState) -> Iterator[StyledLine]:
     """What to say while there is nothing to see."""
-    match run.engine:
-        case "lost":
+    match run.connection:
+        case ConnectionState.LOST:
             yield (Span("The engine is gone.", "error"),)
             yield (Span("esc", "accent", True), Span(" goes back to the lab", "muted"))
-        case "away":
+        case ConnectionState.OFFLINE:
             yield (Span("The line dropped, and is tried again.", "muted"),)
-        case "starting":
+        case ConnectionState.STARTING:
             yield (Span("starting the engine", "muted"),)
         case _ if run.state is None:
             yield (Span("There is no model of the form yet.", "muted"),)
@@ -251,14 +251,8 @@ class LayerWalk(LayerGaze):
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in INSPECTOR_KEYS]
 
-    @dataclass
-    class Requested(Message):
-        """A person wants something that is not the pane's: `back`, `help`, or a steering key, `pause` or `step`."""
-
-        what: str
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action not in ("part", "layer", "move", "type", "steer", "batch", "seed", "want", "explain"):
+        if action not in ("part", "layer", "move", "type", "control_run", "batch", "seed", "request", "explain"):
             return super().check_action(action, parameters)
         if self.typing:
             return False
@@ -274,7 +268,7 @@ class LayerWalk(LayerGaze):
                 return None if self.shown() is None else True
             case "layer", *_:
                 return None if view is None else True
-            case "steer", *_:
+            case "control_run", *_:
                 return None if self.run.state is None and self.run.unfinished is None else True
             case _:
                 return True
@@ -312,10 +306,11 @@ class LayerWalk(LayerGaze):
         batch = self.looking.batch
         self.looking = replace(self.looking, batch=ProbeBatch(batch.examples, self.seed + 1))
 
-    def action_want(self, what: str) -> None:
-        self.post_message(self.Requested(what))
+    def action_request(self, requested: str) -> None:
+        self.post_message(ScreenRequest(Requested(requested)))
 
-    action_steer = action_want
+    def action_control_run(self, key: str) -> None:
+        self.post_message(RunKeyPressed(RunKey(key)))
 
 
 class InspectionRequests(LayerWalk):
@@ -350,7 +345,7 @@ class InspectionRequests(LayerWalk):
     def _ask(self, *, again: bool = False) -> None:
         """Ask what the view needs, unless it is known or being asked for."""
         stats, (width, height) = self.stats, self.size
-        if stats is None or not self.size or self.run.engine != "ready" or self.run.state is None:
+        if stats is None or not self.size or not self.run.is_connected or self.run.state is None:
             return
         view, shown = view_for_layer(stats.name), self.shown()
         below = explanation_lines(view.diagnostics(shown), self.gaze.figure, width) if shown else ()
@@ -405,7 +400,7 @@ class InspectorPane(InspectionRequests, can_focus=True):
 
     def watch_looking(self, old: InspectorSelection, looking: InspectorSelection) -> None:
         self._ask(again=old.gaze.part != looking.gaze.part)
-        if old.gaze.layer != looking.gaze.layer and self._holding is None and self.run.engine == "ready":
+        if old.gaze.layer != looking.gaze.layer and self._holding is None and self.run.is_connected:
             self._holding = self.set_timer(HOLD, self._let_go)
         self.refit()
 
@@ -425,12 +420,12 @@ class InspectorPane(InspectionRequests, can_focus=True):
         self.refit()
 
     def watch_run(self, old: RunViewState, run: RunViewState) -> None:
-        if old.engine != run.engine or active_run_number(old) != active_run_number(run):
-            self._forget(keep=run.engine != "ready")
+        if old.connection is not run.connection or active_run_number(old) != active_run_number(run):
+            self._forget(keep=not run.is_connected)
         moved = run.state is not RunState.TRAINING and run.step != old.step
         if moved or old.state is not run.state:
             self._ask(again=True)
-        if (old.state, old.engine, active_run_number(old)) != (run.state, run.engine, active_run_number(run)):
+        if (old.state, old.connection, active_run_number(old)) != (run.state, run.connection, active_run_number(run)):
             self.refit()
 
     def refit(self) -> None:
@@ -444,7 +439,7 @@ class InspectorPane(InspectionRequests, can_focus=True):
             if self.typing:
                 lines.append((Span(LABEL, "accent", True),))
             self.lines.set_lines(lines)
-        self.problem = self.run.engine == "lost"
+        self.problem = self.run.connection is ConnectionState.LOST
         head = inspector_title(self.probed.layers, self.gaze, width - 2)
         if head != self._titled:
             self._titled = head
@@ -459,7 +454,7 @@ class InspectorPane(InspectionRequests, can_focus=True):
 
     def update_provenance(self) -> None:
         told = []
-        if self.run.engine == "lost":
+        if self.run.connection is ConnectionState.LOST:
             told.append("the engine is gone")
         if self._answer is not None and self.shown() is not None:
             spoilt = first_nonfinite(self.probed.layers)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from textual import events, on
 from textual.app import ComposeResult
-from textual.message import Message
 from textual.reactive import reactive
 
 from charwave_tui.ui.dialogs.help import HelpScreen
 from charwave_tui.ui.inspector.pane import InspectorPane
-from charwave_tui.ui.messages import SendCommand
+from charwave_tui.ui.messages import Requested, ScreenRequest, SendCommand
 from charwave_tui.ui.state.inspector_state import InspectorSelection
 from charwave_tui.ui.state.run_state import InspectionState, LayersState
 from charwave_tui.ui.widgets.key_bar import KeyBar
@@ -28,12 +25,6 @@ class InspectorScreen(OverlayScreen[InspectorSelection]):
     """Its layers."""
     inspection: reactive[InspectionState] = reactive(InspectionState, repaint=False)
     """What was found inside the one that was asked for."""
-
-    @dataclass
-    class RunKeyPressed(Message):
-        """A key of the lab that holds training, or takes a step."""
-
-        key: str
 
     def __init__(self, looking: InspectorSelection) -> None:
         super().__init__()
@@ -56,15 +47,13 @@ class InspectorScreen(OverlayScreen[InspectorSelection]):
         if self._left:
             message.stop()
 
-    @on(InspectorPane.Requested)
-    def on_layer_walk_wanted(self, message: InspectorPane.Requested) -> None:
+    @on(ScreenRequest)
+    def answer_request(self, message: ScreenRequest) -> None:
         message.stop()
-        match message.what:
-            case "back":
+        match message.requested:
+            case Requested.BACK:
                 if not self._left:
                     self._left = True
                     self.dismiss(self._pane.looked)
-            case "help":
+            case Requested.HELP:
                 self.app.push_screen(HelpScreen(None, self._pane.keys))
-            case key:
-                self.post_message(self.RunKeyPressed(key))

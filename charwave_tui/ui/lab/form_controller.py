@@ -1,140 +1,180 @@
-"""The half of the lab that keeps the form: edits, picks, the corpus behind it, and the model that is built from it."""
+"""The lab's form: edits, the corpus of the draft, and the model that is built from it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
-from textual import on, work
 from textual.message import Message
-from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
 from charwave_tui.core.config.layer_shapes import LayerShape, layer_shapes
-from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.config.value_types import Value
 from charwave_tui.core.corpus_registry import find_corpus
 from charwave_tui.core.errors import UserError
-from charwave_tui.ui.dialogs.lab_dialogs import pick_field_value
-from charwave_tui.ui.lab.hyperparameters_pane import FieldEdited, PickRequested, PresetChosen
-from charwave_tui.ui.state.engine_controller import EngineClientProtocol, EngineController
+from charwave_tui.core.metrics import RunState
+from charwave_tui.core.protocol.events import AnyEvent, RunOpened
+from charwave_tui.ui.state.engine_controller import EngineController
 from charwave_tui.ui.state.form_state import (
     PRESET,
+    Draft,
     FormState,
     Problem,
+    alongside_run,
     answered,
     corpus_read,
-    initial_form,
+    filled,
     live_edit,
     preset_chosen,
+    reduce_form,
     validation_error,
     with_field,
+    with_run_config,
 )
+from charwave_tui.ui.state.run_state import RunViewState
 
-PREPARE_AFTER = 0.15
-"""Seconds of rest after an edit before its model is built, so that nudging along does not build each."""
-
-
-class CorpusRead(Message):
-    """The corpus of that name was read, or could not be."""
-
-    def __init__(self, name: str, vocab_size: int | None, problem: Problem | None) -> None:
-        super().__init__()
-        self.name = name
-        self.vocab_size = vocab_size
-        self.problem = problem
+PREPARE_DELAY_SECONDS = 0.15  # after the last edit, so that stepping through values builds one model
 
 
-class FormController(Screen[str]):
-    """A screen with a form in it; whatever the form comes to reaches the engine through `conversation`."""
+@dataclass
+class CorpusLoaded(Message):
+    """The corpus `name` was read; `problem` says why it could not be, `vocab_size` is None then."""
 
-    form: reactive[FormState] = reactive(FormState, repaint=False)
-    """What the form shows."""
-    shapes: reactive[tuple[LayerShape, ...]] = reactive((), repaint=False)
-    """The layers of the draft, as far as it is sound."""
+    name: str
+    vocab_size: int | None
+    problem: Problem | None
 
-    def __init__(self, config: RunConfig, preset: str, engine: EngineClientProtocol) -> None:
-        super().__init__()
-        self.conversation = EngineController(engine, SamplingConfig())
-        self._preparing: Timer | None = None
-        self.set_reactive(FormController.form, initial_form(config, preset))
 
-    def sound(self) -> bool:
-        """Whether a run of the draft can begin; if not, what is wrong is said."""
-        mistake = validation_error(self.form.draft.config)
-        problem = Problem.of(mistake) if mistake else next(iter(self.form.reported), None)
-        if problem is not None:
-            self.show_problem(problem)
-            if problem.field == "corpus":
-                self.read_corpus(self.form.draft.config.corpus)  # it may have been mended since
-        return problem is None
+class FormController:
+    """Owns the form's state. Edits of live fields reach the run at once, others build a new model after a delay.
 
-    def show_problem(self, problem: Problem) -> None:
-        """Say what is wrong and what to do."""
-        self.notify(f"{problem.problem}\n{problem.remedy}", severity="warning", markup=False)
+    `screen` runs the timer and the worker, and gets `CorpusLoaded`; `on_change` is called after each change. Unless
+    `keeps_config`, the run that the engine had before fills the form.
+    """
+
+    def __init__(
+        self,
+        screen: Screen[str],
+        engine: EngineController,
+        form: FormState,
+        on_change: Callable[[], None],
+        *,
+        keeps_config: bool,
+    ) -> None:
+        self.form = form
+        self.shapes: tuple[LayerShape, ...] = ()  # of the draft's layers, as long as it is valid
+        self._screen = screen
+        self._engine = engine
+        self._on_change = on_change
+        self._keeps_config = keeps_config
+        self._prepare_timer: Timer | None = None
+        self._what_if: tuple[Draft, Draft] | None = None  # before the change, and with it
+
+    def set_form(self, form: FormState) -> None:
+        if form == self.form:
+            return
+        previous, self.form = self.form, form
+        config = form.draft.config
+        if config.corpus != previous.draft.config.corpus:
+            self.load_corpus()
+        if form.vocab_size is not None and validation_error(config) is None:
+            self.shapes = layer_shapes(config, form.vocab_size)
+        if form.draft != previous.draft:
+            if self._prepare_timer is not None:
+                self._prepare_timer.stop()
+            self._prepare_timer = self._screen.set_timer(PREPARE_DELAY_SECONDS, self.prepare)
+        self._on_change()
 
     def edit(self, name: str, value: Value) -> None:
-        """Set one field of the draft; a live one reaches the run at once."""
-        self.form = with_field(self.form, name, value)
+        """Set a field of the draft; a live field also of the run."""
+        self.set_form(with_field(self.form, name, value))
         if (config := live_edit(self.form, name)) is not None:
-            self.conversation.edit(config)
+            self._engine.edit(config)
 
-    @on(FieldEdited)
-    def on_field_edited(self, message: FieldEdited) -> None:
-        self.edit(message.name, message.value)
+    def choose_preset(self, name: str) -> None:
+        self.set_form(preset_chosen(self.form, name))
 
-    @on(PresetChosen)
-    def on_preset_chosen(self, message: PresetChosen) -> None:
-        self.form = preset_chosen(self.form, message.name)
-
-    @on(PickRequested)
-    def on_pick_requested(self, message: PickRequested) -> None:
-        if self.is_current:
-            self.app.push_screen(pick_field_value(message.name, self.form), partial(self._picked, message.name))
-
-    def _picked(self, name: str, answer: str | None) -> None:
-        if answer is None:
+    def set_text(self, name: str, text: str | None) -> None:
+        """Set the row `name` to what was picked from a list or typed there; None changes nothing."""
+        if text is None:
             return
         try:
             if name == PRESET:
-                self.form = preset_chosen(self.form, answer)
+                self.choose_preset(text)
             else:
-                self.edit(name, answered(name, answer))
-        except UserError as mistake:
-            self.show_problem(Problem.of(mistake))
+                self.edit(name, answered(name, text))
+        except UserError as error:
+            self.notify_problem(Problem.of(error))
         if name == "corpus":
-            self.read_corpus(self.form.draft.config.corpus)  # the file may have been mended under the same path
+            self.load_corpus()  # the file may have been corrected under the same path
 
-    def watch_form(self, old: FormState, form: FormState) -> None:
-        config = form.draft.config
-        if config.corpus != old.draft.config.corpus:
-            self.read_corpus(config.corpus)
-        if form.vocab_size is not None and validation_error(config) is None:
-            self.shapes = layer_shapes(config, form.vocab_size)
-        if form.draft != old.draft:
-            if self._preparing is not None:
-                self._preparing.stop()
-            self._preparing = self.set_timer(PREPARE_AFTER, self.prepare)
+    def fill(self, draft: Draft) -> None:
+        self.set_form(filled(self.form, draft))
+
+    def handle_event(self, event: AnyEvent, previous_run: RunViewState) -> None:
+        """Follow the engine; a run that it had before fills the form."""
+        if not isinstance(event, RunOpened) or event.run is None:
+            self.set_form(reduce_form(self.form, event))
+            return
+        keeps_config, self._keeps_config = self._keeps_config, False
+        if event.state is RunState.READY or event.run == previous_run.run:
+            self.set_form(reduce_form(self.form, event))
+        elif keeps_config:
+            self.set_form(alongside_run(self.form, event.config))
+        else:
+            self.set_form(with_run_config(self.form, event.config, event.preset))
+
+    def is_valid(self) -> bool:
+        """Whether a run of the draft can start; the problem is notified if not."""
+        error = validation_error(self.form.draft.config)
+        problem = Problem.of(error) if error else next(iter(self.form.reported), None)
+        if problem is None:
+            return True
+        self.notify_problem(problem)
+        if problem.field == "corpus":
+            self.load_corpus()  # it may have been corrected since
+        return False
+
+    def notify_problem(self, problem: Problem) -> None:
+        self._screen.notify(f"{problem.problem}\n{problem.remedy}", severity="warning", markup=False)
 
     def prepare(self) -> None:
-        """Have the draft's model built, so that it can be looked at before it is trained."""
+        """Have the model of a valid draft built, so that it can be looked at before training."""
         if validation_error(self.form.draft.config) is None and not self.form.reported:
-            self.conversation.prepare(self.form.draft)
+            self._engine.prepare(self.form.draft)
 
-    @work(thread=True, exclusive=True, group="corpus")
-    def read_corpus(self, name: str) -> None:
-        """Read the corpus of the form, which may be large, beside the screen."""
+    def load_corpus(self) -> None:
+        """Read the draft's corpus, which may be large, in a thread."""
+        load = partial(self._load_corpus, self.form.draft.config.corpus)
+        self._screen.run_worker(load, group="corpus", thread=True, exclusive=True)
+
+    def _load_corpus(self, name: str) -> None:
+        vocab_size = problem = None
         try:
-            self.post_message(CorpusRead(name, find_corpus(name).vocab_size, None))
-        except UserError as mistake:
-            elsewhere = self.conversation.elsewhere  # where it may be, though it is not here
-            self.post_message(CorpusRead(name, None, None if elsewhere else Problem.of(mistake, "corpus")))
+            vocab_size = find_corpus(name).vocab_size
+        except UserError as error:
+            if not self._engine.is_remote:  # the other machine may have it
+                problem = Problem.of(error, "corpus")
         except (OSError, MemoryError) as error:
             problem = Problem("corpus", f"{name} cannot be read ({error})", "take another file")
-            self.post_message(CorpusRead(name, None, problem))
+        self._screen.post_message(CorpusLoaded(name, vocab_size, problem))
 
-    @on(CorpusRead)
-    def on_corpus_read(self, message: CorpusRead) -> None:
+    def take_corpus(self, message: CorpusLoaded) -> None:
         if message.name == self.form.draft.config.corpus:
-            self.form = corpus_read(self.form, message.vocab_size, message.problem)
+            self.set_form(corpus_read(self.form, message.vocab_size, message.problem))
+
+    def draft_before_what_if(self, run: RunViewState) -> Draft:
+        """The draft of the run, or the form's if there is none; without the last what-if change if it has that."""
+        draft = self.form.draft if run.config is None or run.run is None else Draft(run.config, run.preset)
+        before, after = self._what_if or (draft, draft)
+        return before if draft == after else draft
+
+    def has_what_if(self, run: RunViewState) -> bool:
+        return self._what_if is not None and self.draft_before_what_if(run) == self._what_if[0]
+
+    def fill_what_if(self, before: Draft, after: Draft) -> None:
+        """Fill the form with a what-if change of `before`."""
+        self._what_if = before, after
+        self.fill(after)

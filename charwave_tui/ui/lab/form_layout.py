@@ -1,4 +1,4 @@
-"""Rows, columns, footer of the form."""
+"""Layout of the form: rows in columns, and the footer with summary and help."""
 
 from __future__ import annotations
 
@@ -43,18 +43,27 @@ from charwave_tui.ui.terminal.glyphs import GLYPHS
 _BADGE_COLUMNS = 2
 
 
-_LABEL_COLUMNS = 12
+_LABEL_COLUMNS = 12  # of a narrow form
 
 
-_LONGEST_LABEL = max(map(len, HYPERPARAMETERS))
+_MAX_LABEL_COLUMNS = max(map(len, HYPERPARAMETERS))  # of a wide form
 
 
-_WIDE = 36
+_WIDE_FORM_COLUMNS = 36
+
+
+_WIDE_SUMMARY_COLUMNS = 40
+
+
+_MIN_COLUMN_WIDTH = 30
+
+
+_MAX_COLUMN_WIDTH = 60
 
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """A row to draw: `here` where the cursor stands, `active` where keys go to it, `typed_over` while it is edited."""
+    """A row to draw; `active` if it has the cursor and the keys, `typed_over` is the value under the editor."""
 
     name: str
     here: bool = False
@@ -64,12 +73,12 @@ class FieldRow:
 
 
 def picked(name: str) -> bool:
-    """Whether the row's value is picked from a list instead of typed."""
+    """Return whether the value is picked from a list instead of typed."""
     return name == PRESET or isinstance(HYPERPARAMETERS[name].kind, Choice | FreeText)
 
 
 def value_text(view: FormState, name: str) -> str:
-    """The row's value as a person writes it; `auto` says what it stands for."""
+    """Return the value as it is typed; `auto` with what it stands for."""
     if name == PRESET:
         return readable(view.draft.preset or GLYPHS.dash)
     text = readable(HYPERPARAMETERS[name].kind.format(getattr(view.draft.config, name)))
@@ -77,7 +86,7 @@ def value_text(view: FormState, name: str) -> str:
 
 
 def previous_value_text(view: FormState, row: FieldRow) -> str:
-    """`was 0.1` where the row has another value than before, else nothing."""
+    """Return `was 0.1` if the row has another value than before, else an empty text."""
     if row.typed_over is not None:
         return "" if row.typed_over == value_text(view, row.name) else f"was {row.typed_over}"
     before = previous_value(view, row.name)
@@ -85,89 +94,85 @@ def previous_value_text(view: FormState, row: FieldRow) -> str:
 
 
 def value_column(name: str, width: int) -> int:
-    """Where the row's value begins: in a narrow form a long label pushes its own aside."""
-    label = _LONGEST_LABEL if width >= _WIDE else max(_LABEL_COLUMNS, len(name))
+    """Return the column of the row's value; in a narrow form a long label moves its own value to the right."""
+    label = _MAX_LABEL_COLUMNS if width >= _WIDE_FORM_COLUMNS else max(_LABEL_COLUMNS, len(name))
     return 2 + label + 1
 
 
 def editor_columns(view: FormState, row: FieldRow, width: int) -> int:
-    """How wide the editor over the row's value may be, so that `was` stays in sight beside it."""
-    room = width - value_column(row.name, width) - _BADGE_COLUMNS
-    before = cell_len(previous_value_text(view, row))
-    return room - before - 2 if before and room - before - 2 >= 6 else room
+    """Return the width of the editor over the row's value, which leaves `was` visible beside it."""
+    available = width - value_column(row.name, width) - _BADGE_COLUMNS
+    previous = cell_len(previous_value_text(view, row))
+    return available - previous - 2 if previous and available - previous - 2 >= 6 else available
 
 
 def row_lines(view: FormState, row: FieldRow, width: int) -> tuple[StyledLine, ...]:
-    """The row and, below it, what is wrong with it, each `width` columns wide."""
+    """Return the row and the lines of its problem below it, each `width` columns wide."""
     line = justify(_name(row, width) + _value(view, row, width), _badge(view, row), width)
     return (highlight(line) if row.here and row.active else line, *_problem_lines(row.problem, width))
 
 
 def _name(row: FieldRow, width: int) -> StyledLine:
     active = row.here and row.active
-    marker = Span(GLYPHS.cursor if row.here else " ", "accent" if active else "muted")
-    ink = "accent" if active else "muted"
-    if row.problem:
-        marker, ink = Span(GLYPHS.cross, "error"), "error"
+    role = "error" if row.problem else "accent" if active else "muted"
+    marker = Span(GLYPHS.cross if row.problem else GLYPHS.cursor if row.here else " ", role)
     label = f"{row.name:<{value_column(row.name, width) - 2}}"
-    return (marker, Span(" "), Span(label, ink, bold=active or row.problem is not None))
+    return (marker, Span(" "), Span(label, role, bold=active or row.problem is not None))
 
 
 def _value(view: FormState, row: FieldRow, width: int) -> StyledLine:
     text = value_text(view, row.name)
     active = row.here and row.active
-    why = unused_fields(view.draft.config).get(row.name, "")
-    value = Span(text, "bright" if active else "muted" if why else "fg", bold=active)
+    why_unused = unused_fields(view.draft.config).get(row.name, "")
+    value = Span(text, "bright" if active else "muted" if why_unused else "fg", bold=active)
     count = len(changed(view)) if row.name == PRESET else 0
-    behind = (Span(f" +{count}", "muted"),) if count else ()
-    room = width - value_column(row.name, width) - _BADGE_COLUMNS
-    before = previous_value_text(view, row)
-    mark: StyledLine = (Span(GLYPHS.marker, "muted"),) if picked(row.name) else ()
-    if active and picked(row.name) and not before and nudged(view, row.name, 1) != nudged(view, row.name, 0):
-        arrows = (Span(f"{GLYPHS.left} ", "accent"), value, Span(f" {GLYPHS.right}", "accent"), *behind)
-        if cell_width(arrows) <= room:
-            return justify(arrows, (), room)
-    left = (value, *behind)
-    notes = [before] if before else [why, "unused"] if why else []
-    said = [(Span(note, "muted"),) for note in notes]
-    for right in (*((*note, Span(" "), *mark) for note in said), *said, mark, ()):
-        if cell_width(left) + bool(right) + cell_width(right) <= room:
-            return justify(left, right, room)
-    return justify((Span(shorten(text, room - cell_width(behind)), value.role, value.bold), *behind), (), room)
+    suffix = (Span(f" +{count}", "muted"),) if count else ()
+    available = width - value_column(row.name, width) - _BADGE_COLUMNS
+    previous = previous_value_text(view, row)
+    choices: StyledLine = (Span(GLYPHS.marker, "muted"),) if picked(row.name) else ()
+    if active and picked(row.name) and not previous and nudged(view, row.name, 1) != nudged(view, row.name, 0):
+        arrows = (Span(f"{GLYPHS.left} ", "accent"), value, Span(f" {GLYPHS.right}", "accent"), *suffix)
+        if cell_width(arrows) <= available:
+            return justify(arrows, (), available)
+    left = (value, *suffix)
+    texts = [previous] if previous else [why_unused, "unused"] if why_unused else []
+    notes = [(Span(text, "muted"),) for text in texts]
+    for right in (*((*note, Span(" "), *choices) for note in notes), *notes, choices, ()):
+        if cell_width(left) + bool(right) + cell_width(right) <= available:
+            return justify(left, right, available)
+    cut = Span(shorten(text, available - cell_width(suffix)), value.role, value.bold)
+    return justify((cut, *suffix), (), available)
 
 
 def _badge(view: FormState, row: FieldRow) -> StyledLine:
     if row.name != PRESET and HYPERPARAMETERS[row.name].effect is EditEffect.LIVE:
         return (Span(f" {GLYPHS.live}", "train"),)
-    waits = row.name in staged(view)
-    return (Span(f" {GLYPHS.rebuild}", "accent" if waits else "muted", bold=waits),)
+    is_staged = row.name in staged(view)
+    return (Span(f" {GLYPHS.rebuild}", "accent" if is_staged else "muted", bold=is_staged),)
 
 
 def _problem_lines(problem: Problem | None, width: int) -> tuple[StyledLine, ...]:
     if problem is None:
         return ()
-    room = width - 2
-    said = [(Span(text, "error"),) for text in wrap(problem.problem, room, 3)]
+    problem_lines = [(Span(text, "error"),) for text in wrap(problem.problem, width - 2, 3)]
     remedy = problem.remedy[:1].upper() + problem.remedy[1:]
-    tries = [_figures_bright(text) for text in wrap(f"{remedy.rstrip('.')}.", room, 3)]
-    return tuple(justify((Span("  "), *line), (), width) for line in (*said, *tries))
+    remedy_lines = [_figures_bright(text) for text in wrap(f"{remedy.rstrip('.')}.", width - 2, 3)]
+    return tuple(justify((Span("  "), *line), (), width) for line in (*problem_lines, *remedy_lines))
 
 
 def _figures_bright(text: str) -> StyledLine:
-    parts = re.split(r"(\d+(?:[.,]\d+)*)", text)  # every second part is a figure
+    parts = re.split(r"(\d+(?:[.,]\d+)*)", text)  # every second part is a number
     return tuple(
         Span(part, "bright" if index % 2 else "fg", bold=bool(index % 2)) for index, part in enumerate(parts) if part
     )
 
 
-_ROOMY = 40
-
-
 @dataclass(frozen=True, slots=True)
 class FormFooter:
-    """The summary below the first column, at the bottom the help, and what of them stands in the border.
+    """The summary below the first column and the help at the bottom; `border` is what of them goes into the border.
 
-    `airy`: only where the headings have air as well; `lean`: only where there is no room for a better one.
+    An `airy` footer is used only if there is space for blank lines before the headings, a `lean` one only if no other
+    fits.
     """
 
     summary: tuple[StyledLine, ...]
@@ -178,71 +183,65 @@ class FormFooter:
 
     @property
     def height(self) -> int:
-        """Lines that it takes."""
         return len(self.summary) + len(self.help)
 
 
-def footer_variants(tried: EditPreview, here: str, widths: Sequence[int], width: int) -> Iterator[FormFooter]:
-    """Every foot for columns of `widths` in a form of `width` columns, richest first; the last has no lines at all.
+def footer_variants(preview: EditPreview, here: str, widths: Sequence[int], width: int) -> Iterator[FormFooter]:
+    """Yield the footers for columns of `widths` in a form of `width` columns, longest first; the last has no lines.
 
-    Beside a second column the summary has its place at the right of the help.
+    With two columns the summary is right of the help.
     """
-    said = help_lines(tried, here, width if len(widths) == 1 else widths[0])
-    about = about_lines(tried.view, here, width if len(widths) == 1 else widths[0])
-    short = summary_lines(tried, widths[-1])
-    wide = wide_summary_lines(tried, widths[-1]) if widths[-1] >= _ROOMY else ()
-    ruled, titled = rule((), width), rule(said[0], width)
+    lines = help_lines(preview, here, width if len(widths) == 1 else widths[0])
+    about = about_lines(preview.view, here, width if len(widths) == 1 else widths[0])
+    short = summary_lines(preview, widths[-1])
+    wide = wide_summary_lines(preview, widths[-1]) if widths[-1] >= _WIDE_SUMMARY_COLUMNS else ()
+    plain_rule, title_rule = rule((), width), rule(lines[0], width)
     if len(widths) == 1:
         if wide:
-            yield FormFooter(wide, (ruled, *said, *about), airy=True)
-            yield FormFooter(wide, (ruled, *said))
-        yield FormFooter(short, (ruled, *said, *about), airy=True)
-        yield FormFooter(short, (ruled, *said))
-        yield FormFooter(short, (titled, *said[1:]))
+            yield FormFooter(wide, (plain_rule, *lines, *about), airy=True)
+            yield FormFooter(wide, (plain_rule, *lines))
+        yield FormFooter(short, (plain_rule, *lines, *about), airy=True)
+        yield FormFooter(short, (plain_rule, *lines))
+        yield FormFooter(short, (title_rule, *lines[1:]))
         shapes, count = short
-        border = summary_lines(tried, widths[0] - 2)[1]  # which has its own ends
-        if tried.typing:  # and so has read what the field does, and would rather see what it does to the shapes
-            yield FormFooter(short, (titled, said[2]))
-            yield FormFooter((shapes,), (titled, said[2]), border=border)
+        border = summary_lines(preview, widths[0] - 2)[1]  # the border has its own ends
+        if preview.typing:  # the help has been read; what the value does to the shapes is worth more
+            yield FormFooter(short, (title_rule, lines[2]))
+            yield FormFooter((shapes,), (title_rule, lines[2]), border=border)
         else:
-            yield FormFooter((count,), (titled, *said[1:]))
-            yield FormFooter((), (titled, *said[1:]), border=border)
+            yield FormFooter((count,), (title_rule, *lines[1:]))
+            yield FormFooter((), (title_rule, *lines[1:]), border=border)
     else:
         for summary in filter(None, (wide, short)):
-            yield FormFooter((), (ruled, *_halves((*said, *about), summary, widths)), airy=True)
-        yield FormFooter((), (ruled, *_halves(said, short, widths)))
-        yield FormFooter((), (titled, *_halves(said[1:], short, widths)))
-    yield FormFooter((), (titled, *said[1:2]), lean=True)
+            yield FormFooter((), (plain_rule, *_two_columns((*lines, *about), summary, widths)), airy=True)
+        yield FormFooter((), (plain_rule, *_two_columns(lines, short, widths)))
+        yield FormFooter((), (title_rule, *_two_columns(lines[1:], short, widths)))
+    yield FormFooter((), (title_rule, *lines[1:2]), lean=True)
     yield FormFooter((), (), lean=True)
 
 
-def _halves(left: Sequence[StyledLine], right: Sequence[StyledLine], widths: Sequence[int]) -> Iterator[StyledLine]:
+def _two_columns(
+    left: Sequence[StyledLine], right: Sequence[StyledLine], widths: Sequence[int]
+) -> Iterator[StyledLine]:
     for cells in zip_longest(left, right, fillvalue=()):
         yield columns(cells, widths)
 
 
-_NARROWEST = 30
-
-
-_WIDEST = 60
-
-
 @dataclass(frozen=True, slots=True)
 class RowBlock:
-    """Lines that stay together: a row and its problem, or (`name` None) a heading."""
+    """Lines that stay together: a row and its problem, or a heading, which has no `name`."""
 
     name: str | None
     lines: tuple[StyledLine, ...]
 
     @property
-    def wrong(self) -> str | None:
-        """The row that it is, if it has a problem."""
-        return self.name if len(self.lines) > 1 else None
+    def has_problem(self) -> bool:
+        return self.name is not None and len(self.lines) > 1
 
 
 @dataclass(frozen=True, slots=True)
 class RowPosition:
-    """Where a row's first line stands, in columns and lines from the top left."""
+    """Position of a row's first line in columns and lines from the top left."""
 
     x: int
     y: int
@@ -251,33 +250,32 @@ class RowPosition:
 
 @dataclass(frozen=True, slots=True)
 class FormLayout:
-    """The whole form, line by line, and the places of the rows in sight.
+    """The lines of the form, and the positions of its visible rows.
 
-    `order` has all rows as the eye meets them, column by column; `border` tells how many of them are out of sight, or
-    what had to give way to them.
+    `order` has all rows, column by column; `border` says how many are hidden, or has the summary that did not fit.
     """
 
     lines: tuple[StyledLine, ...] = ()
-    places: Mapping[str, RowPosition] = field(default_factory=dict)
+    positions: Mapping[str, RowPosition] = field(default_factory=dict)
     order: tuple[str, ...] = ROWS
     border: str = ""
 
 
 def section(name: str) -> FieldGroup | None:
-    """The group that the row `name` belongs to; None for the preset, which stands before them all."""
+    """Return the group of the row `name`, None for the preset, which is above all groups."""
     return None if name == PRESET else HYPERPARAMETERS[name].group
 
 
 def column_widths(width: int) -> tuple[int, ...]:
-    """How wide the columns of rows are: two where both have room."""
+    """Return the widths of the columns of rows: two if there is space for both."""
     half = (width - GAP) // 2
-    if half >= _NARROWEST:
-        return min(half, _WIDEST), min(width - GAP - half, _WIDEST)
-    return (min(width, _WIDEST),)
+    if half >= _MIN_COLUMN_WIDTH:
+        return min(half, _MAX_COLUMN_WIDTH), min(width - GAP - half, _MAX_COLUMN_WIDTH)
+    return (min(width, _MAX_COLUMN_WIDTH),)
 
 
 def form_columns(view: FormState, rows: Sequence[FieldRow], widths: Sequence[int]) -> list[list[RowBlock]]:
-    """The rows under their headings, divided among columns of `widths`: how it is trained fills the second."""
+    """Return the rows under their headings in columns of `widths`; the group of training is in the last one."""
     columns: list[list[RowBlock]] = [[] for _ in widths]
     for group, members in groupby(rows, lambda row: section(row.name)):
         column = len(widths) - 1 if group is FieldGroup.TRAINING else 0
@@ -289,85 +287,97 @@ def form_columns(view: FormState, rows: Sequence[FieldRow], widths: Sequence[int
 
 
 def layout_form(
-    block_columns: Sequence[Sequence[RowBlock]], feet: Sequence[FormFooter], width: int, height: int, here: str
+    block_columns: Sequence[Sequence[RowBlock]], footers: Sequence[FormFooter], width: int, height: int, here: str
 ) -> FormLayout:
-    """The form in `width` columns and `height` lines with the richest of `feet` that fits.
+    """Lay out the form in `width` columns and `height` lines with the longest of `footers` that fits.
 
-    If none does, the smallest stands that leaves the border free, or a lean one where the rows would not have two
-    thirds of the lines, and each column scrolls so far that the row `here` is in sight.
+    If none fits, the columns scroll so that the row `here` is visible, above the shortest footer that leaves the border
+    free, or above a lean one if the rows would have less than two thirds of the lines.
     """
-    whole, lean = ([foot for foot in feet if foot.lean is kind] for kind in (False, True))
-    elsewhere = any(block.wrong not in (None, here) for block in chain(*block_columns))  # which is worth more than help
-    fitting = (foot for foot in (feet if elsewhere else whole) if _needed(block_columns, foot) <= height)
-    smallest = [foot for foot in whole if not foot.border][-1]
-    scrolling = (foot for foot in (smallest, *lean) if 3 * foot.height <= height)
-    foot = next(chain(fitting, scrolling), lean[-1])
-    room = max(height - len(foot.help), 0)
+    full, lean = ([footer for footer in footers if footer.lean is is_lean] for is_lean in (False, True))
+    # a problem in another row is worth more than help
+    has_other_problem = any(block.has_problem and block.name != here for block in chain(*block_columns))
+    candidates = footers if has_other_problem else full
+    fitting = (footer for footer in candidates if _needed_height(block_columns, footer) <= height)
+    shortest = [footer for footer in full if not footer.border][-1]
+    scrolling = (footer for footer in (shortest, *lean) if 3 * footer.height <= height)
+    footer = next(chain(fitting, scrolling), lean[-1])
+    rows_height = max(height - len(footer.help), 0)
     widths = column_widths(width)
-    drawn = [
-        _column(blocks, foot.summary if index == 0 else (), widths[index], room, here)
+    laid_out = [
+        _layout_column(blocks, footer.summary if index == 0 else (), widths[index], rows_height, here)
         for index, blocks in enumerate(block_columns)
     ]
-    lines = [*(columns(cells, widths) for cells in zip(*(column.lines for column in drawn), strict=True)), *foot.help]
-    places: dict[str, RowPosition] = {}
-    for index, column in enumerate(drawn):
+    line_pairs = zip(*(column.lines for column in laid_out), strict=True)
+    lines = [*(columns(cells, widths) for cells in line_pairs), *footer.help]
+    positions: dict[str, RowPosition] = {}
+    for index, column in enumerate(laid_out):
         x = sum(widths[:index]) + GAP * index
-        places |= {name: RowPosition(x, y, widths[index]) for name, y in column.tops.items() if 0 <= y < column.space}
-    tops = [(y, column.space) for column in drawn for y in column.tops.values()]
-    hidden = {GLYPHS.up: sum(y < 0 for y, _ in tops), GLYPHS.down: sum(y >= space for y, space in tops)}
-    more = "  ".join(f"{mark} {count} more" for mark, count in hidden.items() if count)
+        for name, y in column.tops.items():
+            if 0 <= y < column.visible_height:
+                positions[name] = RowPosition(x, y, widths[index])
+    tops = [(y, column.visible_height) for column in laid_out for y in column.tops.values()]
+    hidden = {GLYPHS.up: sum(y < 0 for y, _ in tops), GLYPHS.down: sum(y >= visible for y, visible in tops)}
+    more = "  ".join(f"{glyph} {count} more" for glyph, count in hidden.items() if count)
     return FormLayout(
         tuple(justify(line, (), width) for line in lines[:height]),
-        places,
+        positions,
         tuple(block.name for block in chain(*block_columns) if block.name is not None),
-        more or to_plain_text(foot.border),
+        more or to_plain_text(footer.border),
     )
 
 
-def _needed(columns: Sequence[Sequence[RowBlock]], foot: FormFooter) -> int:
+def _needed_height(block_columns: Sequence[Sequence[RowBlock]], footer: FormFooter) -> int:
     heights = []
-    for index, blocks in enumerate(columns):
-        air = sum(block.name is None for block in blocks[1:]) + (index == 0) if foot.airy else 0
-        heights.append(sum(len(block.lines) for block in blocks) + len(foot.summary) * (index == 0) + air)
-    return max(heights) + len(foot.help)
+    for index, blocks in enumerate(block_columns):
+        blank_lines = sum(block.name is None for block in blocks[1:]) + (index == 0) if footer.airy else 0
+        summary_height = len(footer.summary) if index == 0 else 0
+        heights.append(sum(len(block.lines) for block in blocks) + summary_height + blank_lines)
+    return max(heights) + len(footer.help)
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
+class _ColumnLines:
     lines: list[StyledLine]
-    tops: dict[str, int]
-    space: int
+    tops: dict[str, int]  # line of each row, outside of 0 … visible_height - 1 if it is hidden
+    visible_height: int
 
 
-def _first(here: int | None, wrong: Sequence[range], total: int, space: int) -> int:
-    """The first of `total` lines to show in `space`: the cursor's is in sight, and if it can be, what is wrong too."""
-    first = scroll_top(here or 0, total, space)
-    for lines in wrong:
-        if lines.stop > first + space:
-            first = lines.stop - space
+def _first_line(here: int | None, problems: Sequence[range], total: int, visible: int) -> int:
+    """Return the first of `total` lines to show: the cursor's is visible, and if possible those of the problems."""
+    first = scroll_top(here or 0, total, visible)
+    for lines in problems:
+        if lines.stop > first + visible:
+            first = lines.stop - visible
         first = min(first, lines.start)
-    return first if here is None else max(min(first, here), here + 1 - space)
+    return first if here is None else max(min(first, here), here + 1 - visible)
 
 
-def _column(blocks: Sequence[RowBlock], summary: tuple[StyledLine, ...], width: int, room: int, here: str) -> _Drawn:
-    """`room` lines with air before headings and summary as far as it lasts, and on which of them each row stands."""
-    space = max(room - len(summary), 0)
-    air = space - sum(len(block.lines) for block in blocks)
+def _layout_column(
+    blocks: Sequence[RowBlock], summary: tuple[StyledLine, ...], width: int, height: int, here: str
+) -> _ColumnLines:
+    """Lay out `height` lines, with blank lines before headings and summary as long as there is space."""
+    visible_height = max(height - len(summary), 0)
+    blank_lines = visible_height - sum(len(block.lines) for block in blocks)
     lines: list[StyledLine] = []
     tops: dict[str, int] = {}
     for block in blocks:
-        if block.name is None and lines and air > 0:
+        if block.name is None and lines and blank_lines > 0:
             lines.append(())
-            air -= 1
+            blank_lines -= 1
         elif block.name is not None:
             tops[block.name] = len(lines)
         lines += block.lines
-    if air > 0 and summary:
+    if blank_lines > 0 and summary:
         lines.append(())
-    if len(lines) > space:
-        wrong = [range(tops[b.wrong], tops[b.wrong] + len(b.lines)) for b in blocks if b.wrong]
-        first = _first(tops.get(here), wrong, len(lines), space)
-        lines = lines[first : first + space]
+    if len(lines) > visible_height:
+        problems = [
+            range(tops[block.name], tops[block.name] + len(block.lines))
+            for block in blocks
+            if block.name is not None and block.has_problem
+        ]
+        first = _first_line(tops.get(here), problems, len(lines), visible_height)
+        lines = lines[first : first + visible_height]
         tops = {name: y - first for name, y in tops.items()}
     lines = [*lines, *summary]
-    return _Drawn([*lines, *[()] * (room - len(lines))][:room], tops, space)
+    return _ColumnLines([*lines, *[()] * (height - len(lines))][:height], tops, visible_height)

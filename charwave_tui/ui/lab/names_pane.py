@@ -1,20 +1,19 @@
-"""The fourth pane: what the model dreams up."""
+"""Pane 4: names sampled from the model, and the sampling settings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.reactive import reactive
 
 from charwave_tui.core.config.sampling_config import DEFAULT_SAMPLING, SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.lab.sampling_fields import SamplingFields
+from charwave_tui.ui.messages import SamplingEdited
 from charwave_tui.ui.state.run_state import NamesState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.name_list import NameList
@@ -22,7 +21,7 @@ from charwave_tui.ui.widgets.pane import Pane
 
 
 class NamesPane(Pane, can_focus=True):
-    """The settings of sampling and the names drawn last; while no editor is open, letters pass through."""
+    """The sampling settings above the names sampled last."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "select(-1)", "Field", key_display="←→"),
@@ -35,15 +34,7 @@ class NamesPane(Pane, can_focus=True):
     ]
 
     names: reactive[NamesState] = reactive(NamesState, repaint=False)
-    """The names as last sampled."""
-    sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)
-    """What the next names are drawn with."""
-
-    @dataclass
-    class SamplingEdited(Message):
-        """A person changed a setting, which holds from the next names on."""
-
-        sampling: SamplingConfig
+    sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)  # of the next names
 
     def __init__(self, *, id: str = "names") -> None:
         super().__init__(4, "Names", id=id)
@@ -55,14 +46,14 @@ class NamesPane(Pane, can_focus=True):
         yield self._list.data_bind(NamesPane.names)
 
     def on_mount(self) -> None:
-        def show_part(part: str) -> None:
-            self.note = part
+        def show_pages(pages: str) -> None:
+            self.note = pages
 
-        def show_problem(mistake: UserError | None) -> None:
-            self.problem = mistake is not None
+        def show_problem(error: UserError | None) -> None:
+            self.problem = error is not None
 
-        self.watch(self._list, "part", show_part)
-        self.watch(self._fields, "mistake", show_problem)
+        self.watch(self._list, "part", show_pages)
+        self.watch(self._fields, "error", show_problem)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action not in ("select", "nudge", "edit", "turn"):
@@ -72,9 +63,9 @@ class NamesPane(Pane, can_focus=True):
         return None if action == "nudge" and self._fields.selected == "prefix" else True
 
     def watch_names(self, names: NamesState) -> None:
-        drawn = bool(names.names) and not names.refusal
-        then = "g again" if names.done else "more to come"
-        self.provenance = f"step {format_steps(names.step)} {GLYPHS.dot} {then}" if drawn else ""
+        has_names = bool(names.names) and not names.refusal
+        hint = "g again" if names.done else "more to come"
+        self.provenance = f"step {format_steps(names.step)} {GLYPHS.dot} {hint}" if has_names else ""
 
     def on_focus(self) -> None:
         if self._fields.editor.is_open:
@@ -84,14 +75,14 @@ class NamesPane(Pane, can_focus=True):
     def on_blur(self) -> None:
         self._fields.active = False
 
-    def action_select(self, places: int) -> None:
-        order = list(DEFAULT_SAMPLING)
-        self._fields.selected = order[(order.index(self._fields.selected) + places) % len(order)]
+    def action_select(self, distance: int) -> None:
+        names = list(DEFAULT_SAMPLING)
+        self._fields.selected = names[(names.index(self._fields.selected) + distance) % len(names)]
         self.refresh_bindings()
 
     def action_nudge(self, direction: int) -> None:
-        # Not taken from a message, so that the next key of a burst starts from the new value.
-        self._take(self.sampling.stepped(self._fields.selected, direction))
+        # not by a message, so that the next key of a burst starts from the new value
+        self._set_sampling(self.sampling.stepped(self._fields.selected, direction))
 
     def action_edit(self) -> None:
         self._fields.edit()
@@ -100,16 +91,16 @@ class NamesPane(Pane, can_focus=True):
         self._list.turn_page(pages)
 
     @on(SamplingFields.Edited)
-    def on_sampling_fields_edited(self, message: SamplingFields.Edited) -> None:
+    def set_typed(self, message: SamplingFields.Edited) -> None:
         message.stop()
-        self._take(message.sampling)
+        self._set_sampling(message.sampling)
 
     @on(SamplingFields.Closed)
-    def on_sampling_fields_closed(self, message: SamplingFields.Closed) -> None:
+    def take_focus(self, message: SamplingFields.Closed) -> None:
         message.stop()
         self.screen.set_focus(self, scroll_visible=False)
 
-    def _take(self, sampling: SamplingConfig) -> None:
+    def _set_sampling(self, sampling: SamplingConfig) -> None:
         if sampling != self.sampling:
             self.sampling = sampling
-            self.post_message(self.SamplingEdited(sampling))
+            self.post_message(SamplingEdited(sampling))

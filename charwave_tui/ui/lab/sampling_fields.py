@@ -1,4 +1,4 @@
-"""Sampling settings in one or two lines."""
+"""The sampling settings in one or two lines, with an editor."""
 
 from __future__ import annotations
 
@@ -21,16 +21,14 @@ from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
 
 LABELS = {"temperature": "temp"}
-"""Settings whose label is shorter than their name."""
 
 
-EDITOR_WIDTHS = {"temperature": 6, "prefix": 8, "count": 6, "seed": 11}
-"""Columns that each setting's editor takes at least, its cursor included."""
+MIN_EDITOR_COLUMNS = {"temperature": 6, "prefix": 8, "count": 6, "seed": 11}  # the cursor included
 
 
 @dataclass(frozen=True, slots=True)
 class FieldPosition:
-    """Where one setting stands: row and column of its label, and the columns of its value."""
+    """Position of a setting: row and column of its label, and width of its value in columns."""
 
     name: str
     row: int
@@ -39,83 +37,75 @@ class FieldPosition:
 
     @property
     def label(self) -> str:
-        """What stands before the value."""
         return LABELS.get(self.name, self.name)
 
     @property
     def value_column(self) -> int:
-        """The column where the value begins."""
         return self.column + len(self.label) + 1
 
-    def holds(self, column: int, row: int) -> bool:
-        """Whether the place lies on the label or the value."""
+    def contains(self, column: int, row: int) -> bool:
         return row == self.row and self.column <= column < self.value_column + self.width
 
 
 def value_text(sampling: SamplingConfig, name: str) -> str:
-    """A setting's value as it is shown; a dash for no prefix."""
+    """Return a setting's value as it is shown, a dash for an empty prefix."""
     return readable(sampling.formatted(name)) or GLYPHS.dash
 
 
 def layout_fields(sampling: SamplingConfig, width: int, editing: str = "") -> tuple[FieldPosition, ...]:
-    """The settings in reading order: in one row of `width` columns, else two and two, else one by one and cut off.
+    """Return the settings' positions in one row of `width` columns, else in two, else in one row each and cut off.
 
-    The one named `editing` gets room to type.
+    The setting named `editing` is wide enough to type.
     """
     names = list(DEFAULT_SAMPLING)
     for rows in ([names], [names[:2], names[2:]]):
-        placed = _placed(sampling, rows, editing)
-        if all(spot.value_column + spot.width <= width for spot in placed):
-            return placed
+        positions = _positions(sampling, rows, editing)
+        if all(position.value_column + position.width <= width for position in positions):
+            return positions
     return tuple(
-        FieldPosition(spot.name, spot.row, 0, max(1, min(spot.width, width - spot.value_column)))
-        for spot in _placed(sampling, [[name] for name in names], editing)
+        FieldPosition(position.name, position.row, 0, max(1, min(position.width, width - position.value_column)))
+        for position in _positions(sampling, [[name] for name in names], editing)
     )
 
 
-def _placed(sampling: SamplingConfig, rows: list[list[str]], editing: str) -> tuple[FieldPosition, ...]:
-    placed: list[FieldPosition] = []
+def _positions(sampling: SamplingConfig, rows: list[list[str]], editing: str) -> tuple[FieldPosition, ...]:
+    positions: list[FieldPosition] = []
     for row, names in enumerate(rows):
         column = 0
         for name in names:
-            columns = cell_len(value_text(sampling, name))
-            spot = FieldPosition(
-                name, row, column, max(columns + 1, EDITOR_WIDTHS[name]) if name == editing else columns
-            )
-            placed.append(spot)
-            column = spot.value_column + spot.width + 2
-    return tuple(placed)
+            width = cell_len(value_text(sampling, name))
+            if name == editing:
+                width = max(width + 1, MIN_EDITOR_COLUMNS[name])
+            position = FieldPosition(name, row, column, width)
+            positions.append(position)
+            column = position.value_column + position.width + 2
+    return tuple(positions)
 
 
 class SamplingFields(ThemedWidget):
-    """The settings in reading order; one is `selected`, and an editor may stand over it."""
+    """The settings in reading order; one is `selected`, and the editor may be open over it."""
 
     DEFAULT_CSS = """
     SamplingFields { height: 1; background: $ink-bg; color: $ink-fg; }
     """
 
     sampling: reactive[SamplingConfig] = reactive(SamplingConfig)
-    """The settings as they are."""
     selected: reactive[str] = reactive(DEFAULT_SAMPLING[0])
-    """The setting that keys work on."""
-    active: reactive[bool] = reactive(False)
-    """Whether keys come here, so that the selected setting is marked."""
-    mistake: reactive[UserError | None] = reactive(None)
-    """What is wrong with the text that was typed."""
+    active: reactive[bool] = reactive(False)  # whether the pane has the focus, so that the selected setting is marked
+    error: reactive[UserError | None] = reactive(None)  # of the text that was typed
 
     @dataclass
     class Edited(Message):
-        """A person typed a setting."""
+        """A valid value was typed."""
 
         sampling: SamplingConfig
 
     class Closed(Message):
-        """The editor was put away."""
+        """The editor was closed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.editor = InlineEditor()
-        """What a setting is typed into."""
 
     def compose(self) -> ComposeResult:
         yield self.editor
@@ -126,35 +116,35 @@ class SamplingFields(ThemedWidget):
         self.update()
 
     @on(Click)
-    def on_click(self, event: Click) -> None:
-        """Go to the setting under the pointer; edit the one where the keys were already."""
-        at = event.screen_offset - self.content_region.offset
-        for spot in self._spots():
-            if spot.holds(at.x, at.y) and not self.editor.is_open:
-                if self.active and spot.name == self.selected:
+    def select_field(self, event: Click) -> None:
+        """Select the setting under the pointer; edit it if it was selected already."""
+        offset = event.screen_offset - self.content_region.offset
+        for position in self._positions():
+            if position.contains(offset.x, offset.y) and not self.editor.is_open:
+                if self.active and position.name == self.selected:
                     self.edit()
-                self.selected = spot.name
+                self.selected = position.name
 
     @on(Input.Submitted)
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def take_typed(self, event: Input.Submitted) -> None:
         event.stop()
         if not self.editor.is_open:
             return
         try:
             sampling = self.sampling.with_text(self.selected, event.value)
-        except UserError as mistake:
-            self.mistake = mistake
+        except UserError as error:
+            self.error = error
         else:
             self._close()
             self.post_message(self.Edited(sampling))
 
     @on(Input.Changed)
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def clear_error(self, event: Input.Changed) -> None:
         event.stop()
-        self.mistake = None
+        self.error = None
 
     @on(InlineEditor.Cancelled)
-    def on_field_editor_left(self, event: InlineEditor.Cancelled) -> None:
+    def cancel_typing(self, event: InlineEditor.Cancelled) -> None:
         event.stop()
         self._close()
 
@@ -164,52 +154,52 @@ class SamplingFields(ThemedWidget):
     def watch_sampling(self) -> None:
         self.update()
 
-    def watch_mistake(self) -> None:
+    def watch_error(self) -> None:
         self.update()
 
     def update(self) -> None:
-        """Fit the height to what is written, and the editor into its field."""
+        """Fit the height to the text, and the editor to its field."""
         if not self.is_mounted or not self.size.width:
             return
-        placed = self._spots()
-        self.styles.height = placed[-1].row + 1 + len(_complaint(self.mistake, self.size.width))
-        self.editor.set_class(self.mistake is not None, "-wrong")
-        for spot in placed:
-            if spot.name == self.editor.row_name:
-                self.editor.styles.offset = (spot.value_column, spot.row)
-                self.editor.styles.width = spot.width
+        positions = self._positions()
+        self.styles.height = positions[-1].row + 1 + len(_error_lines(self.error, self.size.width))
+        self.editor.set_class(self.error is not None, "-wrong")
+        for position in positions:
+            if position.name == self.editor.row_name:
+                self.editor.styles.offset = (position.value_column, position.row)
+                self.editor.styles.width = position.width
         self.refresh()
 
     def render(self) -> Text:
         rows: dict[int, StyledLine] = {}
-        for spot in self._spots():
-            before = rows.get(spot.row, ())
-            rows[spot.row] = (*before, Span(" " * (spot.column - cell_width(before))), *self._field(spot))
-        return Text("\n").join(
-            to_rich_text(self, line) for line in (*rows.values(), *_complaint(self.mistake, self.size.width))
-        )
+        for position in self._positions():
+            line = rows.get(position.row, ())
+            gap = Span(" " * (position.column - cell_width(line)))
+            rows[position.row] = (*line, gap, *self._field(position))
+        lines = (*rows.values(), *_error_lines(self.error, self.size.width))
+        return Text("\n").join(to_rich_text(self, line) for line in lines)
 
     def _close(self) -> None:
         self.editor.close()
-        self.mistake = None
+        self.error = None
         self.update()
         self.post_message(self.Closed())
 
-    def _spots(self) -> tuple[FieldPosition, ...]:
+    def _positions(self) -> tuple[FieldPosition, ...]:
         return layout_fields(self.sampling, self.size.width, self.editor.row_name)
 
-    def _field(self, spot: FieldPosition) -> StyledLine:
-        text = shorten(value_text(self.sampling, spot.name), spot.width)
-        value = text + " " * (spot.width - cell_len(text))
-        if spot.name == self.selected and (self.active or self.editor.is_open):
-            return highlight((Span(spot.label, "accent", True), Span(" "), Span(value, "bright", True)))
-        return (Span(spot.label, "muted"), Span(" "), Span(value, "bright"))
+    def _field(self, position: FieldPosition) -> StyledLine:
+        text = shorten(value_text(self.sampling, position.name), position.width)
+        value = text + " " * (position.width - cell_len(text))
+        if position.name == self.selected and (self.active or self.editor.is_open):
+            return highlight((Span(position.label, "accent", True), Span(" "), Span(value, "bright", True)))
+        return (Span(position.label, "muted"), Span(" "), Span(value, "bright"))
 
 
-def _complaint(mistake: UserError | None, width: int) -> list[StyledLine]:
-    """What is wrong and what to try, in at most two lines each."""
-    if mistake is None:
+def _error_lines(error: UserError | None, width: int) -> list[StyledLine]:
+    """The problem and the remedy in at most two lines each."""
+    if error is None:
         return []
-    remedy = f"{mistake.remedy[0].upper()}{mistake.remedy[1:]}."
-    wrong = [(Span(line, "error"),) for line in wrap(mistake.problem, width, 2)]
-    return [*wrong, *((Span(line, "muted"),) for line in wrap(remedy, width, 2))]
+    remedy = f"{error.remedy[0].upper()}{error.remedy[1:]}."
+    problem_lines = [(Span(line, "error"),) for line in wrap(error.problem, width, 2)]
+    return [*problem_lines, *((Span(line, "muted"),) for line in wrap(remedy, width, 2))]

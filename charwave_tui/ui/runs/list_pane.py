@@ -18,8 +18,9 @@ from charwave_tui.core.store.run_record import RunSummary
 from charwave_tui.ui.drawing.number_format import local_now
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, readable
 from charwave_tui.ui.keymap import RUN_KEYS
+from charwave_tui.ui.messages import Requested, ScreenRequest
 from charwave_tui.ui.runs.commands import command_for_key, refusal
-from charwave_tui.ui.state.run_state import RunViewState
+from charwave_tui.ui.state.run_state import ConnectionState, RunViewState
 from charwave_tui.ui.state.runs_state import RunsViewOptions, active_run_number, sort_and_filter
 from charwave_tui.ui.tables.runs_table import RunsContext, detail_line, fit_columns, header, row_line
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -118,7 +119,7 @@ class RunWalk(UnnumberedPane):
         self.refit()
 
     def watch_run(self, old: RunViewState, run: RunViewState) -> None:
-        if (active_run_number(old), old.state, old.engine) != (active_run_number(run), run.state, run.engine):
+        if (active_run_number(old), old.state, old.connection) != (active_run_number(run), run.state, run.connection):
             self.refit()
 
     def watch_arrangement(self) -> None:
@@ -252,12 +253,6 @@ class RunsListPane(RunEditing, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in RUN_KEYS]
 
-    @dataclass
-    class Requested(Message):
-        """A person wants something of the screen: `back`, `help`, `log`, `turn`."""
-
-        what: str
-
     def __init__(self, arrangement: RunsViewOptions, *, id: str = "runs") -> None:
         super().__init__(arrangement, id=id)
 
@@ -265,7 +260,7 @@ class RunsListPane(RunEditing, can_focus=True):
         self.set_interval(TICK, self.update)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action not in ("walk", "page", "command", "choose", "restore", "edit", "sort", "want"):
+        if action not in ("walk", "page", "command", "choose", "restore", "edit", "sort", "request"):
             return super().check_action(action, parameters)
         if self.edited:
             return False
@@ -312,8 +307,8 @@ class RunsListPane(RunEditing, can_focus=True):
     def action_sort(self) -> None:
         self.arrangement = replace(self.arrangement, order=self.arrangement.order.following)
 
-    def action_want(self, what: str) -> None:
-        self.post_message(self.Requested(what))
+    def action_request(self, requested: str) -> None:
+        self.post_message(ScreenRequest(Requested(requested)))
 
     def update(self) -> None:
         if not self.is_mounted or not self.size:
@@ -334,7 +329,7 @@ class RunsListPane(RunEditing, can_focus=True):
 
     def _silence(self) -> Iterator[StyledLine]:
         """What to say where there is no run to list."""
-        if self.run.engine == "lost":
+        if self.run.connection is ConnectionState.LOST:
             yield (Span("The engine is gone.", "error"),)
             yield (*_key("esc"), Span(" goes back, ", "muted"), *_key("t"), Span(" starts another one.", "muted"))
         elif self.rows is None:

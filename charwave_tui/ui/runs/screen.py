@@ -17,14 +17,13 @@ from charwave_tui.core.store.run_record import RunSummary
 from charwave_tui.ui.dialogs.confirm import ConfirmDialog, DialogChoice
 from charwave_tui.ui.dialogs.help import HelpScreen
 from charwave_tui.ui.keymap import RUN_KEYS
-from charwave_tui.ui.messages import SendCommand
+from charwave_tui.ui.messages import Requested, ScreenRequest, SendCommand
 from charwave_tui.ui.runs.commands import is_already_open, refusal, replaces_active_run, returns_to_lab
 from charwave_tui.ui.runs.comparison import ComparisonChartPane, DifferencesPane, width_for
 from charwave_tui.ui.runs.list_pane import RunsListPane
-from charwave_tui.ui.state.run_state import LossCurveState, RunViewState
+from charwave_tui.ui.state.run_state import LossCurveState, RunsState, RunViewState
 from charwave_tui.ui.state.runs_state import (
     ComparedRun,
-    RunsState,
     RunsViewOptions,
     active_run_number,
     compared_runs,
@@ -71,7 +70,7 @@ class Comparing(OverlayScreen[RunsViewOptions]):
         """Put a command on its way to the engine."""
 
     def watch_run(self, old: RunViewState, run: RunViewState) -> None:
-        if run.engine == "ready" and (old.engine != "ready" or active_run_number(old) != active_run_number(run)):
+        if run.is_connected and (not old.is_connected or active_run_number(old) != active_run_number(run)):
             self.ask(ListRuns())
         if (active_run_number(old), old.state) != (active_run_number(run), run.state):
             self._follow()
@@ -203,17 +202,17 @@ class RunsScreen(Comparing):
         else:
             self._give(command)
 
-    @on(RunsListPane.Requested)
-    def on_run_list_wanted(self, message: RunsListPane.Requested) -> None:
+    @on(ScreenRequest)
+    def answer_request(self, message: ScreenRequest) -> None:
         message.stop()
-        match message.what:
-            case "back":
+        match message.requested:
+            case Requested.BACK:
                 self._leave()
-            case "help":
+            case Requested.HELP:
                 self.app.push_screen(HelpScreen(None, RUN_KEYS))
-            case "log":
+            case Requested.LOG_SCALE:
                 self.log_scale = not self.log_scale
-            case "turn":
+            case Requested.OTHER_PANE:
                 self.toggle_class("-differing")
 
     def ask(self, command: Command) -> None:

@@ -14,6 +14,7 @@ from charwave_tui.core.protocol.events import RunSampled
 from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, join_within, wrap
 from charwave_tui.ui.keymap import COMPARE_KEYS
+from charwave_tui.ui.messages import Requested, ScreenRequest
 from charwave_tui.ui.sampler.mode import NameListMode, SamplerMemory, empty_state_text, refusal, sentence
 from charwave_tui.ui.state.pending_request import PendingRequest
 from charwave_tui.ui.state.sampler_state import SamplerState
@@ -54,8 +55,8 @@ class CompareMode(NameListMode):
         self.update()
 
     def load(self) -> None:
-        self._asking.forget()
-        if self.run.engine != "ready":
+        self._asking.cancel()
+        if not self.run.is_connected:
             return
         self.ask(ListRuns())
         if self.ready and not self.names.names:
@@ -63,7 +64,7 @@ class CompareMode(NameListMode):
         self._draw_theirs()
 
     def poll(self) -> None:
-        if self._asking.look() and self._other is None and self._refused is None:
+        if self._asking.poll() and self._other is None and self._refused is None:
             self._draw_theirs()
 
     def watch_sampling(self) -> None:
@@ -73,16 +74,16 @@ class CompareMode(NameListMode):
 
     def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
         told, no = new.sampled, new.refused
-        if told is not None and told is not old.sampled and self._asking.heard(told.request):
+        if told is not None and told is not old.sampled and self._asking.accept(told.request):
             self._other, self._refused = told, None
-        elif no is not None and no is not old.refused and self._asking.heard(no.request):
+        elif no is not None and no is not old.refused and self._asking.accept(no.request):
             self._other, self._refused = None, (no.problem, no.remedy)
         else:
             return
         self.update()
 
     def action_choose(self) -> None:
-        self.action_want("choose")
+        self.post_message(ScreenRequest(Requested.CHOOSE_RUN))
 
     def update(self) -> None:
         if not self.is_mounted or not self.on_screen:
@@ -115,8 +116,8 @@ class CompareMode(NameListMode):
 
     def _draw_theirs(self) -> None:
         run, sampling = self.compared, self.sampling
-        if run is not None and self.run.engine == "ready":
-            self._asking.ask(lambda number: SampleRun(run, sampling, number))
+        if run is not None and self.run.is_connected:
+            self._asking.request(lambda number: SampleRun(run, sampling, number))
 
 
 def _listing(names: Sequence[SampledName], width: int, height: int) -> list[StyledLine]:

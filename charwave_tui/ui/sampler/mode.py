@@ -19,10 +19,9 @@ from charwave_tui.core.protocol.commands import Command, SampleNames, StarName, 
 from charwave_tui.core.protocol.events import WordScored
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, wrap
 from charwave_tui.ui.keymap import KeyBinding
-from charwave_tui.ui.messages import SendCommand
+from charwave_tui.ui.messages import Requested, ScreenRequest, SendCommand
 from charwave_tui.ui.sampler.step_state import StepState
-from charwave_tui.ui.state.run_state import LossCurveState, NamesState, RunViewState
-from charwave_tui.ui.state.runs_state import RunsState
+from charwave_tui.ui.state.run_state import ConnectionState, LossCurveState, NamesState, RunsState, RunViewState
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.widgets.text_lines import TextPane
 
@@ -60,13 +59,6 @@ class SamplerMode(Widget, can_focus=True):
         names: Sequence[SampledName]
         save: bool = False
 
-    @dataclass
-    class Requested(Message):
-        """A person wants something of the screen: `leave`, `help`, `choose` a run, `turn` to the mode `places` on."""
-
-        what: str
-        places: int = 0
-
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.on_screen = False
@@ -74,7 +66,7 @@ class SamplerMode(Widget, can_focus=True):
     @property
     def ready(self) -> bool:
         """Whether there is an engine with a model to ask."""
-        return self.run.engine == "ready" and self.run.state is not None
+        return self.run.is_connected and self.run.state is not None
 
     def enter(self) -> None:
         """Be the mode that is seen, with the keys."""
@@ -122,24 +114,24 @@ class SamplerMode(Widget, can_focus=True):
         message.stop()
         self.update()
 
-    def action_want(self, what: str, places: int = 0) -> None:
-        self.post_message(self.Requested(what, places))
+    def action_request(self, requested: str) -> None:
+        self.post_message(ScreenRequest(Requested(requested)))
 
 
 def model_of(run: RunViewState) -> tuple[object, ...]:
     """What makes another model of what the engine holds."""
     built = run.config and tuple(getattr(run.config, name) for name in REBUILT)
-    return (run.engine, run.run, run.corpus, built, run.parameters, run.state is None)
+    return (run.connection, run.run, run.corpus, built, run.parameters, run.state is None)
 
 
 def empty_state_text(run: RunViewState) -> Iterator[StyledLine]:
     """What to say where no model can be asked; nothing where one can."""
-    if run.engine == "lost":
+    if run.connection is ConnectionState.LOST:
         yield (Span("The engine is gone.", "error"),)
         yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" starts another one.", "muted"))
-    elif run.engine == "away":
+    elif run.connection is ConnectionState.OFFLINE:
         yield (Span("The line dropped, and is tried again.", "muted"),)
-    elif run.engine == "starting":
+    elif run.connection is ConnectionState.STARTING:
         yield (Span("starting the engine", "muted"),)
     elif run.state is None:
         yield (Span("There is no model yet."),)

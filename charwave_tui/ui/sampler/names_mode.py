@@ -51,11 +51,11 @@ class Setting(NameListMode):
             self._drawing.stop()
         self._drawing = self.set_timer(DRAW_AFTER, self._draw)
 
-    def action_want(self, what: str, places: int = 0) -> None:
+    def action_request(self, requested: str) -> None:
         if self._drawing is not None or self._settings.sampling != self.sampling:
             self.sampling = self._settings.sampling  # what is left before it rested has been set all the same
             self._draw()
-        super().action_want(what, places)
+        super().action_request(requested)
 
     def action_set(self, how: str) -> None:
         if not self._settings.active:
@@ -105,7 +105,7 @@ class NamesMode(Setting):
         return self._table.under_cursor(self.names.names)
 
     def load(self) -> None:
-        if self.run.engine == "ready":
+        if self.run.is_connected:
             self.ask(ListStars())
         if self.ready and not self.names.names:
             self.ask(SampleNames(self.sampling))

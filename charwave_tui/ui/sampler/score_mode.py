@@ -173,14 +173,14 @@ class ScoreMode(SamplerMode):
         return self.words[self._here] if self.words else None
 
     def load(self) -> None:
-        self._asking.forget()
+        self._asking.cancel()
         self._refused = None
         if self.ready and self.scored_by != (model := model_of(self.run)):
             self.scored_by, self.words = model, tuple(map(unscored, self.words))
         self._score_anew()
 
     def poll(self) -> None:
-        if self._asking.look(at_rest=self.run.state is not RunState.TRAINING):
+        if self._asking.poll(at_rest=self.run.state is not RunState.TRAINING):
             self._score_anew()
 
     def _score_anew(self) -> None:
@@ -193,11 +193,11 @@ class ScoreMode(SamplerMode):
         scored, refused = new.scored, new.refused
         if scored is not None and scored is not old.scored and scored.request in self._mine:
             if scored.percentile is not None:
-                self._asking.heard(scored.request)  # until then it has not said all, so that it is not asked again
+                self._asking.accept(scored.request)  # until then it has not said all, so that it is not asked again
             self.words, place = upsert_score(self.words, scored)
             if self._wanted == scored.word:
                 self._here, self._wanted = place, ""
-        elif refused is not None and refused is not old.refused and self._asking.heard(refused.request):
+        elif refused is not None and refused is not old.refused and self._asking.accept(refused.request):
             self._refused, self._unknown = (refused.problem, refused.remedy), (self._asked, self.run.step)
             self._typed = self._typed or self._wanted  # so that it can be put right
             self._wanted = ""
@@ -217,7 +217,7 @@ class ScoreMode(SamplerMode):
     def action_score(self) -> None:
         if self._typed and self.ready:
             self._wanted, self._typed, self._refused = unicodedata.normalize("NFC", self._typed), "", None
-            self._asking.forget()
+            self._asking.cancel()
             self._score(self._wanted)
             self.update()
 
@@ -262,4 +262,4 @@ class ScoreMode(SamplerMode):
             self._mine.add(number)
             return ScoreWord(word, number)
 
-        self._asking.ask(question)
+        self._asking.request(question)

@@ -23,6 +23,7 @@ from charwave_tui.ui.dialogs.help import HelpScreen
 from charwave_tui.ui.dialogs.pick import Option, PickDialog
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
+from charwave_tui.ui.messages import Requested, ScreenRequest
 from charwave_tui.ui.sampler.compare_mode import CompareMode
 from charwave_tui.ui.sampler.mode import SamplerMemory, SamplerMode
 from charwave_tui.ui.sampler.names_mode import NamesMode
@@ -31,8 +32,7 @@ from charwave_tui.ui.sampler.score_mode import ScoreMode
 from charwave_tui.ui.sampler.starred_mode import StarredMode
 from charwave_tui.ui.sampler.step_mode import StepMode
 from charwave_tui.ui.sampler.timeline_mode import TimelineMode
-from charwave_tui.ui.state.run_state import LossCurveState, NamesState
-from charwave_tui.ui.state.runs_state import RunsState
+from charwave_tui.ui.state.run_state import LossCurveState, NamesState, RunsState
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.tables.runs_table import distinguishing_text
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -232,18 +232,20 @@ class SamplerScreen(Keeping):
         self.set_class(width < TINY[0], "-slim")
         self.set_class(width < TINY[0] or height < TINY[1], "-tiny")
 
-    @on(SamplerMode.Requested)
-    def on_mode_wanted(self, message: SamplerMode.Requested) -> None:
+    @on(ScreenRequest)
+    def answer_request(self, message: ScreenRequest) -> None:
         message.stop()
-        match message.what:
-            case "leave":
+        match message.requested:
+            case Requested.BACK:
                 self._leave()
-            case "help":
+            case Requested.HELP:
                 self.app.push_screen(HelpScreen(None, self.current.keys))
-            case "choose":
+            case Requested.CHOOSE_RUN:
                 self._choose()
-            case "turn":
-                self._show((self._place + message.places) % len(self._modes))
+            case Requested.NEXT_MODE:
+                self._show((self._place + 1) % len(self._modes))
+            case Requested.PREVIOUS_MODE:
+                self._show((self._place - 1) % len(self._modes))
 
     @on(ModeTabs.Chosen)
     def on_mode_row_chosen(self, message: ModeTabs.Chosen) -> None:

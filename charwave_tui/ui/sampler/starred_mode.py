@@ -57,7 +57,7 @@ class StarredMode(NameListMode):
 
     def load(self) -> None:
         self._stars = self.speech.stars or ()
-        if self.run.engine == "ready":
+        if self.run.is_connected:
             self.ask(ListStars())
 
     def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
@@ -84,7 +84,7 @@ class StarredMode(NameListMode):
 
     def action_star(self) -> None:
         star = self._star()
-        if star is not None and self.run.engine == "ready":
+        if star is not None and self.run.is_connected:
             self.ask(self._starring.toggled(SampledName(star.name, star.nll, False), star.run, star.step))
             self.update()
 
@@ -97,7 +97,7 @@ class StarredMode(NameListMode):
         if not self.is_mounted or not self.on_screen:
             return
         width, height = self._list.inner_size
-        silent = list(empty_state_text(self.run)) if self.run.engine != "ready" else []
+        silent = list(empty_state_text(self.run)) if not self.run.is_connected else []
         self._list.note = f"{len(self.names_shown):,}" if self._stars else ""
         if not self._stars:
             star = (Span("s", "accent", True), Span(" on one of the Names stars it.", "muted"))

@@ -56,11 +56,11 @@ class Predicting(SamplerMode):
     @property
     def waiting(self) -> bool:
         """Whether what may follow is about to be told."""
-        return self.ready and self.known is None and bool(self._asking.open)
+        return self.ready and self.known is None and bool(self._asking.number)
 
     def load(self) -> None:
-        self._asking.forget()
-        self._trying.forget()
+        self._asking.cancel()
+        self._trying.cancel()
         self._told, self.refused, self._refused_at, self.tried = None, None, None, PrefixSamples()
         if self.ready:
             self.stepping = self.stepping.restricted_to(self.symbols)
@@ -71,10 +71,10 @@ class Predicting(SamplerMode):
             return
         known = self.known
         told_at = known.step if known and self.refused is None else self._refused_at
-        if self._asking.look() and told_at != self.run.step:
+        if self._asking.poll() and told_at != self.run.step:
             self._predict()
         moved = known is not None and self.tried.step != known.step and not (self.tried.refusal or self.stepping.ended)
-        if self._trying.look() and moved:
+        if self._trying.poll() and moved:
             self._try()
 
     def go(self, stepping: StepState) -> None:
@@ -93,13 +93,13 @@ class Predicting(SamplerMode):
     def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
         """Take in the answers to what was asked here."""
         predicted, refused, tried = new.predicted, new.refused, new.tried
-        if predicted is not None and predicted is not old.predicted and self._asking.heard(predicted.request):
+        if predicted is not None and predicted is not old.predicted and self._asking.accept(predicted.request):
             self._told, self.refused = predicted, None
             if self.known:
                 self.set_timer(TRY_AFTER, self._try_if_rested)
-        elif refused is not None and refused is not old.refused and self._asking.heard(refused.request):
+        elif refused is not None and refused is not old.refused and self._asking.accept(refused.request):
             self.refused, self._refused_at = (refused.problem, refused.remedy), self.run.step
-        elif tried is not old.tried and tried.request == self._trying.open:
+        elif tried is not old.tried and tried.request == self._trying.number:
             self._take(tried)
         else:
             return
@@ -112,22 +112,22 @@ class Predicting(SamplerMode):
         if there:
             self.tried = tried
         if tried.done:
-            self._trying.heard(tried.request)
+            self._trying.accept(tried.request)
             if not there:
                 self._try_if_rested()
 
     def _predict(self) -> None:
-        self._asking.ask(lambda number: PredictNext(self.stepping.prefix, number))
+        self._asking.request(lambda number: PredictNext(self.stepping.prefix, number))
 
     def _try_if_rested(self) -> None:
-        if self.known and not self._trying.open and not self.tried.names:
+        if self.known and not self._trying.number and not self.tried.names:
             self._try()
 
     def _try(self) -> None:
         stepping = self.stepping
         self._tried_from = (stepping.prefix, stepping.column)
         sampling = SamplingConfig(stepping.temperature, stepping.prefix, TRIED, self.sampling.seed)
-        self._trying.ask(lambda number: SampleNames(sampling, number))
+        self._trying.request(lambda number: SampleNames(sampling, number))
 
 
 ASKED_OF_THE_MODEL = frozenset({"enter", "space", "up", "down", "pageup", "pagedown"})

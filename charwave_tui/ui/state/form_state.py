@@ -1,4 +1,4 @@
-"""FormState, edits, previews, what-if changes."""
+"""State of the form: edits, previews of what is typed, and what-if changes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.events import AnyEvent, CommandRefused, EngineReady, RunChanged, RunEdited, RunOpened
 
-PRESET = "preset"
-"""The name of the form's first row, which is no hyperparameter."""
+PRESET = "preset"  # the form's first row, which is no hyperparameter
 
 
 ROWS = (PRESET, *HYPERPARAMETERS)
-"""The rows of the form from top to bottom."""
 
 
 LINKED_FIELDS = {
@@ -27,26 +25,26 @@ LINKED_FIELDS = {
     "batches": ("batches", "norm"),
     "precision": ("precision", "step"),
 }
-"""The hyperparameters that must fit one another, by the one that a mistake of their mix names."""
+"""Fields that must fit one another, by the field that the error names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something to put right, on the row where it is shown: a Mistake as a value."""
+    """A user error on the row where it is shown."""
 
     field: str
     problem: str
     remedy: str
 
     @staticmethod
-    def of(mistake: UserError, field: str = PRESET) -> Problem:
-        """The problem of a mistake, on its own field or else on `field`."""
-        return Problem(mistake.field or field, mistake.problem, mistake.remedy)
+    def of(error: UserError, field: str = PRESET) -> Problem:
+        """Return the problem on the error's field, or on `field` if it has none."""
+        return Problem(error.field or field, error.problem, error.remedy)
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The hyperparameters as they stand in the form, and the preset that they came from."""
+    """The hyperparameters of the form, and the preset that they came from."""
 
     config: RunConfig
     preset: str
@@ -54,12 +52,12 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class FormState:
-    """All that the form shows.
+    """Everything that the form shows.
 
-    `recipe` is the config of the draft's preset and `presets` are the names to step through. `running` is the config
-    of the run in progress and `began` the one it started with; both are None without a run. `vocab_size` is that of
-    the draft's corpus, None while unknown; `reported` are problems found elsewhere: a corpus that cannot be read, a
-    field that the engine refused. `accelerator` is what device `auto` stands for, empty while unknown.
+    `recipe` is the config of the draft's preset. `running` is the config of the active run, `began` the one that it
+    started with; both are None without a run. `vocab_size` is that of the draft's corpus, None while unknown;
+    `reported` are problems from outside: a corpus that cannot be read, a field that the engine refused. `accelerator`
+    is what device `auto` stands for, empty while unknown.
     """
 
     draft: Draft = field(default_factory=lambda: Draft(RunConfig(), ""))
@@ -73,7 +71,7 @@ class FormState:
 
 
 def changed(view: FormState) -> frozenset[str]:
-    """Fields of the recipe that the draft has otherwise; what belongs to the run alone is left out."""
+    """Return the fields in which the draft differs from its preset, except those of the run."""
     return frozenset(
         name
         for name in view.draft.config.changed_fields(view.recipe)
@@ -82,7 +80,7 @@ def changed(view: FormState) -> frozenset[str]:
 
 
 def staged(view: FormState) -> frozenset[str]:
-    """Rebuild fields of the draft that wait for the next run."""
+    """Return the rebuild fields that differ from the run and take effect in the next one."""
     if view.running is None:
         return frozenset()
     return frozenset(
@@ -93,19 +91,18 @@ def staged(view: FormState) -> frozenset[str]:
 
 
 def previous_value(view: FormState, name: str) -> Value | None:
-    """The value from before an edit: of the run in progress for a staged field, of its start for a live one."""
+    """Return the run's value of a rebuild field, or its first value of a live one; None if the draft has the same."""
     if name == PRESET:
         return None
-    live = HYPERPARAMETERS[name].effect is EditEffect.LIVE
-    before = view.began if live else view.running
-    if before is None or getattr(before, name) == getattr(view.draft.config, name):
+    config = view.began if HYPERPARAMETERS[name].effect is EditEffect.LIVE else view.running
+    if config is None or getattr(config, name) == getattr(view.draft.config, name):
         return None
-    value: Value = getattr(before, name)
+    value: Value = getattr(config, name)
     return value
 
 
 def nudged(view: FormState, name: str, direction: int) -> Value:
-    """The value next to that of the row `name`, up (+1) or down (−1); the same value where there is none."""
+    """Return the next (+1) or previous (−1) value of the row `name`, or the same if there is none."""
     if name != PRESET:
         return HYPERPARAMETERS[name].kind.step_by(getattr(view.draft.config, name), direction)
     if view.draft.preset not in view.presets:
@@ -114,19 +111,19 @@ def nudged(view: FormState, name: str, direction: int) -> Value:
 
 
 def nudges(view: FormState, name: str) -> bool:
-    """Whether the row `name` has a value next to its own."""
-    return any(nudged(view, name, way) != nudged(view, name, 0) for way in (-1, 1))
+    """Return whether the row `name` has a next or previous value."""
+    return any(nudged(view, name, direction) != nudged(view, name, 0) for direction in (-1, 1))
 
 
 def asked(view: FormState, name: str, value: Value) -> FormState:
-    """The form as it will be once an edit of the row `name` is answered, as far as the row itself goes."""
+    """Return the form with only the row `name` changed, for the time until the lab has taken the edit."""
     if name == PRESET:
         return replace(view, draft=replace(view.draft, preset=str(value)))
     return replace(view, draft=replace(view.draft, config=view.draft.config.with_values({name: value})))
 
 
 def reverted(view: FormState, name: str) -> Value | None:
-    """The preset's value of the row `name`, None where the row has it already."""
+    """Return the preset's value of the row `name`, None if the row has it already."""
     if name == PRESET:
         return view.draft.preset if changed(view) else None
     value: Value = getattr(view.recipe, name)
@@ -134,17 +131,17 @@ def reverted(view: FormState, name: str) -> Value | None:
 
 
 def validation_error(config: RunConfig) -> UserError | None:
-    """Why no model can be built from the config, if so."""
+    """Return why no model can be built from the config, None if one can."""
     try:
         config.validated()
-    except UserError as mistake:
-        return mistake
+    except UserError as error:
+        return error
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class EditPreview:
-    """The form as it would be if what is typed were taken; `refused` says why the text alone cannot be."""
+    """The form with the text that is typed; `refused` says why it is no value of the field."""
 
     view: FormState
     refused: Problem | None = None
@@ -152,65 +149,63 @@ class EditPreview:
 
 
 def preview_edit(view: FormState, name: str, text: str) -> EditPreview:
-    """What typing `text` into the row `name` would do; a text out of bounds leaves the draft as it is."""
+    """Return the form with `text` typed into the row `name`; an invalid text leaves the draft as it is."""
     try:
         config = view.draft.config.with_settings({name: text})
-    except UserError as mistake:
-        return EditPreview(view, Problem.of(mistake, name), typing=True)
+    except UserError as error:
+        return EditPreview(view, Problem.of(error, name), typing=True)
     return EditPreview(replace(view, draft=replace(view.draft, config=config)), typing=True)
 
 
-def problems(tried: EditPreview, touched: Iterable[str] = ()) -> dict[str, Problem]:
-    """What wants putting right, by row: reported, of the mix, of the typed text.
+def problems(preview: EditPreview, touched: Iterable[str] = ()) -> dict[str, Problem]:
+    """Return the problems by row: reported ones, that of linked fields, and that of the typed text.
 
-    A mix is wrong on every side; its problem stands where it came from, on the one of `touched` that is part of it.
+    The problem of linked fields is shown on the first of the rows `touched` that is one of them.
     """
-    found = {problem.field: problem for problem in tried.view.reported}
-    if mistake := validation_error(tried.view.draft.config):
-        problem = Problem.of(mistake)
-        mix = LINKED_FIELDS.get(problem.field, ())
-        problem = replace(problem, field=next((name for name in touched if name in mix), problem.field))
-        found[problem.field] = problem
-    if tried.refused:
-        found[tried.refused.field] = tried.refused
-    return found
+    by_row = {problem.field: problem for problem in preview.view.reported}
+    if error := validation_error(preview.view.draft.config):
+        problem = Problem.of(error)
+        linked = LINKED_FIELDS.get(problem.field, ())
+        row = next((name for name in touched if name in linked), problem.field)
+        by_row[row] = replace(problem, field=row)
+    if preview.refused:
+        by_row[preview.refused.field] = preview.refused
+    return by_row
 
 
-LIVE = tuple(name for name, spec in HYPERPARAMETERS.items() if spec.effect is EditEffect.LIVE)
-"""Fields whose edits reach a run in progress."""
+LIVE_FIELDS = tuple(name for name, spec in HYPERPARAMETERS.items() if spec.effect is EditEffect.LIVE)
 
 
-RESTING = frozenset({RunState.STOPPED, RunState.FINISHED, RunState.DIVERGED})
-"""States of a trained run to which live edits come too late."""
+ENDED_STATES = frozenset({RunState.STOPPED, RunState.FINISHED, RunState.DIVERGED})
 
 
 def initial_form(config: RunConfig, preset_name: str) -> FormState:
-    """The form as it opens."""
+    """Return the form of the first frame."""
     return FormState(Draft(config, preset_name), get_preset(preset_name).merged_into(config), tuple(presets()))
 
 
 def with_field(form: FormState, name: str, value: Value) -> FormState:
-    """The form after an edit of one field."""
+    """Return the form after an edit of one field."""
     return _with_config(form, form.draft.config.with_values({name: value}), form.draft.preset)
 
 
 def preset_chosen(form: FormState, name: str) -> FormState:
-    """The form filled from a preset; corpus, seed and device stay the person's."""
+    """Return the form filled from a preset; corpus, seed and device stay."""
     return _with_config(form, get_preset(name).merged_into(form.draft.config), name)
 
 
 def answered(name: str, answer: str) -> Value:
-    """The value that a choice from a list, or a typed path, stands for; raises Mistake where it fits no bounds."""
+    """Return the value of a choice from a list or of a typed path; raises UserError if it is out of bounds."""
     return parse_value(name, resolve_corpus_name(answer) if name == "corpus" else answer)
 
 
 def corpus_read(form: FormState, vocab_size: int | None, problem: Problem | None) -> FormState:
-    """The form once the draft's corpus was read, or could not be."""
+    """Return the form after the draft's corpus was read, or could not be."""
     return replace(_reporting(form, "corpus", problem), vocab_size=vocab_size)
 
 
 def reduce_form(form: FormState, event: AnyEvent) -> FormState:
-    """The form once `event` has happened."""
+    """Return the form after `event`."""
     match event:
         case EngineReady(accelerator=accelerator):
             return replace(form, accelerator=accelerator)
@@ -220,7 +215,7 @@ def reduce_form(form: FormState, event: AnyEvent) -> FormState:
             return replace(_following(form, config), began=config)
         case RunEdited(config=config):
             return _following(form, config)
-        case RunChanged(state=state) if state in RESTING:
+        case RunChanged(state=state) if state in ENDED_STATES:
             return replace(form, began=form.draft.config)
         case CommandRefused(problem=problem, remedy=remedy, field=name) if name:
             return _reporting(form, name, Problem(name, problem, remedy))
@@ -229,39 +224,38 @@ def reduce_form(form: FormState, event: AnyEvent) -> FormState:
 
 
 def live_edit(form: FormState, name: str) -> RunConfig | None:
-    """The running config with the draft's value of the live field `name`; None where that is no edit of a run."""
-    if form.running is None or name not in LIVE:
+    """Return the run's config with the draft's value of `name`, None if there is no run or the field is not live."""
+    if form.running is None or name not in LIVE_FIELDS:
         return None
     return form.running.with_values({name: getattr(form.draft.config, name)})
 
 
 def with_run_config(form: FormState, config: RunConfig, preset_name: str) -> FormState:
-    """The form filled from a run that was there before the screen was."""
+    """Return the form filled from a run that the engine had before."""
     return replace(filled(form, Draft(config, preset_name)), running=config, began=config)
 
 
 def filled(form: FormState, draft: Draft) -> FormState:
-    """The form with another draft; one of a preset that is not known here counts as of the first."""
-    known = draft.preset if draft.preset in presets() else default_preset().name
-    return _with_config(form, draft.config, known)
+    """Return the form with another draft; a preset that does not exist is replaced by the default."""
+    preset = draft.preset if draft.preset in presets() else default_preset().name
+    return _with_config(form, draft.config, preset)
 
 
 def alongside_run(form: FormState, config: RunConfig) -> FormState:
-    """The form as it stands, next to a run of `config` that was there before the screen was."""
+    """Return the form unchanged beside a run of `config` that the engine had before."""
     return replace(form, running=config, began=config)
 
 
 def _following(form: FormState, config: RunConfig) -> FormState:
-    """The form beside a run of `config`: live fields that the draft had as the run had them go along with it."""
-    old = form.running or form.draft.config
-    along = {name: getattr(config, name) for name in LIVE if getattr(form.draft.config, name) == getattr(old, name)}
-    draft = replace(form.draft, config=form.draft.config.with_values(along))
-    return replace(form, draft=draft, running=config)
+    """Return the form beside a run of `config`; live fields that had the run's value follow it."""
+    draft, previous = form.draft.config, form.running or form.draft.config
+    followed = {name: getattr(config, name) for name in LIVE_FIELDS if getattr(draft, name) == getattr(previous, name)}
+    return replace(form, draft=replace(form.draft, config=draft.with_values(followed)), running=config)
 
 
 def _with_config(form: FormState, config: RunConfig, preset_name: str) -> FormState:
     same_corpus = config.corpus == form.draft.config.corpus
-    # what the engine refused may fit now, and is refused again if not; a corpus that cannot be read stays so
+    # what the engine refused may be valid now, and is refused again if not; a corpus that cannot be read stays so
     reported = tuple(item for item in form.reported if item.field == "corpus" and same_corpus)
     return replace(
         form,
@@ -279,19 +273,20 @@ def _reporting(form: FormState, name: str, problem: Problem | None) -> FormState
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """An extreme: its `name`, what it makes of a config, and the `lesson` preset that says what to look for.
+    """A change of a config that shows a failure of the lesson; the preset `lesson` says what to look for.
 
-    `normed` says it for a config with BatchNorm, where that is something else.
+    `with_batchnorm` says it for a config with BatchNorm, if that is something else.
     """
 
     name: str
-    spoil: Callable[[RunConfig], RunConfig]
+    apply: Callable[[RunConfig], RunConfig]
     lesson: str
-    normed: str = ""
+    with_batchnorm: str = ""
 
     def look_for(self, config: RunConfig) -> str:
-        """What to see in it once `config` is spoilt."""
-        return self.normed if self.normed and config.norm != "none" else get_preset(self.lesson).look_for
+        """Return what to see after the change of `config`."""
+        is_normalized = self.with_batchnorm and config.norm != "none"
+        return self.with_batchnorm if is_normalized else get_preset(self.lesson).look_for
 
 
 WHAT_IFS = (
@@ -309,23 +304,25 @@ WHAT_IFS = (
     ),
     WhatIf("lr × 10", lambda config: replace(config, lr=config.lr * 10), "lesson-lr"),
 )
-"""The extremes in the order in which the lessons come to them."""
+"""In the order of the lesson."""
 
 
 UNDO_WHAT_IF = "as it was"
-"""The way back from a run that was spoilt: the config from before."""
 
 
 def apply_what_if(name: str, config: RunConfig) -> RunConfig:
-    """The `config` with the extreme of that name, or as it was; raises Mistake where it leads out of bounds."""
+    """Return `config` with the change of that name; raises UserError if a value is out of bounds."""
     if name == UNDO_WHAT_IF:
         return config
-    return next(item for item in WHAT_IFS if item.name == name).spoil(config).validated()
+    return next(what_if for what_if in WHAT_IFS if what_if.name == name).apply(config).validated()
 
 
-def changes(item: WhatIf, config: RunConfig) -> str:
-    """What the extreme changes of `config`, such as `lr 0.1 → 1.0`; says so where it changes nothing."""
-    made = item.spoil(config)
-    writes = {name: HYPERPARAMETERS[name].kind.format for name in sorted(config.changed_fields(made))}
-    said = [f"{name} {write(getattr(config, name))} → {write(getattr(made, name))}" for name, write in writes.items()]
-    return ", ".join(said) or "it is so already"
+def changes(what_if: WhatIf, config: RunConfig) -> str:
+    """Return what is changed in `config`, such as `lr 0.1 → 1.0`."""
+    changed_config = what_if.apply(config)
+    texts = []
+    for name in sorted(config.changed_fields(changed_config)):
+        format_value = HYPERPARAMETERS[name].kind.format
+        values = (format_value(getattr(config, name)), format_value(getattr(changed_config, name)))
+        texts.append(f"{name} {' → '.join(values)}")
+    return ", ".join(texts) or "it is so already"

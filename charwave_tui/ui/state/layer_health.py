@@ -1,4 +1,4 @@
-"""What is healthy of each figure of a layer, and what one that is not means: said once, for the table and the views."""
+"""Reference ranges of the layer statistics, and what a value outside of its range means."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER
 
 @dataclass(frozen=True, slots=True)
 class HealthyRange:
-    """A figure's healthy range `low` … `high`, as it is `told`, and what to say of one `below`, `above` or in it.
-
-    Beyond `ruinous` it is an error and no warning any more.
-    """
+    """The range `low` … `high` of a statistic, written as `range_text`, and texts for a value in and outside of it."""
 
     low: float
     high: float
@@ -24,20 +21,19 @@ class HealthyRange:
     error_above: float = math.inf
 
     def severity(self, value: float | None) -> str:
-        """`warning` or `error` where the figure is not healthy, else nothing."""
+        """Return `warning` or `error` for a value outside of the range, else an empty text."""
         if value is None or self.low <= value <= self.high:
             return ""
         return "warning" if math.isfinite(value) and value <= self.error_above else "error"
 
     def word(self, value: float | None) -> str:
-        """What there is to say of the figure as it is."""
+        """Return the text for the value."""
         if value is None or math.isnan(value):
             return self.about
         return (self.below if value < self.low else self.above if value > self.high else "") or self.about
 
 
 NOT_FINITE = "NaN spreads to every weight within a step. A smaller lr, or w in the lab, which rewinds."
-"""What is said where any figure is not finite."""
 
 
 HEALTHY: dict[str, HealthyRange] = {
@@ -107,7 +103,7 @@ HEALTHY: dict[str, HealthyRange] = {
         above="Running variances lag behind: eval mode scales this layer otherwise than training does.",
     ),
 }
-"""Every figure that has a healthy range, of a tanh where the kind of layer matters; the first are the most telling."""
+"""Ranges by statistic, for a tanh where it depends on the layer; the most important ones come first."""
 
 
 RELU: dict[str, HealthyRange] = {
@@ -131,7 +127,6 @@ RELU: dict[str, HealthyRange] = {
         -math.inf, math.inf, "at or above 0", "ReLU lets through what is above 0, so its mean is too."
     ),
 }
-"""The same of a ReLU and its smooth kin, where it differs."""
 
 
 GATED: dict[str, HealthyRange] = {
@@ -144,11 +139,10 @@ GATED: dict[str, HealthyRange] = {
         above="The gates are open and the tanh crowds at ±1. A smaller init_gain spreads it.",
     ),
 }
-"""The same of a gated activation, where it differs."""
 
 
 def ranges_for(kind: str) -> dict[str, HealthyRange]:
-    """The healthy ranges of a layer of that class."""
+    """Return the reference ranges of a layer class."""
     spec = ACTIVATION_OF_LAYER.get(kind)
     if spec is None or (spec.saturation_threshold is not None and not spec.is_gated):
         return HEALTHY

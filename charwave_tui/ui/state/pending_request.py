@@ -1,4 +1,4 @@
-"""One open question at a time: what is wanted meanwhile is asked once that one is answered."""
+"""Requests to the engine of which one is open at a time."""
 
 from __future__ import annotations
 
@@ -48,78 +48,84 @@ class InspectionPoller:
         self.answered = self._open = None
 
 
-PATIENCE = 5
-"""Looks for which an open question is waited for before it is taken for lost; twice as many where it is repeated."""
+POLLS_UNTIL_LOST = 5  # twice as many each time that the same request is repeated
 
 
 _NUMBERS = count(FIRST_REQUEST)
 
 
-Question = Callable[[int], Command]
-"""Makes the command that bears the number given."""
+CommandBuilder = Callable[[int], Command]
+"""Builds the command with the request number given."""
 
 
 class PendingRequest:
-    """Questions of one kind; `send` puts a command on its way. No number is used twice in one process.
+    """Requests of one kind, of which at most one is open; of those made meanwhile the newest is sent after the reply.
 
-    Of what training changes no more is asked by itself than takes a `share` of the time, where answers keep the engine.
+    `send` sends a command, with a request number that is unique in the process. Polling takes at most `time_share` of
+    the time. A request that stays open for `POLLS_UNTIL_LOST` polls counts as lost.
     """
 
-    def __init__(self, send: Callable[[Command], object], share: float = 1.0) -> None:
+    def __init__(self, send: Callable[[Command], object], time_share: float = 1.0) -> None:
+        self.number = 0  # of the open request, 0 if there is none
+        self.answered: Command | None = None  # the command of the last reply, with request number 0
         self._send = send
-        self._share = share
-        self._asked_at = self._rested_at = 0.0
-        self._wanted: Question | None = None
-        self._looks = 0
-        self._patience = PATIENCE
-        self._asked: tuple[Command | None, frozenset[int]] = (None, frozenset())
-        self.open = 0
-        """The number of the question that waits for its answer, 0 where none does."""
+        self._time_share = time_share
+        self._sent: Command | None = None  # with request number 0
+        self._sent_numbers: frozenset[int] = frozenset()
+        self._sent_at = self._next_poll_at = 0.0
+        self._polls = 0
+        self._polls_until_lost = POLLS_UNTIL_LOST
+        self._next: CommandBuilder | None = None
+        self._next_repeats = False
 
-    def ask(self, question: Question) -> None:
-        """Ask now, or when what is open was answered; of several that wait the last is asked."""
-        if self.open:
-            self._wanted = question
+    def request(self, build: CommandBuilder, *, repeat: bool = True) -> None:
+        """Send the command now, or after the reply to the open request.
+
+        Without `repeat` it is sent only if it differs from the one that was answered last.
+        """
+        if self.number:
+            self._next = build
+            self._next_repeats |= repeat
             return
-        plain = question(0)
-        known, numbers = self._asked
-        again = plain == known
-        self.open = next(_NUMBERS)
-        # one that is repeated may still be answered as it was asked first: a large model takes its time
-        self._asked = (plain, (numbers if again else frozenset()) | {self.open})
-        self._patience = 2 * self._patience if again else PATIENCE
-        self._looks = 0
-        self._asked_at = monotonic()
-        self._send(question(self.open))
+        command = build(0)
+        if command == self.answered and not repeat:
+            return
+        is_repeated = command == self._sent
+        self.number = next(_NUMBERS)
+        # a repeated request may still get the reply to its first number: a large model takes its time
+        self._sent_numbers = (self._sent_numbers if is_repeated else frozenset()) | {self.number}
+        self._sent = command
+        self._polls_until_lost = 2 * self._polls_until_lost if is_repeated else POLLS_UNTIL_LOST
+        self._polls = 0
+        self._sent_at = monotonic()
+        self._send(build(self.number))
 
-    def heard(self, request: int) -> bool:
-        """Take in an answer's number; whether it answers what was asked last."""
-        if not request or request not in self._asked[1]:
+    def accept(self, number: int, seconds: float | None = None) -> bool:
+        """Take in a reply's number; return whether it answers the last request.
+
+        `seconds` is the time that the reply took the engine; without it the time since the request counts.
+        """
+        if not number or number not in self._sent_numbers:
             return False
-        self._settle()
-        now = monotonic()
-        self._rested_at = self._asked_at + (now - self._asked_at) / self._share
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None:
-            self.ask(wanted)
+        seconds = monotonic() - self._sent_at if seconds is None else seconds
+        self._next_poll_at = self._sent_at + seconds / self._time_share
+        self.answered = self._sent
+        build, repeat = self._next, self._next_repeats
+        self.cancel()
+        if build is not None:
+            self.request(build, repeat=repeat)
         return True
 
-    def forget(self) -> None:
-        """Wait for no answer any more: who was asked is gone."""
-        self._settle()
-        self._wanted = None
+    def cancel(self) -> None:
+        """Expect no reply any more."""
+        self.number = 0
+        self._sent, self._sent_numbers = None, frozenset()
+        self._next, self._next_repeats = None, False
 
-    def _settle(self) -> None:
-        self.open = 0
-        self._asked = (None, frozenset())
-
-    def look(self, *, at_rest: bool = False) -> bool:
-        """Whether nothing is open, and enough time has passed, of which there is enough where the run is `at_rest`.
-
-        A question that stays open for too long is lost.
-        """
-        self._looks += 1
-        if self.open and self._looks > self._patience:
-            self.open = 0
-            self._wanted = None
-        return not self.open and (at_rest or monotonic() >= self._rested_at)
+    def poll(self, *, at_rest: bool = False) -> bool:
+        """Return whether a request may be sent: none is open, and the time share allows it or the run is `at_rest`."""
+        self._polls += 1
+        if self.number and self._polls > self._polls_until_lost:
+            self.number = 0
+            self._next, self._next_repeats = None, False
+        return not self.number and (at_rest or monotonic() >= self._next_poll_at)

@@ -1,9 +1,10 @@
-"""LabState: run, curve, layers, names, inspection."""
+"""State of the lab as the engine's events change it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from enum import Enum
 
 import msgspec
 
@@ -35,21 +36,29 @@ from charwave_tui.core.protocol.events import (
     RunMarked,
     RunOpened,
     RunSaved,
+    RunShown,
+    RunsListed,
     SaveFailed,
     SplitEvaluated,
     UpdateRatiosReported,
 )
-from charwave_tui.core.store.run_record import RESUMABLE_STATES
+from charwave_tui.core.store.run_record import RESUMABLE_STATES, RunRecord, RunSummary
+from charwave_tui.ui.state.sampler_state import FIRST_REQUEST, SamplerState, reduce_sampler
 
-TREND = 8
-"""Looks at the layers that are remembered, the last one among them."""
+PROBES_KEPT = 8
+
+
+MAX_POINTS = 4_000
+
+
+RECORDS_KEPT = 16  # more than are ever compared, far fewer than there may be runs
 
 
 @dataclass(frozen=True, slots=True)
 class LayersState:
-    """The layers as last probed, after `step`; empty before the first probe. `past` are earlier looks, oldest first.
+    """The layers as last probed, after `step`; empty before the first probe. `past` are earlier probes, oldest first.
 
-    They are `foreign` where another run was opened since, and not looked at yet.
+    They are `foreign` if another run was opened since.
     """
 
     step: int = 0
@@ -57,65 +66,45 @@ class LayersState:
     past: tuple[tuple[LayerStats, ...], ...] = ()
     foreign: bool = False
 
-    def course(self, place: int) -> tuple[LayerStats, ...]:
-        """One layer's figures at each look, oldest first."""
-        return tuple(layers[place] for layers in (*self.past, self.layers))
+    def course(self, layer: int) -> tuple[LayerStats, ...]:
+        """Return the statistics of a layer at each probe, oldest first."""
+        return tuple(layers[layer] for layers in (*self.past, self.layers))
 
 
 @dataclass(frozen=True, slots=True)
 class InspectionState:
-    """The last answers to who looks inside one layer; None before the first."""
+    """The last replies to the inspector."""
 
     inspected: LayerInspected | None = None
     changes: UpdateRatiosReported | None = None
 
 
-def reduce_layers(known: LayersState, event: AnyEvent) -> LayersState:
-    """The table's figures once `event` has happened; figures of another model begin a new course."""
-    match event:
-        case RunOpened():
-            return replace(known, past=(), foreign=True)
-        case LayersProbed(step=step, layers=layers):
-            alike = not known.foreign and [layer.name for layer in layers] == [layer.name for layer in known.layers]
-            past = known.past if alike and step >= known.step else ()
-            moved = alike and step > known.step
-            return LayersState(step, layers, (*past, known.layers)[1 - TREND :] if moved else past)
-        case _:
-            return known
-
-
-def reduce_inspection(known: InspectionState, event: AnyEvent) -> InspectionState:
-    """What is known of the layer looked into once `event` has happened; another run's says nothing of this one."""
-    match event:
-        case RunOpened():
-            return InspectionState()
-        case LayerInspected():
-            return replace(known, inspected=event)
-        case UpdateRatiosReported():
-            return replace(known, changes=event)
-        case _:
-            return known
-
-
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A kept run that was left in the middle, at `step` or a little before, and can be gone on with."""
+    """A stored run that can be resumed, at `step` or a little before."""
 
     run: int
     step: int
 
 
+class ConnectionState(Enum):
+    """State of the connection to the engine."""
+
+    STARTING = "starting"
+    READY = "ready"
+    OFFLINE = "offline"  # the link to another machine is down; the run is shown as it was last known
+    LOST = "lost"  # the engine is gone, and its run with it
+
+
 @dataclass(frozen=True, slots=True)
 class RunViewState:
-    """The run that the engine holds; `engine` is `starting`, `ready` or `lost`, and before a run all else is empty.
+    """The engine's active run. Before the first run every field but `connection` has its default.
 
-    It is `away` while the line to another machine is down: the run is shown as it was last known.
-
-    `divergence` is what is known of the step that spoilt it, `unsaved` why it is not being saved, empty where it is;
-    `unfinished` is the run to go on with while the engine holds none of its own.
+    `divergence` describes the step at which the loss became non-finite, `unsaved` is the reason why saving fails
+    (empty while it works), `unfinished` the stored run that can be resumed while the engine has none of its own.
     """
 
-    engine: str = "starting"
+    connection: ConnectionState = ConnectionState.STARTING
     run: int | None = None
     preset: str = ""
     config: RunConfig | None = None
@@ -131,18 +120,22 @@ class RunViewState:
     unfinished: Unfinished | None = None
 
     @property
+    def is_connected(self) -> bool:
+        return self.connection is ConnectionState.READY
+
+    @property
     def boxed(self) -> bool:
-        """Whether it is the trained model that comes with the program, shown until one is trained here."""
+        """Whether it is the pretrained model, shown until there is a run."""
         return self.state is RunState.READY and self.step > 0
 
     @property
     def in_progress(self) -> bool:
-        """Whether there is a run that trains or is paused."""
+        """Whether the run trains or is paused."""
         return self.state in RESUMABLE_STATES
 
     @property
     def seconds_left(self) -> float | None:
-        """Time to the last step at the present speed, where both are known."""
+        """Time to the last step at the present speed, None if unknown."""
         if self.config is None or self.state is not RunState.TRAINING or self.steps_per_second <= 0:
             return None
         return (self.config.max_steps - self.step) / self.steps_per_second
@@ -150,7 +143,7 @@ class RunViewState:
 
 @dataclass(frozen=True, slots=True)
 class LossCurveState:
-    """All that the loss chart shows."""
+    """The losses of the run; `partial` is the mean of the window that is not complete yet."""
 
     history: TrainingHistory = field(default_factory=TrainingHistory)
     partial: LossPoint | None = None
@@ -162,24 +155,25 @@ class LossCurveState:
 
     @property
     def points(self) -> tuple[LossPoint, ...]:
-        """The training loss, the unfinished window included."""
+        """The training loss, including the incomplete window."""
         return (*self.history.points, self.partial) if self.partial else self.history.points
 
     @property
     def knowing_nothing(self) -> float | None:
-        """The loss of an even guess over the vocabulary, ln(vocabulary)."""
+        """The loss of a uniform prediction, ln(vocabulary size)."""
         return math.log(self.vocab_size) if self.vocab_size else None
 
     def latest(self, split: Split) -> Evaluation | None:
-        """The newest evaluation of a split."""
-        return next((item for item in reversed(self.history.evaluations) if item.split is split), None)
+        """Return the last evaluation of a split, None if there is none."""
+        evaluations = reversed(self.history.evaluations)
+        return next((evaluation for evaluation in evaluations if evaluation.split is split), None)
 
 
 @dataclass(frozen=True, slots=True)
 class NamesState:
-    """The names as last sampled, after `step`: those so far until `done`, out of so many `drawn`.
+    """The names sampled last, after `step`, out of `drawn` samples; all of them if `done`.
 
-    `refusal` says why there are none, `spoilt` that a rewind gives some.
+    `refusal` says why there are none, `spoilt` that the reason is the divergence, which a rewind undoes.
     """
 
     step: int = 0
@@ -191,126 +185,190 @@ class NamesState:
 
 
 @dataclass(frozen=True, slots=True)
+class RunsState:
+    """The stored runs: summaries of all (None before the first list) and the records read last, newest first."""
+
+    listed: tuple[RunSummary, ...] | None = None
+    records: tuple[RunRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LabState:
-    """Everything the panes show of the engine."""
+    """Everything that the screens show of the engine."""
 
     run: RunViewState = field(default_factory=RunViewState)
     curve: LossCurveState = field(default_factory=LossCurveState)
     layers: LayersState = field(default_factory=LayersState)
     inspection: InspectionState = field(default_factory=InspectionState)
     names: NamesState = field(default_factory=NamesState)
+    runs: RunsState = field(default_factory=RunsState)
+    sampler: SamplerState = field(default_factory=SamplerState)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineDisconnected:
-    """The connection to the engine ended; `reason` is for people, empty where it just ended.
+    """The connection to the engine ended; `reason` is a message for the user, empty if it just ended.
 
-    `again_in` are the seconds until it is tried again by itself, None where the engine is gone and the run with it.
+    `retry_in` is the time in seconds until the next attempt, None if the engine is gone and its run with it.
     """
 
     reason: str = ""
-    again_in: float | None = None
+    retry_in: float | None = None
 
 
-def reduce(view: LabState, event: AnyEvent | EngineDisconnected) -> LabState:
-    """The view once `event` has happened."""
-    match event:
-        case EngineDisconnected(reason=reason, again_in=None):
-            return replace(view, run=_lost(view.run, reason))
-        case EngineDisconnected(reason=reason):
-            return replace(view, run=replace(view.run, engine="away", reason=reason, steps_per_second=0.0))
-        case EngineReady():
-            return replace(view, run=replace(view.run, engine="ready"))
-        case RunOpened():
-            return _opened(view, event)
-        case ResumableRunFound(run=found):
-            return replace(view, run=replace(view.run, unfinished=Unfinished(found.run, found.step)))
-        case RunChanged(state=state, step=step, reason=reason, divergence=divergence):
-            run = replace(view.run, state=state, step=step, reason=reason, divergence=divergence)
-            diverged_at = step if state is RunState.DIVERGED else None
-            return replace(view, run=run, curve=replace(view.curve, diverged_at=diverged_at))
-        case Progress():
-            run = replace(view.run, step=event.step, steps_per_second=event.steps_per_second)
-            history = view.curve.history
-            if event.points:
-                history = msgspec.structs.replace(history, points=_bounded((*history.points, *event.points)))
-            return replace(view, run=run, curve=replace(view.curve, history=history, partial=event.partial))
-        case RunEdited(config=config):
-            return replace(
-                view,
-                run=replace(view.run, config=config),
-                curve=replace(view.curve, max_steps=config.max_steps),
-            )
-        case RunMarked(mark=mark):
-            history = msgspec.structs.replace(view.curve.history, marks=thin_out((*view.curve.history.marks, mark)))
-            return replace(view, curve=replace(view.curve, history=history))
-        case SplitEvaluated(evaluation=evaluation):
-            history = msgspec.structs.replace(
-                view.curve.history, evaluations=thin_out_evaluations((*view.curve.history.evaluations, evaluation))
-            )
-            return replace(view, curve=replace(view.curve, history=history))
-        case LayersProbed():
-            return replace(view, layers=reduce_layers(view.layers, event))
-        case LayerInspected() | UpdateRatiosReported():
-            return replace(view, inspection=reduce_inspection(view.inspection, event))
-        case NamesSampled(step=step, names=names, done=done, drawn=drawn):
-            return replace(view, names=NamesState(step, names, done=done, drawn=drawn))
-        case NamesRefused(problem=problem) if view.run.state is RunState.DIVERGED:
-            return replace(view, names=NamesState(refusal=problem, spoilt=True))
-        case NamesRefused(problem=problem, remedy=remedy):
-            return replace(view, names=NamesState(refusal=f"{problem}; {remedy}"))
-        case SaveFailed(run=number, problem=problem) if number == view.run.run:
-            return replace(view, run=replace(view.run, unsaved=problem))
-        case RunSaved(run=number) if number == view.run.run and view.run.unsaved:
-            return replace(view, run=replace(view.run, unsaved=""))
-        case _:
-            return view
-
-
-def _lost(run: RunViewState, reason: str) -> RunViewState:
-    left = Unfinished(run.run, run.step) if run.in_progress and run.run is not None else run.unfinished
-    return replace(run, engine="lost", reason=reason, state=None, steps_per_second=0.0, unsaved="", unfinished=left)
-
-
-def _opened(view: LabState, event: RunOpened) -> LabState:
-    run = RunViewState(
-        engine="ready",
-        run=event.run,
-        preset=event.preset,
-        config=event.config,
-        corpus=event.corpus,
-        parameters=event.parameters,
-        device=event.device,
-        state=event.state,
-        step=event.step,
-        divergence=event.divergence,
-        unsaved=event.unsaved,
-        unfinished=view.run.unfinished if event.run is None else None,
-    )
-    curve = LossCurveState(
-        history=event.history,
-        ghost=event.ghost or _left_behind(view, event.run),
-        published=event.published,
-        vocab_size=event.corpus.vocab_size,
-        max_steps=event.config.max_steps,
-        diverged_at=event.step if event.state is RunState.DIVERGED else None,
-    )
+def reduce(state: LabState, event: AnyEvent | EngineDisconnected) -> LabState:
+    """Return the state after `event`."""
+    if isinstance(event, EngineDisconnected):
+        return replace(state, run=_disconnected(state.run, event))
     return replace(
-        view,
-        run=run,
-        curve=curve,
-        layers=reduce_layers(view.layers, event),
-        inspection=reduce_inspection(view.inspection, event),
+        state,
+        run=_reduce_run(state.run, event),
+        curve=_reduce_curve(state, event),
+        layers=_reduce_layers(state.layers, event),
+        inspection=_reduce_inspection(state.inspection, event),
+        names=_reduce_names(state, event),
+        runs=reduce_runs(state.runs, event),
+        sampler=reduce_sampler(state.sampler, event),
     )
 
 
-def _left_behind(view: LabState, run: int | None) -> GhostCurve | None:
-    """The course of a run whose engine died and took its own ghost with it."""
-    if view.run.run in (None, run) or not view.curve.history.points:
-        return view.curve.ghost
-    return GhostCurve(f"run {view.run.run}", view.curve.max_steps, view.curve.history)
+def _disconnected(run: RunViewState, event: EngineDisconnected) -> RunViewState:
+    if event.retry_in is not None:
+        return replace(run, connection=ConnectionState.OFFLINE, reason=event.reason, steps_per_second=0.0)
+    return replace(
+        run,
+        connection=ConnectionState.LOST,
+        reason=event.reason,
+        state=None,
+        steps_per_second=0.0,
+        unsaved="",
+        unfinished=Unfinished(run.run, run.step) if run.in_progress and run.run is not None else run.unfinished,
+    )
 
 
-def _bounded(points: tuple[LossPoint, ...]) -> tuple[LossPoint, ...]:
-    capacity = 4_000
-    return points if len(points) < capacity else DownsampledLosses(points, capacity).points()
+def _reduce_run(run: RunViewState, event: AnyEvent) -> RunViewState:
+    match event:
+        case EngineReady():
+            return replace(run, connection=ConnectionState.READY)
+        case RunOpened():
+            return RunViewState(
+                connection=ConnectionState.READY,
+                run=event.run,
+                preset=event.preset,
+                config=event.config,
+                corpus=event.corpus,
+                parameters=event.parameters,
+                device=event.device,
+                state=event.state,
+                step=event.step,
+                divergence=event.divergence,
+                unsaved=event.unsaved,
+                unfinished=run.unfinished if event.run is None else None,
+            )
+        case ResumableRunFound(run=unfinished):
+            return replace(run, unfinished=Unfinished(unfinished.run, unfinished.step))
+        case RunChanged(state=state, step=step, reason=reason, divergence=divergence):
+            return replace(run, state=state, step=step, reason=reason, divergence=divergence)
+        case Progress(step=step, steps_per_second=steps_per_second):
+            return replace(run, step=step, steps_per_second=steps_per_second)
+        case RunEdited(config=config):
+            return replace(run, config=config)
+        case SaveFailed(run=number, problem=problem) if number == run.run:
+            return replace(run, unsaved=problem)
+        case RunSaved(run=number) if number == run.run and run.unsaved:
+            return replace(run, unsaved="")
+        case _:
+            return run
+
+
+def _reduce_curve(state: LabState, event: AnyEvent) -> LossCurveState:
+    curve, history = state.curve, state.curve.history
+    match event:
+        case RunOpened():
+            return LossCurveState(
+                history=event.history,
+                ghost=event.ghost or _ghost_of_lost_run(state, event.run),
+                published=event.published,
+                vocab_size=event.corpus.vocab_size,
+                max_steps=event.config.max_steps,
+                diverged_at=event.step if event.state is RunState.DIVERGED else None,
+            )
+        case RunChanged(state=run_state, step=step):
+            return replace(curve, diverged_at=step if run_state is RunState.DIVERGED else None)
+        case Progress(points=points, partial=partial):
+            if points:
+                history = msgspec.structs.replace(history, points=_downsampled((*history.points, *points)))
+            return replace(curve, history=history, partial=partial)
+        case RunEdited(config=config):
+            return replace(curve, max_steps=config.max_steps)
+        case RunMarked(mark=mark):
+            marks = thin_out((*history.marks, mark))
+            return replace(curve, history=msgspec.structs.replace(history, marks=marks))
+        case SplitEvaluated(evaluation=evaluation):
+            evaluations = thin_out_evaluations((*history.evaluations, evaluation))
+            return replace(curve, history=msgspec.structs.replace(history, evaluations=evaluations))
+        case _:
+            return curve
+
+
+def _ghost_of_lost_run(state: LabState, run: int | None) -> GhostCurve | None:
+    """The curve of a run whose engine died, and its own ghost with it."""
+    if state.run.run in (None, run) or not state.curve.history.points:
+        return state.curve.ghost
+    return GhostCurve(f"run {state.run.run}", state.curve.max_steps, state.curve.history)
+
+
+def _downsampled(points: tuple[LossPoint, ...]) -> tuple[LossPoint, ...]:
+    return points if len(points) < MAX_POINTS else DownsampledLosses(points, MAX_POINTS).points()
+
+
+def _reduce_layers(layers: LayersState, event: AnyEvent) -> LayersState:
+    match event:
+        case RunOpened():
+            return replace(layers, past=(), foreign=True)
+        case LayersProbed(step=step, layers=probed):
+            is_same_model = not layers.foreign and [layer.name for layer in probed] == [
+                layer.name for layer in layers.layers
+            ]
+            past = layers.past if is_same_model and step >= layers.step else ()
+            if is_same_model and step > layers.step:
+                past = (*past, layers.layers)[1 - PROBES_KEPT :]
+            return LayersState(step, probed, past)
+        case _:
+            return layers
+
+
+def _reduce_inspection(inspection: InspectionState, event: AnyEvent) -> InspectionState:
+    match event:
+        case RunOpened():
+            return InspectionState()
+        case LayerInspected():
+            return replace(inspection, inspected=event)
+        case UpdateRatiosReported():
+            return replace(inspection, changes=event)
+        case _:
+            return inspection
+
+
+def _reduce_names(state: LabState, event: AnyEvent) -> NamesState:
+    match event:
+        case NamesSampled(step=step, request=request, names=names, done=done, drawn=drawn) if request < FIRST_REQUEST:
+            return NamesState(step, names, done=done, drawn=drawn)
+        case NamesRefused(request=request, problem=problem, remedy=remedy) if request < FIRST_REQUEST:
+            if state.run.state is RunState.DIVERGED:
+                return NamesState(refusal=problem, spoilt=True)
+            return NamesState(refusal=f"{problem}; {remedy}")
+        case _:
+            return state.names
+
+
+def reduce_runs(runs: RunsState, event: AnyEvent) -> RunsState:
+    """Return the stored runs after `event`."""
+    match event:
+        case RunsListed(runs=listed):
+            return replace(runs, listed=listed)
+        case RunShown(record=record):
+            others = (other for other in runs.records if other.run != record.run)
+            return replace(runs, records=(record, *others)[:RECORDS_KEPT])
+        case _:
+            return runs

@@ -13,38 +13,13 @@ from charwave_tui.core.config.presets import presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
 from charwave_tui.core.corpus_registry import LECTURE_SHA256
 from charwave_tui.core.metrics import RunState, Split, TrainingHistory
-from charwave_tui.core.protocol.events import AnyEvent, RunShown, RunsListed
 from charwave_tui.core.store.run_record import RESUMABLE_STATES, RunRecord, RunSummary
 from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.state.run_state import LossCurveState, RunViewState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-RECORDS_KEPT = 16
-"""Records that are remembered: more than are ever compared, far fewer than there may be runs."""
-
-
 MOST_CHOSEN = 4
 """Runs that can be chosen to be compared at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunsState:
-    """The kept runs as the engine told them: all of them (None before), and whole records of a few, newest first."""
-
-    listed: tuple[RunSummary, ...] | None = None
-    records: tuple[RunRecord, ...] = ()
-
-
-def reduce_runs(known: RunsState, event: AnyEvent) -> RunsState:
-    """What is known once `event` has happened."""
-    match event:
-        case RunsListed(runs=runs):
-            return replace(known, listed=runs)
-        case RunShown(record=record):
-            others = (item for item in known.records if item.run != record.run)
-            return replace(known, records=(record, *others)[:RECORDS_KEPT])
-        case _:
-            return known
 
 
 class SortOrder(StrEnum):

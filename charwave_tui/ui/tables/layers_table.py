@@ -18,7 +18,7 @@ from charwave_tui.ui.drawing.number_format import (
 )
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width
 from charwave_tui.ui.state.layer_health import HEALTHY
-from charwave_tui.ui.state.run_state import TREND
+from charwave_tui.ui.state.run_state import PROBES_KEPT
 from charwave_tui.ui.tables.column_layout import ColumnLayout, widen
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
@@ -158,7 +158,7 @@ def _trend(layer: Layer, history: Sequence[LayerStats]) -> StyledLine:
     fractions = [None if value is None else (value - low) / (high - low) for value in values]
     if all(fraction is None for fraction in fractions):
         return ()
-    return (Span(sparkline(fractions).rjust(TREND), "muted"),)
+    return (Span(sparkline(fractions).rjust(PROBES_KEPT), "muted"),)
 
 
 # the column headers by key, in the order of the table
@@ -195,7 +195,7 @@ FORMS: tuple[tuple[bool, frozenset[str]], ...] = (
 )
 
 # minimum widths, so that the columns do not move as numbers come and change
-MIN_WIDTHS = {"mean": 6, "std": 5, "sat": 5, "update": 6, "trend": TREND}
+MIN_WIDTHS = {"mean": 6, "std": 5, "sat": 5, "update": 6, "trend": PROBES_KEPT}
 MIN_BAR_WIDTH, MAX_BAR_WIDTH = 4, 20  # columns
 
 LEFT_ALIGNED = ("layer", "bar")  # left-aligned columns

@@ -17,7 +17,7 @@ from charwave_tui.ui.drawing.block_graphics import progress_bar
 from charwave_tui.ui.drawing.number_format import format_duration, format_speed, format_steps
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_plain_text, to_rich_text
-from charwave_tui.ui.state.run_state import RunViewState, Unfinished
+from charwave_tui.ui.state.run_state import ConnectionState, RunViewState, Unfinished
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 GAP = 2  # columns that stay free between the two ends of the line
@@ -79,7 +79,7 @@ def _names(run: RunViewState, place: str) -> tuple[StyledLine, StyledLine, Style
 
 def _states(run: RunViewState) -> Iterator[StyledLine]:
     """Yield the state of the run in at least two forms, from the longest to the shortest."""
-    if run.engine == "lost" and run.config is None:  # it was never reached
+    if run.connection is ConnectionState.LOST and run.config is None:  # it was never reached
         yield from [
             (
                 Span(f"{GLYPHS.cross} no engine is reached", "error", True),
@@ -89,15 +89,15 @@ def _states(run: RunViewState) -> Iterator[StyledLine]:
             )
         ] * 2
         yield (Span(f"{GLYPHS.cross} no engine is reached", "error", True),)
-    elif run.engine == "lost":
+    elif run.connection is ConnectionState.LOST:
         gone = (Span(f"{GLYPHS.cross} the engine is gone", "error", True), _SPACE)
         offer = _offer(run.unfinished) or (Span("t", "accent", True), Span(" starts a new run", "muted"))
         yield from [(*gone, *offer)] * 2
         yield (*gone, offer[0])
-    elif run.engine == "away":
+    elif run.connection is ConnectionState.OFFLINE:
         yield from [(Span(f"{GLYPHS.cross} the line dropped", "error", True), Span("  trying again", "muted"))] * 2
         yield (Span(f"{GLYPHS.cross} the line dropped", "error", True),)
-    elif run.engine == "starting":
+    elif run.connection is ConnectionState.STARTING:
         yield from [(Span(GLYPHS.ready, "muted"), Span(" starting the engine"))] * 2
     elif run.state is None or run.config is None or run.state is RunState.READY:
         ready = (Span(GLYPHS.ready, "muted"), Span(" ready"))

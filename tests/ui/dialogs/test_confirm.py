@@ -233,7 +233,7 @@ async def test_impossible_answer_reported_even_for_old_reason():
 
 
 async def test_save_wait_timeout_quits_and_leaves_run_to_engine(monkeypatch):
-    monkeypatch.setattr(screen, "SAVED_WITHIN", 0.01)
+    monkeypatch.setattr(screen, "SAVE_TIMEOUT_SECONDS", 0.01)
     async with run_playground(StaticEngine(scenes.TRAINING), NARROW) as pilot:
         await pilot.press("q", "s")
         await wait_until(pilot, lambda: pilot.app.return_value is not None)

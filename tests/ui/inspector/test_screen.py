@@ -21,7 +21,7 @@ from charwave_tui.ui.inspector.pane import InspectorPane
 from charwave_tui.ui.inspector.screen import InspectorScreen
 from charwave_tui.ui.lab.layers_pane import LayersPane
 from charwave_tui.ui.lab.screen import LabScreen
-from charwave_tui.ui.state.run_state import LabState
+from charwave_tui.ui.state.run_state import ConnectionState, LabState
 
 HELD = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, state=RunState.PAUSED, steps_per_second=0.0))
 
@@ -185,12 +185,12 @@ async def test_lost_engine_keeps_last_statistics_and_says_so():
         await inspect_layer(pilot, 8)
         await wait_until(pilot, lambda: "dead units  37" in screen_text(pilot.app))
         engine.disconnect()
-        await wait_until(pilot, lambda: pane(pilot).run.engine == "lost")
+        await wait_until(pilot, lambda: pane(pilot).run.connection is ConnectionState.LOST)
         assert "dead units  37" in screen_text(pilot.app)
         assert pane(pilot).provenance.startswith("the engine is gone · step 132,400")
         await pilot.press("down")
         assert "esc goes back to the lab" in screen_text(pilot.app)
-        pane(pilot).run = replace(pane(pilot).run, engine="away")
+        pane(pilot).run = replace(pane(pilot).run, connection=ConnectionState.OFFLINE)
         await pilot.pause()
         assert "The line dropped, and is tried again." in screen_text(pilot.app)
         await pilot.press("space")

@@ -31,7 +31,7 @@ from charwave_tui.core.protocol.events import (
     SaveFailed,
 )
 from charwave_tui.ui.dialogs.confirm import ConfirmDialog
-from charwave_tui.ui.state.run_state import Unfinished
+from charwave_tui.ui.state.run_state import ConnectionState, Unfinished
 
 
 def go_to(pilot, name):
@@ -75,7 +75,7 @@ async def test_lost_engine_space_resumes_run_in_new_one():
     async with run_playground(engine, NARROW) as pilot:
         await pilot.press("t")
         engine.disconnect()
-        await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "lost")
+        await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
         assert screen_lines(pilot)[0].endswith("✗ the engine is gone  space goes on with run 1")
         assert notification_texts(pilot)[0].endswith("\nspace goes on with run 1, t starts a new one")
         engine.sent.clear()
@@ -97,7 +97,7 @@ async def test_lost_engine_t_starts_new_run_in_new_one():
     async with run_playground(engine, NARROW) as pilot:
         await pilot.press("t")
         engine.disconnect()
-        await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "lost")
+        await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
         engine.sent.clear()
         await pilot.press("t", "space")
         await wait_until(pilot, lambda: lab_screen(pilot).run.state is RunState.PAUSED)
@@ -114,7 +114,7 @@ async def test_form_edits_survive_resume_in_new_engine():
         go_to(pilot, "n_embd")
         await pilot.press("enter", *"10", "enter")
         engine.disconnect()
-        await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "lost")
+        await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
         await pilot.press("space")
         await wait_until(pilot, lambda: lab_screen(pilot).run.state is RunState.TRAINING)
         assert lab_screen(pilot).form.draft.config.n_embd == 10
@@ -126,10 +126,10 @@ async def test_repeatedly_lost_engine_survives_any_keys():
     async with run_playground(engine, NARROW) as pilot:
         for reason in ("", "the engine did not start", "the engine does not answer"):
             engine.disconnect(reason)
-            await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "lost")
+            await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
             assert "space goes on with run 12" in screen_lines(pilot)[0]
             await type_burst(pilot, "space", "space", "space", "g", "w", ".")
-            await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "starting")
+            await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.STARTING)
         assert engine.connections == 4
         engine.emit(EngineReady("2.13", "cpu"), run_opened(scenes.TRAINING.run, scenes.TRAINING))
         await wait_until(pilot, lambda: lab_screen(pilot).run.state is RunState.TRAINING)
@@ -140,7 +140,7 @@ async def test_viewer_returning_to_engine_started_elsewhere_sees_its_run():
     engine = StaticEngine(scenes.TRAINING)
     async with run_playground(engine, NARROW) as pilot:
         engine.disconnect()
-        await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "lost")
+        await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
         engine.was_running = True
         theirs = replace(scenes.TRAINING.run, run=13, config=replace(scenes.CONFIG, n_embd=10))
         engine.emit(EngineReady("2.13", "cpu"), run_opened(theirs))
@@ -221,7 +221,7 @@ async def test_engine_of_other_version_restarted_by_r_then_works():
     engine.outdated = "0.2.0"
     async with run_playground(engine, NARROW) as pilot:
         await pilot.press("r")
-        await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "ready")
+        await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.READY)
         assert engine.restarts == 1
         assert pilot.app.screen is lab_screen(pilot)
         await pilot.press("t")
@@ -235,7 +235,7 @@ async def test_unstoppable_engine_of_other_version_reported_as_unreachable():
 
     async with run_playground(Stubborn(outdated="0.2.0"), NARROW) as pilot:
         await pilot.press("r")
-        await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "lost")
+        await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
         assert notification_texts(pilot) == ["the engine does not end\nt tries again, with a new run"]
 
 
@@ -245,7 +245,7 @@ async def test_unreachable_engine_reported_with_reason_and_nothing_lost():
         go_to(pilot, "lr")
         await pilot.press("enter", *"0.2", "enter")
         engine.disconnect("the engine did not start; its log is /logs/engine.log")
-        await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "lost")
+        await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
         said = "the engine did not start; its log is /logs/engine.log\nt tries again, with a new run"
         assert notification_texts(pilot)[0] == said
         assert "no engine is reached" in screen_lines(pilot)[0]

@@ -18,7 +18,8 @@ from textual.widgets import Input
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
 from charwave_tui.ui.drawing.styled_text import cell_width
 from charwave_tui.ui.lab.form_summary import help_lines
-from charwave_tui.ui.lab.hyperparameters_pane import FieldEdited, HyperparametersPane, PickRequested, PresetChosen
+from charwave_tui.ui.lab.hyperparameters_pane import HyperparametersPane
+from charwave_tui.ui.messages import FieldEdited, PickRequested, PresetChosen
 from charwave_tui.ui.state.form_state import ROWS, Draft, EditPreview, FormState, Problem
 
 VIEW = FormState(
@@ -90,7 +91,7 @@ def row(app, name: str) -> str:
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_field_is_row_with_value_if_space_allows(form, size):
     async with form(size=size) as (pilot, _, pane):
-        assert set(pane.plan.places) == set(ROWS)
+        assert set(pane.form_layout.positions) == set(ROWS)
         assert "more" not in pane.provenance
         for name, spec in HYPERPARAMETERS.items():
             value = "auto → cpu" if name == "device" else spec.kind.format(getattr(scenes.CONFIG, name))
@@ -124,21 +125,21 @@ async def test_down_moves_through_rows_in_visual_order_and_stops_at_last(form, s
 async def test_form_just_high_enough_shows_parameters_in_border(form):
     rows_and_headings = len(ROWS) + 3
     async with form(size=(37, 2 + rows_and_headings + 3), at="n_hidden") as (pilot, _, pane):
-        assert set(pane.plan.places) == set(ROWS)
+        assert set(pane.form_layout.positions) == set(ROWS)
         assert "76,579 params    2·2·2 = 8 ✓" in pilot.app.screen_text().splitlines()[-1]
         await pilot.press("enter", *"64")
-        assert set(pane.plan.places) == set(ROWS)
+        assert set(pane.form_layout.positions) == set(ROWS)
         assert "22,243 params    2·2·2 = 8 ✓" in pilot.app.screen_text().splitlines()[-1]
         assert "8×24 → 4×64 → 2×64 → 64 → 27" in pilot.app.screen_text()
 
 
 async def test_scrolling_form_counts_hidden_rows(form):
     async with form(size=(37, 34)) as (pilot, _, pane):
-        hidden = len(ROWS) - len(pane.plan.places)
+        hidden = len(ROWS) - len(pane.form_layout.positions)
         assert hidden > 0
         assert f"↓ {hidden} more" in pilot.app.screen_text().splitlines()[-1]
         await pilot.press("end")
-        assert "device" in pane.plan.places
+        assert "device" in pane.form_layout.positions
         assert pane.provenance.startswith("↑ ")
         assert "76,579 params" in pilot.app.screen_text()
 
@@ -155,9 +156,9 @@ async def test_problem_on_other_row_scrolled_into_view_with_current_row(form):
 
 async def test_two_columns_down_goes_from_left_end_to_right_start(form):
     async with form(size=(80, 22), at="device") as (pilot, _, pane):
-        left = pane.plan.places["device"]
+        left = pane.form_layout.positions["device"]
         await pilot.press("down")
-        right = pane.plan.places[pane.here]
+        right = pane.form_layout.positions[pane.here]
         assert pane.here == "optimizer"
         assert right.x > left.x
         assert right.y < left.y
@@ -203,10 +204,10 @@ async def test_changed_preset_counts_changed_fields(form):
 async def test_enter_edits_and_first_letter_replaces_value(form):
     async with form(at="lr") as (pilot, bench, pane):
         await pilot.press("enter")
-        assert pane.editing
+        assert pane.is_editing
         await pilot.press(*"0.05", "enter")
         assert bench.messages == [("lr", 0.05)]
-        assert not pane.editing
+        assert not pane.is_editing
         assert pane.has_focus
         assert "0.05" in row(pilot.app, "lr")
 
@@ -215,7 +216,7 @@ async def test_escape_cancels_edit(form):
     async with form(at="lr") as (pilot, bench, pane):
         await pilot.press("enter", *"0.5", "escape")
         assert bench.messages == []
-        assert not pane.editing
+        assert not pane.is_editing
         assert " 0.1 " in row(pilot.app, "lr")
 
 
@@ -223,7 +224,7 @@ async def test_enter_on_unchanged_value_posts_nothing(form):
     async with form(at="max_steps") as (pilot, bench, pane):
         await pilot.press("enter", "enter")
         assert bench.messages == []
-        assert not pane.editing
+        assert not pane.is_editing
 
 
 async def test_shapes_and_parameters_update_on_each_letter(form):
@@ -238,7 +239,7 @@ async def test_value_out_of_bounds_keeps_editor_open_with_reason(form):
     async with form(at="lr") as (pilot, bench, pane):
         await pilot.press("enter", *"99", "enter")
         text = pilot.app.screen_text()
-        assert pane.editing
+        assert pane.is_editing
         assert pane.problem
         assert pane.note == "1 problem"
         assert "✗ lr" in text
@@ -254,7 +255,7 @@ async def test_invalid_linked_fields_accepted_and_marked_until_fixed(form):
     async with form(at="context") as (pilot, bench, pane):
         await pilot.press("enter", "6", "enter")
         assert bench.messages == [("context", 6)]
-        assert not pane.editing
+        assert not pane.is_editing
         lines = pilot.app.screen_text().splitlines()
         at = next(i for i, line in enumerate(lines) if "✗ context" in line)
         assert "context 6 is not 2×2×2 = 8" in lines[at + 1]
@@ -270,7 +271,7 @@ async def test_unused_field_muted_with_reason_but_editable(form):
         assert "not with step" in row(pilot.app, "warmup")
         assert "warmup  where lr peaks  not with step" in pilot.app.screen_text()
         await pilot.press("up")
-        strip = pane.query_one("TextLines").render_line(pane.plan.places["warmup"].y)
+        strip = pane.query_one("TextLines").render_line(pane.form_layout.positions["warmup"].y)
         assert {segment.style.color.name for segment in strip if segment.text.strip() not in ("", "•")} == {"#9097a0"}
         await pilot.press("down", "enter", *"0.2", "enter")
         assert bench.messages == [("warmup", 0.2)]
@@ -336,7 +337,7 @@ async def test_choice_field_requests_its_list(form, name):
     async with form(at=name) as (pilot, bench, pane):
         await pilot.press("enter")
         assert bench.messages == [("pick", name)]
-        assert not pane.editing
+        assert not pane.is_editing
 
 
 async def test_rebuild_edit_beside_run_staged_and_live_edit_not(form):
@@ -368,7 +369,7 @@ async def test_burst_of_keys_edits_intended_fields(form):
             pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
         await wait_until(pilot, lambda: bool(bench.messages))
         assert bench.messages == [("n_embd", 10)]
-        assert not pane.editing
+        assert not pane.is_editing
 
 
 async def test_key_bar_offers_apply_and_cancel_while_editing(form):
@@ -389,7 +390,7 @@ async def test_open_editor_keeps_text_through_resize_and_updates(form):
         await pilot.pause()
         editor = pane.query_one(Input)
         assert editor.value == "0.3"
-        place = pane.plan.places["lr"]
+        place = pane.form_layout.positions["lr"]
         assert editor.region.y == pane.content_region.y + place.y
         line = pilot.app.screen_text().splitlines()[editor.region.y]
         assert editor.region.x == line.rindex("0.3")
@@ -401,19 +402,19 @@ async def test_small_pane_keeps_current_row_visible(form, size):
     async with form(size=size) as (pilot, _, pane):
         for _ in ROWS:
             if pane.size:
-                assert pane.here in pane.plan.places
+                assert pane.here in pane.form_layout.positions
             await pilot.press("down")
 
 
 async def test_click_selects_row_and_second_click_edits(form):
     async with form() as (pilot, _, pane):
-        place = pane.plan.places["batch_size"]
+        place = pane.form_layout.positions["batch_size"]
         at = (place.x + 5, place.y + 1)
         await pilot.click(pane, offset=at)
         assert pane.here == "batch_size"
-        assert not pane.editing
+        assert not pane.is_editing
         await pilot.click(pane, offset=at)
-        assert pane.editing
+        assert pane.is_editing
 
 
 async def test_equal_data_and_step_repaint_only_changed_rows(form):

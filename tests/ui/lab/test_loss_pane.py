@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 
 from charwave_tui.core.metrics import RunState
 from charwave_tui.ui.charts import loss_chart
-from charwave_tui.ui.lab.loss_pane import LossPane, empty_state_text
-from charwave_tui.ui.state.run_state import EngineDisconnected, LabState, reduce
+from charwave_tui.ui.lab.loss_pane import LossPane, loss_text
+from charwave_tui.ui.state.run_state import ConnectionState, EngineDisconnected, LabState, reduce
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ async def test_before_engine_starts_pane_says_so_without_axes(widget_host: type)
             True
         ] * 3
         assert "no model of the form yet" in await rendered(
-            pilot, replace(EMPTY, run=replace(EMPTY.run, engine="ready"))
+            pilot, replace(EMPTY, run=replace(EMPTY.run, connection=ConnectionState.READY))
         )
 
 
@@ -137,7 +137,7 @@ async def test_divergence_cause_readable_at_every_size(widget_host: type, size: 
 def test_unknown_divergence_details_left_out() -> None:
     def said(**unknown: object) -> list[str]:
         divergence = msgspec.structs.replace(DIVERGED.run.divergence, **unknown)
-        return empty_state_text(replace(DIVERGED.run, divergence=divergence), DIVERGED.curve)
+        return loss_text(replace(DIVERGED.run, divergence=divergence), DIVERGED.curve)
 
     cause = ["The loss became infinite", "lr 10", "is too large", "saved; nothing", "rewind to step 400"]
     assert all(part in "\n".join(said(became="infinite")) for part in cause)
@@ -145,7 +145,7 @@ def test_unknown_divergence_details_left_out() -> None:
     assert said(layer="")[1].endswith("The gradient before had norm [$ink-bright]3.2e+04[/].[/]")
     assert said(layer="", gradient=None)[1].endswith("is too large for these weights.[/]")
     assert not any("rewind" in part or "saved" in part for part in said(saved_step=None))
-    unexplained = empty_state_text(replace(DIVERGED.run, divergence=None), DIVERGED.curve)
+    unexplained = loss_text(replace(DIVERGED.run, divergence=None), DIVERGED.curve)
     assert [part for part in unexplained if "lr" in part or "rewind" in part] == []
     assert "The loss became NaN at step 412." in unexplained[0]
 

@@ -19,6 +19,7 @@ from charwave_tui.ui.drawing.styled_text import cell_width
 from charwave_tui.ui.drawing.theme import to_plain_text
 from charwave_tui.ui.lab.names_pane import NamesPane
 from charwave_tui.ui.lab.sampling_fields import layout_fields
+from charwave_tui.ui.messages import SamplingEdited
 from charwave_tui.ui.state.run_state import NamesState
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
 from charwave_tui.ui.widgets.name_list import NameList, entry_lines, name_entry, names_summary
@@ -35,7 +36,7 @@ def lines(app):
 
 def posted_settings(messages):
     """The settings of each message once, though it is seen at every node that it bubbles through."""
-    edits = {id(message): message for message in messages if isinstance(message, NamesPane.SamplingEdited)}
+    edits = {id(message): message for message in messages if isinstance(message, SamplingEdited)}
     return [message.sampling for message in edits.values()]
 
 

@@ -26,7 +26,7 @@ from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.commands import EditRun, ListRuns, OpenRun, PrepareRun, SampleNames, StartRun
 from charwave_tui.core.protocol.events import EngineReady, RunChanged, RunsListed
 from charwave_tui.ui.lab import form_controller
-from charwave_tui.ui.state.run_state import Unfinished
+from charwave_tui.ui.state.run_state import ConnectionState, Unfinished
 from charwave_tui.ui.widgets.key_bar import KeyBar
 
 
@@ -60,7 +60,7 @@ async def test_keys_before_engine_starts_handled_once_it_does():
         await pilot.press("t", "space")
         assert engine.control_commands == ["StartRun", "PauseRun"]
         engine.emit(EngineReady("2.13", "cpu"), run_opened(scenes.UNTRAINED.run))
-        await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "ready")
+        await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.READY)
         await pilot.press("space")
         assert engine.control_commands == ["StartRun", "PauseRun", "ResumeRun"]
 
@@ -120,7 +120,7 @@ async def test_rebuild_edit_staged_and_sent_only_by_t():
 
 
 async def test_edit_without_run_builds_model_after_debounce(monkeypatch):
-    monkeypatch.setattr(form_controller, "PREPARE_AFTER", 0.4)
+    monkeypatch.setattr(form_controller, "PREPARE_DELAY_SECONDS", 0.4)
     engine = SimulatedEngine()
     async with run_playground(engine) as pilot:
         engine.sent.clear()
@@ -249,7 +249,7 @@ async def test_reattach_reported_once_with_whole_curve():
 async def test_named_config_stays_in_form_beside_existing_run_as_staged():
     found = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, n_embd=10, lr=0.5)))
     engine = StaticEngine(found)
-    async with run_playground(engine, named=True) as pilot:
+    async with run_playground(engine, keeps_config=True) as pilot:
         assert lab_screen(pilot).form.draft.config == scenes.CONFIG
         assert lab_screen(pilot).form.running == found.run.config
         assert "1 Hyperparameters  1 staged" in screen_lines(pilot)[1]
@@ -266,7 +266,7 @@ async def test_engine_ending_at_logout_is_notified_once():
     async with run_playground(engine, NARROW) as pilot:
         assert notification_texts(pilot) == ["logging out ends the engine here"]
         engine.disconnect()
-        await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "lost")
+        await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
         await pilot.press("t")
         await wait_until(pilot, lambda: lab_screen(pilot).run.state is RunState.TRAINING)
         assert len(notification_texts(pilot)) == 2
@@ -295,7 +295,7 @@ async def test_runs_shown_by_new_engine_after_lost_one():
     engine = SimulatedEngine()
     async with run_playground(engine, NARROW) as pilot:
         engine.disconnect()
-        await wait_until(pilot, lambda: lab_screen(pilot).run.engine == "lost")
+        await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
         engine.sent.clear()
         engine.emit(EngineReady("2.13", "cpu"))
         await type_burst(pilot, "r", "r")

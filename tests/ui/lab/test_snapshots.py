@@ -13,7 +13,7 @@ from support.fake_engine import StaticEngine
 from support.pilot import NARROW, WIDE, lab_screen, make_playground, wait_settled, wait_until
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.ui.state.run_state import EngineDisconnected, LabState, reduce
+from charwave_tui.ui.state.run_state import ConnectionState, EngineDisconnected, LabState, reduce
 
 EDITED = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, lr=0.01)))
 """The scene of a run in training, in whose config the live edit stands that its curve is marked with."""
@@ -54,7 +54,7 @@ def assert_snapshot(snap_compare):
         theme: str | None = None,
         config: RunConfig = scenes.CONFIG,
     ) -> bool:
-        lost = view.run.engine == "lost"
+        lost = view.run.connection is ConnectionState.LOST
         engine = StaticEngine(EDITED if lost else view)
 
         async def prepare(pilot) -> None:

@@ -10,7 +10,7 @@ from support.run_records import SUMMARIES, TRAINING_RUN, run_summary
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.commands import DeleteRun, DescribeRun, ForkRun, OpenRun, RestoreRun, ResumeRun
 from charwave_tui.ui.runs.commands import command_for_key, is_already_open, refusal, replaces_active_run, returns_to_lab
-from charwave_tui.ui.state.run_state import RunViewState
+from charwave_tui.ui.state.run_state import ConnectionState, RunViewState
 
 IN_TRAINING = TRAINING_RUN[0]
 
@@ -35,11 +35,11 @@ def test_every_run_can_be_opened_forked_and_deleted(of):
     [
         (RunState.TRAINING, IN_TRAINING, None),
         (RunState.PAUSED, HELD, ResumeRun()),
-        (RunState.TRAINING, RunViewState("ready"), OpenRun(12, train=True)),
-        (RunState.PAUSED, RunViewState("ready"), OpenRun(12, train=True)),
-        (RunState.STOPPED, RunViewState("ready"), None),
-        (RunState.FINISHED, RunViewState("ready"), None),
-        (RunState.DIVERGED, RunViewState("ready"), None),
+        (RunState.TRAINING, RunViewState(ConnectionState.READY), OpenRun(12, train=True)),
+        (RunState.PAUSED, RunViewState(ConnectionState.READY), OpenRun(12, train=True)),
+        (RunState.STOPPED, RunViewState(ConnectionState.READY), None),
+        (RunState.FINISHED, RunViewState(ConnectionState.READY), None),
+        (RunState.DIVERGED, RunViewState(ConnectionState.READY), None),
     ],
 )
 def test_only_unfinished_run_can_be_resumed(state, run, command):
@@ -59,7 +59,7 @@ def test_stopped_run_with_steps_left_can_be_resumed():
         (ForkRun(12), IN_TRAINING, False),
         (DeleteRun(11), IN_TRAINING, False),
         (OpenRun(11), HELD, False),
-        (OpenRun(11), RunViewState("ready"), False),
+        (OpenRun(11), RunViewState(ConnectionState.READY), False),
     ],
 )
 def test_only_other_training_run_asks_confirmation(command, run, asked):

@@ -38,8 +38,8 @@ from charwave_tui.ui.keymap import RUN_KEYS
 from charwave_tui.ui.runs.comparison import ComparisonChart, ComparisonChartPane, DifferencesPane
 from charwave_tui.ui.runs.list_pane import RunsListPane
 from charwave_tui.ui.runs.screen import Comparing, RunsScreen
-from charwave_tui.ui.state.run_state import LossCurveState, RunViewState
-from charwave_tui.ui.state.runs_state import RunsState, RunsViewOptions, SortOrder
+from charwave_tui.ui.state.run_state import ConnectionState, LossCurveState, RunsState, RunViewState
+from charwave_tui.ui.state.runs_state import RunsViewOptions, SortOrder
 from charwave_tui.ui.widgets.key_bar import KeyBar
 
 HELD = (replace(TRAINING_RUN[0], state=RunState.PAUSED, steps_per_second=0.0), TRAINING_RUN[1])
@@ -437,7 +437,7 @@ async def test_finished_run_shown_at_once(monkeypatch):
 
 
 async def test_lost_engine_reported_and_list_kept():
-    gone = replace(TRAINING_RUN[0], engine="lost", state=None)
+    gone = replace(TRAINING_RUN[0], connection=ConnectionState.LOST, state=None)
     async with run_runs_screen(held=(gone, TRAINING_RUN[1])) as (app, pilot):
         assert "left at 130,000" in screen_text(app)
         assert "the engine is gone" in screen_text(app)

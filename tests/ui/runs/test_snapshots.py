@@ -9,7 +9,8 @@ import pytest
 from support.pilot import NARROW, WIDE, type_burst
 from support.run_records import ARCHIVE, NOW, TRAINING_RUN, RunsScreenHost
 
-from charwave_tui.ui.state.runs_state import RunsState, RunsViewOptions
+from charwave_tui.ui.state.run_state import RunsState
+from charwave_tui.ui.state.runs_state import RunsViewOptions
 
 COMPARED = RunsViewOptions(here=12, chosen=(11, 3, None, None))
 

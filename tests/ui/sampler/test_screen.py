@@ -31,8 +31,7 @@ from charwave_tui.ui.dialogs.confirm import ConfirmDialog
 from charwave_tui.ui.dialogs.help import HelpScreen
 from charwave_tui.ui.sampler.screen import SamplerScreen
 from charwave_tui.ui.sampler.step_mode import TRIED
-from charwave_tui.ui.state.run_state import EngineDisconnected, NamesState, reduce
-from charwave_tui.ui.state.runs_state import RunsState
+from charwave_tui.ui.state.run_state import EngineDisconnected, NamesState, RunsState, reduce
 from charwave_tui.ui.state.sampler_state import SamplerState
 
 MODES = ["names", "step", "score", "timeline", "compare", "starred"]
@@ -364,7 +363,7 @@ async def test_lab_opens_sampler_and_keeps_names_and_context():
         await pilot.press("escape", "n")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, SamplerScreen))
         assert pilot.app.screen.current.id == "step"
-        assert lab_screen(pilot).conversation.state is not RunState.TRAINING
+        assert lab_screen(pilot).controller.state is not RunState.TRAINING
         await type_burst(pilot, "shift+tab", "right", "escape", "t")  # the last of which is for the lab
         await wait_until(pilot, lambda: lab_screen(pilot).run.state is RunState.TRAINING)
         assert lab_screen(pilot).sampling.temperature == 1.1

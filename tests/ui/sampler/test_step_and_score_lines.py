@@ -37,8 +37,8 @@ from charwave_tui.ui.sampler.step_state import (
 )
 from charwave_tui.ui.sampler.step_views import NextCharView
 from charwave_tui.ui.state import pending_request
-from charwave_tui.ui.state.pending_request import PATIENCE, PendingRequest
-from charwave_tui.ui.state.run_state import NamesState
+from charwave_tui.ui.state.pending_request import POLLS_UNTIL_LOST, PendingRequest
+from charwave_tui.ui.state.run_state import ConnectionState, NamesState
 from charwave_tui.ui.state.sampler_state import FIRST_REQUEST, SamplerState, reduce_sampler
 
 SYMBOLS = scenes.CARD.symbols
@@ -115,19 +115,19 @@ def test_pending_request_newest_wins():
     asked = []
     asking = PendingRequest(asked.append)
     for prefix in ("m", "ma", "mar"):
-        asking.ask(lambda number, prefix=prefix: PredictNext(prefix, number))
+        asking.request(lambda number, prefix=prefix: PredictNext(prefix, number))
     assert [command.prefix for command in asked] == ["m"]
-    assert not asking.heard(asked[0].request + 1)
-    assert asking.heard(asked[0].request)
+    assert not asking.accept(asked[0].request + 1)
+    assert asking.accept(asked[0].request)
     assert [command.prefix for command in asked] == ["m", "mar"]
     assert asked[0].request != asked[1].request
 
 
 def test_pending_request_lost_after_timeout():
     asking = PendingRequest(lambda command: None)
-    asking.ask(lambda number: PredictNext("", number))
-    assert not any(asking.look() for _ in range(PATIENCE))
-    assert asking.look()
+    asking.request(lambda number: PredictNext("", number))
+    assert not any(asking.poll() for _ in range(POLLS_UNTIL_LOST))
+    assert asking.poll()
 
 
 def test_late_reply_to_repeated_request_counts_with_growing_intervals():
@@ -135,19 +135,19 @@ def test_late_reply_to_repeated_request_counts_with_growing_intervals():
     asking = PendingRequest(asked.append)
     looks = []
     for _ in range(60):
-        looks.append(asking.look())
+        looks.append(asking.poll())
         if looks[-1]:
-            asking.ask(lambda number: PredictNext("m", number))
+            asking.request(lambda number: PredictNext("m", number))
     assert [place for place, due in enumerate(looks) if due] == [0, 6, 17, 38]
-    assert asking.heard(asked[0].request)
-    assert not asking.open
-    assert not asking.heard(asked[-1].request)
-    asking.ask(lambda number: PredictNext("m", number))
-    while not asking.look():
+    assert asking.accept(asked[0].request)
+    assert not asking.number
+    assert not asking.accept(asked[-1].request)
+    asking.request(lambda number: PredictNext("m", number))
+    while not asking.poll():
         pass
-    asking.ask(lambda number: PredictNext("ma", number))
-    assert not asking.heard(asked[-2].request)  # it was about another prefix
-    assert asking.heard(asked[-1].request)
+    asking.request(lambda number: PredictNext("ma", number))
+    assert not asking.accept(asked[-2].request)  # it was about another prefix
+    assert asking.accept(asked[-1].request)
 
 
 def test_other_seed_is_another_model_and_other_lr_is_not():
@@ -161,20 +161,23 @@ def test_expensive_queries_repeat_for_a_fraction_of_time(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(pending_request, "monotonic", lambda: now[0])
     asked = []
-    asking = PendingRequest(asked.append, share=0.1)
-    asking.ask(lambda number: PredictNext("", number))
+    asking = PendingRequest(asked.append, time_share=0.1)
+    asking.request(lambda number: PredictNext("", number))
     now[0] = 102.0
-    assert asking.heard(asked[0].request)
+    assert asking.accept(asked[0].request)
     now[0] = 119.9
-    assert not asking.look()
-    assert asking.look(at_rest=True)
+    assert not asking.poll()
+    assert asking.poll(at_rest=True)
     now[0] = 120.0
-    assert asking.look()
+    assert asking.poll()
 
 
-@pytest.mark.parametrize(("engine", "word"), [("away", "dropped"), ("lost", "gone"), ("starting", "starting")])
-def test_query_without_model_shows_reason(engine, word):
-    run = replace(scenes.TRAINING.run, engine=engine)
+@pytest.mark.parametrize(
+    ("connection", "word"),
+    [(ConnectionState.OFFLINE, "dropped"), (ConnectionState.LOST, "gone"), (ConnectionState.STARTING, "starting")],
+)
+def test_query_without_model_shows_reason(connection, word):
+    run = replace(scenes.TRAINING.run, connection=connection)
     assert word in " ".join(to_plain_text(line) for line in empty_state_text(run))
     assert not list(empty_state_text(scenes.TRAINING.run))
 

@@ -39,7 +39,12 @@ from charwave_tui.core.protocol.events import (
     RunChanged,
     SplitEvaluated,
 )
-from charwave_tui.ui.state.engine_controller import ANSWERED_WITHIN, EngineController, command_for_key, expected_state
+from charwave_tui.ui.state.engine_controller import (
+    PROBE_POLLS_UNTIL_LOST,
+    EngineController,
+    command_for_key,
+    expected_state,
+)
 from charwave_tui.ui.state.form_state import Draft
 from charwave_tui.ui.state.run_state import EngineDisconnected, Unfinished
 
@@ -196,7 +201,7 @@ def test_repeated_request_at_same_step_uses_other_seed():
 
 def test_probes_in_training_do_not_queue_up_unanswered():
     talk, engine = in_state(RunState.TRAINING)
-    for _ in range(ANSWERED_WITHIN):
+    for _ in range(PROBE_POLLS_UNTIL_LOST):
         talk.poll_layers()
     assert len(engine.sent) == 1
     talk.poll_layers()

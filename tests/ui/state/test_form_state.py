@@ -468,7 +468,7 @@ def test_every_fault_has_lesson_saying_what_to_watch():
 
 @pytest.mark.parametrize("item", WHAT_IFS[1:], ids=lambda item: item.name)
 def test_lesson_uses_first_preset_with_that_fault(item):
-    assert get_preset(item.lesson).config == item.spoil(default_preset().config)
+    assert get_preset(item.lesson).config == item.apply(default_preset().config)
 
 
 def test_gain_lesson_has_no_norm_that_would_correct_it():

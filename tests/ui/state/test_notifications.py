@@ -24,7 +24,14 @@ from charwave_tui.core.protocol.events import (
     WarningIssued,
 )
 from charwave_tui.ui.state.notifications import Notification, exit_message, notification_for, reattached
-from charwave_tui.ui.state.run_state import EngineDisconnected, LabState, RunViewState, Unfinished, reduce
+from charwave_tui.ui.state.run_state import (
+    ConnectionState,
+    EngineDisconnected,
+    LabState,
+    RunViewState,
+    Unfinished,
+    reduce,
+)
 
 TRAINING = scenes.TRAINING
 
@@ -138,8 +145,12 @@ RUN = replace(scenes.TRAINING.run, run=12)
         (RUN, RunState.PAUSED, "run 12 is paused; charwave-tui comes back to it"),
         (replace(RUN, unsaved="no space"), RunState.FINISHED, "run 12 is not saved: no space; the engine holds it"),
         (RUN, RunState.FINISHED, ""),
-        (RunViewState(engine="starting"), RunState.TRAINING, "the engine had not started yet, so nothing was trained"),
-        (RunViewState(engine="starting"), None, ""),
+        (
+            RunViewState(connection=ConnectionState.STARTING),
+            RunState.TRAINING,
+            "the engine had not started yet, so nothing was trained",
+        ),
+        (RunViewState(connection=ConnectionState.STARTING), None, ""),
     ],
 )
 def test_exit_message_says_what_remains(run, state, said):

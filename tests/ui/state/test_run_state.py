@@ -28,6 +28,7 @@ from charwave_tui.core.protocol.events import (
     SplitEvaluated,
 )
 from charwave_tui.ui.state.run_state import (
+    ConnectionState,
     EngineDisconnected,
     LabState,
     LossCurveState,
@@ -45,7 +46,7 @@ PARTIAL = LossPoint(132_640, 1.9, 1.8, 2.0)
 
 def test_state_starts_with_starting_engine_and_nothing_else():
     view = LabState()
-    assert (view.run.engine, view.run.state, view.run.in_progress) == ("starting", None, False)
+    assert (view.run.connection, view.run.state, view.run.in_progress) == (ConnectionState.STARTING, None, False)
     assert view.curve.points == ()
     assert view.run.seconds_left is None
     assert view.curve.knowing_nothing is None
@@ -53,8 +54,8 @@ def test_state_starts_with_starting_engine_and_nothing_else():
 
 def test_ready_engine_changes_only_engine_state():
     ready = reduce(scenes.TRAINING, EngineReady("2.13", "cpu"))
-    assert ready == replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, engine="ready"))
-    assert reduce(LabState(), EngineReady("2.13", "cpu")).run.engine == "ready"
+    assert ready == replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, connection=ConnectionState.READY))
+    assert reduce(LabState(), EngineReady("2.13", "cpu")).run.connection is ConnectionState.READY
 
 
 def test_opened_run_replaces_all_of_previous_one():
@@ -172,7 +173,7 @@ def test_refusal_replaces_names_and_names_replace_refusal():
 
 def test_lost_engine_removes_run_but_keeps_shown_data():
     view = reduce(scenes.TRAINING, EngineDisconnected("the engine is away"))
-    assert (view.run.engine, view.run.reason, view.run.state) == ("lost", "the engine is away", None)
+    assert (view.run.connection, view.run.reason, view.run.state) == (ConnectionState.LOST, "the engine is away", None)
     assert view.run.in_progress is False
     assert view.run.seconds_left is None
     assert view.run.unfinished == Unfinished(12, 132_400)
@@ -187,7 +188,7 @@ def test_lost_engine_without_run_leaves_nothing_to_resume(view):
 
 def test_engine_after_lost_one_works_and_still_offers_run():
     lost = reduce(scenes.TRAINING, EngineDisconnected())
-    assert reduce(lost, EngineReady("2.13", "cpu")).run.engine == "ready"
+    assert reduce(lost, EngineReady("2.13", "cpu")).run.connection is ConnectionState.READY
     left = Unfinished(12, 132_400)
     assert reduce(lost, run_opened(scenes.UNTRAINED.run)).run == replace(scenes.UNTRAINED.run, unfinished=left)
     assert reduce(lost, EngineDisconnected("again")).run.unfinished == left
@@ -207,7 +208,7 @@ def test_run_unsaved_from_first_failed_to_next_successful_save():
     assert reduce(failed, SaveFailed(12, "read-only")).run.unsaved == "read-only"
     assert reduce(failed, RunSaved(11, 1)).run.unsaved == "no space"
     assert reduce(failed, RunSaved(12, 1)) == scenes.TRAINING
-    assert reduce(scenes.TRAINING, SaveFailed(11, "no space")) is scenes.TRAINING
+    assert reduce(scenes.TRAINING, SaveFailed(11, "no space")) == scenes.TRAINING
     assert reduce(LabState(), run_opened(scenes.UNSAVED.run)).run.unsaved == "No space left on device"
     assert reduce(failed, EngineDisconnected()).run.unsaved == ""
 
@@ -233,7 +234,7 @@ def test_divergence_cause_set_with_change_or_run_and_cleared_on_resume():
 )
 @pytest.mark.parametrize("view", [scenes.EMPTY, scenes.TRAINING, scenes.DIVERGED])
 def test_notification_only_events_change_no_pane(view, event):
-    assert reduce(view, event) is view
+    assert reduce(view, event) == view
 
 
 @pytest.mark.parametrize("state", RunState)

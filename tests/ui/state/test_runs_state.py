@@ -17,15 +17,20 @@ from charwave_tui.core.protocol.events import RunShown, RunsListed
 from charwave_tui.ui.charts.loss_chart import rasterize
 from charwave_tui.ui.charts.plot import PlotArea
 from charwave_tui.ui.runs.comparison import draw_comparison, scale_runs
-from charwave_tui.ui.state.run_state import LossCurveState, RunViewState
+from charwave_tui.ui.state.run_state import (
+    RECORDS_KEPT,
+    ConnectionState,
+    LossCurveState,
+    RunsState,
+    RunViewState,
+    reduce_runs,
+)
 from charwave_tui.ui.state.runs_state import (
     DASHES,
     INKS,
     MARKS,
     MOST_CHOSEN,
-    RECORDS_KEPT,
     ComparedRun,
-    RunsState,
     RunsViewOptions,
     SortOrder,
     active_run_number,
@@ -34,7 +39,6 @@ from charwave_tui.ui.state.runs_state import (
     compared_runs,
     matches,
     records_to_load,
-    reduce_runs,
     sort_and_filter,
     state_words,
     with_live_run,
@@ -251,7 +255,7 @@ def test_active_run_shown_in_current_state():
     assert moved.val == curve.latest(Split.VAL).loss
     assert moved.best_val == min(item.loss for item in curve.history.evaluations)
     assert moved.training_seconds == pytest.approx(87 + 24)
-    assert with_live_run(SUMMARIES, RunViewState("lost", 12), curve) == SUMMARIES
+    assert with_live_run(SUMMARIES, RunViewState(ConnectionState.LOST, 12), curve) == SUMMARIES
     assert with_live_run(SUMMARIES, *NO_RUN) == SUMMARIES
 
 
@@ -377,4 +381,4 @@ def test_corpus_shown_by_name_and_other_fields_as_in_form():
 
 def test_lost_engine_has_no_active_run():
     assert active_run_number(TRAINING_RUN[0]) == 12
-    assert active_run_number(replace(TRAINING_RUN[0], engine="lost", state=None)) is None
+    assert active_run_number(replace(TRAINING_RUN[0], connection=ConnectionState.LOST, state=None)) is None

@@ -11,7 +11,7 @@ from support import lab_states as scenes
 from charwave_tui.core.metrics import RunState
 from charwave_tui.ui.drawing.styled_text import Span, cell_width
 from charwave_tui.ui.drawing.theme import to_plain_text
-from charwave_tui.ui.state.run_state import RunViewState
+from charwave_tui.ui.state.run_state import ConnectionState, RunViewState
 from charwave_tui.ui.widgets import status_bar
 from charwave_tui.ui.widgets.status_bar import StatusBar, status_text
 
@@ -67,10 +67,10 @@ def test_every_state_fills_every_width_exactly(view, width):
     ("run", "expected"),
     [
         (RunViewState(), "○ starting the engine"),
-        (RunViewState(engine="ready"), "○ ready  nothing is running"),
+        (RunViewState(connection=ConnectionState.READY), "○ ready  nothing is running"),
         (UNTRAINED, "○ ready  nothing is running"),
         (scenes.ENGINE_LOST.run, "✗ the engine is gone  space goes on with run 12"),
-        (replace(RunViewState(), engine="lost"), "✗ no engine is reached  t tries again"),
+        (replace(RunViewState(), connection=ConnectionState.LOST), "✗ no engine is reached  t tries again"),
         (scenes.UNFINISHED.run, "○ ready  space goes on with run 12"),
         (replace(scenes.UNFINISHED.run, step=10_000), "○ ready  space goes on with run 12"),
         (scenes.DIVERGED.run, "✗ stopped: the loss is NaN   step 412 / 200,000"),
