@@ -1,4 +1,4 @@
-"""The line and what is measured on it: pace, delay, answers; and one small real count."""
+"""The throttled link: rate, delay, replies; and one small real measurement of the terminal."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ def test_responsiveness_small_real_measurement(home: Path, monkeypatch: pytest.M
     monkeypatch.setattr(responsiveness, "SIZES", ((80, 24),))
     monkeypatch.setattr(responsiveness, "LINKS", {})
     monkeypatch.setattr(responsiveness, "SETTLE_SECONDS", 0.3)
-    told: list[str] = []
+    progress: list[str] = []
     with isolated_home():
-        kilobytes, share, *_ = terminal_traffic("imena", 0.7, 1, told.append)
+        kilobytes, fraction, *_ = terminal_traffic("imena", 0.7, 1, progress.append)
     assert isinstance(kilobytes.value, dict)
     assert kilobytes.value["80x24"] > kilobytes.value["80x24 paused"] >= 0
     assert 0 <= kilobytes.value["80x24 idle"] < 1
-    assert share.value is None or not math.isnan(max(share.value.values()))  # type: ignore[union-attr]
-    assert told == ["80x24, no run yet", "80x24, training", "80x24, paused"]
+    assert fraction.value is None or not math.isnan(max(fraction.value.values()))  # type: ignore[union-attr]
+    assert progress == ["80x24, no run yet", "80x24, training", "80x24, paused"]
 
 
 def test_responsiveness_command_measures_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[BenchCase]] = []
-    monkeypatch.setattr(suite, "run_cases", lambda measurements, *rest: asked.append(measurements) or [])
+    calls: list[list[BenchCase]] = []
+    monkeypatch.setattr(suite, "run_cases", lambda measurements, *rest: calls.append(measurements) or [])
     assert main.main(["bench", "--terminal", "--json"]) == 0
-    assert asked == [[TERMINAL_CASE]]
+    assert calls == [[TERMINAL_CASE]]

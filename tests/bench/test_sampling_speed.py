@@ -1,4 +1,4 @@
-"""Names by both ways: the lecture's loop draws from the model that it trained, one by one."""
+"""Names per second of our sampler and of the lecture's loop."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def test_baseline_sampling_matches_our_model_in_eval_mode() -> None:
     for _ in range(60):
         loop.step()
     trainer.model.train(False)
-    stream, expected = torch.Generator().manual_seed(1), list[str]()
+    generator, expected = torch.Generator().manual_seed(1), list[str]()
     for _ in range(3):
         ids = [0] * 8
         while len(ids) == 8 or ids[-1] != 0:
-            chances = functional.softmax(trainer.model(torch.tensor([ids[-8:]])), dim=1)
-            ids.append(int(torch.multinomial(chances, 1, generator=stream)))
+            probs = functional.softmax(trainer.model(torch.tensor([ids[-8:]])), dim=1)
+            ids.append(int(torch.multinomial(probs, 1, generator=generator)))
         expected.append(corpus.decode(ids))
     assert loop.sample_names(3, corpus.symbols, torch.Generator().manual_seed(1)) == expected
 
@@ -37,11 +37,11 @@ def test_baseline_sampling_matches_our_model_in_eval_mode() -> None:
 def test_sampling_methods_timed_alternately_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling_speed, "LECTURE_NAMES", 2)
     monkeypatch.setattr(sampling_speed, "CALLS", 1)
-    before, told = torch.get_num_threads(), list[str]()
-    figure = names_per_second(["playground"], find_corpus("imena"), 200, 2, told.append)
-    assert figure.name == "names_per_second"
-    assert isinstance(figure.value, dict)
-    ours = [run["ours"] for run in figure.runs if isinstance(run, dict)]
-    assert figure.value == {"playground": pytest.approx(sum(ours) / 2)}
-    assert all(run["ours"] > run["lecture"] > 0 for run in figure.runs if isinstance(run, dict))
-    assert (torch.get_num_threads(), len(told)) == (before, 3)
+    before, progress = torch.get_num_threads(), list[str]()
+    measurement = names_per_second(["playground"], find_corpus("imena"), 200, 2, progress.append)
+    assert measurement.name == "names_per_second"
+    assert isinstance(measurement.value, dict)
+    ours = [run["ours"] for run in measurement.runs if isinstance(run, dict)]
+    assert measurement.value == {"playground": pytest.approx(sum(ours) / 2)}
+    assert all(run["ours"] > run["lecture"] > 0 for run in measurement.runs if isinstance(run, dict))
+    assert (torch.get_num_threads(), len(progress)) == (before, 3)

@@ -1,4 +1,4 @@
-"""How speed and memory go with the size: one real row, and the chart of made-up ones."""
+"""Speed and memory by model size: one real point, and the chart of invented ones."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from charwave_tui.bench.scaling import ScalePoint, as_chart, as_json, measure_sc
 
 
 def test_model_size_measured_in_own_process() -> None:
-    told: list[str] = []
+    progress: list[str] = []
     widths, batches = measure_scaling(
-        load_bench_corpus("imena").path, 1, 0.01, told.append, widths=(512,), batch_sizes=()
+        load_bench_corpus("imena").path, 1, 0.01, progress.append, widths=(512,), batch_sizes=()
     )
     (size,) = widths
-    assert (size.n_hidden, size.batch_size, batches, told) == (512, 32, [], ["n_hidden 512"])
+    assert (size.n_hidden, size.batch_size, batches, progress) == (512, 32, [], ["n_hidden 512"])
     assert size.steps_per_second > 0
     assert 0 < size.floor_share < 2
     assert 2 < size.megabytes < 100  # half a million weights, twice, and the batch

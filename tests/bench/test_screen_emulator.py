@@ -1,4 +1,4 @@
-"""The bench's own terminal: it must see what pyte, a whole one, sees."""
+"""The screen emulator shows what pyte, a complete emulator, shows."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ PIECES = [
 @example([*["╭─ 1 Form"] * 5, "\x1b[2D", "abc"], 2)
 def test_screen_emulator_split_bytes_matches_pyte(pieces: list[str], cut: int) -> None:
     written = "\x1b[?7l\x1b[2;3H" + "".join(pieces)
-    known = pyte.Screen(40, 12)
-    pyte.Stream(known).feed(written)
+    reference = pyte.Screen(40, 12)
+    pyte.Stream(reference).feed(written)
     emulator = ScreenEmulator(40, 12)
     for start in range(0, len(data := written.encode()), cut):
         assert emulator.feed(data[start : start + cut]) == b""
-    assert ["".join(row) for row in emulator._cells] == known.display
+    assert ["".join(row) for row in emulator._cells] == reference.display
 
 
-@pytest.mark.parametrize(("asked", "answer"), [(b"\x1b[?2026$p", b"\x1b[?2026;2$y"), (b"a\x1b[6nb", b"\x1b[1;1R")])
-def test_screen_emulator_split_query_replies_once(asked: bytes, answer: bytes) -> None:
+@pytest.mark.parametrize(("query", "reply"), [(b"\x1b[?2026$p", b"\x1b[?2026;2$y"), (b"a\x1b[6nb", b"\x1b[1;1R")])
+def test_screen_emulator_split_query_replies_once(query: bytes, reply: bytes) -> None:
     emulator = ScreenEmulator(10, 2)
-    assert b"".join(emulator.feed(asked[place : place + 1]) for place in range(len(asked))) == answer
+    assert b"".join(emulator.feed(query[index : index + 1]) for index in range(len(query))) == reply
     assert emulator.feed(b"\x1b[1;1H") == b""
 
 

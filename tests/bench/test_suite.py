@@ -1,4 +1,4 @@
-"""The whole benchmark: its figures as JSON and as a table, and one small real run of what concerns the playground."""
+"""The benchmark: measurements as JSON and as a table, and one small real run with the playground."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import runs_dir
 
-FIGURES = [
+MEASUREMENTS = [
     Measurement("first_frame", 0.31234567, "s", "soon", (0.3, 0.31234567)),
     Measurement("playground_cost", 1.5, "%", "slower", ({"playground": 985.0, "headless": 1000.0, "cost": 1.5},)),
     Measurement(
@@ -44,7 +44,7 @@ KEYS = {
 
 
 def test_json_report_has_every_result_with_its_runs() -> None:
-    assert as_json(FIGURES) == {
+    assert as_json(MEASUREMENTS) == {
         "first_frame": 0.3123,
         "playground_cost": 1.5,
         "step_ratio": {"a": 3.1416, "b": 2.5},
@@ -58,7 +58,7 @@ def test_json_report_has_every_result_with_its_runs() -> None:
 
 
 def test_table_has_row_per_result_or_preset_with_runs_below() -> None:
-    heading, frame, frames, slower, pairs, one, other, lines, none = as_table(FIGURES)
+    heading, frame, frames, slower, pairs, one, other, lines, none = as_table(MEASUREMENTS)
     assert heading.split()[:2] == ["measurement", "median"]
     assert frame.split() == ["first_frame", "0.31", "s", "soon"]
     assert frames.split() == ["0.30", "0.31"]
@@ -73,24 +73,24 @@ def test_table_has_row_per_result_or_preset_with_runs_below() -> None:
 def test_bench_prints_result_on_stdout_and_errors_on_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[set[str]] = []
+    calls: list[set[str]] = []
 
     def measured(
-        measurements: Sequence[BenchCase], given: BenchCorpus, effort: BenchSettings, tick: OnProgress
+        measurements: Sequence[BenchCase], given: BenchCorpus, settings: BenchSettings, on_progress: OnProgress
     ) -> list[Measurement]:
-        tick("opening")
-        asked.append({name for each in measurements for name in each.names} | {given.corpus.name})
-        return FIGURES
+        on_progress("opening")
+        calls.append({name for case in measurements for name in case.names} | {given.corpus.name})
+        return MEASUREMENTS
 
     monkeypatch.setattr(suite, "run_cases", measured)
     monkeypatch.setattr("charwave_tui.bench.suite._has_gpu", lambda: False)
     assert main.main(["bench", "--json"]) == 0
     printed = capsys.readouterr()
-    assert json.loads(printed.out) == as_json(FIGURES)
+    assert json.loads(printed.out) == as_json(MEASUREMENTS)
     assert "time_to_target_ratio: these are other names" in printed.err
     assert main.main(["bench", "--corpus", "imena", "--only", "step_ratio"]) == 0
-    assert capsys.readouterr().out.splitlines() == as_table(FIGURES)
-    assert asked == [KEYS | {"names"}, {"step_ratio", "floor_share", "imena"}]
+    assert capsys.readouterr().out.splitlines() == as_table(MEASUREMENTS)
+    assert calls == [KEYS | {"names"}, {"step_ratio", "floor_share", "imena"}]
 
 
 def test_unknown_benchmark_refused_with_known_ones() -> None:
@@ -124,10 +124,10 @@ def test_small_real_run_measures_and_leaves_no_files(home: Path, monkeypatch: py
     small = RunConfig(corpus="imena", n_hidden=16, n_embd=4, max_steps=UNLIMITED_STEPS, eval_every=100)
     monkeypatch.setattr(playground_overhead, "background_config", lambda corpus: small)
     homes: list[str] = []
-    effort = BenchSettings(frame_runs=1, loss_runs=1, pairs=1)
+    settings = BenchSettings(frame_runs=1, loss_runs=1, pairs=1)
     measurements = select_cases(["first_frame", "first_loss", "playground_cost"])
     figures = run_cases(
-        measurements, load_bench_corpus("imena"), effort, lambda text: homes.append(os.environ["CHARWAVE_HOME"])
+        measurements, load_bench_corpus("imena"), settings, lambda text: homes.append(os.environ["CHARWAVE_HOME"])
     )
     slower, frame, loss = figures
     assert (frame.name, loss.name, slower.name) == ("first_frame", "first_loss", "playground_cost")
@@ -140,8 +140,8 @@ def test_small_real_run_measures_and_leaves_no_files(home: Path, monkeypatch: py
     assert pair["playground"] > 0
     assert pair["headless"] > 0
     assert slower.value == pytest.approx(100 * (1 - pair["playground"] / pair["headless"]))
-    assert len(homes) == sum(each.ticks(effort) for each in measurements)
-    (folder,) = {Path(told) for told in homes}
+    assert len(homes) == sum(case.ticks(settings) for case in measurements)
+    (folder,) = {Path(progress) for progress in homes}
     assert folder != home
     assert not folder.exists()
     wait_no_processes(folder, 10)

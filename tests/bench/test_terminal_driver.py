@@ -1,4 +1,4 @@
-"""Words among escapes, as a terminal would show them."""
+"""A program in a pseudo-terminal: size, keys, exit, and the visible text of its output."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_transcript_keeps_only_text(written: bytes, text: str) -> None:
 )
 def test_transcript_text_unaffected_by_colours(words: list[str], colours: list[int]) -> None:
     written = b"".join(
-        f"\x1b[38;5;{colours[place % len(colours)]}m{word}\x1b[0m".encode() for place, word in enumerate(words)
+        f"\x1b[38;5;{colours[index % len(colours)]}m{word}\x1b[0m".encode() for index, word in enumerate(words)
     )
     assert visible_text(written) == "".join(words)
 

@@ -1,4 +1,4 @@
-"""The contenders of the steps' race: each does what it is said to do."""
+"""The candidates of the training speed comparison."""
 
 from __future__ import annotations
 
@@ -77,14 +77,14 @@ def test_matmul_baseline_multiplies_same_shapes_as_step(monkeypatch: pytest.Monk
 
 
 def test_word_batches_count_positions_scored_per_step(corpus: Corpus) -> None:
-    entered = make_candidates(CONFIG, corpus)
+    candidates = make_candidates(CONFIG, corpus)
     words = corpus.split(Split.TRAIN)
-    assert entered[NAMES].positions == pytest.approx(32 * (1 + sum(map(len, words)) / len(words)))
-    assert {entered[name].positions for name in entered if name != NAMES} == {32}
+    assert candidates[NAMES].positions == pytest.approx(32 * (1 + sum(map(len, words)) / len(words)))
+    assert {candidates[name].positions for name in candidates if name != NAMES} == {32}
 
 
 def test_speeds_compared_per_round_at_best_thread_count() -> None:
-    contest = SpeedComparison(
+    comparison = SpeedComparison(
         "tree-76k",
         {LECTURE: 32, FAST: 32, NAMES: 320, FLOOR: 32},
         {
@@ -94,10 +94,10 @@ def test_speeds_compared_per_round_at_best_thread_count() -> None:
             FLOOR: {1: (400.0, 200.0, 300.0), 2: (600.0, 600.0, 480.0)},
         },
     )
-    assert (contest.threads(LECTURE), contest.threads(FAST), contest.speed(FAST)) == (1, 2, 150.0)
-    assert (contest.ratio(FAST, LECTURE), contest.ratio(FAST, FLOOR)) == (3.0, 0.25)
-    assert contest.ratio(NAMES, LECTURE) == pytest.approx(4.0)
-    _, lecture, fast, names, floor = (line.split() for line in comparison_table(contest))
+    assert (comparison.threads(LECTURE), comparison.threads(FAST), comparison.speed(FAST)) == (1, 2, 150.0)
+    assert (comparison.ratio(FAST, LECTURE), comparison.ratio(FAST, FLOOR)) == (3.0, 0.25)
+    assert comparison.ratio(NAMES, LECTURE) == pytest.approx(4.0)
+    _, lecture, fast, names, floor = (line.split() for line in comparison_table(comparison))
     assert lecture[-5:] == ["80", "1", "2,560", "1.00", "0.17"]
     assert fast[-5:] == ["150", "2", "4,800", "3.00", "0.25"]
     assert names[-5:] == ["32", "1", "10,240", "4.00", "–"]
@@ -105,13 +105,13 @@ def test_speeds_compared_per_round_at_best_thread_count() -> None:
 
 
 def test_short_speed_comparison_measures_all_and_restores_threads(corpus: Corpus) -> None:
-    before, told = torch.get_num_threads(), list[str]()
-    ratio, share = step_figures(["playground"], corpus, rounds=2, seconds=0.01, on_progress=told.append)
-    assert (ratio.name, share.name) == ("step_ratio", "floor_share")
+    before, progress = torch.get_num_threads(), list[str]()
+    ratio, fraction = step_figures(["playground"], corpus, rounds=2, seconds=0.01, on_progress=progress.append)
+    assert (ratio.name, fraction.name) == ("step_ratio", "floor_share")
     runs = [run for run in ratio.runs if isinstance(run, dict)]
-    entered = [(name, threads) for name in (LECTURE, TORCH, PLAIN, FAST, NAMES, FLOOR) for threads in THREADS]
-    assert [(run["contender"], run["threads"]) for run in runs] == entered
+    candidates = [(name, threads) for name in (LECTURE, TORCH, PLAIN, FAST, NAMES, FLOOR) for threads in THREADS]
+    assert [(run["contender"], run["threads"]) for run in runs] == candidates
     assert all(len(run["steps_per_second"]) == 2 and min(run["steps_per_second"]) > 0 for run in runs)
-    assert isinstance(share.value, dict)
-    assert 0 < share.value["playground"] < 2
-    assert (torch.get_num_threads(), len(told)) == (before, 2)
+    assert isinstance(fraction.value, dict)
+    assert 0 < fraction.value["playground"] < 2
+    assert (torch.get_num_threads(), len(progress)) == (before, 2)

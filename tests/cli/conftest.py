@@ -1,4 +1,4 @@
-"""The commands as a person gives them: in this process, or in one of their own where streams and signals matter."""
+"""Runs commands: in this process, or in one of their own where streams and signals matter."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ Command = Callable[..., CommandResult]
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Gives a command line to the entry point."""
+    """Runs a command line in this process."""
 
-    def give(*words: str) -> CommandResult:
+    def run_command(*words: str) -> CommandResult:
         capsys.readouterr()
         try:
             code = main(words)
@@ -42,7 +42,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
         printed = capsys.readouterr()
         return CommandResult(code, printed.out, printed.err)
 
-    return give
+    return run_command
 
 
 def program(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -76,10 +76,10 @@ def words(tmp_path: Path) -> Path:
 def train(command: Command, words: Path) -> Command:
     """Trains a small run on those words, sixty steps unless told otherwise."""
 
-    def give(*more: str) -> CommandResult:
+    def run_command(*more: str) -> CommandResult:
         return command("train", "--corpus", str(words), *SMALL, "--set", "batch_size=8", "--steps", "60", *more)
 
-    return give
+    return run_command
 
 
 @pytest.fixture

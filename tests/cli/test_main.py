@@ -1,4 +1,4 @@
-"""The entry point: what goes wrong becomes one line and an exit code, whatever the streams can carry."""
+"""The entry point: an error becomes one line and an exit code, whatever the encoding of the streams."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ def test_control_characters_in_error_are_escaped(command: Any, words: list[str])
 def test_non_utf8_path_refused_in_one_line(tmp_path: Path) -> None:
     odd = os.fsencode(tmp_path) + b"/caf\xe9.txt"
     Path(os.fsdecode(odd)).write_text("\n".join("abcdefghijkl"), "utf-8")
-    ran = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "charwave_tui", "train", "--corpus", odd], capture_output=True, check=False
     )
-    assert ran.returncode == 2
-    assert ran.stderr == (
+    assert completed.returncode == 2
+    assert completed.stderr == (
         b"charwave-tui: corpus holds bytes that are not UTF-8; give the file or its folder another name\n"
     )
 
@@ -113,9 +113,9 @@ def fail(config, step):
 trainer.learning_rate = fail
 sys.exit(main(["train", "--corpus", {str(words)!r}]))
 """
-    ran = subprocess.run([sys.executable, "-c", broken], capture_output=True, encoding="utf-8", check=False)
-    assert (ran.returncode, ran.stdout) == (1, "")
-    progress, fault = ran.stderr.splitlines()
+    completed = subprocess.run([sys.executable, "-c", broken], capture_output=True, encoding="utf-8", check=False)
+    assert (completed.returncode, completed.stdout) == (1, "")
+    progress, fault = completed.stderr.splitlines()
     assert progress.startswith("run 1 · playground")
     assert fault == (
         "charwave-tui: EngineError: ZeroDivisionError: within "
@@ -127,10 +127,10 @@ sys.exit(main(["train", "--corpus", {str(words)!r}]))
 
 
 def test_user_error_found_by_engine_is_one_line(program: Any, words: Path) -> None:
-    ran = program("train", "--corpus", str(words), "--set", "batch_size=50000")
-    assert ran.returncode == 2
-    assert ran.stdout == ""
-    assert ran.stderr == (
+    completed = program("train", "--corpus", str(words), "--set", "batch_size=50000")
+    assert completed.returncode == 2
+    assert completed.stdout == ""
+    assert completed.stderr == (
         "charwave-tui: batch_size 50,000 is more than the 320 examples to train on; set batch_size to 320 or fewer\n"
     )
 
@@ -140,14 +140,14 @@ def test_version_option_prints_version(command: Any) -> None:
 
 
 def test_help_names_every_command(command: Any) -> None:
-    told = command("--help").out
+    reported = command("--help").out
     for name in ("train", "sample", "inspect", "runs", "presets", "data", "reproduce", "bench", "engine"):
-        assert f"\n    {name} " in told
+        assert f"\n    {name} " in reported
 
 
 def test_module_runs_like_the_program(program: Any) -> None:
-    ran = program("--version")
-    assert (ran.returncode, ran.stdout) == (0, f"charwave-tui {__version__}\n")
+    completed = program("--version")
+    assert (completed.returncode, completed.stdout) == (0, f"charwave-tui {__version__}\n")
 
 
 def test_internal_error_names_log_which_has_traceback() -> None:
@@ -160,10 +160,10 @@ presets.presets = fail
 from charwave_tui.cli.main import main
 sys.exit(main(["presets"]))
 """
-    ran = subprocess.run([sys.executable, "-c", broken], capture_output=True, encoding="utf-8", check=False)
-    assert ran.returncode == 1
-    assert ran.stdout == ""
-    assert ran.stderr == (
+    completed = subprocess.run([sys.executable, "-c", broken], capture_output=True, encoding="utf-8", check=False)
+    assert completed.returncode == 1
+    assert completed.stdout == ""
+    assert completed.stderr == (
         f"charwave-tui: ZeroDivisionError: first line (a fault of the program; the whole story is in {log_path()})\n"
     )
     story = log_path().read_text("utf-8")
@@ -198,11 +198,11 @@ def test_closed_stdout_is_no_error(words: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     command = [sys.executable, "-m", "charwave_tui", *words]
-    ran = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, encoding="utf-8", check=False)
+    completed = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, encoding="utf-8", check=False)
     os.close(writing)
-    assert ran.returncode == 0
-    assert "Traceback" not in ran.stderr
-    assert "Broken" not in ran.stderr
+    assert completed.returncode == 0
+    assert "Traceback" not in completed.stderr
+    assert "Broken" not in completed.stderr
 
 
 def test_missing_standard_streams_exit_cleanly() -> None:
@@ -234,14 +234,14 @@ def test_unencodable_characters_are_replaced(environment: dict[str, str], monkey
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    ran = subprocess.run([sys.executable, "-c", THE_MAIN_JOB], capture_output=True, encoding="utf-8", check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert "Traceback" not in ran.stderr
-    *told, names, codes = ran.stdout.splitlines()
+    completed = subprocess.run([sys.executable, "-c", THE_MAIN_JOB], capture_output=True, encoding="utf-8", check=False)
+    assert completed.returncode == 0, completed.stderr
+    assert "Traceback" not in completed.stderr
+    *reported, names, codes = completed.stdout.splitlines()
     assert codes == "[0, 0, 0, 0]"
     whole = [item["name"] for item in json.loads(names)]
     assert set("".join(whole)) <= set(find_corpus("imena").symbols)
-    shown = [line[:-8].rstrip() for line in told[-5:]]
+    shown = [line[:-8].rstrip() for line in reported[-5:]]
     # Python takes the C locale for UTF-8 where it may
     assert shown == (whole if environment == {"LC_ALL": "C"} else ["?" * len(name) for name in whole])
 

@@ -1,4 +1,4 @@
-"""The options that choose a run, apart from any command."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_set_options_split_at_first_equals_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("--host nowhere.invalid train --steps 5", "--host means nothing to train; leave it out"),
         ("--host nowhere.invalid runs list", "--host means nothing to runs; leave it out"),
@@ -27,10 +27,10 @@ def test_set_options_split_at_first_equals_sign() -> None:
         ("sample --next em --temperature 2 -n 3", "-n is for names, and --next draws none; leave it out"),
     ],
 )
-def test_option_without_effect_is_named(command: Any, line: str, said: str) -> None:
+def test_option_without_effect_is_named(command: Any, line: str, message: str) -> None:
     printed = command(*line.split())
     assert (printed.code, printed.out) == (2, "")
-    assert printed.err.startswith(f"charwave-tui: {said}")
+    assert printed.err.startswith(f"charwave-tui: {message}")
 
 
 def test_option_before_its_command_counts(command: Any) -> None:

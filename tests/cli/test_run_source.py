@@ -1,4 +1,4 @@
-"""Whom `sample` and `inspect` ask: the engine that holds the run, be it at another step than its save, or the save."""
+"""What `sample` and `inspect` read: the engine that has the run, at whatever step, or the run's checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from charwave_tui.core.protocol.commands import Command
 from charwave_tui.core.protocol.events import AnyEvent, NamesRefused, NamesSampled, QueryRefused, RunOpened, WordScored
 from charwave_tui.core.store.run_store import RunStore
 
-QUESTIONS = ("sample -n 5", "sample --score mara", "sample --next ma", "inspect")
+QUERIES = ("sample -n 5", "sample --score mara", "sample --next ma", "inspect")
 
 
 def test_run_in_engine_gives_same_output_as_saved_run(command: Any, words: Path) -> None:
@@ -29,17 +29,17 @@ def test_run_in_engine_gives_same_output_as_saved_run(command: Any, words: Path)
         pass
     step = json.loads(command("pause", "--json").out)["step"]
     saves = RunStore(runs_dir()).folder_of(1).checkpoints()
-    hidden = [save.rename(save.with_suffix(".hidden")) for save in saves]
-    from_engine = [command(*question.split(), "--json") for question in QUESTIONS]
-    for save, away in zip(saves, hidden, strict=True):
-        away.rename(save)
+    hidden = [checkpoint.rename(checkpoint.with_suffix(".hidden")) for checkpoint in saves]
+    from_engine = [command(*query.split(), "--json") for query in QUERIES]
+    for checkpoint, hidden_path in zip(saves, hidden, strict=True):
+        hidden_path.rename(checkpoint)
     assert command("stop").code == 0
     finished = command("inspect", "--json")
     assert command("engine", "stop").code == 0
-    from_save = [command(*question.split(), "--json") for question in QUESTIONS]
-    assert [said.err for said in from_engine] == [f"run 1 is paused; these are its weights of step {step:,}\n"] * 4
-    assert [said.err for said in from_save] == [finished.err] * 4 == [""] * 4
-    assert [json.loads(said.out) for said in from_engine] == [json.loads(said.out) for said in from_save]
+    from_save = [command(*query.split(), "--json") for query in QUERIES]
+    assert [result.err for result in from_engine] == [f"run 1 is paused; these are its weights of step {step:,}\n"] * 4
+    assert [result.err for result in from_save] == [finished.err] * 4 == [""] * 4
+    assert [json.loads(result.out) for result in from_engine] == [json.loads(result.out) for result in from_save]
     assert finished.out == from_save[-1].out
 
 
@@ -47,13 +47,13 @@ def test_other_run_than_engines_is_read_from_its_save(command: Any, small_run: P
     small = ("--set", "context=2", "--set", "fuse=2", "--set", "n_hidden=4", "--set", "batch_size=4")
     before = command("sample", "--run", "1").out
     assert command("start", "--corpus", str(words), *small, "--steps", "10000000").code == 0
-    said = command("sample", "--run", "1")
-    assert (said.code, said.out, said.err) == (0, before, "")
+    result = command("sample", "--run", "1")
+    assert (result.code, result.out, result.err) == (0, before, "")
     assert command("sample").err.startswith("run 2 is training; these are its weights of step ")
 
 
 class ScriptedEngine:
-    """An engine of which a script says what it tells; it holds what it was sent."""
+    """An engine with scripted events; `sent` has its commands."""
 
     def __init__(self, *script: AnyEvent) -> None:
         self.sent: list[Command] = []
@@ -68,40 +68,40 @@ class ScriptedEngine:
 
 
 def run_opened(run: int) -> RunOpened:
-    card = CorpusSummary("words", "", 1, "a", (1, 1, 1))
-    return RunOpened(run, "", RunConfig(), card, 1, "cpu", None, RunState.TRAINING, 9, TrainingHistory())
+    summary = CorpusSummary("words", "", 1, "a", (1, 1, 1))
+    return RunOpened(run, "", RunConfig(), summary, 1, "cpu", None, RunState.TRAINING, 9, TrainingHistory())
 
 
-async def open_talk(*script: AnyEvent) -> EngineSession:
+async def open_session(*script: AnyEvent) -> EngineSession:
     engine: Any = ScriptedEngine(run_opened(1), *script)
-    talk = EngineSession(engine, engine.events())
-    await talk.next_event()
-    return talk
+    session = EngineSession(engine, engine.events())
+    await session.next_event()
+    return session
 
 
 NAME = SampledName("mara", 2.0, in_corpus=False)
 
 
 async def test_names_returned_when_complete_and_score_when_ranked() -> None:
-    early, whole = NamesSampled(9, 1, (), done=False), NamesSampled(9, 1, (NAME,))
-    there = await open_talk(early, whole)
-    assert await sample_names(there, SamplingConfig()) == (NAME,)
-    assert there.reply_step == 9  # and not where it was when it was asked
+    partial, complete = NamesSampled(9, 1, (), done=False), NamesSampled(9, 1, (NAME,))
+    session = await open_session(partial, complete)
+    assert await sample_names(session, SamplingConfig()) == (NAME,)
+    assert session.reply_step == 9  # and not where it was when it was asked
     first, second = WordScored(9, 1, "a", (1.0,), ""), WordScored(9, 1, "a", (1.0,), "", 40.0, 100)
-    assert await score_word(await open_talk(first, second), "a") == second
-    assert await score_word(await open_talk(first, first), "a") == first  # no place could be found
+    assert await score_word(await open_session(first, second), "a") == second
+    assert await score_word(await open_session(first, first), "a") == first  # no place could be found
 
 
 @pytest.mark.parametrize("refusal", [NamesRefused(1, "no", "ask"), QueryRefused(1, "no", "ask"), run_opened(2)])
 async def test_failed_request_is_reported(refusal: AnyEvent) -> None:
-    gone = "run 1 gave way to another before it answered; ask again"
-    expected = gone if isinstance(refusal, RunOpened) else "no; ask"
-    for question in (
-        lambda there: sample_names(there, SamplingConfig()),
-        lambda there: predict_next(there, "a"),
-        lambda there: score_word(there, "a"),
+    replaced = "run 1 gave way to another before it answered; ask again"
+    expected = replaced if isinstance(refusal, RunOpened) else "no; ask"
+    for query in (
+        lambda session: sample_names(session, SamplingConfig()),
+        lambda session: predict_next(session, "a"),
+        lambda session: score_word(session, "a"),
         probe_layers,
     ):
-        with pytest.raises(UserError) as refused:
-            await question(await open_talk(refusal))
-        assert str(refused.value) == expected
+        with pytest.raises(UserError) as error:
+            await query(await open_session(refusal))
+        assert str(error.value) == expected

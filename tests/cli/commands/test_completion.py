@@ -1,4 +1,4 @@
-"""Shell completion: the script that is printed does complete, in a real shell."""
+"""Shell completion: the printed script works in a real shell."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def test_bash_completes_commands_and_options(command: Any, tmp_path: Path) -> No
     def completed(*words: str) -> set[str]:
         listed = " ".join(f"'{word}'" for word in words)
         ask = f"COMP_WORDS=({listed}); COMP_CWORD={len(words) - 1}; _shtab_charwave_tui; echo ${{COMPREPLY[@]}}"
-        told = subprocess.run(
+        reported = subprocess.run(
             [bash, "--norc", "-c", f"source '{script}'; {ask}"], capture_output=True, text=True, check=True
         )
-        return set(told.stdout.split())
+        return set(reported.stdout.split())
 
     assert completed("charwave-tui", "sta") == {"start", "status"}
     assert completed("charwave-tui", "start", "--rep") == {"--replace"}
@@ -35,12 +35,12 @@ def test_bash_completes_commands_and_options(command: Any, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_get_script_with_every_command(command: Any, shell: str) -> None:
-    said = command("completion", shell)
-    assert (said.code, said.err) == (0, "")
+    result = command("completion", shell)
+    assert (result.code, result.err) == (0, "")
     for name in ("train", "sample", "inspect", "attach", "completion"):
-        assert name in said.out
+        assert name in result.out
     if there := shutil.which(shell):
-        subprocess.run([there, "-n"], input=said.out, text=True, check=True)
+        subprocess.run([there, "-n"], input=result.out, text=True, check=True)
 
 
 def test_every_command_help_ends_with_parsable_examples() -> None:
@@ -54,6 +54,6 @@ def test_every_command_help_ends_with_parsable_examples() -> None:
 
 
 def test_unknown_shell_refused_with_known_ones(command: Any) -> None:
-    said = command("completion", "ksh")
-    assert said.code == 2
-    assert "invalid choice: 'ksh' (choose from" in said.err
+    result = command("completion", "ksh")
+    assert result.code == 2
+    assert "invalid choice: 'ksh' (choose from" in result.err

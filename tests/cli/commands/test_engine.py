@@ -1,4 +1,4 @@
-"""`charwave-tui engine`: what it says of the engine that runs, and its end."""
+"""`charwave-tui engine`: status and stop of the running engine."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def config(words: Path) -> RunConfig:
 
 
 def test_no_engine_status_and_stop_report_it_without_error(command: Any) -> None:
-    said = command("engine", "status")
-    assert (said.code, said.out, said.err) == (0, "no engine is running\n", "")
+    result = command("engine", "status")
+    assert (result.code, result.out, result.err) == (0, "no engine is running\n", "")
     facts = json.loads(command("engine", "status", "--json").out)
     nothing = dict.fromkeys(("version", "run", "state", "step", "unsaved"))
     assert facts == {"pid": None, "socket": str(socket_path()), **nothing}
@@ -119,15 +119,15 @@ sys.exit(main(["engine"]))
 
 
 def test_engine_of_other_version_found_and_stopped(command: Any, older_engine: subprocess.Popen[bytes]) -> None:
-    said = command("engine", "status", "--json")
-    assert said.code == 0
-    facts = json.loads(said.out)
+    result = command("engine", "status", "--json")
+    assert result.code == 0
+    facts = json.loads(result.out)
     assert (facts["pid"], facts["version"], facts["run"], facts["state"], facts["step"]) == (
         *(older_engine.pid, "0.0.1"),
         *(None, None, None),
     )
-    assert "version 0.0.1 is running" in said.err
-    assert len(said.err.splitlines()) == 1
+    assert "version 0.0.1 is running" in result.err
+    assert len(result.err.splitlines()) == 1
     ended = command("engine", "stop")
     assert (ended.code, ended.out) == (0, "the engine has ended\n")
     assert older_engine.wait(10) == 0
@@ -143,9 +143,9 @@ def test_unreachable_engine_is_one_line_error(command: Any, monkeypatch: pytest.
 
 def test_engine_command_listed_and_loads_no_torch(command: Any) -> None:
     assert "engine" in command("--help").out
-    said = command("engine", "--help").out
-    assert "status" in said
-    assert "stop" in said
+    result = command("engine", "--help").out
+    assert "status" in result
+    assert "stop" in result
     for words in ("['engine', 'status']", "['engine', 'stop']"):
         code = f"import sys; from charwave_tui.cli.main import main; main({words}); assert 'torch' not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

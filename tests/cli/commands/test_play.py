@@ -1,4 +1,4 @@
-"""`charwave-tui` alone: whether there is a screen for it, and what it opens with."""
+"""`charwave-tui` alone: whether it opens the playground, and with what; plain output where there is no terminal."""
 
 from __future__ import annotations
 
@@ -154,8 +154,10 @@ play.stdio_is_terminal = lambda: True
 main([])
 """
     environment = {name: value for name, value in os.environ.items() if name != "TEXTUAL_FPS"}
-    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60)
-    assert float(ran.stdout) == 1 / 120
+    completed = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, check=True, timeout=60
+    )
+    assert float(completed.stdout) == 1 / 120
 
 
 def test_frame_rate_follows_option(command: Any, opened_playgrounds: list[CharwaveApp]) -> None:

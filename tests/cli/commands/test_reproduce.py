@@ -1,4 +1,4 @@
-"""`charwave-tui reproduce`: recipes trained once more, beside what was published for them."""
+"""`charwave-tui reproduce`: recipes trained again and compared with the published losses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import replace as changed
+from msgspec.structs import replace as struct_replace
 
 from charwave_tui.cli.commands import reproduce
 from charwave_tui.cli.commands import reproduce as reproduce_module
@@ -34,13 +34,13 @@ PUBLISHED = Published("a lecture", 419, 2.0, 2.1)
 @pytest.fixture
 def small_presets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small recipes in place of the real ones."""
-    known = {
+    small = {
         "first": Preset("first", "", SMALL, PUBLISHED),
         "own": Preset("own", "", SMALL, None),
         "large": Preset("large", "", replace(SMALL, batch_size=60_000), PUBLISHED),
     }
     for module in (presets, reproduce):
-        monkeypatch.setattr(module, "presets", lambda: known)
+        monkeypatch.setattr(module, "presets", lambda: small)
 
 
 @pytest.fixture
@@ -76,26 +76,26 @@ def cells(line: str) -> list[str]:
 def test_val_loss_beyond_tolerance_is_marked(record: RunRecord) -> None:
     near, far = (
         PublishedComparison("first", record, PUBLISHED),
-        PublishedComparison("first", changed(record, val=2.1121), PUBLISHED),
+        PublishedComparison("first", struct_replace(record, val=2.1121), PUBLISHED),
     )
-    _, rule, one, other, note = as_markdown([near, far])
+    _, rule, near_row, far_row, note = as_markdown([near, far])
     assert set(rule) <= set("|:- ")
-    assert cells(one) == ["first", "419", "2.0000", "2.0100", "2.1000", "2.1050", "+0.0050", "61 s"]
-    assert cells(other)[-2] == "+0.0121 (!)"
+    assert cells(near_row) == ["first", "419", "2.0000", "2.0100", "2.1000", "2.1050", "+0.0050", "61 s"]
+    assert cells(far_row)[-2] == "+0.0121 (!)"
     assert "further than 0.012" in note
     assert [row["within"] for row in as_json([near, far])] == [True, False]
-    assert len({len(line) for line in (rule, one, other)}) == 1
+    assert len({len(line) for line in (rule, near_row, far_row)}) == 1
 
 
 @pytest.mark.usefixtures("lecture_corpus")
 def test_incomparable_losses_are_not_compared(record: RunRecord) -> None:
-    stopped = PublishedComparison("first", changed(record, state=RunState.STOPPED), PUBLISHED)
+    stopped = PublishedComparison("first", struct_replace(record, state=RunState.STOPPED), PUBLISHED)
     unknown = PublishedComparison("first", record, replace(PUBLISHED, val=None, remark="worse"))
     others = PublishedComparison("first", record, replace(PUBLISHED, parameters=400))
-    _, _, one, two, three = as_markdown([stopped, unknown, others])
-    assert cells(one)[4:7] == ["–", "stopped at step 20", "–"]
-    assert cells(two)[4:7] == ["worse", "2.1050", "–"]
-    assert cells(three)[1] == "419 (published 400)"
+    _, _, near_row, unknown_row, other_row = as_markdown([stopped, unknown, others])
+    assert cells(near_row)[4:7] == ["–", "stopped at step 20", "–"]
+    assert cells(unknown_row)[4:7] == ["worse", "2.1050", "–"]
+    assert cells(other_row)[1] == "419 (published 400)"
 
 
 @pytest.mark.usefixtures("small_presets", "lecture_corpus")
@@ -116,19 +116,19 @@ def test_all_published_presets_trained_despite_one_failure(command: Any, words: 
 def test_other_corpus_rows_in_order_without_published_losses(
     command: Any, words: Path, record: RunRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[Job] = []
+    trained: list[Job] = []
 
-    def done(jobs: list[Job], at_once: int, listener: object) -> Iterator[JobResult]:
-        asked.extend(jobs)
+    def train(jobs: list[Job], processes: int, listener: object) -> Iterator[JobResult]:
+        trained.extend(jobs)
         yield from (JobResult(job.name, record) for job in reversed(jobs))
 
-    monkeypatch.setattr(reproduce, "train_in_parallel", done)
+    monkeypatch.setattr(reproduce, "train_in_parallel", train)
     printed = command("reproduce", "own", "first", "--corpus", str(words))
     assert "published figures do not apply" in printed.err
     _, _, own, first = printed.out.splitlines()
     assert cells(own)[0] == "own"
     assert cells(first)[2] == cells(first)[4] == cells(first)[6] == "–"
-    assert {job.config for job in asked} == {replace(SMALL, corpus=str(words))}
+    assert {job.config for job in trained} == {replace(SMALL, corpus=str(words))}
 
 
 @pytest.mark.usefixtures("small_presets", "lecture_corpus")
@@ -146,16 +146,16 @@ def test_interrupt_prints_finished_rows(
 
 
 def test_interrupted_run_is_stopped_and_saved(words: Path) -> None:
-    class Left(Exception):
+    class Stopped(Exception):
         pass
 
-    def leave(event: Event) -> None:
+    def stop_early(event: Event) -> None:
         if isinstance(event, Progress) and event.step > 0:
-            raise Left
+            raise Stopped
 
     endless = replace(SMALL, corpus=str(words), max_steps=100_000_000)
-    with pytest.raises(Left):
-        list(train_in_parallel([Job("endless", endless)], 1, lambda name: leave))
+    with pytest.raises(Stopped):
+        list(train_in_parallel([Job("endless", endless)], 1, lambda name: stop_early))
     left = RunStore(runs_dir()).read(1)
     assert (left.state, left.preset) == (RunState.STOPPED, "endless")
     assert left.step > 0

@@ -1,4 +1,4 @@
-"""`start`, `pause`, `resume`, `stop`, `status` and `attach`: an engine steered from a script."""
+"""`start`, `pause`, `resume`, `stop`, `status` and `attach`: an engine controlled from a script."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ NONE = "charwave-tui: no engine is running; charwave-tui start begins a run in o
 
 @pytest.mark.parametrize("words", ["pause", "resume", "stop", "attach", "attach --follow --json"])
 def test_no_engine_run_commands_fail_without_starting_one(command: Any, words: str) -> None:
-    said = command(*words.split())
-    assert (said.code, said.out, said.err) == (1, "", NONE)
+    result = command(*words.split())
+    assert (result.code, result.out, result.err) == (1, "", NONE)
     assert command("engine", "status").out == "no engine is running\n"
 
 
@@ -38,8 +38,8 @@ def test_status_without_engine_is_a_regular_status(command: Any) -> None:
 
 
 def test_ssh_option_without_host_is_named(command: Any) -> None:
-    said = command("status", "-o", "Port=22")
-    assert (said.code, said.err) == (
+    result = command("status", "-o", "Port=22")
+    assert (result.code, result.err) == (
         2,
         "charwave-tui: -o Port=22 is for ssh, and there is no --host; add --host user@machine\n",
     )
@@ -52,39 +52,39 @@ def tiny_options(words: Path) -> tuple[str, ...]:
 
 
 def test_run_started_paused_resumed_watched_and_stopped_by_commands(command: Any, words: Path) -> None:
-    def told(*line: str) -> dict[str, Any]:
-        said = command(*line, "--json")
-        assert (said.code, said.err) == (0, "")
-        facts: dict[str, Any] = json.loads(said.out)
+    def run_json(*line: str) -> dict[str, Any]:
+        result = command(*line, "--json")
+        assert (result.code, result.err) == (0, "")
+        facts: dict[str, Any] = json.loads(result.out)
         return facts
 
     small = (*tiny_options(words), "--set", "batch_size=4")
-    started = told("start", *small, "--set", "eval_every=200", "--steps", "10000000", "--seed", "7")
+    started = run_json("start", *small, "--set", "eval_every=200", "--steps", "10000000", "--seed", "7")
     assert (started["run"], started["state"], started["max_steps"]) == (1, "training", 10_000_000)
-    held = told("pause")
-    assert held["state"] == "paused"
-    assert told("status") == held == told("pause")
-    for verb, name in (("start", "1"), ("start", "1")):
-        said = command(verb, *small)
-        assert (said.code, said.err) == (
+    paused = run_json("pause")
+    assert paused["state"] == "paused"
+    assert run_json("status") == paused == run_json("pause")
+    for subcommand, run in (("start", "1"), ("start", "1")):
+        result = command(subcommand, *small)
+        assert (result.code, result.err) == (
             2,
-            f"charwave-tui: run {name} is paused; stop it first, or start with --replace\n",
+            f"charwave-tui: run {run} is paused; stop it first, or start with --replace\n",
         )
-    assert told("resume")["state"] == "training"
-    while told("status")["val"] is None:
+    assert run_json("resume")["state"] == "training"
+    while run_json("status")["val"] is None:
         pass
-    stopped = told("stop")
+    stopped = run_json("stop")
     assert stopped["state"] == "stopped"
-    assert stopped["step"] > held["step"]
+    assert stopped["step"] > paused["step"]
     assert stopped["train"] is not None
-    kept = RunStore(runs_dir()).read(1)
-    assert (kept.state, kept.step, kept.val) == (RunState.STOPPED, stopped["step"], stopped["val"])
-    said = command("stop")
+    record = RunStore(runs_dir()).read(1)
+    assert (record.state, record.step, record.val) == (RunState.STOPPED, stopped["step"], stopped["val"])
+    result = command("stop")
     assert (
-        said.err == "charwave-tui: run 1 is stopped, so there is nothing to stop; charwave-tui start begins another\n"
+        result.err == "charwave-tui: run 1 is stopped, so there is nothing to stop; charwave-tui start begins another\n"
     )
 
-    assert told("start", *small, "--set", "eval_every=100", "--steps", "400")["run"] == 2
+    assert run_json("start", *small, "--set", "eval_every=100", "--steps", "400")["run"] == 2
     lines = command("attach", "--follow").out.splitlines()
     assert lines[0].startswith("run 2 · playground · 100 words of words")
     assert [line.split()[1] for line in lines[1:-1]] == ["100", "200", "300", "400"]
@@ -96,17 +96,18 @@ def test_run_started_paused_resumed_watched_and_stopped_by_commands(command: Any
 
 
 def test_diverged_run_reported_with_hint(command: Any, words: Path) -> None:
-    wild = ("norm=none", "lr=10", "init_gain=100", "output_scale=100", "activation=relu")
-    assert command("start", *tiny_options(words), *(part for it in wild for part in ("--set", it))).code == 0
+    settings = ("norm=none", "lr=10", "init_gain=100", "output_scale=100", "activation=relu")
+    options = [part for setting in settings for part in ("--set", setting)]
+    assert command("start", *tiny_options(words), *options).code == 0
     for _ in range(2):  # while it trains, and long after
-        said = command("attach", "--follow")
-        assert said.code == 2
-        assert "became" in said.err
-        assert "w rewinds it" in said.err
+        result = command("attach", "--follow")
+        assert result.code == 2
+        assert "became" in result.err
+        assert "w rewinds it" in result.err
 
 
 class ScriptedEngine:
-    """An engine of which a script says what it tells, line by line of those that drop; it holds what it was sent."""
+    """An engine with scripted events, one list for each connection, which then drops; `sent` has its commands."""
 
     def __init__(self, *lines: list[AnyEvent]) -> None:
         self.sent: list[Command] = []
@@ -125,17 +126,17 @@ class ScriptedEngine:
 
 
 def run_opened(
-    run: int | None = 1, state: RunState = RunState.TRAINING, *measured: Evaluation, **more: Any
+    run: int | None = 1, state: RunState = RunState.TRAINING, *measured: Evaluation, **fields: Any
 ) -> RunOpened:
-    card = CorpusSummary("words", "", 1, "a", (1, 1, 1))
+    summary = CorpusSummary("words", "", 1, "a", (1, 1, 1))
     history = TrainingHistory(evaluations=measured)
-    return RunOpened(run, "", RunConfig(), card, 1, "cpu", None, state, 9, history, **more)
+    return RunOpened(run, "", RunConfig(), summary, 1, "cpu", None, state, 9, history, **fields)
 
 
 def watch_events(*lines: list[AnyEvent]) -> tuple[RunChanged | None, list[AnyEvent]]:
-    told: list[AnyEvent] = []
+    run_json: list[AnyEvent] = []
     engine: Any = ScriptedEngine(*lines)
-    return asyncio.run(_watch(engine, told.append, follow=True)), told
+    return asyncio.run(_watch(engine, run_json.append, follow=True)), run_json
 
 
 ONE, TWO, LAST = (Evaluation(step, Split.VAL, 2.0) for step in (100, 200, 300))
@@ -147,42 +148,42 @@ def status(state: RunState, *, measuring: bool) -> StatusReported:
 
 def test_each_evaluation_printed_once_despite_reconnects() -> None:
     first: list[AnyEvent] = [run_opened(1, RunState.TRAINING, ONE), SplitEvaluated(TWO)]
-    again: list[AnyEvent] = [run_opened(1, RunState.FINISHED, ONE, TWO), status(RunState.FINISHED, measuring=True)]
-    again += [SplitEvaluated(LAST), SplitEvaluated(TWO), status(RunState.FINISHED, measuring=False)]
-    ended, told = watch_events(first, again)
-    assert ended == RunChanged(RunState.FINISHED, 9)
-    assert told == [first[0], *map(SplitEvaluated, (ONE, TWO, LAST))]
+    second: list[AnyEvent] = [run_opened(1, RunState.FINISHED, ONE, TWO), status(RunState.FINISHED, measuring=True)]
+    second += [SplitEvaluated(LAST), SplitEvaluated(TWO), status(RunState.FINISHED, measuring=False)]
+    end, run_json = watch_events(first, second)
+    assert end == RunChanged(RunState.FINISHED, 9)
+    assert run_json == [first[0], *map(SplitEvaluated, (ONE, TWO, LAST))]
 
 
 def test_watch_ends_on_nonfinite_loss_or_replaced_run() -> None:
     stopped = RunChanged(RunState.STOPPED, 300)
-    for then in (status(RunState.STOPPED, measuring=False), run_opened(2)):
-        assert watch_events([run_opened(), stopped, then]) == (stopped, [run_opened(), stopped])
-    ended, _ = watch_events(
+    for last_event in (status(RunState.STOPPED, measuring=False), run_opened(2)):
+        assert watch_events([run_opened(), stopped, last_event]) == (stopped, [run_opened(), stopped])
+    end, _ = watch_events(
         [run_opened(), stopped, run_opened(1, RunState.TRAINING), stopped, status(RunState.STOPPED, measuring=False)]
     )
-    assert ended == stopped
+    assert end == stopped
 
 
 def test_divergence_cause_reported_long_afterwards() -> None:
-    ended, _ = watch_events([run_opened(1, RunState.DIVERGED, divergence=Divergence(7, "NaN", 10.0))])
-    assert ended == RunChanged(RunState.DIVERGED, 9, "it became NaN at step 7 with lr 10")
+    end, _ = watch_events([run_opened(1, RunState.DIVERGED, divergence=Divergence(7, "NaN", 10.0))])
+    assert end == RunChanged(RunState.DIVERGED, 9, "it became NaN at step 7 with lr 10")
 
 
 async def test_watch_waits_only_for_evaluation_in_progress() -> None:
     engine: Any = ScriptedEngine(
         [status(RunState.PAUSED, measuring=True), SplitEvaluated(ONE), status(RunState.PAUSED, measuring=False)]
     )
-    talk = EngineSession(engine, engine.events())
-    assert await talk.wait_until_evaluated() == status(RunState.PAUSED, measuring=False)
-    assert (talk.losses, len(engine.sent)) == ({Split.VAL: 2.0}, 2)
+    session = EngineSession(engine, engine.events())
+    assert await session.wait_until_evaluated() == status(RunState.PAUSED, measuring=False)
+    assert (session.losses, len(engine.sent)) == ({Split.VAL: 2.0}, 2)
 
 
 def test_deleted_run_still_reports_all_before_it_ends() -> None:
     engine: Any = ScriptedEngine()
-    watched = _RunReporter(engine, lambda event: None)
-    card = CorpusSummary("words", "", 1, "a", (1, 1, 1))
-    training = RunOpened(3, "", RunConfig(), card, 1, "cpu", None, RunState.TRAINING, 9, TrainingHistory())
-    assert not watched.handle_event(training, follow=True)
-    assert not watched.handle_event(RunChanged(RunState.FINISHED, 100), follow=True)
-    assert watched.handle_event(msgspec.structs.replace(training, run=None, state=RunState.READY), follow=True)
+    reporter = _RunReporter(engine, lambda event: None)
+    summary = CorpusSummary("words", "", 1, "a", (1, 1, 1))
+    training = RunOpened(3, "", RunConfig(), summary, 1, "cpu", None, RunState.TRAINING, 9, TrainingHistory())
+    assert not reporter.handle_event(training, follow=True)
+    assert not reporter.handle_event(RunChanged(RunState.FINISHED, 100), follow=True)
+    assert reporter.handle_event(msgspec.structs.replace(training, run=None, state=RunState.READY), follow=True)

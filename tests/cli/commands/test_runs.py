@@ -1,4 +1,4 @@
-"""`charwave-tui runs`: what is kept, as lines and as JSON, written elsewhere, and deleted."""
+"""`charwave-tui runs`: list, show, export, restore and delete."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def test_show_has_config_metrics_and_weights_path(command: Any, two_runs: RunSto
 
 def test_show_without_json_prints_one_value_per_line(command: Any, two_runs: RunStore) -> None:
     lines = command("runs", "show", "1").out.splitlines()
-    told = {line.split(maxsplit=1)[0]: line.split(maxsplit=1)[1:] for line in lines}
-    assert told["run"] == ["1"]
-    assert told["state"] == ["finished"]
-    assert told["name"] == ["the first"]
-    assert told["n_hidden"] == ["8"]
-    assert told["fuse"] == ["2 2"]
-    assert Path(told["checkpoint"][0]).is_file()
+    reported = {line.split(maxsplit=1)[0]: line.split(maxsplit=1)[1:] for line in lines}
+    assert reported["run"] == ["1"]
+    assert reported["state"] == ["finished"]
+    assert reported["name"] == ["the first"]
+    assert reported["n_hidden"] == ["8"]
+    assert reported["fuse"] == ["2 2"]
+    assert Path(reported["checkpoint"][0]).is_file()
     assert all(len(line) < 400 for line in lines)
 
 
@@ -112,9 +112,9 @@ def test_export_writes_to_given_or_current_folder(
         f"run-0001/{name}" for name in ("curve.csv", "evaluations.csv", "record.json", "weights.safetensors")
     ]
     assert read_record_file(tmp_path / "run-0001") == two_runs.read(1)
-    told = json.loads(command("runs", "export", "2", "--to", "other", "--json").out)
-    assert told["run"] == 2
-    assert {Path(path).parent for path in told["files"]} == {tmp_path / "other"}
+    reported = json.loads(command("runs", "export", "2", "--to", "other", "--json").out)
+    assert reported["run"] == 2
+    assert {Path(path).parent for path in reported["files"]} == {tmp_path / "other"}
     assert load_weights(tmp_path / "other" / "weights.safetensors")[0].keys()
     again = command("runs", "export", "2", "--to", "other")
     assert (again.code, again.out) == (2, "")
@@ -172,10 +172,10 @@ def test_unopenable_database_is_one_line_error(command: Any, small_run: Path, as
 
 def test_damaged_database_warned_on_stderr_and_runs_listed(program: Any, small_run: Path) -> None:
     (runs_dir() / DATABASE).write_bytes(b"\xff" * 9_000)
-    ran = program("runs", "list", "--json")
-    assert ran.returncode == 0
-    assert [row["run"] for row in json.loads(ran.stdout)] == [1]
-    damaged, adopted = ran.stderr.splitlines()
+    completed = program("runs", "list", "--json")
+    assert completed.returncode == 0
+    assert [row["run"] for row in json.loads(completed.stdout)] == [1]
+    damaged, adopted = completed.stderr.splitlines()
     assert damaged.startswith("runs.db was damaged (file is not a database): it is made anew, the old one is ")
     assert adopted == "runs.db did not know of these runs, which are taken from their folders: 1"
 

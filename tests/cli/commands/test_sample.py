@@ -1,4 +1,4 @@
-"""`charwave-tui sample`: names from a run on disk, and what is said where there are none."""
+"""`charwave-tui sample`: names, predictions and scores from a run on disk, and errors without one."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint, save_wei
 
 def test_json_is_array_of_names_with_nll_and_corpus_membership(command: Any, small_run: Path, words: Path) -> None:
     drawn = json.loads(command("sample", "-n", "40", "--json").out)
-    known = set(words.read_text("utf-8").split())
+    words_known = set(words.read_text("utf-8").split())
     assert len(drawn) == 40
     for item in drawn:
         kinds = {"name": str, "nll": float, "in_corpus": bool, "near": str, "surprises": list}
         assert {name: type(value) for name, value in item.items()} == kinds
         assert item["nll"] > 0
         assert item["nll"] == pytest.approx(sum(item["surprises"]) / (len(item["name"]) + 1))
-        assert item["in_corpus"] == (item["name"] in known)
-        assert item["near"] in known or item["near"] == ""
+        assert item["in_corpus"] == (item["name"] in words_known)
+        assert item["near"] in words_known or item["near"] == ""
 
 
 def test_text_output_marks_known_names(command: Any, train: Any) -> None:
@@ -91,34 +91,38 @@ def test_missing_new_names_reported_on_stderr(command: Any, small_run: Path, wor
 
 def test_word_scored_per_character_with_percentile(command: Any, small_run: Path, words: Path) -> None:
     word = words.read_text("utf-8").split()[0]
-    told = json.loads(command("sample", "--score", word, "--json").out)
-    surprises = [item["surprise"] for item in told["characters"]]
-    assert [item["character"] for item in told["characters"]] == [*word, ""]
-    assert told["total"] == pytest.approx(sum(surprises))
-    assert told["mean"] == pytest.approx(sum(surprises) / len(surprises))
-    assert (told["word"], told["known"], told["among"]) == (word, word, len(words.read_text("utf-8").split()))
-    assert 0 <= told["percentile"] < 100
+    reported = json.loads(command("sample", "--score", word, "--json").out)
+    surprises = [item["surprise"] for item in reported["characters"]]
+    assert [item["character"] for item in reported["characters"]] == [*word, ""]
+    assert reported["total"] == pytest.approx(sum(surprises))
+    assert reported["mean"] == pytest.approx(sum(surprises) / len(surprises))
+    assert (reported["word"], reported["known"], reported["among"]) == (
+        word,
+        word,
+        len(words.read_text("utf-8").split()),
+    )
+    assert 0 <= reported["percentile"] < 100
     *rows, last = command("sample", "--score", word).out.splitlines()
-    wanted = [[symbol, f"{surprise:.2f}"] for symbol, surprise in zip([*word, "end"], surprises, strict=True)]
-    assert [row.split() for row in rows] == wanted
-    assert last.startswith(f"{told['total']:.2f} nats, {told['mean']:.2f} a character, less surprising than ")
+    expected = [[symbol, f"{surprise:.2f}"] for symbol, surprise in zip([*word, "end"], surprises, strict=True)]
+    assert [row.split() for row in rows] == expected
+    assert last.startswith(f"{reported['total']:.2f} nats, {reported['mean']:.2f} a character, less surprising than ")
     assert last.endswith("; in the corpus")
 
 
 def test_next_characters_ranked_and_probabilities_sum_to_one(command: Any, small_run: Path) -> None:
-    told = json.loads(command("sample", "--next", "ba", "--temperature", "0.5", "--json").out)
-    chances = [item["p"] for item in told["next"]]
-    assert chances == sorted(chances, reverse=True)
-    assert sum(chances) == pytest.approx(1)
-    squares = [math.exp(-2 * item["surprise"]) for item in told["next"]]
-    assert chances == pytest.approx([square / sum(squares) for square in squares])
-    assert {item["character"] for item in told["next"]} == {"", *"abdeiklmnorstu"}
+    reported = json.loads(command("sample", "--next", "ba", "--temperature", "0.5", "--json").out)
+    probabilities = [item["p"] for item in reported["next"]]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) == pytest.approx(1)
+    squares = [math.exp(-2 * item["surprise"]) for item in reported["next"]]
+    assert probabilities == pytest.approx([square / sum(squares) for square in squares])
+    assert {item["character"] for item in reported["next"]} == {"", *"abdeiklmnorstu"}
     first = command("sample", "--next", "ba", "--temperature", "0.5").out.splitlines()[0].split()
-    assert first == [told["next"][0]["character"] or "end", f"{chances[0]:.2%}"]
+    assert first == [reported["next"][0]["character"] or "end", f"{probabilities[0]:.2%}"]
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("arguments", "message"),
     [
         (["--pattern", "abcde", "--longest", "3"], "pattern abcde needs 5 characters, more than longest 3"),
         (["--shortest", "9", "--longest", "3"], "shortest 9 is more than longest 3; try 3 or fewer for shortest"),
@@ -133,11 +137,11 @@ def test_next_characters_ranked_and_probabilities_sum_to_one(command: Any, small
     ],
 )
 def test_invalid_sampling_request_refused_in_one_line(
-    command: Any, small_run: Path, asked: list[str], said: str
+    command: Any, small_run: Path, arguments: list[str], message: str
 ) -> None:
-    printed = command("sample", *asked)
+    printed = command("sample", *arguments)
     assert (printed.code, printed.out) == (2, "")
-    assert said in printed.err
+    assert message in printed.err
     assert printed.err.count("\n") == 1
 
 
@@ -187,11 +191,11 @@ def test_run_without_readable_save_is_one_line_error(command: Any, small_run: Pa
     newest, *others = RunStore(runs_dir()).folder_of(1).checkpoints()
     for other in others:
         other.unlink()
-    harm, said = DAMAGES[damage]
+    harm, result = DAMAGES[damage]
     harm(newest)
     printed = command(name)
     assert (printed.code, printed.out) == (2, "")
-    assert said in printed.err
+    assert result in printed.err
     assert printed.err.count("\n") == 1
     assert "; " in printed.err
 
@@ -200,9 +204,9 @@ def test_damaged_newest_save_uses_previous_with_warning(program: Any, command: A
     before = command("sample").out
     newest = RunStore(runs_dir()).folder_of(1).checkpoints()[0]
     newest.write_bytes(newest.read_bytes()[:-1])
-    ran = program("sample")
-    assert (ran.returncode, ran.stdout) == (0, before)  # both are of the run's end
-    (line,) = ran.stderr.splitlines()
+    completed = program("sample")
+    assert (completed.returncode, completed.stdout) == (0, before)  # both are of the run's end
+    (line,) = completed.stderr.splitlines()
     assert line.startswith(f"{newest} holds no weights that can be read")
     assert line.endswith("run 1 is taken from the save before it, of step 60")
 

@@ -195,10 +195,10 @@ def test_closed_terminal_stops_run_except_under_nohup(nohup: bool, stops: int) -
 
 def test_closed_stdout_leaves_run_saved_without_traceback(words: Path, tmp_path: Path) -> None:
     line = f"{sys.executable} -m charwave_tui train --corpus {words} --steps 3000 --set eval_every=20 2>&1 | head -n 1"
-    ran = subprocess.run(["bash", "-c", line], capture_output=True, encoding="utf-8", timeout=60, check=False)
-    assert ran.stdout.startswith("run 1 · playground")
-    assert ran.stdout.count("\n") == 1
-    assert ran.stderr == ""
+    completed = subprocess.run(["bash", "-c", line], capture_output=True, encoding="utf-8", timeout=60, check=False)
+    assert completed.stdout.startswith("run 1 · playground")
+    assert completed.stdout.count("\n") == 1
+    assert completed.stderr == ""
     record = RunStore(runs_dir()).read()
     assert record.state in (RunState.STOPPED, RunState.FINISHED)
     assert record.val is not None

@@ -1,4 +1,4 @@
-"""`charwave-tui train --resume`: runs that were cut off are gone on with, and what cannot be is said in a line."""
+"""`charwave-tui train --resume`: interrupted runs are resumed; where that is impossible, one line says why."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def test_unresumable_run_is_one_line_error(command: Any, config: RunConfig, trai
     def refused(run: int) -> str:
         printed = command("train", "--resume", str(run), "--json")
         assert (printed.code, printed.out) == (2, "")
-        told: str = printed.err.splitlines()[-1]
-        return told
+        reported: str = printed.err.splitlines()[-1]
+        return reported
 
     assert "run 1 is at its end; c trains it on in the playground" in refused(1)
     assert "run 2 is unknown; the newest runs are: 1, 3" in refused(2)
@@ -122,8 +122,8 @@ def test_damaged_last_save_falls_back_with_warning_on_stderr(command: Any, confi
     assert before.exists()
     resumed = command("train", "--resume", "--json")
     assert resumed.code == 0
-    told = [line for line in resumed.err.splitlines() if "is taken from the save before it, of step 30" in line]
-    assert len(told) == 1
+    reported = [line for line in resumed.err.splitlines() if "is taken from the save before it, of step 30" in line]
+    assert len(reported) == 1
     alone = json.loads(train("--json").out)
     assert {name: json.loads(resumed.out)[name] for name in FIGURES} == {name: alone[name] for name in FIGURES}
 
@@ -131,15 +131,15 @@ def test_damaged_last_save_falls_back_with_warning_on_stderr(command: Any, confi
 @pytest.mark.parametrize("room", [5_000, 15_000])
 def test_resume_on_full_disk_prints_losses_and_hint(command: Any, train: Any, full_disk: Any, room: int) -> None:
     with full_disk(room):
-        ran = train("--steps", "2000", "--json")
-    assert ran.code == 2
-    result = json.loads(ran.out)
+        completed = train("--steps", "2000", "--json")
+    assert completed.code == 2
+    result = json.loads(completed.out)
     assert (result["steps"], result["state"], result["val"] > 0) == (2_000, "finished", True)
     saved = room > 10_000  # the first save, which holds no curve yet
     again = "then go on from its last save with charwave-tui train --resume 1" if saved else "and train it again"
-    told = ran.err.splitlines()
-    assert told[-1] == f"charwave-tui: run 1 could not be saved: File too large; free some space, {again}"
-    assert "run 1 is not being saved (File too large); training goes on" in told
+    reported = completed.err.splitlines()
+    assert reported[-1] == f"charwave-tui: run 1 could not be saved: File too large; free some space, {again}"
+    assert "run 1 is not being saved (File too large); training goes on" in reported
     assert not list(runs_dir().rglob(".*"))
     resumed = command("train", "--resume", "--json")
     if saved:
