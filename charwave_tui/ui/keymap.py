@@ -297,8 +297,8 @@ STARRED_KEYS = (
 
 
 INSPECTOR_KEYS = (
-    KeyBinding("tab", "part(1)", "Part", "the next part of the layer's view; shift+tab the one before"),
-    KeyBinding("shift+tab", "part(-1)", "Part", "", shown=False),
+    KeyBinding("tab", "tab(1)", "Part", "the next part of the layer's view; shift+tab the one before"),
+    KeyBinding("shift+tab", "tab(-1)", "Part", "", shown=False),
     KeyBinding("down", "layer(1)", "Layer", "the next layer, the one before", display="↑↓"),
     KeyBinding("up", "layer(-1)", "Layer", "", shown=False),
     KeyBinding("h", "move('h')", "Left", "the cursor to the left or right, also ← →", display="hl"),

@@ -1,11 +1,11 @@
-"""What an engine might find inside the layers of the scenes: figures that never happened, the same each time."""
+"""Insights into the layers of the lab states: invented, but the same each time."""
 
 from __future__ import annotations
 
 import math
 import random
 
-from support import layer_views as looks
+from support import layer_views
 
 from charwave_tui.core.metrics import LayerStats
 from charwave_tui.core.protocol.commands import InspectLayer
@@ -20,33 +20,32 @@ from charwave_tui.core.protocol.layer_insights import (
     OutputInsight,
 )
 
-DEAD_UNIT = 37
-"""A unit that is saturated for every example."""
+DEAD_UNIT = 37  # saturated for every example
 
 
 def normal_histogram(bound: float, mean: float, std: float, bins: int = 64) -> Histogram:
     """A normal density, as the engine bins it."""
     width = 2 * bound / bins
-    middles = [-bound + (at + 0.5) * width for at in range(bins)]
-    heights = [math.exp(-(((x - mean) / std) ** 2) / 2) for x in middles]
+    centres = [-bound + (i + 0.5) * width for i in range(bins)]
+    heights = [math.exp(-(((x - mean) / std) ** 2) / 2) for x in centres]
     scale = sum(heights) * width
     return Histogram(-bound, bound, tuple(height / scale for height in heights), mean, std)
 
 
 def tanh_insight(
-    units: int = 128, positions: int = 2, lens: InsightQuery | None = None, examples: int = 512
+    units: int = 128, positions: int = 2, query: InsightQuery | None = None, examples: int = 512
 ) -> ActivationInsight:
     """A tanh with one dead unit and a few saturated outputs."""
-    lens = lens or InsightQuery(4)
-    rows, columns = min(lens.rows, examples), min(lens.columns, units)
-    top, left = min(lens.top, examples - rows), min(lens.left, units - columns)
+    query = query or InsightQuery(4)
+    rows, columns = min(query.rows, examples), min(query.columns, units)
+    top, left = min(query.top, examples - rows), min(query.left, units - columns)
     dead = min(DEAD_UNIT, units - 1)
     window = [
-        [0.9987 if left + place == dead else value for place, value in enumerate(_row(lens.position, row, columns))]
+        [0.9987 if left + column == dead else value for column, value in enumerate(_row(query.position, row, columns))]
         for row in range(top, top + rows)
     ]
-    even = normal_histogram(1.0, -0.003, 0.9)
-    heights = (even.densities[0] * 1.6, *even.densities[1:-1], even.densities[-1] * 1.6)
+    normal = normal_histogram(1.0, -0.003, 0.9)
+    heights = (normal.densities[0] * 1.6, *normal.densities[1:-1], normal.densities[-1] * 1.6)
     return ActivationInsight(
         output=Histogram(-1.0, 1.0, heights, -0.003, 0.644),
         gradient=normal_histogram(1.5e-3, 1.2e-6, 3.6e-4),
@@ -56,7 +55,7 @@ def tanh_insight(
         dead=(min(DEAD_UNIT, units - 1),),
         dead_units=1,
         nearly_dead=tuple(unit for unit in (0, 64, 78) if unit < units - 1),
-        position=min(lens.position, positions - 1),
+        position=min(query.position, positions - 1),
         top=top,
         left=left,
         values=FloatMatrix.of(columns, (value for row in window for value in row))
@@ -67,22 +66,22 @@ def tanh_insight(
 
 
 def _row(position: int, example: int, columns: int) -> list[float]:
-    drawn = random.Random(1_000 * position + example)
-    return [math.tanh(1.6 * (sum(drawn.random() for _ in range(4)) - 2)) for _ in range(columns)]
+    generator = random.Random(1_000 * position + example)
+    return [math.tanh(1.6 * (sum(generator.random() for _ in range(4)) - 2)) for _ in range(columns)]
 
 
 def norm_insight(
-    units: int = 128, positions: int = 4, lens: InsightQuery | None = None, bug: bool = False
+    units: int = 128, positions: int = 4, query: InsightQuery | None = None, bug: bool = False
 ) -> BatchNormInsight:
-    """A norm whose running statistics lag a little behind; with `bug` it keeps those of each position."""
-    lens = lens or InsightQuery(3)
-    columns = min(lens.columns, units)
-    left = min(lens.left, units - columns)
-    drawn = random.Random(7)
+    """Running statistics a little behind those of the batch; with `bug` they are kept for each position."""
+    query = query or InsightQuery(3)
+    columns = min(query.columns, units)
+    left = min(query.left, units - columns)
+    generator = random.Random(7)
 
     def row(mean: float, std: float, rows: int = 1) -> FloatMatrix:
-        every = [[mean + drawn.gauss(0.0, std) for _ in range(units)] for _ in range(rows)]
-        return FloatMatrix.of(columns, (value for line in every for value in line[left : left + columns]))
+        rows_of_values = [[mean + generator.gauss(0.0, std) for _ in range(units)] for _ in range(rows)]
+        return FloatMatrix.of(columns, (value for line in rows_of_values for value in line[left : left + columns]))
 
     return BatchNormInsight(
         units=units,
@@ -102,28 +101,29 @@ def norm_insight(
     )
 
 
-def layer_insight(stats: LayerStats, lens: InsightQuery) -> AnyInsight:
-    """What is found inside a layer with those figures."""
+def layer_insight(stats: LayerStats, query: InsightQuery) -> AnyInsight:
+    """Return an insight into a layer with these statistics."""
     *_, units = stats.output_shape
     positions = stats.output_shape[1] if len(stats.output_shape) == 3 else 1
     match stats.name:
         case "Tanh" | "Gated":
-            return tanh_insight(units, positions, lens, stats.output_shape[0])
+            return tanh_insight(units, positions, query, stats.output_shape[0])
         case "BatchNorm1d":
-            return norm_insight(units, positions, lens)
+            return norm_insight(units, positions, query)
         case "Linear":
             fan_in, fan_out = map(int, stats.detail.split("→"))
-            values = FloatMatrix.of(min(fan_in, fan_out), (2.5 * 0.97**at for at in range(min(fan_in, fan_out))))
-            return looks.linear_insight(fan_in, fan_out, lens, singular=values if lens.singular else EMPTY_MATRIX)
+            count = min(fan_in, fan_out) if query.singular else 0
+            singular = FloatMatrix.of(count, (2.5 * 0.97**i for i in range(count))) if count else EMPTY_MATRIX
+            return layer_views.linear_insight(fan_in, fan_out, query, singular=singular)
         case "Embedding":
-            return looks.embedding_insight(lens)
+            return layer_views.embedding_insight(query)
         case "FlattenConsecutive":
-            return looks.tree_insight(text=lens.text)
+            return layer_views.tree_insight(text=query.text)
         case _:
             return OutputInsight(normal_histogram(4.0, stats.mean, stats.std))
 
 
-def inspect_reply(layers: tuple[LayerStats, ...], step: int, question: InspectLayer) -> LayerInspected:
-    """What the engine says to a question about one of those layers."""
-    stats = layers[question.lens.layer]
-    return LayerInspected(step, question.request, stats, layer_insight(stats, question.lens), 0.02)
+def inspect_reply(layers: tuple[LayerStats, ...], step: int, request: InspectLayer) -> LayerInspected:
+    """Return the engine's response about one of these layers."""
+    stats = layers[request.lens.layer]
+    return LayerInspected(step, request.request, stats, layer_insight(stats, request.lens), 0.02)

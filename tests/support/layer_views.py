@@ -1,4 +1,4 @@
-"""Layers seen from inside that never were, for tests and pictures of the views."""
+"""View data, insights and update ratios for tests of the views."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ from charwave_tui.ui.state.inspector_state import ViewCursor
 
 
 def view_data(
-    insight: AnyInsight, layer: int, config: RunConfig = CONFIG, symbols: str = CARD.symbols, **gaze
+    insight: AnyInsight, layer: int, config: RunConfig = CONFIG, symbols: str = CARD.symbols, **cursor
 ) -> ViewData:
     layers = _layers(config)
-    return ViewData(1_000, layers, layers[layer], insight, ViewCursor(layer=layer, **gaze), symbols)
+    return ViewData(layers, layers[layer], insight, ViewCursor(layer=layer, **cursor), symbols)
 
 
 def tree_insight(
     config: RunConfig = CONFIG, text: str = "", strength: float | None = None, unknown: str = ""
 ) -> TreeInsight:
     layers = _layers(config)
-    activations = [place for place, layer in enumerate(layers) if layer.name in ("Tanh", "Gated")]
-    found = tuple(
+    activations = [index for index, layer in enumerate(layers) if layer.name in ("Tanh", "Gated")]
+    levels = tuple(
         TreeLevel(
-            place,
-            tuple(0.45 + 0.3 * math.sin(3 * i + place) if strength is None else strength for i in range(n)),
+            index,
+            tuple(0.45 + 0.3 * math.sin(3 * i + index) if strength is None else strength for i in range(n)),
             tuple((i, i) for i in range(n)),
         )
-        for place, n in zip(activations, (level.positions for level in level_shapes(config)), strict=True)
+        for index, n in zip(activations, (level.positions for level in level_shapes(config)), strict=True)
     )
     context = ("\0" * config.context + text)[-config.context :]
-    return TreeInsight(context, found, unknown, ((1, 0.32), (5, 0.2), (0, 0.1)))
+    return TreeInsight(context, levels, unknown, ((1, 0.32), (5, 0.2), (0, 0.1)))
 
 
 def update_ratios_reported(
@@ -62,34 +62,34 @@ def update_ratios_reported(
     return UpdateRatiosReported(tuple(range(0, steps * 100, 100)), layers, FloatMatrix.of(len(layers), ratios))
 
 
-def embedding_insight(lens: InsightQuery, count: int = 27) -> EmbeddingInsight:
-    """Characters on a spiral, with those that follow in the alphabet as the nearest."""
-    turns = [(math.sqrt(at) * math.cos(2.4 * at), 0.6 * math.sqrt(at) * math.sin(2.4 * at)) for at in range(count)]
-    near = tuple((lens.symbol + by) % count for by in range(1, 11))
-    grid = FloatMatrix.of(2, (number for point in turns for number in point))
-    return EmbeddingInsight(24, grid, (0.34, 0.18), lens.symbol, near, tuple(1.2 + by / 10 for by in range(10)))
+def embedding_insight(query: InsightQuery, count: int = 27) -> EmbeddingInsight:
+    """Characters on a spiral; the neighbours are the next ones of the vocabulary."""
+    points = [(math.sqrt(at) * math.cos(2.4 * at), 0.6 * math.sqrt(at) * math.sin(2.4 * at)) for at in range(count)]
+    neighbours = tuple((query.symbol + step) % count for step in range(1, 11))
+    grid = FloatMatrix.of(2, (number for point in points for number in point))
+    return EmbeddingInsight(24, grid, (0.34, 0.18), query.symbol, neighbours, tuple(1.2 + i / 10 for i in range(10)))
 
 
 NORMAL_HISTOGRAM = Histogram(-0.5, 0.5, tuple(math.exp(-((at / 8 - 4) ** 2)) for at in range(64)), 0.001, 0.13)
 
 
 def linear_insight(
-    fan_in: int, fan_out: int, lens: InsightQuery, value: float | None = None, singular: FloatMatrix = EMPTY_MATRIX
+    fan_in: int, fan_out: int, query: InsightQuery, value: float | None = None, singular: FloatMatrix = EMPTY_MATRIX
 ) -> LinearInsight:
-    """A matrix with `value` everywhere, else as it is drawn; as many blocks as the engine would give."""
-    tall, wide = (max(-(-n // max(room, 1)), 1) for n, room in ((fan_in, lens.rows), (fan_out, lens.columns)))
-    rows, columns = -(-fan_in // tall), -(-fan_out // wide)
-    draw = random.Random(fan_in)
-    values = (draw.gauss(0, 0.13) if value is None else value for _ in range(rows * columns))
+    """A matrix with `value` everywhere, else random, in as many blocks as the engine would give."""
+    block_rows, block_columns = -(-fan_in // max(query.rows, 1)), -(-fan_out // max(query.columns, 1))
+    rows, columns = -(-fan_in // block_rows), -(-fan_out // block_columns)
+    generator = random.Random(fan_in)
+    values = (generator.gauss(0, 0.13) if value is None else value for _ in range(rows * columns))
     norms = [FloatMatrix.of(n, (abs(1 + math.sin(at)) if value is None else abs(value) for at in range(n)))
              for n in (fan_in, fan_out)]  # fmt: skip
-    spoilt = value is not None and not math.isfinite(value)
-    spread = Histogram(0.0, 0.0, (), math.nan, math.nan) if spoilt else NORMAL_HISTOGRAM
-    return LinearInsight(fan_in, fan_out, spread, spread, FloatMatrix.of(columns, values), *norms, singular)
+    is_nonfinite = value is not None and not math.isfinite(value)
+    histogram = Histogram(0.0, 0.0, (), math.nan, math.nan) if is_nonfinite else NORMAL_HISTOGRAM
+    return LinearInsight(fan_in, fan_out, histogram, histogram, FloatMatrix.of(columns, values), *norms, singular)
 
 
 def fits_space(lines, width: int, height: int) -> bool:
-    """Whether lines keep to the room of a view, and no line breaks within."""
+    """Whether the lines fit and contain no line break."""
     return len(lines) <= height and all(
-        cell_width(line) <= width and all(piece.text.isprintable() for piece in line) for line in lines
+        cell_width(line) <= width and all(span.text.isprintable() for span in line) for line in lines
     )

@@ -1,1 +1,1 @@
-"""One layer from inside."""
+"""The inspector: a screen that shows one layer of the active run."""

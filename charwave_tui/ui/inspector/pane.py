@@ -1,4 +1,4 @@
-"""InspectorPane: keys, cursor, title, editor."""
+"""The inspector's pane: title, keys, cursor and the view of one layer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from msgspec.structs import replace as replaced
 from rich.cells import cell_len
 from rich.markup import escape
 from textual import on
@@ -17,26 +16,18 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from charwave_tui.core.metrics import LayerStats, RunState
-from charwave_tui.core.protocol.commands import ReportUpdateRatios
-from charwave_tui.core.protocol.events import LayerInspected
 from charwave_tui.core.protocol.layer_insights import ProbeBatch
 from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, join_within, shorten
-from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
+from charwave_tui.ui.inspector.requests import POLL_INTERVAL, InspectionRequests
+from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import explanation_lines
-from charwave_tui.ui.inspector.views.embedding import align_axes
 from charwave_tui.ui.inspector.views.registry import CONTEXT_LAYERS, shows_update_ratios, view_for_layer
 from charwave_tui.ui.keymap import INSPECTOR_KEYS, KeyBinding
 from charwave_tui.ui.messages import Requested, RunKeyPressed, ScreenRequest, SendCommand
 from charwave_tui.ui.state.engine_controller import RunKey
-from charwave_tui.ui.state.inspector_state import (
-    InspectionRequest,
-    InspectorSelection,
-    ViewCursor,
-    next_batch_size,
-    polling_interval,
-)
-from charwave_tui.ui.state.pending_request import InspectionPoller
+from charwave_tui.ui.state.inspector_state import InspectorSelection, ViewCursor, next_batch_size
+from charwave_tui.ui.state.notifications import empty_state_text
 from charwave_tui.ui.state.run_state import ConnectionState, InspectionState, LayersState, RunViewState
 from charwave_tui.ui.state.runs_state import active_run_number
 from charwave_tui.ui.tables.layers_table import first_nonfinite, layer_title
@@ -45,266 +36,251 @@ from charwave_tui.ui.widgets.inline_editor import InlineEditor
 from charwave_tui.ui.widgets.pane import TimestampedPane
 from charwave_tui.ui.widgets.text_lines import TextLines
 
+MAX_CONTEXT_LENGTH = 64
+EDITOR_LABEL = "context  "
+HOLD_SECONDS = 0.3  # for which the last layer is still shown while another one is requested
 
-def keys_for(nouns: CursorAxes) -> tuple[KeyBinding, ...]:
-    """The keys where the cursor moves among such things; those that move it nowhere are named nowhere."""
-    across, down, on = nouns.across, nouns.down, nouns.on
-    if across and across == down:
-        told = {"h": (across, f"the nearest {across} that way, also the arrows ← →", "hjkl")}
+
+def keys_for(axes: CursorAxes) -> tuple[KeyBinding, ...]:
+    """Return the keys, named after what they move the cursor along; keys that move nothing are hidden."""
+    columns, rows, position = axes.columns, axes.rows, axes.position
+    if columns and columns == rows:
+        names = {"h": (columns, f"the nearest {columns} that way, also the arrows ← →", "hjkl")}
     else:
-        told = {
-            "h": (across, f"one {across} to the left or right, also ← →", "hl"),
-            "j": (down, f"one {down} down or up", "jk"),
+        names = {
+            "h": (columns, f"one {columns} to the left or right, also ← →", "hl"),
+            "j": (rows, f"one {rows} down or up", "jk"),
         }
-    told["p"] = (on, f"the next {on}, P the one before, round and round", "p")
-    moving = {"h", "j", "p"}
-    return tuple(_named(key, *told.get(key.key, ("", "", ""))) if key.key in moving else key for key in INSPECTOR_KEYS)
+    names["p"] = (position, f"the next {position}, P the one before, round and round", "p")
+    return tuple(
+        _named_key(key, *names.get(key.key, ("", "", ""))) if key.key in ("h", "j", "p") else key
+        for key in INSPECTOR_KEYS
+    )
 
 
-def _named(key: KeyBinding, noun: str, help: str, display: str) -> KeyBinding:
-    if not noun:
+def _named_key(key: KeyBinding, name: str, help: str, display: str) -> KeyBinding:
+    if not name:
         return replace(key, help="", shown=False)
-    return replace(key, name=noun.capitalize(), help=help, display=display)
+    return replace(key, name=name.capitalize(), help=help, display=display)
 
 
-def inspector_title(layers: Sequence[LayerStats], gaze: ViewCursor, width: int) -> str:
-    """The title in `width` columns, as markup: the layer, its place and its parts, as far as there is room."""
+def inspector_title(layers: Sequence[LayerStats], cursor: ViewCursor, width: int) -> str:
+    """Return the title in `width` columns, as markup: the layer, its number and its tabs, as far as they fit."""
     if not layers:
         return "3 Layers"
-    stats = layers[gaze.layer]
-    shape = GLYPHS.times.join(map(str, stats.output_shape[1:]))
-    name = layer_title(stats) if stats.detail else f"{stats.name} {shape}"
-    begun, place = "3 Layers", f"layer {gaze.layer + 1} of {len(layers)}"
-    forms = ((begun, place), ("3", place), ("3", f"{gaze.layer + 1} of {len(layers)}"), ("3", ""))
-    for head, tail in forms:
-        left = width - cell_len(f"{head} {GLYPHS.right} {name}") - (cell_len(tail) + 2 if tail else 0)
-        if left >= 0:
+    stats = layers[cursor.layer]
+    name = layer_title(stats) if stats.detail else f"{stats.name} {GLYPHS.times.join(map(str, stats.output_shape[1:]))}"
+    number = f"{cursor.layer + 1} of {len(layers)}"
+    variants = (("3 Layers", f"layer {number}"), ("3", f"layer {number}"), ("3", number), ("3", ""))
+    for head, tail in variants:
+        remaining = width - cell_len(f"{head} {GLYPHS.right} {name}") - (cell_len(tail) + 2 if tail else 0)
+        if remaining >= 0:
             break
     else:
         name = shorten(name, max(width - cell_len(f"{head} {GLYPHS.right} "), 1))
-    told = f"[not bold $ink-muted]  {tail}[/]" if tail else ""
-    return (
-        f"{head} [not bold]{GLYPHS.right}[/] {escape(name)}{told}{_parts(view_for_layer(stats.name).parts, gaze, left)}"
-    )
+    tail_markup = f"[not bold $ink-muted]  {tail}[/]" if tail else ""
+    tabs = _tabs_title(view_for_layer(stats.name).tabs, cursor.tab, remaining)
+    return f"{head} [not bold]{GLYPHS.right}[/] {escape(name)}{tail_markup}{tabs}"
 
 
-def _parts(parts: tuple[str, ...], gaze: ViewCursor, room: int) -> str:
-    """The names of the parts, the one at hand standing out; that one alone where there is no room for all."""
-    if len(parts) < 2:
+def _tabs_title(tabs: tuple[str, ...], current: int, width: int) -> str:
+    """Return the names of all tabs with the current one highlighted; without room only that one."""
+    if len(tabs) < 2:
         return ""
-    if len("".join(f"   {part}" for part in parts)) > room:
-        alone = f"   {parts[gaze.part]} {gaze.part + 1} of {len(parts)}"
-        return f"[not bold]{alone}[/]" if len(alone) <= room else ""
+    if len("".join(f"   {tab}" for tab in tabs)) > width:
+        text = f"   {tabs[current]} {current + 1} of {len(tabs)}"
+        return f"[not bold]{text}[/]" if len(text) <= width else ""
     return "".join(
-        f"   {name}" if place == gaze.part else f"[not bold $ink-muted]   {name}[/]" for place, name in enumerate(parts)
+        f"   {tab}" if index == current else f"[not bold $ink-muted]   {tab}[/]" for index, tab in enumerate(tabs)
     )
 
 
-def empty_state_text(run: RunViewState) -> Iterator[StyledLine]:
-    """What to say while there is nothing to see."""
-    match run.connection:
-        case ConnectionState.LOST:
-            yield (Span("The engine is gone.", "error"),)
-            yield (Span("esc", "accent", True), Span(" goes back to the lab", "muted"))
-        case ConnectionState.OFFLINE:
-            yield (Span("The line dropped, and is tried again.", "muted"),)
-        case ConnectionState.STARTING:
-            yield (Span("starting the engine", "muted"),)
-        case _ if run.state is None:
-            yield (Span("There is no model of the form yet.", "muted"),)
-        case _:
-            yield (Span("looking inside", "muted"),)
+def _empty_lines(run: RunViewState) -> tuple[StyledLine, ...]:
+    text = empty_state_text(run) or "looking inside"
+    if run.connection is ConnectionState.LOST:
+        return (Span(text, "error"),), (Span("esc", "accent", True), Span(" goes back to the lab", "muted"))
+    return ((Span(text, "muted"),),)
 
 
-LONGEST = 64
-"""Characters of a context that can be typed."""
-
-
-LABEL = "context  "
-"""What stands before the editor."""
-
-
-HOLD = 0.3
-"""Seconds that the layer seen last stays in sight while another one is being looked into."""
-
-
-PATIENCE = 5.0
-"""Seconds after which a question without an answer is asked again."""
-
-
-class LayerTyping(TimestampedPane):
-    """Lines, and an editor that is opened over the last of them; whoever derives from it takes what is `typed`."""
-
-    def __init__(self, *, id: str) -> None:
-        super().__init__(3, "Layers", id=id)
-        self.lines = TextLines()
-        self._editor = InlineEditor()
-        self._editor.max_length = LONGEST
-
-    def compose(self) -> ComposeResult:
-        yield self.lines
-        yield self._editor
-
-    @property
-    def typing(self) -> bool:
-        """Whether a context is being typed."""
-        return self._editor.is_open
-
-    @property
-    def text(self) -> str:
-        """The context as it was typed last."""
-        raise NotImplementedError
-
-    def typed(self, text: str) -> None:
-        """Take what was typed."""
-        raise NotImplementedError
-
-    def action_type(self) -> None:
-        self._editor.open("context", self.text)
-        self.refit()
-
-    @on(Input.Submitted)
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.typed(event.value)
-        self._close_editor()
-
-    @on(InlineEditor.Cancelled)
-    def on_field_editor_left(self, event: InlineEditor.Cancelled) -> None:
-        event.stop()
-        self._close_editor()
-
-    def on_focus(self) -> None:
-        if self.typing:
-            self.screen.set_focus(self._editor, scroll_visible=False)
-
-    def refit(self) -> None:
-        """Draw what changed, with the editor over the last line while it is open."""
-        self._editor.styles.offset = (len(LABEL), self.size.height - 1)
-        self._editor.styles.width = max(self.size.width - len(LABEL), 1)
-
-    def _close_editor(self) -> None:
-        self._editor.close()
-        self.screen.set_focus(self, scroll_visible=False)
-        self.refit()
-
-
-class LayerGaze(LayerTyping):
-    """A pane that knows all layers and how a person looks at them."""
-
-    probed: reactive[LayersState] = reactive(LayersState, repaint=False)
-    """All layers as last probed."""
-    looking: reactive[InspectorSelection] = reactive(InspectorSelection, repaint=False)
-    """How a person looks."""
-
-    def __init__(self, looking: InspectorSelection, *, id: str) -> None:
-        super().__init__(id=id)
-        self.set_reactive(LayerGaze.looking, looking)
-
-    @property
-    def gaze(self) -> ViewCursor:
-        """Where a person points; in a model with fewer layers its last one, of fewer parts the last."""
-        gaze, layers = self.looking.gaze, self.probed.layers
-        if not layers:
-            return gaze
-        layer = min(gaze.layer, len(layers) - 1)
-        return replace(gaze, layer=layer, part=min(gaze.part, len(view_for_layer(layers[layer].name).parts) - 1))
-
-    @property
-    def stats(self) -> LayerStats | None:
-        """The figures of the layer at hand, if it was probed."""
-        layers = self.probed.layers
-        return layers[self.gaze.layer] if layers else None
-
-    def shown(self) -> ViewData | None:
-        """What can be drawn now, if anything."""
-        raise NotImplementedError
-
-    @property
-    def text(self) -> str:
-        return self.gaze.text
-
-    def typed(self, text: str) -> None:
-        self._set_cursor(replace(self.gaze, text=text))
-
-    @property
-    def keys(self) -> tuple[KeyBinding, ...]:
-        """The keys as they are named where the cursor is."""
-        return keys_for(view_for_layer(self.stats.name).nouns(self.gaze.part) if self.stats else CursorAxes())
-
-    @property
-    def seed(self) -> int:
-        """The seed that the examples are drawn with: the run's own until a person asks for another."""
-        own = self.run.config.seed if self.run.config else 0
-        return own if self.looking.batch.seed is None else self.looking.batch.seed
-
-    def _moved(self, key: str) -> ViewCursor | None:
-        shown = self.shown()
-        return view_for_layer(shown.stats.name).move_cursor(shown, key) if shown else None
-
-    def _set_cursor(self, gaze: ViewCursor) -> None:
-        self.looking = replace(self.looking, gaze=gaze)
-
-
-class LayerWalk(LayerGaze):
-    """A pane that looks into one layer and hears the keys; whoever derives from it asks and draws."""
+class InspectorPane(TimestampedPane, can_focus=True):
+    """Shows the view of the selected layer. `InspectionRequests` decides when the engine is asked for its data."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in INSPECTOR_KEYS]
 
+    probed: reactive[LayersState] = reactive(LayersState, repaint=False)
+    selection: reactive[InspectorSelection] = reactive(InspectorSelection, repaint=False)
+    inspection: reactive[InspectionState] = reactive(InspectionState, repaint=False)
+
+    def __init__(self, selection: InspectorSelection) -> None:
+        super().__init__(3, "Layers", id="layer")
+        self.set_reactive(InspectorPane.selection, selection)
+        self._requests = InspectionRequests(lambda command: self.post_message(SendCommand(command)))
+        self._lines = TextLines()
+        self._editor = InlineEditor()
+        self._editor.max_length = MAX_CONTEXT_LENGTH
+        self._hold_timer: Timer | None = None
+        self._title_markup = ""
+        self._key_conditions: tuple[object, ...] = ()  # on which names and availability of the keys depend
+
+    def compose(self) -> ComposeResult:
+        yield self._lines
+        yield self._editor
+
+    def on_mount(self) -> None:
+        self.set_interval(POLL_INTERVAL, self._poll)
+
+    # what is shown
+
+    @property
+    def cursor(self) -> ViewCursor:
+        """The selected cursor, within the layers of the model and the tabs of the view."""
+        cursor, layers = self.selection.cursor, self.probed.layers
+        if not layers:
+            return cursor
+        layer = min(cursor.layer, len(layers) - 1)
+        return replace(cursor, layer=layer, tab=min(cursor.tab, len(view_for_layer(layers[layer].name).tabs) - 1))
+
+    @property
+    def stats(self) -> LayerStats | None:
+        """Statistics of the selected layer from the last probe."""
+        layers = self.probed.layers
+        return layers[self.cursor.layer] if layers else None
+
+    @property
+    def view(self) -> LayerView | None:
+        """The view of the selected layer."""
+        return view_for_layer(self.stats.name) if self.stats else None
+
+    def view_data(self) -> ViewData | None:
+        """Return what the view can render now; None without a response about the selected layer."""
+        cursor, layers = self.cursor, self.probed.layers
+        response = self._requests.response_for(cursor.layer)
+        if response is None or not layers:
+            return None
+        symbols = self.run.corpus.symbols if self.run.corpus else ""
+        return ViewData(layers, response.stats, response.insight, cursor, symbols, self.inspection.changes)
+
+    @property
+    def has_data(self) -> bool:
+        return self._requests.response_for(self.cursor.layer) is not None
+
+    @property
+    def keys(self) -> tuple[KeyBinding, ...]:
+        """The keys with the names they have in the current tab."""
+        return keys_for(self.view.cursor_axes(self.cursor.tab) if self.view else CursorAxes())
+
+    @property
+    def seed(self) -> int:
+        """The seed of the batch: the run's own unless another was chosen."""
+        run_seed = self.run.config.seed if self.run.config else 0
+        return run_seed if self.selection.batch.seed is None else self.selection.batch.seed
+
+    # requests
+
+    def _request(self, *, repeat: bool = False) -> None:
+        """Request what the view needs, unless the last response has it or `repeat`."""
+        view, (width, height) = self.view, self.size
+        if self.stats is None or view is None or not self.size:
+            return
+        if not self.run.is_connected or self.run.state is None:
+            return
+        explanation = self._explanation(self.view_data(), width)
+        query = view.query(self.cursor, width, max(height - len(explanation), 1))
+        includes_update_ratios = shows_update_ratios(self.stats.name, self.cursor.tab)
+        self._requests.request(
+            query, self.selection.batch, includes_update_ratios=includes_update_ratios, repeat=repeat
+        )
+
+    def _poll(self) -> None:
+        if self._requests.poll(is_training=self.run.state is RunState.TRAINING):
+            self._request(repeat=True)
+
+    def watch_selection(self, old: InspectorSelection, selection: InspectorSelection) -> None:
+        self._request(repeat=old.cursor.tab != selection.cursor.tab)
+        if old.cursor.layer != selection.cursor.layer and self._hold_timer is None and self.run.is_connected:
+            self._hold_timer = self.set_timer(HOLD_SECONDS, self._end_hold)
+        self._update()
+
+    def watch_probed(self, old: LayersState, probed: LayersState) -> None:
+        if [layer.name for layer in old.layers] != [layer.name for layer in probed.layers]:
+            self._requests.forget()
+        self._request()
+        self._update()
+
+    def watch_inspection(self, old: InspectionState, inspection: InspectionState) -> None:
+        response = inspection.inspected
+        if response is None:
+            self._requests.forget()
+        elif response is not old.inspected and self._requests.accept(response):
+            self.reset_age()
+        self._request()
+        self._update()
+
+    def watch_run(self, old: RunViewState, run: RunViewState) -> None:
+        is_other_run = active_run_number(old) != active_run_number(run)
+        is_reconnected = old.connection is not run.connection
+        if not run.is_connected and (is_reconnected or is_other_run):
+            self._requests.cancel()
+        elif is_reconnected or is_other_run:
+            self._requests.forget()
+        is_stepped = run.state is not RunState.TRAINING and run.step != old.step
+        if is_stepped or old.state is not run.state:
+            self._request(repeat=True)
+        if old.state is not run.state or is_reconnected or is_other_run:
+            self._update()
+
+    # keys
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action not in ("part", "layer", "move", "type", "control_run", "batch", "seed", "request", "explain"):
+        if action not in ("tab", "layer", "move", "type", "control_run", "batch", "seed", "request", "explain"):
             return super().check_action(action, parameters)
-        if self.typing:
+        if self._editor.is_open:
             return False
-        view = view_for_layer(self.stats.name) if self.stats else None
-        match action, *parameters:
-            case "part", *_:
-                return None if view is None or len(view.parts) < 2 else True
-            case "move", str(key):
-                return self._moved(key) is not None
-            case ("type",):
+        match action:
+            case "tab":
+                return True if self.view and len(self.view.tabs) > 1 else None
+            case "layer":
+                return True if self.view else None
+            case "move":
+                return self._moved_cursor(str(parameters[0])) is not None
+            case "type":
                 return self.stats is not None and self.stats.name in CONTEXT_LAYERS
-            case ("explain",):
-                return None if self.shown() is None else True
-            case "layer", *_:
-                return None if view is None else True
-            case "control_run", *_:
+            case "explain":
+                return True if self.view_data() else None
+            case "control_run":
                 return None if self.run.state is None and self.run.unfinished is None else True
             case _:
                 return True
 
     def action_layer(self, step: int) -> None:
-        layers, gaze = self.probed.layers, self.gaze
-        if not layers:
+        """Select another layer, in the tab of the same name if its view has one."""
+        layers, cursor = self.probed.layers, self.cursor
+        if self.view is None:
             return
-        place = min(max(gaze.layer + step, 0), len(layers) - 1)
-        here = view_for_layer(layers[gaze.layer].name).parts[gaze.part :][:1]
-        there = view_for_layer(layers[place].name).parts
-        part = there.index(here[0]) if here and here[0] in there else 0
-        self._set_cursor(replace(gaze, layer=place, part=part))
+        layer = min(max(cursor.layer + step, 0), len(layers) - 1)
+        tab_name, tabs = self.view.tabs[cursor.tab], view_for_layer(layers[layer].name).tabs
+        self._select(replace(cursor, layer=layer, tab=tabs.index(tab_name) if tab_name in tabs else 0))
 
-    def action_part(self, step: int) -> None:
-        if self.stats is not None:
-            self._set_cursor(
-                replace(self.gaze, part=(self.gaze.part + step) % len(view_for_layer(self.stats.name).parts))
-            )
+    def action_tab(self, step: int) -> None:
+        if self.view is not None:
+            self._select(replace(self.cursor, tab=(self.cursor.tab + step) % len(self.view.tabs)))
 
     def action_move(self, key: str) -> None:
-        if (gaze := self._moved(key)) is not None:
-            self._set_cursor(gaze)
+        if (cursor := self._moved_cursor(key)) is not None:
+            self._select(cursor)
 
     def action_explain(self) -> None:
-        if shown := self.shown():
-            labels = [figure.label for figure in view_for_layer(shown.stats.name).diagnostics(shown)]
-            following = labels.index(self.gaze.figure) + 1 if self.gaze.figure in labels else 0
-            self._set_cursor(replace(self.gaze, figure=labels[following] if following < len(labels) else ""))
+        """Explain the next diagnostic of the tab; after the last one, none."""
+        if data := self.view_data():
+            labels = [diagnostic.label for diagnostic in view_for_layer(data.stats.name).diagnostics(data)]
+            index = labels.index(data.cursor.diagnostic) + 1 if data.cursor.diagnostic in labels else 0
+            self._select(replace(data.cursor, diagnostic=labels[index] if index < len(labels) else ""))
 
     def action_batch(self) -> None:
-        self.looking = replace(self.looking, batch=next_batch_size(self.looking.batch))
+        self.selection = replace(self.selection, batch=next_batch_size(self.selection.batch))
 
     def action_seed(self) -> None:
-        batch = self.looking.batch
-        self.looking = replace(self.looking, batch=ProbeBatch(batch.examples, self.seed + 1))
+        self.selection = replace(self.selection, batch=ProbeBatch(self.selection.batch.examples, self.seed + 1))
 
     def action_request(self, requested: str) -> None:
         self.post_message(ScreenRequest(Requested(requested)))
@@ -312,173 +288,113 @@ class LayerWalk(LayerGaze):
     def action_control_run(self, key: str) -> None:
         self.post_message(RunKeyPressed(RunKey(key)))
 
+    def _select(self, cursor: ViewCursor) -> None:
+        self.selection = replace(self.selection, cursor=cursor)
 
-class InspectionRequests(LayerWalk):
-    """A pane that has an answer, or waits for one."""
+    def _moved_cursor(self, key: str) -> ViewCursor | None:
+        data = self.view_data()
+        return view_for_layer(data.stats.name).move_cursor(data, key) if data else None
 
-    inspection: reactive[InspectionState] = reactive(InspectionState, repaint=False)
-    """What the engine told."""
+    # editor of the context, over the last line
 
-    def __init__(self, looking: InspectorSelection) -> None:
-        super().__init__(looking, id="layer")
-        self._asking = InspectionPoller(looking.asked)
-        self._answer: LayerInspected | None = None
-        self._resting: Timer | None = None
+    def action_type(self) -> None:
+        self._editor.open("context", self.cursor.text)
+        self._update()
 
-    @property
-    def looked(self) -> InspectorSelection:
-        """How a person has looked."""
-        return replace(self.looking, asked=self._asking.asked)
+    @on(Input.Submitted)
+    def take_context(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._select(replace(self.cursor, text=event.value))
+        self._close_editor()
 
-    @property
-    def has_data(self) -> bool:
-        return self._answer is not None
+    @on(InlineEditor.Cancelled)
+    def cancel_editing(self, event: InlineEditor.Cancelled) -> None:
+        event.stop()
+        self._close_editor()
 
-    def shown(self) -> ViewData | None:
-        answer, asked = self._answer, self._asking.answered
-        if answer is None or asked is None or asked.query.layer != self.gaze.layer or not self.probed.layers:
-            return None
-        symbols = self.run.corpus.symbols if self.run.corpus else ""
-        changes = self.inspection.changes
-        return ViewData(answer.step, self.probed.layers, answer.stats, answer.insight, self.gaze, symbols, changes)
+    def _close_editor(self) -> None:
+        self._editor.close()
+        self.screen.set_focus(self, scroll_visible=False)
+        self._update()
 
-    def _ask(self, *, again: bool = False) -> None:
-        """Ask what the view needs, unless it is known or being asked for."""
-        stats, (width, height) = self.stats, self.size
-        if stats is None or not self.size or not self.run.is_connected or self.run.state is None:
-            return
-        view, shown = view_for_layer(stats.name), self.shown()
-        below = explanation_lines(view.diagnostics(shown), self.gaze.figure, width) if shown else ()
-        question = InspectionRequest(view.query(self.gaze, width, max(height - len(below), 1)), self.looking.batch)
-        command = self._asking.ask(question, again=again)
-        if command is None:
-            return
-        self.post_message(SendCommand(command))
-        if shows_update_ratios(stats.name, self.gaze.part):
-            self.post_message(SendCommand(ReportUpdateRatios()))
-        self._ask_after(PATIENCE)
+    def on_focus(self) -> None:
+        if self._editor.is_open:
+            self.screen.set_focus(self._editor, scroll_visible=False)
 
-    def _ask_after(self, seconds: float | None) -> None:
-        if self._resting is not None:
-            self._resting.stop()
-        self._resting = None if seconds is None else self.set_timer(seconds, self._rested)
-
-    def _rested(self) -> None:
-        self._resting = None
-        self._asking.give_up()
-        self._ask(again=True)
-
-    def _hear(self, answer: LayerInspected) -> None:
-        """Take in an answer, if it is to the question that is open."""
-        if self._asking.heard(answer):
-            before = self._answer.insight if self._answer else None
-            self._answer = replaced(answer, insight=align_axes(before, answer.insight))
-            self.reset_age()
-            self._ask_after(polling_interval(answer.seconds) if self.run.state is RunState.TRAINING else None)
-
-    def _forget(self, *, keep: bool = False) -> None:
-        """What is known is not of this model; with `keep`, it is only the engine that is gone."""
-        if keep:
-            self._asking.give_up()
-        else:
-            self._asking.forget()
-            self._answer = None
-
-
-class InspectorPane(InspectionRequests, can_focus=True):
-    """The view of the layer that a person looks at, asked for again while training moves it."""
-
-    def __init__(self, looking: InspectorSelection) -> None:
-        super().__init__(looking)
-        self._holding: Timer | None = None
-        self._meanings: tuple[object, ...] = ()
-        self._titled = ""
+    # rendering
 
     def on_resize(self) -> None:
-        self._ask()
-        self.refit()
+        self._request()
+        self._update()
 
-    def watch_looking(self, old: InspectorSelection, looking: InspectorSelection) -> None:
-        self._ask(again=old.gaze.part != looking.gaze.part)
-        if old.gaze.layer != looking.gaze.layer and self._holding is None and self.run.is_connected:
-            self._holding = self.set_timer(HOLD, self._let_go)
-        self.refit()
+    def _end_hold(self) -> None:
+        self._hold_timer = None
+        self._update()
 
-    def watch_probed(self, old: LayersState, probed: LayersState) -> None:
-        if [layer.name for layer in old.layers] != [layer.name for layer in probed.layers]:
-            self._forget()
-        self._ask()
-        self.refit()
-
-    def watch_inspection(self, old: InspectionState, now: InspectionState) -> None:
-        answer = now.inspected
-        if answer is None:
-            self._forget()
-        elif answer is not old.inspected:
-            self._hear(answer)
-        self._ask()
-        self.refit()
-
-    def watch_run(self, old: RunViewState, run: RunViewState) -> None:
-        if old.connection is not run.connection or active_run_number(old) != active_run_number(run):
-            self._forget(keep=not run.is_connected)
-        moved = run.state is not RunState.TRAINING and run.step != old.step
-        if moved or old.state is not run.state:
-            self._ask(again=True)
-        if (old.state, old.connection, active_run_number(old)) != (run.state, run.connection, active_run_number(run)):
-            self.refit()
-
-    def refit(self) -> None:
+    def _update(self) -> None:
+        """Render lines, title, bottom border and keys; only what differs is repainted."""
         if not self.is_mounted or not self.size:
             return
-        super().refit()
-        width, height = self.size
-        room = height - 1 if self.typing else height
-        if self._holding is None or self.shown() is not None:
-            lines = list(self._content(width, room))
-            if self.typing:
-                lines.append((Span(LABEL, "accent", True),))
-            self.lines.set_lines(lines)
+        self._update_lines()
         self.problem = self.run.connection is ConnectionState.LOST
-        head = inspector_title(self.probed.layers, self.gaze, width - 2)
-        if head != self._titled:
-            self._titled = head
-            self.set_title_markup(head)
+        self._update_title()
         self.update_provenance()
-        meanings = (self.stats and self.stats.name, self.gaze.part, self.run.state, self.typing, self.shown() is None)
-        if meanings != self._meanings:
-            self._meanings = meanings
+        conditions = (
+            self.stats and self.stats.name,
+            self.cursor.tab,
+            self.run.state,
+            self._editor.is_open,
+            self.view_data() is None,
+        )
+        if conditions != self._key_conditions:
+            self._key_conditions = conditions
             for key in self.keys:
                 self._bindings.key_to_bindings[key.key] = [key.binding()]
             self.refresh_bindings()
 
-    def update_provenance(self) -> None:
-        told = []
-        if self.run.connection is ConnectionState.LOST:
-            told.append("the engine is gone")
-        if self._answer is not None and self.shown() is not None:
-            spoilt = first_nonfinite(self.probed.layers)
-            if spoilt is None:
-                told.append(self.age_text(self._answer.step))
-            else:
-                told.append(f"step {format_steps(self._answer.step)}")
-                told.append(f"first NaN in {layer_title(self.probed.layers[spoilt])}")
-            if self._answer.stats.name not in CONTEXT_LAYERS:
-                told.append(f"{self._answer.stats.output_shape[0]:,} examples, seed {self.seed}")
-        self.provenance = join_within(told, self.size.width - 2)
+    def _update_lines(self) -> None:
+        width, height = self.size
+        self._editor.styles.offset = (len(EDITOR_LABEL), height - 1)
+        self._editor.styles.width = max(width - len(EDITOR_LABEL), 1)
+        if self._hold_timer is not None and self.view_data() is None:
+            return
+        if self._editor.is_open:
+            self._lines.set_lines((*self._content(width, height - 1), (Span(EDITOR_LABEL, "accent", True),)))
+        else:
+            self._lines.set_lines(self._content(width, height))
 
     def _content(self, width: int, height: int) -> Iterator[StyledLine]:
-        """As many lines as there is room for: the view over what is explained, or words while there is no view."""
-        shown = self.shown()
-        if shown is None:
-            lines = tuple(empty_state_text(self.run))
-            yield from (*lines, *((),) * (height - len(lines)))  # always as many: only those that changed are drawn
+        """Yield `height` lines, so that no line moves: the view, and at the bottom the explanation of a diagnostic."""
+        data = self.view_data()
+        if data is None:
+            lines = _empty_lines(self.run)
+            yield from (*lines, *((),) * (height - len(lines)))
             return
-        view = view_for_layer(shown.stats.name)
-        below = explanation_lines(view.diagnostics(shown), self.gaze.figure, width)[: max(height - 1, 0)]
-        lines = view.lines(shown, width, height - len(below))
-        yield from (*lines, *((),) * (height - len(lines) - len(below)), *below)
+        explanation = self._explanation(data, width)[: max(height - 1, 0)]
+        lines = view_for_layer(data.stats.name).render(data, width, height - len(explanation))
+        yield from (*lines, *((),) * (height - len(lines) - len(explanation)), *explanation)
 
-    def _let_go(self) -> None:
-        self._holding = None
-        self.refit()
+    def _explanation(self, data: ViewData | None, width: int) -> tuple[StyledLine, ...]:
+        if data is None:
+            return ()
+        return explanation_lines(view_for_layer(data.stats.name).diagnostics(data), data.cursor.diagnostic, width)
+
+    def _update_title(self) -> None:
+        title = inspector_title(self.probed.layers, self.cursor, self.size.width - 2)
+        if title != self._title_markup:
+            self._title_markup = title
+            self.set_title_markup(title)
+
+    def update_provenance(self) -> None:
+        parts = ["the engine is gone"] if self.run.connection is ConnectionState.LOST else []
+        response = self._requests.response_for(self.cursor.layer)
+        if response is not None and self.probed.layers:
+            nonfinite = first_nonfinite(self.probed.layers)
+            if nonfinite is None:
+                parts.append(self.age_text(response.step))
+            else:
+                parts.append(f"step {format_steps(response.step)}")
+                parts.append(f"first NaN in {layer_title(self.probed.layers[nonfinite])}")
+            if response.stats.name not in CONTEXT_LAYERS:
+                parts.append(f"{response.stats.output_shape[0]:,} examples, seed {self.seed}")
+        self.provenance = join_within(parts, self.size.width - 2)

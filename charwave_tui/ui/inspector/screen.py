@@ -1,4 +1,4 @@
-"""The layer screen: one layer from inside, over the lab, live while it trains."""
+"""The screen around the inspector's pane."""
 
 from __future__ import annotations
 
@@ -17,19 +17,17 @@ from charwave_tui.ui.widgets.pane_grid import TABS
 
 
 class InspectorScreen(OverlayScreen[InspectorSelection]):
-    """One layer; dismissed with how a person looked, so that the next look begins there."""
+    """Shows one layer, live while it trains; dismissed with the last selection."""
 
     CSS_PATH = "screen.tcss"
 
     probed: reactive[LayersState] = reactive(LayersState, repaint=False)
-    """Its layers."""
     inspection: reactive[InspectionState] = reactive(InspectionState, repaint=False)
-    """What was found inside the one that was asked for."""
 
-    def __init__(self, looking: InspectorSelection) -> None:
+    def __init__(self, selection: InspectorSelection) -> None:
         super().__init__()
-        self._pane = InspectorPane(looking)
-        self._left = False
+        self._pane = InspectorPane(selection)
+        self._is_closing = False
 
     def compose(self) -> ComposeResult:
         yield self.make_status_bar()
@@ -43,8 +41,8 @@ class InspectorScreen(OverlayScreen[InspectorSelection]):
         self.set_class(event.size.width < TABS[0] or event.size.height < TABS[1], "-tiny")
 
     @on(SendCommand)
-    def on_asked(self, message: SendCommand) -> None:
-        if self._left:
+    def drop_late_command(self, message: SendCommand) -> None:
+        if self._is_closing:
             message.stop()
 
     @on(ScreenRequest)
@@ -52,8 +50,8 @@ class InspectorScreen(OverlayScreen[InspectorSelection]):
         message.stop()
         match message.requested:
             case Requested.BACK:
-                if not self._left:
-                    self._left = True
-                    self.dismiss(self._pane.looked)
+                if not self._is_closing:
+                    self._is_closing = True
+                    self.dismiss(self._pane.selection)
             case Requested.HELP:
                 self.app.push_screen(HelpScreen(None, self._pane.keys))

@@ -383,7 +383,7 @@ class LabScreen(Screen[str]):
         if selection is None:
             return
         self._memory.inspector = selection
-        self.query_one(LayersPane).go_to(selection.gaze.layer)
+        self.query_one(LayersPane).go_to(selection.cursor.layer)
         if selection.batch != self.controller.batch:
             self.controller.batch = selection.batch
             self.controller.probe()

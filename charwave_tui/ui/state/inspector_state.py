@@ -1,75 +1,51 @@
-"""When a layer is asked for anew: one question at a time, the newest, and no oftener than it may cost."""
+"""What is selected in the inspector: layer, tab, cursor and batch. The lab keeps it while the inspector is closed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from charwave_tui.core.protocol.layer_insights import InsightQuery, ProbeBatch
+from charwave_tui.core.protocol.layer_insights import ProbeBatch
+
+BATCH_SIZES = (32, 128, 512, 2_048)
 
 
 @dataclass(frozen=True, slots=True)
 class ViewCursor:
-    """Where a person points: the layer's place in the model, a part of its view, and what each view has to point at.
+    """The inspected layer, by its index in the model, the tab of its view, and where the cursor of the view is.
 
-    `position`, `unit` and `example` are places in what the layer puts out (of a Linear, `example` is the row of the
-    matrix and `unit` its column), `symbol` an id of the vocabulary, `text` a context that was typed, `figure` the label
-    of the figure that is explained, empty for none.
+    `position`, `unit` and `example` are indices into the layer's output; for a Linear `example` is the row of the
+    matrix and `unit` the column. `symbol` is a character id, `text` a typed context, `diagnostic` the label of the
+    diagnostic that is explained (empty for none).
     """
 
     layer: int = 0
-    part: int = 0
+    tab: int = 0
     position: int = 0
     unit: int = 0
     example: int = 0
     symbol: int = 1
     text: str = ""
-    figure: str = ""
-
-
-EVERY = 1.0
-"""Seconds between two looks while training moves the layer, at least."""
-
-
-SHARE = 0.03
-"""The share of the engine's time that looking may take."""
-
-
-BATCHES = (32, 128, 512, 2_048)
-"""How many examples a person may look at."""
+    diagnostic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class InspectorSelection:
-    """How a person looks: where at, at which examples, and how many questions that has taken."""
+    """The cursor, and the batch on which the layer is measured."""
 
-    gaze: ViewCursor = field(default_factory=ViewCursor)
+    cursor: ViewCursor = field(default_factory=ViewCursor)
     batch: ProbeBatch = field(default_factory=ProbeBatch)
-    asked: int = 0
 
 
-def selection_for(place: int, text: str, last: InspectorSelection) -> InspectorSelection:
-    """A look at the layer of that place, as the last one was left where it was the same.
+def selection_for(layer: int, text: str, last: InspectorSelection) -> InspectorSelection:
+    """Return the last selection, moved to a layer: another layer than the last is shown in its first tab.
 
-    `text` is what a person steps along elsewhere; it is followed unless it is empty.
+    `text` is the context of the sampler's step mode; unless empty, it replaces the typed one.
     """
-    gaze = replace(last.gaze, layer=place, text=text or last.gaze.text)
-    return replace(last, gaze=gaze if last.gaze.layer == place else replace(gaze, part=0))
-
-
-@dataclass(frozen=True, slots=True)
-class InspectionRequest:
-    """What is to be known."""
-
-    query: InsightQuery
-    batch: ProbeBatch
-
-
-def polling_interval(seconds: float) -> float:
-    """How long to wait after an answer that took the engine so many seconds."""
-    return max(EVERY, seconds / SHARE)
+    tab = last.cursor.tab if layer == last.cursor.layer else 0
+    return replace(last, cursor=replace(last.cursor, layer=layer, tab=tab, text=text or last.cursor.text))
 
 
 def next_batch_size(batch: ProbeBatch) -> ProbeBatch:
-    """The next size of the batch, the first after the last."""
-    following = next((size for size in BATCHES if size > batch.examples), BATCHES[0])
-    return ProbeBatch(following, batch.seed)
+    """Return a batch of the next size; after the largest comes the smallest."""
+    size = next((size for size in BATCH_SIZES if size > batch.examples), BATCH_SIZES[0])
+    return ProbeBatch(size, batch.seed)

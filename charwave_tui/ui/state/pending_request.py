@@ -6,47 +6,8 @@ from collections.abc import Callable
 from itertools import count
 from time import monotonic
 
-from charwave_tui.core.protocol.commands import Command, InspectLayer
-from charwave_tui.core.protocol.events import LayerInspected
-from charwave_tui.ui.state.inspector_state import InspectionRequest
+from charwave_tui.core.protocol.commands import Command
 from charwave_tui.ui.state.sampler_state import FIRST_REQUEST
-
-
-class InspectionPoller:
-    """Keeps at most one question open; of those that come up meanwhile the newest is asked once that is answered."""
-
-    def __init__(self, asked: int) -> None:
-        self.asked = asked
-        self.answered: InspectionRequest | None = None
-        self._open: InspectionRequest | None = None
-        self._again = False
-
-    def ask(self, question: InspectionRequest, *, again: bool = False) -> InspectLayer | None:
-        """The command to give now; `again` where the answer may be another by now."""
-        if self._open is not None:
-            self._again |= again
-            return None
-        if question == self.answered and not (again or self._again):
-            return None
-        self._open, self._again = question, False
-        self.asked += 1
-        return InspectLayer(question.query, question.batch, self.asked)
-
-    def heard(self, answer: LayerInspected) -> bool:
-        """Whether this is the answer to the open question."""
-        if self._open is None or answer.request != self.asked:
-            return False
-        self.answered, self._open = self._open, None
-        return True
-
-    def give_up(self) -> None:
-        """Expect no answer any more."""
-        self._open = None
-
-    def forget(self) -> None:
-        """Expect no answer any more, and trust none that came."""
-        self.answered = self._open = None
-
 
 POLLS_UNTIL_LOST = 5  # twice as many each time that the same request is repeated
 

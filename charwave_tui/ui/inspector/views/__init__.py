@@ -1,1 +1,1 @@
-"""The views of single layers: what each kind shows, as lines of text made by pure functions."""
+"""Views of single layers: pure functions from the data of a layer to lines of styled text."""

@@ -1,55 +1,259 @@
-"""ActivationView, dead units."""
+"""View of an activation layer: distribution of outputs and gradients, outputs of single units, dead units."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from enum import IntEnum
 
 from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER
 from charwave_tui.core.protocol.layer_insights import ActivationInsight, Histogram, InsightQuery
 from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_histogram, legend_swatch, shades_note
 from charwave_tui.ui.drawing.number_format import format_gradient_std, format_signed, format_std
-from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, columns, wrap
+from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, fit_groups, side_by_side, wrap
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
-from charwave_tui.ui.inspector.views.diagnostics import Diagnostic, advice_lines, row, table
+from charwave_tui.ui.inspector.views.diagnostics import (
+    TABLE_COLUMNS,
+    WIDE_LAYOUT,
+    Diagnostic,
+    advice_lines,
+    diagnostics_line,
+    diagnostics_table,
+    is_wide_layout,
+)
 from charwave_tui.ui.inspector.views.unit_image import (
     FRAME,
     GUTTER,
+    cursor_readout_column,
+    cursor_readout_line,
     draw_units,
-    joined,
-    legend,
-    reading_within,
-    readings,
     unit_coloring,
+    unit_legend,
     window_start,
 )
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.state.layer_health import ranges_for
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-MOST = 4
-"""Lines that each list takes at most."""
+MIN_DENSITY_HEIGHT = 17  # lines below which the overview has no density
+MIN_READOUT_COLUMNS = 40  # columns right of the image from which the readout is there
+MAX_UNIT_LIST_LINES = 4
+ADVICE_ORDER = ("dead units", "saturation", "std", "mean", "grad std", "grad mean")
+CURSOR_STEPS = {"h": (-1, 0), "l": (1, 0), "k": (0, -1), "j": (0, 1)}  # units, examples
+
+
+Tab = IntEnum("Tab", "OVERVIEW DENSITIES UNITS", start=0)
+
+
+class ActivationView:
+    """View of an activation layer, by its class name."""
+
+    tabs = tuple(tab.name.lower() for tab in Tab)
+
+    def __init__(self, layer_name: str) -> None:
+        self._layer_name = layer_name
+        self._spec = ACTIVATION_OF_LAYER[layer_name]
+        self._coloring = unit_coloring(self._spec)
+        # a gated activation's threshold is of its tanh, not of its output
+        threshold = None if self._spec.is_gated else self._spec.saturation_threshold
+        self._threshold = math.inf if threshold is None else threshold
+
+    def cursor_axes(self, tab: int) -> CursorAxes:
+        return CursorAxes(position="position") if tab == Tab.DENSITIES else CursorAxes("unit", "example", "position")
+
+    def query(self, cursor: ViewCursor, width: int, height: int) -> InsightQuery:
+        rows = 2 * _line_counts(cursor.tab, width, height)[1]
+        if rows == 0:
+            return InsightQuery(cursor.layer, cursor.position, rows=0, columns=0)
+        columns = max(width - GUTTER, 1)
+        top, left = window_start(cursor.example, rows), window_start(cursor.unit, columns)
+        return InsightQuery(cursor.layer, cursor.position, top, left, rows, columns)
+
+    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
+        stats, insight = data.stats, data.insight
+        if not isinstance(insight, ActivationInsight):
+            return ()
+        ranges, output, gradient = ranges_for(self._layer_name), insight.output, insight.gradient
+        diagnostics = [
+            Diagnostic("mean", output.mean, format_signed(output.mean), ranges["mean"]),
+            Diagnostic("std", output.std, format_std(output.std), ranges["std"]),
+        ]
+        if stats.saturation is not None:
+            text = f"{stats.saturation:.1f} %"
+            diagnostics.append(Diagnostic("saturation", stats.saturation, text, ranges["saturation"], "sat"))
+        if stats.dead is not None:
+            text = f"{insight.dead_units:,} of {insight.units:,}"
+            diagnostics.append(Diagnostic("dead units", insight.dead_units, text, ranges["dead"], "dead"))
+        if gradient is not None:
+            std, mean = format_gradient_std(gradient.std), format_gradient_std(gradient.mean)
+            sign = "" if gradient.mean < 0 else "+"
+            diagnostics.append(Diagnostic("grad std", gradient.std, std, ranges["grad std"]))
+            diagnostics.append(Diagnostic("grad mean", gradient.mean, f"{sign}{mean}", ranges["grad mean"]))
+        return tuple(diagnostics)
+
+    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
+        cursor, insight = data.cursor, data.insight
+        if not isinstance(insight, ActivationInsight):
+            return None
+        if key in ("p", "P"):
+            step = 1 if key == "p" else -1
+            position = min(cursor.position, insight.positions - 1)
+            return replace(cursor, position=(position + step) % insight.positions) if insight.positions > 1 else None
+        if key not in CURSOR_STEPS or cursor.tab == Tab.DENSITIES:
+            return None
+        right, down = CURSOR_STEPS[key]
+        unit = min(max(min(cursor.unit, insight.units - 1) + right, 0), insight.units - 1)
+        example = min(max(min(cursor.example, insight.examples - 1) + down, 0), insight.examples - 1)
+        return replace(cursor, unit=unit, example=example)
+
+    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+        insight, cursor = data.insight, data.cursor
+        if not isinstance(insight, ActivationInsight):
+            return ()
+        unit, example = min(cursor.unit, insight.units - 1), min(cursor.example, insight.examples - 1)
+        cursor = replace(cursor, unit=unit, example=example)
+        bar_rows, image_height = _line_counts(cursor.tab, width, height)
+        diagnostics = self.diagnostics(data)
+        lines: tuple[StyledLine, ...]
+        match cursor.tab:
+            case Tab.DENSITIES:
+                lines = self._densities(insight, diagnostics, width, bar_rows)
+            case Tab.UNITS:
+                units = self._units(insight, cursor, width, image_height)
+                lines = (diagnostics_line(diagnostics, width), *units)
+            case _ if is_wide_layout(width, height):
+                statistics = self._wide_statistics(insight, diagnostics, width, bar_rows)
+                lines = (*statistics, (), *self._units_and_lists(insight, cursor, width, image_height))
+            case _:
+                density = self._narrow_density(insight, diagnostics, width, bar_rows) if bar_rows else ()
+                units = self._units(insight, cursor, width, image_height)
+                lines = (diagnostics_line(diagnostics, width), *density, *units)
+        return lines[:height]
+
+    def _wide_statistics(
+        self, insight: ActivationInsight, diagnostics: tuple[Diagnostic, ...], width: int, bar_rows: int
+    ) -> tuple[StyledLine, ...]:
+        """Render the table of diagnostics beside both densities."""
+        density_width = (width - TABLE_COLUMNS - 2 * GAP) // 2
+        table, height = diagnostics_table(diagnostics), bar_rows + 1 + AXIS_LINES
+        advice = advice_lines(_by_importance(diagnostics), TABLE_COLUMNS, max(height - len(table) - 1, 1))
+        blocks = (
+            (*table, (), *advice),
+            self._output_density(insight, density_width, bar_rows),
+            _gradient_density(insight.gradient, density_width, bar_rows),
+        )
+        return side_by_side(blocks, (TABLE_COLUMNS, density_width, density_width), height)
+
+    def _narrow_density(
+        self, insight: ActivationInsight, diagnostics: tuple[Diagnostic, ...], width: int, bar_rows: int
+    ) -> tuple[StyledLine, ...]:
+        """Render the output's density beside the advice, below a blank line."""
+        density_width = min(width // 2 + 2, width)
+        rest = width - density_width - GAP
+        density = self._output_density(insight, density_width, bar_rows)
+        advice = ((), *advice_lines(_by_importance(diagnostics), rest, bar_rows + AXIS_LINES))
+        return ((), *side_by_side((density, advice), (density_width, rest), len(density)))
+
+    def _densities(
+        self, insight: ActivationInsight, diagnostics: tuple[Diagnostic, ...], width: int, bar_rows: int
+    ) -> tuple[StyledLine, ...]:
+        density_width = (width - GAP) // 2
+        densities = side_by_side(
+            (
+                self._output_density(insight, density_width, bar_rows),
+                _gradient_density(insight.gradient, density_width, bar_rows),
+            ),
+            (density_width, density_width),
+            bar_rows + 1 + AXIS_LINES,
+        )
+        advice = advice_lines(_by_importance(diagnostics), width, _max_advice_lines(width))
+        return (diagnostics_line(diagnostics, width), (), *densities, (), *advice)
+
+    def _output_density(self, insight: ActivationInsight, width: int, bar_rows: int) -> tuple[StyledLine, ...]:
+        heading: list[StyledLine] = [(Span("output density"),)]
+        if math.isfinite(self._threshold):
+            heading.append((Span(f"|h| > {self._threshold} ", "muted"), legend_swatch("warning")))
+        return (fit_groups(heading, width), *draw_histogram(insight.output, width, bar_rows, self._threshold))
+
+    def _units(self, insight: ActivationInsight, cursor: ViewCursor, width: int, height: int) -> tuple[StyledLine, ...]:
+        """Render a heading, the image in `height` lines without its frame, and the readout."""
+        image = draw_units(insight, cursor, self._coloring, height + FRAME)
+        return (self._heading(insight, width), *image, cursor_readout_line(insight, cursor, self._coloring, width))
+
+    def _units_and_lists(
+        self, insight: ActivationInsight, cursor: ViewCursor, width: int, height: int
+    ) -> tuple[StyledLine, ...]:
+        """Render the image with the lists of dead units: with the readout at its right if there is room, else below."""
+        units = self._units(insight, cursor, width, height)
+        free_columns = width - GUTTER - insight.values.columns - GAP
+        if free_columns < MIN_READOUT_COLUMNS:
+            return (*units, *dead_units_line(insight, width))
+        heading, *image, _ = units
+        readout = cursor_readout_column(insight, cursor, self._coloring)
+        right = ((), *readout, (), *dead_units_column(insight, free_columns))
+        return (heading, *side_by_side((image, right), (width - free_columns - GAP, free_columns), len(image)))
+
+    def _heading(self, insight: ActivationInsight, width: int) -> StyledLine:
+        last = insight.left + insight.values.columns - 1
+        has_all_units = insight.values.columns == insight.units
+        span = f"all {insight.units:,}" if has_all_units else f"{insight.left:,} to {last:,} of {insight.units:,}"
+        groups: list[StyledLine] = [(Span("units "), Span(span, "muted"))]
+        if insight.positions > 1:
+            groups.append(
+                (
+                    Span("position ", "muted"),
+                    Span(f"{GLYPHS.left} ", "accent"),
+                    Span(f"{insight.position + 1}", "bright", True),
+                    Span(f" of {insight.positions}", "accent"),
+                    Span(f" {GLYPHS.right}", "accent"),
+                )
+            )
+        groups += unit_legend(self._coloring, self._spec.can_die)
+        groups += ((Span("examples down, units across", "muted"),), *shades_note())
+        return fit_groups(groups, width)
+
+
+def _line_counts(tab: int, width: int, height: int) -> tuple[int, int]:
+    """Return the lines of the densities' bars and of the image."""
+    if tab == Tab.DENSITIES:
+        return max(height - AXIS_LINES - 5 - _max_advice_lines(width), 1), 0
+    if tab == Tab.UNITS:
+        return 0, max(height - 5, 1)
+    if is_wide_layout(width, height):
+        bar_rows = min(8 + max(height - 36, 0) // 4, 14)
+        return bar_rows, max(height - bar_rows - AXIS_LINES - 8, 1)
+    bar_rows = 0 if height < MIN_DENSITY_HEIGHT else 4 + max(height - 20, 0) // 3
+    return bar_rows, max(height - (bar_rows + AXIS_LINES + 2 if bar_rows else 0) - 5, 1)
+
+
+def _gradient_density(gradient: Histogram | None, width: int, bar_rows: int) -> tuple[StyledLine, ...]:
+    heading = fit_groups(((Span("gradient density"),), (Span("at the output", "muted"),)), width)
+    if gradient is None:
+        return (heading, (Span("no gradient", "muted"),), *((),) * (bar_rows + AXIS_LINES - 1))
+    return (heading, *draw_histogram(gradient, width, bar_rows))
 
 
 def dead_units_line(insight: ActivationInsight, width: int) -> tuple[StyledLine, ...]:
-    """The dead and the nearly dead ones behind each other, with a blank line above; nothing where there are none."""
+    """Render the lists of dead and nearly dead units in one line below a blank one; nothing if there are none."""
     groups: list[StyledLine] = []
-    for label, numbers, role in _lists(insight):
-        (text,) = wrap(numbers, max(width // 2 - len(label) - 2, 12), 1)
+    for label, units, role in _unit_lists(insight):
+        (text,) = wrap(units, max(width // 2 - len(label) - 2, 12), 1)
         groups.append((Span(f"{label}  ", "muted"), Span(text, role)))
-    return ((), joined(tuple(groups), width)) if groups else ()
+    return ((), fit_groups(groups, width)) if groups else ()
 
 
 def dead_units_column(insight: ActivationInsight, width: int) -> tuple[StyledLine, ...]:
-    """The same below one another."""
+    """Render the lists of dead and nearly dead units below each other."""
     lines: list[StyledLine] = []
-    for label, numbers, role in _lists(insight):
-        lines += [(Span(label, "muted"),), *((Span(text, role),) for text in wrap(numbers, width, MOST)), ()]
+    for label, units, role in _unit_lists(insight):
+        texts = wrap(units, width, MAX_UNIT_LIST_LINES)
+        lines += [(Span(label, "muted"),), *((Span(text, role),) for text in texts), ()]
     return tuple(lines)
 
 
-def _lists(insight: ActivationInsight) -> Iterator[tuple[str, str, str]]:
-    """The label, the numbers and the ink of each list that is not empty."""
+def _unit_lists(insight: ActivationInsight) -> Iterator[tuple[str, str, str]]:
+    """Yield label, unit numbers and colour role of each list that is not empty."""
     for label, units, total, role in (
         ("dead units", insight.dead, insight.dead_units, "warning"),
         ("nearly dead (over 90 % of examples)", insight.nearly_dead, len(insight.nearly_dead), "fg"),
@@ -58,239 +262,9 @@ def _lists(insight: ActivationInsight) -> Iterator[tuple[str, str, str]]:
             yield label, ", ".join(map(str, units)) + (f", {GLYPHS.ellipsis}" if total > len(units) else ""), role
 
 
-OVERVIEW, DENSITIES, UNITS = range(3)
-"""The parts."""
+def _max_advice_lines(width: int) -> int:
+    return 2 if width >= WIDE_LAYOUT[0] else 4
 
 
-FIGURES = 45
-"""Columns of the table of figures."""
-
-
-ROOMY = (100, 26)
-"""Columns and lines from which figures, both densities and the picture stand together."""
-
-
-LOW = 17
-"""Lines with fewer of which the overview has no density."""
-
-
-BESIDE = 40
-"""Columns right of the picture from which what is read of it stands there."""
-
-
-STEP = {"h": (-1, 0), "l": (1, 0), "k": (0, -1), "j": (0, 1)}
-"""How far each key moves the cursor: units, examples."""
-
-
-@dataclass(frozen=True, slots=True)
-class ActivationLayout:
-    """How many lines the densities' bars and the picture have; `roomy` where all stands together."""
-
-    roomy: bool
-    bars: int
-    picture: int
-
-    @staticmethod
-    def of(part: int, width: int, height: int) -> ActivationLayout:
-        """That of a part in so many columns and lines."""
-        roomy = width >= ROOMY[0] and height >= ROOMY[1]
-        if part == DENSITIES:
-            return ActivationLayout(roomy, max(height - AXIS_LINES - 5 - _said(width), 1), 0)
-        if part == UNITS:
-            return ActivationLayout(roomy, 0, max(height - 5, 1))
-        if roomy:
-            bars = min(8 + (height - 36) // 4, 14) if height > 36 else 8
-            return ActivationLayout(True, bars, max(height - bars - AXIS_LINES - 8, 1))
-        bars = 0 if height < LOW else 4 + (height - 20) // 3 if height > 20 else 4
-        return ActivationLayout(False, bars, max(height - (bars + AXIS_LINES + 2 if bars else 0) - 5, 1))
-
-
-class ActivationView:
-    """The view of an activation of the class `kind`."""
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-        self._spec = ACTIVATION_OF_LAYER[kind]
-        self._scale = unit_coloring(self._spec)
-        threshold = None if self._spec.is_gated else self._spec.saturation_threshold  # of a gated one, the tanh's
-        self._worry = float("inf") if threshold is None else threshold
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """All at once, the densities large, the picture large."""
-        return ("overview", "densities", "units")
-
-    def nouns(self, part: int) -> CursorAxes:
-        """Units and examples where there is a picture, and positions."""
-        return CursorAxes(on="position") if part == DENSITIES else CursorAxes("unit", "example", "position")
-
-    def query(self, gaze: ViewCursor, width: int, height: int) -> InsightQuery:
-        """The window of units and examples with the cursor in it."""
-        rows, columns = 2 * ActivationLayout.of(gaze.part, width, height).picture, max(width - GUTTER, 1)
-        if rows == 0:
-            return InsightQuery(gaze.layer, gaze.position, rows=0, columns=0)
-        top, left = window_start(gaze.example, rows), window_start(gaze.unit, columns)
-        return InsightQuery(gaze.layer, gaze.position, top, left, rows, columns)
-
-    def move_cursor(self, shown: ViewData, key: str) -> ViewCursor | None:
-        """The cursor on a neighbouring unit or example, or at another position, round and round."""
-        gaze, insight = shown.gaze, shown.insight
-        if not isinstance(insight, ActivationInsight):
-            return None
-        if key in ("p", "P"):
-            step = 1 if key == "p" else -1
-            here = min(gaze.position, insight.positions - 1)
-            return replace(gaze, position=(here + step) % insight.positions) if insight.positions > 1 else None
-        if key not in STEP or gaze.part == DENSITIES:
-            return None
-        right, down = STEP[key]
-        unit = min(max(min(gaze.unit, insight.units - 1) + right, 0), insight.units - 1)
-        example = min(max(min(gaze.example, insight.examples - 1) + down, 0), insight.examples - 1)
-        return replace(gaze, unit=unit, example=example)
-
-    def lines(self, shown: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
-        """The part at hand."""
-        insight, gaze = shown.insight, shown.gaze
-        if not isinstance(insight, ActivationInsight):
-            return ()
-        gaze = replace(gaze, unit=min(gaze.unit, insight.units - 1), example=min(gaze.example, insight.examples - 1))
-        layout = ActivationLayout.of(gaze.part, width, height)
-        known = self.diagnostics(shown)
-        match gaze.part:
-            case 1:
-                lines = self._densities(insight, known, width, layout.bars)
-            case 2:
-                lines = (row(known, width), *self._units(insight, gaze, width, layout.picture))
-            case _ if layout.roomy:
-                top = tuple(self._roomy(insight, known, width, layout.bars))
-                lines = (*top, (), *self._large(insight, gaze, width, layout.picture))
-            case _:
-                top = tuple(self._narrow(insight, known, width, layout.bars)) if layout.bars else ()
-                lines = (row(known, width), *top, *self._units(insight, gaze, width, layout.picture))
-        return tuple(lines)[:height]
-
-    def diagnostics(self, shown: ViewData) -> tuple[Diagnostic, ...]:
-        """All figures, in the order in which they are read."""
-        stats, insight = shown.stats, shown.insight
-        if not isinstance(insight, ActivationInsight):
-            return ()
-        health, out, gradient = ranges_for(self._kind), insight.output, insight.gradient
-        known = [
-            Diagnostic("mean", "mean", out.mean, format_signed(out.mean), health["mean"]),
-            Diagnostic("std", "std", out.std, format_std(out.std), health["std"]),
-        ]
-        if stats.saturation is not None:
-            text = f"{stats.saturation:.1f} %"
-            known.append(Diagnostic("saturation", "sat", stats.saturation, text, health["saturation"]))
-        if stats.dead is not None:
-            text = f"{insight.dead_units:,} of {insight.units:,}"
-            known.append(Diagnostic("dead units", "dead", insight.dead_units, text, health["dead"]))
-        if gradient is not None:
-            known.append(
-                Diagnostic("grad std", "grad std", gradient.std, format_gradient_std(gradient.std), health["grad std"])
-            )
-            known.append(
-                Diagnostic("grad mean", "grad mean", gradient.mean, _signed(gradient.mean), health["grad mean"])
-            )
-        return tuple(known)
-
-    def _roomy(
-        self, insight: ActivationInsight, known: tuple[Diagnostic, ...], width: int, bars: int
-    ) -> Iterator[StyledLine]:
-        each = (width - FIGURES - 2 * GAP) // 2
-        left = table(known, FIGURES)
-        room = bars + 1 + AXIS_LINES - len(left) - 1
-        left = (*left, (), *advice_lines(_telling(known), FIGURES, max(room, 1)))
-        output = self._density(insight.output, each, bars, _key(self._worry))
-        gradient = self._gradient(insight, each, bars)
-        for at in range(bars + 1 + AXIS_LINES):
-            cells = (side[at] if at < len(side) else () for side in (left, output, gradient))
-            yield columns(cells, (FIGURES, each, each))
-
-    def _narrow(
-        self, insight: ActivationInsight, known: tuple[Diagnostic, ...], width: int, bars: int
-    ) -> Iterator[StyledLine]:
-        each = min(width // 2 + 2, width)
-        said = ((), *advice_lines(_telling(known), width - each - GAP, bars + AXIS_LINES))
-        yield ()
-        for at, line in enumerate(self._density(insight.output, each, bars, _key(self._worry))):
-            yield columns((line, said[at] if at < len(said) else ()), (each, width - each - GAP))
-
-    def _densities(
-        self, insight: ActivationInsight, known: tuple[Diagnostic, ...], width: int, bars: int
-    ) -> tuple[StyledLine, ...]:
-        each = (width - GAP) // 2
-        output = self._density(insight.output, each, bars, _key(self._worry))
-        gradient = self._gradient(insight, each, bars)
-        pairs = (columns(pair, (each, each)) for pair in zip(output, gradient, strict=True))
-        return (row(known, width), (), *pairs, (), *advice_lines(_telling(known), width, _said(width)))
-
-    def _density(self, of: Histogram, width: int, bars: int, key: StyledLine) -> tuple[StyledLine, ...]:
-        heading: tuple[StyledLine, ...] = ((Span("output density"),), key) if key else ((Span("output density"),),)
-        return (joined(heading, width), *draw_histogram(of, width, bars, self._worry))
-
-    def _gradient(self, insight: ActivationInsight, width: int, bars: int) -> tuple[StyledLine, ...]:
-        heading = joined(((Span("gradient density"),), (Span("at the output", "muted"),)), width)
-        if insight.gradient is None:
-            return (heading, (Span("no gradient", "muted"),), *((),) * (bars + AXIS_LINES - 1))
-        return (heading, *draw_histogram(insight.gradient, width, bars))
-
-    def _units(self, insight: ActivationInsight, gaze: ViewCursor, width: int, height: int) -> Iterator[StyledLine]:
-        """The picture in so many lines, with its heading above and what the cursor reads below."""
-        yield self._heading(insight, width)
-        yield from draw_units(insight, gaze, self._scale, height + FRAME)
-        yield reading_within(insight, gaze, self._scale, width)
-
-    def _large(self, insight: ActivationInsight, gaze: ViewCursor, width: int, height: int) -> tuple[StyledLine, ...]:
-        """The picture and the units worth a look: beside it where there is room, with what the cursor reads."""
-        picture = tuple(self._units(insight, gaze, width, height))
-        room = width - GUTTER - insight.values.columns - GAP
-        if room < BESIDE:
-            return (*picture, *dead_units_line(insight, width))
-        *above, _ = picture
-        beside_it = (
-            (),
-            (),
-            *readings(insight, gaze, self._scale),
-            (),
-            *dead_units_column(insight, room),
-        )
-        rest = width - room - GAP
-        return tuple(
-            columns((line, beside_it[at] if at < len(beside_it) else ()), (rest, room)) if at else line
-            for at, line in enumerate(above)
-        )
-
-    def _heading(self, insight: ActivationInsight, width: int) -> StyledLine:
-        last = insight.left + insight.values.columns - 1
-        whole = insight.values.columns == insight.units
-        span = f"all {insight.units:,}" if whole else f"{insight.left:,} to {last:,} of {insight.units:,}"
-        groups: list[StyledLine] = [(Span("units "), Span(span, "muted"))]
-        if insight.positions > 1:
-            arrows = (Span(f"{GLYPHS.left} ", "accent"), Span(f" {GLYPHS.right}", "accent"))
-            place = (Span(f"{insight.position + 1}", "bright", True), Span(f" of {insight.positions}", "accent"))
-            groups.append((Span("position ", "muted"), arrows[0], *place, arrows[1]))
-        groups += legend(self._scale, self._spec.can_die)
-        groups += ((Span("examples down, units across", "muted"),), *shades_note())
-        return joined(tuple(groups), width)
-
-
-def _key(worry: float) -> StyledLine:
-    """What the ink of a density's ends means, where they worry."""
-    return (Span("|h| > 0.97 ", "muted"), legend_swatch("warning")) if worry < 1 else ()
-
-
-def _said(width: int) -> int:
-    """Lines that the word on a figure takes at most."""
-    return 2 if width >= ROOMY[0] else 4
-
-
-def _signed(value: float) -> str:
-    return format_gradient_std(value) if value < 0 else f"+{format_gradient_std(value)}"
-
-
-def _telling(known: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
-    """The figures in the order in which they tell most."""
-    order = ("dead units", "saturation", "std", "mean", "grad std", "grad mean")
-    calm_first = sorted(known, key=lambda figure: order.index(figure.label))
-    return tuple(calm_first)
+def _by_importance(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(diagnostics, key=lambda diagnostic: ADVICE_ORDER.index(diagnostic.label)))

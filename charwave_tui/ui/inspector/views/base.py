@@ -1,4 +1,4 @@
-"""LayerView, ViewData, CompositeView."""
+"""`LayerView`, the interface of a layer's view, `ViewData`, which it renders, and `CompositeView`, of several views."""
 
 from __future__ import annotations
 
@@ -15,98 +15,83 @@ from charwave_tui.ui.state.inspector_state import ViewCursor
 
 @dataclass(frozen=True, slots=True)
 class CursorAxes:
-    """What the keys move the cursor among: `across` by `h` `l`, `down` by `j` `k`, `on` by `p`; empty for nothing."""
+    """Names of what the cursor moves along: `columns` with h and l, `rows` with j and k, `position` with p and P.
 
-    across: str = ""
-    down: str = ""
-    on: str = ""
+    A name is empty if those keys do nothing.
+    """
+
+    columns: str = ""
+    rows: str = ""
+    position: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ViewData:
-    """All that a view draws: the layer's figures and insight after `step`, as soon as there are any, and the gaze.
+    """All that a view renders: the layer's statistics and insight, the statistics of all layers, and the cursor.
 
-    `layers` are the figures of all layers, `symbols` the characters in id order from 1, `changes` how far steps have
-    moved the matrices, None before the first answer.
+    `symbols` are the characters in id order from 1. `update_ratios` is None before the engine's first report.
     """
 
-    step: int
     layers: tuple[LayerStats, ...]
     stats: LayerStats
     insight: AnyInsight
-    gaze: ViewCursor
+    cursor: ViewCursor
     symbols: str = ""
-    changes: UpdateRatiosReported | None = None
+    update_ratios: UpdateRatiosReported | None = None
 
 
 class LayerView(Protocol):
-    """One kind of layer's view, in `parts` that `tab` goes through; all of it is pure."""
+    """View of one kind of layer, in one or more tabs. Views hold no state: the same data gives the same lines."""
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """The names of its parts, at least one."""
+    def tabs(self) -> tuple[str, ...]: ...
 
-    def nouns(self, part: int) -> CursorAxes:
-        """What the keys of `moved` move the cursor among in that part."""
+    def cursor_axes(self, tab: int) -> CursorAxes: ...
 
-    def diagnostics(self, shown: ViewData) -> tuple[Diagnostic, ...]:
-        """Its figures with what each means and what is healthy of it."""
+    def query(self, cursor: ViewCursor, width: int, height: int) -> InsightQuery:
+        """Return what to ask the engine for, so that `width` columns and `height` lines can be filled."""
 
-    def query(self, gaze: ViewCursor, width: int, height: int) -> InsightQuery:
-        """What to ask the engine for, so as to fill so many columns and lines."""
+    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
+        """Return the statistics of the tab with their healthy ranges, in reading order."""
 
-    def move_cursor(self, shown: ViewData, key: str) -> ViewCursor | None:
-        """The gaze after `h`, `j`, `k` or `l` (left, down, up, right), `p` or `P` (position on, back).
+    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
+        """Return the cursor after `h`, `j`, `k`, `l` (left, down, up, right), `p` or `P` (next, previous position).
 
-        None where the key means nothing in this part.
+        None if the key does nothing in this tab.
         """
 
-    def lines(self, shown: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
-        """The view in at most `height` lines of at most `width` columns."""
+    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+        """Return at most `height` lines of at most `width` columns."""
 
 
 class CompositeView:
-    """Shows the parts of the first view, then those of the next; each hears of its own alone."""
+    """The tabs of several views, one after another. Each view sees its own tabs only, counted from 0."""
 
     def __init__(self, *views: LayerView) -> None:
-        self._views = views
+        self._own_tabs = [(view, tab) for view in views for tab in range(len(view.tabs))]
+        self.tabs = tuple(name for view in views for name in view.tabs)
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """All parts of all views."""
-        return tuple(part for view in self._views for part in view.parts)
+    def cursor_axes(self, tab: int) -> CursorAxes:
+        view, own_tab = self._own_tabs[tab]
+        return view.cursor_axes(own_tab)
 
-    def query(self, gaze: ViewCursor, width: int, height: int) -> InsightQuery:
-        """What the part's own view asks for."""
-        view, first = self._of(gaze.part)
-        return view.query(replace(gaze, part=gaze.part - first), width, height)
+    def query(self, cursor: ViewCursor, width: int, height: int) -> InsightQuery:
+        view, own_tab = self._own_tabs[cursor.tab]
+        return view.query(replace(cursor, tab=own_tab), width, height)
 
-    def nouns(self, part: int) -> CursorAxes:
-        """What the part's own view says."""
-        view, first = self._of(part)
-        return view.nouns(part - first)
+    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
+        view, own_data = self._own_data(data)
+        return view.diagnostics(own_data)
 
-    def diagnostics(self, shown: ViewData) -> tuple[Diagnostic, ...]:
-        """The figures of the part's own view."""
-        view, first = self._of(shown.gaze.part)
-        return view.diagnostics(replace(shown, gaze=replace(shown.gaze, part=shown.gaze.part - first)))
+    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
+        view, own_data = self._own_data(data)
+        cursor = view.move_cursor(own_data, key)
+        return cursor and replace(cursor, tab=data.cursor.tab)
 
-    def move_cursor(self, shown: ViewData, key: str) -> ViewCursor | None:
-        """Where the part's own view lets the key lead."""
-        view, first = self._of(shown.gaze.part)
-        gaze = view.move_cursor(replace(shown, gaze=replace(shown.gaze, part=shown.gaze.part - first)), key)
-        return gaze and replace(gaze, part=gaze.part + first)
+    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+        view, own_data = self._own_data(data)
+        return view.render(own_data, width, height)
 
-    def lines(self, shown: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
-        """What the part's own view draws."""
-        view, first = self._of(shown.gaze.part)
-        return view.lines(replace(shown, gaze=replace(shown.gaze, part=shown.gaze.part - first)), width, height)
-
-    def _of(self, part: int) -> tuple[LayerView, int]:
-        """The view that a part belongs to, and the first part that it has; the last view where there is none."""
-        first = 0
-        for view in self._views[:-1]:
-            if part < first + len(view.parts):
-                return view, first
-            first += len(view.parts)
-        return self._views[-1], first
+    def _own_data(self, data: ViewData) -> tuple[LayerView, ViewData]:
+        view, own_tab = self._own_tabs[data.cursor.tab]
+        return view, replace(data, cursor=replace(data.cursor, tab=own_tab))

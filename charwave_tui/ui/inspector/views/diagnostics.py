@@ -1,4 +1,4 @@
-"""The figures of a layer beside what is healthy, the worrying ones with a mark, and a word on the one most worth it."""
+"""A layer's statistics beside their healthy ranges: as a table, as one line, and what they mean."""
 
 from __future__ import annotations
 
@@ -6,118 +6,113 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, rule, wrap
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, muted_lines, rule, wrap
 from charwave_tui.ui.state.layer_health import NOT_FINITE, HealthyRange
 from charwave_tui.ui.terminal.glyphs import GLYPHS, with_local_glyphs
 
-LABEL, NOW = 12, 10
-"""Columns of the labels and of the figures as they are now."""
-
-
-MEANT = ((100, 2), (60, 4), (0, 4))
-"""Lines in which a figure's meaning is told, from so many columns on."""
-
-
-APART = "  "
-"""What stands between two things in one line."""
+TABLE_COLUMNS = 45
+WIDE_LAYOUT = (100, 26)  # columns and lines from which views show a table of diagnostics instead of one line
+LABEL_COLUMNS, VALUE_COLUMNS = 12, 10
+# an explanation: (minimum columns, lines of its text)
+EXPLANATION_LINES = ((100, 2), (60, 4), (0, 4))
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One figure: its `label`, short where there is little room, its `value` as `text`, and what is healthy."""
+    """One statistic with its healthy range. `short_label` is used in one line with others; by default the label."""
 
     label: str
-    short: str
     value: float | None
     text: str
-    health: HealthyRange
+    healthy_range: HealthyRange
+    short_label: str = ""
 
     @property
     def severity(self) -> str:
-        """`warning` or `error` where it is not healthy."""
-        return self.health.severity(self.value)
+        return self.healthy_range.severity(self.value)
 
     @property
-    def value_text(self) -> StyledLine:
-        """The figure in the ink of how healthy it is."""
-        return (Span(self.text, self.severity or "bright", True),)
+    def value_text(self) -> Span:
+        return Span(self.text, self.severity or "bright", True)
 
     @property
     def mark(self) -> StyledLine:
-        """A mark where it is not healthy."""
         sign = {"warning": GLYPHS.warning, "error": GLYPHS.cross}.get(self.severity, "")
         return (Span(sign, self.severity, True),) if sign else ()
 
 
-def table(figures: Iterable[Diagnostic], width: int) -> tuple[StyledLine, ...]:
-    """A line for each figure under a header, at most `width` columns wide, marks at the right edge."""
-    lines: list[StyledLine] = [(Span(f"{'':{LABEL}} {'now':{NOW}}{'healthy'}"[:width], "muted"),)]
-    for figure in figures:
-        text = figure.text if figure.text[:1] in "+-−" else f" {figure.text}"
-        healthy = with_local_glyphs(figure.health.range_text)
+def is_wide_layout(width: int, height: int) -> bool:
+    """Return whether a view has room for a table of diagnostics beside other parts."""
+    return width >= WIDE_LAYOUT[0] and height >= WIDE_LAYOUT[1]
+
+
+def diagnostics_table(diagnostics: Iterable[Diagnostic], width: int = TABLE_COLUMNS) -> tuple[StyledLine, ...]:
+    """Render a header and a line for each diagnostic, at most `width` columns wide, with marks at the right edge."""
+    header = f"{'':{LABEL_COLUMNS}} {'now':{VALUE_COLUMNS}}{'healthy'}"
+    lines: list[StyledLine] = [(Span(header[:width], "muted"),)]
+    for diagnostic in diagnostics:
+        text = diagnostic.text if diagnostic.text[:1] in "+-−" else f" {diagnostic.text}"
         line: StyledLine = (
-            Span(f"{figure.label:{LABEL}}"),
-            Span(f"{text:{NOW}}", figure.severity or "bright", True),
-            Span(f" {healthy}", "muted"),
+            Span(f"{diagnostic.label:{LABEL_COLUMNS}}"),
+            Span(f"{text:{VALUE_COLUMNS}}", diagnostic.severity or "bright", True),
+            Span(f" {with_local_glyphs(diagnostic.healthy_range.range_text)}", "muted"),
         )
-        gap = max(width - cell_width(line) - cell_width(figure.mark), 1)
-        lines.append((*line, Span(" " * gap), *figure.mark) if figure.mark else line)
+        gap = max(width - cell_width(line) - cell_width(diagnostic.mark), 1)
+        lines.append((*line, Span(" " * gap), *diagnostic.mark) if diagnostic.mark else line)
     return tuple(lines)
 
 
-def row(figures: Iterable[Diagnostic], width: int) -> StyledLine:
-    """As many of the figures as fit in one line, those that worry first where not all do."""
-    kept = list(figures)
-    while len(kept) > 1 and cell_width(_row(kept)) > width:
-        calm = [figure for figure in kept if not figure.severity]
-        kept.remove((calm or kept)[-1])
-    return _row(kept)
+def diagnostics_line(diagnostics: Iterable[Diagnostic], width: int) -> StyledLine:
+    """Render as many diagnostics as fit into one line; those within their healthy range are left out first."""
+    fitting = list(diagnostics)
+    while len(fitting) > 1 and cell_width(_line(fitting)) > width:
+        healthy = [diagnostic for diagnostic in fitting if not diagnostic.severity]
+        fitting.remove((healthy or fitting)[-1])
+    return _line(fitting)
 
 
-def _row(figures: Sequence[Diagnostic]) -> StyledLine:
+def _line(diagnostics: Sequence[Diagnostic]) -> StyledLine:
     line: StyledLine = ()
-    for figure in figures:
-        between = (Span(APART),) if line else ()
-        mark = (Span(" "), *figure.mark) if figure.mark else ()
-        line = (*line, *between, Span(f"{figure.short} ", "muted"), *figure.value_text, *mark)
+    for diagnostic in diagnostics:
+        separator = (Span("  "),) if line else ()
+        mark = (Span(" "), *diagnostic.mark) if diagnostic.mark else ()
+        label = Span(f"{diagnostic.short_label or diagnostic.label} ", "muted")
+        line = (*line, *separator, label, diagnostic.value_text, *mark)
     return line
 
 
-def explanation_lines(figures: Sequence[Diagnostic], label: str, width: int) -> tuple[StyledLine, ...]:
-    """What the figure of that label is, what is healthy of it and what it means, in always as many lines; else none.
+def explanation_lines(diagnostics: Sequence[Diagnostic], label: str, width: int) -> tuple[StyledLine, ...]:
+    """Explain the diagnostic of that label: value, healthy range, meaning and advice; nothing if there is none.
 
-    Where there is no room for both what it means and what to do, it is what to do.
+    The number of lines depends on `width` only. Without room for both meaning and advice, only the advice is given.
     """
-    place = next((place for place, figure in enumerate(figures) if figure.label == label), None)
-    if place is None:
+    index = next((index for index, diagnostic in enumerate(diagnostics) if diagnostic.label == label), None)
+    if index is None:
         return ()
-    figure, room = figures[place], next(lines for columns, lines in MEANT if width >= columns)
-    said = figure.health.word(figure.value)
-    if not math.isfinite(figure.value or 0.0):
-        said = NOT_FINITE
-    both = said if said.startswith(figure.health.about) else f"{figure.health.about} {said}"
-    meant = wrap(with_local_glyphs(both), width, room + 1)
-    meant = meant if len(meant) <= room else wrap(with_local_glyphs(said), width, room)
-    head: StyledLine = (
-        Span(f"{GLYPHS.cursor} ", "accent"),
-        Span(f"{figure.label}  ", "fg", True),
-        *figure.value_text,
-    )
-    healthy = Span(f"healthy  {with_local_glyphs(figure.health.range_text)}", "muted")
-    count = (Span(f"{place + 1} of {len(figures)}", "muted"),)
-    wide = width >= MEANT[1][0]
-    heads = [(*head, Span("   "), healthy)] if wide else [head, (Span("  "), healthy)]
-    heads[0] = justify(heads[0], count, width)
-    lines: tuple[StyledLine, ...] = (rule((), width), *heads, *((Span(text),) for text in meant))
-    return (*lines, *((),) * (room + 1 + len(heads) - len(lines)))
+    diagnostic, max_lines = diagnostics[index], next(lines for columns, lines in EXPLANATION_LINES if width >= columns)
+    meaning = diagnostic.healthy_range.about
+    advice = diagnostic.healthy_range.word(diagnostic.value)
+    if not math.isfinite(diagnostic.value or 0.0):
+        advice = NOT_FINITE
+    text = advice if advice.startswith(meaning) else f"{meaning} {advice}"
+    body = wrap(with_local_glyphs(text), width, max_lines + 1)
+    if len(body) > max_lines:
+        body = wrap(with_local_glyphs(advice), width, max_lines)
+    name = (Span(f"{GLYPHS.cursor} ", "accent"), Span(f"{diagnostic.label}  ", "fg", True), diagnostic.value_text)
+    healthy = Span(f"healthy  {with_local_glyphs(diagnostic.healthy_range.range_text)}", "muted")
+    is_wide = width >= EXPLANATION_LINES[1][0]
+    headings: list[StyledLine] = [(*name, Span("   "), healthy)] if is_wide else [name, (Span("  "), healthy)]
+    headings[0] = justify(headings[0], (Span(f"{index + 1} of {len(diagnostics)}", "muted"),), width)
+    lines: tuple[StyledLine, ...] = (rule((), width), *headings, *((Span(text),) for text in body))
+    return (*lines, *((),) * (max_lines + 1 + len(headings) - len(lines)))
 
 
-def advice_lines(figures: Sequence[Diagnostic], width: int, most: int) -> tuple[StyledLine, ...]:
-    """What the most telling figure means, in at most `most` lines: the first error, else warning, else the first."""
-    if any(figure.value is not None and not math.isfinite(figure.value) for figure in figures):
-        said = NOT_FINITE
+def advice_lines(diagnostics: Sequence[Diagnostic], width: int, most: int) -> tuple[StyledLine, ...]:
+    """Explain the most severe diagnostic in at most `most` lines; of equally severe ones the first."""
+    if any(diagnostic.value is not None and not math.isfinite(diagnostic.value) for diagnostic in diagnostics):
+        advice = NOT_FINITE
     else:
-        known = [figure for figure in figures if figure.value is not None] or figures
-        severest = min(known, key=lambda figure: ("error", "warning", "").index(figure.severity))
-        said = severest.health.word(severest.value)
-    return tuple((Span(text, "muted"),) for text in wrap(with_local_glyphs(said), width, most))
+        measured = [diagnostic for diagnostic in diagnostics if diagnostic.value is not None] or diagnostics
+        severest = min(measured, key=lambda diagnostic: ("error", "warning", "").index(diagnostic.severity))
+        advice = severest.healthy_range.word(severest.value)
+    return muted_lines(with_local_glyphs(advice), width, most)

@@ -1,4 +1,4 @@
-"""EmbeddingView, principal plane."""
+"""View of an embedding: its characters in the plane of their first two principal components, and nearest neighbours."""
 
 from __future__ import annotations
 
@@ -17,34 +17,44 @@ from charwave_tui.core.protocol.layer_insights import AnyInsight, EmbeddingInsig
 from charwave_tui.ui.drawing.block_graphics import BACKGROUND
 from charwave_tui.ui.drawing.canvas import crop_line, display_char
 from charwave_tui.ui.drawing.number_format import format_std
-from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, cell_width, columns, wrap
-from charwave_tui.ui.inspector.views import diagnostics as diagnostics_module
+from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, cell_width, muted_lines, side_by_side
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
-from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
-from charwave_tui.ui.inspector.views.weight_matrix import EMBEDDING, weight_diagnostics
+from charwave_tui.ui.inspector.views.diagnostics import (
+    TABLE_COLUMNS,
+    Diagnostic,
+    advice_lines,
+    diagnostics_line,
+    diagnostics_table,
+)
+from charwave_tui.ui.inspector.views.weight_matrix import EMBEDDING_STD_TEXT, weight_diagnostics
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.state.layer_health import HealthyRange
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-TALL = 2.0
-"""How many times as high as wide a cell of a terminal is, about."""
+CELL_ASPECT = 2.0  # height of a terminal's cell / its width
+BOUND_STEP = 2**0.25  # bounds are powers of this, so that the plane stays put while points move a little
+# where a character may move if its cell is taken: rows down, columns right, nearest first
+OFFSETS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (0, 2), (0, -2), (1, 1), (-1, -1), (0, 3), (0, -3))
+DIRECTIONS = {"h": (-1, 0), "l": (1, 0), "k": (0, 1), "j": (0, -1)}  # x, y
+WIDE_PLANE_LAYOUT = (110, 26)  # columns and lines from which the table of diagnostics is beside the plane
+NARROW_SIDE_COLUMNS = 20
+ADVICE_LINES = 3
+PLANE_TEXT = (
+    "Where a character stands is chance at step 0; training moves together what it finds alike, told by nobody."
+)
+PLANE_RANGE = HealthyRange(
+    -math.inf,
+    math.inf,
+    "of 100 %",
+    "How much of the variance is seen in the two dimensions along which characters differ most.",
+)
 
-
-ROUNDED = 2**0.25
-"""Bounds are a power of this, so that the plane stays put while points move a little."""
-
-
-NEARBY = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (0, 2), (0, -2), (1, 1), (-1, -1), (0, 3), (0, -3))
-"""Where a character may stand that another one is in the way of: rows down, columns right, nearest first."""
-
-
-Point = tuple[float, float]
-"""Across and up."""
+Point = tuple[float, float]  # x, y
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """The row and column of each id that has a cell, and the ids that have none because others are in the way."""
+class PlacedPoints:
+    """The cell (row, column) of each character id that has one; `hidden` ids found all cells near theirs taken."""
 
     cells: dict[int, tuple[int, int]]
     hidden: tuple[int, ...]
@@ -52,299 +62,248 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class PlaneTransform:
-    """Where the point 0, 0 stands on a sheet, in columns and rows, and how many columns a step of 1 across takes."""
+    """Maps points to cells: the column and row of the origin, and how many columns a distance of 1 takes."""
 
     column: float
     row: float
     columns: float
 
     @staticmethod
-    def of(at: Iterable[Point], width: int, height: int) -> PlaneTransform:
-        """All finite points in the middle of the sheet, as large as they fit, steps across and up alike."""
-        finite = [(x, y) for x, y in at if math.isfinite(x) and math.isfinite(y)] or [(0.0, 0.0)]
-        right, left = (_rounded(max(side * x for x, _ in finite)) for side in (1, -1))
-        up, down = (_rounded(max(side * y for _, y in finite)) for side in (1, -1))
-        spans = ((width - 3, left + right), (TALL * (height - 1), up + down))
-        columns = max(min((room / span for room, span in spans if span > 0), default=1.0), 0.0)
+    def of(points: Iterable[Point], width: int, height: int) -> PlaneTransform:
+        """Return the largest transform with all finite points inside, centred, both axes to the same scale."""
+        finite = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)] or [(0.0, 0.0)]
+        right, left = (_rounded_bound(max(sign * x for x, _ in finite)) for sign in (1, -1))
+        up, down = (_rounded_bound(max(sign * y for _, y in finite)) for sign in (1, -1))
+        spans = ((width - 3, left + right), (CELL_ASPECT * (height - 1), up + down))
+        columns = max(min((size / span for size, span in spans if span > 0), default=1.0), 0.0)
         return PlaneTransform(
-            (width - 1 - (right - left) * columns) / 2, (height - 1 + (up - down) * columns / TALL) / 2, columns
+            (width - 1 - (right - left) * columns) / 2, (height - 1 + (up - down) * columns / CELL_ASPECT) / 2, columns
         )
 
     def cell(self, point: Point) -> tuple[int, int]:
-        """The row and column of a finite point."""
-        x, y = point
-        return math.floor(self.row - y * self.columns / TALL + 0.5), math.floor(self.column + x * self.columns + 0.5)
+        """Return the row and column of a finite point."""
+        row = self.row - point[1] * self.columns / CELL_ASPECT
+        return math.floor(row + 0.5), math.floor(self.column + point[0] * self.columns + 0.5)
 
 
-def points(plane: FloatMatrix) -> list[Point]:
-    """The rows of [vocabulary, 2] as points."""
-    flat = plane.flat()
-    return list(zip(flat[::2], flat[1::2], strict=True)) if plane.columns == 2 else []
+def _rounded_bound(size: float) -> float:
+    return BOUND_STEP ** math.ceil(math.log(size, BOUND_STEP) - 1e-9) if size > 0 else 0.0
+
+
+def plane_points(plane: FloatMatrix) -> list[Point]:
+    """Return the rows of [vocabulary, 2] as points."""
+    values = plane.flat()
+    return list(zip(values[::2], values[1::2], strict=True)) if plane.columns == 2 else []
 
 
 @lru_cache(maxsize=2)
-def letters(symbols: str) -> tuple[tuple[str, int], ...]:
-    """What is written for each id, and how many columns it takes."""
-    written = (display_char(symbols, number) for number in range(len(symbols) + 1))
-    return tuple((text, cell_len(text)) for text in written)
+def _display_chars(symbols: str) -> tuple[tuple[str, int], ...]:
+    """Return the text of each id and its width in columns."""
+    texts = [display_char(symbols, char_id) for char_id in range(len(symbols) + 1)]
+    return tuple((text, cell_len(text)) for text in texts)
 
 
 def place_points(
-    at: Sequence[Point], symbols: str, view: PlaneTransform, size: tuple[int, int], first: Iterable[int]
-) -> Placed:
-    """A cell for each finite point on a sheet of so many columns and rows; ids that come `first` find room first.
+    points: Sequence[Point], symbols: str, transform: PlaneTransform, size: tuple[int, int], first: Iterable[int]
+) -> PlacedPoints:
+    """Return a cell for each finite point within `size` (columns, rows); the ids in `first` are placed first.
 
-    One that another is in the way of stands beside it; where there is no room nearby either, it is hidden.
+    A point whose cell is taken gets one nearby; if those are taken too, it is hidden.
     """
     width, height = size
     taken = bytearray(max(width * height, 0))
     cells: dict[int, tuple[int, int]] = {}
     hidden: list[int] = []
-    known = letters(symbols)
-    for number in dict.fromkeys((*first, *range(len(at)))):
-        if not 0 <= number < len(at) or not (math.isfinite(at[number][0]) and math.isfinite(at[number][1])):
+    chars = _display_chars(symbols)
+    for char_id in dict.fromkeys((*first, *range(len(points)))):
+        if not 0 <= char_id < len(points) or not all(map(math.isfinite, points[char_id])):
             continue
-        wide = known[number][1] if number < len(known) else 1
-        row, column = view.cell(at[number])
-        for down, right in NEARBY:
-            if 0 <= row + down < height and 0 <= column + right <= width - wide:
-                place = (row + down) * width + column + right
-                if not any(taken[place : place + wide]):
-                    taken[place : place + wide] = b"\1" * wide
-                    cells[number] = (row + down, column + right)
+        char_width = chars[char_id][1] if char_id < len(chars) else 1
+        row, column = transform.cell(points[char_id])
+        for down, right in OFFSETS:
+            if 0 <= row + down < height and 0 <= column + right <= width - char_width:
+                start = (row + down) * width + column + right
+                if not any(taken[start : start + char_width]):
+                    taken[start : start + char_width] = b"\1" * char_width
+                    cells[char_id] = (row + down, column + right)
                     break
         else:
-            hidden.append(number)
-    return Placed(cells, tuple(sorted(hidden)))
+            hidden.append(char_id)
+    return PlacedPoints(cells, tuple(sorted(hidden)))
 
 
 def draw_plane(
-    spots: Placed, symbols: str, view: PlaneTransform, size: tuple[int, int], cursor: int, near: Iterable[int]
+    placed: PlacedPoints,
+    symbols: str,
+    transform: PlaneTransform,
+    size: tuple[int, int],
+    cursor: int,
+    neighbours: Iterable[int],
 ) -> tuple[StyledLine, ...]:
-    """The sheet: lines through 0, the characters in muted, those `near` the cursor in bold, its own in bright."""
+    """Render the axes and the characters: muted, those in `neighbours` bold, the one at the cursor bright."""
     width, height = size
-    row, column = view.cell((0.0, 0.0))
-    across = [(GLYPHS.dashed, "line", False)] * width
+    origin_row, origin_column = transform.cell((0.0, 0.0))
+    x_axis = [(GLYPHS.dashed, "line", False)] * width
     blank = [(" ", "line", False)] * width
-    if 0 <= column < width:
-        blank[column] = (GLYPHS.vertical, "line", False)
-    sheet = [(across if at == row else blank).copy() for at in range(height)]
-    close, known = frozenset(near), letters(symbols)
-    for number, (row, column) in spots.cells.items():
-        text, wide = known[number] if number < len(known) else ("?", 1)
-        ink = ("bright", True) if number == cursor else ("fg", True) if number in close else ("muted", False)
-        sheet[row][column] = (text, *ink)
-        for place in range(1, wide):
-            sheet[row][column + place] = ("", *ink)
-    row, column = spots.cells.get(cursor, (0, 0))
-    if column and sheet[row][column - 1][1] == "line":
-        sheet[row][column - 1] = (GLYPHS.cursor, "accent", False)
+    if 0 <= origin_column < width:
+        blank[origin_column] = (GLYPHS.vertical, "line", False)
+    grid = [(x_axis if row == origin_row else blank).copy() for row in range(height)]
+    near, chars = frozenset(neighbours), _display_chars(symbols)
+    for char_id, (row, column) in placed.cells.items():
+        text, char_width = chars[char_id] if char_id < len(chars) else ("?", 1)
+        style = ("bright", True) if char_id == cursor else ("fg", True) if char_id in near else ("muted", False)
+        grid[row][column : column + char_width] = [(text, *style), *[("", *style)] * (char_width - 1)]
+    row, column = placed.cells.get(cursor, (0, 0))
+    if column and grid[row][column - 1][1] == "line":
+        grid[row][column - 1] = (GLYPHS.cursor, "accent", False)
     return tuple(
         tuple(
-            Span("".join(text for text, _, _ in run), role, bold, BACKGROUND)
-            for (role, bold), run in groupby(cells, key=itemgetter(1, 2))
+            Span("".join(text for text, _, _ in cells), role, bold, BACKGROUND)
+            for (role, bold), cells in groupby(line, key=itemgetter(1, 2))
         )
-        for cells in sheet
+        for line in grid
     )
 
 
-def nearest_towards(at: Sequence[Point], here: int, key: str) -> int:
-    """The nearest point to the left, down, up or right (`h`, `j`, `k`, `l`) of `here`, or itself where there is none.
+def nearest_towards(points: Sequence[Point], char_id: int, key: str) -> int:
+    """Return the id nearest to `char_id` in the direction of `h`, `j`, `k` or `l`; `char_id` itself if there is none.
 
-    Those that lie more that way than aside come first.
+    Points less than 45° off that direction come before all others.
     """
-    away = {"h": (-1, 0), "l": (1, 0), "k": (0, 1), "j": (0, -1)}[key]
-    x, y = at[here]
-    best, found = (True, math.inf), here
-    for number, (other_x, other_y) in enumerate(at):
-        right, up = other_x - x, other_y - y
-        along, aside = right * away[0] + up * away[1], abs(right * away[1]) + abs(up * away[0])
-        if along > 0 and number != here:
-            best, found = min((best, found), ((aside > along, right * right + up * up), number))
-    return found
+    (x, y), (step_x, step_y) = points[char_id], DIRECTIONS[key]
+    nearest, rank = char_id, (True, math.inf)
+    for other_id, (other_x, other_y) in enumerate(points):
+        dx, dy = other_x - x, other_y - y
+        along, across = dx * step_x + dy * step_y, abs(dx * step_y) + abs(dy * step_x)
+        if along > 0 and other_id != char_id:
+            rank, nearest = min((rank, nearest), ((across > along, dx * dx + dy * dy), other_id))
+    return nearest
 
 
-def _rounded(size: float) -> float:
-    return ROUNDED ** math.ceil(math.log(size, ROUNDED) - 1e-9) if size > 0 else 0.0
+def align_axes(previous: AnyInsight | None, current: AnyInsight) -> AnyInsight:
+    """Return the current embedding with its axes flipped or swapped so that its points lie closest to the previous.
 
-
-SIDE, LEAST_SIDE = 45, 20
-"""Columns beside the plane: with the table of figures, and without."""
-
-
-ROOMY = (110, 26)
-"""Columns and lines from which the table of figures stands beside the plane."""
-
-
-SHARES = "shows {both:.0f} % of the variance of {dimensions}: {across:.0f} % across, {up:.0f} % up"
-"""How much of the points the plane shows."""
-
-
-PLANE = HealthyRange(
-    -math.inf,
-    math.inf,
-    "of 100 %",
-    "How much of the variance is seen in the two dimensions along which characters differ most.",
-)
-"""What the share that the plane shows means."""
-
-
-MEANING = "Where a character stands is chance at step 0; training moves together what it finds alike, told by nobody."
-"""What there is to be seen."""
+    Principal components have no sign, and swap if they are equally large: without this the plane would flip during
+    training.
+    """
+    if not (isinstance(previous, EmbeddingInsight) and isinstance(current, EmbeddingInsight)):
+        return current
+    old, new = plane_points(previous.plane), plane_points(current.plane)
+    if len(old) != len(new) or previous.plane == current.plane:
+        return current
+    # products[a][b]: agreement of the previous axis a with the current axis b
+    products = [
+        [sum(old_point[a] * new_point[b] for old_point, new_point in zip(old, new, strict=True)) for b in (0, 1)]
+        for a in (0, 1)
+    ]
+    if not all(math.isfinite(product) for row in products for product in row):
+        return current
+    is_swapped = abs(products[0][1]) + abs(products[1][0]) > abs(products[0][0]) + abs(products[1][1])
+    x, y = (1, 0) if is_swapped else (0, 1)
+    signs = (math.copysign(1, products[0][x]), math.copysign(1, products[1][y]))
+    plane = FloatMatrix.of(2, (value for point in new for value in (signs[0] * point[x], signs[1] * point[y])))
+    return msgspec.structs.replace(current, plane=plane, shares=(current.shares[x], current.shares[y]))
 
 
 class EmbeddingView:
-    """The characters of the vocabulary as points, by their first two principal components."""
+    """View of an embedding layer."""
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The one part."""
-        return ("plane",)
+    tabs = ("plane",)
 
-    def nouns(self, part: int) -> CursorAxes:
-        """Characters, wherever the keys lead."""
+    def cursor_axes(self, tab: int) -> CursorAxes:
         return CursorAxes("character", "character", "id")
 
-    def diagnostics(self, shown: ViewData) -> tuple[Diagnostic, ...]:
-        """Those of the matrix, and how much of it the plane shows."""
-        known = weight_diagnostics(shown.stats, 1.0, EMBEDDING)
-        if not isinstance(shown.insight, EmbeddingInsight):
-            return known
-        both = 100 * sum(shown.insight.shares)
-        text = f"{both:.0f} %" if math.isfinite(both) else "nan"
-        return (*known, Diagnostic("plane shows", "plane", both, text, PLANE))
+    def query(self, cursor: ViewCursor, width: int, height: int) -> InsightQuery:
+        return InsightQuery(cursor.layer, rows=0, columns=0, symbol=cursor.symbol)
 
-    def query(self, gaze: ViewCursor, width: int, height: int) -> InsightQuery:
-        """The neighbours of the character under the cursor."""
-        return InsightQuery(gaze.layer, rows=0, columns=0, symbol=gaze.symbol)
+    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
+        diagnostics = weight_diagnostics(data.stats, 1.0, EMBEDDING_STD_TEXT)
+        if not isinstance(data.insight, EmbeddingInsight):
+            return diagnostics
+        percent = 100 * sum(data.insight.shares)
+        text = f"{percent:.0f} %" if math.isfinite(percent) else "nan"
+        return (*diagnostics, Diagnostic("plane shows", percent, text, PLANE_RANGE, "plane"))
 
-    def move_cursor(self, shown: ViewData, key: str) -> ViewCursor | None:
-        """The nearest character in that direction; with `p` and `P` the next one of the vocabulary, round and round."""
-        insight, gaze = shown.insight, shown.gaze
+    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
+        insight, cursor = data.insight, data.cursor
         if not isinstance(insight, EmbeddingInsight) or not insight.plane.rows or key not in "hjklpP":
             return None
-        here = _cursor(gaze, insight)
+        char_id = _cursor_id(cursor, insight)
         if key in "pP":
-            return replace(gaze, symbol=(here + (1 if key == "p" else -1)) % insight.plane.rows)
-        at = points(insight.plane)
-        return replace(gaze, symbol=nearest_towards(at, here, key) if at else here)
+            return replace(cursor, symbol=(char_id + (1 if key == "p" else -1)) % insight.plane.rows)
+        points = plane_points(insight.plane)
+        return replace(cursor, symbol=nearest_towards(points, char_id, key) if points else char_id)
 
-    def lines(self, shown: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
-        """The plane, and beside it the figures and the neighbours."""
-        insight = shown.insight
+    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+        insight = data.insight
         if not isinstance(insight, EmbeddingInsight):
             return ()
-        roomy = width >= ROOMY[0] and height >= ROOMY[1]
-        known = weight_diagnostics(shown.stats, 1.0, EMBEDDING)
-        side = SIDE if roomy else LEAST_SIDE
-        above = (
-            (_heading(insight, width),) if roomy else (diagnostics_module.row(known, width), _heading(insight, width))
-        )
-        room = max(height - len(above), 0)
-        at = points(insight.plane)
-        if not any(math.isfinite(x) and math.isfinite(y) for x, y in at):
-            spoilt: StyledLine = (Span("No character has a place: the embedding is not finite.", "error"),)
-            return tuple(crop_line(line, width) for line in (*above, spoilt))[: max(height, 0)]
-        size = (max(width - side - GAP, 0), room)
-        view, cursor, near = (
-            PlaneTransform.of(at, *size),
-            _cursor(shown.gaze, insight),
-            _neighbours(shown, insight),
-        )
-        spots = place_points(at, shown.symbols, view, size, (cursor, *near))
-        drawn = draw_plane(spots, shown.symbols, view, size, cursor, near)
-        told = tuple(_side(shown, insight, spots.hidden, known if roomy else (), (side, room)))
-        sides = (*told, *((),) * (len(drawn) - len(told)))
-        pairs = (columns(pair, (size[0], side)) for pair in zip(drawn, sides, strict=False))
-        return tuple(crop_line(line, width) for line in (*above, *pairs))[: max(height, 0)]
+        is_wide = width >= WIDE_PLANE_LAYOUT[0] and height >= WIDE_PLANE_LAYOUT[1]
+        diagnostics = weight_diagnostics(data.stats, 1.0, EMBEDDING_STD_TEXT)
+        heading = (_heading(insight, width),)
+        header = heading if is_wide else (diagnostics_line(diagnostics, width), *heading)
+        points = plane_points(insight.plane)
+        body: tuple[StyledLine, ...]
+        if any(all(map(math.isfinite, point)) for point in points):
+            side_width = TABLE_COLUMNS if is_wide else NARROW_SIDE_COLUMNS
+            size = max(width - side_width - GAP, 0), max(height - len(header), 0)
+            transform = PlaneTransform.of(points, *size)
+            cursor, neighbours = _cursor_id(data.cursor, insight), _neighbours(data, insight)
+            placed = place_points(points, data.symbols, transform, size, (cursor, *neighbours))
+            plane = draw_plane(placed, data.symbols, transform, size, cursor, neighbours)
+            side: list[StyledLine] = []
+            if is_wide:
+                advice = advice_lines(diagnostics, side_width, ADVICE_LINES)
+                side = [*diagnostics_table(reversed(diagnostics)), (), *advice, ()]
+            side += _neighbour_list(data, insight, placed.hidden, len(plane) - len(side))
+            text = muted_lines(PLANE_TEXT, side_width, 4) if is_wide else ()
+            if len(side) + len(text) < len(plane):
+                side += ((), *text)
+            body = side_by_side((plane, side), (size[0], side_width), len(plane))
+        else:
+            body = ((Span("No character has a place: the embedding is not finite.", "error"),),)
+        return tuple(crop_line(line, width) for line in (*header, *body))[: max(height, 0)]
 
 
-def align_axes(before: AnyInsight | None, now: AnyInsight) -> AnyInsight:
-    """The embedding as it is now, its axes turned round or exchanged so that it lies as much as can be as `before`.
-
-    Principal components have no sign, and change places where they are equally large: without this the plane would
-    flip as training goes on. Whoever shows one after another keeps the last and passes each new one through here.
-    """
-    if not (isinstance(before, EmbeddingInsight) and isinstance(now, EmbeddingInsight)):
-        return now
-    old, new = points(before.plane), points(now.plane)
-    if len(old) != len(new) or before.plane == now.plane:
-        return now
-    # products[a][b]: how far axis a before and axis b now agree
-    products = [[sum(one[a] * other[b] for one, other in zip(old, new, strict=True)) for b in (0, 1)] for a in (0, 1)]
-    if not all(math.isfinite(product) for row in products for product in row):
-        return now
-    swapped = abs(products[0][1]) + abs(products[1][0]) > abs(products[0][0]) + abs(products[1][1])
-    first, second = (1, 0) if swapped else (0, 1)
-    signs = (math.copysign(1, products[0][first]), math.copysign(1, products[1][second]))
-    turned = FloatMatrix.of(2, (value for one in new for value in (signs[0] * one[first], signs[1] * one[second])))
-    return msgspec.structs.replace(now, plane=turned, shares=(now.shares[first], now.shares[second]))
+def _cursor_id(cursor: ViewCursor, insight: EmbeddingInsight) -> int:
+    return min(max(cursor.symbol, 0), max(insight.plane.rows - 1, 0))
 
 
-def _cursor(gaze: ViewCursor, insight: EmbeddingInsight) -> int:
-    return min(max(gaze.symbol, 0), max(insight.plane.rows - 1, 0))
-
-
-def _neighbours(shown: ViewData, insight: EmbeddingInsight) -> tuple[int, ...]:
-    """The ids nearest to the one under the cursor, none while they are those of another."""
-    return insight.neighbours if insight.symbol == _cursor(shown.gaze, insight) else ()
+def _neighbours(data: ViewData, insight: EmbeddingInsight) -> tuple[int, ...]:
+    """Return the ids nearest to the one at the cursor; none while the insight has those of another."""
+    return insight.neighbours if insight.symbol == _cursor_id(data.cursor, insight) else ()
 
 
 def _heading(insight: EmbeddingInsight, width: int) -> StyledLine:
-    shares = [100 * share for share in insight.shares]
-    if not all(map(math.isfinite, shares)):
-        return (Span("characters in the plane"),)
+    title = Span("characters in the plane")
+    x_percent, y_percent = (100 * share for share in insight.shares)
+    if not math.isfinite(x_percent + y_percent):
+        return (title,)
     dimensions = "one dimension" if insight.dimensions == 1 else f"{insight.dimensions:,} dimensions"
-    text = SHARES.format(both=sum(shares), dimensions=dimensions, across=shares[0], up=shares[1])
-    left: StyledLine = (Span("characters in the plane"), Span("   "))
-    room = width - cell_width(left)
-    short = text.partition(":")[0]
-    fitting = (told for told in (text, short, short.rpartition(" of ")[0]) if len(told) <= room)
-    return (*left, Span(next(fitting, ""), "muted"))
+    short = f"shows {x_percent + y_percent:.0f} % of the variance"
+    medium = f"{short} of {dimensions}"
+    long = f"{medium}: {x_percent:.0f} % across, {y_percent:.0f} % up"
+    left: StyledLine = (title, Span("   "))
+    text = next((text for text in (long, medium, short) if len(text) <= width - cell_width(left)), "")
+    return (*left, Span(text, "muted"))
 
 
-def _side(
-    shown: ViewData,
-    insight: EmbeddingInsight,
-    hidden: tuple[int, ...],
-    known: tuple[Diagnostic, ...],
-    room: tuple[int, int],
+def _neighbour_list(
+    data: ViewData, insight: EmbeddingInsight, hidden: tuple[int, ...], height: int
 ) -> Iterator[StyledLine]:
-    """What stands beside the plane, in so many columns and lines: figures, neighbours, and what the plane hides."""
-    width, height = room
-    if known:
-        yield from diagnostics_module.table(reversed(known), width)
-        yield ()
-        yield from diagnostics_module.advice_lines(known, width, 3)
-        yield ()
-        height -= len(known) + 1 + 2 + len(diagnostics_module.advice_lines(known, width, 3))
-    here = _cursor(shown.gaze, insight)
-    name = "boundary" if here == 0 else f"id {here}"
+    """Yield the character at the cursor, its nearest neighbours with their distances, and the hidden characters."""
+    char_id = _cursor_id(data.cursor, insight)
     yield (
         Span(f"{GLYPHS.cursor} ", "accent"),
-        Span(display_char(shown.symbols, here), "bright", True),
-        Span(f"  {name}", "muted"),
+        Span(display_char(data.symbols, char_id), "bright", True),
+        Span("  boundary" if char_id == 0 else f"  id {char_id}", "muted"),
     )
     yield (Span("nearest    distance", "muted"),)
-    below = _hidden(shown.symbols, hidden, width)
-    meant = [(Span(line, "muted"),) for line in wrap(MEANING, width, 4)] if known else []
-    near = list(zip(_neighbours(shown, insight), insight.distances, strict=False))[: max(height - 2 - len(below), 0)]
-    for number, distance in near:
-        letter = display_char(shown.symbols, number)
-        yield (
-            Span("  "),
-            Span(letter),
-            Span(f"{format_std(distance):>{17 - cell_len(letter)}}", "bright", True),
-        )
-    yield from below
-    if height - 2 - len(near) - len(below) > len(meant):
+    max_neighbours = max(height - 2 - (3 if hidden else 0), 0)
+    for neighbour, distance in list(zip(_neighbours(data, insight), insight.distances, strict=False))[:max_neighbours]:
+        char = display_char(data.symbols, neighbour)
+        yield (Span("  "), Span(char), Span(f"{format_std(distance):>{17 - cell_len(char)}}", "bright", True))
+    if hidden:
         yield ()
-        yield from meant
-
-
-def _hidden(symbols: str, hidden: tuple[int, ...], width: int) -> tuple[StyledLine, ...]:
-    """The characters that others are in the way of: how many, and by name as far as a line goes."""
-    if not hidden:
-        return ()
-    names = " ".join(display_char(symbols, number) for number in hidden[:width])
-    return ((), (Span(f"behind others {len(hidden):,}", "muted"),), (Span(names),))
+        yield (Span(f"behind others {len(hidden):,}", "muted"),)
+        yield (Span(" ".join(display_char(data.symbols, char_id) for char_id in hidden)),)

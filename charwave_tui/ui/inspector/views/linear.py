@@ -1,197 +1,169 @@
-"""The view of a Linear: its matrix as figures, densities and a picture, its norms and singular values."""
+"""View of a Linear: densities of weights and gradients, the matrix as an image, norms and singular values."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from enum import IntEnum
 
 from charwave_tui.core.protocol.layer_insights import Histogram, InsightQuery, LinearInsight
 from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_histogram, shades_note
 from charwave_tui.ui.drawing.canvas import crop_line
-from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, columns, justify
-from charwave_tui.ui.inspector.views import diagnostics as diagnostics_module
+from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, fit_groups, justify, side_by_side
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
-from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
-from charwave_tui.ui.inspector.views.unit_image import joined
-from charwave_tui.ui.inspector.views.weight_heatmap import FRAME, GUTTER, Heatmap, draw_heatmap, heatmap_readout, legend
+from charwave_tui.ui.inspector.views.diagnostics import (
+    TABLE_COLUMNS,
+    Diagnostic,
+    advice_lines,
+    diagnostics_line,
+    diagnostics_table,
+    is_wide_layout,
+)
+from charwave_tui.ui.inspector.views.unit_image import FRAME, GUTTER
+from charwave_tui.ui.inspector.views.weight_heatmap import Heatmap, draw_heatmap, heatmap_legend, heatmap_readout
 from charwave_tui.ui.inspector.views.weight_matrix import (
-    LINEAR,
-    cursor,
+    LINEAR_STD_TEXT,
     draw_norms,
     input_source_text,
     matmul_text,
+    matrix_cursor,
+    output_text,
     spectrum_diagnostics,
-    target,
     weight_diagnostics,
 )
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.terminal.glyphs import GLYPHS, with_local_glyphs
 
-PARTS = ("weights", "matrix", "norms")
-"""The parts: all at once, the picture large, and norms with singular values."""
+MIN_DENSITY_HEIGHT = 17  # lines below which there is no density beside the image
+CURSOR_STEPS = {"h": (0, -1), "l": (0, 1), "k": (-1, 0), "j": (1, 0)}  # rows, columns
 
 
-FIGURES = 45
-"""Columns of the table of figures."""
-
-
-ROOMY = (100, 26)
-"""Columns and lines from which figures, both densities and the picture stand together."""
-
-
-LOW = 17
-"""Lines with fewer of which there is no density beside the picture."""
-
-
-STEP = {"h": (0, -1), "l": (0, 1), "k": (-1, 0), "j": (1, 0)}
-"""How far each key moves the cursor: rows, columns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How many lines the densities' bars and the picture have; `roomy` where a table of figures stands beside them."""
-
-    roomy: bool
-    bars: int
-    picture: int
-
-    @staticmethod
-    def of(part: int, width: int, height: int) -> Layout:
-        """That of a part in so many columns and lines; the picture has its frame among its lines."""
-        roomy = width >= ROOMY[0] and height >= ROOMY[1]
-        if part == 1:
-            return Layout(roomy, 0, max(height - 4, 0))
-        if part > 1:
-            return Layout(roomy, 0, 0)
-        if roomy:
-            bars = min(8 + (height - 36) // 4, 14) if height > 36 else 8
-            return Layout(True, bars, height - bars - AXIS_LINES - 6)
-        bars = 0 if height < LOW else 3 + (height - LOW) // 3
-        return Layout(False, bars, max(height - (bars + AXIS_LINES + 3 if bars else 0) - 4, 0))
+Tab = IntEnum("Tab", "WEIGHTS MATRIX NORMS", start=0)
 
 
 class LinearView:
-    """A Linear's matrix."""
+    """View of a Linear layer."""
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """PARTS."""
-        return PARTS
+    tabs = tuple(tab.name.lower() for tab in Tab)
 
-    def nouns(self, part: int) -> CursorAxes:
-        """Columns and rows of the matrix."""
+    def cursor_axes(self, tab: int) -> CursorAxes:
         return CursorAxes("column", "row")
 
-    def diagnostics(self, shown: ViewData) -> tuple[Diagnostic, ...]:
-        """Those of the matrix, the most telling first; with its norms those of its singular values."""
-        insight = shown.insight
+    def query(self, cursor: ViewCursor, width: int, height: int) -> InsightQuery:
+        _, image_height = _line_counts(cursor.tab, width, height)
+        rows, columns = 2 * max(image_height - FRAME, 0), max(width - GUTTER, 1)
+        singular = cursor.tab == Tab.NORMS
+        return InsightQuery(cursor.layer, rows=rows, columns=columns if rows else 0, singular=singular)
+
+    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
+        insight = data.insight
         if not isinstance(insight, LinearInsight):
             return ()
-        known = _known(shown, insight)
-        return (*known, *spectrum_diagnostics(insight)) if shown.gaze.part == 2 else known
+        diagnostics = _weight_diagnostics(data, insight)
+        return (*diagnostics, *spectrum_diagnostics(insight)) if data.cursor.tab == Tab.NORMS else diagnostics
 
-    def query(self, gaze: ViewCursor, width: int, height: int) -> InsightQuery:
-        """The matrix in as many cells as the picture has; singular values where norms are shown."""
-        layout = Layout.of(gaze.part, width, height)
-        rows, columns = 2 * max(layout.picture - FRAME, 0), max(width - GUTTER, 1)
-        return InsightQuery(gaze.layer, rows=rows, columns=columns if rows else 0, singular=gaze.part == 2)
-
-    def move_cursor(self, shown: ViewData, key: str) -> ViewCursor | None:
-        """The cursor on the next block of the picture, or the next row or column where there are profiles."""
-        insight, gaze = shown.insight, shown.gaze
-        if key not in STEP or not isinstance(insight, LinearInsight):
+    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
+        insight, cursor = data.insight, data.cursor
+        if key not in CURSOR_STEPS or not isinstance(insight, LinearInsight):
             return None
-        row, column = cursor(shown, insight)
-        if gaze.part < 2:
-            tall, wide = _heat(insight).block
-        else:  # a row that has no column of its own is passed over
-            tall, wide = -(-insight.fan_in // 128), -(-insight.fan_out // 128)
-        down, right = STEP[key]
-        row, column = row // tall * tall + down * tall, column // wide * wide + right * wide
+        row, column = matrix_cursor(data, insight)
+        if cursor.tab == Tab.NORMS:  # in a profile several rows may share a column of the screen
+            block_rows, block_columns = -(-insight.fan_in // 128), -(-insight.fan_out // 128)
+        else:
+            block_rows, block_columns = _heatmap(insight).block
+        down, right = CURSOR_STEPS[key]
+        row, column = (row // block_rows + down) * block_rows, (column // block_columns + right) * block_columns
         return replace(
-            gaze, example=min(max(row, 0), insight.fan_in - 1), unit=min(max(column, 0), insight.fan_out - 1)
+            cursor, example=min(max(row, 0), insight.fan_in - 1), unit=min(max(column, 0), insight.fan_out - 1)
         )
 
-    def lines(self, shown: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
-        """The part at hand."""
-        insight = shown.insight
+    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+        insight = data.insight
         if not isinstance(insight, LinearInsight):
             return ()
-        form = joined(
-            matmul_text(shown.layers, shown.stats, shown.gaze.layer, (insight.fan_in, insight.fan_out)), width
-        )
-        known = _known(shown, insight)
-        layout = Layout.of(shown.gaze.part, width, height)
+        matmul = fit_groups(matmul_text(data, insight), width)
+        diagnostics = _weight_diagnostics(data, insight)
+        bar_rows, image_height = _line_counts(data.cursor.tab, width, height)
         lines: tuple[StyledLine, ...]
-        match shown.gaze.part:
-            case 2:
-                lines = (form, *draw_norms(shown, insight, width, height - 1))
-            case 1:
-                lines = (form, diagnostics_module.row(known, width), *_picture(shown, insight, width, layout.picture))
-            case _ if layout.roomy:
-                top = tuple(_roomy(insight, known, width, layout.bars))
-                lines = (form, (), *top, (), *_picture(shown, insight, width, layout.picture))
+        match data.cursor.tab:
+            case Tab.NORMS:
+                lines = (matmul, *draw_norms(data, insight, width, height - 1))
+            case Tab.WEIGHTS if is_wide_layout(width, height):
+                statistics = _wide_statistics(insight, diagnostics, width, bar_rows)
+                lines = (matmul, (), *statistics, (), *_matrix_image(data, insight, width, image_height))
             case _:
-                top = tuple(_narrow(insight, width, layout.bars)) if layout.bars else ()
-                picture = _picture(shown, insight, width, layout.picture)
-                lines = (form, diagnostics_module.row(known, width), *top, *picture)
+                densities = _narrow_densities(insight, width, bar_rows) if bar_rows else ()
+                image = _matrix_image(data, insight, width, image_height)
+                lines = (matmul, diagnostics_line(diagnostics, width), *densities, *image)
         return tuple(crop_line(line, width) for line in lines)[: max(height, 0)]
 
 
-def _known(shown: ViewData, insight: LinearInsight) -> tuple[Diagnostic, ...]:
-    return weight_diagnostics(shown.stats, max(insight.fan_in, 1) ** -0.5, LINEAR, insight.weight.mean)
+def _line_counts(tab: int, width: int, height: int) -> tuple[int, int]:
+    """Return the lines of the densities' bars and of the image with its frame."""
+    if tab == Tab.MATRIX:
+        return 0, max(height - 4, 0)
+    if tab == Tab.NORMS:
+        return 0, 0
+    if is_wide_layout(width, height):
+        bar_rows = min(8 + max(height - 36, 0) // 4, 14)
+        return bar_rows, height - bar_rows - AXIS_LINES - 6
+    bar_rows = 0 if height < MIN_DENSITY_HEIGHT else 3 + (height - MIN_DENSITY_HEIGHT) // 3
+    return bar_rows, max(height - (bar_rows + AXIS_LINES + 3 if bar_rows else 0) - 4, 0)
 
 
-def _heat(insight: LinearInsight) -> Heatmap:
+def _weight_diagnostics(data: ViewData, insight: LinearInsight) -> tuple[Diagnostic, ...]:
+    return weight_diagnostics(data.stats, max(insight.fan_in, 1) ** -0.5, LINEAR_STD_TEXT, insight.weight.mean)
+
+
+def _heatmap(insight: LinearInsight) -> Heatmap:
     return Heatmap(insight.fan_in, insight.fan_out, insight.heat)
 
 
-def _roomy(insight: LinearInsight, known: tuple[Diagnostic, ...], width: int, bars: int) -> Iterator[StyledLine]:
-    """The table of figures beside both densities."""
-    each = (width - FIGURES - 2 * GAP) // 2
-    left = diagnostics_module.table(reversed(known), FIGURES)
-    room = bars + 1 + AXIS_LINES - len(left) - 1
-    left = (*left, (), *diagnostics_module.advice_lines(known, FIGURES, max(room, 1)))
-    sides = (left, *_densities(insight, each, bars))
-    for at in range(bars + 1 + AXIS_LINES):
-        cells = (side[at] if at < len(side) else () for side in sides)
-        yield columns(cells, (FIGURES, each, each))
+def _wide_statistics(
+    insight: LinearInsight, diagnostics: tuple[Diagnostic, ...], width: int, bar_rows: int
+) -> tuple[StyledLine, ...]:
+    """Render the table of diagnostics beside both densities."""
+    density_width, height = (width - TABLE_COLUMNS - 2 * GAP) // 2, bar_rows + 1 + AXIS_LINES
+    table = diagnostics_table(reversed(diagnostics))
+    advice = advice_lines(diagnostics, TABLE_COLUMNS, max(height - len(table) - 1, 1))
+    blocks = ((*table, (), *advice), *_densities(insight, density_width, bar_rows))
+    return side_by_side(blocks, (TABLE_COLUMNS, density_width, density_width), height)
 
 
-def _narrow(insight: LinearInsight, width: int, bars: int) -> Iterator[StyledLine]:
-    """Both densities side by side between blank lines."""
-    each = (width - GAP) // 2
-    yield ()
-    for pair in zip(*_densities(insight, each, bars), strict=True):
-        yield columns(pair, (each, each))
-    yield ()
+def _narrow_densities(insight: LinearInsight, width: int, bar_rows: int) -> tuple[StyledLine, ...]:
+    """Render both densities side by side between blank lines."""
+    density_width = (width - GAP) // 2
+    densities = _densities(insight, density_width, bar_rows)
+    return ((), *side_by_side(densities, (density_width, density_width), bar_rows + 1 + AXIS_LINES), ())
 
 
-def _densities(insight: LinearInsight, width: int, bars: int) -> tuple[tuple[StyledLine, ...], tuple[StyledLine, ...]]:
+def _densities(
+    insight: LinearInsight, width: int, bar_rows: int
+) -> tuple[tuple[StyledLine, ...], tuple[StyledLine, ...]]:
     return (
-        _density("weight density", "", insight.weight, width, bars),
-        _density("gradient density", "   of the loss, by the weights", insight.gradient, width, bars),
+        _density("weight density", "", insight.weight, width, bar_rows),
+        _density("gradient density", "   of the loss, by the weights", insight.gradient, width, bar_rows),
     )
 
 
-def _density(name: str, note: str, of: Histogram | None, width: int, bars: int) -> tuple[StyledLine, ...]:
+def _density(name: str, note: str, histogram: Histogram | None, width: int, bar_rows: int) -> tuple[StyledLine, ...]:
     heading = justify((Span(name), Span(note if len(name) + len(note) <= width else "", "muted")), (), width)
-    if of is None:
-        return (heading, (Span("no gradient", "muted"),), *((),) * (bars + AXIS_LINES - 1))
-    return (heading, *draw_histogram(of, width, bars))
+    if histogram is None:
+        return (heading, (Span("no gradient", "muted"),), *((),) * (bar_rows + AXIS_LINES - 1))
+    return (heading, *draw_histogram(histogram, width, bar_rows))
 
 
-def _picture(shown: ViewData, insight: LinearInsight, width: int, height: int) -> tuple[StyledLine, ...]:
-    """A heading, the matrix in `height` lines, its frame among them, and what the cursor reads."""
-    matrix, at = _heat(insight), cursor(shown, insight)
-    tall, wide = matrix.block
-    groups: list[StyledLine] = [(Span("matrix"), Span("   rows in, columns out", "muted"))]
-    if (tall, wide) != (1, 1):
-        groups.append((Span(with_local_glyphs(f"a cell is the largest of {tall} × {wide}"), "muted"),))
-    heading = joined((groups[0], *legend(matrix), *groups[1:], *shades_note()), width)
+def _matrix_image(data: ViewData, insight: LinearInsight, width: int, height: int) -> tuple[StyledLine, ...]:
+    """Render a heading, the matrix with its frame in `height` lines, and the readout."""
+    heatmap, (row, column) = _heatmap(insight), matrix_cursor(data, insight)
+    groups: list[StyledLine] = [(Span("matrix"), Span("   rows in, columns out", "muted")), *heatmap_legend(heatmap)]
+    if heatmap.block != (1, 1):
+        block_rows, block_columns = heatmap.block
+        text = f"a cell is the largest of {block_rows} × {block_columns}"
+        groups.append((Span(with_local_glyphs(text), "muted"),))
+    heading = fit_groups((*groups, *shades_note()), width)
     if not math.isfinite(insight.weight.mean):
         heading = (*heading, Span(f"   {GLYPHS.cross} not finite", "error"))
-    source = input_source_text(shown.layers, shown.gaze.layer, insight.fan_in, at[0])
-    read = joined(heatmap_readout(matrix, at, source, target(shown, insight, at[1])), width)
-    return (heading, *draw_heatmap(matrix, at, width, height), read)
+    source = input_source_text(data.layers, data.cursor.layer, insight.fan_in, row)
+    readout = heatmap_readout(heatmap, (row, column), source, output_text(data, insight, column))
+    return (heading, *draw_heatmap(heatmap, (row, column), width, height), fit_groups(readout, width))

@@ -1,4 +1,9 @@
-"""Which view each kind of layer has."""
+"""Which view each kind of layer has.
+
+To add a view for a layer: write a class that satisfies `LayerView` (`base.py`; `output.py` is the shortest example)
+in a module of its own in this folder, and enter it in `VIEWS` under the layer's class name. If it shows values that
+no insight has yet, add one to `core/protocol/layer_insights.py` and measure it in `engine/inspection/`.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +17,23 @@ from charwave_tui.ui.inspector.views.output import OutputView
 from charwave_tui.ui.inspector.views.tree import TreeView
 from charwave_tui.ui.inspector.views.update_ratios import UpdateRatiosView
 
-CONTEXT_LAYERS = frozenset({"FlattenConsecutive", "FlattenDilated"})
-"""Layers whose view is of a context that may be typed."""
-
-
 VIEWS: dict[str, LayerView] = {
     "Embedding": CompositeView(EmbeddingView(), UpdateRatiosView()),
     "Linear": CompositeView(LinearView(), UpdateRatiosView()),
     "BatchNorm1d": CompositeView(BatchNormView(), UpdateRatiosView()),
-    **{kind: ActivationView(kind) for kind in ACTIVATION_OF_LAYER},
+    **{layer_name: ActivationView(layer_name) for layer_name in ACTIVATION_OF_LAYER},
     "FlattenConsecutive": TreeView(),
     "FlattenDilated": TreeView(),
 }
-"""The view of each kind of layer by its class name."""
+DEFAULT_VIEW: LayerView = OutputView()  # of every other layer
+CONTEXT_LAYERS = frozenset({"FlattenConsecutive", "FlattenDilated"})  # whose view is of a context that can be typed
 
 
-PLAIN: LayerView = OutputView()
-"""The view of all others."""
+def view_for_layer(layer_name: str) -> LayerView:
+    """Return the view of a layer by its class name."""
+    return VIEWS.get(layer_name, DEFAULT_VIEW)
 
 
-def view_for_layer(kind: str) -> LayerView:
-    """The view of a layer by the name of its class."""
-    return VIEWS.get(kind, PLAIN)
-
-
-def shows_update_ratios(kind: str, part: int) -> bool:
-    """Whether a part of a kind's view shows how far steps have moved the matrices."""
-    parts = view_for_layer(kind).parts
-    return "updates" in parts[part : part + 1]
+def shows_update_ratios(layer_name: str, tab: int) -> bool:
+    """Return whether a tab of that layer's view shows the update ratios of all matrices."""
+    return "updates" in view_for_layer(layer_name).tabs[tab : tab + 1]

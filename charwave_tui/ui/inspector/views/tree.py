@@ -1,9 +1,9 @@
-"""TreeView, compact form."""
+"""View of a hierarchical or dilated model: the tree of a typed context, from its characters to the prediction."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -16,212 +16,105 @@ from charwave_tui.ui.drawing.styled_text import (
     Span,
     StyledLine,
     cell_width,
+    fit_groups,
+    muted_lines,
     readable,
     scroll_top,
     shorten,
-    wrap,
 )
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
 from charwave_tui.ui.inspector.views.tree_diagram import (
     DOWN,
-    JOINTS,
+    EDGE_GLYPHS,
     UP,
     TreeLayout,
     TreeTopology,
     draw_tree,
-    highest,
-    number,
+    format_strength,
+    max_strength,
 )
-from charwave_tui.ui.inspector.views.unit_image import joined
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.state.layer_health import HealthyRange
 from charwave_tui.ui.tables.layers_table import layer_title
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-FIGURE = 5
-"""Columns of a node's strength as a number, with the blank before it."""
-
-
-def compact_levels(
-    insight: TreeInsight,
-    family: TreeTopology,
-    at: tuple[int, int],
-    names: Sequence[StyledLine],
-    width: int,
-    lines: int,
-    head: StyledLine,
-) -> tuple[StyledLine, ...]:
-    """The head's word, the levels from the last one down, and the characters, in at most `lines` lines.
-
-    The level and node `at` the cursor stay in sight, and what that node is made of stands out.
-    """
-    marked, node = at
-    seen = family.receptive_range(marked, node)
-    margin = max(map(cell_width, names)) + GAP
-    if width - margin < 24:
-        names, margin = [name[:1] for name in names], 4
-    listed: list[StyledLine] = [(Span(" " * margin), *head)]
-    for level in range(len(insight.levels), 0, -1):
-        name = names[level - 1]
-        within = seen[level] if level < len(seen) else frozenset[int]()
-        figures = _level(insight, level, within, node if level == marked else None, width - margin)
-        listed.append((*name, Span(" " * (margin - cell_width(name))), *figures))
-    listed.append((Span(" " * margin), *_characters(insight.context, seen[0], width - margin)))
-    top = scroll_top(len(insight.levels) + 1 - marked, len(listed), lines)
-    return tuple(listed[top : top + max(lines, 0)])
-
-
-def _level(insight: TreeInsight, level: int, within: frozenset[int], here: int | None, width: int) -> StyledLine:
-    """The strengths of a level as numbers where they fit, else as bars a column wide."""
-    strengths = insight.levels[level - 1].strengths
-    inks = [("bright" if one == here else "fg" if one in within else "muted") for one in range(len(strengths))]
-    if len(strengths) * FIGURE <= width:
-        return tuple(
-            Span(f"{number(strength, FIGURE - 1):>{FIGURE - 1}} ", ink if math.isfinite(strength) else "error")
-            for strength, ink in zip(strengths, inks, strict=True)
-        )
-    middle = here if here is not None else min(within, default=0)
-    left = scroll_top(middle, len(strengths), width)
-    most = highest(insight)
-    shares = [max(strength / most, 0.0) if math.isfinite(strength) else 0.0 for strength in strengths]
-    return vertical_bars(shares[left : left + width], 1, inks[left : left + width])[0]
-
-
-def _characters(context: str, within: frozenset[int], width: int) -> StyledLine:
-    """The context, or the stretch of it around what the cursor's node sees."""
-    left = scroll_top((min(within) + max(within)) // 2 if within else 0, len(context), width)
-    cells = [(place in within, letter) for place, letter in enumerate(context)][left : left + width]
-    return tuple(
-        Span("".join(GLYPHS.dot if letter == "\0" else readable(letter) for _, letter in run), ink, bold)
-        for bold, run in groupby(cells, key=lambda cell: cell[0])
-        for ink in (("bright" if bold else "muted"),)
-    )
-
-
-DILATED = "FlattenDilated"
-"""The kind of layer whose levels overlap."""
-
-
-FEWEST_MARGIN = 4
-"""Columns at the left of a tree for the sign and number of a level, where there is no room for its name."""
-
-
-MEANING = (
+DILATED_LAYER = "FlattenDilated"
+MIN_NAME_COLUMNS = 4  # the cursor's mark and a level's number, without its name
+STRENGTH_COLUMNS = 5  # with the blank behind it
+STRENGTH_TEXT = (
     "Strength is the root mean square over a node's units: near 0 the node has nothing to say, and tanh ends at 1."
 )
-"""What the figure on a node means."""
-
-
-STRENGTH = HealthyRange(-math.inf, math.inf, "0.4 … 0.8 of a tanh", MEANING)
-"""The same with what is healthy of it."""
+STRENGTH_RANGE = HealthyRange(-math.inf, math.inf, "0.4 … 0.8 of a tanh", STRENGTH_TEXT)
 
 
 class TreeView:
-    """The tree of a typed context, with the level that the layer feeds marked; `h` and `l` walk that level's nodes."""
+    """The tree with the level that the inspected layer feeds marked; the cursor moves along the nodes of that level."""
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The tree alone."""
-        return ("tree",)
+    tabs = ("tree",)
 
-    def nouns(self, part: int) -> CursorAxes:
-        """The nodes of the level."""
+    def cursor_axes(self, tab: int) -> CursorAxes:
         return CursorAxes("node")
 
-    def diagnostics(self, shown: ViewData) -> tuple[Diagnostic, ...]:
-        """The strength of the node under the cursor."""
-        if not isinstance(shown.insight, TreeInsight) or not shown.insight.levels:
-            return ()
-        level, node = _marked(shown, shown.insight)
-        nodes = shown.insight.levels[level - 1].strengths
-        if not nodes:
-            return ()
-        return (Diagnostic("strength", "strength", nodes[node], number(nodes[node], 8), STRENGTH),)
+    def query(self, cursor: ViewCursor, width: int, height: int) -> InsightQuery:
+        return InsightQuery(cursor.layer, text=cursor.text)
 
-    def query(self, gaze: ViewCursor, width: int, height: int) -> InsightQuery:
-        """The tree of the typed text."""
-        return InsightQuery(gaze.layer, text=gaze.text)
+    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
+        if not isinstance(data.insight, TreeInsight) or not data.insight.levels:
+            return ()
+        level, node = _tree_cursor(data.cursor, data.insight)
+        strengths = data.insight.levels[level - 1].strengths
+        if not strengths:
+            return ()
+        return (Diagnostic("strength", strengths[node], format_strength(strengths[node], 8), STRENGTH_RANGE),)
 
-    def move_cursor(self, shown: ViewData, key: str) -> ViewCursor | None:
-        """One node of the marked level to the left or right."""
-        by = {"h": -1, "l": 1, "P": -1, "p": 1}.get(key)
-        if by is None or not isinstance(shown.insight, TreeInsight):
+    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
+        step = {"h": -1, "l": 1, "P": -1, "p": 1}.get(key)
+        if step is None or not isinstance(data.insight, TreeInsight):
             return None
-        level, node = _marked(shown, shown.insight)
-        nodes = len(shown.insight.levels[level - 1].strengths) if level else 1
-        return replace(shown.gaze, position=min(max(node + by, 0), nodes - 1))
+        level, node = _tree_cursor(data.cursor, data.insight)
+        nodes = len(data.insight.levels[level - 1].strengths) if level else 1
+        return replace(data.cursor, position=min(max(node + step, 0), nodes - 1))
 
-    def lines(self, shown: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
-        """What was typed, the tree, and what the node under the cursor is made of."""
-        insight = shown.insight
+    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+        insight = data.insight
         if not isinstance(insight, TreeInsight) or not insight.levels or not insight.context:
             return (crop_line((Span("This model has no levels to draw a tree of.", "muted"),), width),)
-        level, node = _marked(shown, insight)
-        family = TreeTopology.of(insight, shown.stats.name == DILATED)
-        above = _heading(insight, width)
-        readout = (_readout(insight, family, level, node, width),)
-        meaning = tuple((Span(line, "muted"),) for line in wrap(MEANING, width, 2))
-        spacious = len(insight.levels) * 3 + len(above) + 5 + len(meaning) <= height
-        below = (*readout, (), *meaning) if spacious else readout
-        room = height - len(above) - len(below) - 2 * spacious
-        body = _body(shown, insight, family, (level, node), width, room)
-        gap: tuple[StyledLine, ...] = ((),) if spacious else ()
-        return tuple(crop_line(line, width) for line in (*above, *gap, *body, *gap, *below))[:height]
+        cursor = _tree_cursor(data.cursor, insight)
+        topology = TreeTopology.of(insight, data.stats.name == DILATED_LAYER)
+        header = _heading(insight, width)
+        readout = _readout(insight, topology, cursor, width)
+        text = muted_lines(STRENGTH_TEXT, width, 2)
+        is_spacious = len(insight.levels) * 3 + len(header) + 5 + len(text) <= height
+        footer = (readout, (), *text) if is_spacious else (readout,)
+        tree_height = height - len(header) - len(footer) - 2 * is_spacious
+        tree = _tree(data, insight, topology, cursor, width, tree_height)
+        gap: tuple[StyledLine, ...] = ((),) if is_spacious else ()
+        return tuple(crop_line(line, width) for line in (*header, *gap, *tree, *gap, *footer))[:height]
 
 
-def _body(
-    shown: ViewData, insight: TreeInsight, family: TreeTopology, at: tuple[int, int], width: int, lines: int
-) -> tuple[StyledLine, ...]:
-    """The tree with the head's word above it, or the levels in a list where there is no room for a tree."""
-    names = [_name(shown, insight, family, level) for level in range(1, len(insight.levels) + 1)]
-    wide = max(cell_width(name) for name in names) + GAP
-    room = TreeLayout.within(family, (wide, FEWEST_MARGIN), width, lines - 2)
-    head = _head(shown, insight, width - (room.margin if room else wide))
-    if room is None:
-        return compact_levels(insight, family, at, names, width, lines - 1, head)
-    sheet = draw_tree(insight, family, room, *at, width)
-    drawn = list(canvas_lines(sheet))
-    for level, name in enumerate(names, start=1):
-        label = name if room.margin == wide else name[:1]
-        foot = room.foot(len(names), level)
-        drawn[foot] = (*label, *_from(drawn[foot], cell_width(label)))
-    if family.dilated:  # its head reads every level
-        return ((Span(" " * room.margin), *head), (), *drawn)
-    top = room.column(family.stands()[-1][-1])
-    start = max(min(top - cell_width(head) // 2, width - cell_width(head)), room.margin)
-    stem = Span(" " * top + JOINTS[UP + DOWN], "line")
-    return ((Span(" " * start), *head), (stem,), *drawn)
-
-
-def _from(line: StyledLine, column: int) -> Iterator[Span]:
-    """What stands in a line of one-column characters from a column on."""
-    for piece in line:
-        if column < len(piece.text):
-            yield replace(piece, text=piece.text[column:])
-        column = max(column - len(piece.text), 0)
-
-
-def _marked(shown: ViewData, insight: TreeInsight) -> tuple[int, int]:
-    """The level that the layer feeds, from 1 up, and the node under the cursor; 0 and 0 without a level."""
+def _tree_cursor(cursor: ViewCursor, insight: TreeInsight) -> tuple[int, int]:
+    """Return the level that the inspected layer feeds, from 1, and the node at the cursor; 0 and 0 without levels."""
     if not insight.levels:
         return 0, 0
-    above = (place for place, level in enumerate(insight.levels, start=1) if level.layer > shown.gaze.layer)
-    level = next(above, len(insight.levels))
+    later_levels = (number for number, level in enumerate(insight.levels, start=1) if level.layer > cursor.layer)
+    level = next(later_levels, len(insight.levels))
     nodes = len(insight.levels[level - 1].strengths)
-    return level, min(max(shown.gaze.position, 0), max(nodes - 1, 0))
+    return level, min(max(cursor.position, 0), max(nodes - 1, 0))
 
 
 def _heading(insight: TreeInsight, width: int) -> tuple[StyledLine, ...]:
-    """What is looked at, how to type something else, and what of the text is not known."""
+    """Render the typed text, the keys, and which characters of the text are not in the vocabulary."""
     text = shorten(readable(insight.context.lstrip("\0").replace("\0", GLYPHS.dot)), width - 8)
     typed: StyledLine = (Span("typed   "), Span(text, "bright", True) if text else Span("nothing yet", "muted"))
-    keys: StyledLine = (Span("   "), Span("/", "accent", True), Span(" type another", "muted"))
-    walk: StyledLine = (Span("   "), Span("hl", "accent", True), Span(" node", "muted"))
-    wide = cell_width(typed) + cell_width(keys) + cell_width(walk) <= width
-    lines: list[StyledLine] = [(*typed, *keys, *(walk if wide else ()))]
-    if cell_width(typed) + cell_width(keys) > width:
-        lines = [typed, (*keys[1:], *walk)]
+    type_key: StyledLine = (Span("/", "accent", True), Span(" type another", "muted"))
+    move_key: StyledLine = (Span("   "), Span("hl", "accent", True), Span(" node", "muted"))
+    type_width = cell_width(typed) + GAP + cell_width(type_key)
+    if type_width > width:
+        lines: list[StyledLine] = [typed, (*type_key, *move_key)]
+    else:
+        fits_all = type_width + cell_width(move_key) <= width
+        lines = [(*typed, Span(" " * GAP), *type_key, *(move_key if fits_all else ()))]
     if insight.unknown:
         unknown = " ".join(dict.fromkeys(readable(insight.unknown)))
         text = f"{GLYPHS.warning} The corpus has no {unknown}: the tree is of what is left."
@@ -229,46 +122,137 @@ def _heading(insight: TreeInsight, width: int) -> tuple[StyledLine, ...]:
     return tuple(lines)
 
 
-def _name(shown: ViewData, insight: TreeInsight, family: TreeTopology, level: int) -> StyledLine:
-    """A level's sign, number and activation; a dilated one says how far apart the two that it joins are."""
-    marked = level == _marked(shown, insight)[0]
-    place = insight.levels[level - 1].layer
-    layer: LayerStats | None = shown.layers[place] if 0 <= place < len(shown.layers) else None
+def _tree(
+    data: ViewData, insight: TreeInsight, topology: TreeTopology, cursor: tuple[int, int], width: int, height: int
+) -> tuple[StyledLine, ...]:
+    """Render the prediction above the tree; without room for a tree, the levels as a list."""
+    names = [_level_name(data, insight, topology, level) for level in range(1, len(insight.levels) + 1)]
+    full_columns = max(map(cell_width, names)) + GAP
+    layout = TreeLayout.within(topology, (full_columns, MIN_NAME_COLUMNS), width, height - 2)
+    prediction = _prediction(data, insight, width - (layout.name_columns if layout else full_columns))
+    if layout is None:
+        return compact_levels(insight, topology, cursor, names, width, height - 1, prediction)
+    canvas = draw_tree(insight, topology, layout, cursor, width)
+    for level, name in enumerate(names, start=1):
+        column = 0
+        for span in name if layout.name_columns == full_columns else name[:1]:
+            role = f"bold {span.role}" if span.bold else span.role
+            canvas.write(layout.bottom_line(len(names), level), column, span.text, role)
+            column += len(span.text)
+    lines = canvas_lines(canvas)
+    if topology.is_dilated:  # the head reads every level, not only the last
+        return ((Span(" " * layout.name_columns), *prediction), (), *lines)
+    root_column = layout.column(topology.node_positions()[-1][-1])
+    centred = min(root_column - cell_width(prediction) // 2, width - cell_width(prediction))
+    stem = Span(" " * root_column + EDGE_GLYPHS[UP + DOWN], "line")
+    return ((Span(" " * max(centred, layout.name_columns)), *prediction), (stem,), *lines)
+
+
+def _level_name(data: ViewData, insight: TreeInsight, topology: TreeTopology, level: int) -> StyledLine:
+    """Return a level's mark and number, its activation layer and, if dilated, its dilation."""
+    is_marked = level == _tree_cursor(data.cursor, insight)[0]
+    index = insight.levels[level - 1].layer
+    layer: LayerStats | None = data.layers[index] if 0 <= index < len(data.layers) else None
     sizes = GLYPHS.times.join(map(str, layer.output_shape[1:])) if layer else ""
     title = f"{layer_title(layer)} {sizes}" if layer else "level"
-    joins = f"  {family.apart(level)} apart" if family.dilated else ""
-    sign = GLYPHS.cursor if marked else " "
-    ink = "bright" if marked else "muted"
-    return Span(f"{sign} {level}", "accent" if marked else ink, marked), Span(f"  {title}{joins}", ink)
+    dilation = f"  {topology.stride(level)} apart" if topology.is_dilated else ""
+    mark, role = (GLYPHS.cursor, "bright") if is_marked else (" ", "muted")
+    number = Span(f"{mark} {level}", "accent" if is_marked else role, is_marked)
+    return number, Span(f"  {title}{dilation}", role)
 
 
-def _head(shown: ViewData, insight: TreeInsight, width: int) -> StyledLine:
-    """The head's word: the likeliest characters to come next, as many as fit."""
-    last = shown.layers[-1] if shown.layers else None
-    groups: list[StyledLine] = [(Span(layer_title(last) if last else "head", "muted"),)]
-    if shown.stats.name == DILATED:
+def _prediction(data: ViewData, insight: TreeInsight, width: int) -> StyledLine:
+    """Render the head and the likeliest next characters, as many as fit."""
+    head = data.layers[-1] if data.layers else None
+    groups: list[StyledLine] = [(Span(layer_title(head) if head else "head", "muted"),)]
+    if data.stats.name == DILATED_LAYER:
         groups.append((Span("reads the last node of each level", "muted"),))
-    for place, (following, probability) in enumerate(insight.following):
-        letter = Span(f"{display_char(shown.symbols, following)} ", "bright", True)
-        says = () if place else (Span("says  ", "muted"),)
-        groups.append((*says, letter, Span(f"{probability:.2f}")))
-    return joined(tuple(groups), width)
+    for index, (char_id, probability) in enumerate(insight.following):
+        verb = () if index else (Span("says  ", "muted"),)
+        char = Span(f"{display_char(data.symbols, char_id)} ", "bright", True)
+        groups.append((*verb, char, Span(f"{probability:.2f}")))
+    return fit_groups(groups, width)
 
 
-def _readout(insight: TreeInsight, family: TreeTopology, level: int, node: int, width: int) -> StyledLine:
-    """What the node under the cursor is made of."""
-    nodes = insight.levels[level - 1].strengths
-    if not nodes:
+def _readout(insight: TreeInsight, topology: TreeTopology, cursor: tuple[int, int], width: int) -> StyledLine:
+    """Render the node at the cursor: its strength, its receptive field and its children."""
+    level, node = cursor
+    strengths = insight.levels[level - 1].strengths
+    if not strengths:
         return (Span("This level has no nodes.", "muted"),)
-    seen = sorted(family.receptive_range(level, node)[0])
-    letters = "".join(GLYPHS.dot if insight.context[one] == "\0" else readable(insight.context[one]) for one in seen)
-    joins = [str(one + 1) for one in family.children(level, node)]
-    kind, of = ("characters", "") if level == 1 else ("nodes", f" of level {level - 1}")
-    places = f"{joins[0]} to {joins[-1]}" if len(joins) > 2 and not family.dilated else " and ".join(joins)
+    field = [insight.context[index] for index in sorted(topology.receptive_range(level, node)[0])]
+    characters = "".join(GLYPHS.dot if character == "\0" else readable(character) for character in field)
+    children = [str(child + 1) for child in topology.children(level, node)]
+    is_range = len(children) > 2 and not topology.is_dilated
+    children_text = f"{children[0]} to {children[-1]}" if is_range else " and ".join(children)
+    kind, suffix = ("characters", "") if level == 1 else ("nodes", f" of level {level - 1}")
     groups: tuple[StyledLine, ...] = (
-        (Span("node ", "muted"), Span(f"{node + 1}", "accent", True), Span(f" of {len(nodes)}", "muted")),
-        (Span("strength ", "muted"), Span(number(nodes[node], 8), "bright", True)),
-        (Span("sees ", "muted"), Span(letters, "bright", True)),
-        (Span(f"joins {kind} ", "muted"), Span(places), Span(of, "muted")),
+        (Span("node ", "muted"), Span(f"{node + 1}", "accent", True), Span(f" of {len(strengths)}", "muted")),
+        (Span("strength ", "muted"), Span(format_strength(strengths[node], 8), "bright", True)),
+        (Span("sees ", "muted"), Span(characters, "bright", True)),
+        (Span(f"joins {kind} ", "muted"), Span(children_text), Span(suffix, "muted")),
     )
-    return joined(groups, width)
+    return fit_groups(groups, width)
+
+
+def compact_levels(
+    insight: TreeInsight,
+    topology: TreeTopology,
+    cursor: tuple[int, int],
+    names: Sequence[StyledLine],
+    width: int,
+    height: int,
+    prediction: StyledLine,
+) -> tuple[StyledLine, ...]:
+    """Render prediction, levels from the last one down and characters as a list, scrolled to the level at the cursor.
+
+    The receptive field of the node at the cursor is highlighted.
+    """
+    cursor_level, cursor_node = cursor
+    field = topology.receptive_range(cursor_level, cursor_node)
+    name_columns = max(map(cell_width, names)) + GAP
+    if width - name_columns < 24:
+        names, name_columns = [name[:1] for name in names], MIN_NAME_COLUMNS
+    indent, value_columns = Span(" " * name_columns), width - name_columns
+    lines: list[StyledLine] = [(indent, *prediction)]
+    for level in range(len(insight.levels), 0, -1):
+        name = names[level - 1]
+        highlighted = field[level] if level < len(field) else frozenset[int]()
+        node = cursor_node if level == cursor_level else None
+        values = _level_values(insight, level, highlighted, node, value_columns)
+        lines.append((*name, Span(" " * (name_columns - cell_width(name))), *values))
+    lines.append((indent, *_context_line(insight.context, field[0], value_columns)))
+    top = scroll_top(len(insight.levels) + 1 - cursor_level, len(lines), height)
+    return tuple(lines[top : top + max(height, 0)])
+
+
+def _level_values(
+    insight: TreeInsight, level: int, highlighted: frozenset[int], cursor_node: int | None, width: int
+) -> StyledLine:
+    """Render the strengths of a level as numbers if they fit, else as bars one column wide."""
+    strengths = insight.levels[level - 1].strengths
+    roles = [
+        "bright" if node == cursor_node else "fg" if node in highlighted else "muted" for node in range(len(strengths))
+    ]
+    if len(strengths) * STRENGTH_COLUMNS <= width:
+        digits = STRENGTH_COLUMNS - 1
+        return tuple(
+            Span(f"{format_strength(strength, digits):>{digits}} ", role if math.isfinite(strength) else "error")
+            for strength, role in zip(strengths, roles, strict=True)
+        )
+    centre = cursor_node if cursor_node is not None else min(highlighted, default=0)
+    left = scroll_top(centre, len(strengths), width)
+    strongest = max_strength(insight)
+    heights = [max(strength / strongest, 0.0) if math.isfinite(strength) else 0.0 for strength in strengths]
+    return vertical_bars(heights[left : left + width], 1, roles[left : left + width])[0]
+
+
+def _context_line(context: str, highlighted: frozenset[int], width: int) -> StyledLine:
+    """Render the context, scrolled to the highlighted characters."""
+    left = scroll_top((min(highlighted) + max(highlighted)) // 2 if highlighted else 0, len(context), width)
+    cells = [(index in highlighted, character) for index, character in enumerate(context)][left : left + width]
+    spans = []
+    for is_highlighted, run in groupby(cells, key=lambda cell: cell[0]):
+        text = "".join(GLYPHS.dot if character == "\0" else readable(character) for _, character in run)
+        spans.append(Span(text, "bright" if is_highlighted else "muted", is_highlighted))
+    return tuple(spans)

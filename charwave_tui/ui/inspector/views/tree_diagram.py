@@ -1,9 +1,10 @@
-"""Tree topology and drawing."""
+"""The tree of a hierarchical model: which nodes it has (`TreeTopology`), where they are drawn, and the drawing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,198 +14,176 @@ from charwave_tui.ui.drawing.canvas import Canvas
 from charwave_tui.ui.drawing.styled_text import readable
 from charwave_tui.ui.terminal.glyphs import ASCII, GLYPHS, Glyphs
 
+MAX_BAR_HEIGHT = 6
+MIN_CHARACTER_COLUMNS, MAX_CHARACTER_COLUMNS = 2, 24
+
 
 @dataclass(frozen=True, slots=True)
 class TreeTopology:
-    """How many nodes each level has, the characters being level 0, and whether levels overlap (dilated)."""
+    """Number of nodes in each level, level 0 being the characters. The levels of a dilated stack overlap."""
 
     counts: tuple[int, ...]
-    dilated: bool
+    is_dilated: bool
 
     @staticmethod
-    def of(insight: TreeInsight, dilated: bool) -> TreeTopology:
-        """That of an insight."""
-        return TreeTopology((len(insight.context), *(len(level.strengths) for level in insight.levels)), dilated)
+    def of(insight: TreeInsight, is_dilated: bool) -> TreeTopology:
+        return TreeTopology((len(insight.context), *(len(level.strengths) for level in insight.levels)), is_dilated)
 
-    def apart(self, level: int) -> int:
-        """How many nodes of the level below one of `level` joins; where levels overlap, how far apart the two stand."""
-        below, here = self.counts[level - 1], self.counts[level]
-        return below - here if self.dilated else below // max(here, 1)
+    def stride(self, level: int) -> int:
+        """Return how many nodes of the previous level one node of `level` concatenates; if dilated, the dilation."""
+        previous, own = self.counts[level - 1], self.counts[level]
+        return previous - own if self.is_dilated else previous // max(own, 1)
 
     def children(self, level: int, node: int) -> tuple[int, ...]:
-        """The nodes of the level below that one node joins, from the left."""
-        apart, below = self.apart(level), self.counts[level - 1]
-        found = (node, node + apart) if self.dilated else range(node * apart, (node + 1) * apart)
-        return tuple(place for place in dict.fromkeys(found) if 0 <= place < below)
+        """Return the nodes of the previous level that one node concatenates, from the left."""
+        stride, previous = self.stride(level), self.counts[level - 1]
+        children = (node, node + stride) if self.is_dilated else range(node * stride, (node + 1) * stride)
+        return tuple(child for child in dict.fromkeys(children) if 0 <= child < previous)
 
     def receptive_range(self, level: int, node: int) -> tuple[frozenset[int], ...]:
-        """What one node is made of: the nodes of each level from the characters up to its own, itself among them."""
+        """Return the nodes that one node depends on, for each level from the characters up to its own."""
         levels = [frozenset({node})]
-        for at in range(level, 0, -1):
-            levels.append(frozenset(below for one in levels[-1] for below in self.children(at, one)))
+        for current in range(level, 0, -1):
+            levels.append(frozenset(child for parent in levels[-1] for child in self.children(current, parent)))
         return tuple(reversed(levels))
 
-    def stands(self) -> tuple[tuple[float, ...], ...]:
-        """The place among the characters above which each node stands, level by level from the characters up.
+    def node_positions(self) -> tuple[tuple[float, ...], ...]:
+        """Return the horizontal position of each node, in characters, for each level from the characters up.
 
-        Between those that it joins; where levels overlap above the last one, for that is whose turn it is.
+        A node is in the middle of its children; in a dilated stack above the last one, whose prediction it serves.
         """
-        levels: list[tuple[float, ...]] = [tuple(float(place) for place in range(self.counts[0]))]
+        levels = [tuple(map(float, range(self.counts[0])))]
         for level in range(1, len(self.counts)):
-            below, places = levels[-1], []
+            positions = []
             for node in range(self.counts[level]):
-                under = [below[one] for one in self.children(level, node)] or [float(node)]
-                places.append(under[-1] if self.dilated else (under[0] + under[-1]) / 2)
-            levels.append(tuple(places))
+                children = [levels[-1][child] for child in self.children(level, node)] or [float(node)]
+                positions.append(children[-1] if self.is_dilated else (children[0] + children[-1]) / 2)
+            levels.append(tuple(positions))
         return tuple(levels)
 
 
-UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
-"""Where a line in a cell goes, to be added up."""
+UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8  # directions of the lines in a cell, to be added
 
 
-def joints(glyphs: Glyphs) -> str:
-    """Lines that meet in a cell, by the sum of where they go."""
+def edge_glyphs(glyphs: Glyphs) -> str:
+    """Return the characters for lines that meet in a cell, indexed by the sum of their directions."""
     return " |||-+++-+++-+++" if glyphs is ASCII else " ╵╷│╴┘┐┤╶└┌├─┴┬┼"
 
 
-JOINTS = joints(GLYPHS)
-"""Those of this process."""
-
-
-TALLEST = 6
-"""Lines that a bar has at most."""
-
-
-WIDEST = 24
-"""Columns that a character has at most, so that the lines stay easy to follow."""
-
-
-NARROWEST = 2
-"""Columns that a character has at least; a tree with less room is not drawn, but listed."""
+EDGE_GLYPHS = edge_glyphs(GLYPHS)
 
 
 @dataclass(frozen=True, slots=True)
 class TreeLayout:
-    """The room for a tree: `margin` columns for names, `slot` for each character, `tall` lines for each node's bar.
+    """Columns of the level names and of each character, and lines of each node's bar.
 
-    An even slot has what joins two stand just between them.
+    With an even number of columns for each character the parent of two is exactly between them.
     """
 
-    margin: int
-    slot: int
-    tall: int
+    name_columns: int
+    character_columns: int
+    bar_height: int
 
     @staticmethod
-    def within(family: TreeTopology, margins: Iterable[int], width: int, lines: int) -> TreeLayout | None:
-        """The most room in `width` columns and `lines` lines, with the first of `margins` that leaves enough."""
-        levels, characters = len(family.counts) - 1, family.counts[0]
-        tall = min((lines - 1) // max(levels, 1) - 1, TALLEST)
-        if tall < 1 or not levels or not characters:
+    def within(topology: TreeTopology, name_columns: Iterable[int], width: int, height: int) -> TreeLayout | None:
+        """Return the largest layout, with the first of `name_columns` that leaves enough width; None if none does."""
+        levels, characters = len(topology.counts) - 1, topology.counts[0]
+        bar_height = min((height - 1) // max(levels, 1) - 1, MAX_BAR_HEIGHT)
+        if bar_height < 1 or not levels or not characters:
             return None
-        for margin in margins:
-            slot = min((width - margin) // characters, WIDEST)
-            if slot >= NARROWEST:
-                return TreeLayout(margin, slot - slot % 2 if slot > 4 else slot, tall)
+        for columns in name_columns:
+            character_columns = min((width - columns) // characters, MAX_CHARACTER_COLUMNS)
+            if character_columns >= MIN_CHARACTER_COLUMNS:
+                character_columns -= character_columns % 2 if character_columns > 4 else 0
+                return TreeLayout(columns, character_columns, bar_height)
         return None
 
-    def column(self, stands: float) -> int:
-        """The column of what stands above so many characters."""
-        return self.margin + 1 + math.floor(stands * self.slot + 0.5)
+    def column(self, position: float) -> int:
+        """Return the screen column of a horizontal position in characters."""
+        return self.name_columns + 1 + math.floor(position * self.character_columns + 0.5)
 
-    def foot(self, levels: int, level: int) -> int:
-        """The line on which the bars of a level stand, or that of the characters (level 0)."""
-        return (levels - level + 1) * (self.tall + 1) - 2 if level else levels * (self.tall + 1)
+    def bottom_line(self, levels: int, level: int) -> int:
+        """Return the lowest line of a level's bars, or the line of the characters (level 0)."""
+        return (levels - level + 1) * (self.bar_height + 1) - 2 if level else levels * (self.bar_height + 1)
 
 
 def draw_tree(
-    insight: TreeInsight, family: TreeTopology, room: TreeLayout, marked: int, node: int, width: int
+    insight: TreeInsight, topology: TreeTopology, layout: TreeLayout, cursor: tuple[int, int], width: int
 ) -> Canvas:
-    """The tree on a sheet; what `node` of level `marked` is made of stands out from the rest."""
+    """Draw the tree; the receptive field of the level and node at the `cursor` is highlighted."""
     levels = len(insight.levels)
-    sheet = Canvas(width, room.foot(levels, 0) + 1)
-    columns = [[room.column(stands) for stands in level] for level in family.stands()]
-    seen = family.receptive_range(marked, node)
-    most = highest(insight)
+    canvas = Canvas(width, layout.bottom_line(levels, 0) + 1)
+    columns = [[layout.column(position) for position in level] for level in topology.node_positions()]
+    field = topology.receptive_range(*cursor)
+    strongest = max_strength(insight)
     for level in range(1, levels + 1):
-        within = seen[level] if level < len(seen) else frozenset[int]()
-        foot = room.foot(levels, level)
-        drawn_joints = () if family.dilated else range(family.counts[level])
-        for nodes, ink in ((drawn_joints, "line"), (within, "fg")):
-            _draw_edges(sheet, foot + 1, columns, level, [(one, family.children(level, one)) for one in nodes], ink)
+        highlighted = field[level] if level < len(field) else frozenset[int]()
+        bottom = layout.bottom_line(levels, level)
+        background_nodes = () if topology.is_dilated else range(topology.counts[level])
+        for nodes, role in ((background_nodes, "line"), (highlighted, "fg")):
+            edges = [
+                (columns[level][node], [columns[level - 1][child] for child in topology.children(level, node)])
+                for node in nodes
+            ]
+            _draw_edges(canvas, bottom + 1, edges, role)
         gap = min((right - left for left, right in pairwise((*columns[level], width + 1))), default=0)
-        for one, strength in enumerate(insight.levels[level - 1].strengths):
-            ink = "bright" if (level, one) == (marked, node) else "fg" if one in within else "muted"
-            if not family.dilated or (one in within and level < marked):
-                column = columns[level][one]
-                sheet.overlay(foot - room.tall + 1, column, [JOINTS[UP + DOWN]] * room.tall, "line")
-            _draw_node(sheet, foot, columns[level][one], (strength, most), ink, (gap, room.tall))
-    for place, letter in enumerate(insight.context):
-        ink = "bold bright" if place in seen[0] else "muted"
-        sheet.write(room.foot(levels, 0), columns[0][place], GLYPHS.dot if letter == "\0" else readable(letter), ink)
-    return sheet
+        for node, strength in enumerate(insight.levels[level - 1].strengths):
+            column = columns[level][node]
+            if not topology.is_dilated or (node in highlighted and level < cursor[0]):
+                top = bottom - layout.bar_height + 1
+                canvas.overlay(top, column, [EDGE_GLYPHS[UP + DOWN]] * layout.bar_height, "line")
+            role = "bright" if (level, node) == cursor else "fg" if node in highlighted else "muted"
+            fraction = max(strength / strongest, 0.0) if math.isfinite(strength) else 0.0
+            _draw_node(canvas, bottom, column, strength, fraction, role, gap, layout.bar_height)
+    for index, character in enumerate(insight.context):
+        role = "bold bright" if index in field[0] else "muted"
+        text = GLYPHS.dot if character == "\0" else readable(character)
+        canvas.write(layout.bottom_line(levels, 0), columns[0][index], text, role)
+    return canvas
 
 
-def highest(insight: TreeInsight) -> float:
-    """The strength that fills a bar: the largest there is, at least 1."""
-    every = (strength for level in insight.levels for strength in level.strengths)
-    return max((1.0, *(strength for strength in every if math.isfinite(strength))))
+def _draw_node(
+    canvas: Canvas, bottom: int, column: int, strength: float, fraction: float, role: str, gap: int, bar_height: int
+) -> None:
+    """Draw a node's bar, `fraction` of it filled, and its strength to the right, within `gap` columns."""
+    half_width = 1 if gap >= 10 else 0
+    bar_columns = 2 * half_width + 1
+    bar = vertical_bars([fraction] * bar_columns, bar_height, ["muted"] * bar_columns)
+    rows = ["".join(span.text for span in line) for line in bar]
+    canvas.overlay(bottom - bar_height + 1, column - half_width, rows, role)
+    space = 0 if gap < 7 else 1  # between bar and strength
+    text = format_strength(strength, min(gap - 2 - space, 4))
+    text_role = "bold bright" if role == "bright" else role
+    canvas.write(bottom, column + half_width + 1 + space, text, text_role if math.isfinite(strength) else "error")
 
 
-def number(strength: float, columns: int) -> str:
-    """A strength in at most so many columns: `0.61`, `.61`, `.6`; nothing where there is no room for it."""
+def _draw_edges(canvas: Canvas, row: int, edges: Iterable[tuple[int, Sequence[int]]], role: str) -> None:
+    """Draw lines in one row: each edge is the column of a node, above, and those of its children, below."""
+    directions: defaultdict[int, int] = defaultdict(int)
+    for parent, children in edges:
+        first, last = min((parent, *children)), max((parent, *children))
+        for column in range(first, last + 1):
+            directions[column] |= UP * (column == parent) | DOWN * (column in children)
+            directions[column] |= LEFT * (column > first) | RIGHT * (column < last)
+    for column, direction in directions.items():
+        canvas.write(row, column, EDGE_GLYPHS[direction], role)
+
+
+def max_strength(insight: TreeInsight) -> float:
+    """Return the strength of a full bar: the largest there is, at least 1."""
+    strengths = (strength for level in insight.levels for strength in level.strengths)
+    return max((1.0, *(strength for strength in strengths if math.isfinite(strength))))
+
+
+def format_strength(strength: float, columns: int) -> str:
+    """Return a strength in at most `columns` columns: `0.61`, `.61`, `.6`; empty if there is no room."""
     if columns < 2:
         return ""
     if not math.isfinite(strength):
         return "nan"[:columns]
-    for places in range(min(columns - 1, 2), -1, -1):
-        text = f"{strength:.{places}f}"
-        for written in (text, text.removeprefix("0") if places else text):
-            if len(written) <= columns:
-                return written
+    for decimals in range(min(columns - 1, 2), -1, -1):
+        text = f"{strength:.{decimals}f}"
+        for candidate in (text, text.removeprefix("0") if decimals else text):
+            if len(candidate) <= columns:
+                return candidate
     return GLYPHS.up
-
-
-def _draw_node(
-    sheet: Canvas, foot: int, column: int, strength: tuple[float, float], ink: str, room: tuple[int, int]
-) -> None:
-    """A node: its bar, and its number at the right, in so many columns and lines."""
-    value, most = strength
-    gap, tall = room
-    reach = 1 if gap >= 10 else 0
-    share = value / most if math.isfinite(value) else 0.0
-    wide = 2 * reach + 1
-    rows = [
-        "".join(piece.text for piece in line)
-        for line in vertical_bars([max(share, 0.0)] * wide, tall, ["muted"] * wide)
-    ]
-    sheet.overlay(foot - tall + 1, column - reach, rows, ink)
-    tight = gap < 7
-    text = number(value, min(gap - 2 - (not tight), 4))
-    weight = "bold bright" if ink == "bright" else ink
-    sheet.write(foot, column + reach + 2 - tight, text, weight if math.isfinite(value) else "error")
-
-
-def _draw_edges(
-    sheet: Canvas,
-    row: int,
-    columns: list[list[int]],
-    level: int,
-    joined: Iterable[tuple[int, tuple[int, ...]]],
-    ink: str,
-) -> None:
-    """Lines in one row from nodes to those below that they join."""
-    ways: dict[int, int] = {}
-    for node, below in joined:
-        for column, way in _ways(columns[level][node], [columns[level - 1][one] for one in below]):
-            ways[column] = ways.get(column, 0) | way
-    for column, way in ways.items():
-        sheet.write(row, column, JOINTS[way], ink)
-
-
-def _ways(upper: int, lower: list[int]) -> Iterator[tuple[int, int]]:
-    """Where lines go in each column between a node and those below it."""
-    first, last = min((upper, *lower)), max((upper, *lower))
-    for column in range(first, last + 1):
-        way = UP * (column == upper) | DOWN * (column in lower)
-        yield column, way | LEFT * (column > first) | RIGHT * (column < last)

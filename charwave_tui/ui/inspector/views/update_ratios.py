@@ -1,4 +1,4 @@
-"""Update ratios over time: how far steps have moved each matrix, with the line at −3, as lines of text."""
+"""View of the update ratios: log10(std(Δp) / std(p)) of every matrix over the steps, as a chart."""
 
 from __future__ import annotations
 
@@ -14,175 +14,156 @@ from charwave_tui.ui.charts.loss_chart import rasterize
 from charwave_tui.ui.charts.plot import CurveLabel, PlotArea, draw_axes, write_gutter
 from charwave_tui.ui.drawing.canvas import Canvas, canvas_lines, crop_line
 from charwave_tui.ui.drawing.number_format import format_update_ratio
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, shorten, wrap
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, fit_groups, muted_lines, shorten
 from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
-from charwave_tui.ui.inspector.views.unit_image import joined
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.state.layer_health import HEALTHY
 from charwave_tui.ui.terminal.glyphs import GLYPHS, with_local_glyphs
 
-TARGET_RATIO = -3.0
-"""The lecture's rule of thumb: a step moves a matrix by a thousandth of its own spread."""
-
-
-USUAL = (-4, -2)
-"""What the y axis covers at least."""
-
-
-FURTHEST = (-8, 2)
-"""What it covers at most: beyond, a line leaves it."""
-
-
-NAME = 11
-"""Columns of a matrix's name in the gutter."""
-
-
-MEANING = (
+TARGET_RATIO = -3.0  # the lecture's rule of thumb: a step changes a matrix by a thousandth of its std
+MIN_RATIO_RANGE = (-4, -2)  # the y axis covers at least this
+MAX_RATIO_RANGE = (-8, 2)  # and at most this
+LABEL_COLUMNS = 11
+CHART_TEXT = (
     "A step should move a matrix by about a thousandth of its own spread: −3. Lines well above it learn restlessly, "
     "lines well below hardly at all; lr moves them all together."
 )
-"""What the chart is to be read for."""
 
 
 class UpdateRatiosView:
-    """How far steps have moved each matrix, over time."""
+    """The chart with the inspected layer's line highlighted; text while there are no ratios."""
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The one part."""
-        return ("updates",)
+    tabs = ("updates",)
 
-    def nouns(self, part: int) -> CursorAxes:
-        """There is nothing to point at."""
+    def cursor_axes(self, tab: int) -> CursorAxes:
         return CursorAxes()
 
-    def diagnostics(self, shown: ViewData) -> tuple[Diagnostic, ...]:
-        """The layer's last ratio."""
-        ratio = shown.stats.update_ratio
-        return (Diagnostic("update", "update", ratio, format_update_ratio(ratio), HEALTHY["update"]),)
+    def query(self, cursor: ViewCursor, width: int, height: int) -> InsightQuery:
+        return InsightQuery(cursor.layer, rows=0, columns=0)
 
-    def query(self, gaze: ViewCursor, width: int, height: int) -> InsightQuery:
-        """Nothing of the layer itself."""
-        return InsightQuery(gaze.layer, rows=0, columns=0)
+    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
+        ratio = data.stats.update_ratio
+        return (Diagnostic("update", ratio, format_update_ratio(ratio), HEALTHY["update"]),)
 
-    def move_cursor(self, shown: ViewData, key: str) -> ViewCursor | None:
-        """There is nothing to point at."""
+    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
         return None
 
-    def lines(self, shown: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
-        """The chart, with the line of the layer at hand in bright; words where there is none yet."""
-        formula: StyledLine = (Span(with_local_glyphs("log10(std(Δp) / std(p))"), "muted"),)
-        heading = joined(((Span("update ratio"),), formula, (Span("of every matrix, step by step", "muted"),)), width)
-        changes = shown.changes
-        if changes is None:
-            return _told((heading, (), (Span("Waiting for the engine's figures.", "muted"),)), width, height)
-        if not changes.steps or not changes.layers:
-            keys: StyledLine = (Span(".", "accent", True), Span(" takes one step, ", "muted"))
-            more: StyledLine = (Span("space", "accent", True), Span(" goes on training.", "muted"))
-            told: StyledLine = (Span("No step has moved anything yet.", "muted"),)
-            wide = cell_width(keys) + cell_width(more) <= width
-            return _told((heading, (), told, *(((*keys, *more),) if wide else (keys, more))), width, height)
-        meaning = tuple((Span(line, "muted"),) for line in wrap(with_local_glyphs(MEANING), width, 3))
-        below = ((), *meaning) if height >= 14 + len(meaning) else ()
-        plot = PlotArea(width, max(height - 1 - len(below), 0), GLYPHS)
-        if not plot.has_room:
-            return _told((heading, *_figures(changes, shown)), width, height)
-        names = tuple(named(shown.layers, place) for place in changes.layers)
-        return _told((heading, *draw_ratios(plot, changes, names, shown.gaze.layer), *below), width, height)
+    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+        return tuple(crop_line(line, width) for line in _lines(data, width, height)[: max(height, 0)])
 
 
-@lru_cache(maxsize=4)
+def _lines(data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+    formula: StyledLine = (Span(with_local_glyphs("log10(std(Δp) / std(p))"), "muted"),)
+    scope: StyledLine = (Span("of every matrix, step by step", "muted"),)
+    heading = fit_groups(((Span("update ratio"),), formula, scope), width)
+    ratios = data.update_ratios
+    if ratios is None:
+        return (heading, (), (Span("Waiting for the engine's figures.", "muted"),))
+    if not ratios.steps or not ratios.layers:
+        step_key: StyledLine = (Span(".", "accent", True), Span(" takes one step, ", "muted"))
+        train_key: StyledLine = (Span("space", "accent", True), Span(" goes on training.", "muted"))
+        fits_one_line = cell_width(step_key) + cell_width(train_key) <= width
+        keys = ((*step_key, *train_key),) if fits_one_line else (step_key, train_key)
+        return (heading, (), (Span("No step has moved anything yet.", "muted"),), *keys)
+    text = muted_lines(with_local_glyphs(CHART_TEXT), width, 3)
+    footer = ((), *text) if height >= 14 + len(text) else ()
+    plot = PlotArea(width, max(height - 1 - len(footer), 0), GLYPHS)
+    if not plot.has_room:
+        return (heading, *_ratio_list(ratios, data))
+    labels = tuple(matrix_label(data.layers, layer) for layer in ratios.layers)
+    return (heading, *draw_ratios(plot, ratios, labels, data.cursor.layer), *footer)
+
+
+@lru_cache(maxsize=4)  # keys are pressed more often than the engine reports
 def draw_ratios(
-    plot: PlotArea, changes: UpdateRatiosReported, names: tuple[str, ...], here: int
+    plot: PlotArea, ratios: UpdateRatiosReported, labels: tuple[str, ...], inspected_layer: int
 ) -> tuple[StyledLine, ...]:
-    """The chart: axes, the line at GOOD, all matrices thin and, on top of them, that of the layer `here` thick.
-
-    The same chart again costs nothing: keys are pressed more often than the engine answers.
-    """
-    scale = scaled(changes)
-    sheet = Canvas(plot.width, plot.height)
-    draw_axes(sheet, plot, scale)
-    sheet.write(plot.row(scale, TARGET_RATIO), plot.left, plot.glyphs.dashed * plot.columns, "reference")
+    """Render axes, the line at TARGET_RATIO, thin lines of all matrices and a thick one of the inspected layer."""
+    axes = ratio_axes(ratios)
+    canvas = Canvas(plot.width, plot.height)
+    draw_axes(canvas, plot, axes)
+    canvas.write(plot.row(axes, TARGET_RATIO), plot.left, plot.glyphs.dashed * plot.columns, "reference")
     thin, thick = plot.pens
-    coarse = ratio_lines(changes, scale, plot.columns)  # half the points: plotext's time goes into these
-    wide = plot.dots[0] // plot.columns
-    lines = {place: tuple((wide * column, ratio) for column, ratio in line) for place, line in coarse.items()}
-    lines |= ratio_lines(changes, scale, plot.dots[0], here)
-    traces = {place: plot.to_dots(scale, line) for place, line in lines.items()}
-    others = tuple(stretch for place, dots in traces.items() if place != here for stretch in dots)
-    for dots, pen, ink in ((others, thin, "muted"), (traces.get(here, ()), thick, "bright")):
-        sheet.overlay(plot.top, plot.left, rasterize(dots, plot.columns, plot.rows, pen), ink)
+    # a point for a column, not for a dot: plotext takes most of the time
+    dots_per_column = plot.dots[0] // plot.columns
+    lines = {
+        layer: tuple((dots_per_column * column, ratio) for column, ratio in line)
+        for layer, line in ratio_lines(ratios, axes, plot.columns).items()
+    }
+    lines |= ratio_lines(ratios, axes, plot.dots[0], inspected_layer)
+    dots = {layer: plot.to_dots(axes, line) for layer, line in lines.items()}
+    other_dots = tuple(
+        stretch for layer, stretches in dots.items() if layer != inspected_layer for stretch in stretches
+    )
+    for stretches, pen, role in ((other_dots, thin, "muted"), (dots.get(inspected_layer, ()), thick, "bright")):
+        canvas.overlay(plot.top, plot.left, rasterize(stretches, plot.columns, plot.rows, pen), role)
     if plot.gutter:
-        ends = _ends(changes, names, here)[: plot.rows]
-        write_gutter(sheet, plot, scale, sorted(ends, key=lambda end: -end.loss))
-    return canvas_lines(sheet)
+        curve_labels = _curve_labels(ratios, labels, inspected_layer)[: plot.rows]
+        write_gutter(canvas, plot, axes, sorted(curve_labels, key=lambda label: -label.loss))
+    return canvas_lines(canvas)
 
 
-def scaled(changes: UpdateRatiosReported) -> Axes:
-    """Axes that hold all ratios: whole tens up and down, and steps that jump from 1 to 2, 5 and 10 times a power."""
-    finite = [ratio for row in range(changes.ratios.rows) for ratio in changes.ratios.row(row) if math.isfinite(ratio)]
-    low = max(math.floor(min((*finite, USUAL[0]))), FURTHEST[0])
-    high = min(math.ceil(max((*finite, USUAL[1]))), FURTHEST[1])
+def ratio_axes(ratios: UpdateRatiosReported) -> Axes:
+    """Return axes that hold all ratios: whole powers of ten, and steps up to 1, 2 or 5 times a power of ten."""
+    finite = [ratio for row in range(ratios.ratios.rows) for ratio in ratios.ratios.row(row) if math.isfinite(ratio)]
+    low = max(math.floor(min((*finite, MIN_RATIO_RANGE[0]))), MAX_RATIO_RANGE[0])
+    high = min(math.ceil(max((*finite, MIN_RATIO_RANGE[1]))), MAX_RATIO_RANGE[1])
     steps, factors = 20.0, (2.5, 2.0, 2.0)
-    last = max(changes.steps)
-    while steps < last:
+    while steps < max(ratios.steps):
         steps *= factors[0]
         factors = (*factors[1:], factors[0])
     return Axes(steps, low, high, log=False)
 
 
 def ratio_lines(
-    changes: UpdateRatiosReported, scale: Axes, columns: int, only: int | None = None
+    ratios: UpdateRatiosReported, axes: Axes, columns: int, only_layer: int | None = None
 ) -> dict[int, Polyline]:
-    """The course of each matrix by its layer's place, or of one, cut to at most one point a column; NaN is a gap."""
-    rows = [changes.ratios.row(row) for row in range(min(changes.ratios.rows, len(changes.steps)))]
+    """Return the line of each matrix by its layer's index, reduced to one point for each column; NaN is a gap."""
+    rows = [ratios.ratios.row(row) for row in range(min(ratios.ratios.rows, len(ratios.steps)))]
     return {
-        place: to_columns(
-            ((step, row[at]) for step, row in zip(changes.steps, rows, strict=False)), scale.steps, columns
+        layer: to_columns(
+            ((step, row[index]) for step, row in zip(ratios.steps, rows, strict=False)), axes.steps, columns
         )
-        for at, place in enumerate(changes.layers[: changes.ratios.columns])
-        if only in (None, place)
+        for index, layer in enumerate(ratios.layers[: ratios.ratios.columns])
+        if only_layer in (None, layer)
     }
 
 
-def named(layers: Sequence[LayerStats], place: int) -> str:
-    """A matrix's name in the gutter: the layer's place from 1 and its sizes."""
-    layer = layers[place] if 0 <= place < len(layers) else None
+def matrix_label(layers: Sequence[LayerStats], index: int) -> str:
+    """Return a matrix's label: the layer's number from 1 and its sizes."""
+    layer = layers[index] if 0 <= index < len(layers) else None
     sizes = with_local_glyphs(layer.detail or layer.name) if layer else ""
-    return shorten(f"{place + 1} {sizes}".rstrip(), NAME)
+    return shorten(f"{index + 1} {sizes}".rstrip(), LABEL_COLUMNS)
 
 
-def _ends(changes: UpdateRatiosReported, names: tuple[str, ...], here: int) -> list[CurveLabel]:
-    """What the gutter names, most wanted first: the layer at hand, the line at GOOD, and the other matrices."""
-    ends = [CurveLabel("good", TARGET_RATIO, "reference", text=format_update_ratio(TARGET_RATIO))]
-    for name, (place, ratio) in zip(names, _last(changes).items(), strict=False):
+def _curve_labels(ratios: UpdateRatiosReported, labels: tuple[str, ...], inspected_layer: int) -> list[CurveLabel]:
+    """Return the labels of all lines, the most important first: there may not be room for all."""
+    curve_labels = [CurveLabel("good", TARGET_RATIO, "reference", text=format_update_ratio(TARGET_RATIO))]
+    for label, (layer, ratio) in zip(labels, _last_ratios(ratios).items(), strict=False):
         if math.isfinite(ratio):
-            ink = "bright" if place == here else "muted"
-            end = CurveLabel(name, ratio, ink, place == here, format_update_ratio(ratio))
-            ends.insert(0 if place == here else len(ends), end)
-    return ends
+            is_inspected = layer == inspected_layer
+            role = "bright" if is_inspected else "muted"
+            curve_label = CurveLabel(label, ratio, role, is_inspected, format_update_ratio(ratio))
+            curve_labels.insert(0 if is_inspected else len(curve_labels), curve_label)
+    return curve_labels
 
 
-def _last(changes: UpdateRatiosReported) -> dict[int, float]:
-    """The last known ratio of each matrix, NaN where there is none."""
-    found = dict.fromkeys(changes.layers, math.nan)
-    for row in range(changes.ratios.rows):
-        for place, ratio in zip(changes.layers, changes.ratios.row(row), strict=False):
-            found[place] = ratio if math.isfinite(ratio) else found[place]
-    return found
+def _last_ratios(ratios: UpdateRatiosReported) -> dict[int, float]:
+    """Return the last finite ratio of each matrix by its layer's index; NaN if there is none."""
+    last = dict.fromkeys(ratios.layers, math.nan)
+    for row in range(ratios.ratios.rows):
+        for layer, ratio in zip(ratios.layers, ratios.ratios.row(row), strict=False):
+            if math.isfinite(ratio):
+                last[layer] = ratio
+    return last
 
 
-def _figures(changes: UpdateRatiosReported, shown: ViewData) -> tuple[StyledLine, ...]:
-    """The last ratio of each matrix as text, where there is no room for a chart."""
-    return tuple(
-        (
-            Span(f"{named(shown.layers, place):<{NAME + 1}}", "bright" if place == shown.gaze.layer else "muted"),
-            Span(f"{format_update_ratio(ratio):>5}", "bright" if place == shown.gaze.layer else "fg"),
-        )
-        for place, ratio in _last(changes).items()
-    )
-
-
-def _told(told: tuple[StyledLine, ...], width: int, height: int) -> tuple[StyledLine, ...]:
-    return tuple(crop_line(line, width) for line in told[: max(height, 0)])
+def _ratio_list(ratios: UpdateRatiosReported, data: ViewData) -> tuple[StyledLine, ...]:
+    """Render the last ratio of each matrix as text."""
+    lines: list[StyledLine] = []
+    for layer, ratio in _last_ratios(ratios).items():
+        label_role, ratio_role = ("bright", "bright") if layer == data.cursor.layer else ("muted", "fg")
+        label = f"{matrix_label(data.layers, layer):<{LABEL_COLUMNS + 1}}"
+        lines.append((Span(label, label_role), Span(f"{format_update_ratio(ratio):>5}", ratio_role)))
+    return tuple(lines)

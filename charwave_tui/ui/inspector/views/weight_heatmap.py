@@ -1,4 +1,4 @@
-"""A matrix as a picture: the size of each number as a shade, its sign and value under the cursor."""
+"""A weight matrix as an image: magnitudes as shades; sign and value under the cursor."""
 
 from __future__ import annotations
 
@@ -8,33 +8,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from charwave_tui.core.protocol.float_matrix import FloatMatrix
-from charwave_tui.ui.drawing.block_graphics import half_block_image, legend_swatch, supports_shades
+from charwave_tui.ui.drawing.block_graphics import axis_labels, half_block_image, legend_swatch, supports_shades
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine
+from charwave_tui.ui.inspector.views.unit_image import FRAME, GUTTER, framed_image
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-GUTTER = 7
-"""Columns left of the picture: numbers of rows, and the cursor's mark."""
-
-
-FRAME = 2
-"""Lines around the picture: the cursor's mark above, numbers of columns below."""
-
-
+# colour roles from which fraction of the largest magnitude on; below the first the background shows
 RAMP: tuple[tuple[float, str], ...] = ((0.2, "grid"), (0.4, "line"), (0.65, "muted"), (0.85, "bright"))
-"""The inks from which share of the largest size on; what is smaller shows the ground."""
-
-
-LARGEST_CELL = 6
-"""How many columns wide, and half rows high, a single number is drawn at most."""
-
-
-EVERY_ROW, EVERY_COLUMN = 8, 16
-"""Half rows, and columns, between two numbers at the edges, at least."""
+MAX_CELL_SIZE = 6  # columns, and half rows, of one number
+LABELLED_ROWS, LABELLED_COLUMNS = 8, 16  # half rows, and columns, between two numbers at the edges, at least
 
 
 @dataclass(frozen=True, slots=True)
 class Heatmap:
-    """A matrix of `rows` × `columns` as a grid of blocks of equal size, the largest number of each."""
+    """A matrix [rows, columns] as a grid of equal blocks; `grid` has the value of largest magnitude of each block."""
 
     rows: int
     columns: int
@@ -42,115 +29,93 @@ class Heatmap:
 
     @property
     def block(self) -> tuple[int, int]:
-        """Rows and columns of the matrix in a block; the last ones may have fewer."""
+        """Rows and columns of the matrix in a block; the last blocks may have fewer."""
         return -(-self.rows // max(self.grid.rows, 1)), -(-self.columns // max(self.grid.columns, 1))
 
     def cell(self, row: int, column: int) -> tuple[int, int]:
-        """The block that a number of the matrix is in."""
-        tall, wide = self.block
-        return min(row // tall, self.grid.rows - 1), min(column // wide, self.grid.columns - 1)
+        """Return the row and column of the block that holds an element of the matrix."""
+        block_rows, block_columns = self.block
+        return min(row // block_rows, self.grid.rows - 1), min(column // block_columns, self.grid.columns - 1)
 
-    def span(self, cell: int, along: int) -> str:
-        """The rows (`along` 0) or columns (1) of a block: `12` or `12 to 14`."""
-        size, total = self.block[along], (self.rows, self.columns)[along]
+    def span_text(self, cell: int, axis: int) -> str:
+        """Return the matrix rows (`axis` 0) or columns (1) of a block: `12` or `12 to 14`."""
+        size, total = self.block[axis], (self.rows, self.columns)[axis]
         first, last = cell * size, min((cell + 1) * size, total) - 1
         return f"{first:,}" if first == last else f"{first:,} to {last:,}"
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The sizes that the shades begin and end at: from 0 where no number is left out, else from the smallest."""
-        low, high = _extremes(self.grid)
+        """Magnitudes between which the shades lie: from 0 if each element has a cell, else from the smallest shown."""
+        low, high = _magnitude_bounds(self.grid)
         return 0.0 if self.block == (1, 1) else low, high
 
 
 @lru_cache(maxsize=2)
-def _extremes(grid: FloatMatrix) -> tuple[float, float]:
-    """The smallest and the largest size of what is finite; 0 and 0 where nothing is."""
-    sizes = [abs(value) for value in grid.flat() if math.isfinite(value)]
-    return (min(sizes), max(sizes)) if sizes else (0.0, 0.0)
+def _magnitude_bounds(grid: FloatMatrix) -> tuple[float, float]:
+    magnitudes = [abs(value) for value in grid.flat() if math.isfinite(value)]
+    return (min(magnitudes), max(magnitudes)) if magnitudes else (0.0, 0.0)
 
 
-def draw_heatmap(heat: Heatmap, cursor: tuple[int, int], width: int, height: int) -> tuple[StyledLine, ...]:
-    """The matrix in at most `height` lines, with the cursor's marks at a row and column, and numbers at the edges.
+def draw_heatmap(heatmap: Heatmap, cursor: tuple[int, int], width: int, height: int) -> tuple[StyledLine, ...]:
+    """Render the matrix in at most `height` lines, with the cursor's marks and numbers at the edges.
 
-    What was asked for when there was more room is cut off.
+    A grid that was requested for a larger size is cropped.
     """
-    grid, (tall, wide) = heat.grid, heat.block
-    if not grid.rows or not grid.columns or height <= FRAME or width <= GUTTER:
+    grid, (block_rows, block_columns) = heatmap.grid, heatmap.block
+    max_columns, max_rows = width - GUTTER, 2 * (height - FRAME)  # rows are half lines
+    if not grid.rows or not grid.columns or max_rows <= 0 or max_columns <= 0:
         return ()
-    across = min(max((width - GUTTER) // grid.columns, 1), LARGEST_CELL)
-    down = min(max(2 * (height - FRAME) // grid.rows, 1), LARGEST_CELL)
-    shades = _shades(heat, (across, down), (width - GUTTER, 2 * (height - FRAME)), supports_shades())
-    line, column = heat.cell(*cursor)
-    here = (line * down + (down - 1) // 2) // 2
-    above = (Span(" " * (GUTTER + column * across + (across - 1) // 2) + GLYPHS.marker, "accent"),)
-    numbers = {row * down // 2: f"{row * tall:,}" for row in range(0, grid.rows, -(-EVERY_ROW // down))}
-    body = (
-        (
-            Span(f"{numbers.get(at, ''):>{GUTTER - 2}} ", "muted"),
-            Span(GLYPHS.cursor if at == here else " ", "accent"),
-            *shade,
-        )
-        for at, shade in enumerate(shades)
+    cell_columns = min(max(max_columns // grid.columns, 1), MAX_CELL_SIZE)
+    cell_rows = min(max(max_rows // grid.rows, 1), MAX_CELL_SIZE)
+    image = _image(heatmap, (cell_rows, cell_columns), (max_rows, max_columns), supports_shades())
+    row, column = heatmap.cell(*cursor)
+    cursor_line = (row * cell_rows + (cell_rows - 1) // 2) // 2
+    labelled_rows = range(0, grid.rows, -(-LABELLED_ROWS // cell_rows))
+    labels_by_line = {row * cell_rows // 2: f"{row * block_rows:,}" for row in labelled_rows}
+    row_labels = [labels_by_line.get(index, "") for index in range(len(image))]
+    labelled_columns = range(0, grid.columns, -(-LABELLED_COLUMNS // cell_columns))
+    column_labels = axis_labels(
+        ((column * cell_columns, column * block_columns) for column in labelled_columns), grid.columns * cell_columns
     )
-    return (above, *body, (Span(" " * GUTTER + _column_numbers(grid.columns, across, wide), "muted"),))
+    cursor_column = column * cell_columns + (cell_columns - 1) // 2
+    return framed_image(image, row_labels, column_labels, cursor_line, cursor_column)
 
 
-@lru_cache(maxsize=2)
-def _shades(heat: Heatmap, each: tuple[int, int], most: tuple[int, int], blocks: bool) -> tuple[StyledLine, ...]:
-    """The picture, a number `each` so many columns and rows; the same again costs nothing as the cursor moves on."""
-    (across, down), (columns, rows) = each, most
-    lines = [[role for role in row for _ in range(across)][:columns] for row in _roles(heat) for _ in range(down)]
-    return half_block_image(lines[:rows])
+@lru_cache(maxsize=2)  # moving the cursor repeats the same image
+def _image(
+    heatmap: Heatmap, cell_size: tuple[int, int], max_size: tuple[int, int], _has_shades: bool
+) -> tuple[StyledLine, ...]:
+    low, high = heatmap.bounds
+    thresholds = [low + fraction * (high - low) for fraction, _ in RAMP] if high > 0 else [math.inf]
+    roles = ("", *(role for _, role in RAMP))
+    rows: list[list[str]] = []
+    for grid_row in map(heatmap.grid.row, range(heatmap.grid.rows)):
+        row = [roles[bisect_right(thresholds, abs(value))] if math.isfinite(value) else "error" for value in grid_row]
+        rows += [[role for role in row for _ in range(cell_size[1])][: max_size[1]]] * cell_size[0]
+    return half_block_image(rows[: max_size[0]])
 
 
-def legend(heat: Heatmap) -> tuple[StyledLine, ...]:
-    """Which sizes the shades stand for, each a group that may be left out."""
-    low, high = heat.bounds
+def heatmap_legend(heatmap: Heatmap) -> tuple[StyledLine, ...]:
+    """Return which magnitudes the shades stand for, as groups, the largest first."""
+    low, high = heatmap.bounds
     if not high:
         return ()
-    groups = [
-        (Span(f"{'|w| ' * (place == 0)}> {low + share * (high - low):.2g} ", "muted"), legend_swatch(role))
-        for place, (share, role) in enumerate(reversed(RAMP))
-    ]
-    return tuple(groups)
+    return tuple(
+        (Span(f"{'|w| ' * (index == 0)}> {low + fraction * (high - low):.2g} ", "muted"), legend_swatch(role))
+        for index, (fraction, role) in enumerate(reversed(RAMP))
+    )
 
 
-def _roles(heat: Heatmap) -> list[list[str]]:
-    """The ink of each block; that of the ground for all where there is nothing but zeros."""
-    low, high = heat.bounds
-    ends = [low + share * (high - low) for share, _ in RAMP] if high > 0 else [math.inf]
-    inks = ("", *(ink for _, ink in RAMP))
-    return [
-        [inks[bisect_right(ends, abs(value))] if math.isfinite(value) else "error" for value in heat.grid.row(row)]
-        for row in range(heat.grid.rows)
-    ]
-
-
-def _column_numbers(count: int, across: int, wide: int) -> str:
-    text = ""
-    for column in range(0, count, -(-EVERY_COLUMN // across)):
-        number = f"{column * wide:,}"
-        if column * across + len(number) <= count * across:
-            text = text.ljust(column * across) + number
-    return text
-
-
-def heatmap_readout(heat: Heatmap, cursor: tuple[int, int], source: str, target: str) -> tuple[StyledLine, ...]:
-    """What stands under the cursor, in groups of which the last may be left out.
-
-    `source` is what the row stands for, `target` what the column does.
-    """
-    row, column = heat.cell(*cursor)
-    value = heat.grid.at(row, column) if heat.grid.rows and heat.grid.columns else math.nan
+def heatmap_readout(heatmap: Heatmap, cursor: tuple[int, int], source: str, target: str) -> tuple[StyledLine, ...]:
+    """Return row, column and value under the cursor, as groups; `source` and `target` name that row and column."""
+    row, column = heatmap.cell(*cursor)
+    value = heatmap.grid.at(row, column) if heatmap.grid.rows and heatmap.grid.columns else math.nan
     groups: list[StyledLine] = [
-        (Span("row ", "muted"), Span(f"{heat.span(row, 0):>3}", "accent", True)),
-        (Span("column ", "muted"), Span(f"{heat.span(column, 1):>3}", "accent", True)),
-        (Span("w " if heat.block == (1, 1) else "largest w ", "muted"), _value(value)),
+        (Span("row ", "muted"), Span(f"{heatmap.span_text(row, 0):>3}", "accent", True)),
+        (Span("column ", "muted"), Span(f"{heatmap.span_text(column, 1):>3}", "accent", True)),
+        (Span("w " if heatmap.block == (1, 1) else "largest w ", "muted"), _value(value)),
     ]
-    for name, meant in (("from ", source), ("to ", target)):
-        if meant:
-            groups.append((Span(name, "muted"), Span(meant)))
+    groups += [(Span(label, "muted"), Span(name)) for label, name in (("from ", source), ("to ", target)) if name]
     return tuple(groups)
 
 

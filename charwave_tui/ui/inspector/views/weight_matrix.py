@@ -1,4 +1,4 @@
-"""Weight diagnostics, norms, singular values."""
+"""What a Linear's view says of its matrix: shapes, what rows and columns stand for, norms and singular values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER
 from charwave_tui.core.metrics import LayerStats
+from charwave_tui.core.protocol.float_matrix import FloatMatrix
 from charwave_tui.core.protocol.layer_insights import LinearInsight, can_compute_singular_values
-from charwave_tui.ui.drawing.block_graphics import vertical_bars
+from charwave_tui.ui.drawing.block_graphics import axis_labels, vertical_bars
 from charwave_tui.ui.drawing.canvas import display_char
 from charwave_tui.ui.drawing.number_format import (
     format_gradient_std,
@@ -17,49 +18,209 @@ from charwave_tui.ui.drawing.number_format import (
     format_std,
     format_update_ratio,
 )
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, wrap
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, fit_groups, muted_lines
 from charwave_tui.ui.inspector.views.base import ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
-from charwave_tui.ui.inspector.views.unit_image import joined
 from charwave_tui.ui.state.layer_health import HealthyRange, ranges_for
 from charwave_tui.ui.terminal.glyphs import GLYPHS, with_local_glyphs
 
-EVERY = 16
-"""Columns between two numbers at the edge, at least."""
+MIN_LABEL_DISTANCE = 16  # columns between two numbers below a profile
+SINGULAR_VALUES_TEXT = (
+    "Singular values say how far the matrix stretches each of its directions. A steep fall means that few directions "
+    "carry the layer: effective rank is exp of the entropy of the shares of σ². Condition is the largest by the least."
+)
+LINEAR_STD_TEXT = "At first it puts out what is spread as widely as what it gets; training adds to it."
+EMBEDDING_STD_TEXT = "Drawn with std 1; training draws characters that are used alike together, and others apart."
+MEAN_RANGE = HealthyRange(-math.inf, math.inf, "near 0", "Small beside the std: the weights pull both ways alike.")
+GRAD_DATA_RANGE = HealthyRange(
+    0.0,
+    1.0,
+    "well under 1",
+    "grad:data is std(gradient)/std(weight): how large a move the gradient asks for, beside what is there.",
+    above="The gradient is larger than the weights themselves: a step with this lr may undo what was learned.",
+)
+CONDITION_RANGE = HealthyRange(
+    -math.inf,
+    math.inf,
+    "tens",
+    "The largest singular value by the smallest: how unevenly the matrix stretches its directions.",
+)
+RANK_RANGE = HealthyRange(
+    -math.inf,
+    math.inf,
+    "most of the matrix",
+    "How many directions the matrix really uses: exp of the entropy of the shares of σ².",
+)
 
 
-def draw_profile(values: Sequence[float], width: int, rows: int, cursor: int | None = None) -> tuple[StyledLine, ...]:
-    """Bars from 0 to the largest of `values` in `rows` lines, and the numbers under them.
+def weight_diagnostics(
+    stats: LayerStats, initial_std: float, std_text: str, mean: float | None = None
+) -> tuple[Diagnostic, ...]:
+    """Return the diagnostics of a layer's matrix, which was initialized with about `initial_std`."""
+    ranges = ranges_for(stats.name)
+    initial = f"near {format_std(initial_std)} at first"
+    std_range = HealthyRange(1e-12, math.inf, initial, std_text, below="All weights are alike, and so are all units.")
+    diagnostics = [
+        Diagnostic("update", stats.update_ratio, format_update_ratio(stats.update_ratio), ranges["update"]),
+        Diagnostic("grad:data", stats.grad_data, format_ratio(stats.grad_data), GRAD_DATA_RANGE),
+        Diagnostic("grad std", stats.gradient_std, format_gradient_std(stats.gradient_std), ranges["grad std"]),
+        Diagnostic("weight std", stats.weight_std, _format_weight_std(stats.weight_std), std_range, "std"),
+    ]
+    if mean is not None:
+        diagnostics.append(Diagnostic("weight mean", mean, format_signed(mean), MEAN_RANGE, "mean"))
+    return tuple(diagnostics)
 
-    One that is not finite is a whole column in error; with a `cursor` a line above has its mark.
+
+def _format_weight_std(value: float | None) -> str:
+    if value is not None and math.isfinite(value) and (value >= 0.01 or value == 0):
+        return format_std(value)
+    return format_gradient_std(value)
+
+
+def matmul_text(data: ViewData, insight: LinearInsight) -> tuple[StyledLine, ...]:
+    """Return what the Linear computes, as groups: `[B,4,48] @ [48,128] + b → [B,4,128]`, and what B is.
+
+    Its input has the shape of the previous layer's output; the matrix is broadcast over a position dimension.
     """
-    if not values or width < 1 or rows < 1:
+    stats, index, shape = data.stats, data.cursor.layer, (insight.fan_in, insight.fan_out)
+    input_shape = data.layers[index - 1].output_shape if index > 0 else (*stats.output_shape[:-1], insight.fan_in)
+    has_bias = stats.parameters > insight.fan_in * insight.fan_out
+    product: StyledLine = (
+        Span(_shape_text(("B", *input_shape[1:])), "fg"),
+        Span(" @ ", "muted"),
+        Span(_shape_text(shape), "bright", True),
+        *((Span(" + ", "muted"), Span(f"b {_shape_text(shape[1:])}", "fg")) if has_bias else ()),
+        Span(f" {GLYPHS.arrow} ", "muted"),
+        Span(_shape_text(("B", *stats.output_shape[1:])), "fg"),
+    )
+    groups: list[StyledLine] = [product, (Span(f"B = {stats.output_shape[0]:,} examples", "muted"),)]
+    if len(input_shape) > 2:
+        groups.append((Span(f"one matrix for all {input_shape[1]:,} positions", "muted"),))
+    return tuple(groups)
+
+
+def _shape_text(sizes: Iterable[int | str]) -> str:
+    return f"[{','.join(map(str, sizes))}]"
+
+
+def input_source_text(layers: Sequence[LayerStats], index: int, fan_in: int, row: int) -> str:
+    """Return what a row of the matrix of the Linear at `index` multiplies: which concatenated input, which channel.
+
+    Empty if the previous layer concatenates nothing.
+    """
+    previous = layers[index - 1] if 0 < index <= len(layers) else None
+    match previous:
+        case LayerStats(name="FlattenDilated"):
+            count = 2
+        case LayerStats(name="FlattenConsecutive" | "Skips", detail=detail) if detail.isdecimal():
+            count = int(detail)
+        case _:
+            return ""
+    if count < 2 or fan_in % count:
+        return ""
+    part, channel = divmod(row, fan_in // count)
+    match previous.name:
+        case "FlattenDilated":
+            source = f"{previous.detail} back" if part == 0 else "here"
+        case "Skips":
+            source = f"level {part + 1} of {count}"
+        case _:
+            source = ("left", "right")[part] + " of the pair" if count == 2 else f"{part + 1} of {count} joined"
+    return f"{source}, channel {channel}"
+
+
+def output_text(data: ViewData, insight: LinearInsight, column: int) -> str:
+    """Return what a column of the matrix computes: the head's a character's logit, a gated layer's signal or gate."""
+    index, layers = data.cursor.layer, data.layers
+    if index == len(layers) - 1 and insight.fan_out == len(data.symbols) + 1:
+        return "the boundary" if column == 0 else display_char(data.symbols, column)
+    specs = (ACTIVATION_OF_LAYER.get(layer.name) for layer in layers[index + 1 : index + 3])
+    is_gated = any(spec is not None and spec.is_gated for spec in specs)
+    return ("signal" if column < insight.fan_out // 2 else "gate") if is_gated else ""
+
+
+def matrix_cursor(data: ViewData, insight: LinearInsight) -> tuple[int, int]:
+    """Return the row and column of the matrix under the cursor."""
+    cursor = data.cursor
+    return min(max(cursor.example, 0), insight.fan_in - 1), min(max(cursor.unit, 0), insight.fan_out - 1)
+
+
+def condition_number(singular_values: Sequence[float]) -> float:
+    """Return the ratio of the largest to the smallest; infinite if that is 0, NaN if one is not finite."""
+    if not singular_values or not all(map(math.isfinite, singular_values)):
+        return math.nan
+    return max(singular_values) / min(singular_values) if min(singular_values) > 0 else math.inf
+
+
+def effective_rank(singular_values: Sequence[float]) -> float:
+    """Return exp of the entropy −Σ p ln p of the fractions p = σ²/Σσ²; NaN if one is not finite or all are 0.
+
+    After Roy and Vetterli 2007, "The effective rank", who take fractions of σ itself; those of σ² are fractions of the
+    squared Frobenius norm.
+    """
+    if not singular_values or not all(map(math.isfinite, singular_values)) or max(singular_values) <= 0:
+        return math.nan
+    largest = max(singular_values)
+    squares = [(value / largest) ** 2 for value in singular_values]  # relative, for squares of large ones overflow
+    total = sum(squares)
+    return math.exp(-sum(square / total * math.log(square / total) for square in squares if square > 0))
+
+
+def spectrum_diagnostics(insight: LinearInsight) -> tuple[Diagnostic, ...]:
+    """Return the diagnostics of the singular values; none if they were not computed."""
+    values = _row_values(insight.singular_values)
+    if not values:
         return ()
-    shown = resized(values, width)
-    most = max((value for value in shown if math.isfinite(value)), default=0.0) or 1.0
-    shares = [value / most if math.isfinite(value) else 1.0 for value in shown]
-    roles = ["muted" if math.isfinite(value) else "error" for value in shown]
-    above: tuple[StyledLine, ...] = ()
-    if cursor is not None:
-        at = (2 * min(cursor, len(values) - 1) + 1) * width // (2 * len(values))
-        above = ((Span(" " * at + GLYPHS.marker, "accent"),),)
-    return (*above, *vertical_bars(shares, rows, roles), (Span(_edge(len(values), width), "muted"),))
+    condition, rank = condition_number(values), effective_rank(values)
+    return (
+        Diagnostic("condition", condition, _number(condition).text, CONDITION_RANGE),
+        Diagnostic("effective rank", rank, f"{_number(rank).text} of {len(values):,}", RANK_RANGE, "rank"),
+    )
 
 
-def resized(values: Sequence[float], width: int) -> list[float]:
-    """The values in `width` columns: each as wide as there is room, or the largest of those that share a column.
+def draw_norms(data: ViewData, insight: LinearInsight, width: int, height: int) -> tuple[StyledLine, ...]:
+    """Render three profiles below each other: norms of the rows, norms of the columns, singular values."""
+    row, column = matrix_cursor(data, insight)
+    is_spacious, has_marks = height >= 24, height >= 14
+    text = ((), *muted_lines(with_local_glyphs(SINGULAR_VALUES_TEXT), width, 3)) if is_spacious else ()
+    bar_rows = max((height - len(text) - 6 - 2 * has_marks - 3 * is_spacious) // 3, 1)
+    gap: tuple[StyledLine, ...] = ((),) if is_spacious else ()
+    lines: list[StyledLine] = []
+    for name, norms, index, meaning in (
+        ("row", insight.row_norms, row, input_source_text(data.layers, data.cursor.layer, insight.fan_in, row)),
+        ("column", insight.column_norms, column, output_text(data, insight, column)),
+    ):
+        values = _row_values(norms)
+        heading, *statistics = profile_heading(f"{name} norms", values)
+        norm = format_std(values[index]) if index < len(values) else GLYPHS.dash
+        readout = (Span(f"{name} ", "muted"), Span(f"{index:>3}", "accent", True), Span(f"  {norm}", "bright", True))
+        groups = (heading, readout, *statistics, *(((Span(meaning),),) if meaning else ()))
+        profile = draw_profile(values, width, bar_rows, index if has_marks else None)
+        lines += [*gap, fit_groups(groups, width), *profile]
+    return (*lines, *gap, *_singular_values(insight, width, bar_rows), *text)
 
-    One that is not finite is larger than all others.
-    """
-    count = len(values)
-    if count <= width:
-        return [values[(2 * at + 1) * count // (2 * width)] for at in range(width)]
-    groups = (values[at * count // width : (at + 1) * count // width] for at in range(width))
-    return [max(group, key=lambda value: value if math.isfinite(value) else math.inf) for group in groups]
+
+def _singular_values(insight: LinearInsight, width: int, bar_rows: int) -> tuple[StyledLine, ...]:
+    heading = Span("singular values")
+    if not can_compute_singular_values(insight.fan_in, insight.fan_out):
+        size = with_local_glyphs(f"{insight.fan_in:,} × {insight.fan_out:,}")
+        return ((heading, Span(f"   none: the matrix is too large for them, {size}", "muted")),)
+    values = _row_values(insight.singular_values)
+    if not values:
+        return ((heading, Span("   working them out", "muted")),)
+    count = Span(f" of {len(values):,}" if width > 64 else "", "muted")
+    groups: tuple[StyledLine, ...] = (
+        (heading,),
+        (Span("condition ", "muted"), _number(condition_number(values))),
+        (Span("effective rank ", "muted"), _number(effective_rank(values)), count),
+        (Span("largest ", "muted"), _number(max(values), ".3f")),
+        (Span("from the largest down", "muted"),),
+    )
+    return (fit_groups(groups, width), *draw_profile(values, width, bar_rows))
 
 
 def profile_heading(name: str, values: Sequence[float]) -> tuple[StyledLine, ...]:
-    """A heading in groups: what the profile is of, and its smallest, mean and largest value."""
+    """Return a profile's heading, as groups: its name, how many values are not finite, smallest, mean and largest."""
     finite = [value for value in values if math.isfinite(value)]
     groups: list[StyledLine] = [(Span(name),)]
     if len(finite) < len(values):
@@ -70,243 +231,45 @@ def profile_heading(name: str, values: Sequence[float]) -> tuple[StyledLine, ...
     return tuple(groups)
 
 
-def condition_number(values: Sequence[float]) -> float:
-    """The largest singular value by the smallest; infinite where that is 0, NaN where one is not finite."""
-    if not values or not all(map(math.isfinite, values)):
-        return math.nan
-    return max(values) / min(values) if min(values) > 0 else math.inf
+def draw_profile(values: Sequence[float], width: int, rows: int, cursor: int | None = None) -> tuple[StyledLine, ...]:
+    """Render bars from 0 to the largest of `values` in `rows` lines, and the values' numbers below.
 
-
-def effective_rank(values: Sequence[float]) -> float:
-    """How many directions a matrix really uses: exp of the entropy −Σ p ln p of the shares p = σ²/Σσ².
-
-    After Roy and Vetterli 2007, "The effective rank", who take the shares of σ itself; those of σ² are shares of the
-    squared Frobenius norm. NaN where a value is not finite or all are 0.
+    A value that is not finite is a full column in error. With a `cursor` there is a line above with its mark.
     """
-    if not values or not all(map(math.isfinite, values)) or max(values) <= 0:
-        return math.nan
-    most = max(values)
-    squares = [(value / most) ** 2 for value in values]  # of shares of the largest: squares of large ones are infinite
-    total = sum(squares)
-    return math.exp(-sum(square / total * math.log(square / total) for square in squares if square > 0))
-
-
-def _edge(count: int, width: int) -> str:
-    """Numbers of rows, columns or values under the columns where they begin."""
-    text = ""
-    every = 1 << (max(-(-EVERY * count // width), 1) - 1).bit_length()  # the next power of two
-    for number in range(0, count, every):
-        start = number * width // count
-        label = f"{number:,}"
-        if start + len(label) <= width:
-            text = text.ljust(start) + label
-    return text
-
-
-MEAN = HealthyRange(-math.inf, math.inf, "near 0", "Small beside the std: the weights pull both ways alike.")
-"""What is healthy of the mean of a matrix."""
-
-
-GRAD_DATA = HealthyRange(
-    0.0,
-    1.0,
-    "well under 1",
-    "grad:data is std(gradient)/std(weight): how large a move the gradient asks for, beside what is there.",
-    above="The gradient is larger than the weights themselves: a step with this lr may undo what was learned.",
-)
-"""What is healthy of the gradient's std by the weight's."""
-
-
-LINEAR = "At first it puts out what is spread as widely as what it gets; training adds to it."
-"""What the std of a Linear's matrix means."""
-
-
-EMBEDDING = "Drawn with std 1; training draws characters that are used alike together, and others apart."
-"""What the std of an embedding means."""
-
-
-def weight_diagnostics(
-    stats: LayerStats, usual_std: float, about: str, mean: float | None = None
-) -> tuple[Diagnostic, ...]:
-    """The figures of a layer's matrix, whose std begins near `usual_std` and is told `about`; `mean` where known."""
-    health = ranges_for(stats.name)
-    usual = f"near {format_std(usual_std)} at first"
-    std = HealthyRange(1e-12, math.inf, usual, about, below="All weights are alike, and so are all units.")
-    known = [
-        Diagnostic("update", "update", stats.update_ratio, format_update_ratio(stats.update_ratio), health["update"]),
-        Diagnostic("grad:data", "grad:data", stats.grad_data, format_ratio(stats.grad_data), GRAD_DATA),
-        Diagnostic(
-            "grad std",
-            "grad std",
-            stats.gradient_std,
-            format_gradient_std(stats.gradient_std),
-            health["grad std"],
-        ),
-        Diagnostic("weight std", "std", stats.weight_std, _spread(stats.weight_std), std),
-    ]
-    if mean is not None:
-        known.append(Diagnostic("weight mean", "mean", mean, format_signed(mean), MEAN))
-    return tuple(known)
-
-
-def matmul_text(
-    layers: Sequence[LayerStats], stats: LayerStats, place: int, sizes: tuple[int, int]
-) -> tuple[StyledLine, ...]:
-    """What the Linear at `place` does, in groups: `[B,4,48] @ [48,128] + b → [B,4,128]`, B, and what is broadcast.
-
-    What comes in is what the layer before it puts out; a leading dimension that both have is broadcast over.
-    """
-    came = layers[place - 1].output_shape if 0 < place <= len(layers) else (*stats.output_shape[:-1], sizes[0])
-    biased = stats.parameters > sizes[0] * sizes[1]
-    form: StyledLine = (
-        Span(_shape(("B", *came[1:])), "fg"),
-        Span(" @ ", "muted"),
-        Span(_shape(sizes), "bright", True),
-        *((Span(" + ", "muted"), Span(f"b {_shape(sizes[1:])}", "fg")) if biased else ()),
-        Span(f" {GLYPHS.arrow} ", "muted"),
-        Span(_shape(("B", *stats.output_shape[1:])), "fg"),
-    )
-    groups: list[StyledLine] = [form, (Span(f"B = {stats.output_shape[0]:,} examples", "muted"),)]
-    if len(came) > 2:
-        groups.append((Span(f"one matrix for all {came[1]:,} positions", "muted"),))
-    return tuple(groups)
-
-
-def input_source_text(layers: Sequence[LayerStats], place: int, fan_in: int, row: int) -> str:
-    """What a row of the matrix of the Linear at `place` is of: which of those that are joined, and which channel."""
-    before = layers[place - 1] if 0 < place <= len(layers) else None
-    joined = _joined(before)
-    if before is None or joined < 2 or fan_in % joined:
-        return ""
-    part, channel = divmod(row, fan_in // joined)
-    match before.name:
-        case "FlattenDilated":
-            which = f"{before.detail} back" if part == 0 else "here"
-        case "Skips":
-            which = f"level {part + 1} of {joined}"
-        case _:
-            which = ("left", "right")[part] + " of the pair" if joined == 2 else f"{part + 1} of {joined} joined"
-    return f"{which}, channel {channel}"
-
-
-def _joined(before: LayerStats | None) -> int:
-    """How many outputs of the level below a row of what comes in holds side by side."""
-    if before is None or before.name not in ("FlattenConsecutive", "FlattenDilated", "Skips"):
-        return 1
-    if before.name == "FlattenDilated":
-        return 2
-    return int(before.detail) if before.detail.isdecimal() else 1
-
-
-def _shape(sizes: Iterable[int | str]) -> str:
-    return f"[{','.join(map(str, sizes))}]"
-
-
-def _spread(value: float | None) -> str:
-    if value is None or not math.isfinite(value):
-        return format_gradient_std(value)
-    return format_std(value) if value >= 0.01 or value == 0 else format_gradient_std(value)
-
-
-SINGULAR = (
-    "Singular values say how far the matrix stretches each of its directions. A steep fall means that few directions "
-    "carry the layer: effective rank is exp of the entropy of the shares of σ². Condition is the largest by the least."
-)
-"""What the singular values are to be read for."""
-
-
-CONDITION = HealthyRange(
-    -math.inf,
-    math.inf,
-    "tens",
-    "The largest singular value by the smallest: how unevenly the matrix stretches its directions.",
-)
-"""What the condition means."""
-
-
-RANK = HealthyRange(
-    -math.inf,
-    math.inf,
-    "most of the matrix",
-    "How many directions the matrix really uses: exp of the entropy of the shares of σ².",
-)
-"""What the effective rank means."""
-
-
-def spectrum_diagnostics(insight: LinearInsight) -> tuple[Diagnostic, ...]:
-    """The figures of the singular values, where they are known."""
-    values = list(insight.singular_values.row(0)) if insight.singular_values.rows else []
-    if not values:
+    if not values or width < 1 or rows < 1:
         return ()
-    condition, rank = condition_number(values), effective_rank(values)
-    return (
-        Diagnostic("condition", "condition", condition, _figure(condition, ".1f").text, CONDITION),
-        Diagnostic("effective rank", "rank", rank, f"{_figure(rank, '.1f').text} of {len(values):,}", RANK),
-    )
+    resized = resize_profile(values, width)
+    largest = max((value for value in resized if math.isfinite(value)), default=0.0) or 1.0
+    heights = [value / largest if math.isfinite(value) else 1.0 for value in resized]
+    roles = ["muted" if math.isfinite(value) else "error" for value in resized]
+    mark: tuple[StyledLine, ...] = ()
+    count = len(values)
+    if cursor is not None:
+        column = (2 * min(cursor, count - 1) + 1) * width // (2 * count)
+        mark = ((Span(" " * column + GLYPHS.marker, "accent"),),)
+    # a power of two
+    label_step = 1 << (max(-(-MIN_LABEL_DISTANCE * count // width), 1) - 1).bit_length()
+    labels = axis_labels(((number * width // count, number) for number in range(0, count, label_step)), width)
+    return (*mark, *vertical_bars(heights, rows, roles), (Span(labels, "muted"),))
 
 
-def cursor(shown: ViewData, insight: LinearInsight) -> tuple[int, int]:
-    """The row and column of the matrix under the cursor."""
-    gaze = shown.gaze
-    return min(max(gaze.example, 0), insight.fan_in - 1), min(max(gaze.unit, 0), insight.fan_out - 1)
+def resize_profile(values: Sequence[float], width: int) -> list[float]:
+    """Return a value for each of `width` columns: repeated if there are fewer values, else the largest of each group.
+
+    A value that is not finite counts as larger than all others.
+    """
+    count = len(values)
+    if count <= width:
+        return [values[(2 * column + 1) * count // (2 * width)] for column in range(width)]
+    groups = (values[column * count // width : (column + 1) * count // width] for column in range(width))
+    return [max(group, key=lambda value: value if math.isfinite(value) else math.inf) for group in groups]
 
 
-def target(shown: ViewData, insight: LinearInsight, column: int) -> str:
-    """What a column of the matrix puts out: the head's a character, a gated one's signal or gate."""
-    place, layers = shown.gaze.layer, shown.layers
-    if place == len(layers) - 1 and insight.fan_out == len(shown.symbols) + 1:
-        return "the boundary" if column == 0 else display_char(shown.symbols, column)
-    specs = (ACTIVATION_OF_LAYER.get(layer.name) for layer in layers[place + 1 : place + 3])
-    gated = any(spec is not None and spec.is_gated for spec in specs)
-    return ("signal" if column < insight.fan_out // 2 else "gate") if gated else ""
+def _row_values(matrix: FloatMatrix) -> list[float]:
+    return list(matrix.row(0)) if matrix.rows else []
 
 
-def draw_norms(shown: ViewData, insight: LinearInsight, width: int, height: int) -> tuple[StyledLine, ...]:
-    """Three profiles one above the other: the rows' norms, the columns', and the singular values."""
-    row, column = cursor(shown, insight)
-    rows, columns = (list(each.row(0)) if each.rows else [] for each in (insight.row_norms, insight.column_norms))
-    roomy, marked = height >= 24, height >= 14
-    said = ((), *((Span(text, "muted"),) for text in wrap(with_local_glyphs(SINGULAR), width, 3))) if roomy else ()
-    bars = max((height - len(said) - 6 - 2 * marked - 3 * roomy) // 3, 1)
-    gap: tuple[StyledLine, ...] = ((),) if roomy else ()
-    drawn: list[StyledLine] = []
-    for name, values, at, meant in (
-        ("row", rows, row, input_source_text(shown.layers, shown.gaze.layer, insight.fan_in, row)),
-        ("column", columns, column, target(shown, insight, column)),
-    ):
-        heading = profile_heading(f"{name} norms", values)
-        value = format_std(values[at]) if at < len(values) else GLYPHS.dash
-        read = (Span(f"{name} ", "muted"), Span(f"{at:>3}", "accent", True), Span(f"  {value}", "bright", True))
-        groups = (heading[0], read, *heading[1:], *(((Span(meant),),) if meant else ()))
-        drawn += [*gap, joined(groups, width), *draw_profile(values, width, bars, at if marked else None)]
-    return (*drawn, *gap, *_singular(insight, width, bars), *said)
-
-
-def _singular(insight: LinearInsight, width: int, bars: int) -> tuple[StyledLine, ...]:
-    """The singular values from the largest down with what they come to, or why there are none."""
-    heading: StyledLine = (Span("singular values"),)
-    if not can_compute_singular_values(insight.fan_in, insight.fan_out):
-        size = with_local_glyphs(f"{insight.fan_in:,} × {insight.fan_out:,}")
-        return ((*heading, Span(f"   none: the matrix is too large for them, {size}", "muted")),)
-    if not insight.singular_values.rows:
-        return ((*heading, Span("   working them out", "muted")),)
-    values = list(insight.singular_values.row(0))
-    rank = effective_rank(values)
-    groups: tuple[StyledLine, ...] = (
-        heading,
-        (Span("condition ", "muted"), _figure(condition_number(values), ".1f")),
-        (
-            Span("effective rank ", "muted"),
-            _figure(rank, ".1f"),
-            Span(f" of {len(values):,}" * (width > 64), "muted"),
-        ),
-        (Span("largest ", "muted"), _figure(max(values), ".3f")),
-        (Span("from the largest down", "muted"),),
-    )
-    return (joined(groups, width), *draw_profile(values, width, bars))
-
-
-def _figure(value: float, form: str) -> Span:
+def _number(value: float, format_spec: str = ".1f") -> Span:
     if not math.isfinite(value):
         return Span("nan" if math.isnan(value) else "inf", "error" if math.isnan(value) else "warning", True)
-    return Span(f"{value:{form}}" if value < 100_000 else f"{value:.1e}", "bright", True)
+    return Span(f"{value:{format_spec}}" if value < 100_000 else f"{value:.1e}", "bright", True)

@@ -1,4 +1,4 @@
-"""The matrix of a Linear: what it does in shapes, its picture and cursor, norms, singular values, in any room."""
+"""The Linear view: matmul shapes, image and cursor, norms and singular values, in any space."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from charwave_tui.core.protocol.layer_insights import InsightQuery, OutputInsigh
 from charwave_tui.ui.drawing.theme import to_plain_text
 from charwave_tui.ui.inspector.views.linear import LinearView
 from charwave_tui.ui.inspector.views.registry import view_for_layer
-from charwave_tui.ui.inspector.views.weight_heatmap import Heatmap, draw_heatmap, legend
+from charwave_tui.ui.inspector.views.weight_heatmap import Heatmap, draw_heatmap, heatmap_legend
 from charwave_tui.ui.inspector.views.weight_matrix import (
     condition_number,
     draw_profile,
     effective_rank,
     input_source_text,
-    resized,
+    resize_profile,
 )
 
 VIEW = LinearView()
 
 
-WHOLE = InsightQuery(2, rows=64, columns=256)
+WHOLE_MATRIX = InsightQuery(2, rows=64, columns=256)
 
 
-def linear_data(layer=2, sizes=(48, 128), config=CONFIG, lens=WHOLE, value=None, singular=(), **gaze):
-    insight = linear_insight(*sizes, lens, value, FloatMatrix.of(len(singular), singular))
-    return view_data(insight, layer, config, **gaze)
+def linear_data(layer=2, shape=(48, 128), config=CONFIG, query=WHOLE_MATRIX, value=None, singular=(), **cursor):
+    insight = linear_insight(*shape, query, value, FloatMatrix.of(len(singular), singular))
+    return view_data(insight, layer, config, **cursor)
 
 
-def text(look, width=136, height=36):
-    return [to_plain_text(line) for line in VIEW.lines(look, width, height)]
+def rendered(data, width=136, height=36):
+    return [to_plain_text(line) for line in VIEW.render(data, width, height)]
 
 
 @pytest.mark.parametrize(
-    ("config", "layer", "sizes", "form"),
+    ("config", "layer", "shape", "matmul"),
     [
         (CONFIG, 2, (48, 128), "[B,4,48] @ [48,128] → [B,4,128]   B = 512 examples   one matrix for all 4 positions"),
         (CONFIG, 10, (256, 128), "[B,256] @ [256,128] → [B,128]   B = 512 examples"),
@@ -50,12 +50,12 @@ def text(look, width=136, height=36):
          "   one matrix for all 4 positions"),
     ],
 )  # fmt: skip
-def test_matrix_shape_shows_every_dimension_and_bias_if_any(config, layer, sizes, form):
-    assert text(linear_data(layer, sizes, config))[0] == form
+def test_matrix_shape_shows_every_dimension_and_bias_if_any(config, layer, shape, matmul):
+    assert rendered(linear_data(layer, shape, config))[0] == matmul
 
 
 @pytest.mark.parametrize(
-    ("config", "layer", "fan_in", "row", "told"),
+    ("config", "layer", "fan_in", "row", "text"),
     [
         (CONFIG, 2, 48, 23, "left of the pair, channel 23"),
         (CONFIG, 2, 48, 24, "right of the pair, channel 0"),
@@ -66,64 +66,66 @@ def test_matrix_shape_shows_every_dimension_and_bias_if_any(config, layer, sizes
         (DILATED_CONFIG, 26, 1280, 600, "level 3 of 5, channel 88"),
     ],
 )
-def test_row_named_by_its_concatenated_input_and_channel(config, layer, fan_in, row, told):
-    assert input_source_text(view_data(OutputInsight(None), layer, config).layers, layer, fan_in, row) == told
+def test_row_named_by_its_concatenated_input_and_channel(config, layer, fan_in, row, text):
+    assert input_source_text(view_data(OutputInsight(None), layer, config).layers, layer, fan_in, row) == text
 
 
 def test_cursor_shows_signed_value_and_output():
-    it = linear_data(13, (128, 27), lens=InsightQuery(13, rows=200, columns=99), part=1, example=77, unit=5)
-    value = it.insight.heat.at(77, 5)
-    (read,) = [line for line in text(it, 136, 80) if line.startswith("row")]
-    assert read == f"row  77   column   5   w {'−' if value < 0 else '+'}{abs(value):.4f}   to e"
-    gated = linear_data(11, (512, 512), DILATED_CONFIG, part=1, example=300, unit=300)
-    (read,) = [line for line in text(gated) if line.startswith("row")]
-    assert read.startswith("row 296 to 303   column 300 to 301   largest w ")
-    assert read.endswith("from here, channel 44   to gate")
+    data = linear_data(13, (128, 27), query=InsightQuery(13, rows=200, columns=99), tab=1, example=77, unit=5)
+    value = data.insight.heat.at(77, 5)
+    (readout,) = [line for line in rendered(data, 136, 80) if line.startswith("row")]
+    assert readout == f"row  77   column   5   w {'−' if value < 0 else '+'}{abs(value):.4f}   to e"
+    gated = linear_data(11, (512, 512), DILATED_CONFIG, tab=1, example=300, unit=300)
+    (readout,) = [line for line in rendered(gated) if line.startswith("row")]
+    assert readout.startswith("row 296 to 303   column 300 to 301   largest w ")
+    assert readout.endswith("from here, channel 44   to gate")
 
 
 def test_image_brightest_at_largest_magnitude():
     grid = FloatMatrix.of(4, (0.0, 0.1, -0.3, 0.5, -0.7, 1.0, math.nan, -1.0))
     lines = draw_heatmap(Heatmap(2, 4, grid), (1, 0), 11, 3)
     assert to_plain_text(lines[0]) == " " * 7 + "▾"
-    cells = [(piece.role, piece.background) for piece in lines[1][2:] for _ in piece.text]
+    cells = [(span.role, span.background) for span in lines[1][2:] for _ in span.text]
     assert cells == [("muted", "raised"), ("bright", "raised"), ("grid", "error"), ("line", "bright")]
-    assert next(map(to_plain_text, legend(Heatmap(2, 4, grid)))) == "|w| > 0.85 █"
+    assert next(map(to_plain_text, heatmap_legend(Heatmap(2, 4, grid)))) == "|w| > 0.85 █"
 
 
-@pytest.mark.parametrize(("total", "room", "block", "last"), [(10, 4, 3, "9"), (9, 5, 2, "8"), (7, 7, 1, "6")])
-def test_block_shows_its_row_range(total, room, block, last):
-    grid = linear_insight(total, 1, InsightQuery(0, rows=room, columns=1)).heat
-    it = Heatmap(total, 1, grid)
-    assert it.block == (block, 1)
-    assert it.cell(total - 1, 0) == (grid.rows - 1, 0)
-    assert it.span(grid.rows - 1, 0) == last
+@pytest.mark.parametrize(("total", "max_rows", "block", "last"), [(10, 4, 3, "9"), (9, 5, 2, "8"), (7, 7, 1, "6")])
+def test_block_shows_its_row_range(total, max_rows, block, last):
+    grid = linear_insight(total, 1, InsightQuery(0, rows=max_rows, columns=1)).heat
+    heatmap = Heatmap(total, 1, grid)
+    assert heatmap.block == (block, 1)
+    assert heatmap.cell(total - 1, 0) == (grid.rows - 1, 0)
+    assert heatmap.span_text(grid.rows - 1, 0) == last
 
 
 def test_keys_move_block_by_block_and_stop_at_edges():
-    it = linear_data(2, (48, 128), lens=InsightQuery(2, rows=24, columns=64))
-    gaze = it.gaze
-    assert [(moved.example, moved.unit) for key in "jlkh" if (moved := VIEW.move_cursor(it, key))] == [
+    data = linear_data(2, (48, 128), query=InsightQuery(2, rows=24, columns=64))
+    cursor = data.cursor
+    assert [(moved.example, moved.unit) for key in "jlkh" if (moved := VIEW.move_cursor(data, key))] == [
         (2, 0), (0, 2), (0, 0), (0, 0)]  # fmt: skip
-    end = VIEW.move_cursor(replace(it, gaze=replace(gaze, example=47, unit=999)), "l")
+    end = VIEW.move_cursor(replace(data, cursor=replace(cursor, example=47, unit=999)), "l")
     assert (end.example, end.unit) == (46, 127)
-    assert VIEW.move_cursor(it, "p") is None
+    assert VIEW.move_cursor(data, "p") is None
 
 
 def test_singular_values_requested_only_by_their_tab():
-    gaze = linear_data().gaze
-    asked = [VIEW.query(replace(gaze, part=part), 136, 36) for part in range(3)]
-    assert [lens.singular for lens in asked] == [False, False, True]
-    assert asked[0].columns == asked[1].columns == 129
-    assert 20 < asked[0].rows < asked[1].rows
-    assert asked[2].rows == 0
+    cursor = linear_data().cursor
+    queries = [VIEW.query(replace(cursor, tab=tab), 136, 36) for tab in range(3)]
+    assert [query.singular for query in queries] == [False, False, True]
+    assert queries[0].columns == queries[1].columns == 129
+    assert 20 < queries[0].rows < queries[1].rows
+    assert queries[2].rows == 0
 
 
 def test_norms_and_singular_values_shown_with_condition_and_rank():
-    drawn = text(linear_data(part=2, singular=(4.0, 2.0, 1.0), example=3, unit=2))
-    assert any(line.startswith("row norms   row   3  1.141   least") for line in drawn)
-    (told,) = [line for line in drawn if line.startswith("singular")]
+    lines = rendered(linear_data(tab=2, singular=(4.0, 2.0, 1.0), example=3, unit=2))
+    assert any(line.startswith("row norms   row   3  1.141   least") for line in lines)
+    (heading,) = [line for line in lines if line.startswith("singular")]
     # p = 16/21, 4/21, 1/21: exp(0.2072 + 0.3158 + 0.1450)
-    assert told == "singular values   condition 4.0   effective rank 2.0 of 3   largest 4.000   from the largest down"
+    assert (
+        heading == "singular values   condition 4.0   effective rank 2.0 of 3   largest 4.000   from the largest down"
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,26 +139,28 @@ def test_effective_rank_is_exp_entropy_of_squared_fractions(values, rank, condit
 
 
 def test_unavailable_or_pending_singular_values_say_so():
-    assert any("too large for them, 4,096 × 2,048" in line for line in text(linear_data(sizes=(4_096, 2_048), part=2)))
-    assert any("working them out" in line for line in text(linear_data(part=2)))
+    assert any(
+        "too large for them, 4,096 × 2,048" in line for line in rendered(linear_data(shape=(4_096, 2_048), tab=2))
+    )
+    assert any("working them out" in line for line in rendered(linear_data(tab=2)))
 
 
 def test_profile_has_every_value_or_largest_per_column():
-    assert resized([1.0, 2.0], 4) == [1.0, 1.0, 2.0, 2.0]
-    assert resized([1.0, 9.0, 2.0, 3.0], 2) == [9.0, 3.0]
-    assert resized([1.0, 2.0, 3.0], 3) == [1.0, 2.0, 3.0]
-    assert math.isnan(resized([1.0, math.nan, 5.0, 1.0], 2)[0])
+    assert resize_profile([1.0, 2.0], 4) == [1.0, 1.0, 2.0, 2.0]
+    assert resize_profile([1.0, 9.0, 2.0, 3.0], 2) == [9.0, 3.0]
+    assert resize_profile([1.0, 2.0, 3.0], 3) == [1.0, 2.0, 3.0]
+    assert math.isnan(resize_profile([1.0, math.nan, 5.0, 1.0], 2)[0])
     assert [to_plain_text(line) for line in draw_profile([1.0, 0.5], 2, 1, cursor=1)] == [" ▾", "█▄", "0"]
 
 
 def test_nan_named_in_heading_and_never_drawn_as_number():
-    lines = VIEW.lines(linear_data(value=math.nan), 136, 36)
-    assert any(piece.role == "error" and "not finite" in piece.text for line in lines for piece in line)
+    lines = VIEW.render(linear_data(value=math.nan), 136, 36)
+    assert any(span.role == "error" and "not finite" in span.text for line in lines for span in line)
     assert any(to_plain_text(line).endswith("channel 0") and "nan" in to_plain_text(line) for line in lines)
 
 
 def test_linear_tabs_end_with_updates_of_all_matrices():
-    assert view_for_layer("Linear").parts == ("weights", "matrix", "norms", "updates")
+    assert view_for_layer("Linear").tabs == ("weights", "matrix", "norms", "updates")
 
 
 @settings(max_examples=40, deadline=None)
@@ -168,14 +172,14 @@ def test_linear_tabs_end_with_updates_of_all_matrices():
     st.sampled_from([None, 0.0, math.nan, math.inf, 1e30, 1e-30]),
     st.integers(-1, 3_000),
 )
-def test_linear_fits_any_space(where, part, width, height, value, cursor):
-    layer, sizes = where
+def test_linear_fits_any_space(matrix, tab, width, height, value, cursor):
+    layer, shape = matrix
     view = view_for_layer("Linear")
-    it = linear_data(
-        layer, sizes, value=value, singular=(value or 1.0,) * min(sizes), part=part, example=cursor, unit=cursor
+    data = linear_data(
+        layer, shape, value=value, singular=(value or 1.0,) * min(shape), tab=tab, example=cursor, unit=cursor
     )
-    lens = view.query(it.gaze, width, height)
-    it = replace(it, insight=linear_insight(*sizes, lens, value, it.insight.singular_values))
-    assert fits_space(view.lines(it, width, height), width, height)
+    query = view.query(data.cursor, width, height)
+    data = replace(data, insight=linear_insight(*shape, query, value, data.insight.singular_values))
+    assert fits_space(view.render(data, width, height), width, height)
     for key in "hjkl":
-        view.move_cursor(it, key)
+        view.move_cursor(data, key)
