@@ -193,17 +193,17 @@ _READING = (
 )
 
 
-_WALK = (
-    KeyBinding("up", "walk(-1)", "Choose", "walk the list", display="↑↓"),
-    KeyBinding("down", "walk(1)", "Choose", "", shown=False),
+_LIST = (
+    KeyBinding("up", "move_cursor(-1)", "Choose", "walk the list", display="↑↓"),
+    KeyBinding("down", "move_cursor(1)", "Choose", "", shown=False),
     KeyBinding("pageup", "page(-1)", "Choose", "", shown=False),
     KeyBinding("pagedown", "page(1)", "Choose", "", shown=False),
-    KeyBinding("home", "walk(-1000000)", "Choose", "", shown=False),
-    KeyBinding("end", "walk(1000000)", "Choose", "", shown=False),
+    KeyBinding("home", "move_cursor(-1000000)", "Choose", "", shown=False),
+    KeyBinding("end", "move_cursor(1000000)", "Choose", "", shown=False),
 )
 
 
-_AGAIN = KeyBinding("g", "again", "Again", "draw names again, from the next seed where these are of this very step")
+_AGAIN = KeyBinding("g", "resample", "Again", "draw names again, from the next seed where these are of this very step")
 
 
 _COPY = KeyBinding("y", "copy", "Copy", "copy the name under the cursor through the terminal, also over SSH")
@@ -219,13 +219,13 @@ _STAR = KeyBinding("s", "star", "Star", f"star the name ({GLYPHS.star}), or let 
 
 
 NAMES_KEYS = (
-    *_WALK,
-    KeyBinding("left", "set('down')", "Nudge", "the setting's next value down or up", display="←→"),
-    KeyBinding("right", "set('up')", "Nudge", "", shown=False),
-    KeyBinding("enter", "set('edit')", "Edit", "type the setting's value; enter takes it, esc leaves it"),
-    KeyBinding("backspace", "set('usual')", "Usual", "the setting's usual value", shown=False),
-    KeyBinding("1", "side('settings')", "Pane", "go to the settings, or to the names", display="1-2"),
-    KeyBinding("2", "side('names')", "Pane", "", shown=False),
+    *_LIST,
+    KeyBinding("left", "edit_setting('down')", "Nudge", "the setting's next value down or up", display="←→"),
+    KeyBinding("right", "edit_setting('up')", "Nudge", "", shown=False),
+    KeyBinding("enter", "edit_setting('edit')", "Edit", "type the setting's value; enter takes it, esc leaves it"),
+    KeyBinding("backspace", "edit_setting('default')", "Usual", "the setting's usual value", shown=False),
+    KeyBinding("1", "select_pane('settings')", "Pane", "go to the settings, or to the names", display="1-2"),
+    KeyBinding("2", "select_pane('names')", "Pane", "", shown=False),
     _AGAIN,
     _STAR,
     _COPY,
@@ -236,15 +236,15 @@ NAMES_KEYS = (
 
 
 STEP_KEYS = (
-    KeyBinding("up", "walk(-1)", "Choose", "choose a character", display="↑↓"),
-    _WALK[1],
-    KeyBinding("pageup", "walk(-10)", "Choose", "", shown=False),
-    KeyBinding("pagedown", "walk(10)", "Choose", "", shown=False),
-    KeyBinding("enter", "take", "Take", "put the chosen character behind the prefix; `end` ends the name"),
+    KeyBinding("up", "move_cursor(-1)", "Choose", "choose a character", display="↑↓"),
+    _LIST[1],
+    KeyBinding("pageup", "move_cursor(-10)", "Choose", "", shown=False),
+    KeyBinding("pagedown", "move_cursor(10)", "Choose", "", shown=False),
+    KeyBinding("enter", "append_character", "Take", "put the chosen character behind the prefix; `end` ends the name"),
     KeyBinding("space", "roll", "Roll", "let chance choose at the temperature; the same seed rolls the same again"),
     KeyBinding("backspace", "undo('one')", "Back one", "take back the last character", display=GLYPHS.backspace),
-    KeyBinding("left", "warm(-1)", "Temp", "roll at a lower or a higher temperature", display="←→"),
-    KeyBinding("right", "warm(1)", "Temp", "", shown=False),
+    KeyBinding("left", "step_temperature(-1)", "Temp", "roll at a lower or a higher temperature", display="←→"),
+    KeyBinding("right", "step_temperature(1)", "Temp", "", shown=False),
     KeyBinding("ctrl+u", "undo('all')", "Anew", "begin a name anew", shown=False, display="^u"),
     *_TYPING,
 )
@@ -253,8 +253,8 @@ STEP_KEYS = (
 
 SCORE_KEYS = (
     KeyBinding("enter", "score", "Score", "score the word that is typed"),
-    KeyBinding("up", "walk(-1)", "Choose", "walk the words scored so far", display="↑↓"),
-    *_WALK[1:4],
+    KeyBinding("up", "move_cursor(-1)", "Choose", "walk the words scored so far", display="↑↓"),
+    *_LIST[1:4],
     KeyBinding("backspace", "undo('one')", "Back one", "take back the last character", display=GLYPHS.backspace),
     KeyBinding("ctrl+u", "undo('all')", "Clear", "take back all that is typed", shown=False, display="^u"),
     *_TYPING,
@@ -263,12 +263,12 @@ SCORE_KEYS = (
 
 
 TIMELINE_KEYS = (
-    KeyBinding("left", "walk(-1)", "Scrub", "to the evaluation before, or the next", display="←→"),
-    KeyBinding("right", "walk(1)", "Scrub", "", shown=False),
+    KeyBinding("left", "move_cursor(-1)", "Scrub", "to the evaluation before, or the next", display="←→"),
+    KeyBinding("right", "move_cursor(1)", "Scrub", "", shown=False),
     KeyBinding("pageup", "page(-1)", "Scrub", "", shown=False),
     KeyBinding("pagedown", "page(1)", "Scrub", "", shown=False),
-    KeyBinding("home", "walk(-1000000)", "First", "to the first evaluation"),
-    KeyBinding("end", "walk(1000000)", "Last", "to the last one, and on with each that comes"),
+    KeyBinding("home", "move_cursor(-1000000)", "First", "to the first evaluation"),
+    KeyBinding("end", "move_cursor(1000000)", "Last", "to the last one, and on with each that comes"),
     *_KEEP,
     *_READING,
 )
@@ -276,8 +276,8 @@ TIMELINE_KEYS = (
 
 
 COMPARE_KEYS = (
-    KeyBinding("c", "choose", "Run", "choose the run to compare with"),
-    KeyBinding("enter", "choose", "Run", "", shown=False),
+    KeyBinding("c", "choose_run", "Run", "choose the run to compare with"),
+    KeyBinding("enter", "choose_run", "Run", "", shown=False),
     _AGAIN,
     *_KEEP,
     *_READING,
@@ -286,7 +286,7 @@ COMPARE_KEYS = (
 
 
 STARRED_KEYS = (
-    *_WALK,
+    *_LIST,
     KeyBinding("s", "star", "Unstar", "let the name go; once more stars it again, while it is still shown"),
     KeyBinding("u", "unstar", "Unstar", "", shown=False),
     _COPY,
@@ -330,7 +330,7 @@ INSPECTOR_KEYS = (
 RUN_KEYS = (
     KeyBinding("enter", "command('open')", "Open", "look at the run in the lab"),
     KeyBinding("space", "command('resume')", "Resume", "go on training a run that has more to do"),
-    KeyBinding("c", "choose", "Compare", "choose the run to be compared with others, up to four, or let it go"),
+    KeyBinding("c", "toggle_chosen", "Compare", "choose the run to be compared with others, up to four, or let it go"),
     KeyBinding(
         "f", "command('fork')", "Fork", "the same from here: a new run, held, with the weights that this one has now"
     ),

@@ -200,7 +200,7 @@ class RunsScreenHost(SequentialKeysApp[None]):
     @property
     def cursor_run(self) -> int | None:
         """The run under the cursor."""
-        return self.table.arrangement.here
+        return self.table.view_options.here
 
 
 @asynccontextmanager

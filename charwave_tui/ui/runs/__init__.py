@@ -1,1 +1,1 @@
-"""All runs."""
+"""The screen of all runs."""

@@ -1,6 +1,8 @@
-"""What a key on the runs screen asks of the engine, and what has to be said before: pure functions."""
+"""Commands that the keys of the runs screen send, and the checks before they are sent."""
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.commands import Command, DeleteRun, ForkRun, OpenRun, ResumeRun
@@ -9,46 +11,56 @@ from charwave_tui.ui.state.run_state import RunViewState
 from charwave_tui.ui.state.runs_state import active_run_number
 
 
-def command_for_key(key: str, row: RunSummary | None, run: RunViewState) -> Command | None:
-    """The command that the `key` gives for the run under the cursor, or None where it means nothing."""
+class RunAction(StrEnum):
+    """What a key does with the run under the cursor."""
+
+    OPEN = "open"
+    RESUME = "resume"
+    FORK = "fork"
+    DELETE = "delete"
+
+
+def command_for_action(action: RunAction, row: RunSummary | None, run: RunViewState) -> Command | None:
+    """Return the command that `action` sends for `row`, or None if it is not available; `run` is the active run."""
     if row is None:
         return None
-    match key, row.state:
-        case "open", _:
+    is_active = row.run == active_run_number(run)
+    match action:
+        case RunAction.OPEN:
             return OpenRun(row.run)
-        case "resume", RunState.PAUSED if row.run == active_run_number(run):
-            return ResumeRun()
-        case "resume", state if state in RESUMABLE_STATES and row.run != active_run_number(run):
-            return OpenRun(row.run, train=True)
-        case "resume", RunState.STOPPED if row.step < row.config.max_steps:
-            return OpenRun(row.run, train=True)
-        case "fork", _:
+        case RunAction.FORK:
             return ForkRun(row.run)
-        case "delete", _:
+        case RunAction.DELETE:
             return DeleteRun(row.run)
+        case RunAction.RESUME if is_active and row.state is RunState.PAUSED:
+            return ResumeRun()
+        case RunAction.RESUME if row.state in RESUMABLE_STATES and not is_active:
+            return OpenRun(row.run, train=True)
+        case RunAction.RESUME if row.state is RunState.STOPPED and row.step < row.config.max_steps:
+            return OpenRun(row.run, train=True)
         case _:
             return None
 
 
 def returns_to_lab(command: Command) -> bool:
-    """Whether what the command does is to be seen in the lab."""
+    """Whether the effect of the command is shown in the lab."""
     return isinstance(command, OpenRun | ForkRun | ResumeRun)
 
 
 def is_already_open(command: Command, run: RunViewState) -> bool:
-    """Whether the run to be opened is the one that the engine holds."""
+    """Whether the command opens the active run."""
     return isinstance(command, OpenRun) and command.run == active_run_number(run)
 
 
 def replaces_active_run(command: Command, run: RunViewState) -> bool:
-    """Whether the command takes the place of another run, which is in training."""
+    """Whether the command would make another run active while `run` is training."""
     if run.state is not RunState.TRAINING or not isinstance(command, OpenRun | ForkRun):
         return False
     return command.run != active_run_number(run)
 
 
 def refusal(command: Command, run: RunViewState) -> str:
-    """Why the command is not given, and the remedy; empty where it can be."""
+    """Return why the command cannot be sent and the remedy, on two lines; empty if it can."""
     if isinstance(command, DeleteRun) and command.run == active_run_number(run) and run.state is RunState.TRAINING:
         return f"run {command.run} is training\nhold or stop it in the lab first"
     return ""

@@ -1,10 +1,10 @@
-"""Compared curves and differing fields."""
+"""The comparison of runs: a table of the fields in which they differ, and a chart of their val losses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import zip_longest
 
 from textual.app import ComposeResult
 from textual.reactive import reactive
@@ -25,49 +25,45 @@ from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.pane import UnnumberedPane
 from charwave_tui.ui.widgets.text_lines import TextLines
 
-LABEL = 13
-"""Columns for what the rows are of: the longest name of a field, and a gap."""
+LABEL_COLUMNS = 13  # the longest name of a field, and a gap
+VALUE_COLUMNS = 11  # for each run, with a gap before it
+MAX_CURVE_NAME = 9  # columns that a curve's name has beside its loss in the gutter
+
+TableRow = tuple[str, StyledLine]  # the label, and one span per column
 
 
-COLUMN = 11
-"""Columns for each run, the gap before it included."""
+def table_width(run_count: int) -> int:
+    """Return the columns of the table of differences; a single run is compared with its preset."""
+    return LABEL_COLUMNS + VALUE_COLUMNS * max(run_count, 2)
 
 
-Row = tuple[str, StyledLine]
-"""What a row is of, and a piece for each column."""
-
-
-def width_for(runs: int) -> int:
-    """The columns that the table of so many runs takes; one alone stands beside its preset."""
-    return LABEL + COLUMN * max(runs, 2)
-
-
-def differences_table(among: Sequence[ComparedRun], width: int, height: int) -> list[StyledLine]:
-    """The table in at most `height` lines of `width` columns; lines that do not fit are counted in the last of them."""
-    if not among:
+def differences_table(compared: Sequence[ComparedRun], width: int, height: int) -> list[StyledLine]:
+    """Return differing fields above results, side by side if that is needed to fit; the last line counts the rest."""
+    if not compared:
         return []
-    preset = presets().get(among[0].row.preset) if len(among) == 1 else None
-    heads: StyledLine = tuple(Span(item.label, item.ink, bold=item.here) for item in among)
+    preset = presets().get(compared[0].row.preset) if len(compared) == 1 else None
+    headers: StyledLine = tuple(Span(run.label, run.ink, bold=run.here) for run in compared)
     if preset is not None:
-        heads = (Span(readable(preset.name), "muted"), *heads)
-    fields = _fields(among, preset)
-    params, *others = _figures(among, preset)
-    upper = [_line(row) for row in (("", heads), *fields, params)]  # the params follow from the fields
-    lower = [_line(row) for row in others]
-    if len(among) > 1 or preset is not None:
-        said = _sameness(len(fields), beside_preset=preset is not None)
-        end: list[StyledLine] = [(), (Span(said, "muted"),)]
+        headers = (Span(readable(preset.name), "muted"), *headers)
+    fields = _field_rows(compared, preset)
+    params, *results = _result_rows(compared, preset)
+    upper = [_table_line(row) for row in (("", headers), *fields, params)]  # the params follow from the fields
+    lower = [_table_line(row) for row in results]
+    if len(compared) > 1 or preset is not None:
+        equal = len(HYPERPARAMETERS) - (preset is not None) - len(fields)  # a preset names no corpus
+        count = f"{equal} other" if fields else f"All {equal}"
+        end: list[StyledLine] = [(), (Span(f"{count} fields are the same.", "muted"),)]
     else:
         end = []
     lines = [*upper, (), *lower, *end]
-    whole = width_for(len(among))
-    if len(lines) > height and width >= 2 * whole + GAP:
+    full_width = table_width(len(compared))
+    if len(lines) > height and width >= 2 * full_width + GAP:
         row_pairs = zip_longest([*upper, *end], [upper[0], *lower], fillvalue=())
-        lines = [columns(pair, (whole, whole)) for pair in row_pairs]
-    return _counted(lines, height)
+        lines = [columns(pair, (full_width, full_width)) for pair in row_pairs]
+    return _crop_lines(lines, height)
 
 
-def _counted(lines: list[StyledLine], height: int) -> list[StyledLine]:
+def _crop_lines(lines: list[StyledLine], height: int) -> list[StyledLine]:
     if len(lines) <= height:
         return lines
     hidden = sum(1 for line in lines[max(height - 1, 0) :] if line)
@@ -75,244 +71,225 @@ def _counted(lines: list[StyledLine], height: int) -> list[StyledLine]:
     return [*lines[: max(height - 1, 0)], (Span(more, "muted"),)][: max(height, 0)]
 
 
-def _sameness(differing: int, *, beside_preset: bool) -> str:
-    total = len(HYPERPARAMETERS) - beside_preset  # the corpus is no preset's to say
-    return f"{f'{total - differing} other' if differing else f'All {total}'} fields are the same."
-
-
-def _line(row: Row) -> StyledLine:
+def _table_line(row: TableRow) -> StyledLine:
     label, values = row
-    cells = (justify((), (_fitted(value),), COLUMN) for value in values)
-    return (*justify((Span(label, "muted"),), (), LABEL), *(piece for cell in cells for piece in cell))
+    cells = (justify((), (_fit_value(value),), VALUE_COLUMNS) for value in values)
+    return (*justify((Span(label, "muted"),), (), LABEL_COLUMNS), *(span for cell in cells for span in cell))
 
 
-def _fitted(piece: Span) -> Span:
-    fit = shorten if "/" in piece.text else truncate  # of a path the end is worth most
-    return Span(fit(piece.text, COLUMN - 1), piece.role, piece.bold)
+def _fit_value(value: Span) -> Span:
+    fit = shorten if "/" in value.text else truncate  # the end of a path says most
+    return Span(fit(value.text, VALUE_COLUMNS - 1), value.role, value.bold)
 
 
-def _fields(among: Sequence[ComparedRun], preset: Preset | None) -> list[Row]:
-    """The fields in which the runs are not all alike, or one not as its preset has it."""
+def _field_rows(compared: Sequence[ComparedRun], preset: Preset | None) -> list[TableRow]:
     if preset is not None:
-        (item,) = among
-        return [
-            (name, (Span(HYPERPARAMETERS[name].kind.format(getattr(preset.config, name)), "muted"), _value(item, name)))
-            for name, _ in changes(item.row)
-        ]
-    rows = [(name, tuple(_value(item, name) for item in among)) for name in HYPERPARAMETERS]
-    return [(name, values) for name, values in rows if len({piece.text for piece in values}) > 1]
+        (run,) = compared
+        values = {name: HYPERPARAMETERS[name].kind.format(getattr(preset.config, name)) for name, _ in changes(run.row)}
+        return [(name, (Span(value, "muted"), _field_value(run, name))) for name, value in values.items()]
+    rows = [(name, tuple(_field_value(run, name) for run in compared)) for name in HYPERPARAMETERS]
+    return [(name, values) for name, values in rows if len({value.text for value in values}) > 1]
 
 
-def _value(item: ComparedRun, name: str) -> Span:
-    """A field's value, with where it began if it was moved while training: `0.1→0.01`."""
-    value = readable(written(item.row, name))
-    marks = item.history.marks if item.history else ()
-    moves = [mark.text.removeprefix(f"{name} ").split(" → ") for mark in marks if mark.text.startswith(f"{name} ")]
-    if moves and all(len(move) == 2 for move in moves):
-        course = f"{moves[0][0]}{GLYPHS.arrow}{moves[-1][1]}"
-        value = course if len(course) < COLUMN else value
-    return Span(value, "bright" if item.here else "fg")
+def _field_value(run: ComparedRun, name: str) -> Span:
+    """Return a field's value, after its first value if it was edited while training: `0.1→0.01`."""
+    value = readable(written(run.row, name))
+    marks = run.history.marks if run.history else ()
+    edits = [mark.text.removeprefix(f"{name} ").split(" → ") for mark in marks if mark.text.startswith(f"{name} ")]
+    if edits and all(len(edit) == 2 for edit in edits):
+        first_to_last = f"{edits[0][0]}{GLYPHS.arrow}{edits[-1][1]}"
+        value = first_to_last if len(first_to_last) < VALUE_COLUMNS else value
+    return _run_value(run, value)
 
 
-def _figures(among: Sequence[ComparedRun], preset: Preset | None) -> Iterator[Row]:
-    """What the runs came to; beside one alone, what others reported for its preset on this corpus."""
-    reported = preset.published if preset is not None and among[0].published is not None else None
+def _result_rows(compared: Sequence[ComparedRun], preset: Preset | None) -> Iterator[TableRow]:
+    """Yield parameters, steps and losses; before those of a single run, its preset's published losses."""
+    published = preset.published if preset is not None and compared[0].published is not None else None
 
-    def row(label: str, figure: Callable[[ComparedRun], Span], published: Span | None = None) -> Row:
-        before = (published or Span(""),) if preset is not None else ()
-        return label, (*before, *map(figure, among))
+    def row(label: str, value: Callable[[ComparedRun], Span], published_loss: float | None = None) -> TableRow:
+        loss = Span("") if published_loss is None else Span(format_loss(published_loss), "muted")
+        return label, (*([loss] if preset is not None else []), *map(value, compared))
 
-    def told(loss: float | None) -> Span | None:
-        return None if loss is None else Span(format_loss(loss), "muted")
-
-    yield row("params", lambda item: _own(item, f"{item.row.parameters:,}"))
-    yield row("steps", lambda item: _own(item, format_steps(item.row.step)))
-    yield row("train", lambda item: _loss(item, item.row.train), told(reported.train) if reported else None)
-    yield row("val", lambda item: _loss(item, item.row.val), told(reported.val) if reported else None)
-    yield row("best val", lambda item: _loss(item, item.row.best_val))
-    yield row(f"val {GLYPHS.minus} train", lambda item: _loss(item, _gap(item.row)))
-    yield row("steps/s", lambda item: _own(item, format_speed(item.steps_per_second)))
+    yield row("params", lambda run: _run_value(run, f"{run.row.parameters:,}"))
+    yield row("steps", lambda run: _run_value(run, format_steps(run.row.step)))
+    yield row("train", lambda run: _run_loss(run, run.row.train), published.train if published else None)
+    yield row("val", lambda run: _run_loss(run, run.row.val), published.val if published else None)
+    yield row("best val", lambda run: _run_loss(run, run.row.best_val))
+    yield row(f"val {GLYPHS.minus} train", lambda run: _run_loss(run, _generalization_gap(run.row)))
+    yield row("steps/s", lambda run: _run_value(run, format_speed(run.steps_per_second)))
 
 
-def _own(item: ComparedRun, text: str) -> Span:
-    return Span(text, "bright" if item.here else "fg")
+def _run_value(run: ComparedRun, text: str) -> Span:
+    return Span(text, "bright" if run.here else "fg")
 
 
-def _loss(item: ComparedRun, value: float | None) -> Span:
-    piece = loss_span(value)
-    return Span(piece.text, "bright") if item.here and piece.role == "fg" else piece
+def _run_loss(run: ComparedRun, loss: float | None) -> Span:
+    span = loss_span(loss)
+    return Span(span.text, "bright") if run.here and span.role == "fg" else span
 
 
-def _gap(row: RunSummary) -> float | None:
+def _generalization_gap(row: RunSummary) -> float | None:
     return None if row.val is None or row.train is None else row.val - row.train
-
-
-NAME = 9
-"""Columns that a curve's name has in the gutter beside a loss."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScaledRuns:
-    """Runs with a course, cut to the dot columns of a plot, and the axes that hold them."""
+    """Runs with a loss to draw, their losses by dot column of the plot, and the axes that hold them."""
 
-    among: tuple[ComparedRun, ...]
-    courses: tuple[Polyline, ...]
+    runs: tuple[ComparedRun, ...]
+    polylines: tuple[Polyline, ...]
     axes: Axes
 
 
-def scale_runs(plot: PlotArea, among: Sequence[ComparedRun], log: bool, previous: Axes | None) -> ScaledRuns | None:
-    """The runs that can be drawn, on axes that stay as `previous` where they can; None where there is nothing."""
-    drawn = tuple(item for item in among if item.last is not None)
-    if not drawn or not plot.has_room:
+def scale_runs(plot: PlotArea, compared: Sequence[ComparedRun], log: bool, previous: Axes | None) -> ScaledRuns | None:
+    """Scale the runs to axes that stay as `previous` if possible; None if there is nothing to draw."""
+    runs = tuple(run for run in compared if run.last is not None)
+    if not runs or not plot.has_room:
         return None
-    furthest = max(item.losses[-1][0] for item in drawn)
-    steps = x_extent(furthest, max(item.row.config.max_steps for item in drawn))
-    courses = tuple(to_columns(item.losses, steps, plot.dots[0]) for item in drawn)
-    values = list(chain.from_iterable(_worth_holding(line, plot.dots[0]) for line in courses))
-    return ScaledRuns(drawn, courses, fit_axes(values, [], steps, log, previous))
+    last_step = max(run.losses[-1][0] for run in runs)
+    steps = x_extent(last_step, max(run.row.config.max_steps for run in runs))
+    polylines = tuple(to_columns(run.losses, steps, plot.dots[0]) for run in runs)
+    values = [loss for polyline in polylines for loss in _losses_to_hold(polyline, plot.dots[0])]
+    return ScaledRuns(runs, polylines, fit_axes(values, [], steps, log, previous))
 
 
-def draw_comparison(plot: PlotArea, shown: ScaledRuns, raster: Raster) -> Canvas:
-    """The sheet: axes, the loss that others reported, then the curves, the one under the cursor on top and thick."""
-    sheet = Canvas(plot.width, plot.height)
-    draw_axes(sheet, plot, shown.axes)
-    ends = [CurveLabel(_name(item), item.last or 0.0, item.ink, item.here) for item in shown.among]
-    published = next((item.published for item in shown.among if item.here), None)
-    if published is not None and 0 <= shown.axes.y_position(published) <= 1:
-        sheet.write(plot.row(shown.axes, published), plot.left, plot.glyphs.dashed * plot.columns, "line")
-        ends.append(CurveLabel("published", published, "muted"))
-    for item, line in sorted(zip(shown.among, shown.courses, strict=True), key=lambda pair: pair[0].here):
-        dots = plot.to_dots(shown.axes, line)
-        rows = raster(dots, plot.columns, plot.rows, plot.pens[item.here])
-        sheet.overlay(plot.top, plot.left, rows if item.here else _dashed(rows, *DASHES[item.place or 0]), item.ink)
-    if plot.gutter:
-        write_gutter(sheet, plot, shown.axes, sorted(ends[: plot.rows], key=lambda end: -end.loss))
-    return sheet
-
-
-def _worth_holding(line: Polyline, columns: int) -> list[float]:
-    """What the y axis has to hold of a course; of one that ends early, its later half."""
-    finite = [(column, loss) for column, loss in line if loss is not None]
+def _losses_to_hold(polyline: Polyline, columns: int) -> list[float]:
+    """Return what the y axis has to hold of a curve; of one that ends early its later half."""
+    finite = [(column, loss) for column, loss in polyline if loss is not None]
     if finite[-1][0] < EARLY_FRACTION * columns:
         return [loss for _, loss in finite[len(finite) // 2 :]]
-    return losses_to_fit(line, columns)
+    return losses_to_fit(polyline, columns)
 
 
-def _name(item: ComparedRun) -> str:
-    return item.label if len(item.label) <= NAME else f"{item.mark} {item.row.run}"
+def draw_comparison(plot: PlotArea, scaled: ScaledRuns, raster: Raster) -> Canvas:
+    """Draw axes, published loss and curves; the run under the cursor comes last, with a thick line."""
+    canvas = Canvas(plot.width, plot.height)
+    draw_axes(canvas, plot, scaled.axes)
+    labels = [CurveLabel(_curve_name(run), run.last or 0.0, run.ink, run.here) for run in scaled.runs]
+    published = next((run.published for run in scaled.runs if run.here), None)
+    if published is not None and 0 <= scaled.axes.y_position(published) <= 1:
+        canvas.write(plot.row(scaled.axes, published), plot.left, plot.glyphs.dashed * plot.columns, "line")
+        labels.append(CurveLabel("published", published, "muted"))
+    for run, polyline in sorted(zip(scaled.runs, scaled.polylines, strict=True), key=lambda pair: pair[0].here):
+        dots = plot.to_dots(scaled.axes, polyline)
+        rows = raster(dots, plot.columns, plot.rows, plot.pens[run.here])
+        if not run.here:
+            drawn, blank = DASHES[run.place or 0]
+            rows = tuple(
+                "".join(" " if column % (drawn + blank) >= drawn else char for column, char in enumerate(row))
+                for row in rows
+            )
+        canvas.overlay(plot.top, plot.left, rows, run.ink)
+    if plot.gutter:
+        write_gutter(canvas, plot, scaled.axes, sorted(labels[: plot.rows], key=lambda label: -label.loss))
+    return canvas
 
 
-def _dashed(rows: Sequence[str], on: int, off: int) -> list[str]:
-    """A picture of a line with `off` of its columns left out after each `on`."""
-    return ["".join(" " if column % (on + off) >= on else sign for column, sign in enumerate(row)) for row in rows]
+def _curve_name(run: ComparedRun) -> str:
+    return run.label if len(run.label) <= MAX_CURVE_NAME else f"{run.mark} {run.row.run}"
 
 
 class ComparisonChart(CanvasWidget):
-    """Val loss over steps for each of the runs; training loss for one whose val was never measured."""
+    """Val loss over steps for each run; the train loss of a run whose val loss was never measured."""
 
-    among: reactive[tuple[ComparedRun, ...]] = reactive((), repaint=False)
-    """The runs."""
+    compared: reactive[tuple[ComparedRun, ...]] = reactive((), repaint=False)
     log_scale: reactive[bool] = reactive(True, repaint=False)
-    """Whether heights are log10 of losses."""
 
     def __init__(self) -> None:
         super().__init__()
         self._axes: Axes | None = None
 
-    def watch_among(self) -> None:
+    def watch_compared(self) -> None:
         self.request_draw()
 
     def watch_log_scale(self) -> None:
         self.draw()
 
     def paint(self, plot: PlotArea) -> Canvas:
-        shown = scale_runs(plot, self.among, self.log_scale, self._axes)
-        if shown is None:
+        scaled = scale_runs(plot, self.compared, self.log_scale, self._axes)
+        if scaled is None:
             return Canvas(plot.width, plot.height)
-        self._axes = shown.axes
-        return draw_comparison(plot, shown, rasterize)
+        self._axes = scaled.axes
+        return draw_comparison(plot, scaled, rasterize)
 
 
 class ComparisonChartPane(UnnumberedPane):
-    """The chart, and a few words where there is nothing to draw."""
+    """The chart, or the reason why there is no curve to draw."""
 
     DEFAULT_CSS = """
     ComparisonChartPane {
-        layers: chart words;
+        layers: chart message;
         align: center middle;
         ComparisonChart { layer: chart; }
-        #silence { layer: words; width: auto; max-width: 100%; height: auto; color: $ink-muted; background: $ink-bg; }
-        #silence.-silent { display: none; }
+        #empty {
+            layer: message; width: auto; max-width: 100%; height: auto; color: $ink-muted; background: $ink-bg;
+        }
+        #empty.-hidden { display: none; }
     }
     """
 
-    among: reactive[tuple[ComparedRun, ...]] = reactive((), repaint=False)
-    """The runs that are compared."""
+    compared: reactive[tuple[ComparedRun, ...]] = reactive((), repaint=False)
     log_scale: reactive[bool] = reactive(True, repaint=False)
-    """Whether heights are log10 of losses, so that late progress can be seen."""
 
-    def __init__(self, *, id: str) -> None:
-        super().__init__("Val loss", id=id)
-        self._words = Static(id="silence", markup=False)
+    def __init__(self) -> None:
+        super().__init__("Val loss", id="curves")
+        self._message = Static(id="empty", markup=False)
 
     def compose(self) -> ComposeResult:
-        yield ComparisonChart().data_bind(ComparisonChartPane.among, ComparisonChartPane.log_scale)
-        yield self._words
+        yield ComparisonChart().data_bind(ComparisonChartPane.compared, ComparisonChartPane.log_scale)
+        yield self._message
 
-    def watch_among(self, among: tuple[ComparedRun, ...]) -> None:
-        words = empty_state_text(among)
-        self._words.set_class(not words, "-silent")
-        self._words.update(words)
-        self.remark = chart_notes(among)
+    def watch_compared(self, compared: tuple[ComparedRun, ...]) -> None:
+        message = empty_chart_text(compared)
+        self._message.set_class(not message, "-hidden")
+        self._message.update(message)
+        self.remark = chart_notes(compared)
 
     def watch_log_scale(self, log_scale: bool) -> None:
         self.note = "log scale" if log_scale else "linear scale"
 
 
-def empty_state_text(among: tuple[ComparedRun, ...]) -> str:
-    """What to say where there is no curve to draw."""
-    if not among or any(item.last is not None for item in among):
+def empty_chart_text(compared: tuple[ComparedRun, ...]) -> str:
+    """Return why there is no curve to draw; empty if there is one, or no run."""
+    if not compared or any(run.last is not None for run in compared):
         return ""
-    coming = [item.row.run for item in among if item.history is None]
-    if coming:
-        return f"reading {_runs(coming)}"
-    return f"{_runs([item.row.run for item in among])}: no loss to draw yet"
+    if loading := [run.row.run for run in compared if run.history is None]:
+        return f"reading {_run_list(loading)}"
+    return f"{_run_list([run.row.run for run in compared])}: no loss to draw yet"
 
 
-def chart_notes(among: tuple[ComparedRun, ...]) -> str:
-    """What is not as one would think of the curves that are drawn."""
-    trained = [item.row.run for item in among if item.history is not None and item.losses and not item.by_val]
-    coming = [item.row.run for item in among if item.history is None]
-    said = [f"{_runs(trained)} by train loss"] if trained else []
-    if 0 < len(coming) < len(among):
-        said.append(f"reading {_runs(coming)}")
-    return f" {GLYPHS.dot} ".join(said)
+def chart_notes(compared: tuple[ComparedRun, ...]) -> str:
+    """Return which runs are drawn by their train loss, and which are still being loaded."""
+    by_train = [run.row.run for run in compared if run.history is not None and run.losses and not run.by_val]
+    loading = [run.row.run for run in compared if run.history is None]
+    notes = [f"{_run_list(by_train)} by train loss"] if by_train else []
+    if 0 < len(loading) < len(compared):
+        notes.append(f"reading {_run_list(loading)}")
+    return f" {GLYPHS.dot} ".join(notes)
 
 
-def _runs(numbers: list[int]) -> str:
+def _run_list(numbers: list[int]) -> str:
     return f"run{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
 
 
 class DifferencesPane(UnnumberedPane):
-    """The fields in which the runs differ, and what each came to."""
+    """The table of differences, laid out anew whenever the pane is resized."""
 
-    among: reactive[tuple[ComparedRun, ...]] = reactive((), repaint=False)
-    """The runs that are compared."""
+    compared: reactive[tuple[ComparedRun, ...]] = reactive((), repaint=False)
 
-    def __init__(self, *, id: str) -> None:
-        super().__init__("What differs", id=id)
+    def __init__(self) -> None:
+        super().__init__("What differs", id="differences")
         self._lines = TextLines()
 
     def compose(self) -> ComposeResult:
         yield self._lines
 
-    def watch_among(self) -> None:
-        self.update()
+    def watch_compared(self) -> None:
+        self._update()
 
     def on_resize(self) -> None:
-        self.update()
+        self._update()
 
-    def update(self) -> None:
-        """Write the table into the room there is."""
+    def _update(self) -> None:
         if self.is_mounted and self.size:
-            self._lines.set_lines(differences_table(self.among, *self.size))
+            self._lines.set_lines(differences_table(self.compared, *self.size))

@@ -1,4 +1,4 @@
-"""RunsListPane: cursor, editor, filter."""
+"""The pane that lists the runs: cursor, filter, sorting, and an editor for names, notes and the filter."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from charwave_tui.ui.drawing.number_format import local_now
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, readable
 from charwave_tui.ui.keymap import RUN_KEYS
 from charwave_tui.ui.messages import Requested, ScreenRequest
-from charwave_tui.ui.runs.commands import command_for_key, refusal
+from charwave_tui.ui.runs.commands import RunAction, command_for_action, refusal
+from charwave_tui.ui.state.notifications import empty_state_text
 from charwave_tui.ui.state.run_state import ConnectionState, RunViewState
 from charwave_tui.ui.state.runs_state import RunsViewOptions, active_run_number, sort_and_filter
 from charwave_tui.ui.tables.runs_table import RunsContext, detail_line, fit_columns, header, row_line
@@ -28,333 +29,292 @@ from charwave_tui.ui.widgets.inline_editor import InlineEditor
 from charwave_tui.ui.widgets.pane import UnnumberedPane
 from charwave_tui.ui.widgets.text_lines import TextLines
 
-HEAD = 1
-"""Lines above the first run."""
+HEADER_HEIGHT = 1
+TO_END = 1_000_000  # more rows than any list has
+MAX_LENGTHS = {"name": 60, "note": 400, "filter": 60}  # characters, by edited field
+NAME_EDITOR_COLUMNS = 24  # at least, where the table is that wide
+EDITOR_LABELS = {"note": "note  ", "filter": "filter  "}  # in the last line; a name is edited in its row
+AGE_INTERVAL_SECONDS = 20.0  # between two updates of the column that says how old a run is
 
 
-FAR = 1_000_000
-"""More rows than any list has."""
+class RunsListPane(UnnumberedPane, can_focus=True):
+    """One row per run, and one line of details on the run under the cursor; keys act on that run.
 
-
-class RunWalk(UnnumberedPane):
-    """A pane with a row for each run and a cursor that stays on its run; whoever derives from it draws.
-
-    Of the rows in `seen` the one at `top` is the first in sight and the cursor is on that at `index`; it goes to the
-    run `returning` as soon as that is there.
+    The cursor stays on its run as rows come, go and are sorted.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "walk(-1)", "Up", show=False),
-        Binding("down,j", "walk(1)", "Down", show=False),
+        Binding("up,k", "move_cursor(-1)", "Up", show=False),
+        Binding("down,j", "move_cursor(1)", "Down", show=False),
         Binding("pageup", "page(-1)", "Page up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", f"walk(-{FAR})", "First", show=False),
-        Binding("end", f"walk({FAR})", "Last", show=False),
+        Binding("home", f"move_cursor(-{TO_END})", "First", show=False),
+        Binding("end", f"move_cursor({TO_END})", "Last", show=False),
+        *(key.binding() for key in RUN_KEYS),
     ]
 
-    rows: reactive[tuple[RunSummary, ...] | None] = reactive(None, repaint=False)
-    """All runs as they are now; None until the engine has told them."""
+    rows: reactive[tuple[RunSummary, ...] | None] = reactive(None, repaint=False)  # None until the engine lists them
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
-    """The run that the engine holds."""
-    arrangement: reactive[RunsViewOptions] = reactive(RunsViewOptions, repaint=False)
-    """How the runs are arranged, and the one under the cursor; keys change it here, and the screen follows."""
-
-    def __init__(self, arrangement: RunsViewOptions, *, id: str) -> None:
-        super().__init__("Runs", id=id)
-        self.set_reactive(RunWalk.arrangement, arrangement)
-        self.seen: tuple[RunSummary, ...] = ()
-        self.top = 0
-        self.index = 0
-        self.returning: int | None = None
-
-    @property
-    def room(self) -> int:
-        """The rows that can be seen at once."""
-        return max(self.size.height - HEAD - self.foot, 1)
-
-    @property
-    def foot(self) -> int:
-        """Lines below the last row that can be seen."""
-        return 0 if self.size.height < 5 else 1 if self.size.height < 12 else 2
-
-    @property
-    def here(self) -> RunSummary | None:
-        """The run under the cursor."""
-        return self.seen[self.index] if self.seen else None
-
-    def update(self) -> None:
-        """Draw what changed."""
-        raise NotImplementedError
-
-    def action_walk(self, rows: int) -> None:
-        if self.seen:
-            index = min(max(self.index + rows, 0), len(self.seen) - 1)
-            self.arrangement = replace(self.arrangement, here=self.seen[index].run)
-
-    def action_page(self, pages: int) -> None:
-        self.action_walk(pages * self.room)
-
-    def on_mouse_scroll_down(self) -> None:
-        if self.check_action("walk", (1,)):
-            self.action_walk(1)
-
-    def on_mouse_scroll_up(self) -> None:
-        if self.check_action("walk", (-1,)):
-            self.action_walk(-1)
-
-    async def on_click(self, event: events.Click) -> None:
-        """Go to the run; open the one where the cursor was already."""
-        at = event.screen_offset - self.content_region.offset
-        place = at.y - HEAD + self.top
-        if HEAD <= at.y < HEAD + self.room and place < len(self.seen):
-            if place == self.index:
-                await self.run_action("command('open')")
-            elif self.check_action("walk", (place,)):
-                self.action_walk(place - self.index)
-
-    def on_resize(self) -> None:
-        self.refit()
-
-    def watch_rows(self) -> None:
-        self.refit()
-
-    def watch_run(self, old: RunViewState, run: RunViewState) -> None:
-        if (active_run_number(old), old.state, old.connection) != (active_run_number(run), run.state, run.connection):
-            self.refit()
-
-    def watch_arrangement(self) -> None:
-        self.refit()
-
-    def refit(self) -> None:
-        """Arrange the rows, keep the cursor on its run, or where that was, and keep it in sight."""
-        if not self.is_mounted or not self.size:
-            return
-        now, rows, present = self.arrangement, self.rows or (), active_run_number(self.run)
-        self.seen = sort_and_filter(rows, now.order, now.query, present)
-        places = {row.run: place for place, row in enumerate(self.seen)}
-        here = now.here
-        if self.returning in places:
-            here, self.returning = self.returning, None
-        elif here is None and present in places:
-            here = present
-        elif here not in places and self.rows is not None:
-            here = self.seen[min(self.index, len(self.seen) - 1)].run if self.seen else None
-        self.index = places.get(here, 0) if here is not None else 0
-        lowest = max(len(self.seen) - self.room, 0)
-        self.top = min(max(min(self.top, self.index), self.index - self.room + 1), lowest)
-        fitted = replace(now.among(rows) if self.rows is not None else now, here=here)
-        if fitted != now:
-            self.arrangement = fitted
-        else:
-            self.update()
-
-
-LONGEST = {"name": 60, "note": 400, "filter": 60}
-"""Characters that each of the editors takes."""
-
-
-NAME_COLUMNS = 24
-"""Columns that the editor of a name takes at least where there are so many."""
-
-
-class RunEditing(RunWalk):
-    """The list with an editor: over the name of the run under the cursor, else in the last line."""
+    view_options: reactive[RunsViewOptions] = reactive(RunsViewOptions, repaint=False)  # the screen watches it
 
     @dataclass
     class CommandRequested(Message):
-        """A person wants the engine to do something with a run."""
+        """A key asks for a command about a run."""
 
         command: Command
 
-    def __init__(self, arrangement: RunsViewOptions, *, id: str) -> None:
-        super().__init__(arrangement, id=id)
+    def __init__(self, view_options: RunsViewOptions) -> None:
+        super().__init__("Runs", id="runs")
+        self.set_reactive(RunsListPane.view_options, view_options)
+        self.visible_rows: tuple[RunSummary, ...] = ()
+        self.top_index = 0
+        self.cursor_index = 0
         self.lines = TextLines()
         self._editor = InlineEditor()
-        self._edited: RunSummary | None = None
+        self._edited_row: RunSummary | None = None
+        self._restored_run: int | None = None  # the cursor moves to it once it is listed again
 
     def compose(self) -> ComposeResult:
         yield self.lines
         yield self._editor
 
+    def on_mount(self) -> None:
+        self.set_interval(AGE_INTERVAL_SECONDS, self.update)
+
     @property
-    def edited(self) -> str:
-        """What is being typed: `name`, `note`, `filter`, or nothing."""
+    def page_height(self) -> int:
+        return max(self.size.height - HEADER_HEIGHT - self._footer_height, 1)
+
+    @property
+    def _footer_height(self) -> int:
+        return 0 if self.size.height < 5 else 1 if self.size.height < 12 else 2
+
+    @property
+    def cursor_row(self) -> RunSummary | None:
+        return self.visible_rows[self.cursor_index] if self.visible_rows else None
+
+    @property
+    def edited_field(self) -> str:
+        """`name`, `note` or `filter` while the editor is open, else empty."""
         return self._editor.row_name
 
-    def action_edit(self, what: str) -> None:
-        self._edited = row = self.here
-        texts = {"filter": self.arrangement.query}
-        if row is not None:
-            texts |= {"name": row.name, "note": row.note}
-        self._editor.max_length = LONGEST[what]
-        self._editor.open(what, texts[what])
-        self.update()
-
-    @on(Input.Changed)
-    def on_input_changed(self, event: Input.Changed) -> None:
-        event.stop()
-        if self.edited == "filter":
-            self.arrangement = replace(self.arrangement, query=event.value)
-
-    @on(Input.Submitted)
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        what, row = self.edited, self._edited
-        self.close_editor()
-        if what not in ("name", "note") or row is None:
-            return
-        if all(other.run != row.run for other in self.rows or ()):
-            # it stayed open all the same: letters are not to become keys in the middle of a word
-            self.notify(f"run {row.run} is not there any more", severity="warning", markup=False)
-        else:
-            text = "".join(letter for letter in event.value if letter.isprintable()).strip()
-            words = {"name": row.name, "note": row.note, what: text}
-            if words[what] != getattr(row, what):
-                self.post_message(self.CommandRequested(DescribeRun(row.run, **words)))
-
-    @on(InlineEditor.Cancelled)
-    def on_field_editor_left(self, event: InlineEditor.Cancelled) -> None:
-        event.stop()
-        if self.edited == "filter":
-            self.arrangement = replace(self.arrangement, query="")
-        self.close_editor()
-
-    def on_focus(self) -> None:
-        if self.edited:
-            self.screen.set_focus(self._editor, scroll_visible=False)
-
-    def close_editor(self) -> None:
-        """Put the editor away, and take the keys back."""
-        if self.edited:
-            self._editor.close()
-            self.screen.set_focus(self, scroll_visible=False)
-            self.update()
-
-    def place_editor(self, name: tuple[int, int], label: int) -> None:
-        """Fit the editor over the first column and the columns of the `name`, or behind so many columns of label."""
-        if self.edited == "name":
-            self._editor.styles.offset = (name[0], HEAD + self.index - self.top)
-            self._editor.styles.width = max(min(name[1], self.size.width - name[0]), 1)
-        elif self.edited:
-            self._editor.styles.offset = (label, self.size.height - 1)
-            self._editor.styles.width = max(self.size.width - label, 1)
-
-
-LABELS = {"note": "note  ", "filter": "filter  "}
-"""What stands before the editors in the last line."""
-
-
-TICK = 20.0
-"""Seconds between two looks at how long ago the runs were made."""
-
-
-class RunsListPane(RunEditing, can_focus=True):
-    """A row for each run, and a line about the one under the cursor below them."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in RUN_KEYS]
-
-    def __init__(self, arrangement: RunsViewOptions, *, id: str = "runs") -> None:
-        super().__init__(arrangement, id=id)
-
-    def on_mount(self) -> None:
-        self.set_interval(TICK, self.update)
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action not in ("walk", "page", "command", "choose", "restore", "edit", "sort", "request"):
+        if action not in ("move_cursor", "page", "command", "toggle_chosen", "restore", "edit", "sort", "request"):
             return super().check_action(action, parameters)
-        if self.edited:
+        if self.edited_field:
             return False
         match action, *parameters:
-            case "command", str(key):
-                idle = command_for_key(key, self.here, self.run) is None
-            case "choose", *_:
-                idle = self.here is None
+            case "command", str(name):
+                is_available = command_for_action(RunAction(name), self.cursor_row, self.run) is not None
             case "restore", *_:
-                idle = not self.arrangement.deleted
+                is_available = bool(self.view_options.deleted)
             case ("edit", "filter") | ("sort",):
-                idle = not self.rows
-            case "edit", *_:
-                idle = self.here is None
+                is_available = bool(self.rows)
+            case (("edit" | "toggle_chosen"), *_):
+                is_available = self.cursor_row is not None
             case _:
-                idle = False
-        return None if idle else True
+                is_available = True
+        return True if is_available else None
 
-    def action_command(self, key: str) -> None:
-        command = command_for_key(key, self.here, self.run)
+    def action_move_cursor(self, rows: int) -> None:
+        if self.visible_rows:
+            index = min(max(self.cursor_index + rows, 0), len(self.visible_rows) - 1)
+            self.view_options = replace(self.view_options, here=self.visible_rows[index].run)
+
+    def action_page(self, pages: int) -> None:
+        self.action_move_cursor(pages * self.page_height)
+
+    def action_command(self, name: str) -> None:
+        command = command_for_action(RunAction(name), self.cursor_row, self.run)
         if command is None:
             return
         self.post_message(self.CommandRequested(command))
         if isinstance(command, DeleteRun) and not refusal(command, self.run):
-            deleted = (command.run, *self.arrangement.deleted)
-            self.arrangement = replace(self.arrangement, deleted=deleted)
-            # the next key may come before the answer does, and is not meant for this run any more
-            self.action_walk(1 if self.index < len(self.seen) - 1 else -1)
+            self.view_options = replace(self.view_options, deleted=(command.run, *self.view_options.deleted))
+            # the next key may come before the reply does, and is no longer meant for this run
+            self.action_move_cursor(1 if self.cursor_index < len(self.visible_rows) - 1 else -1)
 
-    def action_choose(self) -> None:
-        if self.here is None:
+    def action_toggle_chosen(self) -> None:
+        if self.cursor_row is None:
             return
-        chosen = self.arrangement.toggled(self.here.run)
-        if chosen is self.arrangement:
+        toggled = self.view_options.toggled(self.cursor_row.run)
+        if toggled is self.view_options:
             self.notify("four runs are chosen already\nc on one of them lets it go", severity="warning", markup=False)
-        self.arrangement = chosen
+        self.view_options = toggled
 
     def action_restore(self) -> None:
-        run, *others = self.arrangement.deleted
-        self.arrangement = replace(self.arrangement, deleted=tuple(others))
-        self.returning = run
+        run, *others = self.view_options.deleted
+        self.view_options = replace(self.view_options, deleted=tuple(others))
+        self._restored_run = run
         self.post_message(self.CommandRequested(RestoreRun(run)))
 
     def action_sort(self) -> None:
-        self.arrangement = replace(self.arrangement, order=self.arrangement.order.following)
+        self.view_options = replace(self.view_options, order=self.view_options.order.following)
 
     def action_request(self, requested: str) -> None:
         self.post_message(ScreenRequest(Requested(requested)))
 
+    def action_edit(self, field: str) -> None:
+        self._edited_row = row = self.cursor_row
+        texts = {"filter": self.view_options.query}
+        if row is not None:
+            texts |= {"name": row.name, "note": row.note}
+        self._editor.max_length = MAX_LENGTHS[field]
+        self._editor.open(field, texts[field])
+        self.update()
+
+    @on(Input.Changed)
+    def filter_as_typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.edited_field == "filter":
+            self.view_options = replace(self.view_options, query=event.value)
+
+    @on(Input.Submitted)
+    def save_description(self, event: Input.Submitted) -> None:
+        event.stop()
+        field, row = self.edited_field, self._edited_row
+        self._close_editor()
+        if field not in ("name", "note") or row is None:
+            return
+        if row.run not in {listed.run for listed in self.rows or ()}:
+            # the editor stayed open: in the middle of a word letters must not become keys
+            self.notify(f"run {row.run} is not there any more", severity="warning", markup=False)
+            return
+        text = "".join(filter(str.isprintable, event.value)).strip()
+        texts = {"name": row.name, "note": row.note, field: text}
+        if texts[field] != getattr(row, field):
+            self.post_message(self.CommandRequested(DescribeRun(row.run, **texts)))
+
+    @on(InlineEditor.Cancelled)
+    def cancel_edit(self, event: InlineEditor.Cancelled) -> None:
+        event.stop()
+        if self.edited_field == "filter":
+            self.view_options = replace(self.view_options, query="")
+        self._close_editor()
+
+    def _close_editor(self) -> None:
+        if self.edited_field:
+            self._editor.close()
+            self.screen.set_focus(self, scroll_visible=False)
+            self.update()
+
+    def on_focus(self) -> None:
+        if self.edited_field:
+            self.screen.set_focus(self._editor, scroll_visible=False)
+
+    def on_mouse_scroll_down(self) -> None:
+        self._move_with_mouse(1)
+
+    def on_mouse_scroll_up(self) -> None:
+        self._move_with_mouse(-1)
+
+    async def on_click(self, event: events.Click) -> None:
+        """Move the cursor to the run, or open it if the cursor is there already."""
+        y = event.screen_offset.y - self.content_region.y
+        index = y - HEADER_HEIGHT + self.top_index
+        if HEADER_HEIGHT <= y < HEADER_HEIGHT + self.page_height and index < len(self.visible_rows):
+            if index == self.cursor_index:
+                await self.run_action("command('open')")
+            else:
+                self._move_with_mouse(index - self.cursor_index)
+
+    def _move_with_mouse(self, rows: int) -> None:
+        if self.check_action("move_cursor", (rows,)):
+            self.action_move_cursor(rows)
+
+    def on_resize(self) -> None:
+        self._refresh_rows()
+
+    def watch_rows(self) -> None:
+        self._refresh_rows()
+
+    def watch_run(self, old: RunViewState, run: RunViewState) -> None:
+        if (active_run_number(old), old.state, old.connection) != (active_run_number(run), run.state, run.connection):
+            self._refresh_rows()
+
+    def watch_view_options(self) -> None:
+        self._refresh_rows()
+
+    def _refresh_rows(self) -> None:
+        """Sort and filter the rows, move the cursor with its run or leave it in place, and scroll to it."""
+        if not self.is_mounted or not self.size:
+            return
+        options, rows, active_run = self.view_options, self.rows or (), active_run_number(self.run)
+        self.visible_rows = sort_and_filter(rows, options.order, options.query, active_run)
+        indices = {row.run: index for index, row in enumerate(self.visible_rows)}
+        cursor_run = options.here
+        if self._restored_run in indices:
+            cursor_run, self._restored_run = self._restored_run, None
+        elif cursor_run is None and active_run in indices:
+            cursor_run = active_run
+        elif cursor_run not in indices and self.rows is not None:
+            last = len(self.visible_rows) - 1
+            cursor_run = self.visible_rows[min(self.cursor_index, last)].run if self.visible_rows else None
+        self.cursor_index = indices.get(cursor_run, 0) if cursor_run is not None else 0
+        max_top = max(len(self.visible_rows) - self.page_height, 0)
+        self.top_index = min(
+            max(min(self.top_index, self.cursor_index), self.cursor_index - self.page_height + 1), max_top
+        )
+        adjusted = replace(options.among(rows) if self.rows is not None else options, here=cursor_run)
+        if adjusted != options:
+            self.view_options = adjusted
+        else:
+            self.update()
+
     def update(self) -> None:
+        """Render the header, the visible rows and the last line; place the editor."""
         if not self.is_mounted or not self.size:
             return
         width, height = self.size
-        rows, now = self.rows or (), self.arrangement
-        company = RunsContext.of(rows, active_run_number(self.run), local_now())
-        plan = fit_columns(rows, width, company)
-        lines: list[StyledLine] = [header(plan, company)] if self.seen else list(self._silence())
-        lines += [row_line(row, plan, company, now) for row in self.seen[self.top : self.top + self.room]]
-        if self.foot:
+        context = RunsContext.of(self.rows or (), active_run_number(self.run), local_now())
+        layout = fit_columns(self.rows or (), width, context)
+        lines = [header(layout, context)] if self.visible_rows else list(self._empty_state_lines())
+        page = self.visible_rows[self.top_index : self.top_index + self.page_height]
+        lines += [row_line(row, layout, context, self.view_options) for row in page]
+        if self._footer_height:
             lines += [()] * (height - 1 - len(lines))
-            lines.append(self._last_line(detail_line(self.here, plan, company, width) if self.here else ()))
-        self.place_editor(plan.stretch("name", NAME_COLUMNS), len(LABELS.get(self.edited, "")))
+            details = detail_line(self.cursor_row, layout, context, width) if self.cursor_row else ()
+            label = EDITOR_LABELS.get(self.edited_field)
+            lines.append((Span(label, "accent", True),) if label else details)
+        self._place_editor(*layout.stretch("name", NAME_EDITOR_COLUMNS))
         self.lines.set_lines(lines)
-        self._write_border()
+        self._update_border()
         self.refresh_bindings()
 
-    def _silence(self) -> Iterator[StyledLine]:
-        """What to say where there is no run to list."""
+    def _place_editor(self, name_column: int, name_width: int) -> None:
+        width, height = self.size
+        if self.edited_field == "name":
+            self._editor.styles.offset = (name_column, HEADER_HEIGHT + self.cursor_index - self.top_index)
+            self._editor.styles.width = max(min(name_width, width - name_column), 1)
+        elif self.edited_field:
+            column = len(EDITOR_LABELS[self.edited_field])
+            self._editor.styles.offset = (column, height - 1)
+            self._editor.styles.width = max(width - column, 1)
+
+    def _update_border(self) -> None:
+        total, matching, query = len(self.rows or ()), len(self.visible_rows), self.view_options.query.strip()
+        last = min(self.top_index + self.page_height, matching)
+        note = f"{self.top_index + 1}{GLYPHS.dash}{last} of " if self.page_height < matching else ""
+        note += f"{matching:,}"
+        if query:
+            note += f" of {total:,} match {readable(query)}"
+        self.note = note if total else ""
+        self.remark = f"sorted by {self.view_options.order}" if total else ""
+
+    def _empty_state_lines(self) -> Iterator[StyledLine]:
         if self.run.connection is ConnectionState.LOST:
-            yield (Span("The engine is gone.", "error"),)
-            yield (*_key("esc"), Span(" goes back, ", "muted"), *_key("t"), Span(" starts another one.", "muted"))
+            yield (Span(empty_state_text(self.run), "error"),)
+            yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" starts another one.", "muted"))
         elif self.rows is None:
             yield (Span("reading the runs", "muted"),)
         elif not self.rows:
             yield (Span("There are no runs yet."),)
-            yield (*_key("esc"), Span(" goes back, ", "muted"), *_key("t"), Span(" trains one.", "muted"))
+            yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" trains one.", "muted"))
         else:
-            yield (Span("No run matches "), Span(readable(self.arrangement.query), "bright", True), Span("."))
-            if not self.edited:
-                yield (*_key("/"), Span(" changes the filter.", "muted"))
-
-    def _last_line(self, said: StyledLine) -> StyledLine:
-        """What is said of the run under the cursor, or what is typed now."""
-        return (Span(LABELS[self.edited], "accent", True),) if self.edited in LABELS else said
-
-    def _write_border(self) -> None:
-        total, found, now = len(self.rows or ()), len(self.seen), self.arrangement
-        last = min(self.top + self.room, found)
-        part = f"{self.top + 1}{GLYPHS.dash}{last} of {found:,}" if self.room < found else f"{found:,}"
-        if now.query.strip():
-            part += f" of {total:,} match {readable(now.query.strip())}"
-        self.note = part if total else ""
-        self.remark = f"sorted by {now.order}" if total else ""
+            yield (Span("No run matches "), Span(readable(self.view_options.query), "bright", True), Span("."))
+            if not self.edited_field:
+                yield (_key("/"), Span(" changes the filter.", "muted"))
 
 
-def _key(key: str) -> StyledLine:
-    return (Span(key, "accent", True),)
+def _key(key: str) -> Span:
+    return Span(key, "accent", True)

@@ -1,4 +1,4 @@
-"""Compare: names of the present model and of another run, drawn from the same seeds."""
+"""Compare mode: names of the active model beside names of another run, sampled with the same settings and seed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from charwave_tui.core.metrics import SampledName
-from charwave_tui.core.protocol.commands import ListRuns, SampleNames, SampleRun
-from charwave_tui.core.protocol.events import RunSampled
+from charwave_tui.core.protocol.commands import ListRuns, SampleRun
+from charwave_tui.core.protocol.events import QueryRefused, RunSampled
 from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, join_within, wrap
 from charwave_tui.ui.keymap import COMPARE_KEYS
 from charwave_tui.ui.messages import Requested, ScreenRequest
-from charwave_tui.ui.sampler.mode import NameListMode, SamplerMemory, empty_state_text, refusal, sentence
+from charwave_tui.ui.sampler.mode import NameListMode, SamplerMemory, to_sentence
 from charwave_tui.ui.state.pending_request import PendingRequest
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.widgets.name_list import entry_lines, names_summary
@@ -23,105 +23,92 @@ from charwave_tui.ui.widgets.text_lines import TextPane
 
 
 class CompareMode(NameListMode):
-    """The model at the left, the run that was `compared` at the right: the same settings, name by name."""
+    """The active model at the left, `compared_run` as it was saved at the right."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in COMPARE_KEYS]
 
     title = "Compare"
     keys = COMPARE_KEYS
 
-    def __init__(self, left: SamplerMemory) -> None:
+    def __init__(self, memory: SamplerMemory) -> None:
         super().__init__(id="compare")
-        self.compared = left.compared
-        """The run to compare with, None before one was chosen."""
-        self._asking = PendingRequest(self.ask)
-        self._other: RunSampled | None = None
-        self._refused: tuple[str, str] | None = None
-        self._mine = TextPane("This run", id="mine", classes="side keyed")
-        self._theirs = TextPane("Another run", id="theirs", classes="main")
+        self.compared_run = memory.compared_run  # None until one is chosen
+        self._pending = PendingRequest(self.send)
+        self._reply: RunSampled | QueryRefused | None = None
+        self._left_pane = TextPane("This run", id="active-run", classes="side keyed")
+        self._right_pane = TextPane("Another run", id="compared-run", classes="main")
 
     def compose(self) -> ComposeResult:
-        yield self._mine
-        yield self._theirs
+        yield self._left_pane
+        yield self._right_pane
 
     @property
     def names_shown(self) -> Sequence[SampledName]:
         return self.names.names
 
-    def compare(self, run: int) -> None:
-        """Compare with that run."""
-        self.compared, self._other, self._refused = run, None, None
-        self._draw_theirs()
+    def compare_with(self, run: int) -> None:
+        self.compared_run, self._reply = run, None
+        self._sample_compared_run()
         self.update()
 
     def load(self) -> None:
-        self._asking.cancel()
+        self._pending.cancel()
         if not self.run.is_connected:
             return
-        self.ask(ListRuns())
-        if self.ready and not self.names.names:
-            self.ask(SampleNames(self.sampling))
-        self._draw_theirs()
+        self.send(ListRuns())
+        self.sample_if_empty()
+        self._sample_compared_run()
 
     def poll(self) -> None:
-        if self._asking.poll() and self._other is None and self._refused is None:
-            self._draw_theirs()
+        if self._pending.poll() and self._reply is None:
+            self._sample_compared_run()
+
+    def _sample_compared_run(self) -> None:
+        run, sampling = self.compared_run, self.sampling
+        if run is not None and self.run.is_connected:
+            self._pending.request(lambda request: SampleRun(run, sampling, request))
 
     def watch_sampling(self) -> None:
-        self._other = self._refused = None
-        if self.on_screen:
-            self._draw_theirs()
+        self._reply = None
+        if self.is_shown:
+            self._sample_compared_run()
 
     def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
-        told, no = new.sampled, new.refused
-        if told is not None and told is not old.sampled and self._asking.accept(told.request):
-            self._other, self._refused = told, None
-        elif no is not None and no is not old.refused and self._asking.accept(no.request):
-            self._other, self._refused = None, (no.problem, no.remedy)
-        else:
-            return
-        self.update()
+        for reply, previous in ((new.sampled, old.sampled), (new.refused, old.refused)):
+            if reply is not None and reply is not previous and self._pending.accept(reply.request):
+                self._reply = reply
+                self.update()
+                return
 
-    def action_choose(self) -> None:
+    def action_choose_run(self) -> None:
         self.post_message(ScreenRequest(Requested.CHOOSE_RUN))
 
-    def update(self) -> None:
-        if not self.is_mounted or not self.on_screen:
-            return
-        names = self.names
-        self._mine.note = f"run {self.run.run}" if self.run.run else ""
-        drawn = [f"step {format_steps(names.step)}", f"seed {self.sampling.seed}"]
-        self._mine.remark = join_within(drawn, self._mine.inner_size[0] - 2)
-        if names.refusal:
-            problem, _, remedy = names.refusal.partition("; ")
-            self._mine.set_lines(list(refusal(self.run, problem, remedy, self._mine.inner_size[0])))
-        else:
-            self._mine.set_lines(_listing(names.names, *self._mine.inner_size) or list(empty_state_text(self.run)))
-        self._theirs.note = "" if self.compared is None else f"run {self.compared}"
-        saved = [f"step {format_steps(self._other.step)}", "as saved"] if self._other else []
-        self._theirs.remark = join_within(saved, self._theirs.inner_size[0] - 2)
-        self._theirs.set_lines(self._told())
+    def draw(self) -> None:
+        left, right, reply = self._left_pane, self._right_pane, self._reply
+        left.note = f"run {self.run.run}" if self.run.run else ""
+        notes = [f"step {format_steps(self.names.step)}", f"seed {self.sampling.seed}"]
+        left.remark = join_within(notes, left.inner_size[0] - 2)
+        names = () if self.names.refusal else self.names.names
+        left.set_lines(_names_lines(names, *left.inner_size) or self.no_names_lines(left.inner_size[0]))
+        right.note = "" if self.compared_run is None else f"run {self.compared_run}"
+        notes = [f"step {format_steps(reply.step)}", "as saved"] if isinstance(reply, RunSampled) else []
+        right.remark = join_within(notes, right.inner_size[0] - 2)
+        right.set_lines(self._reply_lines(*right.inner_size))
 
-    def _told(self) -> list[StyledLine]:
-        """The other run's names, or what there is to say instead."""
-        if self._refused is not None:
-            problem, remedy = self._refused
-            width = self._theirs.inner_size[0]
-            return [(Span(line),) for line in wrap(f"{sentence(problem)} {sentence(remedy)}", width, 6)]
-        if self.compared is None:
-            return [(Span("c", "accent", True), Span(" chooses a run.", "muted"))]
-        if self._other is None:
-            return [(Span(f"drawing names of run {self.compared}", "muted"),)]
-        return _listing(self._other.names, *self._theirs.inner_size) or [(Span("No names came of it.", "muted"),)]
-
-    def _draw_theirs(self) -> None:
-        run, sampling = self.compared, self.sampling
-        if run is not None and self.run.is_connected:
-            self._asking.request(lambda number: SampleRun(run, sampling, number))
+    def _reply_lines(self, width: int, height: int) -> list[StyledLine]:
+        match self._reply:
+            case QueryRefused(problem=problem, remedy=remedy):
+                text = f"{to_sentence(problem)} {to_sentence(remedy)}"
+                return [(Span(line),) for line in wrap(text, width, 6)]
+            case RunSampled(names=names):
+                return _names_lines(names, width, height) or [(Span("No names came of it.", "muted"),)]
+            case _ if self.compared_run is None:
+                return [(Span("c", "accent", True), Span(" chooses a run.", "muted"))]
+            case _:
+                return [(Span(f"drawing names of run {self.compared_run}", "muted"),)]
 
 
-def _listing(names: Sequence[SampledName], width: int, height: int) -> list[StyledLine]:
+def _names_lines(names: Sequence[SampledName], width: int, height: int) -> list[StyledLine]:
     if not names or not width:
         return []
-    rows = max(height - 2, 1)
-    return [*entry_lines(names, width, rows), (), names_summary(names, width)]
+    return [*entry_lines(names, width, max(height - 2, 1)), (), names_summary(names, width)]

@@ -1,4 +1,4 @@
-"""SamplerMode, list modes, memory, stars."""
+"""Base classes of the sampler's modes, the starred names, and what the sampler remembers while it is closed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -17,100 +17,109 @@ from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.metrics import SampledName, StarredName
 from charwave_tui.core.protocol.commands import Command, SampleNames, StarName, UnstarName
 from charwave_tui.core.protocol.events import WordScored
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, wrap
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, muted_lines, wrap
 from charwave_tui.ui.keymap import KeyBinding
 from charwave_tui.ui.messages import Requested, ScreenRequest, SendCommand
 from charwave_tui.ui.sampler.step_state import StepState
+from charwave_tui.ui.state.notifications import empty_state_text
 from charwave_tui.ui.state.run_state import ConnectionState, LossCurveState, NamesState, RunsState, RunViewState
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.widgets.text_lines import TextPane
 
-REBUILT = tuple(name for name, field in HYPERPARAMETERS.items() if field.effect is EditEffect.REBUILD)
-"""The hyperparameters of which another value is another model."""
+MODEL_FIELDS = tuple(name for name, field in HYPERPARAMETERS.items() if field.effect is EditEffect.REBUILD)
 
 
 class SamplerMode(Widget, can_focus=True):
-    """One way to hear the model; `keys` are all it acts on, and `on_screen` says whether it is the one that is seen."""
+    """One tab of the sampler. Only the mode that `is_shown` sends commands and draws its panes."""
 
     DEFAULT_CSS = "SamplerMode { width: 100%; height: 1fr; display: none; background: $ink-bg; color: $ink-fg; }"
 
-    title: ClassVar[str] = ""
-    """Its name among the modes."""
-    keys: ClassVar[tuple[KeyBinding, ...]] = ()
-    """Its keys, for the help."""
+    title: ClassVar[str]
+    keys: ClassVar[tuple[KeyBinding, ...]]
 
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
-    """The run that the engine holds."""
     curve: reactive[LossCurveState] = reactive(LossCurveState, repaint=False)
-    """Its losses."""
     archive: reactive[RunsState] = reactive(RunsState, repaint=False)
-    """The kept runs."""
-    names: reactive[NamesState] = reactive(NamesState, repaint=False)
-    """The names that the lab has drawn last."""
-    sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)
-    """What they are drawn with."""
-    speech: reactive[SamplerState] = reactive(SamplerState, repaint=False)
-    """What else the model said."""
+    names: reactive[NamesState] = reactive(NamesState, repaint=False)  # those of the lab's names pane
+    sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)  # settings of `names`
+    speech: reactive[SamplerState] = reactive(SamplerState, repaint=False)  # replies to the sampler's own requests
+
+    @dataclass
+    class CopyRequested(Message):
+        """Names are to be copied to the clipboard."""
+
+        names: Sequence[SampledName]
 
     @dataclass
     class SaveRequested(Message):
-        """A person wants names to be copied to the clipboard, or with `save` to be written to a file."""
+        """Names are to be written to a file."""
 
         names: Sequence[SampledName]
-        save: bool = False
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self.on_screen = False
+        self.is_shown = False
 
     @property
-    def ready(self) -> bool:
-        """Whether there is an engine with a model to ask."""
+    def has_model(self) -> bool:
+        """Whether an engine with a model is there to answer."""
         return self.run.is_connected and self.run.state is not None
 
-    def enter(self) -> None:
-        """Be the mode that is seen, with the keys."""
-        self.on_screen = self.display = True
-        self.take_keys()
+    def show(self) -> None:
+        """Become the mode on the screen, with the focus."""
+        self.is_shown = self.display = True
+        self.take_focus()
         self.load()
         self.update()
 
-    def take_keys(self) -> None:
-        """Have what is typed from now on."""
+    def hide(self) -> None:
+        self.is_shown = self.display = False
+
+    def take_focus(self) -> None:
         self.screen.set_focus(self, scroll_visible=False)
 
-    def hide(self) -> None:
-        """Make room for another mode."""
-        self.on_screen = self.display = False
-
     def load(self) -> None:
-        """Ask what is to be shown."""
+        """Send the requests for what the mode shows; called when it is shown, and for every other model."""
 
     def poll(self) -> None:
-        """Ask anew what training has changed; called once a second while the mode is seen."""
+        """Repeat requests whose answer training has changed; called once a second while the mode is shown."""
 
     def update(self) -> None:
-        """Draw what changed."""
-        raise NotImplementedError
+        """Draw the panes, if they can be seen."""
+        if self.is_mounted and self.is_shown:
+            self.draw()
 
-    def ask(self, command: Command) -> None:
-        """Put a command on its way to the engine."""
-        # a message that a widget's parent makes it post is not passed on to the parent, and the screen calls `look`
+    @abstractmethod
+    def draw(self) -> None:
+        """Write the lines and borders of all panes."""
+
+    def send(self, command: Command) -> None:
+        # Textual does not pass a message on to the node that caused it, and the screen calls `poll`
         self.call_next(lambda: self.post_message(SendCommand(command)))
+
+    def typed_character(self, event: events.Key) -> str:
+        """Return the character that the key types and consume the event; empty if the key is bound or types none."""
+        if event.key in self._bindings.key_to_bindings or not event.is_printable or not event.character:
+            return ""
+        event.stop()
+        event.prevent_default()
+        return event.character
 
     def watch_names(self) -> None:
         self.update()
         self.refresh_bindings()
 
     def watch_run(self, old: RunViewState, run: RunViewState) -> None:
-        if model_of(old) != model_of(run) and self.on_screen:
+        if not self.is_shown:
+            return
+        is_other_model = model_identity(old) != model_identity(run)
+        if is_other_model:
             self.load()
-            self.update()
-        elif old.state != run.state and self.on_screen:
+        if is_other_model or old.state != run.state:
             self.update()
 
     @on(TextPane.Resized)
-    def on_lines_pane_resized(self, message: TextPane.Resized) -> None:
+    def redraw(self, message: TextPane.Resized) -> None:
         message.stop()
         self.update()
 
@@ -118,37 +127,36 @@ class SamplerMode(Widget, can_focus=True):
         self.post_message(ScreenRequest(Requested(requested)))
 
 
-def model_of(run: RunViewState) -> tuple[object, ...]:
-    """What makes another model of what the engine holds."""
-    built = run.config and tuple(getattr(run.config, name) for name in REBUILT)
-    return (run.connection, run.run, run.corpus, built, run.parameters, run.state is None)
+def model_identity(run: RunViewState) -> tuple[object, ...]:
+    """Return a key that is equal for two states of a run as long as the engine holds the same model."""
+    fields = run.config and tuple(getattr(run.config, name) for name in MODEL_FIELDS)
+    return (run.connection, run.run, run.corpus, fields, run.parameters, run.state is None)
 
 
-def empty_state_text(run: RunViewState) -> Iterator[StyledLine]:
-    """What to say where no model can be asked; nothing where one can."""
+def no_model_lines(run: RunViewState) -> Iterator[StyledLine]:
+    """Yield why there is no model to sample from, and what to do; nothing if there is one."""
+    text = empty_state_text(run, "There is no model yet.")
     if run.connection is ConnectionState.LOST:
-        yield (Span("The engine is gone.", "error"),)
+        yield (Span(text, "error"),)
         yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" starts another one.", "muted"))
-    elif run.connection is ConnectionState.OFFLINE:
-        yield (Span("The line dropped, and is tried again.", "muted"),)
-    elif run.connection is ConnectionState.STARTING:
-        yield (Span("starting the engine", "muted"),)
-    elif run.state is None:
-        yield (Span("There is no model yet."),)
+    elif text and run.is_connected:
+        yield (Span(text),)
         yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" trains one.", "muted"))
+    elif text:
+        yield (Span(text, "muted"),)
 
 
-def refusal(run: RunViewState, problem: str, remedy: str, width: int) -> Iterator[StyledLine]:
-    """Why the model has no answer, and what to do, `width` columns wide; a diverged run is rewound from the lab."""
-    yield from ((Span(line),) for line in wrap(sentence(problem), width, 4))
+def refusal_lines(run: RunViewState, problem: str, remedy: str, width: int) -> Iterator[StyledLine]:
+    """Yield why the engine refused a request, and the remedy: for a diverged run, to rewind it in the lab."""
+    yield from ((Span(line),) for line in wrap(to_sentence(problem), width, 4))
     if run.divergence is not None and run.divergence.saved_step is not None:
         yield (_key("esc"), Span(" goes back, ", "muted"), _key("w"), Span(" rewinds.", "muted"))
     elif remedy:
-        yield from ((Span(line, "muted"),) for line in wrap(sentence(remedy), width, 4))
+        yield from muted_lines(to_sentence(remedy), width, 4)
 
 
-def sentence(text: str) -> str:
-    """The text with a capital and a full stop."""
+def to_sentence(text: str) -> str:
+    """Return the text with a capital and a full stop."""
     return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "." if text else ""
 
 
@@ -157,16 +165,16 @@ def _key(key: str) -> Span:
 
 
 class NameListMode(SamplerMode):
-    """A mode with `listed` names, one of which may be under a cursor."""
+    """A mode that lists names, which can be copied and saved; one of them may be under a cursor."""
 
     @property
     @abstractmethod
     def names_shown(self) -> Sequence[SampledName]:
-        """All names that are shown."""
+        """All names that are listed."""
 
     @property
     def current_name(self) -> SampledName | None:
-        """The name under the cursor, if there is one."""
+        """The name under the cursor; None if there is no cursor."""
         return None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -174,64 +182,72 @@ class NameListMode(SamplerMode):
             return True if self.names_shown else None
         if action in ("copy", "star"):
             return True if self.current_name else None
-        if action == "again":
-            return True if self.ready else None
+        if action == "resample":
+            return True if self.has_model else None
         return super().check_action(action, parameters)
 
     def action_copy(self) -> None:
         if self.current_name is not None:
-            self.post_message(self.SaveRequested((self.current_name,)))
+            self.post_message(self.CopyRequested((self.current_name,)))
 
     def action_copy_all(self) -> None:
         if self.names_shown:
-            self.post_message(self.SaveRequested(tuple(self.names_shown)))
+            self.post_message(self.CopyRequested(tuple(self.names_shown)))
 
     def action_save(self) -> None:
         if self.names_shown:
-            self.post_message(self.SaveRequested(tuple(self.names_shown), save=True))
+            self.post_message(self.SaveRequested(tuple(self.names_shown)))
 
-    def action_again(self) -> None:
-        if not self.ready:
+    def action_resample(self) -> None:
+        if not self.has_model:
             return
         if self.names.names and self.names.step == self.run.step:
             self.sampling = self.sampling.stepped("seed", +1)
-        self.ask(SampleNames(self.sampling))
+        self.send(SampleNames(self.sampling))
+
+    def sample_if_empty(self) -> None:
+        """Sample the lab's names if there are none yet."""
+        if self.has_model and not self.names.names:
+            self.send(SampleNames(self.sampling))
+
+    def no_names_lines(self, width: int) -> list[StyledLine]:
+        """Return why the lab's names are missing: they were refused, or there is no model."""
+        if not self.names.refusal:
+            return list(no_model_lines(self.run))
+        problem, _, remedy = self.names.refusal.partition("; ")
+        return list(refusal_lines(self.run, problem, remedy, width))
 
 
 class StarredSet:
-    """The stars as they were told, and what was done since."""
+    """The starred names, with those changes that the engine has not confirmed yet."""
 
     def __init__(self) -> None:
-        self._told: frozenset[str] = frozenset()
-        self._since: dict[str, bool] = {}
+        self._confirmed: frozenset[str] = frozenset()
+        self._unconfirmed: dict[str, bool] = {}  # whether the name is starred
 
     @property
     def names(self) -> frozenset[str]:
-        """The names that are starred."""
-        gone = {name for name, starred in self._since.items() if not starred}
-        return (self._told | {name for name, starred in self._since.items() if starred}) - gone
+        starred = {name for name, is_starred in self._unconfirmed.items() if is_starred}
+        return (self._confirmed | starred) - (self._unconfirmed.keys() - starred)
 
-    def tell(self, stars: tuple[StarredName, ...] | None) -> None:
-        """Take in what the engine told; it has the last word."""
-        self._told = frozenset(star.name for star in stars or ())
-        self._since.clear()
+    def confirm(self, stars: tuple[StarredName, ...] | None) -> None:
+        """Replace all by the stars that the engine sent."""
+        self._confirmed = frozenset(star.name for star in stars or ())
+        self._unconfirmed.clear()
 
-    def toggled(self, sampled: SampledName, run: int | None, step: int) -> Command:
-        """The command that stars the name, or lets it go."""
-        starred = sampled.name in self.names
-        self._since[sampled.name] = not starred
-        return UnstarName(sampled.name) if starred else StarName(sampled.name, sampled.nll, run, step)
+    def toggle(self, sampled: SampledName, run: int | None, step: int) -> Command:
+        """Star the name, or remove its star; return the command that does so in the engine."""
+        is_starred = sampled.name in self.names
+        self._unconfirmed[sampled.name] = not is_starred
+        return UnstarName(sampled.name) if is_starred else StarName(sampled.name, sampled.nll, run, step)
 
 
 @dataclass(frozen=True, slots=True)
 class SamplerMemory:
-    """The mode, the name made step by step, the words that were scored, the last first, and the run to compare with.
-
-    `scored_by` is the model that scored the words, as `mode.model_of` tells models apart.
-    """
+    """What the sampler restores when it is opened again."""
 
     mode: str = "names"
-    stepping: StepState = field(default_factory=StepState)
-    words: tuple[WordScored, ...] = ()
-    scored_by: tuple[object, ...] = ()
-    compared: int | None = None
+    step_state: StepState = field(default_factory=StepState)
+    words: tuple[WordScored, ...] = ()  # newest first
+    scored_model: tuple[object, ...] = ()  # `model_identity` of the model that scored `words`
+    compared_run: int | None = None

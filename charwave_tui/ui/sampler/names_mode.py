@@ -1,4 +1,4 @@
-"""Names and settings."""
+"""Names mode: the sampling settings, the sampled names, and the name under the cursor in detail."""
 
 from __future__ import annotations
 
@@ -14,71 +14,22 @@ from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.protocol.commands import ListStars, SampleNames
 from charwave_tui.ui.keymap import NAMES_KEYS
 from charwave_tui.ui.messages import SendCommand
-from charwave_tui.ui.sampler.mode import NameListMode, SamplerMode, StarredSet, empty_state_text, refusal
+from charwave_tui.ui.sampler.mode import NameListMode, SamplerMode, StarredSet
 from charwave_tui.ui.sampler.names_table import NamesTable, name_detail
 from charwave_tui.ui.sampler.settings_pane import SettingsPane
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.widgets.text_lines import TextPane
 
-DRAW_AFTER = 0.15
-"""Seconds of rest after an edit before names are drawn, so that nudging along does not draw each."""
+SAMPLE_DELAY_SECONDS = 0.15  # after an edit: a value that is stepped on and on is not sampled at each step
+MIN_THREE_PANES_WIDTH = 126  # columns from which the current name has a pane of its own
+ACTIONS = frozenset(key.action.partition("(")[0] for key in NAMES_KEYS)
 
 
-class Setting(NameListMode):
-    """A mode with the settings of sampling, which takes an edit at once and draws once it rests."""
+class NamesMode(NameListMode):
+    """Settings at the left, names at the right; arrows act on the pane that was selected last.
 
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self._drawing: Timer | None = None
-        self._settings = SettingsPane()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if self._settings.editor.is_open and action in _OWN:
-            return False
-        if action == "set":
-            return True if self._settings.active else None
-        return super().check_action(action, parameters)
-
-    @on(SettingsPane.Edited)
-    def on_settings_pane_edited(self, message: SettingsPane.Edited) -> None:
-        message.stop()
-        if not message.nudged:
-            self.take_keys()
-        if message.sampling == self.sampling:
-            return
-        self.sampling = message.sampling
-        if self._drawing is not None:
-            self._drawing.stop()
-        self._drawing = self.set_timer(DRAW_AFTER, self._draw)
-
-    def action_request(self, requested: str) -> None:
-        if self._drawing is not None or self._settings.sampling != self.sampling:
-            self.sampling = self._settings.sampling  # what is left before it rested has been set all the same
-            self._draw()
-        super().action_request(requested)
-
-    def action_set(self, how: str) -> None:
-        if not self._settings.active:
-            return
-        self._settings.set(how)
-        self.refresh_bindings()
-
-    def _draw(self) -> None:
-        if self._drawing is not None:
-            self._drawing.stop()
-            self._drawing = None
-        self.post_message(SendCommand(SampleNames(self.sampling)))
-
-
-_OWN = frozenset(key.action.partition("(")[0] for key in NAMES_KEYS)
-
-
-THREE_PANES = 126
-"""Columns from which a name has a pane of its own to be looked at closely."""
-
-
-class NamesMode(Setting):
-    """The settings at the left, the names at the right; the arrows walk the one that was gone to last."""
+    An edited setting is in effect at once; names are sampled with it after a delay, or when the mode is left.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in NAMES_KEYS]
 
@@ -87,14 +38,16 @@ class NamesMode(Setting):
 
     def __init__(self) -> None:
         super().__init__(id="names")
-        self._starring = StarredSet()
+        self._sample_timer: Timer | None = None
+        self._starred = StarredSet()
+        self._settings = SettingsPane()
         self._table = NamesTable("2 Names", id="listed", classes="main")
-        self._close = TextPane("Name", id="close", classes="close")
+        self._detail = TextPane("Name", id="detail", classes="detail")
 
     def compose(self) -> ComposeResult:
         yield self._settings.data_bind(SamplerMode.sampling)
         yield self._table.data_bind(SamplerMode.names, SamplerMode.sampling)
-        yield self._close
+        yield self._detail
 
     @property
     def names_shown(self) -> Sequence[SampledName]:
@@ -102,52 +55,81 @@ class NamesMode(Setting):
 
     @property
     def current_name(self) -> SampledName | None:
-        return self._table.under_cursor(self.names.names)
+        return self._table.name_at_cursor(self.names.names)
 
     def load(self) -> None:
         if self.run.is_connected:
-            self.ask(ListStars())
-        if self.ready and not self.names.names:
-            self.ask(SampleNames(self.sampling))
+            self.send(ListStars())
+        self.sample_if_empty()
 
     def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
         if old.stars is not new.stars:
-            self._starring.tell(new.stars)
-            self._table.starred = self._starring.names
+            self._starred.confirm(new.stars)
+            self._table.starred = self._starred.names
 
-    def action_walk(self, places: int) -> None:
+    @on(SettingsPane.Edited)
+    def sample_soon(self, message: SettingsPane.Edited) -> None:
+        message.stop()
+        if not message.is_stepped:
+            self.take_focus()
+        if message.sampling == self.sampling:
+            return
+        self.sampling = message.sampling
+        if self._sample_timer is not None:
+            self._sample_timer.stop()
+        self._sample_timer = self.set_timer(SAMPLE_DELAY_SECONDS, self._sample)
+
+    def _sample(self) -> None:
+        if self._sample_timer is not None:
+            self._sample_timer.stop()
+            self._sample_timer = None
+        self.post_message(SendCommand(SampleNames(self.sampling)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if self._settings.editor.is_open and action in ACTIONS:
+            return False
+        if action == "edit_setting":
+            return True if self._settings.active else None
+        return super().check_action(action, parameters)
+
+    def action_request(self, requested: str) -> None:
+        if self._sample_timer is not None or self._settings.sampling != self.sampling:
+            self.sampling = self._settings.sampling  # an edit whose message or delay is still pending counts
+            self._sample()
+        super().action_request(requested)
+
+    def action_edit_setting(self, how: str) -> None:
         if self._settings.active:
-            self._settings.walk(places)
+            self._settings.edit(how)
+            self.refresh_bindings()
+
+    def action_move_cursor(self, rows: int) -> None:
+        if self._settings.active:
+            self._settings.move_cursor(rows)
         else:
-            self._table.walk(places)
+            self._table.move_cursor(rows)
             self.update()
 
     def action_page(self, pages: int) -> None:
         if not self._settings.active:
-            self._table.page(pages)
+            self._table.move_cursor(pages * self._table.page_size)
             self.update()
 
-    def action_side(self, side: str) -> None:
-        self._settings.active = side == "settings"
-        self._table.active = side == "names"
+    def action_select_pane(self, name: str) -> None:
+        self._settings.active = name == "settings"
+        self._table.active = name == "names"
         self.refresh_bindings()
 
     def action_star(self) -> None:
         if self.current_name is not None and self.current_name.name:
-            self.ask(self._starring.toggled(self.current_name, self.run.run, self.names.step))
-            self._table.starred = self._starring.names
+            self.send(self._starred.toggle(self.current_name, self.run.run, self.names.step))
+            self._table.starred = self._starred.names
 
-    def update(self) -> None:
-        if not self.is_mounted or not self.on_screen:
-            return
-        wide = self.size.width >= THREE_PANES
-        self._close.display = wide
-        self._table.detailed = not wide
-        if self.names.refusal:
-            problem, _, remedy = self.names.refusal.partition("; ")
-            self._table.words = tuple(refusal(self.run, problem, remedy, self._table.inner_size[0]))
-        else:
-            self._table.words = tuple(empty_state_text(self.run))
-        here = self.current_name
-        self._close.note = here.name if here else ""
-        self._close.set_lines(name_detail(here, *self._close.inner_size) if here else ())
+    def draw(self) -> None:
+        has_detail_pane = self.size.width >= MIN_THREE_PANES_WIDTH
+        self._detail.display = has_detail_pane
+        self._table.shows_detail = not has_detail_pane
+        self._table.message = tuple(self.no_names_lines(self._table.inner_size[0]))
+        current = self.current_name
+        self._detail.note = current.name if current else ""
+        self._detail.set_lines(name_detail(current, *self._detail.inner_size) if current else ())

@@ -1,4 +1,4 @@
-"""Names with a cursor, one in detail."""
+"""The table of sampled names with a cursor, and the lines that show one name character by character."""
 
 from __future__ import annotations
 
@@ -17,65 +17,60 @@ from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.name_list import ENTRY_GAP, name_entry, names_summary
 from charwave_tui.ui.widgets.text_lines import TextPane
 
-NARROWEST = 36
-"""Columns that a name needs before another may stand beside it."""
+MIN_ENTRY_WIDTH = 36  # columns that a name needs before another is placed beside it
+MARK_COLUMNS = 3  # cursor, star, blank
+DETAIL_HEIGHT = 5  # lines below the table for the name under the cursor
+MIN_HEIGHT_FOR_DETAIL = 14
 
 
-_MARKS = 3
-
-
-def across(width: int) -> int:
-    """How many names stand side by side."""
-    return max(1, (width + ENTRY_GAP) // (NARROWEST + ENTRY_GAP))
+def column_count(width: int) -> int:
+    """Return how many names are placed side by side."""
+    return max(1, (width + ENTRY_GAP) // (MIN_ENTRY_WIDTH + ENTRY_GAP))
 
 
 def name_rows(
-    names: Sequence[SampledName], here: int, active: bool, starred: Collection[str], width: int, rows: int
+    names: Sequence[SampledName], cursor: int, active: bool, starred: Collection[str], width: int, height: int
 ) -> list[StyledLine]:
-    """The page of names on which the cursor is, from the top down in columns, in exactly `rows` lines.
+    """Return the page of names with the cursor in exactly `height` lines, column by column.
 
-    The cursor is lit while the list is `active`.
+    The cursor is highlight while the table is `active`.
     """
-    beside = across(width)
-    each = (width - ENTRY_GAP * (beside - 1)) // beside
-    capacity = max(rows * beside, 1)
-    first = here // capacity * capacity
-    lines: list[StyledLine] = [()] * rows
-    for place, sampled in enumerate(names[first : first + rows * beside]):
-        row, chosen = place % rows, first + place == here
-        marks = (
-            Span(GLYPHS.cursor if chosen else " ", "accent" if active else "muted"),
+    columns = column_count(width)
+    entry_width = (width - ENTRY_GAP * (columns - 1)) // columns
+    capacity = max(height * columns, 1)
+    first = cursor // capacity * capacity
+    lines: list[StyledLine] = [()] * height
+    for index, sampled in enumerate(names[first : first + height * columns]):
+        row, is_current = index % height, first + index == cursor
+        entry: StyledLine = (
+            Span(GLYPHS.cursor if is_current else " ", "accent" if active else "muted"),
             Span(GLYPHS.star if sampled.name in starred else " ", "warning"),
             Span(" "),
+            *name_entry(sampled, entry_width - MARK_COLUMNS),
         )
-        made: StyledLine = (*marks, *name_entry(sampled, each - _MARKS))
-        between = (Span(" " * ENTRY_GAP),) if lines[row] else ()
-        lines[row] = (*lines[row], *between, *(highlight(made) if chosen and active else made))
+        gap = (Span(" " * ENTRY_GAP),) if lines[row] else ()
+        lines[row] = (*lines[row], *gap, *(highlight(entry) if is_current and active else entry))
     return lines
 
 
-def novelty_text(sampled: SampledName) -> StyledLine:
-    """Where a name is known from, with the word that it is near to."""
-    mark, word = novelty_mark(sampled)
-    said = {"corpus": " in the corpus", "near": f" one edit from {readable(sampled.near)}"}.get(word, f" {word}")
-    return (mark, Span(said, "muted"))
-
-
 def name_detail(sampled: SampledName, width: int, height: int) -> list[StyledLine]:
-    """A name character by character in at most `height` lines, as a table where there is room for it."""
-    marked = step_views.scored_chars(sampled.name, sampled.surprises)
-    figures = (Span(format_nll(sampled.nll), "bright", True), Span(" nll   ", "muted"), *novelty_text(sampled))
-    figures = justify(figures, (), width)
-    if not marked:
-        return [figures][:height]
-    if height < len(marked) + 4:
-        return [figures, *step_views.wrapped_chars(marked, width)][:height]
-    legend = [(), LEGEND] if height >= len(marked) + 6 and cell_width(LEGEND) <= width else []
-    return [step_views.HEAD, *(step_views.row(mark, (), width) for mark in marked), (), figures, *legend]
+    """Return a name character by character in at most `height` lines, as a table if there is space."""
+    mark, novelty = novelty_mark(sampled)
+    text = {"corpus": " in the corpus", "near": f" one edit from {readable(sampled.near)}"}.get(novelty, f" {novelty}")
+    summary: StyledLine = (Span(format_nll(sampled.nll), "bright", True), Span(" nll   ", "muted"))
+    summary = justify((*summary, mark, Span(text, "muted")), (), width)
+    path = step_views.scored_chars(sampled.name, sampled.surprises)
+    if not path:
+        return [summary][:height]
+    if height < len(path) + 4:
+        return [summary, *step_views.wrapped_path(path, width)][:height]
+    legend = [(), LEGEND] if height >= len(path) + 6 and cell_width(LEGEND) <= width else []
+    table = [step_views.path_row(char, (), width) for char in path]
+    return [step_views.PATH_HEADER, *table, (), summary, *legend]
 
 
-def remark(names: NamesState, sampling: SamplingConfig) -> str:
-    """What has to be said of the names that were drawn: that fewer were found than asked, or that more come."""
+def sampling_note(names: NamesState, sampling: SamplingConfig) -> str:
+    """Return the step of the model, and whether more names are to come or fewer were new than requested."""
     step = f"step {format_steps(names.step)}"
     if not names.done:
         return f"{step} {GLYPHS.dot} more to come"
@@ -84,90 +79,64 @@ def remark(names: NamesState, sampling: SamplingConfig) -> str:
     return step
 
 
-CLOSE = 5
-"""Lines that the name under the cursor has below the list."""
-
-
-TALL = 14
-"""Rows from which there is room for it there."""
-
-
 class NamesTable(TextPane):
-    """Names with a cursor; `closely` shows the one under it character by character below the list."""
+    """Sampled names with a cursor, or a message if there are none."""
 
     names: reactive[NamesState] = reactive(NamesState, repaint=False)
-    """The names as last drawn."""
-    sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)
-    """What they were drawn with."""
+    sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)  # settings of `names`
     starred: reactive[frozenset[str]] = reactive(frozenset, repaint=False)
-    """The names that are starred."""
-    active: reactive[bool] = reactive(False, repaint=False)
-    """Whether the arrows walk them."""
-    words: reactive[tuple[StyledLine, ...]] = reactive((), repaint=False)
-    """Why there are no names."""
-    detailed: reactive[bool] = reactive(False, repaint=False)
-    """Whether the name under the cursor is looked at closely here."""
+    active: reactive[bool] = reactive(False, repaint=False)  # arrows move this cursor, not that of the settings
+    message: reactive[tuple[StyledLine, ...]] = reactive((), repaint=False)
+    shows_detail: reactive[bool] = reactive(False, repaint=False)  # of the name under the cursor, below the table
 
     def __init__(self, title: str, *, id: str, classes: str) -> None:
         super().__init__(title, id=id, classes=classes)
-        self._here = 0
+        self._cursor = 0
 
-    def under_cursor(self, names: Sequence[SampledName]) -> SampledName | None:
-        """The one of `names` on which the cursor is."""
-        return names[min(self._here, len(names) - 1)] if names else None
-
-    def walk(self, places: int) -> None:
-        """Move the cursor."""
-        last = len(self.names.names) - 1
-        self._here = max(min(min(self._here, last) + places, last), 0)
-        self.update()
-
-    def page(self, pages: int) -> None:
-        """Move the cursor by what is seen at once."""
-        self.walk(pages * max(self._rows, 1) * across(self.inner_size[0]))
-
-    def watch_names(self) -> None:
-        self.update()
-
-    def watch_starred(self) -> None:
-        self.update()
-
-    def watch_active(self, active: bool) -> None:
-        self.set_class(active, "keyed")
-        self.update()
-
-    def watch_words(self) -> None:
-        self.update()
-
-    def watch_closely(self) -> None:
-        self.update()
+    def on_mount(self) -> None:
+        for name in ("names", "starred", "active", "message", "shows_detail"):
+            self.watch(self, name, self.update, init=False)
 
     def on_resize(self) -> None:
         self.update()
 
+    def name_at_cursor(self, names: Sequence[SampledName]) -> SampledName | None:
+        """Return the one of `names` under the cursor; the mode has new names before this table is bound to them."""
+        return names[min(self._cursor, len(names) - 1)] if names else None
+
     @property
-    def _rows(self) -> int:
-        """Rows of names that are seen."""
-        height = self.inner_size[1]
-        close = CLOSE if self.detailed and height >= TALL else 0
-        return max(height - 2 - close, 1)
+    def page_size(self) -> int:
+        return self._row_count * column_count(self.inner_size[0])
+
+    @property
+    def _row_count(self) -> int:
+        return max(self.inner_size[1] - 2 - (DETAIL_HEIGHT if self._has_detail else 0), 1)
+
+    @property
+    def _has_detail(self) -> bool:
+        return self.shows_detail and self.inner_size[1] >= MIN_HEIGHT_FOR_DETAIL
+
+    def move_cursor(self, rows: int) -> None:
+        last = len(self.names.names) - 1
+        self._cursor = max(min(min(self._cursor, last) + rows, last), 0)
+        self.update()
 
     def update(self) -> None:
-        """Draw what changed."""
         width, height = self.inner_size
+        self.set_class(self.active, "keyed")
         if not self.is_mounted or not width or not height:
             return
-        listed = self.names.names
-        here = self.under_cursor(listed)
-        if here is None:
+        names = self.names.names
+        current = self.name_at_cursor(names)
+        if current is None:
             self.note = self.remark = ""
-            self.set_lines(self.words)
+            self.set_lines(self.message)
             return
-        place = min(self._here, len(listed) - 1)
-        lines: list[StyledLine] = name_rows(listed, place, self.active, self.starred, width, self._rows)
-        lines += [(), names_summary(listed, width)][-max(height - len(lines), 0) :]
-        if self.detailed and height >= TALL:
-            lines += [rule((), width), *name_detail(here, width, CLOSE - 1)]
+        cursor = min(self._cursor, len(names) - 1)
+        lines: list[StyledLine] = name_rows(names, cursor, self.active, self.starred, width, self._row_count)
+        lines += [(), names_summary(names, width)][-max(height - len(lines), 0) :]
+        if self._has_detail:
+            lines += [rule((), width), *name_detail(current, width, DETAIL_HEIGHT - 1)]
         self.set_lines(lines)
-        self.note = f"{place + 1} of {len(listed):,}"
-        self.remark = remark(self.names, self.sampling)
+        self.note = f"{cursor + 1} of {len(names):,}"
+        self.remark = sampling_note(self.names, self.sampling)

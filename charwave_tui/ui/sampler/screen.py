@@ -1,17 +1,15 @@
-"""SamplerScreen, mode tabs, saving."""
+"""The sampler's screen: six modes as tabs, copying and saving of names."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
-from textual.events import Click
 from textual.message import Message
 from textual.reactive import reactive
 
@@ -27,7 +25,7 @@ from charwave_tui.ui.messages import Requested, ScreenRequest
 from charwave_tui.ui.sampler.compare_mode import CompareMode
 from charwave_tui.ui.sampler.mode import SamplerMemory, SamplerMode
 from charwave_tui.ui.sampler.names_mode import NamesMode
-from charwave_tui.ui.sampler.save_names import SaveNamesRow, write
+from charwave_tui.ui.sampler.save_names import SaveNamesRow, write_names
 from charwave_tui.ui.sampler.score_mode import ScoreMode
 from charwave_tui.ui.sampler.starred_mode import StarredMode
 from charwave_tui.ui.sampler.step_mode import StepMode
@@ -39,23 +37,26 @@ from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.key_bar import KeyBar
 from charwave_tui.ui.widgets.overlay_screen import OverlayScreen
 
-WIDE_TABS = 3
-"""Columns before each name where there is room, of which the last but one is for the mark of the mode that is seen."""
+TAB_GAP = 3  # columns before each title, the last two for the mark of the current one; one fewer if they do not fit
+MIN_SIDE_BY_SIDE_WIDTH = 100  # columns from which the panes of a mode are side by side
+WIDE, WIDEST = 120, 180  # columns from which the left pane is wider
+LOW_HEIGHT = 20  # rows below which panes above each other are lower
+MIN_WIDTH, MIN_HEIGHT = 60, 16  # below these the bars and tabs are hidden
+POLL_INTERVAL_SECONDS = 1.0
 
 
 class ModeTabs(ThemedWidget):
-    """The names of the modes; the one at `place` is seen, and a click goes to one."""
+    """The titles of the modes in one row, which can be clicked."""
 
     DEFAULT_CSS = "ModeTabs { height: 1; background: $ink-bg; color: $ink-fg; }"
 
-    place: reactive[int] = reactive(0)
-    """The mode that is seen."""
+    current_index: reactive[int] = reactive(0)
 
     @dataclass
-    class Chosen(Message):
-        """A person clicked on a mode."""
+    class Clicked(Message):
+        """The tab at the index was clicked."""
 
-        place: int
+        index: int
 
     def __init__(self, titles: Sequence[str]) -> None:
         super().__init__()
@@ -63,150 +64,62 @@ class ModeTabs(ThemedWidget):
 
     def render(self) -> Text:
         line: StyledLine = ()
-        for place, title in enumerate(self._titles):
-            here = place == self.place
-            mark = f"{GLYPHS.cursor if here else ' '} ".rjust(self._before)
-            line += (Span(mark, "accent"), Span(title, "accent" if here else "muted", here))
+        for index, title in enumerate(self._titles):
+            is_current = index == self.current_index
+            mark = f"{GLYPHS.cursor if is_current else ' '} ".rjust(self._gap)
+            line += (Span(mark, "accent"), Span(title, "accent" if is_current else "muted", is_current))
         return to_rich_text(self, line)
 
     @property
-    def _before(self) -> int:
-        """Columns before each name."""
-        return (
-            WIDE_TABS
-            if sum(map(len, self._titles)) + WIDE_TABS * len(self._titles) <= self.size.width
-            else WIDE_TABS - 1
-        )
+    def _gap(self) -> int:
+        fits = sum(len(title) + TAB_GAP for title in self._titles) <= self.size.width
+        return TAB_GAP if fits else TAB_GAP - 1
 
-    @on(Click)
-    def on_click(self, event: Click) -> None:
-        """Go to the mode under the pointer."""
+    def on_click(self, event: events.Click) -> None:
         start = 0
-        for place, title in enumerate(self._titles):
-            end = start + self._before + len(title)
+        for index, title in enumerate(self._titles):
+            end = start + self._gap + len(title)
             if start <= event.x < end:
-                self.post_message(self.Chosen(place))
+                self.post_message(self.Clicked(index))
             start = end
 
 
-class Keeping(OverlayScreen[SamplerMemory]):
-    """A screen on whose modes names can be kept."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.save_row = SaveNamesRow()
-
-    @property
-    @abstractmethod
-    def current(self) -> SamplerMode:
-        """The mode that is seen."""
-
-    @on(SamplerMode.SaveRequested)
-    def on_mode_kept(self, message: SamplerMode.SaveRequested) -> None:
-        message.stop()
-        if message.save:
-            self.save_row.open(message.names)
-            return
-        names = [item.name for item in message.names]
-        self.app.copy_to_clipboard("\n".join(names))
-        what = names[0] if len(names) == 1 else f"{len(names):,} names"
-        self.notify(f"{what} copied, if the terminal lets programs do so", markup=False)
-
-    @on(SaveNamesRow.Closed)
-    def on_save_row_closed(self, message: SaveNamesRow.Closed) -> None:
-        message.stop()
-        self.current.take_keys()
-
-    @on(SaveNamesRow.Named)
-    def on_save_row_named(self, message: SaveNamesRow.Named) -> None:
-        message.stop()
-        if message.path.exists():
-            question = ConfirmDialog(
-                "Save",
-                f"{message.path} is there already.",
-                [
-                    DialogChoice(("r",), "replace it", True),
-                    DialogChoice(("enter", "escape"), "leave it as it is", False),
-                ],
-            )
-            self.app.push_screen(question, partial(self._replace, message.path, message.names))
-        else:
-            self._write(message.path, message.names)
-
-    def _replace(self, path: Path, names: Sequence[SampledName], yes: bool | None) -> None:
-        if yes:
-            self._write(path, names)
-
-    def _write(self, path: Path, names: Sequence[SampledName]) -> None:
-        try:
-            write(path, names)
-        except UserError as mistake:
-            self.notify(f"{mistake.problem}\n{mistake.remedy}", severity="warning", markup=False)
-        else:
-            self.notify(f"{len(names):,} names saved\n{path}", markup=False)
-
-
-SIDE_BY_SIDE = 100
-"""Columns from which the two panes of a mode stand side by side."""
-
-
-WIDE, WIDEST = 120, 180
-"""Columns from which the pane at the left has more of them, and still more."""
-
-
-LOW = 20
-"""Rows below which panes that stand on each other are kept low."""
-
-
-TINY = (60, 16)
-"""Columns and rows below which the mode has all of them."""
-
-
-LOOK = 1.0
-"""Seconds between two looks at what training has changed."""
-
-
-class SamplerScreen(Keeping):
-    """The modes; dismissed with what a person left in them."""
+class SamplerScreen(OverlayScreen[SamplerMemory]):
+    """The modes, of which one is shown; dismissed with what is restored when the screen is opened again."""
 
     CSS_PATH = "screen.tcss"
 
     curve: reactive[LossCurveState] = reactive(LossCurveState, repaint=False)
-    """Its losses."""
     archive: reactive[RunsState] = reactive(RunsState, repaint=False)
-    """The kept runs as the engine told them."""
-    names: reactive[NamesState] = reactive(NamesState, repaint=False)
-    """The names that the lab has drawn last."""
-    sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)
-    """What they are drawn with."""
-    speech: reactive[SamplerState] = reactive(SamplerState, repaint=False)
-    """What else the model said."""
+    names: reactive[NamesState] = reactive(NamesState, repaint=False)  # those of the lab's names pane
+    sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)  # settings of `names`
+    speech: reactive[SamplerState] = reactive(SamplerState, repaint=False)  # replies to the sampler's own requests
 
-    def __init__(self, notebook: SamplerMemory | None = None) -> None:
+    def __init__(self, memory: SamplerMemory | None = None) -> None:
         super().__init__()
-        left = notebook or SamplerMemory()
-        self._stepping, self._scoring, self._comparing = StepMode(left), ScoreMode(left), CompareMode(left)
+        memory = memory or SamplerMemory()
+        self._step_mode, self._score_mode, self._compare_mode = StepMode(memory), ScoreMode(memory), CompareMode(memory)
         self._modes: tuple[SamplerMode, ...] = (
             NamesMode(),
-            self._stepping,
-            self._scoring,
+            self._step_mode,
+            self._score_mode,
             TimelineMode(),
-            self._comparing,
+            self._compare_mode,
             StarredMode(),
         )
-        places = [mode.id for mode in self._modes]
-        self._place = places.index(left.mode) if left.mode in places else 0
-        self._row = ModeTabs([mode.title for mode in self._modes])
-        self._left = False
+        mode_ids = [mode.id for mode in self._modes]
+        self._current_index = mode_ids.index(memory.mode) if memory.mode in mode_ids else 0
+        self._tabs = ModeTabs([mode.title for mode in self._modes])
+        self._save_row = SaveNamesRow()
+        self._dismissed = False
 
     @property
-    def current(self) -> SamplerMode:
-        """The mode that is seen."""
-        return self._modes[self._place]
+    def current_mode(self) -> SamplerMode:
+        return self._modes[self._current_index]
 
     def compose(self) -> ComposeResult:
         yield self.make_status_bar()
-        yield self._row
+        yield self._tabs
         for mode in self._modes:
             yield mode.data_bind(
                 SamplerScreen.run,
@@ -216,79 +129,122 @@ class SamplerScreen(Keeping):
                 SamplerScreen.sampling,
                 SamplerScreen.speech,
             )
-        yield self.save_row
+        yield self._save_row
         yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
-        self._show(self._place)
-        self.set_interval(LOOK, self._look)
+        self._show_mode(self._current_index)
+        self.set_interval(POLL_INTERVAL_SECONDS, self._poll)
 
     def on_resize(self, event: events.Resize) -> None:
         width, height = event.size
-        self.set_class(width < SIDE_BY_SIDE, "-narrow")
+        self.set_class(width < MIN_SIDE_BY_SIDE_WIDTH, "-narrow")
         self.set_class(width >= WIDE, "-wide")
         self.set_class(width >= WIDEST, "-widest")
-        self.set_class(height < LOW, "-low")
-        self.set_class(width < TINY[0], "-slim")
-        self.set_class(width < TINY[0] or height < TINY[1], "-tiny")
+        self.set_class(height < LOW_HEIGHT, "-low")
+        self.set_class(width < MIN_WIDTH, "-slim")
+        self.set_class(width < MIN_WIDTH or height < MIN_HEIGHT, "-tiny")
+
+    def _show_mode(self, index: int) -> None:
+        self.current_mode.hide()
+        self._current_index = self._tabs.current_index = index
+        self.current_mode.show()
+
+    def _poll(self) -> None:
+        if self.is_current:
+            self.current_mode.poll()
 
     @on(ScreenRequest)
-    def answer_request(self, message: ScreenRequest) -> None:
+    def handle_request(self, message: ScreenRequest) -> None:
         message.stop()
         match message.requested:
             case Requested.BACK:
-                self._leave()
+                self._go_back()
             case Requested.HELP:
-                self.app.push_screen(HelpScreen(None, self.current.keys))
+                self.app.push_screen(HelpScreen(None, self.current_mode.keys))
             case Requested.CHOOSE_RUN:
-                self._choose()
+                self._choose_run()
             case Requested.NEXT_MODE:
-                self._show((self._place + 1) % len(self._modes))
+                self._show_mode((self._current_index + 1) % len(self._modes))
             case Requested.PREVIOUS_MODE:
-                self._show((self._place - 1) % len(self._modes))
+                self._show_mode((self._current_index - 1) % len(self._modes))
 
-    @on(ModeTabs.Chosen)
-    def on_mode_row_chosen(self, message: ModeTabs.Chosen) -> None:
+    @on(ModeTabs.Clicked)
+    def show_clicked_mode(self, message: ModeTabs.Clicked) -> None:
         message.stop()
-        self._show(message.place)
+        self._show_mode(message.index)
 
-    def _choose(self) -> None:
-        """Have the run to compare with picked."""
-        runs = [
+    def _choose_run(self) -> None:
+        options = [
             Option(str(row.run), f"run {row.run}  {row.name or row.preset}", distinguishing_text(row))
             for row in self.archive.listed or ()
         ]
-        if not runs:
+        if not options:
             self.notify("there is no other run to compare with yet\nesc goes back, t trains one", markup=False)
-            self.current.take_keys()
+            self.current_mode.take_focus()
             return
-        present = self._comparing.compared
-        picking = PickDialog("compare with", runs, present=None if present is None else str(present))
-        self.app.push_screen(picking, self._chosen)
+        run = self._compare_mode.compared_run
+        dialog = PickDialog("compare with", options, present=None if run is None else str(run))
+        self.app.push_screen(dialog, self._compare_with)
 
-    def _chosen(self, run: str | None) -> None:
+    def _compare_with(self, run: str | None) -> None:
         if run is not None:
-            self._comparing.compare(int(run))
-        self._comparing.take_keys()
+            self._compare_mode.compare_with(int(run))
+        self._compare_mode.take_focus()
 
-    def _show(self, place: int) -> None:
-        self.current.hide()
-        self._place = place
-        self._row.place = place
-        self.current.enter()
+    @on(SamplerMode.CopyRequested)
+    def copy_names(self, message: SamplerMode.CopyRequested) -> None:
+        message.stop()
+        names = [sampled.name for sampled in message.names]
+        self.app.copy_to_clipboard("\n".join(names))
+        text = names[0] if len(names) == 1 else f"{len(names):,} names"
+        self.notify(f"{text} copied, if the terminal lets programs do so", markup=False)
 
-    def _look(self) -> None:
-        if self.is_current:
-            self.current.poll()
+    @on(SamplerMode.SaveRequested)
+    def open_save_row(self, message: SamplerMode.SaveRequested) -> None:
+        message.stop()
+        self._save_row.open(message.names)
 
-    def _leave(self) -> None:
-        if not self._left:
-            self._left = True
-            left = replace(
-                SamplerMemory(mode=self.current.id or ""),
-                stepping=self._stepping.stepping,
-                words=self._scoring.words,
-                scored_by=self._scoring.scored_by,
-                compared=self._comparing.compared,
+    @on(SaveNamesRow.Closed)
+    def return_focus(self, message: SaveNamesRow.Closed) -> None:
+        message.stop()
+        self.current_mode.take_focus()
+
+    @on(SaveNamesRow.Submitted)
+    def save_names(self, message: SaveNamesRow.Submitted) -> None:
+        message.stop()
+        if not message.path.exists():
+            self._write(message.path, message.names, True)
+            return
+        dialog = ConfirmDialog(
+            "Save",
+            f"{message.path} is there already.",
+            [
+                DialogChoice(("r",), "replace it", True),
+                DialogChoice(("enter", "escape"), "leave it as it is", False),
+            ],
+        )
+        self.app.push_screen(dialog, partial(self._write, message.path, message.names))
+
+    def _write(self, path: Path, names: Sequence[SampledName], is_confirmed: bool | None) -> None:
+        if not is_confirmed:
+            return
+        try:
+            write_names(path, names)
+        except UserError as error:
+            self.notify(f"{error.problem}\n{error.remedy}", severity="warning", markup=False)
+        else:
+            self.notify(f"{len(names):,} names saved\n{path}", markup=False)
+
+    def _go_back(self) -> None:
+        if not self._dismissed:
+            self._dismissed = True
+            self.dismiss(
+                SamplerMemory(
+                    self.current_mode.id or "",
+                    self._step_mode.step_state,
+                    self._score_mode.words,
+                    self._score_mode.scored_model,
+                    self._compare_mode.compared_run,
+                )
             )
-            self.dismiss(left)

@@ -1,4 +1,4 @@
-"""Sampling settings."""
+"""The pane of sampling settings: a cursor, values that are stepped or typed, and a description of the current one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from charwave_tui.ui.drawing.styled_text import (
     StyledLine,
     highlight,
     justify,
+    muted_lines,
     readable,
     scroll_top,
     shorten,
     wrap,
 )
+from charwave_tui.ui.sampler.mode import to_sentence
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
 from charwave_tui.ui.widgets.text_lines import TextPane
@@ -39,187 +41,153 @@ HELP = {
     "longest": "The most characters of a name.",
     "only_new": "yes draws again in place of names that the corpus has.",
 }
-"""What each setting does."""
-
-
-LABEL = 14
-"""Columns before a setting's value."""
-
-
-_ALL = {"top_k": 0, "top_p": 1.0}
-
-
-def label(name: str) -> str:
-    """How a setting is called."""
-    return {"top_k": "top-k", "top_p": "top-p", "only_new": "only new"}.get(name, name)
+NAMES = list(SAMPLING_FIELDS)
+LABELS = {"top_k": "top-k", "top_p": "top-p", "only_new": "only new"}  # of settings not shown by their name
+LABEL_COLUMNS = 14
+UNRESTRICTED = {"top_k": 0, "top_p": 1.0}
 
 
 def value_text(sampling: SamplingConfig, name: str) -> str:
-    """A setting's value as it is shown: `all` where it leaves nothing out, a dash for no text."""
-    if name in _ALL and getattr(sampling, name) == _ALL[name]:
+    """Return a setting's value: `all` if it excludes nothing, a dash for an empty text."""
+    if name in UNRESTRICTED and getattr(sampling, name) == UNRESTRICTED[name]:
         return "all"
     return readable(sampling.formatted(name)) or GLYPHS.dash
 
 
-def setting_line(sampling: SamplingConfig, name: str, here: bool, active: bool, width: int) -> StyledLine:
-    """One setting in `width` columns; arrows stand around a value that the keys nudge."""
-    lit = here and active
-    text = shorten(value_text(sampling, name), max(width - LABEL - 4, 1))
-    usual = getattr(sampling, name) == getattr(SamplingConfig(), name)
-    value: StyledLine = (Span(text, "bright" if lit or not usual else "fg", lit),)
-    if lit and sampling.stepped(name, 1) != sampling.stepped(name, -1):
+def setting_line(sampling: SamplingConfig, name: str, is_current: bool, active: bool, width: int) -> StyledLine:
+    """Return one setting in `width` columns, with arrows around the current value if keys can step it."""
+    is_lit = is_current and active
+    text = shorten(value_text(sampling, name), max(width - LABEL_COLUMNS - 4, 1))
+    is_default = getattr(sampling, name) == getattr(SamplingConfig(), name)
+    value: StyledLine = (Span(text, "bright" if is_lit or not is_default else "fg", is_lit),)
+    if is_lit and sampling.stepped(name, 1) != sampling.stepped(name, -1):
         value = (Span(f"{GLYPHS.left} ", "accent"), *value, Span(f" {GLYPHS.right}", "accent"))
-    mark = Span(GLYPHS.cursor if here else " ", "accent" if active else "muted")
-    head = (mark, Span(" "), Span(f"{label(name):<{LABEL - 2}}", "accent" if lit else "muted", lit))
-    line = justify((*head, *value), (), width)
-    return highlight(line) if lit else line
+    mark = Span(GLYPHS.cursor if is_current else " ", "accent" if active else "muted")
+    label = Span(f"{LABELS.get(name, name):<{LABEL_COLUMNS - 2}}", "accent" if is_lit else "muted", is_lit)
+    line = justify((mark, Span(" "), label, *value), (), width)
+    return highlight(line) if is_lit else line
 
 
-def help_lines(name: str, width: int) -> list[StyledLine]:
-    """Bounds and sentence of a setting."""
-    return [*bounds_lines(name, width), *((Span(text, "muted"),) for text in wrap(HELP[name], width, 6))]
-
-
-def bounds_lines(name: str, width: int) -> list[StyledLine]:
-    """The bounds of a setting alone."""
-    bounds = SAMPLING_FIELDS[name].describe_bounds(name).replace(name, label(name))
+def _bounds_lines(name: str, width: int) -> list[StyledLine]:
+    bounds = SAMPLING_FIELDS[name].describe_bounds(name).replace(name, LABELS.get(name, name))
     return [(Span(text, "fg"),) for text in wrap(bounds, width, 2)]
 
 
-def settings_lines(
-    sampling: SamplingConfig,
-    here: str,
-    active: bool,
-    below: list[StyledLine],
-    brief: list[StyledLine],
-    width: int,
-    height: int,
-) -> tuple[list[StyledLine], int]:
-    """All rows in `height` rows with `below` under them, or what is `brief`; and the place of the first row seen."""
-    names = list(SAMPLING_FIELDS)
-    foot = below if height - len(names) - 1 >= len(below) else brief
-    gap = [()] if height > len(names) + len(foot) else []
-    room = max(height - len(foot) - len(gap), 1)
-    top = scroll_top(names.index(here), len(names), room)
-    rows = [setting_line(sampling, name, name == here, active, width) for name in names[top : top + room]]
-    return [*rows, *[()] * (height - len(rows) - len(foot)), *foot], top
-
-
 class SettingsPane(TextPane):
-    """All settings; keys work on the one at `here` while the pane is `active`."""
+    """All settings; keys act on the one under the cursor while the pane is `active`."""
 
     sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)
-    """The settings as they are."""
-    here: reactive[str] = reactive("temperature", repaint=False)
-    """The setting under the cursor."""
+    current: reactive[str] = reactive("temperature", repaint=False)  # name of the setting under the cursor
     active: reactive[bool] = reactive(True, repaint=False)
-    """Whether keys come here."""
 
     @dataclass
     class Edited(Message):
-        """A person changed a setting, be it `nudged` or typed, or put the editor away without a change."""
+        """A value was stepped, or the editor was closed, perhaps without a change."""
 
         sampling: SamplingConfig
-        nudged: bool
+        is_stepped: bool
 
     def __init__(self) -> None:
         super().__init__("1 Settings", id="settings", classes="side keyed")
         self.editor = InlineEditor()
-        """What a value is typed into."""
-        self._mistake: UserError | None = None
+        self._error: UserError | None = None
 
     def compose(self) -> ComposeResult:
         yield self.lines
         yield self.editor
 
     def on_mount(self) -> None:
-        for name in ("sampling", "here", "active"):
+        for name in ("sampling", "current", "active"):
             self.watch(self, name, self.update, init=False)
-
-    def walk(self, places: int) -> None:
-        """Move the cursor."""
-        names = list(SAMPLING_FIELDS)
-        self.here = names[min(max(names.index(self.here) + places, 0), len(names) - 1)]
-
-    def set(self, how: str) -> None:
-        """Take the setting's next value `up` or `down` or its `usual` one, or open the editor over it (`edit`)."""
-        match how:
-            case "up" | "down":
-                self._take(self.sampling.stepped(self.here, 1 if how == "up" else -1), nudged=True)
-            case "usual":
-                self._take(self.sampling.with_text(self.here, SamplingConfig().formatted(self.here)), nudged=True)
-            case "edit":
-                self.editor.open(self.here, self.sampling.formatted(self.here))
-                self.update()
 
     def on_resize(self) -> None:
         self.update()
 
+    def move_cursor(self, rows: int) -> None:
+        self.current = NAMES[min(max(NAMES.index(self.current) + rows, 0), len(NAMES) - 1)]
+
+    def edit(self, how: str) -> None:
+        """Step the current setting `up` or `down`, reset it to its `default`, or open its editor (`edit`)."""
+        name = self.current
+        match how:
+            case "up" | "down":
+                self._set(self.sampling.stepped(name, 1 if how == "up" else -1), is_stepped=True)
+            case "default":
+                self._set(self.sampling.with_text(name, SamplingConfig().formatted(name)), is_stepped=True)
+            case "edit":
+                self.editor.open(name, self.sampling.formatted(name))
+                self.update()
+
     @on(Input.Submitted)
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def apply_value(self, event: Input.Submitted) -> None:
         event.stop()
         if not self.editor.is_open:
             return
         try:
-            sampling = self.sampling.with_text(self.here, event.value)
-        except UserError as mistake:
-            self._complain(mistake)
+            sampling = self.sampling.with_text(self.current, event.value)
+        except UserError as error:
+            self._show_error(error)
         else:
-            self._close(sampling)
+            self._close_editor(sampling)
 
     @on(Input.Changed)
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def clear_error(self, event: Input.Changed) -> None:
         event.stop()
-        self._complain(None)
+        self._show_error(None)
 
     @on(InlineEditor.Cancelled)
-    def on_field_editor_left(self, event: InlineEditor.Cancelled) -> None:
+    def cancel_edit(self, event: InlineEditor.Cancelled) -> None:
         event.stop()
-        self._close(self.sampling)
+        self._close_editor(self.sampling)
 
     def on_click(self, event: events.Click) -> None:
-        """Go to the setting under the pointer."""
-        at = event.screen_offset - self.content_region.offset
-        names, top = list(SAMPLING_FIELDS), self._drawn()[1]
-        if not self.editor.is_open and 0 <= at.y + top < len(names):
-            self.here = names[at.y + top]
+        """Move the cursor to the setting under the pointer."""
+        y = event.screen_offset.y - self.content_region.y
+        index = y + self._layout_lines()[1]
+        if not self.editor.is_open and 0 <= index < len(NAMES):
+            self.current = NAMES[index]
 
     def update(self) -> None:
-        """Draw what changed, and fit the editor over the value."""
+        """Draw the lines, and place the editor over the value."""
         width, height = self.inner_size
         self.set_class(self.active, "keyed")
         if not self.is_mounted or not width or not height:
             return
-        lines, top = self._drawn()
-        self.editor.set_class(self._mistake is not None, "-wrong")
+        lines, top = self._layout_lines()
+        self.editor.set_class(self._error is not None, "-wrong")
         if self.editor.is_open:
-            self.editor.styles.offset = (LABEL, list(SAMPLING_FIELDS).index(self.here) - top)
-            self.editor.styles.width = max(width - LABEL, 1)
+            self.editor.styles.offset = (LABEL_COLUMNS, NAMES.index(self.current) - top)
+            self.editor.styles.width = max(width - LABEL_COLUMNS, 1)
         self.set_lines(lines)
 
-    def _drawn(self) -> tuple[list[StyledLine], int]:
+    def _layout_lines(self) -> tuple[list[StyledLine], int]:
+        """Return settings above the error or help of the current one, and the index of the first visible setting."""
         width, height = self.inner_size
-        below, brief = help_lines(self.here, width), bounds_lines(self.here, width)
-        if self._mistake is not None:
-            below = brief = _complaint(self._mistake, width)
-        return settings_lines(self.sampling, self.here, self.active, below, brief, width, height)
+        if self._error is not None:
+            problem = [(Span(text, "error"),) for text in wrap(self._error.problem, width, 3)]
+            footer = [*problem, *muted_lines(to_sentence(self._error.remedy), width, 3)]
+        else:
+            footer = _bounds_lines(self.current, width)
+            help_lines = muted_lines(HELP[self.current], width, 6)
+            if height - len(NAMES) - 1 >= len(footer) + len(help_lines):
+                footer += help_lines
+        gap = 1 if height > len(NAMES) + len(footer) else 0
+        row_count = max(height - len(footer) - gap, 1)
+        top = scroll_top(NAMES.index(self.current), len(NAMES), row_count)
+        visible = NAMES[top : top + row_count]
+        lines = [setting_line(self.sampling, name, name == self.current, self.active, width) for name in visible]
+        return [*lines, *[()] * (height - len(lines) - len(footer)), *footer], top
 
-    def _take(self, sampling: SamplingConfig, nudged: bool) -> None:
+    def _set(self, sampling: SamplingConfig, is_stepped: bool) -> None:
         self.sampling = sampling
-        self.post_message(self.Edited(sampling, nudged))
+        self.post_message(self.Edited(sampling, is_stepped))
 
-    def _close(self, sampling: SamplingConfig) -> None:
+    def _close_editor(self, sampling: SamplingConfig) -> None:
         self.editor.close()
-        self._complain(None)
-        self._take(sampling, nudged=False)
+        self._show_error(None)
+        self._set(sampling, is_stepped=False)
 
-    def _complain(self, mistake: UserError | None) -> None:
-        self._mistake = mistake
-        self.problem = mistake is not None
+    def _show_error(self, error: UserError | None) -> None:
+        self._error = error
+        self.problem = error is not None
         self.update()
-
-
-def _complaint(mistake: UserError, width: int) -> list[StyledLine]:
-    remedy = f"{mistake.remedy[0].upper()}{mistake.remedy[1:]}."
-    wrong = [(Span(line, "error"),) for line in wrap(mistake.problem, width, 3)]
-    return [*wrong, *((Span(line, "muted"),) for line in wrap(remedy, width, 3))]

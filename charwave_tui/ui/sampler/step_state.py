@@ -1,4 +1,4 @@
-"""Prefix, choice, temperature."""
+"""State of a name built step by step: prefix, cursor and temperature, and the arithmetic of next-char probabilities."""
 
 from __future__ import annotations
 
@@ -11,112 +11,100 @@ from random import Random
 from charwave_tui.core.config.sampling_config import LONGEST_PREFIX
 
 TEMPERATURES = (0.5, 1.0, 1.5)
-"""The temperatures that stand side by side."""
+TOP_K = 5  # most probable characters whose probabilities are summed
+END_ID = 0  # id of the boundary character, which ends a name
 
 
-MOST_LIKELY = 5
-"""How many characters are told together what they hold."""
-
-
-def softmax_at(surprises: Sequence[float], temperature: float) -> tuple[float, ...]:
-    """softmax(−s/T) of the surprises s = −log p at temperature 1, in nats; all NaN where one is not a number."""
-    scores = [-surprise / temperature for surprise in surprises]
-    highest = max(scores, default=0.0)
-    powers = [math.exp(score - highest) for score in scores]
-    total = math.fsum(powers)
-    return tuple(power / total for power in powers)
+def softmax_at(nlls: Sequence[float], temperature: float) -> tuple[float, ...]:
+    """Return softmax(−nll / T), for −log p at T = 1 in nats; all NaN if one of them is."""
+    logits = [-nll / temperature for nll in nlls]
+    max_logit = max(logits, default=0.0)
+    exponentials = [math.exp(logit - max_logit) for logit in logits]
+    total = math.fsum(exponentials)
+    return tuple(exponential / total for exponential in exponentials)
 
 
 def entropy(probabilities: Sequence[float]) -> float:
-    """−Σ p log p, in nats."""
+    """Return −Σ p log p in nats."""
     return math.fsum(-p * math.log(p) for p in probabilities if p != 0)
 
 
-def top_k_mass(probabilities: Sequence[float], count: int = MOST_LIKELY) -> float:
-    """What the `count` largest probabilities come to together."""
-    return math.fsum(sorted(probabilities, reverse=True)[:count])
+def top_k_mass(probabilities: Sequence[float], k: int = TOP_K) -> float:
+    """Return the sum of the `k` largest probabilities."""
+    return math.fsum(sorted(probabilities, reverse=True)[:k])
 
 
-def sample_index(probabilities: Sequence[float], seed: int, rolls: int) -> int:
-    """The place that is drawn as one rolls for the time number `rolls`; the same seed gives the same again."""
-    return Random(f"{seed} {rolls}").choices(range(len(probabilities)), probabilities)[0]
+def sample_index(probabilities: Sequence[float], seed: int, roll: int) -> int:
+    """Sample an index; the same `seed` and number of the `roll` give the same one again."""
+    return Random(f"{seed} {roll}").choices(range(len(probabilities)), probabilities)[0]
 
 
-END = 0
-"""The id of the boundary, which ends a name."""
+def rank_ids(nlls: tuple[float, ...]) -> list[int]:
+    """Return the ids by descending probability, with NaN last."""
+    return sorted(range(len(nlls)), key=lambda char_id: (nlls[char_id] != nlls[char_id], nlls[char_id]))
+
+
+def move_in_ranking(ranked_ids: list[int], current_id: int | None, offset: int) -> int | None:
+    """Return the id `offset` places below the current one (None: the first), clamped to the ends."""
+    if not ranked_ids:
+        return None
+    rank = ranked_ids.index(current_id) if current_id in ranked_ids else 0
+    return ranked_ids[min(max(rank + offset, 0), len(ranked_ids) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """The prefix, whether the name has ended, the id under the cursor (None: the likeliest), and how one rolls.
-
-    `column` is the place among TEMPERATURES; `rolls` counts how often was rolled.
-    """
+    """A prefix and how its next character is chosen; methods return a changed copy."""
 
     prefix: str = ""
-    ended: bool = False
-    here: int | None = None
-    column: int = 1
+    is_ended: bool = False
+    cursor_id: int | None = None  # None: the most probable id
+    temperature_index: int = 1
     rolls: int = 0
 
     @property
     def temperature(self) -> float:
-        """What a roll is drawn at."""
-        return TEMPERATURES[self.column]
+        return TEMPERATURES[self.temperature_index]
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether no character can be added."""
-        return self.ended or len(self.prefix) >= LONGEST_PREFIX
+        return self.is_ended or len(self.prefix) >= LONGEST_PREFIX
 
-    def typed(self, text: str) -> StepState:
-        """With `text` behind the prefix, in NFC as a corpus is; the same where nothing can be added."""
-        return self if self.full else replace(self, prefix=unicodedata.normalize("NFC", self.prefix + text), here=None)
+    def with_text(self, text: str) -> StepState:
+        """Append to the prefix, normalized to NFC as a corpus is; unchanged if the prefix is full."""
+        if self.is_full:
+            return self
+        return replace(self, prefix=unicodedata.normalize("NFC", self.prefix + text), cursor_id=None)
 
-    def at(self, place: int | None) -> StepState:
-        """With the cursor on the id `place`."""
-        return replace(self, here=place)
+    def with_cursor(self, char_id: int | None) -> StepState:
+        return replace(self, cursor_id=char_id)
 
-    def back(self) -> StepState:
-        """Without its end, or else without its last character."""
-        if self.ended:
-            return replace(self, ended=False)
-        return replace(self, prefix=self.prefix[:-1], here=None)
+    def undone(self) -> StepState:
+        """Remove the end of the name, or else the last character."""
+        if self.is_ended:
+            return replace(self, is_ended=False)
+        return replace(self, prefix=self.prefix[:-1], cursor_id=None)
 
     def cleared(self) -> StepState:
-        """With nothing typed."""
-        return replace(self, prefix="", ended=False, here=None)
+        return replace(self, prefix="", is_ended=False, cursor_id=None)
 
-    def with_choice(self, place: int, symbols: str) -> StepState:
-        """With the character of the id `place` behind the prefix, or ended."""
-        if place == END:
-            return replace(self, ended=True, here=None)
-        return self.typed(symbols[place - 1])
+    def with_choice(self, char_id: int, symbols: str) -> StepState:
+        """Append the character of the id, or end the name."""
+        if char_id == END_ID:
+            return replace(self, is_ended=True, cursor_id=None)
+        return self.with_text(symbols[char_id - 1])
 
-    def rolled(self, surprises: tuple[float, ...], seed: int, symbols: str) -> StepState:
-        """With what chance adds at the present temperature; the same where nothing can be added."""
-        if self.full:
+    def rolled(self, nlls: tuple[float, ...], seed: int, symbols: str) -> StepState:
+        """Append a character sampled at the temperature; unchanged if the prefix is full."""
+        if self.is_full:
             return self
-        place = sample_index(softmax_at(surprises, self.temperature), seed, self.rolls)
-        return replace(self.with_choice(place, symbols), rolls=self.rolls + 1)
+        char_id = sample_index(softmax_at(nlls, self.temperature), seed, self.rolls)
+        return replace(self.with_choice(char_id, symbols), rolls=self.rolls + 1)
 
-    def with_temperature_step(self, places: int) -> StepState:
-        """At the temperature so many columns on."""
-        return replace(self, column=min(max(self.column + places, 0), len(TEMPERATURES) - 1))
+    def with_temperature_step(self, offset: int) -> StepState:
+        return replace(self, temperature_index=min(max(self.temperature_index + offset, 0), len(TEMPERATURES) - 1))
 
     def restricted_to(self, symbols: str) -> StepState:
-        """Itself, or begun anew where the prefix has a character that is not among `symbols`."""
+        """Clear the prefix if it has a character that is not one of `symbols`."""
         return self if set(self.prefix) <= set(symbols) else self.cleared()
-
-
-def order_of(surprises: tuple[float, ...]) -> list[int]:
-    """The ids, the likeliest first; what is not a number last."""
-    return sorted(range(len(surprises)), key=lambda place: (surprises[place] != surprises[place], surprises[place]))
-
-
-def walked(order: list[int], here: int | None, places: int) -> int | None:
-    """The id so many places below the one under the cursor, as far as there are any."""
-    if not order:
-        return None
-    place = order.index(here) if here in order else 0
-    return order[min(max(place + places, 0), len(order) - 1)]

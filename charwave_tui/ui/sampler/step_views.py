@@ -1,4 +1,4 @@
-"""Next-character bars, path."""
+"""Lines of the step-by-step mode: a path of characters with their probabilities, and the next-char distribution."""
 
 from __future__ import annotations
 
@@ -14,357 +14,312 @@ from charwave_tui.ui.drawing.name_style import LEGEND, novelty_mark, style_chara
 from charwave_tui.ui.drawing.number_format import format_nll
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable, shorten
 from charwave_tui.ui.sampler.step_state import (
-    END,
-    MOST_LIKELY,
+    END_ID,
     TEMPERATURES,
+    TOP_K,
     StepState,
     entropy,
-    order_of,
+    rank_ids,
     softmax_at,
     top_k_mass,
 )
 from charwave_tui.ui.state.sampler_state import PrefixSamples
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-END_WORD = "end"
-"""How the boundary that ends a name is written."""
-
-
-FULL_BAR = 6.0
-"""Nats of surprise that fill a bar: p = 0.0025."""
-
-
-BAR = 14
-"""Columns that a bar of surprise takes at most."""
-
-
-_PATH_LABEL, _P, _SURPRISE = 6, 8, 10
-
-
-_FIGURES = _P + _SURPRISE
-
-
-_GAP = 2
-
-
-HEAD: StyledLine = (Span(f"{'char':<{_PATH_LABEL}}{'p':>{_P}}{'surprise':>{_SURPRISE}}", "muted"),)
-"""The heading of the table, without the context."""
+END_TEXT = "end"  # stands for the boundary that ends a name
+FULL_BAR_NLL = 6.0  # nats, p = 0.0025
+MAX_BAR_COLUMNS = 14
+CHAR_COLUMNS, P_COLUMNS, NLL_COLUMNS = 6, 8, 10
+BAR_GAP = 2
+PATH_HEADER: StyledLine = (Span(f"{'char':<{CHAR_COLUMNS}}{'p':>{P_COLUMNS}}{'surprise':>{NLL_COLUMNS}}", "muted"),)
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredChar:
-    """A character, or the word for the end, and −log p of it in nats."""
+    """A character, or END_TEXT, and its −log p in nats."""
 
     text: str
-    surprise: float
+    nll: float
 
     @property
     def probability(self) -> float:
-        """How probable it was."""
-        return math.exp(-self.surprise)
+        return math.exp(-self.nll)
+
+    @property
+    def span(self) -> Span:
+        """The text, styled by its probability."""
+        style = style_character(self.text, self.nll)
+        return Span(self.text, "warning" if style.underline else "bright", True, underline=style.underline)
 
 
-def scored_chars(text: str, surprises: Sequence[float]) -> list[ScoredChar]:
-    """The characters of `text` with their surprises; a further surprise is that of the end."""
-    letters = [readable(symbol) for symbol in text]
-    letters += [END_WORD] * (len(surprises) - len(letters))
-    return [ScoredChar(letter, surprise) for letter, surprise in zip(letters, surprises, strict=False)]
+def scored_chars(text: str, nlls: Sequence[float]) -> list[ScoredChar]:
+    """Pair the characters of `text` with their nll; one more nll is that of the end."""
+    chars = [readable(symbol) for symbol in text]
+    chars += [END_TEXT] * (len(nlls) - len(chars))
+    return [ScoredChar(char, nll) for char, nll in zip(chars, nlls, strict=False)]
 
 
-def probability(value: float) -> str:
-    """A probability, four places: `0.1210`."""
+def format_probability(value: float) -> str:
+    """Format with four decimals: `0.1210`."""
     return f"{value:.4f}" if math.isfinite(value) else "nan"
 
 
-def row(mark: ScoredChar, context: StyledLine, width: int) -> StyledLine:
-    """A line of the table in `width` columns: context, character, figures and the bar."""
-    inked = style_character(mark.text, mark.surprise)
-    bar = min(width - cell_width(context) - _PATH_LABEL - _FIGURES - _GAP, BAR)
-    share = mark.surprise / FULL_BAR
-    label = Span(mark.text, "warning" if inked.underline else "bright", True, underline=inked.underline)
+def path_row(char: ScoredChar, context: StyledLine, width: int) -> StyledLine:
+    """Return a table row of `width` columns: context, character, probability, nll, and a bar of the nll."""
+    bar_columns = min(width - cell_width(context) - CHAR_COLUMNS - P_COLUMNS - NLL_COLUMNS - BAR_GAP, MAX_BAR_COLUMNS)
+    role = "warning" if char.span.underline else "muted"
+    bar = (Span(" " * BAR_GAP), Span(horizontal_bar(char.nll / FULL_BAR_NLL, bar_columns), role))
     return (
         *context,
-        label,
-        Span(" " * max(_PATH_LABEL - cell_len(mark.text), 0)),
-        Span(f"{probability(mark.probability):>{_P}}{format_nll(mark.surprise):>{_SURPRISE}}"),
-        *(
-            (Span(" " * _GAP), Span(horizontal_bar(share, bar), "warning" if inked.underline else "muted"))
-            if bar > 2
-            else ()
-        ),
+        char.span,
+        Span(" " * max(CHAR_COLUMNS - cell_len(char.text), 0)),
+        Span(f"{format_probability(char.probability):>{P_COLUMNS}}{format_nll(char.nll):>{NLL_COLUMNS}}"),
+        *(bar if bar_columns > 2 else ()),
     )
 
 
-def in_context(text: str, length: int) -> StyledLine:
-    """The last `length` characters before a guess, the boundary as dots."""
-    seen = readable(text[-length:])
-    return (Span(GLYPHS.dot * (length - len(seen)), "line"), Span(seen, "fg"))
+def context_spans(text: str, length: int) -> StyledLine:
+    """Return the last `length` characters before a prediction, padded with dots for the boundary."""
+    context = readable(text[-length:])
+    return (Span(GLYPHS.dot * (length - len(context)), "line"), Span(context, "fg"))
 
 
-def line(path: Sequence[ScoredChar], right: StyledLine, width: int) -> StyledLine:
-    """Character and probability of each in one line with `right` behind them; what does not fit is cut at the left."""
-    kept: list[StyledLine] = []
-    room = width - cell_width(right) - _GAP
-    for mark in reversed(path):
-        inked = style_character(mark.text, mark.surprise)
-        label = Span(mark.text, "warning" if inked.underline else "bright", True, underline=inked.underline)
-        item: StyledLine = (label, Span(f" {probability(mark.probability)}", "muted"), Span(" " * 3))
-        more = 0 if len(kept) + 1 == len(path) else cell_len(GLYPHS.ellipsis) + 1
-        if sum(map(cell_width, kept)) + cell_width(item) + more > room:
-            kept.append((Span(f"{GLYPHS.ellipsis} ", "muted"),))
+def path_line(path: Sequence[ScoredChar], right: StyledLine, width: int) -> StyledLine:
+    """Return the path with its probabilities in one line that ends with `right`, cut off at the left."""
+    groups: list[StyledLine] = []  # from the last character to the first
+    available = width - cell_width(right) - BAR_GAP
+    for char in reversed(path):
+        group: StyledLine = (char.span, Span(f" {format_probability(char.probability)}", "muted"), Span(" " * 3))
+        cut_columns = 0 if len(groups) + 1 == len(path) else cell_len(GLYPHS.ellipsis) + 1
+        if sum(map(cell_width, groups)) + cell_width(group) + cut_columns > available:
+            groups.append((Span(f"{GLYPHS.ellipsis} ", "muted"),))
             break
-        kept.append(item)
-    return (*(piece for item in reversed(kept) for piece in item), *right)
+        groups.append(group)
+    return (*(span for group in reversed(groups) for span in group), *right)
 
 
-def wrapped_chars(path: Sequence[ScoredChar], width: int) -> list[StyledLine]:
-    """Characters and probabilities in as many lines as it takes."""
-    each = max((cell_len(mark.text) for mark in path), default=1) + 10
-    across = max(width // each, 1)
-    lines: list[StyledLine] = []
-    for start in range(0, len(path), across):
-        made: StyledLine = ()
-        for mark in path[start : start + across]:
-            made = (*made, *justify(line([mark], (), each + _GAP), (), each))
-        lines.append(made)
-    return lines
+def wrapped_path(path: Sequence[ScoredChar], width: int) -> list[StyledLine]:
+    """Return the path with its probabilities in as many lines as it needs."""
+    group_columns = max((cell_len(char.text) for char in path), default=1) + 10
+    per_line = max(width // group_columns, 1)
+    groups = [justify(path_line([char], (), group_columns + BAR_GAP), (), group_columns) for char in path]
+    return [sum(groups[start : start + per_line], ()) for start in range(0, len(path), per_line)]
 
 
-def total(path: Sequence[ScoredChar]) -> float:
-    """The surprises together, in nats."""
-    return math.fsum(mark.surprise for mark in path)
+def total_nll(path: Sequence[ScoredChar]) -> float:
+    """Return the total nll in nats."""
+    return math.fsum(char.nll for char in path)
 
 
-def mean(path: Sequence[ScoredChar]) -> float:
-    """The mean surprise, in nats per character; NaN of nothing."""
-    return total(path) / len(path) if path else math.nan
+def mean_nll(path: Sequence[ScoredChar]) -> float:
+    """Return the mean nll in nats per character; NaN for an empty path."""
+    return total_nll(path) / len(path) if path else math.nan
 
 
-def sums(path: Sequence[ScoredChar], words: str) -> StyledLine:
-    """What the surprises come to: `so far  7.09 nats   1.77 per char`."""
+def nll_summary(path: Sequence[ScoredChar], label: str) -> StyledLine:
+    """Return total and mean nll: `so far  7.09 nats   1.77 per char`; empty for no character."""
     if not path:
         return ()
     return (
-        Span(f"{words}  ", "muted"),
-        Span(format_nll(total(path)), "bright", True),
+        Span(f"{label}  ", "muted"),
+        Span(format_nll(total_nll(path)), "bright", True),
         Span(" nats   ", "muted"),
-        Span(format_nll(mean(path)), "bright", True),
+        Span(format_nll(mean_nll(path)), "bright", True),
         Span(" per char", "muted"),
     )
 
 
-SCALES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
-"""The probabilities that a whole bar may stand for: the least that holds the highest one."""
-
-
-_LABEL, _FIGURE, _NARROW = 8, 9, 48
+BAR_SCALES = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)  # probability of a full bar: the smallest that no bar exceeds
+LABEL_COLUMNS, FIGURE_COLUMNS = 8, 9
+MIN_COLUMNS_FOR_ALL_TEMPERATURES = 48
 
 
 @dataclass(frozen=True, slots=True)
 class NextCharView:
-    """What may follow: the ids with the likeliest first, and their probabilities at each of TEMPERATURES."""
+    """The next-char distribution at each of TEMPERATURES, one of which is selected."""
 
-    order: tuple[int, ...]
-    columns: tuple[tuple[float, ...], ...]
-    column: int
+    ranked_ids: tuple[int, ...]  # by descending probability
+    distributions: tuple[tuple[float, ...], ...]  # per temperature, by id
+    temperature_index: int
     symbols: str
 
     @classmethod
-    def of(cls, surprises: tuple[float, ...], column: int, symbols: str) -> NextCharView:
-        """The distribution whose −log p at temperature 1 are told, looked at in one column of TEMPERATURES."""
-        return cls(
-            tuple(order_of(surprises)),
-            tuple(softmax_at(surprises, temperature) for temperature in TEMPERATURES),
-            column,
-            symbols,
-        )
+    def from_nlls(cls, nlls: tuple[float, ...], temperature_index: int, symbols: str) -> NextCharView:
+        """Compute the distributions from −log p at T = 1, by id."""
+        distributions = tuple(softmax_at(nlls, temperature) for temperature in TEMPERATURES)
+        return cls(tuple(rank_ids(nlls)), distributions, temperature_index, symbols)
 
     @property
     def probabilities(self) -> tuple[float, ...]:
-        """The probabilities in the column that is looked at, by id."""
-        return self.columns[self.column]
+        """The distribution at the selected temperature."""
+        return self.distributions[self.temperature_index]
 
-    def word(self, place: int) -> str:
-        """How the id is written."""
-        return END_WORD if place == END else readable(self.symbols[place - 1])
+    def lines(self, prefix: str, cursor_id: int | None, width: int, height: int) -> list[StyledLine]:
+        """Return a header, the rows around the cursor, and statistics, in at most `height` lines."""
+        total = len(self.ranked_ids)
+        cursor = self.ranked_ids.index(cursor_id) if cursor_id in self.ranked_ids else 0
+        statistics = self._statistics(width)
+        footer = [(), *statistics] if total + 2 + len(statistics) <= height else []
+        row_count = height - 1 - len(footer)
+        if total > row_count and not footer:
+            row_count -= 1
+        if row_count < 1:
+            return [self._header(prefix, width)][:height]
+        top = max(min(cursor - row_count // 2, total - row_count), 0)
+        visible_ids = self.ranked_ids[top : top + row_count]
+        lines = [self._header(prefix, width)]
+        lines += [self._row(char_id, char_id == self.ranked_ids[cursor], width) for char_id in visible_ids]
+        if total > len(visible_ids):
+            lines.append(self._hidden_rows(top, self.ranked_ids[top + row_count :], width))
+        return [*lines, *footer]
 
-    def lines(self, after: str, here: int | None, width: int, height: int) -> list[StyledLine]:
-        """All of it in `height` rows: a heading, the rows around the one under the cursor, and the sums below."""
-        order = self.order
-        at = order.index(here) if here in order else 0
-        sums = self._sums(width)
-        foot = [(), *sums] if len(order) + 2 + len(sums) <= height else []
-        room = height - 1 - len(foot)
-        if len(order) > room and not foot:
-            room -= 1
-        if room < 1:
-            return [self._head(after, width)][:height]
-        top = max(min(at - room // 2, len(order) - room), 0)
-        seen = order[top : top + room]
-        lines = [self._head(after, width), *(self._row(place, place == order[at], width) for place in seen)]
-        if len(order) > len(seen):
-            lines.append(self._rest(top, order[top + room :], width))
-        return [*lines, *foot]
+    def _visible_temperatures(self, width: int) -> Sequence[int]:
+        return range(len(TEMPERATURES)) if width >= MIN_COLUMNS_FOR_ALL_TEMPERATURES else (self.temperature_index,)
 
-    def _shown(self, width: int) -> tuple[int, ...]:
-        """The columns of probabilities for which there is room."""
-        return tuple(range(len(TEMPERATURES))) if width >= _NARROW else (self.column,)
+    def _header(self, prefix: str, width: int) -> StyledLine:
+        headers: StyledLine = ()
+        for index in self._visible_temperatures(width):
+            is_selected = index == self.temperature_index
+            text = f"T {TEMPERATURES[index]:.1f}"
+            headers = (*headers, Span(f"{text:>{FIGURE_COLUMNS}}", "accent" if is_selected else "muted", is_selected))
+        text = shorten(readable(prefix), max(width - LABEL_COLUMNS - cell_width(headers) - 12, 1))
+        title = (Span("next after "), Span(text, "bright")) if prefix else (Span("first character"),)
+        return justify((Span(" " * LABEL_COLUMNS), *title), headers, width)
 
-    def _head(self, after: str, width: int) -> StyledLine:
-        heads: StyledLine = ()
-        for place in self._shown(width):
-            chosen = place == self.column
-            text = f"T {TEMPERATURES[place]:.1f}"
-            heads = (*heads, Span(f"{text:>{_FIGURE}}", "accent" if chosen else "muted", chosen))
-        text = shorten(readable(after), max(width - _LABEL - cell_width(heads) - 12, 1))
-        said = (Span("next after "), Span(text, "bright")) if after else (Span("first character"),)
-        return justify((Span(" " * _LABEL), *said), heads, width)
-
-    def _row(self, place: int, here: bool, width: int) -> StyledLine:
-        shown = self._shown(width)
-        scale = next((scale for scale in SCALES if max(self.probabilities) <= scale), SCALES[-1])
-        bar = horizontal_bar(self.probabilities[place] / scale, max(width - _LABEL - _FIGURE * len(shown) - 2, 0))
-        word = self.word(place)
+    def _row(self, char_id: int, is_selected: bool, width: int) -> StyledLine:
+        temperatures = self._visible_temperatures(width)
+        scale = next((scale for scale in BAR_SCALES if max(self.probabilities) <= scale), BAR_SCALES[-1])
+        bar_columns = max(width - LABEL_COLUMNS - FIGURE_COLUMNS * len(temperatures) - 2, 0)
+        text = END_TEXT if char_id == END_ID else readable(self.symbols[char_id - 1])
         left: StyledLine = (
-            Span(GLYPHS.cursor if here else " ", "accent"),
-            Span(" " * max(_LABEL - 2 - cell_len(word), 0)),
-            Span(word, "bright" if here else "fg", here),
+            Span(GLYPHS.cursor if is_selected else " ", "accent"),
+            Span(" " * max(LABEL_COLUMNS - 2 - cell_len(text), 0)),
+            Span(text, "bright" if is_selected else "fg", is_selected),
             Span(" "),
-            Span(bar, "accent" if here else "muted"),
+            Span(
+                horizontal_bar(self.probabilities[char_id] / scale, bar_columns), "accent" if is_selected else "muted"
+            ),
         )
         figures = tuple(
             Span(
-                f"{probability(self.columns[column][place]):>{_FIGURE}}",
-                "muted" if column != self.column else "bright" if here else "fg",
-                here and column == self.column,
+                f"{format_probability(self.distributions[index][char_id]):>{FIGURE_COLUMNS}}",
+                "muted" if index != self.temperature_index else "bright" if is_selected else "fg",
+                is_selected and index == self.temperature_index,
             )
-            for column in shown
+            for index in temperatures
         )
         return justify(left, figures, width)
 
-    def _rest(self, above: int, below: Sequence[int], width: int) -> StyledLine:
-        """How many rows are out of sight, and what those below come to."""
-        said = [f"{above:,} more, {GLYPHS.up}"] if above else []
-        if below:
-            together = sum(self.probabilities[place] for place in below)
-            said.append(f"{len(below):,} more, {GLYPHS.down}  together {probability(together)}")
-        return justify((Span(" " * _LABEL), Span("   ".join(said), "muted")), (), width)
+    def _hidden_rows(self, above: int, ids_below: Sequence[int], width: int) -> StyledLine:
+        parts = [f"{above:,} more, {GLYPHS.up}"] if above else []
+        if ids_below:
+            mass = sum(self.probabilities[char_id] for char_id in ids_below)
+            parts.append(f"{len(ids_below):,} more, {GLYPHS.down}  together {format_probability(mass)}")
+        return justify((Span(" " * LABEL_COLUMNS), Span("   ".join(parts), "muted")), (), width)
 
-    def _sums(self, width: int) -> list[StyledLine]:
-        held = top_k_mass(self.probabilities)
-        count = len(self.order)
-        parts: list[StyledLine] = [
-            (Span(f"top {min(MOST_LIKELY, count)} hold ", "muted"), Span(f"{held:.3f}", "bright")),
+    def _statistics(self, width: int) -> list[StyledLine]:
+        count = len(self.ranked_ids)
+        first: StyledLine = (
+            Span(f"top {min(TOP_K, count)} hold ", "muted"),
+            Span(f"{top_k_mass(self.probabilities):.3f}", "bright"),
+        )
+        others: list[StyledLine] = [
             (
                 Span("entropy ", "muted"),
                 Span(format_nll(entropy(self.probabilities)), "bright"),
                 Span(" nats", "muted"),
             ),
-            (Span(f"chance 1/{count:,} = {probability(1 / count)}", "muted"),),
+            (Span(f"chance 1/{count:,} = {format_probability(1 / count)}", "muted"),),
         ]
-        lines: list[StyledLine] = [(Span(" " * _LABEL), *parts[0])]
-        for part in parts[1:]:
-            longer = (*lines[-1], Span("   "), *part)
+        lines: list[StyledLine] = [(Span(" " * LABEL_COLUMNS), *first)]
+        for statistic in others:
+            longer = (*lines[-1], Span("   "), *statistic)
             if cell_width(longer) <= width:
                 lines[-1] = longer
             else:
-                lines.append((Span(" " * _LABEL), *part))
+                lines.append((Span(" " * LABEL_COLUMNS), *statistic))
         return lines
 
 
-WIDEST_CONTEXT = 12
-"""Columns of context that are shown at most before each character."""
-
-
-TALL = 9
-"""Rows from which the path is a table."""
-
-
-LEAST_PATH = 4
-"""Rows of the path that are shown before names are tried."""
+MAX_CONTEXT_COLUMNS = 12
+MIN_TABLE_HEIGHT = 9  # rows from which the path is a table
+MIN_PATH_HEIGHT = 4  # rows of the path that leave no space to names sampled from the prefix
+MAX_SAMPLES_COLUMNS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class PathView:
-    """What there is to show: the steps, what is known of them, the names tried from there, and the model's context."""
+    """The prefix, the nll of its characters once predicted, and names sampled from it."""
 
-    stepping: StepState
-    known: NextPredicted | None
-    tried: PrefixSamples
-    context: int
+    step_state: StepState
+    prediction: NextPredicted | None
+    samples: PrefixSamples
+    context: int  # characters that the model sees
 
     def lines(self, width: int, height: int) -> list[StyledLine]:
-        """All of it in `height` rows of `width` columns; in few rows the path is a line."""
-        if height < TALL:
-            marked = self._marks()
-            summary = (
+        """Return prefix, path, nll and samples in `height` lines; below MIN_TABLE_HEIGHT the path is one line."""
+        path = self._path()
+        if height < MIN_TABLE_HEIGHT:
+            mean: StyledLine = (
                 Span("mean ", "muted"),
-                Span(format_nll(mean(marked)), "bright"),
+                Span(format_nll(mean_nll(path)), "bright"),
                 Span(" nll", "muted"),
             )
-            told = line(marked, summary, width) if marked else self._hint()
-            return [self._typed(width), told][:height]
-        below = self._sums()
-        tried = self._tried(width, height - 3 - LEAST_PATH - len(below))
-        table = self._table(width, height - 2 - len(tried) - len(below))
-        return [self._typed(width), (), *table, *below, *tried]
+            return [self._prefix_line(width), path_line(path, mean, width) if path else self._hint()][:height]
+        summary = nll_summary(path, "in all" if self.step_state.is_ended else "so far")
+        below = [(), summary] if summary else []
+        samples = self._sample_lines(width, height - 3 - MIN_PATH_HEIGHT - len(below))
+        table = self._table(path, width, height - 2 - len(samples) - len(below))
+        return [self._prefix_line(width), (), *table, *below, *samples]
 
-    def _typed(self, width: int) -> StyledLine:
-        stepping = self.stepping
+    def _path(self) -> list[ScoredChar]:
+        if self.prediction is None:
+            return []
+        path = scored_chars(self.step_state.prefix, self.prediction.path)
+        if self.step_state.is_ended and len(self.prediction.surprises) > END_ID:
+            path.append(ScoredChar(END_TEXT, self.prediction.surprises[END_ID]))
+        return path
+
+    def _prefix_line(self, width: int) -> StyledLine:
         temperature: StyledLine = (
             Span("temp ", "muted"),
             Span(f"{GLYPHS.left} ", "accent"),
-            Span(f"{stepping.temperature:.1f}", "bright", True),
+            Span(f"{self.step_state.temperature:.1f}", "bright", True),
             Span(f" {GLYPHS.right}", "accent"),
         )
-        room = width - cell_width(temperature) - 11
-        text = readable(stepping.prefix)
-        while text and cell_len(text) > room:
+        text = readable(self.step_state.prefix)
+        while text and cell_len(text) > width - cell_width(temperature) - 11:
             text = text[1:]
-        cursor = Span(f" {END_WORD}", "muted") if stepping.ended else Span(" ", "fg", background="accent")
+        cursor = Span(f" {END_TEXT}", "muted") if self.step_state.is_ended else Span(" ", "fg", background="accent")
         return justify((Span("prefix  ", "muted"), Span(text, "bright", True), cursor), temperature, width)
 
     def _hint(self) -> StyledLine:
-        if self.stepping.prefix:
+        if self.step_state.prefix:
             return ()
         return (Span("type letters, or roll with ", "muted"), Span("space", "accent", True))
 
-    def _marks(self) -> list[ScoredChar]:
-        """The path as far as it was told."""
-        if self.known is None:
-            return []
-        marked = scored_chars(self.stepping.prefix, self.known.path)
-        if self.stepping.ended and len(self.known.surprises) > END:
-            marked.append(ScoredChar(END_WORD, self.known.surprises[END]))
-        return marked
-
-    def _table(self, width: int, room: int) -> list[StyledLine]:
-        shown = min(self.context, WIDEST_CONTEXT)
-        text = self.stepping.prefix
+    def _table(self, path: Sequence[ScoredChar], width: int, height: int) -> list[StyledLine]:
+        context_columns = min(self.context, MAX_CONTEXT_COLUMNS)
+        prefix = self.step_state.prefix
         rows: list[StyledLine] = []
-        for place, mark in enumerate(self._marks()):
-            rows.append(row(mark, (Span("  "), *in_context(text[:place], shown), Span("  ")), width))
-        if not self.stepping.ended:
-            context = (Span(f"{GLYPHS.cursor} ", "accent"), *in_context(text, shown), Span("  "))
-            rows.append((*context, Span("?", "accent", True)))
-        head = Span(f"  {'context':<{shown + 2}}", "muted")
-        return [(head, *HEAD), *rows[-max(room - 1, 1) :]]
+        for index, char in enumerate(path):
+            context = context_spans(prefix[:index], context_columns)
+            rows.append(path_row(char, (Span("  "), *context, Span("  ")), width))
+        if not self.step_state.is_ended:
+            context = context_spans(prefix, context_columns)
+            rows.append((Span(f"{GLYPHS.cursor} ", "accent"), *context, Span("  "), Span("?", "accent", True)))
+        header = Span(f"  {'context':<{context_columns + 2}}", "muted")
+        return [(header, *PATH_HEADER), *rows[-max(height - 1, 1) :]]
 
-    def _sums(self) -> list[StyledLine]:
-        totals = sums(self._marks(), "in all" if self.stepping.ended else "so far")
-        return [(), totals] if totals else []
-
-    def _tried(self, width: int, room: int) -> list[StyledLine]:
-        """Names drawn from the prefix, in at most `room` rows."""
-        names = self.tried.names
-        if room < 4 or self.stepping.ended or not names:
+    def _sample_lines(self, width: int, height: int) -> list[StyledLine]:
+        names = self.samples.names
+        if height < 4 or self.step_state.is_ended or not names:
             return []
-        legend = [(), LEGEND] if room >= 8 and cell_width(LEGEND) <= width else []
-        figures = min(width, 40)
-        name_room = figures - 17
-        lines: list[StyledLine] = [(), justify((Span("tried from here"),), (Span(f"nll{'':10}", "muted"),), figures)]
-        for sampled in names[: room - 2 - len(legend)]:
-            mark, word = novelty_mark(sampled)
-            right: StyledLine = (Span(f"{format_nll(sampled.nll):>6}  "), mark, Span(f" {word:6}", "muted"))
-            lines.append(justify((Span("  "), *style_name(sampled, name_room)), right, figures))
+        legend = [(), LEGEND] if height >= 8 and cell_width(LEGEND) <= width else []
+        columns = min(width, MAX_SAMPLES_COLUMNS)
+        lines: list[StyledLine] = [(), justify((Span("tried from here"),), (Span(f"nll{'':10}", "muted"),), columns)]
+        for sampled in names[: height - 2 - len(legend)]:
+            mark, novelty = novelty_mark(sampled)
+            right: StyledLine = (Span(f"{format_nll(sampled.nll):>6}  "), mark, Span(f" {novelty:6}", "muted"))
+            lines.append(justify((Span("  "), *style_name(sampled, columns - 17)), right, columns))
         return [*lines, *legend]

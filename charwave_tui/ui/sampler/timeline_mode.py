@@ -1,4 +1,4 @@
-"""Timeline: names drawn with the same chance at every evaluation, scrubbed along the curve."""
+"""Timeline mode: the names sampled at each evaluation of the run, with the same seed, next to its loss curve."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from textual.reactive import reactive
 from charwave_tui.core.metrics import SampledName, Split, TimelineSample
 from charwave_tui.ui.charts.loss_chart import LossChart
 from charwave_tui.ui.drawing.number_format import format_loss, format_steps
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, wrap
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, muted_lines, wrap
 from charwave_tui.ui.keymap import TIMELINE_KEYS
-from charwave_tui.ui.sampler.mode import NameListMode, SamplerMode, empty_state_text
+from charwave_tui.ui.sampler.mode import NameListMode, SamplerMode, no_model_lines
 from charwave_tui.ui.state.run_state import LossCurveState
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -22,20 +22,17 @@ from charwave_tui.ui.widgets.name_list import entry_lines, names_summary
 from charwave_tui.ui.widgets.pane import UnnumberedPane
 from charwave_tui.ui.widgets.text_lines import TextPane
 
-PAGE = 10
-"""Evaluations that a page takes."""
+PAGE_SIZE = 10  # evaluations
 
 
 class TimelineChartPane(UnnumberedPane):
-    """The curve of the run, with a cursor at an evaluation."""
+    """The loss curve, with a cursor at the step of an evaluation."""
 
     curve: reactive[LossCurveState] = reactive(LossCurveState, repaint=False)
-    """The losses."""
     cursor: reactive[int | None] = reactive(None, repaint=False)
-    """The step of the evaluation."""
 
     def __init__(self) -> None:
-        super().__init__("Loss", id="scrubbed")
+        super().__init__("Loss", id="timeline-chart")
         self.add_class("main", "keyed")
 
     def compose(self) -> ComposeResult:
@@ -43,7 +40,7 @@ class TimelineChartPane(UnnumberedPane):
 
 
 class TimelineMode(NameListMode):
-    """The curve above, the names of the chosen evaluation below; at the last one it goes on with each that comes."""
+    """The loss curve above the names of the chosen evaluation; at the last one it follows each new evaluation."""
 
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in TIMELINE_KEYS]
 
@@ -52,26 +49,30 @@ class TimelineMode(NameListMode):
 
     def __init__(self) -> None:
         super().__init__(id="timeline")
-        self._step: int | None = None
+        self._step: int | None = None  # of the chosen evaluation; None follows the last one
         self._chart = TimelineChartPane()
-        self._names = TextPane("Names", id="sketched", classes="side")
+        self._names_pane = TextPane("Names", id="timeline-names", classes="side")
 
     def compose(self) -> ComposeResult:
         yield self._chart.data_bind(SamplerMode.curve)
-        yield self._names
+        yield self._names_pane
 
     @property
-    def sketch(self) -> TimelineSample | None:
-        """The names of the evaluation under the cursor, or of the last before it."""
+    def current_sample(self) -> TimelineSample | None:
+        """The names of the chosen evaluation, or of the last one before it."""
         timeline = self.speech.timeline
         if not timeline:
             return None
         step = timeline[-1].step if self._step is None else self._step
-        return next((item for item in reversed(timeline) if item.step <= step), timeline[0])
+        return next((sample for sample in reversed(timeline) if sample.step <= step), timeline[0])
 
     @property
     def names_shown(self) -> Sequence[SampledName]:
-        return self.sketch.names if self.sketch else ()
+        return self.current_sample.names if self.current_sample else ()
+
+    def load(self) -> None:
+        if self._step not in {sample.step for sample in self.speech.timeline}:
+            self._step = None
 
     def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
         if old.timeline is not new.timeline:
@@ -79,46 +80,40 @@ class TimelineMode(NameListMode):
                 self.refresh_bindings()
             self.update()
 
-    def load(self) -> None:
-        if self._step is not None and all(item.step != self._step for item in self.speech.timeline):
-            self._step = None
-
-    def action_walk(self, places: int) -> None:
-        timeline = self.speech.timeline
-        if self.sketch is None:
+    def action_move_cursor(self, evaluations: int) -> None:
+        timeline, sample = self.speech.timeline, self.current_sample
+        if sample is None:
             return
-        place = min(max(timeline.index(self.sketch) + places, 0), len(timeline) - 1)
-        self._step = None if place == len(timeline) - 1 else timeline[place].step
+        last = len(timeline) - 1
+        index = min(max(timeline.index(sample) + evaluations, 0), last)
+        self._step = None if index == last else timeline[index].step
         self.update()
 
     def action_page(self, pages: int) -> None:
-        self.action_walk(pages * PAGE)
+        self.action_move_cursor(pages * PAGE_SIZE)
 
-    def update(self) -> None:
-        if not self.is_mounted or not self.on_screen:
+    def draw(self) -> None:
+        sample, timeline, pane = self.current_sample, self.speech.timeline, self._names_pane
+        self._chart.cursor = sample.step if sample else None
+        self._chart.note = _step_and_val_loss(sample.step, self.curve) if sample else ""
+        width, height = pane.inner_size
+        if sample is None:
+            pane.note = pane.remark = ""
+            pane.set_lines(list(no_model_lines(self.run)) or _empty_timeline_lines(width))
             return
-        sketch, timeline = self.sketch, self.speech.timeline
-        self._chart.cursor = sketch.step if sketch else None
-        self._chart.note = _evaluated(sketch, self.curve) if sketch else ""
-        width, height = self._names.inner_size
-        if sketch is None:
-            self._names.note = self._names.remark = ""
-            self._names.set_lines(list(empty_state_text(self.run)) or _none_yet(width))
-            return
-        self._names.note = f"step {format_steps(sketch.step)}"
-        self._names.remark = f"{timeline.index(sketch) + 1} of {len(timeline):,} evaluations"
-        rows = max(height - 2, 1)
-        self._names.set_lines([*entry_lines(sketch.names, width, rows), (), names_summary(sketch.names, width)])
+        pane.note = f"step {format_steps(sample.step)}"
+        pane.remark = f"{timeline.index(sample) + 1} of {len(timeline):,} evaluations"
+        pane.set_lines([*entry_lines(sample.names, width, max(height - 2, 1)), (), names_summary(sample.names, width)])
 
 
-def _evaluated(sketch: TimelineSample, curve: LossCurveState) -> str:
-    """The step of a sketch, and the val loss that was measured there."""
-    losses = [item.loss for item in curve.history.evaluations if item.split is Split.VAL and item.step == sketch.step]
-    measured = f" {GLYPHS.dot} val {format_loss(losses[-1])}" if losses else ""
-    return f"step {format_steps(sketch.step)}{measured}"
+def _step_and_val_loss(step: int, curve: LossCurveState) -> str:
+    evaluations = curve.history.evaluations
+    losses = [item.loss for item in evaluations if item.split is Split.VAL and item.step == step]
+    val_loss = f" {GLYPHS.dot} val {format_loss(losses[-1])}" if losses else ""
+    return f"step {format_steps(step)}{val_loss}"
 
 
-def _none_yet(width: int) -> list[StyledLine]:
-    said = wrap("There are no names of this run's evaluations yet.", width, 3)
-    then = wrap("They are drawn at each of them, always with the same chance.", width, 3)
-    return [*((Span(line),) for line in said), *((Span(line, "muted"),) for line in then)]
+def _empty_timeline_lines(width: int) -> list[StyledLine]:
+    lines = wrap("There are no names of this run's evaluations yet.", width, 3)
+    explanation = muted_lines("They are drawn at each of them, always with the same chance.", width, 3)
+    return [*((Span(line),) for line in lines), *explanation]

@@ -9,7 +9,13 @@ from support.run_records import SUMMARIES, TRAINING_RUN, run_summary
 
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.commands import DeleteRun, DescribeRun, ForkRun, OpenRun, RestoreRun, ResumeRun
-from charwave_tui.ui.runs.commands import command_for_key, is_already_open, refusal, replaces_active_run, returns_to_lab
+from charwave_tui.ui.runs.commands import (
+    command_for_action,
+    is_already_open,
+    refusal,
+    replaces_active_run,
+    returns_to_lab,
+)
 from charwave_tui.ui.state.run_state import ConnectionState, RunViewState
 
 IN_TRAINING = TRAINING_RUN[0]
@@ -20,14 +26,14 @@ HELD = replace(IN_TRAINING, state=RunState.PAUSED)
 
 @pytest.mark.parametrize("key", ["open", "resume", "fork", "delete"])
 def test_without_run_no_key_is_available(key):
-    assert command_for_key(key, None, IN_TRAINING) is None
+    assert command_for_action(key, None, IN_TRAINING) is None
 
 
 @pytest.mark.parametrize("of", SUMMARIES, ids=lambda of: of.state.value)
 def test_every_run_can_be_opened_forked_and_deleted(of):
-    assert command_for_key("open", of, IN_TRAINING) == OpenRun(of.run)
-    assert command_for_key("fork", of, IN_TRAINING) == ForkRun(of.run)
-    assert command_for_key("delete", of, IN_TRAINING) == DeleteRun(of.run)
+    assert command_for_action("open", of, IN_TRAINING) == OpenRun(of.run)
+    assert command_for_action("fork", of, IN_TRAINING) == ForkRun(of.run)
+    assert command_for_action("delete", of, IN_TRAINING) == DeleteRun(of.run)
 
 
 @pytest.mark.parametrize(
@@ -43,11 +49,13 @@ def test_every_run_can_be_opened_forked_and_deleted(of):
     ],
 )
 def test_only_unfinished_run_can_be_resumed(state, run, command):
-    assert command_for_key("resume", run_summary(12, state=state), run) == command
+    assert command_for_action("resume", run_summary(12, state=state), run) == command
 
 
 def test_stopped_run_with_steps_left_can_be_resumed():
-    assert command_for_key("resume", run_summary(12, state=RunState.STOPPED, step=100), HELD) == OpenRun(12, train=True)
+    assert command_for_action("resume", run_summary(12, state=RunState.STOPPED, step=100), HELD) == OpenRun(
+        12, train=True
+    )
 
 
 @pytest.mark.parametrize(

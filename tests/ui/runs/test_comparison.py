@@ -14,7 +14,7 @@ from charwave_tui.core.corpus_registry import LECTURE_SHA256
 from charwave_tui.core.metrics import CurveMarker
 from charwave_tui.ui.drawing.styled_text import cell_width
 from charwave_tui.ui.drawing.theme import to_plain_text
-from charwave_tui.ui.runs.comparison import differences_table, width_for
+from charwave_tui.ui.runs.comparison import differences_table, table_width
 from charwave_tui.ui.state.runs_state import ComparedRun, RunsViewOptions, compared_runs
 
 
@@ -25,7 +25,7 @@ def compare_runs(here, *chosen, rows=SUMMARIES, records=RECORDS, held=TRAINING_R
 
 def table(runs):
     """The values by what they are of, and what is said below."""
-    lines = [to_plain_text(line) for line in differences_table(runs, width_for(len(runs)), 40)]
+    lines = [to_plain_text(line) for line in differences_table(runs, table_width(len(runs)), 40)]
     return {line[:13].strip(): line[13:].split() for line in lines if line}, lines[-1]
 
 
@@ -132,7 +132,7 @@ def test_values_of_any_length_stay_in_columns():
         1, dilations=(1, 2, 4, 8) * 3, corpus="/a/long/path/" * 9 + "words.txt", step=99_999_999, parameters=2**40
     )
     runs = (ComparedRun(long, 0, False), ComparedRun(run_summary(2, train=math.inf), 1, True))
-    assert all(cell_width(line) in (0, width_for(2)) for line in differences_table(runs, width_for(2), 40)[:-1])
+    assert all(cell_width(line) in (0, table_width(2)) for line in differences_table(runs, table_width(2), 40)[:-1])
     rows, _ = table(runs)
     assert rows["corpus"] == ["…words.txt", "makemore"]
     assert rows["dilations"][-1] == "none"

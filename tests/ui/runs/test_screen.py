@@ -20,6 +20,8 @@ from support.run_records import (
     run_runs_screen,
     run_summary,
 )
+from textual.reactive import reactive
+from textual.screen import Screen
 
 from charwave_tui.core.metrics import LossPoint, RunState
 from charwave_tui.core.protocol.commands import (
@@ -37,7 +39,7 @@ from charwave_tui.ui.dialogs.help import HelpScreen
 from charwave_tui.ui.keymap import RUN_KEYS
 from charwave_tui.ui.runs.comparison import ComparisonChart, ComparisonChartPane, DifferencesPane
 from charwave_tui.ui.runs.list_pane import RunsListPane
-from charwave_tui.ui.runs.screen import Comparing, RunsScreen
+from charwave_tui.ui.runs.screen import RunsScreen
 from charwave_tui.ui.state.run_state import ConnectionState, LossCurveState, RunsState, RunViewState
 from charwave_tui.ui.state.runs_state import RunsViewOptions, SortOrder
 from charwave_tui.ui.widgets.key_bar import KeyBar
@@ -54,8 +56,8 @@ EVERY_KEY += ["pagedown", "j", "k", "slash"]
 @pytest.fixture(autouse=True)
 def _short_debounce(monkeypatch):
     """What waits does so for no longer than a pilot does, and it is always the same time of day."""
-    monkeypatch.setattr("charwave_tui.ui.runs.screen.REST", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.runs.screen.READ_AFTER", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.runs.screen.REFRESH_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.runs.screen.LOAD_DELAY_SECONDS", 0.01)
     monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.MIN_FRAME_INTERVAL", 0.0)
     monkeypatch.setattr("charwave_tui.ui.runs.list_pane.local_now", lambda: NOW)
 
@@ -63,7 +65,7 @@ def _short_debounce(monkeypatch):
 def visible_runs(app):
     """The numbers of the runs on the screen, from the top."""
     table = app.table
-    return [of.run for of in table.seen[table.top : table.top + table.room]]
+    return [of.run for of in table.visible_rows[table.top_index : table.top_index + table.page_height]]
 
 
 def chart(app):
@@ -112,7 +114,7 @@ async def test_back_returns_view_state_without_filter():
 async def test_screen_reopens_as_it_was_left():
     arrangement = RunsViewOptions(order=SortOrder.STEPS, here=7, chosen=(3, None, 12, None), deleted=(5,))
     async with run_runs_screen(arrangement=arrangement) as (app, pilot):
-        assert app.table.arrangement == arrangement
+        assert app.table.view_options == arrangement
         assert "sorted by steps" in screen_text(app)
         await pilot.press("u")
         assert app.requests == [RestoreRun(5)]
@@ -134,12 +136,12 @@ async def test_runs_arrows_move_and_stop_at_ends():
 async def test_thousand_runs_scroll_at_edge_with_count():
     rows = tuple(run_summary(1_000 - place) for place in range(1_000))
     async with run_runs_screen(RunsState(rows), NO_RUN, size=(80, 24)) as (app, pilot):
-        table, room = app.table, app.table.room
+        table, room = app.table, app.table.page_height
         assert visible_runs(app) == list(range(1_000, 1_000 - room, -1))
         await pilot.press("up", *["down"] * (room - 1))
-        assert table.top == 0
+        assert table.top_index == 0
         await pilot.press("down")
-        assert table.top == 1
+        assert table.top_index == 1
         assert f"Runs  2–{room + 1} of 1,000" in screen_text(app)
         await pilot.press("pagedown")
         assert app.cursor_run == 1_000 - 2 * room
@@ -299,7 +301,7 @@ async def test_queued_letters_are_text_in_editor_and_keys_after_it():
         await type_burst(pilot, "n", "d", "u", "c", "enter", "down", "c")
         assert app.requests[0] == DescribeRun(11, "duc", SUMMARIES[1].note)
         assert app.cursor_run == 10
-        assert app.table.arrangement.chosen == (10, None, None, None)
+        assert app.table.view_options.chosen == (10, None, None, None)
 
 
 async def test_pasted_control_characters_become_one_line():
@@ -346,18 +348,18 @@ async def test_sort_cycles_orders_and_cursor_stays_on_its_run():
 async def test_selected_runs_compared_with_run_under_cursor():
     async with run_runs_screen() as (app, pilot):
         await type_burst(pilot, "down", "c", "end", "up", "c", "home")
-        assert [item.label for item in app.runs.among] == ["▸ run 12", "◆ run 11", "◇ run 3"]
+        assert [item.label for item in app.runs.compared] == ["▸ run 12", "◆ run 11", "◇ run 3"]
         text = screen_text(app)
         assert "▸ run 12   ◆ run 11    ◇ run 3" in text
         assert all(label in chart(app) for label in ("▸ run 12", "◆ run 11", "◇ run 3", "published 1.9937"))
         await pilot.press("down", "c", "down")
-        assert [item.label for item in app.runs.among] == ["▸ run 10", "◇ run 3"]
+        assert [item.label for item in app.runs.compared] == ["▸ run 10", "◇ run 3"]
 
 
 async def test_fifth_run_not_selected_and_reason_shown():
     async with run_runs_screen() as (app, pilot):
         await type_burst(pilot, "c", "down", "c", "down", "c", "down", "c", "down", "c")
-        assert app.table.arrangement.chosen == (12, 11, 10, 9)
+        assert app.table.view_options.chosen == (12, 11, 10, 9)
         assert notification_texts(pilot) == ["four runs are chosen already\nc on one of them lets it go"]
 
 
@@ -379,10 +381,10 @@ async def test_unknown_records_requested_after_debounce():
 
 
 async def test_moving_cursor_loads_only_where_it_rests(monkeypatch):
-    monkeypatch.setattr("charwave_tui.ui.runs.screen.READ_AFTER", 0.04)
+    monkeypatch.setattr("charwave_tui.ui.runs.screen.LOAD_DELAY_SECONDS", 0.2)
     async with run_runs_screen(RunsState(SUMMARIES)) as (app, pilot):
         await type_burst(pilot, *["down"] * 5)
-        await pilot.pause(0.06)
+        await pilot.pause(0.25)
         assert app.requests == [ShowRun(7)]
 
 
@@ -428,7 +430,7 @@ async def test_progress_repaints_only_row_of_run():
 
 
 async def test_finished_run_shown_at_once(monkeypatch):
-    monkeypatch.setattr("charwave_tui.ui.runs.screen.REST", 60.0)
+    monkeypatch.setattr("charwave_tui.ui.runs.screen.REFRESH_INTERVAL_SECONDS", 60.0)
     async with run_runs_screen() as (app, pilot):
         app.runs.run = replace(TRAINING_RUN[0], step=200_000, state=RunState.FINISHED, steps_per_second=0.0)
         await pilot.pause()
@@ -487,7 +489,7 @@ async def test_resize_keeps_cursor_and_selection():
             assert app.cursor_run == 3
             assert 3 in visible_runs(app) or size == (1, 1)
             assert all(len(line) <= max(size[0], 2) for line in screen_text(app).splitlines())
-        assert app.table.arrangement.chosen == (12, 11, None, None)
+        assert app.table.view_options.chosen == (12, 11, None, None)
 
 
 async def test_editor_stays_open_through_resize_and_list_change():
@@ -530,17 +532,16 @@ async def test_keys_after_leaving_change_nothing():
 
 
 async def test_pushing_screen_can_bind_its_data():
-    class Bound(Comparing):
-        arrangement = RunsViewOptions()
-
-        def ask(self, command):
-            pass
+    class Lab(Screen):
+        run = reactive(RunViewState, repaint=False)
+        curve = reactive(LossCurveState, repaint=False)
+        archive = reactive(RunsState, repaint=False)
 
         def push(self):
-            self.app.push_screen(RunsScreen().data_bind(Comparing.run, Comparing.curve, Comparing.archive))
+            self.app.push_screen(RunsScreen().data_bind(Lab.run, Lab.curve, Lab.archive))
 
     async with run_runs_screen() as (app, pilot):
-        lab = Bound()
+        lab = Lab()
         await app.push_screen(lab)
         lab.run, lab.curve, lab.archive = scenes.TRAINING.run, scenes.TRAINING.curve, ARCHIVE
         lab.call_later(lab.push)

@@ -20,7 +20,7 @@ def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is always the same time of day, and what waits does so for no longer than a pilot does."""
     monkeypatch.setattr("charwave_tui.ui.runs.list_pane.local_now", lambda: NOW)
     monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.MIN_UPDATE_INTERVAL", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.runs.screen.REST", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.runs.screen.REFRESH_INTERVAL_SECONDS", 0.01)
     monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.MIN_FRAME_INTERVAL", 0.0)
 
 

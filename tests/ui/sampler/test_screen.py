@@ -30,7 +30,7 @@ from charwave_tui.core.protocol.events import NextPredicted, QueryRefused, Stars
 from charwave_tui.ui.dialogs.confirm import ConfirmDialog
 from charwave_tui.ui.dialogs.help import HelpScreen
 from charwave_tui.ui.sampler.screen import SamplerScreen
-from charwave_tui.ui.sampler.step_mode import TRIED
+from charwave_tui.ui.sampler.step_mode import SAMPLE_COUNT
 from charwave_tui.ui.state.run_state import EngineDisconnected, NamesState, RunsState, reduce
 from charwave_tui.ui.state.sampler_state import SamplerState
 
@@ -46,8 +46,8 @@ EVERY_KEY += ["1", "2", "g", "s", "u", "y", "Y", "c", "ctrl+u", "question_mark"]
 @pytest.fixture(autouse=True)
 def _short_debounce(monkeypatch):
     """What waits does so for no longer than a pilot does."""
-    monkeypatch.setattr("charwave_tui.ui.sampler.names_mode.DRAW_AFTER", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.sampler.step_mode.TRY_AFTER", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.sampler.names_mode.SAMPLE_DELAY_SECONDS", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.sampler.step_mode.SAMPLE_DELAY_SECONDS", 0.01)
     monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.MIN_FRAME_INTERVAL", 0.0)
 
 
@@ -60,9 +60,9 @@ async def test_tab_cycles_modes_and_queued_keys_go_to_next_one():
     async with run_sampler_screen("names") as (app, pilot):
         for mode in [*MODES[1:], "names"]:
             await type_burst(pilot, "tab")
-            await wait_until(pilot, lambda mode=mode: app.sampler.current.id == mode)
+            await wait_until(pilot, lambda mode=mode: app.sampler.current_mode.id == mode)
         await type_burst(pilot, "shift+tab", "shift+tab")
-        await wait_until(pilot, lambda: app.sampler.current.id == "compare")
+        await wait_until(pilot, lambda: app.sampler.current_mode.id == "compare")
         await type_burst(pilot, "tab", "tab", "tab", "m", "a")
         await pilot.pause()
         assert "prefix  ma" in screen_text(app)
@@ -72,7 +72,7 @@ async def test_tab_cycles_modes_and_queued_keys_go_to_next_one():
         await type_burst(pilot, "escape", "escape")
         await pilot.pause()
         assert app.results[0].mode == "step"
-        assert app.results[0].stepping.prefix == "ma"
+        assert app.results[0].step_state.prefix == "ma"
 
 
 async def test_under_60_columns_settings_and_names_alternate():
@@ -158,22 +158,22 @@ async def test_names_saved_and_existing_file_asks_confirmation(tmp_path, monkeyp
         await pilot.pause()
         assert json.loads((tmp_path / "a.json").read_text())
         await type_burst(pilot, "w", "escape", "tab")
-        await wait_until(pilot, lambda: app.sampler.current.id == "step")
+        await wait_until(pilot, lambda: app.sampler.current_mode.id == "step")
 
 
 async def test_step_mode_builds_name_and_queues_burst_behind_reply():
     async with run_sampler_screen("step") as (app, pilot):
         await type_burst(pilot, "m", "down", "enter", "space", "right", "space", "backspace", "a")
-        await wait_until(pilot, lambda: app.sampler.current.known is not None)
-        steps = app.sampler.current.stepping
+        await wait_until(pilot, lambda: app.sampler.current_mode.prediction is not None)
+        steps = app.sampler.current_mode.step_state
         assert steps.prefix[0] == "m"
         assert steps.prefix[-1] == "a"
         assert (len(steps.prefix), steps.rolls, steps.temperature) == (4, 2, 1.5)
         other = SamplerScreenHost(mode="step")
-        assert other.sampler.current.stepping.rolls == 0
+        assert other.sampler.current_mode.step_state.rolls == 0
         await wait_until(pilot, lambda: "tried from here" in screen_text(app))
         tried = app.requests_of(SampleNames)[-1].sampling
-        assert (tried.prefix, tried.temperature, tried.count) == (steps.prefix, 1.5, TRIED)
+        assert (tried.prefix, tried.temperature, tried.count) == (steps.prefix, 1.5, SAMPLE_COUNT)
         assert "next after" in screen_text(app)
 
 
@@ -181,27 +181,27 @@ async def test_queued_keys_without_reply_dropped_by_esc_and_kept_by_tab():
     async with run_sampler_screen("step") as (app, pilot):
         app.replying = False
         await type_burst(pilot, "m", "enter", "tab", "k", "a")
-        assert app.sampler.current.id == "step"  # enter is about what may follow m, which is not known yet
+        assert app.sampler.current_mode.id == "step"  # enter is about what may follow m, which is not known yet
         app.replying = True
         asked = app.requests_of(commands.PredictNext)[-1]
         for event in sampler_replies(asked, app.sampler.run.step, app.sampler.run.corpus.symbols):
             app.emit(event)
-        await wait_until(pilot, lambda: app.sampler.current.id == "score")
-        assert len(app.sampler._stepping.stepping.prefix) == 2
+        await wait_until(pilot, lambda: app.sampler.current_mode.id == "score")
+        assert len(app.sampler._step_mode.step_state.prefix) == 2
         await wait_until(pilot, lambda: "ka" in screen_text(app))
     async with run_sampler_screen("step") as (app, pilot):
         app.replying = False
         await type_burst(pilot, "m", "enter", "a", "escape")
         await wait_until(pilot, lambda: len(app.results) == 1)
-        assert app.results[0].stepping.prefix == "m"
+        assert app.results[0].step_state.prefix == "m"
 
 
 async def test_end_token_ends_name_and_unknown_letters_refused():
     async with run_sampler_screen("step", size=NARROW) as (app, pilot):
         await type_burst(pilot, *"mar", "ж")
-        await wait_until(pilot, lambda: app.sampler.current.known is not None)
+        await wait_until(pilot, lambda: app.sampler.current_mode.prediction is not None)
         assert any("'ж' is not among the characters of makemore" in said for said in notification_texts(pilot))
-        while app.sampler.current.stepping.here != 0:
+        while app.sampler.current_mode.step_state.cursor_id != 0:
             await type_burst(pilot, "down")
         await type_burst(pilot, "enter")
         await pilot.pause()
@@ -213,7 +213,7 @@ async def test_end_token_ends_name_and_unknown_letters_refused():
 
 async def test_training_repeats_prefix_query_one_at_a_time():
     async with run_sampler_screen("step") as (app, pilot):
-        step = app.sampler.current
+        step = app.sampler.current_mode
         app.replying = False
         app.requests.clear()
         app.sampler.run = replace(TRAINING_WITH_NLLS.run, step=132_500)
@@ -229,7 +229,7 @@ async def test_training_repeats_prefix_query_one_at_a_time():
         await type_burst(pilot, "tab", "tab")
         app.sampler.run = replace(TRAINING_WITH_NLLS.run, step=132_600)
         step.hide()
-        app.sampler._look()
+        app.sampler._poll()
         await pilot.pause()
         assert len(app.requests_of(PredictNext)) == 1
 
@@ -240,7 +240,7 @@ async def test_other_vocabulary_restarts_name():
         card = msgspec.structs.replace(scenes.CARD, symbols="xyz", name="other")
         app.sampler.run = replace(TRAINING_WITH_NLLS.run, corpus=card)
         await wait_until(pilot, lambda: "chance 1/4" in screen_text(app))
-        assert app.sampler.current.stepping.prefix == ""
+        assert app.sampler.current_mode.step_state.prefix == ""
 
 
 async def test_words_scored_compared_and_refused():
@@ -256,7 +256,7 @@ async def test_words_scored_compared_and_refused():
         assert "= corpus" in row(app, "▸ mariela")
         await type_burst(pilot, "ctrl+u", *"mariela", "enter")
         await pilot.pause()
-        assert [word.word for word in app.sampler.current.words] == ["quillon", "mariela"]
+        assert [word.word for word in app.sampler.current_mode.words] == ["quillon", "mariela"]
         card = msgspec.structs.replace(scenes.CARD, symbols="aeilmr", name="other")
         app.sampler.run = replace(TRAINING_WITH_NLLS.run, run=13, corpus=card)  # whose model has scored none of them
         await pilot.pause()
@@ -265,7 +265,7 @@ async def test_words_scored_compared_and_refused():
         await wait_until(pilot, lambda: "'q' is not in the corpus makemore." in screen_text(app))
         asked = len(app.requests_of(ScoreWord))
         for _ in range(3):
-            app.sampler.current.poll()
+            app.sampler.current_mode.poll()
             await pilot.pause()
         assert len(app.requests_of(ScoreWord)) == asked
 
@@ -310,7 +310,7 @@ async def test_other_run_chosen_and_sampled_from_same_seeds():
         assert notification_texts(pilot)[-1].startswith("there is no other run to compare with yet")
         await type_burst(pilot, "escape")
         await pilot.pause()
-        assert app.results[0].compared == 11
+        assert app.results[0].compared_run == 11
 
 
 async def test_stars_removed_and_restored_while_shown():
@@ -340,7 +340,7 @@ async def test_every_key_of_every_mode_works_without_model(view):
             await type_burst(pilot, *EVERY_KEY)
             while app.screen is not app.sampler:
                 await type_burst(pilot, "escape")
-            await type_burst(pilot, "escape" if app.sampler.save_row.is_open else "tab")
+            await type_burst(pilot, "escape" if app.sampler._save_row.is_open else "tab")
         assert app.results == []
 
 
@@ -362,7 +362,7 @@ async def test_lab_opens_sampler_and_keeps_names_and_context():
         await wait_until(pilot, lambda: lab_screen(pilot).context_text == "ma")
         await pilot.press("escape", "n")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, SamplerScreen))
-        assert pilot.app.screen.current.id == "step"
+        assert pilot.app.screen.current_mode.id == "step"
         assert lab_screen(pilot).controller.state is not RunState.TRAINING
         await type_burst(pilot, "shift+tab", "right", "escape", "t")  # the last of which is for the lab
         await wait_until(pilot, lambda: lab_screen(pilot).run.state is RunState.TRAINING)

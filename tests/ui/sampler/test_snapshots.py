@@ -14,7 +14,7 @@ from support.sampler_answers import SamplerScreenHost
 def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits does so for no longer than a pilot does."""
     monkeypatch.setattr("charwave_tui.ui.widgets.status_bar.MIN_UPDATE_INTERVAL", 0.01)
-    monkeypatch.setattr("charwave_tui.ui.sampler.step_mode.TRY_AFTER", 0.01)
+    monkeypatch.setattr("charwave_tui.ui.sampler.step_mode.SAMPLE_DELAY_SECONDS", 0.01)
     monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.MIN_FRAME_INTERVAL", 0.0)
 
 
@@ -23,7 +23,7 @@ def test_wide_sampler_step_mode(snap_compare):
 
     async def prepare(pilot) -> None:
         await type_burst(pilot, *"mari", "down", "down")
-        await wait_until(pilot, lambda: len(app.sampler.current.tried.names) > 0)
+        await wait_until(pilot, lambda: len(app.sampler.current_mode.samples.names) > 0)
 
     assert snap_compare(app, terminal_size=WIDE, run_before=prepare)
 

@@ -23,17 +23,17 @@ from charwave_tui.core.protocol.events import NamesRefused, NamesSampled, NextPr
 from charwave_tui.ui.drawing.styled_text import cell_width
 from charwave_tui.ui.drawing.theme import to_plain_text
 from charwave_tui.ui.sampler import step_views
-from charwave_tui.ui.sampler.mode import StarredSet, empty_state_text, model_of
-from charwave_tui.ui.sampler.names_table import name_detail, name_rows, remark
-from charwave_tui.ui.sampler.save_names import format_names, resolve_path, write
+from charwave_tui.ui.sampler.mode import StarredSet, model_identity, no_model_lines
+from charwave_tui.ui.sampler.names_table import name_detail, name_rows, sampling_note
+from charwave_tui.ui.sampler.save_names import format_names, resolve_path, write_names
 from charwave_tui.ui.sampler.step_state import (
     StepState,
     entropy,
-    order_of,
+    move_in_ranking,
+    rank_ids,
     sample_index,
     softmax_at,
     top_k_mass,
-    walked,
 )
 from charwave_tui.ui.sampler.step_views import NextCharView
 from charwave_tui.ui.state import pending_request
@@ -72,20 +72,20 @@ def test_draws_follow_distribution_and_are_repeatable():
 
 
 def test_name_typed_taken_ended_and_undone():
-    steps = StepState().typed("m").with_choice(1, SYMBOLS)
-    assert (steps.prefix, steps.ended) == ("ma", False)
+    steps = StepState().with_text("m").with_choice(1, SYMBOLS)
+    assert (steps.prefix, steps.is_ended) == ("ma", False)
     ended = steps.with_choice(0, SYMBOLS)
-    assert ended.ended
-    assert ended.typed("x") == ended
-    assert ended.back() == steps
-    assert steps.back().back().back() == StepState()
+    assert ended.is_ended
+    assert ended.with_text("x") == ended
+    assert ended.undone() == steps
+    assert steps.undone().undone().undone() == StepState()
     assert ended.restricted_to("xyz") == StepState()
     assert ended.restricted_to("am") == ended
 
 
 def test_longest_prefix_takes_no_more():
     steps = StepState("a" * 64)
-    assert steps.typed("b") == steps
+    assert steps.with_text("b") == steps
     assert steps.rolled(next_nlls(steps.prefix), 42, SYMBOLS) == steps
 
 
@@ -94,8 +94,8 @@ def test_redraw_after_undo_differs_and_all_is_repeatable():
         steps, said = StepState(), []
         for _ in range(12):
             steps = steps.rolled(next_nlls(""), 42, SYMBOLS)
-            said.append((steps.prefix, steps.ended))
-            steps = steps.back()
+            said.append((steps.prefix, steps.is_ended))
+            steps = steps.undone()
         return said
 
     assert len(set(rolls())) > 1
@@ -103,12 +103,12 @@ def test_redraw_after_undo_differs_and_all_is_repeatable():
 
 
 def test_cursor_moves_by_descending_probability_and_stops_at_ends():
-    order = order_of((2.0, math.nan, 0.5, 1.0))
+    order = rank_ids((2.0, math.nan, 0.5, 1.0))
     assert order == [2, 3, 0, 1]
-    assert walked(order, None, 1) == 3
-    assert walked(order, 3, -5) == 2
-    assert walked(order, 3, 99) == 1
-    assert walked([], None, 1) is None
+    assert move_in_ranking(order, None, 1) == 3
+    assert move_in_ranking(order, 3, -5) == 2
+    assert move_in_ranking(order, 3, 99) == 1
+    assert move_in_ranking([], None, 1) is None
 
 
 def test_pending_request_newest_wins():
@@ -153,8 +153,8 @@ def test_late_reply_to_repeated_request_counts_with_growing_intervals():
 def test_other_seed_is_another_model_and_other_lr_is_not():
     run = scenes.TRAINING.run
     seeded, warmer = replace(run.config, seed=run.config.seed + 1), replace(run.config, lr=run.config.lr / 2)
-    assert model_of(replace(run, config=seeded)) != model_of(run)
-    assert model_of(replace(run, config=warmer)) == model_of(run)
+    assert model_identity(replace(run, config=seeded)) != model_identity(run)
+    assert model_identity(replace(run, config=warmer)) == model_identity(run)
 
 
 def test_expensive_queries_repeat_for_a_fraction_of_time(monkeypatch):
@@ -178,8 +178,8 @@ def test_expensive_queries_repeat_for_a_fraction_of_time(monkeypatch):
 )
 def test_query_without_model_shows_reason(connection, word):
     run = replace(scenes.TRAINING.run, connection=connection)
-    assert word in " ".join(to_plain_text(line) for line in empty_state_text(run))
-    assert not list(empty_state_text(scenes.TRAINING.run))
+    assert word in " ".join(to_plain_text(line) for line in no_model_lines(run))
+    assert not list(no_model_lines(scenes.TRAINING.run))
 
 
 def test_replies_stored_by_kind_without_lab_names():
@@ -202,22 +202,22 @@ def test_timeline_grows_in_order_with_one_sample_per_step():
 
 def test_star_shown_before_engine_confirms_or_overrides():
     starring = StarredSet()
-    starring.tell(STARS)
+    starring.confirm(STARS)
     known, other = SampledName("maralynn", 1.5, False), SampledName("zoe", 1.0, False)
-    assert starring.toggled(known, 12, 3) == UnstarName("maralynn")
-    assert starring.toggled(known, 12, 3) == StarName("maralynn", 1.5, 12, 3)
-    assert starring.toggled(other, None, 0) == StarName("zoe", 1.0, None, 0)
+    assert starring.toggle(known, 12, 3) == UnstarName("maralynn")
+    assert starring.toggle(known, 12, 3) == StarName("maralynn", 1.5, 12, 3)
+    assert starring.toggle(other, None, 0) == StarName("zoe", 1.0, None, 0)
     assert {"maralynn", "zoe"} <= starring.names
-    starring.tell(STARS[1:])
+    starring.confirm(STARS[1:])
     assert not {"maralynn", "zoe"} & starring.names
 
 
 def test_distribution_shown_with_its_statistics():
-    spread_out = NextCharView.of(next_nlls("mari"), 1, SYMBOLS)
+    spread_out = NextCharView.from_nlls(next_nlls("mari"), 1, SYMBOLS)
     lines = [to_plain_text(line) for line in spread_out.lines("mari", None, 80, 40)]
     assert len(lines) == 1 + 27 + 2
-    first = spread_out.order[0]
-    figures = [f"{column[first]:.4f}" for column in spread_out.columns]
+    first = spread_out.ranked_ids[0]
+    figures = [f"{column[first]:.4f}" for column in spread_out.distributions]
     assert lines[1].split()[-3:] == figures
     assert lines[-1].split()[-1] == "0.0370"
     assert f"entropy {entropy(spread_out.probabilities):.2f} nats" in lines[-1]
@@ -227,7 +227,7 @@ def test_distribution_shown_with_its_statistics():
 @pytest.mark.parametrize("here", [0, 5, 26, None])
 @pytest.mark.parametrize("height", range(1, 12))
 def test_row_under_cursor_always_visible(here, height):
-    spread_out = NextCharView.of(next_nlls(""), 0, SYMBOLS)
+    spread_out = NextCharView.from_nlls(next_nlls(""), 0, SYMBOLS)
     lines = spread_out.lines("", here, 60, height)
     assert len(lines) <= height
     assert all(cell_width(line) <= 60 for line in lines)
@@ -238,7 +238,7 @@ def test_row_under_cursor_always_visible(here, height):
 def test_two_thousand_symbols_listed_around_cursor():
     symbols = "".join(chr(0x4E00 + place) for place in range(2_000))
     surprises = tuple(math.log(2_001) + place / 4_000 for place in range(2_001))
-    lines = [to_plain_text(line) for line in NextCharView.of(surprises, 1, symbols).lines("", 1_000, 80, 20)]
+    lines = [to_plain_text(line) for line in NextCharView.from_nlls(surprises, 1, symbols).lines("", 1_000, 80, 20)]
     assert len(lines) == 20
     assert any(line.startswith("▸") and symbols[999] in line for line in lines)
     assert "more, ↑" in lines[-1]
@@ -246,22 +246,22 @@ def test_two_thousand_symbols_listed_around_cursor():
 
 
 def test_nan_shown_without_failure():
-    spread_out = NextCharView.of((math.nan, 1.0, 2.0), 1, "ab")
+    spread_out = NextCharView.from_nlls((math.nan, 1.0, 2.0), 1, "ab")
     assert any("nan" in to_plain_text(line) for line in spread_out.lines("", None, 80, 10))
 
 
 def test_path_is_table_or_line_of_same_values():
     marked = step_views.scored_chars("mari", word_nlls("mari"))
     assert [mark.text for mark in marked] == ["m", "a", "r", "i", "end"]
-    assert step_views.total(marked) == pytest.approx(sum(word_nlls("mari")))
-    assert step_views.mean(marked) == pytest.approx(sum(word_nlls("mari")) / 5)
+    assert step_views.total_nll(marked) == pytest.approx(sum(word_nlls("mari")))
+    assert step_views.mean_nll(marked) == pytest.approx(sum(word_nlls("mari")) / 5)
     for width in (20, 30, 60, 100):
-        line = step_views.line(marked, (), width)
+        line = step_views.path_line(marked, (), width)
         assert cell_width(line) <= width
-        assert to_plain_text(line).split()[-2:] == ["end", step_views.probability(marked[-1].probability)]
-        assert all(cell_width(row) <= width for row in step_views.wrapped_chars(marked, width))
-    assert step_views.line(marked, (), 100)[0].text == "m"
-    assert step_views.line(marked, (), 20)[0].text == "… "
+        assert to_plain_text(line).split()[-2:] == ["end", step_views.format_probability(marked[-1].probability)]
+        assert all(cell_width(row) <= width for row in step_views.wrapped_path(marked, width))
+    assert step_views.path_line(marked, (), 100)[0].text == "m"
+    assert step_views.path_line(marked, (), 20)[0].text == "… "
 
 
 def test_name_page_follows_cursor_and_marks_stars():
@@ -284,8 +284,8 @@ def test_fewer_new_names_than_requested_reported():
     from charwave_tui.core.config.sampling_config import SamplingConfig
 
     few = NamesState(10, NAMES[:13], drawn=400)
-    assert remark(few, SamplingConfig(only_new="yes")) == "13 new of 20 asked, 400 drawn"
-    assert remark(few, SamplingConfig()) == "step 10"
+    assert sampling_note(few, SamplingConfig(only_new="yes")) == "13 new of 20 asked, 400 drawn"
+    assert sampling_note(few, SamplingConfig()) == "step 10"
 
 
 NOTED = (SampledName("mae", 1.5, True), SampledName('o"neil', math.nan, False, "oneil"), SampledName("zoé", 2.0, False))
@@ -328,4 +328,4 @@ def test_unwritable_folder_is_reported(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="cannot be written"):
         resolve_path(str(tmp_path / "names.txt"))
     with pytest.raises(UserError, match="cannot be written"):
-        write(tmp_path / "gone" / "names.txt", NOTED)
+        write_names(tmp_path / "gone" / "names.txt", NOTED)
