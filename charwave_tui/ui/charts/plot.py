@@ -132,7 +132,7 @@ class PlotArea:
 
 @dataclass(frozen=True, slots=True)
 class CurveLabel:
-    """The label of a curve in the gutter: its name and last loss, or `figure` in place of the loss, in a role."""
+    """The label of a curve in the gutter: its name and last loss, or `text` in place of the loss, in a role."""
 
     name: str
     loss: float
@@ -180,7 +180,7 @@ def draw_curves(
 
 
 def space_labels(preferred_rows: Sequence[int], rows: int) -> list[int]:
-    """Return distinct rows in 0 ... `rows` - 1, in order, near the `wanted` ones; there are at most `rows` of these."""
+    """Return distinct rows in 0 ... `rows` - 1, in order, near the preferred ones; there are at most `rows` of these."""
     placed: list[int] = []
     for row in preferred_rows:
         placed.append(max(min(max(row, 0), rows - 1), placed[-1] + 1 if placed else 0))

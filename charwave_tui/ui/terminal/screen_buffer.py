@@ -33,7 +33,7 @@ _VISIBLE_ON_BLANKS = frozenset({"4", "21", "7", "9"})
 
 
 class CellStyle(NamedTuple):
-    """The SGR parameters of a cell; of a blank cell the foreground (`ink`) is empty: any will do."""
+    """The SGR parameters of a cell; the foreground of a blank cell is empty: any will do."""
 
     attributes: tuple[str, ...]
     foreground: str
@@ -135,7 +135,7 @@ class ScreenBuffer:
         return bool(self._dirty_rows)
 
     def invalidate(self) -> None:
-        """Assume nothing of what stands on the terminal."""
+        """Forget which cells the terminal shows."""
         self._front = [[None] * self.width for _ in range(self.height)]
         self._dirty_rows.update(range(self.height))
         self._style = None
