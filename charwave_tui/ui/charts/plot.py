@@ -180,7 +180,7 @@ def draw_curves(
 
 
 def space_labels(preferred_rows: Sequence[int], rows: int) -> list[int]:
-    """Return distinct rows in 0 ... `rows` - 1, in order, near the preferred ones; there are at most `rows` of these."""
+    """Return distinct rows in 0 ... `rows` - 1, in order, near the at most `rows` preferred ones."""
     placed: list[int] = []
     for row in preferred_rows:
         placed.append(max(min(max(row, 0), rows - 1), placed[-1] + 1 if placed else 0))

@@ -67,8 +67,8 @@ class GuideScreen(Screen[None]):
         return super().check_action(action, parameters)
 
     def action_choose_page(self) -> None:
-        present = self._viewer.navigator.location.stem
-        self.app.push_screen(PickDialog("Pages of the guide", _page_options(), present=present), self._open_page)
+        current = self._viewer.navigator.location.stem
+        self.app.push_screen(PickDialog("Pages of the guide", _page_options(), current=current), self._open_page)
 
     async def _open_page(self, name: str | None) -> None:
         if name is not None:

@@ -22,17 +22,17 @@ from charwave_tui.ui.state.run_state import RunViewState
 def pick_field_value(name: str, form: FormState) -> PickDialog:
     """Return the list of values for a field of the form."""
     if name == PRESET:
-        return PickDialog("preset", [_preset_option(preset) for preset in presets()], present=form.draft.preset)
-    present, about = str(getattr(form.draft.config, name)), HYPERPARAMETERS[name].about
+        return PickDialog("preset", [_preset_option(preset) for preset in presets()], current=form.draft.preset)
+    current, about = str(getattr(form.draft.config, name)), HYPERPARAMETERS[name].about
     if name == "corpus":
         corpora = [
             Option(entry.name, entry.path.name if entry.name == str(entry.path) else entry.name, entry.kind)
             for entry in list_corpora()
         ]
-        return PickDialog("corpus", corpora, present=present, allow_text="or a path", about=about)
+        return PickDialog("corpus", corpora, current=current, allow_text="or a path", about=about)
     kind = HYPERPARAMETERS[name].kind
     assert isinstance(kind, Choice)
-    return PickDialog(name, [Option(value, value) for value in kind.options], present=present, about=about)
+    return PickDialog(name, [Option(value, value) for value in kind.options], current=current, about=about)
 
 
 def pick_command(keys: Iterable[KeyBinding]) -> PickDialog:
@@ -46,7 +46,7 @@ def _key_option(key: KeyBinding) -> Option:
     return Option(key.action, f"{key.name}  {key.written}", key.help)
 
 
-def pick_what_if(config: RunConfig, *, spoilt: bool) -> PickDialog:
+def pick_what_if(config: RunConfig, *, has_fault: bool) -> PickDialog:
     """Return the list of faults for a new run of `config`.
 
     If the current run has a fault (`spoilt`), `config` is the one before it, to which the last option returns.
@@ -55,15 +55,15 @@ def pick_what_if(config: RunConfig, *, spoilt: bool) -> PickDialog:
         Option(what_if.name, what_if.name, f"{changes(what_if, config)}. {what_if.look_for(config)}")
         for what_if in WHAT_IFS
     ]
-    if spoilt:
+    if has_fault:
         options.append(Option(UNDO_WHAT_IF, UNDO_WHAT_IF, "The run before anything was spoilt, once more."))
     about = "A new run from the same seed with one thing spoilt on purpose; the curve so far stays as the ghost."
     return PickDialog("What if", options, about=about)
 
 
-def pick_theme(present: str) -> PickDialog:
+def pick_theme(current: str) -> PickDialog:
     """Return the list of themes."""
-    return PickDialog("theme", [Option(name, name.removeprefix("charwave-")) for name in PALETTES], present=present)
+    return PickDialog("theme", [Option(name, name.removeprefix("charwave-")) for name in PALETTES], current=current)
 
 
 class QuitChoice(Enum):

@@ -46,9 +46,9 @@ class Option:
 
 
 def option_lines(
-    options: Iterable[Option], selected: int, present: str | None, width: int
+    options: Iterable[Option], selected: int, current: str | None, width: int
 ) -> list[tuple[StyledLine, ...]]:
-    """Return each option's lines; the one at the index `selected` is highlighted, the `present` value has a check."""
+    """Return each option's lines; the one at the index `selected` is highlighted, the `current` value has a check."""
     options = list(options)
     labels = [shorten(readable(option.label), width - 4) for option in options]
     label_width = max((len(label) for label in labels), default=0) + 5 if width >= MIN_TWO_COLUMN_WIDTH else 0
@@ -61,7 +61,7 @@ def option_lines(
         head: StyledLine = (
             Span(f"{GLYPHS.cursor if is_selected else ' '} ", "accent"),
             Span(label, "bright" if is_selected else "fg", bold=is_selected),
-            Span(f" {GLYPHS.check}" if option.value == present else "", "train"),
+            Span(f" {GLYPHS.check}" if option.value == current else "", "train"),
         )
         role = "fg" if is_selected else "muted"
         details = [(Span(text, role),) for text in wrap(option.detail, detail_width, 7)]
@@ -75,7 +75,7 @@ def option_lines(
 class PickDialog(ModalScreen[str | None]):
     """A list of options with a filter; dismissed with the value picked, or None.
 
-    `allow_text` describes the text that may be typed instead (`or a path`), None if none may; `present` is the value to
+    `allow_text` describes the text that may be typed instead (`or a path`), None if none may; `current` is the value to
     begin on, `about` a sentence below the options.
     """
 
@@ -94,16 +94,16 @@ class PickDialog(ModalScreen[str | None]):
         options: Sequence[Option],
         allow_text: str | None = None,
         *,
-        present: str | None = None,
+        current: str | None = None,
         about: str = "",
     ) -> None:
         super().__init__()
         self._title = title
         self._options = tuple(options)
         self._allow_text = allow_text
-        self._present = present
+        self._current = current
         self._about = about
-        self._selected = next((index for index, option in enumerate(options) if option.value == present), 0)
+        self._selected = next((index for index, option in enumerate(options) if option.value == current), 0)
         self._tops: list[int] = []  # the first row of each option, from the top of the list
         self._list = TextLines(id="options")
         placeholder = "type to filter" if allow_text is None else f"type to filter, {allow_text}"
@@ -169,7 +169,7 @@ class PickDialog(ModalScreen[str | None]):
         about = [(), *about] if about else []
         all_rows = sum(map(len, option_lines(self._options, 0, None, inner_width))) + (self._allow_text is not None)
         rows = max(min(all_rows, self.size.height - 3 - len(about)), 1)
-        blocks = option_lines(self.options, self._selected, self._present, inner_width)
+        blocks = option_lines(self.options, self._selected, self._current, inner_width)
         tops = [sum(map(len, blocks[:index])) for index in range(len(blocks))]
         lines = [line for block in blocks for line in block] or [(Span("nothing matches", "muted"),)]
         first = scroll_top(tops[self._selected], len(lines), rows) if tops else 0

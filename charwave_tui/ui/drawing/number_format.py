@@ -136,13 +136,13 @@ def local_now() -> datetime:
     return datetime.now().astimezone()
 
 
-def format_age(moment: str, now: datetime) -> str:
+def format_age(time: str, now: datetime) -> str:
     """Format how long before `present` the ISO time `moment` was, or its date; a dash if it is not a valid time.
 
     A moment in the future, as after a clock was set back, is formatted as a date.
     """
     try:
-        then = datetime.fromisoformat(moment).astimezone(now.tzinfo)
+        then = datetime.fromisoformat(time).astimezone(now.tzinfo)
     except (ValueError, OverflowError, OSError):
         return GLYPHS.dash
     minutes = (now - then) // timedelta(minutes=1)

@@ -34,9 +34,9 @@ def cell_width(line: Iterable[Span]) -> int:
 
 def justify(left: StyledLine, right: StyledLine, width: int) -> StyledLine:
     """Align `left` and `right` to the two ends of exactly `width` columns; what does not fit is cut off."""
-    room = max(width - cell_width(right), 0)
-    gap = room - cell_width(left)
-    return (*left, Span(" " * gap), *right) if gap >= 0 else (*_crop(left, room), *_crop(right, width))
+    remaining = max(width - cell_width(right), 0)
+    gap = remaining - cell_width(left)
+    return (*left, Span(" " * gap), *right) if gap >= 0 else (*_crop(left, remaining), *_crop(right, width))
 
 
 def columns(cells: Iterable[StyledLine], widths: Iterable[int]) -> StyledLine:
@@ -77,8 +77,8 @@ def join_within(texts: Sequence[str], width: int) -> str:
 
 def rule(heading: StyledLine, width: int, role: str = "line") -> StyledLine:
     """Return a heading with a rule behind it, `width` columns wide."""
-    room = width - cell_width(heading) - bool(heading)
-    return (*heading, Span(" " * bool(heading)), Span(GLYPHS.line * room, role)) if room > 0 else heading
+    remaining = width - cell_width(heading) - bool(heading)
+    return (*heading, Span(" " * bool(heading)), Span(GLYPHS.line * remaining, role)) if remaining > 0 else heading
 
 
 def readable(text: str) -> str:
@@ -90,11 +90,11 @@ def shorten(text: str, width: int) -> str:
     """Shorten a text to `width` columns, with `…` at the left of a path, else in the middle."""
     if cell_len(text) <= width:
         return text
-    room = width - cell_len(GLYPHS.ellipsis)
-    if room < 1:
+    remaining = width - cell_len(GLYPHS.ellipsis)
+    if remaining < 1:
         return _head(text, max(width, 0))
-    head_width = 0 if "/" in text else room // 2
-    return _head(text, head_width) + GLYPHS.ellipsis + _head(text[::-1], room - head_width)[::-1]
+    head_width = 0 if "/" in text else remaining // 2
+    return _head(text, head_width) + GLYPHS.ellipsis + _head(text[::-1], remaining - head_width)[::-1]
 
 
 def _head(text: str, width: int) -> str:

@@ -271,7 +271,7 @@ class LabScreen(Screen[str]):
         """Offer to train with one change that shows a failure of the lesson."""
         run = self.controller.view.run
         config = self._form.draft_before_what_if(run).config
-        self.app.push_screen(pick_what_if(config, spoilt=self._form.has_what_if(run)), self._what_if_picked)
+        self.app.push_screen(pick_what_if(config, has_fault=self._form.has_what_if(run)), self._what_if_picked)
 
     def _what_if_picked(self, name: str | None) -> None:
         if name is None:

@@ -184,7 +184,7 @@ class SamplerScreen(OverlayScreen[SamplerMemory]):
             self.current_mode.take_focus()
             return
         run = self._compare_mode.compared_run
-        dialog = PickDialog("compare with", options, present=None if run is None else str(run))
+        dialog = PickDialog("compare with", options, current=None if run is None else str(run))
         self.app.push_screen(dialog, self._compare_with)
 
     def _compare_with(self, run: str | None) -> None:

@@ -43,11 +43,11 @@ class CellStyle(NamedTuple):
         """Return the style for a blank, which shows neither foreground nor most attributes."""
         return self if _VISIBLE_ON_BLANKS.intersection(self.attributes) else _blank(self.background)
 
-    def looks_like(self, other: CellStyle) -> bool:
+    def looks_like(self, style: CellStyle) -> bool:
         """Return whether a cell of this style looks the same when it is written in the other."""
         if self.foreground:
-            return self == other
-        return self.background == other.background and not _VISIBLE_ON_BLANKS.intersection(other.attributes)
+            return self == style
+        return self.background == style.background and not _VISIBLE_ON_BLANKS.intersection(style.attributes)
 
     def transition_from(self, before: CellStyle | None) -> tuple[str, CellStyle]:
         """Return the sequence that sets this style after `before` (None: unknown), and the terminal's style then."""

@@ -33,24 +33,24 @@ _NAME = Span("charwave", "bright", True)
 _SPACE = Span("  ")
 
 
-def status_text(run: RunViewState, width: int, line: str = "", place: str = "") -> StyledLine:
-    """Return `width` columns: the run's name and a notice on the `line` at the left, its state at the right.
+def status_text(run: RunViewState, width: int, notice: str = "", host: str = "") -> StyledLine:
+    """Return `width` columns: the run's name and a `notice` on the connection at the left, its state at the right.
 
-    `place` is the host of the engine, empty if it is local.
+    `host` is that of the engine, empty if it is local.
     """
     states = list(_states(run))
-    for left, right in chain(_pairs(run, states[:-1], line, place) if line else (), _pairs(run, states, "", place)):
+    for left, right in chain(_pairs(run, states[:-1], notice, host) if notice else (), _pairs(run, states, "", host)):
         if cell_width(left) + GAP + cell_width(right) <= width:
             return justify(left, right, width)
     return justify(states[-1], (), width)
 
 
 def _pairs(
-    run: RunViewState, states: list[StyledLine], line: str, place: str
+    run: RunViewState, states: list[StyledLine], notice: str, host: str
 ) -> Iterator[tuple[StyledLine, StyledLine]]:
     """Yield the possible texts of the two ends, the preferred ones first."""
-    notice = (_SPACE, Span(line, "warning")) if line else ()
-    long, medium, short = ((*name, *notice) for name in _names(run, place))
+    suffix = (_SPACE, Span(notice, "warning")) if notice else ()
+    long, medium, short = ((*name, *suffix) for name in _names(run, host))
     if run.unsaved:  # its reason is more important than the bar, and the fact itself more than the speed
         unsaved = (_SPACE, Span(f"{GLYPHS.warning} not saved", "warning", True))
         reason = (*unsaved, Span(f": {run.unsaved}", "warning"))
@@ -62,7 +62,7 @@ def _pairs(
     yield from ((name, state) for state in states[1:] for name in (long, medium, short))
 
 
-def _names(run: RunViewState, place: str) -> tuple[StyledLine, StyledLine, StyledLine]:
+def _names(run: RunViewState, host: str) -> tuple[StyledLine, StyledLine, StyledLine]:
     """Return the long, the medium and the short form of the left end."""
     if run.config is None:
         number = ""
@@ -72,7 +72,7 @@ def _names(run: RunViewState, place: str) -> tuple[StyledLine, StyledLine, Style
         number = f"run {run.run}"
     corpus = run.corpus.name if run.corpus else ""
     long, medium = (
-        f" {GLYPHS.dot} ".join(filter(None, parts)) for parts in ((place, corpus, run.preset, number), (place, number))
+        f" {GLYPHS.dot} ".join(filter(None, parts)) for parts in ((host, corpus, run.preset, number), (host, number))
     )
     return (_NAME, _SPACE, Span(long, "muted")), (_NAME, _SPACE, Span(medium, "muted")), (_NAME,)
 

@@ -41,7 +41,7 @@ def test_preset_list_has_reason_and_published_losses():
 @pytest.mark.parametrize("name", PICKED)
 def test_every_list_starts_at_current_value_with_its_subject(name):
     dialog = pick_field_value(name, FORM)
-    assert dialog._present == str(getattr(scenes.CONFIG, name))
+    assert dialog._current == str(getattr(scenes.CONFIG, name))
     assert dialog._about == HYPERPARAMETERS[name].about
 
 

@@ -32,14 +32,14 @@ def dialog(widget_host):
 
 
 async def test_list_starts_at_current_value_and_enter_takes_it(dialog):
-    async with dialog("corpus", CORPORA, present="greek") as (pilot, answers):
+    async with dialog("corpus", CORPORA, current="greek") as (pilot, answers):
         assert "▸ greek ✓" in pilot.app.screen_text()
         await pilot.press("enter")
         assert answers == ["greek"]
 
 
 async def test_arrows_move_and_stop_at_ends(dialog):
-    async with dialog("corpus", CORPORA, present="greek") as (pilot, answers):
+    async with dialog("corpus", CORPORA, current="greek") as (pilot, answers):
         await pilot.press("up", "up", "up")
         assert "▸ names" in pilot.app.screen_text()
         await pilot.press("pagedown", "down")
