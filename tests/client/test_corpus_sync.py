@@ -1,4 +1,4 @@
-"""Corpora that go along with commands: called as they are here, whatever becomes of the file, and never mixed up."""
+"""RemoteCommandQueue: local names of corpora, uploads before commands, refused uploads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REMOTE_PATH = "/there/sent/words.txt"
 
 
 class CorpusSyncHarness:
-    """A courier whose writer keeps what it is given."""
+    """A RemoteCommandQueue whose writer records the commands."""
 
     def __init__(self) -> None:
         self.sent: asyncio.Queue[Any] = asyncio.Queue()
@@ -103,8 +103,8 @@ async def test_refused_corpus_reported_and_later_commands_continue(
     part = await harness.next_command()
     assert isinstance(part, UploadCorpusPart)
     assert part.part == Path(config.corpus).read_bytes()
-    said = harness.sync.localize(CorpusRefused(offer.sha256, "the disk is full", "free some space"))
-    assert said == CommandRefused("the disk is full", "free some space", "corpus")
+    refused = harness.sync.localize(CorpusRefused(offer.sha256, "the disk is full", "free some space"))
+    assert refused == CommandRefused("the disk is full", "free some space", "corpus")
     assert await harness.next_command() == StartRun(RunConfig(), "")
 
 

@@ -1,4 +1,4 @@
-"""A real engine process, found or started, spoken to, ended, and whatever else may be at its socket."""
+"""EngineClient with a real engine process: found, started, outdated, stopped, and other sockets in its place."""
 
 from __future__ import annotations
 

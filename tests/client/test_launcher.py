@@ -1,4 +1,4 @@
-"""An engine that is started where something stands in the way, and what it must not take along."""
+"""Starting an engine: obstacles, logout, and what it must not inherit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from charwave_tui.core.protocol.events import EngineStarted
 
 @pytest.fixture
 def killed_engine_pids() -> Iterator[list[int]]:
-    """Put in here which engines greeted: they are killed afterwards, for to leave in order they import torch first."""
+    """Pids of engines, killed afterwards: to exit in order they would import torch first."""
     pids: list[int] = []
     yield pids
     for pid in set(pids):
@@ -46,7 +46,7 @@ async def wait_handshake(engine: EngineClient) -> EngineStarted:
 
 @pytest.fixture
 def short_path() -> Iterator[Path]:
-    """A folder in which even a socket's path is short."""
+    """A folder with a path short enough for a socket."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
@@ -119,7 +119,7 @@ async def test_launched_engine_inherits_no_descriptor_or_terminal(killed_engine_
 
 @pytest.fixture
 def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that stands before all others on PATH."""
+    """An empty folder, first on PATH."""
     folder = tmp_path / "commands"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -128,7 +128,7 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def logout_kills_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Settings of a logind that ends all processes at logout, on a machine where nobody lingers."""
+    """A logind that kills user processes at logout, without lingering users."""
     monkeypatch.setattr(launcher, "SYSTEMD_CONFIG_DIR", tmp_path / "systemd")
     monkeypatch.setattr(launcher, "LINGER_DIR", tmp_path / "linger")
     monkeypatch.setattr("getpass.getuser", lambda: "ada")

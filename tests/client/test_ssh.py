@@ -1,4 +1,4 @@
-"""What ssh is called with, what a relay says first, and pipes that carry it."""
+"""SshEndpoint: command line, the relay's hello, pipes, failures explained."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_pipes_carry_more_than_their_buffer() -> None:
 
 
 class UnreachableEndpoint:
-    """A way to another machine that leads nowhere."""
+    """An endpoint on another machine that cannot connect."""
 
     found, warning, host = False, "", "box"
 
@@ -90,7 +90,7 @@ async def test_failed_first_connection_waits_for_user_dropped_one_backs_off() ->
 
 @pytest.fixture
 def fake_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SshEndpoint]:
-    """Gives the way over an ssh that is a shell script."""
+    """Return an endpoint over an ssh that is a shell script."""
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(ssh, "SSH_EXIT_TIMEOUT", 0.3)
 

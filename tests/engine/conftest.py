@@ -1,4 +1,4 @@
-"""What the tests of the engine's mathematics share: a corpus of made-up syllables and a small model on it."""
+"""Fixtures of the engine's tests: a corpus of made-up syllables and a small model on it."""
 
 from __future__ import annotations
 

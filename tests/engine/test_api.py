@@ -1,4 +1,4 @@
-"""Training, names and layers in this process, as a script has them."""
+"""Training, names and layers in this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A conductor without a thread, with all that it said."""
+"""A CommandDispatcher without a thread, with all events it emitted."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ WORDS = [a + b + c for a in "bdklmnrst" for b in "aeiou" for c in ("n", "ra", "l
 
 
 def small_config(words: Path, **changes: Any) -> RunConfig:
-    """A config on a file of words, for a model of which a step takes hardly any time."""
+    """Return a config on a file of words with a model that trains fast."""
     return RunConfig(corpus=str(words), context=4, fuse=(2, 2), n_embd=4, n_hidden=8, batch_size=8, **changes)
 
 
 class DispatcherHarness:
-    """A conductor without a thread: `told` is what all heard, `answered` what the one who asked did, in order."""
+    """A CommandDispatcher without a thread; `broadcasts` and `replies` are the events so far, in order."""
 
     def __init__(self) -> None:
         self.broadcasts: list[Event] = []
@@ -36,7 +36,7 @@ class DispatcherHarness:
             self.dispatcher.dispatch(command, self.replies.append, 0.0)
 
     def run_until_idle(self, done: Callable[[], bool] = lambda: False) -> None:
-        """Works until there is nothing to do, or until it is `done`."""
+        """Run slices until nothing is left to do, or `done`."""
         while self.dispatcher.busy and not done():
             self.dispatcher.run_slice()
 

@@ -1,4 +1,4 @@
-"""When a run is saved, what a crash at each point of a save leaves, and a folder that is deleted under it."""
+"""When a run is saved, what a crash at each point of a save leaves, and a deleted folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def config(words: Path) -> RunConfig:
 
 @pytest.fixture
 def harness(config: RunConfig) -> DispatcherHarness:
-    """Run 1, held after 20 steps."""
+    """Run 1, paused after 20 steps."""
     harness = DispatcherHarness()
     harness.send(StartRun(config, "p", steps=20))
     harness.run_until_idle()
@@ -133,12 +133,12 @@ def test_save_interrupted_anywhere_leaves_whole_one_and_run_resumes(
 
 
 def test_autosave_works_when_clock_jumps(harness: DispatcherHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = autosave_of(harness)
+    run_autosave = autosave_of(harness)
     now = time.time()
     before = harness.store.read(1)
     for shift in (-10 * 365 * 86_400, 10 * 365 * 86_400):
         monkeypatch.setattr(time, "time", lambda shift=shift: now + shift)
-        assert not kept.is_due
+        assert not run_autosave.is_due
         step_once(harness)
     after = harness.store.read(1)
     assert after.created == before.created
@@ -223,12 +223,12 @@ def test_unlisted_diverged_run_reported_once_listed(config: RunConfig, monkeypat
 
 
 def test_save_times_use_monotonic_clock(harness: DispatcherHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = autosave_of(harness)
-    assert not kept.is_due
-    assert kept.retry_in is None
+    run_autosave = autosave_of(harness)
+    assert not run_autosave.is_due
+    assert run_autosave.retry_in is None
     started = time.monotonic()
     monkeypatch.setattr(autosave.time, "monotonic", lambda: started + autosave.AUTOSAVE_SECONDS + 0.1)
-    assert kept.is_due
+    assert run_autosave.is_due
 
 
 def test_interrupted_process_leaves_no_partial_file(

@@ -1,4 +1,4 @@
-"""Weights on disk: whole or not at all, and nothing but weights."""
+"""Checkpoint files: written atomically, verified, and nothing unpickled."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def make_checkpoint(step: int, run: int = 3) -> Checkpoint:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    """The folder of run 3, with the saves of its steps 10 and 20."""
+    """The folder of run 3, with checkpoints of its steps 10 and 20."""
     folder = RunFolder(tmp_path / "0003", 3)
     for step in (10, 20):
         write_checkpoint(folder, make_checkpoint(step))
@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 class UnpickleDetector:
-    """What makes a folder once it is unpickled."""
+    """Makes a folder when unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -167,9 +167,9 @@ def test_damaged_newest_save_falls_back_and_is_reported(folder: RunFolder) -> No
     newest, before = folder.checkpoints()
     damaged = newest.read_bytes()[:-1] + b"!"
     newest.write_bytes(damaged)
-    told: list[str] = []
-    assert load_latest_checkpoint(folder, told.append).record == make_checkpoint(10).record
-    (line,) = told
+    warnings: list[str] = []
+    assert load_latest_checkpoint(folder, warnings.append).record == make_checkpoint(10).record
+    (line,) = warnings
     assert line == (
         f"{newest} holds no weights that can be read: it is not what was written: "
         "run 3 is taken from the save before it, of step 10"
@@ -196,9 +196,9 @@ def test_save_of_other_run_rejected(folder: RunFolder, tmp_path: Path) -> None:
     write_checkpoint(other, make_checkpoint(99, run=4))
     newest, before = folder.checkpoints()
     other.checkpoints()[0].rename(newest)
-    told: list[str] = []
-    assert load_latest_checkpoint(folder, told.append).record.step == 10
-    assert "save-000002.safetensors is a save of run 4: run 3 is taken" in told[0]
+    warnings: list[str] = []
+    assert load_latest_checkpoint(folder, warnings.append).record.step == 10
+    assert "save-000002.safetensors is a save of run 4: run 3 is taken" in warnings[0]
     record = read_folder_record(folder)
     assert record is not None
     assert (record.run, record.step) == (3, 10)
@@ -223,9 +223,9 @@ def test_save_of_other_run_rejected(folder: RunFolder, tmp_path: Path) -> None:
 )
 def test_weights_without_run_data_are_no_save(folder: RunFolder, facts: dict[str, str]) -> None:
     save_weights(folder.next_save(), WEIGHTS, facts)
-    told: list[str] = []
-    assert load_latest_checkpoint(folder, told.append).record.step == 20
-    assert "save-000003.safetensors holds no run: " in told[0]
+    warnings: list[str] = []
+    assert load_latest_checkpoint(folder, warnings.append).record.step == 20
+    assert "save-000003.safetensors holds no run: " in warnings[0]
 
 
 def test_save_of_other_version_refused_and_left(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

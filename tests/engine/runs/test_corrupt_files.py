@@ -1,4 +1,4 @@
-"""Every file the program reads, damaged: a clear line or the good neighbour, nothing executed, nothing written over."""
+"""Every file the program reads, damaged: a clear message or an earlier checkpoint; nothing executed or overwritten."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TRIES = pytest.mark.parametrize("tries", [20, pytest.param(200, marks=pytest.mar
 
 
 class Expected(NamedTuple):
-    """What is kept of the runs before anything is damaged: in the list, in their saves, and in one before run 1's."""
+    """The undamaged runs: records, records of their checkpoints, and the checkpoint before run 1's latest."""
 
     records: dict[int, RunRecord]
     saved: dict[int, RunRecord]
@@ -52,7 +52,7 @@ class Expected(NamedTuple):
 
 
 class UnpickleDetector:
-    """What makes a folder once it is unpickled."""
+    """Makes a folder when unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -97,7 +97,7 @@ def trained_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Expect
 
 @pytest.fixture
 def expected(trained_runs: tuple[Path, Expected], home: Path) -> Expected:
-    """The same runs in the place of the user's."""
+    """The same runs as the user's."""
     shutil.copytree(trained_runs[0], home / "data")
     return trained_runs[1]
 
@@ -117,14 +117,14 @@ def truncate(good: bytes, chance: random.Random) -> bytes:
 
 
 def assert_previous_save(expected: Expected, bit_identical: SameBits) -> None:
-    """Sees that run 1 is taken from the save before its newest, and that this is told in a line."""
+    """Check that run 1 is loaded from the checkpoint before its latest, with a warning."""
     folder = RunStore(runs_dir()).folder_of(1)
-    told: list[str] = []
-    found = load_latest_checkpoint(folder, told.append)
+    warnings: list[str] = []
+    found = load_latest_checkpoint(folder, warnings.append)
     assert found.record == expected.before.record
     assert found.resume_state == expected.before.resume_state
     assert bit_identical(found.tensors, expected.before.tensors)
-    (line,) = told
+    (line,) = warnings
     assert line.endswith("run 1 is taken from the save before it, of step 300")
     assert line.isprintable()
     adopted = read_folder_record(folder)
@@ -148,9 +148,9 @@ def test_damaged_save_is_not_trusted(
 
 
 def check_store(expected: Expected) -> list[str]:
-    """Sees that what is said of the runs is true, or a clear refusal; gives what was told of."""
-    told: list[str] = []
-    with closing(RunStore(runs_dir(), told.append)) as store:
+    """Check that the store tells the truth of the runs or refuses clearly; return its warnings."""
+    warnings: list[str] = []
+    with closing(RunStore(runs_dir(), warnings.append)) as store:
         for _ in range(2):
             try:
                 rows = store.list()
@@ -162,8 +162,8 @@ def check_store(expected: Expected) -> list[str]:
             for row in rows:
                 assert row in (expected.records[row.run].summary(), expected.saved[row.run].summary())
                 assert store.read(row.run) in (expected.records[row.run], expected.saved[row.run])
-    assert all(line.isprintable() for line in told)
-    return told
+    assert all(line.isprintable() for line in warnings)
+    return warnings
 
 
 @TRIES
@@ -239,10 +239,10 @@ def test_foreign_file_at_database_path_reads_run_folders(expected: Expected, oth
             RunStore(runs_dir(), pytest.fail).list()
         return
     content = database.read_bytes() if database.exists() else b""
-    told = check_store(expected)
-    assert told[-1] == "runs.db did not know of these runs, which are taken from their folders: 1, 2"
+    warnings = check_store(expected)
+    assert warnings[-1] == "runs.db did not know of these runs, which are taken from their folders: 1, 2"
     if content:
-        assert told[0].startswith("runs.db was damaged (")
+        assert warnings[0].startswith("runs.db was damaged (")
         assert (runs_dir() / f"{DATABASE}.damaged").read_bytes() == content
     harness = DispatcherHarness()
     harness.send(OpenRun(1))
@@ -321,7 +321,7 @@ def test_run_with_damaged_corpus_refused_and_kept(
 ) -> None:
     words = Path(expected.records[1].config.corpus)
     good, found = words.read_bytes(), words.stat()
-    spoil, said = CORPORA[harm]
+    spoil, problem = CORPORA[harm]
     harness = DispatcherHarness()
     try:
         spoil(words)
@@ -330,10 +330,10 @@ def test_run_with_damaged_corpus_refused_and_kept(
             lambda: sample(SamplingConfig(), 1),
             lambda: inspect(1),
         ):
-            with pytest.raises(UserError, match=said) as told:
+            with pytest.raises(UserError, match=problem) as warnings:
                 ask()
-            assert str(told.value).isprintable()
-            assert "; " in str(told.value)
+            assert str(warnings.value).isprintable()
+            assert "; " in str(warnings.value)
         assert harness.store.read(1) == expected.records[1]
     finally:
         if words.is_dir():

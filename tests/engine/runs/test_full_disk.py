@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or gone under a run: training goes on, says so, and is saved when it can be."""
+"""A disk that is full or read-only: training continues, reports it, and is saved when possible."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Full = Callable[..., AbstractContextManager[None]]
 
 @pytest.fixture(autouse=True)
 def frequent_autosaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Saves come so often that a test need not wait for them."""
+    """Autosave so often that a test need not wait."""
     monkeypatch.setattr(autosave, "AUTOSAVE_SECONDS", 0.02)
     monkeypatch.setattr(autosave, "MAX_TIME_FRACTION", 1e9)
     monkeypatch.setattr(active_run, "BURST_SECONDS", 0.005)
@@ -49,7 +49,7 @@ def partial_files(harness: DispatcherHarness) -> list[str]:
 
 
 def train_until_events(harness: DispatcherHarness, kind: type[Event], times: int = 2) -> None:
-    """Trains until that has been told so often from now on."""
+    """Train until so many events of that kind have been emitted."""
     harness.clear_events()
     before = step_of(harness)
     harness.run_until_idle(lambda: len(harness.events_of(kind)) >= times)
@@ -57,7 +57,7 @@ def train_until_events(harness: DispatcherHarness, kind: type[Event], times: int
 
 
 def assert_saved_completely(harness: DispatcherHarness, run: int = 1) -> None:
-    """Trains until the run is saved again, and sees that all of it is there and nothing besides."""
+    """Train until the run is saved again, and check that its folder is complete and has nothing else."""
     train_until_events(harness, RunSaved)
     save = load_latest_checkpoint(harness.store.folder_of(run), pytest.fail)
     assert save.record.step == harness.events_of(RunSaved)[-1].step
@@ -113,7 +113,7 @@ def test_full_disk_hides_no_run_or_save(config: RunConfig, full_disk: Full) -> N
 
 @pytest.fixture
 def small_disk(home: Path) -> Iterator[Path]:
-    """A file system of 600 kB in the place of the user's folder; skipped where none may be mounted."""
+    """A file system of 600 kB as the user's folder; skipped where none may be mounted."""
     home.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(home)]
     try:
@@ -127,7 +127,7 @@ def small_disk(home: Path) -> Iterator[Path]:
 
 
 def fill_disk(disk: Path) -> Path:
-    """A file that takes all the room there is."""
+    """A file that takes all space."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         try:
@@ -212,8 +212,8 @@ def test_unwritable_run_list_reported_once_and_written_later(unprivileged_config
     harness.store.close()
     (harness.store.folder / DATABASE).chmod(0o444)
     train_until_events(harness, RunSaved, 3)
-    (said,) = harness.events_of(WarningIssued)
-    assert said.text == "run 1 is saved, but the list of runs is not: attempt to write a readonly database"
+    (warning,) = harness.events_of(WarningIssued)
+    assert warning.text == "run 1 is saved, but the list of runs is not: attempt to write a readonly database"
     assert harness.events_of(SaveFailed) == []
     assert harness.store.read(1).step == harness.events_of(RunSaved)[-1].step
     (harness.store.folder / DATABASE).chmod(0o644)

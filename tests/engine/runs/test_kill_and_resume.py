@@ -1,4 +1,4 @@
-"""An engine that is killed at any moment: its run goes on from the last save, and ends as if nothing had happened."""
+"""An engine killed at any moment: its run resumes from the latest checkpoint and ends as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ ENGINE = f"import sys; {EAGER}; from charwave_tui.cli.main import main; sys.exit
 
 
 class EngineProcess:
-    """A real engine process and the way to it."""
+    """A real engine process and its connection."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen([sys.executable, "-c", ENGINE], stdin=subprocess.DEVNULL)
 
     async def connect_and_send(self, command: Command) -> None:
-        """Be its viewer, and give it a command."""
+        """Connect as a viewer and send a command."""
         async with asyncio.timeout(60):
             while True:
                 try:
@@ -78,7 +78,7 @@ def without_quiet_marks(history: TrainingHistory) -> TrainingHistory:
 
 
 async def run_with_kills(config: RunConfig, kills: int, chance: random.Random) -> RunRecord:
-    """Train a run with an engine that is killed so often, each time at a moment of its own; its last record."""
+    """Train a run with an engine killed so often, each time at another moment; return its last record."""
     store = RunStore(runs_dir())
     engine = EngineProcess()
     await engine.connect_and_send(StartRun(config, "hunted"))
@@ -91,19 +91,19 @@ async def run_with_kills(config: RunConfig, kills: int, chance: random.Random) -
         try:
             async with asyncio.timeout(chance.uniform(0.0, 0.15)):
                 while True:
-                    told = await engine.wait_for_event(lambda event: isinstance(event, RunSaved))
-                    assert isinstance(told, RunSaved)
-                    saved = told.step
+                    event = await engine.wait_for_event(lambda event: isinstance(event, RunSaved))
+                    assert isinstance(event, RunSaved)
+                    saved = event.step
         except TimeoutError:
             pass
         engine.kill()
-        kept = load_latest_checkpoint(
+        checkpoint = load_latest_checkpoint(
             store.folder_of(run), pytest.fail
         )  # the newest save is sound: none is told of as damaged
-        assert kept.record.step >= saved
+        assert checkpoint.record.step >= saved
         known = store.read(run)
-        assert known.step >= kept.record.step
-        assert known.history.points[: len(kept.record.history.points)] == kept.record.history.points
+        assert known.step >= checkpoint.record.step
+        assert known.history.points[: len(checkpoint.record.history.points)] == checkpoint.record.history.points
         engine = EngineProcess()
         await engine.connect_and_send(OpenRun(run, train=True))
         await engine.wait_for_event(lambda event: isinstance(event, RunOpened) and event.run == run)

@@ -1,4 +1,4 @@
-"""The trained model in the box: there for the config it was trained with, out of the way of any run."""
+"""The pretrained model: shown for its own config, and never in the way of a run."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ CONFIG = default_preset().config
 
 
 class Desk:
-    """A conductor that is given commands one at a time."""
+    """A dispatcher that is given commands one at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.events: list[Event] = []
-        self.conductor = CommandDispatcher(RunStore(folder), self.events.append)
+        self.dispatcher = CommandDispatcher(RunStore(folder), self.events.append)
 
     def do(self, command: AnyCommand) -> None:
-        self.conductor.dispatch(command, self.events.append, 0.0)
+        self.dispatcher.dispatch(command, self.events.append, 0.0)
 
-    def heard(self, kind: type[Event]) -> list[Event]:
+    def events_of(self, kind: type[Event]) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
 
 
@@ -44,15 +44,15 @@ def harness(tmp_path: Path) -> Desk:
 
 def test_program_opens_with_pretrained_model(harness: Desk) -> None:
     harness.do(PrepareRun(CONFIG, "playground"))
-    [opened] = harness.heard(RunOpened)
+    [opened] = harness.events_of(RunOpened)
     assert isinstance(opened, RunOpened)
     assert (opened.state, opened.run, opened.step) == (RunState.READY, None, CONFIG.max_steps)
     assert opened.history.points[-1].mean < 2.5
     harness.do(ProbeLayers())
     harness.do(SampleNames(SamplingConfig(count=50), 1))
-    while harness.conductor.busy:
-        harness.conductor.run_slice()
-    [sampled] = harness.heard(NamesSampled)
+    while harness.dispatcher.busy:
+        harness.dispatcher.run_slice()
+    [sampled] = harness.events_of(NamesSampled)
     assert isinstance(sampled, NamesSampled)
     assert sampled.step == CONFIG.max_steps
     assert sum(name.nll for name in sampled.names) / len(sampled.names) < 2.5  # an untrained one is near 3.3
@@ -61,14 +61,14 @@ def test_program_opens_with_pretrained_model(harness: Desk) -> None:
 def test_training_starts_fresh_with_pretrained_as_ghost(harness: Desk) -> None:
     harness.do(PrepareRun(CONFIG, "playground"))
     harness.do(StartRun(CONFIG, "playground", steps=1))
-    while harness.conductor.busy:
-        harness.conductor.run_slice()
-    opened = harness.heard(RunOpened)[-1]
+    while harness.dispatcher.busy:
+        harness.dispatcher.run_slice()
+    opened = harness.events_of(RunOpened)[-1]
     assert isinstance(opened, RunOpened)
     assert (opened.run, opened.step, opened.history.points) == (1, 0, ())
     assert opened.ghost is not None
     assert opened.ghost.name == pretrained.PRETRAINED_NAME
-    progress = harness.heard(Progress)[-1]
+    progress = harness.events_of(Progress)[-1]
     assert isinstance(progress, Progress)
     assert progress.partial is not None
     assert progress.partial.mean > 3
@@ -78,7 +78,7 @@ def test_model_edit_shows_untrained_and_undo_the_pretrained_model(harness: Desk)
     steps = []
     for config in (CONFIG, replace(CONFIG, n_hidden=32), CONFIG):
         harness.do(PrepareRun(config, "playground"))
-        opened = harness.heard(RunOpened)[-1]
+        opened = harness.events_of(RunOpened)[-1]
         assert isinstance(opened, RunOpened)
         steps.append(opened.step)
     assert steps == [CONFIG.max_steps, 0, CONFIG.max_steps]

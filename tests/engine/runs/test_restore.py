@@ -1,4 +1,4 @@
-"""Kept runs that are taken up again: to the bit, paused, branched off, rewound; and what refuses to be."""
+"""Stored runs reopened to the bit, paused, forked and rewound, and what refuses to be."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def without_quiet_marks(history: TrainingHistory) -> TrainingHistory:
 
 
 def crash(harness: DispatcherHarness) -> DispatcherHarness:
-    """Another engine after this one was killed: nothing is saved, and only the lock goes with the process."""
+    """Return another engine after this one was killed: nothing is saved, the lock is released."""
     run = harness.dispatcher.active_run
     assert run.autosave is not None
     run.autosave.release()
@@ -170,9 +170,9 @@ def test_opening_active_run_changes_nothing(config: RunConfig) -> None:
 
 
 def test_run_trained_by_other_process_is_not_opened(config: RunConfig) -> None:
-    theirs, ours = DispatcherHarness(), DispatcherHarness()
-    theirs.send(StartRun(config, "", steps=5))
-    theirs.run_until_idle()
+    other_engine, ours = DispatcherHarness(), DispatcherHarness()
+    other_engine.send(StartRun(config, "", steps=5))
+    other_engine.run_until_idle()
     with pytest.raises(UserError, match=r"run 1 is in use by process \d+ on .*or fork the run"):
         ours.send(OpenRun(1))
     ours.send(ForkRun(1))
@@ -225,25 +225,25 @@ def test_new_viewer_told_of_unfinished_run_until_another_opens(config: RunConfig
     harness.send(ResumeRun())
     save_now(harness)
     harness = crash(harness)
-    heard: list[Event] = []
-    harness.dispatcher.send_snapshot(heard.append)
-    assert [type(event).__name__ for event in heard] == ["EngineReady", "ResumableRunFound"]
-    left = heard[1]
+    events: list[Event] = []
+    harness.dispatcher.send_snapshot(events.append)
+    assert [type(event).__name__ for event in events] == ["EngineReady", "ResumableRunFound"]
+    left = events[1]
     assert isinstance(left, ResumableRunFound)
     assert (left.run.run, left.run.step, left.run.state) == (1, 30, RunState.PAUSED)
     harness.send(PrepareRun(config, ""))
-    heard.clear()
-    harness.dispatcher.send_snapshot(heard.append)
-    assert isinstance(heard[-1], ResumableRunFound)
+    events.clear()
+    harness.dispatcher.send_snapshot(events.append)
+    assert isinstance(events[-1], ResumableRunFound)
     harness.send(OpenRun(1, train=True))
-    heard.clear()
-    harness.dispatcher.send_snapshot(heard.append)
-    assert not any(isinstance(event, ResumableRunFound) for event in heard)
+    events.clear()
+    harness.dispatcher.send_snapshot(events.append)
+    assert not any(isinstance(event, ResumableRunFound) for event in events)
     harness.run_until_idle()
     harness.dispatcher.shut_down()
-    heard.clear()
-    DispatcherHarness().dispatcher.send_snapshot(heard.append)
-    assert len(heard) == 1  # it came to its end
+    events.clear()
+    DispatcherHarness().dispatcher.send_snapshot(events.append)
+    assert len(events) == 1  # it came to its end
 
 
 def test_release_pauses_training_run_and_frees_its_lock(config: RunConfig) -> None:

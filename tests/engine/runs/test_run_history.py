@@ -1,4 +1,4 @@
-"""The course of a run: bounded, with what is unfinished where that is asked for, and its pace."""
+"""RunHistory is bounded and resumable; SpeedMeter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words one edit away, against a distance that is computed in full."""
+"""Words one edit away, against Levenshtein distance."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def distance(one: str, other: str) -> int:
     )
 
 
-def corpus_of(known: list[str]) -> Corpus:
-    return Corpus("some", tuple(known), "".join(sorted(ALPHABET)), "0" * 64)
+def corpus_of(words: list[str]) -> Corpus:
+    return Corpus("some", tuple(words), "".join(sorted(ALPHABET)), "0" * 64)
 
 
 def build_index(corpus: Corpus) -> NearWordIndex:
@@ -49,19 +49,19 @@ def test_one_edit_equals_distance_one(one: str, other: str) -> None:
 
 @settings(max_examples=80)
 @given(st.lists(words, min_size=1, max_size=12), st.lists(st.text(ALPHABET, max_size=9), max_size=8))
-def test_first_word_at_distance_one_is_found(known: list[str], asked: list[str]) -> None:
-    found = build_index(corpus_of(known)).find(asked)
-    assert found == [next((word for word in known if distance(name, word) == 1), "") for name in asked]
+def test_first_word_at_distance_one_is_found(words: list[str], names: list[str]) -> None:
+    matches = build_index(corpus_of(words)).find(names)
+    assert matches == [next((word for word in words if distance(name, word) == 1), "") for name in names]
 
 
 def test_lookup_in_many_blocks_equals_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = [a + b + c for a in "ab🎈" for b in "ab🎈" for c in ("", "a", "bb")]
-    asked = ["aaaa", "bbb🎈", "🎈", "", "ab", "ba🎈a"]
-    at_once = build_index(corpus_of(known)).find(asked)
+    words = [a + b + c for a in "ab🎈" for b in "ab🎈" for c in ("", "a", "bb")]
+    names = ["aaaa", "bbb🎈", "🎈", "", "ab", "ba🎈a"]
+    at_once = build_index(corpus_of(words)).find(names)
     monkeypatch.setattr(near_words, "CHARACTERS_PER_CHUNK", 7)
-    pieces = sum(1 for _ in NearWordIndex(corpus_of(known)).build())
+    pieces = sum(1 for _ in NearWordIndex(corpus_of(words)).build())
     assert pieces > 5
-    assert build_index(corpus_of(known)).find(asked) == at_once
+    assert build_index(corpus_of(words)).find(names) == at_once
 
 
 def test_hash_collisions_are_resolved(monkeypatch: pytest.MonkeyPatch) -> None:

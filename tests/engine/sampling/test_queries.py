@@ -1,4 +1,4 @@
-"""What the model says when it is asked: the next character and words, against plain softmax; and what is refused."""
+"""Next characters and word scores against plain softmax, refused queries, timeline samples."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def config(request: pytest.FixtureRequest, words: Path) -> RunConfig:
 
 @pytest.fixture
 def harness(config: RunConfig) -> DispatcherHarness:
-    """One that holds a run after three steps."""
+    """One with a run paused after three steps."""
     harness = DispatcherHarness()
     harness.send(StartRun(config, "", steps=3))
     harness.run_until_idle()
@@ -75,7 +75,7 @@ def replies_to(harness: DispatcherHarness, *commands: AnyCommand) -> list[Any]:
 
 
 def probabilities(trainer: Trainer, corpus: Corpus, text: str) -> list[float]:
-    """softmax(logits) behind `text`, from its window alone, as a lesson has it."""
+    """Return softmax(logits) after `text`, from its window alone, as in the lecture."""
     context = trainer.config.context
     window = ([0] * context + corpus.encode(text))[-context:]
     with module_mode(trainer.model, training=False):
@@ -85,17 +85,17 @@ def probabilities(trainer: Trainer, corpus: Corpus, text: str) -> list[float]:
 
 @pytest.mark.parametrize("prefix", ["", "b", "bera", "berasolinano"])
 def test_next_character_probabilities_equal_softmax(harness: DispatcherHarness, prefix: str) -> None:
-    (told,) = replies_to(harness, PredictNext(prefix, 4))
-    assert (told.step, told.request, told.prefix) == (3, 4, prefix)
+    (reply,) = replies_to(harness, PredictNext(prefix, 4))
+    assert (reply.step, reply.request, reply.prefix) == (3, 4, prefix)
     trainer = trainer_of(harness)
     plain = probabilities(trainer, trainer.corpus, prefix)
-    assert [math.exp(-surprise) for surprise in told.surprises] == pytest.approx(plain, abs=1e-6)
-    assert sum(math.exp(-surprise) for surprise in told.surprises) == pytest.approx(1, abs=1e-12)
+    assert [math.exp(-surprise) for surprise in reply.surprises] == pytest.approx(plain, abs=1e-6)
+    assert sum(math.exp(-surprise) for surprise in reply.surprises) == pytest.approx(1, abs=1e-12)
     ids = trainer.corpus.encode(prefix)
     path = [
         -math.log(probabilities(trainer, trainer.corpus, prefix[:place])[number]) for place, number in enumerate(ids)
     ]
-    assert list(told.path) == pytest.approx(path, abs=1e-5)
+    assert list(reply.path) == pytest.approx(path, abs=1e-5)
 
 
 def test_word_scored_at_once_and_percentile_follows(harness: DispatcherHarness) -> None:
@@ -110,14 +110,14 @@ def test_word_scored_at_once_and_percentile_follows(harness: DispatcherHarness) 
     scoring_all = score_words(trainer.model, trainer.corpus, trainer.config, trainer.corpus.words)
     means = run_to_completion(scoring_all).tolist()
     mean = sum(plain) / len(plain)
-    wanted = 100 * sum(other > mean + 1e-6 for other in means) / len(means)
+    expected = 100 * sum(other > mean + 1e-6 for other in means) / len(means)
     assert later.among == len(WORDS)
-    assert later.percentile == pytest.approx(wanted, abs=100 / len(WORDS))
+    assert later.percentile == pytest.approx(expected, abs=100 / len(WORDS))
     assert without_percentile(later) == at_once
 
 
-def without_percentile(told: WordScored) -> WordScored:
-    return WordScored(told.step, told.request, told.word, told.surprises, told.known)
+def without_percentile(reply: WordScored) -> WordScored:
+    return WordScored(reply.step, reply.request, reply.word, reply.surprises, reply.known)
 
 
 def test_word_known_as_itself_or_as_near_word(harness: DispatcherHarness) -> None:
@@ -138,7 +138,7 @@ def test_words_scored_at_same_step_share_corpus_scores(
     percentiles_of = scoring.sorted_corpus_nll
     monkeypatch.setattr(scoring, "sorted_corpus_nll", ladder)
     answers = replies_to(harness, *(ScoreWord(word, number) for number, word in enumerate(("bera", "dan", "kilo"))))
-    assert [(told.request, told.percentile is None) for told in answers] == [
+    assert [(reply.request, reply.percentile is None) for reply in answers] == [
         (0, True), (1, True), (2, True), (0, False), (1, False), (2, False)
     ]  # fmt: skip
     replies_to(harness, ScoreWord("bera"))
@@ -166,9 +166,9 @@ def test_word_of_replaced_run_still_gets_second_reply(
 def test_expensive_corpus_scored_by_sample(harness: DispatcherHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "MAX_MULTIPLICATIONS", 0)
     monkeypatch.setattr(scoring, "WORD_SAMPLE_SIZE", 40)
-    some, again = (replies_to(harness, ScoreWord("bera"))[-1] for _ in range(2))
-    assert some == again
-    assert (some.among, some.percentile is not None) == (40, True)
+    partial, again = (replies_to(harness, ScoreWord("bera"))[-1] for _ in range(2))
+    assert partial == again
+    assert (partial.among, partial.percentile is not None) == (40, True)
     monkeypatch.setattr(scoring, "MAX_MULTIPLICATIONS", 10**15)
     replies_to(harness, StepRun())
     assert replies_to(harness, ScoreWord("bera"))[-1].among == len(WORDS)
@@ -238,34 +238,34 @@ def test_query_without_model_refused() -> None:
 
 
 def test_long_word_scored_to_its_end(harness: DispatcherHarness) -> None:
-    (told, _) = replies_to(harness, ScoreWord("a" * 1_000))
-    assert len(told.surprises) == 1_001
+    (reply, _) = replies_to(harness, ScoreWord("a" * 1_000))
+    assert len(reply.surprises) == 1_001
 
 
 def test_other_run_sampled_from_last_save_while_active_one_continues(
     harness: DispatcherHarness, config: RunConfig
 ) -> None:
-    wanted = sample(SamplingConfig(count=5), 1)
+    expected = sample(SamplingConfig(count=5), 1)
     harness.send(StartRun(config, "", steps=1))
     harness.run_until_idle()
     threads = torch.get_num_threads()
-    (told,) = replies_to(harness, SampleRun(1, SamplingConfig(count=5), 9))
-    assert told == RunSampled(1, 3, 9, wanted)
+    (reply,) = replies_to(harness, SampleRun(1, SamplingConfig(count=5), 9))
+    assert reply == RunSampled(1, 3, 9, expected)
     assert torch.get_num_threads() == threads
     assert harness.dispatcher.active_run.identity.number == 2
     (alone,) = replies_to(DispatcherHarness(), SampleRun(1, SamplingConfig(count=5), 9))
-    assert alone == told
+    assert alone == reply
 
 
 def test_slow_names_reported_as_they_finish(harness: DispatcherHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "PARTIAL_REPLY_SECONDS", 0.0)
-    *some, last = replies_to(harness, SampleNames(SamplingConfig(count=50), 6))
-    counts = [len(told.names) for told in some]
+    *partial, last = replies_to(harness, SampleNames(SamplingConfig(count=50), 6))
+    counts = [len(reply.names) for reply in partial]
     assert len(counts) > 5
     assert all(queries.PARTIAL_REPLY_GROWTH * before < after for before, after in pairwise(counts))
-    assert not any(told.done for told in some)
+    assert not any(reply.done for reply in partial)
     assert last.done
-    assert {(told.step, told.request, told.drawn) for told in (*some[1:], last)} == {(3, 6, 50)}
+    assert {(reply.step, reply.request, reply.drawn) for reply in (*partial[1:], last)} == {(3, 6, 50)}
     assert len(last.names) == 50
     monkeypatch.setattr(queries, "PARTIAL_REPLY_SECONDS", 60.0)
     assert replies_to(harness, SampleNames(SamplingConfig(count=50), 6)) == [last]
@@ -283,15 +283,15 @@ def test_failed_query_pauses_no_run(
     harness.send(StartRun(config, ""))
     harness.send(ScoreWord("bera", 4))
     harness.run_until_idle(lambda: not harness.dispatcher.background_tasks.has_work)
-    told, *again = harness.replies
+    reply, *again = harness.replies
     if where == "prefix_nll":
         assert again == []
-        assert isinstance(told, QueryRefused)
-        assert told.problem == "that cannot be answered (RuntimeError: CUDA out of memory)"
-        assert told.remedy.startswith("the run is as it was; ")
+        assert isinstance(reply, QueryRefused)
+        assert reply.problem == "that cannot be answered (RuntimeError: CUDA out of memory)"
+        assert reply.remedy.startswith("the run is as it was; ")
     else:
-        assert isinstance(told, WordScored)
-        assert again == [told]  # for who waits for the second answer
+        assert isinstance(reply, WordScored)
+        assert again == [reply]  # for who waits for the second answer
     assert harness.states[-1][0] is RunState.TRAINING
 
 
@@ -392,11 +392,11 @@ def test_diverged_run_keeps_timeline_when_opened_or_rewound(timeline_config: Run
 
 
 def test_nan_weights_leave_no_names_and_no_error(timeline_config: RunConfig) -> None:
-    told: list[Event] = []
-    run = ActiveRun(timeline_config, "", told.append)
+    reply: list[Event] = []
+    run = ActiveRun(timeline_config, "", reply.append)
     next(iter(run.trainer.model.parameters())).data.fill_(float("nan"))
     run_to_completion(background_tasks.add_timeline_sample(run))
-    assert told == []
+    assert reply == []
     assert run.history.timeline == ()
 
 

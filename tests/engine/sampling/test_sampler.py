@@ -1,4 +1,4 @@
-"""Names from models whose odds are known, their likelihood by hand, and that looking leaves no trace."""
+"""Names from models of known probabilities, and that sampling changes nothing."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SamplerSubject:
         return list(scores.tolist())
 
     def odds(self, start: str) -> list[float]:
-        """The probabilities of all ids behind `start`, from its window."""
+        """Return the probabilities of all ids after `start`, from its window."""
         context = self.config.context
         window = ([0] * context + self.corpus.encode(start))[-context:]
         before = self.model.training
@@ -60,7 +60,7 @@ class SamplerSubject:
         return odds
 
     def fix_logits(self, logits: dict[int, float], others: float = -100.0) -> None:
-        """Make the last layer say the same in every context."""
+        """Make the last layer give the same logits in every context."""
         assert isinstance(self.last, Linear)
         assert self.last.bias is not None
         self.last.weight.data.zero_()
@@ -71,7 +71,7 @@ class SamplerSubject:
 
 @pytest.fixture(params=["batch", "batch-bug"])
 def sampled_model(request: pytest.FixtureRequest, config: RunConfig, corpus: Corpus) -> SamplerSubject:
-    """One whose rows are folded, and one that knows windows alone."""
+    """A model sampled by prefixes and one sampled by windows."""
     return SamplerSubject(replace(config, norm=request.param), corpus)
 
 
@@ -93,10 +93,10 @@ def test_each_name_continues_by_its_own_prefix(sampled_model: SamplerSubject) ->
     commonest = Counter(name[:1] for name in drawn if name).most_common(2)
     for start in ("", *(letter for letter, _ in commonest)):
         behind = [name[len(start) :][:1] for name in drawn if name.startswith(start)]
-        wanted = [len(behind) * chance for chance in sampled_model.odds(start)]
+        expected = [len(behind) * chance for chance in sampled_model.odds(start)]
         found = [behind.count(symbol) for symbol in ("", *sampled_model.corpus.symbols)]
         # 27.9: what chance alone exceeds once in a thousand, by chi-squared with 9 degrees of freedom
-        assert sum((seen - due) ** 2 / due for seen, due in zip(found, wanted, strict=True)) < 27.9
+        assert sum((seen - due) ** 2 / due for seen, due in zip(found, expected, strict=True)) < 27.9
         assert len(behind) > 100
 
 
@@ -217,7 +217,7 @@ def test_sampling_leaves_no_trace(sampled_model: SamplerSubject, bit_identical: 
 
 
 @pytest.mark.parametrize(
-    ("asked", "named"),
+    ("settings", "named"),
     [
         ({"prefix": "aZ"}, "Z"),
         ({"prefix": "a" * 65}, "65"),
@@ -229,10 +229,10 @@ def test_sampling_leaves_no_trace(sampled_model: SamplerSubject, bit_identical: 
     ],
 )
 def test_arguments_out_of_bounds_refused_by_name(
-    sampled_model: SamplerSubject, asked: dict[str, float], named: str
+    sampled_model: SamplerSubject, settings: dict[str, float], named: str
 ) -> None:
     with pytest.raises(UserError, match=named):
-        sampled_model.names(SamplingConfig(**asked))  # type: ignore[arg-type]
+        sampled_model.names(SamplingConfig(**settings))  # type: ignore[arg-type]
 
 
 def test_limits_themselves_accepted(sampled_model: SamplerSubject) -> None:

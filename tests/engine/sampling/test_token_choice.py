@@ -1,4 +1,4 @@
-"""What is drawn: by the odds that are told, from the likeliest alone, and never but what a sampling admits."""
+"""Samples follow the reported probabilities, top-k, top-p, pattern and lengths."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ MODEL = build_model(CONFIG, CORPUS.vocab_size, derived_generator(3, "model of th
 
 
 def plain_filter(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
-    """The odds of one row, as a lesson would have them: sorted, cut, and made to sum to one again."""
+    """Return the probabilities of a row, sorted, cut and normalized."""
     odds = (logits.double() / temperature).softmax(0)
     order = logits.argsort(descending=True, stable=True)
     if top_k:
         odds[order[top_k:]] = 0
         odds = odds / odds.sum()
     if top_p < 1:
-        kept = 0.0
+        total = 0.0
         for number in order.tolist():
-            odds[number], kept = (0.0, kept) if kept >= top_p else (odds[number], kept + odds[number].item())
+            odds[number], total = (0.0, total) if total >= top_p else (odds[number], total + odds[number].item())
         odds = odds / odds.sum()
     return odds
 
@@ -166,12 +166,12 @@ def name_sampling(sampling: SamplingConfig) -> NameSampler:
 
 
 def test_only_new_replaces_known_names() -> None:
-    asked = SamplingConfig(count=40, longest=1, only_new=NEW)
-    work = name_sampling(asked)
+    settings = SamplingConfig(count=40, longest=1, only_new=NEW)
+    work = name_sampling(settings)
     found = run_to_completion(work.sample())
     assert len(found) == 40 < work.sampled
     assert not any(it.in_corpus for it in found)
-    first = sample(MODEL, CORPUS, CONFIG, replace(asked, only_new="no"), derived_generator(1, "sampling"))
+    first = sample(MODEL, CORPUS, CONFIG, replace(settings, only_new="no"), derived_generator(1, "sampling"))
     fresh = [it for it in first if not it.in_corpus]
     assert len(fresh) < 40
     assert list(found[: len(fresh)]) == fresh
@@ -202,7 +202,7 @@ def test_finished_names_reported_in_final_order(only_new: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "problem", "field"),
+    ("settings", "problem", "field"),
     [
         ({"shortest": 5, "longest": 4}, "shortest 5 is more than longest 4; try 4 or fewer for shortest", "shortest"),
         (
@@ -228,16 +228,16 @@ def test_finished_names_reported_in_final_order(only_new: str) -> None:
         ),
     ],
 )
-def test_impossible_settings_refused_in_one_line(asked: dict[str, Any], problem: str, field: str) -> None:
+def test_impossible_settings_refused_in_one_line(settings: dict[str, Any], problem: str, field: str) -> None:
     with pytest.raises(UserError) as refused:
-        names(SamplingConfig(**asked))
+        names(SamplingConfig(**settings))
     assert (str(refused.value), refused.value.field) == (problem, field)
 
 
-@pytest.mark.parametrize("asked", [{"suffix": "z"}, {"pattern": "?z*"}, {"prefix": "z"}])
-def test_characters_outside_corpus_are_named(asked: dict[str, Any]) -> None:
+@pytest.mark.parametrize("settings", [{"suffix": "z"}, {"pattern": "?z*"}, {"prefix": "z"}])
+def test_characters_outside_corpus_are_named(settings: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="“z” does not occur in the corpus some; its characters are"):
-        names(SamplingConfig(**asked))
+        names(SamplingConfig(**settings))
 
 
 def test_many_logits_sorted_in_blocks_equal_whole_sort(monkeypatch: pytest.MonkeyPatch) -> None:

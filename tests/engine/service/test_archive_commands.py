@@ -1,4 +1,4 @@
-"""The kept runs as viewers ask for them: listed, shown, named, deleted and put back."""
+"""Stored runs listed, shown, described, deleted and restored; starred names."""
 
 from __future__ import annotations
 
@@ -69,18 +69,18 @@ def test_all_runs_listed_newest_first_with_active_one_current(harness: Dispatche
 
 def test_shown_run_is_complete_and_active_one_current(harness: DispatcherHarness) -> None:
     harness.send(ShowRun(1), ShowRun(3))
-    kept, present = harness.replies
-    assert isinstance(kept, RunShown)
+    stored, present = harness.replies
+    assert isinstance(stored, RunShown)
     assert isinstance(present, RunShown)
-    assert kept.record == harness.store.read(1)
+    assert stored.record == harness.store.read(1)
     assert present.record.step == harness.dispatcher.active_run.trainer.step
     assert harness.broadcasts == []
 
 
 def test_run_name_sent_to_all_viewers_and_outlives_saves(harness: DispatcherHarness) -> None:
     harness.send(DescribeRun(3, " the long one ", "lr 0.1\N{RIGHTWARDS ARROW}0.01, «naïve»"))
-    (told,) = harness.events_of(RunsListed)
-    assert (told.runs[0].name, told.runs[0].note) == ("the long one", "lr 0.1→0.01, «naïve»")
+    (event,) = harness.events_of(RunsListed)
+    assert (event.runs[0].name, event.runs[0].note) == ("the long one", "lr 0.1→0.01, «naïve»")
     harness.dispatcher.active_run.save()
     harness.dispatcher.shut_down()
     assert [(row.name, row.note) for row in listed(DispatcherHarness())[:2]] == [
@@ -90,7 +90,7 @@ def test_run_name_sent_to_all_viewers_and_outlives_saves(harness: DispatcherHarn
 
 
 @pytest.mark.parametrize(
-    ("name", "note", "said"),
+    ("name", "note", "message"),
     [
         ("x" * (MAX_RUN_NAME_LENGTH + 1), "", "a name of 61 characters is too long; at most 60"),
         ("", "x" * (MAX_NOTE_LENGTH + 1), "a note of 501 characters is too long; at most 500"),
@@ -98,8 +98,8 @@ def test_run_name_sent_to_all_viewers_and_outlives_saves(harness: DispatcherHarn
         ("", "bell \a", "the note holds a control character"),
     ],
 )
-def test_unstorable_name_refused_without_change(harness: DispatcherHarness, name: str, note: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_unstorable_name_refused_without_change(harness: DispatcherHarness, name: str, note: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         harness.send(DescribeRun(2, name, note))
     assert (listed(harness)[1].name, listed(harness)[1].note) == ("", "")
 

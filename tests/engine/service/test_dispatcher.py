@@ -1,4 +1,4 @@
-"""What each command does, driven piece by piece: what waits for what, the end of a run and the steps past it."""
+"""What each command does and in which order, the end of a run, and steps past it."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def config(words: Path) -> RunConfig:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in the smallest pieces: a row or a few, then a look at the mailbox."""
+    """Slices of one chunk, chunks of a row or a few."""
     monkeypatch.setattr(background_tasks, "SLICE_SECONDS", 0)
     monkeypatch.setattr("charwave_tui.engine.training.evaluation.MAX_BLOCK_MULTIPLICATIONS", 5_000)
     monkeypatch.setattr("charwave_tui.engine.training.evaluation.MIN_PREFIX_BLOCK", 1)
 
 
 def run_to_end(harness: DispatcherHarness, config: RunConfig) -> None:
-    """A run that is finished, measured and saved."""
+    """Train a run to its end, evaluated and saved."""
     harness.send(StartRun(config, ""))
     harness.run_until_idle()
     assert harness.states[-1] == (RunState.FINISHED, config.max_steps)
@@ -78,7 +78,7 @@ def run_to_end(harness: DispatcherHarness, config: RunConfig) -> None:
 
 
 def final_replies(harness: DispatcherHarness) -> list[Any]:
-    """The answers, but for names of which more were to come."""
+    """Return the replies without partial ones."""
     return [answer for answer in harness.replies if getattr(answer, "done", True)]
 
 
@@ -118,8 +118,8 @@ def test_run_autosaved_in_training_despite_rare_evaluations(
 def test_losses_reported_before_evaluation(harness: DispatcherHarness, config: RunConfig) -> None:
     harness.send(StartRun(replace(config, eval_every=10), ""))
     harness.run_until_idle()
-    heard = [event for event in harness.broadcasts if isinstance(event, Progress | SplitEvaluated)]
-    for before, event in pairwise(heard):
+    events = [event for event in harness.broadcasts if isinstance(event, Progress | SplitEvaluated)]
+    for before, event in pairwise(events):
         if isinstance(event, SplitEvaluated) and isinstance(before, Progress):
             assert before.step == event.evaluation.step
             assert before.points[-1:] == () or before.points[-1].step == before.step
@@ -170,9 +170,9 @@ def test_result_of_current_step_sent_only_to_requester(harness: DispatcherHarnes
     harness.send(EvaluateSplits(tuple(Split)))
     harness.run_until_idle()
     assert harness.evaluations == [(40, Split.TEST)]
-    told = [event.evaluation for event in harness.replies if isinstance(event, SplitEvaluated)]
+    evaluations = [event.evaluation for event in harness.replies if isinstance(event, SplitEvaluated)]
     record = harness.store.read(1)
-    assert [(it.step, it.split, it.loss) for it in told] == [
+    assert [(it.step, it.split, it.loss) for it in evaluations] == [
         (40, Split.TRAIN, record.train),
         (40, Split.VAL, record.val),
     ]
@@ -318,8 +318,8 @@ def test_names_sampled_in_chunks_in_order_before_evaluation(harness: DispatcherH
     harness.send(StartRun(endless_config(config), "", steps=2))
     harness.run_until_idle()
     harness.send(EvaluateSplits((Split.TRAIN,)))
-    wanted = [(SamplingConfig(count=40), 1), (SamplingConfig(prefix="!"), 2), (SamplingConfig(count=3), 3)]
-    harness.send(*(SampleNames(sampling, request) for sampling, request in wanted))
+    requests = [(SamplingConfig(count=40), 1), (SamplingConfig(prefix="!"), 2), (SamplingConfig(count=3), 3)]
+    harness.send(*(SampleNames(sampling, request) for sampling, request in requests))
     pieces = 0
     while not final_replies(harness):
         harness.dispatcher.run_slice()
@@ -390,12 +390,12 @@ def test_failed_background_task_dropped_and_training_paused(
 
 def test_flood_of_name_requests_refused_at_limit(harness: DispatcherHarness, config: RunConfig) -> None:
     harness.send(PrepareRun(config, ""))
-    asked = background_tasks.MAX_PENDING_QUERIES + 5
-    harness.send(*(SampleNames(SamplingConfig(count=1), request) for request in range(asked)))
-    assert [event.request for event in harness.replies] == list(range(background_tasks.MAX_PENDING_QUERIES, asked))
+    count = background_tasks.MAX_PENDING_QUERIES + 5
+    harness.send(*(SampleNames(SamplingConfig(count=1), request) for request in range(count)))
+    assert [event.request for event in harness.replies] == list(range(background_tasks.MAX_PENDING_QUERIES, count))
     assert all(isinstance(event, NamesRefused) for event in harness.replies)
     harness.run_until_idle()
-    assert len(harness.replies) == asked
+    assert len(harness.replies) == count
     assert sum(isinstance(event, NamesSampled) for event in harness.replies) == background_tasks.MAX_PENDING_QUERIES
 
 

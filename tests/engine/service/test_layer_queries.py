@@ -1,4 +1,4 @@
-"""Questions about the layers of the run in hand: each kind answered, none that harms the run, whatever is asked."""
+"""Layer queries: every kind answered, none changes the run."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def start_and_pause(harness: DispatcherHarness, config: RunConfig, steps: int = 
 
 
 def replies_to(harness: DispatcherHarness, *commands: Any) -> list[Any]:
-    """What the one who asks is told, each as it comes from the wire."""
+    """Return the replies, encoded and decoded as on the wire."""
     harness.replies.clear()
     harness.send(*commands)
     frames = [encode_frame(event) for event in harness.replies]
@@ -126,13 +126,13 @@ def test_every_layer_query_gets_reply(
     assert probed.seconds > 0
     for place, stats in enumerate(probed.layers):
         for lens in LENSES:
-            (told,) = replies_to(harness, InspectLayer(msgspec.structs.replace(lens, layer=place), request=9))
-            assert isinstance(told, LayerInspected)
-            assert (told.step, told.request, told.seconds > 0) == (5, 9, True)
-            assert repr(told.stats) == repr(stats)  # NaN is not equal to itself
-            assert type(told.insight) is KINDS[stats.name]
-            if spoilt and isinstance(told.insight, EmbeddingInsight):
-                assert math.isnan(told.insight.plane.at(0, 0))
+            (reply,) = replies_to(harness, InspectLayer(msgspec.structs.replace(lens, layer=place), request=9))
+            assert isinstance(reply, LayerInspected)
+            assert (reply.step, reply.request, reply.seconds > 0) == (5, 9, True)
+            assert repr(reply.stats) == repr(stats)  # NaN is not equal to itself
+            assert type(reply.insight) is KINDS[stats.name]
+            if spoilt and isinstance(reply.insight, EmbeddingInsight):
+                assert math.isnan(reply.insight.plane.at(0, 0))
 
 
 def test_wide_layers_and_large_vocabularies_get_reply(
@@ -234,7 +234,7 @@ def test_probing_does_not_change_training(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch, bit_identical: Callable[..., bool]
 ) -> None:
     monkeypatch.setattr(active_run, "BURST_SECONDS", 0.0)
-    kept: list[dict[str, Tensor]] = []
+    saved_weights: list[dict[str, Tensor]] = []
     for number, look in enumerate((False, True), 1):
         harness = DispatcherHarness()
         harness.send(StartRun(config, ""))
@@ -245,8 +245,8 @@ def test_probing_does_not_change_training(
                 harness.send(InspectLayer(lens, ProbeBatch(seed=request % 3)), ReportUpdateRatios())
                 request += 1
             harness.dispatcher.run_slice()
-        kept.append(load_weights(harness.store.folder_of(number).checkpoints()[0])[0])
-    assert bit_identical(*kept)
+        saved_weights.append(load_weights(harness.store.folder_of(number).checkpoints()[0])[0])
+    assert bit_identical(*saved_weights)
 
 
 def update_ratios(harness: DispatcherHarness) -> tuple[float | None, ...]:
@@ -256,9 +256,9 @@ def update_ratios(harness: DispatcherHarness) -> tuple[float | None, ...]:
 
 
 def ratio_history(harness: DispatcherHarness) -> UpdateRatiosReported:
-    (told,) = replies_to(harness, ReportUpdateRatios())
-    assert isinstance(told, UpdateRatiosReported)
-    return told
+    (reply,) = replies_to(harness, ReportUpdateRatios())
+    assert isinstance(reply, UpdateRatiosReported)
+    return reply
 
 
 def test_update_ratios_stored_and_moved_with_run(harness: DispatcherHarness, config: RunConfig) -> None:
@@ -266,15 +266,15 @@ def test_update_ratios_stored_and_moved_with_run(harness: DispatcherHarness, con
     assert set(update_ratios(harness)) == {None}
     assert ratio_history(harness).steps == ()
     start_and_pause(harness, config, 12)
-    told, over_time = update_ratios(harness), ratio_history(harness)
+    reply, over_time = update_ratios(harness), ratio_history(harness)
     matrices, norms = (0, 2, 6, 9), (3, 7)
-    assert [place for place, ratio in enumerate(told) if ratio is not None] == sorted((*matrices, *norms))
+    assert [place for place, ratio in enumerate(reply) if ratio is not None] == sorted((*matrices, *norms))
     assert (over_time.steps, over_time.layers) == (tuple(range(1, 13)), matrices)
-    assert list(over_time.ratios.row(11)) == pytest.approx([told[place] for place in matrices])
+    assert list(over_time.ratios.row(11)) == pytest.approx([reply[place] for place in matrices])
 
     harness.send(StepRun())
     harness.run_until_idle()
-    assert update_ratios(harness) != told
+    assert update_ratios(harness) != reply
     after, longer = update_ratios(harness), ratio_history(harness)
     assert longer.steps == tuple(range(1, 14))
     assert longer.ratios.numbers.startswith(over_time.ratios.numbers)
@@ -289,13 +289,13 @@ def test_update_ratios_stored_and_moved_with_run(harness: DispatcherHarness, con
 
 def test_rewound_run_has_update_ratios_of_its_save(harness: DispatcherHarness, config: RunConfig) -> None:
     start_and_pause(harness, config, 12)
-    told, over_time = update_ratios(harness), ratio_history(harness)
+    reply, over_time = update_ratios(harness), ratio_history(harness)
     harness.send(ResumeRun())
     set_nan_weights(harness)
     harness.dispatcher.run_slice()
     assert harness.dispatcher.active_run.state is RunState.DIVERGED
     harness.send(RewindRun())
-    assert update_ratios(harness) == told
+    assert update_ratios(harness) == reply
     assert ratio_history(harness) == over_time
 
 

@@ -1,4 +1,4 @@
-"""The wire under fire: whatever comes over the socket, the engine lives, stays small, and its other viewers see on."""
+"""Malformed frames: the engine lives, its memory stays bounded, and other viewers are served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The socket: who may come and how many, what is refused, a viewer who does not read, and how long it is there."""
+"""Server: who may connect and how many, slow viewers, shutdown when idle."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Viewer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @asynccontextmanager
 async def serve() -> AsyncIterator[Callable[[], Awaitable[Viewer]]]:
-    """A server in this process, and a way to become one of its viewers."""
+    """Run a server in this process; yields a function that connects a viewer."""
     ensure_runtime_dir()
     running = asyncio.create_task(server._serve())
     writers: list[asyncio.StreamWriter] = []
@@ -165,10 +165,10 @@ async def test_blocked_viewer_receives_everything_later_and_slows_nobody(
 ) -> None:
     monkeypatch.setattr(server_module, "MAX_BACKLOG_BYTES", 2_000)
     fallen = asyncio.Event()
-    told = server_module.ViewerConnection.broadcast
+    received = server_module.ViewerConnection.broadcast
 
     def tell(self: server_module.ViewerConnection, message: bytes) -> bool:
-        if behind := told(self, message):
+        if behind := received(self, message):
             fallen.set()
         return behind
 
@@ -365,8 +365,8 @@ async def test_new_viewer_gets_snapshot_before_other_events(
         await until(early, RunChanged)
         worker.publish(EngineReady("2", "cpu"), 2)
         worker.publish(RunChanged(RunState.TRAINING, 7), None)
-        told = [decode_event(await read_payload(late)) for _ in range(2)]
-        assert told == [EngineReady("2", "cpu"), RunChanged(RunState.TRAINING, 7)]
+        received = [decode_event(await read_payload(late)) for _ in range(2)]
+        assert received == [EngineReady("2", "cpu"), RunChanged(RunState.TRAINING, 7)]
 
 
 async def test_reply_reaches_viewer_that_lags_behind(idle: list[IdleWorker]) -> None:
@@ -379,12 +379,12 @@ async def test_reply_reaches_viewer_that_lags_behind(idle: list[IdleWorker]) -> 
             worker.publish(EngineFailed("x" * 100_000, str(number)), None)
         worker.publish(SplitEvaluated(Evaluation(7, Split.VAL, 2.0)), 1)
         reader._transport.resume_reading()  # type: ignore[attr-defined]
-        told = []
+        received = []
         async with asyncio.timeout(10):
             while not isinstance(event := decode_event(await read_payload(reader)), EngineReady):
-                told.append(type(event))
-        assert told[-1] is SplitEvaluated
-        assert 1 < len(told) < 20, "it was not behind"
+                received.append(type(event))
+        assert received[-1] is SplitEvaluated
+        assert 1 < len(received) < 20, "it was not behind"
 
 
 def test_second_engine_yields_to_first() -> None:
@@ -431,7 +431,7 @@ def clock() -> Iterator[ManualClockLoop]:
 
 
 class LifetimeHarness:
-    """A Lifetime and whether it has ended."""
+    """An IdleShutdown and whether it has fired."""
 
     def __init__(self, clock: ManualClockLoop) -> None:
         self.has_ended = False

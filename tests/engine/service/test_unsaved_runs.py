@@ -1,4 +1,4 @@
-"""What is trained and cannot be saved: it is tried again, and nothing takes its place until it is on disk."""
+"""Runs that cannot be saved: retried, and never replaced until they are on disk."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def config(words: Path) -> RunConfig:
 
 @pytest.fixture
 def harness(config: RunConfig, disk: FailingDisk) -> DispatcherHarness:
-    """A run that came to its end while the disk was full."""
+    """A run finished while the disk was full."""
     harness = DispatcherHarness()
     harness.send(StartRun(config, "unlucky"))
     disk.full = True
@@ -155,8 +155,8 @@ def test_unwritable_run_list_reported_once_and_run_still_saved(
         harness.run_until_idle()
         harness.send(StepRun())
         harness.run_until_idle()
-    (said,) = harness.events_of(WarningIssued)
-    assert said.text == "run 1 is saved, but the list of runs is not: database is locked"
+    (warning,) = harness.events_of(WarningIssued)
+    assert warning.text == "run 1 is saved, but the list of runs is not: database is locked"
     assert harness.events_of(SaveFailed) == []
     assert harness.events_of(RunSaved)[-1].step == 7
     assert harness.store.list()[0].step == 5
@@ -200,8 +200,8 @@ def test_damaged_save_does_not_displace_good_one(config: RunConfig) -> None:
     newest.write_bytes(newest.read_bytes()[:-1])
     harness = DispatcherHarness()
     harness.send(OpenRun(1))
-    (said,) = harness.events_of(WarningIssued)
-    assert "run 1 is taken from the save before it, of step 21" in said.text
+    (warning,) = harness.events_of(WarningIssued)
+    assert "run 1 is taken from the save before it, of step 21" in warning.text
     assert harness.store.folder_of(1).checkpoints() == [good]
     harness.send(StepRun())
     harness.run_until_idle()
@@ -215,13 +215,13 @@ def test_run_with_number_taken_elsewhere_not_overwritten(config: RunConfig) -> N
     harness.run_until_idle()
     for path in sorted(harness.store.folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
-    theirs = DispatcherHarness()
-    theirs.send(StartRun(config, "theirs", steps=3))
-    theirs.run_until_idle()
+    other_engine = DispatcherHarness()
+    other_engine.send(StartRun(config, "theirs", steps=3))
+    other_engine.run_until_idle()
     harness.send(StepRun())
     harness.run_until_idle()
     assert harness.events_of(SaveFailed)[-1].problem.startswith("run 1 is in use by process")
-    assert (theirs.store.read(1).preset, theirs.store.read(1).step) == ("theirs", 3)
+    assert (other_engine.store.read(1).preset, other_engine.store.read(1).step) == ("theirs", 3)
 
 
 def test_unlockable_folder_leaves_no_empty_run(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +238,7 @@ def test_unlockable_folder_leaves_no_empty_run(config: RunConfig, monkeypatch: p
 
 def test_best_evaluation_kept_however_many_follow() -> None:
     items = tuple(Evaluation(step, Split.VAL, 1.0 if step == 3 else 2.0 + step) for step in range(1_001))
-    kept = thin_out_evaluations(items)
-    assert items[3] in kept
-    assert len(kept) <= 760
-    assert [item.step for item in kept] == sorted(item.step for item in kept)
+    thinned = thin_out_evaluations(items)
+    assert items[3] in thinned
+    assert len(thinned) <= 760
+    assert [item.step for item in thinned] == sorted(item.step for item in thinned)

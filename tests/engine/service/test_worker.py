@@ -1,4 +1,4 @@
-"""Commands in, events out: each key of the lab as the session obeys it."""
+"""EngineWorker: commands in, events out, in order."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ from charwave_tui.engine.service.worker import EngineWorker
 
 
 class WorkerHarness:
-    """A session on its own thread, and what it told: `everything`, and what no wait has passed by yet."""
+    """An EngineWorker on its own thread; `everything` are all its events, `wait` passes them by."""
 
     def __init__(self) -> None:
         self.unread_events: list[tuple[Event, int | None]] = []
@@ -70,7 +70,7 @@ class WorkerHarness:
             self._event_arrived.notify_all()
 
     def wait(self, kind: type[Event], timeout: float = 20, **fields: Any) -> Any:
-        """The first event since the last wait that fits."""
+        """Return the first matching event since the last wait."""
         deadline = time.monotonic() + timeout
         seen = 0
         with self._event_arrived:
@@ -127,10 +127,10 @@ def test_run_trains_to_end_and_is_evaluated_and_saved(worker: WorkerHarness, con
 def test_pause_step_and_resume_act_between_steps(worker: WorkerHarness, config: RunConfig) -> None:
     worker.session.submit(StartRun(endless_config(config), ""))
     worker.wait(Progress)
-    asked = time.monotonic()
+    requested_at = time.monotonic()
     worker.session.submit(PauseRun())
     paused = worker.wait(RunChanged, state=RunState.PAUSED)
-    assert time.monotonic() - asked < 5
+    assert time.monotonic() - requested_at < 5
     for further in (1, 2):
         worker.session.submit(StepRun())
         assert worker.wait(RunChanged, state=RunState.PAUSED).step == paused.step + further
