@@ -156,37 +156,37 @@ TRAINING_RUN: tuple[RunViewState, LossCurveState] = (
 
 
 NO_RUN: tuple[RunViewState, LossCurveState] = (RunViewState(ConnectionState.READY), LossCurveState())
-"""An engine that holds no run."""
+"""An engine without an active run."""
 
 
 class RunsScreenHost(SequentialKeysApp[None]):
-    """An app with the runs screen on it; `asked` is what the screen asks of the engine, `left` how it left."""
+    """An app that shows the runs screen, and keeps the commands it sends and the results it is dismissed with."""
 
     TITLE = "Hall"  # in the frame of the stored snapshots
 
     def __init__(
         self,
         archive: RunsState = ARCHIVE,
-        held: tuple[RunViewState, LossCurveState] = TRAINING_RUN,
-        arrangement: RunsViewOptions | None = None,
+        active_run: tuple[RunViewState, LossCurveState] = TRAINING_RUN,
+        view_options: RunsViewOptions | None = None,
         theme: str = "dark",
     ) -> None:
         super().__init__()
         self.requests: list[Command] = []
         self.results: list[RunsViewOptions | None] = []
-        self._opening = (theme, archive, held, arrangement)
-        for known in themes():
-            self.register_theme(known)
+        self._opening = (theme, archive, active_run, view_options)
+        for theme_definition in themes():
+            self.register_theme(theme_definition)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes()[0].variables
 
     async def on_mount(self) -> None:
-        theme, archive, held, arrangement = self._opening
+        theme, archive, active_run, view_options = self._opening
         self.theme = f"charwave-{theme}"
-        self.runs = RunsScreen(arrangement)
+        self.runs = RunsScreen(view_options)
         await self.push_screen(self.runs, self.results.append)
-        self.runs.run, self.runs.curve = held
+        self.runs.run, self.runs.curve = active_run
         self.runs.archive = archive
 
     def on_send_command(self, message: SendCommand) -> None:
@@ -206,12 +206,12 @@ class RunsScreenHost(SequentialKeysApp[None]):
 @asynccontextmanager
 async def run_runs_screen(
     archive: RunsState = ARCHIVE,
-    held: tuple[RunViewState, LossCurveState] = TRAINING_RUN,
+    active_run: tuple[RunViewState, LossCurveState] = TRAINING_RUN,
     size: tuple[int, int] = (140, 40),
-    arrangement: RunsViewOptions | None = None,
+    view_options: RunsViewOptions | None = None,
 ) -> AsyncIterator[tuple[RunsScreenHost, Pilot[None]]]:
-    """The runs screen on the screen, its first questions asked and forgotten."""
-    app = RunsScreenHost(archive, held, arrangement)
+    """Run the app of the runs screen; the requests it sends when it is opened are not kept."""
+    app = RunsScreenHost(archive, active_run, view_options)
     async with app.run_test(size=size, notifications=True) as pilot:
         await pilot.pause()
         app.requests.clear()

@@ -1,4 +1,4 @@
-"""What a model that never was said, and a hall in which the sampler's screen can be tried alone."""
+"""What a model that never was sampler_state, and a hall in which the sampler's screen can be tried alone."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ from charwave_tui.ui.state.sampler_state import FIRST_REQUEST, SamplerState, red
 from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 
 RANKED_SYMBOLS = "narilem.stodkcgyjvpuhzxbfwq"
-"""What may follow, the likeliest first; the dot ends the name."""
+"""Symbols by descending probability; the dot ends the name."""
 
 
 def next_nlls(prefix: str, symbols: str = scenes.CARD.symbols) -> tuple[float, ...]:
-    """−log p of every id, always in the same order but for a turn that the prefix gives it."""
-    turn = 3 * len(prefix) % 7
-    order = RANKED_SYMBOLS[turn:7] + RANKED_SYMBOLS[:turn] + RANKED_SYMBOLS[7:]
-    weights = {symbol: math.exp(-place / 4) for place, symbol in enumerate(order)}
-    every = [weights.get(symbol, 1e-6) for symbol in f".{symbols}"]
-    return tuple(-math.log(weight / sum(every)) for weight in every)
+    """Return −log p of every id; the length of the prefix rotates the seven most probable ones."""
+    rotation = 3 * len(prefix) % 7
+    order = RANKED_SYMBOLS[rotation:7] + RANKED_SYMBOLS[:rotation] + RANKED_SYMBOLS[7:]
+    weights = {symbol: math.exp(-rank / 4) for rank, symbol in enumerate(order)}
+    probabilities = [weights.get(symbol, 1e-6) for symbol in f".{symbols}"]
+    return tuple(-math.log(weight / sum(probabilities)) for weight in probabilities)
 
 
 def word_nlls(word: str) -> tuple[float, ...]:
     """−log p of each character and of the end."""
-    places = [scenes.CARD.symbols.find(symbol) + 1 for symbol in word] + [0]
-    return tuple(next_nlls(word[:at])[place] for at, place in enumerate(places))
+    ids = [scenes.CARD.symbols.find(symbol) + 1 for symbol in word] + [0]
+    return tuple(next_nlls(word[:index])[char_id] for index, char_id in enumerate(ids))
 
 
 def sampled_name(text: str, in_corpus: bool = False, near: str = "") -> SampledName:
-    """A name with its surprises."""
-    told = word_nlls(text)
-    return SampledName(text, sum(told) / len(told), in_corpus, near, told)
+    """Return a name with its nll."""
+    nlls = word_nlls(text)
+    return SampledName(text, sum(nlls) / len(nlls), in_corpus, near, nlls)
 
 
 _WORDS = ("maralynn", "mariela", "makyah", "mateson", "mayrin", "marsden", "malia", "mavelyn", "madrix", "maziyah")
@@ -80,22 +80,22 @@ STARS = tuple(
     StarredName(text, 1.5 + place / 7, run, 132_400 - 40_000 * place, f"2026-03-14T1{4 - place}:00:00+00:00")
     for place, (text, run) in enumerate((("maralynn", 12), ("mayrin", 11), ("quillon", 10), ("belle", None)))
 )
-"""Starred names, the last first."""
+"""Starred names, newest first."""
 
 
 SAMPLER_STATE = SamplerState(timeline=TIMELINE, stars=STARS)
-"""What was said before anything was asked."""
+"""State before the first request of the sampler."""
 
 
 TRAINING_WITH_NLLS = replace(scenes.TRAINING, names=NamesState(132_400, NAMES, drawn=20))
-"""The scenes' run in training, with names whose surprises are told."""
+"""The scenes' run in training, with names that have their nll."""
 
 
 _ENDINGS = ("na", "el", "sque", "tho", "jke", "o", "la", "n", "elle", "ah", "ne", "lyn", "ta", "us", "sa", "mo")
 
 
 def sampler_replies(command: Command, step: int, symbols: str = scenes.CARD.symbols) -> Iterable[AnyEvent]:
-    """What an engine says to a command of the sampler."""
+    """Yield the replies of an engine to a command of the sampler."""
     match command:
         case PredictNext(prefix=prefix, request=request):
             path = word_nlls(prefix)[:-1]
@@ -105,19 +105,19 @@ def sampler_replies(command: Command, step: int, symbols: str = scenes.CARD.symb
             yield WordScored(step, request, word, word_nlls(word), known)
             yield WordScored(step, request, word, word_nlls(word), known, 61.8, 32_033)
         case ScoreWord(word=word, request=request):
-            strange = next(symbol for symbol in word if symbol not in symbols)
-            yield QueryRefused(request, f"{strange!r} is not in the corpus makemore", "leave it out")
+            unknown_symbol = next(symbol for symbol in word if symbol not in symbols)
+            yield QueryRefused(request, f"{unknown_symbol!r} is not in the corpus makemore", "leave it out")
         case SampleRun(run=run, request=request):
             yield RunSampled(run, 200_000, request, NAMES[::-1])
         case SampleNames(request=request, sampling=sampling) if request >= FIRST_REQUEST:
-            begun = [sampled_name(sampling.prefix + end) for end in _ENDINGS]
-            yield NamesSampled(step, request, tuple(begun[: sampling.count]))
+            names = [sampled_name(sampling.prefix + end) for end in _ENDINGS]
+            yield NamesSampled(step, request, tuple(names[: sampling.count]))
 
 
 class SamplerScreenHost(SequentialKeysApp[None]):
-    """An app with the sampler's screen on it; `asked` is what it asks of the engine, `left` how it was left.
+    """An app that shows the sampler's screen, and keeps the commands it sends and the results it is dismissed with.
 
-    What is asked is answered at once while it is `answering`.
+    While it is `replying`, every command is replied to at once.
     """
 
     TITLE = "SamplerHall"  # in the frame of the stored snapshots
@@ -125,7 +125,7 @@ class SamplerScreenHost(SequentialKeysApp[None]):
     def __init__(
         self,
         view: LabState = TRAINING_WITH_NLLS,
-        said: SamplerState = SAMPLER_STATE,
+        sampler_state: SamplerState = SAMPLER_STATE,
         theme: str = "dark",
         mode: str = "names",
     ) -> None:
@@ -134,27 +134,27 @@ class SamplerScreenHost(SequentialKeysApp[None]):
         self.results: list[SamplerMemory | None] = []
         self.copied: list[str] = []
         self.replying = True
-        self._opening = (view, said, theme)
+        self._opening = (view, sampler_state, theme)
         self.sampler = SamplerScreen(SamplerMemory(mode=mode))
-        for known in themes():
-            self.register_theme(known)
+        for theme_definition in themes():
+            self.register_theme(theme_definition)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return themes()[0].variables
 
     async def on_mount(self) -> None:
-        view, said, theme = self._opening
+        view, sampler_state, theme = self._opening
         self.theme = f"charwave-{theme}"
         self.show(view)
-        self.sampler.speech, self.sampler.archive = said, ARCHIVE
+        self.sampler.speech, self.sampler.archive = sampler_state, ARCHIVE
         await self.push_screen(self.sampler, self.results.append)
 
     def show(self, view: LabState) -> None:
-        """Have the screen told of a view."""
+        """Pass a state of the lab to the screen."""
         self.sampler.run, self.sampler.curve, self.sampler.names = view.run, view.curve, view.names
 
     def emit(self, event: AnyEvent) -> None:
-        """Have the screen told of an answer."""
+        """Pass a reply to the screen."""
         self.sampler.speech = reduce_sampler(self.sampler.speech, event)
 
     def on_send_command(self, message: SendCommand) -> None:
@@ -176,11 +176,11 @@ class SamplerScreenHost(SequentialKeysApp[None]):
 async def run_sampler_screen(
     mode: str,
     view: LabState = TRAINING_WITH_NLLS,
-    said: SamplerState = SAMPLER_STATE,
+    sampler_state: SamplerState = SAMPLER_STATE,
     size: tuple[int, int] = (132, 30),
 ) -> AsyncIterator[tuple[SamplerScreenHost, Pilot[None]]]:
-    """The sampler's screen in one of its modes, its first questions answered."""
-    app = SamplerScreenHost(view, said, mode=mode)
+    """Run the app of the sampler's screen in a mode; the first requests have been replied to."""
+    app = SamplerScreenHost(view, sampler_state, mode=mode)
     async with app.run_test(size=size, notifications=True) as pilot:
         await pilot.pause()
         yield app, pilot

@@ -1,4 +1,4 @@
-"""What each key asks for, and what has to be said before."""
+"""Commands of the keys on the runs screen, and the checks before they are sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from charwave_tui.ui.state.run_state import ConnectionState, RunViewState
 IN_TRAINING = TRAINING_RUN[0]
 
 
-HELD = replace(IN_TRAINING, state=RunState.PAUSED)
+PAUSED = replace(IN_TRAINING, state=RunState.PAUSED)
 
 
 @pytest.mark.parametrize("key", ["open", "resume", "fork", "delete"])
@@ -29,18 +29,18 @@ def test_without_run_no_key_is_available(key):
     assert command_for_action(key, None, IN_TRAINING) is None
 
 
-@pytest.mark.parametrize("of", SUMMARIES, ids=lambda of: of.state.value)
-def test_every_run_can_be_opened_forked_and_deleted(of):
-    assert command_for_action("open", of, IN_TRAINING) == OpenRun(of.run)
-    assert command_for_action("fork", of, IN_TRAINING) == ForkRun(of.run)
-    assert command_for_action("delete", of, IN_TRAINING) == DeleteRun(of.run)
+@pytest.mark.parametrize("row", SUMMARIES, ids=lambda row: row.state.value)
+def test_every_run_can_be_opened_forked_and_deleted(row):
+    assert command_for_action("open", row, IN_TRAINING) == OpenRun(row.run)
+    assert command_for_action("fork", row, IN_TRAINING) == ForkRun(row.run)
+    assert command_for_action("delete", row, IN_TRAINING) == DeleteRun(row.run)
 
 
 @pytest.mark.parametrize(
     ("state", "run", "command"),
     [
         (RunState.TRAINING, IN_TRAINING, None),
-        (RunState.PAUSED, HELD, ResumeRun()),
+        (RunState.PAUSED, PAUSED, ResumeRun()),
         (RunState.TRAINING, RunViewState(ConnectionState.READY), OpenRun(12, train=True)),
         (RunState.PAUSED, RunViewState(ConnectionState.READY), OpenRun(12, train=True)),
         (RunState.STOPPED, RunViewState(ConnectionState.READY), None),
@@ -53,7 +53,7 @@ def test_only_unfinished_run_can_be_resumed(state, run, command):
 
 
 def test_stopped_run_with_steps_left_can_be_resumed():
-    assert command_for_action("resume", run_summary(12, state=RunState.STOPPED, step=100), HELD) == OpenRun(
+    assert command_for_action("resume", run_summary(12, state=RunState.STOPPED, step=100), PAUSED) == OpenRun(
         12, train=True
     )
 
@@ -66,7 +66,7 @@ def test_stopped_run_with_steps_left_can_be_resumed():
         (OpenRun(12), IN_TRAINING, False),
         (ForkRun(12), IN_TRAINING, False),
         (DeleteRun(11), IN_TRAINING, False),
-        (OpenRun(11), HELD, False),
+        (OpenRun(11), PAUSED, False),
         (OpenRun(11), RunViewState(ConnectionState.READY), False),
     ],
 )
@@ -76,7 +76,7 @@ def test_only_other_training_run_asks_confirmation(command, run, asked):
 
 def test_training_run_cannot_be_deleted_and_others_can():
     assert refusal(DeleteRun(12), IN_TRAINING) == "run 12 is training\nhold or stop it in the lab first"
-    assert refusal(DeleteRun(12), HELD) == ""
+    assert refusal(DeleteRun(12), PAUSED) == ""
     assert refusal(DeleteRun(11), IN_TRAINING) == ""
     assert refusal(OpenRun(12), IN_TRAINING) == ""
 
@@ -85,6 +85,6 @@ def test_commands_moving_run_return_to_lab_and_active_run_not_reopened():
     back = [OpenRun(1), ForkRun(1), ResumeRun()]
     assert all(map(returns_to_lab, back))
     assert not any(map(returns_to_lab, [DeleteRun(1), RestoreRun(1), DescribeRun(1, "", "")]))
-    assert is_already_open(OpenRun(12), HELD)
-    assert not is_already_open(OpenRun(11), HELD)
-    assert not is_already_open(ForkRun(12), HELD)
+    assert is_already_open(OpenRun(12), PAUSED)
+    assert not is_already_open(OpenRun(11), PAUSED)
+    assert not is_already_open(ForkRun(12), PAUSED)

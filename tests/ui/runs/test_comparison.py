@@ -1,4 +1,4 @@
-"""The table of what differs."""
+"""The table of differences between runs."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from charwave_tui.ui.runs.comparison import differences_table, table_width
 from charwave_tui.ui.state.runs_state import ComparedRun, RunsViewOptions, compared_runs
 
 
-def compare_runs(here, *chosen, rows=SUMMARIES, records=RECORDS, held=TRAINING_RUN):
+def compare_runs(here, *chosen, rows=SUMMARIES, records=RECORDS, active_run=TRAINING_RUN):
     places = (*chosen, *(None,) * (4 - len(chosen)))
-    return compared_runs(rows, RunsViewOptions(here=here, chosen=places), records, *held)
+    return compared_runs(rows, RunsViewOptions(here=here, chosen=places), records, *active_run)
 
 
 def table(runs):
-    """The values by what they are of, and what is said below."""
+    """The values by what they are of, and what is last_line below."""
     lines = [to_plain_text(line) for line in differences_table(runs, table_width(len(runs)), 40)]
     return {line[:13].strip(): line[13:].split() for line in lines if line}, lines[-1]
 
 
 def test_runs_differ_exactly_in_listed_fields():
-    rows, said = table(compare_runs(12, 11))
+    rows, last_line = table(compare_runs(12, 11))
     assert rows[""] == ["▸", "run", "12", "◆", "run", "11"]
     figures = ["params", "steps", "train", "val", "best val", "val − train", "steps/s"]
     assert list(rows)[:-1] == ["", "n_embd", "n_hidden", "lr", *figures]
@@ -39,30 +39,30 @@ def test_runs_differ_exactly_in_listed_fields():
     assert rows["params"] == ["76,579", "22,397"]
     assert rows["train"] == ["1.8600", "1.8873"]
     assert rows["val − train"] == [f"{2.0121 - 1.86:.4f}", f"{2.0219 - 1.8873:.4f}"]
-    assert said == f"{len(HYPERPARAMETERS) - 3} other fields are the same."
+    assert last_line == f"{len(HYPERPARAMETERS) - 3} other fields are the same."
 
 
 def test_identical_runs_list_no_field():
-    rows, said = table(compare_runs(1, 2, rows=[run_summary(1), run_summary(2)], records=(), held=NO_RUN))
+    rows, last_line = table(compare_runs(1, 2, rows=[run_summary(1), run_summary(2)], records=(), active_run=NO_RUN))
     assert list(rows)[1] == "params"
-    assert said == f"All {len(HYPERPARAMETERS)} fields are the same."
+    assert last_line == f"All {len(HYPERPARAMETERS)} fields are the same."
 
 
 def test_single_run_compared_with_preset():
-    rows, said = table(compare_runs(10))
+    rows, last_line = table(compare_runs(10))
     assert rows[""] == ["playground", "▸", "run", "10"]
     assert rows["norm"] == ["batch", "none"]
     assert rows["init_gain"] == ["1.0", "5.0"]
     assert rows["train"] == ["2.4116"]
-    assert said == f"{len(HYPERPARAMETERS) - 3} other fields are the same."
+    assert last_line == f"{len(HYPERPARAMETERS) - 3} other fields are the same."
 
 
 def test_preset_column_has_published_losses_for_same_corpus():
-    (of,) = compare_runs(11)
-    assert table((of,))[0]["val"] == ["2.0219"]
+    (run,) = compare_runs(11)
+    assert table((run,))[0]["val"] == ["2.0219"]
     card = msgspec.structs.replace(scenes.CARD, sha256=LECTURE_SHA256)
-    (of,) = compare_runs(11, records=[msgspec.structs.replace(RECORDS[0], corpus=card)])
-    rows, _ = table((of,))
+    (run,) = compare_runs(11, records=[msgspec.structs.replace(RECORDS[0], corpus=card)])
+    rows, _ = table((run,))
     assert rows["val"] == ["2.0220", "2.0219"]
     assert rows["train"] == ["1.9120", "1.8873"]
     assert rows["params"] == ["22,397"]
@@ -80,8 +80,8 @@ def test_unmeasured_is_dash_and_nan_is_error():
     rows, _ = table(runs)
     assert rows["val"] == ["–", "2.0121"]
     assert rows["val − train"] == ["–", "0.1521"]
-    (spoilt,) = [line for line in differences_table(runs, 60, 40) if to_plain_text(line).startswith("train")]
-    assert [piece.role for piece in spoilt if piece.text.strip() == "nan"] == ["error"]
+    (train_line,) = [line for line in differences_table(runs, 60, 40) if to_plain_text(line).startswith("train")]
+    assert [piece.role for piece in train_line if piece.text.strip() == "nan"] == ["error"]
 
 
 @pytest.mark.parametrize(
@@ -98,20 +98,20 @@ def test_unmeasured_is_dash_and_nan_is_error():
 def test_field_edited_in_training_shows_first_value(marks, value):
     moved = run_summary(1, lr=0.01)
     runs = compare_runs(
-        1, rows=[moved], records=[run_record(moved, falling_history(200_000, 2.0, *marks))], held=NO_RUN
+        1, rows=[moved], records=[run_record(moved, falling_history(200_000, 2.0, *marks))], active_run=NO_RUN
     )
     assert table(runs)[0]["lr"] == ["0.1", value]
 
 
 def test_rows_that_do_not_fit_are_counted():
     runs = compare_runs(12, 10)
-    every = differences_table(runs, 60, 40)
-    for height in range(1, len(every)):
+    all_lines = differences_table(runs, 60, 40)
+    for height in range(1, len(all_lines)):
         lines = differences_table(runs, 60, height)
         assert len(lines) == height
-        hidden = sum(1 for line in every[height - 1 :] if line)
+        hidden = sum(1 for line in all_lines[height - 1 :] if line)
         assert to_plain_text(lines[-1]) == f"{hidden} more line{'s' * (hidden > 1)}"
-    assert differences_table(runs, 60, len(every)) == every
+    assert differences_table(runs, 60, len(all_lines)) == all_lines
     assert differences_table(runs, 60, 0) == []
     assert differences_table((), 60, 40) == []
 

@@ -1,4 +1,4 @@
-"""The runs screen: what each key does, to whom, and what is shown of it."""
+"""The runs screen: its keys, the commands they send, and what is shown."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from charwave_tui.ui.state.run_state import ConnectionState, LossCurveState, Run
 from charwave_tui.ui.state.runs_state import RunsViewOptions, SortOrder
 from charwave_tui.ui.widgets.key_bar import KeyBar
 
-HELD = (replace(TRAINING_RUN[0], state=RunState.PAUSED, steps_per_second=0.0), TRAINING_RUN[1])
+PAUSED = (replace(TRAINING_RUN[0], state=RunState.PAUSED, steps_per_second=0.0), TRAINING_RUN[1])
 
 
 EVERY_KEY = ["enter", "space", "c", "f", "d", "u", "s", "n", "m", "v", "l", "up", "down", "home", "end", "pageup"]
@@ -55,7 +55,7 @@ EVERY_KEY += ["pagedown", "j", "k", "slash"]
 
 @pytest.fixture(autouse=True)
 def _short_debounce(monkeypatch):
-    """What waits does so for no longer than a pilot does, and it is always the same time of day."""
+    """Delays are shorter than a pilot waits, and the time is fixed."""
     monkeypatch.setattr("charwave_tui.ui.runs.screen.REFRESH_INTERVAL_SECONDS", 0.01)
     monkeypatch.setattr("charwave_tui.ui.runs.screen.LOAD_DELAY_SECONDS", 0.01)
     monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.MIN_FRAME_INTERVAL", 0.0)
@@ -65,7 +65,7 @@ def _short_debounce(monkeypatch):
 def visible_runs(app):
     """The numbers of the runs on the screen, from the top."""
     table = app.table
-    return [of.run for of in table.visible_rows[table.top_index : table.top_index + table.page_height]]
+    return [row.run for row in table.visible_rows[table.top_index : table.top_index + table.page_height]]
 
 
 def chart(app):
@@ -73,7 +73,7 @@ def chart(app):
 
 
 def key_hints(app):
-    """The keys of the bar by their words, and whether they mean something now."""
+    """The keys of the bar by description, and whether they are available."""
     return {hint.description: hint.enabled for hint in app.runs.query_one(KeyBar)._hints}
 
 
@@ -112,17 +112,17 @@ async def test_back_returns_view_state_without_filter():
 
 
 async def test_screen_reopens_as_it_was_left():
-    arrangement = RunsViewOptions(order=SortOrder.STEPS, here=7, chosen=(3, None, 12, None), deleted=(5,))
-    async with run_runs_screen(arrangement=arrangement) as (app, pilot):
-        assert app.table.view_options == arrangement
+    view_options = RunsViewOptions(order=SortOrder.STEPS, here=7, chosen=(3, None, 12, None), deleted=(5,))
+    async with run_runs_screen(view_options=view_options) as (app, pilot):
+        assert app.table.view_options == view_options
         assert "sorted by steps" in screen_text(app)
         await pilot.press("u")
         assert app.requests == [RestoreRun(5)]
 
 
 async def test_cursor_starts_on_active_run():
-    held = (replace(TRAINING_RUN[0], run=10, state=RunState.FINISHED), TRAINING_RUN[1])
-    async with run_runs_screen(held=held) as (app, _):
+    active_run = (replace(TRAINING_RUN[0], run=10, state=RunState.FINISHED), TRAINING_RUN[1])
+    async with run_runs_screen(active_run=active_run) as (app, _):
         assert app.cursor_run == 10
 
 
@@ -164,11 +164,11 @@ async def test_cursor_stays_on_its_run_as_list_changes():
 
 
 async def test_vanished_run_under_cursor_moves_to_one_in_its_place():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=10)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=10)) as (app, pilot):
         rows = SUMMARIES
         for key, after in [("", 9), ("end", 3), ("home", 11)]:
             await pilot.press(*[key] * bool(key))
-            rows = tuple(of for of in rows if of.run != app.cursor_run)
+            rows = tuple(row for row in rows if row.run != app.cursor_run)
             app.runs.archive = replace(ARCHIVE, listed=rows)
             await pilot.pause()
             assert app.cursor_run == after
@@ -179,7 +179,7 @@ async def test_vanished_run_under_cursor_moves_to_one_in_its_place():
 
 
 async def test_replacing_training_run_asks_confirmation():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=8)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=8)) as (app, pilot):
         for key, title in [("enter", "Open run 8"), ("f", "Fork run 8"), ("space", "Resume run 8")]:
             await pilot.press(key)
             assert isinstance(app.screen, ConfirmDialog)
@@ -193,11 +193,11 @@ async def test_replacing_training_run_asks_confirmation():
 
 
 @pytest.mark.parametrize(
-    ("key", "command", "held"),
-    [("enter", OpenRun(8), HELD), ("space", OpenRun(8, train=True), NO_RUN), ("f", ForkRun(8), HELD)],
+    ("key", "command", "active_run"),
+    [("enter", OpenRun(8), PAUSED), ("space", OpenRun(8, train=True), NO_RUN), ("f", ForkRun(8), PAUSED)],
 )
-async def test_without_training_no_confirmation(key, command, held):
-    async with run_runs_screen(held=held, arrangement=RunsViewOptions(here=8)) as (app, pilot):
+async def test_without_training_no_confirmation(key, command, active_run):
+    async with run_runs_screen(active_run=active_run, view_options=RunsViewOptions(here=8)) as (app, pilot):
         await pilot.press(key)
         assert app.requests == [command]
         assert len(app.results) == 1
@@ -217,14 +217,14 @@ async def test_training_run_opened_by_going_back_and_forked_at_once():
 
 
 async def test_active_paused_run_resumes_where_it_is():
-    async with run_runs_screen(held=HELD) as (app, pilot):
+    async with run_runs_screen(active_run=PAUSED) as (app, pilot):
         await pilot.press("space")
         assert app.requests == [ResumeRun()]
         assert len(app.results) == 1
 
 
 async def test_finished_run_cannot_resume_and_key_is_muted():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
         await pilot.press("space")
         assert (app.requests, app.results) == ([], [])
         assert key_hints(app)["Resume"] is False
@@ -235,12 +235,12 @@ async def test_finished_run_cannot_resume_and_key_is_muted():
 
 
 async def test_delete_acts_at_once_and_is_reported_when_done():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=9)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=9)) as (app, pilot):
         await pilot.press("d")
         assert app.requests[0] == DeleteRun(9)
         assert app.cursor_run == 8
         assert notification_texts(pilot) == []
-        app.runs.archive = replace(ARCHIVE, listed=tuple(of for of in SUMMARIES if of.run != 9))
+        app.runs.archive = replace(ARCHIVE, listed=tuple(row for row in SUMMARIES if row.run != 9))
         await pilot.pause()
         assert notification_texts(pilot) == ["run 9 is deleted\nu brings it back"]
         assert app.cursor_run == 8
@@ -253,14 +253,14 @@ async def test_delete_acts_at_once_and_is_reported_when_done():
 
 
 async def test_queued_keys_delete_runs_in_turn_and_restore_last_first():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=9)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=9)) as (app, pilot):
         await type_burst(pilot, "d", "d", "u", "u", "u")
         shown = [command for command in app.requests if not isinstance(command, ShowRun)]
         assert shown == [DeleteRun(9), DeleteRun(8), RestoreRun(8), RestoreRun(9)]
 
 
 async def test_deleting_last_run_moves_cursor_up():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=1)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=1)) as (app, pilot):
         await pilot.press("d")
         assert app.cursor_run == 3
 
@@ -276,7 +276,7 @@ async def test_training_run_is_not_deleted():
 
 
 async def test_name_and_note_edited_in_place_and_enter_saves():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
         name, note = SUMMARIES[1].name, SUMMARIES[1].note
         await type_burst(pilot, "n", *"quick", "enter", "n", "space", *"two", "space", *"words", "space", "enter")
         assert app.requests == [DescribeRun(11, "quick", note), DescribeRun(11, "two words", note)]
@@ -289,7 +289,7 @@ async def test_name_and_note_edited_in_place_and_enter_saves():
 
 
 async def test_name_edited_in_its_cell_and_note_in_last_line():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
         await type_burst(pilot, "n", *"quick")
         assert screen_text(app).splitlines()[4].split()[:4] == ["│", "▸", "11", "quick"]
         await pilot.press("escape", "m", *"slow")
@@ -297,7 +297,7 @@ async def test_name_edited_in_its_cell_and_note_in_last_line():
 
 
 async def test_queued_letters_are_text_in_editor_and_keys_after_it():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
         await type_burst(pilot, "n", "d", "u", "c", "enter", "down", "c")
         assert app.requests[0] == DescribeRun(11, "duc", SUMMARIES[1].note)
         assert app.cursor_run == 10
@@ -305,7 +305,7 @@ async def test_queued_letters_are_text_in_editor_and_keys_after_it():
 
 
 async def test_pasted_control_characters_become_one_line():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
         await pilot.press("m")
         app.table._editor.value = "a\x1b[31mb\u202ec名"
         await pilot.press("enter")
@@ -398,7 +398,7 @@ async def test_record_without_reply_requested_again_on_return():
 
 async def test_run_advanced_since_its_record_is_reloaded():
     stale = run_record(msgspec.structs.replace(SUMMARIES[1], step=100), falling_history(10_000, 2.5))
-    async with run_runs_screen(arrangement=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
         app.runs.archive = RunsState(SUMMARIES, (stale,))
         await pilot.pause()
         assert app.requests == [ShowRun(11)]
@@ -440,7 +440,7 @@ async def test_finished_run_shown_at_once(monkeypatch):
 
 async def test_lost_engine_reported_and_list_kept():
     gone = replace(TRAINING_RUN[0], connection=ConnectionState.LOST, state=None)
-    async with run_runs_screen(held=(gone, TRAINING_RUN[1])) as (app, pilot):
+    async with run_runs_screen(active_run=(gone, TRAINING_RUN[1])) as (app, pilot):
         assert "left at 130,000" in screen_text(app)
         assert "the engine is gone" in screen_text(app)
         app.runs.archive = RunsState(())
@@ -482,7 +482,7 @@ async def test_help_opens_and_closes_over_runs():
 
 
 async def test_resize_keeps_cursor_and_selection():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=3, chosen=(12, 11, None, None))) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=3, chosen=(12, 11, None, None))) as (app, pilot):
         for size in [(80, 24), (40, 12), (200, 50), (1, 1), (59, 15), (120, 18), (140, 40)]:
             await pilot.resize_terminal(*size)
             await pilot.pause()
@@ -493,7 +493,7 @@ async def test_resize_keeps_cursor_and_selection():
 
 
 async def test_editor_stays_open_through_resize_and_list_change():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
         await type_burst(pilot, "n", *"quick")
         await pilot.resize_terminal(80, 24)
         app.runs.archive = replace(ARCHIVE, listed=(run_summary(13), *SUMMARIES))
@@ -503,9 +503,9 @@ async def test_editor_stays_open_through_resize_and_list_change():
 
 
 async def test_run_vanishing_during_edit_keeps_letters_as_text():
-    async with run_runs_screen(arrangement=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
         await type_burst(pilot, "n", *"rea")
-        app.runs.archive = replace(ARCHIVE, listed=tuple(of for of in SUMMARIES if of.run != 11))
+        app.runs.archive = replace(ARCHIVE, listed=tuple(row for row in SUMMARIES if row.run != 11))
         await pilot.pause()
         app.requests.clear()
         await type_burst(pilot, "d", "enter")
@@ -515,7 +515,7 @@ async def test_run_vanishing_during_edit_keeps_letters_as_text():
 
 
 async def test_click_selects_run_and_second_click_opens_it():
-    async with run_runs_screen(held=NO_RUN) as (app, pilot):
+    async with run_runs_screen(active_run=NO_RUN) as (app, pilot):
         await pilot.click(RunsListPane, offset=(20, 4))
         assert app.cursor_run == 10
         assert app.results == []
@@ -525,7 +525,7 @@ async def test_click_selects_run_and_second_click_opens_it():
 
 
 async def test_keys_after_leaving_change_nothing():
-    async with run_runs_screen(held=NO_RUN, arrangement=RunsViewOptions(here=8)) as (app, pilot):
+    async with run_runs_screen(active_run=NO_RUN, view_options=RunsViewOptions(here=8)) as (app, pilot):
         await type_burst(pilot, "q", "d", "enter")
         assert app.requests == []
         assert len(app.results) == 1

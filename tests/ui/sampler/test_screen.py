@@ -1,4 +1,4 @@
-"""The sampler's screen: what each mode asks and shows, and what its keys do, also typed in one burst."""
+"""The sampler's screen: requests and lines of each mode, and its keys, also typed in one burst."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ EVERY_KEY += ["1", "2", "g", "s", "u", "y", "Y", "c", "ctrl+u", "question_mark"]
 
 @pytest.fixture(autouse=True)
 def _short_debounce(monkeypatch):
-    """What waits does so for no longer than a pilot does."""
+    """Delays are shorter than a pilot waits."""
     monkeypatch.setattr("charwave_tui.ui.sampler.names_mode.SAMPLE_DELAY_SECONDS", 0.01)
     monkeypatch.setattr("charwave_tui.ui.sampler.step_mode.SAMPLE_DELAY_SECONDS", 0.01)
     monkeypatch.setattr("charwave_tui.ui.charts.loss_chart.MIN_FRAME_INTERVAL", 0.0)
@@ -106,17 +106,17 @@ async def test_name_examined_starred_copied_and_sampled_again(monkeypatch):
         assert [type(command).__name__ for command in stars] == ["StarName", "UnstarName", "StarName"]
         assert stars[0] == StarName("makyah", NAMES[2].nll, 12, 132_400)
         assert app.copied == ["makyah", "\n".join(item.name for item in NAMES)]
-        whole = []
+        repainted = []
         refresh = Widget.refresh
 
         def watched(widget, *regions, **how):
             if not regions:
-                whole.append(widget)
+                repainted.append(widget)
             return refresh(widget, *regions, **how)
 
         monkeypatch.setattr(Widget, "refresh", watched)
         await type_burst(pilot, "up", "down")
-        assert whole == []  # but for the lines that changed, and the borders that count them
+        assert repainted == []  # only the changed lines are, and the borders with a count
         assert "▸★ makyah" in row(app, "▸★")
         assert f"{2.718281828 ** -word_nlls('makyah')[0]:.4f}" in row(app, "│ m  ")
         await type_burst(pilot, "g")
