@@ -122,7 +122,7 @@ samplings = st.builds(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(samplings, st.integers(0, 3))
 def test_every_sampled_name_satisfies_settings(sampling: SamplingConfig, seed: int) -> None:
     assume(is_possible(sampling))
