@@ -36,6 +36,7 @@ class ActivationSpec:
 
 SATURATION_THRESHOLD = 0.97  # |tanh|, as in the lecture
 DEAD_THRESHOLD = 0.99  # |tanh|, as in the lecture
+BATCHNORM_EPS = 1e-5  # added to a variance before its square root
 
 # By the values of the hyperparameter `activation`.
 ACTIVATIONS: dict[str, ActivationSpec] = {

@@ -10,9 +10,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from charwave_tui.core.config.layer_shapes import BATCHNORM_EPS
 from charwave_tui.engine.fast_step.batch_plan import LevelRows
 from charwave_tui.engine.fast_step.buffers import BufferPool
-from charwave_tui.engine.model.layers import BATCHNORM_EPS, BATCHNORM_MOMENTUM, BatchNorm1d, Linear
+from charwave_tui.engine.model.layers import BATCHNORM_MOMENTUM, BatchNorm1d, Linear
 
 _batch_norm_backward = torch.ops.aten.native_batch_norm_backward.default
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from charwave_tui.core.config.layer_shapes import BATCHNORM_EPS
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.protocol.float_matrix import EMPTY_MATRIX, WIDTH, FloatMatrix
 from charwave_tui.core.protocol.layer_insights import (
@@ -33,7 +34,6 @@ from charwave_tui.engine.inspection.probe import LayerCapture, saturated_fractio
 from charwave_tui.engine.model.architecture import ModelStructure
 from charwave_tui.engine.model.hooks import forward_hooks, module_mode
 from charwave_tui.engine.model.layers import (
-    BATCHNORM_EPS,
     Activation,
     BatchNorm1d,
     Embedding,

@@ -8,7 +8,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-BATCHNORM_EPS = 1e-5
+from charwave_tui.core.config.layer_shapes import BATCHNORM_EPS
+
 BATCHNORM_MOMENTUM = 0.1  # weight of a batch in the running statistics of BatchNorm1d
 
 

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from charwave_tui.core.config.layer_shapes import BATCHNORM_EPS
 from charwave_tui.engine.data.prefix_dataset import PrefixBatch
 from charwave_tui.engine.model.architecture import LevelModules, ModelStructure
 from charwave_tui.engine.model.hooks import module_mode
-from charwave_tui.engine.model.layers import BATCHNORM_EPS, Activation, BatchNorm1d, Gated, Linear, Sequential, Tanh
+from charwave_tui.engine.model.layers import Activation, BatchNorm1d, Gated, Linear, Sequential, Tanh
 from charwave_tui.engine.runtime.cooperative import Cooperative
 
 

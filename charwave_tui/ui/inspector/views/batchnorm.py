@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
+from charwave_tui.core.config.layer_shapes import BATCHNORM_EPS
 from charwave_tui.core.protocol.layer_insights import BatchNormInsight, InsightQuery
 from charwave_tui.ui.drawing.block_graphics import vertical_bars
 from charwave_tui.ui.drawing.number_format import format_gradient_std, format_signed, format_std, format_update_ratio
@@ -34,7 +35,6 @@ from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.state.layer_health import ranges_for
 from charwave_tui.ui.terminal.glyphs import GLYPHS, with_local_glyphs
 
-EPSILON = 1e-5  # the layer adds it to a variance before the square root
 UNIT_THRESHOLD = 0.3  # single units scatter more than their mean, whose healthy range ends at 0.1
 POSITION_THRESHOLD = 0.5  # in std
 
@@ -67,7 +67,7 @@ class UnitStatistics:
     @property
     def var_distance(self) -> float:
         """|log10(running var / batch var)|."""
-        ratio = (self.running_var + EPSILON) / (self.batch_var + EPSILON)
+        ratio = (self.running_var + BATCHNORM_EPS) / (self.batch_var + BATCHNORM_EPS)
         return abs(math.log10(ratio)) if ratio > 0 and math.isfinite(ratio) else math.nan
 
 
@@ -98,7 +98,7 @@ def position_statistics(insight: BatchNormInsight, column: int) -> tuple[tuple[f
 
 
 def _std(var: float) -> float:
-    return math.sqrt(var + EPSILON) if var >= 0 else math.nan
+    return math.sqrt(var + BATCHNORM_EPS) if var >= 0 else math.nan
 
 
 def unit_table(insight: BatchNormInsight, cursor: ViewCursor, width: int, height: int) -> tuple[StyledLine, ...]:
