@@ -140,7 +140,7 @@ class CharwaveApp(ThemedApp):
 
     def action_command_palette(self) -> None:
         available = {binding.action for _, binding, enabled, _ in self._lab.active_bindings.values() if enabled}
-        keys = [key for key in LAB_KEYS if key.named and key.action in available]
+        keys = [key for key in LAB_KEYS if key.is_in_palette and key.action in available]
         self.push_screen(pick_command(keys), self._command_picked)
 
     def _command_picked(self, action: str | None) -> None:

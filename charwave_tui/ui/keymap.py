@@ -13,7 +13,7 @@ from charwave_tui.ui.terminal.glyphs import GLYPHS
 class KeyBinding:
     """A key, the action of the lab screen that it runs, its name in the key bar and its line in the help.
 
-    `help` is empty where another key's line tells; `shown` keys stand in the key bar; `display` is how the key is
+    `help` is empty where another key's line tells; `show`n keys stand in the key bar; `display` is how the key is
     written where that differs from its name.
     """
 
@@ -21,16 +21,16 @@ class KeyBinding:
     action: str
     name: str
     help: str
-    shown: bool = True
+    show: bool = True
     display: str | None = None
 
     @property
-    def named(self) -> bool:
+    def is_in_palette(self) -> bool:
         """Whether its name tells it apart, so that the palette can offer it."""
         return not self.action.startswith("pane") and not self.key.startswith("ctrl")
 
     @property
-    def written(self) -> str:
+    def display_text(self) -> str:
         """The key as the key bar and the help write it."""
         return self.display or self.key
 
@@ -40,8 +40,8 @@ class KeyBinding:
             self.key,
             self.action,
             self.name,
-            show=self.shown,
-            key_display=self.written,
+            show=self.show,
+            key_display=self.display_text,
             id=f"{self.action} on {self.key}",
         )
 
@@ -51,7 +51,7 @@ REPAINT = KeyBinding(
     "app.repaint",
     "Repaint",
     "paint the screen anew, where something else has written on it",
-    shown=False,
+    show=False,
     display="^l",
 )
 """The key after which nothing that is seen is old."""
@@ -62,7 +62,7 @@ SCREENSHOT = KeyBinding(
     "app.picture",
     "Picture",
     "save what is on the screen as SVG, where you started the program",
-    shown=False,
+    show=False,
     display="^s",
 )
 """The key that keeps what is seen."""
@@ -73,7 +73,7 @@ GLOBAL_KEYS = (SCREENSHOT, REPAINT)
 
 
 MOUSE = KeyBinding(
-    "m", "app.mouse", "Mouse", "the mouse to the terminal, which then selects and copies; again, back", shown=False
+    "m", "app.mouse", "Mouse", "the mouse to the terminal, which then selects and copies; again, back", show=False
 )
 """The key that gives the mouse to the terminal and takes it back."""
 
@@ -96,13 +96,13 @@ LAB_KEYS = (
         display=".",
     ),
     KeyBinding("x", "control_run('stop')", "Stop", "end the run, evaluate it and save it"),
-    KeyBinding("c", "control_run('extend')", "Longer", "train a finished run on for as many steps again", shown=False),
+    KeyBinding("c", "control_run('extend')", "Longer", "train a finished run on for as many steps again", show=False),
     KeyBinding(
         "0",
         "control_run('reset')",
         "Reset",
         "back to the same first weights, held; the curve so far becomes the ghost",
-        shown=False,
+        show=False,
     ),
     KeyBinding(
         "w",
@@ -116,13 +116,13 @@ LAB_KEYS = (
         "what_if",
         "What if",
         "spoil one thing on purpose in a new run: gain, BatchNorm, last layer, lr",
-        shown=False,
+        show=False,
     ),
     KeyBinding(
         "n", "sampler", "Sampler", "talk to the model: names, step by step, score a word, timeline, compare, starred"
     ),
     KeyBinding(
-        "i", "inspect", "Inspect", "look inside the layer under the cursor of the table (enter there)", shown=False
+        "i", "inspect", "Inspect", "look inside the layer under the cursor of the table (enter there)", show=False
     ),
     KeyBinding("r", "runs", "Runs", "all runs: open, go on with, fork, compare, delete"),
     KeyBinding(
@@ -130,18 +130,18 @@ LAB_KEYS = (
         "control_run('evaluate')",
         "Evaluate",
         "measure train, val and test over their whole splits now",
-        shown=False,
+        show=False,
     ),
-    KeyBinding("l", "log", "Scale", "the loss on a log or a linear scale", shown=False),
+    KeyBinding("l", "log", "Scale", "the loss on a log or a linear scale", show=False),
     KeyBinding("1", "pane('form')", "Pane", "go to a pane: hyperparameters, loss, layers, names", display="1-4"),
-    KeyBinding("2", "pane('loss')", "Loss", "", shown=False),
-    KeyBinding("3", "pane('layers')", "Layers", "", shown=False),
-    KeyBinding("4", "pane('names')", "Names", "", shown=False),
+    KeyBinding("2", "pane('loss')", "Loss", "", show=False),
+    KeyBinding("3", "pane('layers')", "Layers", "", show=False),
+    KeyBinding("4", "pane('names')", "Names", "", show=False),
     KeyBinding("z", "zoom", "Zoom", "the focused pane alone, or all four again"),
     MOUSE,
     KeyBinding("question_mark", "help", "Help", "the keys, and what the words mean", display="?"),
     KeyBinding("q", "quit", "Quit", "leave; a run in training goes on, if you like"),
-    KeyBinding("ctrl+c", "quit", "Quit", "", shown=False, display="^c"),
+    KeyBinding("ctrl+c", "quit", "Quit", "", show=False, display="^c"),
     *GLOBAL_KEYS,
 )
 """The keys, which mean the same everywhere while no editor is open."""
@@ -152,12 +152,12 @@ GUIDE_KEYS = (
     KeyBinding("t", "toggle_contents", "Contents", "show or hide the table of contents"),
     KeyBinding("tab", "app.focus_next", "Focus", "to the table of contents, or back to the page"),
     KeyBinding("backspace", "previous_page", "Previous", "back to the page before", display=GLYPHS.backspace),
-    KeyBinding("j", "scroll(1)", "Down", "", shown=False),
-    KeyBinding("k", "scroll(-1)", "Up", "", shown=False),
-    KeyBinding("space", "scroll(10)", "Page down", "", shown=False),
+    KeyBinding("j", "scroll(1)", "Down", "", show=False),
+    KeyBinding("k", "scroll(-1)", "Up", "", show=False),
+    KeyBinding("space", "scroll(10)", "Page down", "", show=False),
     KeyBinding("q", "leave", "Close", "", display="esc"),
-    KeyBinding("escape", "leave", "Close", "", shown=False),
-    KeyBinding("ctrl+c", "leave", "Close", "", shown=False),
+    KeyBinding("escape", "leave", "Close", "", show=False),
+    KeyBinding("ctrl+c", "leave", "Close", "", show=False),
     MOUSE,
     *GLOBAL_KEYS,
 )
@@ -166,7 +166,7 @@ GUIDE_KEYS = (
 
 _TURN = (
     KeyBinding("tab", "request('next_mode')", "Mode", "the next mode, shift+tab the one before"),
-    KeyBinding("shift+tab", "request('previous_mode')", "Mode", "", shown=False),
+    KeyBinding("shift+tab", "request('previous_mode')", "Mode", "", show=False),
 )
 
 
@@ -174,7 +174,7 @@ _HELP = KeyBinding("question_mark", "request('help')", "Help", "", display="?")
 
 
 _LEAVE = (
-    KeyBinding("ctrl+c", "request('back')", "Done", "", shown=False),
+    KeyBinding("ctrl+c", "request('back')", "Done", "", show=False),
     *GLOBAL_KEYS,
 )
 
@@ -186,8 +186,8 @@ _READING = (
     *_TURN,
     _HELP,
     KeyBinding("q", "request('back')", "Done", "back to the lab", display="esc"),
-    KeyBinding("escape", "request('back')", "Done", "", shown=False),
-    KeyBinding("n", "request('back')", "Done", "", shown=False),
+    KeyBinding("escape", "request('back')", "Done", "", show=False),
+    KeyBinding("n", "request('back')", "Done", "", show=False),
     MOUSE,
     *_LEAVE,
 )
@@ -195,11 +195,11 @@ _READING = (
 
 _LIST = (
     KeyBinding("up", "move_cursor(-1)", "Choose", "walk the list", display="↑↓"),
-    KeyBinding("down", "move_cursor(1)", "Choose", "", shown=False),
-    KeyBinding("pageup", "page(-1)", "Choose", "", shown=False),
-    KeyBinding("pagedown", "page(1)", "Choose", "", shown=False),
-    KeyBinding("home", "move_cursor(-1000000)", "Choose", "", shown=False),
-    KeyBinding("end", "move_cursor(1000000)", "Choose", "", shown=False),
+    KeyBinding("down", "move_cursor(1)", "Choose", "", show=False),
+    KeyBinding("pageup", "page(-1)", "Choose", "", show=False),
+    KeyBinding("pagedown", "page(1)", "Choose", "", show=False),
+    KeyBinding("home", "move_cursor(-1000000)", "Choose", "", show=False),
+    KeyBinding("end", "move_cursor(1000000)", "Choose", "", show=False),
 )
 
 
@@ -210,7 +210,7 @@ _COPY = KeyBinding("y", "copy", "Copy", "copy the name under the cursor through 
 
 
 _KEEP = (
-    KeyBinding("Y", "copy_all", "Copy all", "copy all names", shown=False),
+    KeyBinding("Y", "copy_all", "Copy all", "copy all names", show=False),
     KeyBinding("w", "save", "Save", "save all names to a file: text, CSV or JSON by its ending"),
 )
 
@@ -221,11 +221,11 @@ _STAR = KeyBinding("s", "star", "Star", f"star the name ({GLYPHS.star}), or let 
 NAMES_KEYS = (
     *_LIST,
     KeyBinding("left", "edit_setting('down')", "Nudge", "the setting's next value down or up", display="←→"),
-    KeyBinding("right", "edit_setting('up')", "Nudge", "", shown=False),
+    KeyBinding("right", "edit_setting('up')", "Nudge", "", show=False),
     KeyBinding("enter", "edit_setting('edit')", "Edit", "type the setting's value; enter takes it, esc leaves it"),
-    KeyBinding("backspace", "edit_setting('default')", "Usual", "the setting's usual value", shown=False),
+    KeyBinding("backspace", "edit_setting('default')", "Usual", "the setting's usual value", show=False),
     KeyBinding("1", "select_pane('settings')", "Pane", "go to the settings, or to the names", display="1-2"),
-    KeyBinding("2", "select_pane('names')", "Pane", "", shown=False),
+    KeyBinding("2", "select_pane('names')", "Pane", "", show=False),
     _AGAIN,
     _STAR,
     _COPY,
@@ -238,14 +238,14 @@ NAMES_KEYS = (
 STEP_KEYS = (
     KeyBinding("up", "move_cursor(-1)", "Choose", "choose a character", display="↑↓"),
     _LIST[1],
-    KeyBinding("pageup", "move_cursor(-10)", "Choose", "", shown=False),
-    KeyBinding("pagedown", "move_cursor(10)", "Choose", "", shown=False),
+    KeyBinding("pageup", "move_cursor(-10)", "Choose", "", show=False),
+    KeyBinding("pagedown", "move_cursor(10)", "Choose", "", show=False),
     KeyBinding("enter", "append_character", "Take", "put the chosen character behind the prefix; `end` ends the name"),
     KeyBinding("space", "roll", "Roll", "let chance choose at the temperature; the same seed rolls the same again"),
     KeyBinding("backspace", "undo('one')", "Back one", "take back the last character", display=GLYPHS.backspace),
     KeyBinding("left", "step_temperature(-1)", "Temp", "roll at a lower or a higher temperature", display="←→"),
-    KeyBinding("right", "step_temperature(1)", "Temp", "", shown=False),
-    KeyBinding("ctrl+u", "undo('all')", "Anew", "begin a name anew", shown=False, display="^u"),
+    KeyBinding("right", "step_temperature(1)", "Temp", "", show=False),
+    KeyBinding("ctrl+u", "undo('all')", "Anew", "begin a name anew", show=False, display="^u"),
     *_TYPING,
 )
 """The keys of a name made step by step, where letters are typed."""
@@ -256,7 +256,7 @@ SCORE_KEYS = (
     KeyBinding("up", "move_cursor(-1)", "Choose", "walk the words scored so far", display="↑↓"),
     *_LIST[1:4],
     KeyBinding("backspace", "undo('one')", "Back one", "take back the last character", display=GLYPHS.backspace),
-    KeyBinding("ctrl+u", "undo('all')", "Clear", "take back all that is typed", shown=False, display="^u"),
+    KeyBinding("ctrl+u", "undo('all')", "Clear", "take back all that is typed", show=False, display="^u"),
     *_TYPING,
 )
 """The keys of scoring, where letters are typed."""
@@ -264,9 +264,9 @@ SCORE_KEYS = (
 
 TIMELINE_KEYS = (
     KeyBinding("left", "move_cursor(-1)", "Scrub", "to the evaluation before, or the next", display="←→"),
-    KeyBinding("right", "move_cursor(1)", "Scrub", "", shown=False),
-    KeyBinding("pageup", "page(-1)", "Scrub", "", shown=False),
-    KeyBinding("pagedown", "page(1)", "Scrub", "", shown=False),
+    KeyBinding("right", "move_cursor(1)", "Scrub", "", show=False),
+    KeyBinding("pageup", "page(-1)", "Scrub", "", show=False),
+    KeyBinding("pagedown", "page(1)", "Scrub", "", show=False),
     KeyBinding("home", "move_cursor(-1000000)", "First", "to the first evaluation"),
     KeyBinding("end", "move_cursor(1000000)", "Last", "to the last one, and on with each that comes"),
     *_KEEP,
@@ -277,7 +277,7 @@ TIMELINE_KEYS = (
 
 COMPARE_KEYS = (
     KeyBinding("c", "choose_run", "Run", "choose the run to compare with"),
-    KeyBinding("enter", "choose_run", "Run", "", shown=False),
+    KeyBinding("enter", "choose_run", "Run", "", show=False),
     _AGAIN,
     *_KEEP,
     *_READING,
@@ -288,7 +288,7 @@ COMPARE_KEYS = (
 STARRED_KEYS = (
     *_LIST,
     KeyBinding("s", "star", "Unstar", "let the name go; once more stars it again, while it is still shown"),
-    KeyBinding("u", "unstar", "Unstar", "", shown=False),
+    KeyBinding("u", "unstar", "Unstar", "", show=False),
     _COPY,
     *_KEEP,
     *_READING,
@@ -298,19 +298,19 @@ STARRED_KEYS = (
 
 INSPECTOR_KEYS = (
     KeyBinding("tab", "tab(1)", "Part", "the next part of the layer's view; shift+tab the one before"),
-    KeyBinding("shift+tab", "tab(-1)", "Part", "", shown=False),
+    KeyBinding("shift+tab", "tab(-1)", "Part", "", show=False),
     KeyBinding("down", "layer(1)", "Layer", "the next layer, the one before", display="↑↓"),
-    KeyBinding("up", "layer(-1)", "Layer", "", shown=False),
+    KeyBinding("up", "layer(-1)", "Layer", "", show=False),
     KeyBinding("h", "move('h')", "Left", "the cursor to the left or right, also ← →", display="hl"),
-    KeyBinding("l", "move('l')", "Right", "", shown=False),
-    KeyBinding("left", "move('h')", "Left", "", shown=False),
-    KeyBinding("right", "move('l')", "Right", "", shown=False),
+    KeyBinding("l", "move('l')", "Right", "", show=False),
+    KeyBinding("left", "move('h')", "Left", "", show=False),
+    KeyBinding("right", "move('l')", "Right", "", show=False),
     KeyBinding("j", "move('j')", "Down", "the cursor down or up", display="jk"),
-    KeyBinding("k", "move('k')", "Up", "", shown=False),
+    KeyBinding("k", "move('k')", "Up", "", show=False),
     KeyBinding("p", "move('p')", "Next", "the cursor to the next place; P the one before"),
-    KeyBinding("P", "move('P')", "Before", "", shown=False),
+    KeyBinding("P", "move('P')", "Before", "", show=False),
     KeyBinding("slash", "type", "Type", "a context of your own, for the tree; also enter", display="/"),
-    KeyBinding("enter", "type", "Type", "", shown=False),
+    KeyBinding("enter", "type", "Type", "", show=False),
     KeyBinding("a", "explain", "About", "what a figure means and what is healthy of it, one after another; then none"),
     KeyBinding("space", "control_run('pause')", "Pause", "hold training between two steps, or go on"),
     KeyBinding("full_stop", "control_run('step')", "Step", "one step, then hold, to watch what it does", display="."),
@@ -318,9 +318,9 @@ INSPECTOR_KEYS = (
     KeyBinding("n", "seed", "Draw", "other examples: the next seed of the batch that is looked at"),
     KeyBinding("question_mark", "request('help')", "Help", "", display="?"),
     KeyBinding("q", "request('back')", "Back", "back to the lab", display="esc"),
-    KeyBinding("escape", "request('back')", "Back", "", shown=False),
-    KeyBinding("i", "request('back')", "Back", "", shown=False),
-    KeyBinding("ctrl+c", "request('back')", "Back", "", shown=False),
+    KeyBinding("escape", "request('back')", "Back", "", show=False),
+    KeyBinding("i", "request('back')", "Back", "", show=False),
+    KeyBinding("ctrl+c", "request('back')", "Back", "", show=False),
     MOUSE,
     *GLOBAL_KEYS,
 )
@@ -351,14 +351,14 @@ RUN_KEYS = (
         "request('other_pane')",
         "Other pane",
         "what differs, or the curves, where there is room for one of them",
-        shown=False,
+        show=False,
     ),
-    KeyBinding("l", "request('log_scale')", "Scale", "the losses on a log or a linear scale", shown=False),
+    KeyBinding("l", "request('log_scale')", "Scale", "the losses on a log or a linear scale", show=False),
     KeyBinding("question_mark", "request('help')", "Help", "", display="?"),
     KeyBinding("q", "request('back')", "Back", "back to the lab", display="esc"),
-    KeyBinding("escape", "request('back')", "Back", "", shown=False),
-    KeyBinding("r", "request('back')", "Back", "", shown=False),
-    KeyBinding("ctrl+c", "request('back')", "Back", "", shown=False),
+    KeyBinding("escape", "request('back')", "Back", "", show=False),
+    KeyBinding("r", "request('back')", "Back", "", show=False),
+    KeyBinding("ctrl+c", "request('back')", "Back", "", show=False),
     *GLOBAL_KEYS,
 )
 """The keys, which act on the run under the cursor while no editor is open."""

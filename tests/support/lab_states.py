@@ -187,7 +187,7 @@ DIVERGED = replace(
         diverged_at=412,
     ),
     layers=LayersState(412, tuple(_with_nan(layer) if i > 5 else layer for i, layer in enumerate(_layers()))),
-    names=NamesState(0, (), "the weights give NaN, so there is nothing to sample", spoilt=True),
+    names=NamesState(0, (), "the weights give NaN, so there is nothing to sample", is_after_divergence=True),
 )
 """A run whose loss ran away."""
 

@@ -76,7 +76,7 @@ def lab_screen(pilot: Pilot[str]) -> LabScreen:
 async def wait_settled(pilot: Pilot[str]) -> None:
     """Wait until the corpus of the form is read and nothing more happens."""
     await wait_until(
-        pilot, lambda: lab_screen(pilot).form.vocab_size is not None or bool(lab_screen(pilot).form.reported)
+        pilot, lambda: lab_screen(pilot).form.vocab_size is not None or bool(lab_screen(pilot).form.reported_problems)
     )
 
 

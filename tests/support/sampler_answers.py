@@ -87,7 +87,7 @@ SAMPLER_STATE = SamplerState(timeline=TIMELINE, stars=STARS)
 """State before the first request of the sampler."""
 
 
-TRAINING_WITH_NLLS = replace(scenes.TRAINING, names=NamesState(132_400, NAMES, drawn=20))
+TRAINING_WITH_NLLS = replace(scenes.TRAINING, names=NamesState(132_400, NAMES, requested=20))
 """The scenes' run in training, with names that have their nll."""
 
 

@@ -26,7 +26,7 @@ class CurveLines(NamedTuple):
 def reference_losses(curve: LossCurveState) -> dict[str, tuple[float, str]]:
     """Return the constant losses to compare with: loss and role by name."""
     references = {
-        f"ln {curve.vocab_size}": (curve.knowing_nothing, "muted"),
+        f"ln {curve.vocab_size}": (curve.uniform_loss, "muted"),
         "published": (curve.published, "reference"),
     }
     return {name: (loss, role) for name, (loss, role) in references.items() if loss is not None and math.isfinite(loss)}

@@ -61,7 +61,7 @@ class _HelpPage(ThemedWidget):
         page = Text()
         if self._topic in HYPERPARAMETERS:
             self._append_field(page, self._topic)
-        tables = {"keys": {key.written: key.help for key in self._keys if key.help}}
+        tables = {"keys": {key.display_text: key.help for key in self._keys if key.help}}
         tables |= {"in the form": FORM_KEYS, "words": GLOSSARY} if self._keys is LAB_KEYS else {}
         name_width = max(len(name) for rows in tables.values() for name in rows) + 2
         for heading, rows in tables.items():

@@ -15,7 +15,7 @@ from charwave_tui.ui.dialogs.pick import Option, PickDialog
 from charwave_tui.ui.drawing.number_format import format_loss
 from charwave_tui.ui.drawing.theme import PALETTES
 from charwave_tui.ui.keymap import SCREENSHOT, KeyBinding
-from charwave_tui.ui.state.form_state import PRESET, UNDO_WHAT_IF, WHAT_IFS, FormState, changes
+from charwave_tui.ui.state.form_state import PRESET, UNDO_WHAT_IF, WHAT_IFS, FormState, describe_changes
 from charwave_tui.ui.state.run_state import RunViewState
 
 
@@ -43,7 +43,7 @@ def pick_command(keys: Iterable[KeyBinding]) -> PickDialog:
 
 
 def _key_option(key: KeyBinding) -> Option:
-    return Option(key.action, f"{key.name}  {key.written}", key.help)
+    return Option(key.action, f"{key.name}  {key.display_text}", key.help)
 
 
 def pick_what_if(config: RunConfig, *, has_fault: bool) -> PickDialog:
@@ -52,7 +52,7 @@ def pick_what_if(config: RunConfig, *, has_fault: bool) -> PickDialog:
     If the current run has a fault (`spoilt`), `config` is the one before it, to which the last option returns.
     """
     options = [
-        Option(what_if.name, what_if.name, f"{changes(what_if, config)}. {what_if.look_for(config)}")
+        Option(what_if.name, what_if.name, f"{describe_changes(what_if, config)}. {what_if.look_for(config)}")
         for what_if in WHAT_IFS
     ]
     if has_fault:

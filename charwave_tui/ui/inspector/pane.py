@@ -60,7 +60,7 @@ def keys_for(axes: CursorAxes) -> tuple[KeyBinding, ...]:
 
 def _named_key(key: KeyBinding, name: str, help: str, display: str) -> KeyBinding:
     if not name:
-        return replace(key, help="", shown=False)
+        return replace(key, help="", show=False)
     return replace(key, name=name.capitalize(), help=help, display=display)
 
 
@@ -158,7 +158,7 @@ class InspectorPane(TimestampedPane, can_focus=True):
         if response is None or not layers:
             return None
         symbols = self.run.corpus.symbols if self.run.corpus else ""
-        return ViewData(layers, response.stats, response.insight, cursor, symbols, self.inspection.changes)
+        return ViewData(layers, response.stats, response.insight, cursor, symbols, self.inspection.update_ratios)
 
     @property
     def has_data(self) -> bool:

@@ -23,14 +23,14 @@ from charwave_tui.ui.state.form_state import (
     FormState,
     Problem,
     alongside_run,
-    answered,
-    corpus_read,
-    filled,
     live_edit,
-    preset_chosen,
+    parse_choice,
     reduce_form,
     validation_error,
+    with_corpus,
+    with_draft,
     with_field,
+    with_preset,
     with_run_config,
 )
 from charwave_tui.ui.state.run_state import RunViewState
@@ -94,7 +94,7 @@ class FormController:
             self._engine.edit(config)
 
     def choose_preset(self, name: str) -> None:
-        self.set_form(preset_chosen(self.form, name))
+        self.set_form(with_preset(self.form, name))
 
     def set_text(self, name: str, text: str | None) -> None:
         """Set the row `name` to what was picked from a list or typed there; None changes nothing."""
@@ -104,14 +104,14 @@ class FormController:
             if name == PRESET:
                 self.choose_preset(text)
             else:
-                self.edit(name, answered(name, text))
+                self.edit(name, parse_choice(name, text))
         except UserError as error:
             self.notify_problem(Problem.of(error))
         if name == "corpus":
             self.load_corpus()  # the file may have been corrected under the same path
 
     def fill(self, draft: Draft) -> None:
-        self.set_form(filled(self.form, draft))
+        self.set_form(with_draft(self.form, draft))
 
     def handle_event(self, event: AnyEvent, previous_run: RunViewState) -> None:
         """Follow the engine; a run that it had before fills the form."""
@@ -129,7 +129,7 @@ class FormController:
     def is_valid(self) -> bool:
         """Whether a run of the draft can start; the problem is notified if not."""
         error = validation_error(self.form.draft.config)
-        problem = Problem.of(error) if error else next(iter(self.form.reported), None)
+        problem = Problem.of(error) if error else next(iter(self.form.reported_problems), None)
         if problem is None:
             return True
         self.notify_problem(problem)
@@ -142,7 +142,7 @@ class FormController:
 
     def prepare(self) -> None:
         """Have the model of a valid draft built, so that it can be looked at before training."""
-        if validation_error(self.form.draft.config) is None and not self.form.reported:
+        if validation_error(self.form.draft.config) is None and not self.form.reported_problems:
             self._engine.prepare(self.form.draft)
 
     def load_corpus(self) -> None:
@@ -163,7 +163,7 @@ class FormController:
 
     def take_corpus(self, message: CorpusLoaded) -> None:
         if message.name == self.form.draft.config.corpus:
-            self.set_form(corpus_read(self.form, message.vocab_size, message.problem))
+            self.set_form(with_corpus(self.form, message.vocab_size, message.problem))
 
     def draft_before_what_if(self, run: RunViewState) -> Draft:
         """The draft of the run, or the form's if there is none; without the last what-if change if it has that."""

@@ -33,10 +33,10 @@ from charwave_tui.ui.state.form_state import (
     EditPreview,
     FormState,
     Problem,
-    changed,
-    nudged,
+    changed_fields,
     previous_value,
-    staged,
+    staged_fields,
+    stepped_value,
 )
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
@@ -66,13 +66,13 @@ class FieldRow:
     """A row to draw; `active` if it has the cursor and the keys, `typed_over` is the value under the editor."""
 
     name: str
-    here: bool = False
-    active: bool = False
+    has_cursor: bool = False
+    is_active: bool = False
     problem: Problem | None = None
-    typed_over: str | None = None
+    value_under_editor: str | None = None
 
 
-def picked(name: str) -> bool:
+def is_picked_from_list(name: str) -> bool:
     """Return whether the value is picked from a list instead of typed."""
     return name == PRESET or isinstance(HYPERPARAMETERS[name].kind, Choice | FreeText)
 
@@ -87,8 +87,8 @@ def value_text(view: FormState, name: str) -> str:
 
 def previous_value_text(view: FormState, row: FieldRow) -> str:
     """Return `was 0.1` if the row has another value than before, else an empty text."""
-    if row.typed_over is not None:
-        return "" if row.typed_over == value_text(view, row.name) else f"was {row.typed_over}"
+    if row.value_under_editor is not None:
+        return "" if row.value_under_editor == value_text(view, row.name) else f"was {row.value_under_editor}"
     before = previous_value(view, row.name)
     return "" if before is None else f"was {readable(HYPERPARAMETERS[row.name].kind.format(before))}"
 
@@ -109,28 +109,33 @@ def editor_columns(view: FormState, row: FieldRow, width: int) -> int:
 def row_lines(view: FormState, row: FieldRow, width: int) -> tuple[StyledLine, ...]:
     """Return the row and the lines of its problem below it, each `width` columns wide."""
     line = justify(_name(row, width) + _value(view, row, width), _badge(view, row), width)
-    return (highlight(line) if row.here and row.active else line, *_problem_lines(row.problem, width))
+    return (highlight(line) if row.has_cursor and row.is_active else line, *_problem_lines(row.problem, width))
 
 
 def _name(row: FieldRow, width: int) -> StyledLine:
-    active = row.here and row.active
+    active = row.has_cursor and row.is_active
     role = "error" if row.problem else "accent" if active else "muted"
-    marker = Span(GLYPHS.cross if row.problem else GLYPHS.cursor if row.here else " ", role)
+    marker = Span(GLYPHS.cross if row.problem else GLYPHS.cursor if row.has_cursor else " ", role)
     label = f"{row.name:<{value_column(row.name, width) - 2}}"
     return (marker, Span(" "), Span(label, role, bold=active or row.problem is not None))
 
 
 def _value(view: FormState, row: FieldRow, width: int) -> StyledLine:
     text = value_text(view, row.name)
-    active = row.here and row.active
+    active = row.has_cursor and row.is_active
     why_unused = unused_fields(view.draft.config).get(row.name, "")
     value = Span(text, "bright" if active else "muted" if why_unused else "fg", bold=active)
-    count = len(changed(view)) if row.name == PRESET else 0
+    count = len(changed_fields(view)) if row.name == PRESET else 0
     suffix = (Span(f" +{count}", "muted"),) if count else ()
     available = width - value_column(row.name, width) - _BADGE_COLUMNS
     previous = previous_value_text(view, row)
-    choices: StyledLine = (Span(GLYPHS.marker, "muted"),) if picked(row.name) else ()
-    if active and picked(row.name) and not previous and nudged(view, row.name, 1) != nudged(view, row.name, 0):
+    choices: StyledLine = (Span(GLYPHS.marker, "muted"),) if is_picked_from_list(row.name) else ()
+    if (
+        active
+        and is_picked_from_list(row.name)
+        and not previous
+        and stepped_value(view, row.name, 1) != stepped_value(view, row.name, 0)
+    ):
         arrows = (Span(f"{GLYPHS.left} ", "accent"), value, Span(f" {GLYPHS.right}", "accent"), *suffix)
         if cell_width(arrows) <= available:
             return justify(arrows, (), available)
@@ -147,7 +152,7 @@ def _value(view: FormState, row: FieldRow, width: int) -> StyledLine:
 def _badge(view: FormState, row: FieldRow) -> StyledLine:
     if row.name != PRESET and HYPERPARAMETERS[row.name].effect is EditEffect.LIVE:
         return (Span(f" {GLYPHS.live}", "train"),)
-    is_staged = row.name in staged(view)
+    is_staged = row.name in staged_fields(view)
     return (Span(f" {GLYPHS.rebuild}", "accent" if is_staged else "muted", bold=is_staged),)
 
 
@@ -178,8 +183,8 @@ class FormFooter:
     summary: tuple[StyledLine, ...]
     help: tuple[StyledLine, ...]
     border: StyledLine = ()
-    airy: bool = False
-    lean: bool = False
+    needs_blank_lines: bool = False
+    is_minimal: bool = False
 
     @property
     def height(self) -> int:
@@ -192,20 +197,20 @@ def footer_variants(preview: EditPreview, here: str, widths: Sequence[int], widt
     With two columns the summary is right of the help.
     """
     lines = help_lines(preview, here, width if len(widths) == 1 else widths[0])
-    about = about_lines(preview.view, here, width if len(widths) == 1 else widths[0])
+    about = about_lines(preview.form, here, width if len(widths) == 1 else widths[0])
     short = summary_lines(preview, widths[-1])
     wide = wide_summary_lines(preview, widths[-1]) if widths[-1] >= _WIDE_SUMMARY_COLUMNS else ()
     plain_rule, title_rule = rule((), width), rule(lines[0], width)
     if len(widths) == 1:
         if wide:
-            yield FormFooter(wide, (plain_rule, *lines, *about), airy=True)
+            yield FormFooter(wide, (plain_rule, *lines, *about), needs_blank_lines=True)
             yield FormFooter(wide, (plain_rule, *lines))
-        yield FormFooter(short, (plain_rule, *lines, *about), airy=True)
+        yield FormFooter(short, (plain_rule, *lines, *about), needs_blank_lines=True)
         yield FormFooter(short, (plain_rule, *lines))
         yield FormFooter(short, (title_rule, *lines[1:]))
         shapes, count = short
         border = summary_lines(preview, widths[0] - 2)[1]  # the border has its own ends
-        if preview.typing:  # the help has been read; what the value does to the shapes is worth more
+        if preview.is_typing:  # the help has been read; what the value does to the shapes is worth more
             yield FormFooter(short, (title_rule, lines[2]))
             yield FormFooter((shapes,), (title_rule, lines[2]), border=border)
         else:
@@ -213,11 +218,11 @@ def footer_variants(preview: EditPreview, here: str, widths: Sequence[int], widt
             yield FormFooter((), (title_rule, *lines[1:]), border=border)
     else:
         for summary in filter(None, (wide, short)):
-            yield FormFooter((), (plain_rule, *_two_columns((*lines, *about), summary, widths)), airy=True)
+            yield FormFooter((), (plain_rule, *_two_columns((*lines, *about), summary, widths)), needs_blank_lines=True)
         yield FormFooter((), (plain_rule, *_two_columns(lines, short, widths)))
         yield FormFooter((), (title_rule, *_two_columns(lines[1:], short, widths)))
-    yield FormFooter((), (title_rule, *lines[1:2]), lean=True)
-    yield FormFooter((), (), lean=True)
+    yield FormFooter((), (title_rule, *lines[1:2]), is_minimal=True)
+    yield FormFooter((), (), is_minimal=True)
 
 
 def _two_columns(
@@ -261,7 +266,7 @@ class FormLayout:
     border: str = ""
 
 
-def section(name: str) -> FieldGroup | None:
+def field_group(name: str) -> FieldGroup | None:
     """Return the group of the row `name`, None for the preset, which is above all groups."""
     return None if name == PRESET else HYPERPARAMETERS[name].group
 
@@ -277,7 +282,7 @@ def column_widths(width: int) -> tuple[int, ...]:
 def form_columns(view: FormState, rows: Sequence[FieldRow], widths: Sequence[int]) -> list[list[RowBlock]]:
     """Return the rows under their headings in columns of `widths`; the group of training is in the last one."""
     columns: list[list[RowBlock]] = [[] for _ in widths]
-    for group, members in groupby(rows, lambda row: section(row.name)):
+    for group, members in groupby(rows, lambda row: field_group(row.name)):
         column = len(widths) - 1 if group is FieldGroup.TRAINING else 0
         width = widths[column]
         if group is not None:
@@ -294,7 +299,7 @@ def layout_form(
     If none fits, the columns scroll so that the row `here` is visible, above the shortest footer that leaves the border
     free, or above a lean one if the rows would have less than two thirds of the lines.
     """
-    full, lean = ([footer for footer in footers if footer.lean is is_lean] for is_lean in (False, True))
+    full, lean = ([footer for footer in footers if footer.is_minimal is is_lean] for is_lean in (False, True))
     # a problem in another row is worth more than help
     has_other_problem = any(block.has_problem and block.name != here for block in chain(*block_columns))
     candidates = footers if has_other_problem else full
@@ -330,7 +335,7 @@ def layout_form(
 def _needed_height(block_columns: Sequence[Sequence[RowBlock]], footer: FormFooter) -> int:
     heights = []
     for index, blocks in enumerate(block_columns):
-        blank_lines = sum(block.name is None for block in blocks[1:]) + (index == 0) if footer.airy else 0
+        blank_lines = sum(block.name is None for block in blocks[1:]) + (index == 0) if footer.needs_blank_lines else 0
         summary_height = len(footer.summary) if index == 0 else 0
         heights.append(sum(len(block.lines) for block in blocks) + summary_height + blank_lines)
     return max(heights) + len(footer.help)

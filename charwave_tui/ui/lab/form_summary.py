@@ -16,9 +16,9 @@ from charwave_tui.ui.state.form_state import (
     PRESET,
     EditPreview,
     FormState,
-    changed,
+    changed_fields,
     previous_value,
-    staged,
+    staged_fields,
     validation_error,
 )
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -79,7 +79,7 @@ def receptive_field_text(config: RunConfig, width: int = 1_000) -> str:
 
 def summary_lines(preview: EditPreview, width: int) -> tuple[StyledLine, ...]:
     """Return two lines: the shapes, and the parameters with `2·2·2 = 8 ✓`; muted if they are not those of the draft."""
-    view = preview.view
+    view = preview.form
     config = view.draft.config
     if validation_error(config) or preview.refused:
         return _invalid_lines(view, width)
@@ -101,16 +101,16 @@ def _receptive_field_check(config: RunConfig, width: int) -> StyledLine:
 
 
 def _previous_parameters(view: FormState) -> StyledLine:
-    if view.running is None or view.vocab_size is None or "corpus" in staged(view):
+    if view.run_config is None or view.vocab_size is None or "corpus" in staged_fields(view):
         return ()
-    previous = parameter_count(view.running, view.vocab_size)
+    previous = parameter_count(view.run_config, view.vocab_size)
     is_same = previous == parameter_count(view.draft.config, view.vocab_size)
     return () if is_same else (Span(f"was {previous:,}", "muted"),)
 
 
 def _invalid_lines(view: FormState, width: int) -> tuple[StyledLine, ...]:
-    if view.running is not None:
-        shapes = shape_line(view.running, view.vocab_size, width)
+    if view.run_config is not None:
+        shapes = shape_line(view.run_config, view.vocab_size, width)
         return (Span(shapes, "muted"),), (Span("the run goes on as it was", "muted"),)
     config = view.draft.config
     error = validation_error(config)
@@ -125,7 +125,7 @@ def _invalid_lines(view: FormState, width: int) -> tuple[StyledLine, ...]:
 
 def wide_summary_lines(preview: EditPreview, width: int) -> tuple[StyledLine, ...]:
     """Return one line a level, then the receptive field and the sum; empty if the draft is not valid."""
-    view = preview.view
+    view = preview.form
     config = view.draft.config
     if preview.refused or validation_error(config) or view.vocab_size is None:
         return ()
@@ -140,7 +140,7 @@ def help_lines(preview: EditPreview, name: str, width: int) -> tuple[StyledLine,
 
     For an unused field the first line says why, if necessary in place of the label.
     """
-    view = preview.view
+    view = preview.form
     if name == PRESET:
         return _preset_help(view)
     spec = HYPERPARAMETERS[name]
@@ -149,7 +149,7 @@ def help_lines(preview: EditPreview, name: str, width: int) -> tuple[StyledLine,
         reason = Span(f"  {why}")
         title = (*title, reason) if cell_width((*title, reason)) <= width else (title[0], reason)
     previous = previous_value(view, name)
-    if name in staged(view) and previous is not None and not preview.typing:
+    if name in staged_fields(view) and previous is not None and not preview.is_typing:
         staged_note = Span(f"{GLYPHS.rebuild} waits for t", "accent")
         effect: StyledLine = (staged_note, Span(f"  was {readable(spec.kind.format(previous))}", "muted"))
         if cell_width(effect) > width:
@@ -161,14 +161,16 @@ def help_lines(preview: EditPreview, name: str, width: int) -> tuple[StyledLine,
     gap = " " * (2 if len(badge) + 2 + len(bounds) <= width else 1)
     effect = (Span(badge, "train" if is_live else "fg"), Span(f"{gap}{bounds}", "muted"))
     moment = "from the next step on" if is_live else "a new run; this one is kept"
-    if view.running is not None and cell_width(effect) + 3 + len(moment) <= width:
+    if view.run_config is not None and cell_width(effect) + 3 + len(moment) <= width:
         effect = (*effect, Span(f"  {GLYPHS.dot} {moment}", "muted"))
     return title, (Span(spec.help),), effect
 
 
 def _preset_help(view: FormState) -> tuple[StyledLine, ...]:
     title = (Span(PRESET, "accent", bold=True), Span("  a known-good recipe", "muted"))
-    hint = f"  {GLYPHS.backspace} back to the recipe" if changed(view) else f"  {len(view.presets)} to choose from"
+    hint = (
+        f"  {GLYPHS.backspace} back to the recipe" if changed_fields(view) else f"  {len(view.presets)} to choose from"
+    )
     return title, (Span("Corpus, seed and device stay."),), (Span(f"{GLYPHS.rebuild} rebuild"), Span(hint, "muted"))
 
 

@@ -17,11 +17,11 @@ from charwave_tui.ui.lab.form_layout import (
     FormLayout,
     column_widths,
     editor_columns,
+    field_group,
     footer_variants,
     form_columns,
+    is_picked_from_list,
     layout_form,
-    picked,
-    section,
     value_column,
     value_text,
 )
@@ -31,13 +31,13 @@ from charwave_tui.ui.state.form_state import (
     ROWS,
     EditPreview,
     FormState,
-    asked,
-    nudged,
-    nudges,
+    can_step,
+    preset_value,
     preview_edit,
     problems,
-    reverted,
-    staged,
+    staged_fields,
+    stepped_value,
+    with_row,
 )
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
@@ -84,9 +84,9 @@ class HyperparametersPane(Pane, can_focus=True):
             return super().check_action(action, parameters)
         if self.is_editing:
             return False
-        if action == "revert" and reverted(self.form, self.here) is None:
+        if action == "revert" and preset_value(self.form, self.here) is None:
             return None
-        return None if action == "nudge" and not nudges(self.form, self.here) else True
+        return None if action == "nudge" and not can_step(self.form, self.here) else True
 
     def action_walk(self, rows: int) -> None:
         order = self.form_layout.order
@@ -96,22 +96,22 @@ class HyperparametersPane(Pane, can_focus=True):
         """Go to the next row that is the first of its group, or to the very last one."""
         order = self.form_layout.order
         index = order.index(self.here)
-        firsts = [order.index(next(names)) for _, names in groupby(order, section)]
+        firsts = [order.index(next(names)) for _, names in groupby(order, field_group)]
         if direction > 0:
             self.here = order[next((first for first in firsts if first > index), len(order) - 1)]
         else:
             self.here = order[next((first for first in reversed(firsts) if first < index), 0)]
 
     def action_nudge(self, direction: int) -> None:
-        self._post_edit(nudged(self.form, self.here, direction))
+        self._post_edit(stepped_value(self.form, self.here, direction))
 
     def action_revert(self) -> None:
-        value = reverted(self.form, self.here)
+        value = preset_value(self.form, self.here)
         if value is not None:
             self._post_edit(value)
 
     def action_edit(self) -> None:
-        if picked(self.here):
+        if is_picked_from_list(self.here):
             self.post_message(PickRequested(self.here))
         else:
             self._editor.open(self.here, value_text(self.form, self.here))
@@ -120,7 +120,7 @@ class HyperparametersPane(Pane, can_focus=True):
     def _post_edit(self, value: Value) -> None:
         self._touched = self.here
         # the next key may come before the lab sets `form`, and goes on from this value
-        self.form = asked(self.form, self.here, value)
+        self.form = with_row(self.form, self.here, value)
         self.post_message(PresetChosen(str(value)) if self.here == PRESET else FieldEdited(self.here, value))
 
     @on(events.Click)
@@ -145,8 +145,8 @@ class HyperparametersPane(Pane, can_focus=True):
         preview = preview_edit(self.form, self.here, event.value) if self.is_editing else None
         if preview and not preview.refused:
             self._close_editor()
-            if preview.view != self.form:
-                self._post_edit(getattr(preview.view.draft.config, self.here))
+            if preview.form != self.form:
+                self._post_edit(getattr(preview.form.draft.config, self.here))
 
     @on(InlineEditor.Cancelled)
     def cancel_typing(self, event: InlineEditor.Cancelled) -> None:
@@ -183,26 +183,26 @@ class HyperparametersPane(Pane, can_focus=True):
         preview = preview_edit(self.form, self.here, typed) if is_editing else EditPreview(self.form)
         row_problems = problems(preview, (self.here, self._touched) if is_editing else (self._touched,))
         self.problem = bool(row_problems)
-        self.note = _note(len(row_problems), len(staged(self.form)))
+        self.note = _note(len(row_problems), len(staged_fields(self.form)))
         width, height = self.size
         rows = {
             name: FieldRow(
                 name,
-                here=name == self.here,
-                active=name == self.here and (self.has_focus or is_editing),
+                has_cursor=name == self.here,
+                is_active=name == self.here and (self.has_focus or is_editing),
                 problem=row_problems.get(name),
-                typed_over=value_text(self.form, name) if is_editing and name == self.here else None,
+                value_under_editor=value_text(self.form, name) if is_editing and name == self.here else None,
             )
             for name in ROWS
         }
         widths = column_widths(width)
         footers = list(footer_variants(preview, self.here, widths, width))
-        columns = form_columns(preview.view, list(rows.values()), widths)
+        columns = form_columns(preview.form, list(rows.values()), widths)
         self.form_layout = layout_form(columns, footers, width, height, self.here)
         self.provenance = self.form_layout.border
         if is_editing and (position := self.form_layout.positions.get(self.here)):
             self._editor.styles.offset = (position.x + value_column(self.here, position.width), position.y)
-            self._editor.styles.width = editor_columns(preview.view, rows[self.here], position.width)
+            self._editor.styles.width = editor_columns(preview.form, rows[self.here], position.width)
             self._editor.set_class(self.here in row_problems, "-wrong")
         self._lines.set_lines(self.form_layout.lines)
         self.refresh_bindings()

@@ -69,18 +69,18 @@ class LayerTable(DataTable[Text], ThemedWidget):
         self._layer_of_row: tuple[int, ...] = ()
 
     @property
-    def here(self) -> int:
+    def cursor_layer(self) -> int:
         """The index of the layer under the cursor."""
         return self._layer_of_row[self.cursor_row] if self.cursor_row < len(self._layer_of_row) else 0
 
     def go_to(self, layer: int) -> None:
         """Put the cursor on a layer, if the model has it."""
-        if layer in self._layer_of_row and layer != self.here:
+        if layer in self._layer_of_row and layer != self.cursor_layer:
             self.move_cursor(row=self._layer_of_row.index(layer))
 
     def show(self, state: LayersState, shapes: tuple[Layer, ...], width: int, height: int) -> None:
         """Write the layers, or `shapes` before a probe, into `width` columns and `height` rows including the header."""
-        layers, here = state.layers or shapes, self.here
+        layers, here = state.layers or shapes, self.cursor_layer
         has_scrollbar = len(layers) + 1 > height
         columns = fit_columns(layers, width - 2 if has_scrollbar else width)  # the scrollbar and a gap
         order = self.order if self.order in dict(columns.widths) else ""
@@ -91,7 +91,7 @@ class LayerTable(DataTable[Text], ThemedWidget):
                 layers[layer],
                 columns,
                 is_first_nonfinite=layer == nonfinite,
-                history=state.course(layer) if state.layers else (),
+                history=state.history_of(layer) if state.layers else (),
             )
             for layer in self._layer_of_row
         ]
@@ -156,9 +156,9 @@ class LayersPane(TimestampedPane):
         yield self._table
 
     @property
-    def here(self) -> int:
+    def cursor_layer(self) -> int:
         """The index of the layer under the cursor."""
-        return self._table.here
+        return self._table.cursor_layer
 
     def go_to(self, layer: int) -> None:
         self._table.go_to(layer)

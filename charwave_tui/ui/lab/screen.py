@@ -151,14 +151,14 @@ class LabScreen(Screen[str]):
     @on(EngineEvent)
     def handle_engine_event(self, message: EngineEvent) -> None:
         event = message.event
-        previous_state, previous_run = self.controller.state, self.controller.view.run
+        previous_state, previous_run = self.controller.run_state, self.controller.lab_state.run
         notification = self.controller.handle_event(event)
         self._show_engine_state()
         if notification is not None:
             self.notify(notification.text, severity=notification.severity, markup=False)
         if not isinstance(event, EngineDisconnected):
             self._form.handle_event(event, previous_run)
-        if self.controller.state is not previous_state or self.run.unfinished != previous_run.unfinished:
+        if self.controller.run_state is not previous_state or self.run.unfinished != previous_run.unfinished:
             self.refresh_bindings()
         if self._save_timer is not None:
             self._finish_quit(event, self._save_timer, is_save_problem_known=bool(previous_run.unsaved))
@@ -174,7 +174,7 @@ class LabScreen(Screen[str]):
             self._exit("")
 
     def _show_engine_state(self) -> None:
-        state = self.controller.view
+        state = self.controller.lab_state
         self.run, self.curve, self.probed, self.names = state.run, state.curve, state.layers, state.names
         self.inspection, self.archive, self.speech = state.inspection, state.runs, state.sampler
         self.sampling = self.controller.sampling
@@ -186,15 +186,15 @@ class LabScreen(Screen[str]):
         key = RunKey(name)
         if self._save_timer is not None:
             return
-        if self.controller.begins(key) and not self._form.is_valid():
+        if self.controller.starts_run(key) and not self._form.is_valid():
             self.action_pane("form")
-        elif key is RunKey.TRAIN and self.controller.state in RESUMABLE_STATES:
+        elif key is RunKey.TRAIN and self.controller.run_state in RESUMABLE_STATES:
             self._confirm_new_run(partial(self._control_run, key))
         else:
             self._control_run(key)
 
     def _confirm_new_run(self, begin: Callable[[], None], what: str = "the form's config") -> None:
-        dialog = confirm_new_run(self.controller.view.run, what)
+        dialog = confirm_new_run(self.controller.lab_state.run, what)
         self.app.push_screen(dialog, lambda yes: begin() if yes else None)
 
     def _control_run(self, key: RunKey) -> None:
@@ -219,7 +219,7 @@ class LabScreen(Screen[str]):
 
     def _is_offline(self) -> bool:
         """Whether the connection to another machine is down, which is notified: a queued command would act later."""
-        is_offline = self.controller.view.run.connection is ConnectionState.OFFLINE
+        is_offline = self.controller.lab_state.run.connection is ConnectionState.OFFLINE
         if is_offline:
             self.notify(
                 "the line is down, so the engine hears nothing\npress again once it is back", severity="warning"
@@ -227,8 +227,8 @@ class LabScreen(Screen[str]):
         return is_offline
 
     def _reconnect_if_lost(self) -> None:
-        if self.controller.view.run.connection is ConnectionState.LOST:
-            self.controller.reaching_again()
+        if self.controller.lab_state.run.connection is ConnectionState.LOST:
+            self.controller.set_connecting()
             self._show_engine_state()
             self._feed.start()
 
@@ -237,12 +237,12 @@ class LabScreen(Screen[str]):
         self._draw_names(message.sampling)
 
     def action_names(self) -> None:
-        self.controller.draw_names(again=True)
+        self.controller.request_names(again=True)
         self.sampling = self.controller.sampling
 
     def _draw_names(self, sampling: SamplingConfig) -> None:
         self.sampling = self.controller.sampling = sampling
-        self.controller.draw_names()
+        self.controller.request_names()
 
     # the form
 
@@ -269,20 +269,20 @@ class LabScreen(Screen[str]):
 
     def action_what_if(self) -> None:
         """Offer to train with one change that shows a failure of the lesson."""
-        run = self.controller.view.run
+        run = self.controller.lab_state.run
         config = self._form.draft_before_what_if(run).config
         self.app.push_screen(pick_what_if(config, has_fault=self._form.has_what_if(run)), self._what_if_picked)
 
     def _what_if_picked(self, name: str | None) -> None:
         if name is None:
             return
-        before = self._form.draft_before_what_if(self.controller.view.run)
+        before = self._form.draft_before_what_if(self.controller.lab_state.run)
         try:
             after = Draft(apply_what_if(name, before.config), before.preset)
         except UserError as error:
             self._form.notify_problem(Problem.of(error))
             return
-        if self.controller.state in RESUMABLE_STATES:
+        if self.controller.run_state in RESUMABLE_STATES:
             self._confirm_new_run(partial(self._train_what_if, before, after), name)
         else:
             self._train_what_if(before, after)
@@ -295,8 +295,8 @@ class LabScreen(Screen[str]):
 
     def action_quit(self) -> None:
         """Quit; what becomes of a run in training is asked first."""
-        if self.controller.state is RunState.TRAINING and self.controller.view.run.is_connected:
-            self.app.push_screen(confirm_quit(self.controller.view.run), self._quit_answered)
+        if self.controller.run_state is RunState.TRAINING and self.controller.lab_state.run.is_connected:
+            self.app.push_screen(confirm_quit(self.controller.lab_state.run), self._quit_answered)
         elif self._save_timer is None:
             self._quit()
 
@@ -324,7 +324,7 @@ class LabScreen(Screen[str]):
                 self._quit()
 
     def _quit(self) -> None:
-        self._exit(exit_message(self.controller.view.run, self.controller.state, self._engine.host))
+        self._exit(exit_message(self.controller.lab_state.run, self.controller.run_state, self._engine.host))
 
     def _exit(self, message: str) -> None:
         """Dismiss the screen with `message`, once."""
@@ -374,7 +374,7 @@ class LabScreen(Screen[str]):
 
         if not self.is_current:
             return
-        layer = self.query_one(LayersPane).here
+        layer = self.query_one(LayersPane).cursor_layer
         screen = InspectorScreen(selection_for(layer, self.context_text, self._memory.inspector))
         screen.data_bind(LabScreen.run, LabScreen.line, LabScreen.place, LabScreen.probed, LabScreen.inspection)
         self.app.push_screen(screen, self._inspector_closed)

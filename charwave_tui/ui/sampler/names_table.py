@@ -75,7 +75,7 @@ def sampling_note(names: NamesState, sampling: SamplingConfig) -> str:
     if not names.done:
         return f"{step} {GLYPHS.dot} more to come"
     if sampling.only_new == "yes" and len(names.names) < sampling.count:
-        return f"{len(names.names)} new of {sampling.count:,} asked, {names.drawn:,} drawn"
+        return f"{len(names.names)} new of {sampling.count:,} asked, {names.requested:,} drawn"
     return step
 
 

@@ -41,7 +41,7 @@ from charwave_tui.core.protocol.events import (
 )
 from charwave_tui.core.protocol.layer_insights import ProbeBatch
 from charwave_tui.ui.state.form_state import Draft
-from charwave_tui.ui.state.notifications import Notification, notification_for, reattached
+from charwave_tui.ui.state.notifications import Notification, notification_for, reattached_notification
 from charwave_tui.ui.state.run_state import ConnectionState, EngineDisconnected, LabState, Unfinished, reduce
 from charwave_tui.ui.state.sampler_state import FIRST_REQUEST
 
@@ -151,7 +151,7 @@ class EngineController:
     """Keeps the state of the lab, and sends the engine the commands of keys and those that follow from events."""
 
     def __init__(self, engine: EngineClientProtocol, sampling: SamplingConfig) -> None:
-        self.view = LabState()
+        self.lab_state = LabState()
         self.sampling = sampling
         self.batch = ProbeBatch()
         self._engine = engine
@@ -161,9 +161,9 @@ class EngineController:
         self._has_warned = self._is_reattaching = False
 
     @property
-    def state(self) -> RunState | None:
+    def run_state(self) -> RunState | None:
         """The state of the run, or the one expected after the commands that the engine has not answered yet."""
-        return self._expected or self.view.run.state
+        return self._expected or self.lab_state.run.state
 
     @property
     def is_remote(self) -> bool:
@@ -175,9 +175,9 @@ class EngineController:
             is_for_lab = event.request < FIRST_REQUEST
             if is_for_lab and event.request != self._names_request:
                 return None
-        before, self.view = self.view, reduce(self.view, event)
+        before, self.lab_state = self.lab_state, reduce(self.lab_state, event)
         self._send_follow_ups(event)
-        return self._connection_notification(event) or notification_for(event, before, self.view)
+        return self._connection_notification(event) or notification_for(event, before, self.lab_state)
 
     def _send_follow_ups(self, event: AnyEvent | EngineDisconnected) -> None:
         match event:
@@ -185,15 +185,15 @@ class EngineController:
                 if state is not RunState.READY:  # a run that existed before: no RunChanged follows
                     self._expected = None
                 self.probe()
-                self.draw_names()
+                self.request_names()
             case RunChanged(state=state):
                 self._expected = None
                 if state is not RunState.TRAINING:
                     self.probe()
                 if state in (RunState.FINISHED, RunState.STOPPED):
-                    self.draw_names()
+                    self.request_names()
             case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
-                self.draw_names()
+                self.request_names()
             case LayersProbed():
                 self._polls_since_probe = 0
             case CommandRefused() | EngineFailed() | EngineDisconnected():
@@ -209,19 +209,21 @@ class EngineController:
                     return Notification(self._engine.warning, "warning")
             case RunOpened() if self._is_reattaching:
                 self._is_reattaching = False
-                return reattached(event)
+                return reattached_notification(event)
         return None
 
-    def reaching_again(self) -> None:
+    def set_connecting(self) -> None:
         """Record that the connection is being made again."""
-        self.view = replace(self.view, run=replace(self.view.run, connection=ConnectionState.STARTING, reason=""))
+        self.lab_state = replace(
+            self.lab_state, run=replace(self.lab_state.run, connection=ConnectionState.STARTING, reason="")
+        )
 
     def is_available(self, key: str, draft: Draft) -> bool:
         return self._command(key, draft) is not None
 
-    def begins(self, key: str) -> bool:
+    def starts_run(self, key: str) -> bool:
         """Whether `key` starts a run of the form's config."""
-        return key == RunKey.TRAIN or (key == RunKey.STEP and self.state in (None, RunState.READY))
+        return key == RunKey.TRAIN or (key == RunKey.STEP and self.run_state in (None, RunState.READY))
 
     def press(self, key: str, draft: Draft) -> bool:
         """Send the command of `key`; return whether there is one."""
@@ -238,17 +240,17 @@ class EngineController:
 
     def prepare(self, draft: Draft) -> None:
         """Have the engine build the draft's model, unless there is a run."""
-        if self.state in (None, RunState.READY) and self.view.run.connection is not ConnectionState.LOST:
+        if self.run_state in (None, RunState.READY) and self.lab_state.run.connection is not ConnectionState.LOST:
             self._engine.send(PrepareRun(draft.config, draft.preset))
 
     def edit(self, config: RunConfig) -> None:
         """Change live fields of the run."""
-        if self.state not in (None, RunState.READY):
+        if self.run_state not in (None, RunState.READY):
             self._engine.send(EditRun(config))
 
     def poll_layers(self) -> None:
         """Request the layer statistics of a run in training, unless the last request is still open."""
-        if self.state is RunState.TRAINING:
+        if self.run_state is RunState.TRAINING:
             if self._polls_since_probe % PROBE_POLLS_UNTIL_LOST == 0:
                 self.probe()
             self._polls_since_probe += 1
@@ -257,14 +259,14 @@ class EngineController:
         """Request the layer statistics."""
         self._engine.send(ProbeLayers(self.batch))
 
-    def draw_names(self, again: bool = False) -> None:
+    def request_names(self, again: bool = False) -> None:
         """Request names; with `again` from the next seed if those shown are of the present step."""
-        if self.view.run.connection is ConnectionState.LOST:
+        if self.lab_state.run.connection is ConnectionState.LOST:
             return
-        if again and self.view.names.names and self.view.names.step == self.view.run.step:
+        if again and self.lab_state.names.names and self.lab_state.names.step == self.lab_state.run.step:
             self.sampling = self.sampling.stepped("seed", +1)
         self._names_request += 1
         self._engine.send(SampleNames(self.sampling, self._names_request))
 
     def _command(self, key: str, draft: Draft) -> Command | None:
-        return command_for_key(key, self.state, draft, self.view.run.unfinished)
+        return command_for_key(key, self.run_state, draft, self.lab_state.run.unfinished)

@@ -61,31 +61,31 @@ class FormState:
     """
 
     draft: Draft = field(default_factory=lambda: Draft(RunConfig(), ""))
-    recipe: RunConfig = field(default_factory=RunConfig)
+    preset_config: RunConfig = field(default_factory=RunConfig)
     presets: tuple[str, ...] = ()
-    running: RunConfig | None = None
-    began: RunConfig | None = None
+    run_config: RunConfig | None = None
+    initial_run_config: RunConfig | None = None
     vocab_size: int | None = None
-    reported: tuple[Problem, ...] = ()
+    reported_problems: tuple[Problem, ...] = ()
     accelerator: str = ""
 
 
-def changed(view: FormState) -> frozenset[str]:
+def changed_fields(view: FormState) -> frozenset[str]:
     """Return the fields in which the draft differs from its preset, except those of the run."""
     return frozenset(
         name
-        for name in view.draft.config.changed_fields(view.recipe)
+        for name in view.draft.config.changed_fields(view.preset_config)
         if HYPERPARAMETERS[name].group is not FieldGroup.RUN
     )
 
 
-def staged(view: FormState) -> frozenset[str]:
+def staged_fields(view: FormState) -> frozenset[str]:
     """Return the rebuild fields that differ from the run and take effect in the next one."""
-    if view.running is None:
+    if view.run_config is None:
         return frozenset()
     return frozenset(
         name
-        for name in view.draft.config.changed_fields(view.running)
+        for name in view.draft.config.changed_fields(view.run_config)
         if HYPERPARAMETERS[name].effect is EditEffect.REBUILD
     )
 
@@ -94,14 +94,14 @@ def previous_value(view: FormState, name: str) -> Value | None:
     """Return the run's value of a rebuild field, or its first value of a live one; None if the draft has the same."""
     if name == PRESET:
         return None
-    config = view.began if HYPERPARAMETERS[name].effect is EditEffect.LIVE else view.running
+    config = view.initial_run_config if HYPERPARAMETERS[name].effect is EditEffect.LIVE else view.run_config
     if config is None or getattr(config, name) == getattr(view.draft.config, name):
         return None
     value: Value = getattr(config, name)
     return value
 
 
-def nudged(view: FormState, name: str, direction: int) -> Value:
+def stepped_value(view: FormState, name: str, direction: int) -> Value:
     """Return the next (+1) or previous (−1) value of the row `name`, or the same if there is none."""
     if name != PRESET:
         return HYPERPARAMETERS[name].kind.step_by(getattr(view.draft.config, name), direction)
@@ -110,23 +110,23 @@ def nudged(view: FormState, name: str, direction: int) -> Value:
     return view.presets[(view.presets.index(view.draft.preset) + direction) % len(view.presets)]
 
 
-def nudges(view: FormState, name: str) -> bool:
+def can_step(view: FormState, name: str) -> bool:
     """Return whether the row `name` has a next or previous value."""
-    return any(nudged(view, name, direction) != nudged(view, name, 0) for direction in (-1, 1))
+    return any(stepped_value(view, name, direction) != stepped_value(view, name, 0) for direction in (-1, 1))
 
 
-def asked(view: FormState, name: str, value: Value) -> FormState:
+def with_row(view: FormState, name: str, value: Value) -> FormState:
     """Return the form with only the row `name` changed, for the time until the lab has taken the edit."""
     if name == PRESET:
         return replace(view, draft=replace(view.draft, preset=str(value)))
     return replace(view, draft=replace(view.draft, config=view.draft.config.with_values({name: value})))
 
 
-def reverted(view: FormState, name: str) -> Value | None:
+def preset_value(view: FormState, name: str) -> Value | None:
     """Return the preset's value of the row `name`, None if the row has it already."""
     if name == PRESET:
-        return view.draft.preset if changed(view) else None
-    value: Value = getattr(view.recipe, name)
+        return view.draft.preset if changed_fields(view) else None
+    value: Value = getattr(view.preset_config, name)
     return None if value == getattr(view.draft.config, name) else value
 
 
@@ -143,9 +143,9 @@ def validation_error(config: RunConfig) -> UserError | None:
 class EditPreview:
     """The form with the text that is typed; `refused` says why it is no value of the field."""
 
-    view: FormState
+    form: FormState
     refused: Problem | None = None
-    typing: bool = False
+    is_typing: bool = False
 
 
 def preview_edit(view: FormState, name: str, text: str) -> EditPreview:
@@ -153,8 +153,8 @@ def preview_edit(view: FormState, name: str, text: str) -> EditPreview:
     try:
         config = view.draft.config.with_settings({name: text})
     except UserError as error:
-        return EditPreview(view, Problem.of(error, name), typing=True)
-    return EditPreview(replace(view, draft=replace(view.draft, config=config)), typing=True)
+        return EditPreview(view, Problem.of(error, name), is_typing=True)
+    return EditPreview(replace(view, draft=replace(view.draft, config=config)), is_typing=True)
 
 
 def problems(preview: EditPreview, touched: Iterable[str] = ()) -> dict[str, Problem]:
@@ -162,8 +162,8 @@ def problems(preview: EditPreview, touched: Iterable[str] = ()) -> dict[str, Pro
 
     The problem of linked fields is shown on the first of the rows `touched` that is one of them.
     """
-    by_row = {problem.field: problem for problem in preview.view.reported}
-    if error := validation_error(preview.view.draft.config):
+    by_row = {problem.field: problem for problem in preview.form.reported_problems}
+    if error := validation_error(preview.form.draft.config):
         problem = Problem.of(error)
         linked = LINKED_FIELDS.get(problem.field, ())
         row = next((name for name in touched if name in linked), problem.field)
@@ -189,17 +189,17 @@ def with_field(form: FormState, name: str, value: Value) -> FormState:
     return _with_config(form, form.draft.config.with_values({name: value}), form.draft.preset)
 
 
-def preset_chosen(form: FormState, name: str) -> FormState:
+def with_preset(form: FormState, name: str) -> FormState:
     """Return the form filled from a preset; corpus, seed and device stay."""
     return _with_config(form, get_preset(name).merged_into(form.draft.config), name)
 
 
-def answered(name: str, answer: str) -> Value:
+def parse_choice(name: str, answer: str) -> Value:
     """Return the value of a choice from a list or of a typed path; raises UserError if it is out of bounds."""
     return parse_value(name, resolve_corpus_name(answer) if name == "corpus" else answer)
 
 
-def corpus_read(form: FormState, vocab_size: int | None, problem: Problem | None) -> FormState:
+def with_corpus(form: FormState, vocab_size: int | None, problem: Problem | None) -> FormState:
     """Return the form after the draft's corpus was read, or could not be."""
     return replace(_reporting(form, "corpus", problem), vocab_size=vocab_size)
 
@@ -210,13 +210,13 @@ def reduce_form(form: FormState, event: AnyEvent) -> FormState:
         case EngineReady(accelerator=accelerator):
             return replace(form, accelerator=accelerator)
         case RunOpened(run=None):
-            return replace(form, running=None, began=None)
+            return replace(form, run_config=None, initial_run_config=None)
         case RunOpened(config=config):
-            return replace(_following(form, config), began=config)
+            return replace(_following(form, config), initial_run_config=config)
         case RunEdited(config=config):
             return _following(form, config)
         case RunChanged(state=state) if state in ENDED_STATES:
-            return replace(form, began=form.draft.config)
+            return replace(form, initial_run_config=form.draft.config)
         case CommandRefused(problem=problem, remedy=remedy, field=name) if name:
             return _reporting(form, name, Problem(name, problem, remedy))
         case _:
@@ -225,17 +225,17 @@ def reduce_form(form: FormState, event: AnyEvent) -> FormState:
 
 def live_edit(form: FormState, name: str) -> RunConfig | None:
     """Return the run's config with the draft's value of `name`, None if there is no run or the field is not live."""
-    if form.running is None or name not in LIVE_FIELDS:
+    if form.run_config is None or name not in LIVE_FIELDS:
         return None
-    return form.running.with_values({name: getattr(form.draft.config, name)})
+    return form.run_config.with_values({name: getattr(form.draft.config, name)})
 
 
 def with_run_config(form: FormState, config: RunConfig, preset_name: str) -> FormState:
     """Return the form filled from a run that the engine had before."""
-    return replace(filled(form, Draft(config, preset_name)), running=config, began=config)
+    return replace(with_draft(form, Draft(config, preset_name)), run_config=config, initial_run_config=config)
 
 
-def filled(form: FormState, draft: Draft) -> FormState:
+def with_draft(form: FormState, draft: Draft) -> FormState:
     """Return the form with another draft; a preset that does not exist is replaced by the default."""
     preset = draft.preset if draft.preset in presets() else default_preset().name
     return _with_config(form, draft.config, preset)
@@ -243,32 +243,32 @@ def filled(form: FormState, draft: Draft) -> FormState:
 
 def alongside_run(form: FormState, config: RunConfig) -> FormState:
     """Return the form unchanged beside a run of `config` that the engine had before."""
-    return replace(form, running=config, began=config)
+    return replace(form, run_config=config, initial_run_config=config)
 
 
 def _following(form: FormState, config: RunConfig) -> FormState:
     """Return the form beside a run of `config`; live fields that had the run's value follow it."""
-    draft, previous = form.draft.config, form.running or form.draft.config
+    draft, previous = form.draft.config, form.run_config or form.draft.config
     followed = {name: getattr(config, name) for name in LIVE_FIELDS if getattr(draft, name) == getattr(previous, name)}
-    return replace(form, draft=replace(form.draft, config=draft.with_values(followed)), running=config)
+    return replace(form, draft=replace(form.draft, config=draft.with_values(followed)), run_config=config)
 
 
 def _with_config(form: FormState, config: RunConfig, preset_name: str) -> FormState:
     same_corpus = config.corpus == form.draft.config.corpus
     # what the engine refused may be valid now, and is refused again if not; a corpus that cannot be read stays so
-    reported = tuple(item for item in form.reported if item.field == "corpus" and same_corpus)
+    reported = tuple(item for item in form.reported_problems if item.field == "corpus" and same_corpus)
     return replace(
         form,
         draft=Draft(config, preset_name),
-        recipe=get_preset(preset_name).merged_into(config),
+        preset_config=get_preset(preset_name).merged_into(config),
         vocab_size=form.vocab_size if same_corpus else None,
-        reported=reported,
+        reported_problems=reported,
     )
 
 
 def _reporting(form: FormState, name: str, problem: Problem | None) -> FormState:
-    others = tuple(item for item in form.reported if item.field != name)
-    return replace(form, reported=(*others, problem) if problem else others)
+    others = tuple(item for item in form.reported_problems if item.field != name)
+    return replace(form, reported_problems=(*others, problem) if problem else others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +317,7 @@ def apply_what_if(name: str, config: RunConfig) -> RunConfig:
     return next(what_if for what_if in WHAT_IFS if what_if.name == name).apply(config).validated()
 
 
-def changes(what_if: WhatIf, config: RunConfig) -> str:
+def describe_changes(what_if: WhatIf, config: RunConfig) -> str:
     """Return what is changed in `config`, such as `lr 0.1 → 1.0`."""
     changed_config = what_if.apply(config)
     texts = []

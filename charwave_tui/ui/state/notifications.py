@@ -64,7 +64,7 @@ def notification_for(event: AnyEvent | EngineDisconnected, before: LabState, aft
             return None
 
 
-def reattached(event: RunOpened) -> Notification | None:
+def reattached_notification(event: RunOpened) -> Notification | None:
     """Return the notification of a run that the engine had before, None for a model without a run."""
     if event.run is None:
         return None

@@ -64,9 +64,9 @@ class LayersState:
     step: int = 0
     layers: tuple[LayerStats, ...] = ()
     past: tuple[tuple[LayerStats, ...], ...] = ()
-    foreign: bool = False
+    is_of_other_run: bool = False
 
-    def course(self, layer: int) -> tuple[LayerStats, ...]:
+    def history_of(self, layer: int) -> tuple[LayerStats, ...]:
         """Return the statistics of a layer at each probe, oldest first."""
         return tuple(layers[layer] for layers in (*self.past, self.layers))
 
@@ -76,7 +76,7 @@ class InspectionState:
     """The last replies to the inspector."""
 
     inspected: LayerInspected | None = None
-    changes: UpdateRatiosReported | None = None
+    update_ratios: UpdateRatiosReported | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +124,12 @@ class RunViewState:
         return self.connection is ConnectionState.READY
 
     @property
-    def boxed(self) -> bool:
+    def is_pretrained(self) -> bool:
         """Whether it is the pretrained model, shown until there is a run."""
         return self.state is RunState.READY and self.step > 0
 
     @property
-    def in_progress(self) -> bool:
+    def is_in_progress(self) -> bool:
         """Whether the run trains or is paused."""
         return self.state in RESUMABLE_STATES
 
@@ -159,7 +159,7 @@ class LossCurveState:
         return (*self.history.points, self.partial) if self.partial else self.history.points
 
     @property
-    def knowing_nothing(self) -> float | None:
+    def uniform_loss(self) -> float | None:
         """The loss of a uniform prediction, ln(vocabulary size)."""
         return math.log(self.vocab_size) if self.vocab_size else None
 
@@ -179,9 +179,9 @@ class NamesState:
     step: int = 0
     names: tuple[SampledName, ...] = ()
     refusal: str = ""
-    spoilt: bool = False
+    is_after_divergence: bool = False
     done: bool = True
-    drawn: int = 0
+    requested: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +242,7 @@ def _disconnected(run: RunViewState, event: EngineDisconnected) -> RunViewState:
         state=None,
         steps_per_second=0.0,
         unsaved="",
-        unfinished=Unfinished(run.run, run.step) if run.in_progress and run.run is not None else run.unfinished,
+        unfinished=Unfinished(run.run, run.step) if run.is_in_progress and run.run is not None else run.unfinished,
     )
 
 
@@ -325,9 +325,9 @@ def _downsampled(points: tuple[LossPoint, ...]) -> tuple[LossPoint, ...]:
 def _reduce_layers(layers: LayersState, event: AnyEvent) -> LayersState:
     match event:
         case RunOpened():
-            return replace(layers, past=(), foreign=True)
+            return replace(layers, past=(), is_of_other_run=True)
         case LayersProbed(step=step, layers=probed):
-            is_same_model = not layers.foreign and [layer.name for layer in probed] == [
+            is_same_model = not layers.is_of_other_run and [layer.name for layer in probed] == [
                 layer.name for layer in layers.layers
             ]
             past = layers.past if is_same_model and step >= layers.step else ()
@@ -345,7 +345,7 @@ def _reduce_inspection(inspection: InspectionState, event: AnyEvent) -> Inspecti
         case LayerInspected():
             return replace(inspection, inspected=event)
         case UpdateRatiosReported():
-            return replace(inspection, changes=event)
+            return replace(inspection, update_ratios=event)
         case _:
             return inspection
 
@@ -353,10 +353,10 @@ def _reduce_inspection(inspection: InspectionState, event: AnyEvent) -> Inspecti
 def _reduce_names(state: LabState, event: AnyEvent) -> NamesState:
     match event:
         case NamesSampled(step=step, request=request, names=names, done=done, drawn=drawn) if request < FIRST_REQUEST:
-            return NamesState(step, names, done=done, drawn=drawn)
+            return NamesState(step, names, done=done, requested=drawn)
         case NamesRefused(request=request, problem=problem, remedy=remedy) if request < FIRST_REQUEST:
             if state.run.state is RunState.DIVERGED:
-                return NamesState(refusal=problem, spoilt=True)
+                return NamesState(refusal=problem, is_after_divergence=True)
             return NamesState(refusal=f"{problem}; {remedy}")
         case _:
             return state.names

@@ -128,7 +128,7 @@ def names_summary(names: Sequence[SampledName], width: int) -> StyledLine:
 
 def _refusal(names: NamesState) -> StyledLine:
     sentence = f"{names.refusal[0].upper()}{names.refusal[1:]}".rstrip(".")
-    key, effect = ("w", "rewinds") if names.spoilt else ("g", "tries again")
+    key, effect = ("w", "rewinds") if names.is_after_divergence else ("g", "tries again")
     return (Span(f"{sentence}.\n\n"), Span(key, "accent", True), Span(f" {effect}.", "muted"))
 
 

@@ -67,7 +67,7 @@ def _names(run: RunViewState, host: str) -> tuple[StyledLine, StyledLine, Styled
     if run.config is None:
         number = ""
     elif run.run is None:
-        number = "trained, in the box" if run.boxed else "untrained"
+        number = "trained, in the box" if run.is_pretrained else "untrained"
     else:
         number = f"run {run.run}"
     corpus = run.corpus.name if run.corpus else ""
@@ -103,7 +103,7 @@ def _states(run: RunViewState) -> Iterator[StyledLine]:
         ready = (Span(GLYPHS.ready, "muted"), Span(" ready"))
         if run.unfinished:
             yield from [(*ready, _SPACE, *_offer(run.unfinished))] * 2
-        elif run.boxed:
+        elif run.is_pretrained:
             yield (*ready, _SPACE, Span("t", "accent", True), Span(" trains your own", "muted"))
         else:
             yield (*ready, Span("  nothing is running", "muted"))
@@ -134,7 +134,7 @@ def _progress(run: RunViewState, state: RunState, max_steps: int) -> Iterator[St
     words = (STATE_MARKS[state], Span(f" {state.value:<{len(RunState.TRAINING)}}"))
     percent = Span(f"{int(min(fraction, 1.0) * 100):>5}%", "fg")
     long_count, short_count = _count(run.step, max_steps, " / "), _count(run.step, max_steps, "/")
-    if run.in_progress:  # a paused run keeps the places of speed and ETA, so that nothing moves
+    if run.is_in_progress:  # a paused run keeps the places of speed and ETA, so that nothing moves
         seconds = run.seconds_left
         eta = (Span("   ETA ", "muted"), Span(f"{GLYPHS.dash if seconds is None else format_duration(seconds):>6}"))
         rate = f"{format_speed(run.steps_per_second if state is RunState.TRAINING else 0.0):>6}"

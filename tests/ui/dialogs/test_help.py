@@ -19,7 +19,7 @@ def page(pilot):
 
 
 def test_every_key_is_documented_once():
-    written = [key.written for key in LAB_KEYS if key.help]
+    written = [key.display_text for key in LAB_KEYS if key.help]
     assert len(written) == len(set(written))
     assert "1-4" in written
     assert not {"2", "3", "4"} & set(written)
@@ -52,7 +52,7 @@ async def test_help_on_other_screen_shows_only_its_keys():
         pilot.app.push_screen(HelpScreen(None, RUN_KEYS))
         await pilot.pause()
         told = dict(line.split(None, 1) for line in page(pilot).splitlines()[1:])
-        assert told == {key.written: key.help for key in RUN_KEYS if key.help}
+        assert told == {key.display_text: key.help for key in RUN_KEYS if key.help}
 
 
 async def test_help_without_current_field_starts_with_keys():

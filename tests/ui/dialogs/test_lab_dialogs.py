@@ -16,13 +16,13 @@ from charwave_tui.core.corpus_registry import add_recent_corpus
 from charwave_tui.ui.dialogs.lab_dialogs import confirm_new_run, confirm_quit, confirm_restart, pick_field_value
 from charwave_tui.ui.dialogs.pick import PickDialog
 from charwave_tui.ui.drawing.number_format import format_loss
-from charwave_tui.ui.lab.form_layout import picked
-from charwave_tui.ui.state.form_state import PRESET, answered, initial_form
+from charwave_tui.ui.lab.form_layout import is_picked_from_list
+from charwave_tui.ui.state.form_state import PRESET, initial_form, parse_choice
 
 FORM = initial_form(scenes.CONFIG, "tree-76k")
 
 
-PICKED = [name for name in HYPERPARAMETERS if picked(name)]
+PICKED = [name for name in HYPERPARAMETERS if is_picked_from_list(name)]
 
 
 def test_preset_list_has_reason_and_published_losses():
@@ -48,7 +48,7 @@ def test_every_list_starts_at_current_value_with_its_subject(name):
 @pytest.mark.parametrize("name", [name for name in PICKED if name != "corpus"])
 def test_every_listed_option_is_valid_for_field(name):
     for option in pick_field_value(name, FORM).options:
-        assert answered(name, option.value) == option.value
+        assert parse_choice(name, option.value) == option.value
 
 
 def test_corpus_list_has_built_in_and_recent_ones(tmp_path):
@@ -96,7 +96,7 @@ async def test_built_in_corpus_picked_from_list_is_loaded_and_built():
         await wait_settled(pilot)
         assert lab_screen(pilot).form.draft.config.corpus == "imena"
         assert lab_screen(pilot).form.vocab_size > 27
-        assert lab_screen(pilot).form.reported == ()
+        assert lab_screen(pilot).form.reported_problems == ()
 
 
 @pytest.mark.parametrize("path", ["/nowhere/at/all.txt", "/tmp"])
@@ -106,8 +106,8 @@ async def test_invalid_corpus_path_gives_one_line_and_form_stays(path):
         lab_screen(pilot).query_one("#form").here = "corpus"
         await pilot.press("enter", *path, "enter")
         await wait_settled(pilot)
-        assert len(lab_screen(pilot).form.reported) == 1
-        assert path in lab_screen(pilot).form.reported[0].problem
+        assert len(lab_screen(pilot).form.reported_problems) == 1
+        assert path in lab_screen(pilot).form.reported_problems[0].problem
         assert "✗ corpus" in screen_text(pilot.app)
         assert notification_texts(pilot) == []
         assert lab_screen(pilot).form.draft.config == replace(scenes.CONFIG, corpus=path)

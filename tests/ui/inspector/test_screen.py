@@ -87,7 +87,7 @@ async def test_enter_inspects_layer_and_esc_returns_to_same_row():
         assert "Example" not in screen_lines(pilot)[-1]
         await pilot.press("l", "l", "escape")
         assert isinstance(pilot.app.screen, LabScreen)
-        assert lab_screen(pilot).query_one("#layers").here == 7
+        assert lab_screen(pilot).query_one("#layers").cursor_layer == 7
         await pilot.press("enter")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, InspectorScreen))
         assert pane(pilot).cursor.unit == 2
@@ -257,7 +257,9 @@ def test_many_probes_cache_last_eight():
     for step in range(100, 1_300, 100):
         stats = msgspec.structs.replace(lab_states.TRAINING.layers.layers[2], update_ratio=-step / 400)
         view = lab_states.reduce(view, LayersProbed(step, (stats,)))
-    assert [stats.update_ratio for stats in view.layers.course(0)] == [-step / 400 for step in range(500, 1_300, 100)]
+    assert [stats.update_ratio for stats in view.layers.history_of(0)] == [
+        -step / 400 for step in range(500, 1_300, 100)
+    ]
     view = lab_states.reduce(view, LayersProbed(1_200, view.layers.layers))
     assert len(view.layers.past) == 7
     view = lab_states.reduce(view, run_opened(lab_states.TRAINING.run))

@@ -24,14 +24,14 @@ from charwave_tui.ui.state.form_state import ROWS, Draft, EditPreview, FormState
 
 VIEW = FormState(
     Draft(scenes.CONFIG, "tree-76k"),
-    recipe=scenes.CONFIG,
+    preset_config=scenes.CONFIG,
     presets=("mlp-3", "tree-76k", "tree-287k"),
     vocab_size=27,
     accelerator="cpu",
 )
 
 
-RUNNING = replace(VIEW, running=scenes.CONFIG, began=scenes.CONFIG)
+RUNNING = replace(VIEW, run_config=scenes.CONFIG, initial_run_config=scenes.CONFIG)
 
 
 SIZES = [(80, 22), (37, 38), (44, 48)]
@@ -147,7 +147,7 @@ async def test_scrolling_form_counts_hidden_rows(form):
 async def test_problem_on_other_row_scrolled_into_view_with_current_row(form):
     refused = Problem("device", "device cuda is not here", "set device to cpu")
     for at, size in [("preset", (37, 38)), ("lr", (37, 34)), ("context", (80, 22)), ("seed", (80, 16))]:
-        async with form(replace(VIEW, reported=(refused,)), size=size, at=at) as (pilot, _, _pane):
+        async with form(replace(VIEW, reported_problems=(refused,)), size=size, at=at) as (pilot, _, _pane):
             text = pilot.app.screen_text()
             assert f"▸ {at} " in text
             assert "✗ device" in text
@@ -316,7 +316,7 @@ def test_help_of_every_row_fits_narrowest_form_used_or_unused(name):
 
 async def test_unreadable_corpus_reported_on_its_row(form):
     unreadable = Problem("corpus", "words.txt is not UTF-8 at byte 12", "save it as UTF-8")
-    async with form(replace(VIEW, vocab_size=None, reported=(unreadable,)), size=(37, 44)) as (pilot, _, pane):
+    async with form(replace(VIEW, vocab_size=None, reported_problems=(unreadable,)), size=(37, 44)) as (pilot, _, pane):
         text = pilot.app.screen_text()
         assert pane.problem
         assert "✗ corpus" in text

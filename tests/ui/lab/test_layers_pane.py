@@ -316,12 +316,12 @@ async def test_sort_key_keeps_cursor_on_its_layer(widget_host):
         await pilot.press("down", "down", "o", "o")
         assert "▾params" in lines(app)[0]
         assert lines(app)[1].startswith("Linear 256→128")
-        assert pane.here == 2
+        assert pane.cursor_layer == 2
         assert lines(app)[table_of(app).cursor_row + 1].startswith("Linear 48→128")
         smaller = msgspec.structs.replace(STATS[2], parameters=1)
         pane.probed = LayersState(132_500, (*STATS[:2], smaller, *STATS[3:]))
         await pilot.pause()
-        assert pane.here == 2
+        assert pane.cursor_layer == 2
         await pilot.press(*["o"] * 5)
         assert "▾" not in lines(app)[0]
         assert table_of(app).cursor_row == 2

@@ -230,7 +230,7 @@ async def test_existing_run_fills_form():
     found = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, n_embd=10)))
     async with run_playground(StaticEngine(found)) as pilot:
         assert lab_screen(pilot).form.draft.config.n_embd == 10
-        assert lab_screen(pilot).form.running == found.run.config
+        assert lab_screen(pilot).form.run_config == found.run.config
         assert "132,400 / 200,000" in screen_lines(pilot)[0]
         assert notification_texts(pilot) == []
 
@@ -251,7 +251,7 @@ async def test_named_config_stays_in_form_beside_existing_run_as_staged():
     engine = StaticEngine(found)
     async with run_playground(engine, keeps_config=True) as pilot:
         assert lab_screen(pilot).form.draft.config == scenes.CONFIG
-        assert lab_screen(pilot).form.running == found.run.config
+        assert lab_screen(pilot).form.run_config == found.run.config
         assert "1 Hyperparameters  1 staged" in screen_lines(pilot)[1]
         assert engine.sent_of(EditRun) == []
         opened_by_another = replace(found.run, run=7, config=replace(scenes.CONFIG, n_embd=64))

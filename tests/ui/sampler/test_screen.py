@@ -363,7 +363,7 @@ async def test_lab_opens_sampler_and_keeps_names_and_context():
         await pilot.press("escape", "n")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, SamplerScreen))
         assert pilot.app.screen.current_mode.id == "step"
-        assert lab_screen(pilot).controller.state is not RunState.TRAINING
+        assert lab_screen(pilot).controller.run_state is not RunState.TRAINING
         await type_burst(pilot, "shift+tab", "right", "escape", "t")  # the last of which is for the lab
         await wait_until(pilot, lambda: lab_screen(pilot).run.state is RunState.TRAINING)
         assert lab_screen(pilot).sampling.temperature == 1.1

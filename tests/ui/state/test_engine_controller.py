@@ -97,7 +97,7 @@ def test_burst_of_single_steps_is_one_run():
 def test_step_key_while_training_pauses():
     talk, engine = in_state(RunState.TRAINING)
     press(talk, "step")
-    assert talk.state is RunState.PAUSED
+    assert talk.run_state is RunState.PAUSED
     press(talk, "pause")
     assert engine.control_commands == ["StepRun", "ResumeRun"]
 
@@ -112,27 +112,27 @@ def test_unavailable_key_sends_nothing():
 def test_engine_event_overrides_expected_state():
     talk, _ = in_state(RunState.TRAINING)
     press(talk, "pause")
-    assert talk.state is RunState.PAUSED
+    assert talk.run_state is RunState.PAUSED
     talk.handle_event(RunChanged(RunState.FINISHED, 200_000))
-    assert talk.state is RunState.FINISHED
+    assert talk.run_state is RunState.FINISHED
 
 
 @pytest.mark.parametrize("answer", [CommandRefused("no", "yes"), EngineFailed("no", "log"), EngineDisconnected()])
 def test_failed_command_clears_expected_state(answer):
     talk, _ = controller(READY, PREPARED)
     press(talk, "train")
-    assert talk.state is RunState.TRAINING
+    assert talk.run_state is RunState.TRAINING
     talk.handle_event(answer)
-    assert talk.state in (RunState.READY, None)
+    assert talk.run_state in (RunState.READY, None)
     assert not talk.is_available("pause", DRAFT)
 
 
 @pytest.mark.parametrize("state", [None, *RunState])
 def test_only_keys_needing_form_config_start_a_run(state):
     talk, _ = controller() if state is None else in_state(state)
-    assert talk.begins("train")
-    assert talk.begins("step") is (state in (None, RunState.READY))
-    assert not talk.begins("pause")
+    assert talk.starts_run("train")
+    assert talk.starts_run("step") is (state in (None, RunState.READY))
+    assert not talk.starts_run("pause")
 
 
 @pytest.mark.parametrize("state", [None, *RunState])
@@ -173,15 +173,15 @@ def test_names_requested_after_each_val_evaluation(split):
 
 def test_only_last_requested_names_are_shown():
     talk, engine = controller(READY, STARTED)
-    talk.draw_names()
-    talk.draw_names()
+    talk.request_names()
+    talk.request_names()
     first, second = (command.request for command in engine.sent_of(SampleNames))
     talk.handle_event(NamesSampled(10, first, scenes.NAMES[:3]))
-    assert talk.view.names.names == ()
+    assert talk.lab_state.names.names == ()
     talk.handle_event(NamesRefused(first, "no", "yes"))
-    assert talk.view.names.refusal == ""
+    assert talk.lab_state.names.refusal == ""
     talk.handle_event(NamesSampled(10, second, scenes.NAMES))
-    assert talk.view.names.names == scenes.NAMES
+    assert talk.lab_state.names.names == scenes.NAMES
 
 
 def test_repeated_request_at_same_step_uses_other_seed():
@@ -190,11 +190,11 @@ def test_repeated_request_at_same_step_uses_other_seed():
     press(talk, "train")
     for event in engine.drain():
         talk.handle_event(event)
-    assert talk.view.names.names
-    talk.draw_names(again=True)
+    assert talk.lab_state.names.names
+    talk.request_names(again=True)
     assert talk.sampling.seed == 6
     talk.handle_event(Progress(50, 10.0, (), None))
-    talk.draw_names(again=True)
+    talk.request_names(again=True)
     assert talk.sampling.seed == 6
     assert [command.sampling.seed for command in engine.sent_of(SampleNames)] == [5, 6, 6]
 
@@ -222,14 +222,14 @@ def test_lost_engine_is_sent_only_new_starts():
     talk, engine = in_state(RunState.TRAINING)
     talk.handle_event(EngineDisconnected())
     engine.sent.clear()
-    talk.draw_names(again=True)
+    talk.request_names(again=True)
     talk.poll_layers()
     talk.prepare(DRAFT)
     talk.edit(scenes.CONFIG)
     assert press(talk, "stop", "extend", "reset", "rewind", "evaluate") == [False] * 5
     assert engine.sent == []
     assert talk.sampling.seed == SamplingConfig().seed
-    talk.reaching_again()
+    talk.set_connecting()
     assert press(talk, "train", "pause") == [True, True]
     assert engine.control_commands == ["StartRun", "PauseRun"]
 
@@ -237,7 +237,7 @@ def test_lost_engine_is_sent_only_new_starts():
 def test_space_resumes_run_of_lost_engine_then_pauses():
     talk, engine = in_state(RunState.TRAINING)
     talk.handle_event(EngineDisconnected())
-    talk.reaching_again()
+    talk.set_connecting()
     assert press(talk, "pause", "pause") == [True, True]
     assert engine.control_commands == ["OpenRun", "PauseRun"]
     assert engine.sent_of(OpenRun) == [OpenRun(12, train=True)]
@@ -246,9 +246,9 @@ def test_space_resumes_run_of_lost_engine_then_pauses():
 def test_existing_run_has_reported_state():
     talk, _ = controller(READY, ResumableRunFound(unfinished_summary(Unfinished(12, 48_200))), PREPARED)
     press(talk, "pause")
-    assert talk.state is RunState.TRAINING
+    assert talk.run_state is RunState.TRAINING
     talk.handle_event(run_opened(scenes.FINISHED.run))
-    assert talk.state is RunState.FINISHED
+    assert talk.run_state is RunState.FINISHED
 
 
 def test_engine_notification_shown_once():

@@ -44,23 +44,23 @@ from charwave_tui.ui.state.form_state import (
     EditPreview,
     FormState,
     Problem,
-    answered,
     apply_what_if,
-    changed,
-    changes,
-    corpus_read,
+    can_step,
+    changed_fields,
+    describe_changes,
     initial_form,
     live_edit,
-    nudged,
-    nudges,
-    preset_chosen,
+    parse_choice,
+    preset_value,
     preview_edit,
     previous_value,
     problems,
     reduce_form,
-    reverted,
-    staged,
+    staged_fields,
+    stepped_value,
+    with_corpus,
     with_field,
+    with_preset,
     with_run_config,
 )
 
@@ -70,7 +70,7 @@ TREE = RunConfig(n_embd=24, n_hidden=128, batch_size=32, max_steps=200_000)
 STACK = replace(TREE, dilations=(1, 1, 2, 1, 2), n_embd=48, n_hidden=256, activation="gated")
 
 
-VIEW = FormState(Draft(TREE, "tree-76k"), recipe=TREE, presets=("mlp-3", "tree-76k", "tree-287k"), vocab_size=27)
+VIEW = FormState(Draft(TREE, "tree-76k"), preset_config=TREE, presets=("mlp-3", "tree-76k", "tree-287k"), vocab_size=27)
 
 
 def form_with(view: FormState = VIEW, **fields: object) -> FormState:
@@ -83,62 +83,62 @@ def text(lines: tuple[StyledLine, ...]) -> str:
 
 def test_without_run_nothing_is_staged_or_previous():
     view = form_with(n_hidden=64, lr=0.01)
-    assert staged(view) == frozenset()
+    assert staged_fields(view) == frozenset()
     assert previous_value(view, "n_hidden") is None
     assert previous_value(view, "lr") is None
 
 
 def test_beside_run_only_rebuild_fields_are_staged():
-    view = form_with(replace(VIEW, running=TREE, began=TREE), n_hidden=64, lr=0.01, seed=7)
-    assert staged(view) == {"n_hidden", "seed"}
+    view = form_with(replace(VIEW, run_config=TREE, initial_run_config=TREE), n_hidden=64, lr=0.01, seed=7)
+    assert staged_fields(view) == {"n_hidden", "seed"}
 
 
 def test_previous_value_is_initial_for_live_and_current_for_staged():
     running = replace(TREE, lr=0.01)
-    view = form_with(replace(VIEW, running=running, began=TREE), lr=0.01, n_hidden=64)
+    view = form_with(replace(VIEW, run_config=running, initial_run_config=TREE), lr=0.01, n_hidden=64)
     assert previous_value(view, "lr") == 0.1
     assert previous_value(view, "n_hidden") == 128
     assert previous_value(form_with(view, lr=0.1), "lr") is None
 
 
 def test_changed_fields_counted_except_those_outside_presets():
-    assert changed(form_with(lr=0.2, n_embd=10, seed=3, corpus="makemore")) == {"lr", "n_embd"}
+    assert changed_fields(form_with(lr=0.2, n_embd=10, seed=3, corpus="makemore")) == {"lr", "n_embd"}
 
 
 def test_revert_returns_preset_value_where_it_differs():
     view = form_with(lr=0.2)
-    assert reverted(view, "lr") == 0.1
-    assert reverted(view, "n_embd") is None
-    assert reverted(view, PRESET) == "tree-76k"
-    assert reverted(VIEW, PRESET) is None
+    assert preset_value(view, "lr") == 0.1
+    assert preset_value(view, "n_embd") is None
+    assert preset_value(view, PRESET) == "tree-76k"
+    assert preset_value(VIEW, PRESET) is None
 
 
 def test_presets_cycle_and_unknown_one_goes_to_first():
-    assert nudged(VIEW, PRESET, 1) == "tree-287k"
-    assert nudged(replace(VIEW, draft=Draft(TREE, "tree-287k")), PRESET, 1) == "mlp-3"
-    assert nudged(replace(VIEW, draft=Draft(TREE, "gone")), PRESET, -1) == "mlp-3"
-    assert not nudges(replace(VIEW, presets=()), PRESET)
+    assert stepped_value(VIEW, PRESET, 1) == "tree-287k"
+    assert stepped_value(replace(VIEW, draft=Draft(TREE, "tree-287k")), PRESET, 1) == "mlp-3"
+    assert stepped_value(replace(VIEW, draft=Draft(TREE, "gone")), PRESET, -1) == "mlp-3"
+    assert not can_step(replace(VIEW, presets=()), PRESET)
 
 
 @pytest.mark.parametrize("name", HYPERPARAMETERS)
 def test_step_never_leaves_bounds(name: str):
     view = VIEW
     for way in (1,) * 60 + (-1,) * 120:
-        value = nudged(view, name, way)
+        value = stepped_value(view, name, way)
         HYPERPARAMETERS[name].kind.validate(name, value)
         view = form_with(view, **{name: value})
 
 
 def test_text_out_of_bounds_refused_on_row_without_draft_change():
     tried = preview_edit(VIEW, "lr", "11")
-    assert tried.view is VIEW
+    assert tried.form is VIEW
     assert problems(tried) == {"lr": Problem("lr", "lr 11 is out of bounds", "try 0 < lr ≤ 10")}
 
 
 def test_linked_field_error_shown_on_edited_field():
     tried = preview_edit(VIEW, "context", "6")
     assert tried.refused is None
-    assert tried.view.draft.config.context == 6
+    assert tried.form.draft.config.context == 6
     assert list(problems(tried, ["context"])) == ["context"]
     assert list(problems(tried, ["lr"])) == ["fuse"]
     assert list(problems(EditPreview(form_with(context=6)))) == ["fuse"]
@@ -164,7 +164,7 @@ def test_every_linked_field_error_shown_on_edited_side(fields, touched, marked):
 
 def test_engine_reported_error_counts_too():
     unreadable = Problem.of(UserError("words.txt is not UTF-8 at byte 12", "save it as UTF-8"), "corpus")
-    found = problems(EditPreview(form_with(replace(VIEW, vocab_size=None, reported=(unreadable,)), context=6)))
+    found = problems(EditPreview(form_with(replace(VIEW, vocab_size=None, reported_problems=(unreadable,)), context=6)))
     assert found["corpus"] is unreadable
     assert set(found) == {"corpus", "fuse"}
 
@@ -241,7 +241,7 @@ def test_stack_summary_fits_narrowest_form_with_sum_if_space():
 
 
 def test_summary_beside_run_has_previous_parameter_count():
-    view = form_with(replace(VIEW, running=TREE, began=TREE), n_embd=10)
+    view = form_with(replace(VIEW, run_config=TREE, initial_run_config=TREE), n_embd=10)
     assert "was 76,579" in text(summary_lines(EditPreview(view), 40))
 
 
@@ -249,7 +249,7 @@ def test_invalid_linked_fields_show_product_or_continuing_run():
     assert "2·2·2 = 8 ✗ context 6" in text(summary_lines(EditPreview(form_with(context=6)), 33))
     stack = replace(VIEW, draft=Draft(replace(STACK, context=6), "tree-76k"))
     assert "1+1+1+2+1+2 = 8 ✗ context 6" in text(summary_lines(EditPreview(stack), 33))
-    lines = text(summary_lines(EditPreview(form_with(replace(VIEW, running=TREE), context=6)), 33))
+    lines = text(summary_lines(EditPreview(form_with(replace(VIEW, run_config=TREE), context=6)), 33))
     assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\nthe run goes on as it was"
 
 
@@ -268,7 +268,7 @@ CONFIG = replace(get_preset("tree-76k").config, corpus="makemore", seed=7)
 FORM = replace(initial_form(CONFIG, "tree-76k"), vocab_size=27)
 
 
-RUNNING = replace(FORM, running=CONFIG, began=CONFIG)
+RUNNING = replace(FORM, run_config=CONFIG, initial_run_config=CONFIG)
 
 
 UNREADABLE = Problem("corpus", "words.txt is not UTF-8", "save it as UTF-8")
@@ -277,66 +277,66 @@ UNREADABLE = Problem("corpus", "words.txt is not UTF-8", "save it as UTF-8")
 def test_form_opens_with_preset_and_user_corpus_and_seed():
     assert FORM.draft == Draft(CONFIG, "tree-76k")
     assert FORM.presets == tuple(presets())
-    assert changed(FORM) == frozenset()
-    assert FORM.recipe.corpus == "makemore"
+    assert changed_fields(FORM) == frozenset()
+    assert FORM.preset_config.corpus == "makemore"
 
 
 def test_edit_changes_only_its_field():
     form = with_field(FORM, "n_hidden", 64)
     assert form.draft == Draft(replace(CONFIG, n_hidden=64), "tree-76k")
-    assert changed(form) == {"n_hidden"}
+    assert changed_fields(form) == {"n_hidden"}
     assert form.vocab_size == 27
 
 
 def test_edit_clears_engine_refusal_and_new_corpus_clears_corpus_error():
     refused = Problem("device", "there is no cuda here", "try auto")
-    form = replace(FORM, reported=(UNREADABLE, refused))
-    assert with_field(form, "lr", 0.2).reported == (UNREADABLE,)
-    assert with_field(form, "corpus", "names").reported == ()
+    form = replace(FORM, reported_problems=(UNREADABLE, refused))
+    assert with_field(form, "lr", 0.2).reported_problems == (UNREADABLE,)
+    assert with_field(form, "corpus", "names").reported_problems == ()
 
 
 def test_other_corpus_vocabulary_is_unknown():
     form = with_field(FORM, "corpus", "names")
     assert form.vocab_size is None
-    assert form.recipe.corpus == "names"
-    assert changed(form) == frozenset()
+    assert form.preset_config.corpus == "names"
+    assert changed_fields(form) == frozenset()
 
 
 @pytest.mark.parametrize("name", list(presets()))
 def test_preset_sets_all_but_corpus_seed_and_device(name):
-    form = preset_chosen(with_field(FORM, "lr", 5.0), name)
+    form = with_preset(with_field(FORM, "lr", 5.0), name)
     assert form.draft.preset == name
     for field in HYPERPARAMETERS:
         source = CONFIG if field in ("corpus", "seed", "device") else presets()[name].config
         assert getattr(form.draft.config, field) == getattr(source, field), field
-    assert changed(form) == frozenset()
+    assert changed_fields(form) == frozenset()
 
 
 def test_input_parsed_like_field():
-    assert answered("norm", "none") == "none"
-    assert answered("threads", "2") == 2
+    assert parse_choice("norm", "none") == "none"
+    assert parse_choice("threads", "2") == 2
 
 
 def test_typed_path_made_absolute_and_name_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "words.txt").touch()
-    assert answered("corpus", "words.txt") == str(tmp_path / "words.txt")
-    assert answered("corpus", "names") == "names"
+    assert parse_choice("corpus", "words.txt") == str(tmp_path / "words.txt")
+    assert parse_choice("corpus", "names") == "names"
 
 
 def test_invalid_input_is_user_error_naming_field():
     with pytest.raises(UserError, match="control character") as caught:
-        answered("corpus", "/tmp/bad\x07name.txt")
+        parse_choice("corpus", "/tmp/bad\x07name.txt")
     assert caught.value.field == "corpus"
 
 
 def test_loaded_corpus_gives_vocabulary_and_clears_only_its_error():
     other_process = Problem("device", "there is no cuda here", "try auto")
-    form = replace(FORM, vocab_size=None, reported=(other_process, UNREADABLE))
-    assert corpus_read(form, 45, None) == replace(form, vocab_size=45, reported=(other_process,))
-    unread = corpus_read(FORM, None, UNREADABLE)
-    assert (unread.vocab_size, unread.reported) == (None, (UNREADABLE,))
-    assert corpus_read(unread, None, UNREADABLE).reported == (UNREADABLE,)
+    form = replace(FORM, vocab_size=None, reported_problems=(other_process, UNREADABLE))
+    assert with_corpus(form, 45, None) == replace(form, vocab_size=45, reported_problems=(other_process,))
+    unread = with_corpus(FORM, None, UNREADABLE)
+    assert (unread.vocab_size, unread.reported_problems) == (None, (UNREADABLE,))
+    assert with_corpus(unread, None, UNREADABLE).reported_problems == (UNREADABLE,)
 
 
 def test_ready_engine_reports_device_of_auto():
@@ -345,13 +345,13 @@ def test_ready_engine_reports_device_of_auto():
 
 def test_built_model_without_run_is_not_awaited():
     form = reduce_form(RUNNING, run_opened(scenes.UNTRAINED.run))
-    assert (form.running, form.began) == (None, None)
+    assert (form.run_config, form.initial_run_config) == (None, None)
 
 
 @pytest.mark.parametrize("state", RunState)
 def test_numbered_run_counts_in_any_state(state):
     form = reduce_form(FORM, run_opened(replace(scenes.TRAINING.run, config=CONFIG, state=state)))
-    assert (form.running, form.began) == (CONFIG, CONFIG)
+    assert (form.run_config, form.initial_run_config) == (CONFIG, CONFIG)
     assert form.draft == FORM.draft
 
 
@@ -360,16 +360,16 @@ def test_applied_live_edit_shows_in_draft_with_previous_value():
     slower = replace(CONFIG, lr=0.01)
     form = reduce_form(staged_draft, RunEdited(slower))
     assert form.draft.config == replace(CONFIG, n_embd=10, lr=0.01)
-    assert form.running == slower
+    assert form.run_config == slower
     assert previous_value(form, "lr") == 0.1
-    assert staged(form) == {"n_embd"}
+    assert staged_fields(form) == {"n_embd"}
 
 
 def test_late_config_event_does_not_undo_later_edits():
     form = with_field(with_field(RUNNING, "lr", 0.05), "lr", 0.01)
     form = reduce_form(form, RunEdited(replace(CONFIG, lr=0.05)))
     assert form.draft.config.lr == 0.01
-    assert form.running.lr == 0.05
+    assert form.run_config.lr == 0.05
 
 
 def test_extended_run_updates_draft():
@@ -379,14 +379,14 @@ def test_extended_run_updates_draft():
 
 @pytest.mark.parametrize("state", RunState)
 def test_paused_run_clears_previous_values_of_live_edits(state):
-    form = replace(RUNNING, running=replace(CONFIG, lr=0.01), draft=Draft(replace(CONFIG, lr=0.01), "tree-76k"))
+    form = replace(RUNNING, run_config=replace(CONFIG, lr=0.01), draft=Draft(replace(CONFIG, lr=0.01), "tree-76k"))
     rests = state in (RunState.STOPPED, RunState.FINISHED, RunState.DIVERGED)
     assert previous_value(reduce_form(form, RunChanged(state, 10)), "lr") == (None if rests else 0.1)
 
 
 def test_refusal_shown_on_row_of_its_field():
     refused = reduce_form(FORM, CommandRefused("there is no cuda here", "try auto", "device"))
-    assert refused.reported == (Problem("device", "there is no cuda here", "try auto"),)
+    assert refused.reported_problems == (Problem("device", "there is no cuda here", "try auto"),)
     assert reduce_form(FORM, CommandRefused("no", "yes")) is FORM
 
 
@@ -421,11 +421,11 @@ def test_live_fields_sent_to_run_and_others_staged(name, value):
     form = with_field(RUNNING, name, value)
     wanted = replace(CONFIG, **{name: value})
     assert live_edit(form, name) == (wanted if effect is EditEffect.LIVE else None)
-    assert staged(form) == (frozenset() if effect is EditEffect.LIVE else {name})
+    assert staged_fields(form) == (frozenset() if effect is EditEffect.LIVE else {name})
 
 
 def test_live_edit_sent_without_staged_edits():
-    form = preset_chosen(with_field(RUNNING, "n_embd", 10), "mlp-3")
+    form = with_preset(with_field(RUNNING, "n_embd", 10), "mlp-3")
     assert live_edit(with_field(form, "lr", 0.01), "lr") == replace(CONFIG, lr=0.01)
 
 
@@ -441,10 +441,10 @@ def test_staged_live_field_survives_edit_of_other_field():
 
 def test_existing_run_fills_form():
     config = replace(CONFIG, corpus="names", n_embd=10)
-    form = with_run_config(replace(FORM, reported=(UNREADABLE,)), config, "tree-22k")
+    form = with_run_config(replace(FORM, reported_problems=(UNREADABLE,)), config, "tree-22k")
     assert form.draft == Draft(config, "tree-22k")
-    assert (form.running, form.began) == (config, config)
-    assert form.recipe.corpus == "names"
+    assert (form.run_config, form.initial_run_config) == (config, config)
+    assert form.preset_config.corpus == "names"
     assert form.vocab_size is None
 
 
@@ -478,9 +478,9 @@ def test_gain_lesson_has_no_norm_that_would_correct_it():
 
 def test_changed_fields_reported_and_no_change_reported():
     by_name = {item.name: item for item in WHAT_IFS}
-    assert changes(by_name["lr × 10"], scenes.CONFIG) == "lr 0.1 → 1.0"
-    assert changes(by_name["BatchNorm off"], scenes.CONFIG) == "norm batch → none"
-    assert changes(by_name["BatchNorm off"], replace(scenes.CONFIG, norm="none")) == "it is so already"
+    assert describe_changes(by_name["lr × 10"], scenes.CONFIG) == "lr 0.1 → 1.0"
+    assert describe_changes(by_name["BatchNorm off"], scenes.CONFIG) == "norm batch → none"
+    assert describe_changes(by_name["BatchNorm off"], replace(scenes.CONFIG, norm="none")) == "it is so already"
 
 
 def test_fault_beyond_bounds_refused_with_bounds():

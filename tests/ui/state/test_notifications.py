@@ -23,7 +23,7 @@ from charwave_tui.core.protocol.events import (
     SplitEvaluated,
     WarningIssued,
 )
-from charwave_tui.ui.state.notifications import Notification, exit_message, notification_for, reattached
+from charwave_tui.ui.state.notifications import Notification, exit_message, notification_for, reattached_notification
 from charwave_tui.ui.state.run_state import (
     ConnectionState,
     EngineDisconnected,
@@ -100,8 +100,10 @@ def test_interrupted_run_offered_once():
 
 
 def test_existing_run_notified_with_step():
-    assert reattached(run_opened(TRAINING.run)) == Notification("reattached to run 12, step 132,400", "information")
-    assert reattached(run_opened(scenes.UNTRAINED.run)) is None
+    assert reattached_notification(run_opened(TRAINING.run)) == Notification(
+        "reattached to run 12, step 132,400", "information"
+    )
+    assert reattached_notification(run_opened(scenes.UNTRAINED.run)) is None
 
 
 def test_losses_of_current_step_notified_in_fixed_order():

@@ -46,10 +46,10 @@ PARTIAL = LossPoint(132_640, 1.9, 1.8, 2.0)
 
 def test_state_starts_with_starting_engine_and_nothing_else():
     view = LabState()
-    assert (view.run.connection, view.run.state, view.run.in_progress) == (ConnectionState.STARTING, None, False)
+    assert (view.run.connection, view.run.state, view.run.is_in_progress) == (ConnectionState.STARTING, None, False)
     assert view.curve.points == ()
     assert view.run.seconds_left is None
-    assert view.curve.knowing_nothing is None
+    assert view.curve.uniform_loss is None
 
 
 def test_ready_engine_changes_only_engine_state():
@@ -81,7 +81,7 @@ def test_opened_diverged_run_is_diverged_at_its_step():
 
 def test_layers_and_names_kept_until_new_run_sends_its_own():
     view = reduce(scenes.TRAINING, run_opened(scenes.UNTRAINED.run))
-    assert view.layers == replace(scenes.TRAINING.layers, foreign=True)
+    assert view.layers == replace(scenes.TRAINING.layers, is_of_other_run=True)
     assert view.names == scenes.TRAINING.names
 
 
@@ -168,13 +168,13 @@ def test_refusal_replaces_names_and_names_replace_refusal():
     assert refused.names == NamesState(refusal="the weights give NaN; train anew")
     assert reduce(refused, NamesSampled(8, 2, scenes.NAMES)).names.refusal == ""
     spoilt = reduce(scenes.DIVERGED, NamesRefused(1, "the weights give NaN", "train anew"))
-    assert spoilt.names == NamesState(refusal="the weights give NaN", spoilt=True)
+    assert spoilt.names == NamesState(refusal="the weights give NaN", is_after_divergence=True)
 
 
 def test_lost_engine_removes_run_but_keeps_shown_data():
     view = reduce(scenes.TRAINING, EngineDisconnected("the engine is away"))
     assert (view.run.connection, view.run.reason, view.run.state) == (ConnectionState.LOST, "the engine is away", None)
-    assert view.run.in_progress is False
+    assert view.run.is_in_progress is False
     assert view.run.seconds_left is None
     assert view.run.unfinished == Unfinished(12, 132_400)
     shown = scenes.TRAINING
@@ -242,10 +242,10 @@ def test_only_training_run_with_known_speed_has_remaining_time(state):
     run = replace(scenes.TRAINING.run, state=state)
     assert run.seconds_left == (67_600 / 1_512 if state is RunState.TRAINING else None)
     assert replace(run, steps_per_second=0.0).seconds_left is None
-    assert run.in_progress is (state in (RunState.TRAINING, RunState.PAUSED))
+    assert run.is_in_progress is (state in (RunState.TRAINING, RunState.PAUSED))
 
 
 def test_uniform_loss_is_log_of_vocabulary_size():
-    assert LossCurveState(vocab_size=27).knowing_nothing == math.log(27)
+    assert LossCurveState(vocab_size=27).uniform_loss == math.log(27)
     assert LossCurveState(history=TrainingHistory()).points == ()
-    assert RunViewState().in_progress is False
+    assert RunViewState().is_in_progress is False
