@@ -129,7 +129,7 @@ async def test_fewer_names_pending_names_and_refusals_reported():
         await pilot.pause()
         assert "more to come" in screen_text(app)
         app.sampler.sampling = replace(app.sampler.sampling, only_new="yes")
-        app.sampler.names = NamesState(132_400, NAMES[:13], drawn=400)
+        app.sampler.names = NamesState(132_400, NAMES[:13], requested=400)
         await pilot.pause()
         assert "13 new of 20 asked, 400 drawn" in screen_text(app)
         app.sampler.run, app.sampler.names = scenes.DIVERGED.run, scenes.DIVERGED.names

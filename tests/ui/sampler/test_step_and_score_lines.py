@@ -283,7 +283,7 @@ def test_examined_name_fits_any_space():
 def test_fewer_new_names_than_requested_reported():
     from charwave_tui.core.config.sampling_config import SamplingConfig
 
-    few = NamesState(10, NAMES[:13], drawn=400)
+    few = NamesState(10, NAMES[:13], requested=400)
     assert sampling_note(few, SamplingConfig(only_new="yes")) == "13 new of 20 asked, 400 drawn"
     assert sampling_note(few, SamplingConfig()) == "step 10"
 
