@@ -199,7 +199,7 @@ _dilations = st.one_of(
 def _configs(draw: st.DrawFn) -> RunConfig:
     fuse, dilations = draw(_fuse), draw(_dilations)
     lists = ("context", "fuse", "dilations")
-    others = {name: draw(_values(spec.kind)) for name, spec in HYPERPARAMETERS.items() if name not in lists}
+    others = {name: draw(_values(spec.value_type)) for name, spec in HYPERPARAMETERS.items() if name not in lists}
     if others["norm"] == "batch-bug":
         others["batches"] = "windows"
     if others["step"] == "plain":

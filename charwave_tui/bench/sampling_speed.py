@@ -14,13 +14,13 @@ from charwave_tui.bench.results import UNLIMITED_STEPS, Measurement, OnProgress,
 from charwave_tui.bench.training_speed import CPU, examples, threads_of
 from charwave_tui.core.config.presets import get_preset
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.config.sampling_config import MOST_NAMES, SamplingConfig
+from charwave_tui.core.config.sampling_config import MAX_NAMES, SamplingConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.sampling.sampler import sample
 from charwave_tui.engine.training.trainer import Trainer
 
-CALLS = 5  # of our sampler in a round, MOST_NAMES each
+CALLS = 5  # of our sampler in a round, MAX_NAMES each
 LECTURE_NAMES = 50  # sampled by the lecture's loop in a round
 
 
@@ -38,13 +38,13 @@ def names_per_second(
             speeds = []
             for number in range(rounds):
                 on_progress(f"names from {name}, round {number + 1} of {rounds}")
-                speeds.append((_speed(sample_ours, MOST_NAMES, CALLS), _speed(sample_lecture, LECTURE_NAMES, 1)))
+                speeds.append((_speed(sample_ours, MAX_NAMES, CALLS), _speed(sample_lecture, LECTURE_NAMES, 1)))
             values[name] = median(ours for ours, _ in speeds)
             runs += [{"preset": name, "ours": ours, "lecture": lecture} for ours, lecture in speeds]
             lecture, ratio = median(speed for _, speed in speeds), median(ours / lecture for ours, lecture in speeds)
             lines.append(f"{name:24}the lecture's loop, one by one: {lecture:,.0f} a second; ours × {ratio:.0f}")
     meaning = (
-        f"names drawn in calls of {MOST_NAMES:,}, told with surprises and if known or near, on one thread after "
+        f"names drawn in calls of {MAX_NAMES:,}, told with surprises and if known or near, on one thread after "
         f"{training_steps:,} steps"
     )
     return Measurement("names_per_second", values, "/s", meaning, tuple(runs), tuple(lines))

@@ -107,7 +107,7 @@ def unfinished_run() -> int:
         )
         needs_evaluation = summary.state is RunState.FINISHED and store.read(summary.run).val is None
         folder = store.folder_of(summary.run)
-        if (has_steps_left or needs_evaluation) and folder.checkpoints() and not folder.in_use():
+        if (has_steps_left or needs_evaluation) and folder.checkpoints() and not folder.is_locked():
             return summary.run
     raise UserError("there is no run to go on with", "train a new one: charwave-tui train")
 

@@ -49,7 +49,7 @@ def query_run(
         newest = max((summary.run for summary in store.list()), default=0)
         return asyncio.run(_ask_local(endpoint, options.run, newest, ask))
     record = store.read(options.run)
-    if store.folder_of(record.run).in_use():
+    if store.folder_of(record.run).is_locked():
         _report_step(f"run {record.run} is in use", record.step)
     return read(record.run)
 

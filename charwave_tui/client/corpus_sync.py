@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import LARGEST_FILE
+from charwave_tui.core.corpus import MAX_FILE_BYTES
 from charwave_tui.core.protocol import commands, events
-from charwave_tui.core.protocol.commands import UPLOAD_CHUNK, Command
+from charwave_tui.core.protocol.commands import UPLOAD_CHUNK_BYTES, Command
 from charwave_tui.core.protocol.framing import encode_frame
 
 UploadReply = events.CorpusStored | events.CorpusRequested | events.CorpusRefused
@@ -86,7 +86,7 @@ class RemoteCommandQueue:
         """Return the name of the corpus on the engine's machine, once it is there; None if that refused it."""
         path = Path(corpus)
         try:
-            if not path.is_absolute() or not path.is_file() or (stat := path.stat()).st_size > LARGEST_FILE:
+            if not path.is_absolute() or not path.is_file() or (stat := path.stat()).st_size > MAX_FILE_BYTES:
                 return corpus
             sha256 = await asyncio.to_thread(_sha256, path, stat.st_mtime_ns, stat.st_size)
             reply = await self._request(commands.OfferCorpus(sha256, path.name))
@@ -104,10 +104,10 @@ class RemoteCommandQueue:
 
     async def _send_parts(self, sha256: str, name: str, content: bytes) -> UploadReply:
         """Send all parts; return the reply to the last one, the only one that has a reply."""
-        last = max(0, len(content) - 1) // UPLOAD_CHUNK * UPLOAD_CHUNK
-        for offset in range(0, last + 1, UPLOAD_CHUNK):
+        last = max(0, len(content) - 1) // UPLOAD_CHUNK_BYTES * UPLOAD_CHUNK_BYTES
+        for offset in range(0, last + 1, UPLOAD_CHUNK_BYTES):
             part = commands.UploadCorpusPart(
-                sha256, name, len(content), offset, content[offset : offset + UPLOAD_CHUNK]
+                sha256, name, len(content), offset, content[offset : offset + UPLOAD_CHUNK_BYTES]
             )
             if offset < last:
                 self._writer.write(encode_frame(part))

@@ -74,7 +74,7 @@ class EngineSession:
 
     async def wait_until_evaluated(self) -> events.StatusReported:
         """Return the status once no evaluation is pending and all have been received."""
-        while (status := await self.query_status()).measuring:
+        while (status := await self.query_status()).evaluating:
             await asyncio.sleep(STATUS_POLL_SECONDS)
         return status
 

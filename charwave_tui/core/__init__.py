@@ -1,1 +1,1 @@
-"""What a run is: configuration, shapes, corpus and protocol, without torch and without Textual."""
+"""What a run is: configuration, metrics, corpus, protocol and store, without torch and without Textual."""

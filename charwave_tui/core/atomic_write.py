@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic file writes, fsync of a directory, and the identity of a file."""
 
 from __future__ import annotations
 
@@ -7,44 +7,47 @@ import os
 import tempfile
 from pathlib import Path
 
-UNSYNCED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF})
-"""How a file system says that it syncs no folders."""
+# What file systems answer that cannot sync a directory.
+_FSYNC_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF})
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Put `content` at `path` so that a reader, or a crash at any moment, meets the old file or the new, never a part.
+    """Replace the file at `path`, so that a reader, or a crash at any moment, finds the old content or the new.
 
-    Raises OSError where the folder cannot be written.
+    Raises OSError where the directory cannot be written.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        Path(temporary).replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
     fsync_dir(path.parent)
 
 
 def fsync_dir(folder: Path) -> None:
-    """Make the folder's own entries durable, so that a rename outlives a power cut, where folders can be synced."""
+    """Make renames in `folder` survive a power cut, where the file system can sync a directory."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in UNSYNCED:
+        if error.errno not in _FSYNC_UNSUPPORTED:
             raise
     finally:
         os.close(descriptor)
 
 
 def file_identity(path: Path) -> tuple[int, int] | None:
-    """Which file is at `path` now, None where there is none: it may be deleted or replaced while it is open."""
+    """Return device and inode of the file at `path`, None if there is none.
+
+    They tell whether an open file has been deleted or replaced since.
+    """
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

@@ -1,4 +1,4 @@
-"""Downloading a corpus into the user's data folder, whole or not at all."""
+"""Download of a corpus into the user's data folder, verified by SHA-256."""
 
 from __future__ import annotations
 
@@ -9,23 +9,20 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from charwave_tui.core.corpus import LARGEST_FILE
+from charwave_tui.core.corpus import MAX_FILE_BYTES
 from charwave_tui.core.corpus_registry import DownloadSource
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import corpora_dir, ensure_dir, write_user_file
 
-TIMEOUT = 20.0
-"""Seconds that a server may be silent."""
-
-
-_CHUNK = 2**14
+TIMEOUT = 20.0  # seconds that a server may be silent
+_CHUNK_BYTES = 2**14
 
 
 def download_corpus(source: DownloadSource, on_progress: Callable[[int, int | None], None]) -> Path:
-    """The path of the fetched corpus; one that is already there, whole, is not fetched again.
+    """Download a corpus unless it is already there with the right SHA-256; return its path.
 
-    Calls `on_progress` with the bytes so far and their total (None where the server does not say). Nothing is written
-    before the hash is right. Raises Mistake where the server, the network, the file or the disk fails.
+    Calls `on_progress` with the bytes received and their total (None if the server does not say). Nothing is written
+    before the SHA-256 is verified. Raises UserError if server, network, content or disk fail.
     """
     target = ensure_dir(corpora_dir()) / f"{source.name}.txt"
     if target.is_file() and _sha256(target.read_bytes()) == source.sha256:
@@ -48,7 +45,7 @@ def _download(source: DownloadSource, on_progress: Callable[[int, int | None], N
     try:
         with urlopen(source.url, timeout=TIMEOUT) as response:
             total = response.length
-            while len(data) <= LARGEST_FILE and (chunk := response.read(_CHUNK)):
+            while len(data) <= MAX_FILE_BYTES and (chunk := response.read(_CHUNK_BYTES)):
                 data += chunk
                 on_progress(len(data), total)
     except HTTPError as error:

@@ -1,4 +1,4 @@
-"""The corpora there are: built in, fetched or to be fetched, and recently used; found by name or by path."""
+"""Registry of corpora: built-in, downloaded and recently used ones, found by name or by path."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ from charwave_tui.core.corpus import Corpus, read_corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import APP_NAME, asset_path, corpora_dir, state_dir, write_user_file
 
+# The lecture's names.txt: the published losses hold for these bytes only.
 LECTURE_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
-"""What the lecture's names.txt hashes to; the published figures hold for these bytes alone."""
-
-
-MOST_RECENT = 8
-"""How many recently used paths are remembered."""
+MAX_RECENT = 8
 
 
 class CorpusKind(StrEnum):
@@ -31,7 +28,7 @@ class CorpusKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CorpusEntry:
-    """A corpus on offer; `name` is what `find_corpus` takes: for a recent one its path."""
+    """A corpus that can be chosen; `find_corpus` takes its `name`, which is the path for a recently used file."""
 
     name: str
     kind: CorpusKind
@@ -40,86 +37,82 @@ class CorpusEntry:
 
 @dataclass(frozen=True, slots=True)
 class DownloadSource:
-    """A corpus that can be fetched: the name it gets, where it is, and the SHA-256 that it must have."""
+    """A corpus that can be downloaded, the name it gets, and the SHA-256 that its file must have."""
 
     name: str
     url: str
     sha256: str
 
 
-SOURCES = {
-    source.name: source
-    for source in (
-        DownloadSource(
-            "makemore", "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt", LECTURE_SHA256
-        ),
-    )
+DOWNLOAD_SOURCES = {
+    "makemore": DownloadSource(
+        "makemore", "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt", LECTURE_SHA256
+    ),
 }
-"""Every corpus that can be fetched, by name."""
 
 
 def list_corpora() -> tuple[CorpusEntry, ...]:
-    """Built-in and fetched ones by name, then recently used files that still exist, newest first."""
-    recent = (CorpusEntry(str(path), CorpusKind.RECENT, path) for path in _recent() if path.is_file())
-    return (*_named().values(), *recent)
+    """Return built-in and downloaded corpora by name, then recently used files that still exist, newest first."""
+    recent = (CorpusEntry(str(path), CorpusKind.RECENT, path) for path in _recent_paths() if path.is_file())
+    return (*_named_corpora().values(), *recent)
 
 
 def find_corpus(name_or_path: str) -> Corpus:
-    """The corpus of that name, else the one in that file (`~` is the home folder); raises Mistake (field `corpus`).
+    """Return the corpus of that name, else that of the file (`~` is expanded). Raises UserError (field `corpus`).
 
-    Reads a file once for as long as it is not changed, so that asking at each key press is cheap.
+    A file is read again only when it has changed, so that a call at each key press is cheap.
     """
-    entry = _named().get(name_or_path)
-    path = entry.path if entry else _path(name_or_path)
+    entry = _named_corpora().get(name_or_path)
+    path = entry.path if entry else _expand_user(name_or_path)
     name = entry.name if entry else path.stem
     try:
-        found = path.stat()
+        status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise _unknown(name_or_path) from None
     except (OSError, ValueError):
         return read_corpus(path, name)
-    return _read(path, name, found.st_mtime_ns, found.st_size)
+    return _read_cached(path, name, status.st_mtime_ns, status.st_size)
 
 
 def resolve_corpus_name(name_or_path: str) -> str:
-    """The same corpus, spelled so that a process in another folder finds it: names stay, paths become absolute."""
-    path = _path(name_or_path)
-    named = name_or_path in _named() or not (path.exists() or "/" in name_or_path)
-    return name_or_path if named else str(path.absolute())
+    """Return names as they are and paths made absolute, so that a process in another directory finds the corpus."""
+    path = _expand_user(name_or_path)
+    is_name = name_or_path in _named_corpora() or not (path.exists() or "/" in name_or_path)
+    return name_or_path if is_name else str(path.absolute())
 
 
 def add_recent_corpus(path: Path) -> None:
-    """Put a file at the head of the recently used ones; raises Mistake where the list cannot be written."""
+    """Put a file first in the list of recently used ones. Raises UserError if the list cannot be written."""
     newest = path.expanduser().absolute()
-    if newest in [entry.path for entry in _named().values()]:
+    if newest in [entry.path for entry in _named_corpora().values()]:
         return
-    kept = [newest, *(older for older in _recent() if older != newest)][:MOST_RECENT]
-    write_user_file(_recent_list(), b"".join(os.fsencode(path) + b"\n" for path in kept))
+    recent = [newest, *(older for older in _recent_paths() if older != newest)][:MAX_RECENT]
+    write_user_file(_recent_list(), b"".join(os.fsencode(path) + b"\n" for path in recent))
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, name: str, mtime: int, size: int) -> Corpus:
+def _read_cached(path: Path, name: str, mtime: int, size: int) -> Corpus:
     return read_corpus(path, name)
 
 
-def _named() -> dict[str, CorpusEntry]:
-    fetched = _entries(corpora_dir(), CorpusKind.FETCHED)
+def _named_corpora() -> dict[str, CorpusEntry]:
+    downloaded = _entries(corpora_dir(), CorpusKind.FETCHED)
     built_in = {entry.name: entry for entry in _entries(asset_path("corpora"), CorpusKind.BUILT_IN)}
-    return built_in | {entry.name: entry for entry in fetched if entry.name not in built_in}
+    return built_in | {entry.name: entry for entry in downloaded if entry.name not in built_in}
 
 
 def _entries(folder: Path, kind: CorpusKind) -> Iterator[CorpusEntry]:
     return (CorpusEntry(path.stem, kind, path) for path in sorted(folder.glob("*.txt")))
 
 
-def _path(text: str) -> Path:
+def _expand_user(text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:
         return Path(text)
 
 
-def _recent() -> list[Path]:
+def _recent_paths() -> list[Path]:
     try:
         lines = _recent_list().read_bytes().split(b"\n")
     except OSError:
@@ -132,14 +125,11 @@ def _recent_list() -> Path:
 
 
 def _unknown(name_or_path: str) -> UserError:
-    if name_or_path in SOURCES:
+    if name_or_path in DOWNLOAD_SOURCES:
         return UserError(
             f"the corpus {name_or_path} is not here yet", f"get it with {APP_NAME} data fetch {name_or_path}", "corpus"
         )
+    choices = f"there are {', '.join(_named_corpora())}"
     if "/" in name_or_path or "." in name_or_path:
-        return UserError(f"there is no file {_path(name_or_path)}", f"check the path; {_choices()}", "corpus")
-    return UserError(f"there is no corpus {name_or_path}", f"{_choices()}, or name a text file by its path", "corpus")
-
-
-def _choices() -> str:
-    return f"there are {', '.join(_named())}"
+        return UserError(f"there is no file {_expand_user(name_or_path)}", f"check the path; {choices}", "corpus")
+    return UserError(f"there is no corpus {name_or_path}", f"{choices}, or name a text file by its path", "corpus")

@@ -1,12 +1,12 @@
-"""The one exception for what a person can put right."""
+"""UserError, the exception for what the user can put right."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
-    """Input that cannot be used: `problem` names the thing and the value, `remedy` says what to do.
+    """Input that cannot be used: `problem` names the thing and its value, `remedy` says what to do.
 
-    `field` is the hyperparameter or setting it is about, where there is one.
+    `field` is the hyperparameter or sampling setting it is about, None if it is about none.
     """
 
     def __init__(self, problem: str, remedy: str, field: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Bounded loss history and bounded timeline of sampled names."""
+"""Histories of bounded size: training losses, evaluations and the timeline of sampled names."""
 
 from __future__ import annotations
 
@@ -7,121 +7,112 @@ from typing import TypeVar
 
 from charwave_tui.core.metrics import Evaluation, LossPoint, Split, TimelineSample
 
-Item = TypeVar("Item")
-"""Whatever a history is made of."""
+MAX_TIMELINE_SAMPLES = 32
+TIMELINE_RESOLUTION = 2 * MAX_TIMELINE_SAMPLES  # samples that are closer together would soon be thinned out again
+
+_Item = TypeVar("_Item")
 
 
 class DownsampledLosses:
-    """Loss points in the order of their steps; past `capacity` neighbours are folded in pairs.
+    """Loss points in step order, of which neighbours are merged in pairs whenever there are `capacity`.
 
-    A folded point stands for the steps of both: its mean is the mean of their means, its extremes are theirs. Where all
-    points given stand for as many steps and `capacity` is even, that is the mean of all its steps. `fold` is how many
-    of them a point stands for now; with those `waiting` it is all that another series needs to go on alike.
+    A merged point has the mean of the means and the extremes of both. If all points appended stand for equally many
+    steps and `capacity` is even, its mean is exact. `factor` is how many appended points make one stored point;
+    `complete`, `factor` and `pending` together restore an equal object.
     """
 
     def __init__(
         self,
         points: Iterable[LossPoint] = (),
         capacity: int = 2_000,
-        fold: int = 1,
-        waiting: Iterable[LossPoint] = (),
+        factor: int = 1,
+        pending: Iterable[LossPoint] = (),
     ) -> None:
         self.capacity = capacity
-        self.factor = fold
-        self._points: list[LossPoint] = []
-        self._waiting: list[LossPoint] = []
-        if fold > 1:
-            self._points, self._waiting = list(points), list(waiting)
+        self.factor = factor
+        self._complete: list[LossPoint] = []
+        self._pending: list[LossPoint] = []
+        if factor > 1:
+            self._complete, self._pending = list(points), list(pending)
         else:
             for point in points:
                 self.append(point)
 
     def append(self, point: LossPoint) -> None:
-        """Add the newest point."""
-        self._waiting.append(point)
-        if len(self._waiting) < self.factor:
+        self._pending.append(point)
+        if len(self._pending) < self.factor:
             return
-        self._points.append(_merge(self._waiting))
-        self._waiting = []
-        if len(self._points) >= self.capacity:
-            pairs = zip(self._points[::2], self._points[1::2], strict=False)
-            rest = self._points[len(self._points) // 2 * 2 :]
-            self._points = [_merge(pair) for pair in pairs] + rest
+        self._complete.append(_merge(self._pending))
+        self._pending = []
+        if len(self._complete) >= self.capacity:
+            pairs = zip(self._complete[::2], self._complete[1::2], strict=False)
+            unpaired = self._complete[len(self._complete) // 2 * 2 :]
+            self._complete = [_merge(pair) for pair in pairs] + unpaired
             self.factor *= 2
 
     @property
-    def whole(self) -> tuple[LossPoint, ...]:
-        """The points that are finished."""
-        return tuple(self._points)
+    def complete(self) -> tuple[LossPoint, ...]:
+        return tuple(self._complete)
 
     @property
     def pending(self) -> tuple[LossPoint, ...]:
-        """The points as they were given that wait to be folded into the next one."""
-        return tuple(self._waiting)
+        """Points as appended that are not yet `factor`, oldest first."""
+        return tuple(self._pending)
 
     def points(self) -> tuple[LossPoint, ...]:
-        """All there is, oldest first, the unfinished newest included."""
-        return (*self._points, *([_merge(self._waiting)] if self._waiting else []))
+        """Return all points, oldest first, the pending ones merged into the last."""
+        return (*self._complete, *([_merge(self._pending)] if self._pending else []))
 
     def __len__(self) -> int:
-        return len(self._points) + bool(self._waiting)
+        return len(self._complete) + bool(self._pending)
 
 
-def thin_out(items: tuple[Item, ...], most: int = 1_000) -> tuple[Item, ...]:
-    """The items themselves while there are at most `most`; past that every second of the older half is let go."""
-    if len(items) <= most:
+def thin_out(items: tuple[_Item, ...], max_items: int = 1_000) -> tuple[_Item, ...]:
+    """Return `items`; if there are more than the limit, without every second one of the older half."""
+    if len(items) <= max_items:
         return items
     half = len(items) // 2
     return (*items[:half:2], *items[half:])
 
 
-def thin_out_evaluations(items: tuple[Evaluation, ...], most: int = 1_000) -> tuple[Evaluation, ...]:
-    """As `bounded`, but that the least loss of each split stays."""
-    fewer = thin_out(items, most)
-    if fewer is items:
+def thin_out_evaluations(items: tuple[Evaluation, ...], max_items: int = 1_000) -> tuple[Evaluation, ...]:
+    """Thin out evaluations like `thin_out`, but keep the lowest loss of each split."""
+    thinned = thin_out(items, max_items)
+    if thinned is items:
         return items
-    least: dict[Split, Evaluation] = {}
-    for item in items:
-        if item.split not in least or item.loss < least[item.split].loss:
-            least[item.split] = item
-    kept = {*fewer, *least.values()}
-    return tuple(item for item in items if item in kept)
+    lowest: dict[Split, Evaluation] = {}
+    for evaluation in items:
+        if evaluation.split not in lowest or evaluation.loss < lowest[evaluation.split].loss:
+            lowest[evaluation.split] = evaluation
+    remaining = {*thinned, *lowest.values()}
+    return tuple(evaluation for evaluation in items if evaluation in remaining)
 
 
-def _merge(stretch: Iterable[LossPoint]) -> LossPoint:
-    parts = tuple(stretch)
+def _merge(neighbours: Iterable[LossPoint]) -> LossPoint:
+    points = tuple(neighbours)
     return LossPoint(
-        parts[-1].step,
-        sum(part.mean for part in parts) / len(parts),
-        min(part.low for part in parts),
-        max(part.high for part in parts),
+        points[-1].step,
+        sum(point.mean for point in points) / len(points),
+        min(point.low for point in points),
+        max(point.high for point in points),
     )
 
 
-MAX_TIMELINE_SAMPLES = 32
-"""Sketches that a timeline has; one more, and the one between whose neighbours there are the fewest steps goes."""
-
-
-FINEST = 2 * MAX_TIMELINE_SAMPLES
-"""Parts of a run so far, of which one must pass before the next sketch is due: finer ones would soon go again."""
-
-
 def timeline_sample_due(timeline: tuple[TimelineSample, ...], step: int) -> bool:
-    """Whether an evaluation after `step`, in the midst of training, is worth a sketch: the first FINEST all are."""
+    """Return whether an evaluation after `step` during training should add a sample to the timeline."""
     if len(timeline) < 2:
         return True
     first, last = timeline[0].step, timeline[-1].step
-    return (step - last) * FINEST >= last - first
+    return (step - last) * TIMELINE_RESOLUTION >= last - first
 
 
-def add_timeline_sample(timeline: tuple[TimelineSample, ...], sketch: TimelineSample) -> tuple[TimelineSample, ...]:
-    """The timeline with `sketch`, which takes the place of one of the same step, and of those behind it.
+def add_timeline_sample(timeline: tuple[TimelineSample, ...], sample: TimelineSample) -> tuple[TimelineSample, ...]:
+    """Return the timeline with a new last sample, which replaces those of the same and of later steps.
 
-    The first and the last stay, and what lies between them stays even.
+    Of more than MAX_TIMELINE_SAMPLES the one whose neighbours are closest together is removed, never the first or last.
     """
-    before = tuple(item for item in timeline if item.step < sketch.step)
-    if len(before) < MAX_TIMELINE_SAMPLES:
-        return (*before, sketch)
-    whole = (*before, sketch)
-    spare = min(range(1, len(whole) - 1), key=lambda place: whole[place + 1].step - whole[place - 1].step)
-    return (*whole[:spare], *whole[spare + 1 :])
+    samples = (*(earlier for earlier in timeline if earlier.step < sample.step), sample)
+    if len(samples) <= MAX_TIMELINE_SAMPLES:
+        return samples
+    redundant = min(range(1, len(samples) - 1), key=lambda index: samples[index + 1].step - samples[index - 1].step)
+    return (*samples[:redundant], *samples[redundant + 1 :])

@@ -1,4 +1,4 @@
-"""Every folder the program uses, and the one look-up of assets."""
+"""Every folder that the program uses, and the look-up of its assets."""
 
 from __future__ import annotations
 
@@ -16,67 +16,58 @@ from charwave_tui.core.atomic_write import write_atomically
 from charwave_tui.core.errors import UserError
 
 APP_NAME = "charwave-tui"
-"""The name of the program's folders."""
-
-
-HOME_VARIABLE = "CHARWAVE_HOME"
-"""The environment variable whose folder, where set, holds everything the program keeps."""
-
-
-LONGEST_SOCKET_PATH = 100
-"""Bytes of a socket's path that every system takes (macOS stops at 103, Linux at 107)."""
-
-
+HOME_VARIABLE = "CHARWAVE_HOME"  # an environment variable: a folder in place of the platform's data and state folders
+MAX_SOCKET_PATH_BYTES = 100  # macOS takes 103, Linux 107
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "afs", "ceph", "lustre", "gpfs", "9p"})
-"""Kinds of mount that several hosts may share."""
 
 
 def data_dir() -> Path:
-    """Where runs and fetched corpora are kept; raises Mistake where no home folder is known."""
-    return _kept("data", platformdirs.user_data_path)
+    """Return the folder of runs and downloaded corpora. Raises UserError if there is no home folder."""
+    return _user_dir("data", platformdirs.user_data_path)
 
 
 def state_dir() -> Path:
-    """Where the log and the list of recent corpora are kept; raises Mistake where no home folder is known."""
-    return _kept("state", platformdirs.user_state_path)
+    """Return the folder of the log and the list of recent corpora. Raises UserError if there is no home folder."""
+    return _user_dir("state", platformdirs.user_state_path)
 
 
 def runs_dir() -> Path:
-    """One folder a run, and the list of them."""
+    """Return the folder of the database and of one folder for each run."""
     return data_dir() / "runs"
 
 
 def corpora_dir() -> Path:
-    """The fetched corpora, one text file each."""
+    """Return the folder of downloaded corpora, one text file each."""
     return data_dir() / "corpora"
 
 
 def uploaded_corpora_dir() -> Path:
-    """The corpora that screens on other machines sent along: a folder for each content, with the file in it."""
+    """Return the folder of corpora uploaded by viewers on other machines: a folder for each SHA-256, with the file."""
     return data_dir() / "sent"
 
 
 def log_path() -> Path:
-    """The one log."""
+    """Return the path of the log of engine and viewers."""
     return state_dir() / "charwave-tui.log"
 
 
 def runtime_dir() -> Path:
-    """Where the engine's socket is: local to this host, short enough for a socket's path, and there after a logout."""
-    folder = _usual_runtime_dir()
-    too_long = len(os.fsencode(folder / _socket_name())) > LONGEST_SOCKET_PATH
+    """Return the folder of the engine's socket: on a local disk, short enough for a socket path, and kept at logout."""
+    # Not XDG_RUNTIME_DIR: it is removed at the last logout, and a running engine could no longer be reached.
+    folder = (state_dir().parent if os.environ.get(HOME_VARIABLE) else state_dir()) / "run"
+    too_long = len(os.fsencode(folder / _socket_name())) > MAX_SOCKET_PATH_BYTES
     if too_long or is_network_filesystem(folder):
         return Path(tempfile.gettempdir()) / f"{APP_NAME}-{os.getuid()}-{_data_digest()}"
     return folder
 
 
 def socket_path() -> Path:
-    """The socket of the one engine that this user has on this host for this data folder."""
+    """Return the path of the engine's socket; there is one engine for each user, host and data folder."""
     return runtime_dir() / _socket_name()
 
 
 def ensure_dir(folder: Path) -> Path:
-    """Make `folder` where it is missing, its parents too; raises Mistake where it cannot be made or written."""
+    """Create `folder` and its parents if missing, and return it. Raises UserError if that fails or it is read-only."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -87,17 +78,17 @@ def ensure_dir(folder: Path) -> Path:
 
 
 def ensure_runtime_dir() -> Path:
-    """Make the folder of the socket, for its owner alone (0700); raises Mistake where it is a link or another's."""
+    """Create the socket's folder with mode 0700. Raises UserError if it is a symbolic link or another user's."""
     folder = runtime_dir()
     ensure_dir(folder.parent)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-        if stat.S_ISLNK(found.st_mode):
+        status = folder.lstat()
+        if stat.S_ISLNK(status.st_mode):
             raise _unusable(folder, "is a link")
-        if found.st_uid != os.getuid():
-            raise _unusable(folder, f"belongs to user {found.st_uid}")
-        if stat.S_IMODE(found.st_mode) != 0o700:
+        if status.st_uid != os.getuid():
+            raise _unusable(folder, f"belongs to user {status.st_uid}")
+        if stat.S_IMODE(status.st_mode) != 0o700:
             folder.chmod(0o700)
     except OSError as error:
         raise _unusable(folder, f"cannot be made: {error.strerror}") from None
@@ -105,7 +96,7 @@ def ensure_runtime_dir() -> Path:
 
 
 def write_user_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path` whole, its folder made; raises Mistake, with all left as it was, where that cannot be."""
+    """Write a file atomically, creating its folder. Raises UserError, leaving the old file, if that fails."""
     ensure_dir(path.parent)
     try:
         write_atomically(path, content)
@@ -116,7 +107,7 @@ def write_user_file(path: Path, content: bytes) -> None:
 
 
 def asset_path(*parts: str) -> Path:
-    """The path of a file that comes with the program: inside the installed package, else beside it in a checkout."""
+    """Return the path of an asset: in the installed package, or beside the package in a checkout."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "assets"
     return (installed if installed.is_dir() else package.parent / "assets").joinpath(*parts)
@@ -129,37 +120,32 @@ def guide_pages() -> dict[str, Path]:
 
 
 def is_network_filesystem(path: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
-    """Whether `path` lies on a mount that several hosts may share; where there is no table of mounts, False."""
+    """Return whether `path` is on a file system that several hosts may share; False without a `mounts` table."""
     try:
         lines = os.fsdecode(mounts.read_bytes()).rstrip("\n").split("\n")
     except OSError:
         return False
-    place, deepest, kind = path.resolve(), Path("/"), ""
+    resolved, deepest, file_system = path.resolve(), Path("/"), ""
     for line in lines:
-        _, mount, mounted, *_ = line.split(" ")
-        root = Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), mount))
-        if place.is_relative_to(root) and len(root.parts) >= len(deepest.parts):
-            deepest, kind = root, mounted
-    return kind in NETWORK_FILE_SYSTEMS
+        _, escaped_root, mount_type, *_ = line.split(" ")
+        root = Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), escaped_root))
+        if resolved.is_relative_to(root) and len(root.parts) >= len(deepest.parts):
+            deepest, file_system = root, mount_type
+    return file_system in NETWORK_FILE_SYSTEMS
 
 
-def _kept(part: str, usual: Callable[..., Path]) -> Path:
+def _user_dir(part: str, platform_dir: Callable[..., Path]) -> Path:
     home = os.environ.get(HOME_VARIABLE)
     if home:
         return Path(home).expanduser().absolute() / part
     try:
-        folder = usual(APP_NAME, appauthor=False)
+        folder = platform_dir(APP_NAME, appauthor=False)
     except RuntimeError:
         folder = Path()
-    # Without a home, older platformdirs give a path relative to wherever one stands, newer ones raise.
+    # Without a home folder older platformdirs return a relative path, newer ones raise.
     if not folder.is_absolute():
         raise UserError("no home folder is known", f"set {HOME_VARIABLE} to a folder of yours")
     return folder
-
-
-def _usual_runtime_dir() -> Path:
-    # not XDG_RUNTIME_DIR: that goes with the last logout, and an engine that trains on would be lost from sight
-    return (state_dir().parent if os.environ.get(HOME_VARIABLE) else state_dir()) / "run"
 
 
 def _socket_name() -> str:

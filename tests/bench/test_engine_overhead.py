@@ -51,5 +51,5 @@ def test_each_save_is_complete_with_time_as_fraction_of_interval() -> None:
     folder = RunStore(runs_dir()).folder_of(1)
     assert load_latest_checkpoint(folder, pytest.fail).record.step == 3
     assert run["bytes"] == folder.checkpoints()[0].stat().st_size
-    assert not folder.in_use()
+    assert not folder.is_locked()
     assert progress == ["saving playground"]

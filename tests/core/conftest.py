@@ -20,7 +20,7 @@ from charwave_tui.core.metrics import (
     Split,
     TrainingHistory,
 )
-from charwave_tui.core.store.checkpoint_metadata import CHECKSUM_KEY, IN_SAVE, UNSEALED, add_checksum
+from charwave_tui.core.store.checkpoint_metadata import CHECKSUM_KEY, CHECKSUM_PLACEHOLDER, RECORD_KEY, add_checksum
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.run_store import RunStore
 
@@ -68,10 +68,10 @@ def write_save(store: RunStore) -> Callable[[RunRecord], bytes]:
     """Writes a save of a record, with no tensors in it, and gives what it holds."""
 
     def keep(record: RunRecord) -> bytes:
-        texts = {IN_SAVE: msgspec.json.encode(record).decode(), CHECKSUM_KEY: UNSEALED}
+        texts = {RECORD_KEY: msgspec.json.encode(record).decode(), CHECKSUM_KEY: CHECKSUM_PLACEHOLDER}
         header = msgspec.json.encode({"__metadata__": texts})
         content = add_checksum(len(header).to_bytes(8, "little") + header)
-        store.folder_of(record.run).next_save().write_bytes(content)
+        store.folder_of(record.run).next_checkpoint_path().write_bytes(content)
         return content
 
     return keep

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.core.corpus import (
-    LARGEST_FILE,
+    MAX_FILE_BYTES,
     MAX_WORD_LENGTH,
     MIN_WORDS,
     Corpus,
@@ -181,7 +181,7 @@ def test_non_corpus_file_refused_with_reason(tmp_path: Path, data: bytes, told: 
 
 def test_too_large_file_refused_unread(tmp_path: Path) -> None:
     with (tmp_path / "huge").open("wb") as file:
-        file.truncate(LARGEST_FILE + 1)
+        file.truncate(MAX_FILE_BYTES + 1)
     assert "134,217,729 bytes" in refusal(tmp_path / "huge").problem
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from charwave_tui.core import corpus_download
 from charwave_tui.core.corpus_download import download_corpus
-from charwave_tui.core.corpus_registry import LECTURE_SHA256, SOURCES, DownloadSource
+from charwave_tui.core.corpus_registry import DOWNLOAD_SOURCES, LECTURE_SHA256, DownloadSource
 from charwave_tui.core.errors import UserError
 
 WORDS = b"\n".join(b"word%d" % number for number in range(9_000))
@@ -139,6 +139,6 @@ def test_uncreatable_data_folder_reported_before_download(server: Any, home: Pat
 
 
 def test_makemore_is_lecture_file_at_public_url() -> None:
-    source = SOURCES["makemore"]
+    source = DOWNLOAD_SOURCES["makemore"]
     assert source.url == "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt"
     assert source.sha256 == "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"

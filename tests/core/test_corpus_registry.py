@@ -11,7 +11,7 @@ import pytest
 
 from charwave_tui.core import corpus_registry
 from charwave_tui.core.corpus_registry import (
-    MOST_RECENT,
+    MAX_RECENT,
     CorpusKind,
     add_recent_corpus,
     find_corpus,
@@ -142,14 +142,14 @@ def test_corpus_card_has_corpus_statistics(file: Path) -> None:
 
 
 def test_recent_files_newest_first_unique_and_bounded(tmp_path: Path) -> None:
-    paths = [tmp_path / f"{number}.txt" for number in range(MOST_RECENT + 3)]
+    paths = [tmp_path / f"{number}.txt" for number in range(MAX_RECENT + 3)]
     for path in paths:
         path.write_text(TEN)
         add_recent_corpus(path)
     add_recent_corpus(paths[5])
     recent = [entry for entry in list_corpora() if entry.kind is CorpusKind.RECENT]
     assert [entry.path for entry in recent] == [paths[5], *(path for path in paths[:2:-1] if path != paths[5])]
-    assert len(recent) == MOST_RECENT
+    assert len(recent) == MAX_RECENT
     assert find_corpus(recent[0].name).name == "5"
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.core.history import (
-    FINEST,
     MAX_TIMELINE_SAMPLES,
+    TIMELINE_RESOLUTION,
     DownsampledLosses,
     add_timeline_sample,
     timeline_sample_due,
@@ -110,7 +110,7 @@ def test_frequent_evaluations_sample_proportionally_few_names() -> None:
         if timeline_sample_due(timeline, step):
             timeline = add_timeline_sample(timeline, TimelineSample(step, ()))
             drawn.append(step)
-    assert drawn[:FINEST] == list(range(0, FINEST * 100, 100))
+    assert drawn[:TIMELINE_RESOLUTION] == list(range(0, TIMELINE_RESOLUTION * 100, 100))
     assert len(drawn) < 500
     gaps = [after - before for before, after in pairwise([sketch.step for sketch in timeline])]
     assert max(gaps) <= 4 * 1_000_000 / MAX_TIMELINE_SAMPLES

@@ -91,7 +91,7 @@ def test_too_long_socket_path_uses_temporary_folder(short_path: Path, monkeypatc
     for path in (first, second):
         assert path.parent.parent == short_path
         assert f"-{os.getuid()}-" in path.parent.name
-        assert len(os.fsencode(path)) <= paths.LONGEST_SOCKET_PATH
+        assert len(os.fsencode(path)) <= paths.MAX_SOCKET_PATH_BYTES
     assert first.parent != second.parent
 
 

@@ -120,7 +120,7 @@ def test_killed_engine_reported_and_space_resumes_its_run(home: Path) -> None:
         assert curve_starts_at_first_step(screen)
         assert engine not in processes_of(home)
     wait_still_training(1, saved.step)
-    assert RunStore(runs_dir()).numbers() == [1]
+    assert RunStore(runs_dir()).run_numbers() == [1]
 
 
 def test_screen_quit_at_once_leaves_stoppable_engine(home: Path) -> None:

@@ -15,7 +15,7 @@ from support.pty_screen import PtyScreen, playground_command, processes_of
 from charwave_tui.core.paths import runs_dir, socket_path
 from charwave_tui.core.protocol.events import RunOpened
 from charwave_tui.core.protocol.framing import decode_event, read_payload
-from charwave_tui.core.store.run_store import DATABASE
+from charwave_tui.core.store.run_store import DATABASE_FILE
 
 MINUTES = 30
 """How long it goes on."""
@@ -80,7 +80,7 @@ def test_half_hour_of_training_leaks_nothing(home: Path) -> None:
         screen.press("t")
         screen.wait_until(lambda: shown_step(screen) > 50, "some steps")
         (engine,) = [pid for pid in processes_of(home) if pid != screen.process.pid]
-        database = runs_dir() / DATABASE
+        database = runs_dir() / DATABASE_FILE
         end = time.monotonic() + MINUTES * 60
         while time.monotonic() < end:
             asyncio.run(connect_and_disconnect())

@@ -53,7 +53,7 @@ class DispatcherHarness:
 
     @property
     def marks(self) -> list[tuple[int, str]]:
-        return [(it.mark.step, it.mark.text) for it in self.events_of(RunMarked)]
+        return [(it.marker.step, it.marker.text) for it in self.events_of(RunMarked)]
 
     @property
     def states(self) -> list[tuple[RunState, int]]:

@@ -236,7 +236,7 @@ def run_opened(run: RunViewState, view: LabState = scenes.UNTRAINED) -> AnyEvent
         history=view.curve.history,
         ghost=view.curve.ghost,
         divergence=run.divergence,
-        unsaved=run.unsaved,
+        save_error=run.unsaved,
     )
 
 

@@ -58,7 +58,7 @@ def tanh_insight(
         position=min(query.position, positions - 1),
         top=top,
         left=left,
-        values=FloatMatrix.of(columns, (value for row in window for value in row))
+        values=FloatMatrix.from_values(columns, (value for row in window for value in row))
         if columns
         else FloatMatrix(0, 0, b""),
         contexts=tuple("\0\0\0\0oliv"[-8:] for _ in range(rows)),
@@ -81,7 +81,9 @@ def norm_insight(
 
     def row(mean: float, std: float, rows: int = 1) -> FloatMatrix:
         rows_of_values = [[mean + generator.gauss(0.0, std) for _ in range(units)] for _ in range(rows)]
-        return FloatMatrix.of(columns, (value for line in rows_of_values for value in line[left : left + columns]))
+        return FloatMatrix.from_values(
+            columns, (value for line in rows_of_values for value in line[left : left + columns])
+        )
 
     return BatchNormInsight(
         units=units,
@@ -96,8 +98,8 @@ def norm_insight(
         batch_var=row(1.6, 0.2),
         position_mean=row(0.0, 0.4, positions),
         position_var=row(1.6, 0.2, positions),
-        mean_apart=0.04,
-        var_apart=0.13,
+        mean_deviation=0.04,
+        var_deviation=0.13,
     )
 
 
@@ -112,8 +114,8 @@ def layer_insight(stats: LayerStats, query: InsightQuery) -> AnyInsight:
             return norm_insight(units, positions, query)
         case "Linear":
             fan_in, fan_out = map(int, stats.detail.split("→"))
-            count = min(fan_in, fan_out) if query.singular else 0
-            singular = FloatMatrix.of(count, (2.5 * 0.97**i for i in range(count))) if count else EMPTY_MATRIX
+            count = min(fan_in, fan_out) if query.singular_values else 0
+            singular = FloatMatrix.from_values(count, (2.5 * 0.97**i for i in range(count))) if count else EMPTY_MATRIX
             return layer_views.linear_insight(fan_in, fan_out, query, singular=singular)
         case "Embedding":
             return layer_views.embedding_insight(query)
@@ -125,5 +127,5 @@ def layer_insight(stats: LayerStats, query: InsightQuery) -> AnyInsight:
 
 def inspect_reply(layers: tuple[LayerStats, ...], step: int, request: InspectLayer) -> LayerInspected:
     """Return the engine's response about one of these layers."""
-    stats = layers[request.lens.layer]
-    return LayerInspected(step, request.request, stats, layer_insight(stats, request.lens), 0.02)
+    stats = layers[request.query.layer]
+    return LayerInspected(step, request.request, stats, layer_insight(stats, request.query), 0.02)

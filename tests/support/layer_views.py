@@ -59,14 +59,14 @@ def update_ratios_reported(
         for step in range(steps)
         for at in range(len(layers))
     ]
-    return UpdateRatiosReported(tuple(range(0, steps * 100, 100)), layers, FloatMatrix.of(len(layers), ratios))
+    return UpdateRatiosReported(tuple(range(0, steps * 100, 100)), layers, FloatMatrix.from_values(len(layers), ratios))
 
 
 def embedding_insight(query: InsightQuery, count: int = 27) -> EmbeddingInsight:
     """Characters on a spiral; the neighbours are the next ones of the vocabulary."""
     points = [(math.sqrt(at) * math.cos(2.4 * at), 0.6 * math.sqrt(at) * math.sin(2.4 * at)) for at in range(count)]
     neighbours = tuple((query.symbol + step) % count for step in range(1, 11))
-    grid = FloatMatrix.of(2, (number for point in points for number in point))
+    grid = FloatMatrix.from_values(2, (number for point in points for number in point))
     return EmbeddingInsight(24, grid, (0.34, 0.18), query.symbol, neighbours, tuple(1.2 + i / 10 for i in range(10)))
 
 
@@ -81,11 +81,13 @@ def linear_insight(
     rows, columns = -(-fan_in // block_rows), -(-fan_out // block_columns)
     generator = random.Random(fan_in)
     values = (generator.gauss(0, 0.13) if value is None else value for _ in range(rows * columns))
-    norms = [FloatMatrix.of(n, (abs(1 + math.sin(at)) if value is None else abs(value) for at in range(n)))
+    norms = [FloatMatrix.from_values(n, (abs(1 + math.sin(at)) if value is None else abs(value) for at in range(n)))
              for n in (fan_in, fan_out)]  # fmt: skip
     is_nonfinite = value is not None and not math.isfinite(value)
     histogram = Histogram(0.0, 0.0, (), math.nan, math.nan) if is_nonfinite else NORMAL_HISTOGRAM
-    return LinearInsight(fan_in, fan_out, histogram, histogram, FloatMatrix.of(columns, values), *norms, singular)
+    return LinearInsight(
+        fan_in, fan_out, histogram, histogram, FloatMatrix.from_values(columns, values), *norms, singular
+    )
 
 
 def fits_space(lines, width: int, height: int) -> bool:

@@ -97,8 +97,8 @@ class _RunReporter:
                 raise EngineUnavailable(f"the engine failed: {problem}")
             case SplitEvaluated(evaluation=evaluation):
                 self._report_evaluation(evaluation)
-            case StatusReported(measuring=measuring) if self.end is not None:
-                if not measuring:
+            case StatusReported(evaluating=evaluating) if self.end is not None:
+                if not evaluating:
                     return True
                 asyncio.get_running_loop().call_later(STATUS_POLL_SECONDS, self._engine.send, ReportStatus())
             case _:

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from charwave_tui.cli.output import print_json
-from charwave_tui.core.corpus_registry import SOURCES, list_corpora
+from charwave_tui.core.corpus_registry import DOWNLOAD_SOURCES, list_corpora
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import APP_NAME
 
@@ -14,7 +14,9 @@ from charwave_tui.core.paths import APP_NAME
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     data = commands.add_parser("data", help="fetch a corpus, or list those there are")
     data_commands = data.add_subparsers(metavar="COMMAND", required=True)
-    fetch = data_commands.add_parser("fetch", help=f"download a corpus into the data folder: {', '.join(SOURCES)}")
+    fetch = data_commands.add_parser(
+        "fetch", help=f"download a corpus into the data folder: {', '.join(DOWNLOAD_SOURCES)}"
+    )
     fetch.add_argument("name", metavar="NAME", help="which one")
     fetch.set_defaults(func=lambda options: fetch_corpus(options.name))
     listing = data_commands.add_parser("list", help="show the built-in, fetched and recently used corpora")
@@ -29,12 +31,14 @@ def fetch_corpus(name: str) -> int:
 
     from charwave_tui.core.corpus_download import download_corpus
 
-    if name not in SOURCES:
-        raise UserError(f"there is no corpus {name} to fetch", f"there is {', '.join(SOURCES)}")
+    if name not in DOWNLOAD_SOURCES:
+        raise UserError(f"there is no corpus {name} to fetch", f"there is {', '.join(DOWNLOAD_SOURCES)}")
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(name, total=None)
-        path = download_corpus(SOURCES[name], lambda done, total: bar.update(task, completed=done, total=total))
+        path = download_corpus(
+            DOWNLOAD_SOURCES[name], lambda done, total: bar.update(task, completed=done, total=total)
+        )
         size = path.stat().st_size  # an existing file moved no bar
         bar.update(task, completed=size, total=size)
     print(path)
@@ -53,7 +57,7 @@ def print_corpora(as_json: bool) -> int:
         for name, entry in zip(names, entries, strict=True):
             print(f"{name:{width}}  {entry.kind:8}  {entry.path}")
     existing = {entry.name for entry in entries}
-    for name in SOURCES:
+    for name in DOWNLOAD_SOURCES:
         if name not in existing:
             print(f"{name} is not here yet; get it with {APP_NAME} data fetch {name}", file=sys.stderr)
     return 0

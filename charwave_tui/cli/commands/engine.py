@@ -66,9 +66,9 @@ def stop_running_engine(options: argparse.Namespace) -> int:
     """End the engine in order, and print how its run can be resumed."""
     engine = asyncio.run(find_engine())
     status = engine.status if engine else None
-    if status and status.unsaved and not options.force:
+    if status and status.save_error and not options.force:
         raise UserError(
-            f"run {status.run} is not saved ({status.unsaved}), and would lose steps",
+            f"run {status.run} is not saved ({status.save_error}), and would lose steps",
             "mend that first, or end the engine all the same with --force",
         )
     if asyncio.run(stop_engine()) is None:
@@ -95,7 +95,7 @@ def _facts(engine: RunningEngine | None) -> dict[str, object]:
         "run": status.run if status else None,
         "state": status.state.value if status and status.state else None,
         "step": status.step if status else None,
-        "unsaved": status.unsaved or None if status else None,
+        "unsaved": status.save_error or None if status else None,
     }
 
 

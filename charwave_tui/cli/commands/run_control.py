@@ -135,7 +135,7 @@ async def _facts(session: EngineSession) -> Facts:
     if current.run is None or current.state is None or session.opened is None:
         return dict.fromkeys(FACTS)
     train, val = (finite(session.losses.get(split)) for split in (Split.TRAIN, Split.VAL))
-    preset, state, unsaved = session.opened.preset, current.state.value, current.unsaved or None
+    preset, state, unsaved = session.opened.preset, current.state.value, current.save_error or None
     values = (current.run, preset, state, current.step, current.max_steps, train, val, unsaved)
     return dict(zip(FACTS, values, strict=True))
 

@@ -96,14 +96,14 @@ def restore_runs(options: argparse.Namespace) -> int:
 def remove_runs(options: argparse.Namespace) -> int:
     """Delete all runs that can be deleted, and print the bytes freed; raises the first error afterwards."""
     store = RunStore(runs_dir())
-    runs = [*options.runs, *(store.deleted() if options.deleted else ())]
+    runs = [*options.runs, *(store.deleted_runs() if options.deleted else ())]
     if not runs and not options.deleted:
         raise UserError("no run is named", "charwave-tui runs list shows their numbers")
     removed: list[dict[str, int]] = []
     errors: list[UserError] = []
     for run in dict.fromkeys(runs):
         try:
-            removed.append({"run": run, "bytes": store.remove(run)})
+            removed.append({"run": run, "bytes": store.delete_permanently(run)})
         except OSError as error:
             problem = f"run {run} cannot be deleted ({error.strerror or error})"
             errors.append(UserError(problem, "allow it with chmod u+rwx"))

@@ -12,7 +12,7 @@ import msgspec
 from charwave_tui.cli.output import or_ascii, padded, print_json
 from charwave_tui.cli.run_source import add_run_options, query_run
 from charwave_tui.client.requests import EngineSession, predict_next, sample_names, score_word
-from charwave_tui.core.config.sampling_config import NEW, SAMPLING_FIELDS, SamplingConfig
+from charwave_tui.core.config.sampling_config import ONLY_NEW, SAMPLING_FIELDS, SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.protocol.events import NextPredicted, WordScored
@@ -35,7 +35,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--shortest", metavar="L", help=f"characters at least ({default.shortest})")
     parser.add_argument("--longest", metavar="L", help=f"characters at most ({default.longest})")
     parser.add_argument(
-        "--only-new", action="store_const", const=NEW, help="draw again in place of names that the corpus has"
+        "--only-new", action="store_const", const=ONLY_NEW, help="draw again in place of names that the corpus has"
     )
     parser.add_argument("--seed", metavar="S", help=f"the same seed draws the same names ({default.seed})")
     query = parser.add_mutually_exclusive_group()
@@ -52,8 +52,8 @@ def sample(options: argparse.Namespace) -> int:
     settings = {name: text for name in SAMPLING_FIELDS if (text := getattr(options, name, None)) is not None}
     _reject_unused_options(options, settings)
     for name, text in settings.items():
-        sampling = sampling.with_text(name, text)
-    sampling.checked()
+        sampling = sampling.with_setting(name, text)
+    sampling.validated()
     if options.score is not None:
         scored = _score(options)
         _print(options.json, score_json(scored), score_lines(scored))
@@ -73,27 +73,31 @@ def sample(options: argparse.Namespace) -> int:
 
 def score_json(scored: WordScored) -> dict[str, object]:
     """Return a score as JSON: nll in nats as `surprise`, `percentile` in per cent of `among` words of the corpus."""
-    total = math.fsum(scored.surprises)
-    characters = zip([*scored.word, ""], scored.surprises, strict=True)
+    total = math.fsum(scored.nlls)
+    characters = zip([*scored.word, ""], scored.nlls, strict=True)
     return {
         "word": scored.word,
-        "known": scored.known,
+        "known": scored.nearest_word,
         "total": total,
-        "mean": total / len(scored.surprises),
+        "mean": total / len(scored.nlls),
         "percentile": scored.percentile,
-        "among": scored.among,
+        "among": scored.compared_words,
         "characters": [{"character": symbol, "surprise": nll} for symbol, nll in characters],
     }
 
 
 def score_lines(scored: WordScored) -> list[str]:
     """Return a score as lines: each character, then the whole word."""
-    total = math.fsum(scored.surprises)
-    lines = [f"{symbol:5} {nll:6.2f}" for symbol, nll in zip([*scored.word, END], scored.surprises, strict=True)]
-    mean = total / len(scored.surprises)
-    rank = f", less surprising than {scored.percentile:.1f} % of {scored.among:,} words" if scored.among else ""
-    novelty = f"near {scored.known}" if scored.known else "new"
-    if scored.word and scored.known == scored.word:
+    total = math.fsum(scored.nlls)
+    lines = [f"{symbol:5} {nll:6.2f}" for symbol, nll in zip([*scored.word, END], scored.nlls, strict=True)]
+    mean = total / len(scored.nlls)
+    rank = (
+        f", less surprising than {scored.percentile:.1f} % of {scored.compared_words:,} words"
+        if scored.compared_words
+        else ""
+    )
+    novelty = f"near {scored.nearest_word}" if scored.nearest_word else "new"
+    if scored.word and scored.nearest_word == scored.word:
         novelty = "in the corpus"
     return [*lines, f"{total:.2f} nats, {mean:.2f} a character{rank}; {novelty}"]
 
@@ -119,7 +123,7 @@ def next_lines(predicted: NextPredicted, symbols: str, temperature: float) -> li
 
 def _ranked(symbols: list[str], predicted: NextPredicted, temperature: float) -> list[tuple[str, float, float]]:
     """Return (symbol, softmax(logits / temperature), nll), the likeliest first; −nll serves as the logits."""
-    nlls = predicted.surprises
+    nlls = predicted.nlls
     minimum = min(nlls)
     weights = [math.exp((minimum - nll) / temperature) for nll in nlls]
     total = math.fsum(weights)

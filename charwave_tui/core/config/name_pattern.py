@@ -1,4 +1,4 @@
-"""Patterns of names, such as `m?r*a`: which characters may come next, and whether a name may end."""
+"""Patterns of names, such as `m?r*a`, as an automaton: which characters may follow, and whether a name may end."""
 
 from __future__ import annotations
 
@@ -6,117 +6,112 @@ from enum import Enum
 
 from charwave_tui.core.errors import UserError
 
-ESCAPE = "\\"
-"""What makes a `?`, a `*` or another of itself stand for just that character."""
+ESCAPE = "\\"  # makes the `?`, `*` or `\` after it a literal
 
 
 class Wildcard(Enum):
-    """What stands in a pattern for characters that are not named."""
+    """ONE matches any character, MANY any number of them, none included."""
 
     ONE = "?"
     MANY = "*"
 
 
-Token = str | Wildcard
-"""A part of a pattern: a character that must stand there, or a wild one."""
-
-
-State = frozenset[int]
-"""How much of a pattern is behind: before which of its tokens one may stand."""
+Token = str | Wildcard  # a literal is a string of one character
+State = frozenset[int]  # indices of the tokens that may match the next character; len(tokens) accepts
 
 
 def parse_pattern(pattern: str) -> tuple[Token, ...]:
-    """The parts of `pattern`, of which an empty one is `*`; raises Mistake where it ends in a single ESCAPE."""
-    found: list[Token] = []
+    """Return the tokens of `pattern`; an empty one means `*`. Raises UserError if it ends in a single ESCAPE."""
+    tokens: list[Token] = []
     symbols = iter(pattern or Wildcard.MANY.value)
     for symbol in symbols:
         if symbol != ESCAPE:
-            found.append(Wildcard(symbol) if symbol in {wild.value for wild in Wildcard} else symbol)
+            tokens.append(Wildcard(symbol) if symbol in {wild.value for wild in Wildcard} else symbol)
         elif (literal := next(symbols, None)) is not None:
-            found.append(literal)
+            tokens.append(literal)
         else:
             raise UserError(
                 f"the pattern {pattern} ends in {ESCAPE}, which stands before a ?, a * or a {ESCAPE} that is meant so",
                 f"write {ESCAPE}{ESCAPE} for the character itself",
                 "pattern",
             )
-    return tuple(found)
+    return tuple(tokens)
 
 
 class NamePattern:
-    """Names of `shortest` to `longest` characters made of `parts`, as an automaton that is read a character at a time.
+    """A nondeterministic automaton that accepts names of `shortest` to `longest` characters made of `parts`.
 
-    `least` is how many characters such a name has at least, `most` at most, None where a `*` leaves that open; neither
-    heeds the bounds. `literals` are the characters that are named.
+    `start` is its first state, `advance` the transition; `literals` are the literal characters of the pattern.
     """
 
-    def __init__(self, parts: tuple[Token, ...], shortest: int, longest: int) -> None:
-        self._parts = parts
+    def __init__(self, tokens: tuple[Token, ...], shortest: int, longest: int) -> None:
+        self._tokens = tokens
         self._shortest, self._longest = shortest, longest
-        # Of what stands behind each place: the characters it needs, and whether it admits more.
-        self._needs = [sum(part is not Wildcard.MANY for part in parts[place:]) for place in range(len(parts) + 1)]
-        self._stretches = [Wildcard.MANY in parts[place:] for place in range(len(parts) + 1)]
-        self.literals = frozenset(part for part in parts if isinstance(part, str))
-        self._afters: dict[tuple[State, str | None], State] = {}
-        self.start = self._with_skipped({0})
+        # For the tokens from each index on: the characters that they need, and whether they match any number of more.
+        suffixes = [tokens[index:] for index in range(len(tokens) + 1)]
+        self._min_remaining = [sum(token is not Wildcard.MANY for token in tokens) for tokens in suffixes]
+        self._is_unbounded = [Wildcard.MANY in tokens for tokens in suffixes]
+        self.literals = frozenset(token for token in tokens if isinstance(token, str))
+        self._transitions: dict[tuple[State, str | None], State] = {}
+        self.start = self._closure({0})
 
     @property
-    def least(self) -> int:
-        """Characters that a name needs."""
-        return self._needs[0]
+    def min_length(self) -> int:
+        """Fewest characters that the pattern matches, whatever `shortest` is."""
+        return self._min_remaining[0]
 
     @property
-    def most(self) -> int | None:
-        """Characters that a name may have, None for any number."""
-        return None if self._stretches[0] else self._needs[0]
+    def max_length(self) -> int | None:
+        """Most characters that the pattern matches, whatever `longest` is; None if it has a `*`."""
+        return None if self._is_unbounded[0] else self._min_remaining[0]
 
     def advance(self, state: State, symbol: str | None) -> State:
-        """The state behind one more `symbol`, None for any that is no literal; empty where no name goes on so."""
+        """Return the state after `symbol` (None: any character that is no literal); empty if no match is possible."""
         if symbol not in self.literals:
             symbol = None
         key = state, symbol
-        if key not in self._afters:
+        if key not in self._transitions:
             reached = set()
-            for place in state - {len(self._parts)}:
-                part = self._parts[place]
-                if part is Wildcard.MANY:
-                    reached.add(place)
-                elif part is Wildcard.ONE or part == symbol:
-                    reached.add(place + 1)
-            self._afters[key] = self._with_skipped(reached)
-        return self._afters[key]
+            for index in state - {len(self._tokens)}:
+                token = self._tokens[index]
+                if token is Wildcard.MANY:
+                    reached.add(index)
+                elif token is Wildcard.ONE or token == symbol:
+                    reached.add(index + 1)
+            self._transitions[key] = self._closure(reached)
+        return self._transitions[key]
 
     def allows(self, state: State, length: int) -> bool:
-        """Whether some name that begins with `length` characters which lead to `state` matches, be it that itself."""
-        return any(self._fits(length + self._needs[place], self._stretches[place]) for place in state)
+        """Return whether the `length` characters that led to `state` are, or can be continued to, an accepted name."""
+        for index in state:
+            shortest = length + self._min_remaining[index]
+            if shortest <= self._longest and (self._is_unbounded[index] or shortest >= self._shortest):
+                return True
+        return False
 
     def must_finish(self, state: State, length: int) -> bool:
-        """Whether the shortest way on from `state`, after `length` characters, leads to a name that matches."""
+        """Return whether the shortest continuation of `length` characters in `state` is an accepted name."""
         return self._shortest <= length + self.min_remaining(state) <= self._longest
 
     def min_remaining(self, state: State) -> int:
-        """How many characters the shortest way on from `state` has."""
-        return min((self._needs[place] for place in state), default=self._longest + 1)
+        """Return the number of characters in the shortest continuation from `state`."""
+        return min((self._min_remaining[index] for index in state), default=self._longest + 1)
 
     def accepts(self, state: State, length: int) -> bool:
-        """Whether `length` characters which lead to `state` are a whole name that matches."""
-        return len(self._parts) in state and self._shortest <= length <= self._longest
+        """Return whether the `length` characters that led to `state` are an accepted name."""
+        return len(self._tokens) in state and self._shortest <= length <= self._longest
 
     def matches(self, name: str) -> bool:
-        """Whether `name` is such a name."""
         state = self.start
         for symbol in name:
             state = self.advance(state, symbol)
         return self.accepts(state, len(name))
 
-    def _fits(self, length: int, stretches: bool) -> bool:
-        return length <= self._longest and (stretches or length >= self._shortest)
-
-    def _with_skipped(self, places: set[int]) -> State:
-        """The `places` and those behind each `*` there, which may stand for nothing."""
-        reached = set(places)
-        for place in places:
-            while place < len(self._parts) and self._parts[place] is Wildcard.MANY:
-                place += 1
-                reached.add(place)
+    def _closure(self, indices: set[int]) -> State:
+        """Return `indices` with those after each `*`, which may match nothing."""
+        reached = set(indices)
+        for index in indices:
+            while index < len(self._tokens) and self._tokens[index] is Wildcard.MANY:
+                index += 1
+                reached.add(index)
         return frozenset(reached)

@@ -1,4 +1,4 @@
-"""How far back a model sees: the arithmetic of `fuse` and `dilations`."""
+"""The receptive field of a model: arithmetic of `fuse` and `dilations`."""
 
 from __future__ import annotations
 
@@ -6,50 +6,49 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import chain, count, cycle
 
-from charwave_tui.core.config.value_types import NONE
+from charwave_tui.core.config.value_types import EMPTY_LIST
 from charwave_tui.core.errors import UserError
 
 MAX_CONTEXT = 64
-"""Characters that a model may look back."""
 
 
 def receptive_field(fuse: Sequence[int], dilations: Sequence[int]) -> int:
-    """Characters that the levels see: 1 + the sum of `dilations` where there are any, else the product of `fuse`."""
+    """Return the characters that the levels see: 1 + sum of `dilations` if there are any, else product of `fuse`."""
     return 1 + sum(dilations) if dilations else math.prod(fuse)
 
 
 def check_context(context: int, fuse: Sequence[int], dilations: Sequence[int]) -> None:
-    """Raise Mistake unless the levels see just `context` characters."""
-    seen = receptive_field(fuse, dilations)
-    if seen == context:
+    """Raise UserError unless the receptive field of the levels is `context`."""
+    field = receptive_field(fuse, dilations)
+    if field == context:
         return
-    wider = f"context to {seen} or " if seen <= MAX_CONTEXT else ""
+    context_remedy = f"context to {field} or " if field <= MAX_CONTEXT else ""
     if dilations:
-        terms = "+".join(str(part) for part in (1, *dilations))
-        remedy = f"set {wider}dilations to {suggest_dilations(context)}"
-        raise UserError(f"context {context} is not {terms} = {seen}", remedy, "dilations")
-    factors = "×".join(str(part) for part in fuse)
-    tries = " or ".join(suggest_fuse(context))
-    raise UserError(f"context {context} is not {factors} = {seen}", f"set {wider}fuse to {tries}", "fuse")
+        terms = "+".join(map(str, (1, *dilations)))
+        remedy = f"set {context_remedy}dilations to {suggest_dilations(context)}"
+        raise UserError(f"context {context} is not {terms} = {field}", remedy, "dilations")
+    factors = "×".join(map(str, fuse))
+    remedy = f"set {context_remedy}fuse to {' or '.join(suggest_fuse(context))}"
+    raise UserError(f"context {context} is not {factors} = {field}", remedy, "fuse")
 
 
 def suggest_fuse(context: int) -> list[str]:
-    """Up to three ways to write `context` as a tree, deepest first: for 6, `2 3`, `3 2` and `6`."""
+    """Return up to three values of `fuse` with the product `context`, deepest first: for 6, `2 3`, `3 2` and `6`."""
     primes = []
-    rest = context
+    quotient = context
     for candidate in range(2, context + 1):
-        while rest % candidate == 0:
+        while quotient % candidate == 0:
             primes.append(candidate)
-            rest //= candidate
-    ways = [primes, primes[::-1], [context]]
-    return list(dict.fromkeys(" ".join(map(str, way)) for way in ways if way))
+            quotient //= candidate
+    suggestions = [primes, primes[::-1], [context]]
+    return list(dict.fromkeys(" ".join(map(str, fuse)) for fuse in suggestions if fuse))
 
 
 def suggest_dilations(context: int) -> str:
-    """One way to see `context` characters, by levels of 1 and 2 where a dozen do: for 8, `1 1 2 1 2`; else doubling."""
-    left, parts = context - 1, []
-    steps: Iterator[int] = chain((1,), cycle((1, 2))) if context <= 18 else (2**level for level in count())
-    while left:
-        parts.append(min(next(steps), left))
-        left -= parts[-1]
-    return " ".join(str(part) for part in parts) or NONE
+    """Return dilations for `context`: of 1 and 2 if 12 levels suffice (for 8, `1 1 2 1 2`), else doubling."""
+    remaining, dilations = context - 1, []
+    pattern: Iterator[int] = chain((1,), cycle((1, 2))) if context <= 18 else (2**level for level in count())
+    while remaining:
+        dilations.append(min(next(pattern), remaining))
+        remaining -= dilations[-1]
+    return " ".join(map(str, dilations)) or EMPTY_LIST

@@ -1,4 +1,4 @@
-"""RunConfig: every hyperparameter with default, type, bounds, label, help, edit effect; validation; unused fields."""
+"""RunConfig: every hyperparameter with default, type, bounds, texts and edit effect; validation; unused fields."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from charwave_tui.core.errors import UserError
 
 
 class EditEffect(StrEnum):
-    """When an edit takes hold: in the running training, or with the next run."""
+    """When an edit takes effect: LIVE in the current run, REBUILD in a new one."""
 
     LIVE = "live"
     REBUILD = "rebuild"
 
 
 class FieldGroup(StrEnum):
-    """The headings under which the form and the help list the hyperparameters."""
+    """Headings of the hyperparameters in the form and in the help."""
 
     MODEL = "model"
     TRAINING = "training"
@@ -43,9 +43,9 @@ class FieldGroup(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameter:
-    """All that is known of one field of RunConfig: what the form, the command line, the presets and the help show.
+    """The declaration of one field of RunConfig, from which form, command line, presets and help are made.
 
-    `label` says it in words, `help` in one line of the form (33 columns), `about` in a sentence or two.
+    `help` fits one line of the form (33 columns), `about` is one to three sentences.
     """
 
     name: str
@@ -54,22 +54,28 @@ class Hyperparameter:
     about: str
     group: FieldGroup
     effect: EditEffect
-    kind: ValueType
+    value_type: ValueType
 
 
 def declare(
-    group: FieldGroup, effect: EditEffect, default: Any, kind: ValueType, label: str, help: str, about: str
+    group: FieldGroup, effect: EditEffect, default: Any, value_type: ValueType, label: str, help: str, about: str
 ) -> Any:
-    """The declaration of a field of a config, with all that Hyperparameter says of it under `spec`."""
-    return field(default=default, metadata={"spec": (label, help, about, group, effect, kind)})
+    """Return a dataclass field with the arguments of its Hyperparameter in the metadata `spec`."""
+    return field(default=default, metadata={"spec": (label, help, about, group, effect, value_type)})
 
 
 _model = partial(declare, FieldGroup.MODEL, EditEffect.REBUILD)
+_live = partial(declare, FieldGroup.TRAINING, EditEffect.LIVE)
+_fixed = partial(declare, FieldGroup.TRAINING, EditEffect.REBUILD)
+_run = partial(declare, FieldGroup.RUN, EditEffect.REBUILD)
 
 
 @dataclass(frozen=True, slots=True)
-class ModelConfig:
-    """What a model is built from, in the order of the form."""
+class RunConfig:
+    """The hyperparameters of a run, in the order of the form.
+
+    The constructor checks nothing: `validated` does, and `from_dict` calls it.
+    """
 
     context: int = _model(
         8,
@@ -87,7 +93,7 @@ class ModelConfig:
     )
     dilations: tuple[int, ...] = _model(
         (),
-        IntList(MAX_CONTEXT, 12, "1 + sum = context", least=0),
+        IntList(MAX_CONTEXT, 12, "1 + sum = context", min_length=0),
         "levels stacked",
         "none, or levels that overlap.",
         "WaveNet's own way: each level joins a position with the one so many before it, adds what it makes to what it "
@@ -136,18 +142,6 @@ class ModelConfig:
         "Small: the first guess is even.",
         "The last Linear's weight starts times this, so that the first loss is near ln(vocabulary).",
     )
-
-
-_live = partial(declare, FieldGroup.TRAINING, EditEffect.LIVE)
-
-
-_fixed = partial(declare, FieldGroup.TRAINING, EditEffect.REBUILD)
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingConfig(ModelConfig):
-    """A model and how it is trained, in the order of the form."""
-
     optimizer: str = _fixed(
         "sgd",
         Choice(("sgd", "adamw", "muon")),
@@ -271,15 +265,6 @@ class TrainingConfig(ModelConfig):
         "What the big matrix products of the fast step are computed in, on a CPU; all else stays float32. It pays for "
         "wide levels on processors that have it; on others float32 is used, and a mark on the curve says so.",
     )
-
-
-_run = partial(declare, FieldGroup.RUN, EditEffect.REBUILD)
-
-
-@dataclass(frozen=True, slots=True)
-class RunConfig(TrainingConfig):
-    """The hyperparameters of a run, in the order of the form; only `checked` tells that an instance is sound."""
-
     corpus: str = _run(
         "names",
         FreeText("a name or a path"),
@@ -310,9 +295,9 @@ class RunConfig(TrainingConfig):
     )
 
     def validated(self) -> RunConfig:
-        """Itself, if every field and their mix are sound; raises Mistake on the first that is not."""
+        """Return the config itself. Raises UserError for the first field, or combination of fields, that is invalid."""
         for name, spec in HYPERPARAMETERS.items():
-            spec.kind.validate(name, getattr(self, name))
+            spec.value_type.validate(name, getattr(self, name))
         check_context(self.context, self.fuse, self.dilations)
         if self.batches == "names" and self.norm == "batch-bug":
             raise UserError(
@@ -330,29 +315,26 @@ class RunConfig(TrainingConfig):
 
     @property
     def receptive_field(self) -> int:
-        """How many characters the levels see."""
+        """Characters that the levels see; equals `context` in a valid config."""
         return receptive_field(self.fuse, self.dilations)
 
     def with_values(self, values: Mapping[str, Any]) -> RunConfig:
-        """A copy with the named fields set; neither bounds nor mix are judged (see `checked`)."""
         return replace(self, **values)
 
     def with_settings(self, settings: Mapping[str, str]) -> RunConfig:
-        """A copy with fields read from text, each within its bounds; the mix is not judged (see `checked`)."""
+        """Return a copy with fields parsed from text. Raises UserError for one out of bounds, not for combinations."""
         return self.with_values({name: parse_value(name, text) for name, text in settings.items()})
 
     def changed_fields(self, other: RunConfig) -> frozenset[str]:
-        """Names of the fields in which `other` differs."""
         return frozenset(name for name in HYPERPARAMETERS if getattr(self, name) != getattr(other, name))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a record on disk."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
+        values: dict[str, Any] = msgspec.to_builtins(self)
+        return values
 
     @staticmethod
     def from_dict(values: Mapping[str, Any]) -> RunConfig:
-        """The config that `to_dict` gave, checked; raises Mistake where it is none."""
+        """Return a validated config from `to_dict` or a preset. Raises UserError."""
         unknown = [name for name in values if name not in HYPERPARAMETERS]
         if unknown:
             raise unknown_hyperparameter(unknown[0])
@@ -363,27 +345,26 @@ class RunConfig(TrainingConfig):
 
 
 HYPERPARAMETERS: dict[str, Hyperparameter] = {
-    item.name: Hyperparameter(item.name, *item.metadata["spec"]) for item in fields(RunConfig)
+    declared.name: Hyperparameter(declared.name, *declared.metadata["spec"]) for declared in fields(RunConfig)
 }
-"""Every hyperparameter by name, in the order of the form."""
 
 
 def unknown_hyperparameter(name: str) -> UserError:
-    """The mistake of naming a hyperparameter that is none, with the ones there are."""
+    """Return the error for a name that is no hyperparameter."""
     return UserError(f"{name} is no hyperparameter", f"there are {', '.join(HYPERPARAMETERS)}")
 
 
 def parse_value(name: str, text: str) -> Value:
-    """The value of the hyperparameter `name` written as `text`; raises Mistake."""
+    """Parse the value of a hyperparameter. Raises UserError, also for an unknown `name`."""
     if name not in HYPERPARAMETERS:
         raise unknown_hyperparameter(name)
-    return HYPERPARAMETERS[name].kind.parse(name, text)
+    return HYPERPARAMETERS[name].value_type.parse(name, text)
 
 
 def unused_fields(config: RunConfig) -> dict[str, str]:
-    """The fields without effect, each with what leaves it out: `{"lr_drop": "not with cosine"}`.
+    """Return the fields that have no effect, each with the reason: `{"lr_drop": "not with cosine"}`.
 
-    A field that is forbidden by another is not idle: `RunConfig.checked` raises on it.
+    Combinations that are invalid are not among them: `RunConfig.validated` raises on those.
     """
     causes = {
         "fuse": "dilations" if config.dilations else "",

@@ -1,4 +1,4 @@
-"""What names are drawn with: the values, their bounds, and how they are read, written and nudged."""
+"""SamplingConfig: every sampling setting with default and value type; validation."""
 
 from __future__ import annotations
 
@@ -11,33 +11,17 @@ from charwave_tui.core.config.value_types import Choice, FloatRange, IdNumber, I
 from charwave_tui.core.corpus import JOINERS
 from charwave_tui.core.errors import UserError
 
-COLDEST, HOTTEST = 0.05, 5.0
-"""The bounds of the temperature: below, the likeliest character always wins; above, all are nearly alike."""
-
-
-MOST_NAMES = 1_000
-"""The most names that are drawn at once."""
-
-
-LONGEST_PREFIX = 64
-"""Characters that a name may have, and a prefix, a suffix or a pattern too."""
-
-
-MOST_LEFT = 100_000
-"""The highest `top_k`: more characters than any corpus has."""
-
-
-LEAST_SHARE = 0.01
-"""The lowest `top_p`, where hardly ever more than the likeliest character is left."""
-
-
-ANYTHING, NEW = "no", "yes"
-"""What `only_new` may be."""
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 5.0  # below, sampling is greedy in effect; above, nearly uniform
+MAX_NAMES = 1_000
+MAX_NAME_LENGTH = 64  # also of a prefix, a suffix and a pattern
+MAX_TOP_K = 100_000  # more characters than any corpus has
+MIN_TOP_P = 0.01
+ALL_NAMES, ONLY_NEW = "no", "yes"  # values of `only_new`
 
 
 @dataclass(frozen=True, slots=True)
 class Temperature(FloatRange):
-    """A number that divides the logits, nudged by a tenth."""
+    """The number that divides the logits, stepped by 0.1."""
 
     def describe_bounds(self, name: str) -> str:
         return f"{self.low:g} to {self.high:g}"
@@ -48,13 +32,13 @@ class Temperature(FloatRange):
 
 
 @dataclass(frozen=True, slots=True)
-class CharacterText:
-    """Characters as they stand in a name, brought to NFC as a corpus is; none at all is fine."""
+class CharacterText(ValueType):
+    """At most `max_length` characters as they occur in names, normalised to NFC like a corpus."""
 
-    most: int
+    max_length: int
 
     def describe_bounds(self, name: str) -> str:
-        return f"at most {self.most} characters"
+        return f"at most {self.max_length} characters"
 
     def parse(self, name: str, text: str) -> Value:
         value = unicodedata.normalize("NFC", text)
@@ -66,51 +50,46 @@ class CharacterText:
             unicodedata.category(symbol) in ("Cc", "Cf", "Cs") and symbol not in JOINERS for symbol in value
         ):
             raise UserError(f"{name} holds a control character", "type letters", name)
-        if len(value) > self.most:
+        if len(value) > self.max_length:
             raise UserError(
                 f"a {name} of {len(value)} characters is too long", f"try {self.describe_bounds(name)}", name
             )
 
-    def format(self, value: Value) -> str:
-        return str(value)
-
-    def step_by(self, value: Value, direction: int) -> Value:
-        return value
-
 
 SAMPLING_FIELDS: dict[str, ValueType] = {
-    "temperature": Temperature(COLDEST, HOTTEST, closed=True),
-    "prefix": CharacterText(LONGEST_PREFIX),
-    "count": IntRange(1, MOST_NAMES),
+    "temperature": Temperature(MIN_TEMPERATURE, MAX_TEMPERATURE, closed=True),
+    "prefix": CharacterText(MAX_NAME_LENGTH),
+    "count": IntRange(1, MAX_NAMES),
     "seed": IdNumber(0, 2**32 - 1),
-    "top_k": IntRange(0, MOST_LEFT),
-    "top_p": SteppedFloat(LEAST_SHARE, 1, closed=True),
-    "suffix": CharacterText(LONGEST_PREFIX),
-    "pattern": CharacterText(LONGEST_PREFIX),
-    "shortest": IdNumber(0, LONGEST_PREFIX),
-    "longest": IdNumber(1, LONGEST_PREFIX),
-    "only_new": Choice((ANYTHING, NEW)),
+    "top_k": IntRange(0, MAX_TOP_K),
+    "top_p": SteppedFloat(MIN_TOP_P, 1, closed=True),
+    "suffix": CharacterText(MAX_NAME_LENGTH),
+    "pattern": CharacterText(MAX_NAME_LENGTH),
+    "shortest": IdNumber(0, MAX_NAME_LENGTH),
+    "longest": IdNumber(1, MAX_NAME_LENGTH),
+    "only_new": Choice((ALL_NAMES, ONLY_NEW)),
 }
-"""The kind of every setting by its name, in the order of the screen."""
 
-
-DEFAULT_SAMPLING = ("temperature", "prefix", "count", "seed")
-"""The settings that stand in the pane of the lab; the others have their place in the sampler."""
+DEFAULT_SAMPLING = ("temperature", "prefix", "count", "seed")  # shown in the lab; the sampler has them all
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingConfig:
-    r"""How names are drawn; the same values give the same names from the same weights.
+    r"""How names are sampled; equal values give equal names from equal weights.
 
-    A name is `prefix`, what `pattern` stands for, and `suffix`: in a pattern `?` is any character and `*` any number of
-    them, an empty one is `*`, and `\` stands before a `?`, `*` or `\` that is meant so. Each character is drawn thus:
-    the logits are divided by `temperature`; the `top_k` likeliest characters are left (0: all), and of those the
-    fewest that come to `top_p` of the odds (1: all), where equals are taken in the order of the alphabet, the end
-    first; of these, those are left out that cannot lead to a name of `shortest` to `longest` characters that matches,
-    and if none is left, such ones are left out of all characters instead. Where an end is drawn that may not be there,
-    the name goes on the shortest way to one, on which it is drawn likewise; else a suffix, which the model seldom makes
-    by itself, would stand behind all the characters that there may be. `only_new` draws again in place of names that
-    the corpus has.
+    A name is `prefix`, a match of `pattern` and `suffix`. In a pattern `?` is any character, `*` any number of them, an
+    empty one means `*`, and `\` makes the next `?`, `*` or `\` a literal. For each character:
+
+    1. The logits are divided by `temperature`.
+    2. The `top_k` most probable characters are kept (0: all), and of those the fewest whose probabilities sum to
+       `top_p` (1: all). Ties are broken in alphabetical order, the end first.
+    3. Characters that cannot lead to a matching name of `shortest` to `longest` characters are masked. If none of the
+       kept ones remains, the mask is applied to all characters instead.
+    4. If the end is sampled where the name may not end yet, it continues along the shortest way to an end, on which
+       characters are sampled likewise. Otherwise a suffix, which the model rarely generates, would come only after as
+       many characters as `longest` allows.
+
+    With `only_new` names that are in the corpus are sampled again.
     """
 
     temperature: float = 1.0
@@ -122,63 +101,57 @@ class SamplingConfig:
     suffix: str = ""
     pattern: str = ""
     shortest: int = 0
-    longest: int = LONGEST_PREFIX
-    only_new: str = ANYTHING
+    longest: int = MAX_NAME_LENGTH
+    only_new: str = ALL_NAMES
 
     @property
     def unconstrained(self) -> bool:
-        """Whether every name that begins with the prefix may come, each character by its odds."""
-        usual = replace(
-            SamplingConfig(), temperature=self.temperature, prefix=self.prefix, count=self.count, seed=self.seed
-        )
-        return replace(self, only_new=ANYTHING) == usual
+        """Whether characters are sampled from the model's distribution alone: no top-k, top-p, pattern or lengths."""
+        shown_in_lab = {name: getattr(self, name) for name in DEFAULT_SAMPLING}
+        return replace(self, only_new=ALL_NAMES) == SamplingConfig(**shown_in_lab)
 
     @property
     def compiled_pattern(self) -> NamePattern:
-        """What whole names must look like; raises Mistake on a pattern that cannot be read."""
+        """The automaton of whole names: prefix, pattern and suffix. Raises UserError for a malformed pattern."""
         return NamePattern((*self.prefix, *parse_pattern(self.pattern), *self.suffix), self.shortest, self.longest)
 
-    def checked(self) -> SamplingConfig:
-        """Itself, if every value is within its bounds and a name can be so; raises Mistake on what is not."""
-        for name, kind in SAMPLING_FIELDS.items():
-            kind.validate(name, getattr(self, name))
+    def validated(self) -> SamplingConfig:
+        """Return the config itself. Raises UserError if a value is out of bounds, or no name can match."""
+        for name, value_type in SAMPLING_FIELDS.items():
+            value_type.validate(name, getattr(self, name))
         if self.shortest > self.longest:
             raise UserError(
                 f"shortest {self.shortest} is more than longest {self.longest}",
                 f"try {self.longest} or fewer for shortest",
                 "shortest",
             )
-        self._refuse_lengths(self.compiled_pattern)
+        self._check_pattern_length(self.compiled_pattern)
         return self
 
-    def _refuse_lengths(self, form: NamePattern) -> None:
-        given = [name for name in ("prefix", "pattern", "suffix") if getattr(self, name)]
-        named = " and ".join(f"{name} {getattr(self, name)}" for name in given)
-        field = next((name for name in ("pattern", "suffix", "prefix") if name in given), None)
-        verb = "needs" if len(given) == 1 else "need"
-        if form.least > self.longest:
-            fits = form.least <= LONGEST_PREFIX
-            remedy = f"set longest to {form.least}" if fits else f"names have at most {LONGEST_PREFIX} characters"
-            raise UserError(f"{named} {verb} {form.least} characters, more than longest {self.longest}", remedy, field)
-        if form.most is not None and form.most < self.shortest:
-            raise UserError(
-                f"{named} {'gives' if len(given) == 1 else 'give'} {form.most} characters, fewer than shortest "
-                f"{self.shortest}",
-                f"put a * in the pattern, or set shortest to {form.most}",
-                field,
-            )
+    def _check_pattern_length(self, pattern: NamePattern) -> None:
+        texts = [name for name in ("prefix", "pattern", "suffix") if getattr(self, name)]
+        subject = " and ".join(f"{name} {getattr(self, name)}" for name in texts)
+        field = next((name for name in ("pattern", "suffix", "prefix") if name in texts), None)
+        third_person = "s" if len(texts) == 1 else ""
+        least, most = pattern.min_length, pattern.max_length
+        if least > self.longest:
+            fits = least <= MAX_NAME_LENGTH
+            remedy = f"set longest to {least}" if fits else f"names have at most {MAX_NAME_LENGTH} characters"
+            problem = f"{subject} need{third_person} {least} characters, more than longest {self.longest}"
+            raise UserError(problem, remedy, field)
+        if most is not None and most < self.shortest:
+            problem = f"{subject} give{third_person} {most} characters, fewer than shortest {self.shortest}"
+            raise UserError(problem, f"put a * in the pattern, or set shortest to {most}", field)
 
-    def with_text(self, name: str, text: str) -> SamplingConfig:
-        """A copy with the setting `name` read from `text`; raises Mistake."""
-        return self._with(name, SAMPLING_FIELDS[name].parse(name, text))
+    def with_setting(self, name: str, text: str) -> SamplingConfig:
+        """Return a copy with one setting parsed from `text`. Raises UserError."""
+        values: dict[str, Any] = {name: SAMPLING_FIELDS[name].parse(name, text)}
+        return replace(self, **values)
 
     def stepped(self, name: str, direction: int) -> SamplingConfig:
-        """A copy with the setting `name` one up (+1) or down (−1)."""
-        return self._with(name, SAMPLING_FIELDS[name].step_by(getattr(self, name), direction))
+        """Return a copy with one setting stepped up (+1) or down (−1)."""
+        values: dict[str, Any] = {name: SAMPLING_FIELDS[name].step_by(getattr(self, name), direction)}
+        return replace(self, **values)
 
     def formatted(self, name: str) -> str:
-        """The setting `name` as a person would write it."""
         return SAMPLING_FIELDS[name].format(getattr(self, name))
-
-    def _with(self, name: str, value: Any) -> SamplingConfig:
-        return replace(self, **{name: value})

@@ -1,45 +1,54 @@
-"""Kinds of hyperparameter: how a value is read from text, bounded, written and nudged."""
+"""Value types of hyperparameters and sampling settings: how a value is parsed, validated, formatted and stepped."""
 
 from __future__ import annotations
 
 import math
 import re
 import unicodedata
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 from charwave_tui.core.errors import UserError
 
 Value = int | float | str | tuple[int, ...]
-"""Every type a hyperparameter can have."""
+
+EMPTY_LIST = "none"  # the text of an empty IntList
 
 
-NONE = "none"
-"""How a list without numbers is written."""
+class ValueType(ABC):
+    """The type of a setting. `name` is the setting's name, for messages; every error is a UserError."""
 
+    __slots__ = ()
 
-class ValueType(Protocol):
-    """What every kind of hyperparameter can do with its values."""
-
+    @abstractmethod
     def describe_bounds(self, name: str) -> str:
-        """The admitted values of the field `name` in a few words, for help and error lines."""
+        """Return the allowed values in a few words, for help and messages."""
 
+    @abstractmethod
     def parse(self, name: str, text: str) -> Value:
-        """Read `text`; raises Mistake naming `name`, the text and the remedy."""
+        """Return the value of `text`. Raises UserError if it is malformed or out of bounds."""
 
+    @abstractmethod
     def validate(self, name: str, value: Value) -> None:
-        """Raise Mistake unless `value` lies within the bounds."""
+        """Raise UserError unless `value` is within the bounds."""
 
     def format(self, value: Value) -> str:
-        """The text that `parse` reads back as `value`, as a person would write it."""
+        """Return the text which `parse` reads back as `value`."""
+        return str(value)
 
     def step_by(self, value: Value, direction: int) -> Value:
-        """The next value up (+1) or down (−1) that a person would try."""
+        """Return the next value up (+1) or down (−1) that is worth trying; `value` itself for texts and lists."""
+        return value
+
+    def _out_of_bounds(self, name: str, value: Value) -> UserError:
+        return UserError(
+            f"{name} {_format_bare(value) or '(empty)'} is out of bounds", f"try {self.describe_bounds(name)}", name
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class IntRange:
-    """A whole number between `low` and `high`, both included."""
+class IntRange(ValueType):
+    """An integer from `low` to `high`, stepped by doubling and halving."""
 
     low: int
     high: int
@@ -59,20 +68,20 @@ class IntRange:
 
     def validate(self, name: str, value: Value) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
-            raise UserError(f"{name} {_plain(value)} is out of bounds", f"try {self.describe_bounds(name)}", name)
+            raise self._out_of_bounds(name, value)
 
     def format(self, value: Value) -> str:
         return f"{value:,}"
 
     def step_by(self, value: Value, direction: int) -> Value:
         assert isinstance(value, int)
-        ladder = value * 2 if direction > 0 else value // 2
-        return min(max(ladder or direction, self.low), self.high)
+        stepped = value * 2 if direction > 0 else value // 2
+        return min(max(stepped or direction, self.low), self.high)
 
 
 @dataclass(frozen=True, slots=True)
 class IdNumber(IntRange):
-    """A whole number that is an identity, not a size: it is nudged by one and written without commas."""
+    """An integer that is no quantity of any size, such as a seed: stepped by 1 and formatted without commas."""
 
     def format(self, value: Value) -> str:
         return str(value)
@@ -83,8 +92,8 @@ class IdNumber(IntRange):
 
 
 @dataclass(frozen=True, slots=True)
-class FloatRange:
-    """A number above `low` (or equal to it where `closed`) and at most `high`; nudged along 1, 2, 5, 10."""
+class FloatRange(ValueType):
+    """A number above `low` (or equal to it, if `closed`) and at most `high`, stepped along 1, 2, 5, 10."""
 
     low: float
     high: float
@@ -97,11 +106,11 @@ class FloatRange:
         try:
             value = float(_ungrouped(text))
         except ValueError:
-            written = text.strip()
+            number = text.strip()
             remedy = f"try {self.describe_bounds(name)}"
-            if re.fullmatch(r"[+-]?\d*,\d+", written):
-                remedy = f"write {written.replace(',', '.')}"
-            raise UserError(f"{name} {written or '(empty)'} is not a number", remedy, name) from None
+            if re.fullmatch(r"[+-]?\d*,\d+", number):
+                remedy = f"write {number.replace(',', '.')}"
+            raise UserError(f"{name} {number or '(empty)'} is not a number", remedy, name) from None
         self.validate(name, value)
         return value
 
@@ -113,7 +122,7 @@ class FloatRange:
             and value <= self.high
         )
         if not inside:
-            raise UserError(f"{name} {_plain(value)} is out of bounds", f"try {self.describe_bounds(name)}", name)
+            raise self._out_of_bounds(name, value)
 
     def format(self, value: Value) -> str:
         assert isinstance(value, int | float)
@@ -124,19 +133,18 @@ class FloatRange:
 
     def step_by(self, value: Value, direction: int) -> Value:
         assert isinstance(value, int | float)
-        rungs = [float(f"{mantissa}e{exponent}") for exponent in range(-4, 4) for mantissa in (1, 2, 5)]
+        grid = [float(f"{mantissa}e{exponent}") for exponent in range(-4, 4) for mantissa in (1, 2, 5)]
         if direction > 0:
-            wanted = next((rung for rung in rungs if rung > value * 1.001), self.high)
+            stepped = next((number for number in grid if number > value * 1.001), self.high)
         else:
-            wanted = next(
-                (rung for rung in reversed(rungs) if rung < value * 0.999), self.low if self.closed else value
-            )
-        return float(min(max(wanted, self.low), self.high))
+            lowest = self.low if self.closed else value
+            stepped = next((number for number in reversed(grid) if number < value * 0.999), lowest)
+        return float(min(max(stepped, self.low), self.high))
 
 
 @dataclass(frozen=True, slots=True)
 class SteppedFloat(FloatRange):
-    """A number from `low` to `high` that is nudged by `step`."""
+    """A FloatRange that is stepped by `step`."""
 
     step: float = 0.05
 
@@ -146,8 +154,8 @@ class SteppedFloat(FloatRange):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One of a few words."""
+class Choice(ValueType):
+    """One of `options`; stepping wraps around."""
 
     options: tuple[str, ...]
 
@@ -162,24 +170,21 @@ class Choice:
     def validate(self, name: str, value: Value) -> None:
         if value not in self.options:
             choices = self.options[0] if len(self.options) == 1 else f"one of {self.describe_bounds(name)}"
-            raise UserError(f"{name} {_plain(value)} is unknown", f"try {choices}", name)
-
-    def format(self, value: Value) -> str:
-        return str(value)
+            raise UserError(f"{name} {_format_bare(value)} is unknown", f"try {choices}", name)
 
     def step_by(self, value: Value, direction: int) -> Value:
         return self.options[(self.options.index(str(value)) + direction) % len(self.options)]
 
 
 @dataclass(frozen=True, slots=True)
-class FreeText:
-    """A line of text of at most `longest` characters, taken as it stands but for spaces around it."""
+class FreeText(ValueType):
+    """A line of text of 1 to `max_length` characters, without the spaces around it."""
 
-    what: str
-    longest: int = 4096
+    description: str
+    max_length: int = 4096
 
     def describe_bounds(self, name: str) -> str:
-        return self.what
+        return self.description
 
     def parse(self, name: str, text: str) -> Value:
         value = text.strip()
@@ -189,39 +194,33 @@ class FreeText:
     def validate(self, name: str, value: Value) -> None:
         if not isinstance(value, str) or not value:
             raise UserError(f"{name} is empty", f"try {self.describe_bounds(name)}", name)
-        if len(value) > self.longest:
-            raise UserError(f"{name} has {len(value):,} characters", f"at most {self.longest:,} are taken", name)
-        kinds = {unicodedata.category(character) for character in value}
-        if "Cc" in kinds:
+        if len(value) > self.max_length:
+            raise UserError(f"{name} has {len(value):,} characters", f"at most {self.max_length:,} are taken", name)
+        categories = {unicodedata.category(character) for character in value}
+        if "Cc" in categories:
             raise UserError(f"{name} holds a control character", f"try {self.describe_bounds(name)}", name)
-        if "Cs" in kinds:
+        if "Cs" in categories:
             raise UserError(f"{name} holds bytes that are not UTF-8", "give the file or its folder another name", name)
-
-    def format(self, value: Value) -> str:
-        return str(value)
-
-    def step_by(self, value: Value, direction: int) -> Value:
-        return value
 
 
 @dataclass(frozen=True, slots=True)
-class IntList:
-    """A few whole numbers, outermost last, each between 1 and `high`; `rule` says what they come to.
+class IntList(ValueType):
+    """`min_length` to `max_length` integers from 1 to `high`, first level first; `constraint` describes their bounds.
 
-    Where `least` is 0 there may be none of them, which is written so.
+    An empty list is formatted as EMPTY_LIST.
     """
 
     high: int
-    most: int
-    rule: str
-    least: int = 1
+    max_length: int
+    constraint: str
+    min_length: int = 1
 
     def describe_bounds(self, name: str) -> str:
-        return self.rule
+        return self.constraint
 
     def parse(self, name: str, text: str) -> Value:
         cleaned = text.replace(",", " ").replace("·", " ").replace("×", " ").split()
-        if self.least == 0 and cleaned in ([], [NONE]):
+        if self.min_length == 0 and cleaned in ([], [EMPTY_LIST]):
             return ()
         try:
             value = tuple(int(part) for part in cleaned)
@@ -235,29 +234,24 @@ class IntList:
     def validate(self, name: str, value: Value) -> None:
         inside = (
             isinstance(value, tuple)
-            and self.least <= len(value) <= self.most
+            and self.min_length <= len(value) <= self.max_length
             and all(1 <= part <= self.high for part in value)
         )
         if not inside:
-            raise UserError(
-                f"{name} {_plain(value) or '(empty)'} is out of bounds", f"try {self.describe_bounds(name)}", name
-            )
+            raise self._out_of_bounds(name, value)
 
     def format(self, value: Value) -> str:
         assert isinstance(value, tuple)
-        return " ".join(str(part) for part in value) or NONE
-
-    def step_by(self, value: Value, direction: int) -> Value:
-        return value
+        return " ".join(map(str, value)) or EMPTY_LIST
 
 
 def _ungrouped(text: str) -> str:
-    """The number without spaces around it and commas between its thousands; any other comma is left."""
+    """Strip spaces and the commas between thousands, but no other comma."""
     number = text.strip()
     return number.replace(",", "") if re.fullmatch(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?", number) else number
 
 
-def _plain(value: Value) -> str:
+def _format_bare(value: Value) -> str:
     if isinstance(value, tuple):
-        return " ".join(str(part) for part in value)
+        return " ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)

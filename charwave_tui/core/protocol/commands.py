@@ -1,4 +1,4 @@
-"""Every command and AnyCommand."""
+"""Commands: everything that a viewer sends to the engine."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ import msgspec
 
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.metrics import (
-    Split,
-)
+from charwave_tui.core.metrics import Split
 from charwave_tui.core.protocol.layer_insights import InsightQuery, ProbeBatch
 
-UPLOAD_CHUNK = 48 * 1024
-"""Bytes of a file that are sent at once."""
+UPLOAD_CHUNK_BYTES = 48 * 1024
 
 
 class Command(msgspec.Struct, frozen=True, tag=True):
-    """What a viewer asks of the engine."""
+    """A request from a viewer to the engine; one that does not fit the state of the run is ignored.
+
+    Viewers number the requests that have a `request` field, and the replies repeat the number.
+    """
 
 
 class PrepareRun(Command, frozen=True):
-    """Build the untrained model of `config`, so that it can be looked at; ignored once a run has begun."""
+    """Build the untrained model of `config`. Sent when the form is edited; ignored once a run has begun."""
 
     config: RunConfig
     preset: str
 
 
 class StartRun(Command, frozen=True):
-    """Begin a new run and train it; with `steps` (0 or more), pause after so many, or finish where that is the end."""
+    """Create a run and train it. Sent by key t, `start` and `train`.
+
+    With `steps` (0 or more) it pauses after that many, or finishes if they reach `max_steps`.
+    """
 
     config: RunConfig
     preset: str
@@ -35,84 +38,93 @@ class StartRun(Command, frozen=True):
 
 
 class PauseRun(Command, frozen=True):
-    """Hold training between two steps."""
+    """Pause training between two steps. Sent by key space and `pause`."""
 
 
 class ResumeRun(Command, frozen=True):
-    """Go on training a paused run."""
+    """Continue a paused run. Sent by key space and `resume`."""
 
 
 class StepRun(Command, frozen=True):
-    """Take one step, then hold, be it past the end; several are all taken, after what is being measured or drawn."""
+    """Take one step and pause, even past `max_steps`. Sent by key . (full stop).
+
+    Several commands add up; the background tasks are done first.
+    """
 
 
 class StopRun(Command, frozen=True):
-    """End the run, evaluate and save it."""
+    """End the run, evaluate train and val, and save. Sent by key x and `stop`."""
 
 
 class ResetRun(Command, frozen=True):
-    """Back to the same initial weights, paused, in a new run unless no step was taken; the old one is the ghost."""
+    """Create a run with the same initial weights, paused; the old run becomes the ghost curve. Sent by key 0.
+
+    A run that has taken no step is kept instead.
+    """
 
 
 class ExtendRun(Command, frozen=True):
-    """Train a finished or stopped run on for as many steps as it had been given."""
+    """Continue a stopped or finished run for as many steps as it had been given. Sent by key c."""
 
 
 class RewindRun(Command, frozen=True):
-    """Take a diverged run back to its last good save, and train on with a third of lr."""
+    """Restore the last valid checkpoint of a diverged run and train on with a third of its lr. Sent by key w."""
 
 
 class EditRun(Command, frozen=True):
-    """Change live fields of the run from the next step on."""
+    """Change fields of EditEffect.LIVE from the next step on. Sent when one is edited in the form."""
 
     config: RunConfig
 
 
 class EvaluateSplits(Command, frozen=True):
-    """Measure whole splits in eval mode; what was measured at this very step is told to the asker again."""
+    """Evaluate whole splits in eval mode. Sent by key e.
+
+    Every viewer gets the SplitEvaluated; only the sender, if the split was evaluated at this step already.
+    """
 
     splits: tuple[Split, ...]
 
 
 class ProbeLayers(Command, frozen=True):
-    """Measure every layer's output and gradient on the fixed batch."""
+    """Measure output and gradient of every layer on the probe batch. Sent repeatedly while the layer table is shown."""
 
     batch: ProbeBatch = ProbeBatch()
 
 
 class SampleNames(Command, frozen=True):
-    """Draw names from the model as it is; a viewer knows its own answer by `request`."""
+    """Sample names from the active run. Sent by key g, the sampler and `sample`."""
 
     sampling: SamplingConfig
     request: int = 0
 
 
 class ReportStatus(Command, frozen=True):
-    """Tell the asker what the engine is doing."""
+    """Request a StatusReported. Sent by `attach`, `status` and other shell commands."""
 
 
 class Ping(Command, frozen=True):
-    """Answer at once, without waiting for the model; `sent` is the asker's own clock."""
+    """Request a Pong, which does not wait for the engine's worker thread. `sent` is the viewer's clock in seconds."""
 
     sent: float
 
 
 class PredictNext(Command, frozen=True):
-    """Tell what may follow `prefix`, from the model as it is; a viewer knows its own answer by `request`."""
+    """Request the next-character distribution after `prefix`. Sent by the sampler's step mode and `sample`."""
 
     prefix: str
     request: int = 0
 
 
 class ScoreWord(Command, frozen=True):
-    """Tell how much each character of `word` surprises the model, at once, and then its place in the corpus."""
+    """Request the nll of `word`, then its percentile in the corpus. Sent by the sampler's score mode and `sample`."""
 
     word: str
     request: int = 0
 
 
 class SampleRun(Command, frozen=True):
-    """Draw names from the last save of another run."""
+    """Sample names from the last checkpoint of another run. Sent by the sampler's compare mode."""
 
     run: int
     sampling: SamplingConfig
@@ -120,11 +132,14 @@ class SampleRun(Command, frozen=True):
 
 
 class ListStars(Command, frozen=True):
-    """Tell the names that were starred."""
+    """Request the starred names. Sent when the sampler opens."""
 
 
 class StarName(Command, frozen=True):
-    """Keep a name with where it came from; one that is starred already stays as it is."""
+    """Star a name that was sampled from `run` (None: the pretrained model) after `step`. Sent by the sampler.
+
+    A name that is starred already stays as it is.
+    """
 
     name: str
     nll: float
@@ -133,25 +148,25 @@ class StarName(Command, frozen=True):
 
 
 class UnstarName(Command, frozen=True):
-    """Let go of a starred name."""
+    """Remove a starred name. Sent by the sampler."""
 
     name: str
 
 
 class ListRuns(Command, frozen=True):
-    """Tell the asker all runs that are kept."""
+    """Request all stored runs. Sent when the runs screen or the compare mode opens."""
 
 
 class ShowRun(Command, frozen=True):
-    """Tell the asker a run's whole record."""
+    """Request the record of a run. Sent by the runs screen, which renders its curve."""
 
     run: int
 
 
 class OpenRun(Command, frozen=True):
-    """Hold a kept run as its last save has it, in place of the present one; with `train` go on training it.
+    """Restore a run from its last checkpoint in place of the active one, which is paused and saved before.
 
-    A run in progress before it is held and saved.
+    With `train` its training continues. Sent by the runs screen and `resume`.
     """
 
     run: int
@@ -159,13 +174,16 @@ class OpenRun(Command, frozen=True):
 
 
 class ForkRun(Command, frozen=True):
-    """Begin a new run, paused, with the weights and the course that `run` has now; its curve is the ghost."""
+    """Create a run, paused, with the weights and history of `run`, whose curve becomes the ghost.
+
+    Sent by the runs screen.
+    """
 
     run: int
 
 
 class DescribeRun(Command, frozen=True):
-    """Keep what a person calls a run and notes of it."""
+    """Set the name and note of a run. Sent by the runs screen."""
 
     run: int
     name: str
@@ -173,38 +191,41 @@ class DescribeRun(Command, frozen=True):
 
 
 class DeleteRun(Command, frozen=True):
-    """Take a run off the list, from where it can be put back."""
+    """Take a run off the list, from where it can be restored. Sent by the runs screen."""
 
     run: int
 
 
 class RestoreRun(Command, frozen=True):
-    """Put a deleted run back on the list."""
+    """Put a deleted run back on the list. Sent by the runs screen."""
 
     run: int
 
 
 class InspectLayer(Command, frozen=True):
-    """Look inside one layer; a viewer knows its own answer by `request`. Ignored where the model has no such layer."""
+    """Inspect one layer; ignored if the model has no such layer. Sent repeatedly by the inspector."""
 
-    lens: InsightQuery
+    query: InsightQuery
     batch: ProbeBatch = ProbeBatch()
     request: int = 0
 
 
 class ReportUpdateRatios(Command, frozen=True):
-    """Tell the asker how far steps have moved each matrix over time."""
+    """Request the update ratios measured so far. Sent by the inspector."""
 
 
 class OfferCorpus(Command, frozen=True):
-    """Say where the corpus of that SHA-256 lies with the engine, or that it is wanted; `name` is that of the file."""
+    """Ask for the path of the engine's copy of a corpus with that SHA-256. Sent by viewers on other machines.
+
+    `name` is that of the file. Answered by CorpusStored, CorpusRequested or CorpusRefused.
+    """
 
     sha256: str
     name: str
 
 
 class UploadCorpusPart(Command, frozen=True):
-    """A part of a corpus that is wanted, which has `size` bytes, from `offset` on; the last one has it placed."""
+    """The bytes of a requested corpus of `size` bytes from `offset` on; the last part completes the file."""
 
     sha256: str
     name: str
@@ -247,4 +268,3 @@ AnyCommand = (
     | OfferCorpus
     | UploadCorpusPart
 )
-"""Every command there is."""

@@ -1,4 +1,4 @@
-"""Commands to the engine about the run that it holds, and events from it."""
+"""Events: everything that the engine sends to its viewers."""
 
 from __future__ import annotations
 
@@ -25,29 +25,35 @@ from charwave_tui.core.store.run_record import RunRecord, RunSummary
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
-    """What the engine tells its viewers."""
+    """A message from the engine: to the viewer that sent the command, or to every viewer.
+
+    Losses and nlls are in nats per character; `step` is the number of steps taken.
+    """
 
 
 class RunsListed(Event, frozen=True):
-    """All runs that are kept, newest first: to whom it was asked by, and to all where the list was changed."""
+    """All stored runs, newest first. Reply to ListRuns; to every viewer when the list changes."""
 
     runs: tuple[RunSummary, ...]
 
 
 class RunShown(Event, frozen=True):
-    """The whole record of a run, its history bounded as always."""
+    """The record of a run. Reply to ShowRun."""
 
     record: RunRecord
 
 
 class ResumableRunFound(Event, frozen=True):
-    """The newest run was left in the middle, by a crash, say: it can be gone on with from its last save."""
+    """The latest run was left unfinished, after a crash for instance, and can be resumed from its last checkpoint.
+
+    Sent to a new viewer if no run has begun.
+    """
 
     run: RunSummary
 
 
 class LayerInspected(Event, frozen=True):
-    """The layer as it was after `step`; looking took `seconds` of the engine's time."""
+    """A layer after `step`. Reply to InspectLayer; `seconds` is the engine's time for it."""
 
     step: int
     request: int
@@ -57,9 +63,9 @@ class LayerInspected(Event, frozen=True):
 
 
 class UpdateRatiosReported(Event, frozen=True):
-    """The update ratios log10(std(Δp)/std(p)) of the run's matrices, measured now and then from a step's real change.
+    """Update ratios log10(std(Δp)/std(p)) of the weight matrices, sampled over training. Reply to ReportUpdateRatios.
 
-    `layers` are the places in the model of those that have a matrix, `ratios` [steps, layers]; NaN where there is none.
+    `layers` are the indices of the layers with a matrix; `ratios` is [steps, layers], NaN where not measured.
     """
 
     steps: tuple[int, ...]
@@ -68,20 +74,20 @@ class UpdateRatiosReported(Event, frozen=True):
 
 
 class CorpusStored(Event, frozen=True):
-    """The corpus lies at `path`, where the engine is."""
+    """The corpus is at `path` on the engine's machine. Reply to OfferCorpus and the last UploadCorpusPart."""
 
     sha256: str
     path: str
 
 
 class CorpusRequested(Event, frozen=True):
-    """The engine does not have the corpus."""
+    """The engine does not have the corpus: the viewer shall upload it. Reply to OfferCorpus."""
 
     sha256: str
 
 
 class CorpusRefused(Event, frozen=True):
-    """The engine does not take the corpus: why, and what to do."""
+    """The engine cannot take the corpus. Reply to OfferCorpus and UploadCorpusPart."""
 
     sha256: str
     problem: str
@@ -89,37 +95,38 @@ class CorpusRefused(Event, frozen=True):
 
 
 class NextPredicted(Event, frozen=True):
-    """What may follow `prefix` after `step`: −log p of every id from the boundary up, which ends the name, at T = 1.
+    """The next-character distribution after `prefix`. Reply to PredictNext.
 
-    `path` is −log p of each character of the prefix, in nats.
+    `nlls` are −log p of every id at temperature 1, the boundary (the end of the name) first; `prefix_nlls` those of
+    the characters of the prefix.
     """
 
     step: int
     request: int
     prefix: str
-    surprises: tuple[float, ...]
-    path: tuple[float, ...]
+    nlls: tuple[float, ...]
+    prefix_nlls: tuple[float, ...]
 
 
 class WordScored(Event, frozen=True):
-    """How much `word` surprises the model after `step`: −log p of each character and of its end, in nats.
+    """The nll of a word. Reply to ScoreWord, sent again with the percentile once that is computed.
 
-    `percentile` is the share of corpus words, in per cent, whose mean surprise is larger: None in the first answer, for
-    it takes the scores of `among` words, which may be all of the corpus or a sample of it. `known` is the word itself
-    where the corpus has it, else a word of the corpus that is one edit away, empty where there is none.
+    `nlls` are −log p of each character and of the end. `nearest_word` is the word itself if it is in the corpus, else
+    a corpus word one edit away, empty if there is none. `percentile` is the percentage of `compared_words` (a sample
+    of the corpus, or all of it) with a higher mean nll.
     """
 
     step: int
     request: int
     word: str
-    surprises: tuple[float, ...]
-    known: str
+    nlls: tuple[float, ...]
+    nearest_word: str
     percentile: float | None = None
-    among: int = 0
+    compared_words: int = 0
 
 
 class QueryRefused(Event, frozen=True):
-    """Why PredictNext, ScoreWord or SampleRun has no answer, and what to do."""
+    """PredictNext, ScoreWord or SampleRun has no result."""
 
     request: int
     problem: str
@@ -127,7 +134,7 @@ class QueryRefused(Event, frozen=True):
 
 
 class RunSampled(Event, frozen=True):
-    """Names of another run as it was saved after `step`."""
+    """Names from the checkpoint of another run at `step`. Reply to SampleRun."""
 
     run: int
     step: int
@@ -136,36 +143,37 @@ class RunSampled(Event, frozen=True):
 
 
 class TimelineSampled(Event, frozen=True):
-    """The run's timeline grew by names drawn with the same chance as all before them."""
+    """A sample was added to the run's timeline. To every viewer, after evaluations on val."""
 
-    sketch: TimelineSample
+    sample: TimelineSample
 
 
 class StarsListed(Event, frozen=True):
-    """All starred names, newest first: told to who asks, and to all when they change."""
+    """All starred names, newest first. Reply to ListStars; to every viewer when they change."""
 
     stars: tuple[StarredName, ...]
 
 
 class EngineStarted(Event, frozen=True):
-    """The first event of every connection, before torch is there."""
+    """The first event of every connection, sent before torch is imported."""
 
     version: str
     pid: int
 
 
 class EngineReady(Event, frozen=True):
-    """Torch is imported; `accelerator` is what `auto` stands for here."""
+    """Torch is imported; `accelerator` is the device that `auto` stands for. To every new viewer."""
 
     torch: str
     accelerator: str
 
 
 class RunOpened(Event, frozen=True):
-    """Everything about the run that the engine holds now, but for the unfinished window, which Progress tells.
+    """Everything about the active run except the pending loss points, which Progress carries.
 
-    `run` is None until it has a number of its own; `unsaved` is why it is not being saved, empty where it is;
-    `timeline` has names from its evaluations, evenly over its steps, oldest first.
+    To a new viewer; to every viewer when another run becomes active. `run` is None before it is stored, `save_error`
+    is why it cannot be saved (empty: it can), `published` a published val loss of the preset; `timeline` is oldest
+    first.
     """
 
     run: int | None
@@ -180,12 +188,12 @@ class RunOpened(Event, frozen=True):
     history: TrainingHistory
     ghost: GhostCurve | None = None
     divergence: Divergence | None = None
-    unsaved: str = ""
+    save_error: str = ""
     timeline: tuple[TimelineSample, ...] = ()
 
 
 class RunChanged(Event, frozen=True):
-    """The run's state changed; `reason` is for people, empty where the state says it all."""
+    """The state of the run changed. To every viewer; `reason` is for people, empty if the state tells it."""
 
     state: RunState
     step: int
@@ -194,7 +202,11 @@ class RunChanged(Event, frozen=True):
 
 
 class Progress(Event, frozen=True):
-    """Training moved: whole windows since the last event, the unfinished one, and the speed (0 while unknown)."""
+    """Training went on. To every viewer, several times a second.
+
+    `points` are the windows completed since the last event, `partial` the current one; `steps_per_second` is 0 until
+    it is known.
+    """
 
     step: int
     steps_per_second: float
@@ -203,25 +215,25 @@ class Progress(Event, frozen=True):
 
 
 class RunEdited(Event, frozen=True):
-    """A live edit took hold."""
+    """Live fields of the run were changed to those of `config`. To every viewer."""
 
     config: RunConfig
 
 
 class RunMarked(Event, frozen=True):
-    """Something to mark on the curve happened."""
+    """A marker was added to the curve. To every viewer."""
 
-    mark: CurveMarker
+    marker: CurveMarker
 
 
 class SplitEvaluated(Event, frozen=True):
-    """A whole split was measured."""
+    """A whole split was evaluated. To every viewer, or reply to EvaluateSplits."""
 
     evaluation: Evaluation
 
 
 class LayersProbed(Event, frozen=True):
-    """The layers as they were after `step`; looking took `seconds` of the engine's time."""
+    """All layers after `step`. Reply to ProbeLayers; `seconds` is the engine's time for it."""
 
     step: int
     layers: tuple[LayerStats, ...]
@@ -229,17 +241,20 @@ class LayersProbed(Event, frozen=True):
 
 
 class NamesSampled(Event, frozen=True):
-    """The names asked for in `request`, drawn after `step`: those so far until `done`, out of so many `drawn`."""
+    """Names sampled after `step`. Reply to SampleNames, repeatedly until `done`, with all names so far.
+
+    `attempts` is how many were sampled, including those that `only_new` discards.
+    """
 
     step: int
     request: int
     names: tuple[SampledName, ...]
     done: bool = True
-    drawn: int = 0
+    attempts: int = 0
 
 
 class NamesRefused(Event, frozen=True):
-    """Why there are no names for `request`, and what to do."""
+    """SampleNames has no result."""
 
     request: int
     problem: str
@@ -247,48 +262,48 @@ class NamesRefused(Event, frozen=True):
 
 
 class RunSaved(Event, frozen=True):
-    """The run's weights are on disk as they were after `step`."""
+    """A checkpoint of the run after `step` was written. To every viewer."""
 
     run: int
     step: int
 
 
 class SaveFailed(Event, frozen=True):
-    """The run could not be written to disk, and why; training goes on, and the next save is tried as usual."""
+    """The checkpoint could not be written; training goes on and saving is retried. To every viewer."""
 
     run: int
     problem: str
 
 
 class WarningIssued(Event, frozen=True):
-    """Something that a person should know of, in a line: what was found damaged and mended, say."""
+    """Something that was repaired or lost, in one line. To every viewer."""
 
     text: str
 
 
 class StatusReported(Event, frozen=True):
-    """What the engine is doing; `run` and `state` are None where it holds no run with a number of its own.
+    """What the engine does. Reply to ReportStatus.
 
-    `unsaved` is why the run is not being saved, empty where it is; `measuring` tells that whole splits are still to be
-    measured.
+    `run` and `state` are None without a stored run; `save_error` is why it cannot be saved (empty: it can);
+    `evaluating` tells whether evaluations of whole splits are pending.
     """
 
     run: int | None
     state: RunState | None
     step: int
     max_steps: int
-    unsaved: str = ""
-    measuring: bool = False
+    save_error: str = ""
+    evaluating: bool = False
 
 
 class Pong(Event, frozen=True):
-    """The answer to a Ping, with its `sent`."""
+    """Reply to Ping, with its `sent`."""
 
     sent: float
 
 
 class CommandRefused(Event, frozen=True):
-    """A command could not be followed: a person's mistake, with the remedy and the field where there is one."""
+    """A command failed because of user error. Reply to that command."""
 
     problem: str
     remedy: str
@@ -296,7 +311,7 @@ class CommandRefused(Event, frozen=True):
 
 
 class EngineFailed(Event, frozen=True):
-    """The engine's own fault; `log` is where the whole story stands."""
+    """An internal error of the engine; `log` is the path of the log with its traceback."""
 
     problem: str
     log: str
@@ -336,4 +351,3 @@ AnyEvent = (
     | CorpusRequested
     | CorpusRefused
 )
-"""Every event there is."""

@@ -1,4 +1,4 @@
-"""Tables of numbers as they travel: 32-bit floats in rows."""
+"""Matrices of 32-bit floats in messages."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-WIDTH = 4
-"""Bytes of a number."""
+FLOAT_BYTES = 4
 
 
 class FloatMatrix(msgspec.Struct, frozen=True, array_like=True):
-    """`rows` times `columns` numbers, row after row, as 32-bit floats with the least significant byte first.
+    """A [rows, columns] matrix in row-major order; `numbers` are little-endian 32-bit floats.
 
-    Raises ValueError where `numbers` is not just as long.
+    Raises ValueError if `numbers` has another length.
     """
 
     rows: int
@@ -23,37 +22,31 @@ class FloatMatrix(msgspec.Struct, frozen=True, array_like=True):
     numbers: bytes
 
     def __post_init__(self) -> None:
-        if self.rows < 0 or self.columns < 0 or self.rows * self.columns * WIDTH != len(self.numbers):
+        if self.rows < 0 or self.columns < 0 or self.rows * self.columns * FLOAT_BYTES != len(self.numbers):
             raise ValueError(f"{len(self.numbers)} bytes are not {self.rows}×{self.columns} numbers")
 
     @staticmethod
-    def of(columns: int, values: Iterable[float]) -> FloatMatrix:
-        """The grid of `values`, so many in a row."""
+    def from_values(columns: int, values: Iterable[float]) -> FloatMatrix:
+        """Return a matrix of `values` in rows of `columns`."""
         numbers = array("f", values)
         if sys.byteorder == "big":
             numbers.byteswap()
         return FloatMatrix(len(numbers) // columns if columns else 0, columns, numbers.tobytes())
 
     def row(self, row: int) -> array[float]:
-        """One row."""
-        return _floats(self.numbers[row * self.columns * WIDTH : (row + 1) * self.columns * WIDTH])
+        return self._decode(row * self.columns, self.columns)
 
     def flat(self) -> array[float]:
-        """All numbers, row after row."""
-        return _floats(self.numbers)
+        return self._decode(0, self.rows * self.columns)
 
     def at(self, row: int, column: int) -> float:
-        """One number."""
-        start = (row * self.columns + column) * WIDTH
-        return _floats(self.numbers[start : start + WIDTH])[0]
+        return self._decode(row * self.columns + column, 1)[0]
+
+    def _decode(self, start: int, count: int) -> array[float]:
+        numbers = array("f", self.numbers[start * FLOAT_BYTES : (start + count) * FLOAT_BYTES])
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        return numbers
 
 
 EMPTY_MATRIX = FloatMatrix(0, 0, b"")
-"""No numbers."""
-
-
-def _floats(numbers: bytes) -> array[float]:
-    found = array("f", numbers)
-    if sys.byteorder == "big":
-        found.byteswap()
-    return found

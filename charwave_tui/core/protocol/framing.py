@@ -1,4 +1,4 @@
-"""Messages as they travel: a length of four bytes, most significant first, then MessagePack."""
+"""Frames of the socket: a length of four bytes, big-endian, then MessagePack."""
 
 from __future__ import annotations
 
@@ -8,37 +8,18 @@ from typing import TypeVar
 
 import msgspec
 
-from charwave_tui.core.protocol.commands import (
-    AnyCommand,
-    Command,
-)
-from charwave_tui.core.protocol.events import (
-    AnyEvent,
-    Event,
-)
+from charwave_tui.core.protocol.commands import AnyCommand, Command
+from charwave_tui.core.protocol.events import AnyEvent, Event
 
-MAX_FRAME = 16 * 2**20
-"""Bytes of payload that a frame may have; a longer one is refused unread."""
-
-
-MAX_COMMAND = 64 * 2**10
-"""Bytes of payload that a command may have: it carries a config or a person's words, never what was measured."""
-
+MAX_FRAME_BYTES = 16 * 2**20
+MAX_COMMAND_BYTES = 64 * 2**10  # a command carries a config, a short text or a part of a corpus, never measurements
 
 Message = TypeVar("Message", AnyCommand, AnyEvent)
-"""Either side's messages."""
-
 
 _HEADER = struct.Struct(">I")
-
-
 _encoder = msgspec.msgpack.Encoder()
-
-
-_commands: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
-
-
-_events: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
+_command_decoder: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
+_event_decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
 
 
 class MalformedFrame(Exception):
@@ -46,30 +27,30 @@ class MalformedFrame(Exception):
 
 
 def encode_frame(message: Command | Event) -> bytes:
-    """A message with its length before it."""
+    """Return the frame of a message."""
     payload = _encoder.encode(message)
     return _HEADER.pack(len(payload)) + payload
 
 
-async def read_payload(reader: asyncio.StreamReader, most: int = MAX_FRAME) -> bytes:
-    """The next frame's payload of at most `most` bytes.
+async def read_payload(reader: asyncio.StreamReader, max_bytes: int = MAX_FRAME_BYTES) -> bytes:
+    """Return the payload of the next frame.
 
-    Raises MalformedFrame where it is longer, asyncio.IncompleteReadError at the end.
+    Raises MalformedFrame if it is longer than the limit, asyncio.IncompleteReadError at the end of the stream.
     """
     (length,) = _HEADER.unpack(await reader.readexactly(_HEADER.size))
-    if length > most:
+    if length > max_bytes:
         raise MalformedFrame(f"a frame of {length:,} bytes")
     return await reader.readexactly(length)
 
 
 def decode_command(payload: bytes) -> AnyCommand:
-    """The command in a frame's payload; raises MalformedFrame."""
-    return _decode(_commands, payload)
+    """Return the command of a payload. Raises MalformedFrame."""
+    return _decode(_command_decoder, payload)
 
 
 def decode_event(payload: bytes) -> AnyEvent:
-    """The event in a frame's payload; raises MalformedFrame."""
-    return _decode(_events, payload)
+    """Return the event of a payload. Raises MalformedFrame."""
+    return _decode(_event_decoder, payload)
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[Message], payload: bytes) -> Message:

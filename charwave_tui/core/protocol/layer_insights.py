@@ -1,4 +1,4 @@
-"""What the view of one layer shows, measured on the probe's fixed batch: frozen values, and how they are asked for."""
+"""Payloads of the inspector: the query, and one insight for each kind of layer, measured on the probe batch."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import msgspec
 from charwave_tui.core.protocol.float_matrix import EMPTY_MATRIX, FloatMatrix
 
 MAX_LISTED_UNITS = 64
-"""The most units that are listed by number; there may be more."""
+# Above either limit singular values would take longer than a second.
+MAX_SINGULAR_VALUES, MAX_MATRIX_SIZE = 1_024, 2**22
 
 
 class ProbeBatch(msgspec.Struct, frozen=True):
-    """Which examples the layers are looked at with: so many of the training split, drawn with `seed`.
+    """Which training examples the layers are probed with: `examples` of them (all, if there are fewer).
 
-    None stands for the run's own seed. Where the split has fewer, all of them.
+    `seed` None stands for the seed of the run.
     """
 
     examples: int = 512
@@ -21,12 +22,12 @@ class ProbeBatch(msgspec.Struct, frozen=True):
 
 
 class InsightQuery(msgspec.Struct, frozen=True):
-    """Which layer is looked at, and the part of it that the screen has room for.
+    """Which layer to inspect, and the window of its output that fits the screen.
 
-    `layer` is its place in the model from 0. Of what it puts out, `position` is one of a 3-D output from 0 (the last
-    one where there are fewer), `top` and `left` are the first example and unit, `rows` and `columns` how many of each.
-    `symbol` is the id whose neighbours are wanted, `text` what was typed for the tree; `singular` asks for singular
-    values, which take longer than all the rest.
+    `layer` is its index in the model. `position` selects one of a 3-D output [examples, positions, units] (the last,
+    if there are fewer); the window begins at example `top` and unit `left` and has `rows` × `columns` values. `symbol`
+    is the id whose nearest embeddings are wanted, `text` the context for the tree. `singular_values` requests those
+    of a matrix, which take longer than everything else.
     """
 
     layer: int
@@ -37,14 +38,14 @@ class InsightQuery(msgspec.Struct, frozen=True):
     columns: int = 256
     symbol: int = 0
     text: str = ""
-    singular: bool = False
+    singular_values: bool = False
 
 
 class Histogram(msgspec.Struct, frozen=True):
-    """How numbers are spread: the share of the finite ones in each of equal bins over low … high, by the bin's width.
+    """Densities of the finite values in equal bins over `low` … `high`; no bins if no value is finite.
 
-    A density: times the bin's width it adds up to 1, but for what lies outside. `mean` and `std` are of all numbers,
-    NaN and infinite ones included; no bin where there is no finite number.
+    Densities times bin width sum to 1 minus the fraction outside. `mean` and `std` are those of all values, NaN and
+    infinite ones included.
     """
 
     low: float
@@ -55,12 +56,11 @@ class Histogram(msgspec.Struct, frozen=True):
 
 
 class ActivationInsight(msgspec.Struct, frozen=True, tag=True):
-    """What an activation puts out: [examples, positions, units].
+    """Output of an activation, [examples, positions, units].
 
-    `dead` and `nearly_dead` are units that are saturated (|h| > 0.99; for ReLU: 0) for every example, or for over 90 %
-    of them, at all positions together: at most MOST_LISTED each, `dead_units` counts them all. `values` is the window
-    of the lens at its position, examples down and units across, with the context of each of its examples: a character
-    a place, the boundary as NUL.
+    `dead` and `nearly_dead` are the first MAX_LISTED_UNITS units that are dead (|h| > DEAD_THRESHOLD; ReLU: 0) for
+    every example and position, or for over 90 % of them; `dead_units` counts all dead ones. `values` is the window of
+    the query, [rows, columns], at `position`; `contexts` are the input characters of its examples, boundary as NUL.
     """
 
     output: Histogram
@@ -79,30 +79,30 @@ class ActivationInsight(msgspec.Struct, frozen=True, tag=True):
 
 
 class LinearInsight(msgspec.Struct, frozen=True, tag=True):
-    """A weight matrix [fan_in, fan_out] and the loss's gradient by it.
+    """A weight matrix [fan_in, fan_out] and its gradient.
 
-    `heat` is the matrix in at most as many rows and columns as the lens has room for: of each block of numbers the one
-    of the largest size, with its sign. `row_norms` and `column_norms` are Euclidean, all of them, in one row;
-    `singular_values` are all of them, largest first, where asked for and where the matrix is not too large.
+    `heatmap` is the matrix reduced to at most rows × columns of the query: the value of largest magnitude in each
+    block. `row_norms` and `column_norms` are Euclidean, in one row; `singular_values` are sorted descending, empty if
+    not requested or the matrix is too large.
     """
 
     fan_in: int
     fan_out: int
     weight: Histogram
     gradient: Histogram | None
-    heat: FloatMatrix
+    heatmap: FloatMatrix
     row_norms: FloatMatrix
     column_norms: FloatMatrix
     singular_values: FloatMatrix = EMPTY_MATRIX
 
 
 class BatchNormInsight(msgspec.Struct, frozen=True, tag=True):
-    """A BatchNorm1d: one row each of what it keeps and what the batch has, for the units left … left + columns.
+    """Parameters, running and batch statistics of a BatchNorm1d for the units left … left + columns.
 
-    `gamma` to `batch_var` have one row; with the norm batch-bug `running_mean` and `running_var` have one a position.
-    `position_mean` and `position_var` are what averaging over the batch dimension alone gives, [positions, units]: the
-    bug keeps those. `mean_apart` is the mean over all units of |running − batch mean| by the batch's std, `var_apart`
-    that of |log10(running var / batch var)|; both with the layer's epsilon on each variance.
+    `gamma` to `batch_var` have one row; with norm batch-bug `running_mean` and `running_var` have one per position.
+    `position_mean` and `position_var` [positions, units] average over the batch dimension only, as the bug does.
+    `mean_deviation` is the mean over all units of |running mean − batch mean| / batch std, `var_deviation` that of
+    |log10(running var / batch var)|, both with BATCHNORM_EPS added to each variance.
     """
 
     units: int
@@ -117,65 +117,59 @@ class BatchNormInsight(msgspec.Struct, frozen=True, tag=True):
     batch_var: FloatMatrix
     position_mean: FloatMatrix
     position_var: FloatMatrix
-    mean_apart: float
-    var_apart: float
-
-
-MOST_SINGULAR, MOST_NUMBERS = 1_024, 2**22
-"""How many singular values, and numbers, a matrix may have for them to be worked out: they take a second."""
+    mean_deviation: float
+    var_deviation: float
 
 
 def can_compute_singular_values(fan_in: int, fan_out: int) -> bool:
-    """Whether a matrix is small enough for its singular values to be worked out."""
-    return min(fan_in, fan_out) <= MOST_SINGULAR and fan_in * fan_out <= MOST_NUMBERS
+    """Return whether a matrix is small enough for its singular values to be computed."""
+    return min(fan_in, fan_out) <= MAX_SINGULAR_VALUES and fan_in * fan_out <= MAX_MATRIX_SIZE
 
 
 class EmbeddingInsight(msgspec.Struct, frozen=True, tag=True):
-    """The characters as points: `plane` [vocabulary, 2] are their first two principal components, id 0 the boundary.
+    """Embedding vectors: `projection` [vocabulary, 2] on their first two principal components, id 0 is the boundary.
 
-    `shares` are those of the variance that the two show. `neighbours` are the ids nearest to the lens's `symbol` in all
-    dimensions, nearest first, and their Euclidean distances.
+    `explained_variance` are the fractions of these two. `neighbours` are the ids nearest to the query's `symbol` by
+    Euclidean distance in all dimensions, nearest first, with their `distances`.
     """
 
     dimensions: int
-    plane: FloatMatrix
-    shares: tuple[float, float]
+    projection: FloatMatrix
+    explained_variance: tuple[float, float]
     symbol: int
     neighbours: tuple[int, ...]
     distances: tuple[float, ...]
 
 
 class TreeLevel(msgspec.Struct, frozen=True):
-    """One level of the tree: `layer` is the place of its activation in the model, one strength a position.
+    """One level of the tree for one context; `layer` is the index of its activation in the model.
 
-    The strength is the root mean square over the units of what the activation puts out, in eval mode. `reaches` has for
-    each position the first and last place of the context that it sees.
+    `rms` has the root mean square of its output over the units for each position, in eval mode; `receptive_fields`
+    the first and last index of the context that each position sees.
     """
 
     layer: int
-    strengths: tuple[float, ...]
-    reaches: tuple[tuple[int, int], ...]
+    rms: tuple[float, ...]
+    receptive_fields: tuple[tuple[int, int], ...]
 
 
 class TreeInsight(msgspec.Struct, frozen=True, tag=True):
-    """How a typed context meets in the levels: `context` is the window that the model sees, the boundary as NUL.
+    """Activity of the levels for a typed context; `context` is the window that the model sees, boundary as NUL.
 
-    `unknown` are characters of the text that the corpus does not have; the tree is then of what is left without them.
-    `following` is the head's word: the likeliest ids to come next with their probabilities at temperature 1, likeliest
-    first.
+    `unknown` are characters of the text that are not in the corpus and were left out. `next_chars` are ids with their
+    probabilities at temperature 1, most probable first.
     """
 
     context: str
     levels: tuple[TreeLevel, ...]
     unknown: str = ""
-    following: tuple[tuple[int, float], ...] = ()
+    next_chars: tuple[tuple[int, float], ...] = ()
 
 
 class OutputInsight(msgspec.Struct, frozen=True, tag=True):
-    """A layer that has no view of its own beyond the spread of what it puts out."""
+    """Output of a layer without a view of its own."""
 
     output: Histogram
 
 
 AnyInsight = ActivationInsight | LinearInsight | BatchNormInsight | EmbeddingInsight | TreeInsight | OutputInsight
-"""What the view of a layer may show."""

@@ -16,60 +16,64 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS, RunFolder
 from charwave_tui.core.store.run_record import RunRecord
 
-LONGEST_HEADER = 16 * 2**20
-"""Bytes of JSON that are read at the most; a run's history takes some hundred kilobytes."""
+MAX_HEADER_BYTES = 16 * 2**20  # a run's history takes a few hundred kilobytes
+METADATA_ENTRY = "__metadata__"  # the entry of a safetensors header that is no tensor: a map of strings
 
-
+# Keys of the metadata. The checksum is the SHA-256 of the file with CHECKSUM_PLACEHOLDER in its own place.
+RECORD_KEY = "record"
 CHECKSUM_KEY = "file_sha256"
-"""Under which name a file holds its own digest, which is taken with UNSEALED in that place."""
+CHECKSUM_PLACEHOLDER = "0" * 64
+
+# Files of a run's folder.
+RECORD_FILE = "record.json"  # of the pretrained model, and of runs from before there was a database
+USER_NOTES_FILE = "own.json"
 
 
-UNSEALED = "0" * 64
-"""What stands for the digest as long as it is not known."""
-
-
-TEXTS = "__metadata__"
-"""What the header calls the texts; all else in it is a tensor's."""
-
-
-class _Tensor(msgspec.Struct):
+class _TensorEntry(msgspec.Struct):
     dtype: str
     shape: tuple[int, ...]
     data_offsets: tuple[int, int]
 
 
+class _UserNotes(msgspec.Struct):
+    name: str = ""
+    note: str = ""
+
+
 def add_checksum(content: bytes) -> bytes:
-    """The `content` of a file, in which SEAL is UNSEALED, with its digest there."""
-    return _with_seal(content, UNSEALED, hashlib.sha256(content).hexdigest())
+    """Return the content of a safetensors file with its checksum in place of CHECKSUM_PLACEHOLDER."""
+    return _replace_checksum(content, CHECKSUM_PLACEHOLDER, hashlib.sha256(content).hexdigest())
 
 
 def read_verified(path: Path) -> tuple[bytes, dict[str, str]]:
-    """A file's content, and the texts kept beside the tensors but for the seal.
+    """Return content and metadata (without the checksum) of a safetensors file.
 
-    Raises OSError, or ValueError where it is no such file, or not what was sealed; one that stands ALONE need not be.
+    Raises OSError, and ValueError for another kind of file or a wrong checksum; only STANDALONE_WEIGHTS may lack one.
     """
     with path.open("rb") as file:
-        start = file.read(8)
-        if len(start) < 8:
+        prefix = file.read(8)
+        if len(prefix) < 8:
             raise ValueError("it is cut off")
-        (length,) = struct.unpack("<Q", start)
-        if length > LONGEST_HEADER:
+        (header_length,) = struct.unpack("<Q", prefix)
+        if header_length > MAX_HEADER_BYTES:
             raise ValueError("it is no safetensors file")
-        header = file.read(length)
-        texts, size = _said(header)
-        if os.fstat(file.fileno()).st_size != len(start) + length + size:
+        header = file.read(header_length)
+        metadata, tensor_bytes = _parse_header(header)
+        if os.fstat(file.fileno()).st_size != len(prefix) + header_length + tensor_bytes:
             raise ValueError("it is cut off, or goes on behind its end")
-        content = start + header + file.read()
-    seal = texts.pop(CHECKSUM_KEY, None)
-    if seal is None and path.name != STANDALONE_WEIGHTS:
+        content = prefix + header + file.read()
+    checksum = metadata.pop(CHECKSUM_KEY, None)
+    if checksum is None and path.name != STANDALONE_WEIGHTS:
         raise ValueError("it is not sealed")
-    if seal is not None and hashlib.sha256(_with_seal(content, seal, UNSEALED)).hexdigest() != seal:
-        raise ValueError("it is not what was written")
-    return content, texts
+    if checksum is not None:
+        without_checksum = _replace_checksum(content, checksum, CHECKSUM_PLACEHOLDER)
+        if hashlib.sha256(without_checksum).hexdigest() != checksum:
+            raise ValueError("it is not what was written")
+    return content, metadata
 
 
 def first_valid(paths: Iterable[Path]) -> Path | None:
-    """The first of the files that is what was written."""
+    """Return the first file that `read_verified` accepts, None if there is none."""
     for path in paths:
         with suppress(OSError, ValueError):
             read_verified(path)
@@ -77,67 +81,50 @@ def first_valid(paths: Iterable[Path]) -> Path | None:
     return None
 
 
-def _said(header: bytes) -> tuple[dict[str, str], int]:
-    """The texts in the header, and how many bytes of tensors come behind it."""
+def _parse_header(header: bytes) -> tuple[dict[str, str], int]:
+    """Return the metadata and the number of bytes of tensors after the header."""
     try:
         entries = msgspec.json.decode(header, type=dict[str, msgspec.Raw])
-        texts = msgspec.json.decode(entries.pop(TEXTS, msgspec.Raw(b"{}")), type=dict[str, str])
-        tensors = [msgspec.json.decode(entry, type=_Tensor) for entry in entries.values()]
+        metadata = msgspec.json.decode(entries.pop(METADATA_ENTRY, msgspec.Raw(b"{}")), type=dict[str, str])
+        tensors = [msgspec.json.decode(entry, type=_TensorEntry) for entry in entries.values()]
     except (ValueError, RecursionError) as error:
         raise ValueError(str(error)) from None
-    return texts, max((tensor.data_offsets[1] for tensor in tensors), default=0)
+    return metadata, max((tensor.data_offsets[1] for tensor in tensors), default=0)
 
 
-def _with_seal(content: bytes, old: str, new: str) -> bytes:
-    name = f'"{CHECKSUM_KEY}":"'  # quotes within another text are escaped, so that it is found nowhere else
-    return content.replace(f'{name}{old}"'.encode(), f'{name}{new}"'.encode(), 1)
-
-
-RECORD = "record.json"
-"""What a run's folder calls a record that stands alone, as in the box and before there was a database."""
-
-
-IN_SAVE = "record"
-"""Under which name a save holds the record of its run."""
-
-
-OWN = "own.json"
-"""What a run's folder calls the file of what a person wrote of it, which the saves do not know."""
-
-
-class _Own(msgspec.Struct):
-    name: str = ""
-    note: str = ""
+def _replace_checksum(content: bytes, old: str, new: str) -> bytes:
+    key = f'"{CHECKSUM_KEY}":"'  # quotes within other strings are escaped, so it cannot occur in one
+    return content.replace(f'{key}{old}"'.encode(), f'{key}{new}"'.encode(), 1)
 
 
 def write_user_notes(folder: RunFolder, name: str, note: str) -> None:
-    """Keep what a person calls the run and notes of it, where there is a folder; raises OSError."""
+    """Write name and note into the folder, if it exists: checkpoints do not have them. Raises OSError."""
     if folder.path.is_dir():
-        write_atomically(folder.path / OWN, msgspec.json.encode(_Own(name, note)))
+        write_atomically(folder.path / USER_NOTES_FILE, msgspec.json.encode(_UserNotes(name, note)))
 
 
 def read_folder_record(folder: RunFolder) -> RunRecord | None:
-    """The record in the newest save that can be read, else the one that stands alone; None where there is neither.
+    """Return the record in the latest valid checkpoint, else that of RECORD_FILE, else None.
 
-    With what a person wrote of the run, which stands beside it.
+    Name and note come from USER_NOTES_FILE.
     """
-    own = _Own()
+    notes = _UserNotes()
     with suppress(OSError, ValueError, RecursionError):
-        own = msgspec.json.decode((folder.path / OWN).read_bytes(), type=_Own)
+        notes = msgspec.json.decode((folder.path / USER_NOTES_FILE).read_bytes(), type=_UserNotes)
     with suppress(UserError):
-        for save in folder.checkpoints():
+        for checkpoint in folder.checkpoints():
             with suppress(OSError, ValueError, KeyError, RecursionError):
-                record = msgspec.json.decode(read_verified(save)[1][IN_SAVE], type=RunRecord)
+                record = msgspec.json.decode(read_verified(checkpoint)[1][RECORD_KEY], type=RunRecord)
                 if record.run == folder.run:
-                    return msgspec.structs.replace(record, name=own.name, note=own.note)
+                    return msgspec.structs.replace(record, name=notes.name, note=notes.note)
     with suppress(FileNotFoundError, UserError):
-        return msgspec.structs.replace(read_record_file(folder.path), run=folder.run, name=own.name, note=own.note)
+        return msgspec.structs.replace(read_record_file(folder.path), run=folder.run, name=notes.name, note=notes.note)
     return None
 
 
 def read_record_file(folder: Path) -> RunRecord:
-    """The record that stands alone in `folder`; raises FileNotFoundError, Mistake where it cannot be read."""
-    path = folder / RECORD
+    """Return the record of RECORD_FILE. Raises FileNotFoundError, and UserError if it cannot be read."""
+    path = folder / RECORD_FILE
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunRecord)
     except FileNotFoundError:

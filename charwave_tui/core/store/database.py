@@ -1,6 +1,6 @@
-"""The one SQLite file of all runs: how it is opened, upgraded and found to be damaged.
+"""The SQLite database of all runs: connect, migrate, transactions, error classes.
 
-Its journal is the rollback one: unlike a write-ahead log that works on network folders too, and leaves this one file.
+It uses a rollback journal: unlike a write-ahead log it works on network file systems and leaves a single file.
 """
 
 from __future__ import annotations
@@ -13,18 +13,11 @@ from pathlib import Path
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import HOME_VARIABLE
 
-APPLICATION_ID = 0x63776176
-"""What SQLite keeps in the file's head as the application that it belongs to."""
+APPLICATION_ID = 0x63776176  # PRAGMA application_id
+BUSY_TIMEOUT = 3.0  # seconds to wait for a process that is writing
+MIN_DATABASE_BYTES = 512  # SQLite takes a smaller file for an empty database, and would overwrite it
 
-
-BUSY_TIMEOUT = 3.0
-"""Seconds to wait for another process that is writing."""
-
-
-SMALLEST = 512
-"""Bytes of the smallest database: SQLite takes a file of fewer for an empty one, and would write over it."""
-
-
+# Migration N leads from schema version N to N + 1 (PRAGMA user_version).
 MIGRATIONS = (
     """
     CREATE TABLE runs (
@@ -55,29 +48,26 @@ MIGRATIONS = (
     );
     """,
 )
-"""What makes each version of the schema from the one before it; the version is how many of them were applied."""
 
 
 class DatabaseError(OSError):
-    """The file cannot be read or written now; the message says why."""
+    """The database cannot be read or written; the message says why."""
 
 
 class DatabaseBusy(DatabaseError):
-    """Another process has been writing for longer than PATIENCE."""
+    """Another process has been writing for longer than BUSY_TIMEOUT."""
 
 
 class DatabaseReadOnly(DatabaseError):
-    """It could not be written when it was opened."""
+    """The database was read-only when it was opened."""
 
 
 class DatabaseCorrupt(DatabaseError):
-    """What the file holds is not what was written."""
+    """The content of the file is not what was written."""
 
 
-_TWICE = {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE}
-
-
-_KINDS = {
+_CORRUPT_EXTENDED_CODES = {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE}
+_ERRORS_BY_CODE = {
     **dict.fromkeys((sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB), DatabaseCorrupt),
     sqlite3.SQLITE_BUSY: DatabaseBusy,
     sqlite3.SQLITE_READONLY: DatabaseReadOnly,
@@ -86,38 +76,39 @@ _KINDS = {
 
 @contextmanager
 def translate_sqlite_errors() -> Iterator[None]:
-    """Within the block what SQLite raises comes as a DatabaseFault."""
+    """Raise the errors of SQLite within the block as DatabaseError."""
     try:
         yield
-    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):  # a fault of the program's own
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):  # a bug in this program
         raise
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        kind = DatabaseCorrupt if code in _TWICE else _KINDS.get(code & 0xFF, DatabaseError)
-        raise kind(_line(str(error))) from error
+        if code in _CORRUPT_EXTENDED_CODES:
+            raise DatabaseCorrupt(_printable(str(error))) from error
+        raise _ERRORS_BY_CODE.get(code & 0xFF, DatabaseError)(_printable(str(error))) from error
     except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its own messages
         raise DatabaseCorrupt("its schema cannot be read") from error
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """The database at `path`, made or brought to the present schema where need be; the old one stays as a backup.
+    """Open the database at `path`, creating or migrating it; before a migration it is backed up.
 
-    Raises DatabaseFault, DatabaseDamaged where it is none of ours, Mistake where it is of a newer version.
+    Raises DatabaseError, DatabaseCorrupt for another program's database, UserError for that of a newer version.
     """
     size = 0
     with suppress(OSError):
         size = path.stat().st_size
-    if 0 < size < SMALLEST:
+    if 0 < size < MIN_DATABASE_BYTES:
         raise DatabaseCorrupt("it is cut off")
     with translate_sqlite_errors():
         connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
         try:
             connection.execute("PRAGMA foreign_keys = ON")
-            _upgrade(connection, path)
+            _migrate(connection, path)
             connection.execute("PRAGMA journal_mode = TRUNCATE")
-            (sound,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-            if sound != "ok":
-                raise DatabaseCorrupt(_line(sound.splitlines()[-1]))
+            (result,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if result != "ok":
+                raise DatabaseCorrupt(_printable(result.splitlines()[-1]))
         except BaseException:
             connection.close()
             raise
@@ -126,7 +117,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Within the block all is written or nothing; raises DatabaseFault."""
+    """Run the block in a write transaction, rolled back if it raises. Raises DatabaseError."""
     with translate_sqlite_errors():
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -140,7 +131,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Within the block nothing that is read is changed by another process."""
+    """Run the block in a read transaction: all its queries see the same state of the database."""
     connection.execute("BEGIN")
     try:
         yield
@@ -149,24 +140,25 @@ def read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
 
 
-def _line(text: str) -> str:
-    """What SQLite says of a damaged file, which it quotes, so that it can be shown in a line."""
+def _printable(text: str) -> str:
+    # SQLite's messages quote bytes of a corrupt file.
     return "".join(symbol if symbol.isprintable() else "�" for symbol in text)
 
 
-def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     latest = len(MIGRATIONS)
-    with read_transaction(connection):  # of one moment: another process may be making it
-        version = _version(connection, path)
+    with read_transaction(connection):  # another process may be creating it
+        version = _schema_version(connection, path)
     if version == latest:
         return
     with transaction(connection):
-        version = _version(connection, path)  # by now it may have done so
+        version = _schema_version(connection, path)  # another process may have migrated it meanwhile
         if 0 < version < latest:
             backup = path.with_name(f"{path.name}.schema-{version}")
             backup.unlink(missing_ok=True)
-            with closing(sqlite3.connect(path)) as now, closing(sqlite3.connect(backup)) as copy:
-                now.backup(copy)  # another connection: the one that holds the lock to write would wait for itself
+            # A second connection: the one that holds the write lock would wait for itself.
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as target:
+                source.backup(target)
         for script in MIGRATIONS[version:]:
             for statement in script.split(";"):
                 connection.execute(statement)
@@ -174,7 +166,7 @@ def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def _version(connection: sqlite3.Connection, path: Path) -> int:
+def _schema_version(connection: sqlite3.Connection, path: Path) -> int:
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if owner != APPLICATION_ID and (owner or tables):

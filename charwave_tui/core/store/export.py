@@ -1,4 +1,4 @@
-"""A run as files that other programs read: its record, its curve, its weights."""
+"""Export of a run for other programs: record as JSON, curve as CSV, weights as safetensors."""
 
 from __future__ import annotations
 
@@ -12,22 +12,27 @@ import msgspec
 
 from charwave_tui.core.atomic_write import write_atomically
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.store.checkpoint_metadata import RECORD, first_valid
+from charwave_tui.core.store.checkpoint_metadata import RECORD_FILE, first_valid
 from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS
-from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.run_store import RunStore
 
 
 def export_run(store: RunStore, run: int, folder: Path) -> tuple[Path, ...]:
-    """Write `run` into `folder`, which is made, and give the files; raises Mistake, also where `folder` is there."""
+    """Write `run` into the new folder `folder`; return the paths. Raises UserError, also if `folder` exists."""
     record = store.read(run)
     weights = first_valid(store.folder_of(run).checkpoints())
     try:
         folder.mkdir(parents=True)
         contents = {
-            RECORD: msgspec.json.format(msgspec.json.encode(record), indent=1),
-            "curve.csv": _curve(record),
-            "evaluations.csv": _evaluations(record),
+            RECORD_FILE: msgspec.json.format(msgspec.json.encode(record), indent=1),
+            "curve.csv": _csv(
+                ("step", "mean", "low", "high"),
+                ((point.step, point.mean, point.low, point.high) for point in record.history.points),
+            ),
+            "evaluations.csv": _csv(
+                ("step", "split", "loss"),
+                ((item.step, item.split.value, item.loss) for item in record.history.evaluations),
+            ),
         }
         for name, content in contents.items():
             write_atomically(folder / name, content)
@@ -38,16 +43,6 @@ def export_run(store: RunStore, run: int, folder: Path) -> tuple[Path, ...]:
     except OSError as error:
         raise UserError(f"{folder} cannot be written ({error.strerror})", "name another folder with --to") from None
     return tuple(sorted(folder.iterdir()))
-
-
-def _curve(record: RunRecord) -> bytes:
-    rows = ((point.step, point.mean, point.low, point.high) for point in record.history.points)
-    return _csv(("step", "mean", "low", "high"), rows)
-
-
-def _evaluations(record: RunRecord) -> bytes:
-    rows = ((item.step, item.split.value, item.loss) for item in record.history.evaluations)
-    return _csv(("step", "split", "loss"), rows)
 
 
 def _csv(heading: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> bytes:

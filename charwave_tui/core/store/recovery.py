@@ -1,4 +1,4 @@
-"""A database that reopens and rebuilds itself."""
+"""RecoveringDatabase: a database that reopens and rebuilds itself when its file was deleted or is corrupt."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from charwave_tui.core.store.database import (
 )
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.tables import (
+    UNREADABLE,
     USER_COLUMNS,
-    Found,
+    Result,
     fetch_readable_stars,
     fetch_row,
     fetch_run,
@@ -33,181 +34,186 @@ from charwave_tui.core.store.tables import (
     upsert_run,
 )
 
-_UNREADABLE = (sqlite3.Error, UnicodeDecodeError, DatabaseCorrupt)
-
 
 def rebuild_database(
     source: sqlite3.Connection,
     path: Path,
-    recorded: Callable[[int], RunRecord | None],
-    wanted: Container[int] | None = None,
+    read_record: Callable[[int], RunRecord | None],
+    only_runs: Container[int] | None = None,
 ) -> Path:
-    """A new database beside that at `path`, which takes its place once it is renamed, with all that `source` holds.
+    """Copy every valid run (of `only_runs`, if given) and star of `source` into a new database; return its path.
 
-    That is every run, or every `wanted` one, and every starred name that is what was written; where only a run's curve
-    is not, it is taken from `recorded`, which gives what a run's folder says of it. Raises OSError, sqlite3.Error, with
-    nothing left behind.
+    It is beside `path`, to be renamed to it. A run of which only the history is corrupt is read from its folder by
+    `read_record`. Raises OSError and sqlite3.Error, leaving no file behind.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    _drop(fresh)
+    rebuilt = path.with_name(f".{path.name}.{os.getpid()}")
+    _delete_database(rebuilt)
     try:
-        with closing(connect(fresh)) as target, transaction(target):
-            for run in _runs(source):
-                if wanted is None or run in wanted:
-                    _copy(source, target, run, recorded)
+        with closing(connect(rebuilt)) as target, transaction(target):
+            for run in _readable_runs(source):
+                if only_runs is None or run in only_runs:
+                    _copy_run(source, target, run, read_record)
             for star in fetch_readable_stars(source):
                 insert_star(target, star)
     except BaseException:
-        _drop(fresh)
+        _delete_database(rebuilt)
         raise
-    journal_path(fresh).unlink(missing_ok=True)
-    return fresh
+    journal_path(rebuilt).unlink(missing_ok=True)
+    return rebuilt
 
 
 def journal_path(path: Path) -> Path:
-    """Where SQLite keeps what it needs to undo a transaction in the database at `path`."""
+    """Return the path of SQLite's rollback journal for the database at `path`."""
     return path.with_name(f"{path.name}-journal")
 
 
-def _copy(
-    source: sqlite3.Connection, target: sqlite3.Connection, run: int, recorded: Callable[[int], RunRecord | None]
+def _copy_run(
+    source: sqlite3.Connection, target: sqlite3.Connection, run: int, read_record: Callable[[int], RunRecord | None]
 ) -> None:
-    values = None
-    try:
-        values = fetch_row(source, run)
-        all_of_it = fetch_run(source, run)
-    except _UNREADABLE:
-        all_of_it = None
-    if all_of_it is not None:
-        insert_raw(target, *all_of_it)
-    elif values is not None and (record := recorded(run)) is not None:
+    row = None
+    row_and_history = None
+    with suppress(*UNREADABLE):
+        row = fetch_row(source, run)
+        row_and_history = fetch_run(source, run)
+    if row_and_history is not None:
+        insert_raw(target, *row_and_history)
+    elif row is not None and (record := read_record(run)) is not None:
         upsert_run(target, record, None)
-        update_user_columns(target, run, **{name: values[name] for name in USER_COLUMNS})
+        update_user_columns(target, run, **{column: row[column] for column in USER_COLUMNS})
 
 
-def _runs(source: sqlite3.Connection) -> list[int]:
-    """The numbers that can be read, be the rest of them damaged."""
-    found = []
-    with suppress(*_UNREADABLE):
+def _readable_runs(source: sqlite3.Connection) -> list[int]:
+    runs = []
+    with suppress(*UNREADABLE):
         for (run,) in source.execute("SELECT run FROM runs"):
-            found.append(run)
-    return found
+            runs.append(run)
+    return runs
 
 
-def _drop(path: Path) -> None:
-    for left in (path, journal_path(path)):
-        left.unlink(missing_ok=True)
+def _delete_database(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    journal_path(path).unlink(missing_ok=True)
 
 
 class RecoveringDatabase:
-    """The database at `path`; one thread alone may ask it.
+    """The database at `path`. Not thread-safe.
 
-    `folders` gives the numbers of the runs that have a folder, `recorded` what a run's folder says of it: from there
-    comes what the database does not know. One that is damaged is made anew from all that is sound in it, and stays
-    beside the new one; one that is deleted while it is open is made anew too. `remark` is told of it in a line.
+    `read_record` returns the record in a run's folder: runs missing in the database are imported from there. A corrupt
+    database is rebuilt from its valid rows and kept under another name; one that is deleted while it is open is rebuilt
+    too. Each of these is reported to `on_warning` in one line.
     """
 
     def __init__(
         self,
         path: Path,
-        folders: Callable[[], Iterable[int]],
-        recorded: Callable[[int], RunRecord | None],
-        remark: Callable[[str], None],
+        list_run_folders: Callable[[], Iterable[int]],
+        read_record: Callable[[int], RunRecord | None],
+        on_warning: Callable[[str], None],
     ) -> None:
         self._path = path
-        self._folders = folders
-        self._recorded = recorded
-        self._remark = remark
+        self._list_run_folders = list_run_folders
+        self._read_record = read_record
+        self._on_warning = on_warning
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
 
-    def execute(self, question: Callable[[sqlite3.Connection], Found]) -> Found:
-        """What `question` finds or does, asked once more where that mended something.
+    def execute(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Return the result of `function(connection)`, which is called again after a recovery.
 
-        Raises DatabaseFault, Mistake where the database is of a newer version.
+        Raises DatabaseError, and UserError if the database is of a newer version.
         """
         try:
-            return self._asked(question)
-        except DatabaseReadOnly:  # as it was opened; by now that may be put right
+            return self._execute_once(function)
+        except DatabaseReadOnly:  # when it was opened; that may have changed
             self.close()
-        except DatabaseCorrupt as damage:
-            self._rebuild(damage)
-        return self._asked(question)
+        except DatabaseCorrupt as error:
+            self._rebuild(error)
+        return self._execute_once(function)
+
+    def execute_in_transaction(self, statements: Callable[[sqlite3.Connection], object]) -> None:
+        """Call `statements(connection)` in a write transaction. Raises like `execute`."""
+
+        def transact(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                statements(connection)
+
+        self.execute(transact)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file; the next `execute` opens it again."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _asked(self, question: Callable[[sqlite3.Connection], Found]) -> Found:
+    def _execute_once(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
         with translate_sqlite_errors():
-            return question(self._connected())
+            return function(self._connected())
 
     def _connected(self) -> sqlite3.Connection:
-        there = file_identity(self._path)
+        identity = file_identity(self._path)
         if self._connection is not None:
-            if there == self._identity:
+            if identity == self._identity:
                 return self._connection
-            if there is None:
+            if identity is None:
                 self._restore_deleted(self._connection)
         self.close()
         self._identity = file_identity(self._path)
         self._connection = connect(self._path)
         self._identity = file_identity(self._path)
-        with suppress(DatabaseError, UserError):  # where nothing can be written, what is known can still be read
+        with suppress(DatabaseError, UserError):  # a read-only database can still be read
             self._import_from_folders(self._connection)
         return self._connection
 
     def _import_from_folders(self, connection: sqlite3.Connection) -> None:
-        known = {run for (run,) in connection.execute("SELECT run FROM runs")}
-        unknown = [record for run in self._folders() if run not in known and (record := self._recorded(run))]
-        if not unknown:
+        stored = {run for (run,) in connection.execute("SELECT run FROM runs")}
+        folders = [run for run in self._list_run_folders() if run not in stored]
+        missing = [record for run in folders if (record := self._read_record(run)) is not None]
+        if not missing:
             return
         with transaction(connection):
-            for record in unknown:
-                if fetch_row(connection, record.run) is None:  # another process may have been quicker
+            for record in missing:
+                if fetch_row(connection, record.run) is None:  # another process may have imported it
                     upsert_run(connection, record, None)
-        named = ", ".join(str(record.run) for record in unknown)
-        self._remark(f"{self._path.name} did not know of these runs, which are taken from their folders: {named}")
+        numbers = ", ".join(str(record.run) for record in missing)
+        self._on_warning(f"{self._path.name} did not know of these runs, which are taken from their folders: {numbers}")
 
     def _restore_deleted(self, deleted: sqlite3.Connection) -> None:
-        """Make the file anew that was deleted while it was open, for the runs that were not deleted with it."""
+        """Rebuild a file that was deleted while it was open, with the runs whose folders were not deleted with it."""
         try:
-            with self._alone():
-                if file_identity(self._path) is not None:  # another process has done so already
+            with self._exclusive():
+                if file_identity(self._path) is not None:  # another process has rebuilt it
                     return
-                fresh = rebuild_database(deleted, self._path, self._recorded, set(self._folders()))
+                rebuilt = rebuild_database(deleted, self._path, self._read_record, set(self._list_run_folders()))
                 journal_path(self._path).unlink(missing_ok=True)
-                fresh.rename(self._path)
+                rebuilt.rename(self._path)
                 fsync_dir(self._path.parent)
         except (OSError, sqlite3.Error) as error:
             raise DatabaseError(f"it was deleted, and cannot be made anew: {error}") from None
-        self._remark(f"{self._path.name} was deleted: it is made anew with what it held")
+        self._on_warning(f"{self._path.name} was deleted: it is made anew with what it held")
 
-    def _rebuild(self, damage: DatabaseCorrupt) -> None:
-        """Put a new file in the place of the damaged one."""
+    def _rebuild(self, reason: DatabaseCorrupt) -> None:
+        """Replace a corrupt file, which is kept under another name."""
         self.close()
         try:
-            with self._alone():
-                if self._identity != file_identity(self._path):  # another process has done so already
+            with self._exclusive():
+                if self._identity != file_identity(self._path):  # another process has rebuilt it
                     return
-                as_it_is = f"file:{quote(str(self._path))}?immutable=1"  # whatever a journal beside it says
-                with closing(sqlite3.connect(as_it_is, uri=True)) as damaged:
-                    fresh = rebuild_database(damaged, self._path, self._recorded)
-                aside = self._free_name()
-                self._path.rename(aside)
+                uri = f"file:{quote(str(self._path))}?immutable=1"  # do not apply a journal to it
+                with closing(sqlite3.connect(uri, uri=True)) as corrupt:
+                    rebuilt = rebuild_database(corrupt, self._path, self._read_record)
+                backup = self._unused_backup_path()
+                self._path.rename(backup)
                 with suppress(FileNotFoundError):
-                    journal_path(self._path).rename(journal_path(aside))
-                fresh.rename(self._path)
+                    journal_path(self._path).rename(journal_path(backup))
+                rebuilt.rename(self._path)
                 fsync_dir(self._path.parent)
         except (OSError, sqlite3.Error) as error:
-            raise DatabaseError(f"it is damaged ({damage}), and cannot be made anew: {error}") from None
-        self._remark(f"{self._path.name} was damaged ({damage}): it is made anew, the old one is {aside}")
+            raise DatabaseError(f"it is damaged ({reason}), and cannot be made anew: {error}") from None
+        self._on_warning(f"{self._path.name} was damaged ({reason}): it is made anew, the old one is {backup}")
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Within the block no other process makes the database anew, where the file system knows locks."""
+    def _exclusive(self) -> Iterator[None]:
+        """Let no other process rebuild the database during the block, if the file system has locks."""
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             with suppress(OSError):
@@ -216,10 +222,10 @@ class RecoveringDatabase:
         finally:
             os.close(folder)
 
-    def _free_name(self) -> Path:
-        aside = self._path.with_name(f"{self._path.name}.damaged")
+    def _unused_backup_path(self) -> Path:
+        backup = self._path.with_name(f"{self._path.name}.damaged")
         number = 1
-        while aside.exists():
+        while backup.exists():
             number += 1
-            aside = self._path.with_name(f"{self._path.name}.damaged-{number}")
-        return aside
+            backup = self._path.with_name(f"{self._path.name}.damaged-{number}")
+        return backup

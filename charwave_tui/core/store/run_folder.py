@@ -1,4 +1,4 @@
-"""A run's own folder: its last saves, and the lock of whoever trains it."""
+"""The folder of a run: its numbered checkpoints and its training lock."""
 
 from __future__ import annotations
 
@@ -15,65 +15,53 @@ from typing import BinaryIO
 
 from charwave_tui.core.errors import UserError
 
-CHECKPOINTS_KEPT = 2
-"""How many saves are kept: one that turns out to be damaged has a good neighbour."""
+CHECKPOINTS_KEPT = 2  # so that there is another if one is corrupt
+LOCK_FILE = "lock"
+STANDALONE_WEIGHTS = "weights.safetensors"  # of the pretrained model, and of runs from before checkpoints had numbers
+LOCK_RETRY_SECONDS = 0.1  # `is_locked` of another process holds a shared lock for a moment
 
-
-LOCK = "lock"
-"""What the folder calls the file that whoever trains the run holds locked."""
-
-
-STANDALONE_WEIGHTS = "weights.safetensors"
-"""Weights beside a record that stands alone, as in the box and before saves were numbered."""
-
-
-LOOKED_AT_FOR = 0.1
-"""Seconds for which a lock that is held may be held by one who only looks."""
-
-
-NO_LOCKS = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK})
-"""How a file system says that it knows no locks: there a run is trained without one."""
-
-
-_SAVE = re.compile(r"save-(\d{6,})\.safetensors")
+# What file systems without locks answer; a run on one is trained without a lock.
+_LOCK_UNSUPPORTED = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK})
+_CHECKPOINT_NAME = re.compile(r"save-(\d{6,})\.safetensors")
 
 
 class RunFolder:
-    """The folder of one run, which may be gone, or be deleted at any moment."""
+    """The folder of one run, which may not exist, or be deleted at any moment."""
 
     def __init__(self, path: Path, run: int) -> None:
         self.path = path
         self.run = run
 
     def checkpoints(self) -> list[Path]:
-        """The weights as they were saved, newest first; raises Mistake where the folder is there and cannot be read."""
+        """Return the checkpoints, latest first. Raises UserError if an existing folder cannot be read."""
         try:
-            found = sorted((number, path) for path in self.path.iterdir() if (number := _number(path)) is not None)
-            return [path for _, path in reversed(found) if path.is_file()]
+            numbered = ((_checkpoint_number(path), path) for path in self.path.iterdir())
+            checkpoints = [(number, path) for number, path in numbered if number is not None]
+            return [path for _, path in sorted(checkpoints, reverse=True) if path.is_file()]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise UserError(f"{self.path} cannot be read ({error.strerror})", "allow it with chmod u+rwx") from None
 
-    def next_save(self) -> Path:
-        """Where the next save goes, the folder made anew where it was deleted; raises OSError."""
+    def next_checkpoint_path(self) -> Path:
+        """Return the path of the next checkpoint, creating the folder if it was deleted. Raises OSError."""
         self.path.mkdir(parents=True, exist_ok=True)
-        newest = max((_number(path) or 0 for path in self.path.iterdir()), default=0)
-        return self.path / f"save-{newest + 1:06}.safetensors"
+        latest = max((_checkpoint_number(path) or 0 for path in self.path.iterdir()), default=0)
+        return self.path / f"save-{latest + 1:06}.safetensors"
 
-    def drop_old_saves(self) -> None:
-        """Keep the last saves alone; what cannot be deleted stays."""
+    def delete_old_checkpoints(self) -> None:
+        """Delete all but the last CHECKPOINTS_KEPT checkpoints, as far as that is possible."""
         with suppress(OSError, UserError):
             for old in self.checkpoints()[CHECKPOINTS_KEPT:]:
                 old.unlink(missing_ok=True)
 
-    def quarantine(self, save: Path) -> None:
-        """Give a damaged save another name, under which it counts as none; where that cannot be it stays."""
+    def quarantine(self, checkpoint: Path) -> None:
+        """Rename a corrupt checkpoint, if possible, so that it is no longer one."""
         with suppress(OSError):
-            save.rename(save.with_name(f"{save.name}.damaged-{time.time_ns()}"))
+            checkpoint.rename(checkpoint.with_name(f"{checkpoint.name}.damaged-{time.time_ns()}"))
 
     def remove(self) -> int:
-        """Delete all of it; the bytes that it took. Raises OSError, Mistake where somebody trains the run."""
+        """Delete the folder and return the bytes it took. Raises OSError, and UserError if the run is being trained."""
         lock = self.lock() if self.path.is_dir() else None
         try:
             size = sum(entry.lstat().st_size for entry in self.path.rglob("*")) if self.path.is_dir() else 0
@@ -85,13 +73,13 @@ class RunFolder:
         return size
 
     def lock(self) -> RunLock:
-        """Be the one who trains the run; raises Mistake where another process is, OSError where no lock can be had."""
+        """Acquire the training lock. Raises UserError if another process holds it, OSError if it cannot be created."""
         return RunLock(self)
 
-    def in_use(self) -> bool:
-        """Whether a process trains the run now, which is looked at without a trace."""
+    def is_locked(self) -> bool:
+        """Return whether a process holds the training lock; nothing is written."""
         try:
-            with (self.path / LOCK).open("rb") as file:
+            with (self.path / LOCK_FILE).open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -100,22 +88,21 @@ class RunFolder:
         return False
 
 
-def _number(path: Path) -> int | None:
-    """That of a save, 0 for weights that stand alone, None for what is neither."""
+def _checkpoint_number(path: Path) -> int | None:
     if path.name == STANDALONE_WEIGHTS:
         return 0
-    match = _SAVE.fullmatch(path.name)
+    match = _CHECKPOINT_NAME.fullmatch(path.name)
     return int(match[1]) if match else None
 
 
 class RunLock:
-    """The right to train a run and to write its saves: as long as this is held, no other process has it."""
+    """An exclusive lock, held by the one process that trains the run and writes its checkpoints."""
 
     def __init__(self, folder: RunFolder) -> None:
-        self._path = folder.path / LOCK
+        self._path = folder.path / LOCK_FILE
         self._file: BinaryIO | None = self._path.open("a+b", buffering=0)
         try:
-            self._take()
+            self._acquire()
         except BlockingIOError:
             holder = self._holder()
             self.release()
@@ -126,41 +113,40 @@ class RunLock:
         except OSError:
             self.release()
             raise
-        with suppress(OSError):  # the lock holds on a full disk too, where it cannot say whose it is
+        with suppress(OSError):  # the lock is valid on a full disk too, without the name of its holder
             self._file.truncate(0)
             self._file.write(f"{os.getpid()} {socket.gethostname()}\n".encode())
         with suppress(OSError):
-            for left in folder.path.glob(".save-*"):  # of a save that a crash cut off
-                left.unlink(missing_ok=True)
+            for temporary in folder.path.glob(".save-*"):  # left by a crash during a save
+                temporary.unlink(missing_ok=True)
 
     @property
-    def holds(self) -> bool:
-        """Whether it still is the lock of the folder, which may have been deleted under it."""
+    def is_valid(self) -> bool:
+        """Whether this is still the lock file of the folder, which may have been deleted."""
         try:
-            there, ours = self._path.stat(), os.fstat(self._file.fileno() if self._file else -1)
+            current, held = self._path.stat(), os.fstat(self._file.fileno() if self._file else -1)
         except OSError:
             return False
-        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+        return os.path.samestat(current, held)
 
     def release(self) -> None:
-        """Let go of it."""
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    def _take(self) -> None:
+    def _acquire(self) -> None:
         assert self._file is not None
-        until = time.monotonic() + LOOKED_AT_FOR
+        deadline = time.monotonic() + LOCK_RETRY_SECONDS
         while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             except BlockingIOError:
-                if time.monotonic() >= until:
+                if time.monotonic() >= deadline:
                     raise
-                time.sleep(LOOKED_AT_FOR / 10)
+                time.sleep(LOCK_RETRY_SECONDS / 10)
             except OSError as error:
-                if error.errno in NO_LOCKS:
+                if error.errno in _LOCK_UNSUPPORTED:
                     return
                 raise
 

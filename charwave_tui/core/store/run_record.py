@@ -1,4 +1,4 @@
-"""A run as it is kept, whole and as a row of the list."""
+"""RunRecord and RunSummary: a run as it is stored, whole and as a row of the runs list."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import msgspec
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.metrics import CorpusSummary, Divergence, RunState, Split, TrainingHistory
 
-RESUMABLE_STATES = frozenset({RunState.TRAINING, RunState.PAUSED})
-"""States of a kept run that has more to do: nobody stopped it, and it did not come to its end."""
+RESUMABLE_STATES = frozenset({RunState.TRAINING, RunState.PAUSED})  # of a stored run that was not ended
+# Characters of the name and the note of a run.
+MAX_RUN_NAME_LENGTH = 60
+MAX_RUN_NOTE_LENGTH = 500
 
 
 class RunSummary(msgspec.Struct, frozen=True):
-    """A run as a row of the list; `train`, `val` and `best_val` are nats per character, None where never measured.
+    """A run as a row of the runs list; losses are in nats per character, None if never measured.
 
-    `name` and `note` are a person's own words; `created` is an ISO time; `training_seconds` the time spent in steps.
-    `train` is the newest evaluation, else the newest point of the curve; `val` the newest evaluation.
+    `train` is the latest evaluation or else the last point of the curve, `val` the latest evaluation. `name` and `note`
+    are the user's; `created` is an ISO time; `training_seconds` is the time spent in steps.
     """
 
     run: int
@@ -37,11 +39,11 @@ class RunSummary(msgspec.Struct, frozen=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True):
-    """A run as it is kept: everything but the weights.
+    """Everything about a run except its weights. Field names are on disk.
 
-    `seconds` is the time since the run was asked for, `training_seconds` the part spent in steps; `train` and `val` are
-    nats per character over whole splits as they were at `step`, None where not measured then. `ghost` is the number of
-    the run whose course stands behind this one's.
+    `seconds` is the time since the run was requested, `training_seconds` the part spent in steps; `train` and `val` are
+    evaluations at this very `step`, None if there was none. `ghost` is the number of the run whose curve is shown
+    behind this one's.
     """
 
     run: int
@@ -65,16 +67,15 @@ class RunRecord(msgspec.Struct, frozen=True):
 
     @property
     def steps_per_second(self) -> float:
-        """The speed of training alone, without evaluation and saving."""
+        """Training speed, without evaluation and saving."""
         return self.step / self.training_seconds if self.training_seconds else 0.0
 
     def latest_evaluation(self, split: Split) -> float | None:
-        """The newest evaluation of `split`."""
-        return next((item.loss for item in reversed(self.history.evaluations) if item.split is split), None)
+        losses = (evaluation.loss for evaluation in reversed(self.history.evaluations) if evaluation.split is split)
+        return next(losses, None)
 
     def summary(self) -> RunSummary:
-        """The run as a row of the list."""
-        vals = [item.loss for item in self.history.evaluations if item.split is Split.VAL and math.isfinite(item.loss)]
+        val_losses = [loss for _, loss in self.history.val_losses() if math.isfinite(loss)]
         points = self.history.points
         return RunSummary(
             run=self.run,
@@ -90,5 +91,5 @@ class RunRecord(msgspec.Struct, frozen=True):
             training_seconds=self.training_seconds,
             train=self.latest_evaluation(Split.TRAIN) or (points[-1].mean if points else None),
             val=self.latest_evaluation(Split.VAL),
-            best_val=min(vals, default=None),
+            best_val=min(val_losses, default=None),
         )

@@ -1,4 +1,7 @@
-"""Rows of runs, curves and stars, with digests."""
+"""Tables of runs, their histories and starred names: SQL with a digest for each row and each history.
+
+Functions that read raise DatabaseCorrupt if a digest does not match.
+"""
 
 from __future__ import annotations
 
@@ -27,279 +30,257 @@ from charwave_tui.core.metrics import (
 from charwave_tui.core.store.database import DatabaseCorrupt, read_transaction
 from charwave_tui.core.store.run_record import RunRecord, RunSummary
 
+# Columns of a run in the order of its digest.
 COLUMNS = (
     *("run", "name", "note", "preset", "config", "corpus", "parameters", "state", "step", "created", "seconds"),
     *("training_seconds", "first_loss", "train", "val", "newest_train", "newest_val", "best_val", "divergence"),
     *("ghost", "curve_window", "curve_digest", "deleted"),
 )
-"""The columns of a run's row that its digest is made of, in that order."""
 
-
+# Tables of a run's history and their columns after `run` and `place`.
 HISTORY_TABLES = {
     "points": ("step", "mean", "low", "high"),
     "evaluations": ("step", "split", "loss"),
     "marks": ("step", "text", "quiet"),
 }
-"""The tables of what a run left behind as it went, each with its columns behind `run` and `place`."""
+USER_COLUMNS = ("name", "note", "deleted")  # set by the user, not by training
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError, DatabaseCorrupt)
+
+Result = TypeVar("Result")
+RunRow = Mapping[str, Any]  # by column name
+HistoryRows = Mapping[str, Sequence[tuple[Any, ...]]]  # by table name
+
+_CURVE_DIGEST = "curve_digest"
+_RECORD_COLUMNS = (
+    *("run", "name", "note", "preset", "parameters", "step", "created", "seconds", "training_seconds"),
+    *("first_loss", "train", "val", "ghost"),
+)
+_SUMMARY_COLUMNS = ("run", "name", "note", "preset", "parameters", "step", "created", "training_seconds", "best_val")
+_REAL_COLUMNS = (
+    *("seconds", "training_seconds", "first_loss", "train", "val", "newest_train", "newest_val", "best_val"),
+    "deleted",
+)
+_STAR_FIELDS = StarredName.__struct_fields__
+_STAR_COLUMNS = ", ".join((*_STAR_FIELDS, "digest"))
 
 
-USER_COLUMNS = ("name", "note", "deleted")
-"""The columns that a person alone changes, whatever becomes of the run."""
+def upsert_run(connection: sqlite3.Connection, record: RunRecord, last_history: TrainingHistory | None) -> None:
+    """Insert or update a run. Only the rows that differ from `last_history`, as last written, are written.
 
-
-Found = TypeVar("Found")
-"""What is asked of the database."""
-
-
-Row = tuple[Any, ...]
-"""One row as SQLite takes and gives it."""
-
-
-Values = Mapping[str, Any]
-"""A run's row by the names of its columns."""
-
-
-Curves = Mapping[str, Sequence[Row]]
-"""The rows of a run in each of the tables of CURVES."""
-
-
-def upsert_run(connection: sqlite3.Connection, record: RunRecord, before: TrainingHistory | None) -> None:
-    """Write `record` in place of the one there was; of the curve only what differs from `before`, the one last put.
-
-    What is a person's own stays as it is. Raises DatabaseDamaged where what was there is not what was written.
+    USER_COLUMNS are preserved.
     """
-    there = fetch_row(connection, record.run)
-    old: Curves = {}
-    if there is not None and before is not None and _curve_digest(before.window, _curves(before)) == there[_CURVE]:
-        old = _curves(before)
-    curves = _curves(record.history)
-    own = {name: there[name] for name in USER_COLUMNS} if there is not None else {"deleted": None}
-    insert_raw(connection, _values(record, curves) | own, curves, old)
+    stored = fetch_row(connection, record.run)
+    old_history: HistoryRows = {}
+    if stored is not None and last_history is not None:
+        rows = _history_rows(last_history)
+        if _history_digest(last_history.window, rows) == stored[_CURVE_DIGEST]:
+            old_history = rows
+    history = _history_rows(record.history)
+    user_values = {column: stored[column] for column in USER_COLUMNS} if stored is not None else {"deleted": None}
+    insert_raw(connection, _run_row(record, history) | user_values, history, old_history)
 
 
-def insert_raw(connection: sqlite3.Connection, values: Values, curves: Curves, old: Curves | None = None) -> None:
-    """Write a run as `whole` gives it; of its curves only what differs from `old`, which are those that are there."""
-    _write(connection, values)
-    for table, rows in curves.items():
-        was = (old or {}).get(table, ())
-        pairs = enumerate(zip(rows, was, strict=False))
-        same = next((place for place, (new, past) in pairs if new != past), min(len(rows), len(was)))
-        connection.execute(f"DELETE FROM {table} WHERE run = ? AND place >= ?", (values["run"], same))
+def insert_raw(
+    connection: sqlite3.Connection, run_row: RunRow, history: HistoryRows, old_history: HistoryRows | None = None
+) -> None:
+    """Insert or update a run as `fetch_run` returns it; `old` are the history rows that are in the tables already."""
+    _write(connection, run_row)
+    for table, rows in history.items():
+        old_rows = (old_history or {}).get(table, ())
+        pairs = enumerate(zip(rows, old_rows, strict=False))
+        first = next((place for place, (row, old_row) in pairs if row != old_row), min(len(rows), len(old_rows)))
+        connection.execute(f"DELETE FROM {table} WHERE run = ? AND place >= ?", (run_row["run"], first))
         columns = ("run", "place", *HISTORY_TABLES[table])
         connection.executemany(
             f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
-            ((values["run"], place, *row) for place, row in enumerate(rows[same:], start=same)),
+            ((run_row["run"], place, *row) for place, row in enumerate(rows[first:], start=first)),
         )
 
 
-def update_user_columns(connection: sqlite3.Connection, run: int, **own: Any) -> None:
-    """Change what is a person's own of `run`, if there is such a run; raises DatabaseDamaged."""
-    if (values := fetch_row(connection, run)) is not None:
-        _write(connection, {**values, **own})
+def update_user_columns(connection: sqlite3.Connection, run: int, **values: Any) -> None:
+    """Update USER_COLUMNS of `run`, if it exists."""
+    if (row := fetch_row(connection, run)) is not None:
+        _write(connection, {**row, **values})
 
 
-def fetch_row(connection: sqlite3.Connection, run: int) -> Values | None:
-    """The row of `run`, None where there is none; raises DatabaseDamaged where it is not what was written."""
-    return next(_checked(connection, "WHERE run = ?", run), None)
+def fetch_row(connection: sqlite3.Connection, run: int) -> RunRow | None:
+    """Return the row of `run`, None if there is none."""
+    return next(_fetch_verified(connection, "WHERE run = ?", run), None)
 
 
-def fetch_rows(connection: sqlite3.Connection) -> Iterator[Values]:
-    """The rows of all runs, newest first; raises DatabaseDamaged where one is not what was written."""
-    return _checked(connection, "ORDER BY run DESC")
+def fetch_rows(connection: sqlite3.Connection) -> Iterator[RunRow]:
+    """Return the rows of all runs, newest first."""
+    return _fetch_verified(connection, "ORDER BY run DESC")
 
 
-def fetch_run(connection: sqlite3.Connection, run: int) -> tuple[Values, Curves] | None:
-    """All that there is of `run`, None where it is not; raises DatabaseDamaged where it is not what was written."""
+def fetch_run(connection: sqlite3.Connection, run: int) -> tuple[RunRow, HistoryRows] | None:
+    """Return row and history of `run`, None if it does not exist."""
     with read_transaction(connection):
-        if (values := fetch_row(connection, run)) is None:
+        if (row := fetch_row(connection, run)) is None:
             return None
-        curves = {
+        history = {
             table: connection.execute(
                 f"SELECT {', '.join(columns)} FROM {table} WHERE run = ? ORDER BY place", (run,)
             ).fetchall()
             for table, columns in HISTORY_TABLES.items()
         }
-    if _curve_digest(values["curve_window"], curves) != values[_CURVE]:
+    if _history_digest(row["curve_window"], history) != row[_CURVE_DIGEST]:
         raise DatabaseCorrupt(f"the curve of run {run} is not what was written")
-    return values, curves
+    return row, history
 
 
 def load_record(connection: sqlite3.Connection, run: int) -> RunRecord | None:
-    """The record of `run`, None where there is none; raises DatabaseDamaged, Mistake."""
-    if (all_of_it := fetch_run(connection, run)) is None:
+    """Return the record of `run`, None if it does not exist. Raises UserError for one of a newer version."""
+    if (row_and_history := fetch_run(connection, run)) is None:
         return None
-    values, curves = all_of_it
+    row, history = row_and_history
     try:
         return RunRecord(
-            **{name: values[name] for name in _PLAIN},
-            config=msgspec.json.decode(values["config"], type=RunConfig),
-            corpus=msgspec.json.decode(values["corpus"], type=CorpusSummary),
-            state=RunState(values["state"]),
+            **{column: row[column] for column in _RECORD_COLUMNS},
+            config=msgspec.json.decode(row["config"], type=RunConfig),
+            corpus=msgspec.json.decode(row["corpus"], type=CorpusSummary),
+            state=RunState(row["state"]),
             history=TrainingHistory(
-                values["curve_window"],
-                tuple(LossPoint(*point) for point in curves["points"]),
-                tuple(Evaluation(step, Split(split), loss) for step, split, loss in curves["evaluations"]),
-                tuple(CurveMarker(step, text, bool(quiet)) for step, text, quiet in curves["marks"]),
+                row["curve_window"],
+                tuple(LossPoint(*point) for point in history["points"]),
+                tuple(Evaluation(step, Split(split), loss) for step, split, loss in history["evaluations"]),
+                tuple(CurveMarker(step, text, bool(quiet)) for step, text, quiet in history["marks"]),
             ),
-            divergence=msgspec.json.decode(values["divergence"] or b"null", type=Divergence | None),
+            divergence=msgspec.json.decode(row["divergence"] or b"null", type=Divergence | None),
         )
     except ValueError as error:
-        raise _foreign(run, error) from None
+        raise _other_version(run, error) from None
 
 
-def to_summary(values: Values) -> RunSummary:
-    """The summary of a run by its row; raises Mistake where it is of another version of the program."""
+def to_summary(row: RunRow) -> RunSummary:
+    """Return the summary of a run from its row. Raises UserError for one of a newer version."""
     try:
         return RunSummary(
-            **{name: values[name] for name in _LISTED},
-            config=msgspec.json.decode(values["config"], type=RunConfig),
-            corpus=msgspec.json.decode(values["corpus"], type=CorpusSummary).name,
-            state=RunState(values["state"]),
-            train=values["newest_train"],
-            val=values["newest_val"],
+            **{column: row[column] for column in _SUMMARY_COLUMNS},
+            config=msgspec.json.decode(row["config"], type=RunConfig),
+            corpus=msgspec.json.decode(row["corpus"], type=CorpusSummary).name,
+            state=RunState(row["state"]),
+            train=row["newest_train"],
+            val=row["newest_val"],
         )
     except ValueError as error:
-        raise _foreign(values["run"], error) from None
+        raise _other_version(row["run"], error) from None
 
 
 def last_run_number(connection: sqlite3.Connection) -> int:
-    """The highest number that a run ever had, be it removed since; raises DatabaseDamaged."""
+    """Return the highest run number ever used, also by a run that was deleted for good."""
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
     if row is not None and not isinstance(row[0], int):
         raise DatabaseCorrupt("the last number is none")
     return int(row[0]) if row is not None else 0
 
 
-_CURVE = "curve_digest"
-
-
-_PLAIN = (
-    *("run", "name", "note", "preset", "parameters", "step", "created", "seconds", "training_seconds"),
-    *("first_loss", "train", "val", "ghost"),
-)
-
-
-_LISTED = ("run", "name", "note", "preset", "parameters", "step", "created", "training_seconds", "best_val")
-
-
-_REAL = (
-    *("seconds", "training_seconds", "first_loss", "train", "val", "newest_train", "newest_val", "best_val"),
-    "deleted",
-)
-
-
-def _values(record: RunRecord, curves: Curves) -> dict[str, Any]:
+def _run_row(record: RunRecord, history: HistoryRows) -> dict[str, Any]:
     summary = record.summary()
-    return {name: getattr(record, name) for name in _PLAIN} | {
-        "config": _text(record.config),
-        "corpus": _text(record.corpus),
+    return {column: getattr(record, column) for column in _RECORD_COLUMNS} | {
+        "config": _json(record.config),
+        "corpus": _json(record.corpus),
         "state": record.state.value,
         "newest_train": summary.train,
         "newest_val": summary.val,
         "best_val": summary.best_val,
-        "divergence": _text(record.divergence),
+        "divergence": _json(record.divergence),
         "curve_window": record.history.window,
-        _CURVE: _curve_digest(record.history.window, curves),
+        _CURVE_DIGEST: _history_digest(record.history.window, history),
     }
 
 
-def _write(connection: sqlite3.Connection, values: Values) -> None:
-    row = tuple(_real(values[column]) if column in _REAL else values[column] for column in COLUMNS)
+def _write(connection: sqlite3.Connection, row: RunRow) -> None:
+    values = tuple(_stored_real(row[column]) if column in _REAL_COLUMNS else row[column] for column in COLUMNS)
     columns = (*COLUMNS, "digest")
     updates = ", ".join(f"{column} = excluded.{column}" for column in columns if column != "run")
     connection.execute(
         f"INSERT INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
         f"ON CONFLICT (run) DO UPDATE SET {updates}",
-        (*row, _digest(row)),
+        (*values, _digest(values)),
     )
 
 
-def _checked(connection: sqlite3.Connection, which: str, *parameters: int) -> Iterator[Values]:
-    query = f"SELECT {', '.join(COLUMNS)}, digest FROM runs {which}"
-    for row in connection.execute(query, parameters).fetchall():  # all at once, so that no one waits for the reader
+def _fetch_verified(connection: sqlite3.Connection, clause: str, *parameters: int) -> Iterator[RunRow]:
+    query = f"SELECT {', '.join(COLUMNS)}, digest FROM runs {clause}"
+    for row in connection.execute(query, parameters).fetchall():  # all at once, so that no writer waits for the reader
         *values, digest = row
         if _digest(values) != digest:
             raise DatabaseCorrupt(f"the row of run {row[0]} is not what was written")
         yield dict(zip(COLUMNS, values, strict=True))
 
 
-def _curves(history: TrainingHistory) -> Curves:
+def _history_rows(history: TrainingHistory) -> HistoryRows:
     return {
-        "points": [(point.step, _real(point.mean), _real(point.low), _real(point.high)) for point in history.points],
-        "evaluations": [(item.step, item.split.value, _real(item.loss)) for item in history.evaluations],
+        "points": [
+            (point.step, _stored_real(point.mean), _stored_real(point.low), _stored_real(point.high))
+            for point in history.points
+        ],
+        "evaluations": [(item.step, item.split.value, _stored_real(item.loss)) for item in history.evaluations],
         "marks": [(mark.step, mark.text, int(mark.quiet)) for mark in history.marks],
     }
 
 
-def _real(value: float | None) -> float | None:
-    """The number as it comes back from SQLite, which knows no −0 and takes what is not finite for none."""
+def _stored_real(value: float | None) -> float | None:
+    # As SQLite gives it back, so that digests match: without −0, and NULL for NaN and infinity.
     return float(value) + 0.0 if value is not None and math.isfinite(value) else None
 
 
-def _text(value: object) -> str:
+def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _curve_digest(window: int, curves: Curves) -> str:
-    return _digest((window, curves))
+def _history_digest(window: int, history: HistoryRows) -> str:
+    return _digest((window, history))
 
 
 def _digest(value: object) -> str:
     return hashlib.sha256(msgspec.msgpack.encode(value)).hexdigest()
 
 
-def _foreign(run: int, error: ValueError) -> UserError:
+def _other_version(run: int, error: ValueError) -> UserError:
     return UserError(f"run {run} is of another version of the program ({error})", "upgrade this one")
 
 
-_FIELDS = StarredName.__struct_fields__
-
-
-_COLUMNS = ", ".join((*_FIELDS, "digest"))
-
-
-_UNREADABLE = (sqlite3.Error, UnicodeDecodeError, DatabaseCorrupt)
-
-
 def fetch_stars(connection: sqlite3.Connection) -> tuple[StarredName, ...]:
-    """All of them, newest first; raises DatabaseDamaged where one is not what was written."""
-    found = connection.execute(f"SELECT {_COLUMNS} FROM stars ORDER BY star DESC").fetchall()
-    return tuple(map(_checked_star, found))
+    """Return all starred names, newest first."""
+    rows = connection.execute(f"SELECT {_STAR_COLUMNS} FROM stars ORDER BY star DESC").fetchall()
+    return tuple(map(_verified_star, rows))
 
 
 def count_stars(connection: sqlite3.Connection) -> int:
-    """How many there are."""
+    """Return the number of starred names."""
     (number,) = connection.execute("SELECT count(*) FROM stars").fetchone()
     return int(number)
 
 
 def insert_star(connection: sqlite3.Connection, star: StarredName) -> None:
-    """Add a name as the newest; one that is there stays as it is."""
-    marks = ", ".join("?" * (len(_FIELDS) + 1))
-    star = msgspec.structs.replace(star, nll=float(star.nll) + 0.0)  # as it comes back: SQLite knows no −0
+    """Add a name as the newest; one that is starred already stays as it is."""
+    placeholders = ", ".join("?" * (len(_STAR_FIELDS) + 1))
+    star = msgspec.structs.replace(star, nll=float(star.nll) + 0.0)  # as SQLite gives it back, without −0
     values = (*msgspec.structs.astuple(star), _star_digest(star))
-    connection.execute(f"INSERT OR IGNORE INTO stars ({_COLUMNS}) VALUES ({marks})", values)
+    connection.execute(f"INSERT OR IGNORE INTO stars ({_STAR_COLUMNS}) VALUES ({placeholders})", values)
 
 
 def delete_star(connection: sqlite3.Connection, name: str) -> None:
-    """Take a name out."""
+    """Remove a starred name, if there is one."""
     connection.execute("DELETE FROM stars WHERE name = ?", (name,))
 
 
 def fetch_readable_stars(connection: sqlite3.Connection) -> Iterator[StarredName]:
-    """Those that are what was written, oldest first, be the rest damaged, or no table there."""
-    with suppress(*_UNREADABLE):
+    """Yield the valid starred names, oldest first, even if others are corrupt or the table is missing."""
+    with suppress(*UNREADABLE):
         for (number,) in connection.execute("SELECT star FROM stars ORDER BY star").fetchall():
-            with suppress(*_UNREADABLE):
-                row = connection.execute(f"SELECT {_COLUMNS} FROM stars WHERE star = ?", (number,)).fetchone()
+            with suppress(*UNREADABLE):
+                row = connection.execute(f"SELECT {_STAR_COLUMNS} FROM stars WHERE star = ?", (number,)).fetchone()
                 if row is not None:
-                    yield _checked_star(row)
+                    yield _verified_star(row)
 
 
-def _checked_star(row: tuple[Any, ...]) -> StarredName:
+def _verified_star(row: tuple[Any, ...]) -> StarredName:
     *values, digest = row
     try:
-        star = msgspec.convert(dict(zip(_FIELDS, values, strict=True)), StarredName)
+        star = msgspec.convert(dict(zip(_STAR_FIELDS, values, strict=True)), StarredName)
         if _star_digest(star) == digest:
             return star
     except msgspec.ValidationError:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from charwave_tui.core.config.layer_shapes import BATCHNORM_EPS
 from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.protocol.float_matrix import EMPTY_MATRIX, WIDTH, FloatMatrix
+from charwave_tui.core.protocol.float_matrix import EMPTY_MATRIX, FLOAT_BYTES, FloatMatrix
 from charwave_tui.core.protocol.layer_insights import (
     MAX_LISTED_UNITS,
     ActivationInsight,
@@ -118,10 +118,10 @@ def linear_insight(capture: LayerCapture, query: InsightQuery, layer: Linear) ->
         fan_out=fan_out,
         weight=histogram(weight),
         gradient=None if gradient is None else histogram(gradient),
-        heat=to_float_matrix(max_abs_pool(weight, rows, columns)),
+        heatmap=to_float_matrix(max_abs_pool(weight, rows, columns)),
         row_norms=to_float_matrix(torch.linalg.vector_norm(weight, dim=1)),  # [fan_in, fan_out] → [fan_in]
         column_norms=to_float_matrix(torch.linalg.vector_norm(weight, dim=0)),  # [fan_in, fan_out] → [fan_out]
-        singular_values=_singular_values(weight) if query.singular else EMPTY_MATRIX,
+        singular_values=_singular_values(weight) if query.singular_values else EMPTY_MATRIX,
     )
 
 
@@ -183,8 +183,8 @@ def batchnorm_insight(capture: LayerCapture, query: InsightQuery, layer: BatchNo
         batch_var=to_float_matrix(var[window]),
         position_mean=to_float_matrix(position_mean[:, window]),
         position_var=to_float_matrix(position_var[:, window]),
-        mean_apart=mean_apart.mean().item(),
-        var_apart=var_apart.mean().item(),
+        mean_deviation=mean_apart.mean().item(),
+        var_deviation=var_apart.mean().item(),
     )
 
 
@@ -198,8 +198,8 @@ def embedding_insight(query: InsightQuery, layer: Embedding) -> EmbeddingInsight
     order = distances.argsort(stable=True)[1 : NEIGHBOURS + 1]
     return EmbeddingInsight(
         dimensions=dimensions,
-        plane=to_float_matrix(plane),
-        shares=variance_fractions,
+        projection=to_float_matrix(plane),
+        explained_variance=variance_fractions,
         symbol=symbol,
         neighbours=tuple(order.tolist()),
         distances=tuple(distances[order].tolist()),
@@ -307,7 +307,7 @@ def to_float_matrix(tensor: Tensor) -> FloatMatrix:
     """Return a tensor [R, C] as a matrix for the wire, or [C] as one row of it."""
     rows = tensor.detach() if tensor.ndim == 2 else tensor.detach().unsqueeze(0)  # [C] → [1, C]
     floats = rows.to("cpu", torch.float32).contiguous()
-    content = ctypes.string_at(floats.data_ptr(), floats.numel() * WIDTH) if floats.numel() else b""
+    content = ctypes.string_at(floats.data_ptr(), floats.numel() * FLOAT_BYTES) if floats.numel() else b""
     if sys.byteorder == "big":
         swapped = array("f", content)
         swapped.byteswap()

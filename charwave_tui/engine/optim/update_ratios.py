@@ -63,7 +63,7 @@ class UpdateRatioHistory:
             self._rows = [(step, row) for step, row in self._rows if self.is_sampled(step)]
 
     def state(self) -> UpdateRatioState:
-        ratios = FloatMatrix.of(len(self._layers), (ratio for _, row in self._rows for ratio in row))
+        ratios = FloatMatrix.from_values(len(self._layers), (ratio for _, row in self._rows for ratio in row))
         return UpdateRatioState(tuple(step for step, _ in self._rows), ratios, self._stride)
 
     def report(self) -> UpdateRatiosReported:

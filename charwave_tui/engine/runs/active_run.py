@@ -241,7 +241,7 @@ class ActiveRun:
         self.trainer.update_config(config.validated())
         changed = old.changed_fields(config)
         for name in sorted(changed):
-            format_value = HYPERPARAMETERS[name].kind.format
+            format_value = HYPERPARAMETERS[name].value_type.format
             self.mark(f"{name} {format_value(getattr(old, name))} → {format_value(getattr(config, name))}")
         if "max_steps" in changed:
             self._step_allowance = config.max_steps
@@ -286,7 +286,7 @@ class ActiveRun:
             history=self.history.snapshot(),
             ghost=ghost,
             divergence=self._divergence,
-            unsaved=self.unsaved,
+            save_error=self.unsaved,
             timeline=self.history.timeline,
         )
 

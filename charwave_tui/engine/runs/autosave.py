@@ -87,7 +87,7 @@ class Autosave:
 
     def _reacquire_lock(self) -> None:
         """Lock the run again if its folder was deleted; raises OSError, UserError."""
-        if not self._lock.holds:
+        if not self._lock.is_valid:
             folder = self._store.folder_of(self.run)
             folder.path.mkdir(parents=True, exist_ok=True)
             self._lock.release()

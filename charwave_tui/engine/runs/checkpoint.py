@@ -15,8 +15,8 @@ from charwave_tui.core.atomic_write import write_atomically
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.store.checkpoint_metadata import (
     CHECKSUM_KEY,
-    IN_SAVE,
-    UNSEALED,
+    CHECKSUM_PLACEHOLDER,
+    RECORD_KEY,
     add_checksum,
     read_record_file,
     read_verified,
@@ -42,7 +42,9 @@ class Checkpoint(NamedTuple):
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write `weights` and `metadata` to `path`: after a crash it is the old file or the new one, never a part."""
-    write_atomically(path, add_checksum(safetensors.torch.save(dict(weights), {**metadata, CHECKSUM_KEY: UNSEALED})))
+    write_atomically(
+        path, add_checksum(safetensors.torch.save(dict(weights), {**metadata, CHECKSUM_KEY: CHECKSUM_PLACEHOLDER}))
+    )
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -57,14 +59,14 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def write_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> None:
     """Add a checkpoint to the run's folder, and delete those before the last two; raises OSError."""
     metadata = {
-        IN_SAVE: msgspec.json.encode(checkpoint.record).decode(),
+        RECORD_KEY: msgspec.json.encode(checkpoint.record).decode(),
         RESUME_STATE_KEY: msgspec.json.encode(checkpoint.resume_state).decode(),
         FORMAT_KEY: FORMAT_VERSION,
     }
     try:
-        save_weights(folder.next_save(), checkpoint.tensors, metadata)
+        save_weights(folder.next_checkpoint_path(), checkpoint.tensors, metadata)
     finally:
-        folder.drop_old_saves()
+        folder.delete_old_checkpoints()
 
 
 def load_latest_checkpoint(
@@ -108,7 +110,7 @@ def _read(path: Path, folder: RunFolder) -> Checkpoint:
             raise _IncompatibleVersion(
                 f"{path} is of format {metadata[FORMAT_KEY]}, not {FORMAT_VERSION}", "upgrade the program"
             )
-        record = msgspec.json.decode(metadata[IN_SAVE], type=RunRecord)
+        record = msgspec.json.decode(metadata[RECORD_KEY], type=RunRecord)
         resume_state = msgspec.json.decode(metadata[RESUME_STATE_KEY], type=ResumeState)
     except (KeyError, FileNotFoundError, ValueError, RecursionError) as error:
         raise UserError(f"{path} holds no run: {error}", "choose another run with --run") from None

@@ -51,7 +51,7 @@ class RunHistory:
         """Continue from `history`; with the state from `resumable` exactly as the history that gave both."""
         resume_state = resume_state or ResumeState()
         self._window = history.window
-        self._losses = DownsampledLosses(history.points, fold=resume_state.fold, waiting=resume_state.waiting)
+        self._losses = DownsampledLosses(history.points, factor=resume_state.fold, pending=resume_state.waiting)
         self._evaluations: tuple[Evaluation, ...] = history.evaluations
         self._markers: tuple[CurveMarker, ...] = history.marks
         self.timeline: tuple[TimelineSample, ...] = resume_state.timeline
@@ -80,7 +80,7 @@ class RunHistory:
 
     def resumable(self, losses: Iterable[float], allowance: int) -> tuple[TrainingHistory, ResumeState]:
         """Return all that `load` needs to continue exactly, with the unfinished `losses` and the run's `allowance`."""
-        history = TrainingHistory(self._window, self._losses.whole, self._evaluations, self._markers)
+        history = TrainingHistory(self._window, self._losses.complete, self._evaluations, self._markers)
         fold, waiting = self._losses.factor, self._losses.pending
         return history, ResumeState(tuple(losses), fold, waiting, allowance, timeline=self.timeline)
 

@@ -100,4 +100,4 @@ def sample_for_timeline(trainer: Trainer) -> Cooperative[TimelineSample]:
     step, generator = trainer.step, derived_generator(trainer.config.seed, "timeline")
     sampler = NameSampler(trainer.model, trainer.corpus, trainer.config, TIMELINE_SAMPLING, generator)
     names = yield from sampler.sample()
-    return TimelineSample(step, tuple(msgspec.structs.replace(name, surprises=()) for name in names))
+    return TimelineSample(step, tuple(msgspec.structs.replace(name, nlls=()) for name in names))

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.config.sampling_config import LONGEST_PREFIX, NEW, SamplingConfig
+from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, ONLY_NEW, SamplingConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.engine.model.layers import Sequential
@@ -17,7 +17,7 @@ from charwave_tui.engine.sampling.scoring import require_finite
 from charwave_tui.engine.sampling.token_choice import PatternConstraint, sample_from_logits
 from charwave_tui.engine.training.evaluation import prefix_block_size, window_block_size
 
-MAX_NAME_LENGTH = LONGEST_PREFIX  # characters, then the name is cut off; a prefix may fill it
+MAX_NAME_LENGTH = MAX_NAME_LENGTH  # characters, then the name is cut off; a prefix may fill it
 MAX_SAMPLES_PER_NAME = 20  # where only new names are requested
 MIN_RESAMPLED = 16  # names sampled in place of those that are not new: fewer take hardly less time
 
@@ -39,7 +39,7 @@ class NameSampler:
     def __init__(
         self, model: Sequential, corpus: Corpus, config: RunConfig, sampling: SamplingConfig, generator: Generator
     ) -> None:
-        self._sampling = sampling.checked()
+        self._sampling = sampling.validated()
         self._corpus = corpus
         self._model, self._config = model, config
         self._generator = generator
@@ -56,7 +56,7 @@ class NameSampler:
         They are fewer than requested where only new names are, and MAX_SAMPLES_PER_NAME for each do not give as many.
         """
         count = self._sampling.count
-        limit = count * MAX_SAMPLES_PER_NAME if self._sampling.only_new == NEW else count
+        limit = count * MAX_SAMPLES_PER_NAME if self._sampling.only_new == ONLY_NEW else count
         self._near_words = yield from near_word_index(self._corpus)
         while len(self._accepted) < count and self.sampled < limit:
             missing = count - len(self._accepted)
@@ -120,7 +120,7 @@ class NameSampler:
             else SampledName(name, mean, False, next(near_words), nll)
             for name, mean, nll in zip(names, means, nlls, strict=True)
         )
-        return [name for name in sampled if not (self._sampling.only_new == NEW and name.in_corpus)]
+        return [name for name in sampled if not (self._sampling.only_new == ONLY_NEW and name.in_corpus)]
 
 
 class _SampleBatch:

@@ -118,9 +118,9 @@ def sorted_corpus_nll(trainer: Trainer) -> Cooperative[list[float]]:
 
 def with_percentile(scored: WordScored, corpus_nll: list[float]) -> WordScored:
     """Return `scored` with its percentile in the result of `sorted_corpus_nll`."""
-    mean = sum(scored.surprises) / len(scored.surprises)
+    mean = sum(scored.nlls) / len(scored.nlls)
     larger = len(corpus_nll) - bisect_right(corpus_nll, mean)
-    return msgspec.structs.replace(scored, percentile=100 * larger / len(corpus_nll), among=len(corpus_nll))
+    return msgspec.structs.replace(scored, percentile=100 * larger / len(corpus_nll), compared_words=len(corpus_nll))
 
 
 def _words_to_score(corpus: Corpus, config: RunConfig) -> list[str]:

@@ -11,14 +11,12 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState, StarredName
 from charwave_tui.core.protocol import commands
 from charwave_tui.core.protocol.events import Event, RunShown, RunsListed, StarsListed
-from charwave_tui.core.store.run_record import RunRecord, RunSummary
+from charwave_tui.core.store.run_record import MAX_RUN_NAME_LENGTH, MAX_RUN_NOTE_LENGTH, RunRecord, RunSummary
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.core.store.starred_names import StarredNames
 from charwave_tui.engine.runtime.cooperative import Reply
 
 MAX_LISTED_RUNS = 4_000  # with the longest notes they fit into one frame
-MAX_RUN_NAME_LENGTH = 60  # characters
-MAX_NOTE_LENGTH = 500
 
 
 class ArchiveCommands:
@@ -43,7 +41,7 @@ class ArchiveCommands:
 
     def describe_run(self, command: commands.DescribeRun, reply: Reply) -> None:
         _check_text("name", command.name, MAX_RUN_NAME_LENGTH)
-        _check_text("note", command.note, MAX_NOTE_LENGTH)
+        _check_text("note", command.note, MAX_RUN_NOTE_LENGTH)
         name, note = command.name.strip(), command.note.strip()
         self._change(lambda: self._store.set_name_and_note(command.run, name, note))
 

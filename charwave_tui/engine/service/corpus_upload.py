@@ -7,10 +7,10 @@ import os
 import re
 from pathlib import Path
 
-from charwave_tui.core.corpus import LARGEST_FILE
+from charwave_tui.core.corpus import MAX_FILE_BYTES
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import ensure_dir, uploaded_corpora_dir
-from charwave_tui.core.protocol.commands import UPLOAD_CHUNK, OfferCorpus, UploadCorpusPart
+from charwave_tui.core.protocol.commands import UPLOAD_CHUNK_BYTES, OfferCorpus, UploadCorpusPart
 from charwave_tui.core.protocol.events import CorpusRefused, CorpusRequested, CorpusStored
 from charwave_tui.engine.runtime.cooperative import Reply
 
@@ -37,7 +37,7 @@ def handle_upload(command: OfferCorpus | UploadCorpusPart, reply: Reply) -> None
 def _write_part(command: UploadCorpusPart, path: Path) -> bool:
     """Write the part into the partial file; return True after the last one, once the file is complete at `path`."""
     end = command.offset + len(command.part)
-    if not 0 <= command.offset <= end <= command.size <= LARGEST_FILE or len(command.part) > UPLOAD_CHUNK:
+    if not 0 <= command.offset <= end <= command.size <= MAX_FILE_BYTES or len(command.part) > UPLOAD_CHUNK_BYTES:
         raise UserError(f"{command.name} was sent in parts that do not fit", "try again")
     if path.is_file():  # another viewer was faster
         return end == command.size

@@ -57,7 +57,7 @@ class LayerQueries:
             case ProbeLayers(batch=batch):
                 stats = self._capture(run, batch).stats
                 reply(LayersProbed(step, stats, time.perf_counter() - start))
-            case InspectLayer(lens=lens, batch=batch, request=request):
+            case InspectLayer(query=lens, batch=batch, request=request):
                 if not 0 <= lens.layer < len(run.trainer.model.layers):
                     return
                 cached = self._capture(run, batch)

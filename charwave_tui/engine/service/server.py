@@ -21,7 +21,13 @@ from charwave_tui.core.paths import ensure_runtime_dir, runs_dir, socket_path
 from charwave_tui.core.protocol import events
 from charwave_tui.core.protocol.commands import AnyCommand, Ping, ReportStatus
 from charwave_tui.core.protocol.engine_socket import SHUTDOWN_TIMEOUT, acquire_engine_lock, peer_credentials
-from charwave_tui.core.protocol.framing import MAX_COMMAND, MalformedFrame, decode_command, encode_frame, read_payload
+from charwave_tui.core.protocol.framing import (
+    MAX_COMMAND_BYTES,
+    MalformedFrame,
+    decode_command,
+    encode_frame,
+    read_payload,
+)
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.service.worker import EngineWorker, ViewerId
 
@@ -76,7 +82,7 @@ class ViewerConnection:
         Raises MalformedFrame, and ConnectionError or asyncio.IncompleteReadError at the end.
         """
         await self._writer.drain()
-        return decode_command(await read_payload(self._reader, MAX_COMMAND))
+        return decode_command(await read_payload(self._reader, MAX_COMMAND_BYTES))
 
     def close(self) -> None:
         """Close the connection; the backlog is still sent."""
@@ -146,7 +152,7 @@ class Server:
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             self._loop.add_signal_handler(name, self._shutdown.set)
         thread = threading.Thread(target=self._run_worker, name="worker")
-        server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MAX_COMMAND)
+        server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MAX_COMMAND_BYTES)
         thread.start()
         await self._shutdown.wait()
         server.close()

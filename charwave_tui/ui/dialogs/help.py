@@ -12,13 +12,14 @@ from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.screen import ModalScreen
 
+from charwave_tui.core.config.layer_shapes import SATURATION_THRESHOLD
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect
 from charwave_tui.ui.drawing.theme import ThemedWidget
 from charwave_tui.ui.keymap import LAB_KEYS, KeyBinding
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 GLOSSARY = {
-    "saturation": "share of tanh, a gate's too, with |h| > 0.97; such units hardly learn",
+    "saturation": f"share of tanh, a gate's too, with |h| > {SATURATION_THRESHOLD}; such units hardly learn",
     "dead": "units that are saturated (tanh) or zero (relu) for every example",
     "unused": "a field that plays no part in the present mix; it is kept, and can be edited",
     "nll": "mean negative log-likelihood of a name's characters and its end, in nats",
@@ -76,7 +77,7 @@ class _HelpPage(ThemedWidget):
         is_live = spec.effect is EditEffect.LIVE
         effect = f"{GLYPHS.live} live" if is_live else f"{GLYPHS.rebuild} rebuild"
         page.append(effect, self.role_style("train" if is_live else "fg"))
-        page.append(f"  {spec.kind.describe_bounds(name)}\n\n", self.role_style("muted"))
+        page.append(f"  {spec.value_type.describe_bounds(name)}\n\n", self.role_style("muted"))
 
     def _append_table(self, page: Text, heading: str, rows: dict[str, str], name_width: int, text_width: int) -> None:
         page.append(f"{heading}\n", self.role_style("fg", bold=True))

@@ -30,7 +30,7 @@ def pick_field_value(name: str, form: FormState) -> PickDialog:
             for entry in list_corpora()
         ]
         return PickDialog("corpus", corpora, current=current, allow_text="or a path", about=about)
-    kind = HYPERPARAMETERS[name].kind
+    kind = HYPERPARAMETERS[name].value_type
     assert isinstance(kind, Choice)
     return PickDialog(name, [Option(value, value) for value in kind.options], current=current, about=about)
 

@@ -67,9 +67,9 @@ def style_name(sampled: SampledName, width: int) -> StyledLine:
     """Style a name in at most `width` columns; one without nll per character has one colour."""
     text = readable(sampled.name) or GLYPHS.dash
     short = shorten(text, width)
-    if len(sampled.surprises) <= len(sampled.name) or not sampled.name:
+    if len(sampled.nlls) <= len(sampled.name) or not sampled.name:
         return (Span(short, "muted" if sampled.in_corpus else "bright"),)
-    clusters = _clusters(text, sampled.surprises)
+    clusters = _clusters(text, sampled.nlls)
     if short != text:
         clusters = _shorten(clusters, width)
     spans = [style_character(text, nll) for text, nll in clusters]

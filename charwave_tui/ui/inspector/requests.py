@@ -32,7 +32,7 @@ class InspectionRequests:
     def response_for(self, layer: int) -> LayerInspected | None:
         """Return the last response if it is about the layer of that index."""
         answered = self._pending.answered
-        return self._response if isinstance(answered, InspectLayer) and answered.lens.layer == layer else None
+        return self._response if isinstance(answered, InspectLayer) and answered.query.layer == layer else None
 
     def request(
         self, query: InsightQuery, batch: ProbeBatch, *, includes_update_ratios: bool, repeat: bool = False

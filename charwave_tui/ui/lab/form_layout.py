@@ -74,14 +74,14 @@ class FieldRow:
 
 def is_picked_from_list(name: str) -> bool:
     """Return whether the value is picked from a list instead of typed."""
-    return name == PRESET or isinstance(HYPERPARAMETERS[name].kind, Choice | FreeText)
+    return name == PRESET or isinstance(HYPERPARAMETERS[name].value_type, Choice | FreeText)
 
 
 def value_text(view: FormState, name: str) -> str:
     """Return the value as it is typed; `auto` with what it stands for."""
     if name == PRESET:
         return readable(view.draft.preset or GLYPHS.dash)
-    text = readable(HYPERPARAMETERS[name].kind.format(getattr(view.draft.config, name)))
+    text = readable(HYPERPARAMETERS[name].value_type.format(getattr(view.draft.config, name)))
     return f"{text} {GLYPHS.arrow} {view.accelerator}" if text == "auto" and view.accelerator else text
 
 
@@ -90,7 +90,7 @@ def previous_value_text(view: FormState, row: FieldRow) -> str:
     if row.value_under_editor is not None:
         return "" if row.value_under_editor == value_text(view, row.name) else f"was {row.value_under_editor}"
     before = previous_value(view, row.name)
-    return "" if before is None else f"was {readable(HYPERPARAMETERS[row.name].kind.format(before))}"
+    return "" if before is None else f"was {readable(HYPERPARAMETERS[row.name].value_type.format(before))}"
 
 
 def value_column(name: str, width: int) -> int:

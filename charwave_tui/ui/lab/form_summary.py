@@ -151,13 +151,13 @@ def help_lines(preview: EditPreview, name: str, width: int) -> tuple[StyledLine,
     previous = previous_value(view, name)
     if name in staged_fields(view) and previous is not None and not preview.is_typing:
         staged_note = Span(f"{GLYPHS.rebuild} waits for t", "accent")
-        effect: StyledLine = (staged_note, Span(f"  was {readable(spec.kind.format(previous))}", "muted"))
+        effect: StyledLine = (staged_note, Span(f"  was {readable(spec.value_type.format(previous))}", "muted"))
         if cell_width(effect) > width:
             effect = (staged_note,)
         return title, (Span(spec.help),), effect
     is_live = spec.effect is EditEffect.LIVE
     badge = f"{GLYPHS.live if is_live else GLYPHS.rebuild} {spec.effect}"
-    bounds = spec.kind.describe_bounds(name)
+    bounds = spec.value_type.describe_bounds(name)
     gap = " " * (2 if len(badge) + 2 + len(bounds) <= width else 1)
     effect = (Span(badge, "train" if is_live else "fg"), Span(f"{gap}{bounds}", "muted"))
     moment = "from the next step on" if is_live else "a new run; this one is kept"

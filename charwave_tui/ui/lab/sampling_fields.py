@@ -131,7 +131,7 @@ class SamplingFields(ThemedWidget):
         if not self.editor.is_open:
             return
         try:
-            sampling = self.sampling.with_text(self.selected, event.value)
+            sampling = self.sampling.with_setting(self.selected, event.value)
         except UserError as error:
             self.error = error
         else:

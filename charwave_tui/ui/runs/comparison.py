@@ -85,7 +85,9 @@ def _fit_value(value: Span) -> Span:
 def _field_rows(compared: Sequence[ComparedRun], preset: Preset | None) -> list[TableRow]:
     if preset is not None:
         (run,) = compared
-        values = {name: HYPERPARAMETERS[name].kind.format(getattr(preset.config, name)) for name, _ in changes(run.row)}
+        values = {
+            name: HYPERPARAMETERS[name].value_type.format(getattr(preset.config, name)) for name, _ in changes(run.row)
+        }
         return [(name, (Span(value, "muted"), _field_value(run, name))) for name, value in values.items()]
     rows = [(name, tuple(_field_value(run, name) for run in compared)) for name in HYPERPARAMETERS]
     return [(name, values) for name, values in rows if len({value.text for value in values}) > 1]

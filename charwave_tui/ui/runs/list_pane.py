@@ -14,7 +14,7 @@ from textual.reactive import reactive
 from textual.widgets import Input
 
 from charwave_tui.core.protocol.commands import Command, DeleteRun, DescribeRun, RestoreRun
-from charwave_tui.core.store.run_record import RunSummary
+from charwave_tui.core.store.run_record import MAX_RUN_NAME_LENGTH, MAX_RUN_NOTE_LENGTH, RunSummary
 from charwave_tui.ui.drawing.number_format import local_now
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, readable
 from charwave_tui.ui.keymap import RUN_KEYS
@@ -31,7 +31,7 @@ from charwave_tui.ui.widgets.text_lines import TextLines
 
 HEADER_HEIGHT = 1
 TO_END = 1_000_000  # more rows than any list has
-MAX_LENGTHS = {"name": 60, "note": 400, "filter": 60}  # characters, by edited field
+MAX_LENGTHS = {"name": MAX_RUN_NAME_LENGTH, "note": MAX_RUN_NOTE_LENGTH, "filter": 60}  # characters, by edited field
 NAME_EDITOR_COLUMNS = 24  # at least, where the table is that wide
 EDITOR_LABELS = {"note": "note  ", "filter": "filter  "}  # in the last line; a name is edited in its row
 AGE_INTERVAL_SECONDS = 20.0  # between two updates of the column that says how old a run is

@@ -59,7 +59,7 @@ def name_detail(sampled: SampledName, width: int, height: int) -> list[StyledLin
     text = {"corpus": " in the corpus", "near": f" one edit from {readable(sampled.near)}"}.get(novelty, f" {novelty}")
     summary: StyledLine = (Span(format_nll(sampled.nll), "bright", True), Span(" nll   ", "muted"))
     summary = justify((*summary, mark, Span(text, "muted")), (), width)
-    path = step_views.scored_chars(sampled.name, sampled.surprises)
+    path = step_views.scored_chars(sampled.name, sampled.nlls)
     if not path:
         return [summary][:height]
     if height < len(path) + 4:

@@ -12,7 +12,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from charwave_tui.core.config.sampling_config import LONGEST_PREFIX
+from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.commands import ScoreWord
 from charwave_tui.core.protocol.events import QueryRefused, WordScored
@@ -50,9 +50,9 @@ def typed_line(text: str, width: int) -> StyledLine:
 
 def novelty_mark(word: WordScored) -> tuple[Span, str]:
     """Return a glyph and a word for whether the corpus has the word, or one that is one edit away."""
-    if word.known == word.word:
+    if word.nearest_word == word.word:
         return Span(GLYPHS.corpus, "muted"), "corpus"
-    return (Span(GLYPHS.near, "muted"), "near") if word.known else (Span(GLYPHS.new, "train"), "new")
+    return (Span(GLYPHS.near, "muted"), "near") if word.nearest_word else (Span(GLYPHS.new, "train"), "new")
 
 
 def upsert_score(words: tuple[WordScored, ...], scored: WordScored) -> tuple[tuple[WordScored, ...], int]:
@@ -62,7 +62,7 @@ def upsert_score(words: tuple[WordScored, ...], scored: WordScored) -> tuple[tup
         return (scored, *words)[:MAX_WORDS], 0
     if scored.percentile is None:  # the previous percentile stands until the new one is computed
         previous = words[index]
-        scored = msgspec.structs.replace(scored, percentile=previous.percentile, among=previous.among)
+        scored = msgspec.structs.replace(scored, percentile=previous.percentile, compared_words=previous.compared_words)
     return (*words[:index], scored, *words[index + 1 :]), index
 
 
@@ -82,7 +82,7 @@ def score_list(words: Sequence[WordScored], cursor: int, width: int, height: int
     lines = [justify((Span("  word", "muted"),), (Span(text, "muted"),), width)]
     top = scroll_top(cursor, len(words), height - 1)
     for index, word in enumerate(words[top : top + height - 1], start=top):
-        path = step_views.scored_chars(word.word, word.surprises)
+        path = step_views.scored_chars(word.word, word.nlls)
         mark, novelty = novelty_mark(word) if path else (Span(" "), "")
         total = format_nll(step_views.total_nll(path)) if path else GLYPHS.dash
         mean = format_nll(step_views.mean_nll(path)) if path else GLYPHS.dash
@@ -100,12 +100,12 @@ def score_list(words: Sequence[WordScored], cursor: int, width: int, height: int
 
 def character_lines(word: WordScored, width: int, height: int) -> list[StyledLine]:
     """Return the characters of the word, as a table if there is space, above its nll and its percentile."""
-    path = step_views.scored_chars(word.word, word.surprises)
+    path = step_views.scored_chars(word.word, word.nlls)
     if not path:
         return [(Span("This model has not scored it yet.", "muted"),)]
     mark, novelty = novelty_mark(word)
     if novelty == "near":
-        novelty = f"near {readable(word.known)}"
+        novelty = f"near {readable(word.nearest_word)}"
     total = (*step_views.nll_summary(path, "total"), Span("   "), mark, Span(f" {novelty}", "muted"))
     summary = [justify(total, (), width), _percentile_line(word, width)]
     if height >= len(path) + 2 + len(summary):
@@ -117,7 +117,7 @@ def _percentile_line(word: WordScored, width: int) -> StyledLine:
     if word.percentile is None:
         return (Span("finding its place in the corpus", "muted"),)
     percentile = Span(format_percentile(word), "bright", True)
-    for end in (f" of {word.among:,} corpus words", " of the corpus", ""):
+    for end in (f" of {word.compared_words:,} corpus words", " of the corpus", ""):
         line: StyledLine = (Span("less surprising than ", "muted"), percentile, Span(end, "muted"))
         if cell_width(line) <= width:
             return line
@@ -199,7 +199,7 @@ class ScoreMode(SamplerMode):
 
     async def on_key(self, event: events.Key) -> None:
         if character := self.typed_character(event):
-            self._typed = (self._typed + character)[:LONGEST_PREFIX]
+            self._typed = (self._typed + character)[:MAX_NAME_LENGTH]
             self._refusal = None
             self.update()
 
@@ -214,7 +214,7 @@ class ScoreMode(SamplerMode):
         if self.words:
             self._cursor = min(max(self._cursor + rows, 0), len(self.words) - 1)
             self._refusal = None
-            if not self.words[self._cursor].surprises:
+            if not self.words[self._cursor].nlls:
                 self._score_current()
             self.update()
 
@@ -240,5 +240,5 @@ class ScoreMode(SamplerMode):
             self._characters.set_lines([hint])
         else:
             self._characters.set_lines(character_lines(word, *self._characters.inner_size))
-        self._characters.remark = f"step {format_steps(word.step)}" if word and word.surprises else ""
+        self._characters.remark = f"step {format_steps(word.step)}" if word and word.nlls else ""
         self._characters.note = word.word if word else ""

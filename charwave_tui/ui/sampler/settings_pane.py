@@ -113,7 +113,7 @@ class SettingsPane(TextPane):
             case "up" | "down":
                 self._set(self.sampling.stepped(name, 1 if how == "up" else -1), is_stepped=True)
             case "default":
-                self._set(self.sampling.with_text(name, SamplingConfig().formatted(name)), is_stepped=True)
+                self._set(self.sampling.with_setting(name, SamplingConfig().formatted(name)), is_stepped=True)
             case "edit":
                 self.editor.open(name, self.sampling.formatted(name))
                 self.update()
@@ -124,7 +124,7 @@ class SettingsPane(TextPane):
         if not self.editor.is_open:
             return
         try:
-            sampling = self.sampling.with_text(self.current, event.value)
+            sampling = self.sampling.with_setting(self.current, event.value)
         except UserError as error:
             self._show_error(error)
         else:

@@ -8,7 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from charwave_tui.core.config.sampling_config import LONGEST_PREFIX, SamplingConfig
+from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, SamplingConfig
 from charwave_tui.core.protocol.commands import PredictNext, SampleNames
 from charwave_tui.core.protocol.events import NextPredicted, QueryRefused
 from charwave_tui.ui.drawing.number_format import format_steps
@@ -157,19 +157,19 @@ class StepMode(SamplerMode):
 
     def _notify_full(self) -> None:
         if not self.step_state.is_ended:  # an ended name is reported in the pane
-            text = f"a prefix has at most {LONGEST_PREFIX} characters\n{GLYPHS.backspace} takes the last back"
+            text = f"a prefix has at most {MAX_NAME_LENGTH} characters\n{GLYPHS.backspace} takes the last back"
             self.notify(text, severity="warning", markup=False)
 
     def action_move_cursor(self, rows: int) -> None:
         if self.prediction is not None and not self.step_state.is_ended:
-            ranked_ids = rank_ids(self.prediction.surprises)
+            ranked_ids = rank_ids(self.prediction.nlls)
             self._go_to(self.step_state.with_cursor(move_in_ranking(ranked_ids, self.step_state.cursor_id, rows)))
 
     def action_append_character(self) -> None:
         if self.step_state.is_full:
             self._notify_full()
         elif self.prediction is not None:
-            ranked_ids = rank_ids(self.prediction.surprises)
+            ranked_ids = rank_ids(self.prediction.nlls)
             cursor_id = self.step_state.cursor_id
             char_id = cursor_id if cursor_id in ranked_ids else ranked_ids[0]
             self._go_to(self.step_state.with_choice(char_id, self.symbols))
@@ -177,8 +177,8 @@ class StepMode(SamplerMode):
     def action_roll(self) -> None:
         if self.step_state.is_full:
             self._notify_full()
-        elif self.prediction is not None and all(nll == nll for nll in self.prediction.surprises):
-            self._go_to(self.step_state.rolled(self.prediction.surprises, self.sampling.seed, self.symbols))
+        elif self.prediction is not None and all(nll == nll for nll in self.prediction.nlls):
+            self._go_to(self.step_state.rolled(self.prediction.nlls, self.sampling.seed, self.symbols))
 
     def action_undo(self, what: str) -> None:
         self._go_to(self.step_state.cleared() if what == "all" else self.step_state.undone())
@@ -207,5 +207,5 @@ class StepMode(SamplerMode):
             return [name, (*undo, Span("^u", "accent", True), Span(" begins anew.", "muted"))]
         if self.prediction is None:
             return []
-        view = NextCharView.from_nlls(self.prediction.surprises, state.temperature_index, self.symbols)
+        view = NextCharView.from_nlls(self.prediction.nlls, state.temperature_index, self.symbols)
         return view.lines(state.prefix, state.cursor_id, *self._next_pane.inner_size)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from charwave_tui.core.config.sampling_config import LONGEST_PREFIX
+from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH
 
 TEMPERATURES = (0.5, 1.0, 1.5)
 TOP_K = 5  # most probable characters whose probabilities are summed
@@ -69,7 +69,7 @@ class StepState:
     @property
     def is_full(self) -> bool:
         """Whether no character can be added."""
-        return self.is_ended or len(self.prefix) >= LONGEST_PREFIX
+        return self.is_ended or len(self.prefix) >= MAX_NAME_LENGTH
 
     def with_text(self, text: str) -> StepState:
         """Append to the prefix, normalized to NFC as a corpus is; unchanged if the prefix is full."""

@@ -275,9 +275,9 @@ class PathView:
     def _path(self) -> list[ScoredChar]:
         if self.prediction is None:
             return []
-        path = scored_chars(self.step_state.prefix, self.prediction.path)
-        if self.step_state.is_ended and len(self.prediction.surprises) > END_ID:
-            path.append(ScoredChar(END_TEXT, self.prediction.surprises[END_ID]))
+        path = scored_chars(self.step_state.prefix, self.prediction.prefix_nlls)
+        if self.step_state.is_ended and len(self.prediction.nlls) > END_ID:
+            path.append(ScoredChar(END_TEXT, self.prediction.nlls[END_ID]))
         return path
 
     def _prefix_line(self, width: int) -> StyledLine:

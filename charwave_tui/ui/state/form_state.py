@@ -104,7 +104,7 @@ def previous_value(view: FormState, name: str) -> Value | None:
 def stepped_value(view: FormState, name: str, direction: int) -> Value:
     """Return the next (+1) or previous (−1) value of the row `name`, or the same if there is none."""
     if name != PRESET:
-        return HYPERPARAMETERS[name].kind.step_by(getattr(view.draft.config, name), direction)
+        return HYPERPARAMETERS[name].value_type.step_by(getattr(view.draft.config, name), direction)
     if view.draft.preset not in view.presets:
         return view.presets[0] if view.presets else view.draft.preset
     return view.presets[(view.presets.index(view.draft.preset) + direction) % len(view.presets)]
@@ -322,7 +322,7 @@ def describe_changes(what_if: WhatIf, config: RunConfig) -> str:
     changed_config = what_if.apply(config)
     texts = []
     for name in sorted(config.changed_fields(changed_config)):
-        format_value = HYPERPARAMETERS[name].kind.format
+        format_value = HYPERPARAMETERS[name].value_type.format
         values = (format_value(getattr(config, name)), format_value(getattr(changed_config, name)))
         texts.append(f"{name} {' → '.join(values)}")
     return ", ".join(texts) or "it is so already"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER
+from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER, SATURATION_THRESHOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ HEALTHY: dict[str, HealthyRange] = {
         0.0,
         5.0,
         "under 5 %",
-        "The share of outputs beyond 0.97 either way, where tanh is flat and hardly passes a gradient.",
+        f"The share of outputs beyond {SATURATION_THRESHOLD} either way, where tanh is flat and hardly passes a "
+        "gradient.",
         above="Where tanh is flat hardly any gradient passes. A smaller init_gain, or BatchNorm, makes it less.",
         error_above=50.0,
     ),

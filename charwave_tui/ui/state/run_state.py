@@ -262,7 +262,7 @@ def _reduce_run(run: RunViewState, event: AnyEvent) -> RunViewState:
                 state=event.state,
                 step=event.step,
                 divergence=event.divergence,
-                unsaved=event.unsaved,
+                unsaved=event.save_error,
                 unfinished=run.unfinished if event.run is None else None,
             )
         case ResumableRunFound(run=unfinished):
@@ -301,7 +301,7 @@ def _reduce_curve(state: LabState, event: AnyEvent) -> LossCurveState:
             return replace(curve, history=history, partial=partial)
         case RunEdited(config=config):
             return replace(curve, max_steps=config.max_steps)
-        case RunMarked(mark=mark):
+        case RunMarked(marker=mark):
             marks = thin_out((*history.marks, mark))
             return replace(curve, history=msgspec.structs.replace(history, marks=marks))
         case SplitEvaluated(evaluation=evaluation):
@@ -352,8 +352,10 @@ def _reduce_inspection(inspection: InspectionState, event: AnyEvent) -> Inspecti
 
 def _reduce_names(state: LabState, event: AnyEvent) -> NamesState:
     match event:
-        case NamesSampled(step=step, request=request, names=names, done=done, drawn=drawn) if request < FIRST_REQUEST:
-            return NamesState(step, names, done=done, requested=drawn)
+        case NamesSampled(step=step, request=request, names=names, done=done, attempts=attempts) if (
+            request < FIRST_REQUEST
+        ):
+            return NamesState(step, names, done=done, requested=attempts)
         case NamesRefused(request=request, problem=problem, remedy=remedy) if request < FIRST_REQUEST:
             if state.run.state is RunState.DIVERGED:
                 return NamesState(refusal=problem, is_after_divergence=True)

@@ -168,7 +168,7 @@ def changes(row: RunSummary) -> tuple[tuple[str, str], ...]:
 
 def written(row: RunSummary, name: str) -> str:
     """The value of one of the run's fields; a corpus by its name, however it was asked for."""
-    return row.corpus if name == "corpus" else HYPERPARAMETERS[name].kind.format(getattr(row.config, name))
+    return row.corpus if name == "corpus" else HYPERPARAMETERS[name].value_type.format(getattr(row.config, name))
 
 
 INKS = ("train", "val", "reference", "accent")

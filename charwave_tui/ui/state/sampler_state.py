@@ -67,7 +67,7 @@ def reduce_sampler(speech: SamplerState, event: AnyEvent) -> SamplerState:
             return replace(speech, tried=PrefixSamples(request, refusal=f"{problem}; {remedy}"))
         case RunOpened(timeline=timeline):
             return replace(speech, timeline=timeline)
-        case TimelineSampled(sketch=sketch):
+        case TimelineSampled(sample=sketch):
             known = (item for item in speech.timeline if item.step != sketch.step)
             timeline = tuple(sorted((*known, sketch), key=lambda item: item.step))
             return replace(speech, timeline=timeline[-SKETCHES_KEPT:])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from charwave_tui.cli.commands.data import add_parser
-from charwave_tui.core.corpus_registry import SOURCES, DownloadSource, add_recent_corpus, find_corpus
+from charwave_tui.core.corpus_registry import DOWNLOAD_SOURCES, DownloadSource, add_recent_corpus, find_corpus
 from charwave_tui.core.errors import UserError
 
 WORDS = b"\n".join(b"word%d" % number for number in range(9_000))
@@ -36,7 +36,7 @@ def command() -> Callable[..., int]:
 def test_fetch_prints_path_on_stdout_and_bar_on_stderr(
     command: Callable[..., int], server: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(SOURCES, "makemore", server.reply_with(WORDS))
+    monkeypatch.setitem(DOWNLOAD_SOURCES, "makemore", server.reply_with(WORDS))
     assert command("data", "fetch", "makemore") == 0
     printed = capsys.readouterr()
     assert Path(printed.out.removesuffix("\n")).read_bytes() == WORDS
@@ -51,7 +51,7 @@ def test_failed_fetch_prints_nothing_on_stdout(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(SOURCES, "makemore", server.reply_with(WORDS, content_length=len(WORDS) + 1))
+    monkeypatch.setitem(DOWNLOAD_SOURCES, "makemore", server.reply_with(WORDS, content_length=len(WORDS) + 1))
     with pytest.raises(UserError, match="broke off"):
         command("data", "fetch", "makemore")
     assert capsys.readouterr().out == ""
@@ -90,7 +90,7 @@ def test_list_json_is_one_array_of_usable_names(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(SOURCES, "makemore", server.reply_with(WORDS))
+    monkeypatch.setitem(DOWNLOAD_SOURCES, "makemore", server.reply_with(WORDS))
     command("data", "fetch", "makemore")
     (tmp_path / "имена.txt").write_text("анна\n" * 10)
     add_recent_corpus(tmp_path / "имена.txt")
@@ -107,7 +107,7 @@ def test_list_json_is_one_array_of_usable_names(
 
 
 def test_every_source_has_url_and_checksum() -> None:
-    for name, source in SOURCES.items():
+    for name, source in DOWNLOAD_SOURCES.items():
         assert isinstance(source, DownloadSource)
         assert source.name == name
         assert source.url.startswith("https://")

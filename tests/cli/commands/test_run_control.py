@@ -143,7 +143,7 @@ ONE, TWO, LAST = (Evaluation(step, Split.VAL, 2.0) for step in (100, 200, 300))
 
 
 def status(state: RunState, *, measuring: bool) -> StatusReported:
-    return StatusReported(1, state, 300, 300, measuring=measuring)
+    return StatusReported(1, state, 300, 300, evaluating=measuring)
 
 
 def test_each_evaluation_printed_once_despite_reconnects() -> None:

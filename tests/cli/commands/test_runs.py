@@ -12,7 +12,7 @@ import pytest
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.store.checkpoint_metadata import read_record_file
-from charwave_tui.core.store.run_store import DATABASE, RunStore
+from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
 from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint, load_weights, write_checkpoint
 
 
@@ -126,7 +126,7 @@ def test_rm_reports_freed_bytes(command: Any, two_runs: RunStore) -> None:
     printed = command("runs", "rm", "1")
     assert (printed.code, printed.err) == (0, "")
     assert printed.out == f"run 1 is deleted: {size:,} bytes are free again\n"
-    assert two_runs.numbers() == [2]
+    assert two_runs.run_numbers() == [2]
     (row,) = json.loads(command("runs", "rm", "2", "--json").out)
     assert (row["run"], row["bytes"] > 1_000) == (2, True)
     assert json.loads(command("runs", "list", "--json").out) == []
@@ -154,24 +154,24 @@ def test_rm_deleted_removes_deleted_runs(command: Any, two_runs: RunStore) -> No
     assert command("runs", "show", "1").code == 2
     printed = command("runs", "rm", "--deleted", "--json")
     assert [row["run"] for row in json.loads(printed.out)] == [1]
-    assert two_runs.numbers() == [2]
+    assert two_runs.run_numbers() == [2]
     assert command("runs", "rm", "--deleted") == type(printed)(0, "", "")
 
 
 @pytest.mark.parametrize("asked", ["list", "show 1", "export 1", "rm 1"])
 def test_unopenable_database_is_one_line_error(command: Any, small_run: Path, asked: str) -> None:
-    (runs_dir() / DATABASE).unlink()
-    (runs_dir() / DATABASE).mkdir()
+    (runs_dir() / DATABASE_FILE).unlink()
+    (runs_dir() / DATABASE_FILE).mkdir()
     printed = command("runs", *asked.split())
     assert (printed.code, printed.out) == (2, "")
     assert printed.err == (
-        f"charwave-tui: {runs_dir() / DATABASE} cannot be read (unable to open database file); "
+        f"charwave-tui: {runs_dir() / DATABASE_FILE} cannot be read (unable to open database file); "
         "mend that, or move it away to have it made anew\n"
     )
 
 
 def test_damaged_database_warned_on_stderr_and_runs_listed(program: Any, small_run: Path) -> None:
-    (runs_dir() / DATABASE).write_bytes(b"\xff" * 9_000)
+    (runs_dir() / DATABASE_FILE).write_bytes(b"\xff" * 9_000)
     completed = program("runs", "list", "--json")
     assert completed.returncode == 0
     assert [row["run"] for row in json.loads(completed.stdout)] == [1]
@@ -181,7 +181,7 @@ def test_damaged_database_warned_on_stderr_and_runs_listed(program: Any, small_r
 
 
 def test_newer_database_refused_in_one_line(command: Any, small_run: Path) -> None:
-    path = runs_dir() / DATABASE
+    path = runs_dir() / DATABASE_FILE
     content = bytearray(path.read_bytes())
     content[60:64] = (99).to_bytes(4, "big")
     path.write_bytes(content)

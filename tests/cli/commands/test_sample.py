@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from charwave_tui.cli.commands.sample import _name_line
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.paths import runs_dir
-from charwave_tui.core.store.run_store import DATABASE, RunStore
+from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
 from charwave_tui.engine import api
 from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint, save_weights, write_checkpoint
 
@@ -214,9 +214,9 @@ def test_damaged_newest_save_uses_previous_with_warning(program: Any, command: A
 @pytest.mark.parametrize("harm", [b"", b"gone", b"\xff" * 9_000])
 def test_sampling_works_with_damaged_database(command: Any, small_run: Path, harm: bytes) -> None:
     before = command("sample").out
-    (runs_dir() / DATABASE).write_bytes(harm)
+    (runs_dir() / DATABASE_FILE).write_bytes(harm)
     assert command("sample") == type(command("--version"))(0, before, "")
-    (runs_dir() / DATABASE).unlink()
+    (runs_dir() / DATABASE_FILE).unlink()
     assert command("sample").out == before
 
 

@@ -54,9 +54,9 @@ def test_prefix_accepted_only_if_a_match_starts_with_it(pattern: str, between: l
 def test_min_and_max_length_are_those_of_all_matches(pattern: str) -> None:
     form = NamePattern(parse_pattern(pattern), 0, 6)
     lengths = {len(name) for name in matches_by_regex(pattern, 0, 6)}
-    assert form.least == min(lengths)
-    assert form.most in (max(lengths), None)
-    assert (form.most is None) == ("*" in pattern.replace(r"\*", "") or not pattern)
+    assert form.min_length == min(lengths)
+    assert form.max_length in (max(lengths), None)
+    assert (form.max_length is None) == ("*" in pattern.replace(r"\*", "") or not pattern)
 
 
 def test_escaped_wildcards_match_literally() -> None:

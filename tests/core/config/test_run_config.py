@@ -18,7 +18,7 @@ from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, Run
 from charwave_tui.core.config.value_types import FloatRange, IdNumber, IntRange, SteppedFloat
 from charwave_tui.core.errors import UserError
 
-REALS = [name for name, spec in HYPERPARAMETERS.items() if isinstance(spec.kind, FloatRange)]
+REALS = [name for name, spec in HYPERPARAMETERS.items() if isinstance(spec.value_type, FloatRange)]
 
 
 OUTSIDE = [
@@ -94,7 +94,7 @@ def test_default_config_is_valid() -> None:
 def test_every_field_has_hyperparameter_with_default_in_bounds() -> None:
     for name, spec in HYPERPARAMETERS.items():
         assert spec.name == name
-        spec.kind.validate(name, getattr(RunConfig(), name))
+        spec.value_type.validate(name, getattr(RunConfig(), name))
 
 
 def test_every_bounded_field_has_out_of_bounds_cases() -> None:
@@ -108,7 +108,7 @@ def test_value_out_of_bounds_refused_with_field_and_bounds(name: str, text: str)
     assert caught.value.field == name
     assert caught.value.problem.startswith(f"{name} ")
     assert text in caught.value.problem.replace(",", "")
-    assert HYPERPARAMETERS[name].kind.describe_bounds(name) in caught.value.remedy
+    assert HYPERPARAMETERS[name].value_type.describe_bounds(name) in caught.value.remedy
 
 
 @pytest.mark.parametrize(("name", "text"), NONSENSE)
@@ -117,7 +117,9 @@ def test_non_numeric_text_refused_with_field(name: str, text: str) -> None:
         parse_value(name, text)
     assert caught.value.field == name
     assert caught.value.problem.startswith(f"{name} {text} is not a ")
-    way = "write it as 2 2 2" if name in ("fuse", "dilations") else HYPERPARAMETERS[name].kind.describe_bounds(name)
+    way = (
+        "write it as 2 2 2" if name in ("fuse", "dilations") else HYPERPARAMETERS[name].value_type.describe_bounds(name)
+    )
     assert way in caught.value.remedy
 
 
@@ -164,14 +166,14 @@ def test_corpus_with_control_character_refused(text: str) -> None:
 @given(st.from_type(RunConfig))
 def test_formatted_value_parses_back(config: RunConfig) -> None:
     for name, spec in HYPERPARAMETERS.items():
-        if not isinstance(spec.kind, FloatRange):
-            assert parse_value(name, spec.kind.format(getattr(config, name))) == getattr(config, name)
+        if not isinstance(spec.value_type, FloatRange):
+            assert parse_value(name, spec.value_type.format(getattr(config, name))) == getattr(config, name)
 
 
 @pytest.mark.parametrize("name", REALS)
 @given(st.integers(1, 999_999), st.integers(-12, 1))
 def test_six_digit_number_parses_back(name: str, digits: int, exponent: int) -> None:
-    kind = HYPERPARAMETERS[name].kind
+    kind = HYPERPARAMETERS[name].value_type
     assert isinstance(kind, FloatRange)
     value = float(f"{digits}e{exponent}")
     if kind.low < value <= kind.high:
@@ -181,7 +183,7 @@ def test_six_digit_number_parses_back(name: str, digits: int, exponent: int) -> 
 @pytest.mark.parametrize("name", REALS)
 @given(st.data())
 def test_any_number_in_bounds_parses_back(name: str, data: st.DataObject) -> None:
-    kind = HYPERPARAMETERS[name].kind
+    kind = HYPERPARAMETERS[name].value_type
     assert isinstance(kind, FloatRange)
     value = data.draw(st.floats(kind.low, kind.high, exclude_min=not kind.closed))
     assert parse_value(name, kind.format(value)) == value
@@ -223,18 +225,20 @@ def test_values_parsed_as_people_write_them(name: str, text: str, value: object)
     ],
 )
 def test_values_formatted_as_people_write_them(name: str, value: Any, text: str) -> None:
-    assert HYPERPARAMETERS[name].kind.format(value) == text
+    assert HYPERPARAMETERS[name].value_type.format(value) == text
 
 
 @given(st.from_type(RunConfig), st.sampled_from([1, -1]))
 def test_stepped_value_stays_in_bounds(config: RunConfig, direction: int) -> None:
     for name, spec in HYPERPARAMETERS.items():
-        spec.kind.validate(name, spec.kind.step_by(getattr(config, name), direction))
+        spec.value_type.validate(name, spec.value_type.step_by(getattr(config, name), direction))
 
 
-@pytest.mark.parametrize("name", [n for n, s in HYPERPARAMETERS.items() if isinstance(s.kind, IntRange | SteppedFloat)])
+@pytest.mark.parametrize(
+    "name", [n for n, s in HYPERPARAMETERS.items() if isinstance(s.value_type, IntRange | SteppedFloat)]
+)
 def test_repeated_steps_reach_both_bounds(name: str) -> None:
-    kind = HYPERPARAMETERS[name].kind
+    kind = HYPERPARAMETERS[name].value_type
     assert isinstance(kind, IntRange | SteppedFloat)
     # From the middle of a range too long to be walked by ones, start near the ends.
     starts = (kind.low + 3, kind.high - 3) if isinstance(kind, IdNumber) else (getattr(RunConfig(), name),) * 2
@@ -261,7 +265,7 @@ def test_repeated_steps_reach_both_bounds(name: str) -> None:
     ],
 )
 def test_step_goes_to_next_sensible_value(name: str, value: Any, direction: int, wanted: object) -> None:
-    assert HYPERPARAMETERS[name].kind.step_by(value, direction) == wanted
+    assert HYPERPARAMETERS[name].value_type.step_by(value, direction) == wanted
 
 
 def test_fuse_not_matching_context_refused_with_fixes() -> None:
@@ -388,7 +392,7 @@ def test_field_texts_fit_their_width(name: str) -> None:
     assert 0 < len(spec.help) <= 33
     assert len(f"{name}  {spec.label}") <= 33
     assert spec.about.endswith(".")
-    assert spec.kind.describe_bounds(name)
+    assert spec.value_type.describe_bounds(name)
 
 
 def test_fields_changeable_in_training_are_marked_live() -> None:
@@ -437,6 +441,6 @@ def test_unused_fuse_affects_neither_check_nor_model() -> None:
 @given(st.from_type(RunConfig))
 def test_unused_field_stays_unused_for_any_value(config: RunConfig) -> None:
     for name, why in unused_fields(config).items():
-        kind = HYPERPARAMETERS[name].kind
+        kind = HYPERPARAMETERS[name].value_type
         nudged = config.with_values({name: kind.step_by(getattr(config, name), 1)})
         assert name == "precision" or unused_fields(nudged)[name] == why

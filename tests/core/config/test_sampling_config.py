@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.core.config.sampling_config import (
-    ANYTHING,
-    COLDEST,
-    HOTTEST,
-    LEAST_SHARE,
-    LONGEST_PREFIX,
-    MOST_LEFT,
-    MOST_NAMES,
-    NEW,
+    ALL_NAMES,
+    MAX_NAME_LENGTH,
+    MAX_NAMES,
+    MAX_TEMPERATURE,
+    MAX_TOP_K,
+    MIN_TEMPERATURE,
+    MIN_TOP_P,
+    ONLY_NEW,
     SAMPLING_FIELDS,
     SamplingConfig,
 )
@@ -25,28 +25,28 @@ from charwave_tui.core.errors import UserError
 
 samplings = st.builds(
     SamplingConfig,
-    temperature=st.floats(COLDEST, HOTTEST),
-    prefix=st.text("abcжé'- ", max_size=LONGEST_PREFIX),
-    count=st.integers(1, MOST_NAMES),
+    temperature=st.floats(MIN_TEMPERATURE, MAX_TEMPERATURE),
+    prefix=st.text("abcжé'- ", max_size=MAX_NAME_LENGTH),
+    count=st.integers(1, MAX_NAMES),
     seed=st.integers(0, 2**32 - 1),
-    top_k=st.integers(0, MOST_LEFT),
-    top_p=st.floats(LEAST_SHARE, 1),
+    top_k=st.integers(0, MAX_TOP_K),
+    top_p=st.floats(MIN_TOP_P, 1),
     suffix=st.text("abcжé'- ", max_size=8),
     pattern=st.text("abж?*", max_size=8),
     shortest=st.just(0),
-    longest=st.integers(40, LONGEST_PREFIX),
-    only_new=st.sampled_from([ANYTHING, NEW]),
+    longest=st.integers(40, MAX_NAME_LENGTH),
+    only_new=st.sampled_from([ALL_NAMES, ONLY_NEW]),
 )
 
 
 def test_default_sampling_is_valid_and_every_setting_has_kind() -> None:
-    assert SamplingConfig().checked() == SamplingConfig()
+    assert SamplingConfig().validated() == SamplingConfig()
     assert list(SAMPLING_FIELDS) == list(SamplingConfig.__dataclass_fields__)
 
 
 @given(samplings, st.sampled_from(list(SAMPLING_FIELDS)))
 def test_formatted_setting_parses_back(sampling: SamplingConfig, name: str) -> None:
-    assert SamplingConfig().with_text(name, sampling.formatted(name)) == replace(
+    assert SamplingConfig().with_setting(name, sampling.formatted(name)) == replace(
         SamplingConfig(), **{name: getattr(sampling, name)}
     )
 
@@ -67,12 +67,12 @@ def test_step_sizes_of_temperature_seed_and_count() -> None:
     assert usual.stepped("top_k", +1).top_k == 1
     assert usual.stepped("top_p", -1).top_p == 0.95
     assert usual.stepped("longest", -1).longest == 63
-    assert usual.stepped("only_new", +1).only_new == NEW
+    assert usual.stepped("only_new", +1).only_new == ONLY_NEW
 
 
 def test_only_limiting_settings_restrict_choice() -> None:
     usual = SamplingConfig()
-    free = {"temperature": 0.5, "prefix": "ma", "count": 3, "seed": 1, "only_new": NEW}
+    free = {"temperature": 0.5, "prefix": "ma", "count": 3, "seed": 1, "only_new": ONLY_NEW}
     assert replace(usual, **free).unconstrained
     bound = {"top_k": 3, "top_p": 0.5, "suffix": "a", "pattern": "m*", "shortest": 1, "longest": 9}
     assert not any(replace(usual, **{name: value}).unconstrained for name, value in bound.items())
@@ -102,13 +102,13 @@ def test_only_limiting_settings_restrict_choice() -> None:
 )
 def test_invalid_setting_refused_with_name_and_hint(name: str, text: str, problem: str) -> None:
     with pytest.raises(UserError) as caught:
-        SamplingConfig().with_text(name, text)
+        SamplingConfig().with_setting(name, text)
     assert (str(caught.value), caught.value.field) == (problem, name)
 
 
 def test_prefix_normalized_to_nfc_and_may_hold_joiners() -> None:
-    assert SamplingConfig().with_text("prefix", "e\u0301").prefix == "é"
-    assert SamplingConfig().with_text("prefix", "می\u200cرا").prefix == "می\u200cرا"
+    assert SamplingConfig().with_setting("prefix", "e\u0301").prefix == "é"
+    assert SamplingConfig().with_setting("prefix", "می\u200cرا").prefix == "می\u200cرا"
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_prefix_normalized_to_nfc_and_may_hold_joiners() -> None:
 )
 def test_settings_not_parsed_from_text_are_checked_too(wrong: dict[str, object]) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
-        SamplingConfig(**wrong).checked()  # type: ignore[arg-type]
+        SamplingConfig(**wrong).validated()  # type: ignore[arg-type]

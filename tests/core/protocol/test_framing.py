@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.config.sampling_config import LONGEST_PREFIX, MOST_NAMES, SamplingConfig
+from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, MAX_NAMES, SamplingConfig
 from charwave_tui.core.metrics import (
     CorpusSummary,
     CurveMarker,
@@ -35,8 +35,14 @@ from charwave_tui.core.protocol.events import (
     RunOpened,
     RunSaved,
 )
-from charwave_tui.core.protocol.float_matrix import WIDTH, FloatMatrix
-from charwave_tui.core.protocol.framing import MAX_FRAME, MalformedFrame, decode_command, decode_event, encode_frame
+from charwave_tui.core.protocol.float_matrix import FLOAT_BYTES, FloatMatrix
+from charwave_tui.core.protocol.framing import (
+    MAX_FRAME_BYTES,
+    MalformedFrame,
+    decode_command,
+    decode_event,
+    encode_frame,
+)
 
 COMMANDS = get_args(AnyCommand)
 
@@ -47,7 +53,7 @@ EVENTS = get_args(AnyEvent)
 @st.composite
 def grids(draw: st.DrawFn) -> FloatMatrix:
     rows, columns = draw(st.integers(0, 3)), draw(st.integers(0, 3))
-    size = rows * columns * WIDTH
+    size = rows * columns * FLOAT_BYTES
     return FloatMatrix(rows, columns, draw(st.binary(min_size=size, max_size=size)))
 
 
@@ -196,6 +202,6 @@ def test_largest_history_and_names_fit_in_a_frame() -> None:
         ghost=GhostCurve("run 123456789", 10**8, history),
     )
     assert decode_event(payload(opened)) == opened
-    assert len(payload(opened)) < MAX_FRAME
-    names = tuple(SampledName("🎈" * LONGEST_PREFIX, 2.0 / 7, False) for _ in range(MOST_NAMES))
-    assert len(payload(NamesSampled(10**8, 2**63, names))) < MAX_FRAME
+    assert len(payload(opened)) < MAX_FRAME_BYTES
+    names = tuple(SampledName("🎈" * MAX_NAME_LENGTH, 2.0 / 7, False) for _ in range(MAX_NAMES))
+    assert len(payload(NamesSampled(10**8, 2**63, names))) < MAX_FRAME_BYTES

@@ -9,10 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from charwave_tui.core.store.checkpoint_metadata import CHECKSUM_KEY, UNSEALED, add_checksum, first_valid, read_verified
+from charwave_tui.core.store.checkpoint_metadata import (
+    CHECKSUM_KEY,
+    CHECKSUM_PLACEHOLDER,
+    add_checksum,
+    first_valid,
+    read_verified,
+)
 from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS
 
-TEXTS = {"record": json.dumps({"sha256": UNSEALED, CHECKSUM_KEY: UNSEALED, "name": "é"}), "other": "1"}
+METADATA = {
+    "record": json.dumps({"sha256": CHECKSUM_PLACEHOLDER, CHECKSUM_KEY: CHECKSUM_PLACEHOLDER, "name": "é"}),
+    "other": "1",
+}
 
 
 def file(texts: dict[str, str], tensors: bytes = bytes(24)) -> bytes:
@@ -24,17 +33,19 @@ def file(texts: dict[str, str], tensors: bytes = bytes(24)) -> bytes:
 
 def test_metadata_read_without_digest_and_content_whole(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    path.write_bytes(add_checksum(file({**TEXTS, CHECKSUM_KEY: UNSEALED}, UNSEALED.encode())))
+    path.write_bytes(
+        add_checksum(file({**METADATA, CHECKSUM_KEY: CHECKSUM_PLACEHOLDER}, CHECKSUM_PLACEHOLDER.encode()))
+    )
     content, texts = read_verified(path)
-    assert texts == TEXTS
+    assert texts == METADATA
     assert content == path.read_bytes()
-    assert content.count(UNSEALED.encode()) == 3  # what only looks like the seal is let be
+    assert content.count(CHECKSUM_PLACEHOLDER.encode()) == 3  # what only looks like the seal is let be
 
 
 @pytest.mark.parametrize("first", range(4))
 def test_any_changed_byte_breaks_digest(tmp_path: Path, first: int) -> None:
     path = tmp_path / "file"
-    good = add_checksum(file({CHECKSUM_KEY: UNSEALED, "record": "of a run"}))
+    good = add_checksum(file({CHECKSUM_KEY: CHECKSUM_PLACEHOLDER, "record": "of a run"}))
     for place in range(first, len(good), 4):
         path.write_bytes(good[:place] + bytes([good[place] ^ 4]) + good[place + 1 :])
         with pytest.raises(ValueError, match=r"."):
@@ -44,7 +55,7 @@ def test_any_changed_byte_breaks_digest(tmp_path: Path, first: int) -> None:
 @pytest.mark.parametrize("kept", [0, 7, 8, 9, 100, -1])
 def test_truncated_file_refused(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "file"
-    path.write_bytes(add_checksum(file({**TEXTS, CHECKSUM_KEY: UNSEALED}))[:kept])
+    path.write_bytes(add_checksum(file({**METADATA, CHECKSUM_KEY: CHECKSUM_PLACEHOLDER}))[:kept])
     with pytest.raises(ValueError, match=r"."):
         read_verified(path)
 
@@ -70,15 +81,15 @@ def test_foreign_file_refused(tmp_path: Path, kind: str) -> None:
 
 def test_only_standalone_weights_need_no_digest(tmp_path: Path) -> None:
     for name in (STANDALONE_WEIGHTS, "save-000001.safetensors"):
-        (tmp_path / name).write_bytes(file(TEXTS))
-    assert read_verified(tmp_path / STANDALONE_WEIGHTS) == (file(TEXTS), TEXTS)
+        (tmp_path / name).write_bytes(file(METADATA))
+    assert read_verified(tmp_path / STANDALONE_WEIGHTS) == (file(METADATA), METADATA)
     with pytest.raises(ValueError, match="not sealed"):
         read_verified(tmp_path / "save-000001.safetensors")
     (tmp_path / STANDALONE_WEIGHTS).write_bytes(struct.pack("<Q", 2) + b"{}")
     assert read_verified(tmp_path / STANDALONE_WEIGHTS)[1] == {}
 
 
-@pytest.mark.parametrize("start", [b"\x1aE\xdf\xa3" * 4, file(TEXTS)], ids=["film", "weights"])
+@pytest.mark.parametrize("start", [b"\x1aE\xdf\xa3" * 4, file(METADATA)], ids=["film", "weights"])
 def test_large_foreign_file_is_barely_read(tmp_path: Path, start: bytes) -> None:
     path = tmp_path / "film"
     path.write_bytes(start)
@@ -90,7 +101,7 @@ def test_large_foreign_file_is_barely_read(tmp_path: Path, start: bytes) -> None
 def test_first_valid_file_is_taken(tmp_path: Path) -> None:
     good, other, bad, gone = (tmp_path / name for name in ("good", "other", "bad", "gone"))
     for path in (good, other):
-        path.write_bytes(add_checksum(file({**TEXTS, CHECKSUM_KEY: UNSEALED})))
+        path.write_bytes(add_checksum(file({**METADATA, CHECKSUM_KEY: CHECKSUM_PLACEHOLDER})))
     bad.write_bytes(good.read_bytes()[:-1])
     assert first_valid([gone, tmp_path, bad, good, other]) == good
     assert first_valid([bad, gone]) is None

@@ -52,7 +52,7 @@ def test_export_has_record_curve_and_weights_at_full_precision(
 
 
 def test_damaged_weights_are_not_exported(store: RunStore, weights: bytes, tmp_path: Path) -> None:
-    store.folder_of(1).next_save().write_bytes(weights[:-1])
+    store.folder_of(1).next_checkpoint_path().write_bytes(weights[:-1])
     export_run(store, 1, tmp_path / "good")
     assert (tmp_path / "good" / "weights.safetensors").read_bytes() == weights
     for save in store.folder_of(1).checkpoints():

@@ -18,7 +18,13 @@ from pathlib import Path
 import pytest
 
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.store.run_folder import CHECKPOINTS_KEPT, LOCK, LOOKED_AT_FOR, STANDALONE_WEIGHTS, RunFolder
+from charwave_tui.core.store.run_folder import (
+    CHECKPOINTS_KEPT,
+    LOCK_FILE,
+    LOCK_RETRY_SECONDS,
+    STANDALONE_WEIGHTS,
+    RunFolder,
+)
 
 TRAIN = """
 import sys
@@ -49,7 +55,7 @@ def test_saves_listed_newest_first_and_other_files_ignored(folder: RunFolder) ->
         ".save-000011.safetensors.x1",
         "save-12.safetensors",
         "save-000013.safetensors.damaged",
-        LOCK,
+        LOCK_FILE,
     ):
         (folder.path / name).touch()
     assert [path.name for path in folder.checkpoints()] == [
@@ -66,12 +72,12 @@ def test_non_file_at_save_path_ignored_and_next_save_works(folder: RunFolder) ->
     (folder.path / "save-000002.safetensors").mkdir()
     (folder.path / "save-000003.safetensors").symlink_to(folder.path / "gone")
     assert [path.name for path in folder.checkpoints()] == ["save-000001.safetensors"]
-    assert folder.next_save().name == "save-000004.safetensors"
+    assert folder.next_checkpoint_path().name == "save-000004.safetensors"
 
 
 def test_save_moved_aside_is_unlisted_and_unchanged(folder: RunFolder) -> None:
     for _ in range(2):
-        save = folder.next_save()
+        save = folder.next_checkpoint_path()
         save.write_bytes(b"damaged")
         folder.quarantine(save)
     assert folder.checkpoints() == []
@@ -108,18 +114,18 @@ def test_unreadable_folder_is_named(unprivileged: Callable[[], AbstractContextMa
 
 def test_next_save_takes_free_name_and_creates_folder(folder: RunFolder) -> None:
     shutil.rmtree(folder.path)
-    assert folder.next_save() == folder.path / "save-000001.safetensors"
+    assert folder.next_checkpoint_path() == folder.path / "save-000001.safetensors"
     (folder.path / STANDALONE_WEIGHTS).touch()
-    assert folder.next_save().name == "save-000001.safetensors"
+    assert folder.next_checkpoint_path().name == "save-000001.safetensors"
     (folder.path / "save-999999.safetensors").touch()
-    assert folder.next_save().name == "save-1000000.safetensors"
+    assert folder.next_checkpoint_path().name == "save-1000000.safetensors"
 
 
 def test_last_saves_are_kept(folder: RunFolder) -> None:
     (folder.path / STANDALONE_WEIGHTS).touch()
     for _ in range(4):
-        folder.next_save().touch()
-        folder.drop_old_saves()
+        folder.next_checkpoint_path().touch()
+        folder.delete_old_checkpoints()
         assert 1 <= len(folder.checkpoints()) <= CHECKPOINTS_KEPT
     assert names(folder) == ["save-000003.safetensors", "save-000004.safetensors"]
 
@@ -127,22 +133,22 @@ def test_last_saves_are_kept(folder: RunFolder) -> None:
 def test_lock_owner_is_named_and_lock_released_when_killed(
     folder: RunFolder, other_process: Callable[[str], subprocess.Popen[str]]
 ) -> None:
-    assert not folder.in_use()
+    assert not folder.is_locked()
     theirs = other_process(TRAIN.format(path=str(folder.path)))
-    assert folder.in_use()
+    assert folder.is_locked()
     said = f"run 7 is in use by process {theirs.pid} on {socket.gethostname()}; end that first"
     with pytest.raises(UserError, match=said):
         folder.lock()
     with pytest.raises(UserError, match=said):
         folder.remove()
-    assert names(folder) == [LOCK]
+    assert names(folder) == [LOCK_FILE]
     theirs.send_signal(signal.SIGKILL)
     theirs.wait(10)
-    assert not folder.in_use()
+    assert not folder.is_locked()
     lock = folder.lock()
-    assert (folder.path / LOCK).read_text("ascii") == f"{os.getpid()} {socket.gethostname()}\n"
+    assert (folder.path / LOCK_FILE).read_text("ascii") == f"{os.getpid()} {socket.gethostname()}\n"
     lock.release()
-    assert not folder.in_use()
+    assert not folder.is_locked()
 
 
 @pytest.mark.parametrize(
@@ -151,9 +157,9 @@ def test_lock_owner_is_named_and_lock_released_when_killed(
     ids=["empty", "noise", "half", "words", "long"],
 )
 def test_garbage_lock_file_blocks_nobody_and_is_not_quoted(folder: RunFolder, garbage: bytes) -> None:
-    (folder.path / LOCK).write_bytes(garbage)
+    (folder.path / LOCK_FILE).write_bytes(garbage)
     lock = folder.lock()
-    (folder.path / LOCK).write_bytes(garbage)
+    (folder.path / LOCK_FILE).write_bytes(garbage)
     with pytest.raises(UserError, match="run 7 is in use by another process; end that first"):
         folder.lock()
     lock.release()
@@ -161,23 +167,23 @@ def test_garbage_lock_file_blocks_nobody_and_is_not_quoted(folder: RunFolder, ga
 
 def test_lock_check_leaves_no_trace(folder: RunFolder) -> None:
     (folder.path / ".save-000001.safetensors.x").touch()
-    assert not folder.in_use()
+    assert not folder.is_locked()
     assert names(folder) == [".save-000001.safetensors.x"]
-    (folder.path / LOCK).write_text("1 elsewhere\n", "ascii")
-    assert not folder.in_use()
-    assert (folder.path / LOCK).read_text("ascii") == "1 elsewhere\n"
+    (folder.path / LOCK_FILE).write_text("1 elsewhere\n", "ascii")
+    assert not folder.is_locked()
+    assert (folder.path / LOCK_FILE).read_text("ascii") == "1 elsewhere\n"
 
 
 def test_reader_neither_locks_nor_seems_to_train(folder: RunFolder) -> None:
     folder.lock().release()
-    with (folder.path / LOCK).open("rb") as look:
+    with (folder.path / LOCK_FILE).open("rb") as look:
         fcntl.flock(look, fcntl.LOCK_SH)
-        assert not folder.in_use()
-        leaving = threading.Timer(LOOKED_AT_FOR / 4, look.close)
+        assert not folder.is_locked()
+        leaving = threading.Timer(LOCK_RETRY_SECONDS / 4, look.close)
         leaving.start()
         began = time.monotonic()
         folder.lock().release()
-        assert time.monotonic() - began >= LOOKED_AT_FOR / 8
+        assert time.monotonic() - began >= LOCK_RETRY_SECONDS / 8
         leaving.join()
 
 
@@ -187,19 +193,19 @@ def test_partial_save_of_crash_removed_by_next_lock_owner(folder: RunFolder) -> 
     (folder.path / "save-000001.safetensors").touch()
     (folder.path / ".notes").touch()
     folder.lock().release()
-    assert names(folder) == [".notes", LOCK, "save-000001.safetensors"]
+    assert names(folder) == [".notes", LOCK_FILE, "save-000001.safetensors"]
 
 
 def test_lock_of_deleted_or_replaced_folder_is_not_held(folder: RunFolder) -> None:
     lock = folder.lock()
-    assert lock.holds
+    assert lock.is_valid
     shutil.rmtree(folder.path)
-    assert not lock.holds
+    assert not lock.is_valid
     folder.path.mkdir()
-    (folder.path / LOCK).touch()
-    assert not lock.holds
+    (folder.path / LOCK_FILE).touch()
+    assert not lock.is_valid
     lock.release()
-    assert not lock.holds
+    assert not lock.is_valid
 
 
 def test_full_disk_does_not_prevent_training(

@@ -16,11 +16,11 @@ import pytest
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LossPoint, RunState, TrainingHistory
 from charwave_tui.core.store import run_store
-from charwave_tui.core.store.checkpoint_metadata import OWN, RECORD
+from charwave_tui.core.store.checkpoint_metadata import RECORD_FILE, USER_NOTES_FILE
 from charwave_tui.core.store.database import connect
 from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS
 from charwave_tui.core.store.run_record import RunRecord
-from charwave_tui.core.store.run_store import DATABASE, RunStore
+from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
 
 MakeRecord = Callable[..., RunRecord]
 
@@ -33,7 +33,7 @@ def stored_run(store: RunStore, record: MakeRecord) -> Callable[..., int]:
         run = store.create()
         store.write(record(run, **others))
         if weights:
-            store.folder_of(run).next_save().write_bytes(b"weights")
+            store.folder_of(run).next_checkpoint_path().write_bytes(b"weights")
         return run
 
     return keep
@@ -44,7 +44,7 @@ def listed(store: RunStore) -> list[int]:
 
 
 def test_runs_numbered_from_one_and_never_reused(store: RunStore) -> None:
-    assert store.numbers() == []
+    assert store.run_numbers() == []
     assert [store.create() for _ in range(3)] == [1, 2, 3]
     (store.folder / "0002").rmdir()
     assert store.create() == 4
@@ -54,8 +54,8 @@ def test_runs_numbered_from_one_and_never_reused(store: RunStore) -> None:
 
 def test_number_of_removed_run_not_reused(store: RunStore, stored_run: Callable[..., int]) -> None:
     assert [stored_run(), stored_run(), stored_run()] == [1, 2, 3]
-    store.remove(3)
-    store.remove(2)
+    store.delete_permanently(3)
+    store.delete_permanently(2)
     assert store.create() == 4
     store.close()
     assert RunStore(store.folder).create() == 5
@@ -68,13 +68,13 @@ def test_number_of_run_with_missing_folder_not_reused(store: RunStore, stored_ru
 
 def test_number_taken_by_other_process_is_skipped(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.create()
-    monkeypatch.setattr(RunStore, "numbers", lambda self: [])
+    monkeypatch.setattr(RunStore, "run_numbers", lambda self: [])
     assert store.create() == 2
 
 
 def test_search_for_free_number_ends(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.create()
-    monkeypatch.setattr(RunStore, "numbers", lambda self: [])
+    monkeypatch.setattr(RunStore, "run_numbers", lambda self: [])
     monkeypatch.setattr(run_store, "MAX_CREATE_ATTEMPTS", 1)
     with pytest.raises(UserError, match="cannot hold a new run"):
         store.create()
@@ -83,7 +83,7 @@ def test_search_for_free_number_ends(store: RunStore, monkeypatch: pytest.Monkey
 def test_non_run_folder_names_ignored(store: RunStore) -> None:
     for name in ("²", "١", "7a", "-3", ".5", "notes", "9" * 19, "9" * 200):
         (store.folder / name).mkdir(parents=True)
-    assert store.numbers() == []
+    assert store.run_numbers() == []
     assert store.create() == 1
 
 
@@ -142,13 +142,13 @@ def test_unreadable_run_folder_does_not_hide_others(
             for _ in range(2):
                 run = store.create()
                 store.write(record(run))
-                store.folder_of(run).next_save().touch()
+                store.folder_of(run).next_checkpoint_path().touch()
             store.folder_of(2).path.chmod(0o000)
             assert store.read().run == 1
             assert listed(store) == [2, 1]
             store.close()
-            (store.folder / DATABASE).unlink()
-            (store.folder_of(1).path / RECORD).write_bytes(msgspec.json.encode(record(1)))
+            (store.folder / DATABASE_FILE).unlink()
+            (store.folder_of(1).path / RECORD_FILE).write_bytes(msgspec.json.encode(record(1)))
             assert listed(store) == [1]
             store.folder_of(2).path.chmod(0o700)
             store.close()
@@ -166,7 +166,7 @@ def test_record_replaces_previous_one(store: RunStore, record: MakeRecord, store
     run = stored_run(step=5)
     store.write(record(run, step=9, history=TrainingHistory(1)))
     assert store.read(run) == record(run, step=9, history=TrainingHistory(1))
-    assert {path.name for path in store.folder.iterdir()} <= {DATABASE, f"{DATABASE}-journal", "0001"}
+    assert {path.name for path in store.folder.iterdir()} <= {DATABASE_FILE, f"{DATABASE_FILE}-journal", "0001"}
 
 
 def test_newest_run_is_last_with_weights_and_a_step(store: RunStore, stored_run: Callable[..., int]) -> None:
@@ -194,7 +194,7 @@ def test_unknown_run_refused_with_known_ones(store: RunStore, stored_run: Callab
         store.read,
         store.delete,
         store.restore,
-        store.remove,
+        store.delete_permanently,
         lambda run: store.set_name_and_note(run, "", ""),
     ):
         with pytest.raises(UserError, match="run 70 is unknown; the newest runs are: 3, 4, 5, 6, 7, 8, 9, 10"):
@@ -206,7 +206,7 @@ def test_unknown_run_refused_with_known_ones(store: RunStore, stored_run: Callab
 @pytest.mark.parametrize("number", [2**63, 10**18, 10**4_000, -1, -(2**63)])
 def test_run_number_beyond_sqlite_integer_is_unknown(store: RunStore, number: int) -> None:
     store.create()
-    for ask in (store.read, store.delete, store.restore, store.remove):
+    for ask in (store.read, store.delete, store.restore, store.delete_permanently):
         with pytest.raises(UserError, match="is unknown"):
             ask(number)
 
@@ -269,13 +269,13 @@ def test_run_in_use_neither_deleted_nor_removed(
     with pytest.raises(UserError, match="run 1 is in progress; stop it first"):
         store.delete(1)
     with pytest.raises(UserError, match=f"run 1 is in use by process {theirs.pid} on"):
-        store.remove(1)
+        store.delete_permanently(1)
     assert listed(store) == [1]
     assert store.folder_of(1).checkpoints()
     theirs.kill()
     theirs.wait(10)
     store.delete(1)
-    assert store.remove(1) > 0
+    assert store.delete_permanently(1) > 0
 
 
 def test_names_and_notes_outlive_saves(store: RunStore, record: MakeRecord, stored_run: Callable[..., int]) -> None:
@@ -333,15 +333,15 @@ def test_deleted_run_still_written_stays_deleted(
 
 
 def test_deleted_runs_listed_until_removed(store: RunStore, stored_run: Callable[..., int]) -> None:
-    assert store.deleted() == ()
+    assert store.deleted_runs() == ()
     for _ in range(3):
         stored_run()
     for run in (1, 3):
         store.delete(run)
-    assert store.deleted() == (3, 1)
-    store.remove(1)
+    assert store.deleted_runs() == (3, 1)
+    store.delete_permanently(1)
     store.restore(3)
-    assert store.deleted() == ()
+    assert store.deleted_runs() == ()
     assert listed(store) == [3, 2]
 
 
@@ -355,7 +355,7 @@ def test_deleted_runs_restorable_after_clock_set_back(
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + shift)
     store.delete(2)
-    assert store.deleted() == (2, 1)
+    assert store.deleted_runs() == (2, 1)
     for run in (1, 2):
         store.restore(run)
     assert listed(store) == [2, 1]
@@ -366,12 +366,12 @@ def test_removal_removes_everything_of_a_run(store: RunStore, stored_run: Callab
     stored_run()
     stored_run()
     store.delete(2)
-    assert store.remove(1) >= len(b"weights")
-    assert store.remove(2) >= len(b"weights")
-    assert store.numbers() == []
+    assert store.delete_permanently(1) >= len(b"weights")
+    assert store.delete_permanently(2) >= len(b"weights")
+    assert store.run_numbers() == []
     assert store.list() == ()
     with pytest.raises(UserError, match="unknown"):
-        store.remove(1)
+        store.delete_permanently(1)
 
 
 WRITE = """
@@ -443,7 +443,7 @@ def test_long_running_writer_is_reported(
     stored_run()
     store.close()
     monkeypatch.setattr("charwave_tui.core.store.database.BUSY_TIMEOUT", 0.01)
-    other = connect(store.folder / DATABASE)
+    other = connect(store.folder / DATABASE_FILE)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(UserError, match=r"another process is writing .*runs\.db; try again"):
         store.list()
@@ -459,11 +459,11 @@ def test_runs_without_database_imported_from_folders(tmp_path: Path, record: Mak
     for run, state in ((1, RunState.FINISHED), (2, RunState.TRAINING), (5, RunState.STOPPED)):
         folder = store.folder_of(run).path
         folder.mkdir(parents=True)
-        (folder / RECORD).write_bytes(msgspec.json.encode(record(run, state=state)))
+        (folder / RECORD_FILE).write_bytes(msgspec.json.encode(record(run, state=state)))
         (folder / STANDALONE_WEIGHTS).write_bytes(b"weights")
     (store.folder / "0003").mkdir()
     (store.folder / "0004").mkdir()
-    (store.folder / "0004" / RECORD).write_bytes(b"{")
+    (store.folder / "0004" / RECORD_FILE).write_bytes(b"{")
     assert [(row.run, row.state) for row in store.list()] == [
         (5, RunState.STOPPED),
         (2, RunState.PAUSED),
@@ -482,15 +482,15 @@ def test_user_texts_outlive_database(store: RunStore, record: MakeRecord) -> Non
     store.on_warning = lambda text: None
     folder = store.folder_of(store.create())
     store.write(record(1))
-    (folder.path / RECORD).write_bytes(msgspec.json.encode(record(1)))
+    (folder.path / RECORD_FILE).write_bytes(msgspec.json.encode(record(1)))
     store.set_name_and_note(1, "the wide one", "«good»")
     store.close()
-    (store.folder / DATABASE).unlink()
+    (store.folder / DATABASE_FILE).unlink()
     assert store.read(1) == record(1, name="the wide one", note="«good»")
     for damaged in (b"", b"{", b"[" * 9_999, b'{"name": 5}', b"\xff"):
         store.close()
-        (store.folder / DATABASE).unlink()
-        (folder.path / OWN).write_bytes(damaged)
+        (store.folder / DATABASE_FILE).unlink()
+        (folder.path / USER_NOTES_FILE).write_bytes(damaged)
         assert store.read(1) == record(1)
 
 
@@ -498,7 +498,7 @@ def test_old_record_adopted_under_folder_number(tmp_path: Path, record: MakeReco
     store = RunStore(tmp_path / "runs", lambda text: None)
     folder = store.folder_of(8).path
     folder.mkdir(parents=True)
-    (folder / RECORD).write_bytes(msgspec.json.encode(record(1)))
+    (folder / RECORD_FILE).write_bytes(msgspec.json.encode(record(1)))
     assert store.read(8) == record(8)
 
 
@@ -509,14 +509,14 @@ def test_database_deleted_or_replaced_while_open_loses_no_later_write(
     store.on_warning = told.append
     stored_run()
     store.set_name_and_note(1, "mine", "")
-    (store.folder / DATABASE).unlink()
+    (store.folder / DATABASE_FILE).unlink()
     grown = msgspec.structs.replace(record(1).history, points=(*record(1).history.points, LossPoint(300, 2, 2, 2)))
     store.write(record(1, step=300, history=grown))
     assert store.read(1) == record(1, step=300, history=grown, name="mine")
     other = RunStore(store.folder.with_name("other"))
     other.write(record(1, step=7, history=TrainingHistory(3, (LossPoint(3, 1, 1, 1),) * 9), name="other"))
     other.close()
-    os.replace(other.folder / DATABASE, store.folder / DATABASE)  # noqa: PTH105
+    os.replace(other.folder / DATABASE_FILE, store.folder / DATABASE_FILE)  # noqa: PTH105
     store.write(record(1, step=301, history=grown))
     assert store.read(1) == record(1, step=301, history=grown, name="other")
     assert told == ["runs.db was deleted: it is made anew with what it held"]

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.config.sampling_config import LONGEST_PREFIX
+from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import StarredName
 from charwave_tui.core.protocol.events import StarsListed
-from charwave_tui.core.protocol.framing import MAX_FRAME, encode_frame
+from charwave_tui.core.protocol.framing import MAX_FRAME_BYTES, encode_frame
 from charwave_tui.core.store import database, starred_names
 from charwave_tui.core.store.database import MIGRATIONS, connect
 from charwave_tui.core.store.run_record import RunRecord
-from charwave_tui.core.store.run_store import DATABASE, RunStore
-from charwave_tui.core.store.starred_names import MOST_STARS
+from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
+from charwave_tui.core.store.starred_names import MAX_STARS
 from charwave_tui.core.store.tables import fetch_readable_stars, fetch_stars, insert_star
 
 MARA = StarredName("mara", 1.5, 7, 300, "2026-01-01T00:00:00+00:00")
@@ -39,7 +39,7 @@ def starred_store(store: RunStore) -> RunStore:
 
 def damage(store: RunStore, statement: str) -> None:
     store.close()
-    with closing(sqlite3.connect(store.folder / DATABASE, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(store.folder / DATABASE_FILE, isolation_level=None)) as connection:
         connection.execute(statement)
 
 
@@ -95,13 +95,13 @@ def test_invalid_star_refused_in_one_line(store: RunStore, wrong: dict[str, obje
 def test_stars_beyond_limit_refused_and_limit_fits_in_frame(
     starred_store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starred_names, "MOST_STARS", 2)
+    monkeypatch.setattr(starred_names, "MAX_STARS", 2)
     with pytest.raises(UserError, match="2 names are starred"):
         starred_store.stars.add(msgspec.structs.replace(MARA, name="maro"))
     starred_store.stars.add(MARA)
     assert starred_store.stars.all() == (BEPPO, MARA)
-    largest = StarredName("🎈" * LONGEST_PREFIX, 1.0 / 7, 2**63 - 1, 2**63 - 1, BEPPO.starred)
-    assert len(encode_frame(StarsListed((largest,) * MOST_STARS))) < MAX_FRAME
+    largest = StarredName("🎈" * MAX_NAME_LENGTH, 1.0 / 7, 2**63 - 1, 2**63 - 1, BEPPO.starred)
+    assert len(encode_frame(StarsListed((largest,) * MAX_STARS))) < MAX_FRAME_BYTES
 
 
 def test_older_database_gains_stars_table_and_keeps_runs(
@@ -115,7 +115,7 @@ def test_older_database_gains_stars_table_and_keeps_runs(
     store.stars.add(MARA)
     assert store.stars.all() == (MARA,)
     assert [row.run for row in store.list()] == [number]
-    assert (store.folder / f"{DATABASE}.schema-1").exists()
+    assert (store.folder / f"{DATABASE_FILE}.schema-1").exists()
 
 
 def test_stars_recovered_from_damaged_database_except_altered_ones(starred_store: RunStore, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_stars_outlive_damaged_runs_table(starred_store: RunStore, record: Calla
 
 def test_stars_outlive_database_deleted_while_open(starred_store: RunStore) -> None:
     starred_store.on_warning = lambda text: None
-    (starred_store.folder / DATABASE).unlink()
+    (starred_store.folder / DATABASE_FILE).unlink()
     starred_store.stars.add(msgspec.structs.replace(MARA, name="maro"))
     assert [star.name for star in starred_store.stars.all()] == ["maro", "беппо🎈", "mara"]
 

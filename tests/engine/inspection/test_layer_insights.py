@@ -195,10 +195,10 @@ def test_linear_insight_has_matrix_and_its_gradient(config: RunConfig, corpus: C
     index = layer_indices(trainer, Linear)[1]
     weight = trainer.model.layers[index].weight
     assert isinstance(weight, Tensor)
-    insight = layer_insight(trainer, capture, InsightQuery(index, rows=100, columns=100, singular=True))
+    insight = layer_insight(trainer, capture, InsightQuery(index, rows=100, columns=100, singular_values=True))
     assert isinstance(insight, LinearInsight)
     assert (insight.fan_in, insight.fan_out) == (14, 7)
-    assert grid_close_to(insight.heat, weight.detach())
+    assert grid_close_to(insight.heatmap, weight.detach())
     assert grid_close_to(insight.row_norms, weight.detach().norm(dim=1)[None])
     assert grid_close_to(insight.column_norms, weight.detach().norm(dim=0)[None])
     assert grid_close_to(insight.singular_values, torch.linalg.svdvals(weight.detach())[None])
@@ -236,10 +236,10 @@ def test_too_large_matrix_has_no_singular_values(
     trainer = trained_trainer(config, corpus)
     capture = probe(trainer)
     index = layer_indices(trainer, Linear)[0]
-    for name, limit in (("MOST_SINGULAR", 6), ("MOST_NUMBERS", 69)):  # of [10, 7]
+    for name, limit in (("MAX_SINGULAR_VALUES", 6), ("MAX_MATRIX_SIZE", 69)):  # of [10, 7]
         with monkeypatch.context() as patch:
             patch.setattr(insight_payloads, name, limit)
-            insight = layer_insight(trainer, capture, InsightQuery(index, singular=True))
+            insight = layer_insight(trainer, capture, InsightQuery(index, singular_values=True))
             assert isinstance(insight, LinearInsight)
             assert insight.singular_values == EMPTY_MATRIX
 
@@ -270,8 +270,8 @@ def test_norm_insight_compares_running_with_batch_statistics(config: RunConfig, 
     assert grid_close_to(insight.running_mean, running_mean[:, 1:5])
     assert grid_close_to(insight.running_var, running_var[:, 1:5])
     mean, var = (x.mean(0), x.var(0)) if norm == "batch-bug" else (flat.mean(0), flat.var(0))
-    assert insight.mean_apart == pytest.approx(((running_mean - mean).abs() / var.sqrt()).mean().item(), rel=1e-3)
-    assert insight.var_apart == pytest.approx((running_var / var).log10().abs().mean().item(), rel=1e-3, abs=1e-5)
+    assert insight.mean_deviation == pytest.approx(((running_mean - mean).abs() / var.sqrt()).mean().item(), rel=1e-3)
+    assert insight.var_deviation == pytest.approx((running_var / var).log10().abs().mean().item(), rel=1e-3, abs=1e-5)
 
 
 def test_embedding_vectors_projected_to_plane_of_largest_variance(config: RunConfig, corpus: Corpus) -> None:
@@ -283,16 +283,16 @@ def test_embedding_vectors_projected_to_plane_of_largest_variance(config: RunCon
     centred = vectors - vectors.mean(0)
     values, axes = torch.linalg.eigh(centred.T @ centred)
     expected = centred @ axes.flip(1)[:, :2]
-    plane = grid_to_tensor(insight.plane)
+    plane = grid_to_tensor(insight.projection)
     assert torch.allclose(plane.abs(), expected.abs(), atol=1e-4)
     assert (plane.gather(0, plane.abs().argmax(0, keepdim=True)) > 0).all()
-    assert insight.shares == pytest.approx(tuple((values.flip(0) / values.sum())[:2].tolist()), rel=1e-4)
+    assert insight.explained_variance == pytest.approx(tuple((values.flip(0) / values.sum())[:2].tolist()), rel=1e-4)
     distances = (vectors - vectors[3]).norm(dim=1)
     order = [symbol for symbol in distances.argsort().tolist() if symbol != 3]
     assert list(insight.neighbours) == order
     assert list(insight.distances) == pytest.approx(distances[order].tolist(), rel=1e-5)
     assert insight.dimensions == 5
-    assert (insight.symbol, insight.plane.rows) == (3, corpus.vocab_size)
+    assert (insight.symbol, insight.projection.rows) == (3, corpus.vocab_size)
 
 
 def test_collinear_vectors_have_one_axis_and_equal_ones_none() -> None:
@@ -323,16 +323,16 @@ def test_tree_strengths_equal_forward_pass_by_hand(config: RunConfig, corpus: Co
     assert [level.layer for level in insight.levels] == layer_indices(trainer, Activation)
     for level, out in zip(insight.levels, outputs, strict=True):
         expected = out.reshape(-1, out.shape[-1]).square().mean(1).sqrt()
-        assert list(level.strengths) == pytest.approx(expected.tolist(), rel=1e-5)
+        assert list(level.rms) == pytest.approx(expected.tolist(), rel=1e-5)
     receptive_fields = {
         "": [((0, 1), (2, 3)), ((0, 3),)],
         "dilations": [((0, 1), (1, 2), (2, 3)), ((0, 3),)],
         "one": [((0, 3),)],
     }["dilations" if "dilations" in changes else "one" if changes.get("fuse") == (4,) else ""]
-    assert [level.reaches for level in insight.levels] == receptive_fields
+    assert [level.receptive_fields for level in insight.levels] == receptive_fields
     probs = logits[0].softmax(0)
-    assert [symbol_id for symbol_id, _ in insight.following] == probs.argsort(descending=True)[:8].tolist()
-    assert [prob for _, prob in insight.following] == pytest.approx(probs.sort(descending=True)[0][:8].tolist())
+    assert [symbol_id for symbol_id, _ in insight.next_chars] == probs.argsort(descending=True)[:8].tolist()
+    assert [prob for _, prob in insight.next_chars] == pytest.approx(probs.sort(descending=True)[0][:8].tolist())
 
 
 def test_tree_empty_text_is_boundary_and_long_text_shows_end(config: RunConfig, corpus: Corpus) -> None:

@@ -19,7 +19,7 @@ from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.commands import DeleteRun, DescribeRun, OpenRun, RestoreRun, StartRun, StepRun
 from charwave_tui.core.protocol.events import RunSaved, SaveFailed, WarningIssued
 from charwave_tui.core.store.run_folder import CHECKPOINTS_KEPT
-from charwave_tui.core.store.run_store import DATABASE
+from charwave_tui.core.store.run_store import DATABASE_FILE
 from charwave_tui.engine.runs import active_run, autosave
 from charwave_tui.engine.runs.autosave import Autosave
 from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint
@@ -94,7 +94,7 @@ CRASHES: dict[str, tuple[str, int]] = {
     "before the folder is on disk": ("os.fsync", 1),
     "before the list of runs is written": ("charwave_tui.core.store.run_store.upsert_run", 0),
     "while the list of runs is written": ("charwave_tui.core.store.tables._write", 0),
-    "before the last saves are dropped": ("charwave_tui.core.store.run_folder.RunFolder.drop_old_saves", 0),
+    "before the last saves are dropped": ("charwave_tui.core.store.run_folder.RunFolder.delete_old_checkpoints", 0),
 }
 
 
@@ -175,7 +175,7 @@ def test_run_folder_deleted_in_training_recreated_and_reported(harness: Dispatch
         "the folder of run 1 was deleted: it is being saved anew"
     ]
     assert load_latest_checkpoint(harness.store.folder_of(1), pytest.fail).record.step == 21
-    assert harness.store.folder_of(1).in_use()
+    assert harness.store.folder_of(1).is_locked()
     step_once(harness)
     assert len(harness.events_of(WarningIssued)) == 1
     assert harness.events_of(SaveFailed) == []
@@ -183,7 +183,7 @@ def test_run_folder_deleted_in_training_recreated_and_reported(harness: Dispatch
 
 def test_database_deleted_in_training_recreated_and_reported(harness: DispatcherHarness) -> None:
     harness.send(DescribeRun(1, "mine", "of it"))
-    (harness.store.folder / DATABASE).unlink()
+    (harness.store.folder / DATABASE_FILE).unlink()
     step_once(harness)
     assert [event.text for event in harness.events_of(WarningIssued)] == [
         "runs.db was deleted: it is made anew with what it held"
@@ -199,7 +199,7 @@ def test_everything_deleted_in_training_recreated_for_active_run(harness: Dispat
     step_once(harness)
     assert [(row.run, row.step) for row in harness.store.list()] == [(2, 6)]
     assert load_latest_checkpoint(harness.store.folder_of(2), pytest.fail).record.step == 6
-    assert harness.store.numbers() == [2]
+    assert harness.store.run_numbers() == [2]
     harness = reopen_after_crash(harness)
     harness.send(OpenRun(2, train=True))
     assert harness.states[-1] == (RunState.TRAINING, 6)

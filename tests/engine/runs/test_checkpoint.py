@@ -15,7 +15,7 @@ import torch
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import CorpusSummary, LossPoint, RunState, TrainingHistory
-from charwave_tui.core.store.checkpoint_metadata import RECORD, read_folder_record
+from charwave_tui.core.store.checkpoint_metadata import RECORD_FILE, read_folder_record
 from charwave_tui.core.store.run_folder import CHECKPOINTS_KEPT, STANDALONE_WEIGHTS, RunFolder
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.engine.runs.checkpoint import (
@@ -222,7 +222,7 @@ def test_save_of_other_run_rejected(folder: RunFolder, tmp_path: Path) -> None:
     ],
 )
 def test_weights_without_run_data_are_no_save(folder: RunFolder, facts: dict[str, str]) -> None:
-    save_weights(folder.next_save(), WEIGHTS, facts)
+    save_weights(folder.next_checkpoint_path(), WEIGHTS, facts)
     warnings: list[str] = []
     assert load_latest_checkpoint(folder, warnings.append).record.step == 20
     assert "save-000003.safetensors holds no run: " in warnings[0]
@@ -259,7 +259,7 @@ def test_old_weights_take_record_from_file_beside(tmp_path: Path, bit_identical:
     safetensors.torch.save_file(WEIGHTS, folder.path / STANDALONE_WEIGHTS, {"step": "7"})
     with pytest.raises(UserError, match=r"weights\.safetensors holds no run"):
         load_latest_checkpoint(folder, pytest.fail)
-    (folder.path / RECORD).write_bytes(msgspec.json.encode(make_checkpoint(7).record))
+    (folder.path / RECORD_FILE).write_bytes(msgspec.json.encode(make_checkpoint(7).record))
     found = load_latest_checkpoint(folder, pytest.fail)
     assert (found.record, found.resume_state) == (make_checkpoint(7).record, ResumeState())
     assert bit_identical(found.tensors, WEIGHTS)

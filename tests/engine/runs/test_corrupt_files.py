@@ -27,10 +27,10 @@ from charwave_tui.core.paths import HOME_VARIABLE, ensure_runtime_dir, runs_dir,
 from charwave_tui.core.protocol.commands import DescribeRun, ForkRun, OpenRun, StartRun, StepRun
 from charwave_tui.core.protocol.engine_socket import acquire_engine_lock, lock_path
 from charwave_tui.core.protocol.events import RunOpened, WarningIssued
-from charwave_tui.core.store.checkpoint_metadata import OWN, RECORD, read_folder_record
-from charwave_tui.core.store.run_folder import LOCK
+from charwave_tui.core.store.checkpoint_metadata import RECORD_FILE, USER_NOTES_FILE, read_folder_record
+from charwave_tui.core.store.run_folder import LOCK_FILE
 from charwave_tui.core.store.run_record import RunRecord
-from charwave_tui.core.store.run_store import DATABASE, RunStore
+from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
 from charwave_tui.engine.api import inspect, sample
 from charwave_tui.engine.runs.checkpoint import Checkpoint, load_latest_checkpoint
 
@@ -172,14 +172,14 @@ def test_damaged_database_is_not_trusted(
     expected: Expected, tries: int, harm: Callable[[bytes, random.Random], bytes]
 ) -> None:
     chance = random.Random(7)
-    database, found = runs_dir() / DATABASE, 0
+    database, found = runs_dir() / DATABASE_FILE, 0
     good = database.read_bytes()
     for _ in range(tries):
         damaged = harm(good, chance)
         database.write_bytes(damaged)
         if check_store(expected):
             found += 1
-            aside = runs_dir() / f"{DATABASE}.damaged"
+            aside = runs_dir() / f"{DATABASE_FILE}.damaged"
             assert aside.read_bytes() == damaged
             aside.unlink()
     assert found > tries / 4
@@ -200,7 +200,7 @@ SWAPS: dict[str, Harm] = {
     "nothing": lambda path: path.unlink(),
     "an empty file": lambda path: path.write_bytes(b""),
     "another database": write_foreign_database,
-    "the list of runs": lambda path: shutil.copy(runs_dir() / DATABASE, path.with_name("copy")).replace(path),
+    "the list of runs": lambda path: shutil.copy(runs_dir() / DATABASE_FILE, path.with_name("copy")).replace(path),
     "a save of another run": lambda path: shutil.copy(RunStore(runs_dir()).folder_of(2).checkpoints()[0], path),
     "weights that are not sealed": lambda path: safetensors.torch.save_file({"a": torch.ones(2)}, path),
     "text": lambda path: path.write_text("anna\nben\n", "utf-8"),
@@ -232,7 +232,7 @@ def test_foreign_file_at_save_path_opens_previous_save(expected: Expected, bit_i
 
 @pytest.mark.parametrize("other", [name for name in SWAPS if name != "the list of runs"])
 def test_foreign_file_at_database_path_reads_run_folders(expected: Expected, other: str) -> None:
-    database = runs_dir() / DATABASE
+    database = runs_dir() / DATABASE_FILE
     SWAPS[other](database)
     if other == "a folder":
         with pytest.raises(UserError, match=r"runs\.db cannot be read \(unable to open database file\); mend that"):
@@ -243,7 +243,7 @@ def test_foreign_file_at_database_path_reads_run_folders(expected: Expected, oth
     assert warnings[-1] == "runs.db did not know of these runs, which are taken from their folders: 1, 2"
     if content:
         assert warnings[0].startswith("runs.db was damaged (")
-        assert (runs_dir() / f"{DATABASE}.damaged").read_bytes() == content
+        assert (runs_dir() / f"{DATABASE_FILE}.damaged").read_bytes() == content
     harness = DispatcherHarness()
     harness.send(OpenRun(1))
     assert harness.events_of(RunOpened)[-1].step == 301
@@ -259,7 +259,7 @@ def test_no_readable_save_leaves_all_and_names_run(expected: Expected) -> None:
             harness.send(command)
     assert harness.broadcasts == []
     assert [path.read_bytes() for path in store.folder_of(1).checkpoints()] == [b"\x80\x04"] * 2
-    assert not store.folder_of(1).in_use()
+    assert not store.folder_of(1).is_locked()
     assert store.read(1) == expected.records[1]
     harness.send(OpenRun(2))
     assert harness.events_of(RunOpened)[-1].run == 2
@@ -276,12 +276,12 @@ def test_nothing_is_ever_unpickled(expected: Expected, unpickle_detector: Unpick
         for path in (
             newest,
             before,
-            store.folder_of(1).path / OWN,
-            store.folder_of(1).path / LOCK,
-            store.folder_of(1).path / RECORD,
+            store.folder_of(1).path / USER_NOTES_FILE,
+            store.folder_of(1).path / LOCK_FILE,
+            store.folder_of(1).path / RECORD_FILE,
         ):
             path.write_bytes(content)
-        for path in (state_dir() / "recent-corpora", lock_path(), runs_dir() / DATABASE):
+        for path in (state_dir() / "recent-corpora", lock_path(), runs_dir() / DATABASE_FILE):
             path.write_bytes(content)
         assert [row.run for row in store.list()] == [2]
         with pytest.raises(UserError, match="holds no weights"):
@@ -375,7 +375,7 @@ def test_garbage_lock_file_blocks_nobody(expected: Expected, content: bytes) -> 
     assert engine is not None
     assert acquire_engine_lock() is None
     engine.close()
-    (RunStore(runs_dir()).folder_of(1).path / LOCK).write_bytes(content)
+    (RunStore(runs_dir()).folder_of(1).path / LOCK_FILE).write_bytes(content)
     harness = DispatcherHarness()
     harness.send(OpenRun(1))
     assert harness.events_of(RunOpened)[-1].step == 301

@@ -19,7 +19,7 @@ from charwave_tui.core.paths import HOME_VARIABLE
 from charwave_tui.core.protocol.commands import DescribeRun, ListRuns, OpenRun, StartRun
 from charwave_tui.core.protocol.events import Event, RunOpened, RunSaved, RunsListed, SaveFailed, WarningIssued
 from charwave_tui.core.store.run_folder import CHECKPOINTS_KEPT
-from charwave_tui.core.store.run_store import DATABASE
+from charwave_tui.core.store.run_store import DATABASE_FILE
 from charwave_tui.engine.runs import active_run, autosave
 from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint
 
@@ -65,7 +65,7 @@ def assert_saved_completely(harness: DispatcherHarness, run: int = 1) -> None:
     assert harness.store.list()[0].step == save.record.step
     assert len(harness.store.folder_of(run).checkpoints()) == CHECKPOINTS_KEPT
     assert partial_files(harness) == []
-    assert harness.dispatcher.active_run.snapshot(None).unsaved == ""
+    assert harness.dispatcher.active_run.snapshot(None).save_error == ""
 
 
 @pytest.mark.parametrize("size", [0, 2_000, 5_000])
@@ -78,7 +78,7 @@ def test_file_size_limit_training_continues_and_saves_later(config: RunConfig, f
         train_until_events(harness, SaveFailed)
         assert {event.problem for event in harness.events_of(SaveFailed)} == {"File too large"}
         assert harness.events_of(RunSaved) == []
-        assert harness.dispatcher.active_run.snapshot(None).unsaved == "File too large"
+        assert harness.dispatcher.active_run.snapshot(None).save_error == "File too large"
         assert {path: path.read_bytes() for path in harness.store.folder_of(1).checkpoints()} == before
         assert partial_files(harness) == []
     assert_saved_completely(harness)
@@ -152,7 +152,7 @@ def test_disk_filled_by_others_costs_only_its_duration(small_disk: Path, config:
     assert harness.store.read(1).name == "mine"
     with pytest.raises(UserError, match=r"run 1 is not saved \(No space left on device\) and would be lost"):
         harness.send(StartRun(config, ""))
-    assert harness.store.numbers() == [1]
+    assert harness.store.run_numbers() == [1]
     filler.unlink()
     assert_saved_completely(harness)
     assert harness.store.read(1).name == "mine"
@@ -210,13 +210,13 @@ def test_unwritable_run_list_reported_once_and_written_later(unprivileged_config
     harness.send(StartRun(unprivileged_config, ""))
     train_until_events(harness, RunSaved, CHECKPOINTS_KEPT)
     harness.store.close()
-    (harness.store.folder / DATABASE).chmod(0o444)
+    (harness.store.folder / DATABASE_FILE).chmod(0o444)
     train_until_events(harness, RunSaved, 3)
     (warning,) = harness.events_of(WarningIssued)
     assert warning.text == "run 1 is saved, but the list of runs is not: attempt to write a readonly database"
     assert harness.events_of(SaveFailed) == []
     assert harness.store.read(1).step == harness.events_of(RunSaved)[-1].step
-    (harness.store.folder / DATABASE).chmod(0o644)
+    (harness.store.folder / DATABASE_FILE).chmod(0o644)
     assert_saved_completely(harness)
     harness.store.close()
 

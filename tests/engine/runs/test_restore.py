@@ -149,7 +149,7 @@ def test_opening_other_run_pauses_active_one_and_both_resume(config: RunConfig) 
     reached = harness.dispatcher.active_run.trainer.step
     harness.send(OpenRun(1))
     assert (harness.store.read(2).state, harness.store.read(2).step) == (RunState.PAUSED, reached)
-    assert not harness.store.folder_of(2).in_use()
+    assert not harness.store.folder_of(2).is_locked()
     opened = harness.events_of(RunOpened)[-1]
     assert (opened.run, opened.preset, opened.state, opened.step) == (1, "first", RunState.STOPPED, 50)
     harness.send(OpenRun(2, train=True))
@@ -254,7 +254,7 @@ def test_release_pauses_training_run_and_frees_its_lock(config: RunConfig) -> No
     record = harness.store.read(1)
     assert record.state is RunState.PAUSED
     assert record.step > 30
-    assert not harness.store.folder_of(1).in_use()
+    assert not harness.store.folder_of(1).is_locked()
 
 
 def test_save_interval_grows_with_cost_of_saving(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:

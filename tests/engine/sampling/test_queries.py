@@ -89,41 +89,47 @@ def test_next_character_probabilities_equal_softmax(harness: DispatcherHarness, 
     assert (reply.step, reply.request, reply.prefix) == (3, 4, prefix)
     trainer = trainer_of(harness)
     plain = probabilities(trainer, trainer.corpus, prefix)
-    assert [math.exp(-surprise) for surprise in reply.surprises] == pytest.approx(plain, abs=1e-6)
-    assert sum(math.exp(-surprise) for surprise in reply.surprises) == pytest.approx(1, abs=1e-12)
+    assert [math.exp(-surprise) for surprise in reply.nlls] == pytest.approx(plain, abs=1e-6)
+    assert sum(math.exp(-surprise) for surprise in reply.nlls) == pytest.approx(1, abs=1e-12)
     ids = trainer.corpus.encode(prefix)
     path = [
         -math.log(probabilities(trainer, trainer.corpus, prefix[:place])[number]) for place, number in enumerate(ids)
     ]
-    assert list(reply.path) == pytest.approx(path, abs=1e-5)
+    assert list(reply.prefix_nlls) == pytest.approx(path, abs=1e-5)
 
 
 def test_word_scored_at_once_and_percentile_follows(harness: DispatcherHarness) -> None:
     at_once, later = replies_to(harness, ScoreWord("bera", 7))
-    assert (at_once.step, at_once.request, at_once.word, at_once.percentile, at_once.among) == (3, 7, "bera", None, 0)
+    assert (at_once.step, at_once.request, at_once.word, at_once.percentile, at_once.compared_words) == (
+        3,
+        7,
+        "bera",
+        None,
+        0,
+    )
     trainer = trainer_of(harness)
     ids = [*trainer.corpus.encode("bera"), 0]
     plain = [
         -math.log(probabilities(trainer, trainer.corpus, "bera"[:place])[number]) for place, number in enumerate(ids)
     ]
-    assert list(at_once.surprises) == pytest.approx(plain, abs=1e-5)
+    assert list(at_once.nlls) == pytest.approx(plain, abs=1e-5)
     scoring_all = score_words(trainer.model, trainer.corpus, trainer.config, trainer.corpus.words)
     means = run_to_completion(scoring_all).tolist()
     mean = sum(plain) / len(plain)
     expected = 100 * sum(other > mean + 1e-6 for other in means) / len(means)
-    assert later.among == len(WORDS)
+    assert later.compared_words == len(WORDS)
     assert later.percentile == pytest.approx(expected, abs=100 / len(WORDS))
     assert without_percentile(later) == at_once
 
 
 def without_percentile(reply: WordScored) -> WordScored:
-    return WordScored(reply.step, reply.request, reply.word, reply.surprises, reply.known)
+    return WordScored(reply.step, reply.request, reply.word, reply.nlls, reply.nearest_word)
 
 
 def test_word_known_as_itself_or_as_near_word(harness: DispatcherHarness) -> None:
-    known = {word: replies_to(harness, ScoreWord(word))[0].known for word in ("bera", "beraa", "", "tokolo")}
+    known = {word: replies_to(harness, ScoreWord(word))[0].nearest_word for word in ("bera", "beraa", "", "tokolo")}
     assert known == {"bera": "bera", "beraa": "bera", "": "", "tokolo": ""}
-    assert len(replies_to(harness, ScoreWord(""))[0].surprises) == 1
+    assert len(replies_to(harness, ScoreWord(""))[0].nlls) == 1
 
 
 def test_words_scored_at_same_step_share_corpus_scores(
@@ -168,13 +174,13 @@ def test_expensive_corpus_scored_by_sample(harness: DispatcherHarness, monkeypat
     monkeypatch.setattr(scoring, "WORD_SAMPLE_SIZE", 40)
     partial, again = (replies_to(harness, ScoreWord("bera"))[-1] for _ in range(2))
     assert partial == again
-    assert (partial.among, partial.percentile is not None) == (40, True)
+    assert (partial.compared_words, partial.percentile is not None) == (40, True)
     monkeypatch.setattr(scoring, "MAX_MULTIPLICATIONS", 10**15)
     replies_to(harness, StepRun())
-    assert replies_to(harness, ScoreWord("bera"))[-1].among == len(WORDS)
+    assert replies_to(harness, ScoreWord("bera"))[-1].compared_words == len(WORDS)
     monkeypatch.setattr(scoring, "MAX_WORDS", len(WORDS) - 1)
     replies_to(harness, StepRun())
-    assert replies_to(harness, ScoreWord("bera"))[-1].among == 40
+    assert replies_to(harness, ScoreWord("bera"))[-1].compared_words == 40
 
 
 @pytest.mark.parametrize("norm", ["batch", "batch-bug"])
@@ -239,7 +245,7 @@ def test_query_without_model_refused() -> None:
 
 def test_long_word_scored_to_its_end(harness: DispatcherHarness) -> None:
     (reply, _) = replies_to(harness, ScoreWord("a" * 1_000))
-    assert len(reply.surprises) == 1_001
+    assert len(reply.nlls) == 1_001
 
 
 def test_other_run_sampled_from_last_save_while_active_one_continues(
@@ -265,7 +271,7 @@ def test_slow_names_reported_as_they_finish(harness: DispatcherHarness, monkeypa
     assert all(queries.PARTIAL_REPLY_GROWTH * before < after for before, after in pairwise(counts))
     assert not any(reply.done for reply in partial)
     assert last.done
-    assert {(reply.step, reply.request, reply.drawn) for reply in (*partial[1:], last)} == {(3, 6, 50)}
+    assert {(reply.step, reply.request, reply.attempts) for reply in (*partial[1:], last)} == {(3, 6, 50)}
     assert len(last.names) == 50
     monkeypatch.setattr(queries, "PARTIAL_REPLY_SECONDS", 60.0)
     assert replies_to(harness, SampleNames(SamplingConfig(count=50), 6)) == [last]
@@ -301,7 +307,7 @@ def timeline_config(words: Path) -> RunConfig:
 
 
 def timeline_samples(harness: DispatcherHarness) -> list[TimelineSample]:
-    return [event.sketch for event in harness.events_of(TimelineSampled)]
+    return [event.sample for event in harness.events_of(TimelineSampled)]
 
 
 def opened_timeline(harness: DispatcherHarness) -> tuple[TimelineSample, ...]:
@@ -321,7 +327,7 @@ def test_timeline_names_sampled_untrained_and_per_evaluation_with_one_seed(timel
     assert [sketch.step for sketch in timeline_samples(harness)] == [0, 10, 20, 30, 40]
     for sketch in timeline_samples(harness):
         assert len(sketch.names) == TIMELINE_SAMPLING.count
-        assert all(name.surprises == () for name in sketch.names)
+        assert all(name.nlls == () for name in sketch.names)
     trainer = harness.dispatcher.active_run.trainer
     assert run_to_completion(sample_for_timeline(trainer)) == timeline_samples(harness)[-1]
     trainer.reset()

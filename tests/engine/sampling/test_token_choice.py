@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.config.sampling_config import NEW, SamplingConfig
+from charwave_tui.core.config.sampling_config import ONLY_NEW, SamplingConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.engine.model.architecture import build_model
@@ -99,7 +99,7 @@ def test_top_choices_equal_plain_sort(row: list[int], heat: float, top_k: int, t
 
 def is_possible(sampling: SamplingConfig) -> bool:
     try:
-        sampling.checked()
+        sampling.validated()
     except UserError:
         return False
     return True
@@ -166,7 +166,7 @@ def name_sampling(sampling: SamplingConfig) -> NameSampler:
 
 
 def test_only_new_replaces_known_names() -> None:
-    settings = SamplingConfig(count=40, longest=1, only_new=NEW)
+    settings = SamplingConfig(count=40, longest=1, only_new=ONLY_NEW)
     work = name_sampling(settings)
     found = run_to_completion(work.sample())
     assert len(found) == 40 < work.sampled
@@ -178,12 +178,12 @@ def test_only_new_replaces_known_names() -> None:
 
 
 def test_no_new_names_bounds_the_attempts() -> None:
-    work = name_sampling(SamplingConfig(count=3, only_new=NEW, prefix="mara", longest=4))
+    work = name_sampling(SamplingConfig(count=3, only_new=ONLY_NEW, prefix="mara", longest=4))
     assert run_to_completion(work.sample()) == ()
     assert work.sampled == 3 * MAX_SAMPLES_PER_NAME
 
 
-@pytest.mark.parametrize("only_new", ["no", NEW])
+@pytest.mark.parametrize("only_new", ["no", ONLY_NEW])
 def test_finished_names_reported_in_final_order(only_new: str) -> None:
     work = name_sampling(SamplingConfig(count=60, only_new=only_new))
     pieces, told = work.sample(), []

@@ -28,7 +28,7 @@ from charwave_tui.core.protocol.commands import (
 )
 from charwave_tui.core.protocol.events import RunOpened, RunShown, RunsListed, StarsListed, StatusReported
 from charwave_tui.core.store.run_record import RunSummary
-from charwave_tui.engine.service.archive_commands import MAX_NOTE_LENGTH, MAX_RUN_NAME_LENGTH
+from charwave_tui.engine.service.archive_commands import MAX_RUN_NAME_LENGTH, MAX_RUN_NOTE_LENGTH
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_run_name_sent_to_all_viewers_and_outlives_saves(harness: DispatcherHarn
     ("name", "note", "message"),
     [
         ("x" * (MAX_RUN_NAME_LENGTH + 1), "", "a name of 61 characters is too long; at most 60"),
-        ("", "x" * (MAX_NOTE_LENGTH + 1), "a note of 501 characters is too long; at most 500"),
+        ("", "x" * (MAX_RUN_NOTE_LENGTH + 1), "a note of 501 characters is too long; at most 500"),
         ("two\nlines", "", "the name holds a control character; type letters"),
         ("", "bell \a", "the note holds a control character"),
     ],

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from charwave_tui.core.paths import uploaded_corpora_dir
-from charwave_tui.core.protocol.commands import UPLOAD_CHUNK, OfferCorpus, UploadCorpusPart
+from charwave_tui.core.protocol.commands import UPLOAD_CHUNK_BYTES, OfferCorpus, UploadCorpusPart
 from charwave_tui.core.protocol.events import CorpusRefused, CorpusRequested, CorpusStored, Event
 from charwave_tui.engine.service.corpus_upload import handle_upload
 
@@ -24,8 +24,10 @@ def events_for(command: OfferCorpus | UploadCorpusPart) -> list[Event]:
 
 
 def upload_chunks(content: bytes = CONTENT, sha256: str = SHA) -> list[UploadCorpusPart]:
-    offsets = range(0, len(content), UPLOAD_CHUNK)
-    return [UploadCorpusPart(sha256, "words.txt", len(content), at, content[at : at + UPLOAD_CHUNK]) for at in offsets]
+    offsets = range(0, len(content), UPLOAD_CHUNK_BYTES)
+    return [
+        UploadCorpusPart(sha256, "words.txt", len(content), at, content[at : at + UPLOAD_CHUNK_BYTES]) for at in offsets
+    ]
 
 
 def test_corpus_requested_until_last_chunk_then_stored() -> None:

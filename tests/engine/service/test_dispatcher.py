@@ -250,13 +250,13 @@ def test_reset_of_untouched_run_does_not_rebuild(harness: DispatcherHarness, con
     assert [event.run for event in harness.events_of(RunOpened)] == [1]
     harness.send(ResumeRun(), ResetRun())
     assert harness.states[-1] == (RunState.PAUSED, 0)
-    assert harness.store.numbers() == [1]
+    assert harness.store.run_numbers() == [1]
     harness.run_until_idle()
     assert harness.states[-1] == (RunState.PAUSED, 0)
     harness.send(StepRun())
     harness.run_until_idle()
     harness.send(ResetRun())
-    assert harness.store.numbers() == [1, 2]
+    assert harness.store.run_numbers() == [1, 2]
 
 
 def test_reset_keeps_words_after_file_change(harness: DispatcherHarness, config: RunConfig, words: Path) -> None:
@@ -406,7 +406,7 @@ def test_status_reports_pending_evaluations(harness: DispatcherHarness, config: 
     harness.run_until_idle()
     harness.send(ReportStatus())
     statuses = [answer for answer in harness.replies if isinstance(answer, StatusReported)]
-    assert [(it.state, it.step, it.measuring) for it in statuses] == [
+    assert [(it.state, it.step, it.evaluating) for it in statuses] == [
         (RunState.PAUSED, 10, True),
         (RunState.PAUSED, 10, False),
     ]

@@ -33,7 +33,7 @@ from charwave_tui.core.protocol.commands import (
     StepRun,
 )
 from charwave_tui.core.protocol.events import LayerInspected, LayersProbed, UpdateRatiosReported
-from charwave_tui.core.protocol.framing import MAX_FRAME, decode_event, encode_frame
+from charwave_tui.core.protocol.framing import MAX_FRAME_BYTES, decode_event, encode_frame
 from charwave_tui.core.protocol.layer_insights import (
     ActivationInsight,
     BatchNormInsight,
@@ -62,7 +62,7 @@ KINDS = {
 
 LENSES = [
     InsightQuery(0, symbol=2**60),
-    InsightQuery(2, position=-(2**60), top=2**60, left=-(2**60), rows=2**60, columns=2**60, singular=True),
+    InsightQuery(2, position=-(2**60), top=2**60, left=-(2**60), rows=2**60, columns=2**60, singular_values=True),
     InsightQuery(3, position=2**60, top=-1, left=2**60, rows=-5, columns=-5, symbol=-1, text="\0\x1b?" * 10_000),
     InsightQuery(4, rows=2**60, columns=2**60, left=7),
     InsightQuery(1, text="ana" * 20_000),
@@ -91,7 +91,7 @@ def replies_to(harness: DispatcherHarness, *commands: Any) -> list[Any]:
     harness.replies.clear()
     harness.send(*commands)
     frames = [encode_frame(event) for event in harness.replies]
-    assert all(len(content) < MAX_FRAME for content in frames)
+    assert all(len(content) < MAX_FRAME_BYTES for content in frames)
     return [decode_event(content[4:]) for content in frames]
 
 
@@ -145,16 +145,16 @@ def test_wide_layers_and_large_vocabularies_get_reply(
     start_and_pause(harness, replace(config, corpus=str(path), context=2, fuse=(2,), n_hidden=2_048), 1)
     embedding, _, wide, norm, tanh, head = range(6)
     few = ProbeBatch(64)
-    every = InsightQuery(0, rows=2**60, columns=2**60, singular=True)
+    every = InsightQuery(0, rows=2**60, columns=2**60, singular_values=True)
     found = [
         replies_to(harness, InspectLayer(msgspec.structs.replace(every, layer=place), few))[0] for place in range(6)
     ]
-    assert found[embedding].insight.plane.rows > 1_900
+    assert found[embedding].insight.projection.rows > 1_900
     assert found[wide].insight.singular_values.columns == 8
     assert found[norm].insight.gamma.columns == 1_024
     assert (found[tanh].insight.values.rows, found[tanh].insight.values.columns) == (64, 1_024)
     assert found[head].insight.singular_values.rows == 0  # too large
-    assert found[head].insight.heat.columns <= 1_024
+    assert found[head].insight.heatmap.columns <= 1_024
 
 
 def test_unknown_layer_gets_no_insight(harness: DispatcherHarness, config: RunConfig) -> None:

@@ -43,7 +43,7 @@ from charwave_tui.core.protocol.commands import (
     StartRun,
 )
 from charwave_tui.core.protocol.events import AnyEvent, EngineFailed, Progress, RunChanged, RunOpened, StatusReported
-from charwave_tui.core.protocol.framing import MAX_COMMAND, decode_event, encode_frame
+from charwave_tui.core.protocol.framing import MAX_COMMAND_BYTES, decode_event, encode_frame
 
 MOST_GROWTH = 32 * 2**20
 """Bytes by which the engine may have grown after all of it."""
@@ -199,7 +199,9 @@ def fuzzed_frames(draw: st.DrawFn) -> bytes:
         case "flipped":
             return good[:where] + bytes([good[where] ^ draw(st.integers(1, 255))]) + good[where + 1 :]
         case "claims":
-            return _length(good[4:], draw(st.sampled_from([0, 1, MAX_COMMAND, MAX_COMMAND + 1, 2**31, 2**32 - 1])))
+            return _length(
+                good[4:], draw(st.sampled_from([0, 1, MAX_COMMAND_BYTES, MAX_COMMAND_BYTES + 1, 2**31, 2**32 - 1]))
+            )
         case "noise":
             return _length(draw(st.binary(max_size=64)))
         case "event":

@@ -31,7 +31,7 @@ from charwave_tui.core.protocol.events import (
     RunOpened,
     SplitEvaluated,
 )
-from charwave_tui.core.protocol.framing import MAX_COMMAND, decode_event, encode_frame, read_payload
+from charwave_tui.core.protocol.framing import MAX_COMMAND_BYTES, decode_event, encode_frame, read_payload
 from charwave_tui.engine.runs.run_history import RunHistory
 from charwave_tui.engine.service import server
 from charwave_tui.engine.service import server as server_module
@@ -126,7 +126,7 @@ async def test_socket_peer_user_is_known() -> None:
         b"\x00\x00\x00\x00",
         encode_frame(PauseRun())[:-1] + b"\xc1",
         encode_frame(EngineReady("2", "cpu")),
-        encode_frame(PrepareRun(RunConfig(), "x" * MAX_COMMAND)),
+        encode_frame(PrepareRun(RunConfig(), "x" * MAX_COMMAND_BYTES)),
     ],
     ids=["endless", "noise", "empty", "cut off", "an event", "too long"],
 )

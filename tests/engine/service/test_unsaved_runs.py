@@ -104,11 +104,11 @@ def test_unsaved_run_is_never_replaced(config: RunConfig, disk: FailingDisk, oth
             and not harness.dispatcher.background_tasks.has_work
         )
     )
-    numbers = harness.store.numbers()
+    numbers = harness.store.run_numbers()
     with pytest.raises(UserError, match=r"run 2 is not saved \(No space left on device\) and would be lost; mend"):
         harness.send(OTHERS[other](config))
     assert harness.dispatcher.active_run.identity.number == 2
-    assert harness.store.numbers() == numbers
+    assert harness.store.run_numbers() == numbers
     disk.full = False
     harness.send(OTHERS[other](config))
     assert load_latest_checkpoint(harness.store.folder_of(2), pytest.fail).record.step == 60
@@ -233,7 +233,7 @@ def test_unlockable_folder_leaves_no_empty_run(config: RunConfig, monkeypatch: p
     monkeypatch.setattr(RunFolder, "lock", refuse)
     with pytest.raises(UserError, match="run 1 cannot be locked"):
         harness.send(StartRun(config, ""))
-    assert harness.store.numbers() == []
+    assert harness.store.run_numbers() == []
 
 
 def test_best_evaluation_kept_however_many_follow() -> None:

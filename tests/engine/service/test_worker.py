@@ -218,7 +218,7 @@ def test_live_edit_takes_effect_with_mark(worker: WorkerHarness, config: RunConf
     worker.session.submit(StartRun(endless_config(config), ""))
     worker.wait(Progress)
     worker.session.submit(EditRun(replace(endless_config(config), lr=0.05)))
-    assert worker.wait(RunMarked).mark.text == "lr 0.1 → 0.05"
+    assert worker.wait(RunMarked).marker.text == "lr 0.1 → 0.05"
     assert worker.wait(RunEdited).config.lr == 0.05
 
 
@@ -234,7 +234,7 @@ def test_edit_of_rebuild_field_refused_and_run_continues(worker: WorkerHarness, 
 
 def test_lr_drop_is_marked(worker: WorkerHarness, config: RunConfig) -> None:
     worker.session.submit(StartRun(config, ""))
-    mark = worker.wait(RunMarked).mark
+    mark = worker.wait(RunMarked).marker
     assert (mark.step, mark.text) == (300, "lr 0.1 → 0.01")
 
 

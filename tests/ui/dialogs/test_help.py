@@ -68,7 +68,7 @@ async def test_help_of_rebuild_field_says_so():
         for name in ["context", "norm", "corpus", "threads"]:
             lab_screen(pilot).query_one("#form").here = name
             await pilot.press("question_mark")
-            assert f"↻ rebuild  {HYPERPARAMETERS[name].kind.describe_bounds(name)}" in page(pilot)
+            assert f"↻ rebuild  {HYPERPARAMETERS[name].value_type.describe_bounds(name)}" in page(pilot)
             await pilot.press("escape")
 
 

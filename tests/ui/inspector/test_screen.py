@@ -213,7 +213,7 @@ async def test_other_model_reloads_at_last_layer_if_it_has_fewer():
         await wait_until(pilot, lambda: len(pane(pilot).probed.layers) == 5)
         assert pane(pilot).view_data() is None
         assert "layer 5 of 5" in screen_lines(pilot)[1]
-        assert engine.requests[-1].lens.layer == 4
+        assert engine.requests[-1].query.layer == 4
         assert pane(pilot).cursor.tab == 2
 
 
@@ -223,7 +223,7 @@ async def test_burst_typed_context_goes_to_tree_and_ratios_load_if_visible():
         await inspect_layer(pilot, 1)
         await type_burst(pilot, "slash", *"qul", "enter")
         assert pane(pilot).cursor.text == "qul"
-        assert engine.sent_of(InspectLayer)[-1].lens.text == "qul"
+        assert engine.sent_of(InspectLayer)[-1].query.text == "qul"
         assert isinstance(pilot.app.screen, InspectorScreen)
         await pilot.press("slash")
         await type_burst(pilot, *"x", "escape")

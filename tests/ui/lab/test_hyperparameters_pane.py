@@ -94,7 +94,7 @@ async def test_every_field_is_row_with_value_if_space_allows(form, size):
         assert set(pane.form_layout.positions) == set(ROWS)
         assert "more" not in pane.provenance
         for name, spec in HYPERPARAMETERS.items():
-            value = "auto → cpu" if name == "device" else spec.kind.format(getattr(scenes.CONFIG, name))
+            value = "auto → cpu" if name == "device" else spec.value_type.format(getattr(scenes.CONFIG, name))
             # `step` is also a value of the schedule, so that more than one row may hold a name
             assert any(value in line for line in pilot.app.screen_text().splitlines() if f" {name} " in line)
         assert "76,579" in pilot.app.screen_text()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from support import lab_states as scenes
 
-from charwave_tui.core.config.sampling_config import DEFAULT_SAMPLING, LONGEST_PREFIX, SamplingConfig
+from charwave_tui.core.config.sampling_config import DEFAULT_SAMPLING, MAX_NAME_LENGTH, SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.ui.drawing.name_style import style_name
@@ -60,7 +60,7 @@ async def focused(app, pilot):
     ],
 )
 def test_settings_parsed_from_text(name, text, value):
-    assert getattr(SamplingConfig().with_text(name, text), name) == value
+    assert getattr(SamplingConfig().with_setting(name, text), name) == value
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_settings_parsed_from_text(name, text, value):
 )
 def test_settings_out_of_bounds_are_user_error_with_hint(name, text, problem, remedy):
     with pytest.raises(UserError) as caught:
-        SamplingConfig().with_text(name, text)
+        SamplingConfig().with_setting(name, text)
     assert (caught.value.problem, caught.value.remedy, caught.value.field) == (problem, remedy, name)
 
 
 def test_check_finds_invalid_settings_built_directly():
-    assert SamplingConfig().checked() == SamplingConfig()
+    assert SamplingConfig().validated() == SamplingConfig()
     with pytest.raises(UserError):
-        SamplingConfig(count=0).checked()
+        SamplingConfig(count=0).validated()
 
 
 @given(name=st.sampled_from(list(DEFAULT_SAMPLING)), ways=st.lists(st.sampled_from([-1, 1]), max_size=60))
@@ -95,13 +95,13 @@ def test_stepped_settings_stay_in_bounds_and_parse_back(name, ways):
     sampling = SamplingConfig()
     for way in ways:
         sampling = sampling.stepped(name, way)
-    assert sampling.checked().with_text(name, sampling.formatted(name)) == sampling
+    assert sampling.validated().with_setting(name, sampling.formatted(name)) == sampling
 
 
 @pytest.mark.parametrize("width", [12, 25, 31, 76])
 @pytest.mark.parametrize("editing", ["", *DEFAULT_SAMPLING])
 def test_fields_fit_width_without_touching(width, editing):
-    sampling = SamplingConfig(prefix="x" * LONGEST_PREFIX, seed=2**32 - 1, count=1000)
+    sampling = SamplingConfig(prefix="x" * MAX_NAME_LENGTH, seed=2**32 - 1, count=1000)
     placed = layout_fields(sampling, width, editing)
     assert [spot.name for spot in placed] == list(DEFAULT_SAMPLING)
     assert all(spot.value_column + spot.width <= max(width, 9) for spot in placed)
@@ -179,7 +179,7 @@ def test_names_without_nll_muted_if_in_corpus():
 
 def test_characters_styled_by_probability_and_high_nll_underlined():
     told = tuple(-math.log(p) for p in (0.1, 0.5, 0.2, 0.029, 0.9))
-    pieces = style_name(SampledName("maqe", 2.0, False, surprises=told), 10)
+    pieces = style_name(SampledName("maqe", 2.0, False, nlls=told), 10)
     assert [(piece.text, piece.role, piece.underline) for piece in pieces] == [
         ("m", "bright", False),
         ("aq", "muted", False),
@@ -188,12 +188,12 @@ def test_characters_styled_by_probability_and_high_nll_underlined():
 
 
 def test_zero_width_mark_shares_style_and_higher_nll_wins():
-    pieces = style_name(SampledName("ae\u0301", 2.0, False, surprises=(0.1, 0.1, 9.0, 0.1)), 10)
+    pieces = style_name(SampledName("ae\u0301", 2.0, False, nlls=(0.1, 0.1, 9.0, 0.1)), 10)
     assert [(piece.text, piece.underline) for piece in pieces] == [("a", False), ("e\u0301", True)]
 
 
 def test_long_name_cut_with_its_styles():
-    pieces = style_name(SampledName("m" * 20, 2.0, False, surprises=(9.0, *[0.1] * 20)), 6)
+    pieces = style_name(SampledName("m" * 20, 2.0, False, nlls=(9.0, *[0.1] * 20)), 6)
     assert [(piece.text, piece.role) for piece in pieces] == [("m", "warning"), ("mmmm…", "muted")]
 
 

@@ -276,7 +276,7 @@ def test_examined_name_fits_any_space():
             lines = name_detail(NAMES[0], width, height)
             assert len(lines) <= height
             assert all(cell_width(line) <= width for line in lines)
-    sketchy = msgspec.structs.replace(NAMES[0], surprises=())
+    sketchy = msgspec.structs.replace(NAMES[0], nlls=())
     assert len(name_detail(sketchy, 40, 10)) == 1
 
 

@@ -125,7 +125,7 @@ def test_step_never_leaves_bounds(name: str):
     view = VIEW
     for way in (1,) * 60 + (-1,) * 120:
         value = stepped_value(view, name, way)
-        HYPERPARAMETERS[name].kind.validate(name, value)
+        HYPERPARAMETERS[name].value_type.validate(name, value)
         view = form_with(view, **{name: value})
 
 
@@ -407,7 +407,7 @@ def test_unrelated_events_return_same_form_object(event):
 NUDGED = {
     name: value
     for name, spec in HYPERPARAMETERS.items()
-    if (value := spec.kind.step_by(getattr(CONFIG, name), +1)) != getattr(CONFIG, name)
+    if (value := spec.value_type.step_by(getattr(CONFIG, name), +1)) != getattr(CONFIG, name)
 }
 
 

@@ -256,8 +256,8 @@ class BatchNormView:
             return ()
         ranges = ranges_for("BatchNorm1d")
         diagnostics = [
-            Diagnostic("mean apart", insight.mean_apart, f"{insight.mean_apart:.3f}", ranges["mean apart"]),
-            Diagnostic("var apart", insight.var_apart, f"{insight.var_apart:.3f}", ranges["var apart"]),
+            Diagnostic("mean apart", insight.mean_deviation, f"{insight.mean_deviation:.3f}", ranges["mean apart"]),
+            Diagnostic("var apart", insight.var_deviation, f"{insight.var_deviation:.3f}", ranges["var apart"]),
         ]
         if stats.update_ratio is not None:
             text = format_update_ratio(stats.update_ratio)

@@ -188,8 +188,8 @@ def align_axes(previous: AnyInsight | None, current: AnyInsight) -> AnyInsight:
     """
     if not (isinstance(previous, EmbeddingInsight) and isinstance(current, EmbeddingInsight)):
         return current
-    old, new = plane_points(previous.plane), plane_points(current.plane)
-    if len(old) != len(new) or previous.plane == current.plane:
+    old, new = plane_points(previous.projection), plane_points(current.projection)
+    if len(old) != len(new) or previous.projection == current.projection:
         return current
     # products[a][b]: agreement of the previous axis a with the current axis b
     products = [
@@ -201,8 +201,10 @@ def align_axes(previous: AnyInsight | None, current: AnyInsight) -> AnyInsight:
     is_swapped = abs(products[0][1]) + abs(products[1][0]) > abs(products[0][0]) + abs(products[1][1])
     x, y = (1, 0) if is_swapped else (0, 1)
     signs = (math.copysign(1, products[0][x]), math.copysign(1, products[1][y]))
-    plane = FloatMatrix.of(2, (value for point in new for value in (signs[0] * point[x], signs[1] * point[y])))
-    return msgspec.structs.replace(current, plane=plane, shares=(current.shares[x], current.shares[y]))
+    plane = FloatMatrix.from_values(2, (value for point in new for value in (signs[0] * point[x], signs[1] * point[y])))
+    return msgspec.structs.replace(
+        current, projection=plane, explained_variance=(current.explained_variance[x], current.explained_variance[y])
+    )
 
 
 class EmbeddingView:
@@ -220,18 +222,18 @@ class EmbeddingView:
         diagnostics = weight_diagnostics(data.stats, 1.0, EMBEDDING_STD_TEXT)
         if not isinstance(data.insight, EmbeddingInsight):
             return diagnostics
-        percent = 100 * sum(data.insight.shares)
+        percent = 100 * sum(data.insight.explained_variance)
         text = f"{percent:.0f} %" if math.isfinite(percent) else "nan"
         return (*diagnostics, Diagnostic("plane shows", percent, text, PLANE_RANGE, "plane"))
 
     def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
         insight, cursor = data.insight, data.cursor
-        if not isinstance(insight, EmbeddingInsight) or not insight.plane.rows or key not in "hjklpP":
+        if not isinstance(insight, EmbeddingInsight) or not insight.projection.rows or key not in "hjklpP":
             return None
         char_id = _cursor_id(cursor, insight)
         if key in "pP":
-            return replace(cursor, symbol=(char_id + (1 if key == "p" else -1)) % insight.plane.rows)
-        points = plane_points(insight.plane)
+            return replace(cursor, symbol=(char_id + (1 if key == "p" else -1)) % insight.projection.rows)
+        points = plane_points(insight.projection)
         return replace(cursor, symbol=nearest_towards(points, char_id, key) if points else char_id)
 
     def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
@@ -242,7 +244,7 @@ class EmbeddingView:
         diagnostics = weight_diagnostics(data.stats, 1.0, EMBEDDING_STD_TEXT)
         heading = (_heading(insight, width),)
         header = heading if is_wide else (diagnostics_line(diagnostics, width), *heading)
-        points = plane_points(insight.plane)
+        points = plane_points(insight.projection)
         body: tuple[StyledLine, ...]
         if any(all(map(math.isfinite, point)) for point in points):
             side_width = TABLE_COLUMNS if is_wide else NARROW_SIDE_COLUMNS
@@ -266,7 +268,7 @@ class EmbeddingView:
 
 
 def _cursor_id(cursor: ViewCursor, insight: EmbeddingInsight) -> int:
-    return min(max(cursor.symbol, 0), max(insight.plane.rows - 1, 0))
+    return min(max(cursor.symbol, 0), max(insight.projection.rows - 1, 0))
 
 
 def _neighbours(data: ViewData, insight: EmbeddingInsight) -> tuple[int, ...]:
@@ -276,7 +278,7 @@ def _neighbours(data: ViewData, insight: EmbeddingInsight) -> tuple[int, ...]:
 
 def _heading(insight: EmbeddingInsight, width: int) -> StyledLine:
     title = Span("characters in the plane")
-    x_percent, y_percent = (100 * share for share in insight.shares)
+    x_percent, y_percent = (100 * share for share in insight.explained_variance)
     if not math.isfinite(x_percent + y_percent):
         return (title,)
     dimensions = "one dimension" if insight.dimensions == 1 else f"{insight.dimensions:,} dimensions"

@@ -53,7 +53,7 @@ class LinearView:
         _, image_height = _line_counts(cursor.tab, width, height)
         rows, columns = 2 * max(image_height - FRAME, 0), max(width - GUTTER, 1)
         singular = cursor.tab == Tab.NORMS
-        return InsightQuery(cursor.layer, rows=rows, columns=columns if rows else 0, singular=singular)
+        return InsightQuery(cursor.layer, rows=rows, columns=columns if rows else 0, singular_values=singular)
 
     def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
         insight = data.insight
@@ -116,7 +116,7 @@ def _weight_diagnostics(data: ViewData, insight: LinearInsight) -> tuple[Diagnos
 
 
 def _heatmap(insight: LinearInsight) -> Heatmap:
-    return Heatmap(insight.fan_in, insight.fan_out, insight.heat)
+    return Heatmap(insight.fan_in, insight.fan_out, insight.heatmap)
 
 
 def _wide_statistics(

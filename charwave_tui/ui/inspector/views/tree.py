@@ -63,7 +63,7 @@ class TreeView:
         if not isinstance(data.insight, TreeInsight) or not data.insight.levels:
             return ()
         level, node = _tree_cursor(data.cursor, data.insight)
-        strengths = data.insight.levels[level - 1].strengths
+        strengths = data.insight.levels[level - 1].rms
         if not strengths:
             return ()
         return (Diagnostic("strength", strengths[node], format_strength(strengths[node], 8), STRENGTH_RANGE),)
@@ -73,7 +73,7 @@ class TreeView:
         if step is None or not isinstance(data.insight, TreeInsight):
             return None
         level, node = _tree_cursor(data.cursor, data.insight)
-        nodes = len(data.insight.levels[level - 1].strengths) if level else 1
+        nodes = len(data.insight.levels[level - 1].rms) if level else 1
         return replace(data.cursor, position=min(max(node + step, 0), nodes - 1))
 
     def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
@@ -99,7 +99,7 @@ def _tree_cursor(cursor: ViewCursor, insight: TreeInsight) -> tuple[int, int]:
         return 0, 0
     later_levels = (number for number, level in enumerate(insight.levels, start=1) if level.layer > cursor.layer)
     level = next(later_levels, len(insight.levels))
-    nodes = len(insight.levels[level - 1].strengths)
+    nodes = len(insight.levels[level - 1].rms)
     return level, min(max(cursor.position, 0), max(nodes - 1, 0))
 
 
@@ -167,7 +167,7 @@ def _prediction(data: ViewData, insight: TreeInsight, width: int) -> StyledLine:
     groups: list[StyledLine] = [(Span(layer_title(head) if head else "head", "muted"),)]
     if data.stats.name == DILATED_LAYER:
         groups.append((Span("reads the last node of each level", "muted"),))
-    for index, (char_id, probability) in enumerate(insight.following):
+    for index, (char_id, probability) in enumerate(insight.next_chars):
         verb = () if index else (Span("says  ", "muted"),)
         char = Span(f"{display_char(data.symbols, char_id)} ", "bright", True)
         groups.append((*verb, char, Span(f"{probability:.2f}")))
@@ -177,7 +177,7 @@ def _prediction(data: ViewData, insight: TreeInsight, width: int) -> StyledLine:
 def _readout(insight: TreeInsight, topology: TreeTopology, cursor: tuple[int, int], width: int) -> StyledLine:
     """Render the node at the cursor: its strength, its receptive field and its children."""
     level, node = cursor
-    strengths = insight.levels[level - 1].strengths
+    strengths = insight.levels[level - 1].rms
     if not strengths:
         return (Span("This level has no nodes.", "muted"),)
     field = [insight.context[index] for index in sorted(topology.receptive_range(level, node)[0])]
@@ -230,7 +230,7 @@ def _level_values(
     insight: TreeInsight, level: int, highlighted: frozenset[int], cursor_node: int | None, width: int
 ) -> StyledLine:
     """Render the strengths of a level as numbers if they fit, else as bars one column wide."""
-    strengths = insight.levels[level - 1].strengths
+    strengths = insight.levels[level - 1].rms
     roles = [
         "bright" if node == cursor_node else "fg" if node in highlighted else "muted" for node in range(len(strengths))
     ]

@@ -27,7 +27,7 @@ class TreeTopology:
 
     @staticmethod
     def of(insight: TreeInsight, is_dilated: bool) -> TreeTopology:
-        return TreeTopology((len(insight.context), *(len(level.strengths) for level in insight.levels)), is_dilated)
+        return TreeTopology((len(insight.context), *(len(level.rms) for level in insight.levels)), is_dilated)
 
     def stride(self, level: int) -> int:
         """Return how many nodes of the previous level one node of `level` concatenates; if dilated, the dilation."""
@@ -127,7 +127,7 @@ def draw_tree(
             ]
             _draw_edges(canvas, bottom + 1, edges, role)
         gap = min((right - left for left, right in pairwise((*columns[level], width + 1))), default=0)
-        for node, strength in enumerate(insight.levels[level - 1].strengths):
+        for node, strength in enumerate(insight.levels[level - 1].rms):
             column = columns[level][node]
             if not topology.is_dilated or (node in highlighted and level < cursor[0]):
                 top = bottom - layout.bar_height + 1
@@ -171,7 +171,7 @@ def _draw_edges(canvas: Canvas, row: int, edges: Iterable[tuple[int, Sequence[in
 
 def max_strength(insight: TreeInsight) -> float:
     """Return the strength of a full bar: the largest there is, at least 1."""
-    strengths = (strength for level in insight.levels for strength in level.strengths)
+    strengths = (strength for level in insight.levels for strength in level.rms)
     return max((1.0, *(strength for strength in strengths if math.isfinite(strength))))
 
 

@@ -34,7 +34,7 @@ NORM = LAYERS[7]
 SIZES = [(136, 36), (76, 20), (36, 10), (1, 1)]
 
 
-NONFINITE = FloatMatrix.of(2, [math.nan, 0.5, 0.995, -0.995])
+NONFINITE = FloatMatrix.from_values(2, [math.nan, 0.5, 0.995, -0.995])
 
 
 def view_data(insight, stats=TANH, **cursor) -> ViewData:

@@ -33,7 +33,7 @@ SQUARE = [(0.0, 0.0), (1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0)]
 
 
 def insight(points, symbol=1, near=(2, 3), shares=(0.3, 0.2)):
-    grid = FloatMatrix.of(2, (number for point in points for number in point))
+    grid = FloatMatrix.from_values(2, (number for point in points for number in point))
     return EmbeddingInsight(24, grid, shares, symbol, near, tuple(1.5 * index for index in range(len(near))))
 
 
@@ -102,9 +102,9 @@ def test_embedding_keeps_orientation_when_axes_flip_or_rotate(turn):
     current = insight([turn(x, y) for x, y in moved], shares=turn(0.3, 0.2))
     aligned = align_axes(insight(old), current)
     assert isinstance(aligned, EmbeddingInsight)
-    for (x, y), (expected_x, expected_y) in zip(plane_points(aligned.plane), moved, strict=True):
+    for (x, y), (expected_x, expected_y) in zip(plane_points(aligned.projection), moved, strict=True):
         assert (x, y) == pytest.approx((expected_x, expected_y), abs=1e-5)
-    assert tuple(map(abs, aligned.shares)) == (0.3, 0.2)
+    assert tuple(map(abs, aligned.explained_variance)) == (0.3, 0.2)
 
 
 def test_nonfinite_or_resized_embedding_is_not_aligned():

@@ -32,7 +32,7 @@ WHOLE_MATRIX = InsightQuery(2, rows=64, columns=256)
 
 
 def linear_data(layer=2, shape=(48, 128), config=CONFIG, query=WHOLE_MATRIX, value=None, singular=(), **cursor):
-    insight = linear_insight(*shape, query, value, FloatMatrix.of(len(singular), singular))
+    insight = linear_insight(*shape, query, value, FloatMatrix.from_values(len(singular), singular))
     return view_data(insight, layer, config, **cursor)
 
 
@@ -72,7 +72,7 @@ def test_row_named_by_its_concatenated_input_and_channel(config, layer, fan_in, 
 
 def test_cursor_shows_signed_value_and_output():
     data = linear_data(13, (128, 27), query=InsightQuery(13, rows=200, columns=99), tab=1, example=77, unit=5)
-    value = data.insight.heat.at(77, 5)
+    value = data.insight.heatmap.at(77, 5)
     (readout,) = [line for line in rendered(data, 136, 80) if line.startswith("row")]
     assert readout == f"row  77   column   5   w {'−' if value < 0 else '+'}{abs(value):.4f}   to e"
     gated = linear_data(11, (512, 512), DILATED_CONFIG, tab=1, example=300, unit=300)
@@ -82,7 +82,7 @@ def test_cursor_shows_signed_value_and_output():
 
 
 def test_image_brightest_at_largest_magnitude():
-    grid = FloatMatrix.of(4, (0.0, 0.1, -0.3, 0.5, -0.7, 1.0, math.nan, -1.0))
+    grid = FloatMatrix.from_values(4, (0.0, 0.1, -0.3, 0.5, -0.7, 1.0, math.nan, -1.0))
     lines = draw_heatmap(Heatmap(2, 4, grid), (1, 0), 11, 3)
     assert to_plain_text(lines[0]) == " " * 7 + "▾"
     cells = [(span.role, span.background) for span in lines[1][2:] for _ in span.text]
@@ -92,7 +92,7 @@ def test_image_brightest_at_largest_magnitude():
 
 @pytest.mark.parametrize(("total", "max_rows", "block", "last"), [(10, 4, 3, "9"), (9, 5, 2, "8"), (7, 7, 1, "6")])
 def test_block_shows_its_row_range(total, max_rows, block, last):
-    grid = linear_insight(total, 1, InsightQuery(0, rows=max_rows, columns=1)).heat
+    grid = linear_insight(total, 1, InsightQuery(0, rows=max_rows, columns=1)).heatmap
     heatmap = Heatmap(total, 1, grid)
     assert heatmap.block == (block, 1)
     assert heatmap.cell(total - 1, 0) == (grid.rows - 1, 0)
@@ -112,7 +112,7 @@ def test_keys_move_block_by_block_and_stop_at_edges():
 def test_singular_values_requested_only_by_their_tab():
     cursor = linear_data().cursor
     queries = [VIEW.query(replace(cursor, tab=tab), 136, 36) for tab in range(3)]
-    assert [query.singular for query in queries] == [False, False, True]
+    assert [query.singular_values for query in queries] == [False, False, True]
     assert queries[0].columns == queries[1].columns == 129
     assert 20 < queries[0].rows < queries[1].rows
     assert queries[2].rows == 0

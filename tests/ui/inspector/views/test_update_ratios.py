@@ -42,7 +42,7 @@ def test_nan_is_gap_in_line():
     finite = [column for column, ratio in line if ratio is not None]
     assert max(finite) == 50
     assert all(ratio is None for column, ratio in line if column > 50)
-    ratios = UpdateRatiosReported((0, 10, 20), (6,), FloatMatrix.of(1, (-3.0, math.nan, -3.0)))
+    ratios = UpdateRatiosReported((0, 10, 20), (6,), FloatMatrix.from_values(1, (-3.0, math.nan, -3.0)))
     axes = ratio_axes(ratios)
     dots = PlotArea(100, 30, Glyphs()).to_dots(axes, ratio_lines(ratios, axes, 100)[6])
     assert [len(stretch) for stretch in dots] == [2, 2]
@@ -52,13 +52,13 @@ def test_nan_is_gap_in_line():
     ("last", "steps"), [(0, 20), (20, 20), (21, 50), (51, 100), (101, 200), (200_000, 200_000), (200_001, 500_000)]
 )
 def test_step_axis_grows_in_round_numbers(last, steps):
-    ratios = UpdateRatiosReported((last,), (2,), FloatMatrix.of(1, [-3.0]))
+    ratios = UpdateRatiosReported((last,), (2,), FloatMatrix.from_values(1, [-3.0]))
     assert ratio_axes(ratios).steps == steps
 
 
 def test_ratio_axis_includes_minus_three_and_ends_at_data():
     def span(*values):
-        axes = ratio_axes(UpdateRatiosReported((1, 2), (2,), FloatMatrix.of(1, values)))
+        axes = ratio_axes(UpdateRatiosReported((1, 2), (2,), FloatMatrix.from_values(1, values)))
         return axes.low, axes.high
 
     assert span(-3.0, -3.0) == (-4, -2)
@@ -89,6 +89,6 @@ def test_without_chart_space_ratios_are_listed():
 )
 def test_update_ratios_fit_any_space(width, height, values, layers):
     rows = len(values) // len(layers) if layers else 0
-    grid = FloatMatrix.of(len(layers), values[: rows * len(layers)])
+    grid = FloatMatrix.from_values(len(layers), values[: rows * len(layers)])
     ratios = UpdateRatiosReported(tuple(range(rows)), layers, grid)
     assert fits_space(rendered(ratios, width, height, 2), width, height)
