@@ -13,14 +13,12 @@ from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.state.run_state import RunViewState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-TAB_TITLES = ("Form", "Loss", "Layers", "Names")  # of the panes as tabs
-
 
 class Pane(Widget):
-    """One of the panes 1 to 4.
+    """A bordered pane with a number.
 
-    Its top border shows its title and, muted, a `note`; as one of the tabs of a small screen (`tabbed`), all tabs. Its
-    bottom border shows the `provenance` of its data. A `problem` in its contents colours it.
+    Its top border shows its title and, muted, a `note`; on a small screen, where the panes are tabs, the titles of all
+    `tabs`. Its bottom border shows the `provenance` of its data. A `problem` in its contents colours it.
     """
 
     DEFAULT_CSS = """
@@ -42,7 +40,7 @@ class Pane(Widget):
     }
     """
 
-    tabbed: reactive[bool] = reactive(False)
+    tabs: reactive[tuple[str, ...]] = reactive(())
     note: reactive[str] = reactive("", repaint=False)
     provenance: reactive[str] = reactive("", repaint=False)
     problem: reactive[bool] = reactive(False)
@@ -55,7 +53,7 @@ class Pane(Widget):
     def on_mount(self) -> None:
         self._update_title()
 
-    def watch_tabbed(self) -> None:
+    def watch_tabs(self) -> None:
         self._update_title()
 
     def watch_note(self) -> None:
@@ -76,11 +74,11 @@ class Pane(Widget):
         self._update_title()
 
     def _update_title(self) -> None:
-        if self.tabbed:
+        if self.tabs:
             mark = f" {GLYPHS.cross}" if self.problem else ""
             tabs = (
                 f"{number} {title}{mark}" if number == self.number else f"[not bold $ink-muted]{number} {title}[/]"
-                for number, title in enumerate(TAB_TITLES, start=1)
+                for number, title in enumerate(self.tabs, start=1)
             )
             self.set_title_markup("   ".join(tabs))
         else:

@@ -90,9 +90,10 @@ class PaneGrid(Container):
         self.set_class(tabs or self.zoomed, "-alone")
         self.set_class(width >= WIDE_COLUMNS, "-wider")
         self.set_class(width >= WIDEST_COLUMNS, "-widest")
+        titles = tuple(str(pane.id).capitalize() for pane in panes) if tabs and not tiny else ()
         for pane in panes:
             pane.set_class(pane.id == self.current, "-current")
-            pane.tabbed = tabs and not tiny
+            pane.tabs = titles
         self.post_message(self.TooSmall(tiny))
 
 
