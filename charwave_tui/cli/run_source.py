@@ -34,7 +34,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def query_run(
-    options: argparse.Namespace, ask: Callable[[EngineSession], Awaitable[Reply]], read: Callable[[int], Reply]
+    options: argparse.Namespace, query: Callable[[EngineSession], Awaitable[Reply]], read: Callable[[int], Reply]
 ) -> Reply:
     """Ask the engine that has the chosen run, or read the run's newest checkpoint where none has it.
 
@@ -43,19 +43,19 @@ def query_run(
     """
     endpoint = endpoint_from(options, starts=False)
     if endpoint.host:
-        return asyncio.run(_ask_host(endpoint, options.run, ask))
+        return asyncio.run(_query_host(endpoint, options.run, query))
     store = RunStore(runs_dir())
     with suppress(_NotInEngine, EngineUnavailable):
         newest = max((summary.run for summary in store.list()), default=0)
-        return asyncio.run(_ask_local(endpoint, options.run, newest, ask))
+        return asyncio.run(_query_local(endpoint, options.run, newest, query))
     record = store.read(options.run)
     if store.folder_of(record.run).is_locked():
         _report_step(f"run {record.run} is in use", record.step)
     return read(record.run)
 
 
-async def _ask_local(
-    endpoint: EngineEndpoint, chosen: int | None, newest: int, ask: Callable[[EngineSession], Awaitable[Reply]]
+async def _query_local(
+    endpoint: EngineEndpoint, chosen: int | None, newest: int, query: Callable[[EngineSession], Awaitable[Reply]]
 ) -> Reply:
     async with engine_session(endpoint) as session:
         status = session.status
@@ -63,14 +63,14 @@ async def _ask_local(
             raise _NotInEngine
         if status.run != chosen if chosen else status.run < newest:
             raise _NotInEngine
-        reply = await ask(session)
+        reply = await query(session)
         if status.state in RESUMABLE_STATES:
             _report_step(f"run {status.run} is {status.state.value}", session.reply_step)
         return reply
 
 
-async def _ask_host(
-    endpoint: EngineEndpoint, chosen: int | None, ask: Callable[[EngineSession], Awaitable[Reply]]
+async def _query_host(
+    endpoint: EngineEndpoint, chosen: int | None, query: Callable[[EngineSession], Awaitable[Reply]]
 ) -> Reply:
     host = endpoint.host
     async with engine_session(endpoint) as session:
@@ -80,7 +80,7 @@ async def _ask_host(
         if chosen not in (None, status.run):
             remedy = f"leave --run {chosen} out, or ask on {host} itself"
             raise UserError(f"run {chosen} is not in the engine on {host}, which holds run {status.run}", remedy)
-        reply = await ask(session)
+        reply = await query(session)
         _report_step(f"run {status.run} on {host} is {status.state.value}", session.reply_step)
         return reply
 

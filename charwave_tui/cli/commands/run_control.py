@@ -39,7 +39,7 @@ def start_run(options: argparse.Namespace) -> int:
     """Start a run; one in progress is stopped only with `--replace`."""
     config, preset = config_from(options, **training_fields(options))
 
-    async def ask(session: EngineSession) -> Facts:
+    async def query(session: EngineSession) -> Facts:
         current = session.status
         if current is not None and current.state in RESUMABLE_STATES and not options.replace:
             raise UserError(f"run {current.run} is {current.state}", "stop it first, or start with --replace")
@@ -49,26 +49,26 @@ def start_run(options: argparse.Namespace) -> int:
             await session.next_event()
         return await _facts(session)
 
-    return _report(endpoint_from(options), ask, options.json)
+    return _report(endpoint_from(options), query, options.json)
 
 
 def pause(options: argparse.Namespace) -> int:
     """Pause the run; it may be paused already."""
 
-    async def ask(session: EngineSession) -> Facts:
+    async def query(session: EngineSession) -> Facts:
         if session.status is None or session.status.state not in RESUMABLE_STATES:
             raise _nothing_to("pause", session)
         session.send(PauseRun())
         await session.wait_until_evaluated()  # it may pause just where it is evaluated
         return await _facts(session)
 
-    return _report(endpoint_from(options, starts=False), ask, options.json)
+    return _report(endpoint_from(options, starts=False), query, options.json)
 
 
 def resume(options: argparse.Namespace) -> int:
     """Resume the run; it may be training already."""
 
-    async def ask(session: EngineSession) -> Facts:
+    async def query(session: EngineSession) -> Facts:
         match session.status:
             case StatusReported(run=int(run), state=RunState.STOPPED):
                 session.send(OpenRun(run, train=True))
@@ -78,20 +78,20 @@ def resume(options: argparse.Namespace) -> int:
                 raise _nothing_to("resume", session)
         return await _facts(session)
 
-    return _report(endpoint_from(options, starts=False), ask, options.json)
+    return _report(endpoint_from(options, starts=False), query, options.json)
 
 
 def stop(options: argparse.Namespace) -> int:
     """Stop the run, and wait until it is evaluated and saved."""
 
-    async def ask(session: EngineSession) -> Facts:
+    async def query(session: EngineSession) -> Facts:
         if session.status is None or session.status.state not in RESUMABLE_STATES:
             raise _nothing_to("stop", session)
         session.send(StopRun())
         await session.wait_until_evaluated()
         return await _facts(session)
 
-    return _report(endpoint_from(options, starts=False), ask, options.json)
+    return _report(endpoint_from(options, starts=False), query, options.json)
 
 
 def status(options: argparse.Namespace) -> int:
@@ -120,10 +120,10 @@ def _add_command(
     return parser
 
 
-def _report(endpoint: EngineEndpoint, ask: Callable[[EngineSession], Awaitable[Facts]], as_json: bool) -> int:
+def _report(endpoint: EngineEndpoint, query: Callable[[EngineSession], Awaitable[Facts]], as_json: bool) -> int:
     async def run_session() -> Facts:
         async with engine_session(endpoint) as session:
-            return await ask(session)
+            return await query(session)
 
     print_facts(asyncio.run(run_session()), as_json=as_json)
     return 0

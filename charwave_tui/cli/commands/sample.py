@@ -152,7 +152,7 @@ def _sample(options: argparse.Namespace, sampling: SamplingConfig) -> tuple[Samp
 
 
 def _predict(options: argparse.Namespace) -> tuple[NextPredicted, str]:
-    async def ask(session: EngineSession) -> tuple[NextPredicted, str]:
+    async def query(session: EngineSession) -> tuple[NextPredicted, str]:
         predicted = await predict_next(session, options.next)
         assert session.opened is not None
         return predicted, session.opened.corpus.symbols
@@ -163,7 +163,7 @@ def _predict(options: argparse.Namespace) -> tuple[NextPredicted, str]:
         predicted, corpus = api.predict(options.next, run)
         return predicted, corpus.symbols
 
-    return query_run(options, ask, read)
+    return query_run(options, query, read)
 
 
 def _score(options: argparse.Namespace) -> WordScored:

@@ -57,13 +57,13 @@ class LayerQueries:
             case ProbeLayers(batch=batch):
                 stats = self._capture(run, batch).stats
                 reply(LayersProbed(step, stats, time.perf_counter() - start))
-            case InspectLayer(query=lens, batch=batch, request=request):
-                if not 0 <= lens.layer < len(run.trainer.model.layers):
+            case InspectLayer(query=insight_query, batch=batch, request=request):
+                if not 0 <= insight_query.layer < len(run.trainer.model.layers):
                     return
                 cached = self._capture(run, batch)
-                insight = layer_insight(run.trainer, cached.capture, lens)
+                insight = layer_insight(run.trainer, cached.capture, insight_query)
                 seconds = time.perf_counter() - start
-                reply(LayerInspected(step, request, cached.stats[lens.layer], insight, seconds))
+                reply(LayerInspected(step, request, cached.stats[insight_query.layer], insight, seconds))
 
     def _capture(self, run: ActiveRun, batch: ProbeBatch) -> _CachedCapture:
         trainer, cached = run.trainer, self._cached

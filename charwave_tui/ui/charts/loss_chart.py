@@ -38,13 +38,13 @@ _LOWERED = tuple(sum(lower for bit, lower in _LOWER.items() if bits & bit) for b
 
 
 @lru_cache(maxsize=16)
-def rasterize(dots: Dots, columns: int, rows: int, pen: str) -> tuple[str, ...]:
+def rasterize(dots: Dots, columns: int, rows: int, dot_style: str) -> tuple[str, ...]:
     """Draw lines through dots as rows of text (see `plot.Raster`)."""
     if not dots:
         return ()
     import plotext  # costs 50 ms, and the first frame has no curve
 
-    braille = pen in ("thin", "thick")
+    braille = dot_style in ("thin", "thick")
     across, up = (2, 4) if braille else (1, 1)
     plotext.clear_figure()
     plotext.limit_size(False, False)
@@ -56,9 +56,9 @@ def rasterize(dots: Dots, columns: int, rows: int, pen: str) -> tuple[str, ...]:
     plotext.xlim(0, columns * across - 1)
     plotext.ylim(0, rows * up - 1)
     for stretch in dots:
-        plotext.plot(*map(list, zip(*stretch, strict=True)), marker="braille" if braille else pen)
+        plotext.plot(*map(list, zip(*stretch, strict=True)), marker="braille" if braille else dot_style)
     text = plotext.uncolorize(plotext.build()).split("\n")[:rows]
-    return tuple(thicken(text) if pen == "thick" else text)
+    return tuple(thicken(text) if dot_style == "thick" else text)
 
 
 def thicken(rows: list[str]) -> list[str]:

@@ -56,7 +56,7 @@ MARGIN_WIDTH = LABEL_WIDTH + 1  # columns at the left for the labels of the y ax
 # unbroken stretches of a line, each a row of (dot column from the left, dot row from the bottom)
 Dots = tuple[tuple[tuple[int, int], ...], ...]
 
-# draws dots into so many columns and rows of cells with a pen: `thin` or `thick` braille, or the character itself
+# draws dots into so many columns and rows of cells in a style: `thin` or `thick` braille, or the character itself
 Raster = Callable[[Dots, int, int, str], tuple[str, ...]]
 
 
@@ -95,8 +95,8 @@ class PlotArea:
         return self.columns * across, self.rows * up
 
     @property
-    def pens(self) -> tuple[str, str]:
-        """The pens of a line and of the most important line."""
+    def dot_styles(self) -> tuple[str, str]:
+        """The styles of the dots of a line and of the most important line."""
         return ("thin", "thick") if self.glyphs.has_braille else (".", "o")
 
     @property
@@ -157,7 +157,7 @@ def draw_background(plot: PlotArea, axes: Axes, curve: LossCurveState, ghost: Cu
     for column, _, role in marks:
         canvas.overlay(plot.top, column, [plot.glyphs.vertical] * plot.rows, role)
     for line, role in ((ghost.val, "line"), (ghost.train, "muted")):
-        rows = raster(plot.to_dots(axes, line), plot.columns, plot.rows, plot.pens[0])
+        rows = raster(plot.to_dots(axes, line), plot.columns, plot.rows, plot.dot_styles[0])
         canvas.overlay(plot.top, plot.left, rows, role)
     if plot.top:
         _write_notes(canvas, plot, [*marks[:1], *outside, *marks[1:]])
@@ -168,9 +168,9 @@ def draw_curves(
     canvas: Canvas, plot: PlotArea, axes: Axes, curve: LossCurveState, lines: CurveLines, raster: Raster
 ) -> None:
     """Draw what changes as the run trains: the train curve, the val curve with its diamonds, and the gutter."""
-    thin, thick = plot.pens
-    for line, role, pen in ((lines.train, "train", thick), (lines.val, "val", thin)):
-        canvas.overlay(plot.top, plot.left, raster(plot.to_dots(axes, line), plot.columns, plot.rows, pen), role)
+    thin, thick = plot.dot_styles
+    for line, role, dot_style in ((lines.train, "train", thick), (lines.val, "val", thin)):
+        canvas.overlay(plot.top, plot.left, raster(plot.to_dots(axes, line), plot.columns, plot.rows, dot_style), role)
     for step, loss in curve.history.val_losses():
         if math.isfinite(loss) and 0 <= axes.y_position(loss) <= 1 and step <= axes.steps:
             canvas.write(plot.row(axes, loss), plot.column(axes, step), plot.glyphs.val, "val")

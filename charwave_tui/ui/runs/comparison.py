@@ -174,7 +174,7 @@ def draw_comparison(plot: PlotArea, scaled: ScaledRuns, raster: Raster) -> Canva
         labels.append(CurveLabel("published", published, "muted"))
     for run, polyline in sorted(zip(scaled.runs, scaled.polylines, strict=True), key=lambda pair: pair[0].here):
         dots = plot.to_dots(scaled.axes, polyline)
-        rows = raster(dots, plot.columns, plot.rows, plot.pens[run.here])
+        rows = raster(dots, plot.columns, plot.rows, plot.dot_styles[run.here])
         if not run.here:
             drawn, blank = DASHES[run.place or 0]
             rows = tuple(

@@ -84,7 +84,7 @@ def draw_ratios(
     canvas = Canvas(plot.width, plot.height)
     draw_axes(canvas, plot, axes)
     canvas.write(plot.row(axes, TARGET_RATIO), plot.left, plot.glyphs.dashed * plot.columns, "reference")
-    thin, thick = plot.pens
+    thin, thick = plot.dot_styles
     # a point for a column, not for a dot: plotext takes most of the time
     dots_per_column = plot.dots[0] // plot.columns
     lines = {
@@ -96,8 +96,8 @@ def draw_ratios(
     other_dots = tuple(
         stretch for layer, stretches in dots.items() if layer != inspected_layer for stretch in stretches
     )
-    for stretches, pen, role in ((other_dots, thin, "muted"), (dots.get(inspected_layer, ()), thick, "bright")):
-        canvas.overlay(plot.top, plot.left, rasterize(stretches, plot.columns, plot.rows, pen), role)
+    for stretches, dot_style, role in ((other_dots, thin, "muted"), (dots.get(inspected_layer, ()), thick, "bright")):
+        canvas.overlay(plot.top, plot.left, rasterize(stretches, plot.columns, plot.rows, dot_style), role)
     if plot.gutter:
         curve_labels = _curve_labels(ratios, labels, inspected_layer)[: plot.rows]
         write_gutter(canvas, plot, axes, sorted(curve_labels, key=lambda label: -label.loss))
