@@ -132,7 +132,7 @@ def test_every_layer_query_gets_reply(
             assert repr(reply.stats) == repr(stats)  # NaN is not equal to itself
             assert type(reply.insight) is KINDS[stats.name]
             if spoilt and isinstance(reply.insight, EmbeddingInsight):
-                assert math.isnan(reply.insight.plane.at(0, 0))
+                assert math.isnan(reply.insight.projection.at(0, 0))
 
 
 def test_wide_layers_and_large_vocabularies_get_reply(

@@ -28,11 +28,11 @@ def test_one_request_pending_and_only_its_reply_counts():
 
     request(1)
     request(2)
-    assert [command.lens.layer for command in sent] == [1]
+    assert [command.query.layer for command in sent] == [1]
     assert not respond(sent[0].request - 1)
     assert requests.response_for(1) is None
     assert respond(sent[0].request)  # the newest of those that waited is sent now
-    assert [command.lens.layer for command in sent] == [1, 2]
+    assert [command.query.layer for command in sent] == [1, 2]
     assert not respond(sent[0].request)
     assert respond(sent[1].request)
     assert requests.response_for(2) is not None
