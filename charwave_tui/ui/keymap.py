@@ -1,4 +1,7 @@
-"""Every key of every screen: action, label, help."""
+"""The keys that the key bar and the help list, per screen: action, label, help line.
+
+Keys that only one pane binds for its cursor are in that pane.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 @dataclass(frozen=True, slots=True)
 class KeyBinding:
-    """A key, the action of the lab screen that it runs, its name in the key bar and its line in the help.
+    """A key, the action of its screen, its name in the key bar and its line in the help.
 
-    `help` is empty where another key's line tells; `show`n keys stand in the key bar; `display` is how the key is
-    written where that differs from its name.
+    `help` is empty if the line of another key covers it; `show`: whether the key bar has it; `display`: how the key
+    is written if not by its name.
     """
 
     key: str
@@ -26,16 +29,13 @@ class KeyBinding:
 
     @property
     def is_in_palette(self) -> bool:
-        """Whether its name tells it apart, so that the palette can offer it."""
         return not self.action.startswith("pane") and not self.key.startswith("ctrl")
 
     @property
     def display_text(self) -> str:
-        """The key as the key bar and the help write it."""
         return self.display or self.key
 
     def binding(self) -> Binding:
-        """The key as Textual binds it."""
         return Binding(
             self.key,
             self.action,
@@ -54,7 +54,6 @@ REPAINT = KeyBinding(
     show=False,
     display="^l",
 )
-"""The key after which nothing that is seen is old."""
 
 
 SCREENSHOT = KeyBinding(
@@ -65,19 +64,17 @@ SCREENSHOT = KeyBinding(
     show=False,
     display="^s",
 )
-"""The key that keeps what is seen."""
 
 
 GLOBAL_KEYS = (SCREENSHOT, REPAINT)
-"""The keys that mean the same on every screen."""
 
 
 MOUSE = KeyBinding(
     "m", "app.mouse", "Mouse", "the mouse to the terminal, which then selects and copies; again, back", show=False
 )
-"""The key that gives the mouse to the terminal and takes it back."""
 
 
+# available while no editor is open, as all keys below
 LAB_KEYS = (
     KeyBinding(
         "t", "control_run('train')", "Train", "train a new run of the form's config; the old one stays as the ghost"
@@ -144,7 +141,6 @@ LAB_KEYS = (
     KeyBinding("ctrl+c", "quit", "Quit", "", show=False, display="^c"),
     *GLOBAL_KEYS,
 )
-"""The keys, which mean the same everywhere while no editor is open."""
 
 
 GUIDE_KEYS = (
@@ -161,7 +157,6 @@ GUIDE_KEYS = (
     MOUSE,
     *GLOBAL_KEYS,
 )
-"""The keys of the guide."""
 
 
 _TURN = (
@@ -232,9 +227,9 @@ NAMES_KEYS = (
     *_KEEP,
     *_READING,
 )
-"""The keys of the names and their settings."""
 
 
+# letters are typed text here
 STEP_KEYS = (
     KeyBinding("up", "move_cursor(-1)", "Choose", "choose a character", display="↑↓"),
     _LIST[1],
@@ -248,9 +243,9 @@ STEP_KEYS = (
     KeyBinding("ctrl+u", "undo('all')", "Anew", "begin a name anew", show=False, display="^u"),
     *_TYPING,
 )
-"""The keys of a name made step by step, where letters are typed."""
 
 
+# letters are typed text here
 SCORE_KEYS = (
     KeyBinding("enter", "score", "Score", "score the word that is typed"),
     KeyBinding("up", "move_cursor(-1)", "Choose", "walk the words scored so far", display="↑↓"),
@@ -259,7 +254,6 @@ SCORE_KEYS = (
     KeyBinding("ctrl+u", "undo('all')", "Clear", "take back all that is typed", show=False, display="^u"),
     *_TYPING,
 )
-"""The keys of scoring, where letters are typed."""
 
 
 TIMELINE_KEYS = (
@@ -272,7 +266,6 @@ TIMELINE_KEYS = (
     *_KEEP,
     *_READING,
 )
-"""The keys of the timeline."""
 
 
 COMPARE_KEYS = (
@@ -282,7 +275,6 @@ COMPARE_KEYS = (
     *_KEEP,
     *_READING,
 )
-"""The keys of the comparison with another run."""
 
 
 STARRED_KEYS = (
@@ -293,7 +285,6 @@ STARRED_KEYS = (
     *_KEEP,
     *_READING,
 )
-"""The keys of the starred names."""
 
 
 INSPECTOR_KEYS = (
@@ -324,7 +315,6 @@ INSPECTOR_KEYS = (
     MOUSE,
     *GLOBAL_KEYS,
 )
-"""The keys, while nothing is typed."""
 
 
 RUN_KEYS = (
@@ -361,4 +351,3 @@ RUN_KEYS = (
     KeyBinding("ctrl+c", "request('back')", "Back", "", show=False),
     *GLOBAL_KEYS,
 )
-"""The keys, which act on the run under the cursor while no editor is open."""

@@ -23,8 +23,8 @@ from charwave_tui.ui.state.form_state import (
 )
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
+# a level as a matrix product, `[B,4,48] @ [48,128]`, and its number of parameters
 Level = tuple[str, int]
-"""A level of the model as a matrix product, `[B,4,48] @ [48,128]`, and its number of parameters."""
 
 
 _LEVEL_OUTPUTS = frozenset({*ACTIVATION_OF_LAYER, "Skips"})  # layers whose output is that of a level

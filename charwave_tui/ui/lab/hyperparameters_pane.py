@@ -50,8 +50,8 @@ class HyperparametersPane(Pane, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "edit", "Edit", key_display="enter"),
-        Binding("left", "nudge(-1)", "Nudge", key_display=f"{GLYPHS.left}{GLYPHS.right}"),
-        Binding("right", "nudge(1)", "Nudge", show=False),
+        Binding("left", "step_value(-1)", "Nudge", key_display=f"{GLYPHS.left}{GLYPHS.right}"),
+        Binding("right", "step_value(1)", "Nudge", show=False),
         Binding("backspace", "revert", "Preset's value", key_display=GLYPHS.backspace),
         Binding("up", "walk(-1)", "Up", show=False),
         Binding("down", "walk(1)", "Down", show=False),
@@ -80,13 +80,13 @@ class HyperparametersPane(Pane, can_focus=True):
         return self._editor.is_open
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action not in ("edit", "walk", "leap", "nudge", "revert"):
+        if action not in ("edit", "walk", "leap", "step_value", "revert"):
             return super().check_action(action, parameters)
         if self.is_editing:
             return False
         if action == "revert" and preset_value(self.form, self.here) is None:
             return None
-        return None if action == "nudge" and not can_step(self.form, self.here) else True
+        return None if action == "step_value" and not can_step(self.form, self.here) else True
 
     def action_walk(self, rows: int) -> None:
         order = self.form_layout.order
@@ -102,7 +102,7 @@ class HyperparametersPane(Pane, can_focus=True):
         else:
             self.here = order[next((first for first in reversed(firsts) if first < index), 0)]
 
-    def action_nudge(self, direction: int) -> None:
+    def action_step_value(self, direction: int) -> None:
         self._post_edit(stepped_value(self.form, self.here, direction))
 
     def action_revert(self) -> None:

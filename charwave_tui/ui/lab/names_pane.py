@@ -26,8 +26,8 @@ class NamesPane(Pane, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "select(-1)", "Field", key_display="←→"),
         Binding("right", "select(1)", "Field", show=False),
-        Binding("up", "nudge(1)", "Nudge", key_display="↑↓"),
-        Binding("down", "nudge(-1)", "Nudge", show=False),
+        Binding("up", "step_value(1)", "Nudge", key_display="↑↓"),
+        Binding("down", "step_value(-1)", "Nudge", show=False),
         Binding("enter", "edit", "Edit", key_display="enter"),
         Binding("pagedown", "turn(1)", "More names", show=False),
         Binding("pageup", "turn(-1)", "Names before", show=False),
@@ -56,11 +56,11 @@ class NamesPane(Pane, can_focus=True):
         self.watch(self._fields, "error", show_problem)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action not in ("select", "nudge", "edit", "turn"):
+        if action not in ("select", "step_value", "edit", "turn"):
             return super().check_action(action, parameters)
         if self._fields.editor.is_open:
             return False
-        return None if action == "nudge" and self._fields.selected == "prefix" else True
+        return None if action == "step_value" and self._fields.selected == "prefix" else True
 
     def watch_names(self, names: NamesState) -> None:
         has_names = bool(names.names) and not names.refusal
@@ -80,7 +80,7 @@ class NamesPane(Pane, can_focus=True):
         self._fields.selected = names[(names.index(self._fields.selected) + distance) % len(names)]
         self.refresh_bindings()
 
-    def action_nudge(self, direction: int) -> None:
+    def action_step_value(self, direction: int) -> None:
         # not by a message, so that the next key of a burst starts from the new value
         self._set_sampling(self.sampling.stepped(self._fields.selected, direction))
 

@@ -42,7 +42,7 @@ def differences_table(compared: Sequence[ComparedRun], width: int, height: int) 
     if not compared:
         return []
     preset = presets().get(compared[0].row.preset) if len(compared) == 1 else None
-    headers: StyledLine = tuple(Span(run.label, run.ink, bold=run.here) for run in compared)
+    headers: StyledLine = tuple(Span(run.label, run.role, bold=run.here) for run in compared)
     if preset is not None:
         headers = (Span(readable(preset.name), "muted"), *headers)
     fields = _field_rows(compared, preset)
@@ -167,7 +167,7 @@ def draw_comparison(plot: PlotArea, scaled: ScaledRuns, raster: Raster) -> Canva
     """Draw axes, published loss and curves; the run under the cursor comes last, with a thick line."""
     canvas = Canvas(plot.width, plot.height)
     draw_axes(canvas, plot, scaled.axes)
-    labels = [CurveLabel(_curve_name(run), run.last or 0.0, run.ink, run.here) for run in scaled.runs]
+    labels = [CurveLabel(_curve_name(run), run.last or 0.0, run.role, run.here) for run in scaled.runs]
     published = next((run.published for run in scaled.runs if run.here), None)
     if published is not None and 0 <= scaled.axes.y_position(published) <= 1:
         canvas.write(plot.row(scaled.axes, published), plot.left, plot.glyphs.dashed * plot.columns, "line")
@@ -181,7 +181,7 @@ def draw_comparison(plot: PlotArea, scaled: ScaledRuns, raster: Raster) -> Canva
                 "".join(" " if column % (drawn + blank) >= drawn else char for column, char in enumerate(row))
                 for row in rows
             )
-        canvas.overlay(plot.top, plot.left, rows, run.ink)
+        canvas.overlay(plot.top, plot.left, rows, run.role)
     if plot.gutter:
         write_gutter(canvas, plot, scaled.axes, sorted(labels[: plot.rows], key=lambda label: -label.loss))
     return canvas

@@ -19,13 +19,13 @@ PRESET = "preset"  # the form's first row, which is no hyperparameter
 ROWS = (PRESET, *HYPERPARAMETERS)
 
 
+# fields that must fit one another, by the field that the error names
 LINKED_FIELDS = {
     "fuse": ("context", "fuse", "dilations"),
     "dilations": ("context", "dilations"),
     "batches": ("batches", "norm"),
     "precision": ("precision", "step"),
 }
-"""Fields that must fit one another, by the field that the error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +289,7 @@ class WhatIf:
         return self.with_batchnorm if is_normalized else get_preset(self.lesson).look_for
 
 
+# in the order of the lesson
 WHAT_IFS = (
     WhatIf(
         "gain × 5",
@@ -304,7 +305,6 @@ WHAT_IFS = (
     ),
     WhatIf("lr × 10", lambda config: replace(config, lr=config.lr * 10), "lesson-lr"),
 )
-"""In the order of the lesson."""
 
 
 UNDO_WHAT_IF = "as it was"

@@ -36,6 +36,7 @@ class HealthyRange:
 NOT_FINITE = "NaN spreads to every weight within a step. A smaller lr, or w in the lab, which rewinds."
 
 
+# by statistic, for a tanh where it depends on the layer; the most important ones first
 HEALTHY: dict[str, HealthyRange] = {
     "saturation": HealthyRange(
         0.0,
@@ -104,7 +105,6 @@ HEALTHY: dict[str, HealthyRange] = {
         above="Running variances lag behind: eval mode scales this layer otherwise than training does.",
     ),
 }
-"""Ranges by statistic, for a tanh where it depends on the layer; the most important ones come first."""
 
 
 RELU: dict[str, HealthyRange] = {

@@ -15,8 +15,8 @@ POLLS_UNTIL_LOST = 5  # twice as many each time that the same request is repeate
 _NUMBERS = count(FIRST_REQUEST)
 
 
+# builds the command with a request number
 CommandBuilder = Callable[[int], Command]
-"""Builds the command with the request number given."""
 
 
 class PendingRequest:

@@ -18,8 +18,7 @@ from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.state.run_state import LossCurveState, RunViewState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-MOST_CHOSEN = 4
-"""Runs that can be chosen to be compared at once."""
+MAX_COMPARED_RUNS = 4
 
 
 class SortOrder(StrEnum):
@@ -48,7 +47,7 @@ class RunsViewOptions:
     order: SortOrder = SortOrder.NEWEST
     query: str = ""
     here: int | None = None
-    chosen: tuple[int | None, ...] = (None,) * MOST_CHOSEN
+    chosen: tuple[int | None, ...] = (None,) * MAX_COMPARED_RUNS
     deleted: tuple[int, ...] = ()
 
     @property
@@ -171,16 +170,11 @@ def written(row: RunSummary, name: str) -> str:
     return row.corpus if name == "corpus" else HYPERPARAMETERS[name].value_type.format(getattr(row.config, name))
 
 
-INKS = ("train", "val", "reference", "accent")
-"""The ink of each place among the chosen runs."""
-
-
+# By position among the compared runs: the role of the colour, a mark that tells without colour, and the line of a curve
+# as cells drawn and left out.
+COMPARED_RUN_ROLES = ("train", "val", "reference", "accent")
 MARKS = "◆◇■□" if GLYPHS.has_braille else "ABCD"
-"""The mark of each place among the chosen runs, which tells them apart without colour."""
-
-
 DASHES = ((1, 0), (5, 1), (2, 1), (1, 1))
-"""The line of each place: so many cells drawn, so many left out, and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +193,9 @@ class ComparedRun:
     steps_per_second: float = 0.0
 
     @property
-    def ink(self) -> str:
+    def role(self) -> str:
         """The ink of all that belongs to it."""
-        return "bright" if self.place is None else INKS[self.place]
+        return "bright" if self.place is None else COMPARED_RUN_ROLES[self.place]
 
     @property
     def mark(self) -> str:
@@ -262,8 +256,8 @@ def records_to_load(
 ) -> frozenset[tuple[int, int]]:
     """Number and step of the runs whose record, as it is by now, has yet to be read."""
     known = {(record.run, record.step) for record in records}
-    wanted = {(item.row.run, item.row.step) for item in among if item.row.run != active_run_number(run)}
-    return frozenset(wanted - known)
+    needed = {(item.row.run, item.row.step) for item in among if item.row.run != active_run_number(run)}
+    return frozenset(needed - known)
 
 
 def _with_partial(curve: LossCurveState) -> TrainingHistory:

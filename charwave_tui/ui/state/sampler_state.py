@@ -18,12 +18,12 @@ from charwave_tui.core.protocol.events import (
     WordScored,
 )
 
+# requests of the lab for its own names have smaller numbers
 FIRST_REQUEST = 1_000_000
-"""The number of the first question that is not about the lab's own names, whose numbers stay below."""
 
 
+# the newest; more than any run has evaluations in a session
 SKETCHES_KEPT = 2_000
-"""Sketches of a timeline that are kept, the newest: more than any run has evaluations in a sitting."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from charwave_tui.core.store.run_record import RunSummary
 from charwave_tui.ui.drawing.number_format import MAX_AGE_WIDTH, format_age, format_duration, format_loss, format_steps
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, highlight, justify, readable, shorten
 from charwave_tui.ui.state.runs_state import (
-    INKS,
+    COMPARED_RUN_ROLES,
     MARKS,
     RunsViewOptions,
     best_vals,
@@ -61,7 +61,7 @@ def run_cells(
         "mark": (
             Span(GLYPHS.cursor if is_selected else " ", "accent", True),
             _current_run_mark(row, context),
-            *(() if mark is None else (Span(MARKS[mark], INKS[mark], bold=True),)),
+            *(() if mark is None else (Span(MARKS[mark], COMPARED_RUN_ROLES[mark], bold=True),)),
         ),
         "run": (Span(str(row.run), "bright" if is_selected else "muted"),),
         "name": (Span(name, "bright" if is_selected or row.name else "fg", bold=is_selected),),

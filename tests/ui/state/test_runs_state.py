@@ -26,10 +26,10 @@ from charwave_tui.ui.state.run_state import (
     reduce_runs,
 )
 from charwave_tui.ui.state.runs_state import (
+    COMPARED_RUN_ROLES,
     DASHES,
-    INKS,
     MARKS,
-    MOST_CHOSEN,
+    MAX_COMPARED_RUNS,
     ComparedRun,
     RunsViewOptions,
     SortOrder,
@@ -79,12 +79,12 @@ def test_run_under_cursor_listed_first_unless_selected():
 def test_run_keeps_style_and_mark_for_any_cursor_and_selection():
     for runs in (compare_runs(12, None, 11), compare_runs(11, 10, 11, 3), compare_runs(3, None, 11, 3)):
         (of,) = (item for item in runs if item.row.run == 11)
-        assert (of.ink, of.mark, of.label) == ("val", "◇", "◇ run 11")
+        assert (of.role, of.mark, of.label) == ("val", "◇", "◇ run 11")
     assert compare_runs(12)[0].label == "▸ run 12"
 
 
 def test_no_two_slots_differ_by_colour_alone():
-    assert len(set(INKS)) == len(set(MARKS)) == len(set(DASHES)) == 4
+    assert len(set(COMPARED_RUN_ROLES)) == len(set(MARKS)) == len(set(DASHES)) == 4
 
 
 def test_training_run_drawn_by_live_curve_and_others_by_record():
@@ -142,7 +142,7 @@ def test_each_curve_labelled_at_end_in_its_style_on_own_row():
     named = [*(f"{item.label:8}  {item.last:.4f}" for item in runs), "published 1.9937"]
     assert sorted(gutter(canvas)) == sorted(named)
     inks = {ink.removeprefix("bold ") for line in canvas.styles for ink in line}
-    assert {"bright", *INKS} <= inks
+    assert {"bright", *COMPARED_RUN_ROLES} <= inks
     assert "bold bright" in {ink for line in canvas.styles for ink in line}
 
 
@@ -158,7 +158,7 @@ def test_curve_under_cursor_solid_and_others_dashed():
 
     whole = field.stop - field.start
     assert drawn_columns("bright") == whole
-    shares = [drawn_columns(ink) / whole for ink in INKS]
+    shares = [drawn_columns(ink) / whole for ink in COMPARED_RUN_ROLES]
     assert shares[0] == 1.0
     assert shares == sorted(shares, reverse=True)
     assert shares[3] == pytest.approx(0.5, abs=0.05)
@@ -237,7 +237,7 @@ def test_selected_run_keeps_slot_until_deselected():
     assert chosen.full
     assert chosen.toggled(10) is chosen
     assert chosen.toggled(5).chosen == (None, 8, 7, 9)
-    assert len(chosen.chosen) == MOST_CHOSEN
+    assert len(chosen.chosen) == MAX_COMPARED_RUNS
 
 
 def test_missing_runs_are_deselected():
