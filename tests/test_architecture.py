@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import pkgutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,18 @@ TENSORS = {"torch", "numpy", "safetensors"}
 
 
 SCREENS = {"textual", "plotext"}
+TREES = {path: ast.parse(path.read_text("utf-8")) for path in FILES}
+
+# app bases that each own one quirk of Textual's whole
+QUIRK_OWNERS = {"SequentialKeysApp", "DiffRenderingApp"}
+
+# words that meant something in this project alone
+PRIVATE_WORDS = """
+bend bends bent blot blots blotted gaze gazing errand errands parcel parcels courier spoil spoils spoilt unspoilt
+spoiling farewell whence twin twins kin brace obey obeyed heard hear hearing tell tells telling told said asked asking
+ink inks inked piece pieces notebook lens lenses owe owed pen pens stroke strokes greeted ruinous worry worries noun
+nouns nudge nudged fewest abreast anew boxed guess guesses guessed furthest
+"""
 
 
 def modules_of(*floors: str) -> list[str]:
@@ -98,15 +111,77 @@ asyncio.run(paint())
     assert not loaded & TENSORS
 
 
-def test_every_module_and_public_class_has_docstring() -> None:
-    silent = []
-    for path in FILES:
-        module = ast.parse(path.read_text("utf-8"))
-        public = [node for node in module.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
-        for node in (module, *public):
+def classes() -> Iterator[ast.ClassDef]:
+    for tree in TREES.values():
+        yield from (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+
+def name_of(node: ast.expr) -> str:
+    """The last part of a possibly dotted and subscripted name: `Screen` of `screen.Screen[str]`."""
+    node = node.value if isinstance(node, ast.Subscript) else node
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def test_modules_and_public_classes_have_docstrings() -> None:
+    undocumented = []
+    for path, tree in TREES.items():
+        public = [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+        for node in (tree, *public):
             if not ast.get_docstring(node):
-                silent.append(f"{path.relative_to(PACKAGE)}: {getattr(node, 'name', 'the module')}")
-    assert silent == []
+                undocumented.append(f"{path.relative_to(PACKAGE)}: {getattr(node, 'name', 'the module')}")
+    assert undocumented == []
+
+
+def test_no_folder_shows_more_than_14_entries() -> None:
+    shown = {
+        str(folder.relative_to(PACKAGE)): sum(not entry.name.startswith("__") for entry in folder.iterdir())
+        for folder in {path.parent for path in FILES}
+    }
+    assert {folder: count for folder, count in shown.items() if count > 14} == {}
+
+
+def test_no_abstract_base_has_a_single_subclass() -> None:
+    """A base that is used by itself may have one subclass that takes its place, as `Sequential` has `WaveNet`."""
+    subclasses: dict[str, set[str]] = {node.name: set() for node in classes()}
+    for node in classes():
+        for base in map(name_of, node.bases):
+            subclasses.setdefault(base, set()).add(node.name)
+    used = {name for tree in TREES.values() for node in ast.walk(tree) for name in _instantiated(node)}
+    ours = {node.name for node in classes()} - used - QUIRK_OWNERS
+    assert {base: subclasses[base] for base in ours if len(subclasses[base]) == 1} == {}
+
+
+def _instantiated(node: ast.AST) -> Iterator[str]:
+    """The classes that an expression makes instances of, or chooses: `WaveNet if config.dilations else Sequential`."""
+    match node:
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from (name_of(body), name_of(orelse))
+        case ast.Call(func=func):
+            yield name_of(func)
+
+
+def test_identifiers_use_the_words_of_the_field() -> None:
+    """No identifier has a word that means something in this project alone; assets/guide/contributing.md says why."""
+    private_words = set(PRIVATE_WORDS.split())
+    private = {
+        f"{path.relative_to(PACKAGE)}:{name}"
+        for path, tree in TREES.items()
+        for name in _identifiers(tree)
+        if private_words & {word.lower() for word in re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)}
+    }
+    assert private == set()
+
+
+def _identifiers(tree: ast.Module) -> Iterator[str]:
+    """The names that a module defines: classes, functions, parameters, variables and attributes."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield name
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield name
 
 
 def test_package_init_has_only_a_docstring() -> None:
