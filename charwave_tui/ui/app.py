@@ -140,7 +140,9 @@ class CharwaveApp(ThemedApp):
 
     def action_command_palette(self) -> None:
         available = {binding.action for _, binding, enabled, _ in self._lab.active_bindings.values() if enabled}
-        keys = [key for key in LAB_KEYS if key.is_in_palette and key.action in available]
+        # without the keys that lead to panes, and those that the palette lists itself
+        named = [key for key in LAB_KEYS if not key.action.startswith("pane") and not key.key.startswith("ctrl")]
+        keys = [key for key in named if key.action in available]
         self.push_screen(pick_command(keys), self._command_picked)
 
     def _command_picked(self, action: str | None) -> None:

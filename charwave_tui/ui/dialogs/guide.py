@@ -36,7 +36,7 @@ class GuideScreen(Screen[None]):
     """A page of the guide; links, the list of pages and the table of contents lead on."""
 
     CSS_PATH = "guide.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in GUIDE_KEYS]
+    BINDINGS: ClassVar[list[BindingType]] = [*GUIDE_KEYS]
 
     def __init__(self, page: str = "index") -> None:
         super().__init__()

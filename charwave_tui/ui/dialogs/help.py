@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from charwave_tui.core.config.layer_shapes import SATURATION_THRESHOLD
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect
 from charwave_tui.ui.drawing.theme import ThemedWidget
-from charwave_tui.ui.keymap import LAB_KEYS, KeyBinding
+from charwave_tui.ui.keymap import LAB_KEYS
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 GLOSSARY = {
@@ -46,7 +46,7 @@ class _HelpPage(ThemedWidget):
 
     DEFAULT_CSS = "_HelpPage { height: auto; margin-right: 1; }"
 
-    def __init__(self, topic: str | None, keys: Sequence[KeyBinding]) -> None:
+    def __init__(self, topic: str | None, keys: Sequence[Binding]) -> None:
         super().__init__()
         self._topic = topic
         self._keys = keys
@@ -62,7 +62,7 @@ class _HelpPage(ThemedWidget):
         page = Text()
         if self._topic in HYPERPARAMETERS:
             self._append_field(page, self._topic)
-        tables = {"keys": {key.display_text: key.help for key in self._keys if key.help}}
+        tables = {"keys": {key.key_display or key.key: key.tooltip for key in self._keys if key.tooltip}}
         tables |= {"in the form": FORM_KEYS, "words": GLOSSARY} if self._keys is LAB_KEYS else {}
         name_width = max(len(name) for rows in tables.values() for name in rows) + 2
         for heading, rows in tables.items():
@@ -102,7 +102,7 @@ class HelpScreen(ModalScreen[None]):
         Binding("pageup", "scroll(-10)", "Page up", show=False),
     ]
 
-    def __init__(self, topic: str | None, keys: Sequence[KeyBinding] = LAB_KEYS) -> None:
+    def __init__(self, topic: str | None, keys: Sequence[Binding] = LAB_KEYS) -> None:
         super().__init__()
         self._topic = topic
         self._keys = keys

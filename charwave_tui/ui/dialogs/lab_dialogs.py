@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
+from textual.binding import Binding
+
 from charwave_tui import __version__
 from charwave_tui.core.config.presets import Published, presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, RunConfig
@@ -14,7 +16,7 @@ from charwave_tui.ui.dialogs.confirm import ConfirmDialog, DialogChoice
 from charwave_tui.ui.dialogs.pick import Option, PickDialog
 from charwave_tui.ui.drawing.number_format import format_loss
 from charwave_tui.ui.drawing.theme import PALETTES
-from charwave_tui.ui.keymap import SCREENSHOT, KeyBinding
+from charwave_tui.ui.keymap import SCREENSHOT
 from charwave_tui.ui.state.form_state import PRESET, UNDO_WHAT_IF, WHAT_IFS, FormState, describe_changes
 from charwave_tui.ui.state.run_state import RunViewState
 
@@ -35,15 +37,15 @@ def pick_field_value(name: str, form: FormState) -> PickDialog:
     return PickDialog(name, [Option(value, value) for value in kind.options], current=current, about=about)
 
 
-def pick_command(keys: Iterable[KeyBinding]) -> PickDialog:
+def pick_command(keys: Iterable[Binding]) -> PickDialog:
     """Return the command palette: the available `keys` of the lab, then the app's own commands."""
     lab_commands = [_key_option(key) for key in keys]
     theme = Option("app.change_theme", "Theme", "dark, light, colour-blind-safe, or sixteen colours")
     return PickDialog("commands", [*lab_commands, theme, _key_option(SCREENSHOT)])
 
 
-def _key_option(key: KeyBinding) -> Option:
-    return Option(key.action, f"{key.name}  {key.display_text}", key.help)
+def _key_option(key: Binding) -> Option:
+    return Option(key.action, f"{key.description}  {key.key_display}", key.tooltip)
 
 
 def pick_what_if(config: RunConfig, *, has_fault: bool) -> PickDialog:

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.markup import escape
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widgets import Input
@@ -23,7 +23,7 @@ from charwave_tui.ui.inspector.requests import POLL_INTERVAL, InspectionRequests
 from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import explanation_lines
 from charwave_tui.ui.inspector.views.registry import CONTEXT_LAYERS, shows_update_ratios, view_for_layer
-from charwave_tui.ui.keymap import INSPECTOR_KEYS, KeyBinding
+from charwave_tui.ui.keymap import INSPECTOR_KEYS
 from charwave_tui.ui.messages import Requested, RunKeyPressed, ScreenRequest, SendCommand
 from charwave_tui.ui.state.engine_controller import RunKey
 from charwave_tui.ui.state.inspector_state import InspectorSelection, ViewCursor, next_batch_size
@@ -41,7 +41,7 @@ EDITOR_LABEL = "context  "
 HOLD_SECONDS = 0.3  # for which the last layer is still shown while another one is requested
 
 
-def keys_for(axes: CursorAxes) -> tuple[KeyBinding, ...]:
+def keys_for(axes: CursorAxes) -> tuple[Binding, ...]:
     """Return the keys, named after what they move the cursor along; keys that move nothing are hidden."""
     columns, rows, position = axes.columns, axes.rows, axes.position
     if columns and columns == rows:
@@ -58,10 +58,10 @@ def keys_for(axes: CursorAxes) -> tuple[KeyBinding, ...]:
     )
 
 
-def _named_key(key: KeyBinding, name: str, help: str, display: str) -> KeyBinding:
+def _named_key(key: Binding, name: str, help: str, display: str) -> Binding:
     if not name:
-        return replace(key, help="", show=False)
-    return replace(key, name=name.capitalize(), help=help, display=display)
+        return replace(key, tooltip="", show=False)
+    return replace(key, description=name.capitalize(), tooltip=help, key_display=display)
 
 
 def inspector_title(layers: Sequence[LayerStats], cursor: ViewCursor, width: int) -> str:
@@ -105,7 +105,7 @@ def _empty_lines(run: RunViewState) -> tuple[StyledLine, ...]:
 class InspectorPane(TimestampedPane, can_focus=True):
     """Shows the view of the selected layer. `InspectionRequests` decides when the engine is asked for its data."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in INSPECTOR_KEYS]
+    BINDINGS: ClassVar[list[BindingType]] = [*INSPECTOR_KEYS]
 
     probed: reactive[LayersState] = reactive(LayersState, repaint=False)
     selection: reactive[InspectorSelection] = reactive(InspectorSelection, repaint=False)
@@ -165,7 +165,7 @@ class InspectorPane(TimestampedPane, can_focus=True):
         return self._requests.response_for(self.cursor.layer) is not None
 
     @property
-    def keys(self) -> tuple[KeyBinding, ...]:
+    def keys(self) -> tuple[Binding, ...]:
         """The keys with the names they have in the current tab."""
         return keys_for(self.view.cursor_axes(self.cursor.tab) if self.view else CursorAxes())
 
@@ -349,7 +349,7 @@ class InspectorPane(TimestampedPane, can_focus=True):
         if conditions != self._key_conditions:
             self._key_conditions = conditions
             for key in self.keys:
-                self._bindings.key_to_bindings[key.key] = [key.binding()]
+                self._bindings.key_to_bindings[key.key] = [key]
             self.refresh_bindings()
 
     def _update_lines(self) -> None:

@@ -84,7 +84,7 @@ class LabScreen(Screen[str]):
     """
 
     CSS_PATH = "screen.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in LAB_KEYS]
+    BINDINGS: ClassVar[list[BindingType]] = [*LAB_KEYS]
 
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
     curve: reactive[LossCurveState] = reactive(LossCurveState, repaint=False)

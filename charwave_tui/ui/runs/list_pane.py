@@ -50,7 +50,7 @@ class RunsListPane(UnnumberedPane, can_focus=True):
         Binding("pagedown", "page(1)", "Page down", show=False),
         Binding("home", f"move_cursor(-{TO_END})", "First", show=False),
         Binding("end", f"move_cursor({TO_END})", "Last", show=False),
-        *(key.binding() for key in RUN_KEYS),
+        *RUN_KEYS,
     ]
 
     rows: reactive[tuple[RunSummary, ...] | None] = reactive(None, repaint=False)  # None until the engine lists them

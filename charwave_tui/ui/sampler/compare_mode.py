@@ -25,7 +25,7 @@ from charwave_tui.ui.widgets.text_lines import TextPane
 class CompareMode(NameListMode):
     """The active model at the left, `compared_run` as it was saved at the right."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in COMPARE_KEYS]
+    BINDINGS: ClassVar[list[BindingType]] = [*COMPARE_KEYS]
 
     title = "Compare"
     keys = COMPARE_KEYS

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from textual import events, on
+from textual.binding import Binding
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -18,7 +19,6 @@ from charwave_tui.core.metrics import SampledName, StarredName
 from charwave_tui.core.protocol.commands import Command, SampleNames, StarName, UnstarName
 from charwave_tui.core.protocol.events import WordScored
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, muted_lines, wrap
-from charwave_tui.ui.keymap import KeyBinding
 from charwave_tui.ui.messages import Requested, ScreenRequest, SendCommand
 from charwave_tui.ui.sampler.step_state import StepState
 from charwave_tui.ui.state.notifications import empty_state_text
@@ -35,7 +35,7 @@ class SamplerMode(Widget, can_focus=True):
     DEFAULT_CSS = "SamplerMode { width: 100%; height: 1fr; display: none; background: $ink-bg; color: $ink-fg; }"
 
     title: ClassVar[str]
-    keys: ClassVar[tuple[KeyBinding, ...]]
+    keys: ClassVar[tuple[Binding, ...]]
 
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
     curve: reactive[LossCurveState] = reactive(LossCurveState, repaint=False)

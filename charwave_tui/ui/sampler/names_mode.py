@@ -31,7 +31,7 @@ class NamesMode(NameListMode):
     An edited setting is in effect at once; names are sampled with it after a delay, or when the mode is left.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in NAMES_KEYS]
+    BINDINGS: ClassVar[list[BindingType]] = [*NAMES_KEYS]
 
     title = "Names"
     keys = NAMES_KEYS

@@ -127,7 +127,7 @@ def _percentile_line(word: WordScored, width: int) -> StyledLine:
 class ScoreMode(SamplerMode):
     """A typed word, and the `words` scored so far; letters are typed, so none of them is bound to an action."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in SCORE_KEYS]
+    BINDINGS: ClassVar[list[BindingType]] = [*SCORE_KEYS]
 
     title = "Score"
     keys = SCORE_KEYS

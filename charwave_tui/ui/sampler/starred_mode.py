@@ -26,7 +26,7 @@ MIN_WIDTH_FOR_AGE = 58  # columns from which the age of a star is shown
 class StarredMode(NameListMode):
     """All starred names, newest first; a name that loses its star stays listed until the mode is shown again."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in STARRED_KEYS]
+    BINDINGS: ClassVar[list[BindingType]] = [*STARRED_KEYS]
 
     title = "Starred"
     keys = STARRED_KEYS

@@ -33,7 +33,7 @@ class StepMode(SamplerMode):
     Letters are typed, so none of them is bound to an action. At most one prediction and one sampling are pending.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in STEP_KEYS]
+    BINDINGS: ClassVar[list[BindingType]] = [*STEP_KEYS]
 
     title = "Step by step"
     keys = STEP_KEYS

@@ -42,7 +42,7 @@ class TimelineChartPane(UnnumberedPane):
 class TimelineMode(NameListMode):
     """The loss curve above the names of the chosen evaluation; at the last one it follows each new evaluation."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in TIMELINE_KEYS]
+    BINDINGS: ClassVar[list[BindingType]] = [*TIMELINE_KEYS]
 
     title = "Timeline"
     keys = TIMELINE_KEYS

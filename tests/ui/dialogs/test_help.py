@@ -19,11 +19,11 @@ def page(pilot):
 
 
 def test_every_key_is_documented_once():
-    written = [key.display_text for key in LAB_KEYS if key.help]
+    written = [key.key_display for key in LAB_KEYS if key.tooltip]
     assert len(written) == len(set(written))
     assert "1-4" in written
     assert not {"2", "3", "4"} & set(written)
-    assert all(key.help == key.help.strip().rstrip(".") for key in LAB_KEYS)
+    assert all(key.tooltip == key.tooltip.strip().rstrip(".") for key in LAB_KEYS)
 
 
 def test_no_two_keys_are_the_same():
@@ -40,7 +40,7 @@ async def test_help_shows_current_field_then_keys_then_glossary():
         assert text.startswith(f"lr  {spec.label}\n{spec.help}\n{spec.about}\n• live  0 < lr ≤ 10\n")
         flat = re.sub(r"\s+", " ", text)
         for key in LAB_KEYS:
-            assert key.help in flat
+            assert key.tooltip in flat
         for name, meaning in (FORM_KEYS | GLOSSARY).items():
             assert f"{name} " in text
             assert re.sub(r"\s+", " ", meaning) in flat
@@ -52,7 +52,7 @@ async def test_help_on_other_screen_shows_only_its_keys():
         pilot.app.push_screen(HelpScreen(None, RUN_KEYS))
         await pilot.pause()
         told = dict(line.split(None, 1) for line in page(pilot).splitlines()[1:])
-        assert told == {key.display_text: key.help for key in RUN_KEYS if key.help}
+        assert told == {key.key_display: key.tooltip for key in RUN_KEYS if key.tooltip}
 
 
 async def test_help_without_current_field_starts_with_keys():

@@ -54,7 +54,7 @@ def test_every_statistic_explains_itself_and_its_healthy_range(width):
 
 def test_key_labels_name_what_they_move():
     def labels(axes):
-        return [(key.display_text, key.name) for key in keys_for(axes) if key.key in "hjp" and key.show]
+        return [(key.key_display, key.description) for key in keys_for(axes) if key.key in "hjp" and key.show]
 
     assert labels(CursorAxes("column", "row")) == [("hl", "Column"), ("jk", "Row")]
     assert labels(CursorAxes("character", "character", "id")) == [("hjkl", "Character"), ("p", "Id")]
