@@ -69,7 +69,7 @@ def test_play_knows_when_config_was_named(
     command: Any, opened_playgrounds: list[CharwaveApp], options: tuple[str, ...], named: bool
 ) -> None:
     command(*options)
-    assert opened_playgrounds[0]._lab._named is named
+    assert opened_playgrounds[0]._lab._form._keeps_config is named
 
 
 def test_relative_path_reaches_engine_as_absolute(

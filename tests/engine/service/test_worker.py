@@ -182,7 +182,7 @@ def test_pause_immediate_even_during_evaluation(
             yield block
 
     whole_blocks = PrefixDataset.iter_blocks
-    monkeypatch.setattr(PrefixDataset, "blocks", looking_on)
+    monkeypatch.setattr(PrefixDataset, "iter_blocks", looking_on)
     worker.session.submit(EvaluateSplits((Split.TRAIN, Split.VAL, Split.TEST)))
     assert under_way.wait(20)
     worker.wait(SplitEvaluated)
