@@ -86,6 +86,15 @@ def readable(text: str) -> str:
     return "".join(character if character.isprintable() else GLYPHS.dot for character in text)
 
 
+def to_sentence(text: str) -> str:
+    """Return the text with a capital and a full stop; an empty one stays empty."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
+def key_span(key: str) -> Span:
+    return Span(key, "accent", True)
+
+
 def shorten(text: str, width: int) -> str:
     """Shorten a text to `width` columns, with `…` at the left of a path, else in the middle."""
     if cell_len(text) <= width:

@@ -23,6 +23,7 @@ from charwave_tui.ui.drawing.styled_text import (
     rule,
     scroll_top,
     shorten,
+    to_sentence,
     wrap,
 )
 from charwave_tui.ui.drawing.theme import to_plain_text
@@ -160,8 +161,7 @@ def _problem_lines(problem: Problem | None, width: int) -> tuple[StyledLine, ...
     if problem is None:
         return ()
     problem_lines = [(Span(text, "error"),) for text in wrap(problem.problem, width - 2, 3)]
-    remedy = problem.remedy[:1].upper() + problem.remedy[1:]
-    remedy_lines = [_figures_bright(text) for text in wrap(f"{remedy.rstrip('.')}.", width - 2, 3)]
+    remedy_lines = [_figures_bright(text) for text in wrap(to_sentence(problem.remedy), width - 2, 3)]
     return tuple(justify((Span("  "), *line), (), width) for line in (*problem_lines, *remedy_lines))
 
 

@@ -15,7 +15,16 @@ from textual.widgets import Input
 
 from charwave_tui.core.config.sampling_config import DEFAULT_SAMPLING, SamplingConfig
 from charwave_tui.core.errors import UserError
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, highlight, readable, shorten, wrap
+from charwave_tui.ui.drawing.styled_text import (
+    Span,
+    StyledLine,
+    cell_width,
+    highlight,
+    readable,
+    shorten,
+    to_sentence,
+    wrap,
+)
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
@@ -200,6 +209,5 @@ def _error_lines(error: UserError | None, width: int) -> list[StyledLine]:
     """The problem and the remedy in at most two lines each."""
     if error is None:
         return []
-    remedy = f"{error.remedy[0].upper()}{error.remedy[1:]}."
     problem_lines = [(Span(line, "error"),) for line in wrap(error.problem, width, 2)]
-    return [*problem_lines, *((Span(line, "muted"),) for line in wrap(remedy, width, 2))]
+    return [*problem_lines, *((Span(line, "muted"),) for line in wrap(to_sentence(error.remedy), width, 2))]

@@ -16,7 +16,7 @@ from textual.widgets import Input
 from charwave_tui.core.protocol.commands import Command, DeleteRun, DescribeRun, RestoreRun
 from charwave_tui.core.store.run_record import MAX_RUN_NAME_LENGTH, MAX_RUN_NOTE_LENGTH, RunSummary
 from charwave_tui.ui.drawing.number_format import local_now
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, readable
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, key_span, readable
 from charwave_tui.ui.keymap import RUN_KEYS
 from charwave_tui.ui.messages import Requested, ScreenRequest
 from charwave_tui.ui.runs.commands import RunAction, command_for_action, refusal
@@ -304,17 +304,13 @@ class RunsListPane(UnnumberedPane, can_focus=True):
     def _empty_state_lines(self) -> Iterator[StyledLine]:
         if self.run.connection is ConnectionState.LOST:
             yield (Span(empty_state_text(self.run), "error"),)
-            yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" starts another one.", "muted"))
+            yield (key_span("esc"), Span(" goes back, ", "muted"), key_span("t"), Span(" starts another one.", "muted"))
         elif self.rows is None:
             yield (Span("reading the runs", "muted"),)
         elif not self.rows:
             yield (Span("There are no runs yet."),)
-            yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" trains one.", "muted"))
+            yield (key_span("esc"), Span(" goes back, ", "muted"), key_span("t"), Span(" trains one.", "muted"))
         else:
             yield (Span("No run matches "), Span(readable(self.view_options.query), "bright", True), Span("."))
             if not self.edited_field:
-                yield (_key("/"), Span(" changes the filter.", "muted"))
-
-
-def _key(key: str) -> Span:
-    return Span(key, "accent", True)
+                yield (key_span("/"), Span(" changes the filter.", "muted"))

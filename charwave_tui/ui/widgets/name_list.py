@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.ui.drawing.name_style import mean_nll, novelty_mark, novelty_shares, style_name
 from charwave_tui.ui.drawing.number_format import format_nll
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, key_span, to_sentence
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
 from charwave_tui.ui.state.run_state import NamesState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -63,7 +63,7 @@ class NameList(ThemedWidget):
         if self.names.refusal:
             return to_rich_text(self, _refusal(self.names))
         if not self.names.names:
-            hint = (Span("g", "accent", True), Span(" draws names from the model as it is.", "muted"))
+            hint = (key_span("g"), Span(" draws names from the model as it is.", "muted"))
             return to_rich_text(self, hint)
         return Text("\n").join(to_rich_text(self, line) for line in self._lines())
 
@@ -127,9 +127,8 @@ def names_summary(names: Sequence[SampledName], width: int) -> StyledLine:
 
 
 def _refusal(names: NamesState) -> StyledLine:
-    sentence = f"{names.refusal[0].upper()}{names.refusal[1:]}".rstrip(".")
     key, effect = ("w", "rewinds") if names.is_after_divergence else ("g", "tries again")
-    return (Span(f"{sentence}.\n\n"), Span(key, "accent", True), Span(f" {effect}.", "muted"))
+    return (Span(f"{to_sentence(names.refusal)}\n\n"), key_span(key), Span(f" {effect}.", "muted"))
 
 
 def _columns(width: int) -> int:

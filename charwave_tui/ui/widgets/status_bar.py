@@ -15,7 +15,7 @@ from textual.timer import Timer
 from charwave_tui.core.metrics import RunState
 from charwave_tui.ui.drawing.block_graphics import progress_bar
 from charwave_tui.ui.drawing.number_format import format_duration, format_speed, format_steps
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, key_span
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_plain_text, to_rich_text
 from charwave_tui.ui.state.run_state import ConnectionState, RunViewState, Unfinished
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -84,14 +84,14 @@ def _states(run: RunViewState) -> Iterator[StyledLine]:
             (
                 Span(f"{GLYPHS.cross} no engine is reached", "error", True),
                 _SPACE,
-                Span("t", "accent", True),
+                key_span("t"),
                 Span(" tries again", "muted"),
             )
         ] * 2
         yield (Span(f"{GLYPHS.cross} no engine is reached", "error", True),)
     elif run.connection is ConnectionState.LOST:
         gone = (Span(f"{GLYPHS.cross} the engine is gone", "error", True), _SPACE)
-        offer = _offer(run.unfinished) or (Span("t", "accent", True), Span(" starts a new run", "muted"))
+        offer = _offer(run.unfinished) or (key_span("t"), Span(" starts a new run", "muted"))
         yield from [(*gone, *offer)] * 2
         yield (*gone, offer[0])
     elif run.connection is ConnectionState.OFFLINE:
@@ -104,7 +104,7 @@ def _states(run: RunViewState) -> Iterator[StyledLine]:
         if run.unfinished:
             yield from [(*ready, _SPACE, *_offer(run.unfinished))] * 2
         elif run.is_pretrained:
-            yield (*ready, _SPACE, Span("t", "accent", True), Span(" trains your own", "muted"))
+            yield (*ready, _SPACE, key_span("t"), Span(" trains your own", "muted"))
         else:
             yield (*ready, Span("  nothing is running", "muted"))
         yield ready
@@ -118,7 +118,7 @@ def _offer(unfinished: Unfinished | None) -> StyledLine:
     """Return the hint at the key that resumes an unfinished run."""
     if unfinished is None:
         return ()
-    return (Span("space", "accent", True), Span(f" goes on with run {unfinished.run}", "muted"))
+    return (key_span("space"), Span(f" goes on with run {unfinished.run}", "muted"))
 
 
 def _diverged(run: RunViewState, max_steps: int) -> Iterator[StyledLine]:
