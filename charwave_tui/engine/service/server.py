@@ -34,7 +34,7 @@ from charwave_tui.engine.service.worker import EngineWorker, ViewerId
 MAX_BACKLOG_BYTES = 256 * 1024  # of broadcasts that a viewer has not read, beyond the replies to it
 MAX_PENDING_COMMANDS = 64  # of all viewers together: more are not read from their sockets yet
 MAX_VIEWERS = 64
-FIRST_VIEWER_TIMEOUT = 5.0  # seconds until an engine that had no viewer shuts down
+FIRST_VIEWER_TIMEOUT = 60.0  # seconds until an engine that had no viewer shuts down: a busy machine is slow to connect
 IDLE_TIMEOUT = 300.0  # seconds until an engine without viewers, training and unsaved changes shuts down
 FAILURE_LINGER_SECONDS = 1.0  # for which an engine that cannot compute stays to tell why
 DRAIN_TIMEOUT = 1.0  # seconds in which a viewer must read what was sent before the engine exits
@@ -101,17 +101,21 @@ class ViewerConnection:
 
 
 class IdleShutdown:
-    """Timer that calls `shut_down`; it does not run while there is a viewer, training or an unsaved run."""
+    """Timer that calls `shut_down`; it does not run while there is a viewer, training or an unsaved run.
+
+    A connection that only asks for the status is not cut off by the end of that time, but does not prolong it either.
+    """
 
     def __init__(self, shut_down: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._shut_down = shut_down
-        self._viewers = 0
-        self._is_training = self._is_unsaved = False
-        self._timer: asyncio.TimerHandle | None = self._loop.call_later(FIRST_VIEWER_TIMEOUT, shut_down)
+        self._viewers = self._connections = 0
+        self._is_training = self._is_unsaved = self._is_over = False
+        self._timer: asyncio.TimerHandle | None = self._loop.call_later(FIRST_VIEWER_TIMEOUT, self._end)
 
-    def set_viewer_count(self, count: int) -> None:
-        self._viewers = count
+    def count(self, viewers: int, connections: int) -> None:
+        """Tell how many connections there are, and how many of them are more than a query of the status."""
+        self._viewers, self._connections = viewers, connections
         self._update()
 
     def handle_event(self, event: events.Event) -> None:
@@ -126,9 +130,15 @@ class IdleShutdown:
         if self._viewers or self._is_training or self._is_unsaved:
             if self._timer:
                 self._timer.cancel()
-            self._timer = None
+            self._timer, self._is_over = None, False
         elif self._timer is None:
-            self._timer = self._loop.call_later(IDLE_TIMEOUT, self._shut_down)
+            self._timer = self._loop.call_later(IDLE_TIMEOUT, self._end)
+        elif self._is_over and not self._connections:
+            self._shut_down()
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._update()
 
 
 class Server:
@@ -191,6 +201,7 @@ class Server:
             writer.write(greeting + self._failure_frame)
             viewer = next(self._viewer_ids)
             self._viewers[viewer] = ViewerConnection(reader, writer)
+            self._count_viewers()
             _spawn(self._viewer_tasks, self._serve_viewer(viewer))
 
     async def _serve_viewer(self, viewer: ViewerId) -> None:
@@ -204,7 +215,7 @@ class Server:
                     continue
                 if not isinstance(command, ReportStatus):
                     self._active_viewers.add(viewer)
-                    self._idle_shutdown.set_viewer_count(len(self._active_viewers))
+                    self._count_viewers()
                 await self._command_slots.acquire()
                 self._worker.submit(command, viewer)
         except MalformedFrame as error:
@@ -215,7 +226,10 @@ class Server:
             del self._viewers[viewer]
             connection.close()
             self._active_viewers.discard(viewer)
-            self._idle_shutdown.set_viewer_count(len(self._active_viewers))
+            self._count_viewers()
+
+    def _count_viewers(self) -> None:
+        self._idle_shutdown.count(len(self._active_viewers), len(self._viewers))
 
     def _publish_from_worker(self, event: events.Event, viewer: ViewerId | None) -> None:
         with suppress(RuntimeError):  # the loop has ended, and all viewers with it

@@ -17,7 +17,15 @@ import pytest
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.metrics import CurveMarker, Evaluation, LossPoint, RunState, Split, TrainingHistory
 from charwave_tui.core.paths import ensure_runtime_dir, runtime_dir, socket_path
-from charwave_tui.core.protocol.commands import AnyCommand, PauseRun, PrepareRun, ProbeLayers, ResumeRun, StartRun
+from charwave_tui.core.protocol.commands import (
+    AnyCommand,
+    PauseRun,
+    PrepareRun,
+    ProbeLayers,
+    ReportStatus,
+    ResumeRun,
+    StartRun,
+)
 from charwave_tui.core.protocol.engine_socket import PeerCredentials, peer_credentials
 from charwave_tui.core.protocol.events import (
     AnyEvent,
@@ -30,6 +38,7 @@ from charwave_tui.core.protocol.events import (
     RunChanged,
     RunOpened,
     SplitEvaluated,
+    StatusReported,
 )
 from charwave_tui.core.protocol.framing import MAX_COMMAND_BYTES, decode_event, encode_frame, read_payload
 from charwave_tui.engine.runs.run_history import RunHistory
@@ -254,6 +263,26 @@ async def test_training_continues_without_viewers_and_idle_engine_exits(
                 await asyncio.sleep(0.02)
 
 
+async def test_status_query_answered_when_idle_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "IDLE_TIMEOUT", 0.0)
+    async with serve() as connect:
+        reader, writer = await connect()
+        writer.write(encode_frame(ProbeLayers()))
+        await until(reader, CommandRefused)  # there is no model
+        querying, query_writer = await connect()
+        await until(querying, EngineReady)
+        writer.close()
+        later, later_writer = await connect()
+        await until(later, EngineReady)  # by now the first one has gone
+        query_writer.write(encode_frame(ReportStatus()))
+        await until(querying, StatusReported)
+        query_writer.close()
+        later_writer.close()
+        async with asyncio.timeout(20):
+            while socket_path().exists():
+                await asyncio.sleep(0.02)
+
+
 async def test_viewer_beyond_limit_refused_and_others_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_VIEWERS", 2)
     async with serve() as connect:
@@ -459,16 +488,33 @@ def test_engine_without_any_viewer_exits_soon(clock: ManualClockLoop, lifetime_h
 
 def test_engine_stays_while_viewed_and_a_while_after(clock: ManualClockLoop, lifetime_harness: LifetimeHarness) -> None:
     for viewers in (1, 2, 1):
-        lifetime_harness.lifetime.set_viewer_count(viewers)
+        lifetime_harness.lifetime.count(viewers, viewers)
         clock.advance(10 * IDLE_TIMEOUT)
-    lifetime_harness.lifetime.set_viewer_count(0)
+    lifetime_harness.lifetime.count(0, 0)
     clock.advance(IDLE_TIMEOUT - 1)
-    lifetime_harness.lifetime.set_viewer_count(1)
+    lifetime_harness.lifetime.count(1, 1)
     clock.advance(2)
-    lifetime_harness.lifetime.set_viewer_count(0)
+    lifetime_harness.lifetime.count(0, 0)
     clock.advance(IDLE_TIMEOUT - 1)
     assert not lifetime_harness.has_ended
     clock.advance(1.1)
+    assert lifetime_harness.has_ended
+
+
+def test_status_query_is_not_cut_off_and_prolongs_nothing(
+    clock: ManualClockLoop, lifetime_harness: LifetimeHarness
+) -> None:
+    clock.advance(FIRST_VIEWER_TIMEOUT - 1)
+    lifetime_harness.lifetime.count(0, 1)
+    clock.advance(0.5)
+    lifetime_harness.lifetime.count(0, 0)
+    lifetime_harness.lifetime.count(0, 1)
+    clock.advance(IDLE_TIMEOUT)
+    assert not lifetime_harness.has_ended
+    lifetime_harness.lifetime.count(0, 2)
+    lifetime_harness.lifetime.count(0, 1)
+    assert not lifetime_harness.has_ended
+    lifetime_harness.lifetime.count(0, 0)
     assert lifetime_harness.has_ended
 
 
@@ -476,9 +522,9 @@ def test_engine_stays_while_viewed_and_a_while_after(clock: ManualClockLoop, lif
 def test_engine_stays_while_training_and_a_while_after(
     clock: ManualClockLoop, lifetime_harness: LifetimeHarness, end: RunState
 ) -> None:
-    lifetime_harness.lifetime.set_viewer_count(1)
+    lifetime_harness.lifetime.count(1, 1)
     lifetime_harness.lifetime.handle_event(RunChanged(RunState.TRAINING, 0))
-    lifetime_harness.lifetime.set_viewer_count(0)
+    lifetime_harness.lifetime.count(0, 0)
     clock.advance(100 * IDLE_TIMEOUT)
     lifetime_harness.lifetime.handle_event(RunChanged(end, 9))
     clock.advance(IDLE_TIMEOUT - 1)
@@ -489,8 +535,8 @@ def test_engine_stays_while_training_and_a_while_after(
 
 
 def test_resumed_run_stops_exit_timer(clock: ManualClockLoop, lifetime_harness: LifetimeHarness) -> None:
-    lifetime_harness.lifetime.set_viewer_count(1)
-    lifetime_harness.lifetime.set_viewer_count(0)
+    lifetime_harness.lifetime.count(1, 1)
+    lifetime_harness.lifetime.count(0, 0)
     lifetime_harness.lifetime.handle_event(RunChanged(RunState.TRAINING, 0))
     clock.advance(2 * IDLE_TIMEOUT)
     assert not lifetime_harness.has_ended
