@@ -12,6 +12,7 @@ import torch
 
 from charwave_tui.bench.baselines import LectureLoop, MatmulFloor, TorchLoop
 from charwave_tui.bench.results import UNLIMITED_STEPS, Measurement, OnProgress, Run
+from charwave_tui.core.config.choices import Batches, StepKind
 from charwave_tui.core.config.presets import get_preset
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
@@ -126,9 +127,9 @@ def make_candidates(config: RunConfig, corpus: Corpus) -> dict[str, Candidate]:
     return {
         LECTURE: lecture_candidate(config, corpus),
         TORCH: Candidate(_repeat(torch_loop.step), config.batch_size),
-        PLAIN: trainer_candidate(replace(config, step="plain"), corpus),
-        FAST: trainer_candidate(replace(config, step="fast"), corpus),
-        NAMES: trainer_candidate(replace(config, step="fast", batches="names"), corpus),
+        PLAIN: trainer_candidate(replace(config, step=StepKind.PLAIN), corpus),
+        FAST: trainer_candidate(replace(config, step=StepKind.FAST), corpus),
+        NAMES: trainer_candidate(replace(config, step=StepKind.FAST, batches=Batches.NAMES), corpus),
         FLOOR: matmul_candidate(config, corpus),
     }
 
@@ -143,7 +144,7 @@ def trainer_candidate(config: RunConfig, corpus: Corpus, device: torch.device = 
     """Return the step of `config` as a run takes it, batches and learning rate included."""
     trainer = Trainer(replace(config, max_steps=UNLIMITED_STEPS), corpus, device)
     positions = float(config.batch_size)
-    if config.batches == "names":
+    if config.batches == Batches.NAMES:
         names = trainer.splits.prefixes(Split.TRAIN)
         positions *= names.positions / len(names)
 

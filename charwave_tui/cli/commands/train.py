@@ -9,9 +9,10 @@ from charwave_tui.cli.options import add_training_options, config_from, run_numb
 from charwave_tui.cli.output import finite, print_facts
 from charwave_tui.cli.process import configure_logging, process_start, stop_on_signals
 from charwave_tui.cli.progress import progress_listeners
+from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
-from charwave_tui.core.protocol.commands import OpenRun, StartRun
+from charwave_tui.core.protocol.commands import REWIND_LR_DIVISOR, OpenRun, StartRun
 from charwave_tui.core.protocol.events import Event, RunChanged
 from charwave_tui.core.store.run_record import RunRecord
 
@@ -50,8 +51,10 @@ def train(options: argparse.Namespace) -> int:
     if training.unsaved:
         raise training.unsaved
     if record.state is RunState.DIVERGED:
-        norm = "" if record.config.norm == "batch" else ", or norm batch"
-        raise UserError(f"run {record.run} diverged: {reason}", f"try lr {record.config.lr / 3:.2g}{norm}")
+        norm = "" if record.config.norm == Norm.BATCH else ", or norm batch"
+        raise UserError(
+            f"run {record.run} diverged: {reason}", f"try lr {record.config.lr / REWIND_LR_DIVISOR:.2g}{norm}"
+        )
     return 0
 
 

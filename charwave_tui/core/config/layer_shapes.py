@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from charwave_tui.core.config.choices import Norm
+
 if TYPE_CHECKING:  # run_config reads ACTIVATIONS
     from charwave_tui.core.config.run_config import RunConfig
 
@@ -119,10 +121,10 @@ def _layers(config: RunConfig, vocab_size: int) -> Iterator[LayerShape]:
         else:
             yield LayerShape("FlattenConsecutive", str(len(level.offsets)), (*positions, level.fan_in), 0)
         fan_out = level.fan_out
-        bias = fan_out if config.norm == "none" else 0
+        bias = fan_out if config.norm == Norm.NONE else 0
         linear = f"{level.fan_in}→{fan_out}"
         yield LayerShape("Linear", linear, (*positions, fan_out), level.fan_in * fan_out + bias)
-        if config.norm != "none":
+        if config.norm != Norm.NONE:
             yield LayerShape("BatchNorm1d", str(fan_out), (*positions, fan_out), 2 * fan_out)
         yield LayerShape(ACTIVATIONS[config.activation].layer, "", (*positions, hidden), 0)
         if config.dilations and index > 0:

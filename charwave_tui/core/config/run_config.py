@@ -10,6 +10,16 @@ from typing import Any
 
 import msgspec
 
+from charwave_tui.core.config.choices import (
+    Batches,
+    Device,
+    Norm,
+    OptimizerKind,
+    Precision,
+    Schedule,
+    StepKind,
+    Targets,
+)
 from charwave_tui.core.config.layer_shapes import ACTIVATIONS
 from charwave_tui.core.config.receptive_field import MAX_CONTEXT, check_context, receptive_field
 from charwave_tui.core.config.value_types import (
@@ -113,9 +123,9 @@ class RunConfig:
         "The width of each level.",
         "Wider levels hold more and cost more: the big matrix products grow with its square.",
     )
-    norm: str = _model(
-        "batch",
-        Choice(("batch", "batch-bug", "none")),
+    norm: Norm = _model(
+        Norm.BATCH,
+        Choice(tuple(Norm)),
         "normalisation",
         "Keeps units near mean 0, std 1.",
         "batch averages over examples and positions; batch-bug over examples alone, the bug of the lecture; none gives "
@@ -142,9 +152,9 @@ class RunConfig:
         "Small: the first guess is even.",
         "The last Linear's weight starts times this, so that the first loss is near ln(vocabulary).",
     )
-    optimizer: str = _fixed(
-        "sgd",
-        Choice(("sgd", "adamw", "muon")),
+    optimizer: OptimizerKind = _fixed(
+        OptimizerKind.SGD,
+        Choice(tuple(OptimizerKind)),
         "update rule",
         "How the gradient moves weights.",
         "sgd: w ← w − lr · gradient, as in the lecture; adamw scales each weight's step by its past gradients; muon "
@@ -158,9 +168,9 @@ class RunConfig:
         "Too small and the loss crawls. Too large and it jumps, tanh units saturate, or the loss becomes NaN. "
         "Usual: 0.1 for sgd, 0.003 for adamw, 0.015 for muon.",
     )
-    schedule: str = _live(
-        "step",
-        Choice(("step", "cosine", "one-cycle")),
+    schedule: Schedule = _live(
+        Schedule.STEP,
+        Choice(tuple(Schedule)),
         "course of lr",
         "How lr falls over the run.",
         "step: full lr, and a tenth of it from lr_drop on; cosine: up over the warmup, then down to 0 along a cosine; "
@@ -211,17 +221,17 @@ class RunConfig:
         "Stochastic depth: in training, what the last level makes at a position is left out so often, earlier levels' "
         "less, and scaled up where it counts. The residual leads around it, so it is for dilations alone.",
     )
-    batches: str = _fixed(
-        "windows",
-        Choice(("windows", "names")),
+    batches: Batches = _fixed(
+        Batches.WINDOWS,
+        Choice(tuple(Batches)),
         "what a step sees",
         "Single contexts, or whole names.",
         "windows: contexts drawn with replacement, as in the lecture. names: every position of batch_size names, each "
         "name once a pass; what two positions share is computed once, so a step does far more for its time.",
     )
-    targets: str = _fixed(
-        "sampled",
-        Choice(("sampled", "pooled")),
+    targets: Targets = _fixed(
+        Targets.SAMPLED,
+        Choice(tuple(Targets)),
         "what is asked for",
         "What comes next here, or usually.",
         "sampled: after each prefix the letter that this name goes on with. pooled: all letters that any training name "
@@ -249,17 +259,17 @@ class RunConfig:
         "Steps between two looks at val.",
         "Val is measured over its whole split, in eval mode; train as well when the run ends.",
     )
-    step: str = _fixed(
-        "fast",
-        Choice(("fast", "plain")),
+    step: StepKind = _fixed(
+        StepKind.FAST,
+        Choice(tuple(StepKind)),
         "how it computes",
         "fast: backward pass by hand.",
         "Both do the same mathematics and round differently. plain has autograd do it, with the bits of the lecture's "
         "loop; fast does it by hand on a CPU, elsewhere it is plain.",
     )
-    precision: str = _fixed(
-        "float32",
-        Choice(("float32", "bfloat16")),
+    precision: Precision = _fixed(
+        Precision.FLOAT32,
+        Choice(tuple(Precision)),
         "of the products",
         "bfloat16: rougher, may be faster.",
         "What the big matrix products of the fast step are computed in, on a CPU; all else stays float32. It pays for "
@@ -286,9 +296,9 @@ class RunConfig:
         "More help wide models alone.",
         "Bits depend on it, so it belongs to the run.",
     )
-    device: str = _run(
-        "auto",
-        Choice(("auto", "cpu", "cuda", "mps")),
+    device: Device = _run(
+        Device.AUTO,
+        Choice(tuple(Device)),
         "where it computes",
         "auto: a GPU if there is one.",
         "Models of this size are often quickest on the cpu.",
@@ -299,13 +309,13 @@ class RunConfig:
         for name, spec in HYPERPARAMETERS.items():
             spec.value_type.validate(name, getattr(self, name))
         check_context(self.context, self.fuse, self.dilations)
-        if self.batches == "names" and self.norm == "batch-bug":
+        if self.batches == Batches.NAMES and self.norm == Norm.BATCH_BUG:
             raise UserError(
                 "batches names cannot have norm batch-bug, whose statistics belong to places in a window",
                 "set norm to batch, or batches to windows",
                 "batches",
             )
-        if self.precision == "bfloat16" and self.step == "plain":
+        if self.precision == Precision.BFLOAT16 and self.step == StepKind.PLAIN:
             raise UserError(
                 "precision bfloat16 is not for step plain, the oracle",
                 "set step to fast, or precision to float32",
@@ -369,10 +379,10 @@ def unused_fields(config: RunConfig) -> dict[str, str]:
     causes = {
         "fuse": "dilations" if config.dilations else "",
         "drop_path": "" if len(config.dilations) > 1 else "1 level" if config.dilations else "fuse",
-        "momentum": config.optimizer if config.optimizer != "sgd" else "",
-        "targets": "windows" if config.batches == "windows" else "",
-        "lr_drop": config.schedule if config.schedule != "step" else "",
-        "warmup": config.schedule if config.schedule == "step" else "",
-        "precision": config.step if config.step == "plain" and config.precision == "float32" else "",
+        "momentum": config.optimizer if config.optimizer != OptimizerKind.SGD else "",
+        "targets": config.batches if config.batches == Batches.WINDOWS else "",
+        "lr_drop": config.schedule if config.schedule != Schedule.STEP else "",
+        "warmup": config.schedule if config.schedule == Schedule.STEP else "",
+        "precision": config.step if config.step == StepKind.PLAIN and config.precision == Precision.FLOAT32 else "",
     }
     return {name: f"not with {cause}" for name, cause in causes.items() if cause}

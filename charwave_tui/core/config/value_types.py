@@ -165,7 +165,7 @@ class Choice(ValueType):
     def parse(self, name: str, text: str) -> Value:
         value = text.strip().lower()
         self.validate(name, value)
-        return value
+        return self.options[self.options.index(value)]  # the member, where the options are an enum's
 
     def validate(self, name: str, value: Value) -> None:
         if value not in self.options:

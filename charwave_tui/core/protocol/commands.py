@@ -11,6 +11,8 @@ from charwave_tui.core.protocol.layer_insights import InsightQuery, ProbeBatch
 
 UPLOAD_CHUNK_BYTES = 48 * 1024
 
+REWIND_LR_DIVISOR = 3  # what a rewind divides lr by
+
 
 class Command(msgspec.Struct, frozen=True, tag=True):
     """A request from a viewer to the engine; one that does not fit the state of the run is ignored.
@@ -68,7 +70,7 @@ class ExtendRun(Command, frozen=True):
 
 
 class RewindRun(Command, frozen=True):
-    """Restore the last valid checkpoint of a diverged run and train on with a third of its lr. Sent by key w."""
+    """Restore the last valid checkpoint of a diverged run and train on with lr / REWIND_LR_DIVISOR. Sent by key w."""
 
 
 class EditRun(Command, frozen=True):

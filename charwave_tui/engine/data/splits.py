@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
+from charwave_tui.core.config.choices import Batches, Targets
 from charwave_tui.core.config.layer_shapes import level_shapes
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
@@ -40,13 +41,13 @@ class SplitDatasets:
     def train_loader(self, generator: Generator) -> WindowLoader | EpochLoader:
         """Return the endless sequence of training batches; windows are sampled with `generator`."""
         config = self._config
-        if config.batches == "windows":
+        if config.batches == Batches.WINDOWS:
             return WindowLoader(self.windows(Split.TRAIN), generator)
-        return EpochLoader(self.prefixes(Split.TRAIN), config.seed, pooled=config.targets == "pooled")
+        return EpochLoader(self.prefixes(Split.TRAIN), config.seed, pooled=config.targets == Targets.POOLED)
 
     def check_batch_size(self, batch_size: int) -> None:
         """Raise UserError where a batch would be larger than the training split."""
-        by_words = self._config.batches == "names"
+        by_words = self._config.batches == Batches.NAMES
         size = len(self._corpus.split(Split.TRAIN)) if by_words else len(self.windows(Split.TRAIN))
         if batch_size > size:
             raise UserError(

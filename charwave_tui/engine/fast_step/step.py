@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from charwave_tui.core.config.choices import Precision
 from charwave_tui.engine.data.prefix_dataset import PrefixBatch
 from charwave_tui.engine.data.window_dataset import WindowBatch
 from charwave_tui.engine.fast_step.activations import ACTIVATION_KERNELS
@@ -148,9 +149,9 @@ class FastStep:
     the matrix products: float32, the model's own, or bfloat16.
     """
 
-    def __init__(self, model: Sequential, optimizer: Optimizer, precision: str = "float32") -> None:
+    def __init__(self, model: Sequential, optimizer: Optimizer, precision: Precision = Precision.FLOAT32) -> None:
         self._model, self._optimizer = model, optimizer
-        self._use_bfloat16 = precision == "bfloat16"
+        self._use_bfloat16 = precision == Precision.BFLOAT16
         self._structure = ModelStructure.of(model)
         self._deduplicating = DeduplicatingPlanner(self._structure)
         has_shared_rows = _has_shared_rows(self._structure)

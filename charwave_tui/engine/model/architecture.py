@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Generator, nn
 
+from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.config.layer_shapes import ACTIVATIONS, level_shapes
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.engine.model.layers import (
@@ -36,7 +37,7 @@ def build_model(config: RunConfig, vocab_size: int, generator: Generator) -> Seq
 
 
 def _layers(config: RunConfig, vocab_size: int, generator: Generator) -> Iterator[Layer]:
-    head_fan_in, has_norm = config.n_hidden, config.norm != "none"
+    head_fan_in, has_norm = config.n_hidden, config.norm != Norm.NONE
     yield Embedding(vocab_size, config.n_embd, generator)
     for index, level in enumerate(level_shapes(config)):
         if config.dilations:
@@ -45,7 +46,7 @@ def _layers(config: RunConfig, vocab_size: int, generator: Generator) -> Iterato
             yield FlattenConsecutive(len(level.offsets))
         yield Linear(level.fan_in, level.fan_out, generator, bias=not has_norm, gain=config.init_gain)
         if has_norm:
-            positions = level.positions if config.norm == "batch-bug" and level.positions > 1 else None
+            positions = level.positions if config.norm == Norm.BATCH_BUG and level.positions > 1 else None
             yield BatchNorm1d(level.fan_out, positions)
         yield ACTIVATION_LAYERS[ACTIVATIONS[config.activation].layer]()
         if config.dilations and index > 0:

@@ -1,9 +1,10 @@
-"""Learning rate schedules: constant, step, cosine with warmup, one-cycle."""
+"""Learning rate schedules: step, cosine with warmup, one-cycle."""
 
 from __future__ import annotations
 
 import math
 
+from charwave_tui.core.config.choices import Schedule
 from charwave_tui.core.config.run_config import RunConfig
 
 STEP_DIVISOR = 10  # of the schedule `step`
@@ -14,9 +15,9 @@ ONE_CYCLE_END_DIVISOR = 25e4  # its `div_factor` · `final_div_factor`
 def learning_rate(config: RunConfig, step: int) -> float:
     """Return the learning rate of the update that follows `step` steps; past max_steps, that of the last."""
     match config.schedule:
-        case "cosine":
+        case Schedule.COSINE:
             return _cosine(config, step)
-        case "one-cycle":
+        case Schedule.ONE_CYCLE:
             return _one_cycle(config, step)
     drop = lr_drop_step(config)
     return config.lr if drop is None or step < drop else config.lr / STEP_DIVISOR
@@ -24,7 +25,7 @@ def learning_rate(config: RunConfig, step: int) -> float:
 
 def lr_drop_step(config: RunConfig) -> int | None:
     """Return after how many steps the schedule `step` divides the rate; None where it never does."""
-    return int(config.lr_drop * config.max_steps) if config.schedule == "step" and config.lr_drop < 1 else None
+    return int(config.lr_drop * config.max_steps) if config.schedule == Schedule.STEP and config.lr_drop < 1 else None
 
 
 def _cosine(config: RunConfig, step: int) -> float:

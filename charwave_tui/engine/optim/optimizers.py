@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
+from charwave_tui.core.config.choices import OptimizerKind
 from charwave_tui.core.config.layer_shapes import ACTIVATIONS
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.errors import UserError
@@ -200,7 +201,7 @@ class Optimizer:
     def set_config(self, config: RunConfig) -> None:
         """Take over the fields of `config` that may change during a run: momentum and weight_decay."""
         self._momentum, self._weight_decay = config.momentum, config.weight_decay
-        has_state = config.optimizer != "sgd" or config.momentum > 0
+        has_state = config.optimizer != OptimizerKind.SGD or config.momentum > 0
         self.is_plain_sgd = not has_state and config.weight_decay == 0
         for group in self._groups:
             if not has_state:
@@ -246,11 +247,11 @@ def _param_groups(model: Sequential, config: RunConfig) -> Iterator[ParamGroup]:
     is_gated = ACTIVATIONS[config.activation].fan_out_factor == 2
     for name, parameter in model.named_parameters():
         part = ParamSlice(name, parameter)
-        if config.optimizer == "muon" and any(parameter is weight for weight in hidden):
+        if config.optimizer == OptimizerKind.MUON and any(parameter is weight for weight in hidden):
             orthogonal += _halves(part) if is_gated else [part]
         else:
             (matrices if parameter.ndim == 2 else vectors).append(part)
-    rule = SGD if config.optimizer == "sgd" else ADAMW
+    rule = SGD if config.optimizer == OptimizerKind.SGD else ADAMW
     if orthogonal:
         yield ParamGroup(muon_rule(), orthogonal, decays=True)
     yield ParamGroup(rule, matrices, decays=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from charwave_tui.core.config.choices import Schedule
 from charwave_tui.core.config.presets import presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.corpus import Corpus
@@ -245,7 +246,7 @@ class ActiveRun:
             self.mark(f"{name} {format_value(getattr(old, name))} → {format_value(getattr(config, name))}")
         if "max_steps" in changed:
             self._step_allowance = config.max_steps
-        has_lr_drop = old.schedule == config.schedule == "step" and "lr" not in changed
+        has_lr_drop = old.schedule == config.schedule == Schedule.STEP and "lr" not in changed
         if has_lr_drop and (old_lr := learning_rate(old, step)) != (lr := learning_rate(config, step)):
             self.mark(f"lr {old_lr:g} → {lr:g}")
         self._emit(events.RunEdited(config))

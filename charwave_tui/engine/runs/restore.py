@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from charwave_tui.core.config.choices import Device
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.corpus_registry import find_corpus
@@ -104,5 +105,5 @@ def _with_available_device(config: RunConfig) -> RunConfig:
     try:
         resolve_device(config.device)
     except UserError:
-        return replace(config, device="auto")
+        return replace(config, device=Device.AUTO)
     return config

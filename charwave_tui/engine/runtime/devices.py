@@ -6,13 +6,18 @@ from functools import cache
 
 import torch
 
+from charwave_tui.core.config.choices import Device
 from charwave_tui.core.errors import UserError
 
 
-def resolve_device(name: str) -> torch.device:
+def resolve_device(name: Device) -> torch.device:
     """Return the device for the config's `device`; `auto` prefers CUDA, then MPS. Raises UserError if unavailable."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
+    available = {
+        Device.CUDA: torch.cuda.is_available(),
+        Device.MPS: torch.backends.mps.is_available(),
+        Device.CPU: True,
+    }
+    if name == Device.AUTO:
         name = next(device for device, is_available in available.items() if is_available)
     if not available[name]:
         raise UserError(f"device {name} is not available here", "set device to auto or cpu", "device")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
+from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, ONLY_NEW, SamplingConfig
 from charwave_tui.core.corpus import Corpus
@@ -104,7 +105,7 @@ class NameSampler:
 
     def _decoder(self) -> IncrementalDecoder:
         config, vocab_size = self._config, self._corpus.vocab_size
-        if config.norm == "batch-bug":
+        if config.norm == Norm.BATCH_BUG:
             return WindowDecoder(self._model, config.context, window_block_size(config, vocab_size))
         return CachedDecoder(FoldedModel(self._model), prefix_block_size(config, vocab_size))
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.errors import UserError
@@ -47,7 +48,7 @@ def score_words(model: Sequential, corpus: Corpus, config: RunConfig, words: Seq
     lengths = torch.tensor([len(word) + 1 for word in words], dtype=torch.int64)
     device = next(model.parameters()).device
     losses = [torch.empty(0)]
-    folded = None if config.norm == "batch-bug" else FoldedModel(model)
+    folded = None if config.norm == Norm.BATCH_BUG else FoldedModel(model)
     for chunk in _chunks(words, lengths):
         if folded is None:
             windows = WindowDataset(chunk, corpus.symbols, config.context, device)
@@ -126,7 +127,7 @@ def with_percentile(scored: WordScored, corpus_nll: list[float]) -> WordScored:
 def _words_to_score(corpus: Corpus, config: RunConfig) -> list[str]:
     words, vocab_size = corpus.words, corpus.vocab_size
     cost = SOFTMAX_COST * vocab_size
-    if config.norm == "batch-bug":
+    if config.norm == Norm.BATCH_BUG:
         cost += WINDOW_COST * window_multiplications(config, vocab_size)
     else:
         cost += prefix_multiplications(config, vocab_size)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from charwave_tui.core.config.choices import Device
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState, Split
 from charwave_tui.core.protocol import commands, events
@@ -102,7 +103,7 @@ class CommandDispatcher:
 
     def send_snapshot(self, reply: Reply) -> None:
         """Send a new viewer the version of torch, the active run, and a stored run to resume if none has begun."""
-        reply(events.EngineReady(str(torch.__version__), resolve_device("auto").type))
+        reply(events.EngineReady(str(torch.__version__), resolve_device(Device.AUTO).type))
         run = self._slot.current
         if run is not None:
             reply(run.snapshot(self._slot.ghost))

@@ -12,14 +12,13 @@ from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import GhostCurve, RunState
+from charwave_tui.core.protocol.commands import REWIND_LR_DIVISOR
 from charwave_tui.core.protocol.events import Event
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.runs.active_run import ActiveRun
 from charwave_tui.engine.runs.pretrained import find_pretrained
 from charwave_tui.engine.runs.restore import fork_run, load_ghost, pending_evaluations, reopen_run, rewind_run
 from charwave_tui.engine.service.background_tasks import BackgroundTasks
-
-REWIND_LR_DIVISOR = 3
 
 
 class RunSlot:

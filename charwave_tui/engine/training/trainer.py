@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from charwave_tui.core.config.choices import Norm, Precision, StepKind
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.errors import UserError
@@ -106,7 +107,7 @@ class Trainer:
         self._optimizer = Optimizer(self.model, self.config)
         self.update_ratios = UpdateRatioMeter(self.model, self.config.max_steps)
         self._train_step: TrainStep = AutogradStep(self.model, self._optimizer)
-        if self.config.step == "fast" and self.device.type == "cpu":
+        if self.config.step == StepKind.FAST and self.device.type == "cpu":
             self._train_step = FastStep(self.model, self._optimizer, self.precision)
         self._begin(0, LossWindow(self.window.size))
 
@@ -131,10 +132,10 @@ class Trainer:
         return all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values())
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> Precision:
         """Precision of the matrix products: bfloat16 only in the fast step, on a CPU that has it."""
-        usable = self.config.step == "fast" and self.device.type == "cpu" and cpu_has_bfloat16()
-        return self.config.precision if usable else "float32"
+        usable = self.config.step == StepKind.FAST and self.device.type == "cpu" and cpu_has_bfloat16()
+        return self.config.precision if usable else Precision.FLOAT32
 
     @property
     def finished(self) -> bool:
@@ -187,7 +188,9 @@ class Trainer:
         if self._burst_start is None:
             return None
         step, state = self._burst_start
-        trainer = Trainer(replace(self.config, step="plain", precision="float32"), self.corpus, self.device)
+        trainer = Trainer(
+            replace(self.config, step=StepKind.PLAIN, precision=Precision.FLOAT32), self.corpus, self.device
+        )
         trainer.load_state(state, step)
         trainer.train_for(math.inf, self.step - step)
         return trainer
@@ -204,7 +207,7 @@ class Trainer:
     def evaluate(self, split: Split) -> Cooperative[float]:
         """Return the mean loss over all of `split` in eval mode, in nats per character; yields after each block."""
         config, vocab_size = self.config, self.corpus.vocab_size
-        if config.norm == "batch-bug":
+        if config.norm == Norm.BATCH_BUG:
             return evaluate_windows(self.model, self.splits.windows(split), window_block_size(config, vocab_size))
         return evaluate_prefixes(self.model, self.splits.prefixes(split), prefix_block_size(config, vocab_size))
 

@@ -9,6 +9,7 @@ from itertools import chain, groupby, zip_longest
 
 from rich.cells import cell_len
 
+from charwave_tui.core.config.choices import Device
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, FieldGroup, unused_fields
 from charwave_tui.core.config.value_types import Choice, FreeText
 from charwave_tui.ui.drawing.styled_text import (
@@ -83,7 +84,7 @@ def value_text(view: FormState, name: str) -> str:
     if name == PRESET:
         return readable(view.draft.preset or GLYPHS.dash)
     text = readable(HYPERPARAMETERS[name].value_type.format(getattr(view.draft.config, name)))
-    return f"{text} {GLYPHS.arrow} {view.accelerator}" if text == "auto" and view.accelerator else text
+    return f"{text} {GLYPHS.arrow} {view.accelerator}" if text == Device.AUTO and view.accelerator else text
 
 
 def previous_value_text(view: FormState, row: FieldRow) -> str:

@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from charwave_tui.core.metrics import Divergence, RunState, Split
+from charwave_tui.core.protocol.commands import REWIND_LR_DIVISOR
 from charwave_tui.ui.charts.loss_chart import LossChart
 from charwave_tui.ui.drawing.number_format import format_loss, format_norm, format_rate, format_steps
 from charwave_tui.ui.state.notifications import empty_state_text
@@ -77,7 +78,7 @@ def _diverged(run: RunViewState, step: int) -> Iterator[str]:
     if divergence is not None and divergence.saved_step is not None:
         saved_step = format_steps(divergence.saved_step)
         yield f"Step {saved_step} is saved; nothing is lost."
-        with_lr = f" with lr {format_rate(run.config.lr / 3)}" if run.config else ""
+        with_lr = f" with lr {format_rate(run.config.lr / REWIND_LR_DIVISOR)}" if run.config else ""
         keys.insert(0, f"{_key('w')} rewind to step {saved_step}{with_lr}")
     yield "\n".join(keys)
 

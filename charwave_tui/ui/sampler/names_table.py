@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from textual.reactive import reactive
 
-from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.core.config.sampling_config import ONLY_NEW, SamplingConfig
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.ui.drawing.name_style import LEGEND, novelty_mark
 from charwave_tui.ui.drawing.number_format import format_nll, format_steps
@@ -74,7 +74,7 @@ def sampling_note(names: NamesState, sampling: SamplingConfig) -> str:
     step = f"step {format_steps(names.step)}"
     if not names.done:
         return f"{step} {GLYPHS.dot} more to come"
-    if sampling.only_new == "yes" and len(names.names) < sampling.count:
+    if sampling.only_new == ONLY_NEW and len(names.names) < sampling.count:
         return f"{len(names.names)} new of {sampling.count:,} asked, {names.requested:,} drawn"
     return step
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
+from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.config.presets import default_preset, get_preset, presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, FieldGroup, RunConfig, parse_value
 from charwave_tui.core.config.value_types import Value
@@ -285,7 +286,7 @@ class WhatIf:
 
     def look_for(self, config: RunConfig) -> str:
         """Return what to see after the change of `config`."""
-        is_normalized = self.with_batchnorm and config.norm != "none"
+        is_normalized = self.with_batchnorm and config.norm != Norm.NONE
         return self.with_batchnorm if is_normalized else get_preset(self.lesson).look_for
 
 
@@ -299,7 +300,7 @@ WHAT_IFS = (
         "update ratios fall by one and more, and the loss stays behind. Without BatchNorm (lesson-gain) two thirds "
         "of every tanh are flat.",
     ),
-    WhatIf("BatchNorm off", lambda config: replace(config, norm="none"), "lesson-no-norm"),
+    WhatIf("BatchNorm off", lambda config: replace(config, norm=Norm.NONE), "lesson-no-norm"),
     WhatIf(
         "last layer × 10", lambda config: replace(config, output_scale=config.output_scale * 10), "lesson-confident"
     ),

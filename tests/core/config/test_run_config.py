@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charwave_tui.core.config.choices import OptimizerKind
 from charwave_tui.core.config.layer_shapes import layer_shapes
 from charwave_tui.core.config.receptive_field import suggest_dilations, suggest_fuse
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig, parse_value, unused_fields
@@ -359,6 +360,7 @@ def test_config_round_trips_through_json_record(config: RunConfig) -> None:
         ({"n_embd": None}, "n_embd"),
         ({"n_embd": -1}, "n_embd -1 is out of bounds"),
         ({"lr": "0.1"}, "lr"),
+        ({"optimizer": "lion"}, "optimizer"),
         ({"fuse": 8}, "fuse"),
         ({"fuse": [2, "2", 2]}, "fuse"),
         ({"context": 9}, "context 9 is not 2×2×2 = 8"),
@@ -376,6 +378,12 @@ def test_settings_applied_to_a_copy() -> None:
     assert config == RunConfig()
     assert config.changed_fields(changed) == {"lr", "fuse"}
     assert config.changed_fields(config) == frozenset()
+
+
+def test_chosen_values_parsed_and_read_as_enum_members() -> None:
+    for config in (RunConfig().with_settings({"optimizer": " Muon"}), RunConfig.from_dict({"optimizer": "muon"})):
+        assert config.optimizer is OptimizerKind.MUON
+        assert HYPERPARAMETERS["optimizer"].value_type.format(config.optimizer) == "muon"
 
 
 def test_unknown_hyperparameter_refused_with_known_ones() -> None:
