@@ -13,7 +13,7 @@ from charwave_tui import __version__
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import HOME_VARIABLE, log_path, socket_path
 from charwave_tui.core.protocol.engine_socket import peer_credentials
-from charwave_tui.core.protocol.events import AnyEvent, EngineStarted
+from charwave_tui.core.protocol.events import EngineStarted, Event
 from charwave_tui.core.protocol.framing import MalformedFrame, decode_event, read_payload
 
 # Bytes read ahead, up to twice as many: what a slow connection has not passed on stays with the engine, whose
@@ -90,7 +90,7 @@ class EngineConnection:
             self.close()
             raise EngineOutdated(self.greeting.version, self.greeting.pid)
 
-    async def read_event(self) -> AnyEvent:
+    async def read_event(self) -> Event:
         """Read an event; raises EngineUnavailable, and asyncio.IncompleteReadError or ConnectionError at the end."""
         try:
             return decode_event(await read_payload(self.reader))

@@ -38,7 +38,7 @@ class RemoteCommandQueue:
     def send(self, command: Command) -> None:
         self._commands.put_nowait(command)
 
-    def localize(self, event: events.AnyEvent) -> events.AnyEvent | None:
+    def localize(self, event: events.Event) -> events.Event | None:
         """Return the event with local names of corpora; None for a reply to an upload, which is handled here."""
         match event:
             case events.CorpusStored() | events.CorpusRequested():

@@ -10,7 +10,7 @@ from charwave_tui.client.connection import EngineConnection, EngineUnavailable
 from charwave_tui.client.corpus_sync import RemoteCommandQueue
 from charwave_tui.client.endpoints import EngineEndpoint, LocalEndpoint
 from charwave_tui.core.protocol.commands import Command, Ping
-from charwave_tui.core.protocol.events import AnyEvent, CommandRefused, Pong
+from charwave_tui.core.protocol.events import CommandRefused, Event, Pong
 from charwave_tui.core.protocol.framing import encode_frame
 
 PING_INTERVAL = 2.0  # seconds
@@ -57,7 +57,7 @@ class EngineClient:
         else:
             self._connection.writer.write(encode_frame(command))
 
-    async def events(self) -> AsyncIterator[AnyEvent]:
+    async def events(self) -> AsyncIterator[Event]:
         """Connect to the engine, started if need be, and yield its events until it exits.
 
         Raises EngineUnavailable, of which EngineOutdated can be solved by `restart`.

@@ -28,7 +28,7 @@ class EngineSession:
     `reply_step` is the step of the last reply about the model.
     """
 
-    def __init__(self, client: EngineClient, event_stream: AsyncIterator[events.AnyEvent]) -> None:
+    def __init__(self, client: EngineClient, event_stream: AsyncIterator[events.Event]) -> None:
         self.opened: events.RunOpened | None = None
         self.status: events.StatusReported | None = None
         self.losses: dict[Split, float] = {}
@@ -39,7 +39,7 @@ class EngineSession:
     def send(self, command: Command) -> None:
         self._client.send(command)
 
-    async def next_event(self) -> events.AnyEvent:
+    async def next_event(self) -> events.Event:
         """Return the next event.
 
         Raises UserError if the engine refuses a command, EngineUnavailable if it fails or exits.

@@ -16,7 +16,7 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import CorpusSummary, RunState, SampledName, TrainingHistory
 from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.protocol.commands import Command
-from charwave_tui.core.protocol.events import AnyEvent, NamesRefused, NamesSampled, QueryRefused, RunOpened, WordScored
+from charwave_tui.core.protocol.events import Event, NamesRefused, NamesSampled, QueryRefused, RunOpened, WordScored
 from charwave_tui.core.store.run_store import RunStore
 
 QUERIES = ("sample -n 5", "sample --score mara", "sample --next ma", "inspect")
@@ -55,11 +55,11 @@ def test_other_run_than_engines_is_read_from_its_save(command: Any, small_run: P
 class ScriptedEngine:
     """An engine with scripted events; `sent` has its commands."""
 
-    def __init__(self, *script: AnyEvent) -> None:
+    def __init__(self, *script: Event) -> None:
         self.sent: list[Command] = []
         self._script = script
 
-    async def events(self) -> AsyncIterator[AnyEvent]:
+    async def events(self) -> AsyncIterator[Event]:
         for event in self._script:
             yield event
 
@@ -72,7 +72,7 @@ def run_opened(run: int) -> RunOpened:
     return RunOpened(run, "", RunConfig(), summary, 1, "cpu", None, RunState.TRAINING, 9, TrainingHistory())
 
 
-async def open_session(*script: AnyEvent) -> EngineSession:
+async def open_session(*script: Event) -> EngineSession:
     engine: Any = ScriptedEngine(run_opened(1), *script)
     session = EngineSession(engine, engine.events())
     await session.next_event()
@@ -93,7 +93,7 @@ async def test_names_returned_when_complete_and_score_when_ranked() -> None:
 
 
 @pytest.mark.parametrize("refusal", [NamesRefused(1, "no", "ask"), QueryRefused(1, "no", "ask"), run_opened(2)])
-async def test_failed_request_is_reported(refusal: AnyEvent) -> None:
+async def test_failed_request_is_reported(refusal: Event) -> None:
     replaced = "run 1 gave way to another before it answered; ask again"
     expected = replaced if isinstance(refusal, RunOpened) else "no; ask"
     for query in (

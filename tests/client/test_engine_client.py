@@ -26,7 +26,6 @@ from charwave_tui.core.paths import ensure_runtime_dir, log_path, runs_dir, sock
 from charwave_tui.core.protocol.commands import StartRun
 from charwave_tui.core.protocol.engine_socket import PeerCredentials
 from charwave_tui.core.protocol.events import (
-    AnyEvent,
     CommandRefused,
     EngineFailed,
     EngineReady,
@@ -47,7 +46,7 @@ def config(tmp_path: Path) -> RunConfig:
     return RunConfig(corpus=str(path), context=2, fuse=(2,), n_embd=2, n_hidden=4, batch_size=4, max_steps=10_000_000)
 
 
-async def wait_for_event(events: AsyncIterator[AnyEvent], kind: type[Event]) -> AnyEvent:
+async def wait_for_event(events: AsyncIterator[Event], kind: type[Event]) -> Event:
     async with asyncio.timeout(30):
         async for event in events:
             if isinstance(event, kind):

@@ -23,7 +23,7 @@ from charwave_tui.client.ssh import SshDestination, SshEndpoint
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.commands import StartRun
-from charwave_tui.core.protocol.events import AnyEvent, Progress, RunChanged, RunOpened
+from charwave_tui.core.protocol.events import Event, Progress, RunChanged, RunOpened
 
 pytestmark = needs_ssh
 
@@ -53,7 +53,7 @@ def ssh_endpoint(server: Sshd, program: str = PROGRAM, *options: str) -> SshEndp
     return SshEndpoint(SshDestination(HOST, (*options, *server.options), program))
 
 
-async def wait_for_event(events: AsyncIterator[AnyEvent], holds: Callable[[AnyEvent], bool]) -> AnyEvent:
+async def wait_for_event(events: AsyncIterator[Event], holds: Callable[[Event], bool]) -> Event:
     async with asyncio.timeout(40):
         async for event in events:
             if holds(event):

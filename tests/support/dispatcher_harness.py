@@ -9,7 +9,7 @@ from typing import Any
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.metrics import RunState, Split
 from charwave_tui.core.paths import runs_dir
-from charwave_tui.core.protocol.commands import AnyCommand
+from charwave_tui.core.protocol.commands import Command
 from charwave_tui.core.protocol.events import Event, RunChanged, RunMarked, SplitEvaluated
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.service.dispatcher import CommandDispatcher
@@ -31,7 +31,7 @@ class DispatcherHarness:
         self.store = RunStore(runs_dir())
         self.dispatcher = CommandDispatcher(self.store, self.broadcasts.append)
 
-    def send(self, *commands: AnyCommand) -> None:
+    def send(self, *commands: Command) -> None:
         for command in commands:
             self.dispatcher.dispatch(command, self.replies.append, 0.0)
 

@@ -12,7 +12,6 @@ from support import layer_insights as inspected
 from charwave_tui.client.connection import EngineOutdated, EngineUnavailable
 from charwave_tui.core.metrics import Evaluation, RunState, Split
 from charwave_tui.core.protocol.commands import (
-    AnyCommand,
     Command,
     EditRun,
     EvaluateSplits,
@@ -31,9 +30,9 @@ from charwave_tui.core.protocol.commands import (
     StopRun,
 )
 from charwave_tui.core.protocol.events import (
-    AnyEvent,
     EngineReady,
     EngineStarted,
+    Event,
     LayersProbed,
     NamesRefused,
     NamesSampled,
@@ -55,24 +54,24 @@ class FakeEngine:
     A `found` one was running before; it has been `restarted` so often, which ends what it has been `outdated` by.
     """
 
-    def __init__(self, *events: AnyEvent, found: bool = False, warning: str = "", outdated: str = "") -> None:
-        self.sent: list[AnyCommand] = []
+    def __init__(self, *events: Event, found: bool = False, warning: str = "", outdated: str = "") -> None:
+        self.sent: list[Command] = []
         self.host, self.latency, self.retry_in = "", None, None
         self.connections = self.restarts = 0
         self.closed = False
         self.was_running, self.warning, self.outdated = found, warning, outdated
-        self._pending: asyncio.Queue[AnyEvent | str] = asyncio.Queue()
+        self._pending: asyncio.Queue[Event | str] = asyncio.Queue()
         self.emit(*events)
 
-    def send(self, command: AnyCommand) -> None:
+    def send(self, command: Command) -> None:
         self.sent.append(command)
         self.emit(*self.replies_to(command))
 
-    def replies_to(self, command: AnyCommand) -> Iterable[AnyEvent]:
+    def replies_to(self, command: Command) -> Iterable[Event]:
         """What the engine says to a command."""
         return ()
 
-    def emit(self, *events: AnyEvent) -> None:
+    def emit(self, *events: Event) -> None:
         for event in events:
             self._pending.put_nowait(event)
 
@@ -80,7 +79,7 @@ class FakeEngine:
         """Be gone; with a reason, it could not be reached."""
         self._pending.put_nowait(reason)
 
-    async def events(self) -> AsyncIterator[AnyEvent]:
+    async def events(self) -> AsyncIterator[Event]:
         self.connections += 1
         if self.outdated:
             raise EngineOutdated(self.outdated, 4_711)
@@ -97,7 +96,7 @@ class FakeEngine:
     def close(self) -> None:
         self.closed = True
 
-    def drain(self) -> Iterator[AnyEvent]:
+    def drain(self) -> Iterator[Event]:
         """What it has told so far, and tells meanwhile, to whom no screen listens."""
         while not self._pending.empty():
             event = self._pending.get_nowait()
@@ -122,7 +121,7 @@ class StaticEngine(FakeEngine):
         self.view = view
         super().__init__(*events_for_view(view))
 
-    def replies_to(self, command: AnyCommand) -> Iterable[AnyEvent]:
+    def replies_to(self, command: Command) -> Iterable[Event]:
         layers, names = self.view.layers, self.view.names
         match command:
             case ProbeLayers() if layers.layers:
@@ -143,7 +142,7 @@ class SimulatedEngine(FakeEngine):
         self.runs = 0
         super().__init__(EngineReady("2.13", "cpu"))
 
-    def replies_to(self, command: AnyCommand) -> Iterator[AnyEvent]:
+    def replies_to(self, command: Command) -> Iterator[Event]:
         state = self.run.state
         moving = state in (RunState.TRAINING, RunState.PAUSED)
         match command:
@@ -195,31 +194,31 @@ class SimulatedEngine(FakeEngine):
             case SampleNames(request=request):
                 yield NamesSampled(self.run.step, request, scenes.NAMES)
 
-    def _start(self, run: RunViewState) -> Iterator[AnyEvent]:
+    def _start(self, run: RunViewState) -> Iterator[Event]:
         self.runs += 1
         self.run = replace(run, run=self.runs, state=RunState.READY, step=0)
         yield self._saved()
         yield run_opened(self.run)
 
-    def _step(self, steps: int) -> Iterator[AnyEvent]:
+    def _step(self, steps: int) -> Iterator[Event]:
         yield self._change(RunState.TRAINING)
         self.run = replace(self.run, step=self.run.step + steps)
         yield self._change(RunState.PAUSED)
 
-    def _change(self, state: RunState) -> AnyEvent:
+    def _change(self, state: RunState) -> Event:
         self.run = replace(self.run, state=state)
         return RunChanged(state, self.run.step)
 
-    def _saved(self) -> AnyEvent:
+    def _saved(self) -> Event:
         return RunSaved(self.runs, self.run.step)
 
-    def _evaluated(self, *splits: Split) -> Iterator[AnyEvent]:
+    def _evaluated(self, *splits: Split) -> Iterator[Event]:
         for split in splits:
             yield SplitEvaluated(Evaluation(self.run.step, split, 2.0))
         yield self._saved()
 
 
-def run_opened(run: RunViewState, view: LabState = scenes.UNTRAINED) -> AnyEvent:
+def run_opened(run: RunViewState, view: LabState = scenes.UNTRAINED) -> Event:
     """The event that opens `run`, with the course of `view`."""
     assert run.config is not None
     assert run.state is not None
@@ -240,7 +239,7 @@ def run_opened(run: RunViewState, view: LabState = scenes.UNTRAINED) -> AnyEvent
     )
 
 
-def events_for_view(view: LabState) -> Iterator[AnyEvent]:
+def events_for_view(view: LabState) -> Iterator[Event]:
     """The events from which `view` comes to be, but for its layers and names, which are asked for."""
     run = view.run
     if run.connection is ConnectionState.STARTING:

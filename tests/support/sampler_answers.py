@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from charwave_tui.core.metrics import SampledName, StarredName, TimelineSample
 from charwave_tui.core.protocol.commands import Command, PredictNext, SampleNames, SampleRun, ScoreWord
 from charwave_tui.core.protocol.events import (
-    AnyEvent,
+    Event,
     NamesSampled,
     NextPredicted,
     QueryRefused,
@@ -94,7 +94,7 @@ TRAINING_WITH_NLLS = replace(scenes.TRAINING, names=NamesState(132_400, NAMES, r
 _ENDINGS = ("na", "el", "sque", "tho", "jke", "o", "la", "n", "elle", "ah", "ne", "lyn", "ta", "us", "sa", "mo")
 
 
-def sampler_replies(command: Command, step: int, symbols: str = scenes.CARD.symbols) -> Iterable[AnyEvent]:
+def sampler_replies(command: Command, step: int, symbols: str = scenes.CARD.symbols) -> Iterable[Event]:
     """Yield the replies of an engine to a command of the sampler."""
     match command:
         case PredictNext(prefix=prefix, request=request):
@@ -153,7 +153,7 @@ class SamplerScreenHost(SequentialKeysApp[None]):
         """Pass a state of the lab to the screen."""
         self.sampler.run, self.sampler.curve, self.sampler.names = view.run, view.curve, view.names
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         """Pass a reply to the screen."""
         self.sampler.speech = reduce_sampler(self.sampler.speech, event)
 

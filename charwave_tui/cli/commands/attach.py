@@ -17,8 +17,8 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import Divergence, Evaluation, LossPoint, RunState
 from charwave_tui.core.protocol.commands import ReportStatus
 from charwave_tui.core.protocol.events import (
-    AnyEvent,
     EngineFailed,
+    Event,
     Progress,
     RunChanged,
     RunOpened,
@@ -39,7 +39,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def attach(options: argparse.Namespace) -> int:
     """Print the run's evaluations so far, and with `--follow` those to come; raises UserError where it diverged."""
-    report: Callable[[AnyEvent], None] = _print_event if options.json else ProgressLines(sys.stdout).on_event
+    report: Callable[[Event], None] = _print_event if options.json else ProgressLines(sys.stdout).on_event
     end = asyncio.run(_watch(EngineClient(endpoint_from(options, starts=False)), report, follow=options.follow))
     if end is None:
         return 0
@@ -50,7 +50,7 @@ def attach(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _watch(engine: EngineClient, report: Callable[[AnyEvent], None], *, follow: bool) -> RunChanged | None:
+async def _watch(engine: EngineClient, report: Callable[[Event], None], *, follow: bool) -> RunChanged | None:
     """Report the engine's run until it ends, and reconnect meanwhile; return its end, None where it has not ended."""
     reporter = _RunReporter(engine, report)
     while True:
@@ -71,14 +71,14 @@ async def _watch(engine: EngineClient, report: Callable[[AnyEvent], None], *, fo
 class _RunReporter:
     """Reports each evaluation of an engine's run once, however often the connection drops; `end` is its last change."""
 
-    def __init__(self, engine: EngineClient, report: Callable[[AnyEvent], None]) -> None:
+    def __init__(self, engine: EngineClient, report: Callable[[Event], None]) -> None:
         self.end: RunChanged | None = None
         self._engine = engine
         self._report = report
         self._run: int | None = None
         self._reported: set[Evaluation] = set()
 
-    def handle_event(self, event: AnyEvent, *, follow: bool) -> bool:
+    def handle_event(self, event: Event, *, follow: bool) -> bool:
         """Report an event; return whether nothing more will come. Raises UserError, EngineUnavailable."""
         match event:
             case RunOpened(run=run) if self.end is not None and run != self._run:
@@ -137,7 +137,7 @@ def _reason(divergence: Divergence | None) -> str:
     return f"it became {divergence.became} at step {divergence.step:,} with lr {divergence.lr:g}"
 
 
-def _print_event(event: AnyEvent) -> None:
+def _print_event(event: Event) -> None:
     match event:
         case RunOpened():
             state = event.state.value

@@ -234,39 +234,3 @@ class UploadCorpusPart(Command, frozen=True):
     size: int
     offset: int
     part: bytes
-
-
-AnyCommand = (
-    PrepareRun
-    | StartRun
-    | PauseRun
-    | ResumeRun
-    | StepRun
-    | StopRun
-    | ResetRun
-    | ExtendRun
-    | RewindRun
-    | EditRun
-    | EvaluateSplits
-    | ProbeLayers
-    | SampleNames
-    | ReportStatus
-    | Ping
-    | ListRuns
-    | ShowRun
-    | OpenRun
-    | ForkRun
-    | DescribeRun
-    | DeleteRun
-    | RestoreRun
-    | InspectLayer
-    | ReportUpdateRatios
-    | PredictNext
-    | ScoreWord
-    | SampleRun
-    | ListStars
-    | StarName
-    | UnstarName
-    | OfferCorpus
-    | UploadCorpusPart
-)

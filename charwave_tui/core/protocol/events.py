@@ -315,39 +315,3 @@ class EngineFailed(Event, frozen=True):
 
     problem: str
     log: str
-
-
-AnyEvent = (
-    EngineStarted
-    | EngineReady
-    | RunOpened
-    | RunChanged
-    | Progress
-    | RunEdited
-    | RunMarked
-    | SplitEvaluated
-    | LayersProbed
-    | NamesSampled
-    | NamesRefused
-    | RunSaved
-    | SaveFailed
-    | WarningIssued
-    | StatusReported
-    | Pong
-    | CommandRefused
-    | EngineFailed
-    | RunsListed
-    | RunShown
-    | ResumableRunFound
-    | LayerInspected
-    | UpdateRatiosReported
-    | NextPredicted
-    | WordScored
-    | QueryRefused
-    | RunSampled
-    | TimelineSampled
-    | StarsListed
-    | CorpusStored
-    | CorpusRequested
-    | CorpusRefused
-)

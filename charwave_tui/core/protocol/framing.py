@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from functools import reduce
+from operator import or_
 from typing import TypeVar
 
 import msgspec
 
-from charwave_tui.core.protocol.commands import AnyCommand, Command
-from charwave_tui.core.protocol.events import AnyEvent, Event
+from charwave_tui.core.protocol.commands import Command
+from charwave_tui.core.protocol.events import Event
 
 MAX_FRAME_BYTES = 16 * 2**20
 MAX_COMMAND_BYTES = 64 * 2**10  # a command carries a config, a short text or a part of a corpus, never measurements
 
-Message = TypeVar("Message", AnyCommand, AnyEvent)
+Message = TypeVar("Message", Command, Event)
 
 _HEADER = struct.Struct(">I")
 _encoder = msgspec.msgpack.Encoder()
-_command_decoder: msgspec.msgpack.Decoder[AnyCommand] = msgspec.msgpack.Decoder(AnyCommand)
-_event_decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
+_command_decoder: msgspec.msgpack.Decoder[Command] = msgspec.msgpack.Decoder(reduce(or_, Command.__subclasses__()))
+_event_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(reduce(or_, Event.__subclasses__()))
 
 
 class MalformedFrame(Exception):
@@ -43,12 +45,12 @@ async def read_payload(reader: asyncio.StreamReader, max_bytes: int = MAX_FRAME_
     return await reader.readexactly(length)
 
 
-def decode_command(payload: bytes) -> AnyCommand:
+def decode_command(payload: bytes) -> Command:
     """Return the command of a payload. Raises MalformedFrame."""
     return _decode(_command_decoder, payload)
 
 
-def decode_event(payload: bytes) -> AnyEvent:
+def decode_event(payload: bytes) -> Event:
     """Return the event of a payload. Raises MalformedFrame."""
     return _decode(_event_decoder, payload)
 

@@ -112,7 +112,7 @@ class CommandDispatcher:
                 if (resumable := self._archive.resumable_run()) is not None:
                     reply(events.ResumableRunFound(resumable))
 
-    def dispatch(self, command: commands.AnyCommand, reply: Reply, requested_at: float) -> None:
+    def dispatch(self, command: commands.Command, reply: Reply, requested_at: float) -> None:
         """Carry out a command sent at `requested_at`; one that does not fit the state of the run does nothing.
 
         Raises UserError.

@@ -19,7 +19,7 @@ from charwave_tui.core.atomic_write import file_identity
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import ensure_runtime_dir, runs_dir, socket_path
 from charwave_tui.core.protocol import events
-from charwave_tui.core.protocol.commands import AnyCommand, Ping, ReportStatus
+from charwave_tui.core.protocol.commands import Command, Ping, ReportStatus
 from charwave_tui.core.protocol.engine_socket import SHUTDOWN_TIMEOUT, acquire_engine_lock, peer_credentials
 from charwave_tui.core.protocol.framing import (
     MAX_COMMAND_BYTES,
@@ -76,7 +76,7 @@ class ViewerConnection:
         """Wait until the viewer has read most of its backlog; raises ConnectionError."""
         await self._writer.drain()
 
-    async def read_command(self) -> AnyCommand:
+    async def read_command(self) -> Command:
         """Return the next command, once the viewer has read its replies.
 
         Raises MalformedFrame, and ConnectionError or asyncio.IncompleteReadError at the end.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import log_path
-from charwave_tui.core.protocol.commands import AnyCommand
+from charwave_tui.core.protocol.commands import Command
 from charwave_tui.core.protocol.events import CommandRefused, EngineFailed, Event
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.run_store import RunStore
@@ -37,10 +37,10 @@ class EngineWorker:
         self._publish = publish
         self._on_done = on_done
         self._store = store
-        self._mailbox: queue.SimpleQueue[tuple[AnyCommand | None, ViewerId | None, float]] = queue.SimpleQueue()
+        self._mailbox: queue.SimpleQueue[tuple[Command | None, ViewerId | None, float]] = queue.SimpleQueue()
         self.failure: EngineFailed | None = None
 
-    def submit(self, command: AnyCommand, viewer: ViewerId | None = None, requested_at: float | None = None) -> None:
+    def submit(self, command: Command, viewer: ViewerId | None = None, requested_at: float | None = None) -> None:
         """Put a command in the mailbox; `requested_at` is on time.monotonic()'s clock, by default now."""
         self._mailbox.put((command, viewer, time.monotonic() if requested_at is None else requested_at))
 

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from charwave_tui.client.connection import EngineOutdated, EngineUnavailable
-from charwave_tui.core.protocol.events import AnyEvent
+from charwave_tui.core.protocol.events import Event
 from charwave_tui.ui.state.engine_controller import EngineClientProtocol
 from charwave_tui.ui.state.run_state import EngineDisconnected
 
@@ -18,7 +18,7 @@ from charwave_tui.ui.state.run_state import EngineDisconnected
 class EngineEvent(Message):
     """An event of the engine, or the end of the connection."""
 
-    event: AnyEvent | EngineDisconnected
+    event: Event | EngineDisconnected
 
 
 @dataclass

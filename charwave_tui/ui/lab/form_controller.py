@@ -15,7 +15,7 @@ from charwave_tui.core.config.value_types import Value
 from charwave_tui.core.corpus_registry import find_corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
-from charwave_tui.core.protocol.events import AnyEvent, RunOpened
+from charwave_tui.core.protocol.events import Event, RunOpened
 from charwave_tui.ui.state.engine_controller import EngineController
 from charwave_tui.ui.state.form_state import (
     PRESET,
@@ -113,7 +113,7 @@ class FormController:
     def fill(self, draft: Draft) -> None:
         self.set_form(with_draft(self.form, draft))
 
-    def handle_event(self, event: AnyEvent, previous_run: RunViewState) -> None:
+    def handle_event(self, event: Event, previous_run: RunViewState) -> None:
         """Follow the engine; a run that it had before fills the form."""
         if not isinstance(event, RunOpened) or event.run is None:
             self.set_form(reduce_form(self.form, event))

@@ -20,7 +20,7 @@ from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.commands import Command, PredictNext, SampleNames
-from charwave_tui.core.protocol.events import AnyEvent, RunSaved, SaveFailed
+from charwave_tui.core.protocol.events import Event, RunSaved, SaveFailed
 from charwave_tui.core.store.run_record import RESUMABLE_STATES
 from charwave_tui.ui.dialogs.help import HelpScreen
 from charwave_tui.ui.dialogs.lab_dialogs import (
@@ -309,7 +309,7 @@ class LabScreen(Screen[str]):
             self._quit()
 
     def _finish_quit(
-        self, event: AnyEvent | EngineDisconnected, save_timer: Timer, *, is_save_problem_known: bool
+        self, event: Event | EngineDisconnected, save_timer: Timer, *, is_save_problem_known: bool
     ) -> None:
         """Exit once the run is saved or the engine is gone; stay if it cannot be saved."""
         match event:

@@ -28,10 +28,10 @@ from charwave_tui.core.protocol.commands import (
     StopRun,
 )
 from charwave_tui.core.protocol.events import (
-    AnyEvent,
     CommandRefused,
     EngineFailed,
     EngineStarted,
+    Event,
     LayersProbed,
     NamesRefused,
     NamesSampled,
@@ -137,7 +137,7 @@ class EngineClientProtocol(Protocol):
     def send(self, command: Command) -> None:
         """Send a command, or queue it until the engine is connected."""
 
-    def events(self) -> AsyncIterator[AnyEvent]:
+    def events(self) -> AsyncIterator[Event]:
         """Connect and yield the engine's events until it is gone; raises EngineUnavailable, EngineOutdated."""
 
     async def restart(self) -> None:
@@ -169,7 +169,7 @@ class EngineController:
     def is_remote(self) -> bool:
         return bool(self._engine.host)
 
-    def handle_event(self, event: AnyEvent | EngineDisconnected) -> Notification | None:
+    def handle_event(self, event: Event | EngineDisconnected) -> Notification | None:
         """Update the state, send the requests that follow, and return what to notify the user of."""
         if isinstance(event, NamesSampled | NamesRefused):
             is_for_lab = event.request < FIRST_REQUEST
@@ -179,7 +179,7 @@ class EngineController:
         self._send_follow_ups(event)
         return self._connection_notification(event) or notification_for(event, before, self.lab_state)
 
-    def _send_follow_ups(self, event: AnyEvent | EngineDisconnected) -> None:
+    def _send_follow_ups(self, event: Event | EngineDisconnected) -> None:
         match event:
             case RunOpened(state=state):
                 if state is not RunState.READY:  # a run that existed before: no RunChanged follows
@@ -199,7 +199,7 @@ class EngineController:
             case CommandRefused() | EngineFailed() | EngineDisconnected():
                 self._expected = None
 
-    def _connection_notification(self, event: AnyEvent | EngineDisconnected) -> Notification | None:
+    def _connection_notification(self, event: Event | EngineDisconnected) -> Notification | None:
         """What is said once: the engine's warning, and that its run was there before."""
         match event:
             case EngineStarted():

@@ -12,7 +12,7 @@ from charwave_tui.core.config.value_types import Value
 from charwave_tui.core.corpus_registry import resolve_corpus_name
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
-from charwave_tui.core.protocol.events import AnyEvent, CommandRefused, EngineReady, RunChanged, RunEdited, RunOpened
+from charwave_tui.core.protocol.events import CommandRefused, EngineReady, Event, RunChanged, RunEdited, RunOpened
 
 PRESET = "preset"  # the form's first row, which is no hyperparameter
 
@@ -205,7 +205,7 @@ def with_corpus(form: FormState, vocab_size: int | None, problem: Problem | None
     return replace(_reporting(form, "corpus", problem), vocab_size=vocab_size)
 
 
-def reduce_form(form: FormState, event: AnyEvent) -> FormState:
+def reduce_form(form: FormState, event: Event) -> FormState:
     """Return the form after `event`."""
     match event:
         case EngineReady(accelerator=accelerator):

@@ -8,9 +8,9 @@ from typing import Literal
 from charwave_tui.core.metrics import RunState, Split
 from charwave_tui.core.paths import APP_NAME, log_path
 from charwave_tui.core.protocol.events import (
-    AnyEvent,
     CommandRefused,
     EngineFailed,
+    Event,
     ResumableRunFound,
     RunOpened,
     RunSaved,
@@ -31,7 +31,7 @@ class Notification:
     severity: Literal["information", "warning", "error"] = "error"
 
 
-def notification_for(event: AnyEvent | EngineDisconnected, before: LabState, after: LabState) -> Notification | None:
+def notification_for(event: Event | EngineDisconnected, before: LabState, after: LabState) -> Notification | None:
     """Return what to notify the user of after `event`, None if the panes show it."""
     run = before.run
     match event:

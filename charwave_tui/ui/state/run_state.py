@@ -23,8 +23,8 @@ from charwave_tui.core.metrics import (
     TrainingHistory,
 )
 from charwave_tui.core.protocol.events import (
-    AnyEvent,
     EngineReady,
+    Event,
     LayerInspected,
     LayersProbed,
     NamesRefused,
@@ -216,7 +216,7 @@ class EngineDisconnected:
     retry_in: float | None = None
 
 
-def reduce(state: LabState, event: AnyEvent | EngineDisconnected) -> LabState:
+def reduce(state: LabState, event: Event | EngineDisconnected) -> LabState:
     """Return the state after `event`."""
     if isinstance(event, EngineDisconnected):
         return replace(state, run=_disconnected(state.run, event))
@@ -246,7 +246,7 @@ def _disconnected(run: RunViewState, event: EngineDisconnected) -> RunViewState:
     )
 
 
-def _reduce_run(run: RunViewState, event: AnyEvent) -> RunViewState:
+def _reduce_run(run: RunViewState, event: Event) -> RunViewState:
     match event:
         case EngineReady():
             return replace(run, connection=ConnectionState.READY)
@@ -281,7 +281,7 @@ def _reduce_run(run: RunViewState, event: AnyEvent) -> RunViewState:
             return run
 
 
-def _reduce_curve(state: LabState, event: AnyEvent) -> LossCurveState:
+def _reduce_curve(state: LabState, event: Event) -> LossCurveState:
     curve, history = state.curve, state.curve.history
     match event:
         case RunOpened():
@@ -322,7 +322,7 @@ def _downsampled(points: tuple[LossPoint, ...]) -> tuple[LossPoint, ...]:
     return points if len(points) < MAX_POINTS else DownsampledLosses(points, MAX_POINTS).points()
 
 
-def _reduce_layers(layers: LayersState, event: AnyEvent) -> LayersState:
+def _reduce_layers(layers: LayersState, event: Event) -> LayersState:
     match event:
         case RunOpened():
             return replace(layers, past=(), is_of_other_run=True)
@@ -338,7 +338,7 @@ def _reduce_layers(layers: LayersState, event: AnyEvent) -> LayersState:
             return layers
 
 
-def _reduce_inspection(inspection: InspectionState, event: AnyEvent) -> InspectionState:
+def _reduce_inspection(inspection: InspectionState, event: Event) -> InspectionState:
     match event:
         case RunOpened():
             return InspectionState()
@@ -350,7 +350,7 @@ def _reduce_inspection(inspection: InspectionState, event: AnyEvent) -> Inspecti
             return inspection
 
 
-def _reduce_names(state: LabState, event: AnyEvent) -> NamesState:
+def _reduce_names(state: LabState, event: Event) -> NamesState:
     match event:
         case NamesSampled(step=step, request=request, names=names, done=done, attempts=attempts) if (
             request < FIRST_REQUEST
@@ -364,7 +364,7 @@ def _reduce_names(state: LabState, event: AnyEvent) -> NamesState:
             return state.names
 
 
-def reduce_runs(runs: RunsState, event: AnyEvent) -> RunsState:
+def reduce_runs(runs: RunsState, event: Event) -> RunsState:
     """Return the stored runs after `event`."""
     match event:
         case RunsListed(runs=listed):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from charwave_tui.core.metrics import SampledName, StarredName, TimelineSample
 from charwave_tui.core.protocol.events import (
-    AnyEvent,
+    Event,
     NamesRefused,
     NamesSampled,
     NextPredicted,
@@ -50,7 +50,7 @@ class SamplerState:
     stars: tuple[StarredName, ...] | None = None
 
 
-def reduce_sampler(speech: SamplerState, event: AnyEvent) -> SamplerState:
+def reduce_sampler(speech: SamplerState, event: Event) -> SamplerState:
     """What was said once `event` has happened."""
     match event:
         case NextPredicted():

@@ -17,7 +17,7 @@ from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.metrics import CorpusSummary, Divergence, Evaluation, RunState, Split, TrainingHistory
 from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.protocol.commands import Command
-from charwave_tui.core.protocol.events import AnyEvent, RunChanged, RunOpened, SplitEvaluated, StatusReported
+from charwave_tui.core.protocol.events import Event, RunChanged, RunOpened, SplitEvaluated, StatusReported
 from charwave_tui.core.store.run_store import RunStore
 
 NONE = "charwave-tui: no engine is running; charwave-tui start begins a run in one\n"
@@ -109,12 +109,12 @@ def test_diverged_run_reported_with_hint(command: Any, words: Path) -> None:
 class ScriptedEngine:
     """An engine with scripted events, one list for each connection, which then drops; `sent` has its commands."""
 
-    def __init__(self, *lines: list[AnyEvent]) -> None:
+    def __init__(self, *lines: list[Event]) -> None:
         self.sent: list[Command] = []
         self.retry_in = 0.0
         self._lines = iter(lines)
 
-    async def events(self) -> AsyncIterator[AnyEvent]:
+    async def events(self) -> AsyncIterator[Event]:
         for event in next(self._lines):
             yield event
 
@@ -133,8 +133,8 @@ def run_opened(
     return RunOpened(run, "", RunConfig(), summary, 1, "cpu", None, state, 9, history, **fields)
 
 
-def watch_events(*lines: list[AnyEvent]) -> tuple[RunChanged | None, list[AnyEvent]]:
-    run_json: list[AnyEvent] = []
+def watch_events(*lines: list[Event]) -> tuple[RunChanged | None, list[Event]]:
+    run_json: list[Event] = []
     engine: Any = ScriptedEngine(*lines)
     return asyncio.run(_watch(engine, run_json.append, follow=True)), run_json
 
@@ -147,8 +147,8 @@ def status(state: RunState, *, measuring: bool) -> StatusReported:
 
 
 def test_each_evaluation_printed_once_despite_reconnects() -> None:
-    first: list[AnyEvent] = [run_opened(1, RunState.TRAINING, ONE), SplitEvaluated(TWO)]
-    second: list[AnyEvent] = [run_opened(1, RunState.FINISHED, ONE, TWO), status(RunState.FINISHED, measuring=True)]
+    first: list[Event] = [run_opened(1, RunState.TRAINING, ONE), SplitEvaluated(TWO)]
+    second: list[Event] = [run_opened(1, RunState.FINISHED, ONE, TWO), status(RunState.FINISHED, measuring=True)]
     second += [SplitEvaluated(LAST), SplitEvaluated(TWO), status(RunState.FINISHED, measuring=False)]
     end, run_json = watch_events(first, second)
     assert end == RunChanged(RunState.FINISHED, 9)

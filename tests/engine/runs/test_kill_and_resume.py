@@ -18,7 +18,7 @@ from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.metrics import RunState, TrainingHistory
 from charwave_tui.core.paths import runs_dir, socket_path
 from charwave_tui.core.protocol.commands import Command, OpenRun, StartRun
-from charwave_tui.core.protocol.events import AnyEvent, CommandRefused, EngineFailed, RunOpened, RunSaved
+from charwave_tui.core.protocol.events import CommandRefused, EngineFailed, Event, RunOpened, RunSaved
 from charwave_tui.core.protocol.framing import decode_event, encode_frame, read_payload
 from charwave_tui.core.store.run_folder import CHECKPOINTS_KEPT
 from charwave_tui.core.store.run_record import RunRecord
@@ -54,7 +54,7 @@ class EngineProcess:
                     await asyncio.sleep(0.02)
         self.writer.write(encode_frame(command))
 
-    async def wait_for_event(self, is_it: Callable[[AnyEvent], bool]) -> AnyEvent:
+    async def wait_for_event(self, is_it: Callable[[Event], bool]) -> Event:
         """The first event that `is_it`."""
         async with asyncio.timeout(60):
             while not is_it(event := decode_event(await read_payload(self.reader))):

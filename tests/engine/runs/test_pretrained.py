@@ -13,7 +13,7 @@ from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.corpus_registry import find_corpus
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import asset_path
-from charwave_tui.core.protocol.commands import AnyCommand, PrepareRun, ProbeLayers, SampleNames, StartRun
+from charwave_tui.core.protocol.commands import Command, PrepareRun, ProbeLayers, SampleNames, StartRun
 from charwave_tui.core.protocol.events import Event, NamesSampled, Progress, RunOpened
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.runs import pretrained
@@ -30,7 +30,7 @@ class Desk:
         self.events: list[Event] = []
         self.dispatcher = CommandDispatcher(RunStore(folder), self.events.append)
 
-    def do(self, command: AnyCommand) -> None:
+    def do(self, command: Command) -> None:
         self.dispatcher.dispatch(command, self.events.append, 0.0)
 
     def events_of(self, kind: type[Event]) -> list[Event]:

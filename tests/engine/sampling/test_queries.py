@@ -18,7 +18,7 @@ from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.metrics import RunState, TimelineSample
 from charwave_tui.core.protocol.commands import (
-    AnyCommand,
+    Command,
     ForkRun,
     OpenRun,
     PredictNext,
@@ -67,7 +67,7 @@ def trainer_of(harness: DispatcherHarness) -> Trainer:
     return harness.dispatcher.active_run.trainer
 
 
-def replies_to(harness: DispatcherHarness, *commands: AnyCommand) -> list[Any]:
+def replies_to(harness: DispatcherHarness, *commands: Command) -> list[Any]:
     harness.replies.clear()
     harness.send(*commands)
     harness.run_until_idle()
@@ -223,7 +223,7 @@ def counting_dataset(norm: str, sizes: list[int]) -> Any:
         (SampleRun(1, SamplingConfig(prefix="X"), 5), "“X” does not occur in the corpus words"),
     ],
 )
-def test_impossible_query_refused_to_requester(harness: DispatcherHarness, question: AnyCommand, problem: str) -> None:
+def test_impossible_query_refused_to_requester(harness: DispatcherHarness, question: Command, problem: str) -> None:
     (refused,) = replies_to(harness, question)
     assert isinstance(refused, QueryRefused)
     assert (refused.request, refused.problem) == (5, problem)

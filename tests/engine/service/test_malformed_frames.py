@@ -42,7 +42,7 @@ from charwave_tui.core.protocol.commands import (
     ShowRun,
     StartRun,
 )
-from charwave_tui.core.protocol.events import AnyEvent, EngineFailed, Progress, RunChanged, RunOpened, StatusReported
+from charwave_tui.core.protocol.events import EngineFailed, Event, Progress, RunChanged, RunOpened, StatusReported
 from charwave_tui.core.protocol.framing import MAX_COMMAND_BYTES, decode_event, encode_frame
 
 MOST_GROWTH = 32 * 2**20
@@ -104,7 +104,7 @@ class HealthMonitor:
         except (OSError, EOFError) as error:
             self.problem = repr(error)
 
-    def _event(self) -> AnyEvent:
+    def _event(self) -> Event:
         return decode_event(self._exactly(int.from_bytes(self._exactly(4), "big")))
 
     def _exactly(self, amount: int) -> bytes:

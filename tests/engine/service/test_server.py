@@ -18,7 +18,7 @@ from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.metrics import CurveMarker, Evaluation, LossPoint, RunState, Split, TrainingHistory
 from charwave_tui.core.paths import ensure_runtime_dir, runtime_dir, socket_path
 from charwave_tui.core.protocol.commands import (
-    AnyCommand,
+    Command,
     PauseRun,
     PrepareRun,
     ProbeLayers,
@@ -28,7 +28,6 @@ from charwave_tui.core.protocol.commands import (
 )
 from charwave_tui.core.protocol.engine_socket import PeerCredentials, peer_credentials
 from charwave_tui.core.protocol.events import (
-    AnyEvent,
     CommandRefused,
     EngineFailed,
     EngineReady,
@@ -82,7 +81,7 @@ async def until_paused(reader: asyncio.StreamReader) -> None:
         pass
 
 
-async def until(reader: asyncio.StreamReader, kind: type[Event]) -> AnyEvent:
+async def until(reader: asyncio.StreamReader, kind: type[Event]) -> Event:
     async with asyncio.timeout(20):
         while True:
             event = decode_event(await read_payload(reader))
@@ -314,7 +313,7 @@ class IdleWorker:
     def __init__(self, publish: Publish, store: object, on_done: Callable[[], None]) -> None:
         self.publish = publish
         self.on_done = on_done
-        self.commands: list[tuple[AnyCommand, int]] = []
+        self.commands: list[tuple[Command, int]] = []
         self._closed = threading.Event()
         self.run = self._closed.wait
         self.close = self._closed.set
@@ -323,7 +322,7 @@ class IdleWorker:
         self.publish(EngineReady("2", "cpu"), viewer)
         self.on_done()
 
-    def submit(self, command: AnyCommand, viewer: int) -> None:
+    def submit(self, command: Command, viewer: int) -> None:
         self.commands.append((command, viewer))
 
     async def has_commands(self, amount: int) -> None:

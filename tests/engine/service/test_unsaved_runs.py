@@ -14,7 +14,7 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.history import thin_out_evaluations
 from charwave_tui.core.metrics import Evaluation, RunState, Split
 from charwave_tui.core.protocol.commands import (
-    AnyCommand,
+    Command,
     EditRun,
     ForkRun,
     OpenRun,
@@ -83,7 +83,7 @@ def test_paused_unsaved_run_saved_once_disk_has_space(
     assert harness.dispatcher.busy_in is None
 
 
-OTHERS: dict[str, Callable[[RunConfig], AnyCommand]] = {
+OTHERS: dict[str, Callable[[RunConfig], Command]] = {
     "a new run": lambda config: StartRun(replace(config, seed=1), ""),
     "the same from its first weights": lambda config: ResetRun(),
     "another run": lambda config: OpenRun(1),
