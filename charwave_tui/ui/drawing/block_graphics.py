@@ -31,7 +31,7 @@ def draw_histogram(
     a finite value has as many lines.
     """
     if not histogram.densities or width < 1:
-        return (((Span("no finite number"[:width], "error"),)), *((),) * (rows - 1 + AXIS_LINES))
+        return (((Span("no finite value"[:width], "error"),)), *((),) * (rows - 1 + AXIS_LINES))
     heights = resample(histogram.densities, width)
     top = max(heights) or 1.0
     roles = ["warning" if _exceeds(histogram, width, column, warning_limit) else "muted" for column in range(width)]
@@ -144,7 +144,7 @@ def legend_swatch(role: str) -> Span:
 
 def shades_note() -> tuple[StyledLine, ...]:
     """Return the legend's note for terminals on which a character stands for both rows of a line."""
-    return () if supports_shades() else ((Span("a mark is the stronger of two rows", "muted"),),)
+    return () if supports_shades() else ((Span("a character shows the larger of two rows", "muted"),),)
 
 
 def supports_shades() -> bool:

@@ -21,7 +21,7 @@ LEGEND: StyledLine = (
     Span("  "),
     Span("possible", "bright"),
     Span("  "),
-    Span("surprising", "warning", underline=True),
+    Span("unlikely", "warning", underline=True),
     Span(f"  p < {SURPRISING_PROBABILITY:g}", "muted"),
 )
 

@@ -45,13 +45,13 @@ def keys_for(axes: CursorAxes) -> tuple[Binding, ...]:
     """Return the keys, named after what they move the cursor along; keys that move nothing are hidden."""
     columns, rows, position = axes.columns, axes.rows, axes.position
     if columns and columns == rows:
-        names = {"h": (columns, f"the nearest {columns} that way, also the arrows ← →", "hjkl")}
+        names = {"h": (columns, f"the nearest {columns} in that direction, also ← →", "hjkl")}
     else:
         names = {
             "h": (columns, f"one {columns} to the left or right, also ← →", "hl"),
             "j": (rows, f"one {rows} down or up", "jk"),
         }
-    names["p"] = (position, f"the next {position}, P the one before, round and round", "p")
+    names["p"] = (position, f"the next {position}, P the previous one; after the last comes the first", "p")
     return tuple(
         _named_key(key, *names.get(key.key, ("", "", ""))) if key.key in ("h", "j", "p") else key
         for key in INSPECTOR_KEYS
@@ -96,7 +96,7 @@ def _tabs_title(tabs: tuple[str, ...], current: int, width: int) -> str:
 
 
 def _empty_lines(run: RunViewState) -> tuple[StyledLine, ...]:
-    text = empty_state_text(run) or "looking inside"
+    text = empty_state_text(run) or "loading the layer"
     if run.connection is ConnectionState.LOST:
         return (Span(text, "error"),), (Span("esc", "accent", True), Span(" goes back to the lab", "muted"))
     return ((Span(text, "muted"),),)

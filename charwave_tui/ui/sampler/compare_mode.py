@@ -101,11 +101,11 @@ class CompareMode(NameListMode):
                 text = f"{to_sentence(problem)} {to_sentence(remedy)}"
                 return [(Span(line),) for line in wrap(text, width, 6)]
             case RunSampled(names=names):
-                return _names_lines(names, width, height) or [(Span("No names came of it.", "muted"),)]
+                return _names_lines(names, width, height) or [(Span("No names were sampled.", "muted"),)]
             case _ if self.compared_run is None:
                 return [(Span("c", "accent", True), Span(" chooses a run.", "muted"))]
             case _:
-                return [(Span(f"drawing names of run {self.compared_run}", "muted"),)]
+                return [(Span(f"sampling names from run {self.compared_run}", "muted"),)]
 
 
 def _names_lines(names: Sequence[SampledName], width: int, height: int) -> list[StyledLine]:

@@ -138,7 +138,7 @@ def no_model_lines(run: RunViewState) -> Iterator[StyledLine]:
     text = empty_state_text(run, "There is no model yet.")
     if run.connection is ConnectionState.LOST:
         yield (Span(text, "error"),)
-        yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" starts another one.", "muted"))
+        yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" starts a new run.", "muted"))
     elif text and run.is_connected:
         yield (Span(text),)
         yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" trains one.", "muted"))

@@ -73,9 +73,9 @@ def sampling_note(names: NamesState, sampling: SamplingConfig) -> str:
     """Return the step of the model, and whether more names are to come or fewer were new than requested."""
     step = f"step {format_steps(names.step)}"
     if not names.done:
-        return f"{step} {GLYPHS.dot} more to come"
+        return f"{step} {GLYPHS.dot} still sampling"
     if sampling.only_new == ONLY_NEW and len(names.names) < sampling.count:
-        return f"{len(names.names)} new of {sampling.count:,} asked, {names.requested:,} drawn"
+        return f"{len(names.names)} of {sampling.count:,} new, {names.requested:,} sampled"
     return step
 
 

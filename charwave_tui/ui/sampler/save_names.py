@@ -33,9 +33,9 @@ LABEL = " save as "
 def resolve_path(text: str) -> Path:
     """Return the absolute path of a typed file name; raises UserError if no file can be written there."""
     if not text.strip():
-        raise UserError("a file needs a name", f"type one, such as {DEFAULT_FILE}")
+        raise UserError("the file has no name", f"type one, such as {DEFAULT_FILE}")
     if not text.isprintable():
-        raise UserError("that is no name for a file", f"type letters, such as {DEFAULT_FILE}")
+        raise UserError("the file name has unprintable characters", f"type one such as {DEFAULT_FILE}")
     path = Path(text.strip()).expanduser().absolute()
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path.name} does not end in {', '.join(SUFFIXES)}", f"try {path.stem}.txt")
@@ -43,11 +43,11 @@ def resolve_path(text: str) -> Path:
         if path.is_dir():
             raise UserError(f"{path} is a folder", f"try {path / DEFAULT_FILE}")
         if not path.parent.is_dir():
-            raise UserError(f"there is no folder {path.parent}", "take another one")
+            raise UserError(f"there is no folder {path.parent}", "choose another one")
         if not os.access(path.parent, os.W_OK):
-            raise UserError(f"{path.parent} cannot be written", "take another folder")
+            raise UserError(f"{path.parent} cannot be written", "choose another folder")
     except OSError as error:
-        raise UserError(f"that is no name for a file ({error.strerror or error})", f"try {DEFAULT_FILE}") from None
+        raise UserError(f"that is not a valid file name ({error.strerror or error})", f"try {DEFAULT_FILE}") from None
     return path
 
 
@@ -56,7 +56,7 @@ def write_names(path: Path, names: Sequence[SampledName]) -> None:
     try:
         write_atomically(path, format_names(names, path.suffix.lower()).encode())
     except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror or error})", "take another place") from None
+        raise UserError(f"{path} cannot be written ({error.strerror or error})", "choose another folder") from None
 
 
 def format_names(names: Sequence[SampledName], suffix: str) -> str:

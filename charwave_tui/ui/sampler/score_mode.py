@@ -102,7 +102,7 @@ def character_lines(word: WordScored, width: int, height: int) -> list[StyledLin
     """Return the characters of the word, as a table if there is space, above its nll and its percentile."""
     path = step_views.scored_chars(word.word, word.nlls)
     if not path:
-        return [(Span("This model has not scored it yet.", "muted"),)]
+        return [(Span("This model has not scored the word yet.", "muted"),)]
     mark, novelty = novelty_mark(word)
     if novelty == "near":
         novelty = f"near {readable(word.nearest_word)}"
@@ -115,10 +115,10 @@ def character_lines(word: WordScored, width: int, height: int) -> list[StyledLin
 
 def _percentile_line(word: WordScored, width: int) -> StyledLine:
     if word.percentile is None:
-        return (Span("finding its place in the corpus", "muted"),)
+        return (Span("computing the percentile in the corpus", "muted"),)
     percentile = Span(format_percentile(word), "bright", True)
     for end in (f" of {word.compared_words:,} corpus words", " of the corpus", ""):
-        line: StyledLine = (Span("less surprising than ", "muted"), percentile, Span(end, "muted"))
+        line: StyledLine = (Span("more probable than ", "muted"), percentile, Span(end, "muted"))
         if cell_width(line) <= width:
             return line
     return (percentile,)

@@ -198,7 +198,7 @@ class SamplerScreen(OverlayScreen[SamplerMemory]):
         names = [sampled.name for sampled in message.names]
         self.app.copy_to_clipboard("\n".join(names))
         text = names[0] if len(names) == 1 else f"{len(names):,} names"
-        self.notify(f"{text} copied, if the terminal lets programs do so", markup=False)
+        self.notify(f"{text} copied, if the terminal allows it", markup=False)
 
     @on(SamplerMode.SaveRequested)
     def open_save_row(self, message: SamplerMode.SaveRequested) -> None:
@@ -218,10 +218,10 @@ class SamplerScreen(OverlayScreen[SamplerMemory]):
             return
         dialog = ConfirmDialog(
             "Save",
-            f"{message.path} is there already.",
+            f"{message.path} already exists.",
             [
                 DialogChoice(("r",), "replace it", True),
-                DialogChoice(("enter", "escape"), "leave it as it is", False),
+                DialogChoice(("enter", "escape"), "keep the old file", False),
             ],
         )
         self.app.push_screen(dialog, partial(self._write, message.path, message.names))

@@ -29,17 +29,17 @@ from charwave_tui.ui.widgets.inline_editor import InlineEditor
 from charwave_tui.ui.widgets.text_lines import TextPane
 
 HELP = {
-    "temperature": "Divides the logits: below 1 the likely wins more often, above 1 all come closer.",
-    "prefix": "What every name begins with.",
-    "count": "How many names are drawn.",
-    "seed": "The same seed draws the same names from the same weights.",
-    "top_k": "Only so many of the likeliest characters are drawn from; 0 takes all.",
-    "top_p": "Only the likeliest characters that hold this share are drawn from; 1 takes all.",
-    "suffix": "What every name ends with.",
-    "pattern": "What stands between prefix and suffix: ? is any character, * any number of them.",
-    "shortest": "The fewest characters of a name.",
-    "longest": "The most characters of a name.",
-    "only_new": "yes draws again in place of names that the corpus has.",
+    "temperature": "Divides the logits: below 1 likely characters become likelier, above 1 all become more alike.",
+    "prefix": "Every name begins with this text.",
+    "count": "How many names are sampled.",
+    "seed": "The same seed gives the same names from the same weights.",
+    "top_k": "Samples from the k most probable characters only; 0 keeps all.",
+    "top_p": "Samples from the fewest characters whose probabilities sum to p; 1 keeps all.",
+    "suffix": "Every name ends with this text.",
+    "pattern": "Between prefix and suffix: ? is any one character, * any number of characters.",
+    "shortest": "The minimum length of a name, in characters.",
+    "longest": "The maximum length of a name, in characters.",
+    "only_new": "yes: names that are in the corpus are sampled again.",
 }
 NAMES = list(SAMPLING_FIELDS)
 LABELS = {"top_k": "top-k", "top_p": "top-p", "only_new": "only new"}  # of settings not shown by their name

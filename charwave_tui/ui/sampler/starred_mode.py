@@ -96,8 +96,8 @@ class StarredMode(NameListMode):
         self._list.note = f"{len(self.names_shown):,}" if self._listed else ""
         if not self._listed:
             message = [] if self.run.is_connected else list(no_model_lines(self.run))
-            hint = (Span("s", "accent", True), Span(" on one of the Names stars it.", "muted"))
-            loading = (Span("reading the stars", "muted"),)
+            hint = (Span("s", "accent", True), Span(" in the Names tab stars a name.", "muted"))
+            loading = (Span("loading the starred names", "muted"),)
             self._list.set_lines(message or [loading if self.speech.stars is None else hint])
             return
         top = scroll_top(self._cursor, len(self._listed), height - 1)

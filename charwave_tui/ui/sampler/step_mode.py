@@ -151,13 +151,13 @@ class StepMode(SamplerMode):
             self._notify_full()
         elif new.restricted_to(self.symbols) != new:
             corpus = self.run.corpus.name if self.run.corpus else "the corpus"
-            self.notify(f"{character!r} is not among the characters of {corpus}", severity="warning", markup=False)
+            self.notify(f"{character!r} is not in the vocabulary of {corpus}", severity="warning", markup=False)
         else:
             self._go_to(new)
 
     def _notify_full(self) -> None:
         if not self.step_state.is_ended:  # an ended name is reported in the pane
-            text = f"a prefix has at most {MAX_NAME_LENGTH} characters\n{GLYPHS.backspace} takes the last back"
+            text = f"a prefix has at most {MAX_NAME_LENGTH} characters\n{GLYPHS.backspace} removes the last one"
             self.notify(text, severity="warning", markup=False)
 
     def action_move_cursor(self, rows: int) -> None:
@@ -202,9 +202,9 @@ class StepMode(SamplerMode):
     def _next_lines(self) -> list[StyledLine]:
         state = self.step_state
         if state.is_ended:
-            name = (Span(state.prefix or GLYPHS.dash, "bright", True), Span(" has ended."))
-            undo = (Span(GLYPHS.backspace, "accent", True), Span(" takes the end back, ", "muted"))
-            return [name, (*undo, Span("^u", "accent", True), Span(" begins anew.", "muted"))]
+            name = (Span(state.prefix or GLYPHS.dash, "bright", True), Span(" is complete."))
+            undo = (Span(GLYPHS.backspace, "accent", True), Span(" removes the end, ", "muted"))
+            return [name, (*undo, Span("^u", "accent", True), Span(" starts over.", "muted"))]
         if self.prediction is None:
             return []
         view = NextCharView.from_nlls(self.prediction.nlls, state.temperature_index, self.symbols)

@@ -31,7 +31,7 @@ FULL_BAR_NLL = 6.0  # nats, p = 0.0025
 MAX_BAR_COLUMNS = 14
 CHAR_COLUMNS, P_COLUMNS, NLL_COLUMNS = 6, 8, 10
 BAR_GAP = 2
-PATH_HEADER: StyledLine = (Span(f"{'char':<{CHAR_COLUMNS}}{'p':>{P_COLUMNS}}{'surprise':>{NLL_COLUMNS}}", "muted"),)
+PATH_HEADER: StyledLine = (Span(f"{'char':<{CHAR_COLUMNS}}{'p':>{P_COLUMNS}}{'nll':>{NLL_COLUMNS}}", "muted"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +214,13 @@ class NextCharView:
         parts = [f"{above:,} more, {GLYPHS.up}"] if above else []
         if ids_below:
             mass = sum(self.probabilities[char_id] for char_id in ids_below)
-            parts.append(f"{len(ids_below):,} more, {GLYPHS.down}  together {format_probability(mass)}")
+            parts.append(f"{len(ids_below):,} more, {GLYPHS.down}  sum {format_probability(mass)}")
         return justify((Span(" " * LABEL_COLUMNS), Span("   ".join(parts), "muted")), (), width)
 
     def _statistics(self, width: int) -> list[StyledLine]:
         count = len(self.ranked_ids)
         first: StyledLine = (
-            Span(f"top {min(TOP_K, count)} hold ", "muted"),
+            Span(f"top {min(TOP_K, count)} sum ", "muted"),
             Span(f"{top_k_mass(self.probabilities):.3f}", "bright"),
         )
         others: list[StyledLine] = [
@@ -229,7 +229,7 @@ class NextCharView:
                 Span(format_nll(entropy(self.probabilities)), "bright"),
                 Span(" nats", "muted"),
             ),
-            (Span(f"chance 1/{count:,} = {format_probability(1 / count)}", "muted"),),
+            (Span(f"uniform 1/{count:,} = {format_probability(1 / count)}", "muted"),),
         ]
         lines: list[StyledLine] = [(Span(" " * LABEL_COLUMNS), *first)]
         for statistic in others:
@@ -266,7 +266,7 @@ class PathView:
                 Span(" nll", "muted"),
             )
             return [self._prefix_line(width), path_line(path, mean, width) if path else self._hint()][:height]
-        summary = nll_summary(path, "in all" if self.step_state.is_ended else "so far")
+        summary = nll_summary(path, "total" if self.step_state.is_ended else "so far")
         below = [(), summary] if summary else []
         samples = self._sample_lines(width, height - 3 - MIN_PATH_HEIGHT - len(below))
         table = self._table(path, width, height - 2 - len(samples) - len(below))
@@ -296,7 +296,7 @@ class PathView:
     def _hint(self) -> StyledLine:
         if self.step_state.prefix:
             return ()
-        return (Span("type letters, or roll with ", "muted"), Span("space", "accent", True))
+        return (Span("type letters, or sample with ", "muted"), Span("space", "accent", True))
 
     def _table(self, path: Sequence[ScoredChar], width: int, height: int) -> list[StyledLine]:
         context_columns = min(self.context, MAX_CONTEXT_COLUMNS)
@@ -317,7 +317,7 @@ class PathView:
             return []
         legend = [(), LEGEND] if height >= 8 and cell_width(LEGEND) <= width else []
         columns = min(width, MAX_SAMPLES_COLUMNS)
-        lines: list[StyledLine] = [(), justify((Span("tried from here"),), (Span(f"nll{'':10}", "muted"),), columns)]
+        lines: list[StyledLine] = [(), justify((Span("sampled from here"),), (Span(f"nll{'':10}", "muted"),), columns)]
         for sampled in names[: height - 2 - len(legend)]:
             mark, novelty = novelty_mark(sampled)
             right: StyledLine = (Span(f"{format_nll(sampled.nll):>6}  "), mark, Span(f" {novelty:6}", "muted"))

@@ -114,6 +114,6 @@ def _step_and_val_loss(step: int, curve: LossCurveState) -> str:
 
 
 def _empty_timeline_lines(width: int) -> list[StyledLine]:
-    lines = wrap("There are no names of this run's evaluations yet.", width, 3)
-    explanation = muted_lines("They are drawn at each of them, always with the same chance.", width, 3)
+    lines = wrap("This run has no names of its evaluations yet.", width, 3)
+    explanation = muted_lines("They are sampled at each evaluation, always with the same seed.", width, 3)
     return [*((Span(line),) for line in lines), *explanation]

@@ -33,7 +33,7 @@ class HealthyRange:
         return (self.below if value < self.low else self.above if value > self.high else "") or self.about
 
 
-NOT_FINITE = "NaN spreads to every weight within a step. A smaller lr, or w in the lab, which rewinds."
+NOT_FINITE = "NaN spreads to every weight within a step. Use a smaller lr, or w in the lab to rewind."
 
 
 # by statistic, for a tanh where it depends on the layer; the most important ones first
@@ -42,67 +42,64 @@ HEALTHY: dict[str, HealthyRange] = {
         0.0,
         5.0,
         "under 5 %",
-        f"The share of outputs beyond {SATURATION_THRESHOLD} either way, where tanh is flat and hardly passes a "
-        "gradient.",
-        above="Where tanh is flat hardly any gradient passes. A smaller init_gain, or BatchNorm, makes it less.",
+        f"The percentage of outputs beyond ±{SATURATION_THRESHOLD}, where tanh is flat and hardly any gradient passes.",
+        above="Where tanh is flat, hardly any gradient passes. A smaller init_gain, or BatchNorm, reduces saturation.",
         error_above=50.0,
     ),
     "dead": HealthyRange(
         0.0,
         0.0,
         "0",
-        "A dead unit is saturated for every example: its slope is 0, so nothing below it learns through it.",
-        above="A dead unit is saturated for every example: its slope is 0, so nothing below it learns through it. "
-        "Smaller init_gain helps.",
+        "A dead unit is saturated for every example: with hardly any gradient it does not learn.",
+        above="A dead unit is saturated for every example: with hardly any gradient it does not learn. "
+        "A smaller init_gain helps.",
     ),
     "std": HealthyRange(
         0.4,
         0.8,
         "0.4 … 0.8",
-        "How wide the outputs spread: well inside ±1, and alike in all layers, is where tanh both bends and learns.",
-        below="The outputs shrink towards 0, and with them the layer: it is hardly more than linear.",
-        above="The outputs crowd at ±1, where tanh is flat. A smaller init_gain, or BatchNorm, spreads them.",
+        "The spread of the outputs. Well inside ±1, and similar in all layers, tanh is non-linear and still learns.",
+        below="The outputs shrink towards 0, where tanh is almost linear.",
+        above="The outputs crowd at ±1, where tanh is flat. A smaller init_gain, or BatchNorm, prevents it.",
     ),
     "mean": HealthyRange(
         -0.2,
         0.2,
         "−0.2 … 0.2",
         "Outputs on both sides of 0 let the next layer's weights move in every direction.",
-        below="The outputs lean to one side, which the next layer has to undo. BatchNorm centres them.",
-        above="The outputs lean to one side, which the next layer has to undo. BatchNorm centres them.",
+        below="The outputs are off-centre, which the next layer has to undo. BatchNorm centres its inputs.",
+        above="The outputs are off-centre, which the next layer has to undo. BatchNorm centres its inputs.",
     ),
-    "grad mean": HealthyRange(
-        -math.inf, math.inf, "near 0", "Small beside the std of the gradient: pulled both ways alike."
-    ),
+    "grad mean": HealthyRange(-math.inf, math.inf, "near 0", "Small compared with the std of the gradient."),
     "grad std": HealthyRange(
         1e-12,
         math.inf,
-        "alike in all layers",
-        "Alike in all layers: one that shrinks from layer to layer vanishes, one that grows explodes.",
-        below="No gradient comes back here: nothing below this layer learns.",
+        "similar in all layers",
+        "Similar in all layers: gradients that shrink from layer to layer vanish, growing ones explode.",
+        below="No gradient reaches this layer: it does not learn, nor do the layers before it.",
     ),
     "update": HealthyRange(
         -4.0,
         -2.0,
         "near −3",
-        "log10 of std(Δp)/std(p), from the step's real change: about a thousandth of the weight's size a step.",
-        below="The weights hardly move. A larger lr speeds this layer up.",
-        above="The weights move too far in a step. A smaller lr calms this layer.",
+        "log10 of std(Δp)/std(p), measured from the weights before and after a step: −3 is a thousandth.",
+        below="The weights hardly change. A larger lr speeds this layer up.",
+        above="The weights change too much in a step. A smaller lr stabilizes this layer.",
     ),
-    "mean apart": HealthyRange(
+    "mean diff": HealthyRange(
         0.0,
         0.1,
         "under 0.1",
-        "How far running means are from this batch's, in the batch's std: eval mode uses the running ones.",
-        above="Running means lag behind, so that eval mode sees another layer. Hundreds of steps mend it, more where "
+        "|running mean − batch mean| in the batch's std, averaged over units: evaluation uses the running mean.",
+        above="Running means lag behind, so evaluation differs from training. More steps reduce it, many more if "
         "momentum is small.",
     ),
-    "var apart": HealthyRange(
+    "var diff": HealthyRange(
         0.0,
         0.1,
         "under 0.1",
-        "How far running variances are from this batch's, as |log10| of the one by the other.",
-        above="Running variances lag behind: eval mode scales this layer otherwise than training does.",
+        "|log10(running variance / batch variance)|, averaged over units: evaluation uses the running variance.",
+        above="Running variances lag behind: evaluation scales this layer differently than training does.",
     ),
 }
 
@@ -112,20 +109,20 @@ RELU: dict[str, HealthyRange] = {
         0.0,
         0.0,
         "0",
-        "A dead ReLU is 0 for every example: its slope is 0, so nothing below it learns through it.",
-        above="A dead ReLU is 0 for every example: its slope is 0, so nothing below it learns through it. "
+        "A dead ReLU is 0 for every example: its gradient is 0, so its weights do not learn.",
+        above="A dead ReLU is 0 for every example: its gradient is 0, so its weights do not learn. "
         "A smaller lr, or BatchNorm, keeps them alive.",
     ),
     "std": HealthyRange(
         0.05,
         5.0,
-        "alike in all layers",
-        "Alike in all layers: what shrinks or grows from layer to layer does so exponentially.",
+        "similar in all layers",
+        "Similar in all layers: what shrinks or grows from layer to layer does so exponentially.",
         below="The outputs shrink towards 0. BatchNorm, or a larger init_gain, keeps them up.",
         above="The outputs grow. BatchNorm, or a smaller init_gain, keeps them down.",
     ),
     "mean": HealthyRange(
-        -math.inf, math.inf, "at or above 0", "ReLU lets through what is above 0, so its mean is too."
+        -math.inf, math.inf, "at or above 0", "The outputs of a ReLU are never negative, so neither is their mean."
     ),
 }
 
@@ -135,9 +132,9 @@ GATED: dict[str, HealthyRange] = {
         0.05,
         0.8,
         "0.05 … 0.8",
-        "A gate between 0 and 1 times a tanh: smaller than a tanh alone.",
-        below="The gates are shut, or the tanh is near 0: little comes through.",
-        above="The gates are open and the tanh crowds at ±1. A smaller init_gain spreads it.",
+        "The output is a tanh times a gate between 0 and 1, so smaller than a tanh alone.",
+        below="The gates are closed, or the tanh is near 0.",
+        above="The gates are open and the tanh crowds at ±1. A smaller init_gain prevents it.",
     ),
 }
 

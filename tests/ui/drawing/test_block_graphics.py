@@ -41,7 +41,7 @@ def test_all_nonfinite_shows_text_in_same_line_count():
     spoilt = Histogram(0.0, 0.0, (), math.nan, math.nan)
     lines = block_graphics.draw_histogram(spoilt, 30, 4)
     assert len(lines) == 4 + block_graphics.AXIS_LINES
-    assert lines[0] == (Span("no finite number", "error"),)
+    assert lines[0] == (Span("no finite value", "error"),)
 
 
 def test_image_has_two_rows_per_line_and_one_column_per_unit():
@@ -63,7 +63,8 @@ def test_ascii_image_shows_stronger_row_and_legend_says_so(monkeypatch):
     monkeypatch.setattr(block_graphics, "GLYPHS", ASCII)
     assert to_plain_text(block_graphics.half_block_image([["muted", ""], ["bright", ""]])[0]) == "# "
     assert block_graphics.legend_swatch("warning").text == "!"
-    assert [to_plain_text(group) for group in block_graphics.shades_note()] == ["a mark is the stronger of two rows"]
+    (note,) = block_graphics.shades_note()
+    assert to_plain_text(note) == "a character shows the larger of two rows"
     drawn = [
         to_plain_text(line)
         for line in block_graphics.draw_histogram(Histogram(0.0, 1.0, (1.0, 0.6, 0.2), 0.5, 0.2), 3, 1)

@@ -140,7 +140,7 @@ async def test_unanswered_request_is_repeated(monkeypatch):
     async with run_playground(engine, NARROW) as pilot:
         await inspect_layer(pilot)
         await wait_until(pilot, lambda: len(engine.requests) >= 2)
-        assert "looking inside" in screen_text(pilot.app)
+        assert "loading the layer" in screen_text(pilot.app)
 
 
 async def test_pause_and_step_keys_reach_lab():

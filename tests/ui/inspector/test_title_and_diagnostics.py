@@ -44,7 +44,7 @@ def test_every_statistic_explains_itself_and_its_healthy_range(width):
                     lines = explanation_lines([replace(diagnostic, value=value)], diagnostic.label, width)
                     text = "\n".join(map(to_plain_text, lines))
                     assert fits_space(lines, width, 7)
-                    assert "healthy  " in text
+                    assert "usual  " in text
                     assert text.count("…") == diagnostic.healthy_range.range_text.count("…")
             assert (
                 len({len(explanation_lines(diagnostics, diagnostic.label, width)) for diagnostic in diagnostics}) == 1

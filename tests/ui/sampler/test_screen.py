@@ -127,11 +127,11 @@ async def test_fewer_names_pending_names_and_refusals_reported():
     async with run_sampler_screen("names", size=NARROW) as (app, pilot):
         app.sampler.names = NamesState(132_400, NAMES[:3], done=False)
         await pilot.pause()
-        assert "more to come" in screen_text(app)
+        assert "still sampling" in screen_text(app)
         app.sampler.sampling = replace(app.sampler.sampling, only_new="yes")
         app.sampler.names = NamesState(132_400, NAMES[:13], requested=400)
         await pilot.pause()
-        assert "13 new of 20 asked, 400 drawn" in screen_text(app)
+        assert "13 of 20 new, 400 sampled" in screen_text(app)
         app.sampler.run, app.sampler.names = scenes.DIVERGED.run, scenes.DIVERGED.names
         await pilot.pause()
         assert "w rewinds" in row(app, "esc goes back")
@@ -171,7 +171,7 @@ async def test_step_mode_builds_name_and_queues_burst_behind_reply():
         assert (len(steps.prefix), steps.rolls, steps.temperature) == (4, 2, 1.5)
         other = SamplerScreenHost(mode="step")
         assert other.sampler.current_mode.step_state.rolls == 0
-        await wait_until(pilot, lambda: "tried from here" in screen_text(app))
+        await wait_until(pilot, lambda: "sampled from here" in screen_text(app))
         tried = app.requests_of(SampleNames)[-1].sampling
         assert (tried.prefix, tried.temperature, tried.count) == (steps.prefix, 1.5, SAMPLE_COUNT)
         assert "next after" in screen_text(app)
@@ -200,12 +200,12 @@ async def test_end_token_ends_name_and_unknown_letters_refused():
     async with run_sampler_screen("step", size=NARROW) as (app, pilot):
         await type_burst(pilot, *"mar", "ж")
         await wait_until(pilot, lambda: app.sampler.current_mode.prediction is not None)
-        assert any("'ж' is not among the characters of makemore" in said for said in notification_texts(pilot))
+        assert any("'ж' is not in the vocabulary of makemore" in said for said in notification_texts(pilot))
         while app.sampler.current_mode.step_state.cursor_id != 0:
             await type_burst(pilot, "down")
         await type_burst(pilot, "enter")
         await pilot.pause()
-        assert "mar has ended." in screen_text(app)
+        assert "mar is complete." in screen_text(app)
         assert "end 0." in screen_text(app)
         await type_burst(pilot, "x", "backspace", "l")
         await wait_until(pilot, lambda: "next after marl" in screen_text(app))
@@ -239,7 +239,7 @@ async def test_other_vocabulary_restarts_name():
         await type_burst(pilot, *"mar")
         card = msgspec.structs.replace(scenes.CARD, symbols="xyz", name="other")
         app.sampler.run = replace(TRAINING_WITH_NLLS.run, corpus=card)
-        await wait_until(pilot, lambda: "chance 1/4" in screen_text(app))
+        await wait_until(pilot, lambda: "uniform 1/4" in screen_text(app))
         assert app.sampler.current_mode.step_state.prefix == ""
 
 
@@ -251,7 +251,7 @@ async def test_words_scored_compared_and_refused():
         assert "'ж' is not in the corpus makemore." in screen_text(app)
         assert "word  жук" in screen_text(app)
         assert f"{sum(word_nlls('quillon')):.2f}" in row(app, "▸ quillon")
-        assert "less surprising than 62% of 32,033 corpus words" in screen_text(app)
+        assert "more probable than 62% of 32,033 corpus words" in screen_text(app)
         await type_burst(pilot, "down")
         assert "= corpus" in row(app, "▸ mariela")
         await type_burst(pilot, "ctrl+u", *"mariela", "enter")
@@ -286,7 +286,7 @@ async def test_timeline_scrubbed_and_follows_only_from_its_end():
         assert "15 of 15 evaluations" in screen_text(app)
         app.sampler.speech = SamplerState()
         await pilot.pause()
-        assert "There are no names of this run's evaluations yet." in screen_text(app)
+        assert "This run has no names of its evaluations yet." in screen_text(app)
 
 
 async def test_other_run_chosen_and_sampled_from_same_seeds():

@@ -284,7 +284,7 @@ def test_fewer_new_names_than_requested_reported():
     from charwave_tui.core.config.sampling_config import SamplingConfig
 
     few = NamesState(10, NAMES[:13], requested=400)
-    assert sampling_note(few, SamplingConfig(only_new="yes")) == "13 new of 20 asked, 400 drawn"
+    assert sampling_note(few, SamplingConfig(only_new="yes")) == "13 of 20 new, 400 sampled"
     assert sampling_note(few, SamplingConfig()) == "step 10"
 
 
@@ -308,12 +308,12 @@ def test_names_exported_as_text_csv_and_json():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "a file needs a name"),
+        ("", "the file has no name"),
         ("names.doc", "names.doc does not end in .txt, .csv, .json"),
         ("nowhere/names.txt", "there is no folder"),
         ("folder.txt", "is a folder"),
-        ("a\0b.txt", "is no name for a file"),
-        ("x" * 300 + ".txt", "is no name for a file"),
+        ("a\0b.txt", "has unprintable characters"),
+        ("x" * 300 + ".txt", "is not a valid file name"),
     ],
 )
 def test_unwritable_file_gives_reason(tmp_path, monkeypatch, text, problem):

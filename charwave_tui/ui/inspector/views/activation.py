@@ -210,7 +210,7 @@ class ActivationView:
                 )
             )
         groups += unit_legend(self._coloring, self._spec.can_die)
-        groups += ((Span("examples down, units across", "muted"),), *shades_note())
+        groups += ((Span("rows: examples, columns: units", "muted"),), *shades_note())
         return fit_groups(groups, width)
 
 
@@ -228,7 +228,7 @@ def _line_counts(tab: int, width: int, height: int) -> tuple[int, int]:
 
 
 def _gradient_density(gradient: Histogram | None, width: int, bar_rows: int) -> tuple[StyledLine, ...]:
-    heading = fit_groups(((Span("gradient density"),), (Span("at the output", "muted"),)), width)
+    heading = fit_groups(((Span("gradient density"),), (Span("dL/dh", "muted"),)), width)
     if gradient is None:
         return (heading, (Span("no gradient", "muted"),), *((),) * (bar_rows + AXIS_LINES - 1))
     return (heading, *draw_histogram(gradient, width, bar_rows))

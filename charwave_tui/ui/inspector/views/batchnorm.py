@@ -156,7 +156,7 @@ def position_table(insight: BatchNormInsight, cursor: ViewCursor, width: int, he
         Span(f"{cursor.unit:,}", "accent", True),
         Span(" at each position", "muted"),
     )
-    headers = zip(("position", "mean", "var", "apart"), widths, strict=True)
+    headers = zip(("position", "mean", "var", "diff"), widths, strict=True)
     text = _position_text(insight, rows, cursor.unit, width)
     max_rows = max(height - len(text) - 5, 1)
     top = scroll_top(cursor.position, len(rows), max_rows)
@@ -185,20 +185,20 @@ def _position_text(
 ) -> tuple[StyledLine, ...]:
     positions, units, examples = insight.positions, insight.units, insight.examples
     if positions == 1:
-        text = "There is one position left here, so that averaging over the batch dimension alone is the same."
+        text = "This layer has one position, so averaging over the batch dimension alone gives the same."
         return muted_lines(text, width, 2)
     times, distance = GLYPHS.times, max(distance for _, _, distance in rows)
     counts = (
-        f"Averaged over the batch dimension alone a layer keeps {positions}{times}{units:,} = {positions * units:,} "
-        f"means, each from {examples:,} examples; over positions too it keeps {units:,}, each from "
+        f"Averaging over the batch dimension alone gives {positions}{times}{units:,} = {positions * units:,} "
+        f"means, each of {examples:,} examples; averaging over positions too gives {units:,}, each of "
         f"{positions}{times}{examples:,} = {positions * examples:,}."
     )
     consequence = (
-        ". This run has norm batch-bug: it keeps them all, and each position has a scale of its own."
+        ". With norm batch-bug, as in this run, each position is normalized by itself."
         if has_position_statistics(insight)
-        else "; with norm batch-bug each would be set to 0 by itself, and the difference be lost."
+        else "; norm batch-bug would shift each to 0 separately, and the differences would be lost."
     )
-    spread = f"The {positions} means of unit {unit:,} lie up to {distance:.2f} std from the one they share{consequence}"
+    spread = f"The {positions} means of unit {unit:,} are up to {distance:.2f} std from the overall mean{consequence}"
     return (*muted_lines(counts, width, 4), *muted_lines(spread, width, 4))
 
 
@@ -221,18 +221,18 @@ class UnitBars:
         roles = ["muted" if size <= self.threshold else "warning" if math.isfinite(size) else "error" for size in sizes]
         groups: list[StyledLine] = [(Span(self.name),)]
         if 0 <= cursor < len(values):
-            groups.append((Span("here ", "muted"), Span(format_signed(values[cursor]), "bright", True)))
-        groups.append((Span(f"at most {format_std(highest)}", "muted"),))
+            groups.append((Span("at cursor ", "muted"), Span(format_signed(values[cursor]), "bright", True)))
+        groups.append((Span(f"max {format_std(highest)}", "muted"),))
         groups.append((Span(with_local_glyphs(self.about), "muted"),))
         bars = ((Span(" " * GUTTER), *line) for line in vertical_bars(heights, rows, roles))
         return (fit_groups(groups, width), *bars)
 
 
 UNIT_BARS = (  # the most important first: there may not be room for all
-    UnitBars("mean apart", "|running − batch mean| in std", lambda unit: unit.mean_distance, UNIT_THRESHOLD),
-    UnitBars("var apart", "|log10(running / batch var)|", lambda unit: unit.var_distance, UNIT_THRESHOLD),
-    UnitBars("gamma", "what a unit is multiplied by", lambda unit: unit.gamma),
-    UnitBars("beta", "what is added to it", lambda unit: unit.beta),
+    UnitBars("mean diff", "|running − batch mean| in std", lambda unit: unit.mean_distance, UNIT_THRESHOLD),
+    UnitBars("var diff", "|log10(running / batch var)|", lambda unit: unit.var_distance, UNIT_THRESHOLD),
+    UnitBars("gamma", "scale after normalization", lambda unit: unit.gamma),
+    UnitBars("beta", "shift after normalization", lambda unit: unit.beta),
 )
 
 
@@ -256,8 +256,8 @@ class BatchNormView:
             return ()
         ranges = ranges_for("BatchNorm1d")
         diagnostics = [
-            Diagnostic("mean apart", insight.mean_deviation, f"{insight.mean_deviation:.3f}", ranges["mean apart"]),
-            Diagnostic("var apart", insight.var_deviation, f"{insight.var_deviation:.3f}", ranges["var apart"]),
+            Diagnostic("mean diff", insight.mean_deviation, f"{insight.mean_deviation:.3f}", ranges["mean diff"]),
+            Diagnostic("var diff", insight.var_deviation, f"{insight.var_deviation:.3f}", ranges["var diff"]),
         ]
         if stats.update_ratio is not None:
             text = format_update_ratio(stats.update_ratio)

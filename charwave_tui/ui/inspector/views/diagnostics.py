@@ -48,7 +48,7 @@ def is_wide_layout(width: int, height: int) -> bool:
 
 def diagnostics_table(diagnostics: Iterable[Diagnostic], width: int = TABLE_COLUMNS) -> tuple[StyledLine, ...]:
     """Render a header and a line for each diagnostic, at most `width` columns wide, with marks at the right edge."""
-    header = f"{'':{LABEL_COLUMNS}} {'now':{VALUE_COLUMNS}}{'healthy'}"
+    header = f"{'':{LABEL_COLUMNS}} {'now':{VALUE_COLUMNS}}{'usual'}"
     lines: list[StyledLine] = [(Span(header[:width], "muted"),)]
     for diagnostic in diagnostics:
         text = diagnostic.text if diagnostic.text[:1] in "+-−" else f" {diagnostic.text}"
@@ -99,7 +99,7 @@ def explanation_lines(diagnostics: Sequence[Diagnostic], label: str, width: int)
     if len(body) > max_lines:
         body = wrap(with_local_glyphs(advice), width, max_lines)
     name = (Span(f"{GLYPHS.cursor} ", "accent"), Span(f"{diagnostic.label}  ", "fg", True), diagnostic.value_text)
-    healthy = Span(f"healthy  {with_local_glyphs(diagnostic.healthy_range.range_text)}", "muted")
+    healthy = Span(f"usual  {with_local_glyphs(diagnostic.healthy_range.range_text)}", "muted")
     is_wide = width >= EXPLANATION_LINES[1][0]
     headings: list[StyledLine] = [(*name, Span("   "), healthy)] if is_wide else [name, (Span("  "), healthy)]
     headings[0] = justify(headings[0], (Span(f"{index + 1} of {len(diagnostics)}", "muted"),), width)

@@ -40,13 +40,13 @@ WIDE_PLANE_LAYOUT = (110, 26)  # columns and lines from which the table of diagn
 NARROW_SIDE_COLUMNS = 20
 ADVICE_LINES = 3
 PLANE_TEXT = (
-    "Where a character stands is chance at step 0; training moves together what it finds alike, told by nobody."
+    "At step 0 the vectors are random. Training moves characters with similar use together; nothing tells it which."
 )
 PLANE_RANGE = HealthyRange(
     -math.inf,
     math.inf,
-    "of 100 %",
-    "How much of the variance is seen in the two dimensions along which characters differ most.",
+    "at most 100 %",
+    "The fraction of the variance along the first two principal components, which the plane shows.",
 )
 
 Point = tuple[float, float]  # x, y
@@ -263,7 +263,7 @@ class EmbeddingView:
                 side += ((), *text)
             body = side_by_side((plane, side), (size[0], side_width), len(plane))
         else:
-            body = ((Span("No character has a place: the embedding is not finite.", "error"),),)
+            body = ((Span("The embedding has no finite vector.", "error"),),)
         return tuple(crop_line(line, width) for line in (*header, *body))[: max(height, 0)]
 
 
@@ -277,12 +277,12 @@ def _neighbours(data: ViewData, insight: EmbeddingInsight) -> tuple[int, ...]:
 
 
 def _heading(insight: EmbeddingInsight, width: int) -> StyledLine:
-    title = Span("characters in the plane")
+    title = Span("principal components")
     x_percent, y_percent = (100 * share for share in insight.explained_variance)
     if not math.isfinite(x_percent + y_percent):
         return (title,)
     dimensions = "one dimension" if insight.dimensions == 1 else f"{insight.dimensions:,} dimensions"
-    short = f"shows {x_percent + y_percent:.0f} % of the variance"
+    short = f"{x_percent + y_percent:.0f} % of the variance"
     medium = f"{short} of {dimensions}"
     long = f"{medium}: {x_percent:.0f} % across, {y_percent:.0f} % up"
     left: StyledLine = (title, Span("   "))
@@ -307,5 +307,5 @@ def _neighbour_list(
         yield (Span("  "), Span(char), Span(f"{format_std(distance):>{17 - cell_len(char)}}", "bright", True))
     if hidden:
         yield ()
-        yield (Span(f"behind others {len(hidden):,}", "muted"),)
+        yield (Span(f"overlapped {len(hidden):,}", "muted"),)
         yield (Span(" ".join(display_char(data.symbols, char_id) for char_id in hidden)),)

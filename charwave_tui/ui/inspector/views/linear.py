@@ -142,7 +142,7 @@ def _densities(
 ) -> tuple[tuple[StyledLine, ...], tuple[StyledLine, ...]]:
     return (
         _density("weight density", "", insight.weight, width, bar_rows),
-        _density("gradient density", "   of the loss, by the weights", insight.gradient, width, bar_rows),
+        _density("gradient density", "   dL/dw", insight.gradient, width, bar_rows),
     )
 
 
@@ -156,10 +156,11 @@ def _density(name: str, note: str, histogram: Histogram | None, width: int, bar_
 def _matrix_image(data: ViewData, insight: LinearInsight, width: int, height: int) -> tuple[StyledLine, ...]:
     """Render a heading, the matrix with its frame in `height` lines, and the readout."""
     heatmap, (row, column) = _heatmap(insight), matrix_cursor(data, insight)
-    groups: list[StyledLine] = [(Span("matrix"), Span("   rows in, columns out", "muted")), *heatmap_legend(heatmap)]
+    title: StyledLine = (Span("matrix"), Span("   rows: inputs, columns: outputs", "muted"))
+    groups = [title, *heatmap_legend(heatmap)]
     if heatmap.block != (1, 1):
         block_rows, block_columns = heatmap.block
-        text = f"a cell is the largest of {block_rows} × {block_columns}"
+        text = f"a cell is the largest of {block_rows} × {block_columns} weights"
         groups.append((Span(with_local_glyphs(text), "muted"),))
     heading = fit_groups((*groups, *shades_note()), width)
     if not math.isfinite(insight.weight.mean):

@@ -16,7 +16,7 @@ from charwave_tui.ui.state.layer_health import RELU, HealthyRange
 MAX_BAR_ROWS = 12
 MAX_COLUMNS = 80
 MEAN_RANGE = HealthyRange(
-    -math.inf, math.inf, "near 0", "Small beside the std: what comes next sees outputs on both sides of 0."
+    -math.inf, math.inf, "near 0", "Small compared with the std: the next layer gets inputs on both sides of 0."
 )
 
 

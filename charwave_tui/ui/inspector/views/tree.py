@@ -43,7 +43,7 @@ DILATED_LAYER = "FlattenDilated"
 MIN_NAME_COLUMNS = 4  # the cursor's mark and a level's number, without its name
 STRENGTH_COLUMNS = 5  # with the blank behind it
 STRENGTH_TEXT = (
-    "Strength is the root mean square over a node's units: near 0 the node has nothing to say, and tanh ends at 1."
+    "rms is the root mean square of a node's units: near 0 the node passes on almost nothing; a tanh has at most 1."
 )
 STRENGTH_RANGE = HealthyRange(-math.inf, math.inf, "0.4 … 0.8 of a tanh", STRENGTH_TEXT)
 
@@ -66,7 +66,7 @@ class TreeView:
         strengths = data.insight.levels[level - 1].rms
         if not strengths:
             return ()
-        return (Diagnostic("strength", strengths[node], format_strength(strengths[node], 8), STRENGTH_RANGE),)
+        return (Diagnostic("rms", strengths[node], format_strength(strengths[node], 8), STRENGTH_RANGE),)
 
     def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
         step = {"h": -1, "l": 1, "P": -1, "p": 1}.get(key)
@@ -79,7 +79,7 @@ class TreeView:
     def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
         insight = data.insight
         if not isinstance(insight, TreeInsight) or not insight.levels or not insight.context:
-            return (crop_line((Span("This model has no levels to draw a tree of.", "muted"),), width),)
+            return (crop_line((Span("This model has no levels, so there is no tree.", "muted"),), width),)
         cursor = _tree_cursor(data.cursor, insight)
         topology = TreeTopology.of(insight, data.stats.name == DILATED_LAYER)
         header = _heading(insight, width)
@@ -106,8 +106,8 @@ def _tree_cursor(cursor: ViewCursor, insight: TreeInsight) -> tuple[int, int]:
 def _heading(insight: TreeInsight, width: int) -> tuple[StyledLine, ...]:
     """Render the typed text, the keys, and which characters of the text are not in the vocabulary."""
     text = shorten(readable(insight.context.lstrip("\0").replace("\0", GLYPHS.dot)), width - 8)
-    typed: StyledLine = (Span("typed   "), Span(text, "bright", True) if text else Span("nothing yet", "muted"))
-    type_key: StyledLine = (Span("/", "accent", True), Span(" type another", "muted"))
+    typed: StyledLine = (Span("context "), Span(text, "bright", True) if text else Span("empty", "muted"))
+    type_key: StyledLine = (Span("/", "accent", True), Span(" type one", "muted"))
     move_key: StyledLine = (Span("   "), Span("hl", "accent", True), Span(" node", "muted"))
     type_width = cell_width(typed) + GAP + cell_width(type_key)
     if type_width > width:
@@ -117,7 +117,7 @@ def _heading(insight: TreeInsight, width: int) -> tuple[StyledLine, ...]:
         lines = [(*typed, Span(" " * GAP), *type_key, *(move_key if fits_all else ()))]
     if insight.unknown:
         unknown = " ".join(dict.fromkeys(readable(insight.unknown)))
-        text = f"{GLYPHS.warning} The corpus has no {unknown}: the tree is of what is left."
+        text = f"{GLYPHS.warning} Left out, not in the vocabulary: {unknown}"
         lines.append((Span(text, "warning"),))
     return tuple(lines)
 
@@ -155,7 +155,7 @@ def _level_name(data: ViewData, insight: TreeInsight, topology: TreeTopology, le
     layer: LayerStats | None = data.layers[index] if 0 <= index < len(data.layers) else None
     sizes = GLYPHS.times.join(map(str, layer.output_shape[1:])) if layer else ""
     title = f"{layer_title(layer)} {sizes}" if layer else "level"
-    dilation = f"  {topology.stride(level)} apart" if topology.is_dilated else ""
+    dilation = f"  dilation {topology.stride(level)}" if topology.is_dilated else ""
     mark, role = (GLYPHS.cursor, "bright") if is_marked else (" ", "muted")
     number = Span(f"{mark} {level}", "accent" if is_marked else role, is_marked)
     return number, Span(f"  {title}{dilation}", role)
@@ -168,7 +168,7 @@ def _prediction(data: ViewData, insight: TreeInsight, width: int) -> StyledLine:
     if data.stats.name == DILATED_LAYER:
         groups.append((Span("reads the last node of each level", "muted"),))
     for index, (char_id, probability) in enumerate(insight.next_chars):
-        verb = () if index else (Span("says  ", "muted"),)
+        verb = () if index else (Span("predicts  ", "muted"),)
         char = Span(f"{display_char(data.symbols, char_id)} ", "bright", True)
         groups.append((*verb, char, Span(f"{probability:.2f}")))
     return fit_groups(groups, width)
@@ -188,8 +188,8 @@ def _readout(insight: TreeInsight, topology: TreeTopology, cursor: tuple[int, in
     kind, suffix = ("characters", "") if level == 1 else ("nodes", f" of level {level - 1}")
     groups: tuple[StyledLine, ...] = (
         (Span("node ", "muted"), Span(f"{node + 1}", "accent", True), Span(f" of {len(strengths)}", "muted")),
-        (Span("strength ", "muted"), Span(format_strength(strengths[node], 8), "bright", True)),
-        (Span("sees ", "muted"), Span(characters, "bright", True)),
+        (Span("rms ", "muted"), Span(format_strength(strengths[node], 8), "bright", True)),
+        (Span("depends on ", "muted"), Span(characters, "bright", True)),
         (Span(f"joins {kind} ", "muted"), Span(children_text), Span(suffix, "muted")),
     )
     return fit_groups(groups, width)

@@ -47,7 +47,7 @@ class UnitColoring:
 
 def unit_coloring(spec: ActivationSpec) -> UnitColoring:
     """Return which outputs of an activation are coloured: those at which a tanh is flat, else large ones."""
-    label = f"slope {spec.derivative_formula}".rstrip()
+    label = f"dh/dx {spec.derivative_formula}".rstrip()
     if spec.is_gated:
         bright, muted = 0.9, 0.5
     elif spec.saturation_threshold is not None:

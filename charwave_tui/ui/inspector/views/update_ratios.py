@@ -26,8 +26,8 @@ MIN_RATIO_RANGE = (-4, -2)  # the y axis covers at least this
 MAX_RATIO_RANGE = (-8, 2)  # and at most this
 LABEL_COLUMNS = 11
 CHART_TEXT = (
-    "A step should move a matrix by about a thousandth of its own spread: −3. Lines well above it learn restlessly, "
-    "lines well below hardly at all; lr moves them all together."
+    "A step should change a matrix by about a thousandth of its std: −3. Well above, training is unstable; well "
+    "below, the matrix hardly learns. lr shifts all lines together."
 )
 
 
@@ -55,17 +55,17 @@ class UpdateRatiosView:
 
 def _lines(data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
     formula: StyledLine = (Span(with_local_glyphs("log10(std(Δp) / std(p))"), "muted"),)
-    scope: StyledLine = (Span("of every matrix, step by step", "muted"),)
+    scope: StyledLine = (Span("of every matrix at each step", "muted"),)
     heading = fit_groups(((Span("update ratio"),), formula, scope), width)
     ratios = data.update_ratios
     if ratios is None:
-        return (heading, (), (Span("Waiting for the engine's figures.", "muted"),))
+        return (heading, (), (Span("Waiting for the engine's values.", "muted"),))
     if not ratios.steps or not ratios.layers:
         step_key: StyledLine = (Span(".", "accent", True), Span(" takes one step, ", "muted"))
-        train_key: StyledLine = (Span("space", "accent", True), Span(" goes on training.", "muted"))
+        train_key: StyledLine = (Span("space", "accent", True), Span(" continues training.", "muted"))
         fits_one_line = cell_width(step_key) + cell_width(train_key) <= width
         keys = ((*step_key, *train_key),) if fits_one_line else (step_key, train_key)
-        return (heading, (), (Span("No step has moved anything yet.", "muted"),), *keys)
+        return (heading, (), (Span("No step has been measured yet.", "muted"),), *keys)
     text = muted_lines(with_local_glyphs(CHART_TEXT), width, 3)
     footer = ((), *text) if height >= 14 + len(text) else ()
     plot = PlotArea(width, max(height - 1 - len(footer), 0), GLYPHS)
@@ -139,7 +139,7 @@ def matrix_label(layers: Sequence[LayerStats], index: int) -> str:
 
 def _curve_labels(ratios: UpdateRatiosReported, labels: tuple[str, ...], inspected_layer: int) -> list[CurveLabel]:
     """Return the labels of all lines, the most important first: there may not be room for all."""
-    curve_labels = [CurveLabel("good", TARGET_RATIO, "reference", text=format_update_ratio(TARGET_RATIO))]
+    curve_labels = [CurveLabel("target", TARGET_RATIO, "reference", text=format_update_ratio(TARGET_RATIO))]
     for label, (layer, ratio) in zip(labels, _last_ratios(ratios).items(), strict=False):
         if math.isfinite(ratio):
             is_inspected = layer == inspected_layer

@@ -26,30 +26,30 @@ from charwave_tui.ui.terminal.glyphs import GLYPHS, with_local_glyphs
 
 MIN_LABEL_DISTANCE = 16  # columns between two numbers below a profile
 SINGULAR_VALUES_TEXT = (
-    "Singular values say how far the matrix stretches each of its directions. A steep fall means that few directions "
-    "carry the layer: effective rank is exp of the entropy of the shares of σ². Condition is the largest by the least."
+    "Singular values are the factors by which the matrix scales its principal directions. A steep drop means that few "
+    "directions matter: effective rank is exp of the entropy of σ²/Σσ². Condition is the largest / the smallest."
 )
-LINEAR_STD_TEXT = "At first it puts out what is spread as widely as what it gets; training adds to it."
-EMBEDDING_STD_TEXT = "Drawn with std 1; training draws characters that are used alike together, and others apart."
-MEAN_RANGE = HealthyRange(-math.inf, math.inf, "near 0", "Small beside the std: the weights pull both ways alike.")
+LINEAR_STD_TEXT = "Initialized so that the output has the std of the input; training usually increases it."
+EMBEDDING_STD_TEXT = "Initialized with std 1; training moves characters with similar use together, and others away."
+MEAN_RANGE = HealthyRange(-math.inf, math.inf, "near 0", "Small compared with the std: both signs balance.")
 GRAD_DATA_RANGE = HealthyRange(
     0.0,
     1.0,
     "well under 1",
-    "grad:data is std(gradient)/std(weight): how large a move the gradient asks for, beside what is there.",
-    above="The gradient is larger than the weights themselves: a step with this lr may undo what was learned.",
+    "grad:data is std(gradient) / std(weights): the size of the gradient relative to the weights.",
+    above="The gradient is larger than the weights: with a large lr a step may undo what was learned.",
 )
 CONDITION_RANGE = HealthyRange(
     -math.inf,
     math.inf,
     "tens",
-    "The largest singular value by the smallest: how unevenly the matrix stretches its directions.",
+    "The largest singular value divided by the smallest: how unevenly the matrix scales its directions.",
 )
 RANK_RANGE = HealthyRange(
     -math.inf,
     math.inf,
-    "most of the matrix",
-    "How many directions the matrix really uses: exp of the entropy of the shares of σ².",
+    "near the full rank",
+    "How many directions the matrix uses in effect: exp of the entropy of σ²/Σσ².",
 )
 
 
@@ -58,8 +58,8 @@ def weight_diagnostics(
 ) -> tuple[Diagnostic, ...]:
     """Return the diagnostics of a layer's matrix, which was initialized with about `initial_std`."""
     ranges = ranges_for(stats.name)
-    initial = f"near {format_std(initial_std)} at first"
-    std_range = HealthyRange(1e-12, math.inf, initial, std_text, below="All weights are alike, and so are all units.")
+    initial = f"near {format_std(initial_std)} at step 0"
+    std_range = HealthyRange(1e-12, math.inf, initial, std_text, below="All weights are equal, and so are all units.")
     diagnostics = [
         Diagnostic("update", stats.update_ratio, format_update_ratio(stats.update_ratio), ranges["update"]),
         Diagnostic("grad:data", stats.grad_data, format_ratio(stats.grad_data), GRAD_DATA_RANGE),
@@ -121,11 +121,11 @@ def input_source_text(layers: Sequence[LayerStats], index: int, fan_in: int, row
     part, channel = divmod(row, fan_in // count)
     match previous.name:
         case "FlattenDilated":
-            source = f"{previous.detail} back" if part == 0 else "here"
+            source = f"{previous.detail} back" if part == 0 else "current position"
         case "Skips":
             source = f"level {part + 1} of {count}"
         case _:
-            source = ("left", "right")[part] + " of the pair" if count == 2 else f"{part + 1} of {count} joined"
+            source = ("left", "right")[part] + " of the pair" if count == 2 else f"{part + 1} of {count} concatenated"
     return f"{source}, channel {channel}"
 
 
@@ -204,17 +204,17 @@ def _singular_values(insight: LinearInsight, width: int, bar_rows: int) -> tuple
     heading = Span("singular values")
     if not can_compute_singular_values(insight.fan_in, insight.fan_out):
         size = with_local_glyphs(f"{insight.fan_in:,} × {insight.fan_out:,}")
-        return ((heading, Span(f"   none: the matrix is too large for them, {size}", "muted")),)
+        return ((heading, Span(f"   not computed: the matrix is too large, {size}", "muted")),)
     values = _row_values(insight.singular_values)
     if not values:
-        return ((heading, Span("   working them out", "muted")),)
+        return ((heading, Span("   computing", "muted")),)
     count = Span(f" of {len(values):,}" if width > 64 else "", "muted")
     groups: tuple[StyledLine, ...] = (
         (heading,),
         (Span("condition ", "muted"), _number(condition_number(values))),
         (Span("effective rank ", "muted"), _number(effective_rank(values)), count),
         (Span("largest ", "muted"), _number(max(values), ".3f")),
-        (Span("from the largest down", "muted"),),
+        (Span("in descending order", "muted"),),
     )
     return (fit_groups(groups, width), *draw_profile(values, width, bar_rows))
 
@@ -226,7 +226,7 @@ def profile_heading(name: str, values: Sequence[float]) -> tuple[StyledLine, ...
     if len(finite) < len(values):
         groups.append((Span(f"{GLYPHS.cross} {len(values) - len(finite):,} not finite", "error"),))
     if finite:
-        for label, value in (("least", min(finite)), ("mean", sum(finite) / len(finite)), ("most", max(finite))):
+        for label, value in (("min", min(finite)), ("mean", sum(finite) / len(finite)), ("max", max(finite))):
             groups.append((Span(f"{label} ", "muted"), Span(format_std(value), "bright", True)))
     return tuple(groups)
 

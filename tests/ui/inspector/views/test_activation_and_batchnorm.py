@@ -68,7 +68,7 @@ def test_view_fits_and_contains_cursor(size, tab, count):
 
 def test_statistics_show_healthy_range_and_mark_worst_value():
     lines = rendered(ActivationView("Tanh"), layer_insights.tanh_insight())
-    assert lines[0].split()[:2] == ["now", "healthy"]
+    assert lines[0].split()[:2] == ["now", "usual"]
     assert lines[4].split()[:6] == ["dead", "units", "1", "of", "128", "0"]
     assert lines[4][:45].endswith("!")
     assert not lines[3][:45].rstrip().endswith("!")
@@ -79,7 +79,7 @@ def test_statistics_show_healthy_range_and_mark_worst_value():
 def test_cursor_shows_unit_example_context_value_and_gradient():
     view = ActivationView("Tanh")
     lines = rendered(view, insight_for_query(view, layer_insights.tanh_insight, (136, 36), unit=37), unit=37)
-    assert "unit  37 dead   example  0   context ····oliv   h +0.9987   slope 1 − h² 0.0026" in lines
+    assert "unit  37 dead   example  0   context ····oliv   h +0.9987   dh/dx 1 − h² 0.0026" in lines
     (mark_line,) = (line for line in lines if line.strip() == "▾")
     assert mark_line.index("▾") == GUTTER + 37
 
@@ -124,7 +124,7 @@ def test_nan_drawn_in_error_style_and_reported():
     )
     lines = ActivationView("Tanh").render(view_data(nonfinite), 136, 36)
     text = "\n".join(map(to_plain_text, lines))
-    assert "no finite number" in text
+    assert "no finite value" in text
     assert "NaN spreads to every weight" in text
     assert Span("▀", "error", background="bright") in {span for line in lines for span in line}
 
@@ -169,8 +169,8 @@ def test_norm_shows_distance_of_running_from_batch_statistics():
     assert unit.mean_distance == pytest.approx(abs(unit.running_mean - unit.batch_mean) / std)
     assert unit.var_distance == pytest.approx(abs(math.log10((unit.running_var + 1e-5) / (unit.batch_var + 1e-5))))
     lines = rendered(BatchNormView(), insight, stats=NORM, unit=3)
-    assert lines[2].startswith("var apart    0.130     under 0.1")
-    assert any(line.startswith("mean apart   here") and f"{unit.mean_distance:+.3f}" in line for line in lines)
+    assert lines[2].startswith("var diff     0.130     under 0.1")
+    assert any(line.startswith("mean diff   at cursor") and f"{unit.mean_distance:+.3f}" in line for line in lines)
 
 
 def test_batch_only_averaging_shown_in_statistics():
@@ -180,13 +180,13 @@ def test_batch_only_averaging_shown_in_statistics():
         abs(insight.position_mean.at(2, 5) - insight.batch_mean.at(0, 5)) / math.sqrt(insight.batch_var.at(0, 5) + 1e-5)
     )
     text = " ".join(rendered(BatchNormView(), insight, stats=NORM, tab=2, unit=5))
-    assert "4×128 = 512 means, each from 512 examples" in text
-    assert "it keeps 128, each from 4×512 = 2,048." in text
-    assert "with norm batch-bug each would be set to 0" in text
-    assert "This run has norm batch-bug" in " ".join(
+    assert "4×128 = 512 means, each of 512 examples" in text
+    assert "gives 128, each of 4×512 = 2,048." in text
+    assert "norm batch-bug would shift each to 0" in text
+    assert "With norm batch-bug, as in this run" in " ".join(
         rendered(BatchNormView(), layer_insights.norm_insight(bug=True), stats=NORM, tab=2)
     )
-    assert "one position left" in " ".join(
+    assert "has one position" in " ".join(
         rendered(BatchNormView(), layer_insights.norm_insight(positions=1), stats=NORM, tab=2)
     )
 
@@ -245,4 +245,4 @@ def test_every_statistic_has_explanation():
         "error",
     ]
     assert saturation.word(9.0) != saturation.word(1.0)
-    assert HEALTHY["update"].word(-5.0).startswith("The weights hardly move")
+    assert HEALTHY["update"].word(-5.0).startswith("The weights hardly change")

@@ -58,7 +58,7 @@ def test_colliding_character_moved_beside_or_listed_without_space():
     assert len(placed.hidden) == 19
     data = view_data(insight([(0.0, 0.0)] * 30), 0, symbols="abcdefghijklmnopqrstuvwxyzABC", symbol=1)
     texts = [to_plain_text(line) for line in VIEW.render(data, 76, 24)]
-    assert any(line.rstrip().endswith("behind others 19") for line in texts)
+    assert any(line.rstrip().endswith("overlapped 19") for line in texts)
     assert len(lines) == 3
 
 
@@ -71,7 +71,7 @@ def test_cursor_bright_and_marked_with_neighbours_bold_and_listed():
     assert {span.text for span in spans if span.role == "accent"} == {"▸"}
     texts = [to_plain_text(line) for line in lines]
     assert any(line[-20:].split() == ["c", "1.500"] for line in texts)
-    assert texts[1] == "characters in the plane   shows 50 % of the variance of 24 dimensions"
+    assert texts[1] == "principal components   50 % of the variance of 24 dimensions"
     other = replace(data, cursor=replace(data.cursor, symbol=2))
     assert not any("1.500" in to_plain_text(line) for line in VIEW.render(other, 76, 20))
 
@@ -128,7 +128,7 @@ def test_nonfinite_embedding_says_so():
     data = view_data(insight([(math.nan, math.nan)] * 5, shares=(math.nan, math.nan)), 0, symbols="abcd")
     lines = VIEW.render(data, 100, 20)
     assert lines[2][0].role == "error"
-    assert to_plain_text(lines[1]) == "characters in the plane"
+    assert to_plain_text(lines[1]) == "principal components"
 
 
 def test_embedding_tabs_end_with_updates_of_all_matrices():

@@ -40,7 +40,7 @@ def test_each_node_between_and_connected_to_its_inputs():
     lines = rendered(view_data(tree_insight(text="emma"), 5, position=1), 76, 20)
     bar_lines = [line for line in lines if "Tanh" in line]
     characters = lines[
-        lines.index(next(line for line in lines if " e " in line and " m " in line and "says" not in line))
+        lines.index(next(line for line in lines if " e " in line and " m " in line and "predicts" not in line))
     ]
     edges = lines[lines.index(characters) - 1]
     assert [characters[column] for column, sign in enumerate(edges) if sign in "┌┐"] == list("····emma")
@@ -54,8 +54,8 @@ def test_level_of_layer_marked_and_node_under_cursor_shown():
     lines = rendered(view_data(tree_insight(text="emma"), 5, position=1))
     assert [line[:14] for line in lines if line.startswith("▸")] == ["▸ 2  Tanh 2×12"]
     (readout,) = [line for line in lines if line.startswith("node")]
-    assert re.fullmatch(r"node 2 of 2   strength 0\.\d\d   sees emma   joins nodes 3 and 4 of level 1", readout)
-    assert any("Linear 128→27   says  a 0.32" in line for line in lines)
+    assert re.fullmatch(r"node 2 of 2   rms 0\.\d\d   depends on emma   joins nodes 3 and 4 of level 1", readout)
+    assert any("Linear 128→27   predicts  a 0.32" in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_dilated_stack_nodes_above_last_character_seen():
         for node, position in enumerate(positions):
             assert position == max(topology.receptive_range(level, node)[0])
     lines = rendered(view_data(tree_insight(DILATED_CONFIG, "emma"), 15, DILATED_CONFIG, position=2))
-    assert any("▸ 4  Gated 3×256  1 apart" in line for line in lines)
+    assert any("▸ 4  Gated 3×256  dilation 1" in line for line in lines)
     assert any("reads the last node of each level" in line for line in lines)
 
 
@@ -90,7 +90,7 @@ def test_long_context_listed_by_level_with_cursor_visible():
     lines = rendered(view_data(tree_insight(DEEP, "the quick brown fox"), 1, DEEP, position=31), 76, 20)
     assert [line.split()[0] for line in lines if "Tanh" in line] == ["6", "5", "4", "3", "2", "▸"]
     assert lines[-2].endswith("brown fox")
-    assert "sees ox   joins characters 63 and 64" in lines[-1]
+    assert "depends on ox   joins characters 63 and 64" in lines[-1]
     assert any("┴" in line for line in rendered(view_data(tree_insight(DEEP), 1, DEEP)))
 
 
@@ -107,7 +107,7 @@ def test_keys_move_through_nodes_of_marked_level_and_stop_at_ends():
 def test_character_outside_corpus_named_and_nan_is_error():
     data = view_data(tree_insight(text="emma", strength=math.nan, unknown="7\x1b"), 1)
     lines = VIEW.render(data, 120, 30)
-    assert any("The corpus has no 7 ·" in to_plain_text(line) for line in lines)
+    assert any("not in the vocabulary: 7 ·" in to_plain_text(line) for line in lines)
     assert {span.role for line in lines for span in line if span.text == "nan"} >= {"error"}
 
 

@@ -28,8 +28,8 @@ def rendered(ratios, width=120, height=30, layer=6):
 def test_current_layer_line_bright_and_each_matrix_labelled_at_end():
     lines = rendered(update_ratios_reported())
     texts = [to_plain_text(line) for line in lines]
-    labels = [line[-16:].split() for line in texts if "128" in line[-16:] or "Embedding" in line or "good" in line]
-    assert [label[0] for label in labels] == ["1", "3", "good", "7", "11", "14"]
+    labels = [line[-16:].split() for line in texts if "128" in line[-16:] or "Embedding" in line or "target" in line]
+    assert [label[0] for label in labels] == ["1", "3", "target", "7", "11", "14"]
     bright = {span.text for line in lines for span in line if span.role == "bright" and "→" in span.text}
     assert {text.split()[0] for text in bright} == {"7"}
     assert any("╌" in span.text and span.role == "reference" for line in lines for span in line)
@@ -70,9 +70,9 @@ def test_ratio_axis_includes_minus_three_and_ends_at_data():
 def test_without_ratios_text_says_what_to_press():
     assert "Waiting" in to_plain_text(rendered(None)[2])
     texts = [to_plain_text(line) for line in rendered(UpdateRatiosReported((), (), EMPTY_MATRIX))]
-    assert texts[2:] == ["No step has moved anything yet.", ". takes one step, space goes on training."]
+    assert texts[2:] == ["No step has been measured yet.", ". takes one step, space continues training."]
     texts = [to_plain_text(line) for line in rendered(UpdateRatiosReported((), (), EMPTY_MATRIX), 36)]
-    assert texts[3:] == [". takes one step, ", "space goes on training."]
+    assert texts[3:] == [". takes one step, ", "space continues training."]
 
 
 def test_without_chart_space_ratios_are_listed():
