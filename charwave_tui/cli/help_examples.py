@@ -52,6 +52,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "runs": {
         "charwave-tui runs list --json": "newest first",
         "charwave-tui runs show 12": "config, losses, and where the weights are",
+        "charwave-tui runs relocate 12 ~/lists/streets.txt": "its word list was moved",
         "charwave-tui runs export 12 --to ./run-12": "record, curve as CSV, weights as safetensors",
     },
     "data": {

@@ -13,16 +13,30 @@ from functools import cached_property
 from pathlib import Path
 
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.escaping import INVISIBLE_CATEGORIES, JOINERS, escape_invisible
 from charwave_tui.core.metrics import CorpusSummary, Split
 
 MIN_WORDS = 10  # with fewer, a split would be empty
 MAX_WORD_LENGTH = 1_000
 MAX_FILE_BYTES = 128 * 2**20  # about sixteen million names
-JOINERS = "\u200c\u200d"  # invisible, but needed to spell Persian and the scripts of India
 
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp"})  # what moves the cursor, hides or reorders text on a terminal
 _SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _SPLIT_SEED = 42
+
+
+@dataclass(frozen=True, slots=True)
+class MissingWords:
+    """Why the words that a run `learned` are not there, and what to do."""
+
+    learned: CorpusSummary
+    problem: str
+    remedy: str
+
+    @property
+    def consequence(self) -> str:
+        """What a person should know before looking at the run, in one line."""
+        effect = "so names are not compared with them, and layers are shown on names that the model writes"
+        return escape_invisible(f"{self.problem}, {effect}; {self.remedy}")
 
 
 @dataclass(frozen=True)
@@ -30,12 +44,24 @@ class Corpus:
     """Words in file order, their distinct characters sorted (`symbols`), and the SHA-256 of the file's bytes.
 
     The id of a character is its index in `symbols` plus 1; id 0 is the boundary between words, the lecture's `.`.
+    With `missing` there are no words: the run that learned them still has its characters.
     """
 
     name: str
     words: tuple[str, ...] = field(repr=False)
     symbols: str
     sha256: str
+    missing: MissingWords | None = None
+
+    @staticmethod
+    def without_words(missing: MissingWords) -> Corpus:
+        learned = missing.learned
+        return Corpus(learned.name, (), learned.symbols, learned.sha256, missing)
+
+    def require_words(self) -> None:
+        """Raise UserError if the words are missing."""
+        if self.missing is not None:
+            raise _corpus_error(self.missing.problem, self.missing.remedy)
 
     @property
     def vocab_size(self) -> int:
@@ -70,6 +96,8 @@ class Corpus:
         return self._splits[split]
 
     def summary(self) -> CorpusSummary:
+        if self.missing is not None:
+            return self.missing.learned
         # Each word gives an example for each character and one for its end, whatever the context.
         train, val, test = (sum(map(len, words)) + len(words) for words in self._splits.values())
         return CorpusSummary(self.name, self.sha256, len(self.words), self.symbols, (train, val, test))
@@ -157,7 +185,7 @@ def _decode_text(path: Path, data: bytes) -> str:
 
 def _refuse_invisible(path: Path, text: str) -> None:
     allowed = JOINERS + "\n"
-    refused = {symbol for symbol in set(text) - set(allowed) if unicodedata.category(symbol) in _REFUSED_CATEGORIES}
+    refused = {symbol for symbol in set(text) - set(allowed) if unicodedata.category(symbol) in INVISIBLE_CATEGORIES}
     if refused:
         index = min(text.index(symbol) for symbol in refused)
         symbol = text[index]

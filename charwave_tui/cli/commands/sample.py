@@ -42,12 +42,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     query.add_argument("--score", metavar="WORD", help="how much a word surprises, and its place in the corpus")
     query.add_argument("--next", metavar="PREFIX", help="what may follow a prefix, at the temperature")
     add_run_options(parser)
+    moved = "where the words that the run learned are now, for this once (runs relocate remembers it)"
+    parser.add_argument("--corpus", metavar="C", default=argparse.SUPPRESS, help=moved)
     parser.add_argument("--json", action="store_true", help="print objects: of a name name, nll, in_corpus, near, …")
     parser.set_defaults(func=sample)
 
 
 def sample(options: argparse.Namespace) -> int:
-    """Print names with their nll per character: `=` in the corpus, `≈` near a word of it, `+` new."""
+    """Print names with their nll per character: `=` in the corpus, `≈` near a word of it, `+` new, `?` unknown."""
     sampling = SamplingConfig()
     settings = {name: text for name in SAMPLING_FIELDS if (text := getattr(options, name, None)) is not None}
     _reject_unused_options(options, settings)
@@ -97,7 +99,9 @@ def score_lines(scored: WordScored) -> list[str]:
         else ""
     )
     novelty = f"near {scored.nearest_word}" if scored.nearest_word else "new"
-    if scored.word and scored.nearest_word == scored.word:
+    if scored.nearest_word is None:
+        novelty = "its word list is missing"
+    elif scored.word and scored.nearest_word == scored.word:
         novelty = "in the corpus"
     return [*lines, f"{total:.2f} nats, {mean:.2f} a character{rank}; {novelty}"]
 
@@ -136,6 +140,8 @@ def _reject_unused_options(options: argparse.Namespace, settings: Iterable[str])
     query, used = ("--score", ()) if options.score is not None else ("--next", ("temperature",))
     if options.score is None and options.next is None:
         return
+    if options.score is None and options.corpus:
+        raise UserError("--corpus is for what is compared with words, and --next compares none", "leave it out")
     for name in settings:
         if name not in used:
             flag = "-n" if name == "count" else f"--{name.replace('_', '-')}"
@@ -146,9 +152,9 @@ def _sample(options: argparse.Namespace, sampling: SamplingConfig) -> tuple[Samp
     def read(run: int) -> tuple[SampledName, ...]:
         from charwave_tui.engine import api
 
-        return api.sample(sampling, run)
+        return api.sample(sampling, run, options.corpus or "")
 
-    return query_run(options, lambda session: sample_names(session, sampling), read)
+    return query_run(options, lambda session: sample_names(session, sampling), read, on_disk=bool(options.corpus))
 
 
 def _predict(options: argparse.Namespace) -> tuple[NextPredicted, str]:
@@ -170,13 +176,15 @@ def _score(options: argparse.Namespace) -> WordScored:
     def read(run: int) -> WordScored:
         from charwave_tui.engine import api
 
-        return api.score(options.score, run)
+        return api.score(options.score, run, options.corpus or "")
 
-    return query_run(options, lambda session: score_word(session, options.score), read)
+    return query_run(options, lambda session: score_word(session, options.score), read, on_disk=bool(options.corpus))
 
 
 def _name_line(item: SampledName) -> str:
-    novelty = "=" if item.in_corpus else f"{or_ascii('≈', '~')} {item.near}" if item.near else "+"
+    novelty = f"{or_ascii('≈', '~')} {item.near}" if item.near else "=" if item.in_corpus else "+"
+    if item.in_corpus is None:
+        novelty = "?"
     name = item.name or or_ascii("–", "-")
     return f"{padded(name, 24)} {item.nll:5.2f} {novelty}"
 

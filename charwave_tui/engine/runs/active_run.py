@@ -289,6 +289,7 @@ class ActiveRun:
             divergence=self._divergence,
             save_error=self.unsaved,
             timeline=self.history.timeline,
+            missing_words=self.corpus.missing.consequence if self.corpus.missing else "",
         )
 
     def current_record(self) -> RunRecord | None:

@@ -80,8 +80,13 @@ def answer_score_word(trainer: Trainer, command: ScoreWord) -> Cooperative[WordS
     return WordScored(trainer.step, command.request, word, path, nearest)
 
 
-def nearest_corpus_word(corpus: Corpus, word: str) -> Cooperative[str]:
-    """Return `word` if the corpus has it, else the first corpus word one edit away, else ""."""
+def nearest_corpus_word(corpus: Corpus, word: str) -> Cooperative[str | None]:
+    """Return `word` if the corpus has it, else the first corpus word one edit away, else "".
+
+    None if the words are missing.
+    """
+    if corpus.missing is not None:
+        return None
     if word in corpus.word_set:
         return word
     index = yield from near_word_index(corpus)

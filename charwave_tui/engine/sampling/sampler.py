@@ -41,6 +41,8 @@ class NameSampler:
         self, model: Sequential, corpus: Corpus, config: RunConfig, sampling: SamplingConfig, generator: Generator
     ) -> None:
         self._sampling = sampling.validated()
+        if sampling.only_new == ONLY_NEW:
+            corpus.require_words()
         self._corpus = corpus
         self._model, self._config = model, config
         self._generator = generator
@@ -112,6 +114,8 @@ class NameSampler:
     def _accepted_names(self, batch: _SampleBatch) -> list[SampledName]:
         """Return the finished names of a batch, without those of the corpus where only new ones are requested."""
         names, means, nlls = batch.finished(self._corpus.symbols)
+        if self._corpus.missing is not None:
+            return [SampledName(name, mean, None, "", nll) for name, mean, nll in zip(names, means, nlls, strict=True)]
         corpus_words = self._corpus.word_set
         new = [name for name in names if name not in corpus_words]
         near_words = iter(self._near_words.find(new) if self._near_words is not None else [""] * len(new))

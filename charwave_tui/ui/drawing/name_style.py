@@ -35,10 +35,12 @@ class NoveltyShares:
     copied: float
 
 
-def novelty_shares(names: Sequence[SampledName]) -> NoveltyShares:
-    """Return the novelty fractions, all 0 without names."""
+def novelty_shares(names: Sequence[SampledName]) -> NoveltyShares | None:
+    """Return the novelty fractions, all 0 without names; None if the words to compare with are missing."""
+    if any(name.in_corpus is None for name in names):
+        return None
     total = max(len(names), 1)
-    copied = sum(name.in_corpus for name in names)
+    copied = sum(bool(name.in_corpus) for name in names)
     near = sum(bool(name.near) and not name.in_corpus for name in names)
     return NoveltyShares((len(names) - copied - near) / total, near / total, copied / total)
 
@@ -50,7 +52,9 @@ def mean_nll(names: Iterable[SampledName]) -> float:
 
 
 def novelty_mark(sampled: SampledName) -> tuple[Span, str]:
-    """Return the glyph of a name's novelty, and the word for it."""
+    """Return the glyph of a name's novelty, and the word for it, empty if the words to compare with are missing."""
+    if sampled.in_corpus is None:
+        return Span("?", "muted"), ""
     if sampled.in_corpus:
         return Span(GLYPHS.corpus, "muted"), "corpus"
     return (Span(GLYPHS.near, "muted"), "near") if sampled.near else (Span(GLYPHS.new, "train"), "new")

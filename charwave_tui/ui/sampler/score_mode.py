@@ -49,7 +49,12 @@ def typed_line(text: str, width: int) -> StyledLine:
 
 
 def novelty_mark(word: WordScored) -> tuple[Span, str]:
-    """Return a glyph and a word for whether the corpus has the word, or one that is one edit away."""
+    """Return a glyph and a word for whether the corpus has the word, or one that is one edit away.
+
+    The word is empty if the words of the corpus are missing.
+    """
+    if word.nearest_word is None:
+        return Span("?", "muted"), ""
     if word.nearest_word == word.word:
         return Span(GLYPHS.corpus, "muted"), "corpus"
     return (Span(GLYPHS.near, "muted"), "near") if word.nearest_word else (Span(GLYPHS.new, "train"), "new")
@@ -105,7 +110,7 @@ def character_lines(word: WordScored, width: int, height: int) -> list[StyledLin
         return [(Span("This model has not scored the word yet.", "muted"),)]
     mark, novelty = novelty_mark(word)
     if novelty == "near":
-        novelty = f"near {readable(word.nearest_word)}"
+        novelty = f"near {readable(word.nearest_word or '')}"
     total = (*step_views.nll_summary(path, "total"), Span("   "), mark, Span(f" {novelty}", "muted"))
     summary = [justify(total, (), width), _percentile_line(word, width)]
     if height >= len(path) + 2 + len(summary):
@@ -114,6 +119,8 @@ def character_lines(word: WordScored, width: int, height: int) -> list[StyledLin
 
 
 def _percentile_line(word: WordScored, width: int) -> StyledLine:
+    if word.nearest_word is None:
+        return (Span("no place in the corpus: its word list is missing", "muted"),)
     if word.percentile is None:
         return (Span("computing the percentile in the corpus", "muted"),)
     percentile = Span(format_percentile(word), "bright", True)
@@ -184,7 +191,7 @@ class ScoreMode(SamplerMode):
     def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
         scored, refusal = new.scored, new.refused
         if scored is not None and scored is not old.scored and scored.request in self._requests:
-            if scored.percentile is not None:
+            if scored.percentile is not None or scored.nearest_word is None:
                 self._pending.accept(scored.request)  # a reply without percentile is not the last one
             self.words, index = upsert_score(self.words, scored)
             if self._submitted == scored.word:

@@ -46,6 +46,8 @@ def notification_for(event: Event | EngineDisconnected, before: LabState, after:
         case ResumableRunFound(run=found) if run.unfinished is None or run.unfinished.run != found.run:
             text = f"run {found.run} was left at step {format_steps(found.step)}\nspace goes on with it"
             return Notification(text, "information")
+        case RunOpened(missing_words=text) if text:
+            return Notification(text, "warning")
         case CommandRefused(problem=problem, remedy=remedy):
             return Notification(f"{problem}\n{remedy}", "warning")
         case SaveFailed(run=number, problem=problem) if not (run.unsaved and run.run == number):
@@ -68,7 +70,10 @@ def reattached_notification(event: RunOpened) -> Notification | None:
     """Return the notification of a run that the engine had before, None for a model without a run."""
     if event.run is None:
         return None
-    return Notification(f"reattached to run {event.run}, step {format_steps(event.step)}", "information")
+    text = f"reattached to run {event.run}, step {format_steps(event.step)}"
+    if event.missing_words:
+        return Notification(f"{text}\n{event.missing_words}", "warning")
+    return Notification(text, "information")
 
 
 def _split_losses(curve: LossCurveState, step: int) -> str:

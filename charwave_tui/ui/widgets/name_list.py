@@ -104,14 +104,15 @@ def name_entry(sampled: SampledName, width: int) -> StyledLine:
 
 def names_summary(names: Sequence[SampledName], width: int) -> StyledLine:
     """Return the mean nll and the novelty fractions of names in the fullest form that fits `width`."""
-    fractions = novelty_shares(names)
-    parts = (
-        (fractions.new, "new", GLYPHS.new),
-        (fractions.near, "near", GLYPHS.near),
-        (fractions.copied, "copied", GLYPHS.corpus),
-    )
-    words = [f"{fraction:.0%} {word}" for fraction, word, _ in parts]
-    glyphs = [f"{glyph} {fraction:.0%}" for fraction, _, glyph in parts]
+    words = glyphs = ["word list missing"]
+    if (fractions := novelty_shares(names)) is not None:
+        parts = (
+            (fractions.new, "new", GLYPHS.new),
+            (fractions.near, "near", GLYPHS.near),
+            (fractions.copied, "copied", GLYPHS.corpus),
+        )
+        words = [f"{fraction:.0%} {word}" for fraction, word, _ in parts]
+        glyphs = [f"{glyph} {fraction:.0%}" for fraction, _, glyph in parts]
     full: StyledLine = (
         Span("mean ", "muted"),
         Span(format_nll(mean_nll(names)), "bright"),

@@ -177,6 +177,15 @@ def test_names_without_nll_muted_if_in_corpus():
     assert known == ["bright", "fg", "train", "muted"]
 
 
+def test_names_without_words_to_compare_with_say_so_and_claim_nothing():
+    names = [SampledName("mae", 1.0, None), SampledName("kim", 2.0, None)]
+    assert to_plain_text(name_entry(names[0], 31)).split() == ["mae", "1.00", "?"]
+    for width in range(28, 60):
+        assert to_plain_text(names_summary(names, width)).endswith("word list missing")
+    for width in range(1, 28):
+        assert "%" not in to_plain_text(names_summary(names, width))
+
+
 def test_characters_styled_by_probability_and_high_nll_underlined():
     told = tuple(-math.log(p) for p in (0.1, 0.5, 0.2, 0.029, 0.9))
     pieces = style_name(SampledName("maqe", 2.0, False, nlls=told), 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from support import lab_states as scenes
 from support.fake_engine import run_opened, unfinished_summary
@@ -104,6 +105,14 @@ def test_existing_run_notified_with_step():
         "reattached to run 12, step 132,400", "information"
     )
     assert reattached_notification(run_opened(scenes.UNTRAINED.run)) is None
+
+
+def test_missing_words_notified_once_for_each_opening():
+    opened = msgspec.structs.replace(run_opened(TRAINING.run), missing_words="the words are missing; so relocate them")
+    assert notifications_of(opened) == Notification("the words are missing; so relocate them", "warning")
+    assert reattached_notification(opened) == Notification(
+        "reattached to run 12, step 132,400\nthe words are missing; so relocate them", "warning"
+    )
 
 
 def test_losses_of_current_step_notified_in_fixed_order():
