@@ -9,7 +9,7 @@ from charwave_tui.client.endpoints import EngineEndpoint, LocalEndpoint
 from charwave_tui.client.ssh import SshDestination, SshEndpoint
 from charwave_tui.core.config.presets import default_preset, get_preset
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus_registry import resolve_corpus_name
+from charwave_tui.core.corpus.registry import resolve_corpus_name
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import runs_dir

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LayerStats, SampledName
 from charwave_tui.core.paths import APP_NAME, runs_dir

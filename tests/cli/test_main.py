@@ -14,7 +14,7 @@ import pytest
 from charwave_tui import __version__
 from charwave_tui.__main__ import run
 from charwave_tui.cli.commands import presets
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.core.paths import log_path
 
 CONTEXT_6 = "context 6 is not 2×2×2 = 8; set context to 8 or fuse to 2 3 or 3 2 or 6"

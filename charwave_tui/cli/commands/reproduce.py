@@ -17,7 +17,7 @@ from charwave_tui.cli.progress import progress_listeners
 from charwave_tui.core.config.presets import Published, get_preset, presets
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.value_types import IntRange
-from charwave_tui.core.corpus_registry import LECTURE_SHA256, find_corpus, resolve_corpus_name
+from charwave_tui.core.corpus.registry import LECTURE_SHA256, find_corpus, resolve_corpus_name
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.store.run_record import RunRecord
 

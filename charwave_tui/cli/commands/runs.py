@@ -10,7 +10,7 @@ import msgspec
 
 from charwave_tui.cli.options import run_number
 from charwave_tui.cli.output import print_json
-from charwave_tui.core.corpus_registry import find_learned_corpus, resolve_corpus_name
+from charwave_tui.core.corpus.registry import find_learned_corpus, resolve_corpus_name
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.paths import runs_dir

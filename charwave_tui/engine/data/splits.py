@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from charwave_tui.core.config.choices import Batches, Targets
 from charwave_tui.core.config.layer_shapes import level_shapes
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import Split
 from charwave_tui.engine.data.prefix_dataset import EpochLoader, PrefixDataset

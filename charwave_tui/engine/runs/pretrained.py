@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import asset_path
 from charwave_tui.core.store.checkpoint_metadata import read_record_file

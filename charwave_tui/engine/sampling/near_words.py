@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.engine.data.window_dataset import encode_words
 from charwave_tui.engine.runtime.cooperative import Cooperative
 from charwave_tui.engine.runtime.random_streams import derived_generator

@@ -8,7 +8,8 @@ import msgspec
 import torch
 
 from charwave_tui.core.config.sampling_config import CharacterText, SamplingConfig
-from charwave_tui.core.corpus import MAX_WORD_LENGTH, Corpus
+from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.reading import MAX_WORD_LENGTH
 from charwave_tui.core.metrics import SampledName, TimelineSample
 from charwave_tui.core.protocol.commands import PredictNext, SampleNames, SampleRun, ScoreWord
 from charwave_tui.core.protocol.events import NamesSampled, NextPredicted, RunSampled, WordScored

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, ONLY_NEW, SamplingConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.engine.model.layers import Sequential
 from charwave_tui.engine.model.prefix_forward import CachedDecoder, FoldedModel, IncrementalDecoder, WindowDecoder

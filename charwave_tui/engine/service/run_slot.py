@@ -9,8 +9,8 @@ from dataclasses import replace
 import torch
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.corpus_registry import find_learned_corpus
+from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.registry import find_learned_corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import GhostCurve, RunState
 from charwave_tui.core.protocol.commands import REWIND_LR_DIVISOR

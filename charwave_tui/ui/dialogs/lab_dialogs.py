@@ -11,7 +11,7 @@ from charwave_tui import __version__
 from charwave_tui.core.config.presets import Published, presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.config.value_types import Choice
-from charwave_tui.core.corpus_registry import list_corpora
+from charwave_tui.core.corpus.registry import list_corpora
 from charwave_tui.ui.dialogs.confirm import ConfirmDialog, DialogChoice
 from charwave_tui.ui.dialogs.pick import Option, PickDialog
 from charwave_tui.ui.drawing.number_format import format_loss

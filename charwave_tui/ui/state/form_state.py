@@ -9,7 +9,7 @@ from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.config.presets import default_preset, get_preset, presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, FieldGroup, RunConfig, parse_value
 from charwave_tui.core.config.value_types import Value
-from charwave_tui.core.corpus_registry import resolve_corpus_name
+from charwave_tui.core.corpus.registry import resolve_corpus_name
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.events import CommandRefused, EngineReady, Event, RunChanged, RunEdited, RunOpened

@@ -11,7 +11,7 @@ import msgspec
 
 from charwave_tui.core.config.presets import presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
-from charwave_tui.core.corpus_registry import LECTURE_SHA256
+from charwave_tui.core.corpus.registry import LECTURE_SHA256
 from charwave_tui.core.metrics import RunState, Split, TrainingHistory
 from charwave_tui.core.store.run_record import RESUMABLE_STATES, RunRecord, RunSummary
 from charwave_tui.ui.drawing.number_format import format_steps

@@ -20,7 +20,7 @@ from support.dispatcher_harness import WORDS, DispatcherHarness
 
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.corpus_registry import add_recent_corpus, find_corpus, list_corpora
+from charwave_tui.core.corpus.registry import add_recent_corpus, find_corpus, list_corpora
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import HOME_VARIABLE, ensure_runtime_dir, runs_dir, state_dir

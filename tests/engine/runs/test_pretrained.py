@@ -10,7 +10,7 @@ import pytest
 
 from charwave_tui.core.config.presets import default_preset
 from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import asset_path
 from charwave_tui.core.protocol.commands import Command, PrepareRun, ProbeLayers, SampleNames, StartRun

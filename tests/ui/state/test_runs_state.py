@@ -10,7 +10,7 @@ import pytest
 from support import lab_states as scenes
 from support.run_records import NO_RUN, RECORDS, SUMMARIES, TRAINING_RUN, falling_history, run_record, run_summary
 
-from charwave_tui.core.corpus_registry import LECTURE_SHA256
+from charwave_tui.core.corpus.registry import LECTURE_SHA256
 from charwave_tui.core.metrics import Evaluation, LossPoint, RunState, Split, TrainingHistory
 from charwave_tui.core.protocol.commands import PauseRun
 from charwave_tui.core.protocol.events import RunShown, RunsListed

@@ -10,7 +10,8 @@ from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
-from charwave_tui.core.corpus import Corpus, MissingWords, read_corpus
+from charwave_tui.core.corpus.corpus import Corpus, MissingWords
+from charwave_tui.core.corpus.reading import read_corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.paths import APP_NAME, asset_path, corpora_dir, state_dir, write_user_file
