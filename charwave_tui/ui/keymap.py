@@ -168,12 +168,12 @@ _LIST = (
 _AGAIN = key("g", "resample", "Again", "draw names again, from the next seed where these are of this very step")
 
 
-_COPY = key("y", "copy", "Copy", "copy the name under the cursor through the terminal, also over SSH")
+_COPY = key("y", "screen.copy", "Copy", "copy the name under the cursor through the terminal, also over SSH")
 
 
 _KEEP = (
-    key("Y", "copy_all", "Copy all", "copy all names", show=False),
-    key("w", "save", "Save", "save all names to a file: text, CSV or JSON by its ending"),
+    key("Y", "screen.copy_all", "Copy all", "copy all names", show=False),
+    key("w", "screen.save", "Save", "save all names to a file: text, CSV or JSON by its ending"),
 )
 
 

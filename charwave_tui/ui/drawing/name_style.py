@@ -51,13 +51,16 @@ def mean_nll(names: Iterable[SampledName]) -> float:
     return sum(finite) / len(finite) if finite else math.nan
 
 
-def novelty_mark(sampled: SampledName) -> tuple[Span, str]:
-    """Return the glyph of a name's novelty, and the word for it, empty if the words to compare with are missing."""
-    if sampled.in_corpus is None:
+def novelty_mark(in_corpus: bool | None, near: str) -> tuple[Span, str]:
+    """Return the glyph of a name's novelty, and the word for it, empty if the words to compare with are missing.
+
+    `near` is a corpus word one edit away, or empty.
+    """
+    if in_corpus is None:
         return Span("?", "muted"), ""
-    if sampled.in_corpus:
+    if in_corpus:
         return Span(GLYPHS.corpus, "muted"), "corpus"
-    return (Span(GLYPHS.near, "muted"), "near") if sampled.near else (Span(GLYPHS.new, "train"), "new")
+    return (Span(GLYPHS.near, "muted"), "near") if near else (Span(GLYPHS.new, "train"), "new")
 
 
 def style_character(text: str, nll: float) -> Span:

@@ -60,7 +60,7 @@ from charwave_tui.ui.widgets.pane_grid import PaneGrid
 from charwave_tui.ui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
-    from charwave_tui.ui.sampler.mode import SamplerMemory
+    from charwave_tui.ui.sampler.screen import SamplerMemory
 
 SAVE_TIMEOUT_SECONDS = 10.0  # for quitting after a stop; the engine goes on saving after that
 

@@ -55,7 +55,7 @@ def name_rows(
 
 def name_detail(sampled: SampledName, width: int, height: int) -> list[StyledLine]:
     """Return a name character by character in at most `height` lines, as a table if there is space."""
-    mark, novelty = novelty_mark(sampled)
+    mark, novelty = novelty_mark(sampled.in_corpus, sampled.near)
     texts = {
         "": " the word list is missing",
         "corpus": " in the corpus",

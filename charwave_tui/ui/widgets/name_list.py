@@ -90,7 +90,7 @@ def entry_lines(names: Sequence[SampledName], width: int, rows: int) -> list[Sty
 
 def name_entry(sampled: SampledName, width: int) -> StyledLine:
     """Return a name, its nll and its novelty in `width` columns."""
-    mark, novelty = novelty_mark(sampled)
+    mark, novelty = novelty_mark(sampled.in_corpus, sampled.near)
     word = f" {novelty:6}" if width >= MIN_WORD_WIDTH else ""
     nll = f"{format_nll(sampled.nll):>6}"
     room = max(1, width - len(nll) - 3 - len(word))
@@ -129,7 +129,8 @@ def names_summary(names: Sequence[SampledName], width: int) -> StyledLine:
 
 def _refusal(names: NamesState) -> StyledLine:
     key, effect = ("w", "rewinds") if names.is_after_divergence else ("g", "tries again")
-    return (Span(f"{to_sentence(names.refusal)}\n\n"), key_span(key), Span(f" {effect}.", "muted"))
+    text = to_sentence(f"{names.refusal}; {names.remedy}" if names.remedy else names.refusal)
+    return (Span(f"{text}\n\n"), key_span(key), Span(f" {effect}.", "muted"))
 
 
 def _columns(width: int) -> int:

@@ -30,10 +30,11 @@ from charwave_tui.core.protocol.events import (
 from charwave_tui.ui.drawing.styled_text import cell_width
 from charwave_tui.ui.drawing.theme import to_plain_text
 from charwave_tui.ui.sampler import step_views
-from charwave_tui.ui.sampler.mode import StarredSet, model_identity, no_model_lines
+from charwave_tui.ui.sampler.mode import model_identity, unavailable_lines
 from charwave_tui.ui.sampler.names_table import name_detail, name_rows, sampling_note
 from charwave_tui.ui.sampler.save_names import format_names, resolve_path, write_names
 from charwave_tui.ui.sampler.score_mode import character_lines, score_list
+from charwave_tui.ui.sampler.starred_mode import StarredSet
 from charwave_tui.ui.sampler.step_state import (
     StepState,
     entropy,
@@ -186,8 +187,8 @@ def test_expensive_queries_repeat_for_a_fraction_of_time(monkeypatch):
 )
 def test_query_without_model_shows_reason(connection, word):
     run = replace(scenes.TRAINING.run, connection=connection)
-    assert word in " ".join(to_plain_text(line) for line in no_model_lines(run))
-    assert not list(no_model_lines(scenes.TRAINING.run))
+    assert word in " ".join(to_plain_text(line) for line in unavailable_lines(run, 80))
+    assert unavailable_lines(scenes.TRAINING.run, 80) == []
 
 
 def test_replies_stored_by_kind_without_lab_names():
@@ -196,7 +197,7 @@ def test_replies_stored_by_kind_without_lab_names():
     assert speech == SamplerState(predicted=predicted)
     speech = reduce_sampler(speech, NamesSampled(3, FIRST_REQUEST, NAMES, done=False))
     assert (speech.tried.names, speech.tried.done) == (NAMES, False)
-    assert reduce_sampler(speech, NamesRefused(FIRST_REQUEST, "no", "yes")).tried.refusal == "no; yes"
+    assert reduce_sampler(speech, NamesRefused(FIRST_REQUEST, "no", "yes")).tried.refusal == "no"
     assert reduce_sampler(speech, StarsListed(STARS)).stars == STARS
 
 
