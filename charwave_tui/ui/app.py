@@ -118,7 +118,7 @@ class CharwaveApp(ThemedApp):
 
     def on_mount(self) -> None:
         self.push_screen(self._lab, self.exit)
-        self.set_interval(1.0, self._show_connection)
+        self.set_interval(0.5, self._show_connection)
 
     def _show_connection(self) -> None:
         host, latency = self._engine.host, self._engine.latency
