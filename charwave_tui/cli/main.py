@@ -40,7 +40,7 @@ class _OneLineParser(argparse.ArgumentParser):
     """Reports a wrong command line in one line, like every other user error."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"charwave-tui: {escape_invisible(message)}; {self.prog} --help shows what there is\n")
+        self.exit(2, f"charwave-tui: {escape_invisible(message)}; {self.prog} --help lists what there is\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,9 +75,9 @@ def _report(message: str, code: int) -> int:
 def _internal_error(error: Exception) -> str:
     summary = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
     if not configure_logging():
-        return f"{summary} (a fault of the program; the log cannot be written)"
+        return f"{summary} (an internal error; the log cannot be written)"
     logging.getLogger(__name__).error("a command failed", exc_info=error)
-    return f"{summary} (a fault of the program; the whole story is in {log_path()})"
+    return f"{summary} (an internal error; the details are in {log_path()})"
 
 
 def _parser() -> argparse.ArgumentParser:

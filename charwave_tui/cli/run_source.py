@@ -86,10 +86,10 @@ async def _query_host(
     async with engine_session(endpoint) as session:
         status = session.status
         if status is None or status.run is None or status.state is None:
-            raise UserError(f"the engine on {host} holds no run", f"charwave-tui start --host {host} begins one")
+            raise UserError(f"the engine on {host} has no run", f"charwave-tui start --host {host} starts one")
         if chosen not in (None, status.run):
-            remedy = f"leave --run {chosen} out, or ask on {host} itself"
-            raise UserError(f"run {chosen} is not in the engine on {host}, which holds run {status.run}", remedy)
+            remedy = f"leave --run {chosen} out, or run the command on {host}"
+            raise UserError(f"run {chosen} is not in the engine on {host}, which has run {status.run}", remedy)
         reply = await query(session)
         _report_missing_words(session)
         _report_step(f"run {status.run} on {host} is {status.state.value}", session.reply_step)

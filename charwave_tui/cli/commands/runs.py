@@ -21,7 +21,7 @@ from charwave_tui.core.store.run_store import RunStore
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    runs = commands.add_parser("runs", help="list, show, export or delete the runs that are kept")
+    runs = commands.add_parser("runs", help="list, show, export or delete stored runs")
     runs_commands = runs.add_subparsers(metavar="COMMAND", required=True)
     listing = runs_commands.add_parser("list", help="all runs, newest first")
     listing.set_defaults(func=list_runs)
@@ -30,18 +30,18 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     show.set_defaults(func=show_run)
     export = runs_commands.add_parser("export", help="write a run's record, curve and weights to a folder")
     export.add_argument("run", metavar="RUN", type=run_number, help="its number")
-    export.add_argument("--to", metavar="FOLDER", type=Path, help="the folder, made anew (run-NUMBER here)")
+    export.add_argument("--to", metavar="FOLDER", type=Path, help="a new folder (run-NUMBER in the current one)")
     export.set_defaults(func=write_export)
-    relocate = runs_commands.add_parser("relocate", help="say where the words that a run learned are now")
+    relocate = runs_commands.add_parser("relocate", help="set the new place of a run's corpus")
     relocate.add_argument("run", metavar="RUN", type=run_number, help="its number")
     relocate.add_argument("path", metavar="PATH", help="the same list under its new name, or a corpus by name")
     relocate.set_defaults(func=relocate_corpus)
-    restore = runs_commands.add_parser("restore", help="put runs back that the screen took off the list")
+    restore = runs_commands.add_parser("restore", help="restore runs that were deleted on the screen")
     restore.add_argument("runs", metavar="RUN", type=run_number, nargs="+", help="their numbers")
     restore.set_defaults(func=restore_runs)
-    remove = runs_commands.add_parser("rm", help="delete runs and their weights for good")
+    remove = runs_commands.add_parser("rm", help="delete runs and their weights permanently")
     remove.add_argument("runs", metavar="RUN", type=run_number, nargs="*", help="their numbers")
-    remove.add_argument("--deleted", action="store_true", help="those too that the screen took off the list")
+    remove.add_argument("--deleted", action="store_true", help="also those that were deleted on the screen")
     remove.set_defaults(func=remove_runs)
     for parser in (listing, show, export, relocate, restore, remove):
         parser.add_argument("--json", action="store_true", help="print JSON")

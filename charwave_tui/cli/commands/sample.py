@@ -21,12 +21,12 @@ END = "end"  # the end of a name; in JSON it is the empty character
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("sample", help="draw names from a trained run, or ask it about a word")
+    parser = commands.add_parser("sample", help="sample names from a trained run, or score a word with it")
     default = SamplingConfig()
     parser.add_argument("-n", dest="count", metavar="N", help=f"how many ({default.count})")
     parser.add_argument("--temperature", metavar="T", help=f"below 1 safer, above 1 wilder ({default.temperature})")
-    parser.add_argument("--top-k", metavar="K", help="draw from the K likeliest characters alone (0: from all)")
-    parser.add_argument("--top-p", metavar="P", help="draw from the fewest that come to P of the odds (1: from all)")
+    parser.add_argument("--top-k", metavar="K", help="sample only from the K likeliest characters (0: all)")
+    parser.add_argument("--top-p", metavar="P", help="sample only from the fewest with P of the probability (1: all)")
     parser.add_argument("--prefix", metavar="P", help="how each name begins")
     parser.add_argument("--suffix", metavar="S", help="how each name ends")
     parser.add_argument(
@@ -34,17 +34,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("--shortest", metavar="L", help=f"characters at least ({default.shortest})")
     parser.add_argument("--longest", metavar="L", help=f"characters at most ({default.longest})")
-    parser.add_argument(
-        "--only-new", action="store_const", const=ONLY_NEW, help="draw again in place of names that the corpus has"
-    )
-    parser.add_argument("--seed", metavar="S", help=f"the same seed draws the same names ({default.seed})")
+    parser.add_argument("--only-new", action="store_const", const=ONLY_NEW, help="resample names that the corpus has")
+    parser.add_argument("--seed", metavar="S", help=f"the same seed samples the same names ({default.seed})")
     query = parser.add_mutually_exclusive_group()
-    query.add_argument("--score", metavar="WORD", help="how much a word surprises, and its place in the corpus")
+    query.add_argument("--score", metavar="WORD", help="the nll of each character of a word, its rank in the corpus")
     query.add_argument("--next", metavar="PREFIX", help="what may follow a prefix, at the temperature")
     add_run_options(parser)
-    moved = "where the words that the run learned are now, for this once (runs relocate remembers it)"
+    moved = "where the run's corpus is now, for this call only (runs relocate stores it)"
     parser.add_argument("--corpus", metavar="C", default=argparse.SUPPRESS, help=moved)
-    parser.add_argument("--json", action="store_true", help="print objects: of a name name, nll, in_corpus, near, …")
+    parser.add_argument("--json", action="store_true", help="print JSON: of a name name, nll, in_corpus, near, …")
     parser.set_defaults(func=sample)
 
 
@@ -94,7 +92,7 @@ def score_lines(scored: WordScored) -> list[str]:
     lines = [f"{symbol:5} {nll:6.2f}" for symbol, nll in zip([*scored.word, END], scored.nlls, strict=True)]
     mean = total / len(scored.nlls)
     rank = (
-        f", less surprising than {scored.percentile:.1f} % of {scored.compared_words:,} words"
+        f", a lower nll than {scored.percentile:.1f} % of {scored.compared_words:,} words"
         if scored.compared_words
         else ""
     )
@@ -145,7 +143,7 @@ def _reject_unused_options(options: argparse.Namespace, settings: Iterable[str])
     for name in settings:
         if name not in used:
             flag = "-n" if name == "count" else f"--{name.replace('_', '-')}"
-            raise UserError(f"{flag} is for names, and {query} draws none", "leave it out")
+            raise UserError(f"{flag} is for names, and {query} samples none", "leave it out")
 
 
 def _sample(options: argparse.Namespace, sampling: SamplingConfig) -> tuple[SampledName, ...]:

@@ -394,7 +394,7 @@ class InspectorPane(TimestampedPane, can_focus=True):
                 parts.append(self.age_text(response.step))
             else:
                 parts.append(f"step {format_steps(response.step)}")
-                parts.append(f"first NaN in {layer_title(self.probed.layers[nonfinite])}")
+                parts.append(f"first not finite: {layer_title(self.probed.layers[nonfinite])}")
             if response.stats.name not in CONTEXT_LAYERS:
                 parts.append(f"{response.stats.output_shape[0]:,} examples, seed {self.seed}")
         self.provenance = join_within(parts, self.size.width - 2)

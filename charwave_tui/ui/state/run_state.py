@@ -129,6 +129,11 @@ class RunViewState:
         return self.state is RunState.READY and self.step > 0
 
     @property
+    def diverged_to(self) -> str:
+        """What the loss of a diverged run became: `NaN` or `infinite`, `not finite` if unknown."""
+        return self.divergence.became if self.divergence else "not finite"
+
+    @property
     def is_in_progress(self) -> bool:
         """Whether the run trains or is paused."""
         return self.state in RESUMABLE_STATES

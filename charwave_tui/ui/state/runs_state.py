@@ -144,7 +144,7 @@ def state_words(row: RunSummary, present_run: int | None, *, brief: bool = False
     """What the run is doing, or how it ended."""
     if left_unfinished(row, present_run):
         return "unfinished" if brief else f"left at {format_steps(row.step)}"
-    return {RunState.FINISHED: "done", RunState.DIVERGED: "NaN"}.get(row.state, row.state.value)
+    return {RunState.FINISHED: "done", RunState.DIVERGED: "diverged"}.get(row.state, row.state.value)
 
 
 def best_vals(rows: Iterable[RunSummary]) -> dict[str, float]:

@@ -63,7 +63,7 @@ class NameList(ThemedWidget):
         if self.names.refusal:
             return to_rich_text(self, _refusal(self.names))
         if not self.names.names:
-            hint = (key_span("g"), Span(" draws names from the model as it is.", "muted"))
+            hint = (key_span("g"), Span(" samples names from the current model.", "muted"))
             return to_rich_text(self, hint)
         return Text("\n").join(to_rich_text(self, line) for line in self._lines())
 

@@ -109,7 +109,7 @@ def test_damaged_pretrained_file_logged_and_skipped(
     monkeypatch.setattr(pretrained, "asset_path", lambda *parts: tmp_path.joinpath(*parts[1:]))
     with caplog.at_level(logging.WARNING):
         assert find_pretrained(CONFIG, find_corpus("names")) is None
-    assert "the trained model in the box cannot be read" in caplog.text
+    assert "the pretrained model cannot be read" in caplog.text
 
 
 def test_pretrained_file_small_enough_to_ship() -> None:

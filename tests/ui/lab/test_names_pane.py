@@ -263,7 +263,7 @@ def test_summary_shows_memorized_fraction_as_width_allows(width, written):
 async def test_empty_pane_offers_a_key(widget_host):
     app = widget_host(NamesPane)
     async with app.run_test(size=(60, 18)):
-        assert "g draws names from the model as it is." in lines(app)
+        assert "g samples names from the current model." in lines(app)
         assert app.query_one(NamesPane).provenance == ""
 
 
@@ -324,10 +324,10 @@ async def test_editing_offers_only_apply_and_cancel(widget_host):
         def offered():
             return [active.binding.description for active in app.screen.active_bindings.values() if active.binding.show]
 
-        assert offered()[:3] == ["Field", "Nudge", "Edit"]
+        assert offered()[:3] == ["Field", "Change", "Edit"]
         await pilot.press("enter")
         await pilot.pause()
-        assert [text for text in offered() if text in ("Field", "Nudge", "Edit", "Apply", "Cancel")] == [
+        assert [text for text in offered() if text in ("Field", "Change", "Edit", "Apply", "Cancel")] == [
             "Apply",
             "Cancel",
         ]

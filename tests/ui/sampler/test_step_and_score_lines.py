@@ -183,7 +183,11 @@ def test_expensive_queries_repeat_for_a_fraction_of_time(monkeypatch):
 
 @pytest.mark.parametrize(
     ("connection", "word"),
-    [(ConnectionState.OFFLINE, "dropped"), (ConnectionState.LOST, "gone"), (ConnectionState.STARTING, "starting")],
+    [
+        (ConnectionState.OFFLINE, "lost"),
+        (ConnectionState.LOST, "gone"),
+        (ConnectionState.STARTING, "starting"),
+    ],
 )
 def test_query_without_model_shows_reason(connection, word):
     run = replace(scenes.TRAINING.run, connection=connection)
