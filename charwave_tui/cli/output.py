@@ -7,8 +7,11 @@ import json
 import math
 import os
 import sys
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
+
+from charwave_tui.core.corpus import JOINERS
 
 
 def make_stdout_lossless() -> None:
@@ -43,16 +46,34 @@ def _format(value: object) -> str:
     return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def one_line(text: str) -> str:
+    """Escape the control and format characters of a text, which file names may hold."""
+    control = {symbol for symbol in text if unicodedata.category(symbol) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    escapes = {ord(symbol): symbol.encode("unicode_escape").decode("ascii") for symbol in control.difference(JOINERS)}
+    return text.translate(escapes)
+
+
 def or_ascii(symbol: str, fallback: str) -> str:
     """Return the symbol, or its ASCII fallback where stdout is not UTF-8."""
     return symbol if _is_utf8() else fallback
 
 
-def padded(text: str, width: int) -> str:
-    """Pad a text to `width` columns of a terminal, of which some characters take two and some none."""
-    from rich.cells import cell_len
+def columns(text: str) -> int:
+    """Return the columns of a terminal that a text takes: some characters take two and some none."""
+    from charwave_tui.ui.terminal.cell_width import cell_len
 
-    return text + " " * (width - cell_len(text))
+    return cell_len(text)
+
+
+def padded(text: str, width: int) -> str:
+    return text + " " * (width - columns(text))
+
+
+def shown_alone(text: str) -> str:
+    """Return a text so that its first character can be seen where none is before it."""
+    from charwave_tui.ui.terminal.cell_width import shown_alone
+
+    return shown_alone(text)
 
 
 def detach_stdio() -> None:

@@ -5,49 +5,54 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from charwave_tui.cli.output import or_ascii, padded, print_json
+from charwave_tui.cli.output import columns, or_ascii, padded, print_json, shown_alone
 from charwave_tui.cli.run_source import add_run_options, query_run
 from charwave_tui.client.requests import EngineSession, predict_next, sample_names, score_word
-from charwave_tui.core.config.sampling_config import ONLY_NEW, SAMPLING_FIELDS, SamplingConfig
+from charwave_tui.core.config.sampling_config import MIN_AUTO_LONGEST, ONLY_NEW, SAMPLING_FIELDS, SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.protocol.events import NextPredicted, WordScored
 
 END = "end"  # the end of a name; in JSON it is the empty character
+MIN_NAME_COLUMNS, CHARACTER_COLUMNS = 24, 6
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("sample", help="sample names from a trained run, or score a word with it")
+    parser = commands.add_parser("sample", help="draw names from a trained run, or ask it about a word")
     default = SamplingConfig()
     parser.add_argument("-n", dest="count", metavar="N", help=f"how many ({default.count})")
     parser.add_argument("--temperature", metavar="T", help=f"below 1 safer, above 1 wilder ({default.temperature})")
-    parser.add_argument("--top-k", metavar="K", help="sample only from the K likeliest characters (0: all)")
-    parser.add_argument("--top-p", metavar="P", help="sample only from the fewest with P of the probability (1: all)")
+    parser.add_argument("--top-k", metavar="K", help="draw from the K likeliest characters alone (0: from all)")
+    parser.add_argument("--top-p", metavar="P", help="draw from the fewest that come to P of the odds (1: from all)")
     parser.add_argument("--prefix", metavar="P", help="how each name begins")
     parser.add_argument("--suffix", metavar="S", help="how each name ends")
     parser.add_argument(
         "--pattern", metavar="M", help=r"what stands between: ? any character, * any number, \ before a literal ? or *"
     )
     parser.add_argument("--shortest", metavar="L", help=f"characters at least ({default.shortest})")
-    parser.add_argument("--longest", metavar="L", help=f"characters at most ({default.longest})")
-    parser.add_argument("--only-new", action="store_const", const=ONLY_NEW, help="resample names that the corpus has")
-    parser.add_argument("--seed", metavar="S", help=f"the same seed samples the same names ({default.seed})")
+    parser.add_argument(
+        "--longest",
+        metavar="L",
+        help=f"characters at most (as many as the corpus's longest word, at least {MIN_AUTO_LONGEST})",
+    )
+    parser.add_argument(
+        "--only-new", action="store_const", const=ONLY_NEW, help="draw again in place of names that the corpus has"
+    )
+    parser.add_argument("--seed", metavar="S", help=f"the same seed draws the same names ({default.seed})")
     query = parser.add_mutually_exclusive_group()
-    query.add_argument("--score", metavar="WORD", help="the nll of each character of a word, its rank in the corpus")
+    query.add_argument("--score", metavar="WORD", help="how much a word surprises, and its place in the corpus")
     query.add_argument("--next", metavar="PREFIX", help="what may follow a prefix, at the temperature")
     add_run_options(parser)
-    moved = "where the run's corpus is now, for this call only (runs relocate stores it)"
-    parser.add_argument("--corpus", metavar="C", default=argparse.SUPPRESS, help=moved)
-    parser.add_argument("--json", action="store_true", help="print JSON: of a name name, nll, in_corpus, near, …")
+    parser.add_argument("--json", action="store_true", help="print objects: of a name name, nll, in_corpus, near, …")
     parser.set_defaults(func=sample)
 
 
 def sample(options: argparse.Namespace) -> int:
-    """Print names with their nll per character: `=` in the corpus, `≈` near a word of it, `+` new, `?` unknown."""
+    """Print names with their nll per character: `=` in the corpus, `≈` near a word of it, `+` new, `…` cut off."""
     sampling = SamplingConfig()
     settings = {name: text for name in SAMPLING_FIELDS if (text := getattr(options, name, None)) is not None}
     _reject_unused_options(options, settings)
@@ -64,7 +69,10 @@ def sample(options: argparse.Namespace) -> int:
         _print(options.json, as_json, lines)
     else:
         names = _sample(options, sampling)
-        _print(options.json, msgspec.to_builtins(names), [_name_line(name) for name in names])
+        _print(options.json, msgspec.to_builtins(names), name_lines(names))
+        if cut := [name for name in names if name.is_cut]:
+            count = "1 name was" if len(cut) == 1 else f"{len(cut):,} names were"
+            print(f"{count} cut off at {len(cut[0].name):,} characters, without an end", file=sys.stderr)
         if len(names) < sampling.count:
             count = "none" if not names else f"only {len(names):,}"
             print(f"of {sampling.count:,} new names {count} came; try a higher temperature", file=sys.stderr)
@@ -89,17 +97,16 @@ def score_json(scored: WordScored) -> dict[str, object]:
 def score_lines(scored: WordScored) -> list[str]:
     """Return a score as lines: each character, then the whole word."""
     total = math.fsum(scored.nlls)
-    lines = [f"{symbol:5} {nll:6.2f}" for symbol, nll in zip([*scored.word, END], scored.nlls, strict=True)]
+    characters = zip([*map(shown_alone, scored.word), END], scored.nlls, strict=True)
+    lines = [f"{padded(text, CHARACTER_COLUMNS)} {nll:6.2f}" for text, nll in characters]
     mean = total / len(scored.nlls)
     rank = (
-        f", a lower nll than {scored.percentile:.1f} % of {scored.compared_words:,} words"
+        f", less surprising than {scored.percentile:.1f} % of {scored.compared_words:,} words"
         if scored.compared_words
         else ""
     )
     novelty = f"near {scored.nearest_word}" if scored.nearest_word else "new"
-    if scored.nearest_word is None:
-        novelty = "its word list is missing"
-    elif scored.word and scored.nearest_word == scored.word:
+    if scored.word and scored.nearest_word == scored.word:
         novelty = "in the corpus"
     return [*lines, f"{total:.2f} nats, {mean:.2f} a character{rank}; {novelty}"]
 
@@ -119,8 +126,8 @@ def prediction_json(predicted: NextPredicted, symbols: str, temperature: float) 
 
 def next_lines(predicted: NextPredicted, symbols: str, temperature: float) -> list[str]:
     """Return next characters as lines, the likeliest first, in per cent."""
-    ranked = _ranked([END, *symbols], predicted, temperature)
-    return [f"{symbol:5} {probability:7.2%}" for symbol, probability, _ in ranked]
+    ranked = _ranked([END, *map(shown_alone, symbols)], predicted, temperature)
+    return [f"{padded(text, CHARACTER_COLUMNS)} {probability:7.2%}" for text, probability, _ in ranked]
 
 
 def _ranked(symbols: list[str], predicted: NextPredicted, temperature: float) -> list[tuple[str, float, float]]:
@@ -138,21 +145,19 @@ def _reject_unused_options(options: argparse.Namespace, settings: Iterable[str])
     query, used = ("--score", ()) if options.score is not None else ("--next", ("temperature",))
     if options.score is None and options.next is None:
         return
-    if options.score is None and options.corpus:
-        raise UserError("--corpus is for what is compared with words, and --next compares none", "leave it out")
     for name in settings:
         if name not in used:
             flag = "-n" if name == "count" else f"--{name.replace('_', '-')}"
-            raise UserError(f"{flag} is for names, and {query} samples none", "leave it out")
+            raise UserError(f"{flag} is for names, and {query} draws none", "leave it out")
 
 
 def _sample(options: argparse.Namespace, sampling: SamplingConfig) -> tuple[SampledName, ...]:
     def read(run: int) -> tuple[SampledName, ...]:
         from charwave_tui.engine import api
 
-        return api.sample(sampling, run, options.corpus or "")
+        return api.sample(sampling, run)
 
-    return query_run(options, lambda session: sample_names(session, sampling), read, on_disk=bool(options.corpus))
+    return query_run(options, lambda session: sample_names(session, sampling), read)
 
 
 def _predict(options: argparse.Namespace) -> tuple[NextPredicted, str]:
@@ -174,17 +179,22 @@ def _score(options: argparse.Namespace) -> WordScored:
     def read(run: int) -> WordScored:
         from charwave_tui.engine import api
 
-        return api.score(options.score, run, options.corpus or "")
+        return api.score(options.score, run)
 
-    return query_run(options, lambda session: score_word(session, options.score), read, on_disk=bool(options.corpus))
+    return query_run(options, lambda session: score_word(session, options.score), read)
 
 
-def _name_line(item: SampledName) -> str:
-    novelty = f"{or_ascii('≈', '~')} {item.near}" if item.near else "=" if item.in_corpus else "+"
-    if item.in_corpus is None:
-        novelty = "?"
-    name = item.name or or_ascii("–", "-")
-    return f"{padded(name, 24)} {item.nll:5.2f} {novelty}"
+def name_lines(names: Sequence[SampledName]) -> list[str]:
+    """Return a line for each name, in columns: name, nll, novelty."""
+    texts = [shown_alone(item.name) + or_ascii("…", "..") * item.is_cut or or_ascii("–", "-") for item in names]
+    width = max(MIN_NAME_COLUMNS, *map(columns, texts)) if texts else 0
+    return [f"{padded(text, width)} {item.nll:5.2f} {_novelty(item)}" for text, item in zip(texts, names, strict=True)]
+
+
+def _novelty(item: SampledName) -> str:
+    if item.is_cut:
+        return or_ascii("…", "..")
+    return "=" if item.in_corpus else f"{or_ascii('≈', '~')} {item.near}" if item.near else "+"
 
 
 def _print(as_json: bool, value: object, lines: list[str]) -> None:

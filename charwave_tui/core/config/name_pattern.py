@@ -48,9 +48,10 @@ class NamePattern:
         self._tokens = tokens
         self._shortest, self._longest = shortest, longest
         # For the tokens from each index on: the characters that they need, and whether they match any number of more.
-        suffixes = [tokens[index:] for index in range(len(tokens) + 1)]
-        self._min_remaining = [sum(token is not Wildcard.MANY for token in tokens) for tokens in suffixes]
-        self._is_unbounded = [Wildcard.MANY in tokens for tokens in suffixes]
+        self._min_remaining, self._is_unbounded = [0], [False]
+        for token in reversed(tokens):
+            self._min_remaining.insert(0, self._min_remaining[0] + (token is not Wildcard.MANY))
+            self._is_unbounded.insert(0, self._is_unbounded[0] or token is Wildcard.MANY)
         self.literals = frozenset(token for token in tokens if isinstance(token, str))
         self._transitions: dict[tuple[State, str | None], State] = {}
         self.start = self._closure({0})

@@ -8,12 +8,15 @@ from typing import Any
 
 from charwave_tui.core.config.name_pattern import NamePattern, parse_pattern
 from charwave_tui.core.config.value_types import Choice, FloatRange, IdNumber, IntRange, SteppedFloat, Value, ValueType
+from charwave_tui.core.corpus import JOINERS, MAX_WORD_LENGTH
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.escaping import JOINERS
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 5.0  # below, sampling is greedy in effect; above, nearly uniform
 MAX_NAMES = 1_000
-MAX_NAME_LENGTH = 64  # also of a prefix, a suffix and a pattern
+MAX_NAME_LENGTH = MAX_WORD_LENGTH  # also of a prefix, a suffix and a pattern
+AUTO_LONGEST = 0  # value of `longest`: as long as the longest word of the corpus, but at least ...
+MIN_AUTO_LONGEST = 64
+MAX_QUOTED_LENGTH = 24  # characters of a text that an error repeats
 MAX_TOP_K = 100_000  # more characters than any corpus has
 MIN_TOP_P = 0.01
 ALL_NAMES, ONLY_NEW = "no", "yes"  # values of `only_new`
@@ -38,7 +41,7 @@ class CharacterText(ValueType):
     max_length: int
 
     def describe_bounds(self, name: str) -> str:
-        return f"at most {self.max_length} characters"
+        return f"at most {self.max_length:,} characters"
 
     def parse(self, name: str, text: str) -> Value:
         value = unicodedata.normalize("NFC", text)
@@ -52,7 +55,7 @@ class CharacterText(ValueType):
             raise UserError(f"{name} holds a control character", "type letters", name)
         if len(value) > self.max_length:
             raise UserError(
-                f"a {name} of {len(value)} characters is too long", f"try {self.describe_bounds(name)}", name
+                f"a {name} of {len(value):,} characters is too long", f"try {self.describe_bounds(name)}", name
             )
 
 
@@ -66,7 +69,7 @@ SAMPLING_FIELDS: dict[str, ValueType] = {
     "suffix": CharacterText(MAX_NAME_LENGTH),
     "pattern": CharacterText(MAX_NAME_LENGTH),
     "shortest": IdNumber(0, MAX_NAME_LENGTH),
-    "longest": IdNumber(1, MAX_NAME_LENGTH),
+    "longest": IdNumber(AUTO_LONGEST, MAX_NAME_LENGTH),
     "only_new": Choice((ALL_NAMES, ONLY_NEW)),
 }
 
@@ -89,7 +92,8 @@ class SamplingConfig:
        characters are sampled likewise. Otherwise a suffix, which the model rarely generates, would come only after as
        many characters as `longest` allows.
 
-    With `only_new` names that are in the corpus are sampled again.
+    With `only_new` names that are in the corpus are sampled again. With `longest` AUTO_LONGEST a name that has not
+    ended at the length of the longest word (see `limited`) is cut off, unless pattern or suffix need an end.
     """
 
     temperature: float = 1.0
@@ -101,7 +105,7 @@ class SamplingConfig:
     suffix: str = ""
     pattern: str = ""
     shortest: int = 0
-    longest: int = MAX_NAME_LENGTH
+    longest: int = AUTO_LONGEST
     only_new: str = ALL_NAMES
 
     @property
@@ -113,13 +117,26 @@ class SamplingConfig:
     @property
     def compiled_pattern(self) -> NamePattern:
         """The automaton of whole names: prefix, pattern and suffix. Raises UserError for a malformed pattern."""
-        return NamePattern((*self.prefix, *parse_pattern(self.pattern), *self.suffix), self.shortest, self.longest)
+        tokens = (*self.prefix, *parse_pattern(self.pattern), *self.suffix)
+        return NamePattern(tokens, self.shortest, self.longest or MAX_NAME_LENGTH)
+
+    @property
+    def may_cut(self) -> bool:
+        """Whether a name that has not ended at the limit is cut off there, instead of being led to an end."""
+        return self.longest == AUTO_LONGEST and not self.pattern and not self.suffix
+
+    def limited(self, longest_word: int) -> SamplingConfig:
+        """Return a copy with a number for AUTO_LONGEST: `longest_word`, or more if the other settings need it."""
+        if self.longest != AUTO_LONGEST:
+            return self
+        needed = self.compiled_pattern.min_length
+        return replace(self, longest=max(longest_word, MIN_AUTO_LONGEST, self.shortest, needed))
 
     def validated(self) -> SamplingConfig:
         """Return the config itself. Raises UserError if a value is out of bounds, or no name can match."""
         for name, value_type in SAMPLING_FIELDS.items():
             value_type.validate(name, getattr(self, name))
-        if self.shortest > self.longest:
+        if self.longest != AUTO_LONGEST and self.shortest > self.longest:
             raise UserError(
                 f"shortest {self.shortest} is more than longest {self.longest}",
                 f"try {self.longest} or fewer for shortest",
@@ -130,15 +147,16 @@ class SamplingConfig:
 
     def _check_pattern_length(self, pattern: NamePattern) -> None:
         texts = [name for name in ("prefix", "pattern", "suffix") if getattr(self, name)]
-        subject = " and ".join(f"{name} {getattr(self, name)}" for name in texts)
+        subject = " and ".join(f"{name} {_quoted(getattr(self, name))}" for name in texts)
         field = next((name for name in ("pattern", "suffix", "prefix") if name in texts), None)
         third_person = "s" if len(texts) == 1 else ""
         least, most = pattern.min_length, pattern.max_length
-        if least > self.longest:
-            fits = least <= MAX_NAME_LENGTH
-            remedy = f"set longest to {least}" if fits else f"names have at most {MAX_NAME_LENGTH} characters"
+        if least > MAX_NAME_LENGTH:
+            problem = f"{subject} need{third_person} {least:,} characters"
+            raise UserError(problem, f"names have at most {MAX_NAME_LENGTH:,} characters", field)
+        if self.longest != AUTO_LONGEST and least > self.longest:
             problem = f"{subject} need{third_person} {least} characters, more than longest {self.longest}"
-            raise UserError(problem, remedy, field)
+            raise UserError(problem, f"set longest to {least}", field)
         if most is not None and most < self.shortest:
             problem = f"{subject} give{third_person} {most} characters, fewer than shortest {self.shortest}"
             raise UserError(problem, f"put a * in the pattern, or set shortest to {most}", field)
@@ -155,3 +173,7 @@ class SamplingConfig:
 
     def formatted(self, name: str) -> str:
         return SAMPLING_FIELDS[name].format(getattr(self, name))
+
+
+def _quoted(text: str) -> str:
+    return text if len(text) <= MAX_QUOTED_LENGTH else f"{text[:MAX_QUOTED_LENGTH]}…"

@@ -13,7 +13,7 @@ import msgspec
 from charwave_tui.core.protocol.commands import Command
 from charwave_tui.core.protocol.events import Event
 
-MAX_FRAME_BYTES = 16 * 2**20
+MAX_FRAME_BYTES = 32 * 2**20
 MAX_COMMAND_BYTES = 64 * 2**10  # a command carries a config, a short text or a part of a corpus, never measurements
 
 Message = TypeVar("Message", Command, Event)

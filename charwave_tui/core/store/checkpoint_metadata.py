@@ -7,7 +7,6 @@ import os
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -36,12 +35,9 @@ class _TensorEntry(msgspec.Struct):
     data_offsets: tuple[int, int]
 
 
-class UserNotes(msgspec.Struct, frozen=True):
-    """What the user says of a run: name, note, and where its `corpus` is now, empty where it was learned from."""
-
+class _UserNotes(msgspec.Struct):
     name: str = ""
     note: str = ""
-    corpus: str = ""
 
 
 def add_checksum(content: bytes) -> bytes:
@@ -101,23 +97,10 @@ def _replace_checksum(content: bytes, old: str, new: str) -> bytes:
     return content.replace(f'{key}{old}"'.encode(), f'{key}{new}"'.encode(), 1)
 
 
-def read_user_notes(folder: RunFolder) -> UserNotes:
-    with suppress(OSError, ValueError, RecursionError):
-        return msgspec.json.decode((folder.path / USER_NOTES_FILE).read_bytes(), type=UserNotes)
-    return UserNotes()
-
-
-def write_user_notes(folder: RunFolder, **changes: str) -> None:
-    """Change what the folder, if it exists, has beside the checkpoints. Raises OSError."""
+def write_user_notes(folder: RunFolder, name: str, note: str) -> None:
+    """Write name and note into the folder, if it exists: checkpoints do not have them. Raises OSError."""
     if folder.path.is_dir():
-        notes = msgspec.structs.replace(read_user_notes(folder), **changes)
-        write_atomically(folder.path / USER_NOTES_FILE, msgspec.json.encode(notes))
-
-
-def relocated(record: RunRecord, folder: RunFolder) -> RunRecord:
-    """Return the record with the path of its corpus that the user gave last."""
-    corpus = read_user_notes(folder).corpus
-    return msgspec.structs.replace(record, config=replace(record.config, corpus=corpus)) if corpus else record
+        write_atomically(folder.path / USER_NOTES_FILE, msgspec.json.encode(_UserNotes(name, note)))
 
 
 def read_folder_record(folder: RunFolder) -> RunRecord | None:
@@ -125,7 +108,9 @@ def read_folder_record(folder: RunFolder) -> RunRecord | None:
 
     Name and note come from USER_NOTES_FILE.
     """
-    notes = read_user_notes(folder)
+    notes = _UserNotes()
+    with suppress(OSError, ValueError, RecursionError):
+        notes = msgspec.json.decode((folder.path / USER_NOTES_FILE).read_bytes(), type=_UserNotes)
     with suppress(UserError):
         for checkpoint in folder.checkpoints():
             with suppress(OSError, ValueError, KeyError, RecursionError):

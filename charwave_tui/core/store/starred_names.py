@@ -13,9 +13,11 @@ from charwave_tui.core.metrics import StarredName
 from charwave_tui.core.paths import ensure_dir
 from charwave_tui.core.store.database import DatabaseBusy, DatabaseError
 from charwave_tui.core.store.recovery import RecoveringDatabase
-from charwave_tui.core.store.tables import count_stars, delete_star, fetch_stars, insert_star
+from charwave_tui.core.store.tables import count_starred_characters, count_stars, delete_star, fetch_stars, insert_star
 
-MAX_STARS = 10_000  # all of them fit into one frame
+# all of them fit into one frame
+MAX_STARS = 10_000
+MAX_STARRED_CHARACTERS = 2_000_000
 MAX_SQLITE_INTEGER = 2**63 - 1
 
 
@@ -43,6 +45,9 @@ class StarredNames:
             insert_star(connection, star)
             if count_stars(connection) > MAX_STARS:
                 raise UserError(f"{MAX_STARS:,} names are starred", "let go of one of them first")
+            if count_starred_characters(connection) > MAX_STARRED_CHARACTERS:
+                problem = f"the starred names would have more than {MAX_STARRED_CHARACTERS:,} characters"
+                raise UserError(problem, "let go of a long one first")
 
         ensure_dir(self._path.parent)
         self._write(insert)

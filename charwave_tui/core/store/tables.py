@@ -254,6 +254,11 @@ def count_stars(connection: sqlite3.Connection) -> int:
     return int(number)
 
 
+def count_starred_characters(connection: sqlite3.Connection) -> int:
+    (number,) = connection.execute("SELECT coalesce(sum(length(name)), 0) FROM stars").fetchone()
+    return int(number)
+
+
 def insert_star(connection: sqlite3.Connection, star: StarredName) -> None:
     """Add a name as the newest; one that is starred already stays as it is."""
     placeholders = ", ".join("?" * (len(_STAR_FIELDS) + 1))

@@ -7,9 +7,8 @@ import time
 import msgspec
 import torch
 
-from charwave_tui.core.config.sampling_config import CharacterText, SamplingConfig
-from charwave_tui.core.corpus.corpus import Corpus
-from charwave_tui.core.corpus.reading import MAX_WORD_LENGTH
+from charwave_tui.core.config.sampling_config import MIN_AUTO_LONGEST, CharacterText, SamplingConfig
+from charwave_tui.core.corpus import MAX_WORD_LENGTH, Corpus
 from charwave_tui.core.metrics import SampledName, TimelineSample
 from charwave_tui.core.protocol.commands import PredictNext, SampleNames, SampleRun, ScoreWord
 from charwave_tui.core.protocol.events import NamesSampled, NextPredicted, RunSampled, WordScored
@@ -81,13 +80,8 @@ def answer_score_word(trainer: Trainer, command: ScoreWord) -> Cooperative[WordS
     return WordScored(trainer.step, command.request, word, path, nearest)
 
 
-def nearest_corpus_word(corpus: Corpus, word: str) -> Cooperative[str | None]:
-    """Return `word` if the corpus has it, else the first corpus word one edit away, else "".
-
-    None if the words are missing.
-    """
-    if corpus.missing is not None:
-        return None
+def nearest_corpus_word(corpus: Corpus, word: str) -> Cooperative[str]:
+    """Return `word` if the corpus has it, else the first corpus word one edit away, else ""."""
     if word in corpus.word_set:
         return word
     index = yield from near_word_index(corpus)
@@ -104,6 +98,8 @@ def normalize_text(name: str, text: str) -> str:
 def sample_for_timeline(trainer: Trainer) -> Cooperative[TimelineSample]:
     """Sample names for the timeline, with the same random draws at every step; raises UserError on weights of NaN."""
     step, generator = trainer.step, derived_generator(trainer.config.seed, "timeline")
-    sampler = NameSampler(trainer.model, trainer.corpus, trainer.config, TIMELINE_SAMPLING, generator)
+    model, corpus, config = trainer.model, trainer.corpus, trainer.config
+    # longer names would slow training down, and each snapshot of the run has all samples
+    sampler = NameSampler(model, corpus, config, TIMELINE_SAMPLING, generator, MIN_AUTO_LONGEST)
     names = yield from sampler.sample()
     return TimelineSample(step, tuple(msgspec.structs.replace(name, nlls=()) for name in names))

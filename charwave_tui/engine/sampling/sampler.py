@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import torch
 from torch import Generator, Tensor
 
 from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, ONLY_NEW, SamplingConfig
-from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.config.sampling_config import ONLY_NEW, SamplingConfig
+from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.engine.model.layers import Sequential
 from charwave_tui.engine.model.prefix_forward import CachedDecoder, FoldedModel, IncrementalDecoder, WindowDecoder
@@ -18,7 +19,6 @@ from charwave_tui.engine.sampling.scoring import require_finite
 from charwave_tui.engine.sampling.token_choice import PatternConstraint, sample_from_logits
 from charwave_tui.engine.training.evaluation import prefix_block_size, window_block_size
 
-MAX_NAME_LENGTH = MAX_NAME_LENGTH  # characters, then the name is cut off; a prefix may fill it
 MAX_SAMPLES_PER_NAME = 20  # where only new names are requested
 MIN_RESAMPLED = 16  # names sampled in place of those that are not new: fewer take hardly less time
 
@@ -33,16 +33,22 @@ def sample(
 class NameSampler:
     """Samples names from the model in eval mode with the settings of `sampling` and the draws of `generator`.
 
+    Where `sampling` sets no limit, names may be as long as the corpus's longest word, or as `longest_word` if given;
     `sampled` counts the names begun. The model must not change meanwhile. Raises UserError on values out of bounds and
     unknown characters; `sample` raises it on a model whose weights give NaN.
     """
 
     def __init__(
-        self, model: Sequential, corpus: Corpus, config: RunConfig, sampling: SamplingConfig, generator: Generator
+        self,
+        model: Sequential,
+        corpus: Corpus,
+        config: RunConfig,
+        sampling: SamplingConfig,
+        generator: Generator,
+        longest_word: int | None = None,
     ) -> None:
-        self._sampling = sampling.validated()
-        if sampling.only_new == ONLY_NEW:
-            corpus.require_words()
+        self._unconstrained, self._may_cut = sampling.validated().unconstrained, sampling.may_cut
+        self._sampling = sampling.limited(corpus.longest_word if longest_word is None else longest_word)
         self._corpus = corpus
         self._model, self._config = model, config
         self._generator = generator
@@ -64,7 +70,7 @@ class NameSampler:
         while len(self._accepted) < count and self.sampled < limit:
             missing = count - len(self._accepted)
             size = max(missing, MIN_RESAMPLED) if self.sampled else missing
-            self._batch = _SampleBatch(min(size, limit - self.sampled))
+            self._batch = _SampleBatch(min(size, limit - self.sampled), self._sampling.longest)
             self.sampled += self._batch.size
             yield from self._decode(self._batch)
             self._accepted += self._accepted_names(self._batch)[:missing]
@@ -80,22 +86,23 @@ class NameSampler:
         """Sample a batch character by character; names with the same prefix share a row."""
         sampling, start, vocab_size = self._sampling, self._prefix, self._corpus.vocab_size
         decoder = self._decoder()
-        constraint = None if sampling.unconstrained else PatternConstraint(sampling, self._corpus, batch.size)
+        constraint = None if self._unconstrained else PatternConstraint(sampling, self._corpus, batch.size)
         unfinished = torch.arange(batch.size)  # indices of the names without an end
         row = torch.zeros_like(unfinished)  # of each of them
         parents = symbols = torch.zeros(1, dtype=torch.int64)
-        for position in range(MAX_NAME_LENGTH + 1):
+        for position in range(sampling.longest + 1):
+            if position == sampling.longest and self._may_cut:
+                batch.cut(unfinished)
+                break
             logits = require_finite((yield from decoder.extend(parents, symbols)))  # [R, V]
             if position and constraint is not None:
                 constraint.grow(parents, symbols)
             if position < len(start):
                 choice = row * vocab_size + start[position]
-            elif position < MAX_NAME_LENGTH and constraint is not None:
+            elif constraint is not None:
                 choice = yield from constraint.sample(logits, unfinished, row, self._generator)
-            elif position < MAX_NAME_LENGTH:
-                choice = sample_from_logits(logits, sampling.temperature, row, self._generator)
             else:
-                choice = row * vocab_size
+                choice = sample_from_logits(logits, sampling.temperature, row, self._generator)
             symbol = choice % vocab_size
             nll = 0 - logits.log_softmax(1).view(-1)[choice]  # 0, not -0, where p is 1
             batch.write(position, unfinished, symbol, nll)
@@ -113,30 +120,31 @@ class NameSampler:
 
     def _accepted_names(self, batch: _SampleBatch) -> list[SampledName]:
         """Return the finished names of a batch, without those of the corpus where only new ones are requested."""
-        names, means, nlls = batch.finished(self._corpus.symbols)
-        if self._corpus.missing is not None:
-            return [SampledName(name, mean, None, "", nll) for name, mean, nll in zip(names, means, nlls, strict=True)]
+        finished = batch.finished(self._corpus.symbols)
         corpus_words = self._corpus.word_set
-        new = [name for name in names if name not in corpus_words]
+        new = [name.name for name in finished if not name.is_cut and name.name not in corpus_words]
         near_words = iter(self._near_words.find(new) if self._near_words is not None else [""] * len(new))
         sampled = (
-            SampledName(name, mean, True, "", nll)
-            if name in corpus_words
-            else SampledName(name, mean, False, next(near_words), nll)
-            for name, mean, nll in zip(names, means, nlls, strict=True)
+            name
+            if name.is_cut
+            else msgspec.structs.replace(name, in_corpus=True)
+            if name.name in corpus_words
+            else msgspec.structs.replace(name, near=next(near_words))
+            for name in finished
         )
         return [name for name in sampled if not (self._sampling.only_new == ONLY_NEW and name.in_corpus)]
 
 
 class _SampleBatch:
-    """The ids of `size` names and the nll of each of their characters and of their ends, in nats."""
+    """The ids of `size` names of up to `longest` characters, and the nll of each character and end, in nats."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, longest: int) -> None:
         self.size = size
-        self._ids = torch.zeros((size, MAX_NAME_LENGTH + 1), dtype=torch.int64)
-        self._nll = torch.zeros((size, MAX_NAME_LENGTH + 1))
+        self._ids = torch.zeros((size, longest + 1), dtype=torch.int64)
+        self._nll = torch.zeros((size, longest + 1))
         self._total_nll = torch.zeros(size, dtype=torch.float64)
         self._ended = torch.zeros(size, dtype=torch.bool)
+        self._cut = torch.zeros(size, dtype=torch.bool)
 
     def write(self, position: int, names: Tensor, symbols: Tensor, nll: Tensor) -> None:
         """Write `symbols` and their `nll` at a position of the names with the indices `names`; all three [names]."""
@@ -145,14 +153,24 @@ class _SampleBatch:
         self._total_nll[names] += nll
         self._ended[names] = symbols == 0
 
-    def finished(self, symbols: str) -> tuple[list[str], list[float], list[tuple[float, ...]]]:
-        """Return the names that have ended, the mean nll of each, and its nll by character."""
-        ids, total_nll = self._ids[self._ended], self._total_nll[self._ended]
-        lengths = 1 + (ids != 0).sum(1)  # [names]
-        inside = torch.arange(MAX_NAME_LENGTH + 1) < lengths[:, None]  # up to and including the boundary
-        codes = torch.tensor([0, *map(ord, symbols)], dtype=torch.int32)[ids[inside]]
+    def cut(self, names: Tensor) -> None:
+        """Finish the names with the indices `names` without an end."""
+        self._cut[names] = True
+
+    def finished(self, symbols: str) -> list[SampledName]:
+        """Return the names that have ended or are cut off, as if none were in the corpus or near a word of it."""
+        finished = self._ended | self._cut
+        ids, cut = self._ids[finished], self._cut[finished]
+        characters = (ids != 0).sum(1)  # [names]
+        columns = torch.arange(ids.shape[1])
+        codes = torch.tensor([0, *map(ord, symbols)], dtype=torch.int32)[ids[columns <= characters[:, None]]]
         names = codes.numpy().tobytes().decode("utf-32-le").split("\0")[:-1]
-        nll = self._nll[self._ended][inside].tolist()
+        lengths = characters + ~cut  # with the end, where there is one
+        nll = self._nll[finished][columns < lengths[:, None]].tolist()
         ends = lengths.cumsum(0).tolist()
-        nll_by_name = [tuple(nll[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
-        return names, (total_nll / lengths).tolist(), nll_by_name
+        nlls = [tuple(nll[begin:end]) for begin, end in zip([0, *ends], ends, strict=False)]
+        means = (self._total_nll[finished] / lengths).tolist()
+        return [
+            SampledName(name, mean, False, "", nlls_of_name, is_cut)
+            for name, mean, nlls_of_name, is_cut in zip(names, means, nlls, cut.tolist(), strict=True)
+        ]

@@ -148,8 +148,7 @@ class BackgroundTasks:
             case ScoreWord():
                 scored = yield from queries.answer_score_word(trainer, query)
                 reply(scored)
-                if trainer.corpus.missing is None:
-                    self._percentiles.add(scored, reply)
+                self._percentiles.add(scored, reply)
 
     def _run_evaluation_chunk(self) -> None:
         assert self._run is not None

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from rich.cells import cell_len
-
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, readable, shorten
+from charwave_tui.ui.terminal.cell_width import cell_len, clusters
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 LIKELY_PROBABILITY = 0.2  # from this probability on a character is muted
@@ -35,14 +34,13 @@ class NoveltyShares:
     copied: float
 
 
-def novelty_shares(names: Sequence[SampledName]) -> NoveltyShares | None:
-    """Return the novelty fractions, all 0 without names; None if the words to compare with are missing."""
-    if any(name.in_corpus is None for name in names):
-        return None
-    total = max(len(names), 1)
-    copied = sum(bool(name.in_corpus) for name in names)
-    near = sum(bool(name.near) and not name.in_corpus for name in names)
-    return NoveltyShares((len(names) - copied - near) / total, near / total, copied / total)
+def novelty_shares(names: Sequence[SampledName]) -> NoveltyShares:
+    """Return the novelty fractions of whole names, all 0 without any."""
+    whole = [name for name in names if not name.is_cut]
+    total = max(len(whole), 1)
+    copied = sum(name.in_corpus for name in whole)
+    near = sum(bool(name.near) and not name.in_corpus for name in whole)
+    return NoveltyShares((len(whole) - copied - near) / total, near / total, copied / total)
 
 
 def mean_nll(names: Iterable[SampledName]) -> float:
@@ -51,16 +49,13 @@ def mean_nll(names: Iterable[SampledName]) -> float:
     return sum(finite) / len(finite) if finite else math.nan
 
 
-def novelty_mark(in_corpus: bool | None, near: str) -> tuple[Span, str]:
-    """Return the glyph of a name's novelty, and the word for it, empty if the words to compare with are missing.
-
-    `near` is a corpus word one edit away, or empty.
-    """
-    if in_corpus is None:
-        return Span("?", "muted"), ""
-    if in_corpus:
+def novelty_mark(sampled: SampledName) -> tuple[Span, str]:
+    """Return the glyph of a name's novelty, and the word for it; a name that is cut has none."""
+    if sampled.is_cut:
+        return Span(" "), "cut"
+    if sampled.in_corpus:
         return Span(GLYPHS.corpus, "muted"), "corpus"
-    return (Span(GLYPHS.near, "muted"), "near") if near else (Span(GLYPHS.new, "train"), "new")
+    return (Span(GLYPHS.near, "muted"), "near") if sampled.near else (Span(GLYPHS.new, "train"), "new")
 
 
 def style_character(text: str, nll: float) -> Span:
@@ -72,39 +67,43 @@ def style_character(text: str, nll: float) -> Span:
 
 def style_name(sampled: SampledName, width: int) -> StyledLine:
     """Style a name in at most `width` columns; one without nll per character has one colour."""
-    text = readable(sampled.name) or GLYPHS.dash
+    text = name_text(sampled)
     short = shorten(text, width)
-    if len(sampled.nlls) <= len(sampled.name) or not sampled.name:
+    if len(sampled.nlls) < len(sampled.name) + (not sampled.is_cut) or not sampled.name:
         return (Span(short, "muted" if sampled.in_corpus else "bright"),)
-    clusters = _clusters(text, sampled.nlls)
+    scored = _scored_clusters(sampled)
     if short != text:
-        clusters = _shorten(clusters, width)
-    spans = [style_character(text, nll) for text, nll in clusters]
+        scored = _shorten(scored, width)
+    spans = [style_character(text, nll) for text, nll in scored]
     return tuple(
         Span("".join(span.text for span in run), role, underline=underline)
         for (role, underline), run in groupby(spans, key=lambda span: (span.role, span.underline))
     )
 
 
-Cluster = tuple[str, float]  # a character with its combining marks, and the highest nll among them
+def name_text(sampled: SampledName) -> str:
+    """Return a name as it can be shown: one that is cut ends with `…`, an empty one is a dash."""
+    return readable(sampled.name) + GLYPHS.ellipsis * sampled.is_cut or GLYPHS.dash
 
 
-def _clusters(text: str, nlls: Sequence[float]) -> list[Cluster]:
-    clusters: list[Cluster] = []
-    for symbol, nll in zip(text, nlls, strict=False):
-        if clusters and not cell_len(symbol):
-            base, highest = clusters[-1]
-            clusters[-1] = (base + symbol, max(highest, nll))
-        else:
-            clusters.append((symbol, nll))
-    return clusters
+ScoredCluster = tuple[str, float]  # a character with its combining marks, and the highest nll among them
 
 
-def _shorten(clusters: list[Cluster], width: int) -> list[Cluster]:
+def _scored_clusters(sampled: SampledName) -> list[ScoredCluster]:
+    scored: list[ScoredCluster] = []
+    start = 0
+    for cluster in clusters(sampled.name):
+        end = start + len(cluster)
+        scored.append((readable(cluster), max(sampled.nlls[start:end])))
+        start = end
+    return [*scored, (GLYPHS.ellipsis, 0.0)] if sampled.is_cut else scored
+
+
+def _shorten(scored: list[ScoredCluster], width: int) -> list[ScoredCluster]:
     """Return the clusters from the left that fit in `width` columns with `…` behind them."""
     width -= cell_len(GLYPHS.ellipsis)
-    fitting: list[Cluster] = []
-    for text, nll in clusters:
+    fitting: list[ScoredCluster] = []
+    for text, nll in scored:
         width -= cell_len(text)
         if width < 0:
             break

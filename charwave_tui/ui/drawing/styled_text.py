@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import set_cell_size
 
+from charwave_tui.core.corpus import JOINERS
+from charwave_tui.ui.terminal.cell_width import cell_len, clusters, shown_alone
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 
@@ -82,8 +83,10 @@ def rule(heading: StyledLine, width: int, role: str = "line") -> StyledLine:
 
 
 def readable(text: str) -> str:
-    """Replace unprintable characters, which could move the cursor, by dots."""
-    return "".join(character if character.isprintable() else GLYPHS.dot for character in text)
+    """Return a text with nothing before it as it can be shown: unprintable characters, which could move the cursor, as
+    dots, and a mark at its head on a dotted circle.
+    """
+    return shown_alone("".join(symbol if symbol.isprintable() or symbol in JOINERS else GLYPHS.dot for symbol in text))
 
 
 def to_sentence(text: str) -> str:
@@ -101,27 +104,43 @@ def shorten(text: str, width: int) -> str:
         return text
     remaining = width - cell_len(GLYPHS.ellipsis)
     if remaining < 1:
-        return _head(text, max(width, 0))
+        return _head(text, width)
     head_width = 0 if "/" in text else remaining // 2
-    return _head(text, head_width) + GLYPHS.ellipsis + _head(text[::-1], remaining - head_width)[::-1]
+    return _head(text, head_width) + GLYPHS.ellipsis + tail_within(text, remaining - head_width)
+
+
+def tail_within(text: str, width: int) -> str:
+    """Return the end of a text that fits in `width` columns, from a character on that is not a mark."""
+    return "".join(reversed(list(_fitting(reversed(clusters(text)), width))))
 
 
 def _head(text: str, width: int) -> str:
-    total = 0
-    for index, character in enumerate(text):
-        total += cell_len(character)
-        if total > width:
-            return text[:index]
-    return text
+    return "".join(_fitting(clusters(text), width))
+
+
+def _fitting(characters: Iterable[str], width: int) -> Iterator[str]:
+    for character in characters:
+        width -= cell_len(character)
+        if width < 0:
+            return
+        yield character
 
 
 def wrap(text: str, width: int, max_lines: int) -> list[str]:
     """Wrap a text into at most `most` lines of `width` columns; a longer one ends with `…`."""
-    lines = textwrap.wrap(readable(text), max(width, 8), break_on_hyphens=False)
+    width = max(width, 8)
+    lines: list[str] = []
+    for word in readable(text).split():
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+            lines[-1] += f" {word}"
+            continue
+        while word:
+            lines.append(_head(word, width) or clusters(word)[0])
+            word = word.removeprefix(lines[-1])
     if len(lines) > max_lines:
         lines = [
             *lines[: max_lines - 1],
-            _head(lines[max_lines - 1], max(width, 8) - cell_len(GLYPHS.ellipsis)) + GLYPHS.ellipsis,
+            _head(lines[max_lines - 1], width - cell_len(GLYPHS.ellipsis)) + GLYPHS.ellipsis,
         ]
     return lines
 

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input
 
-from charwave_tui.core.config.sampling_config import SAMPLING_FIELDS, SamplingConfig
+from charwave_tui.core.config.sampling_config import AUTO_LONGEST, SAMPLING_FIELDS, SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.ui.drawing.styled_text import (
     Span,
@@ -21,9 +21,9 @@ from charwave_tui.ui.drawing.styled_text import (
     readable,
     scroll_top,
     shorten,
-    to_sentence,
     wrap,
 )
+from charwave_tui.ui.sampler.mode import to_sentence
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
 from charwave_tui.ui.widgets.text_lines import TextPane
@@ -38,19 +38,20 @@ HELP = {
     "suffix": "Every name ends with this text.",
     "pattern": "Between prefix and suffix: ? is any one character, * any number of characters.",
     "shortest": "The minimum length of a name, in characters.",
-    "longest": "The maximum length of a name, in characters.",
+    "longest": f"The maximum length of a name, in characters; {AUTO_LONGEST} is that of the corpus's longest word.",
     "only_new": "yes: names that are in the corpus are sampled again.",
 }
 NAMES = list(SAMPLING_FIELDS)
 LABELS = {"top_k": "top-k", "top_p": "top-p", "only_new": "only new"}  # of settings not shown by their name
 LABEL_COLUMNS = 14
-UNRESTRICTED = {"top_k": 0, "top_p": 1.0}
+UNRESTRICTED = {"top_k": (0, "all"), "top_p": (1.0, "all"), "longest": (AUTO_LONGEST, "auto")}  # and how it is shown
 
 
 def value_text(sampling: SamplingConfig, name: str) -> str:
-    """Return a setting's value: `all` if it excludes nothing, a dash for an empty text."""
-    if name in UNRESTRICTED and getattr(sampling, name) == UNRESTRICTED[name]:
-        return "all"
+    """Return a setting's value: a word if it excludes nothing, a dash for an empty text."""
+    value, shown = UNRESTRICTED.get(name, (None, ""))
+    if getattr(sampling, name) == value:
+        return shown
     return readable(sampling.formatted(name)) or GLYPHS.dash
 
 

@@ -13,9 +13,10 @@ import pytest
 import torch
 from rich.cells import cell_len
 
-from charwave_tui.cli.commands.sample import _name_line
+from charwave_tui.cli.commands.sample import name_lines, next_lines, score_lines
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.paths import runs_dir
+from charwave_tui.core.protocol.events import NextPredicted, WordScored
 from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
 from charwave_tui.engine import api
 from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint, save_weights, write_checkpoint
@@ -26,7 +27,7 @@ def test_json_is_array_of_names_with_nll_and_corpus_membership(command: Any, sma
     words_known = set(words.read_text("utf-8").split())
     assert len(drawn) == 40
     for item in drawn:
-        kinds = {"name": str, "nll": float, "in_corpus": bool, "near": str, "surprises": list}
+        kinds = {"name": str, "nll": float, "in_corpus": bool, "near": str, "surprises": list, "is_cut": bool}
         assert {name: type(value) for name, value in item.items()} == kinds
         assert item["nll"] > 0
         assert item["nll"] == pytest.approx(sum(item["surprises"]) / (len(item["name"]) + 1))
@@ -46,16 +47,35 @@ def test_text_output_marks_known_names(command: Any, train: Any) -> None:
 
 
 def test_empty_name_is_still_a_row(command: Any, small_run: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(api, "sample", lambda sampling, run, corpus: (SampledName("", 5.85, False),))
+    monkeypatch.setattr(api, "sample", lambda sampling, run: (SampledName("", 5.85, False),))
     assert command("sample").out.split() == ["–", "5.85", "+"]
     assert json.loads(command("sample", "--json").out) == [
-        {"name": "", "nll": 5.85, "in_corpus": False, "near": "", "surprises": []}
+        {"name": "", "nll": 5.85, "in_corpus": False, "near": "", "surprises": [], "is_cut": False}
     ]
 
 
 def test_numbers_line_up_after_wide_names() -> None:
-    lines = [_name_line(SampledName(name, 2.0, in_corpus=False)) for name in ("anna", "北海道", "e\u0301", "")]
+    lines = name_lines(
+        [SampledName(name, 2.0, in_corpus=False) for name in ("anna", "北海道", "e\u0301", "\u0e34a", "")]
+    )
     assert {cell_len(line) for line in lines} == {32}
+    lines = name_lines([SampledName(name, 2.0, in_corpus=False) for name in ("anna", "x" * 70, "पानी")])
+    assert {cell_len(line) for line in lines} == {78}
+
+
+def test_cut_name_ends_with_ellipsis_in_place_of_a_sign() -> None:
+    assert name_lines([SampledName("ab", 2.0, False, is_cut=True)]) == [f"{'ab…':24}  2.00 …"]
+
+
+CHARACTERS = "a山\u0301\u093e\u200d🇩"
+
+
+def test_figures_of_each_character_line_up() -> None:
+    scored = WordScored(1, 0, CHARACTERS, (12.5,) * (len(CHARACTERS) + 1), "")
+    assert {cell_len(line) for line in score_lines(scored)[:-1]} == {13}
+    lines = next_lines(NextPredicted(1, 0, "", (2.0,) * (len(CHARACTERS) + 1), ()), CHARACTERS, 1.0)
+    assert {cell_len(line) for line in lines} == {14}
+    assert [line.split()[0] for line in lines] == ["end", "a", "山", "◌\u0301", "◌\u093e", "U+200D", "🇩"]
 
 
 def test_seed_repeats_names_and_other_seed_differs(command: Any, small_run: Path) -> None:
@@ -105,7 +125,7 @@ def test_word_scored_per_character_with_percentile(command: Any, small_run: Path
     *rows, last = command("sample", "--score", word).out.splitlines()
     expected = [[symbol, f"{surprise:.2f}"] for symbol, surprise in zip([*word, "end"], surprises, strict=True)]
     assert [row.split() for row in rows] == expected
-    assert last.startswith(f"{reported['total']:.2f} nats, {reported['mean']:.2f} a character, a lower nll than ")
+    assert last.startswith(f"{reported['total']:.2f} nats, {reported['mean']:.2f} a character, less surprising than ")
     assert last.endswith("; in the corpus")
 
 
@@ -131,7 +151,7 @@ def test_next_characters_ranked_and_probabilities_sum_to_one(command: Any, small
         (["--score", "bé"], "“é” does not occur in the corpus words; its characters are"),
         (["--score", "b\ta"], "word holds a control character; type letters"),
         (["--next", "é"], "“é” does not occur in the corpus words; its characters are"),
-        (["--score", "a" * 1_001], "a word of 1001 characters is too long; try at most 1000 characters"),
+        (["--score", "a" * 1_001], "a word of 1,001 characters is too long; try at most 1,000 characters"),
         (["--score", "a", "--next", "a"], "not allowed with"),
         (["--top-p", "0"], "top_p 0 is out of bounds"),
     ],
@@ -243,36 +263,19 @@ def test_run_in_use_reports_age_of_weights_on_stderr(command: Any, small_run: Pa
     assert command(name, "--json").err == ""
 
 
-@pytest.mark.parametrize("is_gone", [False, True])
-def test_run_without_its_words_answers_and_says_so_once(
-    program: Any, small_run: Path, words: Path, tmp_path: Path, is_gone: bool
-) -> None:
-    moved = tmp_path / "moved.txt"
-    moved.write_bytes(words.read_bytes())
-    if is_gone:
-        words.unlink()
-    else:
-        words.write_text(words.read_text("utf-8") + "\nzzz", "utf-8")
-    for call in (("sample",), ("sample", "--json"), ("sample", "--score", "ban"), ("inspect",)):
-        printed = program(*call)
-        assert (printed.returncode, printed.stderr.count("\n")) == (0, 1)
-        assert str(words) in printed.stderr
-        assert "charwave-tui runs relocate 1 PATH" in printed.stderr
-    assert {line.split()[-1] for line in program("sample").stdout.splitlines()} == {"?"}
-    assert {item["in_corpus"] for item in json.loads(program("sample", "--json").stdout)} == {None}
-    assert program("sample", "--score", "ban").stdout.endswith("; its word list is missing\n")
-    refused = program("sample", "--only-new")
-    assert (refused.returncode, refused.stdout) == (2, "")
-    there = program("sample", "--corpus", str(moved))
-    assert (there.returncode, there.stderr) == (0, "")
-    assert "?" not in there.stdout
-
-
-def test_corpus_of_sample_must_be_the_one_learned(command: Any, small_run: Path, tmp_path: Path) -> None:
-    other = tmp_path / "a list.txt"
-    other.write_text("\n".join("abcdefghijkl"), "utf-8")
-    printed = command("sample", "--corpus", str(other))
+def test_changed_corpus_not_taken_for_training_corpus(command: Any, small_run: Path, words: Path) -> None:
+    words.write_text(words.read_text("utf-8") + "\nzzz", "utf-8")
+    printed = command("sample")
     assert printed.code == 2
-    assert f"{other} is not the list that run 1 learned" in printed.err
-    assert f"charwave-tui train --corpus '{other}'" in printed.err
-    assert "compares none" in command("sample", "--next", "b", "--corpus", str(other)).err
+    assert printed.err == (
+        f"charwave-tui: the corpus {words} has changed since run 1 learned it; "
+        "put the old file back, or train a new run\n"
+    )
+
+
+def test_missing_corpus_is_named(command: Any, small_run: Path, words: Path) -> None:
+    words.unlink()
+    printed = command("inspect")
+    assert printed.code == 2
+    assert str(words) in printed.err
+    assert printed.err.count("\n") == 1

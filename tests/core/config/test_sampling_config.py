@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -66,7 +67,8 @@ def test_step_sizes_of_temperature_seed_and_count() -> None:
     assert usual.stepped("prefix", +1) == usual
     assert usual.stepped("top_k", +1).top_k == 1
     assert usual.stepped("top_p", -1).top_p == 0.95
-    assert usual.stepped("longest", -1).longest == 63
+    assert usual.stepped("longest", -1) == usual
+    assert replace(usual, longest=64).stepped("longest", -1).longest == 63
     assert usual.stepped("only_new", +1).only_new == ONLY_NEW
 
 
@@ -89,12 +91,12 @@ def test_only_limiting_settings_restrict_choice() -> None:
         ("count", "0", "count 0 is out of bounds; try 1 to 1,000"),
         ("count", "1,001", "count 1,001 is out of bounds; try 1 to 1,000"),
         ("seed", "-1", "seed -1 is out of bounds; try 0 to 4,294,967,295"),
-        ("prefix", "a" * 65, "a prefix of 65 characters is too long; try at most 64 characters"),
+        ("prefix", "a" * 1001, "a prefix of 1,001 characters is too long; try at most 1,000 characters"),
         ("top_k", "-1", "top_k -1 is out of bounds; try 0 to 100,000"),
         ("top_p", "0", "top_p 0 is out of bounds; try 0.01 ≤ top_p ≤ 1"),
-        ("longest", "65", "longest 65 is out of bounds; try 1 to 64"),
+        ("longest", "1001", "longest 1,001 is out of bounds; try 0 to 1,000"),
         ("only_new", "maybe", "only_new maybe is unknown; try one of no, yes"),
-        ("pattern", "a" * 65, "a pattern of 65 characters is too long; try at most 64 characters"),
+        ("pattern", "a" * 1001, "a pattern of 1,001 characters is too long; try at most 1,000 characters"),
         ("prefix", "a\tb", "prefix holds a control character; type letters"),
         ("prefix", "a\u202eb", "prefix holds a control character; type letters"),
         ("prefix", "a\udce9", "prefix holds a control character; type letters"),
@@ -104,6 +106,23 @@ def test_invalid_setting_refused_with_name_and_hint(name: str, text: str, proble
     with pytest.raises(UserError) as caught:
         SamplingConfig().with_setting(name, text)
     assert (str(caught.value), caught.value.field) == (problem, name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "longest_word", "limit"),
+    [
+        ({}, 15, 64),
+        ({}, 99, 99),
+        ({"prefix": "a" * 80, "suffix": "b" * 30}, 15, 110),
+        ({"shortest": 120}, 99, 120),
+        ({"longest": 7}, 99, 7),
+        ({"longest": 1000}, 15, 1000),
+    ],
+)
+def test_limit_is_the_longest_word_unless_set_or_too_short_for_the_others(
+    settings: dict[str, Any], longest_word: int, limit: int
+) -> None:
+    assert SamplingConfig(**settings).validated().limited(longest_word).longest == limit
 
 
 def test_prefix_normalized_to_nfc_and_may_hold_joiners() -> None:

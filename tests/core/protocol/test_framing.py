@@ -195,5 +195,8 @@ def test_largest_history_and_names_fit_in_a_frame() -> None:
     )
     assert decode_event(payload(opened)) == opened
     assert len(payload(opened)) < MAX_FRAME_BYTES
-    names = tuple(SampledName("🎈" * MAX_NAME_LENGTH, 2.0 / 7, False) for _ in range(MAX_NAMES))
+    nlls = (1 / 7,) * (MAX_NAME_LENGTH + 1)
+    names = tuple(
+        SampledName("🎈" * MAX_NAME_LENGTH, 2.0 / 7, False, "🎈" * MAX_NAME_LENGTH, nlls) for _ in range(MAX_NAMES)
+    )
     assert len(payload(NamesSampled(10**8, 2**63, names))) < MAX_FRAME_BYTES

@@ -21,7 +21,7 @@ from charwave_tui.core.store import database, starred_names
 from charwave_tui.core.store.database import MIGRATIONS, connect
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
-from charwave_tui.core.store.starred_names import MAX_STARS
+from charwave_tui.core.store.starred_names import MAX_STARRED_CHARACTERS, MAX_STARS
 from charwave_tui.core.store.tables import fetch_readable_stars, fetch_stars, insert_star
 
 MARA = StarredName("mara", 1.5, 7, 300, "2026-01-01T00:00:00+00:00")
@@ -79,7 +79,7 @@ def test_any_star_round_trips(star: StarredName) -> None:
         ({"name": ""}, "a name without a character cannot be starred; choose another one"),
         ({"name": "a\x1bb"}, "name holds a control character; type letters"),
         ({"name": "a\udce9"}, "name holds a control character; type letters"),
-        ({"name": "a" * 65}, "a name of 65 characters is too long; try at most 64 characters"),
+        ({"name": "a" * 1_001}, "a name of 1,001 characters is too long; try at most 1,000 characters"),
         ({"nll": float("nan")}, "the nll nan of mara is no number; star a name that the model scored"),
         ({"run": 2**63}, "run 9223372036854775808 is out of bounds; star a name of a run that there is"),
         ({"step": -1}, "step -1 is out of bounds; star a name of a run that there is"),
@@ -100,8 +100,19 @@ def test_stars_beyond_limit_refused_and_limit_fits_in_frame(
         starred_store.stars.add(msgspec.structs.replace(MARA, name="maro"))
     starred_store.stars.add(MARA)
     assert starred_store.stars.all() == (BEPPO, MARA)
-    largest = StarredName("🎈" * MAX_NAME_LENGTH, 1.0 / 7, 2**63 - 1, 2**63 - 1, BEPPO.starred)
+    length = MAX_STARRED_CHARACTERS // MAX_STARS
+    largest = StarredName("🎈" * length, 1.0 / 7, 2**63 - 1, 2**63 - 1, BEPPO.starred)
     assert len(encode_frame(StarsListed((largest,) * MAX_STARS))) < MAX_FRAME_BYTES
+
+
+def test_long_stars_refused_where_they_would_not_fit_in_frame(
+    starred_store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starred_names, "MAX_STARRED_CHARACTERS", 1_010)
+    starred_store.stars.add(msgspec.structs.replace(MARA, name="x" * MAX_NAME_LENGTH))
+    with pytest.raises(UserError, match=r"would have more than 1,010 characters; let go of a long one first"):
+        starred_store.stars.add(msgspec.structs.replace(MARA, name="yyyy"))
+    assert len(starred_store.stars.all()) == 3
 
 
 def test_older_database_gains_stars_table_and_keeps_runs(

@@ -15,7 +15,7 @@ from support.dispatcher_harness import WORDS, DispatcherHarness, small_config
 
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.metrics import RunState, TimelineSample
 from charwave_tui.core.protocol.commands import (
     Command,
@@ -217,7 +217,7 @@ def counting_dataset(norm: str, sizes: list[int]) -> Any:
         (PredictNext("bXa", 5), "“X” does not occur in the corpus words"),
         (ScoreWord("bXéa", 5), "“X”, “é” do not occur in the corpus words"),
         (ScoreWord("b\x1b[2Ja", 5), "word holds a control character"),
-        (ScoreWord("a" * 1_001, 5), "a word of 1001 characters is too long"),
+        (ScoreWord("a" * 1_001, 5), "a word of 1,001 characters is too long"),
         (PredictNext("a\ud800", 5), "prefix holds a control character"),
         (SampleRun(77, SamplingConfig(), 5), "run 77 is unknown"),
         (SampleRun(1, SamplingConfig(prefix="X"), 5), "“X” does not occur in the corpus words"),

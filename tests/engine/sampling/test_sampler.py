@@ -6,14 +6,15 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, MIN_AUTO_LONGEST, SamplingConfig
+from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.engine.model.architecture import build_model
@@ -22,7 +23,7 @@ from charwave_tui.engine.model.prefix_forward import FoldedModel, Taps
 from charwave_tui.engine.runtime.cooperative import run_to_completion
 from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.sampling import sampler
-from charwave_tui.engine.sampling.sampler import MAX_NAME_LENGTH, NameSampler, sample
+from charwave_tui.engine.sampling.sampler import NameSampler, sample
 from charwave_tui.engine.sampling.scoring import score_words
 
 SameBits = Callable[[Mapping[str, Tensor], Mapping[str, Tensor]], bool]
@@ -115,6 +116,8 @@ def test_no_words_give_no_scores(sampled_model: SamplerSubject) -> None:
 @pytest.mark.parametrize("prefix", ["", "ka"])
 def test_name_nll_is_at_temperature_one_including_prefix(sampled_model: SamplerSubject, prefix: str) -> None:
     drawn = sampled_model.names(SamplingConfig(count=50, temperature=0.7, prefix=prefix))
+    drawn = tuple(name for name in drawn if not name.is_cut)
+    assert len(drawn) > 20
     assert all(name.name.startswith(prefix) for name in drawn)
     assert [name.nll for name in drawn] == pytest.approx(sampled_model.scores([name.name for name in drawn]), abs=1e-5)
 
@@ -123,7 +126,7 @@ def test_low_temperature_takes_likeliest_path(sampled_model: SamplerSubject) -> 
     assert isinstance(sampled_model.last, Linear)
     sampled_model.last.weight.data *= 100
     path = ""
-    while len(path) < MAX_NAME_LENGTH and (
+    while len(path) < MIN_AUTO_LONGEST and (
         likeliest := max(enumerate(sampled_model.odds(path)), key=lambda pair: pair[1])[0]
     ):
         path += sampled_model.corpus.decode([likeliest])
@@ -135,13 +138,46 @@ def test_same_generator_same_names_other_differs(sampled_model: SamplerSubject) 
     assert sampled_model.names(SamplingConfig(count=10)) != sampled_model.names(SamplingConfig(count=10), seed=2)
 
 
-def test_endless_names_cut_off_with_end_scored(sampled_model: SamplerSubject) -> None:
+@pytest.mark.parametrize("longest_word", [1, 64, 65, 100, 900])
+@pytest.mark.parametrize("settings", [{}, {"top_k": 2}, {"shortest": 3}])
+def test_endless_names_cut_off_at_length_of_longest_word_without_an_end(
+    sampled_model: SamplerSubject, longest_word: int, settings: dict[str, int]
+) -> None:
+    corpus = replace(sampled_model.corpus, words=("m" * longest_word, *sampled_model.corpus.words))
+    sampled_model.corpus = corpus
     sampled_model.fix_logits({1: 0.0, 0: -50.0})
-    names = sampled_model.names(SamplingConfig(prefix="m", count=2))
-    assert [name.name for name in names] == ["m" + "a" * (MAX_NAME_LENGTH - 1)] * 2
-    assert [name.nll for name in names] == pytest.approx([(100 + 50) / (MAX_NAME_LENGTH + 1)] * 2)
+    names = sampled_model.names(SamplingConfig(prefix="m", count=2, **settings))
+    length = max(longest_word, MIN_AUTO_LONGEST)
+    assert [(name.name, name.is_cut) for name in names] == [("m" + "a" * (length - 1), True)] * 2
+    assert [len(name.nlls) for name in names] == [length] * 2
+    assert [name.nll for name in names] == pytest.approx([100 / length] * 2)
+
+
+def test_name_that_ends_at_the_limit_is_whole(sampled_model: SamplerSubject) -> None:
+    sampled_model.corpus = replace(sampled_model.corpus, words=("a" * 70, *sampled_model.corpus.words))
+    sampled_model.fix_logits({0: 0.0})
+    for length in (69, 70):
+        (name,) = sampled_model.names(SamplingConfig(prefix="a" * length, count=1))
+        assert (len(name.name), name.is_cut, len(name.nlls)) == (length, length == 70, length + (length < 70))
+
+
+@pytest.mark.parametrize(
+    ("settings", "length"),
+    [({"longest": 5}, 5), ({"longest": 200}, 200), ({"suffix": "k"}, 64), ({"pattern": "*k"}, 64)],
+)
+def test_name_led_to_an_end_by_a_setting_is_whole_and_scored_with_its_end(
+    sampled_model: SamplerSubject, settings: dict[str, Any], length: int
+) -> None:
+    sampled_model.fix_logits({1: 0.0, 0: -50.0})
+    (name,) = sampled_model.names(SamplingConfig(count=1, **settings))
+    assert (len(name.name), name.is_cut) == (length, False)
+    assert [name.nll] == pytest.approx(sampled_model.scores([name.name]), abs=1e-5)
+
+
+def test_prefix_of_any_length_that_a_word_may_have(sampled_model: SamplerSubject) -> None:
     longest = "k" * MAX_NAME_LENGTH
-    assert sampled_model.names(SamplingConfig(prefix=longest, count=1))[0].name == longest
+    (name,) = sampled_model.names(SamplingConfig(prefix=longest, count=1))
+    assert (name.name, name.is_cut, len(name.nlls)) == (longest, True, MAX_NAME_LENGTH)
 
 
 def test_name_looked_up_in_corpus(sampled_model: SamplerSubject) -> None:
@@ -158,7 +194,7 @@ def test_name_looked_up_in_corpus(sampled_model: SamplerSubject) -> None:
 
 def test_huge_logits_work_at_low_temperature(sampled_model: SamplerSubject) -> None:
     sampled_model.fix_logits({0: 1e38, 1: 3e38}, others=-3e38)
-    assert {name.name for name in sampled_model.names(SamplingConfig(temperature=0.05))} == {"a" * MAX_NAME_LENGTH}
+    assert {name.name for name in sampled_model.names(SamplingConfig(temperature=0.05))} == {"a" * MIN_AUTO_LONGEST}
 
 
 @pytest.mark.parametrize(("chance", "symbol"), [(0.0, 2), (1 - 2**-24, 4)])
@@ -166,9 +202,9 @@ def test_extreme_random_draws_select_possible_characters(
     sampled_model: SamplerSubject, monkeypatch: pytest.MonkeyPatch, chance: float, symbol: int
 ) -> None:
     sampled_model.fix_logits({2: 0.0, 4: 0.0}, others=-3e38)
-    chances = [torch.tensor([0.9, 0.1])] + (MAX_NAME_LENGTH - 1) * [torch.tensor([chance, chance])]
+    chances = [torch.tensor([0.9, 0.1])] + (MIN_AUTO_LONGEST - 1) * [torch.tensor([chance, chance])]
     monkeypatch.setattr(torch, "rand", lambda count, generator: chances.pop(0))
-    written = [sampled_model.corpus.decode([first, *(MAX_NAME_LENGTH - 1) * [symbol]]) for first in (4, 2)]
+    written = [sampled_model.corpus.decode([first, *(MIN_AUTO_LONGEST - 1) * [symbol]]) for first in (4, 2)]
     assert [name.name for name in sampled_model.names(SamplingConfig(count=2))] == written
 
 
@@ -198,7 +234,7 @@ def test_shared_prefixes_computed_once_in_cooperative_chunks(
         names = end.value
     assert [name.name for name in names] == [name.name for name in at_once]
     # The empty prefix is computed twice: as what is before a name, and as its beginning.
-    distinct = {name.name[:length] for name in names for length in range(len(name.name) + 1)}
+    distinct = {name.name[:length] for name in names for length in range(len(name.nlls))}
     assert sum(rows) == len(distinct) + 1
     assert max(rows) == 7
     assert yields == len(rows) - 1
@@ -220,7 +256,7 @@ def test_sampling_leaves_no_trace(sampled_model: SamplerSubject, bit_identical: 
     ("settings", "named"),
     [
         ({"prefix": "aZ"}, "Z"),
-        ({"prefix": "a" * 65}, "65"),
+        ({"prefix": "a" * 1_001}, "1,001"),
         ({"temperature": 0.04}, r"0\.04"),
         ({"temperature": 5.1}, r"5\.1"),
         ({"temperature": math.nan}, "nan"),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import ONLY_NEW, SamplingConfig
-from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.engine.model.architecture import build_model
 from charwave_tui.engine.model.layers import Linear
@@ -216,9 +216,8 @@ def test_finished_names_reported_in_final_order(only_new: str) -> None:
             "suffix",
         ),
         (
-            {"prefix": "a" * 40, "suffix": "a" * 40},
-            f"prefix {'a' * 40} and suffix {'a' * 40} need 80 characters, more than longest 64; "
-            "names have at most 64 characters",
+            {"prefix": "a" * 600, "suffix": "a" * 600},
+            f"prefix {'a' * 24}… and suffix {'a' * 24}… need 1,200 characters; names have at most 1,000 characters",
             "suffix",
         ),
         (

@@ -16,25 +16,17 @@ from hypothesis import strategies as st
 from support import lab_states as scenes
 from support.sampler_answers import NAMES, STARS, TIMELINE, next_nlls, word_nlls
 
+from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import SampledName, TimelineSample
 from charwave_tui.core.protocol.commands import PredictNext, StarName, UnstarName
-from charwave_tui.core.protocol.events import (
-    NamesRefused,
-    NamesSampled,
-    NextPredicted,
-    StarsListed,
-    TimelineSampled,
-    WordScored,
-)
+from charwave_tui.core.protocol.events import NamesRefused, NamesSampled, NextPredicted, StarsListed, TimelineSampled
 from charwave_tui.ui.drawing.styled_text import cell_width
 from charwave_tui.ui.drawing.theme import to_plain_text
 from charwave_tui.ui.sampler import step_views
-from charwave_tui.ui.sampler.mode import model_identity, unavailable_lines
+from charwave_tui.ui.sampler.mode import StarredSet, model_identity, no_model_lines
 from charwave_tui.ui.sampler.names_table import name_detail, name_rows, sampling_note
 from charwave_tui.ui.sampler.save_names import format_names, resolve_path, write_names
-from charwave_tui.ui.sampler.score_mode import character_lines, score_list
-from charwave_tui.ui.sampler.starred_mode import StarredSet
 from charwave_tui.ui.sampler.step_state import (
     StepState,
     entropy,
@@ -93,7 +85,7 @@ def test_name_typed_taken_ended_and_undone():
 
 
 def test_longest_prefix_takes_no_more():
-    steps = StepState("a" * 64)
+    steps = StepState("a" * MAX_NAME_LENGTH)
     assert steps.with_text("b") == steps
     assert steps.rolled(next_nlls(steps.prefix), 42, SYMBOLS) == steps
 
@@ -183,16 +175,12 @@ def test_expensive_queries_repeat_for_a_fraction_of_time(monkeypatch):
 
 @pytest.mark.parametrize(
     ("connection", "word"),
-    [
-        (ConnectionState.OFFLINE, "lost"),
-        (ConnectionState.LOST, "gone"),
-        (ConnectionState.STARTING, "starting"),
-    ],
+    [(ConnectionState.OFFLINE, "dropped"), (ConnectionState.LOST, "gone"), (ConnectionState.STARTING, "starting")],
 )
 def test_query_without_model_shows_reason(connection, word):
     run = replace(scenes.TRAINING.run, connection=connection)
-    assert word in " ".join(to_plain_text(line) for line in unavailable_lines(run, 80))
-    assert unavailable_lines(scenes.TRAINING.run, 80) == []
+    assert word in " ".join(to_plain_text(line) for line in no_model_lines(run))
+    assert not list(no_model_lines(scenes.TRAINING.run))
 
 
 def test_replies_stored_by_kind_without_lab_names():
@@ -201,7 +189,7 @@ def test_replies_stored_by_kind_without_lab_names():
     assert speech == SamplerState(predicted=predicted)
     speech = reduce_sampler(speech, NamesSampled(3, FIRST_REQUEST, NAMES, done=False))
     assert (speech.tried.names, speech.tried.done) == (NAMES, False)
-    assert reduce_sampler(speech, NamesRefused(FIRST_REQUEST, "no", "yes")).tried.refusal == "no"
+    assert reduce_sampler(speech, NamesRefused(FIRST_REQUEST, "no", "yes")).tried.refusal == "no; yes"
     assert reduce_sampler(speech, StarsListed(STARS)).stars == STARS
 
 
@@ -293,19 +281,7 @@ def test_examined_name_fits_any_space():
     assert len(name_detail(sketchy, 40, 10)) == 1
 
 
-def test_without_words_to_compare_with_nothing_is_called_new_or_placed():
-    unknown = SampledName("mae", 1.5, None)
-    assert to_plain_text(name_detail(unknown, 40, 5)[0]).rstrip() == "1.50 nll   ? the word list is missing"
-    assert json.loads(format_names([unknown], ".json"))[0]["known"] is None
-    scored = WordScored(10, 1, "mae", (1.0, 2.0, 0.5, 1.0), None)
-    text = "\n".join(to_plain_text(line) for line in character_lines(scored, 60, 20))
-    assert "no place in the corpus: its word list is missing" in text
-    assert "new" not in text
-    assert to_plain_text(score_list([scored], 0, 60, 5)[1]).split()[-2:] == ["–", "?"]
-
-
 def test_fewer_new_names_than_requested_reported():
-    from charwave_tui.core.config.sampling_config import SamplingConfig
 
     few = NamesState(10, NAMES[:13], requested=400)
     assert sampling_note(few, SamplingConfig(only_new="yes")) == "13 of 20 new, 400 sampled"
