@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
 from charwave_tui.ui.terminal.capabilities import CharacterSet
+from charwave_tui.ui.terminal.cell_width import cell_len, clusters, has_a_column_each, is_disputed, leading_marks
 from charwave_tui.ui.terminal.glyphs import character_fallback
 
 # SGR parameters of the attributes, and what ends each
@@ -107,7 +107,7 @@ def _sgr(parameters: list[str]) -> str:
     return f"\x1b[{';'.join(parameters)}m"
 
 
-# a character with its style; the second column of a wide character has an empty one
+# a character and the marks on it, with their style; the further columns of a wide one have an empty text
 Cell = tuple[str, CellStyle]
 
 
@@ -143,14 +143,18 @@ class ScreenBuffer:
 
     def write(self, row: int, column: int, segments: Iterable[Segment], end: int) -> None:
         """Write segments into a row from a column on, cut off at the column `end`."""
-        cells = self._back[row]
+        cells, start = self._back[row], column
         for text, style, control in segments:
             if control:
                 continue
             if column >= end:
                 break
             text_style = cell_style(style, self._colours)
-            characters: Iterable[str] = text if cell_len(text) == len(text) else _columns(text)
+            characters: Iterable[str] = text
+            if not has_a_column_each(text):
+                marks, characters = _columns(text)
+                if marks:
+                    characters = (*_attach_marks(marks, text_style, cells, range(start, column)), *characters)
             if self._fallback is not None:
                 characters = map(self._fallback.replace, characters)
             for character in characters:
@@ -183,25 +187,30 @@ class ScreenBuffer:
             cell = back[column]
             if cell is None or cell == front[column]:
                 continue
-            if not cell[0] and column:  # the second half of a wide character comes with the first
+            while not cell[0] and column:  # the further columns of a wide character come with the first
                 column -= 1
                 cell = back[column] or cell
+            end = column + 1
+            while end < self.width and (further := back[end]) and not further[0]:
+                end += 1
             self._move_to(row, column)
-            self._write(cell)
-            if column + 1 < self.width and (half := back[column + 1]) and not half[0]:
-                front[column + 1] = half
-                self._column += 1
-            front[column] = cell
-            if self._column >= self.width:  # terminals differ in where the cursor is after the last column
+            self._set_style(cell[1])
+            if is_disputed(cell[0]):
+                # In fewer columns than expected it leaves blanks; in more, one for each mark, these are written again.
+                self._output += [" " * (end - column), _cursor_position(row, column)]
+                overwritten = min(end + max(len(cell[0]) - 1, 1), self.width)
+                front[end:overwritten] = [None] * (overwritten - end)
+            self._output.append(cell[0])
+            front[column:end] = back[column:end]
+            self._column = end
+            # terminals differ in where the cursor is after such a cell, and after the last column
+            if is_disputed(cell[0]) or end >= self.width:
                 self._row = -1
 
-    def _write(self, cell: Cell) -> None:
-        text, style = cell
+    def _set_style(self, style: CellStyle) -> None:
         if self._style is None or not style.looks_like(self._style):
             sequence, self._style = style.transition_from(self._style)
             self._output.append(sequence)
-        self._output.append(text)
-        self._column += 1
 
     def _move_to(self, row: int, column: int) -> None:
         if (row, column) == (self._row, self._column):
@@ -219,6 +228,8 @@ class ScreenBuffer:
         cells = self._front[row][start:end]
         if self._style is None or len(cells) > 4 or not all(cell and cell[1].looks_like(self._style) for cell in cells):
             return []
+        if any(cell and is_disputed(cell[0]) for cell in cells):
+            return []
         return ["".join(cell[0] for cell in cells if cell)]
 
 
@@ -231,16 +242,29 @@ def _encode(cells: Iterable[Cell | None]) -> Iterator[str]:
         yield text
 
 
-def _columns(text: str) -> Iterable[str]:
-    """Split into one string a column: with its combining marks; a wide character has an empty string after it."""
-    columns: list[str] = []
-    for character in text:
-        width = cell_len(character)
-        if width:
-            columns += [character, *[""] * (width - 1)]
-        elif columns:
-            columns[-1 if columns[-1] else -2] += character
-    return columns
+@lru_cache(maxsize=4096)
+def _columns(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the marks at the head of a text, and the rest as one string a column.
+
+    A character has its marks with it; a wide one has empty strings after it.
+    """
+    marks = leading_marks(text)
+    return marks, tuple(column for cluster in clusters(text[len(marks) :]) for column in _padded(cluster))
+
+
+def _padded(cluster: str) -> tuple[str, ...]:
+    width = cell_len(cluster)
+    return (cluster, *[""] * (width - 1)) if width else ()
+
+
+def _attach_marks(marks: str, style: CellStyle, cells: list[Cell | None], before: range) -> tuple[str, ...]:
+    """Add marks to the character in the columns `before` them; return the columns that they take further."""
+    base = next((column for column in reversed(before) if (cell := cells[column]) and cell[0]), None)
+    if base is None:
+        return _padded(marks)
+    text, base_style = cells[base] or ("", style)
+    cells[base] = (text + marks, style if text == " " else base_style)
+    return ("",) * cell_len(marks)
 
 
 def _cursor_position(row: int, column: int) -> str:

@@ -6,8 +6,9 @@ import re
 
 import pyte
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.segment import ControlType, Segment
 from rich.style import Style
@@ -29,6 +30,7 @@ STYLES = [
 ]
 
 
+DISPUTED = ["पा", "कि", "क्", "🇩", "❤\ufe0f", "👍🏽", "คำ", "ක්\u200d", "\u093e", "\u0301"]
 TEXTS = ["a", "bb", " ", "   ", "⢸⣇", "日", "é", "e\u0301", "x日y"]
 
 
@@ -98,6 +100,47 @@ def test_buffer_rows_make_up_whole_screen(changes: list[tuple[int, object]]) -> 
     for row, written in enumerate(screen_buffer.encode_rows()):
         whole.stream.feed(f"\x1b[{row + 1}H{written}")
     assert sparing.cells() == whole.cells()
+
+
+# the columns that a terminal gives to what terminals dispute; all of them others than rich does
+NARROW = {"\u093e": 0, "\u093f": 0, "🇩": 1, "\ufe0f": 0, "🏽": 0, "ำ": 0, "\u094d": 0, "\u200d": 0}
+WIDE = {"\u093e": 1, "\u093f": 1, "🇩": 2, "\ufe0f": 1, "🏽": 2, "ำ": 1, "\u094d": 0, "\u200d": 0}
+WIDER = WIDE | {"\u094d": 1, "\u200d": 1, "\u0301": 1}  # of marks that it does not know as such
+
+
+@pytest.fixture(params=[NARROW, WIDE, WIDER])
+def widths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    widths: dict[str, int] = request.param
+    original = pyte.screens.wcwidth
+    monkeypatch.setattr(pyte.screens, "wcwidth", lambda character: widths.get(character, original(character)))
+    return widths
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(frames=st.lists(st.lists(st.sampled_from([*DISPUTED, "a", "bb", " ", "日"]), max_size=5), max_size=6))
+def test_row_stays_in_its_columns_whatever_width_the_terminal_gives(
+    widths: dict[str, int], frames: list[list[str]]
+) -> None:
+    sparing, whole = EmulatedTerminal(), EmulatedTerminal()
+    screen_buffer = ScreenBuffer(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+    for texts in frames:
+        row = Strip([*map(Segment, texts)]).adjust_cell_length(WIDTH - 2)
+        screen_buffer.write(0, 0, [*row, Segment("│x")], WIDTH)
+        sparing.stream.feed(screen_buffer.diff((0, 0)))
+        whole.clear()
+        fresh = ScreenBuffer(WIDTH, HEIGHT, ColorSystem.TRUECOLOR)
+        fresh.write(0, 0, [*row, Segment("│x")], WIDTH)
+        whole.stream.feed(fresh.diff((0, 0)))
+        assert sparing.cells()[0] == whole.cells()[0]
+        assert [data for data, *_ in sparing.cells()[0][-2:]] == ["│", "x"]
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u093e"])
+def test_mark_in_segment_of_its_own_joins_the_character_before_it(mark: str) -> None:
+    screen_buffer = ScreenBuffer(WIDTH, 1, ColorSystem.TRUECOLOR)
+    written = paint(screen_buffer, 0, 0, ("न", "bold red"), (mark, "blue"), ("x", "bold red"))
+    assert f"न{mark}" in written
+    assert f"\x1b[1;{1 + cell_len(chr(0x928) + mark)}Hx" in written
 
 
 def paint(screen_buffer: ScreenBuffer, row: int, column: int, *pieces: tuple[str, str], end: int = WIDTH) -> str:
