@@ -32,6 +32,9 @@ KITTY_ESCAPE = "\x1b[27u"  # Esc in kitty's keyboard protocol, which forms no ot
 # not what begins a sequence, nor what editors use with Alt or as another Shift+Tab: [ O ] P X _ ^ \, f b, Delete, Tab
 _ESCAPE_ALONE = re.compile(r"\x1b(?=[^\x1b\[O\]PX_^\\fb\x7f\t])")
 
+# before leaving: a terminal without an alternate screen, or tmux after its window has grown, would keep the last frame.
+# "Erase below" from the first cell, since "erase all" may move the frame into the history instead
+ERASE_SCREEN = "\x1b[H\x1b[J"
 EXIT_TIMEOUT = 1.0  # seconds that exit waits for the terminal's replies, which the shell would take for typed text
 POLL_INTERVAL = 0.1  # seconds between two looks at whether the input thread shall end
 CHUNK_BYTES = 4_096  # bytes
@@ -177,6 +180,7 @@ class TerminalDriver(LinuxDriver):
         deadline = time.monotonic() + EXIT_TIMEOUT
         while 0 < self._replies < self._requests and time.monotonic() < deadline and not self._is_gone():
             time.sleep(0.01)  # meanwhile the input thread reads
+        self.write(ERASE_SCREEN)
         super().stop_application_mode()
 
     def _is_gone(self) -> bool:

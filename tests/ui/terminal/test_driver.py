@@ -41,9 +41,9 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> RecordingDriver:
     return RecordingDriver()
 
 
-def test_terminal_colours_restored_on_exit(driver: RecordingDriver) -> None:
+def test_colours_restored_and_screen_erased_on_exit(driver: RecordingDriver) -> None:
     driver.stop_application_mode()
-    assert driver.written == ["\x1b[0m", "left"]
+    assert driver.written == ["\x1b[0m", "\x1b[H\x1b[J", "left"]
 
 
 def test_exit_waits_for_all_query_replies(driver: RecordingDriver, monkeypatch: pytest.MonkeyPatch) -> None:
