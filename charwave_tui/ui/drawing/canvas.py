@@ -5,44 +5,63 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from rich.cells import cell_len
-
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable
+from charwave_tui.ui.terminal.cell_width import cell_len, clusters, has_a_column_each
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 MAX_GAP = 6  # changed cells with at most so many unchanged ones between them are repainted as one run
 
 
 class Canvas:
-    """Cells with a character one column wide and a style (`train`, `bold train`); what falls outside is cut off."""
+    """Cells with a character and a style (`train`, `bold train`); what falls outside is cut off.
+
+    The further columns of a wide character have an empty text.
+    """
 
     def __init__(self, width: int, height: int) -> None:
         self.width = width
         self.height = height
         self.characters = [[" "] * width for _ in range(height)]
         self.styles = [["fg"] * width for _ in range(height)]
+        self._has_wide = False
 
     def copy(self) -> Canvas:
         copy = Canvas(0, 0)
-        copy.width, copy.height = self.width, self.height
+        copy.width, copy.height, copy._has_wide = self.width, self.height, self._has_wide
         copy.characters = [row.copy() for row in self.characters]
         copy.styles = [row.copy() for row in self.styles]
         return copy
 
     def write(self, row: int, column: int, text: str, style: str) -> None:
-        """Write `text` from a cell on to the right; a character that is not one column wide becomes `?`."""
+        """Write `text` from a cell on to the right."""
         if not 0 <= row < self.height:
             return
-        for index, character in enumerate(text, start=column):
-            if 0 <= index < self.width:
-                self.characters[row][index] = character if cell_len(character) == 1 else "?"
-                self.styles[row][index] = style
+        for cluster in text if has_a_column_each(text) else clusters(text):
+            end = column + cell_len(cluster)
+            self._has_wide |= end - column > 1
+            if column >= 0 and end <= self.width:
+                for index in range(column, end):
+                    self._clear_wide(row, index)
+                    self.characters[row][index] = cluster if index == column else ""
+                    self.styles[row][index] = style
+            column = end
+
+    def _clear_wide(self, row: int, column: int) -> None:
+        """Leave blanks in place of the wide character in a cell, of which a part will be written over."""
+        if not self._has_wide:
+            return
+        cells = self.characters[row]
+        end = next((index for index in range(column + 1, self.width) if cells[index]), self.width)
+        start = next((index for index in range(column, -1, -1) if cells[index]), 0)
+        if end - start > 1:
+            cells[start:end] = [" "] * (end - start)
 
     def overlay(self, top: int, left: int, rows: Sequence[str], style: str) -> None:
         """Write rows of text whose blanks are transparent."""
         for row, text in enumerate(rows, start=top):
             for column, character in enumerate(text, start=left):
                 if character != " " and 0 <= row < self.height and 0 <= column < self.width:
+                    self._clear_wide(row, column)
                     self.characters[row][column] = character
                     self.styles[row][column] = style
 
@@ -91,8 +110,8 @@ def _span(text: str, style: str) -> Span:
 
 
 def display_char(symbols: str, id: int) -> str:
-    """Return the character of a token id as it can be shown: the boundary a dot, one without width a `?`."""
+    """Return the character of a token id as it can be shown: the boundary a dot, a blank `_`."""
     if id == 0:
         return GLYPHS.dot
     character = readable(symbols[id - 1]) if 0 < id <= len(symbols) else "?"
-    return "_" if character == " " else character if cell_len(character) else "?"
+    return "_" if character == " " else character

@@ -15,6 +15,7 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widgets import Input
 
+from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH
 from charwave_tui.core.metrics import LayerStats, RunState
 from charwave_tui.core.protocol.layer_insights import ProbeBatch
 from charwave_tui.ui.drawing.number_format import format_steps
@@ -36,7 +37,6 @@ from charwave_tui.ui.widgets.inline_editor import InlineEditor
 from charwave_tui.ui.widgets.pane import TimestampedPane
 from charwave_tui.ui.widgets.text_lines import TextLines
 
-MAX_CONTEXT_LENGTH = 64
 EDITOR_LABEL = "context  "
 HOLD_SECONDS = 0.3  # for which the last layer is still shown while another one is requested
 
@@ -117,7 +117,7 @@ class InspectorPane(TimestampedPane, can_focus=True):
         self._requests = InspectionRequests(lambda command: self.post_message(SendCommand(command)))
         self._lines = TextLines()
         self._editor = InlineEditor()
-        self._editor.max_length = MAX_CONTEXT_LENGTH
+        self._editor.max_length = MAX_NAME_LENGTH
         self._hold_timer: Timer | None = None
         self._title_markup = ""
         self._key_conditions: tuple[object, ...] = ()  # on which names and availability of the keys depend

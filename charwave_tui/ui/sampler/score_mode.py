@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
-from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -26,6 +25,7 @@ from charwave_tui.ui.drawing.styled_text import (
     readable,
     scroll_top,
     shorten,
+    tail_within,
 )
 from charwave_tui.ui.keymap import SCORE_KEYS
 from charwave_tui.ui.sampler import step_views
@@ -42,9 +42,7 @@ TOTAL_COLUMNS, MEAN_COLUMNS, PERCENTILE_COLUMNS, NOVELTY_COLUMNS = 7, 7, 7, 9
 
 def typed_line(text: str, width: int) -> StyledLine:
     """Return the typed word and a cursor, cut off at the left."""
-    visible = readable(text)
-    while visible and cell_len(visible) > width - 7:
-        visible = visible[1:]
+    visible = tail_within(readable(text), width - 7)
     return (Span("word  ", "muted"), Span(visible, "bright", True), Span(" ", background="accent"))
 
 

@@ -6,13 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
-
 from charwave_tui.core.protocol.events import NextPredicted
 from charwave_tui.ui.drawing.block_graphics import horizontal_bar
 from charwave_tui.ui.drawing.name_style import LEGEND, novelty_mark, style_character, style_name
 from charwave_tui.ui.drawing.number_format import format_nll
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable, shorten
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable, shorten, tail_within
 from charwave_tui.ui.sampler.step_state import (
     END_ID,
     TEMPERATURES,
@@ -24,6 +22,7 @@ from charwave_tui.ui.sampler.step_state import (
     top_k_mass,
 )
 from charwave_tui.ui.state.sampler_state import PrefixSamples
+from charwave_tui.ui.terminal.cell_width import cell_len
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 END_TEXT = "end"  # stands for the boundary that ends a name
@@ -79,9 +78,12 @@ def path_row(char: ScoredChar, context: StyledLine, width: int) -> StyledLine:
 
 
 def context_spans(text: str, length: int) -> StyledLine:
-    """Return the last `length` characters before a prediction, padded with dots for the boundary."""
-    context = readable(text[-length:])
-    return (Span(GLYPHS.dot * (length - len(context)), "line"), Span(context, "fg"))
+    """Return the last `length` characters before a prediction in as many columns, with dots for the boundary."""
+    shown = readable(text[-length:])
+    context = tail_within(shown, length)
+    free = length - cell_len(context)
+    boundaries = min(max(length - len(text), 0), free) if context == shown else 0
+    return (Span(" " * (free - boundaries) + GLYPHS.dot * boundaries, "line"), Span(context, "fg"))
 
 
 def path_line(path: Sequence[ScoredChar], right: StyledLine, width: int) -> StyledLine:
@@ -287,9 +289,7 @@ class PathView:
             Span(f"{self.step_state.temperature:.1f}", "bright", True),
             Span(f" {GLYPHS.right}", "accent"),
         )
-        text = readable(self.step_state.prefix)
-        while text and cell_len(text) > width - cell_width(temperature) - 11:
-            text = text[1:]
+        text = tail_within(readable(self.step_state.prefix), width - cell_width(temperature) - 11)
         cursor = Span(f" {END_TEXT}", "muted") if self.step_state.is_ended else Span(" ", "fg", background="accent")
         return justify((Span("prefix  ", "muted"), Span(text, "bright", True), cursor), temperature, width)
 

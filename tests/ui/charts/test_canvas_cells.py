@@ -59,4 +59,6 @@ def test_only_spans_of_changed_cells_are_repainted(writes: list[tuple[int, int, 
 def test_double_width_character_keeps_line_width() -> None:
     canvas = Canvas(6, 1)
     canvas.write(0, 0, "a世b", "fg")
-    assert canvas.line(0) == "a?b   "
+    assert canvas.line(0) == "a世b  "
+    canvas.write(0, 2, "x", "fg")
+    assert canvas.line(0) == "a xb  "

@@ -116,7 +116,7 @@ def _heading(insight: TreeInsight, width: int) -> tuple[StyledLine, ...]:
         fits_all = type_width + cell_width(move_key) <= width
         lines = [(*typed, Span(" " * GAP), *type_key, *(move_key if fits_all else ()))]
     if insight.unknown:
-        unknown = " ".join(dict.fromkeys(readable(insight.unknown)))
+        unknown = " ".join(map(readable, dict.fromkeys(insight.unknown)))
         text = f"{GLYPHS.warning} Left out, not in the vocabulary: {unknown}"
         lines.append((Span(text, "warning"),))
     return tuple(lines)
@@ -181,7 +181,7 @@ def _readout(insight: TreeInsight, topology: TreeTopology, cursor: tuple[int, in
     if not strengths:
         return (Span("This level has no nodes.", "muted"),)
     field = [insight.context[index] for index in sorted(topology.receptive_range(level, node)[0])]
-    characters = "".join(GLYPHS.dot if character == "\0" else readable(character) for character in field)
+    characters = readable("".join(field).replace("\0", GLYPHS.dot))
     children = [str(child + 1) for child in topology.children(level, node)]
     is_range = len(children) > 2 and not topology.is_dilated
     children_text = f"{children[0]} to {children[-1]}" if is_range else " and ".join(children)
@@ -253,6 +253,6 @@ def _context_line(context: str, highlighted: frozenset[int], width: int) -> Styl
     cells = [(index in highlighted, character) for index, character in enumerate(context)][left : left + width]
     spans = []
     for is_highlighted, run in groupby(cells, key=lambda cell: cell[0]):
-        text = "".join(GLYPHS.dot if character == "\0" else readable(character) for _, character in run)
+        text = readable("".join(character for _, character in run).replace("\0", GLYPHS.dot))
         spans.append(Span(text, "bright" if is_highlighted else "muted", is_highlighted))
     return tuple(spans)

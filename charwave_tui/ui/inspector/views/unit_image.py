@@ -12,7 +12,7 @@ from charwave_tui.core.protocol.float_matrix import FloatMatrix
 from charwave_tui.core.protocol.layer_insights import ActivationInsight
 from charwave_tui.ui.drawing.block_graphics import axis_labels, half_block_image, legend_swatch, supports_shades
 from charwave_tui.ui.drawing.number_format import format_signed
-from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, cell_width, fit_groups
+from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, cell_width, fit_groups, readable
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.terminal.glyphs import GLYPHS, with_local_glyphs
 
@@ -127,7 +127,7 @@ def cursor_readout(insight: ActivationInsight, cursor: ViewCursor, coloring: Uni
     row, column = example - insight.top, unit - insight.left
     if 0 <= row < insight.values.rows and 0 <= column < insight.values.columns:
         value = insight.values.at(row, column)
-        context = insight.contexts[row].replace("\0", GLYPHS.dot) if row < len(insight.contexts) else ""
+        context = readable(insight.contexts[row].replace("\0", GLYPHS.dot)) if row < len(insight.contexts) else ""
         groups.append((Span("context ", "muted"), Span(context)))
         groups.append((Span("h ", "muted"), Span(_format_output(value), "bright", True)))
         if coloring.derivative and math.isfinite(value):
