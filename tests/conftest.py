@@ -22,7 +22,7 @@ from charwave_tui.client.launcher import stop_engine
 from charwave_tui.core.config.receptive_field import receptive_field
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.config.value_types import Choice, FloatRange, IntRange, ValueType
-from charwave_tui.core.corpus_registry import LECTURE_SHA256, DownloadSource
+from charwave_tui.core.corpus.registry import LECTURE_SHA256, DownloadSource
 from charwave_tui.core.openmp import set_passive_wait_policy
 from charwave_tui.core.paths import HOME_VARIABLE, asset_path
 from charwave_tui.core.protocol.engine_socket import engine_is_running

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.corpus_registry import LECTURE_SHA256, find_corpus, list_corpora, resolve_corpus_name
+from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.registry import LECTURE_SHA256, find_corpus, list_corpora, resolve_corpus_name
 
 UNLIMITED_STEPS = 100_000_000  # never reached while measuring, so the learning rate stays constant
 

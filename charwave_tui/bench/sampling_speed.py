@@ -15,7 +15,7 @@ from charwave_tui.bench.training_speed import CPU, examples, threads_of
 from charwave_tui.core.config.presets import get_preset
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import MAX_NAMES, SamplingConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.sampling.sampler import sample
 from charwave_tui.engine.training.trainer import Trainer

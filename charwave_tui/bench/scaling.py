@@ -15,7 +15,7 @@ from typing import Any
 from charwave_tui.bench.results import OnProgress
 from charwave_tui.core.config.presets import get_preset
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.registry import find_corpus
 
 PRESET = "tree-76k"
 WIDTHS = (64, 128, 256, 512, 1_024)  # n_hidden, with the preset's batch_size

@@ -130,7 +130,7 @@ class ThrottledLink:
         self, terminal: PtyProcess, screen: ScreenEmulator, rate: float = float("inf"), delay: float = 0.0
     ) -> None:
         self._terminal, self.screen = terminal, screen
-        self._rate, self._delay = rate, delay
+        self.rate, self._delay = rate, delay
         self._output: deque[tuple[float, bytes]] = deque()
         self._input: deque[tuple[float, bytes]] = deque()
         self._free_at = 0.0
@@ -166,10 +166,10 @@ class ThrottledLink:
         return self.delivered - before
 
     def _send(self, output: bytes) -> None:
-        size = CHUNK_BYTES if self._rate < float("inf") else max(len(output), 1)
+        size = CHUNK_BYTES if self.rate < float("inf") else max(len(output), 1)
         for start in range(0, len(output), size):
             chunk = output[start : start + size]
-            self._free_at = max(self._free_at, time.monotonic()) + len(chunk) / self._rate
+            self._free_at = max(self._free_at, time.monotonic()) + len(chunk) / self.rate
             self._output.append((self._free_at + self._delay, chunk))
 
     def _deliver(self, chunk: bytes) -> None:

@@ -15,7 +15,7 @@ from charwave_tui.bench.results import UNLIMITED_STEPS, Measurement, OnProgress,
 from charwave_tui.core.config.choices import Batches, StepKind
 from charwave_tui.core.config.presets import get_preset
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.metrics import Split
 from charwave_tui.engine.data.window_dataset import WindowDataset
 from charwave_tui.engine.training.trainer import Trainer

@@ -7,10 +7,10 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "": {
         "charwave-tui": "open the playground",
         "charwave-tui --preset tree-76k --set lr=0.05": "open it with a recipe and a change",
-        "charwave-tui --host user@gpu-box": "the screen here, the engine there",
+        "charwave-tui --host user@gpu-box": "the screen here, the engine on gpu-box",
         "charwave-tui data fetch makemore": "the lecture's names, then --corpus makemore",
         "charwave-tui train --steps 2000 --json": "train without a screen",
-        "charwave-tui start --preset tree-76k": "train in the engine, which goes on without you",
+        "charwave-tui start --preset tree-76k": "train in the engine, in the background",
         "charwave-tui attach --follow": "watch it in plain lines",
         "charwave-tui sample -n 10 --prefix ma": "names from the newest run",
         "charwave-tui reproduce --corpus makemore": "train the published recipes and compare",
@@ -18,15 +18,15 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "train": {
         "charwave-tui train --preset tree-22k --corpus makemore": "a published recipe on the lecture's names",
         "charwave-tui train --set n_hidden=96 --set lr=0.05 --steps 5000": "the first recipe with changes",
-        "charwave-tui train --resume": "go on with a run that was cut off",
+        "charwave-tui train --resume": "resume an interrupted run",
     },
     "start": {
-        "charwave-tui start --preset tree-287k": "train in the engine, and have the shell back",
-        "charwave-tui start --host user@gpu-box --corpus ~/streets.txt": "there, with a file from here",
+        "charwave-tui start --preset tree-287k": "train in the engine, in the background",
+        "charwave-tui start --host user@gpu-box --corpus ~/streets.txt": "on another machine, with a local file",
         "charwave-tui start --replace --json": "stop and save the run in progress first",
     },
-    "pause": {"charwave-tui pause": "then charwave-tui resume goes on"},
-    "resume": {"charwave-tui resume --json": "go on, and print what the engine does as JSON"},
+    "pause": {"charwave-tui pause": "then charwave-tui resume continues it"},
+    "resume": {"charwave-tui resume --json": "resume, and print the state as JSON"},
     "stop": {"charwave-tui stop --json": "its last losses as JSON, once they are measured"},
     "status": {
         "charwave-tui status --json": "for scripts; null where no engine runs",
@@ -35,12 +35,12 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "attach": {
         "charwave-tui attach": "the evaluations so far",
         "charwave-tui attach --follow --json": "an object a line until the run ends",
-        "charwave-tui attach --follow --host user@gpu-box": "over ssh; a line that drops is tried again",
+        "charwave-tui attach --follow --host user@gpu-box": "over ssh; reconnects by itself",
     },
     "sample": {
         "charwave-tui sample -n 10 --temperature 0.8 --prefix ma": "ten names that begin with ma",
-        "charwave-tui sample --pattern 'm?r*a' --only-new": "by a pattern, and none that the corpus has",
-        "charwave-tui sample --score marisol": "how much each character surprises the model",
+        "charwave-tui sample --pattern 'm?r*a' --only-new": "by a pattern, only names not in the corpus",
+        "charwave-tui sample --score marisol": "the nll of each character",
         "charwave-tui sample --next mar --temperature 0.5": "what may come next",
         "charwave-tui sample --host user@gpu-box --json": "from the run in that machine's engine",
     },
@@ -52,6 +52,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "runs": {
         "charwave-tui runs list --json": "newest first",
         "charwave-tui runs show 12": "config, losses, and where the weights are",
+        "charwave-tui runs relocate 12 ~/lists/streets.txt": "its word list was moved",
         "charwave-tui runs export 12 --to ./run-12": "record, curve as CSV, weights as safetensors",
     },
     "data": {
@@ -69,7 +70,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     },
     "engine": {
         "charwave-tui engine status": "its process, its socket, what it trains",
-        "charwave-tui engine stop": "holds and saves its run, then ends",
+        "charwave-tui engine stop": "pauses and saves its run, then ends",
     },
 }
 

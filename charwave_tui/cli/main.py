@@ -27,10 +27,11 @@ from charwave_tui.cli.commands import (
 )
 from charwave_tui.cli.help_examples import DATA_LOCATIONS, examples
 from charwave_tui.cli.options import reject_ignored_options
-from charwave_tui.cli.output import detach_stdio, make_stdout_lossless, one_line
+from charwave_tui.cli.output import detach_stdio, make_stdout_lossless
 from charwave_tui.cli.process import configure_logging
 from charwave_tui.client.connection import EngineUnavailable
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.openmp import set_passive_wait_policy
 from charwave_tui.core.paths import log_path
 
@@ -39,7 +40,7 @@ class _OneLineParser(argparse.ArgumentParser):
     """Reports a wrong command line in one line, like every other user error."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"charwave-tui: {one_line(message)}; {self.prog} --help shows what there is\n")
+        self.exit(2, f"charwave-tui: {escape_invisible(message)}; {self.prog} --help lists what there is\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,16 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(message: str, code: int) -> int:
-    print(f"charwave-tui: {one_line(message)}", file=sys.stderr)
+    print(f"charwave-tui: {escape_invisible(message)}", file=sys.stderr)
     return code
 
 
 def _internal_error(error: Exception) -> str:
     summary = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
     if not configure_logging():
-        return f"{summary} (a fault of the program; the log cannot be written)"
+        return f"{summary} (an internal error; the log cannot be written)"
     logging.getLogger(__name__).error("a command failed", exc_info=error)
-    return f"{summary} (a fault of the program; the whole story is in {log_path()})"
+    return f"{summary} (an internal error; the details are in {log_path()})"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from charwave_tui.client.endpoints import EngineEndpoint, LocalEndpoint
 from charwave_tui.client.ssh import SshDestination, SshEndpoint
 from charwave_tui.core.config.presets import default_preset, get_preset
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus_registry import resolve_corpus_name
+from charwave_tui.core.corpus.registry import resolve_corpus_name
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import runs_dir
@@ -33,7 +33,7 @@ def reject_ignored_options(program: argparse.ArgumentParser, command: argparse.A
         for action in ignored:
             if getattr(options, action.dest, action.default) != action.default:
                 name = command.prog.rpartition(" ")[2]
-                raise UserError(f"{action.option_strings[0]} means nothing to {name}", "leave it out")
+                raise UserError(f"{action.option_strings[0]} is not an option of {name}", "leave it out")
 
     return check
 
@@ -109,7 +109,7 @@ def unfinished_run() -> int:
         folder = store.folder_of(summary.run)
         if (has_steps_left or needs_evaluation) and folder.checkpoints() and not folder.is_locked():
             return summary.run
-    raise UserError("there is no run to go on with", "train a new one: charwave-tui train")
+    raise UserError("there is no run to resume", "train a new one: charwave-tui train")
 
 
 def run_number(text: str) -> int:

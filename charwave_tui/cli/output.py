@@ -7,11 +7,8 @@ import json
 import math
 import os
 import sys
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
-
-from charwave_tui.core.corpus import JOINERS
 
 
 def make_stdout_lossless() -> None:
@@ -44,13 +41,6 @@ def _format(value: object) -> str:
     if value is None:
         return or_ascii("–", "-")
     return f"{value:,.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def one_line(text: str) -> str:
-    """Escape the control and format characters of a text, which file names may hold."""
-    control = {symbol for symbol in text if unicodedata.category(symbol) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
-    escapes = {ord(symbol): symbol.encode("unicode_escape").decode("ascii") for symbol in control.difference(JOINERS)}
-    return text.translate(escapes)
 
 
 def or_ascii(symbol: str, fallback: str) -> str:

@@ -105,4 +105,4 @@ def _train_loss(event: Progress) -> str:
 
 
 def _save_failure(event: SaveFailed) -> str:
-    return f"run {event.run} is not being saved ({event.problem}); training goes on"
+    return f"run {event.run} is not being saved ({event.problem}); training continues"

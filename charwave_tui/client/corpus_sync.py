@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import MAX_FILE_BYTES
+from charwave_tui.core.corpus.reading import MAX_FILE_BYTES
 from charwave_tui.core.protocol import commands, events
 from charwave_tui.core.protocol.commands import UPLOAD_CHUNK_BYTES, Command
 from charwave_tui.core.protocol.framing import encode_frame

@@ -120,10 +120,10 @@ async def predict_next(session: EngineSession, prefix: str) -> events.NextPredic
 
 
 async def score_word(session: EngineSession, word: str) -> events.WordScored:
-    """Return the nll of each character of `word`, with its percentile in the corpus."""
+    """Return the nll of each character of `word`, with its percentile in the corpus if its words are there."""
     session.send(ScoreWord(word, _REQUEST))
-    await _reply(session, events.WordScored)  # without the percentile
-    return await _reply(session, events.WordScored)
+    scored = await _reply(session, events.WordScored)  # without the percentile
+    return scored if scored.nearest_word is None else await _reply(session, events.WordScored)
 
 
 async def probe_layers(session: EngineSession) -> tuple[LayerStats, ...]:

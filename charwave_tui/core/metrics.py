@@ -86,13 +86,13 @@ class SampledName(msgspec.Struct, frozen=True):
     One that had not ended at the length limit `is_cut`: its end was not sampled and has no nll. As it is no whole name,
     it is neither in the corpus nor near a word of it.
 
-    `near` is a corpus word one edit away, empty if there is none or the name itself is in the corpus. `nlls` are
-    −log p of each character and of the end at temperature 1, empty if not requested.
+    `near` is a corpus word one edit away, empty if there is none or the name itself is in the corpus. Without the words
+    `in_corpus` is None. `nlls` are −log p of each character and of the end at temperature 1, empty if not requested.
     """
 
     name: str
     nll: float
-    in_corpus: bool
+    in_corpus: bool | None
     near: str = ""
     nlls: tuple[float, ...] = msgspec.field(default=(), name="surprises")
     is_cut: bool = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LayerStats, SampledName
 from charwave_tui.core.paths import APP_NAME, runs_dir
@@ -86,11 +86,12 @@ class InProcessTraining:
 
 
 # The functions below use the latest checkpoint of `run`, by default the newest trained one, and raise UserError.
+# `corpus_path` says where its words are, if they have moved.
 
 
-def sample(sampling: SamplingConfig, run: int | None = None) -> tuple[SampledName, ...]:
+def sample(sampling: SamplingConfig, run: int | None = None, corpus_path: str = "") -> tuple[SampledName, ...]:
     """Return names sampled from a stored run."""
-    record, corpus, trainer = load_for_inference(RunStore(runs_dir()), run)
+    record, corpus, trainer = load_for_inference(RunStore(runs_dir()), run, corpus_path)
     generator = derived_generator(sampling.seed, "sampling")
     return sampler.sample(trainer.model, corpus, record.config, sampling, generator)
 
@@ -101,10 +102,12 @@ def predict(prefix: str, run: int | None = None) -> tuple[events.NextPredicted, 
     return run_to_completion(answer_predict_next(trainer, PredictNext(prefix))), corpus
 
 
-def score(word: str, run: int | None = None) -> events.WordScored:
-    """Return the nll of `word` by a stored run, with its percentile."""
-    _, _, trainer = load_for_inference(RunStore(runs_dir()), run)
+def score(word: str, run: int | None = None, corpus_path: str = "") -> events.WordScored:
+    """Return the nll of `word` by a stored run, with its percentile if the words of the run are there."""
+    _, corpus, trainer = load_for_inference(RunStore(runs_dir()), run, corpus_path)
     scored = run_to_completion(answer_score_word(trainer, ScoreWord(word)))
+    if corpus.missing is not None:
+        return scored
     return with_percentile(scored, run_to_completion(sorted_corpus_nll(trainer)))
 
 

@@ -67,7 +67,7 @@ class ThemedApp(DiffRenderingApp):
         if isinstance(self._driver, TerminalDriver):
             self._driver.mouse ^= True
             is_ours = self._driver.mouse
-            self.notify("the mouse is taken back" if is_ours else "the terminal has the mouse\nm takes it back")
+            self.notify("the program has the mouse again" if is_ours else "the terminal has the mouse\nm takes it back")
 
     def action_picture(self) -> None:
         try:
@@ -75,7 +75,7 @@ class ThemedApp(DiffRenderingApp):
         except UserError as error:
             self.notify(f"{error.problem}\n{error.remedy}", severity="warning", markup=False)
         else:
-            self.notify(f"the picture is saved\n{path}", markup=False)
+            self.notify(f"screenshot saved\n{path}", markup=False)
 
 
 class GuideApp(ThemedApp):
@@ -118,7 +118,7 @@ class CharwaveApp(ThemedApp):
 
     def on_mount(self) -> None:
         self.push_screen(self._lab, self.exit)
-        self.set_interval(1.0, self._show_connection)
+        self.set_interval(0.5, self._show_connection)
 
     def _show_connection(self) -> None:
         host, latency = self._engine.host, self._engine.latency

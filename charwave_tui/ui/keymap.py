@@ -23,7 +23,7 @@ REPAINT = key(
     "ctrl+l",
     "app.repaint",
     "Repaint",
-    "paint the screen anew, where something else has written on it",
+    "repaint the screen, if something else has written to it",
     show=False,
     display="^l",
 )
@@ -32,8 +32,8 @@ REPAINT = key(
 SCREENSHOT = key(
     "ctrl+s",
     "app.picture",
-    "Picture",
-    "save what is on the screen as SVG, where you started the program",
+    "Screenshot",
+    "save the screen as an SVG file in the current folder",
     show=False,
     display="^s",
 )
@@ -43,57 +43,66 @@ GLOBAL_KEYS = (SCREENSHOT, REPAINT)
 
 
 MOUSE = key(
-    "m", "app.mouse", "Mouse", "the mouse to the terminal, which then selects and copies; again, back", show=False
+    "m",
+    "app.mouse",
+    "Mouse",
+    "give the mouse to the terminal to select and copy text; again takes it back",
+    show=False,
 )
 
 
 # available while no editor is open, as all keys below
 LAB_KEYS = (
-    key("t", "control_run('train')", "Train", "train a new run of the form's config; the old one stays as the ghost"),
+    key(
+        "t",
+        "control_run('train')",
+        "Train",
+        "train a new run with the form's config; the old curve stays as the ghost",
+    ),
     key(
         "space",
         "control_run('pause')",
         "Pause",
-        "hold training between two steps, or go on; also with an unfinished run",
+        "pause training between two steps, or resume it; also resumes an unfinished run",
     ),
     key(
         "full_stop",
         "control_run('step')",
         "Step",
-        "one step, then hold; without a run, make one and take its first",
+        "train one step, then pause; without a run, start one",
         display=".",
     ),
-    key("x", "control_run('stop')", "Stop", "end the run, evaluate it and save it"),
-    key("c", "control_run('extend')", "Longer", "train a finished run on for as many steps again", show=False),
+    key("x", "control_run('stop')", "Stop", "stop the run, evaluate it and save it"),
+    key("c", "control_run('extend')", "Extend", "train a finished run for as many steps again", show=False),
     key(
         "0",
         "control_run('reset')",
         "Reset",
-        "back to the same first weights, held; the curve so far becomes the ghost",
+        "back to the same initial weights, paused; the curve so far becomes the ghost",
         show=False,
     ),
     key(
         "w",
         "control_run('rewind')",
         "Rewind",
-        "a diverged run back to its last good save, then on with a third of its lr",
+        "rewind a diverged run to its last good checkpoint and train on with a third of its lr",
     ),
-    key("g", "names", "Names", "draw names from the model as it is, also while it trains"),
+    key("g", "names", "Names", "sample names from the current model, also while it trains"),
     key(
         "f",
         "what_if",
         "What if",
-        "spoil one thing on purpose in a new run: gain, BatchNorm, last layer, lr",
+        "train a new run with one deliberate fault: gain, BatchNorm, last layer or lr",
         show=False,
     ),
-    key("n", "sampler", "Sampler", "talk to the model: names, step by step, score a word, timeline, compare, starred"),
-    key("i", "inspect", "Inspect", "look inside the layer under the cursor of the table (enter there)", show=False),
-    key("r", "runs", "Runs", "all runs: open, go on with, fork, compare, delete"),
+    key("n", "sampler", "Sampler", "sample names, step by step, score a word, timeline, compare runs, starred names"),
+    key("i", "inspect", "Inspect", "inspect the layer under the cursor of the table (enter there)", show=False),
+    key("r", "runs", "Runs", "all runs: open, resume, fork, compare, delete"),
     key(
         "e",
         "control_run('evaluate')",
         "Evaluate",
-        "measure train, val and test over their whole splits now",
+        "evaluate the whole train, val and test splits now",
         show=False,
     ),
     key("l", "log", "Scale", "the loss on a log or a linear scale", show=False),
@@ -103,8 +112,8 @@ LAB_KEYS = (
     key("4", "pane('names')", "Names", "", show=False),
     key("z", "zoom", "Zoom", "the focused pane alone, or all four again"),
     MOUSE,
-    key("question_mark", "help", "Help", "the keys, and what the words mean", display="?"),
-    key("q", "quit", "Quit", "leave; a run in training goes on, if you like"),
+    key("question_mark", "help", "Help", "the keys and a glossary", display="?"),
+    key("q", "quit", "Quit", "quit; a run in training can continue in the background"),
     key("ctrl+c", "quit", "Quit", "", show=False, display="^c"),
     *GLOBAL_KEYS,
 )
@@ -127,7 +136,7 @@ GUIDE_KEYS = (
 
 
 _TURN = (
-    key("tab", "request('next_mode')", "Mode", "the next mode, shift+tab the one before"),
+    key("tab", "request('next_mode')", "Mode", "the next mode, shift+tab the previous one"),
     key("shift+tab", "request('previous_mode')", "Mode", "", show=False),
 )
 
@@ -156,7 +165,7 @@ _READING = (
 
 
 _LIST = (
-    key("up", "move_cursor(-1)", "Choose", "walk the list", display="↑↓"),
+    key("up", "move_cursor(-1)", "Choose", "move through the list", display="↑↓"),
     key("down", "move_cursor(1)", "Choose", "", show=False),
     key("pageup", "page(-1)", "Choose", "", show=False),
     key("pagedown", "page(1)", "Choose", "", show=False),
@@ -165,27 +174,27 @@ _LIST = (
 )
 
 
-_AGAIN = key("g", "resample", "Again", "draw names again, from the next seed where these are of this very step")
+_AGAIN = key("g", "resample", "Again", "sample again, with the next seed if the model is still at the same step")
 
 
-_COPY = key("y", "copy", "Copy", "copy the name under the cursor through the terminal, also over SSH")
+_COPY = key("y", "screen.copy", "Copy", "copy the name under the cursor through the terminal, also over SSH")
 
 
 _KEEP = (
-    key("Y", "copy_all", "Copy all", "copy all names", show=False),
-    key("w", "save", "Save", "save all names to a file: text, CSV or JSON by its ending"),
+    key("Y", "screen.copy_all", "Copy all", "copy all names", show=False),
+    key("w", "screen.save", "Save", "save all names to a file: text, CSV or JSON by its extension"),
 )
 
 
-_STAR = key("s", "star", "Star", f"star the name ({GLYPHS.star}), or let it go; starred names are kept for good")
+_STAR = key("s", "star", "Star", f"star the name ({GLYPHS.star}), or remove its star; starred names are stored")
 
 
 NAMES_KEYS = (
     *_LIST,
-    key("left", "edit_setting('down')", "Nudge", "the setting's next value down or up", display="←→"),
-    key("right", "edit_setting('up')", "Nudge", "", show=False),
-    key("enter", "edit_setting('edit')", "Edit", "type the setting's value; enter takes it, esc leaves it"),
-    key("backspace", "edit_setting('default')", "Usual", "the setting's usual value", show=False),
+    key("left", "edit_setting('down')", "Change", "the setting's next lower or higher value", display="←→"),
+    key("right", "edit_setting('up')", "Change", "", show=False),
+    key("enter", "edit_setting('edit')", "Edit", "type the setting's value; enter applies it, esc cancels"),
+    key("backspace", "edit_setting('default')", "Default", "the setting's default value", show=False),
     key("1", "select_pane('settings')", "Pane", "go to the settings, or to the names", display="1-2"),
     key("2", "select_pane('names')", "Pane", "", show=False),
     _AGAIN,
@@ -202,34 +211,34 @@ STEP_KEYS = (
     _LIST[1],
     key("pageup", "move_cursor(-10)", "Choose", "", show=False),
     key("pagedown", "move_cursor(10)", "Choose", "", show=False),
-    key("enter", "append_character", "Take", "put the chosen character behind the prefix; `end` ends the name"),
-    key("space", "roll", "Roll", "let chance choose at the temperature; the same seed rolls the same again"),
-    key("backspace", "undo('one')", "Back one", "take back the last character", display=GLYPHS.backspace),
-    key("left", "step_temperature(-1)", "Temp", "roll at a lower or a higher temperature", display="←→"),
+    key("enter", "append_character", "Append", "append the chosen character to the prefix; `end` ends the name"),
+    key("space", "roll", "Sample", "sample a character at the temperature; the same seed samples the same one again"),
+    key("backspace", "undo('one')", "Delete", "delete the last character", display=GLYPHS.backspace),
+    key("left", "step_temperature(-1)", "Temp", "a lower or a higher temperature", display="←→"),
     key("right", "step_temperature(1)", "Temp", "", show=False),
-    key("ctrl+u", "undo('all')", "Anew", "begin a name anew", show=False, display="^u"),
+    key("ctrl+u", "undo('all')", "Clear", "start a new name", show=False, display="^u"),
     *_TYPING,
 )
 
 
 # letters are typed text here
 SCORE_KEYS = (
-    key("enter", "score", "Score", "score the word that is typed"),
-    key("up", "move_cursor(-1)", "Choose", "walk the words scored so far", display="↑↓"),
+    key("enter", "score", "Score", "score the typed word"),
+    key("up", "move_cursor(-1)", "Choose", "move through the scored words", display="↑↓"),
     *_LIST[1:4],
-    key("backspace", "undo('one')", "Back one", "take back the last character", display=GLYPHS.backspace),
-    key("ctrl+u", "undo('all')", "Clear", "take back all that is typed", show=False, display="^u"),
+    key("backspace", "undo('one')", "Delete", "delete the last character", display=GLYPHS.backspace),
+    key("ctrl+u", "undo('all')", "Clear", "delete the whole word", show=False, display="^u"),
     *_TYPING,
 )
 
 
 TIMELINE_KEYS = (
-    key("left", "move_cursor(-1)", "Scrub", "to the evaluation before, or the next", display="←→"),
+    key("left", "move_cursor(-1)", "Scrub", "the previous or the next evaluation", display="←→"),
     key("right", "move_cursor(1)", "Scrub", "", show=False),
     key("pageup", "page(-1)", "Scrub", "", show=False),
     key("pagedown", "page(1)", "Scrub", "", show=False),
-    key("home", "move_cursor(-1000000)", "First", "to the first evaluation"),
-    key("end", "move_cursor(1000000)", "Last", "to the last one, and on with each that comes"),
+    key("home", "move_cursor(-1000000)", "First", "the first evaluation"),
+    key("end", "move_cursor(1000000)", "Last", "the last evaluation, and then each new one"),
     *_KEEP,
     *_READING,
 )
@@ -246,7 +255,7 @@ COMPARE_KEYS = (
 
 STARRED_KEYS = (
     *_LIST,
-    key("s", "star", "Unstar", "let the name go; once more stars it again, while it is still shown"),
+    key("s", "star", "Unstar", "remove the star; again restores it while the name is shown"),
     key("u", "unstar", "Unstar", "", show=False),
     _COPY,
     *_KEEP,
@@ -255,9 +264,9 @@ STARRED_KEYS = (
 
 
 INSPECTOR_KEYS = (
-    key("tab", "tab(1)", "Part", "the next part of the layer's view; shift+tab the one before"),
-    key("shift+tab", "tab(-1)", "Part", "", show=False),
-    key("down", "layer(1)", "Layer", "the next layer, the one before", display="↑↓"),
+    key("tab", "tab(1)", "Tab", "the next tab of the layer's view; shift+tab the previous one"),
+    key("shift+tab", "tab(-1)", "Tab", "", show=False),
+    key("down", "layer(1)", "Layer", "the next or the previous layer", display="↑↓"),
     key("up", "layer(-1)", "Layer", "", show=False),
     key("h", "move('h')", "Left", "the cursor to the left or right, also ← →", display="hl"),
     key("l", "move('l')", "Right", "", show=False),
@@ -265,15 +274,15 @@ INSPECTOR_KEYS = (
     key("right", "move('l')", "Right", "", show=False),
     key("j", "move('j')", "Down", "the cursor down or up", display="jk"),
     key("k", "move('k')", "Up", "", show=False),
-    key("p", "move('p')", "Next", "the cursor to the next place; P the one before"),
-    key("P", "move('P')", "Before", "", show=False),
-    key("slash", "type", "Type", "a context of your own, for the tree; also enter", display="/"),
+    key("p", "move('p')", "Next", "the cursor to the next position; P the previous one"),
+    key("P", "move('P')", "Previous", "", show=False),
+    key("slash", "type", "Type", "type a context for the tree; also enter", display="/"),
     key("enter", "type", "Type", "", show=False),
-    key("a", "explain", "About", "what a figure means and what is healthy of it, one after another; then none"),
-    key("space", "control_run('pause')", "Pause", "hold training between two steps, or go on"),
-    key("full_stop", "control_run('step')", "Step", "one step, then hold, to watch what it does", display="."),
-    key("b", "batch", "Batch", "how many examples are looked at: 32, 128, 512 or 2,048"),
-    key("n", "seed", "Draw", "other examples: the next seed of the batch that is looked at"),
+    key("a", "explain", "About", "explain each statistic and its usual range in turn; then none"),
+    key("space", "control_run('pause')", "Pause", "pause training between two steps, or resume it"),
+    key("full_stop", "control_run('step')", "Step", "train one step, then pause, to see its effect", display="."),
+    key("b", "batch", "Batch", "the number of examples in the batch: 32, 128, 512 or 2,048"),
+    key("n", "seed", "Seed", "other examples: the next seed of the batch"),
     key("question_mark", "request('help')", "Help", "", display="?"),
     key("q", "request('back')", "Back", "back to the lab", display="esc"),
     key("escape", "request('back')", "Back", "", show=False),
@@ -285,27 +294,27 @@ INSPECTOR_KEYS = (
 
 
 RUN_KEYS = (
-    key("enter", "command('open')", "Open", "look at the run in the lab"),
-    key("space", "command('resume')", "Resume", "go on training a run that has more to do"),
-    key("c", "toggle_chosen", "Compare", "choose the run to be compared with others, up to four, or let it go"),
-    key("f", "command('fork')", "Fork", "the same from here: a new run, held, with the weights that this one has now"),
-    key("d", "command('delete')", "Delete", "take the run off the list; it can be brought back"),
-    key("u", "restore", "Undo", "bring back the run that was deleted last, then the one before"),
+    key("enter", "command('open')", "Open", "open the run in the lab"),
+    key("space", "command('resume')", "Resume", "resume training a run that has steps left"),
+    key("c", "toggle_chosen", "Compare", "choose up to four runs to compare; again removes the run"),
+    key("f", "command('fork')", "Fork", "a new run, paused, with the current weights of this one"),
+    key("d", "command('delete')", "Delete", "delete the run; u restores it"),
+    key("u", "restore", "Undo", "restore the run that was deleted last, then the one before"),
     key(
         "slash",
         "edit('filter')",
         "Filter",
-        "runs whose number, name, preset, note, corpus or state match alone",
+        "only runs whose number, name, preset, note, corpus or state match",
         display="/",
     ),
-    key("s", "sort", "Sort", "the newest first, the best val, the most steps, or by preset"),
-    key("n", "edit('name')", "Rename", "call the run something"),
-    key("m", "edit('note')", "Note", "write down what is worth remembering of it"),
+    key("s", "sort", "Sort", "by newest, best val, most steps or preset"),
+    key("n", "edit('name')", "Rename", "name the run"),
+    key("m", "edit('note')", "Note", "write a note on the run"),
     key(
         "v",
         "request('other_pane')",
         "Other pane",
-        "what differs, or the curves, where there is room for one of them",
+        "switch between differences and curves on a narrow screen",
         show=False,
     ),
     key("l", "request('log_scale')", "Scale", "the losses on a log or a linear scale", show=False),

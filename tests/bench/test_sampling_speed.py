@@ -11,7 +11,7 @@ from charwave_tui.bench.baselines import LectureLoop
 from charwave_tui.bench.sampling_speed import names_per_second
 from charwave_tui.bench.training_speed import CPU, examples
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.engine.training.trainer import Trainer
 
 CONFIG = RunConfig(n_embd=6, n_hidden=16, batch_size=32, max_steps=400, lr_drop=1, step="plain")

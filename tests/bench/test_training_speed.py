@@ -27,8 +27,8 @@ from charwave_tui.bench.training_speed import (
 )
 from charwave_tui.core.config.layer_shapes import parameter_count
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.core.metrics import Split
 from charwave_tui.engine.training.trainer import Trainer
 

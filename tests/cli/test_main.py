@@ -14,7 +14,7 @@ import pytest
 from charwave_tui import __version__
 from charwave_tui.__main__ import run
 from charwave_tui.cli.commands import presets
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.core.paths import log_path
 
 CONTEXT_6 = "context 6 is not 2×2×2 = 8; set context to 8 or fuse to 2 3 or 3 2 or 6"
@@ -49,7 +49,7 @@ MISTAKES = {
     "sample --run -1": ("--run", "charwave-tui sample --help"),
     "sample --run ²": ("² is no run's number",),
     "sample --run 99999999999999999999": ("run 99999999999999999999 is unknown", "no runs yet"),
-    "train --resume": ("there is no run to go on with", "train a new one"),
+    "train --resume": ("there is no run to resume", "train a new one"),
     "train --resume 7": ("run 7 is unknown", "no runs yet"),
     "train --resume 0": ("--resume", "0 is no run's number", "charwave-tui runs list"),
     "train --resume last": ("--resume", "last is no run's number"),
@@ -118,8 +118,7 @@ sys.exit(main(["train", "--corpus", {str(words)!r}]))
     progress, fault = completed.stderr.splitlines()
     assert progress.startswith("run 1 · playground")
     assert fault == (
-        "charwave-tui: EngineError: ZeroDivisionError: within "
-        f"(a fault of the program; the whole story is in {log_path()})"
+        f"charwave-tui: EngineError: ZeroDivisionError: within (an internal error; the details are in {log_path()})"
     )
     story = log_path().read_text("utf-8")
     assert "in fail" in story
@@ -164,7 +163,7 @@ sys.exit(main(["presets"]))
     assert completed.returncode == 1
     assert completed.stdout == ""
     assert completed.stderr == (
-        f"charwave-tui: ZeroDivisionError: first line (a fault of the program; the whole story is in {log_path()})\n"
+        f"charwave-tui: ZeroDivisionError: first line (an internal error; the details are in {log_path()})\n"
     )
     story = log_path().read_text("utf-8")
     assert "Traceback" in story
@@ -182,7 +181,7 @@ def test_internal_error_with_unwritable_log_says_so(
     monkeypatch.setattr(presets, "presets", fail)
     printed = command("presets")
     assert printed.code == 1
-    assert printed.err == "charwave-tui: RuntimeError:  (a fault of the program; the log cannot be written)\n"
+    assert printed.err == "charwave-tui: RuntimeError:  (an internal error; the log cannot be written)\n"
 
 
 def test_ctrl_c_exits_130_without_traceback(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,11 +81,11 @@ def test_user_trains_edits_inspects_samples_resets_and_quits(home: Path) -> None
         screen.wait_until(lambda: shown_step(screen) > 50, "the second run to train")
 
         screen.press("q")
-        screen.wait_for(r"s +stop it, save it and quit")
+        screen.wait_for(r"s +stop and save it, then quit")
         screen.press("s")
         assert screen.wait_exit() == 0
         assert [line for line in screen.lines if line] == [
-            "run 2 is saved; charwave-tui sample --run 2 draws names from it"
+            "run 2 is saved; charwave-tui sample --run 2 samples names from it"
         ]
         assert is_restored(screen)
     assert engine_status().state is RunState.STOPPED
@@ -150,7 +150,7 @@ def test_screen_crash_is_one_line_and_training_continues(home: Path) -> None:
         told = "".join(screen.lines)  # the line may be longer than the terminal is wide
         assert told == (
             "charwave-tui: ZeroDivisionError: integer division or modulo by zero "
-            f"(a fault of the program; the whole story is in {log_path()})"
+            f"(an internal error; the details are in {log_path()})"
         )
         assert not screen.modes & {ALTERNATE, *MOUSE}
     assert "in broken" in log_path().read_text("utf-8")

@@ -53,12 +53,12 @@ def test_run_left_training_reattached_and_stopped_from_shell(home: Path) -> None
         start_training(screen)
         reached = shown_step(screen)
         screen.press("q")
-        screen.wait_for(r"enter +leave it running and quit")
+        screen.wait_for(r"enter +quit, and let it train on")
         screen.press("enter")
         assert screen.wait_exit() == 0
         assert is_restored(screen)
         told = " ".join(line for line in screen.lines if line)
-        assert told == "run 1 goes on training; charwave-tui comes back to it, charwave-tui engine stop ends it"
+        assert told == "run 1 continues to train; charwave-tui reopens it, charwave-tui engine stop ends it"
     wait_still_training(1, reached + 400)
     with PtyScreen(playground_command(), 120, 40) as screen:
         found = screen.wait_for(r"reattached to run 1, step ([\d,]+)")
@@ -67,14 +67,14 @@ def test_run_left_training_reattached_and_stopped_from_shell(home: Path) -> None
         screen.wait_until(lambda: curve_starts_at_first_step(screen), "the whole curve")
         screen.wait_for(r"train +\d\.\d{4}")
         screen.press("q")
-        screen.wait_for(r"enter +leave it running and quit")
+        screen.wait_for(r"enter +quit, and let it train on")
         screen.press("enter")
         assert screen.wait_exit() == 0
     ended = subprocess.run(playground_command("engine", "stop"), capture_output=True, text=True, check=True)
     kept = record(1)
     assert kept.state is RunState.PAUSED
     assert kept.step > reached + 400
-    assert ended.stdout == f"run 1 is held and saved at step {kept.step:,}; charwave-tui train --resume 1 goes on\n"
+    assert ended.stdout == f"run 1 is paused and saved at step {kept.step:,}; charwave-tui train --resume 1 goes on\n"
     wait_no_processes(home, 20)
     assert not socket_path().exists()
 
@@ -107,7 +107,7 @@ def test_killed_engine_reported_and_space_resumes_its_run(home: Path) -> None:
         start_training(screen, 1_000)  # it is saved on the way
         (engine,) = [pid for pid in processes_of(home) if pid != screen.process.pid]
         os.kill(engine, signal.SIGKILL)
-        screen.wait_for(r"the engine is gone +space goes on with run 1")
+        screen.wait_for(r"the engine is gone +space resumes run 1")
         with pytest.raises(ProcessLookupError):  # it is no zombie either
             os.kill(engine, 0)
         saved, drawn = record(1), curve_dots(screen)

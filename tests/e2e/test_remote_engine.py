@@ -108,14 +108,14 @@ async def test_playground_shows_remote_host_and_reconnects(server: Sshd, remote_
         screen.wait_for(rf"{HOST} \d+ ms")
         reached = shown_step(screen)
         kill_login_session(relays(remote_home)[-1])
-        screen.wait_for("the line dropped")
+        screen.wait_for("connection lost")
         screen.wait_for(r"reattached to run 1, step [\d,]+")
         screen.wait_until(lambda: shown_step(screen) > reached, "the run as it went on")
         screen.press("q")
         screen.wait_for("leave it running")
         screen.press("enter")
         assert screen.wait_exit() == 0
-        assert f"charwave-tui --host {HOST} comes back to it" in screen.text
+        assert f"charwave-tui --host {HOST} reopens it" in screen.text
 
 
 REFUSALS = [
@@ -209,7 +209,7 @@ def test_remote_run_controlled_by_local_commands(server: Sshd, remote_home: Path
     assert named.stderr.startswith(f"run 1 on {HOST} is training; these are its weights of step ")
     other = give("inspect", *place, "--run", "9")
     assert other.stderr == (
-        f"charwave-tui: run 9 is not in the engine on {HOST}, which holds run 1; "
+        f"charwave-tui: run 9 is not in the engine on {HOST}, which has run 1; "
         f"leave --run 9 out, or ask on {HOST} itself\n"
     )
     stopped = json.loads(give("stop", *place, "--json").stdout)

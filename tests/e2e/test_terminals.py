@@ -162,7 +162,7 @@ def test_mouse_and_size_may_change_continuously(home: Path, times: int, sizes: t
         screen.wait_for("the terminal has the mouse")
         assert not screen.modes & MOUSE
         screen.press("m")
-        screen.wait_for("the mouse is taken back")
+        screen.wait_for("the program has the mouse again")
         assert screen.modes & MOUSE == MOUSE - {1002}
         before = _resident(screen.process.pid)
         for _, size in zip(range(times), cycle(sizes), strict=False):

@@ -12,7 +12,7 @@ from support.dispatcher_harness import WORDS
 from torch import Tensor
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.engine.training.trainer import Trainer
 
 torch.set_num_threads(1)

@@ -23,8 +23,7 @@ from charwave_tui.core.protocol.events import (
 )
 from charwave_tui.ui.drawing.theme import themes
 from charwave_tui.ui.messages import SendCommand
-from charwave_tui.ui.sampler.mode import SamplerMemory
-from charwave_tui.ui.sampler.screen import SamplerScreen
+from charwave_tui.ui.sampler.screen import SamplerMemory, SamplerScreen
 from charwave_tui.ui.state.run_state import LabState, NamesState
 from charwave_tui.ui.state.sampler_state import FIRST_REQUEST, SamplerState, reduce_sampler
 from charwave_tui.ui.terminal.key_queue import SequentialKeysApp

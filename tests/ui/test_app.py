@@ -95,7 +95,7 @@ async def test_quit_works_at_any_moment_at_latest_twice(view, key):
         if view == "training":
             assert app.return_value is None
             await pilot.press("enter")
-            assert app.return_value.startswith("run 12 goes on training")
+            assert app.return_value.startswith("run 12 continues to train")
         else:
             assert app.return_value == ""
     assert engine.control_commands == []
@@ -154,7 +154,7 @@ async def test_screenshot_falls_back_to_home_and_reports_errors(tmp_path, monkey
     async with run_playground(StaticEngine(scenes.TRAINING), NARROW) as pilot:
         await pilot.press("ctrl+s")
         (picture,) = home.glob("*.svg")
-        assert notification_texts(pilot)[-1] == f"the picture is saved\n{picture}"
+        assert notification_texts(pilot)[-1] == f"screenshot saved\n{picture}"
         monkeypatch.setenv("HOME", str(gone))
         await pilot.press("ctrl+s")
         assert notification_texts(pilot)[-1].startswith(

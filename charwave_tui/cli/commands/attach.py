@@ -29,10 +29,10 @@ from charwave_tui.core.store.run_record import RESUMABLE_STATES
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    about = "what the engine trains, in plain lines: a line an evaluation"
+    about = "print the engine's run as plain lines, one per evaluation"
     parser = commands.add_parser("attach", help=about, description=about)
     add_host_options(parser, of_command=True)
-    parser.add_argument("--follow", action="store_true", help="go on until the run ends (ctrl+c leaves it training)")
+    parser.add_argument("--follow", action="store_true", help="until the run ends (ctrl+c leaves it training)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.set_defaults(func=attach)
 
@@ -54,7 +54,7 @@ async def _watch(engine: EngineClient, report: Callable[[Event], None], *, follo
     """Report the engine's run until it ends, and reconnect meanwhile; return its end, None where it has not ended."""
     reporter = _RunReporter(engine, report)
     while True:
-        reason = "the engine has gone; charwave-tui train --resume goes on with its run"
+        reason = "the engine has gone; charwave-tui train --resume resumes its run"
         try:
             async for event in engine.events():
                 if reporter.handle_event(event, follow=follow):
@@ -64,7 +64,7 @@ async def _watch(engine: EngineClient, report: Callable[[Event], None], *, follo
             reason = str(error)
         if (seconds := engine.retry_in) is None:
             raise EngineUnavailable(reason)
-        print(f"charwave-tui: the line dropped; it is tried again in {seconds:g} s", file=sys.stderr)
+        print(f"charwave-tui: connection lost; reconnecting in {seconds:g} s", file=sys.stderr)
         await asyncio.sleep(seconds)
 
 
@@ -84,7 +84,7 @@ class _RunReporter:
             case RunOpened(run=run) if self.end is not None and run != self._run:
                 return True  # another run, or none, took its place before all was evaluated
             case RunOpened(run=None):
-                raise UserError("the engine holds no run", "charwave-tui start begins one")
+                raise UserError("the engine has no run", "charwave-tui start begins one")
             case RunOpened(state=state, step=step):
                 self._report_opened(event)
                 self._set_state(RunChanged(state, step, _reason(event.divergence)))

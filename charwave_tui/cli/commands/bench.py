@@ -20,10 +20,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser("bench", help="measure steps, names and the playground against the lecture's loop")
     corpus = "what is trained: a corpus by name or path; the lecture's own for all of it"
     parser.add_argument("--corpus", metavar="C", default=argparse.SUPPRESS, help=corpus)
-    parser.add_argument("--only", metavar="NAME", nargs="+", default=[], help="measure what gives these figures alone")
-    scale = "chart speed and memory against n_hidden and batch_size, and nothing else"
+    parser.add_argument("--only", metavar="NAME", nargs="+", default=[], help="measure only these cases")
+    scale = "chart speed and memory against n_hidden and batch_size, only"
     parser.add_argument("--scale", action="store_true", help=scale)
-    terminal = "measure bytes to the terminal, processor time and reactions to keys, and nothing else"
+    terminal = "measure bytes to the terminal, processor time and reactions to keys, only"
     parser.add_argument("--terminal", action="store_true", help=terminal)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(func=bench)

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from charwave_tui.cli.output import print_json
-from charwave_tui.core.corpus_registry import DOWNLOAD_SOURCES, list_corpora
+from charwave_tui.core.corpus.registry import DOWNLOAD_SOURCES, list_corpora
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import APP_NAME
 
@@ -29,7 +29,7 @@ def fetch_corpus(name: str) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-    from charwave_tui.core.corpus_download import download_corpus
+    from charwave_tui.core.corpus.download import download_corpus
 
     if name not in DOWNLOAD_SOURCES:
         raise UserError(f"there is no corpus {name} to fetch", f"there is {', '.join(DOWNLOAD_SOURCES)}")

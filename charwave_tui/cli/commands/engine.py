@@ -19,16 +19,16 @@ NOT_RUNNING = "no engine is running"
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    about = "the process that trains: whether it runs, and its end; the playground starts it for itself"
+    about = "the process that trains: show its state, or stop it; the playground starts it by itself"
     parser = commands.add_parser("engine", help=about, description=about)
-    parser.add_argument("--stdio", action="store_true", help="carry it on stdin and stdout, for --host elsewhere")
+    parser.add_argument("--stdio", action="store_true", help="connect it to stdin and stdout, for --host elsewhere")
     parser.add_argument("--found", action="store_true", help="with --stdio: only one that runs already")
     parser.set_defaults(func=serve)
     engine_commands = parser.add_subparsers(metavar="WHAT")
     status = engine_commands.add_parser("status", help="which engine runs and what it trains")
     status.add_argument("--json", action="store_true", help="print it as one JSON object")
     status.set_defaults(func=show_status)
-    stop = engine_commands.add_parser("stop", help="end it; a run in progress is held and saved")
+    stop = engine_commands.add_parser("stop", help="stop it; a run in progress is paused and saved")
     stop.add_argument("--force", action="store_true", help="even where its run cannot be saved")
     stop.set_defaults(func=stop_running_engine)
 
@@ -69,7 +69,7 @@ def stop_running_engine(options: argparse.Namespace) -> int:
     if status and status.save_error and not options.force:
         raise UserError(
             f"run {status.run} is not saved ({status.save_error}), and would lose steps",
-            "mend that first, or end the engine all the same with --force",
+            "fix that first, or stop the engine anyway with --force",
         )
     if asyncio.run(stop_engine()) is None:
         print(f"charwave-tui: {NOT_RUNNING}", file=sys.stderr)
@@ -78,11 +78,11 @@ def stop_running_engine(options: argparse.Namespace) -> int:
     if record is None or status is None:
         print("the engine has ended")
         return 0
-    resume = f"charwave-tui train --resume {record.run} goes on"
+    resume = f"charwave-tui train --resume {record.run} resumes it"
     if record.step < status.step:
         print(f"run {record.run} was last saved at step {record.step:,}, what came after is lost; {resume}")
     else:
-        print(f"run {record.run} is held and saved at step {record.step:,}; {resume}")
+        print(f"run {record.run} is paused and saved at step {record.step:,}; {resume}")
     return 0
 
 

@@ -32,7 +32,7 @@ With a terminal (ssh -t, TERM set), charwave-tui opens the playground."""
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
     parser.add_argument("--theme", choices=("dark", "light", "safe", "16"), help="safe is safe for the colour-blind")
-    fps = "frames a second at most, of what moves by itself (5; 1 on a slow line)"
+    fps = "frames a second at most, of what changes by itself (5; 1 on a slow connection)"
     parser.add_argument("--fps", metavar="N", type=whole_fps, help=fps)
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal, for copying")
     add_host_options(parser)

@@ -17,7 +17,7 @@ from charwave_tui.cli.progress import progress_listeners
 from charwave_tui.core.config.presets import Published, get_preset, presets
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.value_types import IntRange
-from charwave_tui.core.corpus_registry import LECTURE_SHA256, find_corpus, resolve_corpus_name
+from charwave_tui.core.corpus.registry import LECTURE_SHA256, find_corpus, resolve_corpus_name
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.store.run_record import RunRecord
 
@@ -105,11 +105,11 @@ def _loss(value: float | None) -> str:
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("reproduce", help="train the published recipes and compare, some minutes each")
-    parser.add_argument("presets", metavar="PRESET", nargs="*", help="which recipes (all that have published figures)")
-    corpus = "the words: the published figures are of the lecture's"
+    parser.add_argument("presets", metavar="PRESET", nargs="*", help="which recipes (all that have a published loss)")
+    corpus = "the words; the published losses are for the lecture's"
     parser.add_argument("--corpus", metavar="C", default=argparse.SUPPRESS, help=corpus)
     parser.add_argument(
-        "--jobs", metavar="N", default="1", help="runs at a time, each with the threads that its preset says (1)"
+        "--jobs", metavar="N", default="1", help="runs at a time, each with the threads of its preset (1)"
     )
     parser.add_argument("--json", action="store_true", help="print an array of objects, one a run")
     parser.set_defaults(func=reproduce)
@@ -128,7 +128,7 @@ def reproduce(options: argparse.Namespace) -> int:
     assert isinstance(processes, int)
     corpus = resolve_corpus_name(options.corpus or RunConfig().corpus)
     if find_corpus(corpus).sha256 != LECTURE_SHA256:
-        print(f"{corpus} is not the lecture's list of names: the published figures do not apply", file=sys.stderr)
+        print(f"{corpus} is not the lecture's list of names: the published losses do not apply", file=sys.stderr)
     jobs = [Job(name, replace(preset.config, corpus=corpus)) for name, preset in chosen.items()]
     rows: dict[str, PublishedComparison] = {}
     code = 0

@@ -26,13 +26,13 @@ FACTS = ("run", "preset", "state", "step", "max_steps", "train", "val", "unsaved
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    start = _add_command(commands, "start", "begin a run in the engine, which trains it on by itself", start_run)
+    start = _add_command(commands, "start", "start a run in the engine, in the background", start_run)
     add_training_options(start)
     start.add_argument("--replace", action="store_true", help="stop and save the run in progress first")
-    _add_command(commands, "pause", "hold the run in training between two steps", pause)
-    _add_command(commands, "resume", "go on with the run that is paused or stopped", resume)
-    _add_command(commands, "stop", "end the run, evaluate it and save it", stop)
-    _add_command(commands, "status", "what the engine does, and the newest losses", status)
+    _add_command(commands, "pause", "pause the run between two steps", pause)
+    _add_command(commands, "resume", "resume the run that is paused or stopped", resume)
+    _add_command(commands, "stop", "stop the run, evaluate it and save it", stop)
+    _add_command(commands, "status", "show what the engine does, and the newest losses", status)
 
 
 def start_run(options: argparse.Namespace) -> int:

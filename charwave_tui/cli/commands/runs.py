@@ -1,4 +1,4 @@
-"""`charwave-tui runs`: list, show, export, restore and delete runs."""
+"""`charwave-tui runs`: list, show, export, relocate, restore and delete runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import msgspec
 
 from charwave_tui.cli.options import run_number
 from charwave_tui.cli.output import print_json
+from charwave_tui.core.corpus.registry import find_learned_corpus, resolve_corpus_name
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.store.checkpoint_metadata import first_valid
 from charwave_tui.core.store.export import export_run
@@ -19,7 +21,7 @@ from charwave_tui.core.store.run_store import RunStore
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    runs = commands.add_parser("runs", help="list, show, export or delete the runs that are kept")
+    runs = commands.add_parser("runs", help="list, show, export or delete stored runs")
     runs_commands = runs.add_subparsers(metavar="COMMAND", required=True)
     listing = runs_commands.add_parser("list", help="all runs, newest first")
     listing.set_defaults(func=list_runs)
@@ -28,16 +30,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     show.set_defaults(func=show_run)
     export = runs_commands.add_parser("export", help="write a run's record, curve and weights to a folder")
     export.add_argument("run", metavar="RUN", type=run_number, help="its number")
-    export.add_argument("--to", metavar="FOLDER", type=Path, help="the folder, made anew (run-NUMBER here)")
+    export.add_argument("--to", metavar="FOLDER", type=Path, help="a new folder (run-NUMBER in the current one)")
     export.set_defaults(func=write_export)
-    restore = runs_commands.add_parser("restore", help="put runs back that the screen took off the list")
+    relocate = runs_commands.add_parser("relocate", help="set the new place of a run's corpus")
+    relocate.add_argument("run", metavar="RUN", type=run_number, help="its number")
+    relocate.add_argument("path", metavar="PATH", help="the same list under its new name, or a corpus by name")
+    relocate.set_defaults(func=relocate_corpus)
+    restore = runs_commands.add_parser("restore", help="restore runs that were deleted on the screen")
     restore.add_argument("runs", metavar="RUN", type=run_number, nargs="+", help="their numbers")
     restore.set_defaults(func=restore_runs)
-    remove = runs_commands.add_parser("rm", help="delete runs and their weights for good")
+    remove = runs_commands.add_parser("rm", help="delete runs and their weights permanently")
     remove.add_argument("runs", metavar="RUN", type=run_number, nargs="*", help="their numbers")
-    remove.add_argument("--deleted", action="store_true", help="those too that the screen took off the list")
+    remove.add_argument("--deleted", action="store_true", help="also those that were deleted on the screen")
     remove.set_defaults(func=remove_runs)
-    for parser in (listing, show, export, restore, remove):
+    for parser in (listing, show, export, relocate, restore, remove):
         parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -79,6 +85,23 @@ def write_export(options: argparse.Namespace) -> int:
         print_json({"run": options.run, "files": [str(path.absolute()) for path in paths]})
     else:
         print("\n".join(map(str, paths)))
+    return 0
+
+
+def relocate_corpus(options: argparse.Namespace) -> int:
+    store = RunStore(runs_dir())
+    record = store.read(options.run)
+    corpus = find_learned_corpus(record, options.path)
+    path = resolve_corpus_name(options.path)
+    try:
+        store.relocate_corpus(record.run, path)
+    except OSError as error:
+        problem = f"the folder of run {record.run} cannot be written ({error.strerror or error})"
+        raise UserError(problem, "allow it with chmod u+rwx") from None
+    if options.json:
+        print_json({"run": record.run, "corpus": path})
+    else:
+        print(escape_invisible(f"run {record.run} has its {len(corpus.words):,} words in {path}"))
     return 0
 
 

@@ -22,12 +22,12 @@ MIN_NAME_COLUMNS, CHARACTER_COLUMNS = 24, 6
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("sample", help="draw names from a trained run, or ask it about a word")
+    parser = commands.add_parser("sample", help="sample names from a trained run, or score a word with it")
     default = SamplingConfig()
     parser.add_argument("-n", dest="count", metavar="N", help=f"how many ({default.count})")
     parser.add_argument("--temperature", metavar="T", help=f"below 1 safer, above 1 wilder ({default.temperature})")
-    parser.add_argument("--top-k", metavar="K", help="draw from the K likeliest characters alone (0: from all)")
-    parser.add_argument("--top-p", metavar="P", help="draw from the fewest that come to P of the odds (1: from all)")
+    parser.add_argument("--top-k", metavar="K", help="sample only from the K likeliest characters (0: all)")
+    parser.add_argument("--top-p", metavar="P", help="sample only from the fewest with P of the probability (1: all)")
     parser.add_argument("--prefix", metavar="P", help="how each name begins")
     parser.add_argument("--suffix", metavar="S", help="how each name ends")
     parser.add_argument(
@@ -39,20 +39,23 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="L",
         help=f"characters at most (as many as the corpus's longest word, at least {MIN_AUTO_LONGEST})",
     )
-    parser.add_argument(
-        "--only-new", action="store_const", const=ONLY_NEW, help="draw again in place of names that the corpus has"
-    )
-    parser.add_argument("--seed", metavar="S", help=f"the same seed draws the same names ({default.seed})")
+    parser.add_argument("--only-new", action="store_const", const=ONLY_NEW, help="resample names that the corpus has")
+    parser.add_argument("--seed", metavar="S", help=f"the same seed samples the same names ({default.seed})")
     query = parser.add_mutually_exclusive_group()
-    query.add_argument("--score", metavar="WORD", help="how much a word surprises, and its place in the corpus")
+    query.add_argument("--score", metavar="WORD", help="the nll of each character of a word, its rank in the corpus")
     query.add_argument("--next", metavar="PREFIX", help="what may follow a prefix, at the temperature")
     add_run_options(parser)
-    parser.add_argument("--json", action="store_true", help="print objects: of a name name, nll, in_corpus, near, …")
+    moved = "where the run's corpus is now, for this call only (runs relocate stores it)"
+    parser.add_argument("--corpus", metavar="C", default=argparse.SUPPRESS, help=moved)
+    parser.add_argument("--json", action="store_true", help="print JSON: of a name name, nll, in_corpus, near, …")
     parser.set_defaults(func=sample)
 
 
 def sample(options: argparse.Namespace) -> int:
-    """Print names with their nll per character: `=` in the corpus, `≈` near a word of it, `+` new, `…` cut off."""
+    """Print names with their nll per character and a mark.
+
+    `=` is in the corpus, `≈` near a word of it, `+` new, `?` unknown, `…` cut off.
+    """
     sampling = SamplingConfig()
     settings = {name: text for name in SAMPLING_FIELDS if (text := getattr(options, name, None)) is not None}
     _reject_unused_options(options, settings)
@@ -101,12 +104,14 @@ def score_lines(scored: WordScored) -> list[str]:
     lines = [f"{padded(text, CHARACTER_COLUMNS)} {nll:6.2f}" for text, nll in characters]
     mean = total / len(scored.nlls)
     rank = (
-        f", less surprising than {scored.percentile:.1f} % of {scored.compared_words:,} words"
+        f", a lower nll than {scored.percentile:.1f} % of {scored.compared_words:,} words"
         if scored.compared_words
         else ""
     )
     novelty = f"near {scored.nearest_word}" if scored.nearest_word else "new"
-    if scored.word and scored.nearest_word == scored.word:
+    if scored.nearest_word is None:
+        novelty = "its word list is missing"
+    elif scored.word and scored.nearest_word == scored.word:
         novelty = "in the corpus"
     return [*lines, f"{total:.2f} nats, {mean:.2f} a character{rank}; {novelty}"]
 
@@ -145,19 +150,21 @@ def _reject_unused_options(options: argparse.Namespace, settings: Iterable[str])
     query, used = ("--score", ()) if options.score is not None else ("--next", ("temperature",))
     if options.score is None and options.next is None:
         return
+    if options.score is None and options.corpus:
+        raise UserError("--corpus is for what is compared with words, and --next compares none", "leave it out")
     for name in settings:
         if name not in used:
             flag = "-n" if name == "count" else f"--{name.replace('_', '-')}"
-            raise UserError(f"{flag} is for names, and {query} draws none", "leave it out")
+            raise UserError(f"{flag} is for names, and {query} samples none", "leave it out")
 
 
 def _sample(options: argparse.Namespace, sampling: SamplingConfig) -> tuple[SampledName, ...]:
     def read(run: int) -> tuple[SampledName, ...]:
         from charwave_tui.engine import api
 
-        return api.sample(sampling, run)
+        return api.sample(sampling, run, options.corpus or "")
 
-    return query_run(options, lambda session: sample_names(session, sampling), read)
+    return query_run(options, lambda session: sample_names(session, sampling), read, on_disk=bool(options.corpus))
 
 
 def _predict(options: argparse.Namespace) -> tuple[NextPredicted, str]:
@@ -179,9 +186,9 @@ def _score(options: argparse.Namespace) -> WordScored:
     def read(run: int) -> WordScored:
         from charwave_tui.engine import api
 
-        return api.score(options.score, run)
+        return api.score(options.score, run, options.corpus or "")
 
-    return query_run(options, lambda session: score_word(session, options.score), read)
+    return query_run(options, lambda session: score_word(session, options.score), read, on_disk=bool(options.corpus))
 
 
 def name_lines(names: Sequence[SampledName]) -> list[str]:
@@ -194,6 +201,8 @@ def name_lines(names: Sequence[SampledName]) -> list[str]:
 def _novelty(item: SampledName) -> str:
     if item.is_cut:
         return or_ascii("…", "..")
+    if item.in_corpus is None:
+        return "?"
     return "=" if item.in_corpus else f"{or_ascii('≈', '~')} {item.near}" if item.near else "+"
 
 

@@ -22,7 +22,7 @@ NEWEST = 0  # the value of `--resume` without a number
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("train", help="train a run, progress on stderr, the result on stdout")
     add_training_options(parser)
-    resume = "go on with a run from its last save, as if it had not been cut off (the newest with more to do)"
+    resume = "resume a run from its last checkpoint (the newest that has steps left)"
     parser.add_argument("--resume", metavar="R", nargs="?", type=run_number, const=NEWEST, help=resume)
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.set_defaults(func=train)
@@ -66,7 +66,7 @@ def _command(options: argparse.Namespace) -> StartRun | OpenRun:
     given = [name for name, text in {**fields, "corpus": options.corpus, "preset": options.preset}.items() if text]
     if given or options.settings or options.more_settings:
         raise UserError(
-            f"--resume goes on with a run as it is, without {given[0] if given else '--set'}",
+            f"--resume continues a run unchanged, without {given[0] if given else '--set'}",
             "leave that out, or fork the run in the playground (r, then f)",
         )
     run = unfinished_run() if options.resume == NEWEST else options.resume

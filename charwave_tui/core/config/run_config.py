@@ -92,7 +92,7 @@ class RunConfig:
         IntRange(1, MAX_CONTEXT),
         "characters",
         "How far back the model looks.",
-        "The next character is guessed from so many before it. Lecture 5 goes from 3 to 8 and gains 0.08 in val.",
+        "The next character is predicted from this many before it. Lecture 5 goes from 3 to 8 and gains 0.08 in val.",
     )
     fuse: tuple[int, ...] = _model(
         (2, 2, 2),
@@ -106,22 +106,23 @@ class RunConfig:
         IntList(MAX_CONTEXT, 12, "1 + sum = context", min_length=0),
         "levels stacked",
         "none, or levels that overlap.",
-        "WaveNet's own way: each level joins a position with the one so many before it, adds what it makes to what it "
-        "got, and also hands it to the last Linear. 1 1 2 1 2 sees 8 characters; none leaves the tree of fuse.",
+        "As in WaveNet: each level combines a position with the one so many before it, adds its output to its input "
+        "(residual), and passes it to the last Linear too (skip). 1 1 2 1 2 sees 8 characters; none leaves "
+        "the tree of fuse.",
     )
     n_embd: int = _model(
         16,
         IntRange(1, 1024),
         "embedding size",
-        "Numbers that stand for a letter.",
-        "Every character is looked up as a point in so many dimensions, and the points are learned.",
+        "Numbers that represent a letter.",
+        "Every character is an embedding vector of this size, and the vectors are learned.",
     )
     n_hidden: int = _model(
         64,
         IntRange(1, 4096),
         "units a level",
         "The width of each level.",
-        "Wider levels hold more and cost more: the big matrix products grow with its square.",
+        "Wider levels learn more and cost more: the big matrix products grow with its square.",
     )
     norm: Norm = _model(
         Norm.BATCH,
@@ -135,7 +136,7 @@ class RunConfig:
         "tanh",
         Choice(tuple(ACTIVATIONS)),
         "non-linearity",
-        "What bends the line, per level.",
+        "Applied after each Linear.",
         "; ".join(f"{name} {spec.description}" for name, spec in ACTIVATIONS.items()) + ".",
     )
     init_gain: float = _model(
@@ -149,7 +150,7 @@ class RunConfig:
         0.1,
         FloatRange(0, 100, closed=True),
         "last layer",
-        "Small: the first guess is even.",
+        "Small: uniform first predictions.",
         "The last Linear's weight starts times this, so that the first loss is near ln(vocabulary).",
     )
     optimizer: OptimizerKind = _fixed(
@@ -171,7 +172,7 @@ class RunConfig:
     schedule: Schedule = _live(
         Schedule.STEP,
         Choice(tuple(Schedule)),
-        "course of lr",
+        "lr schedule",
         "How lr falls over the run.",
         "step: full lr, and a tenth of it from lr_drop on; cosine: up over the warmup, then down to 0 along a cosine; "
         "one-cycle: the same from lr / 25 up, both ways along cosines.",
@@ -194,13 +195,13 @@ class RunConfig:
         0.0,
         SteppedFloat(0, 0.99, closed=True),
         "of sgd",
-        "Share of the last move kept.",
-        "0 is the lecture's plain descent; 0.9 rolls on through the noise. adamw and muon have their own.",
+        "Share of the last update kept.",
+        "0 is the lecture's plain descent; 0.9 averages the noise out. adamw and muon have their own.",
     )
     weight_decay: float = _live(
         0.0,
         FloatRange(0, 10, closed=True),
-        "pull to zero",
+        "towards zero",
         "Shrinks weights a bit each step.",
         "The same model with smaller weights fits the training names less closely: train rises, val may fall. sgd adds "
         "it to the gradient; adamw and muon take lr · weight_decay off each weight.",
@@ -209,17 +210,17 @@ class RunConfig:
         0.0,
         SteppedFloat(0, 0.9, closed=True),
         "hidden letters",
-        "Share of the context blotted out.",
-        "This share of the embedded characters is set to 0 in each step, never in evaluation, so that no guess hangs "
-        "on one alone.",
+        "Dropout of the context.",
+        "This share of the embedded characters is set to 0 in each step, never in evaluation, so that no prediction "
+        "depends on one alone.",
     )
     drop_path: float = _live(
         0.0,
         SteppedFloat(0, 0.9, closed=True),
-        "levels passed by",
-        "Share of the top level left out.",
-        "Stochastic depth: in training, what the last level makes at a position is left out so often, earlier levels' "
-        "less, and scaled up where it counts. The residual leads around it, so it is for dilations alone.",
+        "dropped levels",
+        "Share of the top level dropped.",
+        "Stochastic depth: in training, the last level's output at a position is dropped this often, earlier levels' "
+        "less, and scaled up where it is kept. It needs the residual connection, so it is for dilations only.",
     )
     batches: Batches = _fixed(
         Batches.WINDOWS,
@@ -227,15 +228,15 @@ class RunConfig:
         "what a step sees",
         "Single contexts, or whole names.",
         "windows: contexts drawn with replacement, as in the lecture. names: every position of batch_size names, each "
-        "name once a pass; what two positions share is computed once, so a step does far more for its time.",
+        "name once an epoch; what two positions share is computed once, so a step does far more for its time.",
     )
     targets: Targets = _fixed(
         Targets.SAMPLED,
         Choice(tuple(Targets)),
-        "what is asked for",
+        "what is predicted",
         "What comes next here, or usually.",
-        "sampled: after each prefix the letter that this name goes on with. pooled: all letters that any training name "
-        "goes on with there, each by its share: nearly the same gradient in the mean, and less noise. Names alone.",
+        "sampled: after each prefix the letter that follows in this name. pooled: all letters that follow in any "
+        "training name, each by its share: nearly the same gradient in the mean, and less noise. Names alone.",
     )
     batch_size: int = _live(
         64,
@@ -249,14 +250,14 @@ class RunConfig:
         10_000,
         IntRange(1, 100_000_000),
         "length",
-        "Training ends here; c goes on.",
+        "Training ends here; c extends it.",
         "The schedule is a share of it, so a longer run also drops lr later.",
     )
     eval_every: int = _live(
         1_000,
         IntRange(1, 100_000_000),
         "evaluation",
-        "Steps between two looks at val.",
+        "Steps between two evaluations.",
         "Val is measured over its whole split, in eval mode; train as well when the run ends.",
     )
     step: StepKind = _fixed(

@@ -8,8 +8,9 @@ from typing import Any
 
 from charwave_tui.core.config.name_pattern import NamePattern, parse_pattern
 from charwave_tui.core.config.value_types import Choice, FloatRange, IdNumber, IntRange, SteppedFloat, Value, ValueType
-from charwave_tui.core.corpus import JOINERS, MAX_WORD_LENGTH
+from charwave_tui.core.corpus.reading import MAX_WORD_LENGTH
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.escaping import JOINERS
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 5.0  # below, sampling is greedy in effect; above, nearly uniform
 MAX_NAMES = 1_000

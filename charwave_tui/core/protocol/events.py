@@ -113,14 +113,15 @@ class WordScored(Event, frozen=True):
 
     `nlls` are −log p of each character and of the end. `nearest_word` is the word itself if it is in the corpus, else
     a corpus word one edit away, empty if there is none. `percentile` is the percentage of `compared_words` (a sample
-    of the corpus, or all of it) with a higher mean nll.
+    of the corpus, or all of it) with a higher mean nll. Without the words `nearest_word` is None, and the only reply
+    has no percentile.
     """
 
     step: int
     request: int
     word: str
     nlls: tuple[float, ...]
-    nearest_word: str
+    nearest_word: str | None
     percentile: float | None = None
     compared_words: int = 0
 
@@ -172,8 +173,8 @@ class RunOpened(Event, frozen=True):
     """Everything about the active run except the pending loss points, which Progress carries.
 
     To a new viewer; to every viewer when another run becomes active. `run` is None before it is stored, `save_error`
-    is why it cannot be saved (empty: it can), `published` a published val loss of the preset; `timeline` is oldest
-    first.
+    is why it cannot be saved (empty: it can), `missing_words` why the words it learned are not there (empty: they are),
+    `published` a published val loss of the preset; `timeline` is oldest first.
     """
 
     run: int | None
@@ -190,6 +191,7 @@ class RunOpened(Event, frozen=True):
     divergence: Divergence | None = None
     save_error: str = ""
     timeline: tuple[TimelineSample, ...] = ()
+    missing_words: str = ""
 
 
 class RunChanged(Event, frozen=True):

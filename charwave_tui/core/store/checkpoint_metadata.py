@@ -7,6 +7,7 @@ import os
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -35,9 +36,12 @@ class _TensorEntry(msgspec.Struct):
     data_offsets: tuple[int, int]
 
 
-class _UserNotes(msgspec.Struct):
+class UserNotes(msgspec.Struct, frozen=True):
+    """What the user says of a run: name, note, and where its `corpus` is now, empty where it was learned from."""
+
     name: str = ""
     note: str = ""
+    corpus: str = ""
 
 
 def add_checksum(content: bytes) -> bytes:
@@ -97,10 +101,23 @@ def _replace_checksum(content: bytes, old: str, new: str) -> bytes:
     return content.replace(f'{key}{old}"'.encode(), f'{key}{new}"'.encode(), 1)
 
 
-def write_user_notes(folder: RunFolder, name: str, note: str) -> None:
-    """Write name and note into the folder, if it exists: checkpoints do not have them. Raises OSError."""
+def read_user_notes(folder: RunFolder) -> UserNotes:
+    with suppress(OSError, ValueError, RecursionError):
+        return msgspec.json.decode((folder.path / USER_NOTES_FILE).read_bytes(), type=UserNotes)
+    return UserNotes()
+
+
+def write_user_notes(folder: RunFolder, **changes: str) -> None:
+    """Change what the folder, if it exists, has beside the checkpoints. Raises OSError."""
     if folder.path.is_dir():
-        write_atomically(folder.path / USER_NOTES_FILE, msgspec.json.encode(_UserNotes(name, note)))
+        notes = msgspec.structs.replace(read_user_notes(folder), **changes)
+        write_atomically(folder.path / USER_NOTES_FILE, msgspec.json.encode(notes))
+
+
+def relocated(record: RunRecord, folder: RunFolder) -> RunRecord:
+    """Return the record with the path of its corpus that the user gave last."""
+    corpus = read_user_notes(folder).corpus
+    return msgspec.structs.replace(record, config=replace(record.config, corpus=corpus)) if corpus else record
 
 
 def read_folder_record(folder: RunFolder) -> RunRecord | None:
@@ -108,9 +125,7 @@ def read_folder_record(folder: RunFolder) -> RunRecord | None:
 
     Name and note come from USER_NOTES_FILE.
     """
-    notes = _UserNotes()
-    with suppress(OSError, ValueError, RecursionError):
-        notes = msgspec.json.decode((folder.path / USER_NOTES_FILE).read_bytes(), type=_UserNotes)
+    notes = read_user_notes(folder)
     with suppress(UserError):
         for checkpoint in folder.checkpoints():
             with suppress(OSError, ValueError, KeyError, RecursionError):

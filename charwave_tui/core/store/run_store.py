@@ -14,7 +14,7 @@ import msgspec
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState, TrainingHistory
 from charwave_tui.core.paths import HOME_VARIABLE, ensure_dir
-from charwave_tui.core.store.checkpoint_metadata import read_folder_record, write_user_notes
+from charwave_tui.core.store.checkpoint_metadata import read_folder_record, relocated, write_user_notes
 from charwave_tui.core.store.database import DatabaseBusy, DatabaseError
 from charwave_tui.core.store.recovery import RecoveringDatabase
 from charwave_tui.core.store.run_folder import RunFolder, RunLock
@@ -118,9 +118,9 @@ class RunStore:
         if (record := self._query(lambda connection: load_record(connection, number))) is None:
             raise self._unknown_run(number)
         checkpoint = read_folder_record(self.folder_of(number))
-        if checkpoint is None or checkpoint.seconds <= record.seconds:
-            return record
-        return msgspec.structs.replace(checkpoint, name=record.name, note=record.note)
+        if checkpoint is not None and checkpoint.seconds > record.seconds:
+            record = msgspec.structs.replace(checkpoint, name=record.name, note=record.note)
+        return relocated(record, self.folder_of(number))
 
     def list(self) -> tuple[RunSummary, ...]:
         """Return all runs but the deleted ones, newest first.
@@ -135,8 +135,13 @@ class RunStore:
 
     def set_name_and_note(self, run: int, name: str, note: str) -> None:
         self._require(run)
-        write_user_notes(self.folder_of(run), name, note)
+        write_user_notes(self.folder_of(run), name=name, note=note)
         self._update(run, name=name, note=note)
+
+    def relocate_corpus(self, run: int, path: str) -> None:
+        """Remember where the corpus of `run` is now. Raises OSError too."""
+        self._require(run)
+        write_user_notes(self.folder_of(run), corpus=path)
 
     def delete(self, run: int) -> None:
         """Mark `run` as deleted, which `restore` undoes. Raises UserError also if it is being trained."""

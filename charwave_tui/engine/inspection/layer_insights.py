@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from charwave_tui.core.config.layer_shapes import BATCHNORM_EPS
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.protocol.float_matrix import EMPTY_MATRIX, FLOAT_BYTES, FloatMatrix
 from charwave_tui.core.protocol.layer_insights import (
     MAX_LISTED_UNITS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER, DEAD_THRESHOLD, layer_shapes
@@ -24,6 +24,7 @@ from charwave_tui.engine.training.trainer import Trainer
 MIN_EXAMPLES, MAX_EXAMPLES = 2, 4_096  # in a probe batch: one alone has no batch statistics
 MAX_OUTPUT_NUMBERS = 2**23  # of all layers together: larger models are probed with fewer examples
 CACHED_BATCHES = 4
+SAMPLED_ROUNDS = 16  # characters of each name that stands in for words that are missing
 
 
 class ProbeBatches:
@@ -52,12 +53,31 @@ class ProbeBatches:
                 f"ask for {MIN_EXAMPLES} to {MAX_EXAMPLES:,}",
             )
         trainer = self._trainer
-        windows = trainer.splits.windows(Split.TRAIN)
         shapes = layer_shapes(trainer.config, trainer.corpus.vocab_size)
         capacity = MAX_OUTPUT_NUMBERS // sum(math.prod(shape.output) for shape in shapes)
         seed = trainer.config.seed if request.seed is None else request.seed
-        size = max(MIN_EXAMPLES, min(request.examples, len(windows), capacity))
-        return WindowBatch(*windows.sample_batch(size, derived_generator(seed, "probe")))
+        generator = derived_generator(seed, "probe")
+        size = max(MIN_EXAMPLES, min(request.examples, capacity))
+        if trainer.corpus.missing is not None:
+            return sampled_windows(trainer.model, trainer.config.context, size, generator)
+        windows = trainer.splits.windows(Split.TRAIN)
+        return WindowBatch(*windows.sample_batch(max(MIN_EXAMPLES, min(size, len(windows))), generator))
+
+
+def sampled_windows(model: Sequential, context: int, size: int, generator: Generator) -> WindowBatch:
+    """Return `size` windows of names that the model itself writes, for a run whose words are missing."""
+    device = next(model.parameters()).device
+    window = torch.zeros((math.ceil(size / SAMPLED_ROUNDS), context), dtype=torch.int64)
+    contexts, targets = [], []
+    with module_mode(model, training=False):
+        for _ in range(SAMPLED_ROUNDS):
+            probs = model(window.to(device)).cpu().softmax(1)
+            probs = torch.where(probs.isfinite(), probs, 1.0)  # weights that give NaN are looked at too
+            symbol = torch.multinomial(probs, 1, generator=generator)  # [B, 1]
+            contexts.append(window)
+            targets.append(symbol[:, 0])
+            window = torch.cat((window[:, 1:], symbol), 1) * (symbol != 0)  # behind a name's end another begins
+    return WindowBatch(torch.cat(contexts)[:size].to(device), torch.cat(targets)[:size].to(device))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import msgspec
 from charwave_tui.core.config.choices import Schedule
 from charwave_tui.core.config.presets import presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, RunConfig
-from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.corpus_registry import LECTURE_SHA256, add_recent_corpus, find_corpus
+from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.registry import LECTURE_SHA256, add_recent_corpus, find_corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import (
     CurveMarker,
@@ -289,6 +289,7 @@ class ActiveRun:
             divergence=self._divergence,
             save_error=self.unsaved,
             timeline=self.history.timeline,
+            missing_words=self.corpus.missing.consequence if self.corpus.missing else "",
         )
 
     def current_record(self) -> RunRecord | None:

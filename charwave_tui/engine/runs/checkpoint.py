@@ -20,6 +20,7 @@ from charwave_tui.core.store.checkpoint_metadata import (
     add_checksum,
     read_record_file,
     read_verified,
+    relocated,
 )
 from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS, RunFolder
 from charwave_tui.core.store.run_record import RunRecord
@@ -116,4 +117,4 @@ def _read(path: Path, folder: RunFolder) -> Checkpoint:
         raise UserError(f"{path} holds no run: {error}", "choose another run with --run") from None
     if record.run != folder.run:
         raise UserError(f"{path} is a save of run {record.run}", "put it back there, or choose another run with --run")
-    return Checkpoint(record, resume_state, tensors)
+    return Checkpoint(relocated(record, folder), resume_state, tensors)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import asset_path
 from charwave_tui.core.store.checkpoint_metadata import read_record_file
@@ -18,7 +18,7 @@ from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.engine.runs.checkpoint import load_weights
 
 ASSET_FOLDER = "trained"  # in the format of a run's folder
-PRETRAINED_NAME = "the box"  # shown where a run has its number
+PRETRAINED_NAME = "pretrained"  # shown where a run has its number
 IGNORED_FIELDS = {"corpus", "threads", "device"}  # rebuild fields that may differ; the corpus is compared by its hash
 
 
@@ -41,6 +41,6 @@ def find_pretrained(config: RunConfig, corpus: Corpus) -> PretrainedModel | None
             return None
         weights, _ = load_weights(asset_path(ASSET_FOLDER, STANDALONE_WEIGHTS))
     except (FileNotFoundError, UserError) as error:  # the untrained model takes its place
-        logging.getLogger(__name__).warning("the trained model in the box cannot be read: %s", error)
+        logging.getLogger(__name__).warning("the pretrained model cannot be read: %s", error)
         return None
     return PretrainedModel(record, weights)

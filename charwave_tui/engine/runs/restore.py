@@ -9,8 +9,8 @@ import torch
 
 from charwave_tui.core.config.choices import Device
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.registry import find_learned_corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import GhostCurve, RunState, Split
 from charwave_tui.core.store.run_record import RunRecord
@@ -40,6 +40,7 @@ def fork_run(store: RunStore, number: int, emit: Emit, requested_at: float) -> A
     """Return a new run, paused, that starts from the latest checkpoint of a stored one; raises UserError."""
     store.read(number)
     run = _run_from(load_latest_checkpoint(store.folder_of(number), store.on_warning), emit)
+    run.corpus.require_words()
     run.begin(store, requested_at, ghost=number)
     return run
 
@@ -69,15 +70,18 @@ def load_ghost(run: ActiveRun, store: RunStore) -> GhostCurve | None:
     return None
 
 
-def load_for_inference(store: RunStore, number: int | None) -> tuple[RunRecord, Corpus, Trainer]:
+def load_for_inference(store: RunStore, number: int | None, corpus_path: str = "") -> tuple[RunRecord, Corpus, Trainer]:
     """Load the latest checkpoint of a run, by default the newest trained one; raises UserError.
 
-    Sets torch's number of threads to that of the run.
+    `corpus_path` says where its words are, if they have moved; where they are missing, the store warns. Sets torch's
+    number of threads to that of the run.
     """
     record = store.read(number)
     checkpoint = load_latest_checkpoint(store.folder_of(record.run), store.on_warning)
     record, resume_state = checkpoint.record, checkpoint.resume_state
-    corpus = _corpus(record)
+    corpus = find_learned_corpus(record, corpus_path)
+    if corpus.missing is not None:
+        store.on_warning(corpus.missing.consequence)
     torch.set_num_threads(record.config.validated().threads)
     trainer = Trainer(record.config, corpus, resolve_device(_with_available_device(record.config).device))
     trainer.load_state(checkpoint.tensors, record.step)
@@ -87,17 +91,9 @@ def load_for_inference(store: RunStore, number: int | None) -> tuple[RunRecord, 
 
 def _run_from(checkpoint: Checkpoint, emit: Emit) -> ActiveRun:
     record = checkpoint.record
-    return ActiveRun.from_checkpoint(checkpoint, _with_available_device(record.config), _corpus(record), emit)
-
-
-def _corpus(record: RunRecord) -> Corpus:
-    corpus = find_corpus(record.config.corpus)
-    if corpus.sha256 != record.corpus.sha256:
-        raise UserError(
-            f"the corpus {record.config.corpus} has changed since run {record.run} learned it",
-            "put the old file back, or train a new run",
-        )
-    return corpus
+    return ActiveRun.from_checkpoint(
+        checkpoint, _with_available_device(record.config), find_learned_corpus(record), emit
+    )
 
 
 def _with_available_device(config: RunConfig) -> RunConfig:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.engine.data.window_dataset import encode_words
 from charwave_tui.engine.runtime.cooperative import Cooperative
 from charwave_tui.engine.runtime.random_streams import derived_generator
@@ -165,10 +165,10 @@ _cached: NearWordIndex | None = None
 
 
 def near_word_index(corpus: Corpus) -> Cooperative[NearWordIndex | None]:
-    """Return the index of `corpus`, built unless it was the last one requested; None for a corpus too large."""
+    """Return the index of `corpus`, built unless it was the last one requested; None for one too large or missing."""
     global _cached
     if _cached is None or corpus is not _cached.corpus:
-        if sum(map(len, corpus.words)) > MAX_CORPUS_CHARACTERS:
+        if corpus.missing is not None or sum(map(len, corpus.words)) > MAX_CORPUS_CHARACTERS:
             return None
         index = NearWordIndex(corpus)
         yield from index.build()

@@ -8,7 +8,8 @@ import msgspec
 import torch
 
 from charwave_tui.core.config.sampling_config import MIN_AUTO_LONGEST, CharacterText, SamplingConfig
-from charwave_tui.core.corpus import MAX_WORD_LENGTH, Corpus
+from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.reading import MAX_WORD_LENGTH
 from charwave_tui.core.metrics import SampledName, TimelineSample
 from charwave_tui.core.protocol.commands import PredictNext, SampleNames, SampleRun, ScoreWord
 from charwave_tui.core.protocol.events import NamesSampled, NextPredicted, RunSampled, WordScored
@@ -80,8 +81,13 @@ def answer_score_word(trainer: Trainer, command: ScoreWord) -> Cooperative[WordS
     return WordScored(trainer.step, command.request, word, path, nearest)
 
 
-def nearest_corpus_word(corpus: Corpus, word: str) -> Cooperative[str]:
-    """Return `word` if the corpus has it, else the first corpus word one edit away, else ""."""
+def nearest_corpus_word(corpus: Corpus, word: str) -> Cooperative[str | None]:
+    """Return `word` if the corpus has it, else the first corpus word one edit away, else "".
+
+    None if the words are missing.
+    """
+    if corpus.missing is not None:
+        return None
     if word in corpus.word_set:
         return word
     index = yield from near_word_index(corpus)

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import ONLY_NEW, SamplingConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.engine.model.layers import Sequential
 from charwave_tui.engine.model.prefix_forward import CachedDecoder, FoldedModel, IncrementalDecoder, WindowDecoder
@@ -49,6 +49,8 @@ class NameSampler:
     ) -> None:
         self._unconstrained, self._may_cut = sampling.validated().unconstrained, sampling.may_cut
         self._sampling = sampling.limited(corpus.longest_word if longest_word is None else longest_word)
+        if sampling.only_new == ONLY_NEW:
+            corpus.require_words()
         self._corpus = corpus
         self._model, self._config = model, config
         self._generator = generator
@@ -121,6 +123,8 @@ class NameSampler:
     def _accepted_names(self, batch: _SampleBatch) -> list[SampledName]:
         """Return the finished names of a batch, without those of the corpus where only new ones are requested."""
         finished = batch.finished(self._corpus.symbols)
+        if self._corpus.missing is not None:
+            return [name if name.is_cut else msgspec.structs.replace(name, in_corpus=None) for name in finished]
         corpus_words = self._corpus.word_set
         new = [name.name for name in finished if not name.is_cut and name.name not in corpus_words]
         near_words = iter(self._near_words.find(new) if self._near_words is not None else [""] * len(new))

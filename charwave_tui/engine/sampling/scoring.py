@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.protocol.events import WordScored
 from charwave_tui.engine.data.prefix_dataset import PrefixDataset

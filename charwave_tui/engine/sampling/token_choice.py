@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from charwave_tui.core.config.name_pattern import State
 from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.engine.runtime.cooperative import Cooperative
 
 LOGITS_PER_CHUNK = 200_000  # sorted between two yields: about 20 ms of one core

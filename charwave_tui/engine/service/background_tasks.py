@@ -148,7 +148,8 @@ class BackgroundTasks:
             case ScoreWord():
                 scored = yield from queries.answer_score_word(trainer, query)
                 reply(scored)
-                self._percentiles.add(scored, reply)
+                if trainer.corpus.missing is None:
+                    self._percentiles.add(scored, reply)
 
     def _run_evaluation_chunk(self) -> None:
         assert self._run is not None

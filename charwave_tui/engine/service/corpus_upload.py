@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from charwave_tui.core.corpus import MAX_FILE_BYTES
+from charwave_tui.core.corpus.reading import MAX_FILE_BYTES
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import ensure_dir, uploaded_corpora_dir
 from charwave_tui.core.protocol.commands import UPLOAD_CHUNK_BYTES, OfferCorpus, UploadCorpusPart

@@ -52,14 +52,14 @@ class CommandDispatcher:
             commands.ReportStatus: self._report_status,
             commands.Ping: lambda command, reply: reply(events.Pong(command.sent)),
             commands.PauseRun: self._if_begun(self._pause),
-            commands.ResumeRun: self._if_begun(self._resume),
-            commands.StepRun: self._if_begun(self._step),
+            commands.ResumeRun: self._if_trainable(self._resume),
+            commands.StepRun: self._if_trainable(self._step),
             commands.StopRun: self._if_begun(self._stop),
-            commands.ResetRun: self._if_begun(self._reset),
-            commands.ExtendRun: self._if_begun(self._extend),
-            commands.RewindRun: self._if_begun(self._rewind),
+            commands.ResetRun: self._if_trainable(self._reset),
+            commands.ExtendRun: self._if_trainable(self._extend),
+            commands.RewindRun: self._if_trainable(self._rewind),
             commands.EditRun: self._if_begun(lambda run, command, reply: run.edit(command.config)),
-            commands.EvaluateSplits: self._if_begun(self._evaluate),
+            commands.EvaluateSplits: self._if_trainable(self._evaluate),
             commands.SampleNames: self.background_tasks.submit_query,
             commands.PredictNext: self.background_tasks.submit_query,
             commands.ScoreWord: self.background_tasks.submit_query,
@@ -166,6 +166,15 @@ class CommandDispatcher:
 
         return handle
 
+    def _if_trainable(self, handler: RunHandler) -> Handler:
+        """Return a handler that also raises UserError if the words that the run learned are missing."""
+
+        def handle(run: ActiveRun, command: commands.Command, reply: Reply) -> None:
+            self._slot.require_words()
+            handler(self._slot.active_run, command, reply)
+
+        return self._if_begun(handle)
+
     def _prepare(self, command: commands.PrepareRun, reply: Reply) -> None:
         if self._slot.current is None or self._slot.current.state is RunState.READY:
             self._slot.prepare(command.config, command.preset)
@@ -183,6 +192,7 @@ class CommandDispatcher:
         self._slot.open(command.run)
         if not command.train:
             return
+        self._slot.require_words()
         run = self.active_run
         if run.state is RunState.DIVERGED:
             remedy = "w rewinds it in the playground (charwave-tui, then r, enter, w)"

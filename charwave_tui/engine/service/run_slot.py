@@ -9,7 +9,8 @@ from dataclasses import replace
 import torch
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.registry import find_learned_corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import GhostCurve, RunState
 from charwave_tui.core.protocol.commands import REWIND_LR_DIVISOR
@@ -57,12 +58,21 @@ class RunSlot:
     def open(self, number: int) -> None:
         """Install a stored run; an unfinished one before it is paused. Raises UserError."""
         if self.current is not None and self.current.identity.number == number:
-            return
+            if not self._words_are_back(self.current):
+                return
+            self.release()
         self._ensure_saved()
         run = reopen_run(self._store, number, self._broadcast)
         self._replace(run)
         run.mark("taken up again", quiet=True)
-        self._background_tasks.submit_evaluation(pending_evaluations(run))
+        if run.corpus.missing is None:
+            self._background_tasks.submit_evaluation(pending_evaluations(run))
+
+    def require_words(self) -> None:
+        """Reopen the current run if its words were missing and are back; raises UserError if they still are."""
+        if (number := self.active_run.identity.number) is not None:
+            self.open(number)
+        self.active_run.corpus.require_words()
 
     def fork(self, number: int, requested_at: float) -> None:
         """Install a new run that starts from a stored one; if that is finished, its limit is extended.
@@ -116,6 +126,12 @@ class RunSlot:
             raise UserError(
                 f"run {run.identity.number} is not saved ({run.unsaved}) and would be lost", "mend that first"
             )
+
+    def _words_are_back(self, run: ActiveRun) -> bool:
+        """Return whether the words of `run` were missing and no longer are."""
+        if run.corpus.missing is None:
+            return False
+        return find_learned_corpus(self._store.read(run.identity.number)).missing is None
 
     def _replace(self, run: ActiveRun) -> None:
         self.release()

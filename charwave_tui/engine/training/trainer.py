@@ -12,7 +12,7 @@ from torch import Tensor
 
 from charwave_tui.core.config.choices import Norm, Precision, StepKind
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LossPoint, Split
 from charwave_tui.engine.data.dropout import apply_dropout

@@ -19,24 +19,24 @@ from charwave_tui.ui.keymap import LAB_KEYS
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 GLOSSARY = {
-    "saturation": f"share of tanh, a gate's too, with |h| > {SATURATION_THRESHOLD}; such units hardly learn",
+    "saturation": f"fraction of tanh outputs, a gate's too, with |h| > {SATURATION_THRESHOLD}; such units hardly learn",
     "dead": "units that are saturated (tanh) or zero (relu) for every example",
-    "unused": "a field that plays no part in the present mix; it is kept, and can be edited",
+    "unused": "a field without effect in this config; its value is kept and can be edited",
     "nll": "mean negative log-likelihood of a name's characters and its end, in nats",
     "val": "loss over the whole validation split, which training never sees",
     "published": "the loss that others reported for this preset on the lecture's names",
-    "ghost": "the course of the run before, kept in grey",
-    "unfinished": "a run that was held or cut off; it goes on from its last save, as if nothing had been",
-    "ln 27": "knowing nothing: the loss of an even guess among 27 symbols; among 45 it is ln 45",
-    f"{GLYPHS.live} live": "a field that takes hold at once and leaves a mark on the curve",
-    f"{GLYPHS.rebuild} rebuild": "a field that waits for the next run",
+    "ghost": "the loss curve of the previous run, in grey",
+    "unfinished": "a run that was paused or interrupted; it resumes from its last checkpoint",
+    "ln 27": "the loss of a uniform prediction over 27 symbols; over 45 it is ln 45",
+    f"{GLYPHS.live} live": "a field that takes effect at once; the curve gets a mark",
+    f"{GLYPHS.rebuild} rebuild": "a field that takes effect in the next run",
 }
 
 # keys that the form binds itself
 FORM_KEYS = {
-    "↑ ↓": "walk the fields",
-    "← →": "the next value down or up",
-    "enter": "type a value, or choose from a list; enter takes it, esc leaves it",
+    "↑ ↓": "move through the fields",
+    "← →": "the next lower or higher value",
+    "enter": "type a value, or choose from a list; enter applies it, esc cancels",
     "backspace": "back to the preset's value",
 }
 

@@ -11,7 +11,7 @@ from charwave_tui import __version__
 from charwave_tui.core.config.presets import Published, presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.config.value_types import Choice
-from charwave_tui.core.corpus_registry import list_corpora
+from charwave_tui.core.corpus.registry import list_corpora
 from charwave_tui.ui.dialogs.confirm import ConfirmDialog, DialogChoice
 from charwave_tui.ui.dialogs.pick import Option, PickDialog
 from charwave_tui.ui.drawing.number_format import format_loss
@@ -51,15 +51,15 @@ def _key_option(key: Binding) -> Option:
 def pick_what_if(config: RunConfig, *, has_fault: bool) -> PickDialog:
     """Return the list of faults for a new run of `config`.
 
-    If the current run has a fault (`spoilt`), `config` is the one before it, to which the last option returns.
+    If the current run has a fault (`has_fault`), `config` is the one before it, to which the last option returns.
     """
     options = [
         Option(what_if.name, what_if.name, f"{describe_changes(what_if, config)}. {what_if.look_for(config)}")
         for what_if in WHAT_IFS
     ]
     if has_fault:
-        options.append(Option(UNDO_WHAT_IF, UNDO_WHAT_IF, "The run before anything was spoilt, once more."))
-    about = "A new run from the same seed with one thing spoilt on purpose; the curve so far stays as the ghost."
+        options.append(Option(UNDO_WHAT_IF, UNDO_WHAT_IF, "The config before the fault, again."))
+    about = "A new run from the same seed with one deliberate fault; the curve so far stays as the ghost."
     return PickDialog("What if", options, about=about)
 
 
@@ -71,9 +71,9 @@ def pick_theme(current: str) -> PickDialog:
 class QuitChoice(Enum):
     """How to quit while a run trains."""
 
-    KEEP_RUNNING = "the run goes on"
+    KEEP_RUNNING = "the run continues"
     SAVE = "the run is stopped and saved first"
-    CANCEL = "one stays"
+    CANCEL = "do not quit"
 
 
 def confirm_new_run(run: RunViewState, config_text: str = "the form's config") -> ConfirmDialog[bool]:
@@ -83,7 +83,7 @@ def confirm_new_run(run: RunViewState, config_text: str = "the form's config") -
         f"run {run.run} is stopped and saved; its curve stays as the ghost.",
         [
             DialogChoice(("enter", "t"), f"stop it and train {config_text}", True),
-            DialogChoice(("escape",), "leave it as it is", False),
+            DialogChoice(("escape",), "keep training it", False),
         ],
     )
 
@@ -94,9 +94,9 @@ def confirm_quit(run: RunViewState) -> ConfirmDialog[QuitChoice]:
         "Quit",
         f"run {run.run} is training." if run.run else "a run is training.",
         [
-            DialogChoice(("enter",), "leave it running and quit", QuitChoice.KEEP_RUNNING),
-            DialogChoice(("s",), "stop it, save it and quit", QuitChoice.SAVE),
-            DialogChoice(("escape",), "stay", QuitChoice.CANCEL),
+            DialogChoice(("enter",), "quit, and let it train on", QuitChoice.KEEP_RUNNING),
+            DialogChoice(("s",), "stop and save it, then quit", QuitChoice.SAVE),
+            DialogChoice(("escape",), "cancel", QuitChoice.CANCEL),
         ],
     )
 
@@ -105,11 +105,10 @@ def confirm_restart(version: str) -> ConfirmDialog[bool]:
     """Ask whether to restart an engine of another version."""
     return ConfirmDialog(
         f"An engine of version {version} is running",
-        f"This is charwave-tui {__version__}, which it does not understand.\n"
-        "Once it is restarted, its run is saved and can be gone on with.",
+        f"This is charwave-tui {__version__}, which cannot use it.\nA restart saves its run, which can be resumed.",
         [
             DialogChoice(("r",), "restart it", True),
-            DialogChoice(("enter", "escape"), "leave it alone and quit", False),
+            DialogChoice(("enter", "escape"), "quit without a restart", False),
         ],
     )
 

@@ -113,7 +113,7 @@ class PickDialog(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="pick") as dialog:
             dialog.border_title = escape(self._title)
-            dialog.border_subtitle = "[$ink-accent b]enter[/] Take  [$ink-accent b]esc[/] Cancel"
+            dialog.border_subtitle = "[$ink-accent b]enter[/] Choose  [$ink-accent b]esc[/] Cancel"
             yield self._input
             yield self._list
 
@@ -171,7 +171,7 @@ class PickDialog(ModalScreen[str | None]):
         rows = max(min(all_rows, self.size.height - 3 - len(about)), 1)
         blocks = option_lines(self.options, self._selected, self._current, inner_width)
         tops = [sum(map(len, blocks[:index])) for index in range(len(blocks))]
-        lines = [line for block in blocks for line in block] or [(Span("nothing matches", "muted"),)]
+        lines = [line for block in blocks for line in block] or [(Span("no match", "muted"),)]
         first = scroll_top(tops[self._selected], len(lines), rows) if tops else 0
         visible = lines[first : first + rows]
         self._tops = [top - first for top in tops]

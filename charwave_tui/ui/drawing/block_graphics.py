@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from charwave_tui.core.protocol.layer_insights import Histogram
 from charwave_tui.ui.drawing.number_format import format_brief
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, fit_groups
 from charwave_tui.ui.terminal.capabilities import TERMINAL
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
@@ -39,6 +39,16 @@ def draw_histogram(
         *vertical_bars([height / top for height in heights], rows, roles),
         *draw_axis(histogram.low, histogram.high, width),
     )
+
+
+def draw_density(
+    groups: Sequence[StyledLine], histogram: Histogram | None, width: int, rows: int, warning_limit: float = math.inf
+) -> tuple[StyledLine, ...]:
+    """Draw a heading, of as many groups as fit, above a histogram; there is none of a gradient before a backward."""
+    heading = fit_groups(groups, width) or groups[0]
+    if histogram is None:
+        return (heading, (Span("no gradient", "muted"),), *((),) * (rows + AXIS_LINES - 1))
+    return (heading, *draw_histogram(histogram, width, rows, warning_limit))
 
 
 def vertical_bars(fractions: Sequence[float], rows: int, roles: Sequence[str]) -> tuple[StyledLine, ...]:

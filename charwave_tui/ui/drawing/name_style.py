@@ -34,11 +34,16 @@ class NoveltyShares:
     copied: float
 
 
-def novelty_shares(names: Sequence[SampledName]) -> NoveltyShares:
-    """Return the novelty fractions of whole names, all 0 without any."""
+def novelty_shares(names: Sequence[SampledName]) -> NoveltyShares | None:
+    """Return the novelty fractions of whole names, all 0 without any.
+
+    None if the words to compare with are missing.
+    """
     whole = [name for name in names if not name.is_cut]
+    if any(name.in_corpus is None for name in whole):
+        return None
     total = max(len(whole), 1)
-    copied = sum(name.in_corpus for name in whole)
+    copied = sum(bool(name.in_corpus) for name in whole)
     near = sum(bool(name.near) and not name.in_corpus for name in whole)
     return NoveltyShares((len(whole) - copied - near) / total, near / total, copied / total)
 
@@ -49,13 +54,18 @@ def mean_nll(names: Iterable[SampledName]) -> float:
     return sum(finite) / len(finite) if finite else math.nan
 
 
-def novelty_mark(sampled: SampledName) -> tuple[Span, str]:
-    """Return the glyph of a name's novelty, and the word for it; a name that is cut has none."""
-    if sampled.is_cut:
+def novelty_mark(in_corpus: bool | None, near: str, *, is_cut: bool = False) -> tuple[Span, str]:
+    """Return the glyph of a name's novelty, and the word for it, empty if the words to compare with are missing.
+
+    `near` is a corpus word one edit away, or empty. A name that is cut has no novelty.
+    """
+    if is_cut:
         return Span(" "), "cut"
-    if sampled.in_corpus:
+    if in_corpus is None:
+        return Span("?", "muted"), ""
+    if in_corpus:
         return Span(GLYPHS.corpus, "muted"), "corpus"
-    return (Span(GLYPHS.near, "muted"), "near") if sampled.near else (Span(GLYPHS.new, "train"), "new")
+    return (Span(GLYPHS.near, "muted"), "near") if near else (Span(GLYPHS.new, "train"), "new")
 
 
 def style_character(text: str, nll: float) -> Span:

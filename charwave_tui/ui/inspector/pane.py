@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.cells import cell_len
 from rich.markup import escape
@@ -151,11 +151,13 @@ class InspectorPane(TimestampedPane, can_focus=True):
         """The view of the selected layer."""
         return view_for_layer(self.stats.name) if self.stats else None
 
-    def view_data(self) -> ViewData | None:
+    def view_data(self) -> ViewData[Any] | None:
         """Return what the view can render now; None without a response about the selected layer."""
         cursor, layers = self.cursor, self.probed.layers
         response = self._requests.response_for(cursor.layer)
         if response is None or not layers:
+            return None
+        if not isinstance(response.insight, view_for_layer(response.stats.name).insight_type):
             return None
         symbols = self.run.corpus.symbols if self.run.corpus else ""
         return ViewData(layers, response.stats, response.insight, cursor, symbols, self.inspection.update_ratios)
@@ -374,7 +376,7 @@ class InspectorPane(TimestampedPane, can_focus=True):
         lines = view_for_layer(data.stats.name).render(data, width, height - len(explanation))
         yield from (*lines, *((),) * (height - len(lines) - len(explanation)), *explanation)
 
-    def _explanation(self, data: ViewData | None, width: int) -> tuple[StyledLine, ...]:
+    def _explanation(self, data: ViewData[Any] | None, width: int) -> tuple[StyledLine, ...]:
         if data is None:
             return ()
         return explanation_lines(view_for_layer(data.stats.name).diagnostics(data), data.cursor.diagnostic, width)
@@ -394,7 +396,7 @@ class InspectorPane(TimestampedPane, can_focus=True):
                 parts.append(self.age_text(response.step))
             else:
                 parts.append(f"step {format_steps(response.step)}")
-                parts.append(f"first NaN in {layer_title(self.probed.layers[nonfinite])}")
+                parts.append(f"first not finite: {layer_title(self.probed.layers[nonfinite])}")
             if response.stats.name not in CONTEXT_LAYERS:
                 parts.append(f"{response.stats.output_shape[0]:,} examples, seed {self.seed}")
         self.provenance = join_within(parts, self.size.width - 2)

@@ -12,7 +12,7 @@ from textual.timer import Timer
 
 from charwave_tui.core.config.layer_shapes import LayerShape, layer_shapes
 from charwave_tui.core.config.value_types import Value
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.events import Event, RunOpened

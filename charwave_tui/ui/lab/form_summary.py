@@ -111,7 +111,7 @@ def _previous_parameters(view: FormState) -> StyledLine:
 def _invalid_lines(view: FormState, width: int) -> tuple[StyledLine, ...]:
     if view.run_config is not None:
         shapes = shape_line(view.run_config, view.vocab_size, width)
-        return (Span(shapes, "muted"),), (Span("the run goes on as it was", "muted"),)
+        return (Span(shapes, "muted"),), (Span("the run is not affected", "muted"),)
     config = view.draft.config
     error = validation_error(config)
     if error is None or error.field not in LINKED_FIELDS["fuse"]:
@@ -120,7 +120,7 @@ def _invalid_lines(view: FormState, width: int) -> tuple[StyledLine, ...]:
     context = Span(f"context {config.context}", "muted")
     wrong = Span(f" {GLYPHS.cross} ", "error")
     product = Span(receptive_field_text(config, width - cell_width((wrong, context))), "muted")
-    return (Span("shapes follow once it fits", "muted"),), (product, wrong, context)
+    return (Span("no shapes until it fits", "muted"),), (product, wrong, context)
 
 
 def wide_summary_lines(preview: EditPreview, width: int) -> tuple[StyledLine, ...]:
@@ -150,7 +150,7 @@ def help_lines(preview: EditPreview, name: str, width: int) -> tuple[StyledLine,
         title = (*title, reason) if cell_width((*title, reason)) <= width else (title[0], reason)
     previous = previous_value(view, name)
     if name in staged_fields(view) and previous is not None and not preview.is_typing:
-        staged_note = Span(f"{GLYPHS.rebuild} waits for t", "accent")
+        staged_note = Span(f"{GLYPHS.rebuild} staged; t trains it", "accent")
         effect: StyledLine = (staged_note, Span(f"  was {readable(spec.value_type.format(previous))}", "muted"))
         if cell_width(effect) > width:
             effect = (staged_note,)

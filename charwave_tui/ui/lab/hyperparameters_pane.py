@@ -50,8 +50,8 @@ class HyperparametersPane(Pane, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "edit", "Edit", key_display="enter"),
-        Binding("left", "step_value(-1)", "Nudge", key_display=f"{GLYPHS.left}{GLYPHS.right}"),
-        Binding("right", "step_value(1)", "Nudge", show=False),
+        Binding("left", "step_value(-1)", "Change", key_display=f"{GLYPHS.left}{GLYPHS.right}"),
+        Binding("right", "step_value(1)", "Change", show=False),
         Binding("backspace", "revert", "Preset's value", key_display=GLYPHS.backspace),
         Binding("up", "walk(-1)", "Up", show=False),
         Binding("down", "walk(1)", "Down", show=False),

@@ -204,6 +204,6 @@ class LayersPane(TimestampedPane):
             self.provenance = "not built yet" if self.shapes else ""
         elif nonfinite is not None:
             step = format_steps(self.probed.step)
-            self.provenance = f"step {step} {GLYPHS.dot} first NaN in {layer_title(layers[nonfinite])}"
+            self.provenance = f"step {step} {GLYPHS.dot} first not finite: {layer_title(layers[nonfinite])}"
         else:
             self.provenance = self.age_text(self.probed.step)

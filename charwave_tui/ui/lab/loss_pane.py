@@ -32,11 +32,11 @@ def loss_text(run: RunViewState, curve: LossCurveState) -> list[str]:
         return [empty_state_text(run)]
     match run.state:
         case None:
-            return ["There is no model of the form yet.", f"{_key('1')} says what it waits for"]
+            return ["No model has been built yet.", f"{_key('1')} shows what the form needs"]
         case RunState.READY:
             return _untrained(run, curve)
         case RunState.TRAINING:
-            return ["taking the first steps"]
+            return ["The first steps are being trained."]
         case RunState.PAUSED:
             return [_fg("Paused before the first step."), f"{_key('space')} trains\n{_key('.')} takes a single step"]
         case _:
@@ -51,8 +51,8 @@ def _engine_lost(run: RunViewState) -> Iterator[str]:
     if run.unfinished is None:
         yield new_run
     else:
-        yield _fg("What was saved is safe.")
-        yield f"{_key('space')} goes on with run {run.unfinished.run}\n{new_run}"
+        yield _fg("All checkpoints are safe.")
+        yield f"{_key('space')} resumes run {run.unfinished.run}\n{new_run}"
 
 
 def _untrained(run: RunViewState, curve: LossCurveState) -> list[str]:
@@ -60,18 +60,17 @@ def _untrained(run: RunViewState, curve: LossCurveState) -> list[str]:
     keys = (
         f"{_key('t')} trains the model of the form{length}\n"
         f"{_key('.')} takes a single step\n"
-        f"{_key('g')} names from the model as it is"
+        f"{_key('g')} samples names from the untrained model"
     )
     if run.unfinished is None:
         return [_fg("Nothing is trained yet."), keys]
-    unfinished = f"Run {run.unfinished.run} was left at step {format_steps(run.unfinished.step)}."
-    return [_fg(unfinished), f"{_key('space')} goes on with it\n{keys}"]
+    unfinished = f"Run {run.unfinished.run} is unfinished, at step {format_steps(run.unfinished.step)}."
+    return [_fg(unfinished), f"{_key('space')} resumes it\n{keys}"]
 
 
 def _diverged(run: RunViewState, step: int) -> Iterator[str]:
     divergence = run.divergence
-    value = divergence.became if divergence else "NaN"
-    yield f"[bold $ink-error]The loss became {value} at step {format_steps(step)}.[/]"
+    yield f"[bold $ink-error]The loss became {run.diverged_to} at step {format_steps(step)}.[/]"
     keys = [f"{_key('1')} change the form first", f"{_key('0')} the same weights, from step 0"]
     if divergence is not None:
         yield _fg(_cause(divergence))
@@ -167,7 +166,7 @@ class LossPane(Pane, can_focus=True):
     def _update_text(self) -> None:
         scale = "log scale" if self.log_scale else "linear scale"
         step = self.curve.diverged_at
-        self.note = scale if step is None else f"NaN at step {format_steps(step)}"
+        self.note = scale if step is None else f"diverged at step {format_steps(step)}"
         is_lost = self.run.connection is ConnectionState.LOST
         self.problem = is_lost or step is not None
         self.set_class(step is not None or (is_lost and bool(self.curve.points)), "-told")

@@ -26,8 +26,8 @@ class NamesPane(Pane, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "select(-1)", "Field", key_display="←→"),
         Binding("right", "select(1)", "Field", show=False),
-        Binding("up", "step_value(1)", "Nudge", key_display="↑↓"),
-        Binding("down", "step_value(-1)", "Nudge", show=False),
+        Binding("up", "step_value(1)", "Change", key_display="↑↓"),
+        Binding("down", "step_value(-1)", "Change", show=False),
         Binding("enter", "edit", "Edit", key_display="enter"),
         Binding("pagedown", "turn(1)", "More names", show=False),
         Binding("pageup", "turn(-1)", "Names before", show=False),
@@ -64,7 +64,7 @@ class NamesPane(Pane, can_focus=True):
 
     def watch_names(self, names: NamesState) -> None:
         has_names = bool(names.names) and not names.refusal
-        hint = "g again" if names.done else "more to come"
+        hint = "g again" if names.done else "sampling"
         self.provenance = f"step {format_steps(names.step)} {GLYPHS.dot} {hint}" if has_names else ""
 
     def on_focus(self) -> None:

@@ -60,7 +60,7 @@ from charwave_tui.ui.widgets.pane_grid import PaneGrid
 from charwave_tui.ui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
-    from charwave_tui.ui.sampler.mode import SamplerMemory
+    from charwave_tui.ui.sampler.screen import SamplerMemory
 
 SAVE_TIMEOUT_SECONDS = 10.0  # for quitting after a stop; the engine goes on saving after that
 
@@ -221,9 +221,7 @@ class LabScreen(Screen[str]):
         """Whether the connection to another machine is down, which is notified: a queued command would act later."""
         is_offline = self.controller.lab_state.run.connection is ConnectionState.OFFLINE
         if is_offline:
-            self.notify(
-                "the line is down, so the engine hears nothing\npress again once it is back", severity="warning"
-            )
+            self.notify("the connection to the engine is lost\npress the key again once it is back", severity="warning")
         return is_offline
 
     def _reconnect_if_lost(self) -> None:
@@ -302,7 +300,7 @@ class LabScreen(Screen[str]):
 
     def _quit_answered(self, answer: QuitChoice | None) -> None:
         if answer is QuitChoice.SAVE and self.controller.press(RunKey.STOP, self.form.draft):
-            self.notify("saving the run, then leaving", markup=False)
+            self.notify("saving the run, then quitting", markup=False)
             give_up = partial(self._exit, "the engine is still saving the run")
             self._save_timer = self.set_timer(SAVE_TIMEOUT_SECONDS, give_up)
         elif answer in (QuitChoice.SAVE, QuitChoice.KEEP_RUNNING):
@@ -319,7 +317,7 @@ class LabScreen(Screen[str]):
                 save_timer.stop()
                 self._save_timer = None
                 if is_save_problem_known:  # it was not notified again
-                    self.notify(f"run {run} cannot be saved: {problem}\nq leaves it to the engine", severity="error")
+                    self.notify(f"run {run} cannot be saved: {problem}\nq quits anyway", severity="error")
             case EngineDisconnected():
                 self._quit()
 

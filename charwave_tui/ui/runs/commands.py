@@ -62,5 +62,5 @@ def replaces_active_run(command: Command, run: RunViewState) -> bool:
 def refusal(command: Command, run: RunViewState) -> str:
     """Return why the command cannot be sent and the remedy, on two lines; empty if it can."""
     if isinstance(command, DeleteRun) and command.run == active_run_number(run) and run.state is RunState.TRAINING:
-        return f"run {command.run} is training\nhold or stop it in the lab first"
+        return f"run {command.run} is training\npause or stop it in the lab first"
     return ""

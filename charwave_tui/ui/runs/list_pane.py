@@ -139,7 +139,7 @@ class RunsListPane(UnnumberedPane, can_focus=True):
             return
         toggled = self.view_options.toggled(self.cursor_row.run)
         if toggled is self.view_options:
-            self.notify("four runs are chosen already\nc on one of them lets it go", severity="warning", markup=False)
+            self.notify("four runs are chosen already\nc on one of them removes it", severity="warning", markup=False)
         self.view_options = toggled
 
     def action_restore(self) -> None:
@@ -178,7 +178,7 @@ class RunsListPane(UnnumberedPane, can_focus=True):
             return
         if row.run not in {listed.run for listed in self.rows or ()}:
             # the editor stayed open: in the middle of a word letters must not become keys
-            self.notify(f"run {row.run} is not there any more", severity="warning", markup=False)
+            self.notify(f"run {row.run} no longer exists", severity="warning", markup=False)
             return
         text = "".join(filter(str.isprintable, event.value)).strip()
         texts = {"name": row.name, "note": row.note, field: text}
@@ -304,9 +304,9 @@ class RunsListPane(UnnumberedPane, can_focus=True):
     def _empty_state_lines(self) -> Iterator[StyledLine]:
         if self.run.connection is ConnectionState.LOST:
             yield (Span(empty_state_text(self.run), "error"),)
-            yield (key_span("esc"), Span(" goes back, ", "muted"), key_span("t"), Span(" starts another one.", "muted"))
+            yield (key_span("esc"), Span(" goes back, ", "muted"), key_span("t"), Span(" starts a new one.", "muted"))
         elif self.rows is None:
-            yield (Span("reading the runs", "muted"),)
+            yield (Span("loading the runs", "muted"),)
         elif not self.rows:
             yield (Span("There are no runs yet."),)
             yield (key_span("esc"), Span(" goes back, ", "muted"), key_span("t"), Span(" trains one.", "muted"))

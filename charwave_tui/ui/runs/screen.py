@@ -104,7 +104,7 @@ class RunsScreen(OverlayScreen[RunsViewOptions]):
         listed = {row.run for row in self.archive.listed or ()}
         for run in self._runs_being_deleted:
             if run not in listed:
-                self.notify(f"run {run} is deleted\nu brings it back", markup=False)
+                self.notify(f"run {run} is deleted\nu restores it", markup=False)
         self._runs_being_deleted = tuple(run for run in self._runs_being_deleted if run in listed)
 
     def watch_compared(self) -> None:
@@ -204,9 +204,9 @@ def _confirm_replacement(command: Command, run: RunViewState) -> ConfirmDialog[b
     verb = "Fork" if isinstance(command, ForkRun) else "Resume" if command.train else "Open"
     return ConfirmDialog(
         f"{verb} run {command.run}",
-        f"run {run.run} is then held and saved; space goes on with it.",
+        f"run {run.run} is paused and saved first; space resumes it.",
         [
-            DialogChoice(("enter",), f"hold run {run.run} and {verb.lower()} run {command.run}", True),
-            DialogChoice(("escape",), f"let run {run.run} train on", False),
+            DialogChoice(("enter",), f"pause run {run.run} and {verb.lower()} run {command.run}", True),
+            DialogChoice(("escape",), f"keep training run {run.run}", False),
         ],
     )

@@ -12,17 +12,17 @@ from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.protocol.commands import ListRuns, SampleRun
 from charwave_tui.core.protocol.events import QueryRefused, RunSampled
 from charwave_tui.ui.drawing.number_format import format_steps
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, join_within, wrap
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, join_within, key_span, to_sentence, wrap
 from charwave_tui.ui.keymap import COMPARE_KEYS
 from charwave_tui.ui.messages import Requested, ScreenRequest
-from charwave_tui.ui.sampler.mode import NameListMode, SamplerMemory, to_sentence
+from charwave_tui.ui.sampler.mode import SamplerMode, unavailable_lines
 from charwave_tui.ui.state.pending_request import PendingRequest
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.widgets.name_list import entry_lines, names_summary
 from charwave_tui.ui.widgets.text_lines import TextPane
 
 
-class CompareMode(NameListMode):
+class CompareMode(SamplerMode):
     """The active model at the left, `compared_run` as it was saved at the right."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*COMPARE_KEYS]
@@ -30,9 +30,9 @@ class CompareMode(NameListMode):
     title = "Compare"
     keys = COMPARE_KEYS
 
-    def __init__(self, memory: SamplerMemory) -> None:
+    def __init__(self, compared_run: int | None) -> None:
         super().__init__(id="compare")
-        self.compared_run = memory.compared_run  # None until one is chosen
+        self.compared_run = compared_run  # None until one is chosen
         self._pending = PendingRequest(self.send)
         self._reply: RunSampled | QueryRefused | None = None
         self._left_pane = TextPane("This run", id="active-run", classes="side keyed")
@@ -88,8 +88,9 @@ class CompareMode(NameListMode):
         left.note = f"run {self.run.run}" if self.run.run else ""
         notes = [f"step {format_steps(self.names.step)}", f"seed {self.sampling.seed}"]
         left.remark = join_within(notes, left.inner_size[0] - 2)
-        names = () if self.names.refusal else self.names.names
-        left.set_lines(_names_lines(names, *left.inner_size) or self.no_names_lines(left.inner_size[0]))
+        refusal, remedy = self.names.refusal, self.names.remedy
+        lines = [] if refusal else _names_lines(self.names.names, *left.inner_size)
+        left.set_lines(lines or unavailable_lines(self.run, left.inner_size[0], refusal, remedy))
         right.note = "" if self.compared_run is None else f"run {self.compared_run}"
         notes = [f"step {format_steps(reply.step)}", "as saved"] if isinstance(reply, RunSampled) else []
         right.remark = join_within(notes, right.inner_size[0] - 2)
@@ -103,7 +104,7 @@ class CompareMode(NameListMode):
             case RunSampled(names=names):
                 return _names_lines(names, width, height) or [(Span("No names were sampled.", "muted"),)]
             case _ if self.compared_run is None:
-                return [(Span("c", "accent", True), Span(" chooses a run.", "muted"))]
+                return [(key_span("c"), Span(" chooses a run.", "muted"))]
             case _:
                 return [(Span(f"sampling names from run {self.compared_run}", "muted"),)]
 

@@ -1,26 +1,22 @@
-"""Base classes of the sampler's modes, the starred names, and what the sampler remembers while it is closed."""
+"""The base class of the sampler's modes, and what they show when there is nothing to list."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events, on
 from textual.binding import Binding
-from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect
 from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.metrics import SampledName, StarredName
-from charwave_tui.core.protocol.commands import Command, SampleNames, StarName, UnstarName
-from charwave_tui.core.protocol.events import WordScored
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, muted_lines, wrap
+from charwave_tui.core.metrics import SampledName
+from charwave_tui.core.protocol.commands import Command, SampleNames
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, key_span, muted_lines, to_sentence, wrap
 from charwave_tui.ui.messages import Requested, ScreenRequest, SendCommand
-from charwave_tui.ui.sampler.step_state import StepState
 from charwave_tui.ui.state.notifications import empty_state_text
 from charwave_tui.ui.state.run_state import ConnectionState, LossCurveState, NamesState, RunsState, RunViewState
 from charwave_tui.ui.state.sampler_state import SamplerState
@@ -44,26 +40,23 @@ class SamplerMode(Widget, can_focus=True):
     sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)  # settings of `names`
     speech: reactive[SamplerState] = reactive(SamplerState, repaint=False)  # replies to the sampler's own requests
 
-    @dataclass
-    class CopyRequested(Message):
-        """Names are to be copied to the clipboard."""
-
-        names: Sequence[SampledName]
-
-    @dataclass
-    class SaveRequested(Message):
-        """Names are to be written to a file."""
-
-        names: Sequence[SampledName]
-
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.is_shown = False
 
     @property
     def has_model(self) -> bool:
-        """Whether an engine with a model is there to answer."""
         return self.run.is_connected and self.run.state is not None
+
+    @property
+    def names_shown(self) -> Sequence[SampledName]:
+        """The names that can be copied and saved."""
+        return ()
+
+    @property
+    def current_name(self) -> SampledName | None:
+        """The name under the cursor; None if the mode has none."""
+        return None
 
     def show(self) -> None:
         """Become the mode on the screen, with the focus."""
@@ -126,81 +119,14 @@ class SamplerMode(Widget, can_focus=True):
     def action_request(self, requested: str) -> None:
         self.post_message(ScreenRequest(Requested(requested)))
 
-
-def model_identity(run: RunViewState) -> tuple[object, ...]:
-    """Return a key that is equal for two states of a run as long as the engine holds the same model."""
-    fields = run.config and tuple(getattr(run.config, name) for name in MODEL_FIELDS)
-    return (run.connection, run.run, run.corpus, fields, run.parameters, run.state is None)
-
-
-def no_model_lines(run: RunViewState) -> Iterator[StyledLine]:
-    """Yield why there is no model to sample from, and what to do; nothing if there is one."""
-    text = empty_state_text(run, "There is no model yet.")
-    if run.connection is ConnectionState.LOST:
-        yield (Span(text, "error"),)
-        yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" starts a new run.", "muted"))
-    elif text and run.is_connected:
-        yield (Span(text),)
-        yield (_key("esc"), Span(" goes back, ", "muted"), _key("t"), Span(" trains one.", "muted"))
-    elif text:
-        yield (Span(text, "muted"),)
-
-
-def refusal_lines(run: RunViewState, problem: str, remedy: str, width: int) -> Iterator[StyledLine]:
-    """Yield why the engine refused a request, and the remedy: for a diverged run, to rewind it in the lab."""
-    yield from ((Span(line),) for line in wrap(to_sentence(problem), width, 4))
-    if run.divergence is not None and run.divergence.saved_step is not None:
-        yield (_key("esc"), Span(" goes back, ", "muted"), _key("w"), Span(" rewinds.", "muted"))
-    elif remedy:
-        yield from muted_lines(to_sentence(remedy), width, 4)
-
-
-def to_sentence(text: str) -> str:
-    """Return the text with a capital and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "." if text else ""
-
-
-def _key(key: str) -> Span:
-    return Span(key, "accent", True)
-
-
-class NameListMode(SamplerMode):
-    """A mode that lists names, which can be copied and saved; one of them may be under a cursor."""
-
-    @property
-    @abstractmethod
-    def names_shown(self) -> Sequence[SampledName]:
-        """All names that are listed."""
-
-    @property
-    def current_name(self) -> SampledName | None:
-        """The name under the cursor; None if there is no cursor."""
-        return None
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("copy_all", "save"):
-            return True if self.names_shown else None
-        if action in ("copy", "star"):
+        if action == "star":
             return True if self.current_name else None
         if action == "resample":
             return True if self.has_model else None
         return super().check_action(action, parameters)
 
-    def action_copy(self) -> None:
-        if self.current_name is not None:
-            self.post_message(self.CopyRequested((self.current_name,)))
-
-    def action_copy_all(self) -> None:
-        if self.names_shown:
-            self.post_message(self.CopyRequested(tuple(self.names_shown)))
-
-    def action_save(self) -> None:
-        if self.names_shown:
-            self.post_message(self.SaveRequested(tuple(self.names_shown)))
-
     def action_resample(self) -> None:
-        if not self.has_model:
-            return
         if self.names.names and self.names.step == self.run.step:
             self.sampling = self.sampling.stepped("seed", +1)
         self.send(SampleNames(self.sampling))
@@ -210,44 +136,27 @@ class NameListMode(SamplerMode):
         if self.has_model and not self.names.names:
             self.send(SampleNames(self.sampling))
 
-    def no_names_lines(self, width: int) -> list[StyledLine]:
-        """Return why the lab's names are missing: they were refused, or there is no model."""
-        if not self.names.refusal:
-            return list(no_model_lines(self.run))
-        problem, _, remedy = self.names.refusal.partition("; ")
-        return list(refusal_lines(self.run, problem, remedy, width))
+
+def model_identity(run: RunViewState) -> tuple[object, ...]:
+    """Return a key that is equal for two states of a run as long as the engine holds the same model."""
+    fields = run.config and tuple(getattr(run.config, name) for name in MODEL_FIELDS)
+    return (run.connection, run.run, run.corpus, fields, run.parameters, run.state is None)
 
 
-class StarredSet:
-    """The starred names, with those changes that the engine has not confirmed yet."""
-
-    def __init__(self) -> None:
-        self._confirmed: frozenset[str] = frozenset()
-        self._unconfirmed: dict[str, bool] = {}  # whether the name is starred
-
-    @property
-    def names(self) -> frozenset[str]:
-        starred = {name for name, is_starred in self._unconfirmed.items() if is_starred}
-        return (self._confirmed | starred) - (self._unconfirmed.keys() - starred)
-
-    def confirm(self, stars: tuple[StarredName, ...] | None) -> None:
-        """Replace all by the stars that the engine sent."""
-        self._confirmed = frozenset(star.name for star in stars or ())
-        self._unconfirmed.clear()
-
-    def toggle(self, sampled: SampledName, run: int | None, step: int) -> Command:
-        """Star the name, or remove its star; return the command that does so in the engine."""
-        is_starred = sampled.name in self.names
-        self._unconfirmed[sampled.name] = not is_starred
-        return UnstarName(sampled.name) if is_starred else StarName(sampled.name, sampled.nll, run, step)
+def unavailable_lines(run: RunViewState, width: int, problem: str = "", remedy: str = "") -> list[StyledLine]:
+    """Return why there is nothing to show, and what to do: the engine refused, or has no model; empty if neither."""
+    if problem:
+        lines: list[StyledLine] = [(Span(line),) for line in wrap(to_sentence(problem), width, 4)]
+        if run.divergence is not None and run.divergence.saved_step is not None:
+            return [*lines, _way_out("w", "rewinds")]
+        return [*lines, *muted_lines(to_sentence(remedy), width, 4)]
+    text = empty_state_text(run, "There is no model yet.")
+    if run.connection is ConnectionState.LOST:
+        return [(Span(text, "error"),), _way_out("t", "starts a new run")]
+    if text and run.is_connected:
+        return [(Span(text),), _way_out("t", "trains one")]
+    return [(Span(text, "muted"),)] if text else []
 
 
-@dataclass(frozen=True, slots=True)
-class SamplerMemory:
-    """What the sampler restores when it is opened again."""
-
-    mode: str = "names"
-    step_state: StepState = field(default_factory=StepState)
-    words: tuple[WordScored, ...] = ()  # newest first
-    scored_model: tuple[object, ...] = ()  # `model_identity` of the model that scored `words`
-    compared_run: int | None = None
+def _way_out(key: str, effect: str) -> StyledLine:
+    return (key_span("esc"), Span(" goes back, ", "muted"), key_span(key), Span(f" {effect}.", "muted"))

@@ -14,9 +14,10 @@ from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.protocol.commands import ListStars, SampleNames
 from charwave_tui.ui.keymap import NAMES_KEYS
 from charwave_tui.ui.messages import SendCommand
-from charwave_tui.ui.sampler.mode import NameListMode, SamplerMode, StarredSet
+from charwave_tui.ui.sampler.mode import SamplerMode, unavailable_lines
 from charwave_tui.ui.sampler.names_table import NamesTable, name_detail
 from charwave_tui.ui.sampler.settings_pane import SettingsPane
+from charwave_tui.ui.sampler.starred_mode import StarredSet
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.widgets.text_lines import TextPane
 
@@ -25,7 +26,7 @@ MIN_THREE_PANES_WIDTH = 126  # columns from which the current name has a pane of
 ACTIONS = frozenset(key.action.partition("(")[0] for key in NAMES_KEYS)
 
 
-class NamesMode(NameListMode):
+class NamesMode(SamplerMode):
     """Settings at the left, names at the right; arrows act on the pane that was selected last.
 
     An edited setting is in effect at once; names are sampled with it after a delay, or when the mode is left.
@@ -129,7 +130,8 @@ class NamesMode(NameListMode):
         has_detail_pane = self.size.width >= MIN_THREE_PANES_WIDTH
         self._detail.display = has_detail_pane
         self._table.shows_detail = not has_detail_pane
-        self._table.message = tuple(self.no_names_lines(self._table.inner_size[0]))
+        names, width = self.names, self._table.inner_size[0]
+        self._table.message = tuple(unavailable_lines(self.run, width, names.refusal, names.remedy))
         current = self.current_name
         self._detail.note = current.name if current else ""
         self._detail.set_lines(name_detail(current, *self._detail.inner_size) if current else ())

@@ -55,8 +55,13 @@ def name_rows(
 
 def name_detail(sampled: SampledName, width: int, height: int) -> list[StyledLine]:
     """Return a name character by character in at most `height` lines, as a table if there is space."""
-    mark, novelty = novelty_mark(sampled)
-    text = {"corpus": " in the corpus", "near": f" one edit from {readable(sampled.near)}"}.get(novelty, f" {novelty}")
+    mark, novelty = novelty_mark(sampled.in_corpus, sampled.near, is_cut=sampled.is_cut)
+    texts = {
+        "": " the word list is missing",
+        "corpus": " in the corpus",
+        "near": f" one edit from {readable(sampled.near)}",
+    }
+    text = texts.get(novelty, f" {novelty}")
     summary: StyledLine = (Span(format_nll(sampled.nll), "bright", True), Span(" nll   ", "muted"))
     summary = justify((*summary, mark, Span(text, "muted")), (), width)
     path = step_views.scored_chars(sampled.name, sampled.nlls)

@@ -60,14 +60,14 @@ def write_names(path: Path, names: Sequence[SampledName]) -> None:
 
 
 def format_names(names: Sequence[SampledName], suffix: str) -> str:
-    """Return the file's text; CSV and JSON have all FIELDS, with an empty or null nll if it is not finite."""
+    """Return the file's text; CSV and JSON have all FIELDS, empty or null where a value is not known."""
     if suffix == ".txt":
         return "".join(f"{sampled.name}\n" for sampled in names)
     rows = [
         (
             sampled.name,
             sampled.nll if math.isfinite(sampled.nll) else None,
-            "corpus" if sampled.in_corpus else "near" if sampled.near else "new",
+            None if sampled.in_corpus is None else "corpus" if sampled.in_corpus else "near" if sampled.near else "new",
             sampled.near,
         )
         for sampled in names

@@ -15,6 +15,7 @@ from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.commands import ScoreWord
 from charwave_tui.core.protocol.events import QueryRefused, WordScored
+from charwave_tui.ui.drawing.name_style import novelty_mark
 from charwave_tui.ui.drawing.number_format import format_nll, format_steps
 from charwave_tui.ui.drawing.styled_text import (
     Span,
@@ -22,6 +23,7 @@ from charwave_tui.ui.drawing.styled_text import (
     cell_width,
     highlight,
     justify,
+    key_span,
     readable,
     scroll_top,
     shorten,
@@ -29,7 +31,7 @@ from charwave_tui.ui.drawing.styled_text import (
 )
 from charwave_tui.ui.keymap import SCORE_KEYS
 from charwave_tui.ui.sampler import step_views
-from charwave_tui.ui.sampler.mode import SamplerMemory, SamplerMode, model_identity, no_model_lines, refusal_lines
+from charwave_tui.ui.sampler.mode import SamplerMode, model_identity, unavailable_lines
 from charwave_tui.ui.state.pending_request import PendingRequest
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -46,11 +48,9 @@ def typed_line(text: str, width: int) -> StyledLine:
     return (Span("word  ", "muted"), Span(visible, "bright", True), Span(" ", background="accent"))
 
 
-def novelty_mark(word: WordScored) -> tuple[Span, str]:
-    """Return a glyph and a word for whether the corpus has the word, or one that is one edit away."""
-    if word.nearest_word == word.word:
-        return Span(GLYPHS.corpus, "muted"), "corpus"
-    return (Span(GLYPHS.near, "muted"), "near") if word.nearest_word else (Span(GLYPHS.new, "train"), "new")
+def _novelty(word: WordScored) -> tuple[Span, str]:
+    nearest = word.nearest_word
+    return novelty_mark(None if nearest is None else nearest == word.word, nearest or "")
 
 
 def upsert_score(words: tuple[WordScored, ...], scored: WordScored) -> tuple[tuple[WordScored, ...], int]:
@@ -81,7 +81,7 @@ def score_list(words: Sequence[WordScored], cursor: int, width: int, height: int
     top = scroll_top(cursor, len(words), height - 1)
     for index, word in enumerate(words[top : top + height - 1], start=top):
         path = step_views.scored_chars(word.word, word.nlls)
-        mark, novelty = novelty_mark(word) if path else (Span(" "), "")
+        mark, novelty = _novelty(word) if path else (Span(" "), "")
         total = format_nll(step_views.total_nll(path)) if path else GLYPHS.dash
         mean = format_nll(step_views.mean_nll(path)) if path else GLYPHS.dash
         figures = f"{total:>{TOTAL_COLUMNS}}{mean:>{MEAN_COLUMNS}}{format_percentile(word):>{PERCENTILE_COLUMNS}}  "
@@ -101,9 +101,9 @@ def character_lines(word: WordScored, width: int, height: int) -> list[StyledLin
     path = step_views.scored_chars(word.word, word.nlls)
     if not path:
         return [(Span("This model has not scored the word yet.", "muted"),)]
-    mark, novelty = novelty_mark(word)
+    mark, novelty = _novelty(word)
     if novelty == "near":
-        novelty = f"near {readable(word.nearest_word)}"
+        novelty = f"near {readable(word.nearest_word or '')}"
     total = (*step_views.nll_summary(path, "total"), Span("   "), mark, Span(f" {novelty}", "muted"))
     summary = [justify(total, (), width), _percentile_line(word, width)]
     if height >= len(path) + 2 + len(summary):
@@ -112,6 +112,8 @@ def character_lines(word: WordScored, width: int, height: int) -> list[StyledLin
 
 
 def _percentile_line(word: WordScored, width: int) -> StyledLine:
+    if word.nearest_word is None:
+        return (Span("no place in the corpus: its word list is missing", "muted"),)
     if word.percentile is None:
         return (Span("computing the percentile in the corpus", "muted"),)
     percentile = Span(format_percentile(word), "bright", True)
@@ -130,10 +132,10 @@ class ScoreMode(SamplerMode):
     title = "Score"
     keys = SCORE_KEYS
 
-    def __init__(self, memory: SamplerMemory) -> None:
+    def __init__(self, words: tuple[WordScored, ...], scored_model: tuple[object, ...]) -> None:
         super().__init__(id="score")
-        self.words = memory.words  # newest first; without nll if another model scored them
-        self.scored_model = memory.scored_model
+        self.words = words  # newest first; without nll if another model scored them
+        self.scored_model = scored_model
         self._typed = self._submitted = self._requested = ""
         self._cursor = 0
         self._refusal: QueryRefused | None = None
@@ -182,7 +184,7 @@ class ScoreMode(SamplerMode):
     def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
         scored, refusal = new.scored, new.refused
         if scored is not None and scored is not old.scored and scored.request in self._requests:
-            if scored.percentile is not None:
+            if scored.percentile is not None or scored.nearest_word is None:
                 self._pending.accept(scored.request)  # a reply without percentile is not the last one
             self.words, index = upsert_score(self.words, scored)
             if self._submitted == scored.word:
@@ -225,16 +227,14 @@ class ScoreMode(SamplerMode):
 
     def draw(self) -> None:
         width, height = self._list.inner_size
-        if self._refusal is not None:
-            message = refusal_lines(self.run, self._refusal.problem, self._refusal.remedy, width)
-        else:
-            message = no_model_lines(self.run)
+        refusal = (self._refusal.problem, self._refusal.remedy) if self._refusal else ()
+        message = unavailable_lines(self.run, width, *refusal)
         above = [typed_line(self._typed, width), *message, *([()] if height > 6 else [])]
         self._list.set_lines([*above, *score_list(self.words, self._cursor, width, height - len(above))])
         self._list.note = f"{self._cursor + 1} of {len(self.words)}" if len(self.words) > 1 else ""
         word = self.current_word
         if word is None:
-            hint = (Span("Type a word, and ", "muted"), Span("enter", "accent", True), Span(" scores it.", "muted"))
+            hint = (Span("Type a word, and ", "muted"), key_span("enter"), Span(" scores it.", "muted"))
             self._characters.set_lines([hint])
         else:
             self._characters.set_lines(character_lines(word, *self._characters.inner_size))

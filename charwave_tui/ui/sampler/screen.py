@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from textual.reactive import reactive
 from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import SampledName
+from charwave_tui.core.protocol.events import WordScored
 from charwave_tui.ui.dialogs.confirm import ConfirmDialog, DialogChoice
 from charwave_tui.ui.dialogs.help import HelpScreen
 from charwave_tui.ui.dialogs.pick import Option, PickDialog
@@ -23,17 +24,19 @@ from charwave_tui.ui.drawing.styled_text import Span, StyledLine
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
 from charwave_tui.ui.messages import Requested, ScreenRequest
 from charwave_tui.ui.sampler.compare_mode import CompareMode
-from charwave_tui.ui.sampler.mode import SamplerMemory, SamplerMode
+from charwave_tui.ui.sampler.mode import SamplerMode
 from charwave_tui.ui.sampler.names_mode import NamesMode
 from charwave_tui.ui.sampler.save_names import SaveNamesRow, write_names
 from charwave_tui.ui.sampler.score_mode import ScoreMode
 from charwave_tui.ui.sampler.starred_mode import StarredMode
 from charwave_tui.ui.sampler.step_mode import StepMode
+from charwave_tui.ui.sampler.step_state import StepState
 from charwave_tui.ui.sampler.timeline_mode import TimelineMode
 from charwave_tui.ui.state.run_state import LossCurveState, NamesState, RunsState
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.tables.runs_table import distinguishing_text
 from charwave_tui.ui.terminal.glyphs import GLYPHS
+from charwave_tui.ui.widgets.inline_editor import InlineEditor
 from charwave_tui.ui.widgets.key_bar import KeyBar
 from charwave_tui.ui.widgets.overlay_screen import OverlayScreen
 
@@ -84,6 +87,17 @@ class ModeTabs(ThemedWidget):
             start = end
 
 
+@dataclass(frozen=True, slots=True)
+class SamplerMemory:
+    """What the sampler restores when it is opened again."""
+
+    mode: str = "names"
+    step_state: StepState = field(default_factory=StepState)
+    words: tuple[WordScored, ...] = ()  # newest first
+    scored_model: tuple[object, ...] = ()  # `model_identity` of the model that scored `words`
+    compared_run: int | None = None
+
+
 class SamplerScreen(OverlayScreen[SamplerMemory]):
     """The modes, of which one is shown; dismissed with what is restored when the screen is opened again."""
 
@@ -98,7 +112,9 @@ class SamplerScreen(OverlayScreen[SamplerMemory]):
     def __init__(self, memory: SamplerMemory | None = None) -> None:
         super().__init__()
         memory = memory or SamplerMemory()
-        self._step_mode, self._score_mode, self._compare_mode = StepMode(memory), ScoreMode(memory), CompareMode(memory)
+        self._step_mode = StepMode(memory.step_state)
+        self._score_mode = ScoreMode(memory.words, memory.scored_model)
+        self._compare_mode = CompareMode(memory.compared_run)
         self._modes: tuple[SamplerMode, ...] = (
             NamesMode(),
             self._step_mode,
@@ -192,18 +208,28 @@ class SamplerScreen(OverlayScreen[SamplerMemory]):
             self._compare_mode.compare_with(int(run))
         self._compare_mode.take_focus()
 
-    @on(SamplerMode.CopyRequested)
-    def copy_names(self, message: SamplerMode.CopyRequested) -> None:
-        message.stop()
-        names = [sampled.name for sampled in message.names]
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action not in ("copy", "copy_all", "save"):
+            return super().check_action(action, parameters)
+        if isinstance(self.focused, InlineEditor):
+            return False
+        mode = self.current_mode
+        return True if (mode.current_name if action == "copy" else mode.names_shown) else None
+
+    def action_copy(self) -> None:
+        if self.current_mode.current_name:
+            self._copy([self.current_mode.current_name.name])
+
+    def action_copy_all(self) -> None:
+        self._copy([sampled.name for sampled in self.current_mode.names_shown])
+
+    def _copy(self, names: Sequence[str]) -> None:
         self.app.copy_to_clipboard("\n".join(names))
         text = names[0] if len(names) == 1 else f"{len(names):,} names"
         self.notify(f"{text} copied, if the terminal allows it", markup=False)
 
-    @on(SamplerMode.SaveRequested)
-    def open_save_row(self, message: SamplerMode.SaveRequested) -> None:
-        message.stop()
-        self._save_row.open(message.names)
+    def action_save(self) -> None:
+        self._save_row.open(self.current_mode.names_shown)
 
     @on(SaveNamesRow.Closed)
     def return_focus(self, message: SaveNamesRow.Closed) -> None:

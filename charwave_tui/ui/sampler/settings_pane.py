@@ -21,9 +21,9 @@ from charwave_tui.ui.drawing.styled_text import (
     readable,
     scroll_top,
     shorten,
+    to_sentence,
     wrap,
 )
-from charwave_tui.ui.sampler.mode import to_sentence
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
 from charwave_tui.ui.widgets.text_lines import TextPane

@@ -10,11 +10,20 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from charwave_tui.core.metrics import SampledName, StarredName
-from charwave_tui.core.protocol.commands import ListStars
+from charwave_tui.core.protocol.commands import Command, ListStars, StarName, UnstarName
 from charwave_tui.ui.drawing.number_format import MAX_AGE_WIDTH, format_age, format_nll, format_steps, local_now
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, highlight, justify, readable, scroll_top, shorten
+from charwave_tui.ui.drawing.styled_text import (
+    Span,
+    StyledLine,
+    highlight,
+    justify,
+    key_span,
+    readable,
+    scroll_top,
+    shorten,
+)
 from charwave_tui.ui.keymap import STARRED_KEYS
-from charwave_tui.ui.sampler.mode import NameListMode, StarredSet, no_model_lines
+from charwave_tui.ui.sampler.mode import SamplerMode, unavailable_lines
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.text_lines import TextPane
@@ -23,7 +32,31 @@ MAX_NAME_COLUMNS = 24  # so that a name's figures are near it
 MIN_WIDTH_FOR_AGE = 58  # columns from which the age of a star is shown
 
 
-class StarredMode(NameListMode):
+class StarredSet:
+    """The starred names, with those changes that the engine has not confirmed yet."""
+
+    def __init__(self) -> None:
+        self._confirmed: frozenset[str] = frozenset()
+        self._unconfirmed: dict[str, bool] = {}  # whether the name is starred
+
+    @property
+    def names(self) -> frozenset[str]:
+        starred = {name for name, is_starred in self._unconfirmed.items() if is_starred}
+        return (self._confirmed | starred) - (self._unconfirmed.keys() - starred)
+
+    def confirm(self, stars: tuple[StarredName, ...] | None) -> None:
+        """Replace all by the stars that the engine sent."""
+        self._confirmed = frozenset(star.name for star in stars or ())
+        self._unconfirmed.clear()
+
+    def toggle(self, sampled: SampledName, run: int | None, step: int) -> Command:
+        """Star the name, or remove its star; return the command that does so in the engine."""
+        is_starred = sampled.name in self.names
+        self._unconfirmed[sampled.name] = not is_starred
+        return UnstarName(sampled.name) if is_starred else StarName(sampled.name, sampled.nll, run, step)
+
+
+class StarredMode(SamplerMode):
     """All starred names, newest first; a name that loses its star stays listed until the mode is shown again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*STARRED_KEYS]
@@ -95,8 +128,8 @@ class StarredMode(NameListMode):
         width, height = self._list.inner_size
         self._list.note = f"{len(self.names_shown):,}" if self._listed else ""
         if not self._listed:
-            message = [] if self.run.is_connected else list(no_model_lines(self.run))
-            hint = (Span("s", "accent", True), Span(" in the Names tab stars a name.", "muted"))
+            message = [] if self.run.is_connected else unavailable_lines(self.run, width)
+            hint = (key_span("s"), Span(" in the Names tab stars a name.", "muted"))
             loading = (Span("loading the starred names", "muted"),)
             self._list.set_lines(message or [loading if self.speech.stars is None else hint])
             return

@@ -12,9 +12,9 @@ from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, SamplingCo
 from charwave_tui.core.protocol.commands import PredictNext, SampleNames
 from charwave_tui.core.protocol.events import NextPredicted, QueryRefused
 from charwave_tui.ui.drawing.number_format import format_steps
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, key_span
 from charwave_tui.ui.keymap import STEP_KEYS
-from charwave_tui.ui.sampler.mode import SamplerMemory, SamplerMode, no_model_lines, refusal_lines
+from charwave_tui.ui.sampler.mode import SamplerMode, unavailable_lines
 from charwave_tui.ui.sampler.step_state import StepState, move_in_ranking, rank_ids
 from charwave_tui.ui.sampler.step_views import NextCharView, PathView
 from charwave_tui.ui.state.pending_request import PendingRequest
@@ -38,9 +38,9 @@ class StepMode(SamplerMode):
     title = "Step by step"
     keys = STEP_KEYS
 
-    def __init__(self, memory: SamplerMemory) -> None:
+    def __init__(self, step_state: StepState) -> None:
         super().__init__(id="step")
-        self.step_state = memory.step_state
+        self.step_state = step_state
         self.samples = PrefixSamples()
         self._sampled_from = ("", 0)  # prefix and temperature index of the sampling sent last
         self._prediction: NextPredicted | None = None
@@ -187,11 +187,8 @@ class StepMode(SamplerMode):
         self._go_to(self.step_state.with_temperature_step(offset))
 
     def draw(self) -> None:
-        message = list(no_model_lines(self.run))
-        if not message and self._refusal is not None:
-            message = list(
-                refusal_lines(self.run, self._refusal.problem, self._refusal.remedy, self._next_pane.inner_size[0])
-            )
+        refusal = (self._refusal.problem, self._refusal.remedy) if self._refusal else ()
+        message = unavailable_lines(self.run, self._next_pane.inner_size[0], *refusal)
         context = self.run.config.context if self.run.config else 8
         path = PathView(self.step_state, self.prediction, self.samples, context)
         self._path_pane.set_lines(path.lines(*self._path_pane.inner_size))
@@ -203,8 +200,8 @@ class StepMode(SamplerMode):
         state = self.step_state
         if state.is_ended:
             name = (Span(state.prefix or GLYPHS.dash, "bright", True), Span(" is complete."))
-            undo = (Span(GLYPHS.backspace, "accent", True), Span(" removes the end, ", "muted"))
-            return [name, (*undo, Span("^u", "accent", True), Span(" starts over.", "muted"))]
+            undo = (key_span(GLYPHS.backspace), Span(" removes the end, ", "muted"))
+            return [name, (*undo, key_span("^u"), Span(" starts over.", "muted"))]
         if self.prediction is None:
             return []
         view = NextCharView.from_nlls(self.prediction.nlls, state.temperature_index, self.symbols)

@@ -10,7 +10,16 @@ from charwave_tui.core.protocol.events import NextPredicted
 from charwave_tui.ui.drawing.block_graphics import horizontal_bar
 from charwave_tui.ui.drawing.name_style import LEGEND, novelty_mark, style_character, style_name
 from charwave_tui.ui.drawing.number_format import format_nll
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable, shorten, tail_within
+from charwave_tui.ui.drawing.styled_text import (
+    Span,
+    StyledLine,
+    cell_width,
+    justify,
+    key_span,
+    readable,
+    shorten,
+    tail_within,
+)
 from charwave_tui.ui.sampler.step_state import (
     END_ID,
     TEMPERATURES,
@@ -296,7 +305,7 @@ class PathView:
     def _hint(self) -> StyledLine:
         if self.step_state.prefix:
             return ()
-        return (Span("type letters, or sample with ", "muted"), Span("space", "accent", True))
+        return (Span("type letters, or sample with ", "muted"), key_span("space"))
 
     def _table(self, path: Sequence[ScoredChar], width: int, height: int) -> list[StyledLine]:
         context_columns = min(self.context, MAX_CONTEXT_COLUMNS)
@@ -319,7 +328,7 @@ class PathView:
         columns = min(width, MAX_SAMPLES_COLUMNS)
         lines: list[StyledLine] = [(), justify((Span("sampled from here"),), (Span(f"nll{'':10}", "muted"),), columns)]
         for sampled in names[: height - 2 - len(legend)]:
-            mark, novelty = novelty_mark(sampled)
+            mark, novelty = novelty_mark(sampled.in_corpus, sampled.near, is_cut=sampled.is_cut)
             right: StyledLine = (Span(f"{format_nll(sampled.nll):>6}  "), mark, Span(f" {novelty:6}", "muted"))
             lines.append(justify((Span("  "), *style_name(sampled, columns - 17)), right, columns))
         return [*lines, *legend]

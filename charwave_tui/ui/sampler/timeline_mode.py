@@ -14,7 +14,7 @@ from charwave_tui.ui.charts.loss_chart import LossChart
 from charwave_tui.ui.drawing.number_format import format_loss, format_steps
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, muted_lines, wrap
 from charwave_tui.ui.keymap import TIMELINE_KEYS
-from charwave_tui.ui.sampler.mode import NameListMode, SamplerMode, no_model_lines
+from charwave_tui.ui.sampler.mode import SamplerMode, unavailable_lines
 from charwave_tui.ui.state.run_state import LossCurveState
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -39,7 +39,7 @@ class TimelineChartPane(UnnumberedPane):
         yield LossChart().data_bind(TimelineChartPane.curve, TimelineChartPane.cursor)
 
 
-class TimelineMode(NameListMode):
+class TimelineMode(SamplerMode):
     """The loss curve above the names of the chosen evaluation; at the last one it follows each new evaluation."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*TIMELINE_KEYS]
@@ -99,7 +99,7 @@ class TimelineMode(NameListMode):
         width, height = pane.inner_size
         if sample is None:
             pane.note = pane.remark = ""
-            pane.set_lines(list(no_model_lines(self.run)) or _empty_timeline_lines(width))
+            pane.set_lines(unavailable_lines(self.run, width) or _empty_timeline_lines(width))
             return
         pane.note = f"step {format_steps(sample.step)}"
         pane.remark = f"{timeline.index(sample) + 1} of {len(timeline):,} evaluations"

@@ -9,7 +9,7 @@ from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.config.presets import default_preset, get_preset, presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, FieldGroup, RunConfig, parse_value
 from charwave_tui.core.config.value_types import Value
-from charwave_tui.core.corpus_registry import resolve_corpus_name
+from charwave_tui.core.corpus.registry import resolve_corpus_name
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.events import CommandRefused, EngineReady, Event, RunChanged, RunEdited, RunOpened
@@ -296,9 +296,9 @@ WHAT_IFS = (
         "gain × 5",
         lambda config: replace(config, init_gain=config.init_gain * 5),
         "lesson-gain",
-        "BatchNorm undoes it: the tanh look as before. But the same gradients now meet weights five times as large: "
-        "update ratios fall by one and more, and the loss stays behind. Without BatchNorm (lesson-gain) two thirds "
-        "of every tanh are flat.",
+        "BatchNorm cancels it: the tanh outputs stay as before. But the same gradients now update weights five times "
+        "as large: update ratios fall by one or more, and the loss falls more slowly. Without BatchNorm (lesson-gain) "
+        "two thirds of every tanh are saturated.",
     ),
     WhatIf("BatchNorm off", lambda config: replace(config, norm=Norm.NONE), "lesson-no-norm"),
     WhatIf(
@@ -308,7 +308,7 @@ WHAT_IFS = (
 )
 
 
-UNDO_WHAT_IF = "as it was"
+UNDO_WHAT_IF = "undo"
 
 
 def apply_what_if(name: str, config: RunConfig) -> RunConfig:
@@ -326,4 +326,4 @@ def describe_changes(what_if: WhatIf, config: RunConfig) -> str:
         format_value = HYPERPARAMETERS[name].value_type.format
         values = (format_value(getattr(config, name)), format_value(getattr(changed_config, name)))
         texts.append(f"{name} {' → '.join(values)}")
-    return ", ".join(texts) or "it is so already"
+    return ", ".join(texts) or "no change"

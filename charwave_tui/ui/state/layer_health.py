@@ -33,7 +33,7 @@ class HealthyRange:
         return (self.below if value < self.low else self.above if value > self.high else "") or self.about
 
 
-NOT_FINITE = "NaN spreads to every weight within a step. Use a smaller lr, or w in the lab to rewind."
+NOT_FINITE = "NaN or infinity spreads to every weight within a step. Use a smaller lr, or w in the lab to rewind."
 
 
 # by statistic, for a tanh where it depends on the layer; the most important ones first

@@ -36,28 +36,30 @@ def notification_for(event: Event | EngineDisconnected, before: LabState, after:
     run = before.run
     match event:
         case EngineDisconnected(retry_in=float()):
-            text = "the line dropped; the engine goes on without it\nit is tried again by itself"
+            text = "connection lost; the engine keeps running\nreconnecting by itself"
             return Notification(text, "warning") if run.connection is not ConnectionState.OFFLINE else None
         case EngineDisconnected(reason=reason):
             reason = reason or f"the engine is gone; its log is {log_path()}"
             if unfinished := after.run.unfinished:
-                return Notification(f"{reason}\nspace goes on with run {unfinished.run}, t starts a new one")
+                return Notification(f"{reason}\nspace resumes run {unfinished.run}, t starts a new one")
             return Notification(f"{reason}\n{'t starts a new run' if run.config else 't tries again, with a new run'}")
         case ResumableRunFound(run=found) if run.unfinished is None or run.unfinished.run != found.run:
-            text = f"run {found.run} was left at step {format_steps(found.step)}\nspace goes on with it"
+            text = f"run {found.run} is unfinished, at step {format_steps(found.step)}\nspace resumes it"
             return Notification(text, "information")
+        case RunOpened(missing_words=text) if text:
+            return Notification(text, "warning")
         case CommandRefused(problem=problem, remedy=remedy):
             return Notification(f"{problem}\n{remedy}", "warning")
         case SaveFailed(run=number, problem=problem) if not (run.unsaved and run.run == number):
             is_training = after.run.state is RunState.TRAINING
-            hint = "training goes on" if is_training else "free the disk before you quit"
+            hint = "training continues" if is_training else "free disk space before you quit"
             return Notification(f"run {number} is not being saved: {problem}\n{hint}")
         case RunSaved(run=number) if run.unsaved and run.run == number:
             return Notification(f"run {number} is saved again", "information")
         case WarningIssued(text=text):
             return Notification(text, "warning")
         case EngineFailed(problem=problem, log=log):
-            return Notification(f"the engine met a fault: {problem}\nits log is {log}")
+            return Notification(f"internal error in the engine: {problem}\nits log is {log}")
         case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.TEST:
             return Notification(_split_losses(after.curve, evaluation.step), "information")
         case _:
@@ -68,22 +70,25 @@ def reattached_notification(event: RunOpened) -> Notification | None:
     """Return the notification of a run that the engine had before, None for a model without a run."""
     if event.run is None:
         return None
-    return Notification(f"reattached to run {event.run}, step {format_steps(event.step)}", "information")
+    text = f"reattached to run {event.run}, step {format_steps(event.step)}"
+    if event.missing_words:
+        return Notification(f"{text}\n{event.missing_words}", "warning")
+    return Notification(text, "information")
 
 
 def _split_losses(curve: LossCurveState, step: int) -> str:
     losses = {item.split: item.loss for item in curve.history.evaluations if item.step == step}
     figures = f" {GLYPHS.dot} ".join(f"{split} {format_loss(losses[split])}" for split in Split if split in losses)
-    return f"over whole splits after step {format_steps(step)}\n{figures}"
+    return f"whole splits after step {format_steps(step)}\n{figures}"
 
 
-def empty_state_text(run: RunViewState, no_model: str = "There is no model of the form yet.") -> str:
+def empty_state_text(run: RunViewState, no_model: str = "No model has been built yet.") -> str:
     """Return why a pane has nothing to show, empty if there is a model. It is the first line; the pane adds its own."""
     match run.connection:
         case ConnectionState.LOST:
             return "The engine is gone."
         case ConnectionState.OFFLINE:
-            return "The line dropped, and is tried again."
+            return "Connection lost; reconnecting."
         case ConnectionState.STARTING:
             return "starting the engine"
         case ConnectionState.READY:
@@ -92,7 +97,7 @@ def empty_state_text(run: RunViewState, no_model: str = "There is no model of th
 
 def saved_message(run: int) -> str:
     """Return the exit message after the run was stopped and saved."""
-    return f"run {run} is saved; charwave-tui sample --run {run} draws names from it"
+    return f"run {run} is saved; charwave-tui sample --run {run} samples names from it"
 
 
 def exit_message(run: RunViewState, state: RunState | None, host: str = "") -> str:
@@ -106,11 +111,11 @@ def exit_message(run: RunViewState, state: RunState | None, host: str = "") -> s
         return "the engine had not started yet, so nothing was trained"
     if state is RunState.TRAINING:
         end = f"{APP_NAME} engine stop{f' on {host}' if host else ''} ends it"
-        return f"{name} goes on training; {program} comes back to it, {end}"
+        return f"{name} continues to train; {program} reopens it, {end}"
     if run.unsaved:
-        return f"{name} is not saved: {run.unsaved}; the engine holds it for as long as it runs"
+        return f"{name} is not saved: {run.unsaved}; it is lost when the engine ends"
     if state is RunState.PAUSED:
-        return f"{name} is paused; {program} comes back to it"
+        return f"{name} is paused; {program} reopens it"
     if run.connection is ConnectionState.LOST and run.unfinished:
-        return f"run {run.unfinished.run} was left in the middle; {program} can go on with it"
+        return f"run {run.unfinished.run} is unfinished; {program} can resume it"
     return ""

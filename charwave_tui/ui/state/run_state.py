@@ -129,6 +129,11 @@ class RunViewState:
         return self.state is RunState.READY and self.step > 0
 
     @property
+    def diverged_to(self) -> str:
+        """What the loss of a diverged run became: `NaN` or `infinite`, `not finite` if unknown."""
+        return self.divergence.became if self.divergence else "not finite"
+
+    @property
     def is_in_progress(self) -> bool:
         """Whether the run trains or is paused."""
         return self.state in RESUMABLE_STATES
@@ -173,12 +178,13 @@ class LossCurveState:
 class NamesState:
     """The names sampled last, after `step`, out of `drawn` samples; all of them if `done`.
 
-    `refusal` says why there are none, `spoilt` that the reason is the divergence, which a rewind undoes.
+    `refusal` is why there are none, `is_after_divergence` whether that is the divergence, which a rewind undoes.
     """
 
     step: int = 0
     names: tuple[SampledName, ...] = ()
     refusal: str = ""
+    remedy: str = ""
     is_after_divergence: bool = False
     done: bool = True
     requested: int = 0
@@ -359,7 +365,7 @@ def _reduce_names(state: LabState, event: Event) -> NamesState:
         case NamesRefused(request=request, problem=problem, remedy=remedy) if request < FIRST_REQUEST:
             if state.run.state is RunState.DIVERGED:
                 return NamesState(refusal=problem, is_after_divergence=True)
-            return NamesState(refusal=f"{problem}; {remedy}")
+            return NamesState(refusal=problem, remedy=remedy)
         case _:
             return state.names
 

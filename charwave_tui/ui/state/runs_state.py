@@ -11,7 +11,7 @@ import msgspec
 
 from charwave_tui.core.config.presets import presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
-from charwave_tui.core.corpus_registry import LECTURE_SHA256
+from charwave_tui.core.corpus.registry import LECTURE_SHA256
 from charwave_tui.core.metrics import RunState, Split, TrainingHistory
 from charwave_tui.core.store.run_record import RESUMABLE_STATES, RunRecord, RunSummary
 from charwave_tui.ui.drawing.number_format import format_steps
@@ -144,7 +144,7 @@ def state_words(row: RunSummary, present_run: int | None, *, brief: bool = False
     """What the run is doing, or how it ended."""
     if left_unfinished(row, present_run):
         return "unfinished" if brief else f"left at {format_steps(row.step)}"
-    return {RunState.FINISHED: "done", RunState.DIVERGED: "NaN"}.get(row.state, row.state.value)
+    return {RunState.FINISHED: "done", RunState.DIVERGED: "diverged"}.get(row.state, row.state.value)
 
 
 def best_vals(rows: Iterable[RunSummary]) -> dict[str, float]:

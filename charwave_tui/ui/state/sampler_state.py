@@ -63,8 +63,8 @@ def reduce_sampler(speech: SamplerState, event: Event) -> SamplerState:
             return replace(speech, sampled=event)
         case NamesSampled(request=request, step=step, names=names, done=done) if request >= FIRST_REQUEST:
             return replace(speech, tried=PrefixSamples(request, step, names, done))
-        case NamesRefused(request=request, problem=problem, remedy=remedy) if request >= FIRST_REQUEST:
-            return replace(speech, tried=PrefixSamples(request, refusal=f"{problem}; {remedy}"))
+        case NamesRefused(request=request, problem=problem) if request >= FIRST_REQUEST:
+            return replace(speech, tried=PrefixSamples(request, refusal=problem))
         case RunOpened(timeline=timeline):
             return replace(speech, timeline=timeline)
         case TimelineSampled(sample=sketch):

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from rich.console import RenderableType
-from textual import events
+from textual import events, on
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.filter import ANSIToTruecolor
@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from charwave_tui.ui.terminal.capabilities import TERMINAL
-from charwave_tui.ui.terminal.driver import TerminalDriver
+from charwave_tui.ui.terminal.driver import FrameReply, TerminalDriver
 from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST, FramePacer
 from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 from charwave_tui.ui.terminal.screen_buffer import ScreenBuffer
@@ -53,8 +53,9 @@ class DiffRenderingApp(SequentialKeysApp[str]):
 
     @property
     def connection_notice(self) -> str:
-        """The rate of a slow line; empty on a fast one."""
-        return f"slow line {self._pacer.bytes_per_second / 1e3:.1f} KB/s" if self._pacer.is_slow else ""
+        """The speed of a slow line; empty on a fast one."""
+        rate = max(self._pacer.bytes_per_second / 1e3, 0.1)
+        return f"slow line {rate:.1f} KB/s" if self._pacer.is_slow else ""
 
     def on_mount(self) -> None:
         self._key_at = monotonic()  # the first frames are the result of starting the program
@@ -76,7 +77,13 @@ class DiffRenderingApp(SequentialKeysApp[str]):
             return super().export_screenshot(title=title, simplify=simplify)
         return render_svg(self._buffer.encode_rows(), self._buffer.width, title or self.title)
 
+    @on(FrameReply)
+    def paint_after_reply(self, message: FrameReply) -> None:
+        self._pacer.reply_received(message.delay)
+        self._paint()
+
     def on_cursor_position(self, event: events.CursorPosition) -> None:
+        """Take the reply that another driver than the terminal's has not timed."""
         self._pacer.reply_received()
         self._paint()
 

@@ -7,6 +7,7 @@ import re
 import select
 import time
 from codecs import getincrementaldecoder
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,8 +82,20 @@ class BackgroundDetected(Message):
     is_light: bool
 
 
+@dataclass
+class FrameReply(Message):
+    """The terminal has replied to a frame, `delay` seconds after the frame was written.
+
+    Both times are taken in the threads that have the bytes: the event loop may be busy with a new screen meanwhile.
+    """
+
+    delay: float
+
+
 class HangupSafeFile:
-    """A terminal's file that accepts writes after the terminal is gone; `gone` is set by the first that fails.
+    """A terminal's file that accepts writes after the terminal is gone; `is_gone` is set by the first that fails.
+
+    `request_times` has the time of each request for the cursor's position that has no reply yet.
 
     Textual's writer thread would end at the first error, and whatever writes after it wait for ever; a hang-up makes it
     write, since the system sends SIGCONT along.
@@ -92,8 +105,11 @@ class HangupSafeFile:
         self._file = file
         self.fileno = file.fileno
         self.is_gone = False
+        self.request_times: deque[float] = deque()
 
     def write(self, text: str) -> None:
+        if text.endswith(CURSOR_POSITION_REQUEST):
+            self.request_times.append(time.monotonic())
         with self._noting_hangup():
             self._file.write(text)
 
@@ -115,6 +131,7 @@ class TerminalDriver(LinuxDriver):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._requests = self._replies = 0
+        self._read_at = 0.0
         self._safe_file = HangupSafeFile(self._file) if self._file is not None else None
         self._file = cast("TextIOWrapper", self._safe_file)
 
@@ -143,8 +160,9 @@ class TerminalDriver(LinuxDriver):
         super().write(data)
 
     def process_message(self, message: Message) -> None:
-        if isinstance(message, CursorPosition):
+        if isinstance(message, CursorPosition) and self._safe_file is not None and self._safe_file.request_times:
             self._replies += 1
+            message = FrameReply(self._read_at - self._safe_file.request_times.popleft())
         super().process_message(message)
 
     def start_application_mode(self) -> None:
@@ -161,6 +179,7 @@ class TerminalDriver(LinuxDriver):
                     data = os.read(self.fileno, CHUNK_BYTES)
                 except OSError:
                     data = b""
+                self._read_at = time.monotonic()
                 if not data:
                     self._app.call_later(self._app.exit)
                     return

@@ -22,7 +22,14 @@ REPLY_TIMEOUT, FIRST_REPLY_TIMEOUT = (
     2.0,
     0.2,
 )  # until a reply is given up; the latter while the terminal has never replied
-RATE_WINDOW = 5.0  # over which bytes per second are counted
+
+
+class LateReply(NamedTuple):
+    """A reply that came late `at` (seconds): `load` bytes took `extra` seconds more than the quickest replies."""
+
+    at: float
+    load: int
+    extra: float
 
 
 class Frame(NamedTuple):
@@ -34,52 +41,58 @@ class Frame(NamedTuple):
 
 
 class FramePacer:
-    """Bytes in transit to the terminal, with a window that shrinks when replies come late; `clock` is in seconds."""
+    """Bytes in transit to the terminal, with a window that shrinks when replies come late; `clock` is in seconds.
+
+    A line is slow if replies came late repeatedly and none in time for as many bytes: on a busy machine, too, some
+    come late, but whatever the number of bytes.
+    """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._in_transit: deque[Frame] = deque()
-        self._sent: deque[Frame] = deque()
         self._delays: deque[tuple[float, float]] = deque()
-        self._full_at: deque[float] = deque()
+        self._late: deque[LateReply] = deque()
         self._window_bytes = MAX_WINDOW_BYTES
         self._has_replied = False
 
     @property
     def is_slow(self) -> bool:
         """Whether the line was full repeatedly in the last seconds."""
-        while self._full_at and self._full_at[0] < self._clock() - SLOW_LINE_SECONDS:
-            self._full_at.popleft()
-        return len(self._full_at) >= SLOW_LINE_COUNT
+        while self._late and self._late[0].at < self._clock() - SLOW_LINE_SECONDS:
+            self._late.popleft()
+        return len(self._late) >= SLOW_LINE_COUNT
 
     @property
     def bytes_per_second(self) -> float:
-        while self._sent and self._sent[0].sent < self._clock() - RATE_WINDOW:
-            self._sent.popleft()
-        return sum(frame.size for frame in self._sent) / RATE_WINDOW
+        """The speed of a slow line, by the late replies; 0 on one that is not slow."""
+        return max((late.load / late.extra for late in self._late), default=0.0) if self.is_slow else 0.0
 
     def frame_sent(self, size: int) -> None:
-        """Note that a frame of so many bytes, its request included, was written."""
-        frame = Frame(self._clock(), size, size + self._load())
-        self._in_transit.append(frame)
-        self._sent.append(frame)
+        """Note that a frame of so many bytes, its request included, was given to the terminal's driver."""
+        self._in_transit.append(Frame(self._clock(), size, size + self._load()))
 
-    def reply_received(self) -> None:
-        """Note the reply to the oldest request; a request that was given up may still get one."""
+    def reply_received(self, delay: float | None = None) -> None:
+        """Note the reply to the oldest request, `delay` seconds after it was written; None: since it was sent.
+
+        A request that was given up may still get a reply.
+        """
         self._has_replied = True
         if not self._in_transit:
             return
         now = self._clock()
         frame = self._in_transit.popleft()
-        delay = now - frame.sent
+        if delay is None:
+            delay = now - frame.sent
         while self._delays and self._delays[0][0] < now - SLOW_LINE_SECONDS:
             self._delays.popleft()
         self._delays.append((now, delay))
-        if delay - min(earlier for _, earlier in self._delays) <= MAX_EXTRA_DELAY:
+        extra = delay - min(earlier for _, earlier in self._delays)
+        if extra <= MAX_EXTRA_DELAY:
             self._window_bytes = min(self._window_bytes + MIN_WINDOW_BYTES, MAX_WINDOW_BYTES)
+            self._late = deque(late for late in self._late if late.load > frame.load)
         elif frame.load <= MAX_WINDOW_BYTES:  # a larger load is late on a good line too
             self._window_bytes = max(self._window_bytes // 2, MIN_WINDOW_BYTES)
-            self._full_at.append(now)
+            self._late.append(LateReply(now, frame.load, extra))
 
     def seconds_to_wait(self) -> float:
         """Return the seconds until a frame may go even without a reply; 0 if it may go now."""

@@ -63,7 +63,7 @@ class NameList(ThemedWidget):
         if self.names.refusal:
             return to_rich_text(self, _refusal(self.names))
         if not self.names.names:
-            hint = (key_span("g"), Span(" draws names from the model as it is.", "muted"))
+            hint = (key_span("g"), Span(" samples names from the current model.", "muted"))
             return to_rich_text(self, hint)
         return Text("\n").join(to_rich_text(self, line) for line in self._lines())
 
@@ -90,7 +90,7 @@ def entry_lines(names: Sequence[SampledName], width: int, rows: int) -> list[Sty
 
 def name_entry(sampled: SampledName, width: int) -> StyledLine:
     """Return a name, its nll and its novelty in `width` columns."""
-    mark, novelty = novelty_mark(sampled)
+    mark, novelty = novelty_mark(sampled.in_corpus, sampled.near, is_cut=sampled.is_cut)
     word = f" {novelty:6}" if width >= MIN_WORD_WIDTH else ""
     nll = f"{format_nll(sampled.nll):>6}"
     room = max(1, width - len(nll) - 3 - len(word))
@@ -104,14 +104,15 @@ def name_entry(sampled: SampledName, width: int) -> StyledLine:
 
 def names_summary(names: Sequence[SampledName], width: int) -> StyledLine:
     """Return the mean nll and the novelty fractions of names in the fullest form that fits `width`."""
-    fractions = novelty_shares(names)
-    parts = (
-        (fractions.new, "new", GLYPHS.new),
-        (fractions.near, "near", GLYPHS.near),
-        (fractions.copied, "copied", GLYPHS.corpus),
-    )
-    words = [f"{fraction:.0%} {word}" for fraction, word, _ in parts]
-    glyphs = [f"{glyph} {fraction:.0%}" for fraction, _, glyph in parts]
+    words = glyphs = ["word list missing"]
+    if (fractions := novelty_shares(names)) is not None:
+        parts = (
+            (fractions.new, "new", GLYPHS.new),
+            (fractions.near, "near", GLYPHS.near),
+            (fractions.copied, "copied", GLYPHS.corpus),
+        )
+        words = [f"{fraction:.0%} {word}" for fraction, word, _ in parts]
+        glyphs = [f"{glyph} {fraction:.0%}" for fraction, _, glyph in parts]
     full: StyledLine = (
         Span("mean ", "muted"),
         Span(format_nll(mean_nll(names)), "bright"),
@@ -128,7 +129,8 @@ def names_summary(names: Sequence[SampledName], width: int) -> StyledLine:
 
 def _refusal(names: NamesState) -> StyledLine:
     key, effect = ("w", "rewinds") if names.is_after_divergence else ("g", "tries again")
-    return (Span(f"{to_sentence(names.refusal)}\n\n"), key_span(key), Span(f" {effect}.", "muted"))
+    text = to_sentence(f"{names.refusal}; {names.remedy}" if names.remedy else names.refusal)
+    return (Span(f"{text}\n\n"), key_span(key), Span(f" {effect}.", "muted"))
 
 
 def _columns(width: int) -> int:

@@ -67,7 +67,7 @@ def _names(run: RunViewState, host: str) -> tuple[StyledLine, StyledLine, Styled
     if run.config is None:
         number = ""
     elif run.run is None:
-        number = "trained, in the box" if run.is_pretrained else "untrained"
+        number = "pretrained" if run.is_pretrained else "untrained"
     else:
         number = f"run {run.run}"
     corpus = run.corpus.name if run.corpus else ""
@@ -82,21 +82,21 @@ def _states(run: RunViewState) -> Iterator[StyledLine]:
     if run.connection is ConnectionState.LOST and run.config is None:  # it was never reached
         yield from [
             (
-                Span(f"{GLYPHS.cross} no engine is reached", "error", True),
+                Span(f"{GLYPHS.cross} the engine cannot be reached", "error", True),
                 _SPACE,
                 key_span("t"),
                 Span(" tries again", "muted"),
             )
         ] * 2
-        yield (Span(f"{GLYPHS.cross} no engine is reached", "error", True),)
+        yield (Span(f"{GLYPHS.cross} the engine cannot be reached", "error", True),)
     elif run.connection is ConnectionState.LOST:
         gone = (Span(f"{GLYPHS.cross} the engine is gone", "error", True), _SPACE)
         offer = _offer(run.unfinished) or (key_span("t"), Span(" starts a new run", "muted"))
         yield from [(*gone, *offer)] * 2
         yield (*gone, offer[0])
     elif run.connection is ConnectionState.OFFLINE:
-        yield from [(Span(f"{GLYPHS.cross} the line dropped", "error", True), Span("  trying again", "muted"))] * 2
-        yield (Span(f"{GLYPHS.cross} the line dropped", "error", True),)
+        yield from [(Span(f"{GLYPHS.cross} connection lost", "error", True), Span("  reconnecting", "muted"))] * 2
+        yield (Span(f"{GLYPHS.cross} connection lost", "error", True),)
     elif run.connection is ConnectionState.STARTING:
         yield from [(Span(GLYPHS.ready, "muted"), Span(" starting the engine"))] * 2
     elif run.state is None or run.config is None or run.state is RunState.READY:
@@ -104,7 +104,7 @@ def _states(run: RunViewState) -> Iterator[StyledLine]:
         if run.unfinished:
             yield from [(*ready, _SPACE, *_offer(run.unfinished))] * 2
         elif run.is_pretrained:
-            yield (*ready, _SPACE, key_span("t"), Span(" trains your own", "muted"))
+            yield (*ready, _SPACE, key_span("t"), Span(" trains your own model", "muted"))
         else:
             yield (*ready, Span("  nothing is running", "muted"))
         yield ready
@@ -118,11 +118,11 @@ def _offer(unfinished: Unfinished | None) -> StyledLine:
     """Return the hint at the key that resumes an unfinished run."""
     if unfinished is None:
         return ()
-    return (key_span("space"), Span(f" goes on with run {unfinished.run}", "muted"))
+    return (key_span("space"), Span(f" resumes run {unfinished.run}", "muted"))
 
 
 def _diverged(run: RunViewState, max_steps: int) -> Iterator[StyledLine]:
-    reason = Span(f"{GLYPHS.cross} stopped: the loss is NaN", "error", True)
+    reason = Span(f"{GLYPHS.cross} stopped: the loss is {run.diverged_to}", "error", True)
     step = Span(format_steps(run.step), "bright", True)
     yield (reason, Span("   step ", "muted"), step, Span(f" / {format_steps(max_steps)}", "muted"))
     yield (reason, _SPACE, *_count(run.step, max_steps, "/"))

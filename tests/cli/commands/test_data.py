@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from charwave_tui.cli.commands.data import add_parser
-from charwave_tui.core.corpus_registry import DOWNLOAD_SOURCES, DownloadSource, add_recent_corpus, find_corpus
+from charwave_tui.core.corpus.registry import DOWNLOAD_SOURCES, DownloadSource, add_recent_corpus, find_corpus
 from charwave_tui.core.errors import UserError
 
 WORDS = b"\n".join(b"word%d" % number for number in range(9_000))

@@ -18,7 +18,7 @@ from charwave_tui.cli.parallel_training import Job, JobResult, train_in_parallel
 from charwave_tui.core.config import presets
 from charwave_tui.core.config.presets import Preset, Published
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.core.metrics import RunState, TrainingHistory
 from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.protocol.events import Event, Progress

@@ -1,4 +1,4 @@
-"""`charwave-tui runs`: list, show, export, restore and delete."""
+"""`charwave-tui runs`: list, show, export, relocate, restore and delete."""
 
 from __future__ import annotations
 
@@ -64,6 +64,32 @@ def test_unmeasured_run_has_dashes_and_nulls(command: Any, small_run: Path, stor
     store.write(msgspec.structs.replace(store.read(1), train=None, val=None, first_loss=None))
     assert json.loads(command("runs", "show", "1", "--json").out)["val"] is None
     assert [line.split() for line in command("runs", "show", "1").out.splitlines()][12][1] == "–"
+
+
+def test_relocated_words_are_found_and_trained_on(
+    command: Any, small_run: Path, words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = command("sample").out
+    moved = words.rename(tmp_path / "moved.txt")
+    assert "?" in command("sample").out
+    monkeypatch.chdir(tmp_path)
+    done = command("runs", "relocate", "1", "moved.txt")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"run 1 has its 100 words in {moved}\n"
+    assert command("sample").out == before
+    assert json.loads(command("runs", "show", "1", "--json").out)["config"]["corpus"] == str(moved)
+    assert json.loads(command("runs", "relocate", "1", str(moved), "--json").out) == {"run": 1, "corpus": str(moved)}
+
+
+def test_other_words_are_no_new_place(command: Any, small_run: Path, words: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text(words.read_text("utf-8") + "\nzzz", "utf-8")
+    refused = command("runs", "relocate", "1", str(other))
+    assert refused.code == 2
+    assert f"{other} is not the list that run 1 learned" in refused.err
+    assert "there is no file" in command("runs", "relocate", "1", str(tmp_path / "none.txt")).err
+    assert "run 7 is unknown" in command("runs", "relocate", "7", str(words)).err
+    assert command("sample").err == ""
 
 
 def test_show_has_config_metrics_and_weights_path(command: Any, two_runs: RunStore) -> None:

@@ -47,7 +47,7 @@ def test_text_output_marks_known_names(command: Any, train: Any) -> None:
 
 
 def test_empty_name_is_still_a_row(command: Any, small_run: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(api, "sample", lambda sampling, run: (SampledName("", 5.85, False),))
+    monkeypatch.setattr(api, "sample", lambda sampling, run, corpus: (SampledName("", 5.85, False),))
     assert command("sample").out.split() == ["–", "5.85", "+"]
     assert json.loads(command("sample", "--json").out) == [
         {"name": "", "nll": 5.85, "in_corpus": False, "near": "", "surprises": [], "is_cut": False}
@@ -125,7 +125,7 @@ def test_word_scored_per_character_with_percentile(command: Any, small_run: Path
     *rows, last = command("sample", "--score", word).out.splitlines()
     expected = [[symbol, f"{surprise:.2f}"] for symbol, surprise in zip([*word, "end"], surprises, strict=True)]
     assert [row.split() for row in rows] == expected
-    assert last.startswith(f"{reported['total']:.2f} nats, {reported['mean']:.2f} a character, less surprising than ")
+    assert last.startswith(f"{reported['total']:.2f} nats, {reported['mean']:.2f} a character, a lower nll than ")
     assert last.endswith("; in the corpus")
 
 
@@ -263,19 +263,36 @@ def test_run_in_use_reports_age_of_weights_on_stderr(command: Any, small_run: Pa
     assert command(name, "--json").err == ""
 
 
-def test_changed_corpus_not_taken_for_training_corpus(command: Any, small_run: Path, words: Path) -> None:
-    words.write_text(words.read_text("utf-8") + "\nzzz", "utf-8")
-    printed = command("sample")
-    assert printed.code == 2
-    assert printed.err == (
-        f"charwave-tui: the corpus {words} has changed since run 1 learned it; "
-        "put the old file back, or train a new run\n"
-    )
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_run_without_its_words_answers_and_says_so_once(
+    program: Any, small_run: Path, words: Path, tmp_path: Path, is_gone: bool
+) -> None:
+    moved = tmp_path / "moved.txt"
+    moved.write_bytes(words.read_bytes())
+    if is_gone:
+        words.unlink()
+    else:
+        words.write_text(words.read_text("utf-8") + "\nzzz", "utf-8")
+    for call in (("sample",), ("sample", "--json"), ("sample", "--score", "ban"), ("inspect",)):
+        printed = program(*call)
+        assert (printed.returncode, printed.stderr.count("\n")) == (0, 1)
+        assert str(words) in printed.stderr
+        assert "charwave-tui runs relocate 1 PATH" in printed.stderr
+    assert {line.split()[-1] for line in program("sample").stdout.splitlines()} == {"?"}
+    assert {item["in_corpus"] for item in json.loads(program("sample", "--json").stdout)} == {None}
+    assert program("sample", "--score", "ban").stdout.endswith("; its word list is missing\n")
+    refused = program("sample", "--only-new")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    there = program("sample", "--corpus", str(moved))
+    assert (there.returncode, there.stderr) == (0, "")
+    assert "?" not in there.stdout
 
 
-def test_missing_corpus_is_named(command: Any, small_run: Path, words: Path) -> None:
-    words.unlink()
-    printed = command("inspect")
+def test_corpus_of_sample_must_be_the_one_learned(command: Any, small_run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "a list.txt"
+    other.write_text("\n".join("abcdefghijkl"), "utf-8")
+    printed = command("sample", "--corpus", str(other))
     assert printed.code == 2
-    assert str(words) in printed.err
-    assert printed.err.count("\n") == 1
+    assert f"{other} is not the list that run 1 learned" in printed.err
+    assert f"charwave-tui train --corpus '{other}'" in printed.err
+    assert "compares none" in command("sample", "--next", "b", "--corpus", str(other)).err

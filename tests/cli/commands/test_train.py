@@ -17,7 +17,7 @@ import torch
 from support.pty_screen import PtyScreen, playground_command
 
 from charwave_tui.cli.process import stop_on_signals
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.core.metrics import RunState, Split
 from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.store.run_store import RunStore

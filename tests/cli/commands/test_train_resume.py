@@ -64,7 +64,7 @@ def test_resume_without_number_takes_newest_unfinished_free_run(command: Any, co
     assert json.loads(command("train", "--resume", "--json").out)["run"] == 2
     printed = command("train", "--resume")
     assert (printed.code, printed.out) == (2, "")
-    assert printed.err == "charwave-tui: there is no run to go on with; train a new one: charwave-tui train\n"
+    assert printed.err == "charwave-tui: there is no run to resume; train a new one: charwave-tui train\n"
 
 
 def test_stopped_or_unevaluated_run_can_be_resumed(command: Any, config: RunConfig) -> None:
@@ -139,10 +139,10 @@ def test_resume_on_full_disk_prints_losses_and_hint(command: Any, train: Any, fu
     again = "then go on from its last save with charwave-tui train --resume 1" if saved else "and train it again"
     reported = completed.err.splitlines()
     assert reported[-1] == f"charwave-tui: run 1 could not be saved: File too large; free some space, {again}"
-    assert "run 1 is not being saved (File too large); training goes on" in reported
+    assert "run 1 is not being saved (File too large); training continues" in reported
     assert not list(runs_dir().rglob(".*"))
     resumed = command("train", "--resume", "--json")
     if saved:
         assert json.loads(resumed.out)["val"] == result["val"]
     else:
-        assert resumed.err == "charwave-tui: there is no run to go on with; train a new one: charwave-tui train\n"
+        assert resumed.err == "charwave-tui: there is no run to resume; train a new one: charwave-tui train\n"

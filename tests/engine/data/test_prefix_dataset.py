@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.engine.data.prefix_dataset import EpochLoader, PrefixBatch, PrefixDataset
 
 CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.metrics import Split
 from charwave_tui.engine.data.window_dataset import WindowDataset, WindowLoader
 from charwave_tui.engine.runtime.random_streams import derived_generator, training_generator

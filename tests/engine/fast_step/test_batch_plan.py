@@ -12,7 +12,7 @@ import torch
 
 from charwave_tui.core.config.layer_shapes import level_shapes
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.engine.data.prefix_dataset import PrefixDataset
 from charwave_tui.engine.data.window_dataset import WindowBatch, WindowDataset
 from charwave_tui.engine.fast_step.batch_plan import BatchPlan, DeduplicatingPlanner, WindowPlanner, padded_size

@@ -19,8 +19,8 @@ from charwave_tui.core.config.layer_shapes import ACTIVATIONS, level_shapes
 from charwave_tui.core.config.presets import presets
 from charwave_tui.core.config.receptive_field import receptive_field
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.core.metrics import Split
 from charwave_tui.engine.data.dropout import apply_dropout
 from charwave_tui.engine.data.prefix_dataset import EpochLoader, PrefixBatch, PrefixDataset

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from charwave_tui.core.config.layer_shapes import ACTIVATIONS
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.protocol import layer_insights as insight_payloads
 from charwave_tui.core.protocol.float_matrix import EMPTY_MATRIX, FloatMatrix
 from charwave_tui.core.protocol.layer_insights import (

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from charwave_tui.core.config.layer_shapes import ACTIVATIONS, layer_shapes
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LayerStats
 from charwave_tui.core.protocol.layer_insights import ProbeBatch

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.engine.model.layers import Embedding, Linear, Sequential, diagnostic_parameter
 from charwave_tui.engine.optim import update_ratios
 from charwave_tui.engine.optim.update_ratios import (

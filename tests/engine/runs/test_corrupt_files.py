@@ -20,7 +20,7 @@ from support.dispatcher_harness import WORDS, DispatcherHarness
 
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.corpus_registry import add_recent_corpus, find_corpus, list_corpora
+from charwave_tui.core.corpus.registry import add_recent_corpus, find_corpus, list_corpora
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import HOME_VARIABLE, ensure_runtime_dir, runs_dir, state_dir
@@ -316,7 +316,7 @@ CORPORA: dict[str, tuple[Harm, str]] = {
 
 
 @pytest.mark.parametrize("harm", CORPORA)
-def test_run_with_damaged_corpus_refused_and_kept(
+def test_run_with_damaged_corpus_kept_and_not_trained(
     trained_runs: tuple[Path, Expected], expected: Expected, harm: str
 ) -> None:
     words = Path(expected.records[1].config.corpus)
@@ -325,15 +325,12 @@ def test_run_with_damaged_corpus_refused_and_kept(
     harness = DispatcherHarness()
     try:
         spoil(words)
-        for ask in (
-            lambda: harness.send(OpenRun(1)),
-            lambda: sample(SamplingConfig(), 1),
-            lambda: inspect(1),
-        ):
-            with pytest.raises(UserError, match=problem) as warnings:
-                ask()
-            assert str(warnings.value).isprintable()
-            assert "; " in str(warnings.value)
+        assert {name.in_corpus for name in sample(SamplingConfig(), 1)} == {None}
+        assert inspect(1)
+        with pytest.raises(UserError, match=problem) as refusal:
+            harness.send(ForkRun(1))
+        assert str(refusal.value).isprintable()
+        assert "; " in str(refusal.value)
         assert harness.store.read(1) == expected.records[1]
     finally:
         if words.is_dir():

@@ -10,7 +10,7 @@ import pytest
 
 from charwave_tui.core.config.presets import default_preset
 from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import asset_path
 from charwave_tui.core.protocol.commands import Command, PrepareRun, ProbeLayers, SampleNames, StartRun
@@ -109,7 +109,7 @@ def test_damaged_pretrained_file_logged_and_skipped(
     monkeypatch.setattr(pretrained, "asset_path", lambda *parts: tmp_path.joinpath(*parts[1:]))
     with caplog.at_level(logging.WARNING):
         assert find_pretrained(CONFIG, find_corpus("names")) is None
-    assert "the trained model in the box cannot be read" in caplog.text
+    assert "the pretrained model cannot be read" in caplog.text
 
 
 def test_pretrained_file_small_enough_to_ship() -> None:

@@ -208,7 +208,8 @@ def test_changed_or_missing_corpus_is_named(config: RunConfig, words: Path) -> N
     harness = crash(harness)
     words.write_text("\n".join(WORDS[:-1]), "utf-8")
     with pytest.raises(UserError, match=r"words\.txt has changed since run 1 learned it"):
-        harness.send(OpenRun(1))
+        harness.send(OpenRun(1, train=True))
+    harness = crash(harness)
     words.unlink()
     with pytest.raises(UserError, match=r"there is no file .*words\.txt"):
         harness.send(ForkRun(1))

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.engine.runtime.cooperative import run_to_completion
 from charwave_tui.engine.sampling import near_words
 from charwave_tui.engine.sampling.near_words import NearWordIndex, is_one_edit_apart, near_word_index

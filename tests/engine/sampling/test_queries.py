@@ -15,7 +15,7 @@ from support.dispatcher_harness import WORDS, DispatcherHarness, small_config
 
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import SamplingConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.metrics import RunState, TimelineSample
 from charwave_tui.core.protocol.commands import (
     Command,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, MIN_AUTO_LONGEST, SamplingConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.engine.model.architecture import build_model

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import ONLY_NEW, SamplingConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.engine.model.architecture import build_model
 from charwave_tui.engine.model.layers import Linear

@@ -12,7 +12,7 @@ from support.dispatcher_harness import DispatcherHarness, small_config
 from torch.nn import functional
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus_registry import find_corpus
+from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.commands import EditRun, ExtendRun, OpenRun, PauseRun, ResumeRun, RewindRun, StartRun

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus, read_corpus
+from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.reading import read_corpus
 from charwave_tui.core.metrics import Split
 from charwave_tui.engine.training.trainer import Trainer
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from charwave_tui.core.config.layer_shapes import level_shapes
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.metrics import Split
 from charwave_tui.engine.data.prefix_dataset import PrefixDataset
 from charwave_tui.engine.data.window_dataset import WindowBatch, WindowDataset

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LossPoint, Split
 from charwave_tui.engine.runtime.devices import resolve_device

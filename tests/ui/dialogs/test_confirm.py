@@ -99,10 +99,10 @@ async def test_train_after_finished_run_does_not_confirm():
         assert engine.control_commands == ["StartRun", "StopRun", "StartRun"]
 
 
-GOES_ON = "run 1 goes on training; charwave-tui comes back to it, charwave-tui engine stop ends it"
+GOES_ON = "run 1 continues to train; charwave-tui reopens it, charwave-tui engine stop ends it"
 
 
-SAVED = "run 1 is saved; charwave-tui sample --run 1 draws names from it"
+SAVED = "run 1 is saved; charwave-tui sample --run 1 samples names from it"
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW, SMALL])
@@ -112,7 +112,15 @@ async def test_quit_in_training_confirms_and_enter_leaves_run_training(size, key
     async with run_playground(engine, size) as pilot:
         await pilot.press("t", key)
         text = screen_text(pilot.app)
-        answers = ["run 1 is training.", "enter", "leave it running", "s ", "stop it, save it and quit", "esc", "stay"]
+        answers = [
+            "run 1 is training.",
+            "enter",
+            "quit, and let it train on",
+            "s ",
+            "stop and save it, then quit",
+            "esc",
+            "cancel",
+        ]
         assert [part for part in answers if part not in text] == []
         await pilot.press("enter")
         assert pilot.app.return_value == GOES_ON
@@ -160,7 +168,7 @@ async def test_quit_with_paused_run_does_not_confirm_or_change_it():
     engine = SimulatedEngine()
     async with run_playground(engine, NARROW) as pilot:
         await pilot.press("t", "space", "q")
-        assert pilot.app.return_value == "run 1 is paused; charwave-tui comes back to it"
+        assert pilot.app.return_value == "run 1 is paused; charwave-tui reopens it"
     assert engine.control_commands == ["StartRun", "PauseRun"]
 
 
@@ -169,7 +177,7 @@ async def test_quit_with_unsaved_run_says_so():
     async with run_playground(StaticEngine(view), NARROW) as pilot:
         await pilot.press("q")
         why = "run 12 is not saved: No space left on device"
-        assert pilot.app.return_value == f"{why}; the engine holds it for as long as it runs"
+        assert pilot.app.return_value == f"{why}; it is lost when the engine ends"
 
 
 async def test_quit_does_not_wait_for_lost_engine():
@@ -179,7 +187,7 @@ async def test_quit_does_not_wait_for_lost_engine():
         engine.disconnect()
         await pilot.pause()
         await pilot.press("q")
-        assert pilot.app.return_value == "run 1 was left in the middle; charwave-tui can go on with it"
+        assert pilot.app.return_value == "run 1 is unfinished; charwave-tui can resume it"
 
 
 @pytest.mark.parametrize("key", ["enter", "s"])
@@ -202,7 +210,7 @@ async def test_engine_lost_while_saving_lets_user_quit():
         assert pilot.app.return_value is None
         engine.disconnect()
         await pilot.pause()
-        assert pilot.app.return_value == "run 12 was left in the middle; charwave-tui can go on with it"
+        assert pilot.app.return_value == "run 12 is unfinished; charwave-tui can resume it"
 
 
 async def test_unsavable_run_delays_quit_until_second_q():
@@ -213,10 +221,12 @@ async def test_unsavable_run_delays_quit_until_second_q():
         await wait_until(pilot, lambda: bool(lab_screen(pilot).run.unsaved))
         assert pilot.app.return_value is None
         assert notification_texts(pilot)[1:] == [
-            "run 12 is not being saved: No space left on device\nfree the disk before you quit"
+            "run 12 is not being saved: No space left on device\nfree disk space before you quit"
         ]
         await pilot.press("q")
-        assert pilot.app.return_value.startswith("run 12 is not saved: No space left on device; the engine holds it")
+        assert pilot.app.return_value.startswith(
+            "run 12 is not saved: No space left on device; it is lost when the engine ends"
+        )
     assert engine.control_commands == ["StopRun"]
 
 
@@ -226,9 +236,7 @@ async def test_impossible_answer_reported_even_for_old_reason():
         await pilot.press("q", "s")
         engine.emit(SaveFailed(12, "No space left on device"))
         await wait_until(pilot, lambda: len(notification_texts(pilot)) > 1)
-        assert notification_texts(pilot)[1:] == [
-            "run 12 cannot be saved: No space left on device\nq leaves it to the engine"
-        ]
+        assert notification_texts(pilot)[1:] == ["run 12 cannot be saved: No space left on device\nq quits anyway"]
         assert pilot.app.return_value is None
 
 
@@ -246,4 +254,4 @@ async def test_help_opened_while_saving_does_not_prevent_quit():
         await pilot.press("q", "s", "question_mark")
         engine.emit(RunSaved(12, 132_400))
         await pilot.pause()
-        assert pilot.app.return_value == "run 12 is saved; charwave-tui sample --run 12 draws names from it"
+        assert pilot.app.return_value == "run 12 is saved; charwave-tui sample --run 12 samples names from it"

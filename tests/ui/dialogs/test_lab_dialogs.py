@@ -12,7 +12,7 @@ from support.pilot import NARROW, lab_screen, notification_texts, run_playground
 from charwave_tui import __version__
 from charwave_tui.core.config.presets import get_preset, presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
-from charwave_tui.core.corpus_registry import add_recent_corpus
+from charwave_tui.core.corpus.registry import add_recent_corpus
 from charwave_tui.ui.dialogs.lab_dialogs import confirm_new_run, confirm_quit, confirm_restart, pick_field_value
 from charwave_tui.ui.dialogs.pick import PickDialog
 from charwave_tui.ui.drawing.number_format import format_loss

@@ -193,7 +193,7 @@ async def test_lost_engine_keeps_last_statistics_and_says_so():
         assert "esc goes back to the lab" in screen_text(pilot.app)
         pane(pilot).run = replace(pane(pilot).run, connection=ConnectionState.OFFLINE)
         await pilot.pause()
-        assert "The line dropped, and is tried again." in screen_text(pilot.app)
+        assert "Connection lost; reconnecting." in screen_text(pilot.app)
         await pilot.press("space")
         await wait_until(pilot, lambda: engine.connections == 2)
         assert engine.sent_of(OpenRun) == [OpenRun(12, train=True)]

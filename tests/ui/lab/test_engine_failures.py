@@ -42,10 +42,10 @@ def go_to(pilot, name):
 @pytest.mark.parametrize(
     ("event", "said"),
     [
-        (EngineFailed("[bold]odd[/bold]", "[x"), "the engine met a fault: [bold]odd[/bold]\nits log is [x"),
+        (EngineFailed("[bold]odd[/bold]", "[x"), "internal error in the engine: [bold]odd[/bold]\nits log is [x"),
         (
             SaveFailed(12, "No space left on device"),
-            "run 12 is not being saved: No space left on device\ntraining goes on",
+            "run 12 is not being saved: No space left on device\ntraining continues",
         ),
     ],
 )
@@ -76,8 +76,8 @@ async def test_lost_engine_space_resumes_run_in_new_one():
         await pilot.press("t")
         engine.disconnect()
         await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
-        assert screen_lines(pilot)[0].endswith("✗ the engine is gone  space goes on with run 1")
-        assert notification_texts(pilot)[0].endswith("\nspace goes on with run 1, t starts a new one")
+        assert screen_lines(pilot)[0].endswith("✗ the engine is gone  space resumes run 1")
+        assert notification_texts(pilot)[0].endswith("\nspace resumes run 1, t starts a new one")
         engine.sent.clear()
         await pilot.press("x", "g", "0", "c", "w", "e")
         assert engine.sent == []
@@ -127,7 +127,7 @@ async def test_repeatedly_lost_engine_survives_any_keys():
         for reason in ("", "the engine did not start", "the engine does not answer"):
             engine.disconnect(reason)
             await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
-            assert "space goes on with run 12" in screen_lines(pilot)[0]
+            assert "space resumes run 12" in screen_lines(pilot)[0]
             await type_burst(pilot, "space", "space", "space", "g", "w", ".")
             await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.STARTING)
         assert engine.connections == 4
@@ -154,8 +154,8 @@ async def test_run_interrupted_by_crash_offered_and_space_resumes_it():
     engine = SimulatedEngine()
     engine.emit(ResumableRunFound(unfinished_summary(Unfinished(12, 48_200))))
     async with run_playground(engine, NARROW) as pilot:
-        assert notification_texts(pilot) == ["run 12 was left at step 48,200\nspace goes on with it"]
-        assert screen_lines(pilot)[0].endswith("○ ready  space goes on with run 12")
+        assert notification_texts(pilot) == ["run 12 is unfinished, at step 48,200\nspace resumes it"]
+        assert screen_lines(pilot)[0].endswith("○ ready  space resumes run 12")
         await pilot.press("space")
         assert engine.sent_of(OpenRun) == [OpenRun(12, train=True)]
         assert lab_screen(pilot).run.state is RunState.TRAINING
@@ -182,7 +182,7 @@ async def test_unsaved_run_shown_in_status_bar_until_saved():
         await wait_until(pilot, lambda: not lab_screen(pilot).run.unsaved)
         assert "not saved" not in screen_lines(pilot)[0]
         assert notification_texts(pilot) == [
-            "run 12 is not being saved: No space left on device\ntraining goes on",
+            "run 12 is not being saved: No space left on device\ntraining continues",
             "run 12 is saved again",
         ]
 
@@ -248,5 +248,5 @@ async def test_unreachable_engine_reported_with_reason_and_nothing_lost():
         await wait_until(pilot, lambda: lab_screen(pilot).run.connection is ConnectionState.LOST)
         said = "the engine did not start; its log is /logs/engine.log\nt tries again, with a new run"
         assert notification_texts(pilot)[0] == said
-        assert "no engine is reached" in screen_lines(pilot)[0]
+        assert "the engine cannot be reached" in screen_lines(pilot)[0]
         assert lab_screen(pilot).form.draft.config.lr == 0.2

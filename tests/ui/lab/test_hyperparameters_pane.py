@@ -344,7 +344,7 @@ async def test_rebuild_edit_beside_run_staged_and_live_edit_not(form):
     async with form(RUNNING, at="n_embd") as (pilot, bench, pane):
         await pilot.press("enter", *"10", "enter")
         assert "was 24" in row(pilot.app, "n_embd")
-        assert "↻ waits for t  was 24" in pilot.app.screen_text()
+        assert "↻ staged; t trains it  was 24" in pilot.app.screen_text()
         assert pane.note == "1 staged"
         pane.here = "lr"
         await pilot.press("enter", *"0.01", "enter")
@@ -379,7 +379,7 @@ async def test_key_bar_offers_apply_and_cancel_while_editing(form):
             active.binding.description for active in pilot.app.screen.active_bindings.values() if active.binding.show
         }
         assert {"Apply", "Cancel"} <= shown
-        assert not {"Edit", "Nudge"} & shown
+        assert not {"Edit", "Change"} & shown
 
 
 async def test_open_editor_keeps_text_through_resize_and_updates(form):

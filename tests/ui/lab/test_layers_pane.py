@@ -374,8 +374,8 @@ async def test_nan_model_names_first_nan_layer(widget_host):
         pane = app.query_one(LayersPane)
         pane.probed, pane.run = scenes.DIVERGED.layers, scenes.DIVERGED.run
         await pilot.pause()
-        assert pane.provenance == "step 412 · first NaN in Linear 256→128"
-        assert "first NaN in Linear 256→128" in app.screen_text().splitlines()[-1]
+        assert pane.provenance == "step 412 · first not finite: Linear 256→128"
+        assert "first not finite: Linear 256→128" in app.screen_text().splitlines()[-1]
         assert lines(app)[9].split() == ["Tanh", "2×128", "nan", "nan", "nan", "–"]
 
 

@@ -177,6 +177,15 @@ def test_names_without_nll_muted_if_in_corpus():
     assert known == ["bright", "fg", "train", "muted"]
 
 
+def test_names_without_words_to_compare_with_say_so_and_claim_nothing():
+    names = [SampledName("mae", 1.0, None), SampledName("kim", 2.0, None)]
+    assert to_plain_text(name_entry(names[0], 31)).split() == ["mae", "1.00", "?"]
+    for width in range(28, 60):
+        assert to_plain_text(names_summary(names, width)).endswith("word list missing")
+    for width in range(1, 28):
+        assert "%" not in to_plain_text(names_summary(names, width))
+
+
 def test_characters_styled_by_probability_and_high_nll_underlined():
     told = tuple(-math.log(p) for p in (0.1, 0.5, 0.2, 0.029, 0.9))
     pieces = style_name(SampledName("maqe", 2.0, False, nlls=told), 10)
@@ -254,7 +263,7 @@ def test_summary_shows_memorized_fraction_as_width_allows(width, written):
 async def test_empty_pane_offers_a_key(widget_host):
     app = widget_host(NamesPane)
     async with app.run_test(size=(60, 18)):
-        assert "g draws names from the model as it is." in lines(app)
+        assert "g samples names from the current model." in lines(app)
         assert app.query_one(NamesPane).provenance == ""
 
 
@@ -315,10 +324,10 @@ async def test_editing_offers_only_apply_and_cancel(widget_host):
         def offered():
             return [active.binding.description for active in app.screen.active_bindings.values() if active.binding.show]
 
-        assert offered()[:3] == ["Field", "Nudge", "Edit"]
+        assert offered()[:3] == ["Field", "Change", "Edit"]
         await pilot.press("enter")
         await pilot.pause()
-        assert [text for text in offered() if text in ("Field", "Nudge", "Edit", "Apply", "Cancel")] == [
+        assert [text for text in offered() if text in ("Field", "Change", "Edit", "Apply", "Cancel")] == [
             "Apply",
             "Cancel",
         ]

@@ -111,7 +111,7 @@ async def test_rebuild_edit_staged_and_sent_only_by_t():
         assert engine.control_commands == []
         assert engine.sent_of(PrepareRun) == []
         assert "1 Hyperparameters  1 staged" in screen_lines(pilot)[1]
-        assert "waits for t" in screen_text(pilot.app)
+        assert "staged; t trains it" in screen_text(pilot.app)
         await pilot.press("t", "enter")
         assert engine.sent_of(StartRun) == [
             StartRun(replace(scenes.CONFIG, n_embd=10), "tree-76k"),
@@ -192,7 +192,7 @@ async def test_g_samples_new_names_and_new_temperature_samples_at_once():
 async def test_e_reports_all_three_losses_of_step():
     async with run_playground(SimulatedEngine()) as pilot:
         await pilot.press("t", "space", "e")
-        assert notification_texts(pilot) == ["over whole splits after step 0\ntrain 2.0000 · val 2.0000 · test 2.0000"]
+        assert notification_texts(pilot) == ["whole splits after step 0\ntrain 2.0000 · val 2.0000 · test 2.0000"]
 
 
 async def test_preset_stepped_by_arrow_fills_form():

@@ -75,7 +75,7 @@ def test_only_other_training_run_asks_confirmation(command, run, asked):
 
 
 def test_training_run_cannot_be_deleted_and_others_can():
-    assert refusal(DeleteRun(12), IN_TRAINING) == "run 12 is training\nhold or stop it in the lab first"
+    assert refusal(DeleteRun(12), IN_TRAINING) == "run 12 is training\npause or stop it in the lab first"
     assert refusal(DeleteRun(12), PAUSED) == ""
     assert refusal(DeleteRun(11), IN_TRAINING) == ""
     assert refusal(OpenRun(12), IN_TRAINING) == ""

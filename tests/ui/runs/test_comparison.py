@@ -10,7 +10,7 @@ from support import lab_states as scenes
 from support.run_records import NO_RUN, RECORDS, SUMMARIES, TRAINING_RUN, falling_history, run_record, run_summary
 
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
-from charwave_tui.core.corpus_registry import LECTURE_SHA256
+from charwave_tui.core.corpus.registry import LECTURE_SHA256
 from charwave_tui.core.metrics import CurveMarker
 from charwave_tui.ui.drawing.styled_text import cell_width
 from charwave_tui.ui.drawing.theme import to_plain_text

@@ -79,7 +79,7 @@ def key_hints(app):
 
 async def test_list_requested_once_per_engine_and_per_new_run():
     async with run_runs_screen(RunsState(), (RunViewState(), LossCurveState())) as (app, pilot):
-        assert "reading the runs" in screen_text(app)
+        assert "loading the runs" in screen_text(app)
         assert app.requests == []
         app.runs.run = NO_RUN[0]
         await pilot.pause()
@@ -184,7 +184,7 @@ async def test_replacing_training_run_asks_confirmation():
             await pilot.press(key)
             assert isinstance(app.screen, ConfirmDialog)
             assert title in screen_text(app)
-            assert "run 12 is then held and saved; space goes on with it." in screen_text(app)
+            assert "run 12 is paused and saved first; space resumes it." in screen_text(app)
             await pilot.press("escape")
             assert (app.requests, app.results, app.screen) == ([], [], app.runs)
         await pilot.press("space", "enter")
@@ -242,7 +242,7 @@ async def test_delete_acts_at_once_and_is_reported_when_done():
         assert notification_texts(pilot) == []
         app.runs.archive = replace(ARCHIVE, listed=tuple(row for row in SUMMARIES if row.run != 9))
         await pilot.pause()
-        assert notification_texts(pilot) == ["run 9 is deleted\nu brings it back"]
+        assert notification_texts(pilot) == ["run 9 is deleted\nu restores it"]
         assert app.cursor_run == 8
         await pilot.press("u")
         assert app.requests[-1] == RestoreRun(9)
@@ -270,7 +270,7 @@ async def test_training_run_is_not_deleted():
         await pilot.press("d")
         assert app.requests == []
         assert app.cursor_run == 12
-        assert notification_texts(pilot) == ["run 12 is training\nhold or stop it in the lab first"]
+        assert notification_texts(pilot) == ["run 12 is training\npause or stop it in the lab first"]
         await pilot.press("u")
         assert app.requests == []
 
@@ -360,7 +360,7 @@ async def test_fifth_run_not_selected_and_reason_shown():
     async with run_runs_screen() as (app, pilot):
         await type_burst(pilot, "c", "down", "c", "down", "c", "down", "c", "down", "c")
         assert app.table.view_options.chosen == (12, 11, 10, 9)
-        assert notification_texts(pilot) == ["four runs are chosen already\nc on one of them lets it go"]
+        assert notification_texts(pilot) == ["four runs are chosen already\nc on one of them removes it"]
 
 
 async def test_unknown_records_requested_after_debounce():
@@ -475,7 +475,7 @@ async def test_help_opens_and_closes_over_runs():
     async with run_runs_screen() as (app, pilot):
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
-        assert "choose the run to be compared with others" in screen_text(app)
+        assert "choose up to four runs to compare" in screen_text(app)
         await pilot.press("escape")
         assert app.screen is app.runs
         assert app.results == []
@@ -510,7 +510,7 @@ async def test_run_vanishing_during_edit_keeps_letters_as_text():
         app.requests.clear()
         await type_burst(pilot, "d", "enter")
         assert app.requests == []
-        assert notification_texts(pilot) == ["run 11 is not there any more"]
+        assert notification_texts(pilot) == ["run 11 no longer exists"]
         assert app.focused is app.table
 
 

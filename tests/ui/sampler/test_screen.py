@@ -68,7 +68,7 @@ async def test_tab_cycles_modes_and_queued_keys_go_to_next_one():
         assert "prefix  ma" in screen_text(app)
         await type_burst(pilot, "question_mark")
         assert isinstance(app.screen, HelpScreen)
-        assert "let chance choose" in screen_text(app)
+        assert "sample a character" in screen_text(app)
         await type_burst(pilot, "escape", "escape")
         await pilot.pause()
         assert app.results[0].mode == "step"

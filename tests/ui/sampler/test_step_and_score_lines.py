@@ -20,13 +20,22 @@ from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, SamplingCo
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import SampledName, TimelineSample
 from charwave_tui.core.protocol.commands import PredictNext, StarName, UnstarName
-from charwave_tui.core.protocol.events import NamesRefused, NamesSampled, NextPredicted, StarsListed, TimelineSampled
+from charwave_tui.core.protocol.events import (
+    NamesRefused,
+    NamesSampled,
+    NextPredicted,
+    StarsListed,
+    TimelineSampled,
+    WordScored,
+)
 from charwave_tui.ui.drawing.styled_text import cell_width
 from charwave_tui.ui.drawing.theme import to_plain_text
 from charwave_tui.ui.sampler import step_views
-from charwave_tui.ui.sampler.mode import StarredSet, model_identity, no_model_lines
+from charwave_tui.ui.sampler.mode import model_identity, unavailable_lines
 from charwave_tui.ui.sampler.names_table import name_detail, name_rows, sampling_note
 from charwave_tui.ui.sampler.save_names import format_names, resolve_path, write_names
+from charwave_tui.ui.sampler.score_mode import character_lines, score_list
+from charwave_tui.ui.sampler.starred_mode import StarredSet
 from charwave_tui.ui.sampler.step_state import (
     StepState,
     entropy,
@@ -175,12 +184,16 @@ def test_expensive_queries_repeat_for_a_fraction_of_time(monkeypatch):
 
 @pytest.mark.parametrize(
     ("connection", "word"),
-    [(ConnectionState.OFFLINE, "dropped"), (ConnectionState.LOST, "gone"), (ConnectionState.STARTING, "starting")],
+    [
+        (ConnectionState.OFFLINE, "lost"),
+        (ConnectionState.LOST, "gone"),
+        (ConnectionState.STARTING, "starting"),
+    ],
 )
 def test_query_without_model_shows_reason(connection, word):
     run = replace(scenes.TRAINING.run, connection=connection)
-    assert word in " ".join(to_plain_text(line) for line in no_model_lines(run))
-    assert not list(no_model_lines(scenes.TRAINING.run))
+    assert word in " ".join(to_plain_text(line) for line in unavailable_lines(run, 80))
+    assert unavailable_lines(scenes.TRAINING.run, 80) == []
 
 
 def test_replies_stored_by_kind_without_lab_names():
@@ -189,7 +202,7 @@ def test_replies_stored_by_kind_without_lab_names():
     assert speech == SamplerState(predicted=predicted)
     speech = reduce_sampler(speech, NamesSampled(3, FIRST_REQUEST, NAMES, done=False))
     assert (speech.tried.names, speech.tried.done) == (NAMES, False)
-    assert reduce_sampler(speech, NamesRefused(FIRST_REQUEST, "no", "yes")).tried.refusal == "no; yes"
+    assert reduce_sampler(speech, NamesRefused(FIRST_REQUEST, "no", "yes")).tried.refusal == "no"
     assert reduce_sampler(speech, StarsListed(STARS)).stars == STARS
 
 
@@ -279,6 +292,17 @@ def test_examined_name_fits_any_space():
             assert all(cell_width(line) <= width for line in lines)
     sketchy = msgspec.structs.replace(NAMES[0], nlls=())
     assert len(name_detail(sketchy, 40, 10)) == 1
+
+
+def test_without_words_to_compare_with_nothing_is_called_new_or_placed():
+    unknown = SampledName("mae", 1.5, None)
+    assert to_plain_text(name_detail(unknown, 40, 5)[0]).rstrip() == "1.50 nll   ? the word list is missing"
+    assert json.loads(format_names([unknown], ".json"))[0]["known"] is None
+    scored = WordScored(10, 1, "mae", (1.0, 2.0, 0.5, 1.0), None)
+    text = "\n".join(to_plain_text(line) for line in character_lines(scored, 60, 20))
+    assert "no place in the corpus: its word list is missing" in text
+    assert "new" not in text
+    assert to_plain_text(score_list([scored], 0, 60, 5)[1]).split()[-2:] == ["–", "?"]
 
 
 def test_fewer_new_names_than_requested_reported():

@@ -250,7 +250,7 @@ def test_invalid_linked_fields_show_product_or_continuing_run():
     stack = replace(VIEW, draft=Draft(replace(STACK, context=6), "tree-76k"))
     assert "1+1+1+2+1+2 = 8 ✗ context 6" in text(summary_lines(EditPreview(stack), 33))
     lines = text(summary_lines(EditPreview(form_with(replace(VIEW, run_config=TREE), context=6)), 33))
-    assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\nthe run goes on as it was"
+    assert lines == "8×24 → 4×128 → 2×128 → 128 → 27\nthe run is not affected"
 
 
 def test_unrelated_linked_field_error_keeps_shapes():
@@ -463,7 +463,7 @@ def test_every_fault_has_lesson_saying_what_to_watch():
             assert item.look_for(replace(scenes.CONFIG, norm=norm)).endswith(".")
     gain = WHAT_IFS[0]
     assert gain.look_for(replace(scenes.CONFIG, norm="none")) == get_preset("lesson-gain").look_for
-    assert gain.look_for(scenes.CONFIG).startswith("BatchNorm undoes it")
+    assert gain.look_for(scenes.CONFIG).startswith("BatchNorm cancels it")
 
 
 @pytest.mark.parametrize("item", WHAT_IFS[1:], ids=lambda item: item.name)
@@ -480,7 +480,7 @@ def test_changed_fields_reported_and_no_change_reported():
     by_name = {item.name: item for item in WHAT_IFS}
     assert describe_changes(by_name["lr × 10"], scenes.CONFIG) == "lr 0.1 → 1.0"
     assert describe_changes(by_name["BatchNorm off"], scenes.CONFIG) == "norm batch → none"
-    assert describe_changes(by_name["BatchNorm off"], replace(scenes.CONFIG, norm="none")) == "it is so already"
+    assert describe_changes(by_name["BatchNorm off"], replace(scenes.CONFIG, norm="none")) == "no change"
 
 
 def test_fault_beyond_bounds_refused_with_bounds():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from support import lab_states as scenes
 from support.fake_engine import run_opened, unfinished_summary
@@ -48,12 +49,12 @@ def notifications_of(event, before=TRAINING):
     [
         (
             EngineDisconnected("the engine did not start; its log is /log"),
-            Notification("the engine did not start; its log is /log\nspace goes on with run 12, t starts a new one"),
+            Notification("the engine did not start; its log is /log\nspace resumes run 12, t starts a new one"),
         ),
         (CommandRefused("no cuda here", "try auto"), Notification("no cuda here\ntry auto", "warning")),
         (WarningIssued("its folder was deleted"), Notification("its folder was deleted", "warning")),
-        (SaveFailed(12, "no space"), Notification("run 12 is not being saved: no space\ntraining goes on")),
-        (EngineFailed("it broke", "/log"), Notification("the engine met a fault: it broke\nits log is /log")),
+        (SaveFailed(12, "no space"), Notification("run 12 is not being saved: no space\ntraining continues")),
+        (EngineFailed("it broke", "/log"), Notification("internal error in the engine: it broke\nits log is /log")),
     ],
 )
 def test_error_notification_includes_consequence(event, said):
@@ -80,7 +81,7 @@ def test_lost_engine_without_run_offers_new_run(view):
 
 def test_unsaved_paused_run_asks_for_disk_space_before_quit():
     view = replace(TRAINING, run=replace(TRAINING.run, state=RunState.FINISHED))
-    assert notifications_of(SaveFailed(12, "no space"), view).text.endswith("free the disk before you quit")
+    assert notifications_of(SaveFailed(12, "no space"), view).text.endswith("free disk space before you quit")
 
 
 def test_unsaved_run_notified_at_start_and_end_not_every_retry():
@@ -88,12 +89,12 @@ def test_unsaved_run_notified_at_start_and_end_not_every_retry():
     view, said = TRAINING, []
     for event in (saved, failed, failed, saved, saved, failed):
         said.append(notification_for(event, view, view := reduce(view, event)))
-    begins = Notification("run 12 is not being saved: no space\ntraining goes on")
+    begins = Notification("run 12 is not being saved: no space\ntraining continues")
     assert said == [None, begins, None, Notification("run 12 is saved again", "information"), None, begins]
 
 
 def test_interrupted_run_offered_once():
-    said = Notification("run 12 was left at step 48,200\nspace goes on with it", "information")
+    said = Notification("run 12 is unfinished, at step 48,200\nspace resumes it", "information")
     assert notifications_of(LEFT, LabState()) == said
     assert notifications_of(LEFT, reduce(LabState(), LEFT)) is None
     assert notifications_of(LEFT, scenes.ENGINE_LOST) is None
@@ -106,13 +107,19 @@ def test_existing_run_notified_with_step():
     assert reattached_notification(run_opened(scenes.UNTRAINED.run)) is None
 
 
+def test_missing_words_notified_once_for_each_opening():
+    opened = msgspec.structs.replace(run_opened(TRAINING.run), missing_words="the words are missing; so relocate them")
+    assert notifications_of(opened) == Notification("the words are missing; so relocate them", "warning")
+    assert reattached_notification(opened) == Notification(
+        "reattached to run 12, step 132,400\nthe words are missing; so relocate them", "warning"
+    )
+
+
 def test_losses_of_current_step_notified_in_fixed_order():
     evaluations = tuple(Evaluation(step, split, step + i) for step in (1, 2) for i, split in enumerate([*Split][::-1]))
     view = replace(TRAINING, curve=replace(TRAINING.curve, history=TrainingHistory(evaluations=evaluations)))
     said = notification_for(SplitEvaluated(Evaluation(2, Split.TEST, 2.0)), view, view)
-    assert said == Notification(
-        "over whole splits after step 2\ntrain 4.0000 · val 3.0000 · test 2.0000", "information"
-    )
+    assert said == Notification("whole splits after step 2\ntrain 4.0000 · val 3.0000 · test 2.0000", "information")
 
 
 @pytest.mark.parametrize(
@@ -141,11 +148,11 @@ RUN = replace(scenes.TRAINING.run, run=12)
         (
             RUN,
             RunState.TRAINING,
-            "run 12 goes on training; charwave-tui comes back to it, charwave-tui engine stop ends it",
+            "run 12 continues to train; charwave-tui reopens it, charwave-tui engine stop ends it",
         ),
-        (replace(RUN, run=None), RunState.TRAINING, "the new run goes on training; charwave-tui comes back to it"),
-        (RUN, RunState.PAUSED, "run 12 is paused; charwave-tui comes back to it"),
-        (replace(RUN, unsaved="no space"), RunState.FINISHED, "run 12 is not saved: no space; the engine holds it"),
+        (replace(RUN, run=None), RunState.TRAINING, "the new run continues to train; charwave-tui reopens it"),
+        (RUN, RunState.PAUSED, "run 12 is paused; charwave-tui reopens it"),
+        (replace(RUN, unsaved="no space"), RunState.FINISHED, "run 12 is not saved: no space; it is lost"),
         (RUN, RunState.FINISHED, ""),
         (
             RunViewState(connection=ConnectionState.STARTING),

@@ -165,7 +165,7 @@ def test_layers_and_names_are_last_measured():
 
 def test_refusal_replaces_names_and_names_replace_refusal():
     refused = reduce(scenes.TRAINING, NamesRefused(1, "the weights give NaN", "train anew"))
-    assert refused.names == NamesState(refusal="the weights give NaN; train anew")
+    assert refused.names == NamesState(refusal="the weights give NaN", remedy="train anew")
     assert reduce(refused, NamesSampled(8, 2, scenes.NAMES)).names.refusal == ""
     spoilt = reduce(scenes.DIVERGED, NamesRefused(1, "the weights give NaN", "train anew"))
     assert spoilt.names == NamesState(refusal="the weights give NaN", is_after_divergence=True)

@@ -10,7 +10,7 @@ import pytest
 from support import lab_states as scenes
 from support.run_records import NO_RUN, RECORDS, SUMMARIES, TRAINING_RUN, falling_history, run_record, run_summary
 
-from charwave_tui.core.corpus_registry import LECTURE_SHA256
+from charwave_tui.core.corpus.registry import LECTURE_SHA256
 from charwave_tui.core.metrics import Evaluation, LossPoint, RunState, Split, TrainingHistory
 from charwave_tui.core.protocol.commands import PauseRun
 from charwave_tui.core.protocol.events import RunShown, RunsListed
@@ -325,7 +325,7 @@ def test_orders_cycle():
         ("talk", [11]),
         ("nobody asks", [11]),
         ("names", [1]),
-        ("nan", [9]),
+        ("diverged", [9]),
         ("training", [12]),
         ("unfinished", [8]),
         ("48,200", [8]),
@@ -350,7 +350,7 @@ def test_filter_ignores_case_in_any_script():
         (RunState.PAUSED, None, "left at 48,200", "unfinished"),
         (RunState.FINISHED, None, "done", "done"),
         (RunState.STOPPED, 5, "stopped", "stopped"),
-        (RunState.DIVERGED, None, "NaN", "NaN"),
+        (RunState.DIVERGED, None, "diverged", "diverged"),
         (RunState.READY, 5, "ready", "ready"),
     ],
 )

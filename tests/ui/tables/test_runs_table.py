@@ -148,7 +148,7 @@ def test_nan_is_error_and_unmeasured_a_muted_dash():
     diverged = run_cells(SUMMARIES[3], dict(layout.widths), context, None, False)
     assert (to_plain_text(diverged["train"]), diverged["train"][0].role) == ("nan", "error")
     assert (to_plain_text(diverged["best"]), diverged["best"][0].role) == ("–", "muted")
-    assert (to_plain_text(diverged["state"]), diverged["state"][0].role) == ("NaN", "error")
+    assert (to_plain_text(diverged["state"]), diverged["state"][0].role) == ("diverged", "error")
 
 
 def test_marks_show_cursor_training_and_selection():

@@ -20,7 +20,7 @@ from textual.pilot import Pilot
 from charwave_tui.core.protocol.events import Progress
 from charwave_tui.ui.terminal import diff_renderer
 from charwave_tui.ui.terminal.capabilities import detect_capabilities
-from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST, FramePacer
+from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST, SLOW_LINE_COUNT
 
 
 class RecordedTerminal:
@@ -179,11 +179,12 @@ async def test_background_updates_limited_and_keys_shown_at_once(terminal: Recor
         assert len(terminal.written) <= 3
 
 
-async def test_repeatedly_congested_line_is_reported(
-    terminal: RecordedTerminal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_repeatedly_congested_line_is_reported(terminal: RecordedTerminal) -> None:
     async with run_playground(StaticEngine(scenes.TRAINING)) as pilot:
+        await assert_same_screen(pilot, terminal)
         assert "slow line" not in screen_text(pilot.app)
-        monkeypatch.setattr(FramePacer, "is_slow", True)
-        await wait_until(pilot, lambda: "slow line " in screen_text(pilot.app).splitlines()[0])
-        assert " KB/s" in screen_text(pilot.app).splitlines()[0]
+        terminal.acknowledges = False
+        for delay in (0.0, *[0.51] * SLOW_LINE_COUNT):
+            pilot.app._pacer.frame_sent(1_000)  # type: ignore[attr-defined]
+            pilot.app._pacer.reply_received(delay)  # type: ignore[attr-defined]
+        await wait_until(pilot, lambda: "slow line 2.0 KB/s" in screen_text(pilot.app).splitlines()[0])

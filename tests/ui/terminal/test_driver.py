@@ -16,7 +16,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
 
 from charwave_tui.ui.terminal import driver as driver_module
-from charwave_tui.ui.terminal.driver import HangupSafeFile, InputDecoder, TerminalDriver
+from charwave_tui.ui.terminal.driver import FrameReply, HangupSafeFile, InputDecoder, TerminalDriver
 from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST
 
 
@@ -25,7 +25,9 @@ class RecordingDriver(TerminalDriver):
 
     def __init__(self) -> None:
         self.written: list[str] = []
+        self.passed_on: list[object] = []
         self._requests = self._replies = 0
+        self._read_at = 0.0
         self._safe_file = HangupSafeFile(io.StringIO())
         self._mouse, self._mouse_pixels = True, False
 
@@ -35,8 +37,12 @@ class RecordingDriver(TerminalDriver):
 
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> RecordingDriver:
-    monkeypatch.setattr(LinuxDriver, "write", lambda driver, text: driver.written.append(text))
-    monkeypatch.setattr(LinuxDriver, "process_message", lambda driver, message: None)
+    def write(driver: RecordingDriver, text: str) -> None:
+        driver.written.append(text)
+        driver._safe_file.write(text)
+
+    monkeypatch.setattr(LinuxDriver, "write", write)
+    monkeypatch.setattr(LinuxDriver, "process_message", lambda driver, message: driver.passed_on.append(message))
     monkeypatch.setattr(LinuxDriver, "stop_application_mode", lambda driver: driver.write("left"))
     return RecordingDriver()
 
@@ -66,10 +72,29 @@ def test_exit_times_out_without_replies(driver: RecordingDriver, monkeypatch: py
     monkeypatch.setattr("charwave_tui.ui.terminal.driver.EXIT_TIMEOUT", 0.02 if why == "late" else 60.0)
     driver.write(CURSOR_POSITION_REQUEST)
     driver.write(CURSOR_POSITION_REQUEST)
-    driver._replies = 0 if why == "deaf" else 1
+    if why != "deaf":
+        driver.process_message(CursorPosition(0, 0))
     driver._safe_file.is_gone = why == "gone"
     driver.stop_application_mode()
     assert driver.written[-1] == "left"
+
+
+def test_reply_is_timed_where_its_bytes_are_read(driver: RecordingDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver.write(f"frame{CURSOR_POSITION_REQUEST}")
+    [written_at] = driver._safe_file.request_times
+    driver._read_at = written_at + 0.25
+    monkeypatch.setattr(driver_module.time, "monotonic", lambda: written_at + 60)  # when its message is handled
+    driver.process_message(CursorPosition(0, 0))
+    [reply] = driver.passed_on
+    assert isinstance(reply, FrameReply)
+    assert reply.delay == pytest.approx(0.25)
+
+
+def test_cursor_position_without_request_is_no_reply(driver: RecordingDriver) -> None:
+    """Shift and F3 look the same in xterm."""
+    driver.process_message(CursorPosition(1, 0))
+    assert driver._replies == 0
+    assert not isinstance(driver.passed_on[0], FrameReply)
 
 
 @pytest.mark.parametrize("pixels", [False, True])

@@ -58,14 +58,14 @@ def test_large_frame_blocks_next_until_acknowledged(pacer: ManualClockPacer) -> 
 def test_congested_line_shrinks_window_and_stays_slow_until_stable(pacer: ManualClockPacer) -> None:
     pacer.exchange(200, 0.05)
     for _ in range(4):
-        assert pacer.is_slow is (len(pacer._full_at) >= SLOW_LINE_COUNT)
+        assert pacer.is_slow is (len(pacer._late) >= SLOW_LINE_COUNT)
         pacer.exchange(200, 0.4)
     assert pacer.is_slow
     pacer.frame_sent(MIN_WINDOW_BYTES + 1)
     assert pacer.seconds_to_wait() > 0
     pacer.reply_received()
     for _ in range(20):
-        pacer.exchange(200, 0.05)
+        pacer.exchange(150, 0.05)
     pacer.frame_sent(MAX_WINDOW_BYTES)
     assert pacer.seconds_to_wait() == 0
     assert pacer.is_slow
@@ -102,11 +102,41 @@ def test_silent_terminal_gets_frames_at_fixed_rate(pacer: ManualClockPacer) -> N
     assert pacer.seconds_to_wait() == REPLY_TIMEOUT
 
 
-def test_bytes_per_second_are_recent(pacer: ManualClockPacer) -> None:
-    pacer.exchange(1_000, 1)
-    pacer.exchange(4_000, 1)
-    assert pacer.bytes_per_second == 1_000
-    pacer.now += 3.5
-    assert pacer.bytes_per_second == 800
-    pacer.now += 5
+def test_late_replies_are_no_slow_line_once_as_many_bytes_pass_in_time(pacer: ManualClockPacer) -> None:
+    pacer.exchange(100, 0.01)
+    for _ in range(SLOW_LINE_COUNT):
+        pacer.exchange(600, 0.4)  # both cores are busy
+    assert pacer.is_slow
+    pacer.exchange(500, 0.02)
+    assert pacer.is_slow, "fewer bytes say nothing of more"
+    pacer.exchange(600, 0.02)
+    assert not pacer.is_slow
+    pacer.exchange(600, 0.4)
+    assert not pacer.is_slow, "the earlier ones count no more"
+
+
+def test_throttled_line_stays_slow_although_small_frames_are_in_time(pacer: ManualClockPacer) -> None:
+    rate = 2_000
+    pacer.exchange(20, 20 / rate)
+    for count in (600, 40, 900, 30, 700, 40, 60, 300, 20):
+        pacer.exchange(count, count / rate)
+    assert pacer.is_slow
+    assert pacer.bytes_per_second == pytest.approx(rate, rel=0.05)
+
+
+def test_delay_measured_by_driver_counts_not_when_message_is_handled(pacer: ManualClockPacer) -> None:
+    for _ in range(2 * SLOW_LINE_COUNT):
+        pacer.frame_sent(300)
+        pacer.now += 0.8  # a screen is mounted
+        pacer.reply_received(0.002)
+    assert not pacer.is_slow
+
+
+def test_speed_of_slow_line_does_not_fall_while_idle(pacer: ManualClockPacer) -> None:
+    pacer.exchange(20, 0.01)
+    for _ in range(SLOW_LINE_COUNT):
+        pacer.exchange(1_000, 0.51)
+    pacer.now += 20
+    assert pacer.bytes_per_second == pytest.approx(2_000)
+    pacer.now += SLOW_LINE_SECONDS
     assert pacer.bytes_per_second == 0

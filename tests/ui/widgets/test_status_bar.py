@@ -69,10 +69,10 @@ def test_every_state_fills_every_width_exactly(view, width):
         (RunViewState(), "○ starting the engine"),
         (RunViewState(connection=ConnectionState.READY), "○ ready  nothing is running"),
         (UNTRAINED, "○ ready  nothing is running"),
-        (scenes.ENGINE_LOST.run, "✗ the engine is gone  space goes on with run 12"),
-        (replace(RunViewState(), connection=ConnectionState.LOST), "✗ no engine is reached  t tries again"),
-        (scenes.UNFINISHED.run, "○ ready  space goes on with run 12"),
-        (replace(scenes.UNFINISHED.run, step=10_000), "○ ready  space goes on with run 12"),
+        (scenes.ENGINE_LOST.run, "✗ the engine is gone  space resumes run 12"),
+        (replace(RunViewState(), connection=ConnectionState.LOST), "✗ the engine cannot be reached  t tries again"),
+        (scenes.UNFINISHED.run, "○ ready  space resumes run 12"),
+        (replace(scenes.UNFINISHED.run, step=10_000), "○ ready  space resumes run 12"),
         (scenes.DIVERGED.run, "✗ stopped: the loss is NaN   step 412 / 200,000"),
         (replace(scenes.DIVERGED.run, reason=""), "✗ stopped: the loss is NaN   step 412 / 200,000"),
         (scenes.FINISHED.run, "✓ finished  " + "━" * 20 + "  100%  200,000 / 200,000"),
@@ -106,8 +106,8 @@ def test_unsaved_shown_at_every_width_in_warning_style(state, width):
 
 @pytest.mark.parametrize("width", [78, 60])
 def test_resume_offer_shown_on_narrow_terminals(width):
-    assert plain_status(scenes.ENGINE_LOST.run, width).endswith("✗ the engine is gone  space goes on with run 12")
-    assert plain_status(scenes.UNFINISHED.run, width).endswith("○ ready  space goes on with run 12")
+    assert plain_status(scenes.ENGINE_LOST.run, width).endswith("✗ the engine is gone  space resumes run 12")
+    assert plain_status(scenes.UNFINISHED.run, width).endswith("○ ready  space resumes run 12")
 
 
 def test_untrained_model_says_so_beside_preset():
@@ -210,8 +210,8 @@ async def test_marks_change_colour_with_theme(widget_host):
 def test_pretrained_model_says_so_and_offers_training():
     boxed = replace(UNTRAINED, step=10_000)
     line = plain_status(boxed, 100)
-    assert line.startswith("charwave  makemore · tree-76k · trained, in the box  ")
-    assert line.endswith("ready  t trains your own")
+    assert line.startswith("charwave  makemore · tree-76k · pretrained  ")
+    assert line.endswith("ready  t trains your own model")
 
 
 @pytest.mark.parametrize("width", [50, 60, 80, 120, 138])

@@ -8,18 +8,18 @@ from dataclasses import replace
 from enum import IntEnum
 
 from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER
-from charwave_tui.core.protocol.layer_insights import ActivationInsight, Histogram, InsightQuery
-from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_histogram, legend_swatch, shades_note
+from charwave_tui.core.protocol.layer_insights import ActivationInsight, InsightQuery
+from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_density, legend_swatch, shades_note
 from charwave_tui.ui.drawing.number_format import format_gradient_std, format_signed, format_std
 from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, fit_groups, side_by_side, wrap
-from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
+from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData, step_position
 from charwave_tui.ui.inspector.views.diagnostics import (
     TABLE_COLUMNS,
     WIDE_LAYOUT,
     Diagnostic,
     advice_lines,
+    beside_table,
     diagnostics_line,
-    diagnostics_table,
     is_wide_layout,
 )
 from charwave_tui.ui.inspector.views.unit_image import (
@@ -46,10 +46,11 @@ CURSOR_STEPS = {"h": (-1, 0), "l": (1, 0), "k": (0, -1), "j": (0, 1)}  # units, 
 Tab = IntEnum("Tab", "OVERVIEW DENSITIES UNITS", start=0)
 
 
-class ActivationView:
+class ActivationView(LayerView):
     """View of an activation layer, by its class name."""
 
     tabs = tuple(tab.name.lower() for tab in Tab)
+    insight_type = ActivationInsight
 
     def __init__(self, layer_name: str) -> None:
         self._layer_name = layer_name
@@ -70,10 +71,8 @@ class ActivationView:
         top, left = window_start(cursor.example, rows), window_start(cursor.unit, columns)
         return InsightQuery(cursor.layer, cursor.position, top, left, rows, columns)
 
-    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
+    def diagnostics(self, data: ViewData[ActivationInsight]) -> tuple[Diagnostic, ...]:
         stats, insight = data.stats, data.insight
-        if not isinstance(insight, ActivationInsight):
-            return ()
         ranges, output, gradient = ranges_for(self._layer_name), insight.output, insight.gradient
         diagnostics = [
             Diagnostic("mean", output.mean, format_signed(output.mean), ranges["mean"]),
@@ -92,14 +91,10 @@ class ActivationView:
             diagnostics.append(Diagnostic("grad mean", gradient.mean, f"{sign}{mean}", ranges["grad mean"]))
         return tuple(diagnostics)
 
-    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
+    def move_cursor(self, data: ViewData[ActivationInsight], key: str) -> ViewCursor | None:
         cursor, insight = data.cursor, data.insight
-        if not isinstance(insight, ActivationInsight):
-            return None
         if key in ("p", "P"):
-            step = 1 if key == "p" else -1
-            position = min(cursor.position, insight.positions - 1)
-            return replace(cursor, position=(position + step) % insight.positions) if insight.positions > 1 else None
+            return step_position(cursor, key, insight.positions)
         if key not in CURSOR_STEPS or cursor.tab == Tab.DENSITIES:
             return None
         right, down = CURSOR_STEPS[key]
@@ -107,10 +102,8 @@ class ActivationView:
         example = min(max(min(cursor.example, insight.examples - 1) + down, 0), insight.examples - 1)
         return replace(cursor, unit=unit, example=example)
 
-    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+    def render(self, data: ViewData[ActivationInsight], width: int, height: int) -> tuple[StyledLine, ...]:
         insight, cursor = data.insight, data.cursor
-        if not isinstance(insight, ActivationInsight):
-            return ()
         unit, example = min(cursor.unit, insight.units - 1), min(cursor.example, insight.examples - 1)
         cursor = replace(cursor, unit=unit, example=example)
         bar_rows, image_height = _line_counts(cursor.tab, width, height)
@@ -136,14 +129,10 @@ class ActivationView:
     ) -> tuple[StyledLine, ...]:
         """Render the table of diagnostics beside both densities."""
         density_width = (width - TABLE_COLUMNS - 2 * GAP) // 2
-        table, height = diagnostics_table(diagnostics), bar_rows + 1 + AXIS_LINES
-        advice = advice_lines(_by_importance(diagnostics), TABLE_COLUMNS, max(height - len(table) - 1, 1))
-        blocks = (
-            (*table, (), *advice),
-            self._output_density(insight, density_width, bar_rows),
-            _gradient_density(insight.gradient, density_width, bar_rows),
+        densities = self._both_densities(insight, density_width, bar_rows)
+        return beside_table(
+            diagnostics, _by_importance(diagnostics), densities, [density_width] * 2, bar_rows + 1 + AXIS_LINES
         )
-        return side_by_side(blocks, (TABLE_COLUMNS, density_width, density_width), height)
 
     def _narrow_density(
         self, insight: ActivationInsight, diagnostics: tuple[Diagnostic, ...], width: int, bar_rows: int
@@ -159,14 +148,8 @@ class ActivationView:
         self, insight: ActivationInsight, diagnostics: tuple[Diagnostic, ...], width: int, bar_rows: int
     ) -> tuple[StyledLine, ...]:
         density_width = (width - GAP) // 2
-        densities = side_by_side(
-            (
-                self._output_density(insight, density_width, bar_rows),
-                _gradient_density(insight.gradient, density_width, bar_rows),
-            ),
-            (density_width, density_width),
-            bar_rows + 1 + AXIS_LINES,
-        )
+        blocks = self._both_densities(insight, density_width, bar_rows)
+        densities = side_by_side(blocks, (density_width, density_width), bar_rows + 1 + AXIS_LINES)
         advice = advice_lines(_by_importance(diagnostics), width, _max_advice_lines(width))
         return (diagnostics_line(diagnostics, width), (), *densities, (), *advice)
 
@@ -174,7 +157,12 @@ class ActivationView:
         heading: list[StyledLine] = [(Span("output density"),)]
         if math.isfinite(self._threshold):
             heading.append((Span(f"|h| > {self._threshold} ", "muted"), legend_swatch("warning")))
-        return (fit_groups(heading, width), *draw_histogram(insight.output, width, bar_rows, self._threshold))
+        return draw_density(heading, insight.output, width, bar_rows, self._threshold)
+
+    def _both_densities(self, insight: ActivationInsight, width: int, bar_rows: int) -> list[tuple[StyledLine, ...]]:
+        heading = ((Span("gradient density"),), (Span("dL/dh", "muted"),))
+        gradient = draw_density(heading, insight.gradient, width, bar_rows)
+        return [self._output_density(insight, width, bar_rows), gradient]
 
     def _units(self, insight: ActivationInsight, cursor: ViewCursor, width: int, height: int) -> tuple[StyledLine, ...]:
         """Render a heading, the image in `height` lines without its frame, and the readout."""
@@ -225,13 +213,6 @@ def _line_counts(tab: int, width: int, height: int) -> tuple[int, int]:
         return bar_rows, max(height - bar_rows - AXIS_LINES - 8, 1)
     bar_rows = 0 if height < MIN_DENSITY_HEIGHT else 4 + max(height - 20, 0) // 3
     return bar_rows, max(height - (bar_rows + AXIS_LINES + 2 if bar_rows else 0) - 5, 1)
-
-
-def _gradient_density(gradient: Histogram | None, width: int, bar_rows: int) -> tuple[StyledLine, ...]:
-    heading = fit_groups(((Span("gradient density"),), (Span("dL/dh", "muted"),)), width)
-    if gradient is None:
-        return (heading, (Span("no gradient", "muted"),), *((),) * (bar_rows + AXIS_LINES - 1))
-    return (heading, *draw_histogram(gradient, width, bar_rows))
 
 
 def dead_units_line(insight: ActivationInsight, width: int) -> tuple[StyledLine, ...]:

@@ -19,15 +19,14 @@ from charwave_tui.ui.drawing.styled_text import (
     highlight,
     muted_lines,
     scroll_top,
-    side_by_side,
 )
-from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
+from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData, step_position
 from charwave_tui.ui.inspector.views.diagnostics import (
     TABLE_COLUMNS,
     Diagnostic,
     advice_lines,
+    beside_table,
     diagnostics_line,
-    diagnostics_table,
     is_wide_layout,
 )
 from charwave_tui.ui.inspector.views.unit_image import GUTTER, unit_labels, window_start
@@ -236,10 +235,11 @@ UNIT_BARS = (  # the most important first: there may not be room for all
 )
 
 
-class BatchNormView:
+class BatchNormView(LayerView):
     """View of a BatchNorm1d layer."""
 
     tabs = tuple(tab.name.lower() for tab in Tab)
+    insight_type = BatchNormInsight
 
     def cursor_axes(self, tab: int) -> CursorAxes:
         return CursorAxes("unit", "unit" if tab == Tab.UNITS else "", "position")
@@ -250,10 +250,8 @@ class BatchNormView:
         left = window_start(cursor.unit, columns)
         return InsightQuery(cursor.layer, cursor.position, left=left, rows=0, columns=columns)
 
-    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
+    def diagnostics(self, data: ViewData[BatchNormInsight]) -> tuple[Diagnostic, ...]:
         stats, insight = data.stats, data.insight
-        if not isinstance(insight, BatchNormInsight):
-            return ()
         ranges = ranges_for("BatchNorm1d")
         diagnostics = [
             Diagnostic("mean diff", insight.mean_deviation, f"{insight.mean_deviation:.3f}", ranges["mean diff"]),
@@ -267,23 +265,18 @@ class BatchNormView:
             diagnostics.append(Diagnostic("grad std", stats.gradient_std, text, ranges["grad std"]))
         return tuple(diagnostics)
 
-    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
+    def move_cursor(self, data: ViewData[BatchNormInsight], key: str) -> ViewCursor | None:
         cursor, insight = data.cursor, data.insight
-        if not isinstance(insight, BatchNormInsight):
-            return None
         if key in ("p", "P"):
-            position = min(cursor.position, insight.positions - 1) + (1 if key == "p" else -1)
-            return replace(cursor, position=position % insight.positions) if has_position_statistics(insight) else None
+            return step_position(cursor, key, insight.positions) if has_position_statistics(insight) else None
         steps = {"h": -1, "l": 1, "k": -1, "j": 1} if cursor.tab == Tab.UNITS else {"h": -1, "l": 1}
         if key not in steps:
             return None
         unit = min(cursor.unit, insight.units - 1) + steps[key]
         return replace(cursor, unit=min(max(unit, 0), insight.units - 1))
 
-    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+    def render(self, data: ViewData[BatchNormInsight], width: int, height: int) -> tuple[StyledLine, ...]:
         insight = data.insight
-        if not isinstance(insight, BatchNormInsight):
-            return ()
         cursor = replace(data.cursor, unit=min(data.cursor.unit, insight.units - 1))
         diagnostics = self.diagnostics(data)
         line = diagnostics_line(diagnostics, width)
@@ -305,10 +298,9 @@ def _wide_tables(
     insight: BatchNormInsight, cursor: ViewCursor, diagnostics: tuple[Diagnostic, ...], width: int
 ) -> tuple[StyledLine, ...]:
     """Render the table of diagnostics beside that of the units."""
-    table, rest = diagnostics_table(diagnostics), width - TABLE_COLUMNS - GAP
-    advice = advice_lines(diagnostics, TABLE_COLUMNS, WIDE_TABLES_HEIGHT - len(table) - 1)
-    blocks = ((*table, (), *advice), unit_table(insight, cursor, rest, WIDE_TABLES_HEIGHT))
-    return side_by_side(blocks, (TABLE_COLUMNS, rest), WIDE_TABLES_HEIGHT)
+    rest = width - TABLE_COLUMNS - GAP
+    units = unit_table(insight, cursor, rest, WIDE_TABLES_HEIGHT)
+    return beside_table(diagnostics, diagnostics, [units], [rest], WIDE_TABLES_HEIGHT)
 
 
 def _unit_bars(insight: BatchNormInsight, cursor: ViewCursor, width: int, height: int) -> tuple[StyledLine, ...]:

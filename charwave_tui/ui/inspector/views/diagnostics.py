@@ -6,7 +6,16 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, muted_lines, rule, wrap
+from charwave_tui.ui.drawing.styled_text import (
+    Span,
+    StyledLine,
+    cell_width,
+    justify,
+    muted_lines,
+    rule,
+    side_by_side,
+    wrap,
+)
 from charwave_tui.ui.state.layer_health import NOT_FINITE, HealthyRange
 from charwave_tui.ui.terminal.glyphs import GLYPHS, with_local_glyphs
 
@@ -60,6 +69,19 @@ def diagnostics_table(diagnostics: Iterable[Diagnostic], width: int = TABLE_COLU
         gap = max(width - cell_width(line) - cell_width(diagnostic.mark), 1)
         lines.append((*line, Span(" " * gap), *diagnostic.mark) if diagnostic.mark else line)
     return tuple(lines)
+
+
+def beside_table(
+    diagnostics: Iterable[Diagnostic],
+    by_importance: Sequence[Diagnostic],
+    blocks: Sequence[Sequence[StyledLine]],
+    widths: Sequence[int],
+    height: int,
+) -> tuple[StyledLine, ...]:
+    """Place blocks of those widths right of the table of diagnostics, below which is advice on the worst of them."""
+    table = diagnostics_table(diagnostics)
+    advice = advice_lines(by_importance, TABLE_COLUMNS, max(height - len(table) - 1, 1))
+    return side_by_side(((*table, (), *advice), *blocks), (TABLE_COLUMNS, *widths), height)
 
 
 def diagnostics_line(diagnostics: Iterable[Diagnostic], width: int) -> StyledLine:

@@ -18,7 +18,7 @@ from charwave_tui.ui.drawing.block_graphics import BACKGROUND
 from charwave_tui.ui.drawing.canvas import crop_line, display_char
 from charwave_tui.ui.drawing.number_format import format_std
 from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, cell_width, muted_lines, side_by_side
-from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
+from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import (
     TABLE_COLUMNS,
     Diagnostic,
@@ -207,10 +207,11 @@ def align_axes(previous: AnyInsight | None, current: AnyInsight) -> AnyInsight:
     )
 
 
-class EmbeddingView:
+class EmbeddingView(LayerView):
     """View of an embedding layer."""
 
     tabs = ("plane",)
+    insight_type = EmbeddingInsight
 
     def cursor_axes(self, tab: int) -> CursorAxes:
         return CursorAxes("character", "character", "id")
@@ -218,28 +219,24 @@ class EmbeddingView:
     def query(self, cursor: ViewCursor, width: int, height: int) -> InsightQuery:
         return InsightQuery(cursor.layer, rows=0, columns=0, symbol=cursor.symbol)
 
-    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
+    def diagnostics(self, data: ViewData[EmbeddingInsight]) -> tuple[Diagnostic, ...]:
         diagnostics = weight_diagnostics(data.stats, 1.0, EMBEDDING_STD_TEXT)
-        if not isinstance(data.insight, EmbeddingInsight):
-            return diagnostics
         percent = 100 * sum(data.insight.explained_variance)
         text = f"{percent:.0f} %" if math.isfinite(percent) else "nan"
         return (*diagnostics, Diagnostic("plane shows", percent, text, PLANE_RANGE, "plane"))
 
-    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
+    def move_cursor(self, data: ViewData[EmbeddingInsight], key: str) -> ViewCursor | None:
         insight, cursor = data.insight, data.cursor
-        if not isinstance(insight, EmbeddingInsight) or not insight.projection.rows or key not in "hjklpP":
+        if not insight.projection.rows or key not in "hjklpP":
             return None
-        char_id = _cursor_id(cursor, insight)
+        char_id = _cursor_id(data)
         if key in "pP":
             return replace(cursor, symbol=(char_id + (1 if key == "p" else -1)) % insight.projection.rows)
         points = plane_points(insight.projection)
         return replace(cursor, symbol=nearest_towards(points, char_id, key) if points else char_id)
 
-    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+    def render(self, data: ViewData[EmbeddingInsight], width: int, height: int) -> tuple[StyledLine, ...]:
         insight = data.insight
-        if not isinstance(insight, EmbeddingInsight):
-            return ()
         is_wide = width >= WIDE_PLANE_LAYOUT[0] and height >= WIDE_PLANE_LAYOUT[1]
         diagnostics = weight_diagnostics(data.stats, 1.0, EMBEDDING_STD_TEXT)
         heading = (_heading(insight, width),)
@@ -250,14 +247,14 @@ class EmbeddingView:
             side_width = TABLE_COLUMNS if is_wide else NARROW_SIDE_COLUMNS
             size = max(width - side_width - GAP, 0), max(height - len(header), 0)
             transform = PlaneTransform.of(points, *size)
-            cursor, neighbours = _cursor_id(data.cursor, insight), _neighbours(data, insight)
+            cursor, neighbours = _cursor_id(data), _neighbours(data)
             placed = place_points(points, data.symbols, transform, size, (cursor, *neighbours))
             plane = draw_plane(placed, data.symbols, transform, size, cursor, neighbours)
             side: list[StyledLine] = []
             if is_wide:
                 advice = advice_lines(diagnostics, side_width, ADVICE_LINES)
                 side = [*diagnostics_table(reversed(diagnostics)), (), *advice, ()]
-            side += _neighbour_list(data, insight, placed.hidden, len(plane) - len(side))
+            side += _neighbour_list(data, placed.hidden, len(plane) - len(side))
             text = muted_lines(PLANE_TEXT, side_width, 4) if is_wide else ()
             if len(side) + len(text) < len(plane):
                 side += ((), *text)
@@ -267,13 +264,14 @@ class EmbeddingView:
         return tuple(crop_line(line, width) for line in (*header, *body))[: max(height, 0)]
 
 
-def _cursor_id(cursor: ViewCursor, insight: EmbeddingInsight) -> int:
-    return min(max(cursor.symbol, 0), max(insight.projection.rows - 1, 0))
+def _cursor_id(data: ViewData[EmbeddingInsight]) -> int:
+    return min(max(data.cursor.symbol, 0), max(data.insight.projection.rows - 1, 0))
 
 
-def _neighbours(data: ViewData, insight: EmbeddingInsight) -> tuple[int, ...]:
+def _neighbours(data: ViewData[EmbeddingInsight]) -> tuple[int, ...]:
     """Return the ids nearest to the one at the cursor; none while the insight has those of another."""
-    return insight.neighbours if insight.symbol == _cursor_id(data.cursor, insight) else ()
+    insight = data.insight
+    return insight.neighbours if insight.symbol == _cursor_id(data) else ()
 
 
 def _heading(insight: EmbeddingInsight, width: int) -> StyledLine:
@@ -290,11 +288,9 @@ def _heading(insight: EmbeddingInsight, width: int) -> StyledLine:
     return (*left, Span(text, "muted"))
 
 
-def _neighbour_list(
-    data: ViewData, insight: EmbeddingInsight, hidden: tuple[int, ...], height: int
-) -> Iterator[StyledLine]:
+def _neighbour_list(data: ViewData[EmbeddingInsight], hidden: tuple[int, ...], height: int) -> Iterator[StyledLine]:
     """Yield the character at the cursor, its nearest neighbours with their distances, and the hidden characters."""
-    char_id = _cursor_id(data.cursor, insight)
+    char_id = _cursor_id(data)
     yield (
         Span(f"{GLYPHS.cursor} ", "accent"),
         Span(display_char(data.symbols, char_id), "bright", True),
@@ -302,7 +298,7 @@ def _neighbour_list(
     )
     yield (Span("nearest    distance", "muted"),)
     max_neighbours = max(height - 2 - (3 if hidden else 0), 0)
-    for neighbour, distance in list(zip(_neighbours(data, insight), insight.distances, strict=False))[:max_neighbours]:
+    for neighbour, distance in list(zip(_neighbours(data), data.insight.distances, strict=False))[:max_neighbours]:
         char = display_char(data.symbols, neighbour)
         yield (Span("  "), Span(char), Span(f"{format_std(distance):>{17 - cell_len(char)}}", "bright", True))
     if hidden:

@@ -6,17 +6,16 @@ import math
 from dataclasses import replace
 from enum import IntEnum
 
-from charwave_tui.core.protocol.layer_insights import Histogram, InsightQuery, LinearInsight
-from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_histogram, shades_note
+from charwave_tui.core.protocol.layer_insights import InsightQuery, LinearInsight
+from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_density, shades_note
 from charwave_tui.ui.drawing.canvas import crop_line
-from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, fit_groups, justify, side_by_side
-from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
+from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, fit_groups, side_by_side
+from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import (
     TABLE_COLUMNS,
     Diagnostic,
-    advice_lines,
+    beside_table,
     diagnostics_line,
-    diagnostics_table,
     is_wide_layout,
 )
 from charwave_tui.ui.inspector.views.unit_image import FRAME, GUTTER
@@ -41,10 +40,11 @@ CURSOR_STEPS = {"h": (0, -1), "l": (0, 1), "k": (-1, 0), "j": (1, 0)}  # rows, c
 Tab = IntEnum("Tab", "WEIGHTS MATRIX NORMS", start=0)
 
 
-class LinearView:
+class LinearView(LayerView):
     """View of a Linear layer."""
 
     tabs = tuple(tab.name.lower() for tab in Tab)
+    insight_type = LinearInsight
 
     def cursor_axes(self, tab: int) -> CursorAxes:
         return CursorAxes("column", "row")
@@ -55,18 +55,15 @@ class LinearView:
         singular = cursor.tab == Tab.NORMS
         return InsightQuery(cursor.layer, rows=rows, columns=columns if rows else 0, singular_values=singular)
 
-    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
-        insight = data.insight
-        if not isinstance(insight, LinearInsight):
-            return ()
-        diagnostics = _weight_diagnostics(data, insight)
-        return (*diagnostics, *spectrum_diagnostics(insight)) if data.cursor.tab == Tab.NORMS else diagnostics
+    def diagnostics(self, data: ViewData[LinearInsight]) -> tuple[Diagnostic, ...]:
+        diagnostics = _weight_diagnostics(data)
+        return (*diagnostics, *spectrum_diagnostics(data.insight)) if data.cursor.tab == Tab.NORMS else diagnostics
 
-    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
+    def move_cursor(self, data: ViewData[LinearInsight], key: str) -> ViewCursor | None:
         insight, cursor = data.insight, data.cursor
-        if key not in CURSOR_STEPS or not isinstance(insight, LinearInsight):
+        if key not in CURSOR_STEPS:
             return None
-        row, column = matrix_cursor(data, insight)
+        row, column = matrix_cursor(data)
         if cursor.tab == Tab.NORMS:  # in a profile several rows may share a column of the screen
             block_rows, block_columns = -(-insight.fan_in // 128), -(-insight.fan_out // 128)
         else:
@@ -77,23 +74,21 @@ class LinearView:
             cursor, example=min(max(row, 0), insight.fan_in - 1), unit=min(max(column, 0), insight.fan_out - 1)
         )
 
-    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+    def render(self, data: ViewData[LinearInsight], width: int, height: int) -> tuple[StyledLine, ...]:
         insight = data.insight
-        if not isinstance(insight, LinearInsight):
-            return ()
-        matmul = fit_groups(matmul_text(data, insight), width)
-        diagnostics = _weight_diagnostics(data, insight)
+        matmul = fit_groups(matmul_text(data), width)
+        diagnostics = _weight_diagnostics(data)
         bar_rows, image_height = _line_counts(data.cursor.tab, width, height)
         lines: tuple[StyledLine, ...]
         match data.cursor.tab:
             case Tab.NORMS:
-                lines = (matmul, *draw_norms(data, insight, width, height - 1))
+                lines = (matmul, *draw_norms(data, width, height - 1))
             case Tab.WEIGHTS if is_wide_layout(width, height):
                 statistics = _wide_statistics(insight, diagnostics, width, bar_rows)
-                lines = (matmul, (), *statistics, (), *_matrix_image(data, insight, width, image_height))
+                lines = (matmul, (), *statistics, (), *_matrix_image(data, width, image_height))
             case _:
                 densities = _narrow_densities(insight, width, bar_rows) if bar_rows else ()
-                image = _matrix_image(data, insight, width, image_height)
+                image = _matrix_image(data, width, image_height)
                 lines = (matmul, diagnostics_line(diagnostics, width), *densities, *image)
         return tuple(crop_line(line, width) for line in lines)[: max(height, 0)]
 
@@ -111,7 +106,8 @@ def _line_counts(tab: int, width: int, height: int) -> tuple[int, int]:
     return bar_rows, max(height - (bar_rows + AXIS_LINES + 3 if bar_rows else 0) - 4, 0)
 
 
-def _weight_diagnostics(data: ViewData, insight: LinearInsight) -> tuple[Diagnostic, ...]:
+def _weight_diagnostics(data: ViewData[LinearInsight]) -> tuple[Diagnostic, ...]:
+    insight = data.insight
     return weight_diagnostics(data.stats, max(insight.fan_in, 1) ** -0.5, LINEAR_STD_TEXT, insight.weight.mean)
 
 
@@ -124,10 +120,8 @@ def _wide_statistics(
 ) -> tuple[StyledLine, ...]:
     """Render the table of diagnostics beside both densities."""
     density_width, height = (width - TABLE_COLUMNS - 2 * GAP) // 2, bar_rows + 1 + AXIS_LINES
-    table = diagnostics_table(reversed(diagnostics))
-    advice = advice_lines(diagnostics, TABLE_COLUMNS, max(height - len(table) - 1, 1))
-    blocks = ((*table, (), *advice), *_densities(insight, density_width, bar_rows))
-    return side_by_side(blocks, (TABLE_COLUMNS, density_width, density_width), height)
+    densities = _densities(insight, density_width, bar_rows)
+    return beside_table(reversed(diagnostics), diagnostics, densities, [density_width] * 2, height)
 
 
 def _narrow_densities(insight: LinearInsight, width: int, bar_rows: int) -> tuple[StyledLine, ...]:
@@ -141,21 +135,15 @@ def _densities(
     insight: LinearInsight, width: int, bar_rows: int
 ) -> tuple[tuple[StyledLine, ...], tuple[StyledLine, ...]]:
     return (
-        _density("weight density", "", insight.weight, width, bar_rows),
-        _density("gradient density", "   dL/dw", insight.gradient, width, bar_rows),
+        draw_density([(Span("weight density"),)], insight.weight, width, bar_rows),
+        draw_density([(Span("gradient density"),), (Span("dL/dw", "muted"),)], insight.gradient, width, bar_rows),
     )
 
 
-def _density(name: str, note: str, histogram: Histogram | None, width: int, bar_rows: int) -> tuple[StyledLine, ...]:
-    heading = justify((Span(name), Span(note if len(name) + len(note) <= width else "", "muted")), (), width)
-    if histogram is None:
-        return (heading, (Span("no gradient", "muted"),), *((),) * (bar_rows + AXIS_LINES - 1))
-    return (heading, *draw_histogram(histogram, width, bar_rows))
-
-
-def _matrix_image(data: ViewData, insight: LinearInsight, width: int, height: int) -> tuple[StyledLine, ...]:
+def _matrix_image(data: ViewData[LinearInsight], width: int, height: int) -> tuple[StyledLine, ...]:
     """Render a heading, the matrix with its frame in `height` lines, and the readout."""
-    heatmap, (row, column) = _heatmap(insight), matrix_cursor(data, insight)
+    insight, (row, column) = data.insight, matrix_cursor(data)
+    heatmap = _heatmap(insight)
     title: StyledLine = (Span("matrix"), Span("   rows: inputs, columns: outputs", "muted"))
     groups = [title, *heatmap_legend(heatmap)]
     if heatmap.block != (1, 1):
@@ -166,5 +154,5 @@ def _matrix_image(data: ViewData, insight: LinearInsight, width: int, height: in
     if not math.isfinite(insight.weight.mean):
         heading = (*heading, Span(f"   {GLYPHS.cross} not finite", "error"))
     source = input_source_text(data.layers, data.cursor.layer, insight.fan_in, row)
-    readout = heatmap_readout(heatmap, (row, column), source, output_text(data, insight, column))
+    readout = heatmap_readout(heatmap, (row, column), source, output_text(data, column))
     return (heading, *draw_heatmap(heatmap, (row, column), width, height), fit_groups(readout, width))

@@ -8,7 +8,7 @@ from charwave_tui.core.protocol.layer_insights import InsightQuery, OutputInsigh
 from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_histogram
 from charwave_tui.ui.drawing.number_format import format_signed, format_std
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine
-from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
+from charwave_tui.ui.inspector.views.base import LayerView, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic, diagnostics_line
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.state.layer_health import RELU, HealthyRange
@@ -20,32 +20,23 @@ MEAN_RANGE = HealthyRange(
 )
 
 
-class OutputView:
+class OutputView(LayerView):
     """Mean, standard deviation and density of the output."""
 
     tabs = ("output",)
-
-    def cursor_axes(self, tab: int) -> CursorAxes:
-        return CursorAxes()
+    insight_type = OutputInsight
 
     def query(self, cursor: ViewCursor, width: int, height: int) -> InsightQuery:
         return InsightQuery(cursor.layer, rows=0, columns=0)
 
-    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
-        if not isinstance(data.insight, OutputInsight):
-            return ()
+    def diagnostics(self, data: ViewData[OutputInsight]) -> tuple[Diagnostic, ...]:
         output = data.insight.output
         return (
             Diagnostic("mean", output.mean, format_signed(output.mean), MEAN_RANGE),
             Diagnostic("std", output.std, format_std(output.std), RELU["std"]),
         )
 
-    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
-        return None
-
-    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
-        if not isinstance(data.insight, OutputInsight):
-            return ()
+    def render(self, data: ViewData[OutputInsight], width: int, height: int) -> tuple[StyledLine, ...]:
         rows = min(height - 4 - AXIS_LINES, MAX_BAR_ROWS)
         density = draw_histogram(data.insight.output, min(width, MAX_COLUMNS), rows) if rows > 1 else ()
         return (diagnostics_line(self.diagnostics(data), width), (), (Span("output density"),), *density)[:height]

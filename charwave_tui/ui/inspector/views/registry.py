@@ -1,6 +1,6 @@
 """Which view each kind of layer has.
 
-To add a view for a layer: write a class that satisfies `LayerView` (`base.py`; `output.py` is the shortest example)
+To add a view for a layer: write a subclass of `LayerView` (`base.py`; `output.py` is the shortest example)
 in a module of its own in this folder, and enter it in `VIEWS` under the layer's class name. If it shows values that
 no insight has yet, add one to `core/protocol/layer_insights.py` and measure it in `engine/inspection/`.
 """

@@ -22,7 +22,7 @@ from charwave_tui.ui.drawing.styled_text import (
     scroll_top,
     shorten,
 )
-from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
+from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
 from charwave_tui.ui.inspector.views.tree_diagram import (
     DOWN,
@@ -48,10 +48,11 @@ STRENGTH_TEXT = (
 STRENGTH_RANGE = HealthyRange(-math.inf, math.inf, "0.4 … 0.8 of a tanh", STRENGTH_TEXT)
 
 
-class TreeView:
+class TreeView(LayerView):
     """The tree with the level that the inspected layer feeds marked; the cursor moves along the nodes of that level."""
 
     tabs = ("tree",)
+    insight_type = TreeInsight
 
     def cursor_axes(self, tab: int) -> CursorAxes:
         return CursorAxes("node")
@@ -59,28 +60,28 @@ class TreeView:
     def query(self, cursor: ViewCursor, width: int, height: int) -> InsightQuery:
         return InsightQuery(cursor.layer, text=cursor.text)
 
-    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
-        if not isinstance(data.insight, TreeInsight) or not data.insight.levels:
+    def diagnostics(self, data: ViewData[TreeInsight]) -> tuple[Diagnostic, ...]:
+        if not data.insight.levels:
             return ()
-        level, node = _tree_cursor(data.cursor, data.insight)
+        level, node = _tree_cursor(data)
         strengths = data.insight.levels[level - 1].rms
         if not strengths:
             return ()
         return (Diagnostic("rms", strengths[node], format_strength(strengths[node], 8), STRENGTH_RANGE),)
 
-    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
+    def move_cursor(self, data: ViewData[TreeInsight], key: str) -> ViewCursor | None:
         step = {"h": -1, "l": 1, "P": -1, "p": 1}.get(key)
-        if step is None or not isinstance(data.insight, TreeInsight):
+        if step is None:
             return None
-        level, node = _tree_cursor(data.cursor, data.insight)
+        level, node = _tree_cursor(data)
         nodes = len(data.insight.levels[level - 1].rms) if level else 1
         return replace(data.cursor, position=min(max(node + step, 0), nodes - 1))
 
-    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+    def render(self, data: ViewData[TreeInsight], width: int, height: int) -> tuple[StyledLine, ...]:
         insight = data.insight
-        if not isinstance(insight, TreeInsight) or not insight.levels or not insight.context:
+        if not insight.levels or not insight.context:
             return (crop_line((Span("This model has no levels, so there is no tree.", "muted"),), width),)
-        cursor = _tree_cursor(data.cursor, insight)
+        cursor = _tree_cursor(data)
         topology = TreeTopology.of(insight, data.stats.name == DILATED_LAYER)
         header = _heading(insight, width)
         readout = _readout(insight, topology, cursor, width)
@@ -88,13 +89,14 @@ class TreeView:
         is_spacious = len(insight.levels) * 3 + len(header) + 5 + len(text) <= height
         footer = (readout, (), *text) if is_spacious else (readout,)
         tree_height = height - len(header) - len(footer) - 2 * is_spacious
-        tree = _tree(data, insight, topology, cursor, width, tree_height)
+        tree = _tree(data, topology, cursor, width, tree_height)
         gap: tuple[StyledLine, ...] = ((),) if is_spacious else ()
         return tuple(crop_line(line, width) for line in (*header, *gap, *tree, *gap, *footer))[:height]
 
 
-def _tree_cursor(cursor: ViewCursor, insight: TreeInsight) -> tuple[int, int]:
+def _tree_cursor(data: ViewData[TreeInsight]) -> tuple[int, int]:
     """Return the level that the inspected layer feeds, from 1, and the node at the cursor; 0 and 0 without levels."""
+    cursor, insight = data.cursor, data.insight
     if not insight.levels:
         return 0, 0
     later_levels = (number for number, level in enumerate(insight.levels, start=1) if level.layer > cursor.layer)
@@ -123,13 +125,14 @@ def _heading(insight: TreeInsight, width: int) -> tuple[StyledLine, ...]:
 
 
 def _tree(
-    data: ViewData, insight: TreeInsight, topology: TreeTopology, cursor: tuple[int, int], width: int, height: int
+    data: ViewData[TreeInsight], topology: TreeTopology, cursor: tuple[int, int], width: int, height: int
 ) -> tuple[StyledLine, ...]:
     """Render the prediction above the tree; without room for a tree, the levels as a list."""
-    names = [_level_name(data, insight, topology, level) for level in range(1, len(insight.levels) + 1)]
+    insight = data.insight
+    names = [_level_name(data, topology, level) for level in range(1, len(insight.levels) + 1)]
     full_columns = max(map(cell_width, names)) + GAP
     layout = TreeLayout.within(topology, (full_columns, MIN_NAME_COLUMNS), width, height - 2)
-    prediction = _prediction(data, insight, width - (layout.name_columns if layout else full_columns))
+    prediction = _prediction(data, width - (layout.name_columns if layout else full_columns))
     if layout is None:
         return compact_levels(insight, topology, cursor, names, width, height - 1, prediction)
     canvas = draw_tree(insight, topology, layout, cursor, width)
@@ -148,10 +151,10 @@ def _tree(
     return ((Span(" " * max(centred, layout.name_columns)), *prediction), (stem,), *lines)
 
 
-def _level_name(data: ViewData, insight: TreeInsight, topology: TreeTopology, level: int) -> StyledLine:
+def _level_name(data: ViewData[TreeInsight], topology: TreeTopology, level: int) -> StyledLine:
     """Return a level's mark and number, its activation layer and, if dilated, its dilation."""
-    is_marked = level == _tree_cursor(data.cursor, insight)[0]
-    index = insight.levels[level - 1].layer
+    is_marked = level == _tree_cursor(data)[0]
+    index = data.insight.levels[level - 1].layer
     layer: LayerStats | None = data.layers[index] if 0 <= index < len(data.layers) else None
     sizes = GLYPHS.times.join(map(str, layer.output_shape[1:])) if layer else ""
     title = f"{layer_title(layer)} {sizes}" if layer else "level"
@@ -161,13 +164,13 @@ def _level_name(data: ViewData, insight: TreeInsight, topology: TreeTopology, le
     return number, Span(f"  {title}{dilation}", role)
 
 
-def _prediction(data: ViewData, insight: TreeInsight, width: int) -> StyledLine:
+def _prediction(data: ViewData[TreeInsight], width: int) -> StyledLine:
     """Render the head and the likeliest next characters, as many as fit."""
     head = data.layers[-1] if data.layers else None
     groups: list[StyledLine] = [(Span(layer_title(head) if head else "head", "muted"),)]
     if data.stats.name == DILATED_LAYER:
         groups.append((Span("reads the last node of each level", "muted"),))
-    for index, (char_id, probability) in enumerate(insight.next_chars):
+    for index, (char_id, probability) in enumerate(data.insight.next_chars):
         verb = () if index else (Span("predicts  ", "muted"),)
         char = Span(f"{display_char(data.symbols, char_id)} ", "bright", True)
         groups.append((*verb, char, Span(f"{probability:.2f}")))

@@ -15,7 +15,7 @@ from charwave_tui.ui.charts.plot import CurveLabel, PlotArea, draw_axes, write_g
 from charwave_tui.ui.drawing.canvas import Canvas, canvas_lines, crop_line
 from charwave_tui.ui.drawing.number_format import format_update_ratio
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, fit_groups, muted_lines, shorten
-from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
+from charwave_tui.ui.inspector.views.base import LayerView, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.state.layer_health import HEALTHY
@@ -31,29 +31,23 @@ CHART_TEXT = (
 )
 
 
-class UpdateRatiosView:
+class UpdateRatiosView(LayerView):
     """The chart with the inspected layer's line highlighted; text while there are no ratios."""
 
     tabs = ("updates",)
 
-    def cursor_axes(self, tab: int) -> CursorAxes:
-        return CursorAxes()
-
     def query(self, cursor: ViewCursor, width: int, height: int) -> InsightQuery:
         return InsightQuery(cursor.layer, rows=0, columns=0)
 
-    def diagnostics(self, data: ViewData) -> tuple[Diagnostic, ...]:
+    def diagnostics(self, data: ViewData[object]) -> tuple[Diagnostic, ...]:
         ratio = data.stats.update_ratio
         return (Diagnostic("update", ratio, format_update_ratio(ratio), HEALTHY["update"]),)
 
-    def move_cursor(self, data: ViewData, key: str) -> ViewCursor | None:
-        return None
-
-    def render(self, data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+    def render(self, data: ViewData[object], width: int, height: int) -> tuple[StyledLine, ...]:
         return tuple(crop_line(line, width) for line in _lines(data, width, height)[: max(height, 0)])
 
 
-def _lines(data: ViewData, width: int, height: int) -> tuple[StyledLine, ...]:
+def _lines(data: ViewData[object], width: int, height: int) -> tuple[StyledLine, ...]:
     formula: StyledLine = (Span(with_local_glyphs("log10(std(Δp) / std(p))"), "muted"),)
     scope: StyledLine = (Span("of every matrix at each step", "muted"),)
     heading = fit_groups(((Span("update ratio"),), formula, scope), width)
@@ -159,7 +153,7 @@ def _last_ratios(ratios: UpdateRatiosReported) -> dict[int, float]:
     return last
 
 
-def _ratio_list(ratios: UpdateRatiosReported, data: ViewData) -> tuple[StyledLine, ...]:
+def _ratio_list(ratios: UpdateRatiosReported, data: ViewData[object]) -> tuple[StyledLine, ...]:
     """Render the last ratio of each matrix as text."""
     lines: list[StyledLine] = []
     for layer, ratio in _last_ratios(ratios).items():

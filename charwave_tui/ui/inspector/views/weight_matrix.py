@@ -77,12 +77,13 @@ def _format_weight_std(value: float | None) -> str:
     return format_gradient_std(value)
 
 
-def matmul_text(data: ViewData, insight: LinearInsight) -> tuple[StyledLine, ...]:
+def matmul_text(data: ViewData[LinearInsight]) -> tuple[StyledLine, ...]:
     """Return what the Linear computes, as groups: `[B,4,48] @ [48,128] + b → [B,4,128]`, and what B is.
 
     Its input has the shape of the previous layer's output; the matrix is broadcast over a position dimension.
     """
-    stats, index, shape = data.stats, data.cursor.layer, (insight.fan_in, insight.fan_out)
+    stats, insight, index = data.stats, data.insight, data.cursor.layer
+    shape = (insight.fan_in, insight.fan_out)
     input_shape = data.layers[index - 1].output_shape if index > 0 else (*stats.output_shape[:-1], insight.fan_in)
     has_bias = stats.parameters > insight.fan_in * insight.fan_out
     product: StyledLine = (
@@ -129,19 +130,19 @@ def input_source_text(layers: Sequence[LayerStats], index: int, fan_in: int, row
     return f"{source}, channel {channel}"
 
 
-def output_text(data: ViewData, insight: LinearInsight, column: int) -> str:
+def output_text(data: ViewData[LinearInsight], column: int) -> str:
     """Return what a column of the matrix computes: the head's a character's logit, a gated layer's signal or gate."""
-    index, layers = data.cursor.layer, data.layers
-    if index == len(layers) - 1 and insight.fan_out == len(data.symbols) + 1:
+    index, layers, fan_out = data.cursor.layer, data.layers, data.insight.fan_out
+    if index == len(layers) - 1 and fan_out == len(data.symbols) + 1:
         return "the boundary" if column == 0 else display_char(data.symbols, column)
     specs = (ACTIVATION_OF_LAYER.get(layer.name) for layer in layers[index + 1 : index + 3])
     is_gated = any(spec is not None and spec.is_gated for spec in specs)
-    return ("signal" if column < insight.fan_out // 2 else "gate") if is_gated else ""
+    return ("signal" if column < fan_out // 2 else "gate") if is_gated else ""
 
 
-def matrix_cursor(data: ViewData, insight: LinearInsight) -> tuple[int, int]:
+def matrix_cursor(data: ViewData[LinearInsight]) -> tuple[int, int]:
     """Return the row and column of the matrix under the cursor."""
-    cursor = data.cursor
+    cursor, insight = data.cursor, data.insight
     return min(max(cursor.example, 0), insight.fan_in - 1), min(max(cursor.unit, 0), insight.fan_out - 1)
 
 
@@ -178,9 +179,9 @@ def spectrum_diagnostics(insight: LinearInsight) -> tuple[Diagnostic, ...]:
     )
 
 
-def draw_norms(data: ViewData, insight: LinearInsight, width: int, height: int) -> tuple[StyledLine, ...]:
+def draw_norms(data: ViewData[LinearInsight], width: int, height: int) -> tuple[StyledLine, ...]:
     """Render three profiles below each other: norms of the rows, norms of the columns, singular values."""
-    row, column = matrix_cursor(data, insight)
+    insight, (row, column) = data.insight, matrix_cursor(data)
     is_spacious, has_marks = height >= 24, height >= 14
     text = ((), *muted_lines(with_local_glyphs(SINGULAR_VALUES_TEXT), width, 3)) if is_spacious else ()
     bar_rows = max((height - len(text) - 6 - 2 * has_marks - 3 * is_spacious) // 3, 1)
@@ -188,7 +189,7 @@ def draw_norms(data: ViewData, insight: LinearInsight, width: int, height: int) 
     lines: list[StyledLine] = []
     for name, norms, index, meaning in (
         ("row", insight.row_norms, row, input_source_text(data.layers, data.cursor.layer, insight.fan_in, row)),
-        ("column", insight.column_norms, column, output_text(data, insight, column)),
+        ("column", insight.column_norms, column, output_text(data, column)),
     ):
         values = _row_values(norms)
         heading, *statistics = profile_heading(f"{name} norms", values)

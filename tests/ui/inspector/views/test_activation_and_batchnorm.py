@@ -125,7 +125,7 @@ def test_nan_drawn_in_error_style_and_reported():
     lines = ActivationView("Tanh").render(view_data(nonfinite), 136, 36)
     text = "\n".join(map(to_plain_text, lines))
     assert "no finite value" in text
-    assert "NaN spreads to every weight" in text
+    assert "infinity spreads to every weight" in text
     assert Span("▀", "error", background="bright") in {span for line in lines for span in line}
 
 

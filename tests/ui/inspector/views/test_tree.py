@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.lab_states import CONFIG, DILATED_CONFIG
 from support.layer_views import fits_space, tree_insight, view_data
 
-from charwave_tui.core.protocol.layer_insights import OutputInsight, TreeInsight
+from charwave_tui.core.protocol.layer_insights import TreeInsight
 from charwave_tui.ui.drawing import block_graphics
 from charwave_tui.ui.drawing.theme import to_plain_text
 from charwave_tui.ui.inspector.views import tree, tree_diagram
@@ -137,7 +137,7 @@ def test_tree_fits_any_space(model, width, height, strength, typed, position):
     assert fits_space(VIEW.render(data, width, height), width, height)
 
 
-@pytest.mark.parametrize("insight", [TreeInsight("", ()), TreeInsight("\0\0", ()), OutputInsight(None)])
+@pytest.mark.parametrize("insight", [TreeInsight("", ()), TreeInsight("\0\0", ())])
 def test_without_levels_text_is_shown(insight):
     assert "no levels" in rendered(view_data(insight, 1))[0]
 

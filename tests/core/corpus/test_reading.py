@@ -14,14 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.corpus import (
-    MAX_FILE_BYTES,
-    MAX_WORD_LENGTH,
-    MIN_WORDS,
-    Corpus,
-    format_character_ranges,
-    read_corpus,
-)
+from charwave_tui.core.corpus.corpus import MIN_WORDS, Corpus, format_character_ranges
+from charwave_tui.core.corpus.reading import MAX_FILE_BYTES, MAX_WORD_LENGTH, read_corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import Split
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
-from charwave_tui.core.corpus import Corpus, read_corpus
+from charwave_tui.core.corpus.corpus import Corpus, MissingWords
+from charwave_tui.core.corpus.reading import read_corpus
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.paths import APP_NAME, asset_path, corpora_dir, state_dir, write_user_file
+from charwave_tui.core.store.run_record import RunRecord
 
 # The lecture's names.txt: the published losses hold for these bytes only.
 LECTURE_SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
@@ -64,7 +68,7 @@ def find_corpus(name_or_path: str) -> Corpus:
     """
     entry = _named_corpora().get(name_or_path)
     path = entry.path if entry else _expand_user(name_or_path)
-    name = entry.name if entry else path.stem
+    name = escape_invisible(entry.name if entry else path.stem)
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -72,6 +76,37 @@ def find_corpus(name_or_path: str) -> Corpus:
     except (OSError, ValueError):
         return read_corpus(path, name)
     return _read_cached(path, name, status.st_mtime_ns, status.st_size)
+
+
+def find_learned_corpus(record: RunRecord, path: str = "") -> Corpus:
+    """Return the corpus that a run learned, without words if they are not in its file or have changed.
+
+    Raises UserError (field `corpus`) if `path` is given, and does not have them.
+    """
+    run, learned = record.run, record.corpus
+    if path:
+        corpus = find_corpus(path)
+        if corpus.sha256 != learned.sha256:
+            raise UserError(
+                f"{path} is not the list that run {run} learned: its SHA-256 begins {corpus.sha256[:12]}, not "
+                f"{learned.sha256[:12]}",
+                f"{APP_NAME} train --corpus {shlex.quote(path)} trains a new run on it",
+                "corpus",
+            )
+        return corpus
+    location = record.config.corpus
+    relocate = f"{APP_NAME} runs relocate {run} PATH says where they are"
+    try:
+        corpus = find_corpus(location)
+    except UserError as error:
+        remedy = error.remedy if location in DOWNLOAD_SOURCES else relocate
+        return Corpus.without_words(
+            MissingWords(learned, f"the words of run {run} are missing: {error.problem}", remedy)
+        )
+    if corpus.sha256 != learned.sha256:
+        problem = f"the corpus {location} has changed since run {run} learned it"
+        return Corpus.without_words(MissingWords(learned, problem, f"put it back, or {relocate}"))
+    return corpus
 
 
 def resolve_corpus_name(name_or_path: str) -> str:

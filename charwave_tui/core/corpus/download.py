@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from charwave_tui.core.corpus import MAX_FILE_BYTES
-from charwave_tui.core.corpus_registry import DownloadSource
+from charwave_tui.core.corpus.reading import MAX_FILE_BYTES
+from charwave_tui.core.corpus.registry import DownloadSource
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import corpora_dir, ensure_dir, write_user_file
 

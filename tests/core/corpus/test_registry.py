@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from charwave_tui.core import corpus_registry
-from charwave_tui.core.corpus_registry import (
+from charwave_tui.core.corpus import registry
+from charwave_tui.core.corpus.registry import (
     MAX_RECENT,
     CorpusKind,
     add_recent_corpus,
@@ -193,5 +193,5 @@ def test_listing_and_lookup_write_nothing(home: Path, file: Path) -> None:
 
 
 def test_listing_works_without_built_in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_registry, "asset_path", lambda *parts: tmp_path.joinpath("none", *parts))
+    monkeypatch.setattr(registry, "asset_path", lambda *parts: tmp_path.joinpath("none", *parts))
     assert list_corpora() == ()

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from charwave_tui.core import corpus_download
-from charwave_tui.core.corpus_download import download_corpus
-from charwave_tui.core.corpus_registry import DOWNLOAD_SOURCES, LECTURE_SHA256, DownloadSource
+from charwave_tui.core.corpus import download
+from charwave_tui.core.corpus.download import download_corpus
+from charwave_tui.core.corpus.registry import DOWNLOAD_SOURCES, LECTURE_SHA256, DownloadSource
 from charwave_tui.core.errors import UserError
 
 WORDS = b"\n".join(b"word%d" % number for number in range(9_000))
@@ -108,7 +108,7 @@ def test_no_network_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_silent_server_times_out(server: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_download, "TIMEOUT", 0.1)
+    monkeypatch.setattr(download, "TIMEOUT", 0.1)
     source = server.reply_with(WORDS)
     server.may_reply.clear()
     with pytest.raises(UserError, match="timed out"):

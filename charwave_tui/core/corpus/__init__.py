@@ -1,0 +1,1 @@
+"""Word lists: reading, hints, registry, download."""
