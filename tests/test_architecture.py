@@ -184,6 +184,16 @@ def _identifiers(tree: ast.Module) -> Iterator[str]:
                 yield name
 
 
+def test_keys_are_bound_in_the_keymap_alone() -> None:
+    """A confirmation's keys are those of its choices, which the caller gives."""
+    binding = {
+        str(path.relative_to(PACKAGE))
+        for path, tree in TREES.items()
+        if any(isinstance(node, ast.Call) and name_of(node.func) == "Binding" for node in ast.walk(tree))
+    }
+    assert binding == {"ui/keymap.py", "ui/dialogs/confirm.py"}
+
+
 def test_package_init_has_only_a_docstring() -> None:
     for path in PACKAGE.rglob("__init__.py"):
         body = ast.parse(path.read_text("utf-8")).body

@@ -122,8 +122,8 @@ class CharwaveApp(ThemedApp):
 
     def _show_connection(self) -> None:
         host, latency = self._engine.host, self._engine.latency
-        self._lab.line = self.connection_notice
-        self._lab.place = host if latency is None else f"{host} {latency * 1e3:.0f} ms"
+        self._lab.connection_notice = self.connection_notice
+        self._lab.engine_host = host if latency is None else f"{host} {latency * 1e3:.0f} ms"
 
     @on(SendCommand)
     def send_command(self, message: SendCommand) -> None:

@@ -1,7 +1,4 @@
-"""The keys that the key bar and the help list, per screen: action, label, help line.
-
-Keys that only one pane binds for its cursor are in that pane.
-"""
+"""The keys of all screens, panes and dialogs: action, label in the key bar, line in the help."""
 
 from __future__ import annotations
 
@@ -9,11 +6,13 @@ from textual.binding import Binding
 
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
+TO_END = 1_000_000  # more rows than any list has
+
 
 def key(
     key: str, action: str, description: str, help: str, *, show: bool = True, display: str | None = None
 ) -> Binding:
-    """Return a binding whose tooltip is its line in the help, empty if the line of another key covers it."""
+    """Return a binding whose tooltip is its line in the help; empty if it is obvious, or another key has it."""
     return Binding(
         key, action, description, show=show, key_display=display or key, tooltip=help, id=f"{action} on {key}"
     )
@@ -119,6 +118,73 @@ LAB_KEYS = (
 )
 
 
+FORM_KEYS = (
+    key("up", "walk(-1)", "Up", "move through the fields", show=False, display="↑ ↓"),
+    key("down", "walk(1)", "Down", "", show=False),
+    key("enter", "edit", "Edit", "type a value, or choose from a list; enter applies it, esc cancels"),
+    key(
+        "left",
+        "step_value(-1)",
+        "Change",
+        "the next lower or higher value",
+        display="←→",
+    ),
+    key("right", "step_value(1)", "Change", "", show=False),
+    key("backspace", "revert", "Preset's value", "back to the preset's value", display=GLYPHS.backspace),
+    key("home", f"walk(-{TO_END})", "First", "", show=False),
+    key("end", f"walk({TO_END})", "Last", "", show=False),
+    key("pageup", "leap(-1)", "Group up", "", show=False),
+    key("pagedown", "leap(1)", "Group down", "", show=False),
+)
+
+
+LAYERS_KEYS = (key("o", "sort", "Sort", ""),)
+
+
+LAYER_TABLE_KEYS = (
+    key("enter", "select_cursor", "Inspect", ""),
+    key("home", "scroll_top", "First", "", show=False),
+    key("end", "scroll_bottom", "Last", "", show=False),
+)
+
+
+NAMES_PANE_KEYS = (
+    key("left", "select(-1)", "Field", "", display="←→"),
+    key("right", "select(1)", "Field", "", show=False),
+    key("up", "step_value(1)", "Change", "", display="↑↓"),
+    key("down", "step_value(-1)", "Change", "", show=False),
+    key("enter", "edit", "Edit", ""),
+    key("pagedown", "turn(1)", "More names", "", show=False),
+    key("pageup", "turn(-1)", "Names before", "", show=False),
+)
+
+
+EDITOR_KEYS = (
+    key("enter", "submit", "Apply", ""),
+    key("tab,shift+tab", "submit", "Apply", "", show=False),
+    key("escape", "leave", "Cancel", "", display="esc"),
+)
+
+
+HELP_KEYS = (
+    key("escape,question_mark,q,enter,ctrl+c", "dismiss", "Close", ""),
+    key("g", "guide", "Guide", ""),
+    key("down,j", "scroll(1)", "Down", "", show=False),
+    key("up,k", "scroll(-1)", "Up", "", show=False),
+    key("pagedown,space", "scroll(10)", "Page down", "", show=False),
+    key("pageup", "scroll(-10)", "Page up", "", show=False),
+)
+
+
+PICK_KEYS = (
+    key("up", "move(-1)", "Up", "", show=False),
+    key("down", "move(1)", "Down", "", show=False),
+    key("pageup", "move(-5)", "Five up", "", show=False),
+    key("pagedown", "move(5)", "Five down", "", show=False),
+    key("escape", "cancel", "Cancel", "", display="esc"),
+)
+
+
 GUIDE_KEYS = (
     key("g", "choose_page", "Pages", "choose a page of the guide"),
     key("t", "toggle_contents", "Contents", "show or hide the table of contents"),
@@ -134,24 +200,19 @@ GUIDE_KEYS = (
     *GLOBAL_KEYS,
 )
 
-
 _TURN = (
     key("tab", "request('next_mode')", "Mode", "the next mode, shift+tab the previous one"),
     key("shift+tab", "request('previous_mode')", "Mode", "", show=False),
 )
 
-
 _HELP = key("question_mark", "request('help')", "Help", "", display="?")
-
 
 _LEAVE = (
     key("ctrl+c", "request('back')", "Done", "", show=False),
     *GLOBAL_KEYS,
 )
 
-
 _TYPING = (*_TURN, _HELP, key("escape", "request('back')", "Done", "back to the lab", display="esc"), *_LEAVE)
-
 
 _READING = (
     *_TURN,
@@ -163,28 +224,23 @@ _READING = (
     *_LEAVE,
 )
 
-
 _LIST = (
     key("up", "move_cursor(-1)", "Choose", "move through the list", display="↑↓"),
     key("down", "move_cursor(1)", "Choose", "", show=False),
     key("pageup", "page(-1)", "Choose", "", show=False),
     key("pagedown", "page(1)", "Choose", "", show=False),
-    key("home", "move_cursor(-1000000)", "Choose", "", show=False),
-    key("end", "move_cursor(1000000)", "Choose", "", show=False),
+    key("home", f"move_cursor(-{TO_END})", "Choose", "", show=False),
+    key("end", f"move_cursor({TO_END})", "Choose", "", show=False),
 )
-
 
 _AGAIN = key("g", "resample", "Again", "sample again, with the next seed if the model is still at the same step")
 
-
 _COPY = key("y", "screen.copy", "Copy", "copy the name under the cursor through the terminal, also over SSH")
-
 
 _KEEP = (
     key("Y", "screen.copy_all", "Copy all", "copy all names", show=False),
     key("w", "screen.save", "Save", "save all names to a file: text, CSV or JSON by its extension"),
 )
-
 
 _STAR = key("s", "star", "Star", f"star the name ({GLYPHS.star}), or remove its star; starred names are stored")
 
@@ -237,8 +293,8 @@ TIMELINE_KEYS = (
     key("right", "move_cursor(1)", "Scrub", "", show=False),
     key("pageup", "page(-1)", "Scrub", "", show=False),
     key("pagedown", "page(1)", "Scrub", "", show=False),
-    key("home", "move_cursor(-1000000)", "First", "the first evaluation"),
-    key("end", "move_cursor(1000000)", "Last", "the last evaluation, and then each new one"),
+    key("home", f"move_cursor(-{TO_END})", "First", "the first evaluation"),
+    key("end", f"move_cursor({TO_END})", "Last", "the last evaluation, and then each new one"),
     *_KEEP,
     *_READING,
 )
@@ -294,6 +350,12 @@ INSPECTOR_KEYS = (
 
 
 RUN_KEYS = (
+    key("up,k", "move_cursor(-1)", "Up", "", show=False),
+    key("down,j", "move_cursor(1)", "Down", "", show=False),
+    key("pageup", "page(-1)", "Page up", "", show=False),
+    key("pagedown", "page(1)", "Page down", "", show=False),
+    key("home", f"move_cursor(-{TO_END})", "First", "", show=False),
+    key("end", f"move_cursor({TO_END})", "Last", "", show=False),
     key("enter", "command('open')", "Open", "open the run in the lab"),
     key("space", "command('resume')", "Resume", "resume training a run that has steps left"),
     key("c", "toggle_chosen", "Compare", "choose up to four runs to compare; again removes the run"),

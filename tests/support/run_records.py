@@ -187,7 +187,7 @@ class RunsScreenHost(SequentialKeysApp[None]):
         self.runs = RunsScreen(view_options)
         await self.push_screen(self.runs, self.results.append)
         self.runs.run, self.runs.curve = active_run
-        self.runs.archive = archive
+        self.runs.stored_runs = archive
 
     def on_send_command(self, message: SendCommand) -> None:
         self.requests.append(message.command)
@@ -200,7 +200,7 @@ class RunsScreenHost(SequentialKeysApp[None]):
     @property
     def cursor_run(self) -> int | None:
         """The run under the cursor."""
-        return self.table.view_options.here
+        return self.table.view_options.cursor_run
 
 
 @asynccontextmanager

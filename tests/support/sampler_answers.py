@@ -145,7 +145,7 @@ class SamplerScreenHost(SequentialKeysApp[None]):
         view, sampler_state, theme = self._opening
         self.theme = f"charwave-{theme}"
         self.show(view)
-        self.sampler.speech, self.sampler.archive = sampler_state, ARCHIVE
+        self.sampler.replies, self.sampler.stored_runs = sampler_state, ARCHIVE
         await self.push_screen(self.sampler, self.results.append)
 
     def show(self, view: LabState) -> None:
@@ -154,7 +154,7 @@ class SamplerScreenHost(SequentialKeysApp[None]):
 
     def emit(self, event: Event) -> None:
         """Pass a reply to the screen."""
-        self.sampler.speech = reduce_sampler(self.sampler.speech, event)
+        self.sampler.replies = reduce_sampler(self.sampler.replies, event)
 
     def on_send_command(self, message: SendCommand) -> None:
         self.requests.append(message.command)

@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from charwave_tui.core.config.layer_shapes import SATURATION_THRESHOLD
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect
 from charwave_tui.ui.drawing.theme import ThemedWidget
-from charwave_tui.ui.keymap import LAB_KEYS
+from charwave_tui.ui.keymap import FORM_KEYS, HELP_KEYS, LAB_KEYS
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 GLOSSARY = {
@@ -30,14 +30,6 @@ GLOSSARY = {
     "ln 27": "the loss of a uniform prediction over 27 symbols; over 45 it is ln 45",
     f"{GLYPHS.live} live": "a field that takes effect at once; the curve gets a mark",
     f"{GLYPHS.rebuild} rebuild": "a field that takes effect in the next run",
-}
-
-# keys that the form binds itself
-FORM_KEYS = {
-    "↑ ↓": "move through the fields",
-    "← →": "the next lower or higher value",
-    "enter": "type a value, or choose from a list; enter applies it, esc cancels",
-    "backspace": "back to the preset's value",
 }
 
 
@@ -62,8 +54,8 @@ class _HelpPage(ThemedWidget):
         page = Text()
         if self._topic in HYPERPARAMETERS:
             self._append_field(page, self._topic)
-        tables = {"keys": {key.key_display or key.key: key.tooltip for key in self._keys if key.tooltip}}
-        tables |= {"in the form": FORM_KEYS, "words": GLOSSARY} if self._keys is LAB_KEYS else {}
+        tables = {"keys": _tooltips(self._keys)}
+        tables |= {"in the form": _tooltips(FORM_KEYS), "words": GLOSSARY} if self._keys is LAB_KEYS else {}
         name_width = max(len(name) for rows in tables.values() for name in rows) + 2
         for heading, rows in tables.items():
             self._append_table(page, heading, rows, name_width, max(20, width - name_width))
@@ -89,18 +81,15 @@ class _HelpPage(ThemedWidget):
         page.append("\n")
 
 
+def _tooltips(keys: Sequence[Binding]) -> dict[str, str]:
+    return {key.key_display or key.key: key.tooltip for key in keys if key.tooltip}
+
+
 class HelpScreen(ModalScreen[None]):
     """The help on a screen's `keys`, on those of the lab with the form's keys and the glossary."""
 
     CSS_PATH = "dialog.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter,ctrl+c", "dismiss", "Close"),
-        Binding("g", "guide", "Guide"),
-        Binding("down,j", "scroll(1)", "Down", show=False),
-        Binding("up,k", "scroll(-1)", "Up", show=False),
-        Binding("pagedown,space", "scroll(10)", "Page down", show=False),
-        Binding("pageup", "scroll(-10)", "Page up", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*HELP_KEYS]
 
     def __init__(self, topic: str | None, keys: Sequence[Binding] = LAB_KEYS) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.markup import escape
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
@@ -25,6 +25,7 @@ from charwave_tui.ui.drawing.styled_text import (
     shorten,
     wrap,
 )
+from charwave_tui.ui.keymap import PICK_KEYS
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.text_lines import TextLines
 
@@ -80,13 +81,7 @@ class PickDialog(ModalScreen[str | None]):
     """
 
     CSS_PATH = "pick.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", show=False),
-        Binding("down", "move(1)", "Down", show=False),
-        Binding("pageup", "move(-5)", "Five up", show=False),
-        Binding("pagedown", "move(5)", "Five down", show=False),
-        Binding("escape", "cancel", "Cancel", key_display="esc"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*PICK_KEYS]
 
     def __init__(
         self,

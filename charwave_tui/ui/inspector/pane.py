@@ -112,7 +112,7 @@ class InspectorPane(TimestampedPane, can_focus=True):
     inspection: reactive[InspectionState] = reactive(InspectionState, repaint=False)
 
     def __init__(self, selection: InspectorSelection) -> None:
-        super().__init__(3, "Layers", id="layer")
+        super().__init__("Layers", id="layer", number=3)
         self.set_reactive(InspectorPane.selection, selection)
         self._requests = InspectionRequests(lambda command: self.post_message(SendCommand(command)))
         self._lines = TextLines()

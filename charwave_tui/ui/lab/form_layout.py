@@ -177,8 +177,8 @@ def _figures_bright(text: str) -> StyledLine:
 class FormFooter:
     """The summary below the first column and the help at the bottom; `border` is what of them goes into the border.
 
-    An `airy` footer is used only if there is space for blank lines before the headings, a `lean` one only if no other
-    fits.
+    One that `needs_blank_lines` is used only if there is space for them before the headings, one that `is_minimal` only
+    if no other fits.
     """
 
     summary: tuple[StyledLine, ...]
@@ -192,13 +192,13 @@ class FormFooter:
         return len(self.summary) + len(self.help)
 
 
-def footer_variants(preview: EditPreview, here: str, widths: Sequence[int], width: int) -> Iterator[FormFooter]:
+def footer_variants(preview: EditPreview, cursor_field: str, widths: Sequence[int], width: int) -> Iterator[FormFooter]:
     """Yield the footers for columns of `widths` in a form of `width` columns, longest first; the last has no lines.
 
     With two columns the summary is right of the help.
     """
-    lines = help_lines(preview, here, width if len(widths) == 1 else widths[0])
-    about = about_lines(preview.form, here, width if len(widths) == 1 else widths[0])
+    lines = help_lines(preview, cursor_field, width if len(widths) == 1 else widths[0])
+    about = about_lines(preview.form, cursor_field, width if len(widths) == 1 else widths[0])
     short = summary_lines(preview, widths[-1])
     wide = wide_summary_lines(preview, widths[-1]) if widths[-1] >= _WIDE_SUMMARY_COLUMNS else ()
     plain_rule, title_rule = rule((), width), rule(lines[0], width)
@@ -293,16 +293,20 @@ def form_columns(view: FormState, rows: Sequence[FieldRow], widths: Sequence[int
 
 
 def layout_form(
-    block_columns: Sequence[Sequence[RowBlock]], footers: Sequence[FormFooter], width: int, height: int, here: str
+    block_columns: Sequence[Sequence[RowBlock]],
+    footers: Sequence[FormFooter],
+    width: int,
+    height: int,
+    cursor_field: str,
 ) -> FormLayout:
     """Lay out the form in `width` columns and `height` lines with the longest of `footers` that fits.
 
-    If none fits, the columns scroll so that the row `here` is visible, above the shortest footer that leaves the border
-    free, or above a lean one if the rows would have less than two thirds of the lines.
+    If none fits, the columns scroll so that the row `cursor_field` is visible, above the shortest footer that leaves
+    the border free, or above a minimal one if the rows would have less than two thirds of the lines.
     """
     full, lean = ([footer for footer in footers if footer.is_minimal is is_lean] for is_lean in (False, True))
     # a problem in another row is worth more than help
-    has_other_problem = any(block.has_problem and block.name != here for block in chain(*block_columns))
+    has_other_problem = any(block.has_problem and block.name != cursor_field for block in chain(*block_columns))
     candidates = footers if has_other_problem else full
     fitting = (footer for footer in candidates if _needed_height(block_columns, footer) <= height)
     shortest = [footer for footer in full if not footer.border][-1]
@@ -311,7 +315,7 @@ def layout_form(
     rows_height = max(height - len(footer.help), 0)
     widths = column_widths(width)
     laid_out = [
-        _layout_column(blocks, footer.summary if index == 0 else (), widths[index], rows_height, here)
+        _layout_column(blocks, footer.summary if index == 0 else (), widths[index], rows_height, cursor_field)
         for index, blocks in enumerate(block_columns)
     ]
     line_pairs = zip(*(column.lines for column in laid_out), strict=True)
@@ -349,18 +353,18 @@ class _ColumnLines:
     visible_height: int
 
 
-def _first_line(here: int | None, problems: Sequence[range], total: int, visible: int) -> int:
+def _first_line(cursor_field: int | None, problems: Sequence[range], total: int, visible: int) -> int:
     """Return the first of `total` lines to show: the cursor's is visible, and if possible those of the problems."""
-    first = scroll_top(here or 0, total, visible)
+    first = scroll_top(cursor_field or 0, total, visible)
     for lines in problems:
         if lines.stop > first + visible:
             first = lines.stop - visible
         first = min(first, lines.start)
-    return first if here is None else max(min(first, here), here + 1 - visible)
+    return first if cursor_field is None else max(min(first, cursor_field), cursor_field + 1 - visible)
 
 
 def _layout_column(
-    blocks: Sequence[RowBlock], summary: tuple[StyledLine, ...], width: int, height: int, here: str
+    blocks: Sequence[RowBlock], summary: tuple[StyledLine, ...], width: int, height: int, cursor_field: str
 ) -> _ColumnLines:
     """Lay out `height` lines, with blank lines before headings and summary as long as there is space."""
     visible_height = max(height - len(summary), 0)
@@ -382,7 +386,7 @@ def _layout_column(
             for block in blocks
             if block.name is not None and block.has_problem
         ]
-        first = _first_line(tops.get(here), problems, len(lines), visible_height)
+        first = _first_line(tops.get(cursor_field), problems, len(lines), visible_height)
         lines = lines[first : first + visible_height]
         tops = {name: y - first for name, y in tops.items()}
     lines = [*lines, *summary]

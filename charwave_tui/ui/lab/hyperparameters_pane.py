@@ -7,11 +7,12 @@ from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.reactive import reactive
 from textual.widgets import Input
 
 from charwave_tui.core.config.value_types import Value
+from charwave_tui.ui.keymap import FORM_KEYS
 from charwave_tui.ui.lab.form_layout import (
     FieldRow,
     FormLayout,
@@ -39,7 +40,6 @@ from charwave_tui.ui.state.form_state import (
     stepped_value,
     with_row,
 )
-from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
 from charwave_tui.ui.widgets.pane import Pane
 from charwave_tui.ui.widgets.text_lines import TextLines
@@ -48,24 +48,13 @@ from charwave_tui.ui.widgets.text_lines import TextLines
 class HyperparametersPane(Pane, can_focus=True):
     """Pane 1: the draft of the next run, row by row. Edits are posted; `form` is set with what they led to."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "edit", "Edit", key_display="enter"),
-        Binding("left", "step_value(-1)", "Change", key_display=f"{GLYPHS.left}{GLYPHS.right}"),
-        Binding("right", "step_value(1)", "Change", show=False),
-        Binding("backspace", "revert", "Preset's value", key_display=GLYPHS.backspace),
-        Binding("up", "walk(-1)", "Up", show=False),
-        Binding("down", "walk(1)", "Down", show=False),
-        Binding("home", f"walk(-{len(ROWS)})", "First", show=False),
-        Binding("end", f"walk({len(ROWS)})", "Last", show=False),
-        Binding("pageup", "leap(-1)", "Group up", show=False),
-        Binding("pagedown", "leap(1)", "Group down", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*FORM_KEYS]
 
     form: reactive[FormState] = reactive(FormState())
-    here: reactive[str] = reactive(PRESET)  # the row under the cursor
+    cursor_field: reactive[str] = reactive(PRESET)  # the row under the cursor
 
     def __init__(self) -> None:
-        super().__init__(1, "Hyperparameters", id="form")
+        super().__init__("Hyperparameters", id="form", number=1)
         self.form_layout = FormLayout()
         self._lines = TextLines()
         self._editor = InlineEditor()
@@ -84,44 +73,46 @@ class HyperparametersPane(Pane, can_focus=True):
             return super().check_action(action, parameters)
         if self.is_editing:
             return False
-        if action == "revert" and preset_value(self.form, self.here) is None:
+        if action == "revert" and preset_value(self.form, self.cursor_field) is None:
             return None
-        return None if action == "step_value" and not can_step(self.form, self.here) else True
+        return None if action == "step_value" and not can_step(self.form, self.cursor_field) else True
 
     def action_walk(self, rows: int) -> None:
         order = self.form_layout.order
-        self.here = order[min(max(order.index(self.here) + rows, 0), len(order) - 1)]
+        self.cursor_field = order[min(max(order.index(self.cursor_field) + rows, 0), len(order) - 1)]
 
     def action_leap(self, direction: int) -> None:
         """Go to the next row that is the first of its group, or to the very last one."""
         order = self.form_layout.order
-        index = order.index(self.here)
+        index = order.index(self.cursor_field)
         firsts = [order.index(next(names)) for _, names in groupby(order, field_group)]
         if direction > 0:
-            self.here = order[next((first for first in firsts if first > index), len(order) - 1)]
+            self.cursor_field = order[next((first for first in firsts if first > index), len(order) - 1)]
         else:
-            self.here = order[next((first for first in reversed(firsts) if first < index), 0)]
+            self.cursor_field = order[next((first for first in reversed(firsts) if first < index), 0)]
 
     def action_step_value(self, direction: int) -> None:
-        self._post_edit(stepped_value(self.form, self.here, direction))
+        self._post_edit(stepped_value(self.form, self.cursor_field, direction))
 
     def action_revert(self) -> None:
-        value = preset_value(self.form, self.here)
+        value = preset_value(self.form, self.cursor_field)
         if value is not None:
             self._post_edit(value)
 
     def action_edit(self) -> None:
-        if is_picked_from_list(self.here):
-            self.post_message(PickRequested(self.here))
+        if is_picked_from_list(self.cursor_field):
+            self.post_message(PickRequested(self.cursor_field))
         else:
-            self._editor.open(self.here, value_text(self.form, self.here))
+            self._editor.open(self.cursor_field, value_text(self.form, self.cursor_field))
             self.update()
 
     def _post_edit(self, value: Value) -> None:
-        self._touched = self.here
+        self._touched = self.cursor_field
         # the next key may come before the lab sets `form`, and goes on from this value
-        self.form = with_row(self.form, self.here, value)
-        self.post_message(PresetChosen(str(value)) if self.here == PRESET else FieldEdited(self.here, value))
+        self.form = with_row(self.form, self.cursor_field, value)
+        self.post_message(
+            PresetChosen(str(value)) if self.cursor_field == PRESET else FieldEdited(self.cursor_field, value)
+        )
 
     @on(events.Click)
     async def select_row(self, event: events.Click) -> None:
@@ -129,10 +120,10 @@ class HyperparametersPane(Pane, can_focus=True):
         offset = event.screen_offset - self.content_region.offset
         for name, position in self.form_layout.positions.items():
             if offset.y == position.y and position.x <= offset.x < position.x + position.width:
-                if name == self.here:
+                if name == self.cursor_field:
                     await self.run_action("edit")
                 elif self.check_action("walk", ()):
-                    self.here = name
+                    self.cursor_field = name
 
     @on(Input.Changed)
     def preview_typed(self, event: Input.Changed) -> None:
@@ -142,11 +133,11 @@ class HyperparametersPane(Pane, can_focus=True):
     @on(Input.Submitted)
     def take_typed(self, event: Input.Submitted) -> None:
         event.stop()
-        preview = preview_edit(self.form, self.here, event.value) if self.is_editing else None
+        preview = preview_edit(self.form, self.cursor_field, event.value) if self.is_editing else None
         if preview and not preview.refused:
             self._close_editor()
             if preview.form != self.form:
-                self._post_edit(getattr(preview.form.draft.config, self.here))
+                self._post_edit(getattr(preview.form.draft.config, self.cursor_field))
 
     @on(InlineEditor.Cancelled)
     def cancel_typing(self, event: InlineEditor.Cancelled) -> None:
@@ -155,12 +146,7 @@ class HyperparametersPane(Pane, can_focus=True):
 
     def _close_editor(self) -> None:
         self._editor.close()
-        self.screen.set_focus(self, scroll_visible=False)
         self.update()
-
-    def on_focus(self) -> None:
-        if self.is_editing:
-            self.screen.set_focus(self._editor, scroll_visible=False)
 
     def watch_has_focus(self, _has_focus: bool) -> None:
         super().watch_has_focus(_has_focus)
@@ -172,7 +158,7 @@ class HyperparametersPane(Pane, can_focus=True):
     def watch_form(self) -> None:
         self.update()
 
-    def watch_here(self) -> None:
+    def watch_cursor_field(self) -> None:
         self.update()
 
     def update(self) -> None:
@@ -180,30 +166,30 @@ class HyperparametersPane(Pane, can_focus=True):
         if not self.is_mounted or not self.size:
             return
         is_editing, typed = self.is_editing, self._editor.value
-        preview = preview_edit(self.form, self.here, typed) if is_editing else EditPreview(self.form)
-        row_problems = problems(preview, (self.here, self._touched) if is_editing else (self._touched,))
+        preview = preview_edit(self.form, self.cursor_field, typed) if is_editing else EditPreview(self.form)
+        row_problems = problems(preview, (self.cursor_field, self._touched) if is_editing else (self._touched,))
         self.problem = bool(row_problems)
         self.note = _note(len(row_problems), len(staged_fields(self.form)))
         width, height = self.size
         rows = {
             name: FieldRow(
                 name,
-                has_cursor=name == self.here,
-                is_active=name == self.here and (self.has_focus or is_editing),
+                has_cursor=name == self.cursor_field,
+                is_active=name == self.cursor_field and (self.has_focus or is_editing),
                 problem=row_problems.get(name),
-                value_under_editor=value_text(self.form, name) if is_editing and name == self.here else None,
+                value_under_editor=value_text(self.form, name) if is_editing and name == self.cursor_field else None,
             )
             for name in ROWS
         }
         widths = column_widths(width)
-        footers = list(footer_variants(preview, self.here, widths, width))
+        footers = list(footer_variants(preview, self.cursor_field, widths, width))
         columns = form_columns(preview.form, list(rows.values()), widths)
-        self.form_layout = layout_form(columns, footers, width, height, self.here)
+        self.form_layout = layout_form(columns, footers, width, height, self.cursor_field)
         self.provenance = self.form_layout.border
-        if is_editing and (position := self.form_layout.positions.get(self.here)):
-            self._editor.styles.offset = (position.x + value_column(self.here, position.width), position.y)
-            self._editor.styles.width = editor_columns(preview.form, rows[self.here], position.width)
-            self._editor.set_class(self.here in row_problems, "-wrong")
+        if is_editing and (position := self.form_layout.positions.get(self.cursor_field)):
+            self._editor.styles.offset = (position.x + value_column(self.cursor_field, position.width), position.y)
+            self._editor.styles.width = editor_columns(preview.form, rows[self.cursor_field], position.width)
+            self._editor.set_class(self.cursor_field in row_problems, "-wrong")
         self._lines.set_lines(self.form_layout.lines)
         self.refresh_bindings()
 

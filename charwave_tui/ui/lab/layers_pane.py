@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.coordinate import Coordinate
 from textual.geometry import Region
 from textual.reactive import reactive
@@ -17,6 +17,7 @@ from charwave_tui.core.config.layer_shapes import LayerShape
 from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.drawing.styled_text import StyledLine
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
+from charwave_tui.ui.keymap import LAYER_TABLE_KEYS, LAYERS_KEYS
 from charwave_tui.ui.messages import LayerOpened
 from charwave_tui.ui.state.run_state import LayersState
 from charwave_tui.ui.tables.column_layout import ColumnLayout
@@ -53,11 +54,7 @@ class LayerTable(DataTable[Text], ThemedWidget):
     }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select_cursor", "Inspect"),
-        Binding("home", "scroll_top", "First", show=False),
-        Binding("end", "scroll_bottom", "Last", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*LAYER_TABLE_KEYS]
 
     _is_rewriting = False  # of the class, because `refresh` is called by the initializer of the base
 
@@ -143,13 +140,13 @@ class LayerTable(DataTable[Text], ThemedWidget):
 class LayersPane(TimestampedPane):
     """The layers as last probed, or before the first probe those that the form's config will have."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("o", "sort", "Sort")]
+    BINDINGS: ClassVar[list[BindingType]] = [*LAYERS_KEYS]
 
     probed: reactive[LayersState] = reactive(LayersState, repaint=False)  # `layers` is an attribute of every widget
     shapes: reactive[tuple[LayerShape, ...]] = reactive((), repaint=False)
 
     def __init__(self, *, id: str = "layers") -> None:
-        super().__init__(3, "Layers", id=id)
+        super().__init__("Layers", id=id, number=3)
         self._table = LayerTable()
 
     def compose(self) -> ComposeResult:

@@ -137,7 +137,7 @@ class LossPane(Pane, can_focus=True):
     log_scale: reactive[bool] = reactive(True, repaint=False)
 
     def __init__(self, *, id: str = "loss") -> None:
-        super().__init__(2, "Loss", id=id)
+        super().__init__("Loss", id=id, number=2)
         self._text = Static(id="words")
 
     def compose(self) -> ComposeResult:

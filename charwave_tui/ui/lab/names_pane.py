@@ -6,12 +6,13 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.reactive import reactive
 
 from charwave_tui.core.config.sampling_config import DEFAULT_SAMPLING, SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.ui.drawing.number_format import format_steps
+from charwave_tui.ui.keymap import NAMES_PANE_KEYS
 from charwave_tui.ui.lab.sampling_fields import SamplingFields
 from charwave_tui.ui.messages import SamplingEdited
 from charwave_tui.ui.state.run_state import NamesState
@@ -23,21 +24,13 @@ from charwave_tui.ui.widgets.pane import Pane
 class NamesPane(Pane, can_focus=True):
     """The sampling settings above the names sampled last."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "select(-1)", "Field", key_display="←→"),
-        Binding("right", "select(1)", "Field", show=False),
-        Binding("up", "step_value(1)", "Change", key_display="↑↓"),
-        Binding("down", "step_value(-1)", "Change", show=False),
-        Binding("enter", "edit", "Edit", key_display="enter"),
-        Binding("pagedown", "turn(1)", "More names", show=False),
-        Binding("pageup", "turn(-1)", "Names before", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*NAMES_PANE_KEYS]
 
     names: reactive[NamesState] = reactive(NamesState, repaint=False)
     sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)  # of the next names
 
     def __init__(self, *, id: str = "names") -> None:
-        super().__init__(4, "Names", id=id)
+        super().__init__("Names", id=id, number=4)
         self._fields = SamplingFields()
         self._list = NameList()
 
@@ -68,8 +61,6 @@ class NamesPane(Pane, can_focus=True):
         self.provenance = f"step {format_steps(names.step)} {GLYPHS.dot} {hint}" if has_names else ""
 
     def on_focus(self) -> None:
-        if self._fields.editor.is_open:
-            self.screen.set_focus(self._fields.editor, scroll_visible=False)
         self._fields.active = True
 
     def on_blur(self) -> None:
@@ -94,11 +85,6 @@ class NamesPane(Pane, can_focus=True):
     def set_typed(self, message: SamplingFields.Edited) -> None:
         message.stop()
         self._set_sampling(message.sampling)
-
-    @on(SamplingFields.Closed)
-    def take_focus(self, message: SamplingFields.Closed) -> None:
-        message.stop()
-        self.screen.set_focus(self, scroll_visible=False)
 
     def _set_sampling(self, sampling: SamplingConfig) -> None:
         if sampling != self.sampling:

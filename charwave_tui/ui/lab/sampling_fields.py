@@ -109,9 +109,6 @@ class SamplingFields(ThemedWidget):
 
         sampling: SamplingConfig
 
-    class Closed(Message):
-        """The editor was closed."""
-
     def __init__(self) -> None:
         super().__init__()
         self.editor = InlineEditor()
@@ -192,7 +189,6 @@ class SamplingFields(ThemedWidget):
         self.editor.close()
         self.error = None
         self.update()
-        self.post_message(self.Closed())
 
     def _positions(self) -> tuple[FieldPosition, ...]:
         return layout_fields(self.sampling, self.size.width, self.editor.row_name)

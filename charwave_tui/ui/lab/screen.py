@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.reactive import reactive
+from textual.reactive import Reactive, reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
@@ -56,6 +56,7 @@ from charwave_tui.ui.state.run_state import (
 from charwave_tui.ui.state.runs_state import RunsViewOptions
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.widgets.key_bar import KeyBar
+from charwave_tui.ui.widgets.overlay_screen import OverlayScreen, ViewState
 from charwave_tui.ui.widgets.pane_grid import PaneGrid
 from charwave_tui.ui.widgets.status_bar import StatusBar
 
@@ -91,13 +92,13 @@ class LabScreen(Screen[str]):
     probed: reactive[LayersState] = reactive(LayersState, repaint=False)  # `layers` is an attribute of every widget
     inspection: reactive[InspectionState] = reactive(InspectionState, repaint=False)
     names: reactive[NamesState] = reactive(NamesState, repaint=False)
-    archive: reactive[RunsState] = reactive(RunsState, repaint=False)
-    speech: reactive[SamplerState] = reactive(SamplerState, repaint=False)
+    stored_runs: reactive[RunsState] = reactive(RunsState, repaint=False)
+    replies: reactive[SamplerState] = reactive(SamplerState, repaint=False)
     sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)
     form: reactive[FormState] = reactive(FormState, repaint=False)
     shapes: reactive[tuple[LayerShape, ...]] = reactive((), repaint=False)
-    line: reactive[str] = reactive("", repaint=False)
-    place: reactive[str] = reactive("", repaint=False)
+    connection_notice: reactive[str] = reactive("", repaint=False)
+    engine_host: reactive[str] = reactive("", repaint=False)
     log_scale: reactive[bool] = reactive(True, repaint=False)
 
     def __init__(self, config: RunConfig, preset: str, engine: EngineClientProtocol, keeps_config: bool) -> None:
@@ -114,7 +115,7 @@ class LabScreen(Screen[str]):
         self._is_dismissed = False
 
     def compose(self) -> ComposeResult:
-        yield StatusBar(id="status").data_bind(LabScreen.run, LabScreen.line, LabScreen.place)
+        yield StatusBar(id="status").data_bind(LabScreen.run, LabScreen.connection_notice, LabScreen.engine_host)
         with PaneGrid(id="panes"):
             yield HyperparametersPane().data_bind(LabScreen.form)
             yield LossPane().data_bind(LabScreen.curve, LabScreen.run, LabScreen.log_scale)
@@ -176,7 +177,7 @@ class LabScreen(Screen[str]):
     def _show_engine_state(self) -> None:
         state = self.controller.lab_state
         self.run, self.curve, self.probed, self.names = state.run, state.curve, state.layers, state.names
-        self.inspection, self.archive, self.speech = state.inspection, state.runs, state.sampler
+        self.inspection, self.stored_runs, self.replies = state.inspection, state.runs, state.sampler
         self.sampling = self.controller.sampling
 
     # commands for the engine
@@ -354,6 +355,12 @@ class LabScreen(Screen[str]):
     def action_sampler(self) -> None:
         self.call_later(self._show_sampler)
 
+    def _open(
+        self, screen: OverlayScreen[ViewState], closed: Callable[[ViewState | None], None], *shared: Reactive[Any]
+    ) -> None:
+        screen.data_bind(LabScreen.run, LabScreen.connection_notice, LabScreen.engine_host, *shared)
+        self.app.push_screen(screen, closed)
+
     def _show_runs(self) -> None:
         from charwave_tui.ui.runs.screen import RunsScreen  # costs 20 ms, and the first frame shows no runs
 
@@ -361,7 +368,9 @@ class LabScreen(Screen[str]):
             return
         self._reconnect_if_lost()
         screen = RunsScreen(self._memory.runs)
-        screen.data_bind(LabScreen.run, LabScreen.line, LabScreen.place, LabScreen.curve, LabScreen.archive)
+        screen.data_bind(
+            LabScreen.run, LabScreen.connection_notice, LabScreen.engine_host, LabScreen.curve, LabScreen.stored_runs
+        )
         self.app.push_screen(screen, self._runs_closed)
 
     def _runs_closed(self, options: RunsViewOptions | None) -> None:
@@ -374,7 +383,9 @@ class LabScreen(Screen[str]):
             return
         layer = self.query_one(LayersPane).cursor_layer
         screen = InspectorScreen(selection_for(layer, self.context_text, self._memory.inspector))
-        screen.data_bind(LabScreen.run, LabScreen.line, LabScreen.place, LabScreen.probed, LabScreen.inspection)
+        screen.data_bind(
+            LabScreen.run, LabScreen.connection_notice, LabScreen.engine_host, LabScreen.probed, LabScreen.inspection
+        )
         self.app.push_screen(screen, self._inspector_closed)
 
     def _inspector_closed(self, selection: InspectorSelection | None) -> None:
@@ -393,8 +404,10 @@ class LabScreen(Screen[str]):
             return
         self._reconnect_if_lost()
         screen = SamplerScreen(self._memory.sampler)
-        screen.data_bind(LabScreen.run, LabScreen.line, LabScreen.place, LabScreen.curve, LabScreen.archive)
-        screen.data_bind(LabScreen.sampling, LabScreen.speech, LabScreen.names)
+        screen.data_bind(
+            LabScreen.run, LabScreen.connection_notice, LabScreen.engine_host, LabScreen.curve, LabScreen.stored_runs
+        )
+        screen.data_bind(LabScreen.sampling, LabScreen.replies, LabScreen.names)
         self.app.push_screen(screen, self._sampler_closed)
 
     def _sampler_closed(self, memory: SamplerMemory | None) -> None:
@@ -413,4 +426,4 @@ class LabScreen(Screen[str]):
 
     def action_help(self) -> None:
         form = self.query_one(HyperparametersPane)
-        self.app.push_screen(HelpScreen(form.here if form.has_focus_within or form.has_focus else None))
+        self.app.push_screen(HelpScreen(form.cursor_field if form.has_focus_within or form.has_focus else None))

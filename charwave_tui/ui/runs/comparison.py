@@ -22,7 +22,7 @@ from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, columns, 
 from charwave_tui.ui.state.runs_state import DASHES, ComparedRun, changes, written
 from charwave_tui.ui.tables.runs_table import loss_span, truncate
 from charwave_tui.ui.terminal.glyphs import GLYPHS
-from charwave_tui.ui.widgets.pane import UnnumberedPane
+from charwave_tui.ui.widgets.pane import Pane
 from charwave_tui.ui.widgets.text_lines import TextLines
 
 LABEL_COLUMNS = 13  # the longest name of a field, and a gap
@@ -42,7 +42,7 @@ def differences_table(compared: Sequence[ComparedRun], width: int, height: int) 
     if not compared:
         return []
     preset = presets().get(compared[0].row.preset) if len(compared) == 1 else None
-    headers: StyledLine = tuple(Span(run.label, run.role, bold=run.here) for run in compared)
+    headers: StyledLine = tuple(Span(run.label, run.role, bold=run.has_cursor) for run in compared)
     if preset is not None:
         headers = (Span(readable(preset.name), "muted"), *headers)
     fields = _field_rows(compared, preset)
@@ -122,12 +122,12 @@ def _result_rows(compared: Sequence[ComparedRun], preset: Preset | None) -> Iter
 
 
 def _run_value(run: ComparedRun, text: str) -> Span:
-    return Span(text, "bright" if run.here else "fg")
+    return Span(text, "bright" if run.has_cursor else "fg")
 
 
 def _run_loss(run: ComparedRun, loss: float | None) -> Span:
     span = loss_span(loss)
-    return Span(span.text, "bright") if run.here and span.role == "fg" else span
+    return Span(span.text, "bright") if run.has_cursor and span.role == "fg" else span
 
 
 def _generalization_gap(row: RunSummary) -> float | None:
@@ -167,16 +167,16 @@ def draw_comparison(plot: PlotArea, scaled: ScaledRuns, raster: Raster) -> Canva
     """Draw axes, published loss and curves; the run under the cursor comes last, with a thick line."""
     canvas = Canvas(plot.width, plot.height)
     draw_axes(canvas, plot, scaled.axes)
-    labels = [CurveLabel(_curve_name(run), run.last or 0.0, run.role, run.here) for run in scaled.runs]
-    published = next((run.published for run in scaled.runs if run.here), None)
+    labels = [CurveLabel(_curve_name(run), run.last or 0.0, run.role, run.has_cursor) for run in scaled.runs]
+    published = next((run.published for run in scaled.runs if run.has_cursor), None)
     if published is not None and 0 <= scaled.axes.y_position(published) <= 1:
         canvas.write(plot.row(scaled.axes, published), plot.left, plot.glyphs.dashed * plot.columns, "line")
         labels.append(CurveLabel("published", published, "muted"))
-    for run, polyline in sorted(zip(scaled.runs, scaled.polylines, strict=True), key=lambda pair: pair[0].here):
+    for run, polyline in sorted(zip(scaled.runs, scaled.polylines, strict=True), key=lambda pair: pair[0].has_cursor):
         dots = plot.to_dots(scaled.axes, polyline)
-        rows = raster(dots, plot.columns, plot.rows, plot.dot_styles[run.here])
-        if not run.here:
-            drawn, blank = DASHES[run.place or 0]
+        rows = raster(dots, plot.columns, plot.rows, plot.dot_styles[run.has_cursor])
+        if not run.has_cursor:
+            drawn, blank = DASHES[run.slot or 0]
             rows = tuple(
                 "".join(" " if column % (drawn + blank) >= drawn else char for column, char in enumerate(row))
                 for row in rows
@@ -215,7 +215,7 @@ class ComparisonChart(CanvasWidget):
         return draw_comparison(plot, scaled, rasterize)
 
 
-class ComparisonChartPane(UnnumberedPane):
+class ComparisonChartPane(Pane):
     """The chart, or the reason why there is no curve to draw."""
 
     DEFAULT_CSS = """
@@ -245,7 +245,7 @@ class ComparisonChartPane(UnnumberedPane):
         message = empty_chart_text(compared)
         self._message.set_class(not message, "-hidden")
         self._message.update(message)
-        self.remark = chart_notes(compared)
+        self.provenance = chart_notes(compared)
 
     def watch_log_scale(self, log_scale: bool) -> None:
         self.note = "log scale" if log_scale else "linear scale"
@@ -274,7 +274,7 @@ def _run_list(numbers: list[int]) -> str:
     return f"run{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
 
 
-class DifferencesPane(UnnumberedPane):
+class DifferencesPane(Pane):
     """The table of differences, laid out anew whenever the pane is resized."""
 
     compared: reactive[tuple[ComparedRun, ...]] = reactive((), repaint=False)

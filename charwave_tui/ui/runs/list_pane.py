@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input
@@ -26,32 +26,23 @@ from charwave_tui.ui.state.runs_state import RunsViewOptions, active_run_number,
 from charwave_tui.ui.tables.runs_table import RunsContext, detail_line, fit_columns, header, row_line
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.inline_editor import InlineEditor
-from charwave_tui.ui.widgets.pane import UnnumberedPane
+from charwave_tui.ui.widgets.pane import Pane
 from charwave_tui.ui.widgets.text_lines import TextLines
 
 HEADER_HEIGHT = 1
-TO_END = 1_000_000  # more rows than any list has
 MAX_LENGTHS = {"name": MAX_RUN_NAME_LENGTH, "note": MAX_RUN_NOTE_LENGTH, "filter": 60}  # characters, by edited field
 NAME_EDITOR_COLUMNS = 24  # at least, where the table is that wide
 EDITOR_LABELS = {"note": "note  ", "filter": "filter  "}  # in the last line; a name is edited in its row
 AGE_INTERVAL_SECONDS = 20.0  # between two updates of the column that says how old a run is
 
 
-class RunsListPane(UnnumberedPane, can_focus=True):
+class RunsListPane(Pane, can_focus=True):
     """One row per run, and one line of details on the run under the cursor; keys act on that run.
 
     The cursor stays on its run as rows come, go and are sorted.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move_cursor(-1)", "Up", show=False),
-        Binding("down,j", "move_cursor(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", f"move_cursor(-{TO_END})", "First", show=False),
-        Binding("end", f"move_cursor({TO_END})", "Last", show=False),
-        *RUN_KEYS,
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*RUN_KEYS]
 
     rows: reactive[tuple[RunSummary, ...] | None] = reactive(None, repaint=False)  # None until the engine lists them
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
@@ -119,7 +110,7 @@ class RunsListPane(UnnumberedPane, can_focus=True):
     def action_move_cursor(self, rows: int) -> None:
         if self.visible_rows:
             index = min(max(self.cursor_index + rows, 0), len(self.visible_rows) - 1)
-            self.view_options = replace(self.view_options, here=self.visible_rows[index].run)
+            self.view_options = replace(self.view_options, cursor_run=self.visible_rows[index].run)
 
     def action_page(self, pages: int) -> None:
         self.action_move_cursor(pages * self.page_height)
@@ -195,12 +186,7 @@ class RunsListPane(UnnumberedPane, can_focus=True):
     def _close_editor(self) -> None:
         if self.edited_field:
             self._editor.close()
-            self.screen.set_focus(self, scroll_visible=False)
             self.update()
-
-    def on_focus(self) -> None:
-        if self.edited_field:
-            self.screen.set_focus(self._editor, scroll_visible=False)
 
     def on_mouse_scroll_down(self) -> None:
         self._move_with_mouse(1)
@@ -242,7 +228,7 @@ class RunsListPane(UnnumberedPane, can_focus=True):
         options, rows, active_run = self.view_options, self.rows or (), active_run_number(self.run)
         self.visible_rows = sort_and_filter(rows, options.order, options.query, active_run)
         indices = {row.run: index for index, row in enumerate(self.visible_rows)}
-        cursor_run = options.here
+        cursor_run = options.cursor_run
         if self._restored_run in indices:
             cursor_run, self._restored_run = self._restored_run, None
         elif cursor_run is None and active_run in indices:
@@ -255,7 +241,7 @@ class RunsListPane(UnnumberedPane, can_focus=True):
         self.top_index = min(
             max(min(self.top_index, self.cursor_index), self.cursor_index - self.page_height + 1), max_top
         )
-        adjusted = replace(options.among(rows) if self.rows is not None else options, here=cursor_run)
+        adjusted = replace(options.among(rows) if self.rows is not None else options, cursor_run=cursor_run)
         if adjusted != options:
             self.view_options = adjusted
         else:
@@ -299,7 +285,7 @@ class RunsListPane(UnnumberedPane, can_focus=True):
         if query:
             note += f" of {total:,} match {readable(query)}"
         self.note = note if total else ""
-        self.remark = f"sorted by {self.view_options.order}" if total else ""
+        self.provenance = f"sorted by {self.view_options.order}" if total else ""
 
     def _empty_state_lines(self) -> Iterator[StyledLine]:
         if self.run.connection is ConnectionState.LOST:

@@ -50,7 +50,7 @@ class RunsScreen(OverlayScreen[RunsViewOptions]):
     CSS_PATH = "screen.tcss"
 
     curve: reactive[LossCurveState] = reactive(LossCurveState, repaint=False)
-    archive: reactive[RunsState] = reactive(RunsState, repaint=False)  # the runs and records that the engine sent
+    stored_runs: reactive[RunsState] = reactive(RunsState, repaint=False)  # the runs and records that the engine sent
     rows: reactive[tuple[RunSummary, ...] | None] = reactive(None, repaint=False)  # None until the engine lists them
     compared: reactive[tuple[ComparedRun, ...]] = reactive((), repaint=False)
     log_scale: reactive[bool] = reactive(True, repaint=False)
@@ -99,9 +99,9 @@ class RunsScreen(OverlayScreen[RunsViewOptions]):
     def watch_curve(self) -> None:
         self._refresh_soon()
 
-    def watch_archive(self) -> None:
+    def watch_stored_runs(self) -> None:
         self._refresh()
-        listed = {row.run for row in self.archive.listed or ()}
+        listed = {row.run for row in self.stored_runs.listed or ()}
         for run in self._runs_being_deleted:
             if run not in listed:
                 self.notify(f"run {run} is deleted\nu restores it", markup=False)
@@ -130,13 +130,13 @@ class RunsScreen(OverlayScreen[RunsViewOptions]):
     def _refresh(self) -> None:
         """Bring the row of the active run up to date, and the comparison."""
         self._refresh_is_due = False
-        listed = self.archive.listed
+        listed = self.stored_runs.listed
         self.rows = None if listed is None else with_live_run(listed, self.run, self.curve)
         self._update_comparison()
 
     def _update_comparison(self) -> None:
         """Compare the chosen runs and the one under the cursor; load the records that are missing."""
-        records = self.archive.records
+        records = self.stored_runs.records
         self.compared = compared_runs(self.rows or (), self._list.view_options, records, self.run, self.curve)
         missing = records_to_load(self.compared, records, self.run)
         self._requested_records &= missing
@@ -146,7 +146,7 @@ class RunsScreen(OverlayScreen[RunsViewOptions]):
             self._load_timer = self.set_timer(LOAD_DELAY_SECONDS, self._load_records)
 
     def _load_records(self) -> None:
-        missing = records_to_load(self.compared, self.archive.records, self.run)
+        missing = records_to_load(self.compared, self.stored_runs.records, self.run)
         for run, _ in sorted(missing - self._requested_records):
             self._send(ShowRun(run))
         self._requested_records = missing

@@ -73,7 +73,7 @@ class CompareMode(SamplerMode):
         if self.is_shown:
             self._sample_compared_run()
 
-    def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
+    def watch_replies(self, old: SamplerState, new: SamplerState) -> None:
         for reply, previous in ((new.sampled, old.sampled), (new.refused, old.refused)):
             if reply is not None and reply is not previous and self._pending.accept(reply.request):
                 self._reply = reply
@@ -87,13 +87,13 @@ class CompareMode(SamplerMode):
         left, right, reply = self._left_pane, self._right_pane, self._reply
         left.note = f"run {self.run.run}" if self.run.run else ""
         notes = [f"step {format_steps(self.names.step)}", f"seed {self.sampling.seed}"]
-        left.remark = join_within(notes, left.inner_size[0] - 2)
+        left.provenance = join_within(notes, left.inner_size[0] - 2)
         refusal, remedy = self.names.refusal, self.names.remedy
         lines = [] if refusal else _names_lines(self.names.names, *left.inner_size)
         left.set_lines(lines or unavailable_lines(self.run, left.inner_size[0], refusal, remedy))
         right.note = "" if self.compared_run is None else f"run {self.compared_run}"
         notes = [f"step {format_steps(reply.step)}", "as saved"] if isinstance(reply, RunSampled) else []
-        right.remark = join_within(notes, right.inner_size[0] - 2)
+        right.provenance = join_within(notes, right.inner_size[0] - 2)
         right.set_lines(self._reply_lines(*right.inner_size))
 
     def _reply_lines(self, width: int, height: int) -> list[StyledLine]:

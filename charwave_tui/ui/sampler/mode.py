@@ -35,10 +35,10 @@ class SamplerMode(Widget, can_focus=True):
 
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
     curve: reactive[LossCurveState] = reactive(LossCurveState, repaint=False)
-    archive: reactive[RunsState] = reactive(RunsState, repaint=False)
+    stored_runs: reactive[RunsState] = reactive(RunsState, repaint=False)
     names: reactive[NamesState] = reactive(NamesState, repaint=False)  # those of the lab's names pane
     sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)  # settings of `names`
-    speech: reactive[SamplerState] = reactive(SamplerState, repaint=False)  # replies to the sampler's own requests
+    replies: reactive[SamplerState] = reactive(SamplerState, repaint=False)  # replies to the sampler's own requests
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)

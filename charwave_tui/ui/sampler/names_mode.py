@@ -63,7 +63,7 @@ class NamesMode(SamplerMode):
             self.send(ListStars())
         self.sample_if_empty()
 
-    def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
+    def watch_replies(self, old: SamplerState, new: SamplerState) -> None:
         if old.stars is not new.stars:
             self._starred.confirm(new.stars)
             self._table.starred = self._starred.names

@@ -134,7 +134,7 @@ class NamesTable(TextPane):
         names = self.names.names
         current = self.name_at_cursor(names)
         if current is None:
-            self.note = self.remark = ""
+            self.note = self.provenance = ""
             self.set_lines(self.message)
             return
         cursor = min(self._cursor, len(names) - 1)
@@ -144,4 +144,4 @@ class NamesTable(TextPane):
             lines += [rule((), width), *name_detail(current, width, DETAIL_HEIGHT - 1)]
         self.set_lines(lines)
         self.note = f"{cursor + 1} of {len(names):,}"
-        self.remark = sampling_note(self.names, self.sampling)
+        self.provenance = sampling_note(self.names, self.sampling)

@@ -181,7 +181,7 @@ class ScoreMode(SamplerMode):
 
         self._pending.request(score_word)
 
-    def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
+    def watch_replies(self, old: SamplerState, new: SamplerState) -> None:
         scored, refusal = new.scored, new.refused
         if scored is not None and scored is not old.scored and scored.request in self._requests:
             if scored.percentile is not None or scored.nearest_word is None:
@@ -238,5 +238,5 @@ class ScoreMode(SamplerMode):
             self._characters.set_lines([hint])
         else:
             self._characters.set_lines(character_lines(word, *self._characters.inner_size))
-        self._characters.remark = f"step {format_steps(word.step)}" if word and word.nlls else ""
+        self._characters.provenance = f"step {format_steps(word.step)}" if word and word.nlls else ""
         self._characters.note = word.word if word else ""

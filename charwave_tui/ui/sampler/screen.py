@@ -104,10 +104,10 @@ class SamplerScreen(OverlayScreen[SamplerMemory]):
     CSS_PATH = "screen.tcss"
 
     curve: reactive[LossCurveState] = reactive(LossCurveState, repaint=False)
-    archive: reactive[RunsState] = reactive(RunsState, repaint=False)
+    stored_runs: reactive[RunsState] = reactive(RunsState, repaint=False)
     names: reactive[NamesState] = reactive(NamesState, repaint=False)  # those of the lab's names pane
     sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)  # settings of `names`
-    speech: reactive[SamplerState] = reactive(SamplerState, repaint=False)  # replies to the sampler's own requests
+    replies: reactive[SamplerState] = reactive(SamplerState, repaint=False)  # replies to the sampler's own requests
 
     def __init__(self, memory: SamplerMemory | None = None) -> None:
         super().__init__()
@@ -140,10 +140,10 @@ class SamplerScreen(OverlayScreen[SamplerMemory]):
             yield mode.data_bind(
                 SamplerScreen.run,
                 SamplerScreen.curve,
-                SamplerScreen.archive,
+                SamplerScreen.stored_runs,
                 SamplerScreen.names,
                 SamplerScreen.sampling,
-                SamplerScreen.speech,
+                SamplerScreen.replies,
             )
         yield self._save_row
         yield KeyBar(id="keys")
@@ -193,7 +193,7 @@ class SamplerScreen(OverlayScreen[SamplerMemory]):
     def _choose_run(self) -> None:
         options = [
             Option(str(row.run), f"run {row.run}  {row.name or row.preset}", distinguishing_text(row))
-            for row in self.archive.listed or ()
+            for row in self.stored_runs.listed or ()
         ]
         if not options:
             self.notify("there is no other run to compare with yet\nesc goes back, t trains one", markup=False)

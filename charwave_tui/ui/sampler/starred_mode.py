@@ -88,11 +88,11 @@ class StarredMode(SamplerMode):
         return self._listed[min(self._cursor, len(self._listed) - 1)] if self._listed else None
 
     def load(self) -> None:
-        self._listed = self.speech.stars or ()
+        self._listed = self.replies.stars or ()
         if self.run.is_connected:
             self.send(ListStars())
 
-    def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
+    def watch_replies(self, old: SamplerState, new: SamplerState) -> None:
         if old.stars is new.stars:
             return
         self._starred.confirm(new.stars)
@@ -131,7 +131,7 @@ class StarredMode(SamplerMode):
             message = [] if self.run.is_connected else unavailable_lines(self.run, width)
             hint = (key_span("s"), Span(" in the Names tab stars a name.", "muted"))
             loading = (Span("loading the starred names", "muted"),)
-            self._list.set_lines(message or [loading if self.speech.stars is None else hint])
+            self._list.set_lines(message or [loading if self.replies.stars is None else hint])
             return
         top = scroll_top(self._cursor, len(self._listed), height - 1)
         visible = self._listed[top : top + height - 1]

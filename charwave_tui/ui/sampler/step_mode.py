@@ -102,7 +102,7 @@ class StepMode(SamplerMode):
                     self._predict()
         self.update()
 
-    def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
+    def watch_replies(self, old: SamplerState, new: SamplerState) -> None:
         prediction, refusal, samples = new.predicted, new.refused, new.tried
         pending = self._pending_prediction
         if prediction is not None and prediction is not old.predicted and pending.accept(prediction.request):
@@ -194,7 +194,7 @@ class StepMode(SamplerMode):
         self._path_pane.set_lines(path.lines(*self._path_pane.inner_size))
         self._next_pane.set_lines(message or self._next_lines())
         step = f"step {format_steps(self.prediction.step)} {GLYPHS.dot} " if self.prediction else ""
-        self._next_pane.remark = "" if message or self.step_state.is_ended else f"{step}sorted by p"
+        self._next_pane.provenance = "" if message or self.step_state.is_ended else f"{step}sorted by p"
 
     def _next_lines(self) -> list[StyledLine]:
         state = self.step_state

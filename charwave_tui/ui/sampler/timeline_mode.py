@@ -19,13 +19,13 @@ from charwave_tui.ui.state.run_state import LossCurveState
 from charwave_tui.ui.state.sampler_state import SamplerState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.name_list import entry_lines, names_summary
-from charwave_tui.ui.widgets.pane import UnnumberedPane
+from charwave_tui.ui.widgets.pane import Pane
 from charwave_tui.ui.widgets.text_lines import TextPane
 
 PAGE_SIZE = 10  # evaluations
 
 
-class TimelineChartPane(UnnumberedPane):
+class TimelineChartPane(Pane):
     """The loss curve, with a cursor at the step of an evaluation."""
 
     curve: reactive[LossCurveState] = reactive(LossCurveState, repaint=False)
@@ -60,7 +60,7 @@ class TimelineMode(SamplerMode):
     @property
     def current_sample(self) -> TimelineSample | None:
         """The names of the chosen evaluation, or of the last one before it."""
-        timeline = self.speech.timeline
+        timeline = self.replies.timeline
         if not timeline:
             return None
         step = timeline[-1].step if self._step is None else self._step
@@ -71,17 +71,17 @@ class TimelineMode(SamplerMode):
         return self.current_sample.names if self.current_sample else ()
 
     def load(self) -> None:
-        if self._step not in {sample.step for sample in self.speech.timeline}:
+        if self._step not in {sample.step for sample in self.replies.timeline}:
             self._step = None
 
-    def watch_speech(self, old: SamplerState, new: SamplerState) -> None:
+    def watch_replies(self, old: SamplerState, new: SamplerState) -> None:
         if old.timeline is not new.timeline:
             if not old.timeline or not new.timeline:
                 self.refresh_bindings()
             self.update()
 
     def action_move_cursor(self, evaluations: int) -> None:
-        timeline, sample = self.speech.timeline, self.current_sample
+        timeline, sample = self.replies.timeline, self.current_sample
         if sample is None:
             return
         last = len(timeline) - 1
@@ -93,16 +93,16 @@ class TimelineMode(SamplerMode):
         self.action_move_cursor(pages * PAGE_SIZE)
 
     def draw(self) -> None:
-        sample, timeline, pane = self.current_sample, self.speech.timeline, self._names_pane
+        sample, timeline, pane = self.current_sample, self.replies.timeline, self._names_pane
         self._chart.cursor = sample.step if sample else None
         self._chart.note = _step_and_val_loss(sample.step, self.curve) if sample else ""
         width, height = pane.inner_size
         if sample is None:
-            pane.note = pane.remark = ""
+            pane.note = pane.provenance = ""
             pane.set_lines(unavailable_lines(self.run, width) or _empty_timeline_lines(width))
             return
         pane.note = f"step {format_steps(sample.step)}"
-        pane.remark = f"{timeline.index(sample) + 1} of {len(timeline):,} evaluations"
+        pane.provenance = f"{timeline.index(sample) + 1} of {len(timeline):,} evaluations"
         pane.set_lines([*entry_lines(sample.names, width, max(height - 2, 1)), (), names_summary(sample.names, width)])
 
 

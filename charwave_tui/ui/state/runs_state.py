@@ -1,4 +1,4 @@
-"""The archive: sorting, filter, compared runs."""
+"""The stored runs: sorting, filter, and those that are compared."""
 
 from __future__ import annotations
 
@@ -31,55 +31,51 @@ class SortOrder(StrEnum):
 
     @property
     def following(self) -> SortOrder:
-        """The order that comes after it, the first after the last."""
         every = list(SortOrder)
         return every[(every.index(self) + 1) % len(every)]
 
 
 @dataclass(frozen=True, slots=True)
 class RunsViewOptions:
-    """How a person has arranged the runs.
+    """Sorting, filter and selection of the list.
 
-    `here` is the run that keys act on, `chosen` are those to compare: a run keeps its place, and with it its colour,
-    until it is let go, and then the place stands empty (None). `deleted` are the runs to bring back, the last first.
+    `cursor_run` is the run that keys act on. `chosen` are those to compare: a run keeps its slot, and with it its
+    colour, until it is removed, which leaves the slot empty (None). `deleted` can be restored, the last one first.
     """
 
     order: SortOrder = SortOrder.NEWEST
     query: str = ""
-    here: int | None = None
+    cursor_run: int | None = None
     chosen: tuple[int | None, ...] = (None,) * MAX_COMPARED_RUNS
     deleted: tuple[int, ...] = ()
 
     @property
     def full(self) -> bool:
-        """Whether as many runs are chosen as can be."""
         return None not in self.chosen
 
-    def place(self, run: int) -> int | None:
-        """The place of a run among the chosen."""
+    def slot_of(self, run: int) -> int | None:
         return self.chosen.index(run) if run in self.chosen else None
 
     def toggled(self, run: int) -> RunsViewOptions:
-        """With `run` chosen in the first empty place, or let go where it was chosen."""
+        """Return the options with `run` chosen in the first empty slot, or removed if it was chosen."""
         if run not in self.chosen and self.full:
             return self
         old, new = (run, None) if run in self.chosen else (None, run)
-        place = self.chosen.index(old)
-        return replace(self, chosen=(*self.chosen[:place], new, *self.chosen[place + 1 :]))
+        slot = self.chosen.index(old)
+        return replace(self, chosen=(*self.chosen[:slot], new, *self.chosen[slot + 1 :]))
 
     def among(self, rows: Iterable[RunSummary]) -> RunsViewOptions:
-        """With no run chosen that is not there any more."""
-        there = {row.run for row in rows}
-        return replace(self, chosen=tuple(run if run in there else None for run in self.chosen))
+        """Return the options without chosen runs that no longer exist."""
+        existing = {row.run for row in rows}
+        return replace(self, chosen=tuple(run if run in existing else None for run in self.chosen))
 
 
 def active_run_number(run: RunViewState) -> int | None:
-    """The number of the run that the engine holds."""
     return None if run.state is None else run.run
 
 
 def with_live_run(listed: Iterable[RunSummary], run: RunViewState, curve: LossCurveState) -> tuple[RunSummary, ...]:
-    """The runs as they are by now: the one that the engine holds has moved on since they were listed."""
+    """Return the rows with that of the active run up to date, which has trained on since they were listed."""
     number = active_run_number(run)
     return tuple(_moved(row, run, curve) if row.run == number else row for row in listed)
 
@@ -108,7 +104,7 @@ def _moved(row: RunSummary, run: RunViewState, curve: LossCurveState) -> RunSumm
 def sort_and_filter(
     rows: Iterable[RunSummary], order: SortOrder, query: str, present_run: int | None
 ) -> tuple[RunSummary, ...]:
-    """The runs that match `query`, in `order`; equals stand newest first, and what was never measured last."""
+    """Return the runs that match `query`, in `order`; equal ones newest first, those never evaluated last."""
     newest = sorted((row for row in rows if matches(row, query, present_run)), key=lambda row: -row.run)
     match order:
         case SortOrder.NEWEST:
@@ -126,7 +122,7 @@ def _best_first(row: RunSummary) -> float:
 
 
 def matches(row: RunSummary, query: str, present_run: int | None) -> bool:
-    """Whether every word of `query` is part of what the run is known by, in any case."""
+    """Return whether every word of `query` is in the run's number, names, note, corpus or state, ignoring case."""
     words = query.casefold().split()
     if not words:
         return True
@@ -136,19 +132,18 @@ def matches(row: RunSummary, query: str, present_run: int | None) -> bool:
 
 
 def left_unfinished(row: RunSummary, present_run: int | None) -> bool:
-    """Whether nobody stopped the run, it did not come to its end, and the engine does not hold it."""
+    """Return whether the run neither ended nor is active."""
     return row.state in RESUMABLE_STATES and row.run != present_run
 
 
 def state_words(row: RunSummary, present_run: int | None, *, brief: bool = False) -> str:
-    """What the run is doing, or how it ended."""
     if left_unfinished(row, present_run):
         return "unfinished" if brief else f"left at {format_steps(row.step)}"
     return {RunState.FINISHED: "done", RunState.DIVERGED: "diverged"}.get(row.state, row.state.value)
 
 
 def best_vals(rows: Iterable[RunSummary]) -> dict[str, float]:
-    """The lowest val loss of each corpus."""
+    """Return the lowest val loss by corpus."""
     best: dict[str, float] = {}
     for row in rows:
         if row.best_val is not None and math.isfinite(row.best_val):
@@ -157,7 +152,7 @@ def best_vals(rows: Iterable[RunSummary]) -> dict[str, float]:
 
 
 def changes(row: RunSummary) -> tuple[tuple[str, str], ...]:
-    """Name and value of the fields in which the run is not as its preset has them, but for the corpus."""
+    """Return name and value of the fields that differ from the run's preset, except the corpus."""
     known = presets().get(row.preset)
     if known is None:
         return ()
@@ -166,7 +161,7 @@ def changes(row: RunSummary) -> tuple[tuple[str, str], ...]:
 
 
 def written(row: RunSummary, name: str) -> str:
-    """The value of one of the run's fields; a corpus by its name, however it was asked for."""
+    """Return the text of a field's value; for the corpus its name, not its path."""
     return row.corpus if name == "corpus" else HYPERPARAMETERS[name].value_type.format(getattr(row.config, name))
 
 
@@ -181,80 +176,76 @@ DASHES = ((1, 0), (5, 1), (2, 1), (1, 1))
 class ComparedRun:
     """A run among those that are compared.
 
-    `place` is its place among the chosen, None for one that is there only because the cursor is (`here`); `history` is
+    `slot` is its index among the chosen, None for one that is there only because it has the cursor; `history` is
     None while its record is not known, `published` what others reported for its preset on its very corpus.
     """
 
     row: RunSummary
-    place: int | None
-    here: bool
+    slot: int | None
+    has_cursor: bool
     history: TrainingHistory | None = None
     published: float | None = None
     steps_per_second: float = 0.0
 
     @property
     def role(self) -> str:
-        """The ink of all that belongs to it."""
-        return "bright" if self.place is None else COMPARED_RUN_ROLES[self.place]
+        return "bright" if self.slot is None else COMPARED_RUN_ROLES[self.slot]
 
     @property
     def mark(self) -> str:
-        """The mark before its name."""
-        return GLYPHS.cursor if self.place is None else MARKS[self.place]
+        return GLYPHS.cursor if self.slot is None else MARKS[self.slot]
 
     @property
     def label(self) -> str:
-        """Its name among the others."""
         return f"{self.mark} run {self.row.run}"
 
     @property
     def by_val(self) -> bool:
-        """Whether it has a val loss to be drawn by; else it is drawn by its training loss."""
+        """Whether its curve is that of val; without a val loss it is that of train."""
         return self.history is not None and any(math.isfinite(loss) for _, loss in self.history.val_losses())
 
     @property
     def losses(self) -> Sequence[tuple[int, float]]:
-        """Its course as it is drawn: steps and losses."""
+        """The steps and losses of its curve."""
         if self.history is None:
             return ()
         return self.history.val_losses() if self.by_val else [(point.step, point.mean) for point in self.history.points]
 
     @property
     def last(self) -> float | None:
-        """The last finite loss of its course."""
+        """The last finite loss of its curve."""
         return next((loss for _, loss in reversed(self.losses) if math.isfinite(loss)), None)
 
 
 def compared_runs(
     rows: Iterable[RunSummary],
-    arrangement: RunsViewOptions,
+    options: RunsViewOptions,
     records: Iterable[RunRecord],
     run: RunViewState,
     curve: LossCurveState,
 ) -> tuple[ComparedRun, ...]:
-    """The run under the cursor, unless it is chosen itself, and the chosen ones in their places."""
+    """Return the run under the cursor, unless it is chosen itself, and the chosen ones by slot."""
     by_number = {row.run: row for row in rows}
     known = {record.run: record for record in records}
-    here = arrangement.here
-    found = []
-    for number in (here if here not in arrangement.chosen else None, *arrangement.chosen):
+    found, cursor_run = [], options.cursor_run
+    for number in (None if cursor_run in options.chosen else cursor_run, *options.chosen):
         if number is None or (row := by_number.get(number)) is None:
             continue
-        place = arrangement.place(number)
+        slot, has_cursor = options.slot_of(number), number == cursor_run
         if number == active_run_number(run):
             history = _with_partial(curve)
-            found.append(ComparedRun(row, place, number == here, history, curve.published, _speed(row, run)))
+            found.append(ComparedRun(row, slot, has_cursor, history, curve.published, _speed(row, run)))
         elif (record := known.get(number)) is not None:
-            found.append(ComparedRun(row, place, number == here, record.history, _published(record), _speed(row)))
+            found.append(ComparedRun(row, slot, has_cursor, record.history, _published(record), _speed(row)))
         else:
-            found.append(ComparedRun(row, place, number == here, steps_per_second=_speed(row)))
+            found.append(ComparedRun(row, slot, has_cursor, steps_per_second=_speed(row)))
     return tuple(found)
 
 
 def records_to_load(
     among: Iterable[ComparedRun], records: Iterable[RunRecord], run: RunViewState
 ) -> frozenset[tuple[int, int]]:
-    """Number and step of the runs whose record, as it is by now, has yet to be read."""
+    """Return number and step of the runs whose current record has yet to be loaded."""
     known = {(record.run, record.step) for record in records}
     needed = {(item.row.run, item.row.step) for item in among if item.row.run != active_run_number(run)}
     return frozenset(needed - known)

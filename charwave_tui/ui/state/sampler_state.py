@@ -1,4 +1,4 @@
-"""What the model said when it was asked outside of the lab's own names: frozen values and a pure function."""
+"""Replies to the sampler's requests, and their reducer."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from charwave_tui.core.protocol.events import (
 FIRST_REQUEST = 1_000_000
 
 
-# the newest; more than any run has evaluations in a session
-SKETCHES_KEPT = 2_000
+# more than the evaluations of any session
+MAX_TIMELINE_SAMPLES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +50,28 @@ class SamplerState:
     stars: tuple[StarredName, ...] | None = None
 
 
-def reduce_sampler(speech: SamplerState, event: Event) -> SamplerState:
-    """What was said once `event` has happened."""
+def reduce_sampler(state: SamplerState, event: Event) -> SamplerState:
+    """Return the replies after `event`."""
     match event:
         case NextPredicted():
-            return replace(speech, predicted=event)
+            return replace(state, predicted=event)
         case WordScored():
-            return replace(speech, scored=event)
+            return replace(state, scored=event)
         case QueryRefused():
-            return replace(speech, refused=event)
+            return replace(state, refused=event)
         case RunSampled():
-            return replace(speech, sampled=event)
+            return replace(state, sampled=event)
         case NamesSampled(request=request, step=step, names=names, done=done) if request >= FIRST_REQUEST:
-            return replace(speech, tried=PrefixSamples(request, step, names, done))
+            return replace(state, tried=PrefixSamples(request, step, names, done))
         case NamesRefused(request=request, problem=problem) if request >= FIRST_REQUEST:
-            return replace(speech, tried=PrefixSamples(request, refusal=problem))
+            return replace(state, tried=PrefixSamples(request, refusal=problem))
         case RunOpened(timeline=timeline):
-            return replace(speech, timeline=timeline)
-        case TimelineSampled(sample=sketch):
-            known = (item for item in speech.timeline if item.step != sketch.step)
-            timeline = tuple(sorted((*known, sketch), key=lambda item: item.step))
-            return replace(speech, timeline=timeline[-SKETCHES_KEPT:])
+            return replace(state, timeline=timeline)
+        case TimelineSampled(sample=sample):
+            known = (item for item in state.timeline if item.step != sample.step)
+            timeline = tuple(sorted((*known, sample), key=lambda item: item.step))
+            return replace(state, timeline=timeline[-MAX_TIMELINE_SAMPLES:])
         case StarsListed(stars=stars):
-            return replace(speech, stars=stars)
+            return replace(state, stars=stars)
         case _:
-            return speech
+            return state

@@ -209,8 +209,8 @@ def header(layout: ColumnLayout, context: RunsContext) -> StyledLine:
 
 def row_line(row: RunSummary, layout: ColumnLayout, context: RunsContext, options: RunsViewOptions) -> StyledLine:
     """Return the line of a run, highlighted under the cursor."""
-    is_selected = row.run == options.here
-    cells = run_cells(row, dict(layout.widths), context, options.place(row.run), is_selected)
+    is_selected = row.run == options.cursor_run
+    cells = run_cells(row, dict(layout.widths), context, options.slot_of(row.run), is_selected)
     line = layout.line(cells, LEFT_ALIGNED)
     return highlight(line) if is_selected else line
 

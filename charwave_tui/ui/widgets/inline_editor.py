@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
+from charwave_tui.ui.keymap import EDITOR_KEYS
+
 
 class InlineEditor(Input):
-    """A compact input that is hidden until it is opened over a row; Enter submits, Esc cancels.
+    """A compact input that is hidden until it is opened over a row of its pane; Enter submits, Esc cancels.
 
-    `row_name` is the row's name, empty while the editor is closed.
+    `row_name` is the row's name, empty while the editor is closed. The focus stays in the open editor, whoever gives it
+    to the pane, which is the nearest ancestor that can have it.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Apply", key_display="enter"),
-        Binding("tab,shift+tab", "submit", "Apply", show=False),
-        Binding("escape", "leave", "Cancel", key_display="esc"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*EDITOR_KEYS]
     DEFAULT_CSS = """
     InlineEditor, InlineEditor:focus {
         position: absolute;
@@ -41,12 +40,23 @@ class InlineEditor(Input):
         self.display = False
         self.row_name = ""
 
+    def on_mount(self) -> None:
+        self.watch(self._pane, "has_focus", self._take_focus, init=False)
+
+    @property
+    def _pane(self) -> Widget:
+        return next(node for node in self.ancestors if isinstance(node, Widget) and node.can_focus)
+
+    def _take_focus(self, pane_has_focus: bool) -> None:
+        if pane_has_focus and self.is_open:
+            self.screen.set_focus(self, scroll_visible=False)
+
     @property
     def is_open(self) -> bool:
         return bool(self.row_name)
 
     def open(self, row_name: str, text: str) -> None:
-        """Edit the row `name`; its value is selected, so that the first character typed replaces it."""
+        """Edit the row `row_name`; its value is selected, so that the first character typed replaces it."""
         self.row_name = row_name
         with self.prevent(Input.Changed):
             self.value = text
@@ -56,9 +66,7 @@ class InlineEditor(Input):
     def close(self) -> None:
         """Hide the editor and give the focus back to its pane."""
         self.row_name = ""
-        pane = next((node for node in self.ancestors if isinstance(node, Widget) and node.can_focus), None)
-        if self.has_focus and pane is not None:
-            self.screen.set_focus(pane, scroll_visible=False)
+        self.screen.set_focus(self._pane, scroll_visible=False)
         self.display = False
 
     def action_leave(self) -> None:

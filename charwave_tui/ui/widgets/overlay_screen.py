@@ -21,9 +21,11 @@ class OverlayScreen(Screen[ViewState], Generic[ViewState]):
     """
 
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
-    line: reactive[str] = reactive("", repaint=False)
-    place: reactive[str] = reactive("", repaint=False)
+    connection_notice: reactive[str] = reactive("", repaint=False)
+    engine_host: reactive[str] = reactive("", repaint=False)
 
     def make_status_bar(self) -> StatusBar:
         """Return the status bar, bound to this screen."""
-        return StatusBar(id="status").data_bind(OverlayScreen.run, OverlayScreen.line, OverlayScreen.place)
+        return StatusBar(id="status").data_bind(
+            OverlayScreen.run, OverlayScreen.connection_notice, OverlayScreen.engine_host
+        )

@@ -1,4 +1,4 @@
-"""The bordered pane, one that shows the age of its data, and one without a number."""
+"""The bordered pane, and one that shows the age of its data."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 
 class Pane(Widget):
-    """A bordered pane with a number.
+    """A bordered pane, with a number if a key focuses it.
 
     Its top border shows its title and, muted, a `note`; on a small screen, where the panes are tabs, the titles of all
-    `tabs`. Its bottom border shows the `provenance` of its data. A `problem` in its contents colours it.
+    `tabs`. Its bottom border shows the `provenance` of its data and a `hint` at a key. A `problem` in its contents
+    colours it.
     """
 
     DEFAULT_CSS = """
@@ -43,9 +44,10 @@ class Pane(Widget):
     tabs: reactive[tuple[str, ...]] = reactive(())
     note: reactive[str] = reactive("", repaint=False)
     provenance: reactive[str] = reactive("", repaint=False)
+    hint: reactive[str] = reactive("", repaint=False)
     problem: reactive[bool] = reactive(False)
 
-    def __init__(self, number: int, title: str, *, id: str) -> None:
+    def __init__(self, title: str, *, id: str, number: int | None = None) -> None:
         super().__init__(id=id)
         self.number = number
         self.title = title
@@ -59,9 +61,16 @@ class Pane(Widget):
     def watch_note(self) -> None:
         self._update_title()
 
-    def watch_provenance(self, provenance: str) -> None:
+    def watch_provenance(self) -> None:
+        self._update_subtitle()
+
+    def watch_hint(self) -> None:
+        self._update_subtitle()
+
+    def _update_subtitle(self) -> None:
         # Textual's own setters of both borders would repaint the whole pane, and more often than the text changes.
-        self._border_subtitle = self.render_str(escape(provenance))
+        subtitle = f" {GLYPHS.dot} ".join(filter(None, (self.provenance, self.hint)))
+        self._border_subtitle = self.render_str(escape(subtitle))
         self.refresh(Region(0, self.size.height, self.size.width, 1))
 
     def set_title_markup(self, title: str) -> None:
@@ -82,11 +91,9 @@ class Pane(Widget):
             )
             self.set_title_markup("   ".join(tabs))
         else:
-            self.set_title_markup(f"{self.number} {self.title}{self._note_markup}")
-
-    @property
-    def _note_markup(self) -> str:
-        return f"[not bold $ink-muted]  {escape(self.note)}[/]" if self.note else ""
+            number = "" if self.number is None else f"{self.number} "
+            note = f"[not bold $ink-muted]  {escape(self.note)}[/]" if self.note else ""
+            self.set_title_markup(f"{number}{self.title}{note}")
 
 
 AGE_INTERVAL = 1.0  # seconds between two updates of the age
@@ -98,8 +105,8 @@ class TimestampedPane(Pane):
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
     age: reactive[int] = reactive(0, repaint=False)  # seconds
 
-    def __init__(self, number: int, title: str, *, id: str) -> None:
-        super().__init__(number, title, id=id)
+    def __init__(self, title: str, *, id: str, number: int) -> None:
+        super().__init__(title, id=id, number=number)
         self._age_timer: Timer | None = None
 
     def on_mount(self) -> None:
@@ -135,25 +142,3 @@ class TimestampedPane(Pane):
     def _grow_older(self) -> None:
         if self.run.state is RunState.TRAINING and self.has_data:
             self.age += 1
-
-
-class UnnumberedPane(Pane):
-    """A pane that no key focuses; its bottom border shows a `remark` on its contents and a `hint` at a key."""
-
-    remark: reactive[str] = reactive("", repaint=False)
-    hint: reactive[str] = reactive("", repaint=False)
-
-    def __init__(self, title: str, *, id: str) -> None:
-        super().__init__(0, title, id=id)
-
-    def watch_remark(self) -> None:
-        self._update_provenance()
-
-    def watch_hint(self) -> None:
-        self._update_provenance()
-
-    def _update_provenance(self) -> None:
-        self.provenance = f" {GLYPHS.dot} ".join(filter(None, (self.remark, self.hint)))
-
-    def _update_title(self) -> None:
-        self.set_title_markup(f"{self.title}{self._note_markup}")

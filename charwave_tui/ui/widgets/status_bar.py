@@ -176,8 +176,8 @@ class StatusBar(ThemedWidget):
     """
 
     run: reactive[RunViewState] = reactive(RunViewState, repaint=False)
-    line: reactive[str] = reactive("", repaint=False)
-    place: reactive[str] = reactive("", repaint=False)
+    connection_notice: reactive[str] = reactive("", repaint=False)
+    engine_host: reactive[str] = reactive("", repaint=False)
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -189,10 +189,10 @@ class StatusBar(ThemedWidget):
         if self._rest_timer is None or _without_progress(run) != _without_progress(self._shown_run):
             self._update()
 
-    def watch_line(self) -> None:
+    def watch_connection_notice(self) -> None:
         self._update()
 
-    def watch_place(self) -> None:
+    def watch_engine_host(self) -> None:
         self._update()
 
     def render(self) -> Text:
@@ -200,7 +200,7 @@ class StatusBar(ThemedWidget):
         return to_rich_text(self, self._line)
 
     def _text(self) -> StyledLine:
-        return status_text(self._shown_run, self.size.width, self.line, self.place)
+        return status_text(self._shown_run, self.size.width, self.connection_notice, self.engine_host)
 
     def _update(self) -> None:
         self._shown_run = self.run

@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from charwave_tui.ui.drawing.styled_text import StyledLine
 from charwave_tui.ui.drawing.theme import ThemedWidget
-from charwave_tui.ui.widgets.pane import UnnumberedPane
+from charwave_tui.ui.widgets.pane import Pane
 
 
 class TextLines(ThemedWidget):
@@ -56,7 +56,7 @@ class TextLines(ThemedWidget):
         return Strip(segments).extend_cell_length(self.size.width).apply_style(self.rich_style)
 
 
-class TextPane(UnnumberedPane):
+class TextPane(Pane):
     """A pane of styled lines."""
 
     class Resized(Message):

@@ -10,8 +10,8 @@ from support.fake_engine import SimulatedEngine, StaticEngine
 from support.pilot import NARROW, SMALL, WIDE, lab_screen, run_playground, screen_text
 
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
-from charwave_tui.ui.dialogs.help import FORM_KEYS, GLOSSARY, HelpScreen, _HelpPage
-from charwave_tui.ui.keymap import LAB_KEYS, RUN_KEYS
+from charwave_tui.ui.dialogs.help import GLOSSARY, HelpScreen, _HelpPage
+from charwave_tui.ui.keymap import FORM_KEYS, LAB_KEYS, RUN_KEYS
 
 
 def page(pilot):
@@ -33,15 +33,15 @@ def test_no_two_keys_are_the_same():
 
 async def test_help_shows_current_field_then_keys_then_glossary():
     async with run_playground(StaticEngine(scenes.TRAINING), NARROW) as pilot:
-        lab_screen(pilot).query_one("#form").here = "lr"
+        lab_screen(pilot).query_one("#form").cursor_field = "lr"
         await pilot.press("question_mark")
         text = page(pilot)
         spec = HYPERPARAMETERS["lr"]
         assert text.startswith(f"lr  {spec.label}\n{spec.help}\n{spec.about}\n• live  0 < lr ≤ 10\n")
         flat = re.sub(r"\s+", " ", text)
-        for key in LAB_KEYS:
+        for key in LAB_KEYS + FORM_KEYS:
             assert key.tooltip in flat
-        for name, meaning in (FORM_KEYS | GLOSSARY).items():
+        for name, meaning in GLOSSARY.items():
             assert f"{name} " in text
             assert re.sub(r"\s+", " ", meaning) in flat
         assert text.count("\n1-4 ") == 1
@@ -66,7 +66,7 @@ async def test_help_without_current_field_starts_with_keys():
 async def test_help_of_rebuild_field_says_so():
     async with run_playground(StaticEngine(scenes.TRAINING), NARROW) as pilot:
         for name in ["context", "norm", "corpus", "threads"]:
-            lab_screen(pilot).query_one("#form").here = name
+            lab_screen(pilot).query_one("#form").cursor_field = name
             await pilot.press("question_mark")
             assert f"↻ rebuild  {HYPERPARAMETERS[name].value_type.describe_bounds(name)}" in page(pilot)
             await pilot.press("escape")

@@ -91,7 +91,7 @@ async def test_closed_list_changes_nothing():
 async def test_built_in_corpus_picked_from_list_is_loaded_and_built():
     engine = SimulatedEngine()
     async with run_playground(engine, NARROW) as pilot:
-        lab_screen(pilot).query_one("#form").here = "corpus"
+        lab_screen(pilot).query_one("#form").cursor_field = "corpus"
         await pilot.press("enter", *"imena", "enter")
         await wait_settled(pilot)
         assert lab_screen(pilot).form.draft.config.corpus == "imena"
@@ -103,7 +103,7 @@ async def test_built_in_corpus_picked_from_list_is_loaded_and_built():
 async def test_invalid_corpus_path_gives_one_line_and_form_stays(path):
     engine = SimulatedEngine()
     async with run_playground(engine, NARROW) as pilot:
-        lab_screen(pilot).query_one("#form").here = "corpus"
+        lab_screen(pilot).query_one("#form").cursor_field = "corpus"
         await pilot.press("enter", *path, "enter")
         await wait_settled(pilot)
         assert len(lab_screen(pilot).form.reported_problems) == 1

@@ -36,7 +36,7 @@ from charwave_tui.ui.state.run_state import ConnectionState, Unfinished
 
 def go_to(pilot, name):
     """Put the form's cursor on a row."""
-    lab_screen(pilot).query_one("#form").here = name
+    lab_screen(pilot).query_one("#form").cursor_field = name
 
 
 @pytest.mark.parametrize(

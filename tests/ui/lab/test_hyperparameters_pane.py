@@ -77,7 +77,7 @@ def form(widget_host):
         app = widget_host(lambda: bench)
         async with app.run_test(size=size) as pilot:
             bench.pane.focus()
-            bench.pane.here = at
+            bench.pane.cursor_field = at
             await pilot.pause()
             yield pilot, bench, bench.pane
 
@@ -111,11 +111,11 @@ async def test_down_moves_through_rows_in_visual_order_and_stops_at_last(form, s
     async with form(size=size) as (pilot, _, pane):
         walked = []
         for _ in ROWS:
-            walked.append(pane.here)
-            assert f"▸ {pane.here} " in pilot.app.screen_text()
+            walked.append(pane.cursor_field)
+            assert f"▸ {pane.cursor_field} " in pilot.app.screen_text()
             await pilot.press("down")
         assert sorted(walked) == sorted(ROWS)
-        assert pane.here == walked[-1]
+        assert pane.cursor_field == walked[-1]
         if size == (80, 22):
             assert walked.index("device") < walked.index("optimizer")
         else:
@@ -158,8 +158,8 @@ async def test_two_columns_down_goes_from_left_end_to_right_start(form):
     async with form(size=(80, 22), at="device") as (pilot, _, pane):
         left = pane.form_layout.positions["device"]
         await pilot.press("down")
-        right = pane.form_layout.positions[pane.here]
-        assert pane.here == "optimizer"
+        right = pane.form_layout.positions[pane.cursor_field]
+        assert pane.cursor_field == "optimizer"
         assert right.x > left.x
         assert right.y < left.y
 
@@ -176,7 +176,7 @@ async def test_home_end_and_page_keys_jump(form):
             ("end", "device"),
         ]:
             await pilot.press(key)
-            assert pane.here == expected, key
+            assert pane.cursor_field == expected, key
 
 
 async def test_left_and_right_step_value_and_never_move_cursor(form):
@@ -185,7 +185,7 @@ async def test_left_and_right_step_value_and_never_move_cursor(form):
         assert bench.messages == [("n_hidden", 256)]
         await pilot.press("left", "left")
         assert bench.messages[1:] == [("n_hidden", 128), ("n_hidden", 64)]
-        assert pane.here == "n_hidden"
+        assert pane.cursor_field == "n_hidden"
 
 
 async def test_presets_stepped_on_first_row(form):
@@ -346,7 +346,7 @@ async def test_rebuild_edit_beside_run_staged_and_live_edit_not(form):
         assert "was 24" in row(pilot.app, "n_embd")
         assert "↻ staged; t trains it  was 24" in pilot.app.screen_text()
         assert pane.note == "1 staged"
-        pane.here = "lr"
+        pane.cursor_field = "lr"
         await pilot.press("enter", *"0.01", "enter")
         assert "was 0.1" in row(pilot.app, "lr")
         assert "• live  0 < lr ≤ 10" in pilot.app.screen_text()
@@ -402,7 +402,7 @@ async def test_small_pane_keeps_current_row_visible(form, size):
     async with form(size=size) as (pilot, _, pane):
         for _ in ROWS:
             if pane.size:
-                assert pane.here in pane.form_layout.positions
+                assert pane.cursor_field in pane.form_layout.positions
             await pilot.press("down")
 
 
@@ -411,7 +411,7 @@ async def test_click_selects_row_and_second_click_edits(form):
         place = pane.form_layout.positions["batch_size"]
         at = (place.x + 5, place.y + 1)
         await pilot.click(pane, offset=at)
-        assert pane.here == "batch_size"
+        assert pane.cursor_field == "batch_size"
         assert not pane.is_editing
         await pilot.click(pane, offset=at)
         assert pane.is_editing

@@ -32,7 +32,7 @@ from charwave_tui.ui.widgets.key_bar import KeyBar
 
 def go_to(pilot, name):
     """Put the form's cursor on a row."""
-    lab_screen(pilot).query_one("#form").here = name
+    lab_screen(pilot).query_one("#form").cursor_field = name
 
 
 async def test_form_shown_before_engine_reply_and_model_requested():

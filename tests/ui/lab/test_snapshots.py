@@ -62,7 +62,7 @@ def assert_snapshot(snap_compare):
             if lost:
                 engine.disconnect(view.run.reason)
             await wait_until(pilot, lambda: lab_screen(pilot).run == view.run)
-            lab_screen(pilot).query_one("#form").here = here
+            lab_screen(pilot).query_one("#form").cursor_field = here
             await pilot.press(*keys)
 
         app = make_playground(engine, config, theme)

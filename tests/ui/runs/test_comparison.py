@@ -20,7 +20,7 @@ from charwave_tui.ui.state.runs_state import ComparedRun, RunsViewOptions, compa
 
 def compare_runs(here, *chosen, rows=SUMMARIES, records=RECORDS, active_run=TRAINING_RUN):
     places = (*chosen, *(None,) * (4 - len(chosen)))
-    return compared_runs(rows, RunsViewOptions(here=here, chosen=places), records, *active_run)
+    return compared_runs(rows, RunsViewOptions(cursor_run=here, chosen=places), records, *active_run)
 
 
 def table(runs):

@@ -107,12 +107,12 @@ async def test_back_returns_view_state_without_filter():
         await type_burst(pilot, "s", "down", "c", "slash", *"tree", "enter", "escape")
         (left,) = app.results
         assert (left.order, left.query) == (SortOrder.BEST_VAL, "")
-        assert left.chosen == (left.here, None, None, None)
+        assert left.chosen == (left.cursor_run, None, None, None)
     assert {key.key for key in RUN_KEYS if "back" in key.action} == {"escape", "q", "r", "ctrl+c"}
 
 
 async def test_screen_reopens_as_it_was_left():
-    view_options = RunsViewOptions(order=SortOrder.STEPS, here=7, chosen=(3, None, 12, None), deleted=(5,))
+    view_options = RunsViewOptions(order=SortOrder.STEPS, cursor_run=7, chosen=(3, None, 12, None), deleted=(5,))
     async with run_runs_screen(view_options=view_options) as (app, pilot):
         assert app.table.view_options == view_options
         assert "sorted by steps" in screen_text(app)
@@ -155,31 +155,31 @@ async def test_cursor_stays_on_its_run_as_list_changes():
     async with run_runs_screen() as (app, pilot):
         await pilot.press("down", "down")
         assert app.cursor_run == 10
-        app.runs.archive = replace(ARCHIVE, listed=(run_summary(14), run_summary(13), *SUMMARIES))
+        app.runs.stored_runs = replace(ARCHIVE, listed=(run_summary(14), run_summary(13), *SUMMARIES))
         await pilot.pause()
         assert app.cursor_run == 10
-        app.runs.archive = replace(ARCHIVE, listed=(SUMMARIES[0], *SUMMARIES[2:]))
+        app.runs.stored_runs = replace(ARCHIVE, listed=(SUMMARIES[0], *SUMMARIES[2:]))
         await pilot.pause()
         assert app.cursor_run == 10
 
 
 async def test_vanished_run_under_cursor_moves_to_one_in_its_place():
-    async with run_runs_screen(view_options=RunsViewOptions(here=10)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=10)) as (app, pilot):
         rows = SUMMARIES
         for key, after in [("", 9), ("end", 3), ("home", 11)]:
             await pilot.press(*[key] * bool(key))
             rows = tuple(row for row in rows if row.run != app.cursor_run)
-            app.runs.archive = replace(ARCHIVE, listed=rows)
+            app.runs.stored_runs = replace(ARCHIVE, listed=rows)
             await pilot.pause()
             assert app.cursor_run == after
-        app.runs.archive = replace(ARCHIVE, listed=())
+        app.runs.stored_runs = replace(ARCHIVE, listed=())
         await pilot.pause()
         assert app.cursor_run is None
         assert "There are no runs yet." in screen_text(app)
 
 
 async def test_replacing_training_run_asks_confirmation():
-    async with run_runs_screen(view_options=RunsViewOptions(here=8)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=8)) as (app, pilot):
         for key, title in [("enter", "Open run 8"), ("f", "Fork run 8"), ("space", "Resume run 8")]:
             await pilot.press(key)
             assert isinstance(app.screen, ConfirmDialog)
@@ -189,7 +189,7 @@ async def test_replacing_training_run_asks_confirmation():
             assert (app.requests, app.results, app.screen) == ([], [], app.runs)
         await pilot.press("space", "enter")
         assert app.requests == [OpenRun(8, train=True)]
-        assert [left.here for left in app.results] == [8]
+        assert [left.cursor_run for left in app.results] == [8]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ async def test_replacing_training_run_asks_confirmation():
     [("enter", OpenRun(8), PAUSED), ("space", OpenRun(8, train=True), NO_RUN), ("f", ForkRun(8), PAUSED)],
 )
 async def test_without_training_no_confirmation(key, command, active_run):
-    async with run_runs_screen(active_run=active_run, view_options=RunsViewOptions(here=8)) as (app, pilot):
+    async with run_runs_screen(active_run=active_run, view_options=RunsViewOptions(cursor_run=8)) as (app, pilot):
         await pilot.press(key)
         assert app.requests == [command]
         assert len(app.results) == 1
@@ -224,7 +224,7 @@ async def test_active_paused_run_resumes_where_it_is():
 
 
 async def test_finished_run_cannot_resume_and_key_is_muted():
-    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=11)) as (app, pilot):
         await pilot.press("space")
         assert (app.requests, app.results) == ([], [])
         assert key_hints(app)["Resume"] is False
@@ -235,32 +235,32 @@ async def test_finished_run_cannot_resume_and_key_is_muted():
 
 
 async def test_delete_acts_at_once_and_is_reported_when_done():
-    async with run_runs_screen(view_options=RunsViewOptions(here=9)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=9)) as (app, pilot):
         await pilot.press("d")
         assert app.requests[0] == DeleteRun(9)
         assert app.cursor_run == 8
         assert notification_texts(pilot) == []
-        app.runs.archive = replace(ARCHIVE, listed=tuple(row for row in SUMMARIES if row.run != 9))
+        app.runs.stored_runs = replace(ARCHIVE, listed=tuple(row for row in SUMMARIES if row.run != 9))
         await pilot.pause()
         assert notification_texts(pilot) == ["run 9 is deleted\nu restores it"]
         assert app.cursor_run == 8
         await pilot.press("u")
         assert app.requests[-1] == RestoreRun(9)
-        app.runs.archive = ARCHIVE
+        app.runs.stored_runs = ARCHIVE
         await pilot.pause()
         assert app.cursor_run == 9
         assert key_hints(app)["Undo"] is False
 
 
 async def test_queued_keys_delete_runs_in_turn_and_restore_last_first():
-    async with run_runs_screen(view_options=RunsViewOptions(here=9)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=9)) as (app, pilot):
         await type_burst(pilot, "d", "d", "u", "u", "u")
         shown = [command for command in app.requests if not isinstance(command, ShowRun)]
         assert shown == [DeleteRun(9), DeleteRun(8), RestoreRun(8), RestoreRun(9)]
 
 
 async def test_deleting_last_run_moves_cursor_up():
-    async with run_runs_screen(view_options=RunsViewOptions(here=1)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=1)) as (app, pilot):
         await pilot.press("d")
         assert app.cursor_run == 3
 
@@ -276,7 +276,7 @@ async def test_training_run_is_not_deleted():
 
 
 async def test_name_and_note_edited_in_place_and_enter_saves():
-    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=11)) as (app, pilot):
         name, note = SUMMARIES[1].name, SUMMARIES[1].note
         await type_burst(pilot, "n", *"quick", "enter", "n", "space", *"two", "space", *"words", "space", "enter")
         assert app.requests == [DescribeRun(11, "quick", note), DescribeRun(11, "two words", note)]
@@ -289,7 +289,7 @@ async def test_name_and_note_edited_in_place_and_enter_saves():
 
 
 async def test_name_edited_in_its_cell_and_note_in_last_line():
-    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=11)) as (app, pilot):
         await type_burst(pilot, "n", *"quick")
         assert screen_text(app).splitlines()[4].split()[:4] == ["│", "▸", "11", "quick"]
         await pilot.press("escape", "m", *"slow")
@@ -297,7 +297,7 @@ async def test_name_edited_in_its_cell_and_note_in_last_line():
 
 
 async def test_queued_letters_are_text_in_editor_and_keys_after_it():
-    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=11)) as (app, pilot):
         await type_burst(pilot, "n", "d", "u", "c", "enter", "down", "c")
         assert app.requests[0] == DescribeRun(11, "duc", SUMMARIES[1].note)
         assert app.cursor_run == 10
@@ -305,7 +305,7 @@ async def test_queued_letters_are_text_in_editor_and_keys_after_it():
 
 
 async def test_pasted_control_characters_become_one_line():
-    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=11)) as (app, pilot):
         await pilot.press("m")
         app.table._editor.value = "a\x1b[31mb\u202ec名"
         await pilot.press("enter")
@@ -373,7 +373,7 @@ async def test_unknown_records_requested_after_debounce():
         await pilot.pause()
         assert app.requests == [ShowRun(11)]
         assert "reading run 11" in screen_text(app)
-        app.runs.archive = RunsState(SUMMARIES, RECORDS[:1])
+        app.runs.stored_runs = RunsState(SUMMARIES, RECORDS[:1])
         await pilot.pause()
         assert app.requests == [ShowRun(11)]
         assert "◆ run 11" in chart(app)
@@ -398,8 +398,8 @@ async def test_record_without_reply_requested_again_on_return():
 
 async def test_run_advanced_since_its_record_is_reloaded():
     stale = run_record(msgspec.structs.replace(SUMMARIES[1], step=100), falling_history(10_000, 2.5))
-    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
-        app.runs.archive = RunsState(SUMMARIES, (stale,))
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=11)) as (app, pilot):
+        app.runs.stored_runs = RunsState(SUMMARIES, (stale,))
         await pilot.pause()
         assert app.requests == [ShowRun(11)]
         assert "run 11  2.5" in chart(app)
@@ -443,7 +443,7 @@ async def test_lost_engine_reported_and_list_kept():
     async with run_runs_screen(active_run=(gone, TRAINING_RUN[1])) as (app, pilot):
         assert "left at 130,000" in screen_text(app)
         assert "the engine is gone" in screen_text(app)
-        app.runs.archive = RunsState(())
+        app.runs.stored_runs = RunsState(())
         await pilot.pause()
         assert "The engine is gone." in screen_text(app)
 
@@ -482,7 +482,7 @@ async def test_help_opens_and_closes_over_runs():
 
 
 async def test_resize_keeps_cursor_and_selection():
-    async with run_runs_screen(view_options=RunsViewOptions(here=3, chosen=(12, 11, None, None))) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=3, chosen=(12, 11, None, None))) as (app, pilot):
         for size in [(80, 24), (40, 12), (200, 50), (1, 1), (59, 15), (120, 18), (140, 40)]:
             await pilot.resize_terminal(*size)
             await pilot.pause()
@@ -493,19 +493,19 @@ async def test_resize_keeps_cursor_and_selection():
 
 
 async def test_editor_stays_open_through_resize_and_list_change():
-    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=11)) as (app, pilot):
         await type_burst(pilot, "n", *"quick")
         await pilot.resize_terminal(80, 24)
-        app.runs.archive = replace(ARCHIVE, listed=(run_summary(13), *SUMMARIES))
+        app.runs.stored_runs = replace(ARCHIVE, listed=(run_summary(13), *SUMMARIES))
         await pilot.pause()
         await pilot.press("enter")
         assert DescribeRun(11, "quick", SUMMARIES[1].note) in app.requests
 
 
 async def test_run_vanishing_during_edit_keeps_letters_as_text():
-    async with run_runs_screen(view_options=RunsViewOptions(here=11)) as (app, pilot):
+    async with run_runs_screen(view_options=RunsViewOptions(cursor_run=11)) as (app, pilot):
         await type_burst(pilot, "n", *"rea")
-        app.runs.archive = replace(ARCHIVE, listed=tuple(row for row in SUMMARIES if row.run != 11))
+        app.runs.stored_runs = replace(ARCHIVE, listed=tuple(row for row in SUMMARIES if row.run != 11))
         await pilot.pause()
         app.requests.clear()
         await type_burst(pilot, "d", "enter")
@@ -525,7 +525,7 @@ async def test_click_selects_run_and_second_click_opens_it():
 
 
 async def test_keys_after_leaving_change_nothing():
-    async with run_runs_screen(active_run=NO_RUN, view_options=RunsViewOptions(here=8)) as (app, pilot):
+    async with run_runs_screen(active_run=NO_RUN, view_options=RunsViewOptions(cursor_run=8)) as (app, pilot):
         await type_burst(pilot, "q", "d", "enter")
         assert app.requests == []
         assert len(app.results) == 1
@@ -535,19 +535,19 @@ async def test_pushing_screen_can_bind_its_data():
     class Lab(Screen):
         run = reactive(RunViewState, repaint=False)
         curve = reactive(LossCurveState, repaint=False)
-        archive = reactive(RunsState, repaint=False)
+        stored_runs = reactive(RunsState, repaint=False)
 
         def push(self):
-            self.app.push_screen(RunsScreen().data_bind(Lab.run, Lab.curve, Lab.archive))
+            self.app.push_screen(RunsScreen().data_bind(Lab.run, Lab.curve, Lab.stored_runs))
 
     async with run_runs_screen() as (app, pilot):
         lab = Lab()
         await app.push_screen(lab)
-        lab.run, lab.curve, lab.archive = scenes.TRAINING.run, scenes.TRAINING.curve, ARCHIVE
+        lab.run, lab.curve, lab.stored_runs = scenes.TRAINING.run, scenes.TRAINING.curve, ARCHIVE
         lab.call_later(lab.push)
         await pilot.pause()
         await pilot.pause()
         assert "132,400" in screen_text(app).splitlines()[3]
-        lab.archive = RunsState(())
+        lab.stored_runs = RunsState(())
         await pilot.pause()
         assert "There are no runs yet." in screen_text(app)

@@ -12,7 +12,7 @@ from support.run_records import ARCHIVE, NOW, TRAINING_RUN, RunsScreenHost
 from charwave_tui.ui.state.run_state import RunsState
 from charwave_tui.ui.state.runs_state import RunsViewOptions
 
-COMPARED = RunsViewOptions(here=12, chosen=(11, 3, None, None))
+COMPARED = RunsViewOptions(cursor_run=12, chosen=(11, 3, None, None))
 
 
 @pytest.fixture(autouse=True)
@@ -54,19 +54,19 @@ def test_runs(assert_snapshot, size):
 
 @pytest.mark.parametrize("theme", ["light", "safe", "16"])
 def test_most_comparable_runs_in_theme(assert_snapshot, theme):
-    assert assert_snapshot(WIDE, theme=theme, arrangement=RunsViewOptions(here=12, chosen=(11, 3, 10, 8)))
+    assert assert_snapshot(WIDE, theme=theme, arrangement=RunsViewOptions(cursor_run=12, chosen=(11, 3, 10, 8)))
 
 
 def test_narrow_screen_differences(assert_snapshot):
-    assert assert_snapshot(NARROW, "v", arrangement=RunsViewOptions(here=12, chosen=(11, None, None, None)))
+    assert assert_snapshot(NARROW, "v", arrangement=RunsViewOptions(cursor_run=12, chosen=(11, None, None, None)))
 
 
 def test_note_edited_over_last_line(assert_snapshot):
-    assert assert_snapshot((120, 40), "m", *"slow", arrangement=RunsViewOptions(here=11))
+    assert assert_snapshot((120, 40), "m", *"slow", arrangement=RunsViewOptions(cursor_run=11))
 
 
 def test_filter_with_single_run_beside_preset(assert_snapshot):
-    assert assert_snapshot((120, 40), "slash", *"mlp", arrangement=RunsViewOptions(here=7))
+    assert assert_snapshot((120, 40), "slash", *"mlp", arrangement=RunsViewOptions(cursor_run=7))
 
 
 def test_no_runs(assert_snapshot):

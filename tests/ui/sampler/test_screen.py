@@ -284,7 +284,7 @@ async def test_timeline_scrubbed_and_follows_only_from_its_end():
         app.emit(TimelineSampled(msgspec.structs.replace(newer, step=150_000)))
         await pilot.pause()
         assert "15 of 15 evaluations" in screen_text(app)
-        app.sampler.speech = SamplerState()
+        app.sampler.replies = SamplerState()
         await pilot.pause()
         assert "This run has no names of its evaluations yet." in screen_text(app)
 
@@ -304,7 +304,7 @@ async def test_other_run_chosen_and_sampled_from_same_seeds():
         await pilot.pause()
         assert app.requests_of(SampleRun)[-1].sampling == app.requests_of(SampleNames)[-1].sampling
         app.emit(QueryRefused(app.requests_of(SampleRun)[-1].request, "old", "new"))
-        app.sampler.archive = RunsState()
+        app.sampler.stored_runs = RunsState()
         await type_burst(pilot, "c")
         await pilot.pause()
         assert notification_texts(pilot)[-1].startswith("there is no other run to compare with yet")
@@ -350,7 +350,7 @@ async def test_lab_opens_sampler_and_keeps_names_and_context():
     async with run_playground(engine) as pilot:
         await pilot.press("n")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, SamplerScreen))
-        lab_screen(pilot).place = "gpu-box"
+        lab_screen(pilot).engine_host = "gpu-box"
         await pilot.press("g")
         await wait_until(pilot, lambda: "gpu-box" in screen_text(pilot.app))
         await pilot.pause()

@@ -51,7 +51,7 @@ PLOT = PlotArea(84, 21, Glyphs())
 
 def compare_runs(here=12, *chosen, records=RECORDS, held=TRAINING_RUN):
     places = (*chosen, *(None,) * (4 - len(chosen)))
-    return compared_runs(SUMMARIES, RunsViewOptions(here=here, chosen=places), records, *held)
+    return compared_runs(SUMMARIES, RunsViewOptions(cursor_run=here, chosen=places), records, *held)
 
 
 def draw_canvas(runs, plot=PLOT, log=True):
@@ -66,12 +66,15 @@ def gutter(canvas, plot=PLOT):
 
 
 def test_run_under_cursor_listed_first_unless_selected():
-    assert [(item.row.run, item.place, item.here) for item in compare_runs(12, 11, 3)] == [
+    assert [(item.row.run, item.slot, item.has_cursor) for item in compare_runs(12, 11, 3)] == [
         (12, None, True),
         (11, 0, False),
         (3, 1, False),
     ]
-    assert [(item.row.run, item.place, item.here) for item in compare_runs(3, 11, 3)] == [(11, 0, False), (3, 1, True)]
+    assert [(item.row.run, item.slot, item.has_cursor) for item in compare_runs(3, 11, 3)] == [
+        (11, 0, False),
+        (3, 1, True),
+    ]
     assert [item.row.run for item in compare_runs(None, 11)] == [11]
     assert [item.row.run for item in compare_runs(99, 98)] == []
 
@@ -149,7 +152,7 @@ def test_each_curve_labelled_at_end_in_its_style_on_own_row():
 def test_curve_under_cursor_solid_and_others_dashed():
     long = [run_record(run_summary(run), falling_history(200_000, 2.0 + run / 10, every=500)) for run in range(1, 6)]
     rows = [run_summary(run) for run in range(1, 6)]
-    runs = compared_runs(rows, RunsViewOptions(here=5, chosen=(1, 2, 3, 4)), long, *NO_RUN)
+    runs = compared_runs(rows, RunsViewOptions(cursor_run=5, chosen=(1, 2, 3, 4)), long, *NO_RUN)
     canvas = draw_canvas(runs)
     field = slice(PLOT.left + 20, PLOT.left + PLOT.columns)  # behind the fall, where each runs flat in its own rows
 
@@ -166,7 +169,7 @@ def test_curve_under_cursor_solid_and_others_dashed():
 
 def test_long_number_leaves_label_out_of_gutter():
     of = run_record(run_summary(12_345), falling_history(200_000, 2.0))
-    (only,) = compared_runs([run_summary(12_345)], RunsViewOptions(here=12_345), [of], *NO_RUN)
+    (only,) = compared_runs([run_summary(12_345)], RunsViewOptions(cursor_run=12_345), [of], *NO_RUN)
     assert gutter(draw_canvas((only,)))[0].split()[:2] == ["▸", "12345"]
 
 
@@ -174,7 +177,7 @@ def test_x_axis_holds_longest_run_and_y_axis_ignores_short_early_drop():
     short = TrainingHistory(1, tuple(LossPoint(s, 9.0 - s / 100, 9.0, 9.0) for s in range(1, 500, 5)))
     rows = [run_summary(2), run_summary(1, step=500, max_steps=1_000)]
     records = [run_record(rows[0], falling_history(200_000, 2.0)), run_record(rows[1], short)]
-    runs = compared_runs(rows, RunsViewOptions(here=2, chosen=(1, None, None, None)), records, *NO_RUN)
+    runs = compared_runs(rows, RunsViewOptions(cursor_run=2, chosen=(1, None, None, None)), records, *NO_RUN)
     shown = scale_runs(PLOT, runs, True, None)
     assert shown.axes.steps == 200_000
     assert 10**shown.axes.high < 9.0
@@ -229,11 +232,11 @@ def test_selected_run_keeps_slot_until_deselected():
     chosen = RunsViewOptions()
     for run in (5, 6, 7):
         chosen = chosen.toggled(run)
-    assert [chosen.place(run) for run in (5, 6, 7, 8)] == [0, 1, 2, None]
+    assert [chosen.slot_of(run) for run in (5, 6, 7, 8)] == [0, 1, 2, None]
     chosen = chosen.toggled(6)
-    assert [chosen.place(run) for run in (5, 6, 7)] == [0, None, 2]
+    assert [chosen.slot_of(run) for run in (5, 6, 7)] == [0, None, 2]
     chosen = chosen.toggled(8).toggled(9)
-    assert [chosen.place(run) for run in (5, 8, 7, 9)] == [0, 1, 2, 3]
+    assert [chosen.slot_of(run) for run in (5, 8, 7, 9)] == [0, 1, 2, 3]
     assert chosen.full
     assert chosen.toggled(10) is chosen
     assert chosen.toggled(5).chosen == (None, 8, 7, 9)

@@ -56,7 +56,7 @@ def test_columns_fill_width_and_every_line_has_it(rows):
         layout = fit_columns(rows, width, context)
         lines = [
             header(layout, context),
-            *(row_line(summary, layout, context, RunsViewOptions(here=summary.run)) for summary in rows),
+            *(row_line(summary, layout, context, RunsViewOptions(cursor_run=summary.run)) for summary in rows),
         ]
         if rows is not HOSTILE or width > 90:
             assert {cell_width(line) for line in lines} == {width}
@@ -153,12 +153,12 @@ def test_nan_is_error_and_unmeasured_a_muted_dash():
 
 def test_marks_show_cursor_training_and_selection():
     marks = {
-        summary.run: to_plain_text(table_row(SUMMARIES, summary.run, here=11, chosen=(3, None, 12, None)))[:3]
+        summary.run: to_plain_text(table_row(SUMMARIES, summary.run, cursor_run=11, chosen=(3, None, 12, None)))[:3]
         for summary in (SUMMARIES[0], SUMMARIES[1], SUMMARIES[6])
     }
     assert marks == {12: " ●■", 11: "▸  ", 3: "  ◆"}
-    assert all(span.background == "raised" for span in table_row(SUMMARIES, 11, here=11))
-    assert not any(span.background == "raised" for span in table_row(SUMMARIES, 12, here=11))
+    assert all(span.background == "raised" for span in table_row(SUMMARIES, 11, cursor_run=11))
+    assert not any(span.background == "raised" for span in table_row(SUMMARIES, 12, cursor_run=11))
 
 
 def test_active_paused_run_has_pause_mark():

@@ -102,7 +102,7 @@ async def test_resize_keeps_focus_values_and_panes():
             await pilot.resize_terminal(*size)
             await pilot.pause()
             assert focused(pilot) == "names"
-            assert lab_screen(pilot).query_one("#form").here == "fuse"
+            assert lab_screen(pilot).query_one("#form").cursor_field == "fuse"
             assert "names" in visible_panes(pilot) or size == (1, 1)
             assert all(len(line) <= max(size[0], 2) for line in screen_lines(pilot)), (size, screen_lines(pilot))
         assert visible_panes(pilot) == PANES
@@ -113,7 +113,7 @@ async def test_resize_keeps_editor_open():
     engine = training()
     async with run_playground(engine) as pilot:
         await pilot.press("1", *["down"] * 11, "enter", *"0.02")
-        assert lab_screen(pilot).query_one("#form").here == "lr"
+        assert lab_screen(pilot).query_one("#form").cursor_field == "lr"
         for size in [NARROW, SMALL, WIDE]:
             await pilot.resize_terminal(*size)
             await pilot.pause()

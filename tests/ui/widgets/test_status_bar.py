@@ -229,9 +229,9 @@ async def test_message_on_status_bar_is_not_throttled(widget_host, monkeypatch):
     async with app.run_test(size=(100, 4)) as pilot:
         line = app.query_one(StatusBar)
         line.run = TRAINING
-        line.line = "slow line 1.9 KB/s"
+        line.connection_notice = "slow line 1.9 KB/s"
         await pilot.pause()
         assert "slow line 1.9 KB/s" in app.screen_text()
-        line.line = ""
+        line.connection_notice = ""
         await pilot.pause()
         assert "slow" not in app.screen_text()
