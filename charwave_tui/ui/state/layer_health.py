@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
 from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER, SATURATION_THRESHOLD
+
+
+class Severity(StrEnum):
+    """How far a value is from healthy, named after the style it is drawn in."""
+
+    NONE = ""
+    WARNING = "warning"
+    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +29,10 @@ class HealthyRange:
     above: str = ""
     error_above: float = math.inf
 
-    def severity(self, value: float | None) -> str:
-        """Return `warning` or `error` for a value outside of the range, else an empty text."""
+    def severity(self, value: float | None) -> Severity:
         if value is None or self.low <= value <= self.high:
-            return ""
-        return "warning" if math.isfinite(value) and value <= self.error_above else "error"
+            return Severity.NONE
+        return Severity.WARNING if math.isfinite(value) and value <= self.error_above else Severity.ERROR
 
     def word(self, value: float | None) -> str:
         """Return the text for the value."""

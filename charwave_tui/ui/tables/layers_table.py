@@ -17,7 +17,7 @@ from charwave_tui.ui.drawing.number_format import (
     format_update_ratio,
 )
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width
-from charwave_tui.ui.state.layer_health import HEALTHY
+from charwave_tui.ui.state.layer_health import HEALTHY, Severity
 from charwave_tui.ui.state.run_state import PROBES_KEPT
 from charwave_tui.ui.tables.column_layout import ColumnLayout, widen
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -102,23 +102,23 @@ def _saturation(layer: Layer, bar: int) -> tuple[StyledLine, StyledLine, StyledL
     if isinstance(layer, LayerShape):
         return DASH if layer.kind in SATURATING else (), (), DASH if layer.kind in DYING else ()
     percent = layer.saturation
-    role = HEALTHY["saturation"].severity(percent) or "fg"
+    severity = HEALTHY["saturation"].severity(percent)
     if percent is None:
-        return (), (), _dead(layer.dead, role)
+        return (), (), _dead(layer.dead, severity)
     if math.isnan(percent):
         return (Span("nan", "error"),), (), () if layer.dead is None else DASH
     blocks = horizontal_bar(percent / FULL_BAR_PERCENT, bar)
     return (
-        (Span(f"{percent:.1f}", role),),
-        (Span(f" {blocks}", "muted" if role == "fg" else role),),
-        _dead(layer.dead, role),
+        (Span(f"{percent:.1f}", severity or "fg"),),
+        (Span(f" {blocks}", severity or "muted"),),
+        _dead(layer.dead, severity),
     )
 
 
-def _dead(units: int | None, role: str) -> StyledLine:
+def _dead(units: int | None, saturation: Severity) -> StyledLine:
     if not units:
         return () if units is None else (Span("0", "muted"),)
-    return (Span(f"{units:,}", "error" if role == "error" else "warning"),)
+    return (Span(f"{units:,}", saturation or Severity.WARNING),)
 
 
 def _weights(layer: Layer) -> dict[str, StyledLine]:
@@ -142,9 +142,9 @@ def _optional(value: float | None, number_format: NumberFormat) -> StyledLine:
 def _update(ratio: float | None) -> StyledLine:
     if ratio is None:
         return DASH
-    role = HEALTHY["update"].severity(ratio)
-    mark = {"warning": f"{GLYPHS.warning} "}.get(role, "")
-    return (Span(f"{mark}{format_update_ratio(ratio)}", role or "fg"),)
+    severity = HEALTHY["update"].severity(ratio)
+    mark = f"{GLYPHS.warning} " if severity is Severity.WARNING else ""
+    return (Span(f"{mark}{format_update_ratio(ratio)}", severity or "fg"),)
 
 
 def _trend(layer: Layer, history: Sequence[LayerStats]) -> StyledLine:

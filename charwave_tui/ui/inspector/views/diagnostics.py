@@ -16,7 +16,7 @@ from charwave_tui.ui.drawing.styled_text import (
     side_by_side,
     wrap,
 )
-from charwave_tui.ui.state.layer_health import NOT_FINITE, HealthyRange
+from charwave_tui.ui.state.layer_health import NOT_FINITE, HealthyRange, Severity
 from charwave_tui.ui.terminal.glyphs import GLYPHS, with_local_glyphs
 
 TABLE_COLUMNS = 45
@@ -37,7 +37,7 @@ class Diagnostic:
     short_label: str = ""
 
     @property
-    def severity(self) -> str:
+    def severity(self) -> Severity:
         return self.healthy_range.severity(self.value)
 
     @property
@@ -46,7 +46,7 @@ class Diagnostic:
 
     @property
     def mark(self) -> StyledLine:
-        sign = {"warning": GLYPHS.warning, "error": GLYPHS.cross}.get(self.severity, "")
+        sign = {Severity.WARNING: GLYPHS.warning, Severity.ERROR: GLYPHS.cross}.get(self.severity, "")
         return (Span(sign, self.severity, True),) if sign else ()
 
 
@@ -135,6 +135,6 @@ def advice_lines(diagnostics: Sequence[Diagnostic], width: int, most: int) -> tu
         advice = NOT_FINITE
     else:
         measured = [diagnostic for diagnostic in diagnostics if diagnostic.value is not None] or diagnostics
-        severest = min(measured, key=lambda diagnostic: ("error", "warning", "").index(diagnostic.severity))
+        severest = max(measured, key=lambda diagnostic: [*Severity].index(diagnostic.severity))
         advice = severest.healthy_range.word(severest.value)
     return muted_lines(with_local_glyphs(advice), width, most)

@@ -20,7 +20,7 @@ from charwave_tui.ui.inspector.views.output import OutputView
 from charwave_tui.ui.inspector.views.registry import VIEWS, shows_update_ratios, view_for_layer
 from charwave_tui.ui.inspector.views.unit_image import GUTTER
 from charwave_tui.ui.state.inspector_state import ViewCursor
-from charwave_tui.ui.state.layer_health import HEALTHY, ranges_for
+from charwave_tui.ui.state.layer_health import HEALTHY, Severity, ranges_for
 
 LAYERS = lab_states.TRAINING.layers.layers
 
@@ -238,11 +238,11 @@ def test_every_statistic_has_explanation():
         assert ranges_for(layer_name).keys() == HEALTHY.keys()
     saturation = HEALTHY["saturation"]
     assert [saturation.severity(value) for value in (None, 5.0, 5.1, 50.1, math.nan)] == [
-        "",
-        "",
-        "warning",
-        "error",
-        "error",
+        Severity.NONE,
+        Severity.NONE,
+        Severity.WARNING,
+        Severity.ERROR,
+        Severity.ERROR,
     ]
     assert saturation.word(9.0) != saturation.word(1.0)
     assert HEALTHY["update"].word(-5.0).startswith("The weights hardly change")
