@@ -39,14 +39,14 @@ class BatchPlan(NamedTuple):
     """The rows of every level, and the targets of the last one's.
 
     `buffer_key`: plans with equal keys can use the same buffers.
-    `head_rows`: for each level but the last, its row [top rows] at the position of each row of the last.
+    `head_rows`: for each level its row [top rows] at the position of each row of the last; None for the last itself.
     `targets`: the target [top rows]; where a row stands for several positions, the count of each symbol [top rows, V].
     `has_dropped_context`: some taps of the first level are row V.
     """
 
     buffer_key: tuple[object, ...]
     levels: tuple[LevelRows, ...]
-    head_rows: tuple[Tensor, ...]
+    head_rows: tuple[Tensor | None, ...]
     targets: Tensor
     has_dropped_context: bool
 
@@ -61,17 +61,19 @@ class WindowPlanner:
 
     def __init__(self, structure: ModelStructure) -> None:
         self._structure = structure
-        self._shape: torch.Size | None = None
+        self._shape: torch.Size | None = None  # of the batch before, with what all batches of that shape share
+        self._levels: tuple[LevelRows, ...] = ()
+        self._head_rows: tuple[Tensor | None, ...] = ()
 
     def __call__(self, batch: WindowBatch) -> BatchPlan:
         ids = _masked_ids(batch, self._structure)  # [B, context]
         if ids.shape != self._shape:
             self._shape = ids.shape
-            self._first_rows, self._later_rows, self._head_rows = self._plan_shape(ids)
-        first = self._structure.levels[0]
+            self._levels, self._head_rows = self._plan_shape(ids)
+        first, first_rows = self._structure.levels[0], self._levels[0]
         # [B, context] → [B, T·n], or [B, T, n] → [B·T·n]
         taps = ids if isinstance(first.flatten, FlattenConsecutive) else _window_taps(ids, first)
-        levels = (LevelRows(self._first_rows.size, self._first_rows.positions, taps.reshape(-1)), *self._later_rows)
+        levels = (LevelRows(first_rows.size, first_rows.positions, taps.reshape(-1)), *self._levels[1:])
         if batch.level_scale is not None:
             levels = tuple(
                 rows._replace(level_scale=_level_scale(batch, index, rows.size // len(ids)).unsqueeze(1))
@@ -80,8 +82,7 @@ class WindowPlanner:
         buffer_key = (WindowPlanner, self._shape, batch.level_scale is None, batch.keep_mask is None)
         return BatchPlan(buffer_key, levels, self._head_rows, batch.targets, batch.keep_mask is not None)
 
-    def _plan_shape(self, ids: Tensor) -> tuple[LevelRows, tuple[LevelRows, ...], tuple[Tensor, ...]]:
-        """Return what all batches of a shape have in common: the rows of the first and the later levels, head rows."""
+    def _plan_shape(self, ids: Tensor) -> tuple[tuple[LevelRows, ...], tuple[Tensor | None, ...]]:
         row_of_position, levels, taps = ids, [], []
         for level in self._structure.levels:
             level_taps = _window_taps(row_of_position, level)  # [B, T, n]
@@ -91,7 +92,7 @@ class WindowPlanner:
             is_adjacent = isinstance(level.flatten, FlattenConsecutive)
             size = row_of_position.numel()
             levels.append(LevelRows(size, size, None if is_adjacent else taps[-1].view(-1)))
-        return levels[0], tuple(levels[1:]), _head_rows(taps, len(ids))
+        return tuple(levels), _head_rows(taps, len(ids))
 
 
 class DeduplicatingPlanner:
@@ -212,9 +213,9 @@ def _distinct_rows(taps: Tensor, previous_size: int, scale: Tensor | None) -> tu
     return row_of_position.new_empty(len(distinct)).scatter_(0, row_of_position, positions), row_of_position
 
 
-def _head_rows(taps: Sequence[Tensor], size: int) -> tuple[Tensor, ...]:
-    """Return each earlier level's row at each of the last level's `size` rows, by following the last tap."""
+def _head_rows(taps: Sequence[Tensor], size: int) -> tuple[Tensor | None, ...]:
+    """Follow the last tap from each of the last level's `size` rows down to each level."""
     rows = [torch.arange(len(taps[-1]))]
     for level_taps in taps[:0:-1]:
         rows.append(level_taps[:, -1].index_select(0, rows[-1]))
-    return tuple(functional.pad(level_rows, (0, size - len(level_rows))) for level_rows in rows[:0:-1])
+    return (*(functional.pad(level_rows, (0, size - len(level_rows))) for level_rows in rows[:0:-1]), None)

@@ -24,7 +24,7 @@ class NormKernel(Protocol):
     def forward(self, rows: LevelRows) -> None:
         """Fill `out` and update the running statistics."""
 
-    def backward(self, scale: float) -> Tensor:
+    def backward(self, rows: LevelRows, scale: float) -> Tensor:
         """Return dL/d x [rows, channels], and add the parameters' gradients, times `scale`, to their targets."""
 
 
@@ -41,7 +41,7 @@ class BiasKernel:
     def forward(self, rows: LevelRows) -> None:
         torch.add(self._x, self._bias, out=self._out)
 
-    def backward(self, scale: float) -> Tensor:
+    def backward(self, rows: LevelRows, scale: float) -> Tensor:
         self._bias_target.addmv_(self._grad_out_t, self._ones, alpha=scale)
         return self._grad_out
 
@@ -89,7 +89,7 @@ class BatchNormKernel:
             out=(self._out, *self._batch_stats),
         )
 
-    def backward(self, scale: float) -> Tensor:
+    def backward(self, rows: LevelRows, scale: float) -> Tensor:
         grad_x: Tensor
         grad_x, grad_gamma, grad_beta = _batch_norm_backward(
             self._grad_out,
@@ -122,14 +122,15 @@ class WeightedBatchNormKernel:
         self._gamma, self._beta = norm.gamma.data, norm.beta.data
         self._gamma_target, self._beta_target = pool.grad_target(norm.gamma), pool.grad_target(norm.beta)
         self._running = norm.running_mean, norm.running_var
-        self._mean, self._var, self._root = (torch.empty_like(self._gamma) for _ in range(3))  # [C]
-        self._sum, self._dot = torch.empty_like(self._gamma), torch.empty_like(self._gamma)
+        self._mean, self._var, self._root, self._factor, self._sum, self._dot = (
+            torch.empty_like(self._gamma)
+            for _ in range(6)  # [C]
+        )
 
     def forward(self, rows: LevelRows) -> None:
         """As in NormKernel; `x` becomes c."""
         assert rows.weights is not None
         x, out, count = self._x, self._out, rows.positions
-        self._row_weights, self._positions = rows.weights.unsqueeze(1), count  # [rows, 1]
         if count > 1:
             torch.mv(x.t(), rows.weights, out=self._mean).div_(count)
             x.sub_(self._mean)
@@ -141,17 +142,18 @@ class WeightedBatchNormKernel:
             mean, variance = self._running
             x.sub_(mean)
         torch.add(variance, BATCHNORM_EPS, out=self._root).rsqrt_()
-        self._factor = self._root * self._gamma
+        torch.mul(self._root, self._gamma, out=self._factor)
         torch.addcmul(self._beta, x, self._factor, out=out)
 
-    def backward(self, scale: float) -> Tensor:
+    def backward(self, rows: LevelRows, scale: float) -> Tensor:
         """As in NormKernel; `out` is overwritten."""
-        x, out, grad, count = self._x, self._out, self._grad_out, self._positions
+        assert rows.weights is not None
+        x, out, grad, count = self._x, self._out, self._grad_out, rows.positions
         torch.sum(grad, 0, out=self._sum)
         torch.sum(torch.mul(grad, x, out=out), 0, out=self._dot).mul_(self._root)
         self._gamma_target.add_(self._dot, alpha=scale)
         self._beta_target.add_(self._sum, alpha=scale)
         if count > 1:
             torch.addcmul(self._sum.div_(count), x, self._dot.mul_(self._root).div_(count - 1), out=out)
-            grad.addcmul_(out, self._row_weights, value=-1)
+            grad.addcmul_(out, rows.weights.unsqueeze(1), value=-1)  # [rows, C] · [rows, 1]
         return grad.mul_(self._factor)

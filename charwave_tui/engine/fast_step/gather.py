@@ -48,7 +48,7 @@ class AdjacentConcat:
     def forward(self, taps: Tensor | None) -> None:
         """Nothing to do: `x` is a view."""
 
-    def backward(self) -> None:
+    def backward(self, taps: Tensor | None) -> None:
         """Nothing to do: `grad_x` is a view."""
 
 
@@ -66,13 +66,13 @@ class GatherConcat:
 
     def forward(self, taps: Tensor | None) -> None:
         assert taps is not None
-        self._taps = taps
         torch.index_select(self._source.out, 0, taps, out=self._tap_rows)
 
-    def backward(self) -> None:
+    def backward(self, taps: Tensor | None) -> None:
         """Fill the source's `grad_out`."""
+        assert taps is not None
         # index_add_ with an alpha would save a call, but takes twice as long as these
-        self._source.grad_out.zero_().index_add_(0, self._taps, self._grad_tap_rows)
+        self._source.grad_out.zero_().index_add_(0, taps, self._grad_tap_rows)
 
 
 class ResidualAdd:

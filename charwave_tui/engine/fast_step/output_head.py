@@ -23,18 +23,17 @@ class HeadSlice:
 
     def forward(self, head_rows: Tensor | None) -> None:
         """Add to the logits; `head_rows` are the level's rows at those of the last level, None for the last itself."""
-        self._head_rows = head_rows
         if head_rows is None:
             self._linear.forward_add(self._base, self._logits)
         else:
             self._linear.forward()
             torch.add(self._base, self._linear.out.index_select(0, head_rows), out=self._logits)
 
-    def backward(self, scale: float) -> None:
+    def backward(self, head_rows: Tensor | None, scale: float) -> None:
         """Fill the gradient of the level's output from that of the logits, which is in their buffer."""
         grad_out = self._logits
-        if self._head_rows is not None:
-            grad_out = self._linear.out.zero_().index_add_(0, self._head_rows, grad_out)
+        if head_rows is not None:
+            grad_out = self._linear.out.zero_().index_add_(0, head_rows, grad_out)
         self._linear.backward(grad_out, scale)
 
 
@@ -59,17 +58,16 @@ class CrossEntropyHead:
 
     def forward(self, plan: BatchPlan) -> float:
         """Return the mean loss, once all slices are added."""
-        self._targets = plan.targets
         torch._log_softmax(self._logits, 1, False, out=self._log_probs)
-        if self._targets.ndim == 1:
-            return functional.nll_loss(self._log_probs, self._targets).item()
-        return torch.dot(self._log_probs.view(-1), self._targets.view(-1)).item() / -plan.positions
+        if plan.targets.ndim == 1:
+            return functional.nll_loss(self._log_probs, plan.targets).item()
+        return torch.dot(self._log_probs.view(-1), plan.targets.view(-1)).item() / -plan.positions
 
-    def backward(self, scale: float) -> None:
+    def backward(self, plan: BatchPlan, scale: float) -> None:
         """Overwrite the logits with their gradient, and add that of the bias to its target."""
         grad_logits = torch.exp(self._log_probs, out=self._logits)  # softmax, minus the targets
-        if self._targets.ndim == 1:
-            grad_logits.scatter_add_(1, self._targets.unsqueeze(1), self._minus_ones)
+        if plan.targets.ndim == 1:
+            grad_logits.scatter_add_(1, plan.targets.unsqueeze(1), self._minus_ones)
         else:
-            grad_logits.mul_(self._targets.sum(1, keepdim=True)).sub_(self._targets)
+            grad_logits.mul_(plan.targets.sum(1, keepdim=True)).sub_(plan.targets)
         self._bias_target.addmv_(self._logits_t, self._ones, alpha=scale)

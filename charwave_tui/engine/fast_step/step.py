@@ -69,27 +69,26 @@ class LevelKernel:
 
     def forward(self, rows: LevelRows) -> None:
         """Fill `activated` and `out`."""
-        self._level_scale = rows.level_scale
         self._concat.forward(rows.taps)
         self._linear.forward()
         self._norm.forward(rows)
         self._activation.forward()
-        if self._level_scale is not None:
-            torch.mul(self._activation.out, self._level_scale, out=self.activated)
+        if rows.level_scale is not None:
+            torch.mul(self._activation.out, rows.level_scale, out=self.activated)
         if self._residual:
             self._residual.forward()
 
-    def backward(self, scale: float) -> None:
+    def backward(self, rows: LevelRows, scale: float) -> None:
         """Add to the parameters' gradients and fill the source's `grad_out`; overwrites the level's own gradients."""
         if self.grad_out is not self.grad_activated:
             self.grad_activated.add_(self.grad_out)
-        if self._level_scale is not None:
-            self.grad_activated.mul_(self._level_scale)
+        if rows.level_scale is not None:
+            self.grad_activated.mul_(rows.level_scale)
         self._activation.backward()
-        self._linear.backward(self._norm.backward(scale), scale)
+        self._linear.backward(self._norm.backward(rows, scale), scale)
         if self._residual:
             self._residual.backward()
-        self._concat.backward()
+        self._concat.backward(rows.taps)
 
 
 def _norm_kernel(
@@ -119,25 +118,24 @@ class BackpropGraph:
                 head_index = index if structure.skips else 0
                 head_slice = self._head.level_slice(pool, head_index, level.activated, level.grad_activated)
             self._levels.append((level, head_slice))
-        self._reversed_levels = self._levels[::-1]
 
     def forward(self, plan: BatchPlan) -> float:
         """Return the mean loss, in nats per character."""
         self._embedding.forward()
-        all_head_rows = (*plan.head_rows, None)
-        for (level, head_slice), rows, head_rows in zip(self._levels, plan.levels, all_head_rows, strict=True):
+        for (level, head_slice), rows, head_rows in zip(self._levels, plan.levels, plan.head_rows, strict=True):
             level.forward(rows)
             if head_slice:
                 head_slice.forward(head_rows)
         return self._head.forward(plan)
 
-    def backward(self, scale: float) -> None:
+    def backward(self, plan: BatchPlan, scale: float) -> None:
         """Add the gradients of the loss summed over positions, times `scale`, to their targets."""
-        self._head.backward(scale)
-        for level, head_slice in self._reversed_levels:
+        self._head.backward(plan, scale)
+        levels = zip(self._levels[::-1], plan.levels[::-1], plan.head_rows[::-1], strict=True)
+        for (level, head_slice), rows, head_rows in levels:
             if head_slice:
-                head_slice.backward(scale)
-            level.backward(scale)
+                head_slice.backward(head_rows, scale)
+            level.backward(rows, scale)
         self._embedding.backward(scale)
 
 
@@ -156,17 +154,17 @@ class FastStep:
         self._deduplicating = DeduplicatingPlanner(self._structure)
         has_shared_rows = _has_shared_rows(self._structure)
         self._window_planner = self._deduplicating if has_shared_rows else WindowPlanner(self._structure)
-        self._reset()
+        self._pool = self._new_pool()
+        self._graphs: dict[tuple[object, ...], BackpropGraph] = {}  # by buffer key
 
-    def _reset(self) -> None:
+    def _new_pool(self) -> BufferPool:
         is_plain_sgd = self._optimizer.is_plain_sgd
-        self._pool = BufferPool(self._model, is_plain_sgd=is_plain_sgd, use_bfloat16=self._use_bfloat16)
-        self._graphs: dict[tuple[object, ...], BackpropGraph] = {}
+        return BufferPool(self._model, is_plain_sgd=is_plain_sgd, use_bfloat16=self._use_bfloat16)
 
     def __call__(self, batch: WindowBatch | PrefixBatch, lr: float) -> float:
         is_plain_sgd = self._optimizer.is_plain_sgd
         if is_plain_sgd != self._pool.is_plain_sgd:
-            self._reset()
+            self._pool, self._graphs = self._new_pool(), {}
         with torch.inference_mode():
             plan = self._window_planner(batch) if isinstance(batch, WindowBatch) else self._deduplicating(batch)
             graph = self._graph_for(plan)
@@ -175,7 +173,7 @@ class FastStep:
                 return loss
             if not is_plain_sgd:
                 self._pool.zero_grad()
-            graph.backward((-lr if is_plain_sgd else 1) / plan.positions)
+            graph.backward(plan, (-lr if is_plain_sgd else 1) / plan.positions)
         if not is_plain_sgd:
             self._optimizer(lr)
         return loss

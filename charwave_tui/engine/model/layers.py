@@ -156,12 +156,8 @@ class Sequential(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(layers)
 
-    def forward(self, ids: Tensor, keep_mask: Tensor | None = None, level_scale: Tensor | None = None) -> Tensor:
-        """[B, context] ids → [B, vocab_size] logits; the masks are those of `WindowBatch`.
-
-        `level_scale` is for a WaveNet alone.
-        """
-        assert level_scale is None
+    def forward(self, ids: Tensor, keep_mask: Tensor | None = None) -> Tensor:
+        """[B, context] ids → [B, vocab_size] logits; `keep_mask` is that of `WindowBatch`."""
         x = self.embed(ids, keep_mask)
         for layer in self.layers[1:]:
             x = layer(x)

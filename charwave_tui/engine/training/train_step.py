@@ -51,5 +51,6 @@ class AutogradStep:
             if positions.target_probs is not None:
                 return functional.cross_entropy(logits, positions.target_probs.to(logits.dtype))
         else:
-            logits = self._model(batch.contexts, batch.keep_mask, batch.level_scale)  # [B, V]
+            masks = [batch.keep_mask] if batch.level_scale is None else [batch.keep_mask, batch.level_scale]
+            logits = self._model(batch.contexts, *masks)  # [B, V]
         return functional.cross_entropy(logits, batch.targets)

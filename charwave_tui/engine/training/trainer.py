@@ -21,7 +21,6 @@ from charwave_tui.engine.data.splits import SplitDatasets
 from charwave_tui.engine.data.window_dataset import WindowBatch
 from charwave_tui.engine.fast_step.step import FastStep
 from charwave_tui.engine.model.architecture import build_model
-from charwave_tui.engine.model.layers import Sequential
 from charwave_tui.engine.optim.lr_schedule import learning_rate
 from charwave_tui.engine.optim.optimizers import Optimizer, shapes_and_dtypes
 from charwave_tui.engine.optim.update_ratios import UpdateRatioMeter, UpdateRatioState
@@ -77,18 +76,9 @@ class Trainer:
     """Model, loader and optimizer of a run. Raises UserError if `config` does not fit `corpus`.
 
     `step` counts the steps taken; `first_loss` is that of the untrained model, `last_loss` the latest. If a loss is not
-    finite, `diverged` is set: its step changed no weight and is not counted, its loss is in no point, `failed_batch` is
-    its batch, and no step follows.
+    finite, its batch is `failed_batch`: its step changed no weight and is not counted, its loss is in no point, and no
+    step follows.
     """
-
-    model: Sequential
-    step: int
-    window: LossWindow
-    first_loss: float | None
-    last_loss: float | None
-    diverged: bool
-    failed_batch: WindowBatch | PrefixBatch | None
-    update_ratios: UpdateRatioMeter
 
     def __init__(self, config: RunConfig, corpus: Corpus, device: torch.device) -> None:
         self.corpus = corpus
@@ -96,30 +86,21 @@ class Trainer:
         self.config = config.validated()
         self.splits = SplitDatasets(corpus, self.config, device)
         self.splits.check_batch_size(config.batch_size)
-        self.window = LossWindow.of(config)
-        self.reset()
-
-    def reset(self) -> None:
-        """Return to the initial weights and the first batch."""
-        generator = training_generator(self.config.seed)
-        self.model = build_model(self.config, self.corpus.vocab_size, generator).to(self.device)
+        generator = training_generator(config.seed)
+        self.model = build_model(config, corpus.vocab_size, generator).to(device)
         self._loader = self.splits.train_loader(generator)
         self._optimizer = Optimizer(self.model, self.config)
-        self.update_ratios = UpdateRatioMeter(self.model, self.config.max_steps)
         self._train_step: TrainStep = AutogradStep(self.model, self._optimizer)
-        if self.config.step == StepKind.FAST and self.device.type == "cpu":
+        if config.step == StepKind.FAST and device.type == "cpu":
             self._train_step = FastStep(self.model, self._optimizer, self.precision)
-        self._begin(0, LossWindow(self.window.size))
-
-    def _begin(self, step: int, window: LossWindow) -> None:
-        self.step = step
-        self.window = window
-        self.diverged = False
-        self.failed_batch = None
+        self.update_ratios = UpdateRatioMeter(self.model, config.max_steps)
+        self.step = 0
+        self.window = LossWindow.of(config)
+        self.first_loss: float | None = None
+        self.last_loss: float | None = None
+        self.failed_batch: WindowBatch | PrefixBatch | None = None
         self._burst_start: tuple[int, dict[str, Tensor]] | None = None  # step and state before the last burst
         self._step_seconds = 0.0
-        self.update_ratios.restore((), UpdateRatioState())
-        self.first_loss = self.last_loss = None
 
     @property
     def parameter_count(self) -> int:
@@ -136,6 +117,10 @@ class Trainer:
         """Precision of the matrix products: bfloat16 only in the fast step, on a CPU that has it."""
         usable = self.config.step == StepKind.FAST and self.device.type == "cpu" and cpu_has_bfloat16()
         return self.config.precision if usable else Precision.FLOAT32
+
+    @property
+    def diverged(self) -> bool:
+        return self.failed_batch is not None
 
     @property
     def finished(self) -> bool:
@@ -157,14 +142,14 @@ class Trainer:
         previous_start, is_ending = self._burst_start, False
         if self._optimizer.is_plain_sgd and isinstance(self._train_step, FastStep):  # which leaves no gradients
             self._burst_start = self.step, self.state_dict()
-        while self.step < last_step and not self.diverged and not is_ending:
+        while self.step < last_step and self.failed_batch is None and not is_ending:
             # The step that will use up the time is the last one, so that its update can be measured.
             is_ending = now + self._step_seconds >= start + seconds or self.step + 1 == last_step
             seconds_left = self._step_seconds if is_ending else None
             is_measured = self.update_ratios.before_step(self.step + 1, last_step, seconds_left)
             points += self._step()
             self._step_seconds, now = (clock := time.perf_counter()) - now, clock
-            if is_measured and not self.diverged:
+            if is_measured and self.failed_batch is None:
                 self.update_ratios.after_step(self.step, now - start)
         if self._burst_start is not None and self._burst_start[0] == self.step:  # its first step failed
             self._burst_start = previous_start
@@ -174,8 +159,7 @@ class Trainer:
         config = self.config
         batch = apply_dropout(self._loader.next_batch(config.batch_size), config, self.step)
         self.last_loss = self._train_step(batch, learning_rate(config, self.step))
-        self.diverged = not math.isfinite(self.last_loss)
-        if self.diverged:
+        if not math.isfinite(self.last_loss):
             self.failed_batch = batch
             return []
         if self.step == 0:
@@ -233,4 +217,6 @@ class Trainer:
         self._optimizer.load_state_dict({name: tensor for name, tensor in state.items() if name not in expected})
         self.model.load_state_dict({name: state[name] for name in model})
         self._loader.set_state(state[BATCH_STREAM])
-        self._begin(step, LossWindow(window or self.window.size, losses))
+        self.step, self.window = step, LossWindow(window or self.window.size, losses)
+        self.first_loss = self.last_loss = self.failed_batch = self._burst_start = None
+        self.update_ratios.restore((), UpdateRatioState())

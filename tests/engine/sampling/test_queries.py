@@ -330,9 +330,11 @@ def test_timeline_names_sampled_untrained_and_per_evaluation_with_one_seed(timel
         assert all(name.nlls == () for name in sketch.names)
     trainer = harness.dispatcher.active_run.trainer
     assert run_to_completion(sample_for_timeline(trainer)) == timeline_samples(harness)[-1]
-    trainer.reset()
+    untrained = Trainer(trainer.config, trainer.corpus, trainer.device)
     assert (
-        run_to_completion(sample_for_timeline(trainer)) == timeline_samples(harness)[0] != timeline_samples(harness)[-1]
+        run_to_completion(sample_for_timeline(untrained))
+        == timeline_samples(harness)[0]
+        != timeline_samples(harness)[-1]
     )
 
 

@@ -58,11 +58,11 @@ def test_same_config_twice_bit_identical(config: RunConfig, corpus: Corpus, bit_
     assert different.train_for(UNLIMITED_SECONDS, 50) != in_parts
 
 
-def test_reset_restores_same_weights_and_batches(trainer: Trainer, bit_identical: SameBits) -> None:
+def test_initial_state_restores_same_weights_and_batches(trainer: Trainer, bit_identical: SameBits) -> None:
     start = trainer.state_dict()
     points, end = trainer.train_for(UNLIMITED_SECONDS, 40), trainer.state_dict()
     assert not bit_identical(start, end)
-    trainer.reset()
+    trainer.load_state(start, 0)
     assert (trainer.step, trainer.first_loss, trainer.last_loss, trainer.partial_point) == (0, None, None, None)
     assert bit_identical(trainer.state_dict(), start)
     assert trainer.train_for(UNLIMITED_SECONDS, 40) == points
@@ -123,7 +123,7 @@ def test_training_reduces_loss(trainer: Trainer) -> None:
 def test_nonfinite_loss_ends_run_at_its_step(config: RunConfig, corpus: Corpus) -> None:
     trainer = Trainer(replace(config, max_steps=1_000), corpus, CPU)
     trainer.train_for(UNLIMITED_SECONDS, 3)
-    before = trainer.partial_point
+    before, state = trainer.partial_point, trainer.state_dict()
     set_nan_weight(trainer)
     assert trainer.train_for(UNLIMITED_SECONDS, 9) == []
     assert trainer.diverged
@@ -132,7 +132,7 @@ def test_nonfinite_loss_ends_run_at_its_step(config: RunConfig, corpus: Corpus) 
     assert math.isnan(trainer.last_loss)
     assert trainer.train_for(UNLIMITED_SECONDS) == []
     assert trainer.step == 3
-    trainer.reset()
+    trainer.load_state(state, 3)
     assert len(trainer.train_for(UNLIMITED_SECONDS, 5)) == 1
 
 
