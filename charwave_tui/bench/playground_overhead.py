@@ -8,19 +8,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from statistics import median
 from types import TracebackType
 from typing import Self
 
-from charwave_tui.bench.results import UNLIMITED_STEPS, Measurement, OnProgress, interleaved, median_cost
+from charwave_tui.bench.results import UNLIMITED_STEPS, Measurement, OnProgress, interleaved
 from charwave_tui.bench.terminal_driver import (
     FIRST_LOSS_PATTERN,
     TIMEOUT_SECONDS,
-    PtyProcess,
     open_playground,
-    read_for,
     stop_bench_engine,
-    wait_for_text,
 )
 from charwave_tui.client.connection import EngineUnavailable
 from charwave_tui.client.engine_client import EngineClient
@@ -98,20 +95,15 @@ def playground_overhead(corpus: str, pairs: int, on_progress: OnProgress) -> Mea
 
         def loaded() -> float:
             on_progress("training in the playground")
-            with open_playground() as terminal:
-                wait_for_text(terminal, FIRST_LOSS_PATTERN, TIMEOUT_SECONDS)
-                return _speed(run, partial(_read, terminal))
+            with open_playground() as link:
+                link.press(b"", FIRST_LOSS_PATTERN)
+                return _speed(run, link.carry_for)
 
         _speed(run, time.sleep)  # warm-up
         measured = list(interleaved(pairs, baseline, loaded))
     meaning = f"slower with the playground open ({PRESET}, steps by the clock on the wall, median of pairs)"
-    return median_cost("playground_cost", meaning, measured, baseline_key="headless", loaded_key="playground")
-
-
-def _read(terminal: PtyProcess, seconds: float) -> None:
-    read_for(terminal, seconds)
-    if terminal.gone:
-        raise RuntimeError("the playground has closed by itself")
+    runs = tuple({"playground": pair.loaded, "headless": pair.baseline, "cost": pair.cost} for pair in measured)
+    return Measurement("playground_cost", median(pair.cost for pair in measured), "%", meaning, runs)
 
 
 def _speed(run: BackgroundRun, wait: Callable[[float], object]) -> float:

@@ -17,20 +17,15 @@ from charwave_tui.bench.results import (
     Measurement,
     OnProgress,
     Run,
-    median_of,
 )
-from charwave_tui.bench.screen_emulator import ScreenEmulator
 from charwave_tui.bench.terminal_driver import (
     FIRST_LOSS_PATTERN,
     FORM_PATTERN,
     TIMEOUT_SECONDS,
-    PtyProcess,
     ThrottledLink,
     open_playground,
-    program_command,
     quit_playground,
     stop_bench_engine,
-    wait_for_text,
 )
 from charwave_tui.core.config.run_config import RunConfig
 
@@ -46,11 +41,11 @@ UP, DOWN = (b"\x1b[A", r"[▸>] preset"), (b"\x1b[B", r"[▸>] context")  # keys
 
 
 class MeasuredSession:
-    """A playground at the far end of `link`; `pid` is the process whose processor time is measured."""
+    """A playground at the far end of `link`, and the processor time of its process."""
 
-    def __init__(self, link: ThrottledLink, pid: int) -> None:
+    def __init__(self, link: ThrottledLink) -> None:
         self._link = link
-        self._stat = Path(f"/proc/{pid}/stat")
+        self._stat = Path(f"/proc/{link.terminal.process.pid}/stat")
 
     def measure(self, seconds: float) -> tuple[float, float]:
         """Return KB/s that reach the screen, and per cent of a core that the process takes; NaN without /proc."""
@@ -66,15 +61,9 @@ class MeasuredSession:
         for number in range(count):
             self._link.carry_for(pauses.uniform(0.1, 0.4))
             start = time.monotonic()
-            self.press(*(UP if number % 2 else DOWN))
+            self._link.press(*(UP if number % 2 else DOWN))
             milliseconds.append(1e3 * (time.monotonic() - start))
         return milliseconds
-
-    def press(self, key: bytes, pattern: str) -> None:
-        """Press a key and wait until `pattern` is on the screen; raises TimeoutError."""
-        self._link.type(key)
-        if not self._link.carry(lambda: pattern in self._link.screen, TIMEOUT_SECONDS):
-            raise TimeoutError(f"{pattern} was not seen within {TIMEOUT_SECONDS:g} s")
 
     def _cpu_seconds(self) -> float:
         if not self._stat.exists():
@@ -89,14 +78,15 @@ def terminal_traffic(corpus: str, seconds: float, keys: int, on_progress: OnProg
     cpu_percent: dict[str, float] = {}
     for size in SIZES:
         label = "{}x{}".format(*size)
-        with _playground(corpus, size) as session:
+        with _playground(corpus, size) as link:
+            session = MeasuredSession(link)
             for suffix, about, key, pattern in (
                 (" idle", "no run yet", b"", FORM_PATTERN),
                 ("", "training", b"t2", FIRST_LOSS_PATTERN),
                 (" paused", "paused", b" ", "paused"),
             ):
                 on_progress(f"{label}, {about}")
-                session.press(key, pattern)
+                link.press(key, pattern)
                 session.measure(SETTLE_SECONDS)
                 kilobytes[label + suffix], cpu_percent[label + suffix] = session.measure(seconds)
     yield Measurement("terminal_bytes", kilobytes, "KB/s", f"to the terminal, training {PRESET} at full speed")
@@ -109,9 +99,10 @@ def terminal_traffic(corpus: str, seconds: float, keys: int, on_progress: OnProg
     runs: list[Run] = []
     for label, (rate, delay) in LINKS.items():
         on_progress(f"keys, line: {label}")
-        with _playground(corpus, SIZES[0], rate, delay) as session:
-            session.press(b"", FORM_PATTERN)
-            session.press(b"t", FIRST_LOSS_PATTERN)
+        with _playground(corpus, SIZES[0], rate, delay) as link:
+            session = MeasuredSession(link)
+            link.press(b"", FORM_PATTERN)
+            link.press(b"t", FIRST_LOSS_PATTERN)
             session.measure(SETTLE_SECONDS)
             milliseconds = session.reactions(keys)
         p50[label], p99[label] = median(milliseconds), sorted(milliseconds)[math.ceil(0.99 * keys) - 1]
@@ -125,11 +116,11 @@ def terminal_traffic(corpus: str, seconds: float, keys: int, on_progress: OnProg
 @contextmanager
 def _playground(
     corpus: str, size: tuple[int, int], rate: float = math.inf, delay: float = 0.0
-) -> Iterator[MeasuredSession]:
-    command = program_command("--preset", PRESET, "--corpus", corpus, "--set", f"max_steps={UNLIMITED_STEPS}")
+) -> Iterator[ThrottledLink]:
+    arguments = ("--preset", PRESET, "--corpus", corpus, "--set", f"max_steps={UNLIMITED_STEPS}")
     # 256 colours, as over ssh, which does not pass COLORTERM on
-    with PtyProcess(command, *size, {"COLORTERM": ""}) as terminal:
-        yield MeasuredSession(ThrottledLink(terminal, ScreenEmulator(*size), rate, delay), terminal.process.pid)
+    with open_playground(*arguments, size=size, environment={"COLORTERM": ""}, rate=rate, delay=delay) as link:
+        yield link
     stop_bench_engine()
 
 
@@ -147,7 +138,8 @@ def first_frame(runs: int, on_progress: OnProgress) -> Measurement:
     for _ in range(runs):
         on_progress("opening the playground")
         seconds.append(_time_first_frame())
-    return median_of("first_frame", "s", "from the command to the form on the screen, warm", seconds)
+    meaning = "from the command to the form on the screen, warm"
+    return Measurement("first_frame", median(seconds), "s", meaning, tuple(seconds))
 
 
 def first_loss(runs: int, on_progress: OnProgress) -> Measurement:
@@ -156,25 +148,24 @@ def first_loss(runs: int, on_progress: OnProgress) -> Measurement:
     for _ in range(runs):
         on_progress("training from the first frame on")
         seconds.append(_time_first_loss())
-    return median_of("first_loss", "s", "from t, right after the first frame, to a loss on the chart", seconds)
+    meaning = "from t, right after the first frame, to a loss on the chart"
+    return Measurement("first_loss", median(seconds), "s", meaning, tuple(seconds))
 
 
 def _time_first_frame() -> float:
     start = time.monotonic()
-    with open_playground() as terminal:
-        painted = wait_for_text(terminal, FORM_PATTERN, TIMEOUT_SECONDS)
-        terminal.write(b"q")
-        terminal.wait(TIMEOUT_SECONDS)
+    with open_playground() as link:
+        painted = link.press(b"", FORM_PATTERN)
+        link.terminal.write(b"q")
+        link.terminal.wait(TIMEOUT_SECONDS)
     stop_bench_engine()
     return painted - start
 
 
 def _time_first_loss() -> float:
     # another seed than the pretrained model's, whose curve shows a loss before any training
-    with open_playground("--set", f"seed={RunConfig().seed + 1}") as terminal:
-        wait_for_text(terminal, FORM_PATTERN, TIMEOUT_SECONDS)
-        pressed = time.monotonic()
-        terminal.write(b"t")
-        painted = wait_for_text(terminal, FIRST_LOSS_PATTERN, TIMEOUT_SECONDS)
-        quit_playground(terminal)
+    with open_playground("--set", f"seed={RunConfig().seed + 1}") as link:
+        pressed = link.press(b"", FORM_PATTERN)
+        painted = link.press(b"t", FIRST_LOSS_PATTERN)
+        quit_playground(link)
     return painted - pressed

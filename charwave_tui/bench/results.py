@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.corpus.registry import LECTURE_SHA256, find_corpus, list_corpora, resolve_corpus_name
@@ -73,7 +72,10 @@ class BenchCase:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two speeds in steps/s, measured one after the other: without and with the load to be judged."""
+    """Two speeds in steps/s, without and with the load to be judged.
+
+    They are measured one after the other, so a machine that slows down over minutes does not matter.
+    """
 
     baseline: float
     loaded: float
@@ -82,20 +84,6 @@ class Pair:
     def cost(self) -> float:
         """By how many per cent the load slows; below 0 where it was faster."""
         return 100 * (1 - self.loaded / self.baseline)
-
-
-def median_of(name: str, unit: str, meaning: str, seconds: Sequence[float]) -> Measurement:
-    """Return the median of readings as a measurement."""
-    return Measurement(name, median(seconds), unit, meaning, tuple(seconds))
-
-
-def median_cost(name: str, meaning: str, pairs: Sequence[Pair], baseline_key: str, loaded_key: str) -> Measurement:
-    """Return the median of the pairs' costs, in per cent; the keys name the two speeds among the raw runs.
-
-    The two of a pair are compared only with each other, so a machine that slows down over minutes does not matter.
-    """
-    runs = tuple({loaded_key: pair.loaded, baseline_key: pair.baseline, "cost": pair.cost} for pair in pairs)
-    return Measurement(name, median(pair.cost for pair in pairs), "%", meaning, runs)
 
 
 def interleaved(pairs: int, baseline: Callable[[], float], loaded: Callable[[], float]) -> Iterator[Pair]:

@@ -31,6 +31,11 @@ class ScreenEmulator:
         """Whether a row matches the regular expression somewhere."""
         return any(re.search(pattern, "".join(row)) for row in self._cells)
 
+    @property
+    def lines(self) -> list[str]:
+        """The rows that are not empty."""
+        return [text for row in self._cells if (text := "".join(row).strip())]
+
     def feed(self, output: bytes) -> bytes:
         """Take in output, cut anywhere, and return what a terminal replies to it."""
         self._pending += output

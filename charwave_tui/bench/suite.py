@@ -56,18 +56,6 @@ def _save_cost(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProg
     yield autosave_overhead(SAVED_PRESETS, corpus.path, settings.saves, on_progress)
 
 
-def _playground_cost(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProgress) -> Iterator[Measurement]:
-    yield playground_overhead(corpus.path, settings.pairs, on_progress)
-
-
-def _first_frame(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProgress) -> Iterator[Measurement]:
-    yield first_frame(settings.frame_runs, on_progress)
-
-
-def _first_loss(corpus: BenchCorpus, settings: BenchSettings, on_progress: OnProgress) -> Iterator[Measurement]:
-    yield first_loss(settings.loss_runs, on_progress)
-
-
 CASES = (
     BenchCase(
         ("step_ratio", "floor_share"),

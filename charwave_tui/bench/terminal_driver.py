@@ -1,4 +1,4 @@
-"""A program in a pseudo-terminal, over a throttled link, driven by the text that it writes."""
+"""A program in a pseudo-terminal, over a throttled link, driven by what its screen shows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import os
 import pty
-import re
 import select
 import struct
 import subprocess
@@ -21,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from charwave_tui.bench.screen_emulator import REPLIES, ScreenEmulator
+from charwave_tui.bench.screen_emulator import ScreenEmulator
 from charwave_tui.client.launcher import stop_engine
 from charwave_tui.core.paths import HOME_VARIABLE
 
@@ -129,7 +128,7 @@ class ThrottledLink:
     def __init__(
         self, terminal: PtyProcess, screen: ScreenEmulator, rate: float = float("inf"), delay: float = 0.0
     ) -> None:
-        self._terminal, self.screen = terminal, screen
+        self.terminal, self.screen = terminal, screen
         self.rate, self._delay = rate, delay
         self._output: deque[tuple[float, bytes]] = deque()
         self._input: deque[tuple[float, bytes]] = deque()
@@ -143,10 +142,10 @@ class ThrottledLink:
     def carry(self, until: Callable[[], bool], timeout: float) -> bool:
         """Carry both ways until a condition holds; False after the timeout, or where the program is gone."""
         deadline = time.monotonic() + timeout
-        while not self._terminal.gone:
+        while not self.terminal.gone:
             now = time.monotonic()
             while self._input and self._input[0][0] <= now:
-                self._terminal.write(self._input.popleft()[1])
+                self.terminal.write(self._input.popleft()[1])
             while self._output and self._output[0][0] <= now:
                 self._deliver(self._output.popleft()[1])
             if until():
@@ -154,16 +153,24 @@ class ThrottledLink:
             if now >= deadline:
                 return False
             due = [queue[0][0] for queue in (self._input, self._output) if queue]
-            self._send(self._terminal.read(min([deadline, *due]) - now))
+            self._send(self.terminal.read(min([deadline, *due]) - now))
         return False
 
     def carry_for(self, seconds: float) -> int:
         """Carry both ways for a time; return the bytes that reached the screen. Raises RuntimeError."""
         before = self.delivered
         self.carry(lambda: False, seconds)
-        if self._terminal.gone:
+        if self.terminal.gone:
             raise RuntimeError("the playground has closed by itself")
         return self.delivered - before
+
+    def press(self, key: bytes, pattern: str) -> float:
+        """Press a key; return the time.monotonic() at which `pattern` is on the screen. Raises TimeoutError."""
+        self.type(key)
+        if not self.carry(lambda: pattern in self.screen, TIMEOUT_SECONDS):
+            lines = " / ".join(self.screen.lines[-3:])
+            raise TimeoutError(f"{pattern} was not seen within {TIMEOUT_SECONDS:g} s; the last lines were: {lines}")
+        return time.monotonic()
 
     def _send(self, output: bytes) -> None:
         size = CHUNK_BYTES if self.rate < float("inf") else max(len(output), 1)
@@ -178,73 +185,28 @@ class ThrottledLink:
             self.type(replies)
 
 
-_MOVE = re.compile(rb"\x1b\[[0-9;]*[Hf]|\x1b\[[0-9]*[A-G]")
-_ESCAPE = re.compile(
-    rb"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # operating system command: a title, say
-    rb"|\x1b[PX^_][^\x1b]*\x1b\\"  # device control and other strings
-    rb"|\x1b\[[0-?]*[ -/]*[@-~]"  # control sequence: colours, modes
-    rb"|\x1b[ -/]+[0-~]|\x1b[0-OQ-WYZ\\`-~]"  # two or three bytes: character sets, save and restore
-)
-
-
-class TextNotSeen(Exception):
-    """Text that was waited for did not come; the message quotes what came instead."""
-
-
-def visible_text(output: bytes) -> str:
-    """Return output without escape sequences; a cursor movement becomes a line break, an incomplete end is left out."""
-    text = _ESCAPE.sub(b"", _MOVE.sub(b"\n", output))
-    incomplete = text.find(b"\x1b")
-    return (text if incomplete < 0 else text[:incomplete]).decode("utf-8", "ignore")
-
-
-def wait_for_text(terminal: PtyProcess, pattern: str, timeout: float) -> float:
-    """Return the time.monotonic() at which new output matches `pattern`; raises TextNotSeen."""
-    output = b""
-    deadline = time.monotonic() + timeout
-    while not terminal.gone and (remaining := deadline - time.monotonic()) > 0:
-        output += _read(terminal, remaining)
-        now = time.monotonic()
-        if re.search(pattern, visible_text(output)):
-            return now
-    lines = [line.strip() for line in visible_text(output).splitlines() if line.strip()]
-    last_lines = " / ".join(lines[-3:])[-300:]
-    raise TextNotSeen(f"{pattern} was not seen within {timeout:g} s; the last lines were: {last_lines}")
-
-
-def read_for(terminal: PtyProcess, seconds: float) -> int:
-    """Read and discard output for a time; return the number of bytes."""
-    total = 0
-    deadline = time.monotonic() + seconds
-    while not terminal.gone and (remaining := deadline - time.monotonic()) > 0:
-        total += len(_read(terminal, remaining))
-    return total
-
-
-def _read(terminal: PtyProcess, timeout: float) -> bytes:
-    """Return new output; each request for the cursor's position gets its reply, as from every terminal."""
-    output = terminal.read(timeout)
-    if requests := output.count(b"\x1b[6n"):
-        terminal.write(REPLIES[b"6n"] * requests)
-    return output
-
-
 def program_command(*arguments: str) -> list[str]:
-    """Return the program's command line."""
     return [sys.executable, "-m", "charwave_tui", *arguments]
 
 
-def open_playground(*arguments: str) -> PtyProcess:
-    """Start the playground in a terminal of its own; its first frame may not be there yet."""
-    return PtyProcess(program_command(*arguments), *SIZE)
+@contextmanager
+def open_playground(
+    *arguments: str,
+    size: tuple[int, int] = SIZE,
+    environment: Mapping[str, str] | None = None,
+    rate: float = float("inf"),
+    delay: float = 0.0,
+) -> Iterator[ThrottledLink]:
+    """Start the playground at the far end of a link; its first frame may not be there yet."""
+    with PtyProcess(program_command(*arguments), *size, environment) as terminal:
+        yield ThrottledLink(terminal, ScreenEmulator(*size), rate, delay)
 
 
-def quit_playground(terminal: PtyProcess) -> None:
-    """Quit, stop and save the run, and end the engine; raises TextNotSeen, TimeoutError or EngineUnavailable."""
-    terminal.write(b"q")
-    wait_for_text(terminal, "stop it, save it and quit", TIMEOUT_SECONDS)
-    terminal.write(b"s")
-    terminal.wait(TIMEOUT_SECONDS)
+def quit_playground(link: ThrottledLink) -> None:
+    """Quit, stop and save the run, and end the engine; raises TimeoutError or EngineUnavailable."""
+    link.press(b"q", "stop it, save it and quit")
+    link.terminal.write(b"s")
+    link.terminal.wait(TIMEOUT_SECONDS)
     stop_bench_engine()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from charwave_tui.bench import responsiveness, suite
+from charwave_tui.bench import responsiveness, suite, terminal_driver
 from charwave_tui.bench.responsiveness import TERMINAL_CASE, MeasuredSession, terminal_traffic
 from charwave_tui.bench.results import BenchCase
 from charwave_tui.bench.screen_emulator import ScreenEmulator
@@ -32,8 +32,8 @@ def python(code: str) -> PtyProcess:
 def test_keys_pressed_in_turn_and_replies_sent() -> None:
     with python(ECHO) as terminal:
         line = ThrottledLink(terminal, ScreenEmulator(40, 5))
-        session = MeasuredSession(line, terminal.process.pid)
-        session.press(b"", "ready")
+        session = MeasuredSession(line)
+        line.press(b"", "ready")
         assert line.carry(lambda: r"\[1;1R" in line.screen, 30)
         assert len(session.reactions(3)) == 3
         assert "> context" in line.screen
@@ -48,10 +48,10 @@ def test_simulated_line_limits_rate_and_adds_latency() -> None:
 
 
 def test_exited_and_silent_programs_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(responsiveness, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(terminal_driver, "TIMEOUT_SECONDS", 0.1)
     silent = pytest.raises(TimeoutError, match=r"never was not seen within 0\.1 s")
     with python("import time; time.sleep(60)") as terminal, silent:
-        MeasuredSession(ThrottledLink(terminal, ScreenEmulator(40, 5)), terminal.process.pid).press(b"x", "never")
+        ThrottledLink(terminal, ScreenEmulator(40, 5)).press(b"x", "never")
     with python("") as terminal, pytest.raises(RuntimeError, match="closed by itself"):
         ThrottledLink(terminal, ScreenEmulator(40, 5)).carry_for(30)
 
