@@ -138,7 +138,6 @@ class LectureLoop:
         self.losses: list[float] = []
 
     def step(self) -> None:
-        """Take one training step."""
         rows = torch.randint(0, len(self._contexts), (self._batch_size,), generator=self._generator)
         x, targets = self._contexts[rows], self._targets[rows]
         for layer in self._layers:
@@ -213,7 +212,6 @@ class TorchLoop:
         self.losses: list[float] = []
 
     def step(self) -> None:
-        """Take one training step."""
         rows = torch.randint(0, len(self._contexts), (self._batch_size,), generator=self._generator)
         loss = functional.cross_entropy(self._model(self._contexts[rows]), self._targets[rows])
         self._optimizer.zero_grad()
@@ -243,7 +241,6 @@ class MatmulFloor:
         ]
 
     def step(self) -> None:
-        """Compute all products once."""
         with torch.inference_mode():
             for left, right, out in self._products:
                 torch.mm(left, right, out=out)

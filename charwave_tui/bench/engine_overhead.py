@@ -130,7 +130,6 @@ def autosave_overhead(presets: Sequence[str], corpus: str, saves: int, on_progre
 
 
 def _time_saves(preset: str, corpus: str, saves: int) -> tuple[tuple[float, ...], int]:
-    """Return the seconds of each save, and the bytes of a checkpoint."""
     store = RunStore(runs_dir())
     config = replace(get_preset(preset).config, corpus=corpus, max_steps=UNLIMITED_STEPS)
     run = ActiveRun(config, preset, lambda event: None)

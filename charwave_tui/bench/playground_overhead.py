@@ -77,7 +77,6 @@ class BackgroundRun:
 
 
 def background_config(corpus: str) -> RunConfig:
-    """Return the config that the engine trains during the measurement."""
     return replace(get_preset(PRESET).config, corpus=corpus, max_steps=UNLIMITED_STEPS)
 
 

@@ -70,7 +70,6 @@ def measure_scaling(
 
 
 def as_json(widths: Sequence[ScalePoint], batch_sizes: Sequence[ScalePoint]) -> dict[str, Any]:
-    """Return both series under the name of the field that grows."""
     return {"n_hidden": [asdict(point) for point in widths], "batch_size": [asdict(point) for point in batch_sizes]}
 
 
@@ -112,7 +111,6 @@ def _measure(config: RunConfig, rounds: int, seconds: float) -> ScalePoint:
 
 
 def _peak_megabytes() -> float:
-    """Return the peak memory of this process."""
     status = Path("/proc/self/status")  # getrusage on Linux also counts that of the process which started this one
     if status.exists() and (peak := re.search(r"VmHWM:\s+(\d+) kB", status.read_text("utf-8"))):
         return int(peak[1]) * 1_024 / 1e6

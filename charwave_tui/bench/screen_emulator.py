@@ -33,7 +33,6 @@ class ScreenEmulator:
 
     @property
     def lines(self) -> list[str]:
-        """The rows that are not empty."""
         return [text for row in self._cells if (text := "".join(row).strip())]
 
     def feed(self, output: bytes) -> bytes:

@@ -127,12 +127,10 @@ def as_table(measurements: Sequence[Measurement]) -> list[str]:
 
 
 def unavailable_lines(measurements: Sequence[Measurement]) -> Iterator[str]:
-    """Yield a line with the reason for each measurement without a value."""
     return (f"{measurement.name}: {measurement.meaning}" for measurement in measurements if measurement.value is None)
 
 
 def _run_lines(measurement: Measurement) -> list[str]:
-    """Return all runs in one line, none where there are none."""
     runs = []
     for run in measurement.runs:
         if isinstance(run, Mapping):

@@ -136,7 +136,6 @@ class ThrottledLink:
         self.delivered = 0
 
     def type(self, data: bytes) -> None:
-        """Press keys, or reply."""
         self._input.append((time.monotonic() + self._delay, data))
 
     def carry(self, until: Callable[[], bool], timeout: float) -> bool:

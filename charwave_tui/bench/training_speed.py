@@ -52,7 +52,6 @@ class SpeedComparison:
     speeds: Mapping[str, Mapping[int, tuple[float, ...]]]
 
     def threads(self, candidate: str) -> int:
-        """Return the number of threads with which the candidate is faster."""
         speeds = self.speeds[candidate]
         return max(speeds, key=lambda threads: median(speeds[threads]))
 
@@ -109,7 +108,6 @@ def measure_speed(candidate: Candidate, warmup: int, steps: int) -> float:
 
 @contextmanager
 def threads_of(count: int) -> Iterator[None]:
-    """Set torch's number of threads within the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -135,7 +133,6 @@ def make_candidates(config: RunConfig, corpus: Corpus) -> dict[str, Candidate]:
 
 
 def lecture_candidate(config: RunConfig, corpus: Corpus, device: torch.device = CPU) -> Candidate:
-    """Return the lecture's loop."""
     loop = LectureLoop(config, corpus.vocab_size, *examples(config, corpus), device)
     return Candidate(_repeat(loop.step), config.batch_size)
 
@@ -155,7 +152,6 @@ def trainer_candidate(config: RunConfig, corpus: Corpus, device: torch.device = 
 
 
 def matmul_candidate(config: RunConfig, corpus: Corpus) -> Candidate:
-    """Return the matrix products alone."""
     return Candidate(_repeat(MatmulFloor(config, corpus.vocab_size).step), config.batch_size)
 
 

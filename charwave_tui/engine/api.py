@@ -90,7 +90,6 @@ class InProcessTraining:
 
 
 def sample(sampling: SamplingConfig, run: int | None = None, corpus_path: str = "") -> tuple[SampledName, ...]:
-    """Return names sampled from a stored run."""
     record, corpus, trainer = load_for_inference(RunStore(runs_dir()), run, corpus_path)
     generator = derived_generator(sampling.seed, "sampling")
     return sampler.sample(trainer.model, corpus, record.config, sampling, generator)
@@ -112,7 +111,6 @@ def score(word: str, run: int | None = None, corpus_path: str = "") -> events.Wo
 
 
 def inspect(run: int | None = None) -> tuple[LayerStats, ...]:
-    """Return the statistics of every layer of a stored run."""
     _, _, trainer = load_for_inference(RunStore(runs_dir()), run)
     capture = capture_layers(trainer.model, ProbeBatches(trainer).get(ProbeBatch()))
     return tuple(layer_stats(capture, trainer.update_ratios.ratios))

@@ -8,8 +8,6 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from charwave_tui.engine.runtime.random_streams import generator_from_state
-
 PREFETCH = 1_024  # examples that WindowLoader looks up at once: many batches cost hardly more than one
 
 
@@ -66,7 +64,6 @@ class WindowDataset:
         return window[:, :-1], window[:, -1]
 
     def iter_blocks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield all examples in order as batches of at most `size`."""
         for start in range(0, len(self), size):
             yield self.batch(slice(start, start + size))
 
@@ -106,7 +103,8 @@ class WindowLoader:
 
     def get_state(self) -> Tensor:
         """Return the generator's state as if only the batches handed out had been sampled."""
-        generator = generator_from_state(self._state_before)
+        generator = Generator()
+        generator.set_state(self._state_before)
         torch.randint(0, len(self._dataset), (self._taken * self._batch_size,), generator=generator)
         return generator.get_state()
 

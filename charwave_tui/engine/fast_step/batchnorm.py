@@ -1,11 +1,11 @@
 """What is between a Linear's product and the activation: BatchNorm1d or the bias, forward and backward.
 
 Each kernel works on buffers [rows, channels]: `x` is the product, `out` the activation's input, `grad_out` dL/d out.
+`forward` fills `out` and updates the running statistics; `backward` returns dL/d x [rows, channels], and adds the
+parameters' gradients, times `scale`, to their targets.
 """
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,16 +16,6 @@ from charwave_tui.engine.fast_step.buffers import BufferPool
 from charwave_tui.engine.model.layers import BATCHNORM_MOMENTUM, BatchNorm1d, Linear
 
 _batch_norm_backward = torch.ops.aten.native_batch_norm_backward.default
-
-
-class NormKernel(Protocol):
-    """A normalisation, or the bias where there is none."""
-
-    def forward(self, rows: LevelRows) -> None:
-        """Fill `out` and update the running statistics."""
-
-    def backward(self, rows: LevelRows, scale: float) -> Tensor:
-        """Return dL/d x [rows, channels], and add the parameters' gradients, times `scale`, to their targets."""
 
 
 class BiasKernel:
@@ -128,7 +118,7 @@ class WeightedBatchNormKernel:
         )
 
     def forward(self, rows: LevelRows) -> None:
-        """As in NormKernel; `x` becomes c."""
+        """Fill `out`; `x` becomes c."""
         assert rows.weights is not None
         x, out, count = self._x, self._out, rows.positions
         if count > 1:
@@ -146,7 +136,7 @@ class WeightedBatchNormKernel:
         torch.addcmul(self._beta, x, self._factor, out=out)
 
     def backward(self, rows: LevelRows, scale: float) -> Tensor:
-        """As in NormKernel; `out` is overwritten."""
+        """Return dL/d x; `out` is overwritten."""
         assert rows.weights is not None
         x, out, grad, count = self._x, self._out, self._grad_out, rows.positions
         torch.sum(grad, 0, out=self._sum)
@@ -157,3 +147,6 @@ class WeightedBatchNormKernel:
             torch.addcmul(self._sum.div_(count), x, self._dot.mul_(self._root).div_(count - 1), out=out)
             grad.addcmul_(out, rows.weights.unsqueeze(1), value=-1)  # [rows, C] · [rows, 1]
         return grad.mul_(self._factor)
+
+
+NormKernel = BiasKernel | BatchNormKernel | WeightedBatchNormKernel

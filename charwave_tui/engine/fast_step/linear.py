@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor
 
 from charwave_tui.engine.fast_step.buffers import BufferPool
 
 
-class LinearKernel(Protocol):
-    """out = x @ W, from the buffer `x` [rows, fan_in] to `out` [rows, fan_out]."""
-
-    out: Tensor
-
-    def forward(self) -> None:
-        """Fill `out`."""
-
-    def forward_add(self, base: Tensor, out: Tensor) -> None:
-        """Fill `out` [rows, fan_out] with base + x @ W; `base` may be `out`. The kernel's own `out` is scratch."""
-
-    def backward(self, grad_out: Tensor, scale: float) -> None:
-        """Fill the gradient of `x`, and add that of W, times `scale`, to its target."""
-
-
 class Float32LinearKernel:
-    """A LinearKernel in the model's own precision."""
+    """out = x @ W in the model's own precision, from the buffer `x` [rows, fan_in] to `out` [rows, fan_out]."""
 
     def __init__(
         self, pool: BufferPool, name: str, weight: Tensor, weight_target: Tensor, x: Tensor, grad_x: Tensor
@@ -39,15 +22,17 @@ class Float32LinearKernel:
         torch.mm(self._x, self._weight, out=self.out)
 
     def forward_add(self, base: Tensor, out: Tensor) -> None:
+        """Fill `out` [rows, fan_out] with base + x @ W; `base` may be `out`. The kernel's own `out` is scratch."""
         torch.addmm(base, self._x, self._weight, out=out)
 
     def backward(self, grad_out: Tensor, scale: float) -> None:
+        """Fill the gradient of `x`, and add that of W, times `scale`, to its target."""
         torch.mm(grad_out, self._weight_t, out=self._grad_x)  # before the weight changes
         self._weight_target.addmm_(self._x_t, grad_out, alpha=scale)
 
 
 class BFloat16LinearKernel:
-    """A LinearKernel of bfloat16 operands with float32 results; `backward` does not need `x`."""
+    """The same with bfloat16 operands and float32 results; `backward` does not need `x`."""
 
     def __init__(
         self, pool: BufferPool, name: str, weight: Tensor, weight_target: Tensor, x: Tensor, grad_x: Tensor
@@ -79,6 +64,9 @@ class BFloat16LinearKernel:
         self._grad_x.copy_(self._half_grad_x)
         torch.mm(self._half_x.t(), self._half_out, out=self._half_grad_weight)
         self._weight_target.add_(self._grad_weight.copy_(self._half_grad_weight), alpha=scale)
+
+
+LinearKernel = Float32LinearKernel | BFloat16LinearKernel
 
 
 def make_linear_kernel(

@@ -97,7 +97,6 @@ class LayerCapture:
 
     @property
     def output_numel(self) -> int:
-        """How many numbers the outputs have."""
         return sum(output.numel() for output in self.outputs)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from torch.nn import functional
 
 from charwave_tui.core.config.layer_shapes import BATCHNORM_EPS
 from charwave_tui.engine.data.prefix_dataset import PrefixBatch
-from charwave_tui.engine.model.architecture import LevelModules, ModelStructure
+from charwave_tui.engine.model.architecture import ModelStructure
 from charwave_tui.engine.model.hooks import module_mode
 from charwave_tui.engine.model.layers import Activation, BatchNorm1d, Gated, Linear, Sequential, Tanh
 from charwave_tui.engine.runtime.cooperative import Cooperative
@@ -77,7 +76,10 @@ class FoldedModel:
 
     def __init__(self, model: Sequential) -> None:
         structure = ModelStructure.of(model)
-        self.levels = tuple(map(_fold_level, structure.levels))
+        self.levels = tuple(
+            FoldedLevel(level.offsets, *_fold_batchnorm(level.linear, level.norm), level.activation, level.residual)
+            for level in structure.levels
+        )
         self.embedding = structure.embedding.weight.detach().clone()
         self._skips = structure.skips
         self._weight, self._bias = _fold_batchnorm(structure.head)
@@ -102,11 +104,6 @@ class FoldedModel:
             x = x + outputs[-1] if level.residual else outputs[-1]
         head_input = torch.cat(outputs, 1) if self._skips else x  # [R, levels·C] or [R, C]
         return torch.addmm(self._bias, head_input, self._weight), inputs
-
-
-def _fold_level(level: LevelModules) -> FoldedLevel:
-    weight, bias = _fold_batchnorm(level.linear, level.norm)
-    return FoldedLevel(level.offsets, weight, bias, level.activation, level.residual)
 
 
 def _fold_batchnorm(linear: Linear, norm: BatchNorm1d | None = None) -> tuple[Tensor, Tensor]:
@@ -139,18 +136,11 @@ def _tanh_(x: Tensor) -> Tensor:
     return x
 
 
-class IncrementalDecoder(Protocol):
-    """Prefixes of equal length, one per row, that grow by a character at a time; at first one row of boundaries."""
-
-    def extend(self, parents: Tensor, symbols: Tensor) -> Cooperative[Tensor]:
-        """Return the logits [R, vocab_size] of the new rows: `symbols` [R] appended to rows `parents` [R].
-
-        They replace the old rows. Yields after each block of rows. All three tensors are on the CPU.
-        """
-
-
 class CachedDecoder:
-    """Decodes with a folded model, `block` rows at a time; the level inputs of earlier characters are cached."""
+    """Prefixes of equal length, one per row, that grow by a character at a time; at first one row of boundaries.
+
+    Decodes with a folded model, `block` rows at a time; the level inputs of earlier characters are cached.
+    """
 
     def __init__(self, folded: FoldedModel, block: int) -> None:
         self._folded = folded
@@ -166,6 +156,10 @@ class CachedDecoder:
         self._ancestors = torch.zeros((max(reach), 1), dtype=torch.int64, device=device)  # [reach, R]
 
     def extend(self, parents: Tensor, symbols: Tensor) -> Cooperative[Tensor]:
+        """Return the logits [R, vocab_size] of the new rows: `symbols` [R] appended to rows `parents` [R].
+
+        They replace the old rows. Yields after each block of rows. All three tensors are on the CPU.
+        """
         parents, symbols = parents.to(self._ancestors.device), symbols.to(self._ancestors.device)
         older = self._ancestors.index_select(1, parents)  # [reach, rows before] → [reach, R]
         ancestors = torch.cat((parents[None], older))[: len(older)]  # [1 + reach, R] → [reach, R]
@@ -186,7 +180,7 @@ class CachedDecoder:
 
 
 class WindowDecoder:
-    """Decodes with any model by a forward pass over each row's last `context` symbols, `block` rows at a time."""
+    """As CachedDecoder, with any model: by a forward pass over each row's last `context` symbols."""
 
     def __init__(self, model: Sequential, context: int, block: int) -> None:
         self._model = model
@@ -202,3 +196,6 @@ class WindowDecoder:
                 logits.append(self._model(windows))
             yield
         return torch.cat(logits).cpu()
+
+
+IncrementalDecoder = CachedDecoder | WindowDecoder

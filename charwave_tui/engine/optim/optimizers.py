@@ -139,7 +139,6 @@ class ParamSlice:
     columns: slice | None = None
 
     def weight(self) -> Tensor:
-        """Return a view of the parameter."""
         return self._slice(self.parameter.detach())
 
     def gradient(self) -> Tensor:
@@ -161,7 +160,6 @@ class ParamGroup:
         self.state: dict[str, list[Tensor]] = {}
 
     def initial_state(self) -> dict[str, list[Tensor]]:
-        """Return the state before the first step."""
         return {key: [_zeros(key, weight) for weight in self._weights] for key in self._rule.state_keys}
 
     def named_state(self, state: OptimizerState) -> Iterator[tuple[str, Tensor]]:
@@ -171,7 +169,6 @@ class ParamGroup:
                 yield f"optimizer.{part.name}.{key}", tensor
 
     def step(self, hyperparameters: StepHyperparameters) -> None:
-        """Update every slice by its gradient."""
         gradients = [part.gradient() for part in self._slices]
         if not self._decays:
             hyperparameters = replace(hyperparameters, weight_decay=0)

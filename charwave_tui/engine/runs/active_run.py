@@ -36,7 +36,7 @@ from charwave_tui.engine.inspection.probe import ProbeBatches
 from charwave_tui.engine.optim.lr_schedule import learning_rate, lr_drop_step
 from charwave_tui.engine.runs.autosave import Autosave
 from charwave_tui.engine.runs.checkpoint import Checkpoint
-from charwave_tui.engine.runs.pretrained import PRETRAINED_NAME, PretrainedModel
+from charwave_tui.engine.runs.pretrained import PRETRAINED_NAME
 from charwave_tui.engine.runs.run_history import ResumeState, RunHistory, SpeedMeter
 from charwave_tui.engine.runtime.devices import resolve_device
 from charwave_tui.engine.training.divergence import diagnose_divergence
@@ -79,8 +79,8 @@ class ActiveRun:
         self.last_record: RunRecord | None = None
         self.autosave: Autosave | None = None
         self.history = RunHistory(self.trainer.window.size)
-        self._state = RunState.READY
-        self._divergence: Divergence | None = None
+        self.state = RunState.READY
+        self.divergence: Divergence | None = None
         self._speed = SpeedMeter()
         self._step_allowance = config.max_steps
         self._emit = emit
@@ -100,22 +100,14 @@ class ActiveRun:
         return self.trainer.config
 
     @property
-    def state(self) -> RunState:
-        return self._state
-
-    @property
-    def divergence(self) -> Divergence | None:
-        return self._divergence
-
-    @property
     def step(self) -> int:
         """The steps taken, up to that of the divergence if there was one."""
-        return self._divergence.step if self._divergence else self.trainer.step
+        return self.divergence.step if self.divergence else self.trainer.step
 
     @property
     def has_ended(self) -> bool:
         """Whether it has a number and is finished, stopped or diverged."""
-        return self.identity.number is not None and self._state not in (*RESUMABLE_STATES, RunState.READY)
+        return self.identity.number is not None and self.state not in (*RESUMABLE_STATES, RunState.READY)
 
     @property
     def unsaved(self) -> str:
@@ -149,9 +141,9 @@ class ActiveRun:
         identity = RunIdentity(record.preset, record.run, record.created, requested_at, record.ghost)
         self._attach_store(store, identity, lock, checkpoint.record.step)
         state = checkpoint.record.state
-        self._state = RunState.PAUSED if state is RunState.TRAINING else state
+        self.state = RunState.PAUSED if state is RunState.TRAINING else state
         if record.state is RunState.DIVERGED:  # what followed the checkpoint is in the record only
-            self._state, self._divergence = RunState.DIVERGED, record.divergence
+            self.state, self.divergence = RunState.DIVERGED, record.divergence
             self.history.load(record.history, ResumeState(timeline=self.history.timeline))
         self.last_record = record
 
@@ -168,20 +160,20 @@ class ActiveRun:
         self.trainer.update_ratios.restore(resume_state.ratios, resume_state.changes)
         self.history.load(record.history, resume_state)
         self._step_allowance = resume_state.allowance or record.config.max_steps
-        self._divergence = None
-        self._state = RunState.PAUSED
+        self.divergence = None
+        self.state = RunState.PAUSED
 
-    def load_pretrained(self, model: PretrainedModel) -> None:
+    def load_pretrained(self, model: Checkpoint) -> None:
         """Load the model that comes with the program; it is shown, not trained."""
-        self.trainer.load_state(model.weights, model.record.step)
+        self.trainer.load_state(model.tensors, model.record.step)
         self.history.load(model.record.history)
         self.is_pretrained = True
 
     def set_state(self, state: RunState, reason: str = "") -> None:
         """Enter `state`, and emit Progress, then RunChanged."""
         self._emit_progress()
-        self._state = state
-        self._emit(events.RunChanged(state, self.step, reason, self._divergence))
+        self.state = state
+        self._emit(events.RunChanged(state, self.step, reason, self.divergence))
 
     def halt(self, state: RunState) -> None:
         """Enter a `state` in which no steps are taken, and save."""
@@ -192,7 +184,7 @@ class ActiveRun:
         """Halt in `state` if training or paused, save if dirty, and release the lock."""
         if self.autosave is None:
             return
-        if self._state in RESUMABLE_STATES:
+        if self.state in RESUMABLE_STATES:
             self.halt(state)
         elif self.autosave.dirty:
             self.save()
@@ -250,7 +242,7 @@ class ActiveRun:
         if has_lr_drop and (old_lr := learning_rate(old, step)) != (lr := learning_rate(config, step)):
             self.mark(f"lr {old_lr:g} → {lr:g}")
         self._emit(events.RunEdited(config))
-        if self.autosave is not None and self._state is not RunState.TRAINING:
+        if self.autosave is not None and self.state is not RunState.TRAINING:
             self.autosave.mark_dirty()
 
     def extend_limit(self) -> None:
@@ -263,12 +255,12 @@ class ActiveRun:
         """Save the run as it is now if it has a number; one that diverged keeps its last checkpoint."""
         if self.autosave is None:
             return
-        if self._divergence is None and not self.trainer.all_finite:
+        if self.divergence is None and not self.trainer.all_finite:
             self._diverge()
             return
         self.last_record = record = self.current_record()
         assert record is not None
-        self.autosave.write(record, None if self._divergence else self._checkpoint(record))
+        self.autosave.write(record, None if self.divergence else self._checkpoint(record))
 
     def snapshot(self, ghost: GhostCurve | None) -> events.RunOpened:
         """Return the whole run for a viewer that knows nothing of it."""
@@ -282,11 +274,11 @@ class ActiveRun:
             parameters=self.trainer.parameter_count,
             device=str(self.trainer.device),
             published=published.val if published is not None else None,
-            state=self._state,
+            state=self.state,
             step=self.step,
             history=self.history.snapshot(),
             ghost=ghost,
-            divergence=self._divergence,
+            divergence=self.divergence,
             save_error=self.unsaved,
             timeline=self.history.timeline,
             missing_words=self.corpus.missing.consequence if self.corpus.missing else "",
@@ -303,7 +295,7 @@ class ActiveRun:
             config=self.config,
             corpus=self.corpus.summary(),
             parameters=self.trainer.parameter_count,
-            state=self._state,
+            state=self.state,
             step=self.step,
             created=self.identity.created,
             seconds=time.monotonic() - self.identity.requested_at,
@@ -312,17 +304,15 @@ class ActiveRun:
             train=train.loss if train else None,
             val=val.loss if val else None,
             history=self.history.snapshot(self.trainer.partial_point),
-            divergence=self._divergence,
+            divergence=self.divergence,
             ghost=self.identity.ghost,
         )
 
     def ghost_curve(self) -> GhostCurve | None:
         """Return its loss curve as the ghost of the next run; None without points."""
         name = PRETRAINED_NAME if self.is_pretrained else f"run {self.identity.number}"
-        return self.history.ghost_curve(name, self.config.max_steps, self.trainer.partial_point)
-
-    def update_ratio_report(self) -> events.UpdateRatiosReported:
-        return self.trainer.update_ratios.history.report()
+        history = self.history.snapshot(self.trainer.partial_point)
+        return GhostCurve(name, self.config.max_steps, history) if history.points else None
 
     def _checkpoint(self, record: RunRecord) -> Checkpoint:
         history, resume_state = self.history.resumable(self.trainer.window.losses, self._step_allowance)
@@ -334,7 +324,7 @@ class ActiveRun:
         """Halt because the last loss or a weight is not finite, and diagnose it."""
         contexts = self.probe_batches.get(ProbeBatch()).contexts
         saved_step = self.autosave.saved_step if self.autosave else None
-        self._divergence = diagnosis = diagnose_divergence(self.trainer, contexts, saved_step)
+        self.divergence = diagnosis = diagnose_divergence(self.trainer, contexts, saved_step)
         cause = f"{'the loss' if self.trainer.diverged else 'a weight'} became {diagnosis.became}"
         self.set_state(RunState.DIVERGED, f"{cause} at step {diagnosis.step:,} with lr {diagnosis.lr:g}")
         self.save()
@@ -343,7 +333,7 @@ class ActiveRun:
         self._last_progress = time.monotonic()
         points, self._unsent_points = tuple(self._unsent_points), []
         # the mean of a few steps would jitter on the curve: it is sent while there is no point, and when halted
-        show_partial = self._state is not RunState.TRAINING or not self.history.has_points
+        show_partial = self.state is not RunState.TRAINING or not self.history.has_points
         partial = self.trainer.partial_point if show_partial else None
         self._emit(events.Progress(self.trainer.step, self._speed.steps_per_second, points, partial))
 

@@ -43,7 +43,6 @@ class Autosave:
 
     @property
     def is_due(self) -> bool:
-        """Whether a run in training is to be saved now."""
         return time.monotonic() >= self._next_save
 
     @property
@@ -82,7 +81,6 @@ class Autosave:
             self._emit(RunSaved(self.run, self.saved_step))
 
     def release(self) -> None:
-        """Release the run's lock."""
         self._lock.release()
 
     def _reacquire_lock(self) -> None:

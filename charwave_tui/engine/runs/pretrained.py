@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from torch import Tensor
 
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig
 from charwave_tui.core.corpus.corpus import Corpus
@@ -14,23 +10,15 @@ from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import asset_path
 from charwave_tui.core.store.checkpoint_metadata import read_record_file
 from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS
-from charwave_tui.core.store.run_record import RunRecord
-from charwave_tui.engine.runs.checkpoint import load_weights
+from charwave_tui.engine.runs.checkpoint import Checkpoint, load_weights
+from charwave_tui.engine.runs.run_history import ResumeState
 
 ASSET_FOLDER = "trained"  # in the format of a run's folder
 PRETRAINED_NAME = "pretrained"  # shown where a run has its number
 IGNORED_FIELDS = {"corpus", "threads", "device"}  # rebuild fields that may differ; the corpus is compared by its hash
 
 
-@dataclass(frozen=True, slots=True)
-class PretrainedModel:
-    """The record and the weights of the trained model."""
-
-    record: RunRecord
-    weights: Mapping[str, Tensor]
-
-
-def find_pretrained(config: RunConfig, corpus: Corpus) -> PretrainedModel | None:
+def find_pretrained(config: RunConfig, corpus: Corpus) -> Checkpoint | None:
     """Return the trained model if it learned `corpus` with the rebuild fields of `config`."""
     try:
         record = read_record_file(asset_path(ASSET_FOLDER))
@@ -43,4 +31,4 @@ def find_pretrained(config: RunConfig, corpus: Corpus) -> PretrainedModel | None
     except (FileNotFoundError, UserError) as error:  # the untrained model takes its place
         logging.getLogger(__name__).warning("the pretrained model cannot be read: %s", error)
         return None
-    return PretrainedModel(record, weights)
+    return Checkpoint(record, ResumeState(), weights)

@@ -45,12 +45,6 @@ def fork_run(store: RunStore, number: int, emit: Emit, requested_at: float) -> A
     return run
 
 
-def rewind_run(run: ActiveRun, store: RunStore) -> None:
-    """Restore a diverged run from its latest checkpoint; raises UserError if it has none."""
-    assert run.identity.number is not None
-    run.restore(load_latest_checkpoint(store.folder_of(run.identity.number), store.on_warning, quarantine=True))
-
-
 def pending_evaluations(run: ActiveRun) -> tuple[Split, ...]:
     """Return the evaluations that followed the latest checkpoint of a reopened run, and may have been cut off."""
     if run.state in (RunState.FINISHED, RunState.STOPPED):

@@ -10,7 +10,6 @@ from charwave_tui.core.history import DownsampledLosses, add_timeline_sample, th
 from charwave_tui.core.metrics import (
     CurveMarker,
     Evaluation,
-    GhostCurve,
     LossPoint,
     Split,
     TimelineSample,
@@ -84,13 +83,7 @@ class RunHistory:
         fold, waiting = self._losses.factor, self._losses.pending
         return history, ResumeState(tuple(losses), fold, waiting, allowance, timeline=self.timeline)
 
-    def ghost_curve(self, name: str, max_steps: int, partial: LossPoint | None = None) -> GhostCurve | None:
-        """Return the history as the ghost curve of another run; None without points."""
-        history = self.snapshot(partial)
-        return GhostCurve(name, max_steps, history) if history.points else None
-
     def evaluation(self, split: Split, step: int) -> Evaluation | None:
-        """Return the evaluation of `split` after exactly `step` steps, if there is one."""
         evaluations = reversed(self._evaluations)
         return next((item for item in evaluations if item.split is split and item.step == step), None)
 

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
-from torch import Generator, Tensor
+from torch import Generator
 
 
 def training_generator(seed: int) -> Generator:
     """Return the generator that initialises a run's weights and then samples its batches."""
     return Generator().manual_seed(seed)
-
-
-def generator_from_state(state: Tensor) -> Generator:
-    generator = Generator()
-    generator.set_state(state)
-    return generator
 
 
 def derived_generator(seed: int, purpose: str) -> Generator:

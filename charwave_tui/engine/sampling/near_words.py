@@ -142,7 +142,6 @@ class _RollingHashes:
         self._suffix = self.whole[self.owners] - self._prefix
 
     def replaced(self, gap: Tensor) -> Tensor:
-        """Return the hashes of each word with a gap in place of each of its characters [characters]."""
         return self.whole[self.owners] - self._term + gap * self._power
 
     def deleted(self) -> Tensor:

@@ -112,7 +112,6 @@ class BackgroundTasks:
                 break
 
     def clear(self) -> None:
-        """Drop all work."""
         self._queries.clear()
         self._percentiles.clear()
         self._needs_first_sample = False

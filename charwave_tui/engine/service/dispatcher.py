@@ -47,7 +47,7 @@ class CommandDispatcher:
             commands.PrepareRun: self._prepare,
             commands.StartRun: self._start,
             commands.OpenRun: self._open,
-            commands.ForkRun: self._fork,
+            commands.ForkRun: lambda command, reply: self._slot.fork(command.run, self._requested_at),
             commands.DeleteRun: self._delete,
             commands.ReportStatus: self._report_status,
             commands.Ping: lambda command, reply: reply(events.Pong(command.sent)),
@@ -85,7 +85,6 @@ class CommandDispatcher:
 
     @property
     def busy(self) -> bool:
-        """Whether `run_slice` has something to do."""
         run = self._slot.current
         is_training = run is not None and run.state is RunState.TRAINING
         return self.background_tasks.has_work or is_training or self.busy_in == 0
@@ -203,9 +202,6 @@ class CommandDispatcher:
         if run.state is not RunState.TRAINING and not run.trainer.finished:
             self._train()
             run.save()
-
-    def _fork(self, command: commands.ForkRun, reply: Reply) -> None:
-        self._slot.fork(command.run, self._requested_at)
 
     def _delete(self, command: commands.DeleteRun, reply: Reply) -> None:
         run = self._slot.current

@@ -53,7 +53,7 @@ class LayerQueries:
         start, step = time.perf_counter(), run.trainer.step
         match query:
             case ReportUpdateRatios():
-                reply(run.update_ratio_report())
+                reply(run.trainer.update_ratios.history.report())
             case ProbeLayers(batch=batch):
                 stats = self._capture(run, batch).stats
                 reply(LayersProbed(step, stats, time.perf_counter() - start))

@@ -17,8 +17,9 @@ from charwave_tui.core.protocol.commands import REWIND_LR_DIVISOR
 from charwave_tui.core.protocol.events import Event
 from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.engine.runs.active_run import ActiveRun
+from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint
 from charwave_tui.engine.runs.pretrained import find_pretrained
-from charwave_tui.engine.runs.restore import fork_run, load_ghost, pending_evaluations, reopen_run, rewind_run
+from charwave_tui.engine.runs.restore import fork_run, load_ghost, pending_evaluations, reopen_run
 from charwave_tui.engine.service.background_tasks import BackgroundTasks
 
 
@@ -93,7 +94,9 @@ class RunSlot:
         """Restore the current run, which diverged, from its latest checkpoint, with a smaller lr. Raises UserError."""
         run = self.active_run
         diverged_at = run.step
-        rewind_run(run, self._store)
+        assert run.identity.number is not None
+        folder = self._store.folder_of(run.identity.number)
+        run.restore(load_latest_checkpoint(folder, self._store.on_warning, quarantine=True))
         self._install(run)
         run.mark(f"rewound from step {diverged_at:,}", quiet=True)
         run.edit(replace(run.config, lr=float(f"{run.config.lr / REWIND_LR_DIVISOR:.3g}")))
@@ -128,7 +131,6 @@ class RunSlot:
             )
 
     def _words_are_back(self, run: ActiveRun) -> bool:
-        """Return whether the words of `run` were missing and no longer are."""
         if run.corpus.missing is None:
             return False
         return find_learned_corpus(self._store.read(run.identity.number)).missing is None
@@ -146,6 +148,5 @@ class RunSlot:
 
 
 def _is_new_run_of(run: ActiveRun, config: RunConfig, preset: str) -> bool:
-    """Return whether `run` is untrained and of the same config and preset, so that it can be begun."""
     is_same = (run.config, run.identity.preset) == (config, preset)
     return run.state is RunState.READY and not run.is_pretrained and is_same

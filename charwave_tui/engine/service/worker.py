@@ -45,7 +45,6 @@ class EngineWorker:
         self._mailbox.put((command, viewer, time.monotonic() if requested_at is None else requested_at))
 
     def submit_snapshot(self, viewer: ViewerId) -> None:
-        """Have the whole state sent to `viewer`."""
         self._mailbox.put((None, viewer, time.monotonic()))
 
     def close(self) -> None:

@@ -64,7 +64,6 @@ class LossWindow:
         return [point]
 
     def partial_point(self, step: int) -> LossPoint | None:
-        """Return the point that would end at `step`; None while there is no loss."""
         return _loss_point(step, self._losses) if self._losses else None
 
 
@@ -104,12 +103,10 @@ class Trainer:
 
     @property
     def parameter_count(self) -> int:
-        """The number of trainable parameters."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     @property
     def all_finite(self) -> bool:
-        """Whether all weights and buffers are finite."""
         return all(bool(tensor.isfinite().all()) for tensor in self.model.state_dict().values())
 
     @property
@@ -128,7 +125,6 @@ class Trainer:
 
     @property
     def partial_point(self) -> LossPoint | None:
-        """The unfinished point of the curve."""
         return self.window.partial_point(self.step)
 
     def train_for(self, seconds: float, max_steps: int | None = None) -> list[LossPoint]:

@@ -27,10 +27,8 @@ def test_loss_history_stays_bounded_and_keeps_newest() -> None:
 
 def test_partial_window_is_last_point() -> None:
     course = RunHistory(5)
-    assert (course.has_points, course.snapshot().points, course.ghost_curve("run 1", 10)) == (False, (), None)
-    ghost = course.ghost_curve("run 1", 10, point(3))
-    assert ghost is not None
-    assert ghost.history.points == (point(3),)
+    assert (course.has_points, course.snapshot().points) == (False, ())
+    assert course.snapshot(point(3)).points == (point(3),)
     course.add_points([point(5)])
     assert course.has_points
     assert course.snapshot(point(7)).points == (point(5), point(7))
