@@ -152,10 +152,7 @@ class LectureLoop:
         self.losses.append(loss.log10().item())
 
     def sample_names(self, count: int, symbols: Sequence[str], generator: Generator) -> list[str]:
-        """Sample names one after another, a character at a time, as the lecture does; stays in eval mode.
-
-        `symbols` are the characters of the ids from 1.
-        """
+        """Sample names one by one and in eval mode, as the lecture; `symbols` are the characters of the ids from 1."""
         for layer in self._layers:
             if isinstance(layer, BatchNorm1d):
                 layer.training = False

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from statistics import median
 
-from charwave_tui.bench.results import UNLIMITED_STEPS, Measurement, OnProgress, Pair, Run, interleaved
+from charwave_tui.bench.results import UNLIMITED_STEPS, Measurement, OnProgress, Run, interleaved
 from charwave_tui.core.config.layer_shapes import layer_shapes
 from charwave_tui.core.config.presets import get_preset
 from charwave_tui.core.paths import runs_dir
@@ -30,10 +30,7 @@ STEPS_BEFORE_SAVES = 3  # the optimizer then has all of its state
 def inspector_overhead(
     presets: Sequence[str], corpus: str, pairs: int, seconds: float, on_progress: OnProgress
 ) -> Measurement:
-    """Measure by how many per cent an open inspector slows training, for each of `presets`.
-
-    A reading takes `seconds`.
-    """
+    """Measure by how many per cent an open inspector slows training, `seconds` a reading."""
     values: dict[str, float] = {}
     runs: list[Run] = []
     lines = []
@@ -41,13 +38,11 @@ def inspector_overhead(
         run = _InspectedRun(name, corpus)
         run.speed(seconds, inspected=False)  # warm-up
 
-        def speed(run: _InspectedRun, label: str, inspected: bool) -> float:
-            on_progress(label)
+        def speed(inspected: bool, run: _InspectedRun = run, name: str = name) -> float:
+            on_progress(f"{name} {'looked into' if inspected else 'left alone'}")
             return run.speed(seconds, inspected=inspected)
 
-        baseline = partial(speed, run, f"{name} left alone", inspected=False)
-        loaded = partial(speed, run, f"{name} looked into", inspected=True)
-        measured: list[Pair] = list(interleaved(pairs, baseline, loaded))
+        measured = list(interleaved(pairs, partial(speed, False), partial(speed, True)))
         run.stop()
         values[name] = median(pair.cost for pair in measured)
         runs += [

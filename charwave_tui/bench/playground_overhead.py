@@ -31,10 +31,7 @@ PRESET = "tree-76k"  # the lecture's best model
 
 
 class BackgroundRun:
-    """An engine that trains `config` for as long as the block lasts; other viewers may attach to it.
-
-    `evaluations` are those of val so far, as (time.monotonic(), step).
-    """
+    """An engine that trains within the block; `evaluations` of val so far are (time.monotonic(), step)."""
 
     def __init__(self, config: RunConfig, preset: str) -> None:
         self.evaluations: list[tuple[float, int]] = []

@@ -72,10 +72,7 @@ class BenchCase:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two speeds in steps/s, without and with the load to be judged.
-
-    They are measured one after the other, so a machine that slows down over minutes does not matter.
-    """
+    """Speeds in steps/s without and with a load, one after the other, so that a machine may slow down."""
 
     baseline: float
     loaded: float

@@ -60,10 +60,7 @@ class SpeedComparison:
         return median(self.speeds[candidate][self.threads(candidate)])
 
     def ratio(self, candidate: str, baseline: str) -> float:
-        """Return positions/s relative to `baseline`, each with its better threads, as the median over the rounds.
-
-        Only speeds of the same round are compared, so a machine that slows down over minutes does not matter.
-        """
+        """Return the median over the rounds of positions/s relative to `baseline`, each with its better threads."""
         speeds, baseline_speeds = (self.speeds[name][self.threads(name)] for name in (candidate, baseline))
         positions = self.positions[candidate] / self.positions[baseline]
         return positions * median(a / b for a, b in zip(speeds, baseline_speeds, strict=True))

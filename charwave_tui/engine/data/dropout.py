@@ -22,16 +22,13 @@ def apply_dropout(batch: WindowBatch | PrefixBatch, config: RunConfig, step: int
     generator = derived_generator(config.seed, f"drops of step {step}")
     ids = batch.contexts if isinstance(batch, WindowBatch) else batch.ids  # [B, context] or [P]
     # The context mask first: both draw from one generator.
-    keep_mask = context_dropout_mask(ids, config.drop_context, generator) if config.drop_context else None
+    keep_mask = None
+    if config.drop_context:  # 0 for that fraction of the ids, 1 for the rest
+        keep_mask = (torch.rand(ids.shape, generator=generator) >= config.drop_context).float().to(ids.device)
     level_scale = stochastic_depth_scale(ids, config.drop_path, levels, generator) if skips_levels else None
     if isinstance(batch, WindowBatch):
         return batch._replace(keep_mask=keep_mask, level_scale=level_scale)
     return replace(batch, keep_mask=keep_mask, level_scale=level_scale)
-
-
-def context_dropout_mask(ids: Tensor, rate: float, generator: Generator) -> Tensor:
-    """Return 0 for a fraction `rate` of `ids` and 1 for the rest, in the shape of `ids`."""
-    return (torch.rand(ids.shape, generator=generator) >= rate).float().to(ids.device)
 
 
 def stochastic_depth_scale(ids: Tensor, rate: float, levels: int, generator: Generator) -> Tensor:

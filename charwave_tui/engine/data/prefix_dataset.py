@@ -137,10 +137,7 @@ class PrefixDataset:
         )
 
     def iter_blocks(self, positions: int) -> Iterator[PrefixBatch]:
-        """Yield all words in order, about `positions` positions at a time.
-
-        A block has the words that begin in the same range of `positions`, so it ends with its last word.
-        """
+        """Yield all words in order, in blocks of those that begin in the same range of `positions` positions."""
         block_of_word = self._starts.cpu() // positions
         start = 0
         for count in torch.unique_consecutive(block_of_word, return_counts=True)[1].tolist():
@@ -163,10 +160,7 @@ def _prefix_ids(symbols: Tensor, starts: Tensor, lengths: Tensor, vocab_size: in
 
 
 class EpochLoader:
-    """An endless sequence of batches of whole words without replacement: each epoch shuffles `dataset` anew.
-
-    `words_taken`, the number of words returned so far, is its whole state. `pooled` as in `PrefixDataset.batch`.
-    """
+    """An endless sequence of batches of whole words, each epoch shuffled; `words_taken` is its whole state."""
 
     def __init__(self, dataset: PrefixDataset, seed: int, words_taken: int = 0, *, pooled: bool = False) -> None:
         self.words_taken = words_taken

@@ -39,10 +39,7 @@ Loader = WindowLoader | EpochLoader | MissingWordsLoader
 
 
 class SplitDatasets:
-    """The datasets of each split of `corpus` for models of `config`, on `device`, built at first use.
-
-    That raises UserError if the words are missing.
-    """
+    """The datasets of each split of `corpus`, built at first use; that raises UserError if words are missing."""
 
     def __init__(self, corpus: Corpus, config: RunConfig, device: torch.device) -> None:
         self._corpus = corpus

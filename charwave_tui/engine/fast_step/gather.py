@@ -76,10 +76,7 @@ class GatherConcat:
 
 
 class ResidualAdd:
-    """Adds a level's input at the same position, which is its last tap, to `x` [rows, C].
-
-    `grad_out` is filled by the next level.
-    """
+    """Adds a level's input at the same position, which is its last tap, to `x` [rows, C]."""
 
     def __init__(self, pool: BufferPool, concat: GatherConcat, x: Tensor, grad_out: Tensor) -> None:
         rows, channels = x.shape

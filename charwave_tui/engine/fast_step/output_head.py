@@ -13,10 +13,7 @@ from charwave_tui.engine.model.layers import Linear
 
 
 class HeadSlice:
-    """One level's contribution to the logits: its output times its C rows of the head's weight, added to `base`.
-
-    `base` is the bias for the first level, else `logits` themselves.
-    """
+    """A level's part of the logits: its output times its C rows of the head's weight, added to `base`."""
 
     def __init__(self, linear: LinearKernel, logits: Tensor, base: Tensor) -> None:
         self._linear, self._logits, self._base = linear, logits, base

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
 
 from charwave_tui.core.config.choices import Precision
 from charwave_tui.engine.data.prefix_dataset import PrefixBatch
@@ -54,7 +53,13 @@ class LevelKernel:
         product = self._linear.out
         normalized = pool.buffer(f"{name} normalized", product.shape)
         self._activation = ACTIVATION_KERNELS[type(layers.activation)](pool, index, normalized)
-        self._norm = _norm_kernel(pool, layers, rows, product, normalized, self._activation.grad_x)
+        buffers = product, normalized, self._activation.grad_x
+        self._norm: NormKernel
+        if layers.norm is None:
+            self._norm = BiasKernel(pool, layers.linear, *buffers)
+        else:
+            kernel_class = BatchNormKernel if rows.weights is None else WeightedBatchNormKernel
+            self._norm = kernel_class(pool, layers.norm, *buffers)
         shape = self._activation.out.shape
         self.activated = self._activation.out if rows.level_scale is None else pool.buffer(f"{name} scaled", shape)
         self.grad_activated = self.grad_out = self._activation.grad_out
@@ -89,15 +94,6 @@ class LevelKernel:
         if self._residual:
             self._residual.backward()
         self._concat.backward(rows.taps)
-
-
-def _norm_kernel(
-    pool: BufferPool, layers: LevelModules, rows: LevelRows, x: Tensor, out: Tensor, grad_out: Tensor
-) -> NormKernel:
-    if layers.norm is None:
-        return BiasKernel(pool, layers.linear, x, out, grad_out)
-    kernel_class = BatchNormKernel if rows.weights is None else WeightedBatchNormKernel
-    return kernel_class(pool, layers.norm, x, out, grad_out)
 
 
 class BackpropGraph:

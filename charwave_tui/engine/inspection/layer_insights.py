@@ -132,10 +132,7 @@ def _singular_values(weight: Tensor) -> FloatMatrix:
 
 
 def batchnorm_insight(capture: LayerCapture, query: InsightQuery, layer: BatchNorm1d) -> BatchNormInsight:
-    """Compare the running statistics with the batch's, as the layer takes them: for batch-bug each position's own.
-
-    BATCHNORM_EPS is added to variances, as in the layer.
-    """
+    """Compare the running statistics with the batch's, which for batch-bug are each position's own."""
     layer_input = capture.inputs[query.layer]
     assert layer_input is not None
     x = layer_input.unsqueeze(1) if layer_input.ndim == 2 else layer_input  # [B, C] → [B, 1, C]

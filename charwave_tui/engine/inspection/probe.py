@@ -35,10 +35,7 @@ class ProbeBatches:
         self._cache: dict[ProbeBatch, WindowBatch] = {}
 
     def get(self, request: ProbeBatch) -> WindowBatch:
-        """Return examples sampled with replacement, at least two and no more than the split has.
-
-        Raises UserError if `request` asks for a number beyond the bounds.
-        """
+        """Return examples sampled with replacement; raises UserError if `request` asks for too many or too few."""
         if request not in self._cache:
             batch = self._sample(request)
             if len(self._cache) == CACHED_BATCHES:

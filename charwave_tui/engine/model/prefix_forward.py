@@ -91,10 +91,7 @@ class FoldedModel:
         )[0]
 
     def forward_rows(self, ids: Tensor, taps: Taps) -> tuple[Tensor, list[Tensor]]:
-        """Return the logits [R, vocab_size] of rows with last symbols `ids` [R], and each level's input [R, C].
-
-        `taps` returns the inputs at the offsets other than 0.
-        """
+        """Return logits [R, vocab_size] and each level's input [R, C] of rows with last symbols `ids` [R]."""
         x = self.embedding.index_select(0, ids)  # [R] → [R, C]
         inputs, outputs = [], []
         for index, level in enumerate(self.levels):

@@ -160,7 +160,10 @@ class ParamGroup:
         self.state: dict[str, list[Tensor]] = {}
 
     def initial_state(self) -> dict[str, list[Tensor]]:
-        return {key: [_zeros(key, weight) for weight in self._weights] for key in self._rule.state_keys}
+        state = {key: [torch.zeros_like(weight) for weight in self._weights] for key in self._rule.state_keys}
+        if "step" in state:  # AdamW counts its steps in a float32 scalar per weight
+            state["step"] = [torch.zeros((), device=weight.device) for weight in self._weights]
+        return state
 
     def named_state(self, state: OptimizerState) -> Iterator[tuple[str, Tensor]]:
         """Yield the tensors of `state` with their names in a checkpoint."""
@@ -173,11 +176,6 @@ class ParamGroup:
         if not self._decays:
             hyperparameters = replace(hyperparameters, weight_decay=0)
         self._rule.step(self._weights, gradients, self.state, hyperparameters)
-
-
-def _zeros(key: str, weight: Tensor) -> Tensor:
-    # AdamW counts its steps in a float32 scalar per weight.
-    return torch.zeros((), device=weight.device) if key == "step" else torch.zeros_like(weight)
 
 
 class Optimizer:

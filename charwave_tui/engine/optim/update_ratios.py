@@ -23,10 +23,7 @@ Ratios = tuple[float | None, ...]  # one per layer; None without a weight, or wh
 
 
 class UpdateRatioState(msgspec.Struct, frozen=True):
-    """State of an UpdateRatioHistory, stored in checkpoints: `ratios` is [steps, matrices].
-
-    A `stride` of 0 stands for a run without steps.
-    """
+    """State in checkpoints: `ratios` is [steps, matrices], a `stride` of 0 stands for a run without steps."""
 
     steps: tuple[int, ...] = ()
     ratios: FloatMatrix = EMPTY_MATRIX

@@ -115,10 +115,7 @@ class ActiveRun:
         return self.autosave.problem if self.autosave else ""
 
     def begin(self, store: RunStore, requested_at: float, ghost: int | None) -> None:
-        """Become a new run of `store`; `requested_at` is the time.monotonic() from which its seconds count.
-
-        Raises UserError if its folder cannot be created or locked.
-        """
+        """Become a new run of `store`; raises UserError if its folder cannot be created or locked."""
         number = store.create()
         try:
             lock = store.lock(number)
@@ -226,10 +223,7 @@ class ActiveRun:
         self._emit(events.RunMarked(marker))
 
     def edit(self, config: RunConfig) -> None:
-        """Use the live fields of `config` from the next step on, with a marker for each, and for lr if it changes.
-
-        Raises UserError if a rebuild field differs.
-        """
+        """Use the live fields of `config` from the next step on, with markers; raises UserError if others differ."""
         old, step = self.config, self.trainer.step
         self.trainer.update_config(config.validated())
         changed = old.changed_fields(config)

@@ -61,7 +61,9 @@ class Autosave:
         that diverged, which has no checkpoint, is told by the record alone.
         """
         start, last_problem = time.monotonic(), self.problem
-        self.problem = _problem_of(self._reacquire_lock) or _problem_of(lambda: self._write_checkpoint(checkpoint))
+        self.problem = _problem_of(self._reacquire_lock) or (
+            _problem_of(lambda: write_checkpoint(self._store.folder_of(self.run), checkpoint)) if checkpoint else ""
+        )
         now = time.monotonic()
         last_seconds, self._last_seconds = self._last_seconds, now - start
         # the smaller of two, so that one slow moment does not delay the next save
@@ -91,10 +93,6 @@ class Autosave:
             self._lock.release()
             self._lock = folder.lock()
             self._emit(WarningIssued(f"the folder of run {self.run} was deleted: it is being saved anew"))
-
-    def _write_checkpoint(self, checkpoint: Checkpoint | None) -> None:
-        if checkpoint is not None:
-            write_checkpoint(self._store.folder_of(self.run), checkpoint)
 
     def _write_record(self, record: RunRecord) -> None:
         last_problem, self._record_problem = self._record_problem, _problem_of(lambda: self._store.write(record))

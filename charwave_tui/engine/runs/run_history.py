@@ -38,10 +38,7 @@ class ResumeState(msgspec.Struct, frozen=True):
 
 
 class RunHistory:
-    """Loss points, evaluations and markers of a run, all bounded in number, and its timeline of sampled names.
-
-    Each loss point is the mean of `window` steps, or of more once they are downsampled.
-    """
+    """Loss points of `window` steps or more, evaluations and markers, all bounded in number, and the timeline."""
 
     def __init__(self, window: int) -> None:
         self.load(TrainingHistory(window))

@@ -93,12 +93,12 @@ class NearWordIndex:
             for index, word in zip(short, self._first_words([names[index] for index in short]).tolist(), strict=True):
                 if word >= 0:
                     name = names[index]
-                    matches[index] = words[word] if is_one_edit_apart(name, words[word]) else self._scan(name)
+                    matches[index] = words[word]
+                    if not is_one_edit_apart(name, words[word]):  # a hash collision: every word is compared
+                        matches[index] = next(
+                            (candidate for candidate in words if is_one_edit_apart(name, candidate)), ""
+                        )
         return matches
-
-    def _scan(self, name: str) -> str:
-        """Compare `name` with every word: for a hash collision."""
-        return next((word for word in self.corpus.words if is_one_edit_apart(name, word)), "")
 
     def _first_words(self, names: list[str]) -> Tensor:
         """Return the index of the first word with a hash of each of `names`, -1 where there is none: int64 [names]."""

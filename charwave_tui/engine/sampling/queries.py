@@ -82,10 +82,7 @@ def answer_score_word(trainer: Trainer, command: ScoreWord) -> Cooperative[WordS
 
 
 def nearest_corpus_word(corpus: Corpus, word: str) -> Cooperative[str | None]:
-    """Return `word` if the corpus has it, else the first corpus word one edit away, else "".
-
-    None if the words are missing.
-    """
+    """Return `word` if the corpus has it, else one an edit away, else ""; None if the words are missing."""
     if corpus.missing is not None:
         return None
     if word in corpus.word_set:

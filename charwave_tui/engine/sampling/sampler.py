@@ -62,10 +62,7 @@ class NameSampler:
         self.sampled = 0
 
     def sample(self) -> Cooperative[tuple[SampledName, ...]]:
-        """Sample all names; yields every few milliseconds.
-
-        They are fewer than requested where only new names are, and MAX_SAMPLES_PER_NAME for each do not give as many.
-        """
+        """Sample all names, fewer than requested if too few are new; yields every few milliseconds."""
         count = self._sampling.count
         limit = count * MAX_SAMPLES_PER_NAME if self._sampling.only_new == ONLY_NEW else count
         self._near_words = yield from near_word_index(self._corpus)

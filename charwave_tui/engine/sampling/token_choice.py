@@ -73,10 +73,7 @@ class PatternConstraint:
         ]
 
     def sample(self, logits: Tensor, names: Tensor, row: Tensor, generator: Generator) -> Cooperative[Tensor]:
-        """Sample as `sample_from_logits`, from what is admitted, for the names with the indices `names` [N].
-
-        Yields after each chunk of logits that had to be sorted.
-        """
+        """Sample what is admitted for the names with the indices `names` [N]; yields after each chunk sorted."""
         temperature = self._sampling.temperature
         admitted = yield from self._masked(logits, torch.arange(len(logits)), self._admitted_ids)
         choice = sample_from_logits(admitted, temperature, row, generator)

@@ -20,10 +20,7 @@ MAX_LISTED_RUNS = 4_000  # with the longest notes they fit into one frame
 
 
 class ArchiveCommands:
-    """Handles commands on the runs in `store`; the changed list is broadcast. All methods raise UserError.
-
-    `current_record` returns the record of the active run as it is now, None without one.
-    """
+    """Handles commands on the runs in `store`, and broadcasts the changed list. All methods raise UserError."""
 
     def __init__(
         self, store: RunStore, current_record: Callable[[], RunRecord | None], broadcast: Callable[[Event], None]

@@ -112,10 +112,7 @@ class CommandDispatcher:
                     reply(events.ResumableRunFound(resumable))
 
     def dispatch(self, command: commands.Command, reply: Reply, requested_at: float) -> None:
-        """Carry out a command sent at `requested_at`; one that does not fit the state of the run does nothing.
-
-        Raises UserError.
-        """
+        """Carry out a command, which does nothing if it does not fit the run's state; raises UserError."""
         self._requested_at = requested_at
         self.handlers[type(command)](command, reply)
 

@@ -37,8 +37,21 @@ class LayerQueries:
 
     def answer(self, query: LayerQuery, run: ActiveRun, reply: Reply) -> None:
         """Reply to `query`; raises UserError, also where the capture failed."""
+        start, step = time.perf_counter(), run.trainer.step
         try:
-            self._answer(query, run, reply)
+            match query:
+                case ReportUpdateRatios():
+                    reply(run.trainer.update_ratios.history.report())
+                case ProbeLayers(batch=batch):
+                    stats = self._capture(run, batch).stats
+                    reply(LayersProbed(step, stats, time.perf_counter() - start))
+                case InspectLayer(query=insight_query, batch=batch, request=request):
+                    if not 0 <= insight_query.layer < len(run.trainer.model.layers):
+                        return
+                    cached = self._capture(run, batch)
+                    insight = layer_insight(run.trainer, cached.capture, insight_query)
+                    seconds = time.perf_counter() - start
+                    reply(LayerInspected(step, request, cached.stats[insight_query.layer], insight, seconds))
         except UserError:
             raise
         except Exception as error:
@@ -48,22 +61,6 @@ class LayerQueries:
     def invalidate(self) -> None:
         """Drop the cached capture, before a step is taken."""
         self._cached = None
-
-    def _answer(self, query: LayerQuery, run: ActiveRun, reply: Reply) -> None:
-        start, step = time.perf_counter(), run.trainer.step
-        match query:
-            case ReportUpdateRatios():
-                reply(run.trainer.update_ratios.history.report())
-            case ProbeLayers(batch=batch):
-                stats = self._capture(run, batch).stats
-                reply(LayersProbed(step, stats, time.perf_counter() - start))
-            case InspectLayer(query=insight_query, batch=batch, request=request):
-                if not 0 <= insight_query.layer < len(run.trainer.model.layers):
-                    return
-                cached = self._capture(run, batch)
-                insight = layer_insight(run.trainer, cached.capture, insight_query)
-                seconds = time.perf_counter() - start
-                reply(LayerInspected(step, request, cached.stats[insight_query.layer], insight, seconds))
 
     def _capture(self, run: ActiveRun, batch: ProbeBatch) -> _CachedCapture:
         trainer, cached = run.trainer, self._cached

@@ -76,10 +76,7 @@ class RunSlot:
         self.active_run.corpus.require_words()
 
     def fork(self, number: int, requested_at: float) -> None:
-        """Install a new run that starts from a stored one; if that is finished, its limit is extended.
-
-        Raises UserError.
-        """
+        """Install a new run that starts from a stored one, with a higher limit if that has ended; raises UserError."""
         if self.current is not None and self.current.identity.number == number:
             self.current.save()
         self._ensure_saved()

@@ -36,10 +36,7 @@ def diagnose_divergence(trainer: Trainer, contexts: Tensor, saved_step: int | No
 
 
 def first_nonfinite_layer(model: Sequential, contexts: Tensor) -> str:
-    """Return the first layer whose output on `contexts` [B, context] is not finite, such as `Linear 256→128`, or "".
-
-    With batch statistics, as in training.
-    """
+    """Return the first layer with a non-finite output in train mode, such as `Linear 256→128`, or ""."""
     nonfinite: list[str] = []
 
     def check_output(layer: nn.Module, inputs: Any, out: Tensor) -> None:
@@ -53,10 +50,7 @@ def first_nonfinite_layer(model: Sequential, contexts: Tensor) -> str:
 
 
 def last_gradient_norm(trainer: Trainer) -> float | None:
-    """Return the norm of the last step's gradient; None if there was no step, or it is not finite.
-
-    If the step left no gradients, the last burst is replayed with autograd.
-    """
+    """Return the norm of the last step's gradient, replayed if it left none; None if it is not finite."""
     if all(parameter.grad is None for parameter in trainer.model.parameters()):
         replayed = trainer.replay_with_autograd()
         if replayed is None:

@@ -47,10 +47,6 @@ class LossWindow:
         self.size = size
         self._losses = list(losses)
 
-    @staticmethod
-    def of(config: RunConfig) -> LossWindow:
-        return LossWindow(min(max(config.max_steps // MIN_CURVE_POINTS, 1), MAX_WINDOW))
-
     @property
     def losses(self) -> tuple[float, ...]:
         return tuple(self._losses)
@@ -94,7 +90,7 @@ class Trainer:
             self._train_step = FastStep(self.model, self._optimizer, self.precision)
         self.update_ratios = UpdateRatioMeter(self.model, config.max_steps)
         self.step = 0
-        self.window = LossWindow.of(config)
+        self.window = LossWindow(min(max(config.max_steps // MIN_CURVE_POINTS, 1), MAX_WINDOW))
         self.first_loss: float | None = None
         self.last_loss: float | None = None
         self.failed_batch: WindowBatch | PrefixBatch | None = None
@@ -199,10 +195,7 @@ class Trainer:
     def load_state(
         self, state: Mapping[str, Tensor], step: int, losses: Iterable[float] = (), window: int | None = None
     ) -> None:
-        """Continue from the `state_dict` after `step` steps, with the `losses` of an unfinished window of that size.
-
-        Raises UserError if `state` is not of this config.
-        """
+        """Continue from `state` after `step` steps, with the `losses` of an unfinished window; may raise UserError."""
         model = self.model.state_dict()
         expected = {**model, BATCH_STREAM: self._loader.get_state()}
         loaded = {name: tensor for name, tensor in state.items() if name in expected}
