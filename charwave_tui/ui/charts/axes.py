@@ -33,7 +33,6 @@ class Axes:
         return (_to_scale(loss, self.log) - self.low) / (self.high - self.low)
 
     def x_position(self, step: float) -> float:
-        """Return the position of a step: 0 at the left end, 1 at the right."""
         return step / self.steps
 
 

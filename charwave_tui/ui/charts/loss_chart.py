@@ -39,7 +39,6 @@ _LOWERED = tuple(sum(lower for bit, lower in _LOWER.items() if bits & bit) for b
 
 @lru_cache(maxsize=16)
 def rasterize(dots: Dots, columns: int, rows: int, dot_style: str) -> tuple[str, ...]:
-    """Draw lines through dots as rows of text (see `plot.Raster`)."""
     if not dots:
         return ()
     import plotext  # costs 50 ms, and the first frame has no curve
@@ -92,7 +91,6 @@ class CanvasWidget(ThemedWidget):
         return tuple(self._canvas.line(row) for row in range(self._canvas.height))
 
     def paint(self, plot: PlotArea) -> Canvas:
-        """Return the canvas to show now."""
         raise NotImplementedError
 
     def request_draw(self) -> None:

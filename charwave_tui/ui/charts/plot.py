@@ -45,7 +45,6 @@ def last_step(curve: LossCurveState) -> int:
 
 
 def make_curve_lines(points: Iterable[LossPoint], history: TrainingHistory, steps: float, columns: int) -> CurveLines:
-    """Return the lines of a run's training points and of its val losses."""
     train = to_columns(((point.step, point.mean) for point in points), steps, columns)
     return CurveLines(train, to_columns(history.val_losses(), steps, columns))
 
@@ -90,13 +89,11 @@ class PlotArea:
 
     @property
     def dots(self) -> tuple[int, int]:
-        """The width and height of the field in dots."""
         across, up = (2, 4) if self.glyphs.has_braille else (1, 1)
         return self.columns * across, self.rows * up
 
     @property
     def dot_styles(self) -> tuple[str, str]:
-        """The styles of the dots of a line and of the most important line."""
         return ("thin", "thick") if self.glyphs.has_braille else (".", "o")
 
     @property
@@ -108,7 +105,6 @@ class PlotArea:
         return self.top + self.rows - 1 - cell_index(axes.y_position(loss), self.dots[1]) * self.rows // self.dots[1]
 
     def column(self, axes: Axes, step: float) -> int:
-        """Return the column of the canvas for a step."""
         return self.left + cell_index(axes.x_position(step), self.dots[0]) * self.columns // self.dots[0]
 
     def to_dots(self, axes: Axes, line: Polyline) -> Dots:
@@ -192,7 +188,6 @@ def space_labels(preferred_rows: Sequence[int], rows: int) -> list[int]:
 
 
 def draw_axes(canvas: Canvas, plot: PlotArea, axes: Axes) -> None:
-    """Draw both axes with ticks and labels, and the grid."""
     dotted = "".join(plot.glyphs.dot if column % 4 == 0 else " " for column in range(plot.columns))
     for tick in loss_ticks(axes, plot.rows):
         canvas.overlay(plot.top + tick.cell, plot.left, [dotted], "grid")

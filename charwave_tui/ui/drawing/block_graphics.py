@@ -148,7 +148,6 @@ def half_block_image(rows: Sequence[Sequence[str]]) -> tuple[StyledLine, ...]:
 
 
 def legend_swatch(role: str) -> Span:
-    """Return the sign of a role in an image's legend."""
     return Span("█" if supports_shades() else ASCII_SHADES[role], role)
 
 
@@ -176,7 +175,6 @@ def _line(upper: list[str], lower: list[str], blocks: bool) -> StyledLine:
 
 @cache
 def _cell(upper: str, lower: str, blocks: bool) -> tuple[str, str, str]:
-    """Return the character, role and background for two roles above each other."""
     if not blocks:
         stronger = max(upper, lower, key=_STRENGTH.__getitem__)
         return ASCII_SHADES[stronger], stronger or "fg", BACKGROUND

@@ -66,7 +66,6 @@ class Canvas:
                     self.styles[row][column] = style
 
     def spans(self, row: int) -> Iterator[tuple[str, str]]:
-        """Yield the row as runs of one style each: text and style."""
         column = 0
         for style, cells in groupby(self.styles[row]):
             end = column + sum(1 for _ in cells)
@@ -95,18 +94,14 @@ class Canvas:
 
 
 def crop_line(line: StyledLine, width: int) -> StyledLine:
-    """Cut a line off at `width` columns."""
     return line if cell_width(line) <= width else justify(line, (), width)
 
 
 def canvas_lines(canvas: Canvas) -> tuple[StyledLine, ...]:
-    """Return the rows of a canvas as lines of spans."""
-    return tuple(tuple(_span(text, style) for text, style in canvas.spans(row)) for row in range(canvas.height))
-
-
-def _span(text: str, style: str) -> Span:
-    *weight, role = style.split()
-    return Span(text, role, bool(weight))
+    return tuple(
+        tuple(Span(text, style.split()[-1], " " in style) for text, style in canvas.spans(row))
+        for row in range(canvas.height)
+    )
 
 
 def display_char(symbols: str, id: int) -> str:

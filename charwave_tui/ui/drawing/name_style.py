@@ -76,7 +76,6 @@ def style_character(text: str, nll: float) -> Span:
 
 
 def style_name(sampled: SampledName, width: int) -> StyledLine:
-    """Style a name in at most `width` columns; one without nll per character has one colour."""
     text = name_text(sampled)
     short = shorten(text, width)
     if len(sampled.nlls) < len(sampled.name) + (not sampled.is_cut) or not sampled.name:

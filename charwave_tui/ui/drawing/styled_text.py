@@ -29,7 +29,6 @@ GAP = 3  # blank columns between the cells of `columns`
 
 
 def cell_width(line: Iterable[Span]) -> int:
-    """Return the width of a line in terminal columns."""
     return sum(cell_len(span.text) for span in line)
 
 
@@ -41,7 +40,6 @@ def justify(left: StyledLine, right: StyledLine, width: int) -> StyledLine:
 
 
 def columns(cells: Iterable[StyledLine], widths: Iterable[int]) -> StyledLine:
-    """Join cells of the given widths into one line, GAP columns apart."""
     line: StyledLine = ()
     for cell, width in zip(cells, widths, strict=True):
         line = (*line, *((Span(" " * GAP),) if line else ()), *justify(cell, (), width))
@@ -58,7 +56,6 @@ def _crop(line: StyledLine, width: int) -> StyledLine:
 
 
 def highlight(line: StyledLine) -> StyledLine:
-    """Return the line on the raised background."""
     return tuple(replace(span, background="raised") for span in line)
 
 

@@ -56,7 +56,6 @@ PALETTES = {
 
 
 def themes() -> list[Theme]:
-    """Return the themes to register, the default first."""
     return [_theme(name, palette) for name, palette in PALETTES.items()]
 
 
@@ -128,10 +127,8 @@ def _style(colour: str, bold: bool, background: str, underline: bool) -> Style:
 
 
 def to_plain_text(line: StyledLine) -> str:
-    """Return the line's text without styles."""
     return "".join(span.text for span in line)
 
 
 def to_rich_text(widget: ThemedWidget, line: Iterable[Span]) -> Text:
-    """Return the line in the colours of the widget's theme."""
     return Text.assemble(*((span.text, widget.span_style(span)) for span in line))

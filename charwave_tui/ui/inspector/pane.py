@@ -142,13 +142,11 @@ class InspectorPane(TimestampedPane, can_focus=True):
 
     @property
     def stats(self) -> LayerStats | None:
-        """Statistics of the selected layer from the last probe."""
         layers = self.probed.layers
         return layers[self.cursor.layer] if layers else None
 
     @property
     def view(self) -> LayerView | None:
-        """The view of the selected layer."""
         return view_for_layer(self.stats.name) if self.stats else None
 
     def view_data(self) -> ViewData[Any] | None:
@@ -168,7 +166,6 @@ class InspectorPane(TimestampedPane, can_focus=True):
 
     @property
     def keys(self) -> tuple[Binding, ...]:
-        """The keys with the names they have in the current tab."""
         return keys_for(self.view.cursor_axes(self.cursor.tab) if self.view else CursorAxes())
 
     @property
@@ -180,7 +177,6 @@ class InspectorPane(TimestampedPane, can_focus=True):
     # requests
 
     def _request(self, *, repeat: bool = False) -> None:
-        """Request what the view needs, unless the last response has it or `repeat`."""
         view, (width, height) = self.view, self.size
         if self.stats is None or view is None or not self.size:
             return
@@ -334,7 +330,6 @@ class InspectorPane(TimestampedPane, can_focus=True):
         self._update()
 
     def _update(self) -> None:
-        """Render lines, title, bottom border and keys; only what differs is repainted."""
         if not self.is_mounted or not self.size:
             return
         self._update_lines()

@@ -59,7 +59,6 @@ class SamplerMode(Widget, can_focus=True):
         return None
 
     def show(self) -> None:
-        """Become the mode on the screen, with the focus."""
         self.is_shown = self.display = True
         self.take_focus()
         self.load()
@@ -132,7 +131,6 @@ class SamplerMode(Widget, can_focus=True):
         self.send(SampleNames(self.sampling))
 
     def sample_if_empty(self) -> None:
-        """Sample the lab's names if there are none yet."""
         if self.has_model and not self.names.names:
             self.send(SampleNames(self.sampling))
 

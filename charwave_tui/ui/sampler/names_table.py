@@ -24,7 +24,6 @@ MIN_HEIGHT_FOR_DETAIL = 14
 
 
 def column_count(width: int) -> int:
-    """Return how many names are placed side by side."""
     return max(1, (width + ENTRY_GAP) // (MIN_ENTRY_WIDTH + ENTRY_GAP))
 
 

@@ -126,7 +126,6 @@ class SaveNamesRow(ThemedWidget, can_focus=True):
         self.post_message(self.Closed())
 
     def _show_error(self, error: UserError | None) -> None:
-        """Show the error, if any, and place the editor below it."""
         self._error = error
         self.set_class(error is not None, "-wrong")
         width = max(self.app.size.width, 1)

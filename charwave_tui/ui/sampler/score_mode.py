@@ -43,7 +43,6 @@ TOTAL_COLUMNS, MEAN_COLUMNS, PERCENTILE_COLUMNS, NOVELTY_COLUMNS = 7, 7, 7, 9
 
 
 def typed_line(text: str, width: int) -> StyledLine:
-    """Return the typed word and a cursor, cut off at the left."""
     visible = tail_within(readable(text), width - 7)
     return (Span("word  ", "muted"), Span(visible, "bright", True), Span(" ", background="accent"))
 
@@ -73,7 +72,6 @@ def format_percentile(word: WordScored) -> str:
 
 
 def score_list(words: Sequence[WordScored], cursor: int, width: int, height: int) -> list[StyledLine]:
-    """Return a header and the words around the cursor in at most `height` lines."""
     if not words or height < 2:
         return []
     text = f"{'nats':>{TOTAL_COLUMNS}}{'/char':>{MEAN_COLUMNS}}{'pct':>{PERCENTILE_COLUMNS}}{'':{NOVELTY_COLUMNS}}"
@@ -151,7 +149,6 @@ class ScoreMode(SamplerMode):
 
     @property
     def current_word(self) -> WordScored | None:
-        """The word under the cursor."""
         return self.words[self._cursor] if self.words else None
 
     def load(self) -> None:

@@ -56,7 +56,6 @@ def value_text(sampling: SamplingConfig, name: str) -> str:
 
 
 def setting_line(sampling: SamplingConfig, name: str, is_current: bool, active: bool, width: int) -> StyledLine:
-    """Return one setting in `width` columns, with arrows around the current value if keys can step it."""
     is_lit = is_current and active
     text = shorten(value_text(sampling, name), max(width - LABEL_COLUMNS - 4, 1))
     is_default = getattr(sampling, name) == getattr(SamplingConfig(), name)
@@ -67,11 +66,6 @@ def setting_line(sampling: SamplingConfig, name: str, is_current: bool, active: 
     label = Span(f"{LABELS.get(name, name):<{LABEL_COLUMNS - 2}}", "accent" if is_lit else "muted", is_lit)
     line = justify((mark, Span(" "), label, *value), (), width)
     return highlight(line) if is_lit else line
-
-
-def _bounds_lines(name: str, width: int) -> list[StyledLine]:
-    bounds = SAMPLING_FIELDS[name].describe_bounds(name).replace(name, LABELS.get(name, name))
-    return [(Span(text, "fg"),) for text in wrap(bounds, width, 2)]
 
 
 class SettingsPane(TextPane):
@@ -142,14 +136,12 @@ class SettingsPane(TextPane):
         self._close_editor(self.sampling)
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor to the setting under the pointer."""
         y = event.screen_offset.y - self.content_region.y
         index = y + self._layout_lines()[1]
         if not self.editor.is_open and 0 <= index < len(NAMES):
             self.current = NAMES[index]
 
     def update(self) -> None:
-        """Draw the lines, and place the editor over the value."""
         width, height = self.inner_size
         self.set_class(self.active, "keyed")
         if not self.is_mounted or not width or not height:
@@ -168,7 +160,9 @@ class SettingsPane(TextPane):
             problem = [(Span(text, "error"),) for text in wrap(self._error.problem, width, 3)]
             footer = [*problem, *muted_lines(to_sentence(self._error.remedy), width, 3)]
         else:
-            footer = _bounds_lines(self.current, width)
+            name = self.current
+            bounds = SAMPLING_FIELDS[name].describe_bounds(name).replace(name, LABELS.get(name, name))
+            footer = [(Span(text),) for text in wrap(bounds, width, 2)]
             help_lines = muted_lines(HELP[self.current], width, 6)
             if height - len(NAMES) - 1 >= len(footer) + len(help_lines):
                 footer += help_lines

@@ -45,7 +45,6 @@ class StarredSet:
         return (self._confirmed | starred) - (self._unconfirmed.keys() - starred)
 
     def confirm(self, stars: tuple[StarredName, ...] | None) -> None:
-        """Replace all by the stars that the engine sent."""
         self._confirmed = frozenset(star.name for star in stars or ())
         self._unconfirmed.clear()
 

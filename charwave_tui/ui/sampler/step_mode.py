@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -90,7 +91,6 @@ class StepMode(SamplerMode):
             self._sample()
 
     def _go_to(self, new: StepState) -> None:
-        """Change the state; request what has become outdated."""
         old, self.step_state = self.step_state, new
         if (old.prefix, old.temperature_index) != (new.prefix, new.temperature_index):
             self.samples = PrefixSamples()
@@ -163,7 +163,8 @@ class StepMode(SamplerMode):
     def action_move_cursor(self, rows: int) -> None:
         if self.prediction is not None and not self.step_state.is_ended:
             ranked_ids = rank_ids(self.prediction.nlls)
-            self._go_to(self.step_state.with_cursor(move_in_ranking(ranked_ids, self.step_state.cursor_id, rows)))
+            cursor_id = move_in_ranking(ranked_ids, self.step_state.cursor_id, rows)
+            self._go_to(replace(self.step_state, cursor_id=cursor_id))
 
     def action_append_character(self) -> None:
         if self.step_state.is_full:

@@ -30,7 +30,6 @@ def entropy(probabilities: Sequence[float]) -> float:
 
 
 def top_k_mass(probabilities: Sequence[float], k: int = TOP_K) -> float:
-    """Return the sum of the `k` largest probabilities."""
     return math.fsum(sorted(probabilities, reverse=True)[:k])
 
 
@@ -68,7 +67,6 @@ class StepState:
 
     @property
     def is_full(self) -> bool:
-        """Whether no character can be added."""
         return self.is_ended or len(self.prefix) >= MAX_NAME_LENGTH
 
     def with_text(self, text: str) -> StepState:
@@ -77,11 +75,7 @@ class StepState:
             return self
         return replace(self, prefix=unicodedata.normalize("NFC", self.prefix + text), cursor_id=None)
 
-    def with_cursor(self, char_id: int | None) -> StepState:
-        return replace(self, cursor_id=char_id)
-
     def undone(self) -> StepState:
-        """Remove the end of the name, or else the last character."""
         if self.is_ended:
             return replace(self, is_ended=False)
         return replace(self, prefix=self.prefix[:-1], cursor_id=None)
@@ -90,7 +84,6 @@ class StepState:
         return replace(self, prefix="", is_ended=False, cursor_id=None)
 
     def with_choice(self, char_id: int, symbols: str) -> StepState:
-        """Append the character of the id, or end the name."""
         if char_id == END_ID:
             return replace(self, is_ended=True, cursor_id=None)
         return self.with_text(symbols[char_id - 1])

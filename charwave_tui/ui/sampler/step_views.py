@@ -55,7 +55,6 @@ class ScoredChar:
 
     @property
     def span(self) -> Span:
-        """The text, styled by its probability."""
         style = style_character(self.text, self.nll)
         return Span(self.text, "warning" if style.underline else "bright", True, underline=style.underline)
 
@@ -68,12 +67,10 @@ def scored_chars(text: str, nlls: Sequence[float]) -> list[ScoredChar]:
 
 
 def format_probability(value: float) -> str:
-    """Format with four decimals: `0.1210`."""
     return f"{value:.4f}" if math.isfinite(value) else "nan"
 
 
 def path_row(char: ScoredChar, context: StyledLine, width: int) -> StyledLine:
-    """Return a table row of `width` columns: context, character, probability, nll, and a bar of the nll."""
     bar_columns = min(width - cell_width(context) - CHAR_COLUMNS - P_COLUMNS - NLL_COLUMNS - BAR_GAP, MAX_BAR_COLUMNS)
     role = "warning" if char.span.underline else "muted"
     bar = (Span(" " * BAR_GAP), Span(horizontal_bar(char.nll / FULL_BAR_NLL, bar_columns), role))
@@ -110,7 +107,6 @@ def path_line(path: Sequence[ScoredChar], right: StyledLine, width: int) -> Styl
 
 
 def wrapped_path(path: Sequence[ScoredChar], width: int) -> list[StyledLine]:
-    """Return the path with its probabilities in as many lines as it needs."""
     group_columns = max((cell_len(char.text) for char in path), default=1) + 10
     per_line = max(width // group_columns, 1)
     groups = [justify(path_line([char], (), group_columns + BAR_GAP), (), group_columns) for char in path]
@@ -118,7 +114,6 @@ def wrapped_path(path: Sequence[ScoredChar], width: int) -> list[StyledLine]:
 
 
 def total_nll(path: Sequence[ScoredChar]) -> float:
-    """Return the total nll in nats."""
     return math.fsum(char.nll for char in path)
 
 
@@ -156,13 +151,11 @@ class NextCharView:
 
     @classmethod
     def from_nlls(cls, nlls: tuple[float, ...], temperature_index: int, symbols: str) -> NextCharView:
-        """Compute the distributions from −log p at T = 1, by id."""
         distributions = tuple(softmax_at(nlls, temperature) for temperature in TEMPERATURES)
         return cls(tuple(rank_ids(nlls)), distributions, temperature_index, symbols)
 
     @property
     def probabilities(self) -> tuple[float, ...]:
-        """The distribution at the selected temperature."""
         return self.distributions[self.temperature_index]
 
     def lines(self, prefix: str, cursor_id: int | None, width: int, height: int) -> list[StyledLine]:

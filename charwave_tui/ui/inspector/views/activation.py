@@ -127,7 +127,6 @@ class ActivationView(LayerView):
     def _wide_statistics(
         self, insight: ActivationInsight, diagnostics: tuple[Diagnostic, ...], width: int, bar_rows: int
     ) -> tuple[StyledLine, ...]:
-        """Render the table of diagnostics beside both densities."""
         density_width = (width - TABLE_COLUMNS - 2 * GAP) // 2
         densities = self._both_densities(insight, density_width, bar_rows)
         return beside_table(
@@ -137,7 +136,6 @@ class ActivationView(LayerView):
     def _narrow_density(
         self, insight: ActivationInsight, diagnostics: tuple[Diagnostic, ...], width: int, bar_rows: int
     ) -> tuple[StyledLine, ...]:
-        """Render the output's density beside the advice, below a blank line."""
         density_width = min(width // 2 + 2, width)
         rest = width - density_width - GAP
         density = self._output_density(insight, density_width, bar_rows)
@@ -165,7 +163,6 @@ class ActivationView(LayerView):
         return [self._output_density(insight, width, bar_rows), gradient]
 
     def _units(self, insight: ActivationInsight, cursor: ViewCursor, width: int, height: int) -> tuple[StyledLine, ...]:
-        """Render a heading, the image in `height` lines without its frame, and the readout."""
         image = draw_units(insight, cursor, self._coloring, height + FRAME)
         return (self._heading(insight, width), *image, cursor_readout_line(insight, cursor, self._coloring, width))
 
@@ -203,7 +200,6 @@ class ActivationView(LayerView):
 
 
 def _line_counts(tab: int, width: int, height: int) -> tuple[int, int]:
-    """Return the lines of the densities' bars and of the image."""
     if tab == Tab.DENSITIES:
         return max(height - AXIS_LINES - 5 - _max_advice_lines(width), 1), 0
     if tab == Tab.UNITS:
@@ -216,7 +212,6 @@ def _line_counts(tab: int, width: int, height: int) -> tuple[int, int]:
 
 
 def dead_units_line(insight: ActivationInsight, width: int) -> tuple[StyledLine, ...]:
-    """Render the lists of dead and nearly dead units in one line below a blank one; nothing if there are none."""
     groups: list[StyledLine] = []
     for label, units, role in _unit_lists(insight):
         (text,) = wrap(units, max(width // 2 - len(label) - 2, 12), 1)
@@ -225,7 +220,6 @@ def dead_units_line(insight: ActivationInsight, width: int) -> tuple[StyledLine,
 
 
 def dead_units_column(insight: ActivationInsight, width: int) -> tuple[StyledLine, ...]:
-    """Render the lists of dead and nearly dead units below each other."""
     lines: list[StyledLine] = []
     for label, units, role in _unit_lists(insight):
         texts = wrap(units, width, MAX_UNIT_LIST_LINES)
@@ -234,7 +228,6 @@ def dead_units_column(insight: ActivationInsight, width: int) -> tuple[StyledLin
 
 
 def _unit_lists(insight: ActivationInsight) -> Iterator[tuple[str, str, str]]:
-    """Yield label, unit numbers and colour role of each list that is not empty."""
     for label, units, total, role in (
         ("dead units", insight.dead, insight.dead_units, "warning"),
         ("nearly dead (over 90 % of examples)", insight.nearly_dead, len(insight.nearly_dead), "fg"),

@@ -71,7 +71,6 @@ class UnitStatistics:
 
 
 def has_position_statistics(insight: BatchNormInsight) -> bool:
-    """Return whether the layer keeps statistics of each position, as with the norm batch-bug."""
     return insight.running_mean.rows > 1
 
 
@@ -101,7 +100,6 @@ def _std(var: float) -> float:
 
 
 def unit_table(insight: BatchNormInsight, cursor: ViewCursor, width: int, height: int) -> tuple[StyledLine, ...]:
-    """Render the units around the cursor as a table."""
     column_sets = (columns for columns in UNIT_TABLE_COLUMNS if sum(UNIT_TABLE_WIDTHS[i] for i in columns) <= width)
     columns = tuple(next(column_sets, UNIT_TABLE_COLUMNS[-1]))
     units = unit_statistics(insight, cursor.position)
@@ -211,7 +209,6 @@ class UnitBars:
     threshold: float = math.inf
 
     def draw(self, units: Sequence[UnitStatistics], cursor: int, rows: int, width: int) -> tuple[StyledLine, ...]:
-        """Render a heading with the value at the cursor, and bars in `rows` lines."""
         values = [self.value(unit) for unit in units]
         sizes = [abs(value) for value in values]
         highest = max((size for size in sizes if math.isfinite(size)), default=0.0)
@@ -297,14 +294,12 @@ class BatchNormView(LayerView):
 def _wide_tables(
     insight: BatchNormInsight, cursor: ViewCursor, diagnostics: tuple[Diagnostic, ...], width: int
 ) -> tuple[StyledLine, ...]:
-    """Render the table of diagnostics beside that of the units."""
     rest = width - TABLE_COLUMNS - GAP
     units = unit_table(insight, cursor, rest, WIDE_TABLES_HEIGHT)
     return beside_table(diagnostics, diagnostics, [units], [rest], WIDE_TABLES_HEIGHT)
 
 
 def _unit_bars(insight: BatchNormInsight, cursor: ViewCursor, width: int, height: int) -> tuple[StyledLine, ...]:
-    """Render as many bar charts as there is room for, the cursor's mark above and the units' numbers below."""
     units, column = unit_statistics(insight, cursor.position), cursor.unit - insight.left
     rows = height - 2
     count = min(len(UNIT_BARS), max(rows // 2, 1))

@@ -51,7 +51,6 @@ class Diagnostic:
 
 
 def is_wide_layout(width: int, height: int) -> bool:
-    """Return whether a view has room for a table of diagnostics beside other parts."""
     return width >= WIDE_LAYOUT[0] and height >= WIDE_LAYOUT[1]
 
 

@@ -81,7 +81,6 @@ class PlaneTransform:
         )
 
     def cell(self, point: Point) -> tuple[int, int]:
-        """Return the row and column of a finite point."""
         row = self.row - point[1] * self.columns / CELL_ASPECT
         return math.floor(row + 0.5), math.floor(self.column + point[0] * self.columns + 0.5)
 
@@ -98,7 +97,6 @@ def plane_points(plane: FloatMatrix) -> list[Point]:
 
 @lru_cache(maxsize=2)
 def _display_chars(symbols: str) -> tuple[tuple[str, int], ...]:
-    """Return the text of each id and its width in columns."""
     texts = [display_char(symbols, char_id) for char_id in range(len(symbols) + 1)]
     return tuple((text, cell_len(text)) for text in texts)
 
@@ -140,7 +138,6 @@ def draw_plane(
     cursor: int,
     neighbours: Iterable[int],
 ) -> tuple[StyledLine, ...]:
-    """Render the axes and the characters: muted, those in `neighbours` bold, the one at the cursor bright."""
     width, height = size
     origin_row, origin_column = transform.cell((0.0, 0.0))
     x_axis = [(GLYPHS.dashed, "line", False)] * width
@@ -289,7 +286,6 @@ def _heading(insight: EmbeddingInsight, width: int) -> StyledLine:
 
 
 def _neighbour_list(data: ViewData[EmbeddingInsight], hidden: tuple[int, ...], height: int) -> Iterator[StyledLine]:
-    """Yield the character at the cursor, its nearest neighbours with their distances, and the hidden characters."""
     char_id = _cursor_id(data)
     yield (
         Span(f"{GLYPHS.cursor} ", "accent"),

@@ -94,7 +94,6 @@ class LinearView(LayerView):
 
 
 def _line_counts(tab: int, width: int, height: int) -> tuple[int, int]:
-    """Return the lines of the densities' bars and of the image with its frame."""
     if tab == Tab.MATRIX:
         return 0, max(height - 4, 0)
     if tab == Tab.NORMS:
@@ -118,14 +117,12 @@ def _heatmap(insight: LinearInsight) -> Heatmap:
 def _wide_statistics(
     insight: LinearInsight, diagnostics: tuple[Diagnostic, ...], width: int, bar_rows: int
 ) -> tuple[StyledLine, ...]:
-    """Render the table of diagnostics beside both densities."""
     density_width, height = (width - TABLE_COLUMNS - 2 * GAP) // 2, bar_rows + 1 + AXIS_LINES
     densities = _densities(insight, density_width, bar_rows)
     return beside_table(reversed(diagnostics), diagnostics, densities, [density_width] * 2, height)
 
 
 def _narrow_densities(insight: LinearInsight, width: int, bar_rows: int) -> tuple[StyledLine, ...]:
-    """Render both densities side by side between blank lines."""
     density_width = (width - GAP) // 2
     densities = _densities(insight, density_width, bar_rows)
     return ((), *side_by_side(densities, (density_width, density_width), bar_rows + 1 + AXIS_LINES), ())
@@ -141,7 +138,6 @@ def _densities(
 
 
 def _matrix_image(data: ViewData[LinearInsight], width: int, height: int) -> tuple[StyledLine, ...]:
-    """Render a heading, the matrix with its frame in `height` lines, and the readout."""
     insight, (row, column) = data.insight, matrix_cursor(data)
     heatmap = _heatmap(insight)
     title: StyledLine = (Span("matrix"), Span("   rows: inputs, columns: outputs", "muted"))

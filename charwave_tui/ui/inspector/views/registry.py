@@ -30,10 +30,8 @@ CONTEXT_LAYERS = frozenset({"FlattenConsecutive", "FlattenDilated"})  # whose vi
 
 
 def view_for_layer(layer_name: str) -> LayerView:
-    """Return the view of a layer by its class name."""
     return VIEWS.get(layer_name, DEFAULT_VIEW)
 
 
 def shows_update_ratios(layer_name: str, tab: int) -> bool:
-    """Return whether a tab of that layer's view shows the update ratios of all matrices."""
     return "updates" in view_for_layer(layer_name).tabs[tab : tab + 1]

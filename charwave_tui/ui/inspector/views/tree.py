@@ -106,7 +106,6 @@ def _tree_cursor(data: ViewData[TreeInsight]) -> tuple[int, int]:
 
 
 def _heading(insight: TreeInsight, width: int) -> tuple[StyledLine, ...]:
-    """Render the typed text, the keys, and which characters of the text are not in the vocabulary."""
     text = shorten(readable(insight.context.lstrip("\0").replace("\0", GLYPHS.dot)), width - 8)
     typed: StyledLine = (Span("context "), Span(text, "bright", True) if text else Span("empty", "muted"))
     type_key: StyledLine = (Span("/", "accent", True), Span(" type one", "muted"))
@@ -127,7 +126,6 @@ def _heading(insight: TreeInsight, width: int) -> tuple[StyledLine, ...]:
 def _tree(
     data: ViewData[TreeInsight], topology: TreeTopology, cursor: tuple[int, int], width: int, height: int
 ) -> tuple[StyledLine, ...]:
-    """Render the prediction above the tree; without room for a tree, the levels as a list."""
     insight = data.insight
     names = [_level_name(data, topology, level) for level in range(1, len(insight.levels) + 1)]
     full_columns = max(map(cell_width, names)) + GAP
@@ -152,7 +150,6 @@ def _tree(
 
 
 def _level_name(data: ViewData[TreeInsight], topology: TreeTopology, level: int) -> StyledLine:
-    """Return a level's mark and number, its activation layer and, if dilated, its dilation."""
     is_marked = level == _tree_cursor(data)[0]
     index = data.insight.levels[level - 1].layer
     layer: LayerStats | None = data.layers[index] if 0 <= index < len(data.layers) else None
@@ -165,7 +162,6 @@ def _level_name(data: ViewData[TreeInsight], topology: TreeTopology, level: int)
 
 
 def _prediction(data: ViewData[TreeInsight], width: int) -> StyledLine:
-    """Render the head and the likeliest next characters, as many as fit."""
     head = data.layers[-1] if data.layers else None
     groups: list[StyledLine] = [(Span(layer_title(head) if head else "head", "muted"),)]
     if data.stats.name == DILATED_LAYER:
@@ -178,7 +174,6 @@ def _prediction(data: ViewData[TreeInsight], width: int) -> StyledLine:
 
 
 def _readout(insight: TreeInsight, topology: TreeTopology, cursor: tuple[int, int], width: int) -> StyledLine:
-    """Render the node at the cursor: its strength, its receptive field and its children."""
     level, node = cursor
     strengths = insight.levels[level - 1].rms
     if not strengths:
@@ -232,7 +227,6 @@ def compact_levels(
 def _level_values(
     insight: TreeInsight, level: int, highlighted: frozenset[int], cursor_node: int | None, width: int
 ) -> StyledLine:
-    """Render the strengths of a level as numbers if they fit, else as bars one column wide."""
     strengths = insight.levels[level - 1].rms
     roles = [
         "bright" if node == cursor_node else "fg" if node in highlighted else "muted" for node in range(len(strengths))
@@ -251,7 +245,6 @@ def _level_values(
 
 
 def _context_line(context: str, highlighted: frozenset[int], width: int) -> StyledLine:
-    """Render the context, scrolled to the highlighted characters."""
     left = scroll_top((min(highlighted) + max(highlighted)) // 2 if highlighted else 0, len(context), width)
     cells = [(index in highlighted, character) for index, character in enumerate(context)][left : left + width]
     spans = []

@@ -35,7 +35,6 @@ class TreeTopology:
         return previous - own if self.is_dilated else previous // max(own, 1)
 
     def children(self, level: int, node: int) -> tuple[int, ...]:
-        """Return the nodes of the previous level that one node concatenates, from the left."""
         stride, previous = self.stride(level), self.counts[level - 1]
         children = (node, node + stride) if self.is_dilated else range(node * stride, (node + 1) * stride)
         return tuple(child for child in dict.fromkeys(children) if 0 <= child < previous)
@@ -99,11 +98,9 @@ class TreeLayout:
         return None
 
     def column(self, position: float) -> int:
-        """Return the screen column of a horizontal position in characters."""
         return self.name_columns + 1 + math.floor(position * self.character_columns + 0.5)
 
     def bottom_line(self, levels: int, level: int) -> int:
-        """Return the lowest line of a level's bars, or the line of the characters (level 0)."""
         return (levels - level + 1) * (self.bar_height + 1) - 2 if level else levels * (self.bar_height + 1)
 
 
@@ -145,7 +142,6 @@ def draw_tree(
 def _draw_node(
     canvas: Canvas, bottom: int, column: int, strength: float, fraction: float, role: str, gap: int, bar_height: int
 ) -> None:
-    """Draw a node's bar, `fraction` of it filled, and its strength to the right, within `gap` columns."""
     half_width = 1 if gap >= 10 else 0
     bar_columns = 2 * half_width + 1
     bar = vertical_bars([fraction] * bar_columns, bar_height, ["muted"] * bar_columns)

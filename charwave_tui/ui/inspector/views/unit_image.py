@@ -61,7 +61,6 @@ def unit_coloring(spec: ActivationSpec) -> UnitColoring:
 def draw_units(
     insight: ActivationInsight, cursor: ViewCursor, coloring: UnitColoring, height: int
 ) -> tuple[StyledLine, ...]:
-    """Render the insight's window in `height` lines, with the cursor's marks and the numbers at the edges."""
     values = insight.values
     rows = min(values.rows, 2 * (height - FRAME))
     image = _image(values, insight.left, insight.dead, coloring, rows, supports_shades())
@@ -80,7 +79,6 @@ def framed_image(
     cursor_line: int,
     cursor_column: int | None,
 ) -> tuple[StyledLine, ...]:
-    """Return an image with row labels at the left, column labels below, and the cursor's marks above and left."""
     mark = () if cursor_column is None else (Span(" " * (GUTTER + cursor_column) + GLYPHS.marker, "accent"),)
     body = (
         (
@@ -107,7 +105,6 @@ def _image(
 
 
 def unit_legend(coloring: UnitColoring, can_die: bool) -> tuple[StyledLine, ...]:
-    """Return what the image's colours stand for, as groups; `can_die` tells whether the activation has dead units."""
     dead: tuple[StyledLine, ...] = ((Span("dead unit ", "muted"), legend_swatch("warning")),) if can_die else ()
     return (
         (Span(f"{coloring.bright_label} ", "muted"), legend_swatch("bright")),
@@ -129,7 +126,8 @@ def cursor_readout(insight: ActivationInsight, cursor: ViewCursor, coloring: Uni
         value = insight.values.at(row, column)
         context = readable(insight.contexts[row].replace("\0", GLYPHS.dot)) if row < len(insight.contexts) else ""
         groups.append((Span("context ", "muted"), Span(context)))
-        groups.append((Span("h ", "muted"), Span(_format_output(value), "bright", True)))
+        text = f"{value:+.4f}".replace("-", GLYPHS.minus) if abs(value) < 1_000 else format_signed(value)
+        groups.append((Span("h ", "muted"), Span(text, "bright", True)))
         if coloring.derivative and math.isfinite(value):
             label = Span(f"{with_local_glyphs(coloring.derivative_label)} ", "muted")
             groups.append((label, Span(f"{coloring.derivative(value):.4f}", "bright")))
@@ -139,7 +137,6 @@ def cursor_readout(insight: ActivationInsight, cursor: ViewCursor, coloring: Uni
 def cursor_readout_column(
     insight: ActivationInsight, cursor: ViewCursor, coloring: UnitColoring
 ) -> tuple[StyledLine, ...]:
-    """Render the readout with a line for each group and the values aligned."""
     return tuple(
         (replace(label, text=f"{label.text:{READOUT_LABEL_COLUMNS}}"), replace(value, text=value.text.lstrip()), *rest)
         for label, value, *rest in cursor_readout(insight, cursor, coloring)
@@ -169,7 +166,3 @@ def window_start(cursor: int, size: int) -> int:
     """
     half = max(size // 2, 1)
     return 0 if cursor < size else cursor // half * half - half // 2
-
-
-def _format_output(value: float) -> str:
-    return f"{value:+.4f}".replace("-", GLYPHS.minus) if abs(value) < 1_000 else format_signed(value)

@@ -73,7 +73,6 @@ def _lines(data: ViewData[object], width: int, height: int) -> tuple[StyledLine,
 def draw_ratios(
     plot: PlotArea, ratios: UpdateRatiosReported, labels: tuple[str, ...], inspected_layer: int
 ) -> tuple[StyledLine, ...]:
-    """Render axes, the line at TARGET_RATIO, thin lines of all matrices and a thick one of the inspected layer."""
     axes = ratio_axes(ratios)
     canvas = Canvas(plot.width, plot.height)
     draw_axes(canvas, plot, axes)
@@ -125,14 +124,12 @@ def ratio_lines(
 
 
 def matrix_label(layers: Sequence[LayerStats], index: int) -> str:
-    """Return a matrix's label: the layer's number from 1 and its sizes."""
     layer = layers[index] if 0 <= index < len(layers) else None
     sizes = with_local_glyphs(layer.detail or layer.name) if layer else ""
     return shorten(f"{index + 1} {sizes}".rstrip(), LABEL_COLUMNS)
 
 
 def _curve_labels(ratios: UpdateRatiosReported, labels: tuple[str, ...], inspected_layer: int) -> list[CurveLabel]:
-    """Return the labels of all lines, the most important first: there may not be room for all."""
     curve_labels = [CurveLabel("target", TARGET_RATIO, "reference", text=format_update_ratio(TARGET_RATIO))]
     for label, (layer, ratio) in zip(labels, _last_ratios(ratios).items(), strict=False):
         if math.isfinite(ratio):
@@ -154,7 +151,6 @@ def _last_ratios(ratios: UpdateRatiosReported) -> dict[int, float]:
 
 
 def _ratio_list(ratios: UpdateRatiosReported, data: ViewData[object]) -> tuple[StyledLine, ...]:
-    """Render the last ratio of each matrix as text."""
     lines: list[StyledLine] = []
     for layer, ratio in _last_ratios(ratios).items():
         label_role, ratio_role = ("bright", "bright") if layer == data.cursor.layer else ("muted", "fg")

@@ -33,7 +33,6 @@ class Heatmap:
         return -(-self.rows // max(self.grid.rows, 1)), -(-self.columns // max(self.grid.columns, 1))
 
     def cell(self, row: int, column: int) -> tuple[int, int]:
-        """Return the row and column of the block that holds an element of the matrix."""
         block_rows, block_columns = self.block
         return min(row // block_rows, self.grid.rows - 1), min(column // block_columns, self.grid.columns - 1)
 
@@ -96,7 +95,6 @@ def _image(
 
 
 def heatmap_legend(heatmap: Heatmap) -> tuple[StyledLine, ...]:
-    """Return which magnitudes the shades stand for, as groups, the largest first."""
     low, high = heatmap.bounds
     if not high:
         return ()

@@ -141,7 +141,6 @@ def output_text(data: ViewData[LinearInsight], column: int) -> str:
 
 
 def matrix_cursor(data: ViewData[LinearInsight]) -> tuple[int, int]:
-    """Return the row and column of the matrix under the cursor."""
     cursor, insight = data.cursor, data.insight
     return min(max(cursor.example, 0), insight.fan_in - 1), min(max(cursor.unit, 0), insight.fan_out - 1)
 
@@ -168,7 +167,6 @@ def effective_rank(singular_values: Sequence[float]) -> float:
 
 
 def spectrum_diagnostics(insight: LinearInsight) -> tuple[Diagnostic, ...]:
-    """Return the diagnostics of the singular values; none if they were not computed."""
     values = _row_values(insight.singular_values)
     if not values:
         return ()
@@ -180,7 +178,6 @@ def spectrum_diagnostics(insight: LinearInsight) -> tuple[Diagnostic, ...]:
 
 
 def draw_norms(data: ViewData[LinearInsight], width: int, height: int) -> tuple[StyledLine, ...]:
-    """Render three profiles below each other: norms of the rows, norms of the columns, singular values."""
     insight, (row, column) = data.insight, matrix_cursor(data)
     is_spacious, has_marks = height >= 24, height >= 14
     text = ((), *muted_lines(with_local_glyphs(SINGULAR_VALUES_TEXT), width, 3)) if is_spacious else ()
@@ -221,7 +218,6 @@ def _singular_values(insight: LinearInsight, width: int, bar_rows: int) -> tuple
 
 
 def profile_heading(name: str, values: Sequence[float]) -> tuple[StyledLine, ...]:
-    """Return a profile's heading, as groups: its name, how many values are not finite, smallest, mean and largest."""
     finite = [value for value in values if math.isfinite(value)]
     groups: list[StyledLine] = [(Span(name),)]
     if len(finite) < len(values):
