@@ -54,6 +54,8 @@ class ProgressLines:
             case RunOpened(corpus=corpus, parameters=parameters):
                 words = f"{corpus.words:,} words of {corpus.name}"
                 self._write(f"{_title(event)} · {words} · {parameters:,} parameters")
+                if corpus.repeats_text:
+                    self._write(corpus.repeats_text)
             case Progress():
                 self._train = _train_loss(event) or self._train
             case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
@@ -77,9 +79,11 @@ class _ProgressBar:
 
     def on_event(self, event: Event) -> None:
         match event:
-            case RunOpened(config=config):
+            case RunOpened(config=config, corpus=corpus):
                 self._bar.update(self._task, description=_title(event), total=config.max_steps)
                 self._bar.start()
+                if corpus.repeats_text:
+                    self._bar.console.print(corpus.repeats_text, markup=False, highlight=False)
             case Progress(step=step):
                 self._train = _train_loss(event) or self._train
                 self._update(step)

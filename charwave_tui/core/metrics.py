@@ -118,10 +118,18 @@ class TimelineSample(msgspec.Struct, frozen=True):
     names: tuple[SampledName, ...]
 
 
-class CorpusSummary(msgspec.Struct, frozen=True):
-    """A corpus without its words: `symbols` are its characters in id order from 1, `words` their number.
+class RepeatCounts(msgspec.Struct, frozen=True):
+    """The distinct words of a corpus and of its train split, and the fraction of val words that train has too."""
 
-    `examples` are the numbers of training examples in train, val and test.
+    distinct: int
+    distinct_train: int
+    val_in_train: float
+
+
+class CorpusSummary(msgspec.Struct, frozen=True):
+    """A corpus without its words: `symbols` are its characters in id order from 1, `words` the number in its file.
+
+    `examples` are the numbers of training examples in train, val and test; `repeats` is None in records of 0.2.0.
     """
 
     name: str
@@ -129,11 +137,34 @@ class CorpusSummary(msgspec.Struct, frozen=True):
     words: int
     symbols: str
     examples: tuple[int, int, int]
+    repeats: RepeatCounts | None = None
 
     @property
     def vocab_size(self) -> int:
         """Number of ids: the characters and the boundary."""
         return len(self.symbols) + 1
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether words occur more than once in the file; False where that was not recorded."""
+        return self.repeats is not None and self.repeats.distinct < self.words
+
+    @property
+    def repeats_text(self) -> str:
+        """The words, the distinct ones and the overlap of val with train in one line; empty without repeats."""
+        if self.repeats is None or not self.has_repeats:
+            return ""
+        fraction = self.repeats.val_in_train
+        overlap = f"{_percent(fraction)} of val also in train" if fraction else "none of val in train"
+        return f"{self.words:,} words, {self.repeats.distinct:,} distinct; {overlap}"
+
+
+def _percent(fraction: float) -> str:
+    """Format a fraction so that only all of it is 100 %."""
+    percent = 100 * fraction
+    if fraction == 1 or 1 <= percent <= 99:
+        return f"{percent:.0f} %"
+    return f"{percent:.2g} %" if percent < 1 else "over 99 %"
 
 
 class TrainingHistory(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from charwave_tui.core.protocol.commands import REWIND_LR_DIVISOR, OpenRun, Star
 from charwave_tui.core.protocol.events import Event, RunChanged
 from charwave_tui.core.store.run_record import RunRecord
 
+REPEATS_FACTS = ("val_unseen", "words", "distinct", "val_in_train")
 NEWEST = 0  # the value of `--resume` without a number
 
 
@@ -47,7 +48,10 @@ def train(options: argparse.Namespace) -> int:
         training = InProcessTraining(command, on_event)
         with stop_on_signals(training):
             record = training.start(requested_at=process_start())
-    print_facts(run_summary_json(record), as_json=options.json)
+    facts = run_summary_json(record)
+    if not options.json and not record.corpus.has_repeats:
+        facts = {name: value for name, value in facts.items() if name not in REPEATS_FACTS}
+    print_facts(facts, as_json=options.json)
     if training.unsaved:
         raise training.unsaved
     if record.state is RunState.DIVERGED:
@@ -74,7 +78,12 @@ def _command(options: argparse.Namespace) -> StartRun | OpenRun:
 
 
 def run_summary_json(record: RunRecord) -> dict[str, Any]:
-    """Return what `train --json` prints: losses in nats per character, seconds since the start of the process."""
+    """Return what `train --json` prints: losses in nats per character, seconds since the start of the process.
+
+    `words` and `distinct` count those of the file, `val_in_train` is the fraction of the run's val words that train
+    has too, `val_unseen` the loss over the others: None where all or none are in train.
+    """
+    repeats = record.corpus.repeats
     return {
         "run": record.run,
         "preset": record.preset,
@@ -86,4 +95,8 @@ def run_summary_json(record: RunRecord) -> dict[str, Any]:
         "first_loss": finite(record.first_loss),
         "train": finite(record.train),
         "val": finite(record.val),
+        "val_unseen": None,
+        "words": record.corpus.words,
+        "distinct": repeats.distinct if repeats else None,
+        "val_in_train": round(repeats.val_in_train, 6) if repeats else None,
     }

@@ -64,3 +64,10 @@ class Device(StrEnum):
     CPU = "cpu"
     CUDA = "cuda"
     MPS = "mps"
+
+
+class Repeats(StrEnum):
+    """ONCE: of a word that occurs several times only the first is used; done before the split."""
+
+    KEEP = "keep"
+    ONCE = "once"

@@ -6,7 +6,9 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 
+from charwave_tui.core.config.choices import Repeats
 from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.corpus.registry import LECTURE_SHA256
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import asset_path
 
@@ -54,6 +56,13 @@ def presets() -> dict[str, Preset]:
         config = RunConfig.from_dict(entry)
         loaded[name] = Preset(name, why, config, Published(**published) if published else None, look_for)
     return loaded
+
+
+def published_losses(name: str, config: RunConfig, sha256: str) -> Published | None:
+    """Return what was published for a run of preset `name`: None on other words or splits than the lecture's."""
+    preset = presets().get(name)
+    is_lecture_split = sha256 == LECTURE_SHA256 and config.repeats == Repeats.KEEP
+    return preset.published if preset is not None and is_lecture_split else None
 
 
 def default_preset() -> Preset:

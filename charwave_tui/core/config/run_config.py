@@ -16,6 +16,7 @@ from charwave_tui.core.config.choices import (
     Norm,
     OptimizerKind,
     Precision,
+    Repeats,
     Schedule,
     StepKind,
     Targets,
@@ -282,6 +283,15 @@ class RunConfig:
         "words to learn",
         "A text file, one word a line.",
         "Built-in and fetched ones go by name; any UTF-8 file by its path. Its characters become the vocabulary.",
+    )
+    repeats: Repeats = _run(
+        Repeats.KEEP,
+        Choice(tuple(Repeats)),
+        "words that recur",
+        "Keep repeats, or each word once.",
+        "The lecture's list has words twice and more, and its shuffle puts 13 % of val into train too, which makes val "
+        "look better than it is. keep leaves the list as it is; once splits its distinct words, so no val word is "
+        "trained on.",
     )
     seed: int = _run(
         42,

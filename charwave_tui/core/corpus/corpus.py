@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.escaping import escape_invisible
-from charwave_tui.core.metrics import CorpusSummary, Split
+from charwave_tui.core.metrics import CorpusSummary, RepeatCounts, Split
 
 MIN_WORDS = 10  # with fewer, a split would be empty
 
@@ -36,7 +36,8 @@ class Corpus:
     """Words in file order, their distinct characters sorted (`symbols`), and the SHA-256 of the file's bytes.
 
     The id of a character is its index in `symbols` plus 1; id 0 is the boundary between words, the lecture's `.`.
-    With `missing` there are no words: the run that learned them still has its characters.
+    With `missing` there are no words: the run that learned them still has its characters. `removed_repeats` counts the
+    words of the file that are left out because they repeat an earlier one.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Corpus:
     symbols: str
     sha256: str
     missing: MissingWords | None = None
+    removed_repeats: int = 0
 
     @staticmethod
     def without_words(missing: MissingWords) -> Corpus:
@@ -61,8 +63,26 @@ class Corpus:
         return len(self.symbols) + 1
 
     @cached_property
+    def without_repeats(self) -> Corpus:
+        """The corpus with each distinct word once, where it occurs first. Raises UserError if too few are left."""
+        words = tuple(dict.fromkeys(self.words))
+        if len(words) == len(self.words):
+            return self
+        if len(words) < MIN_WORDS:
+            raise UserError(
+                f"{self.name} has only {format_word_count(len(words))} without repeats",
+                f"take a file of at least {MIN_WORDS}, or set repeats to keep",
+                "repeats",
+            )
+        return replace(self, words=words, removed_repeats=self.removed_repeats + len(self.words) - len(words))
+
+    @cached_property
     def word_set(self) -> frozenset[str]:
         return frozenset(self.words)
+
+    @cached_property
+    def train_words(self) -> frozenset[str]:
+        return frozenset(self.split(Split.TRAIN))
 
     @cached_property
     def longest_word(self) -> int:
@@ -97,7 +117,14 @@ class Corpus:
             return self.missing.learned
         # Each word gives an example for each character and one for its end, whatever the context.
         train, val, test = (sum(map(len, words)) + len(words) for words in self._splits.values())
-        return CorpusSummary(self.name, self.sha256, len(self.words), self.symbols, (train, val, test))
+        words = len(self.words) + self.removed_repeats
+        return CorpusSummary(self.name, self.sha256, words, self.symbols, (train, val, test), self.repeat_counts)
+
+    @cached_property
+    def repeat_counts(self) -> RepeatCounts:
+        val = self.split(Split.VAL)
+        in_train = sum(word in self.train_words for word in val)
+        return RepeatCounts(len(self.word_set), len(self.train_words), in_train / len(val) if val else 0.0)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -122,6 +149,10 @@ def format_character_ranges(symbols: str) -> str:
             runs.append(symbol)
     ranges = " ".join(run if len(run) < 4 else f"{run[0]}–{run[-1]}" for run in runs)
     return min(symbols, ranges, key=len)
+
+
+def format_word_count(words: int) -> str:
+    return "1 word" if words == 1 else f"{words:,} words"
 
 
 def corpus_error(problem: str, remedy: str) -> UserError:

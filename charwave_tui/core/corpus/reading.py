@@ -8,7 +8,7 @@ import stat
 import unicodedata
 from pathlib import Path
 
-from charwave_tui.core.corpus.corpus import MIN_WORDS, Corpus, corpus_error
+from charwave_tui.core.corpus.corpus import MIN_WORDS, Corpus, corpus_error, format_word_count
 from charwave_tui.core.escaping import INVISIBLE_CATEGORIES, JOINERS
 
 MAX_WORD_LENGTH = 1_000
@@ -37,8 +37,9 @@ def read_corpus(path: Path, name: str) -> Corpus:
             "put each word on a line of its own",
         )
     if len(words) < MIN_WORDS:
-        count = "1 word" if len(words) == 1 else f"{len(words)} words"
-        raise corpus_error(f"{path} has {count}", f"take a file of at least {MIN_WORDS}, one a line")
+        raise corpus_error(
+            f"{path} has {format_word_count(len(words))}", f"take a file of at least {MIN_WORDS}, one a line"
+        )
     return Corpus(name, words, "".join(sorted(set("".join(words)))), hashlib.sha256(data).hexdigest())
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from charwave_tui.core.config.choices import Schedule
-from charwave_tui.core.config.presets import presets
+from charwave_tui.core.config.presets import published_losses
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, RunConfig
 from charwave_tui.core.corpus.corpus import Corpus
-from charwave_tui.core.corpus.registry import LECTURE_SHA256, add_recent_corpus, find_corpus
+from charwave_tui.core.corpus.registry import add_recent_corpus, find_corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import (
     CurveMarker,
@@ -71,8 +71,8 @@ class ActiveRun:
     """
 
     def __init__(self, config: RunConfig, preset: str, emit: Emit, corpus: Corpus | None = None) -> None:
-        self.corpus = corpus or find_corpus(config.corpus)
-        self.trainer = Trainer(config.validated(), self.corpus, resolve_device(config.device))
+        corpus = corpus or find_corpus(config.corpus)
+        self.trainer = Trainer(config.validated(), corpus, resolve_device(config.device))
         self.probe_batches = ProbeBatches(self.trainer)
         self.identity = RunIdentity(preset)
         self.is_pretrained = False
@@ -98,6 +98,10 @@ class ActiveRun:
     @property
     def config(self) -> RunConfig:
         return self.trainer.config
+
+    @property
+    def corpus(self) -> Corpus:
+        return self.trainer.corpus
 
     @property
     def step(self) -> int:
@@ -258,13 +262,12 @@ class ActiveRun:
 
     def snapshot(self, ghost: GhostCurve | None) -> events.RunOpened:
         """Return the whole run for a viewer that knows nothing of it."""
-        corpus, preset = self.corpus.summary(), presets().get(self.identity.preset)
-        published = preset.published if preset is not None and corpus.sha256 == LECTURE_SHA256 else None
+        published = published_losses(self.identity.preset, self.config, self.corpus.sha256)
         return events.RunOpened(
             run=self.identity.number,
             preset=self.identity.preset,
             config=self.config,
-            corpus=corpus,
+            corpus=self.corpus.summary(),
             parameters=self.trainer.parameter_count,
             device=str(self.trainer.device),
             published=published.val if published is not None else None,

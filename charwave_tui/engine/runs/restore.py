@@ -80,7 +80,7 @@ def load_for_inference(store: RunStore, number: int | None, corpus_path: str = "
     trainer = Trainer(record.config, corpus, resolve_device(_with_available_device(record.config).device))
     trainer.load_state(checkpoint.tensors, record.step)
     trainer.update_ratios.restore(resume_state.ratios, resume_state.changes)
-    return record, corpus, trainer
+    return record, trainer.corpus, trainer
 
 
 def _run_from(checkpoint: Checkpoint, emit: Emit) -> ActiveRun:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from charwave_tui.core.config.choices import Norm, Precision, StepKind
+from charwave_tui.core.config.choices import Norm, Precision, Repeats, StepKind
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig
 from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
@@ -72,14 +72,14 @@ class Trainer:
 
     `step` counts the steps taken; `first_loss` is that of the untrained model, `last_loss` the latest. If a loss is not
     finite, its batch is `failed_batch`: its step changed no weight and is not counted, its loss is in no point, and no
-    step follows.
+    step follows. `corpus` is the one trained on, without repeats if the config says so.
     """
 
     def __init__(self, config: RunConfig, corpus: Corpus, device: torch.device) -> None:
-        self.corpus = corpus
+        self.corpus = corpus.without_repeats if config.repeats == Repeats.ONCE else corpus
         self.device = device
         self.config = config.validated()
-        self.splits = SplitDatasets(corpus, self.config, device)
+        self.splits = SplitDatasets(self.corpus, self.config, device)
         self.splits.check_batch_size(config.batch_size)
         generator = training_generator(config.seed)
         self.model = build_model(config, corpus.vocab_size, generator).to(device)

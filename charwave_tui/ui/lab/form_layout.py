@@ -214,9 +214,11 @@ def footer_variants(preview: EditPreview, cursor_field: str, widths: Sequence[in
         if preview.is_typing:  # the help has been read; what the value does to the shapes is worth more
             yield FormFooter(short, (title_rule, lines[2]))
             yield FormFooter((shapes,), (title_rule, lines[2]), border=border)
+            yield FormFooter((shapes,), (rule((lines[0][0], *lines[2][1:]), width),), border=border)
         else:
             yield FormFooter((count,), (title_rule, *lines[1:]))
             yield FormFooter((), (title_rule, *lines[1:]), border=border)
+            yield FormFooter((), (title_rule, lines[1]), border=border)  # the bounds come as soon as a value is typed
     else:
         for summary in filter(None, (wide, short)):
             yield FormFooter((), (plain_rule, *_two_columns((*lines, *about), summary, widths)), needs_blank_lines=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from charwave_tui.core.config.choices import Norm
-from charwave_tui.core.config.presets import default_preset, get_preset, presets
-from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, FieldGroup, RunConfig, parse_value
+from charwave_tui.core.config.presets import RUN_ONLY_FIELDS, default_preset, get_preset, presets
+from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig, parse_value
 from charwave_tui.core.config.value_types import Value
 from charwave_tui.core.corpus.registry import resolve_corpus_name
 from charwave_tui.core.errors import UserError
@@ -72,12 +72,8 @@ class FormState:
 
 
 def changed_fields(view: FormState) -> frozenset[str]:
-    """Return the fields in which the draft differs from its preset, except those of the run."""
-    return frozenset(
-        name
-        for name in view.draft.config.changed_fields(view.preset_config)
-        if HYPERPARAMETERS[name].group is not FieldGroup.RUN
-    )
+    """Return the fields in which the draft differs from its preset, except those that no preset has."""
+    return view.draft.config.changed_fields(view.preset_config) - set(RUN_ONLY_FIELDS)
 
 
 def staged_fields(view: FormState) -> frozenset[str]:

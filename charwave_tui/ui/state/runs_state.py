@@ -9,9 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
-from charwave_tui.core.config.presets import presets
+from charwave_tui.core.config.presets import presets, published_losses
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
-from charwave_tui.core.corpus.registry import LECTURE_SHA256
 from charwave_tui.core.metrics import RunState, Split, TrainingHistory
 from charwave_tui.core.store.run_record import RESUMABLE_STATES, RunRecord, RunSummary
 from charwave_tui.ui.drawing.number_format import format_steps
@@ -265,7 +264,5 @@ def _speed(row: RunSummary, run: RunViewState | None = None) -> float:
 
 
 def _published(record: RunRecord) -> float | None:
-    preset = presets().get(record.preset)
-    if preset is None or preset.published is None or record.corpus.sha256 != LECTURE_SHA256:
-        return None
-    return preset.published.val
+    published = published_losses(record.preset, record.config, record.corpus.sha256)
+    return published.val if published else None

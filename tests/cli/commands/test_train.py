@@ -221,3 +221,50 @@ def test_user_error_on_terminal_stands_alone(train: Any, monkeypatch: pytest.Mon
     assert refused.code == 2
     assert refused.err.startswith("charwave-tui: batch_size 60,000 is more than the 320 examples to train on")
     assert refused.err.count("\n") == 1
+
+
+REPEATS_FACTS = ("words", "distinct", "val_in_train", "val_unseen")
+
+
+@pytest.fixture
+def repeated(tmp_path: Path) -> Path:
+    """Ten words, thirty times each, so that every word of val is in train."""
+    path = tmp_path / "repeated.txt"
+    path.write_text(
+        "\n".join(["anna", "berta", "carl", "dora", "emil", "frida", "gustav", "helga", "ivo", "jana"] * 30), "utf-8"
+    )
+    return path
+
+
+def test_repeats_are_told_once_before_training_and_in_result(train: Any, repeated: Path) -> None:
+    printed = train("--corpus", str(repeated), "--set", "eval_every=20")
+    assert printed.err.count("300 words, 10 distinct; 100 % of val also in train") == 1
+    assert printed.err.splitlines()[1] == "300 words, 10 distinct; 100 % of val also in train"
+    rows = dict(line.split() for line in printed.out.splitlines())
+    assert [rows[name] for name in REPEATS_FACTS] == ["300", "10", "1.0000", "–"]
+
+
+def test_repeats_once_splits_distinct_words(train: Any, repeated: Path) -> None:
+    printed = train("--corpus", str(repeated), "--set", "repeats=once", "--json")
+    assert "300 words, 10 distinct; none of val in train" in printed.err
+    result = json.loads(printed.out)
+    assert [result[name] for name in REPEATS_FACTS] == [300, 10, 0.0, None]
+    record = RunStore(runs_dir()).read(1)
+    assert record.config.repeats == "once"
+    assert record.corpus.examples == (43, 5, 6)
+
+
+def test_list_without_repeats_tells_nothing_but_in_json(train: Any) -> None:
+    printed = train()
+    told = printed.out + printed.err
+    assert not any(word in told for word in ("distinct", "also in train", "unseen"))
+    result = json.loads(train("--json").out)
+    assert [result[name] for name in REPEATS_FACTS] == [100, 100, 0.0, None]
+
+
+def test_too_few_words_without_repeats_are_refused(train: Any, tmp_path: Path) -> None:
+    path = tmp_path / "few.txt"
+    path.write_text("ab\nba\n" * 10, "utf-8")
+    printed = train("--corpus", str(path), "--set", "repeats=once")
+    assert printed.code == 2
+    assert "few has only 2 words without repeats; take a file of at least 10, or set repeats to keep" in printed.err

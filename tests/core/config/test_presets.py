@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from charwave_tui.core.config.choices import Repeats
 from charwave_tui.core.config.layer_shapes import parameter_count
-from charwave_tui.core.config.presets import default_preset, get_preset, presets
+from charwave_tui.core.config.presets import default_preset, get_preset, presets, published_losses
 from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.corpus.registry import LECTURE_SHA256
 from charwave_tui.core.errors import UserError
 
 LECTURE_VOCABULARY = 27
@@ -43,10 +45,20 @@ def test_published_parameter_count_equals_built_model(name: str) -> None:
 
 
 def test_preset_keeps_corpus_seed_and_device() -> None:
-    mine = replace(RunConfig(), corpus="imena", seed=7, threads=2, device="cpu", lr=0.5)
+    mine = replace(RunConfig(), corpus="imena", repeats=Repeats.ONCE, seed=7, threads=2, device="cpu", lr=0.5)
     applied = get_preset("tree-76k").merged_into(mine)
     assert applied == replace(get_preset("tree-76k").config, corpus="imena", seed=7, device="cpu")
     assert applied.threads == 1
+
+
+def test_published_losses_hold_for_lecture_words_and_split_alone() -> None:
+    preset, config = get_preset("tree-76k"), get_preset("tree-76k").config
+    assert config.repeats == "keep"
+    assert published_losses("tree-76k", config, LECTURE_SHA256) is preset.published
+    assert published_losses("tree-76k", config, "0" * 64) is None
+    assert published_losses("tree-76k", replace(config, repeats=Repeats.ONCE), LECTURE_SHA256) is None
+    assert published_losses("charwave", config, LECTURE_SHA256) is None
+    assert published_losses("of another version", config, LECTURE_SHA256) is None
 
 
 def test_unknown_preset_refused_with_known_ones() -> None:

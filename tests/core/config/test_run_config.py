@@ -75,6 +75,7 @@ OUTSIDE = [
     ("threads", "0"),
     ("threads", "65"),
     ("device", "tpu"),
+    ("repeats", "twice"),
 ]
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from charwave_tui.core.corpus.corpus import MIN_WORDS, Corpus, format_character_ranges
 from charwave_tui.core.corpus.reading import MAX_FILE_BYTES, MAX_WORD_LENGTH, read_corpus
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.metrics import Split
+from charwave_tui.core.metrics import CorpusSummary, RepeatCounts, Split
 
 TEN = ("anna", "ben", "carl", "dora", "emil", "fay", "gus", "hana", "ida", "jo")
 """The least that makes a corpus."""
@@ -252,3 +252,60 @@ def test_any_line_read_as_nfc_or_refused(tmp_path_factory: pytest.TempPathFactor
     for word in corpus.words:
         assert unicodedata.is_normalized("NFC", word)
         assert corpus.decode(corpus.encode(word)) == word
+
+
+REPEATED = ("anna", "ben", "anna") * 3 + TEN
+"""Nineteen words, ten of them distinct."""
+
+
+def test_lecture_words_report_repeats(lecture_words: Path) -> None:
+    summary = read_corpus(lecture_words, "makemore").summary()
+    assert summary.repeats == RepeatCounts(29_494, 24_002, 424 / 3_203)
+    assert summary.repeats_text == "32,033 words, 29,494 distinct; 13 % of val also in train"
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=4), min_size=10))
+def test_repeats_counted_by_definition(words: list[str]) -> None:
+    corpus = Corpus("x", tuple(words), "ab", "")
+    train, val = corpus.split(Split.TRAIN), corpus.split(Split.VAL)
+    assert corpus.repeat_counts == RepeatCounts(
+        len(set(words)), len(set(train)), sum(word in train for word in val) / len(val)
+    )
+    assert bool(corpus.summary().repeats_text) == (len(set(words)) < len(words))
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"),
+    [
+        (0.0, "none of val in train"),
+        (0.0004, "0.04 % of val also in train"),
+        (0.468, "47 % of val also in train"),
+        (0.997, "over 99 % of val also in train"),
+        (1.0, "100 % of val also in train"),
+    ],
+)
+def test_overlap_is_never_rounded_to_none_or_all(fraction: float, text: str) -> None:
+    summary = CorpusSummary("x", "", 20, "ab", (8, 1, 1), RepeatCounts(19, 15, fraction))
+    assert summary.repeats_text == f"20 words, 19 distinct; {text}"
+
+
+def test_summary_without_repeats_or_of_unknown_ones_has_no_text() -> None:
+    assert Corpus("x", TEN, "abc", "").summary().repeats_text == ""
+    assert CorpusSummary("x", "", 20, "ab", (8, 1, 1)).repeats_text == ""
+
+
+def test_without_repeats_each_word_once_in_order_and_split_without_overlap() -> None:
+    once = Corpus("x", REPEATED, "abc", "0" * 64).without_repeats
+    assert once.words == ("anna", "ben", *TEN[2:])
+    assert once.without_repeats is once
+    summary = once.summary()
+    assert (summary.words, summary.sha256, summary.repeats) == (19, "0" * 64, RepeatCounts(10, 8, 0.0))
+    assert summary.repeats_text == "19 words, 10 distinct; none of val in train"
+
+
+def test_corpus_without_repeats_is_itself_and_too_few_words_are_refused() -> None:
+    corpus = Corpus("x", TEN, "abc", "")
+    assert corpus.without_repeats is corpus
+    with pytest.raises(UserError, match="x has only 9 words without repeats; take a file of at least 10") as caught:
+        Corpus("x", TEN[:9] * 2, "abc", "").without_repeats  # noqa: B018
+    assert caught.value.field == "repeats"

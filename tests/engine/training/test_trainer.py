@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from charwave_tui.core.config.choices import Repeats
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
@@ -40,6 +41,20 @@ def finish(evaluation: Generator[None, None, float]) -> tuple[int, float]:
         except StopIteration as end:
             return pauses, float(end.value)
         pauses += 1
+
+
+def test_repeats_once_trains_on_distinct_words_and_changes_nothing_without_repeats(
+    config: RunConfig, corpus: Corpus, bit_identical: SameBits
+) -> None:
+    distinct = corpus.without_repeats
+    repeated = replace(distinct, words=distinct.words + distinct.words[:20])
+    once = replace(config, repeats=Repeats.ONCE)
+    losses = []
+    for trainer in (Trainer(config, distinct, CPU), Trainer(once, distinct, CPU), Trainer(once, repeated, CPU)):
+        losses.append(trainer.train_for(UNLIMITED_SECONDS, 20))
+        assert set(trainer.corpus.split(Split.TRAIN)).isdisjoint(trainer.corpus.split(Split.VAL))
+    assert losses[0] == losses[1] == losses[2]
+    assert Trainer(config, repeated, CPU).train_for(UNLIMITED_SECONDS, 20) != losses[0]
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ async def test_every_field_is_row_with_value_if_space_allows(form, size):
         assert "76,579" in pilot.app.screen_text()
 
 
-@pytest.mark.parametrize("size", [(80, 22), (37, 40), (44, 48)])
+@pytest.mark.parametrize("size", [(80, 22), (37, 41), (44, 48)])
 async def test_shapes_shown_below_rows_or_beside_help(form, size):
     async with form(size=size) as (pilot, _, _pane):
         assert "8×24 → 4×128" in pilot.app.screen_text() or "[B,8] → [B,8,24]" in pilot.app.screen_text()
@@ -122,15 +122,17 @@ async def test_down_moves_through_rows_in_visual_order_and_stops_at_last(form, s
             assert walked == list(ROWS)
 
 
-async def test_form_just_high_enough_shows_parameters_in_border(form):
+@pytest.mark.parametrize("help_height", [2, 3])
+async def test_form_just_high_enough_shows_parameters_in_border(form, help_height):
     rows_and_headings = len(ROWS) + 3
-    async with form(size=(37, 2 + rows_and_headings + 3), at="n_hidden") as (pilot, _, pane):
+    async with form(size=(37, 2 + rows_and_headings + help_height), at="n_hidden") as (pilot, _, pane):
         assert set(pane.form_layout.positions) == set(ROWS)
         assert "76,579 params    2·2·2 = 8 ✓" in pilot.app.screen_text().splitlines()[-1]
         await pilot.press("enter", *"64")
         assert set(pane.form_layout.positions) == set(ROWS)
         assert "22,243 params    2·2·2 = 8 ✓" in pilot.app.screen_text().splitlines()[-1]
         assert "8×24 → 4×64 → 2×64 → 64 → 27" in pilot.app.screen_text()
+        assert "1 to 4,096" in pilot.app.screen_text()
 
 
 async def test_scrolling_form_counts_hidden_rows(form):
@@ -341,7 +343,7 @@ async def test_choice_field_requests_its_list(form, name):
 
 
 async def test_rebuild_edit_beside_run_staged_and_live_edit_not(form):
-    async with form(RUNNING, at="n_embd") as (pilot, bench, pane):
+    async with form(RUNNING, size=(37, 39), at="n_embd") as (pilot, bench, pane):
         await pilot.press("enter", *"10", "enter")
         assert "was 24" in row(pilot.app, "n_embd")
         assert "↻ staged; t trains it  was 24" in pilot.app.screen_text()
