@@ -27,7 +27,6 @@ REPAINT = key(
     display="^l",
 )
 
-
 SCREENSHOT = key(
     "ctrl+s",
     "app.picture",
@@ -37,9 +36,7 @@ SCREENSHOT = key(
     display="^s",
 )
 
-
 GLOBAL_KEYS = (SCREENSHOT, REPAINT)
-
 
 MOUSE = key(
     "m",
@@ -48,7 +45,6 @@ MOUSE = key(
     "give the mouse to the terminal to select and copy text; again takes it back",
     show=False,
 )
-
 
 # available while no editor is open, as all keys below
 LAB_KEYS = (
@@ -117,7 +113,6 @@ LAB_KEYS = (
     *GLOBAL_KEYS,
 )
 
-
 FORM_KEYS = (
     key("up", "walk(-1)", "Up", "move through the fields", show=False, display="↑ ↓"),
     key("down", "walk(1)", "Down", "", show=False),
@@ -137,16 +132,13 @@ FORM_KEYS = (
     key("pagedown", "leap(1)", "Group down", "", show=False),
 )
 
-
 LAYERS_KEYS = (key("o", "sort", "Sort", ""),)
-
 
 LAYER_TABLE_KEYS = (
     key("enter", "select_cursor", "Inspect", ""),
     key("home", "scroll_top", "First", "", show=False),
     key("end", "scroll_bottom", "Last", "", show=False),
 )
-
 
 NAMES_PANE_KEYS = (
     key("left", "select(-1)", "Field", "", display="←→"),
@@ -158,13 +150,11 @@ NAMES_PANE_KEYS = (
     key("pageup", "turn(-1)", "Names before", "", show=False),
 )
 
-
 EDITOR_KEYS = (
     key("enter", "submit", "Apply", ""),
     key("tab,shift+tab", "submit", "Apply", "", show=False),
     key("escape", "leave", "Cancel", "", display="esc"),
 )
-
 
 HELP_KEYS = (
     key("escape,question_mark,q,enter,ctrl+c", "dismiss", "Close", ""),
@@ -175,7 +165,6 @@ HELP_KEYS = (
     key("pageup", "scroll(-10)", "Page up", "", show=False),
 )
 
-
 PICK_KEYS = (
     key("up", "move(-1)", "Up", "", show=False),
     key("down", "move(1)", "Down", "", show=False),
@@ -183,7 +172,6 @@ PICK_KEYS = (
     key("pagedown", "move(5)", "Five down", "", show=False),
     key("escape", "cancel", "Cancel", "", display="esc"),
 )
-
 
 GUIDE_KEYS = (
     key("g", "choose_page", "Pages", "choose a page of the guide"),
@@ -244,7 +232,6 @@ _KEEP = (
 
 _STAR = key("s", "star", "Star", f"star the name ({GLYPHS.star}), or remove its star; starred names are stored")
 
-
 NAMES_KEYS = (
     *_LIST,
     key("left", "edit_setting('down')", "Change", "the setting's next lower or higher value", display="←→"),
@@ -259,7 +246,6 @@ NAMES_KEYS = (
     *_KEEP,
     *_READING,
 )
-
 
 # letters are typed text here
 STEP_KEYS = (
@@ -276,7 +262,6 @@ STEP_KEYS = (
     *_TYPING,
 )
 
-
 # letters are typed text here
 SCORE_KEYS = (
     key("enter", "score", "Score", "score the typed word"),
@@ -286,7 +271,6 @@ SCORE_KEYS = (
     key("ctrl+u", "undo('all')", "Clear", "delete the whole word", show=False, display="^u"),
     *_TYPING,
 )
-
 
 TIMELINE_KEYS = (
     key("left", "move_cursor(-1)", "Scrub", "the previous or the next evaluation", display="←→"),
@@ -299,7 +283,6 @@ TIMELINE_KEYS = (
     *_READING,
 )
 
-
 COMPARE_KEYS = (
     key("c", "choose_run", "Run", "choose the run to compare with"),
     key("enter", "choose_run", "Run", "", show=False),
@@ -307,7 +290,6 @@ COMPARE_KEYS = (
     *_KEEP,
     *_READING,
 )
-
 
 STARRED_KEYS = (
     *_LIST,
@@ -317,7 +299,6 @@ STARRED_KEYS = (
     *_KEEP,
     *_READING,
 )
-
 
 INSPECTOR_KEYS = (
     key("tab", "tab(1)", "Tab", "the next tab of the layer's view; shift+tab the previous one"),
@@ -347,7 +328,6 @@ INSPECTOR_KEYS = (
     MOUSE,
     *GLOBAL_KEYS,
 )
-
 
 RUN_KEYS = (
     key("up,k", "move_cursor(-1)", "Up", "", show=False),

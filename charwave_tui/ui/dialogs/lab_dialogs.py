@@ -22,7 +22,6 @@ from charwave_tui.ui.state.run_state import RunViewState
 
 
 def pick_field_value(name: str, form: FormState) -> PickDialog:
-    """Return the list of values for a field of the form."""
     if name == PRESET:
         return PickDialog("preset", [_preset_option(preset) for preset in presets()], current=form.draft.preset)
     current, about = str(getattr(form.draft.config, name)), HYPERPARAMETERS[name].about
@@ -64,7 +63,6 @@ def pick_what_if(config: RunConfig, *, has_fault: bool) -> PickDialog:
 
 
 def pick_theme(current: str) -> PickDialog:
-    """Return the list of themes."""
     return PickDialog("theme", [Option(name, name.removeprefix("charwave-")) for name in PALETTES], current=current)
 
 
@@ -89,7 +87,6 @@ def confirm_new_run(run: RunViewState, config_text: str = "the form's config") -
 
 
 def confirm_quit(run: RunViewState) -> ConfirmDialog[QuitChoice]:
-    """Ask how to quit while a run trains."""
     return ConfirmDialog(
         "Quit",
         f"run {run.run} is training." if run.run else "a run is training.",

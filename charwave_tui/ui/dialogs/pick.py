@@ -42,7 +42,6 @@ class Option:
     detail: str = ""
 
     def matches(self, text: str) -> bool:
-        """Return whether the text is part of the label or the value, ignoring case."""
         return text.strip().casefold() in f"{self.label}\n{self.value}".casefold()
 
 

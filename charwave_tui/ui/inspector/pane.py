@@ -312,12 +312,7 @@ class InspectorPane(TimestampedPane, can_focus=True):
 
     def _close_editor(self) -> None:
         self._editor.close()
-        self.screen.set_focus(self, scroll_visible=False)
         self._update()
-
-    def on_focus(self) -> None:
-        if self._editor.is_open:
-            self.screen.set_focus(self._editor, scroll_visible=False)
 
     # rendering
 

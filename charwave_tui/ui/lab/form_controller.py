@@ -110,9 +110,6 @@ class FormController:
         if name == "corpus":
             self.load_corpus()  # the file may have been corrected under the same path
 
-    def fill(self, draft: Draft) -> None:
-        self.set_form(with_draft(self.form, draft))
-
     def handle_event(self, event: Event, previous_run: RunViewState) -> None:
         """Follow the engine; a run that it had before fills the form."""
         if not isinstance(event, RunOpened) or event.run is None:
@@ -175,6 +172,5 @@ class FormController:
         return self._what_if is not None and self.draft_before_what_if(run) == self._what_if[0]
 
     def fill_what_if(self, before: Draft, after: Draft) -> None:
-        """Fill the form with a what-if change of `before`."""
         self._what_if = before, after
-        self.fill(after)
+        self.set_form(with_draft(self.form, after))

@@ -44,21 +44,15 @@ from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 _BADGE_COLUMNS = 2
 
-
 _LABEL_COLUMNS = 12  # of a narrow form
-
 
 _MAX_LABEL_COLUMNS = max(map(len, HYPERPARAMETERS))  # of a wide form
 
-
 _WIDE_FORM_COLUMNS = 36
-
 
 _WIDE_SUMMARY_COLUMNS = 40
 
-
 _MIN_COLUMN_WIDTH = 30
-
 
 _MAX_COLUMN_WIDTH = 60
 

@@ -26,7 +26,6 @@ from charwave_tui.ui.terminal.glyphs import GLYPHS
 # a level as a matrix product, `[B,4,48] @ [48,128]`, and its number of parameters
 Level = tuple[str, int]
 
-
 _LEVEL_OUTPUTS = frozenset({*ACTIVATION_OF_LAYER, "Skips"})  # layers whose output is that of a level
 
 

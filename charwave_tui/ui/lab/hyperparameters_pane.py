@@ -162,7 +162,6 @@ class HyperparametersPane(Pane, can_focus=True):
         self.update()
 
     def update(self) -> None:
-        """Lay out and draw the form."""
         if not self.is_mounted or not self.size:
             return
         is_editing, typed = self.is_editing, self._editor.value

@@ -67,7 +67,6 @@ class LayerTable(DataTable[Text], ThemedWidget):
 
     @property
     def cursor_layer(self) -> int:
-        """The index of the layer under the cursor."""
         return self._layer_of_row[self.cursor_row] if self.cursor_row < len(self._layer_of_row) else 0
 
     def go_to(self, layer: int) -> None:
@@ -154,7 +153,6 @@ class LayersPane(TimestampedPane):
 
     @property
     def cursor_layer(self) -> int:
-        """The index of the layer under the cursor."""
         return self._table.cursor_layer
 
     def go_to(self, layer: int) -> None:

@@ -108,9 +108,7 @@ def _key(key: str) -> str:
 
 BESIDE_MIN_COLUMNS = 70  # of the pane, from which the text stands right of the curve and not below it
 
-
 BELOW_MIN_ROWS = 18  # of the pane, from which text fits below a curve; with fewer it stands alone
-
 
 TEXT_COLUMNS = 38  # beside a curve, the first of them blank
 

@@ -31,7 +31,6 @@ from charwave_tui.ui.widgets.inline_editor import InlineEditor
 
 LABELS = {"temperature": "temp"}
 
-
 MIN_EDITOR_COLUMNS = {"temperature": 6, "prefix": 8, "count": 6, "seed": 11}  # the cursor included
 
 
@@ -117,7 +116,6 @@ class SamplingFields(ThemedWidget):
         yield self.editor
 
     def edit(self) -> None:
-        """Open the editor over the selected setting."""
         self.editor.open(self.selected, self.sampling.formatted(self.selected))
         self.update()
 

@@ -65,7 +65,6 @@ if TYPE_CHECKING:
 
 SAVE_TIMEOUT_SECONDS = 10.0  # for quitting after a stop; the engine goes on saving after that
 
-
 POLL_INTERVAL_SECONDS = 1.0  # of the layer statistics in training
 
 

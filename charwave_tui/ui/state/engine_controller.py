@@ -213,7 +213,6 @@ class EngineController:
         return None
 
     def set_connecting(self) -> None:
-        """Record that the connection is being made again."""
         self.lab_state = replace(
             self.lab_state, run=replace(self.lab_state.run, connection=ConnectionState.STARTING, reason="")
         )
@@ -244,7 +243,6 @@ class EngineController:
             self._engine.send(PrepareRun(draft.config, draft.preset))
 
     def edit(self, config: RunConfig) -> None:
-        """Change live fields of the run."""
         if self.run_state not in (None, RunState.READY):
             self._engine.send(EditRun(config))
 
@@ -256,7 +254,6 @@ class EngineController:
             self._polls_since_probe += 1
 
     def probe(self) -> None:
-        """Request the layer statistics."""
         self._engine.send(ProbeLayers(self.batch))
 
     def request_names(self, again: bool = False) -> None:

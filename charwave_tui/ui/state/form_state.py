@@ -16,9 +16,7 @@ from charwave_tui.core.protocol.events import CommandRefused, EngineReady, Event
 
 PRESET = "preset"  # the form's first row, which is no hyperparameter
 
-
 ROWS = (PRESET, *HYPERPARAMETERS)
-
 
 # fields that must fit one another, by the field that the error names
 LINKED_FIELDS = {
@@ -108,7 +106,6 @@ def stepped_value(view: FormState, name: str, direction: int) -> Value:
 
 
 def can_step(view: FormState, name: str) -> bool:
-    """Return whether the row `name` has a next or previous value."""
     return any(stepped_value(view, name, direction) != stepped_value(view, name, 0) for direction in (-1, 1))
 
 
@@ -172,7 +169,6 @@ def problems(preview: EditPreview, touched: Iterable[str] = ()) -> dict[str, Pro
 
 LIVE_FIELDS = tuple(name for name, spec in HYPERPARAMETERS.items() if spec.effect is EditEffect.LIVE)
 
-
 ENDED_STATES = frozenset({RunState.STOPPED, RunState.FINISHED, RunState.DIVERGED})
 
 
@@ -182,7 +178,6 @@ def initial_form(config: RunConfig, preset_name: str) -> FormState:
 
 
 def with_field(form: FormState, name: str, value: Value) -> FormState:
-    """Return the form after an edit of one field."""
     return _with_config(form, form.draft.config.with_values({name: value}), form.draft.preset)
 
 
@@ -202,7 +197,6 @@ def with_corpus(form: FormState, vocab_size: int | None, problem: Problem | None
 
 
 def reduce_form(form: FormState, event: Event) -> FormState:
-    """Return the form after `event`."""
     match event:
         case EngineReady(accelerator=accelerator):
             return replace(form, accelerator=accelerator)
@@ -229,7 +223,7 @@ def live_edit(form: FormState, name: str) -> RunConfig | None:
 
 def with_run_config(form: FormState, config: RunConfig, preset_name: str) -> FormState:
     """Return the form filled from a run that the engine had before."""
-    return replace(with_draft(form, Draft(config, preset_name)), run_config=config, initial_run_config=config)
+    return alongside_run(with_draft(form, Draft(config, preset_name)), config)
 
 
 def with_draft(form: FormState, draft: Draft) -> FormState:
@@ -302,7 +296,6 @@ WHAT_IFS = (
     ),
     WhatIf("lr × 10", lambda config: replace(config, lr=config.lr * 10), "lesson-lr"),
 )
-
 
 UNDO_WHAT_IF = "undo"
 

@@ -35,14 +35,12 @@ class HealthyRange:
         return Severity.WARNING if math.isfinite(value) and value <= self.error_above else Severity.ERROR
 
     def word(self, value: float | None) -> str:
-        """Return the text for the value."""
         if value is None or math.isnan(value):
             return self.about
         return (self.below if value < self.low else self.above if value > self.high else "") or self.about
 
 
 NOT_FINITE = "NaN or infinity spreads to every weight within a step. Use a smaller lr, or w in the lab to rewind."
-
 
 # by statistic, for a tanh where it depends on the layer; the most important ones first
 HEALTHY: dict[str, HealthyRange] = {
@@ -111,7 +109,6 @@ HEALTHY: dict[str, HealthyRange] = {
     ),
 }
 
-
 RELU: dict[str, HealthyRange] = {
     "dead": HealthyRange(
         0.0,
@@ -134,7 +131,6 @@ RELU: dict[str, HealthyRange] = {
     ),
 }
 
-
 GATED: dict[str, HealthyRange] = {
     "std": HealthyRange(
         0.05,
@@ -148,7 +144,6 @@ GATED: dict[str, HealthyRange] = {
 
 
 def ranges_for(kind: str) -> dict[str, HealthyRange]:
-    """Return the reference ranges of a layer class."""
     spec = ACTIVATION_OF_LAYER.get(kind)
     if spec is None or (spec.saturation_threshold is not None and not spec.is_gated):
         return HEALTHY

@@ -11,9 +11,7 @@ from charwave_tui.ui.state.sampler_state import FIRST_REQUEST
 
 POLLS_UNTIL_LOST = 5  # twice as many each time that the same request is repeated
 
-
 _NUMBERS = count(FIRST_REQUEST)
-
 
 # builds the command with a request number
 CommandBuilder = Callable[[int], Command]

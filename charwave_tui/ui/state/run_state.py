@@ -47,9 +47,7 @@ from charwave_tui.ui.state.sampler_state import FIRST_REQUEST, SamplerState, red
 
 PROBES_KEPT = 8
 
-
 MAX_POINTS = 4_000
-
 
 RECORDS_KEPT = 16  # more than are ever compared, far fewer than there may be runs
 
@@ -135,7 +133,6 @@ class RunViewState:
 
     @property
     def is_in_progress(self) -> bool:
-        """Whether the run trains or is paused."""
         return self.state in RESUMABLE_STATES
 
     @property
@@ -169,7 +166,6 @@ class LossCurveState:
         return math.log(self.vocab_size) if self.vocab_size else None
 
     def latest(self, split: Split) -> Evaluation | None:
-        """Return the last evaluation of a split, None if there is none."""
         evaluations = reversed(self.history.evaluations)
         return next((evaluation for evaluation in evaluations if evaluation.split is split), None)
 
@@ -223,7 +219,6 @@ class EngineDisconnected:
 
 
 def reduce(state: LabState, event: Event | EngineDisconnected) -> LabState:
-    """Return the state after `event`."""
     if isinstance(event, EngineDisconnected):
         return replace(state, run=_disconnected(state.run, event))
     return replace(
@@ -371,7 +366,6 @@ def _reduce_names(state: LabState, event: Event) -> NamesState:
 
 
 def reduce_runs(runs: RunsState, event: Event) -> RunsState:
-    """Return the stored runs after `event`."""
     match event:
         case RunsListed(runs=listed):
             return replace(runs, listed=listed)

@@ -142,7 +142,6 @@ def state_words(row: RunSummary, present_run: int | None, *, brief: bool = False
 
 
 def best_vals(rows: Iterable[RunSummary]) -> dict[str, float]:
-    """Return the lowest val loss by corpus."""
     best: dict[str, float] = {}
     for row in rows:
         if row.best_val is not None and math.isfinite(row.best_val):
@@ -212,7 +211,6 @@ class ComparedRun:
 
     @property
     def last(self) -> float | None:
-        """The last finite loss of its curve."""
         return next((loss for _, loss in reversed(self.losses) if math.isfinite(loss)), None)
 
 

@@ -21,7 +21,6 @@ from charwave_tui.core.protocol.events import (
 # requests of the lab for its own names have smaller numbers
 FIRST_REQUEST = 1_000_000
 
-
 # more than the evaluations of any session
 MAX_TIMELINE_SAMPLES = 2_000
 
@@ -51,7 +50,6 @@ class SamplerState:
 
 
 def reduce_sampler(state: SamplerState, event: Event) -> SamplerState:
-    """Return the replies after `event`."""
     match event:
         case NextPredicted():
             return replace(state, predicted=event)

@@ -36,7 +36,6 @@ DASH: StyledLine = (Span(GLYPHS.dash, "muted"),)
 
 
 def layer_kind(layer: Layer) -> str:
-    """Return the name of a layer's class."""
     return layer.name if isinstance(layer, LayerStats) else layer.kind
 
 
@@ -51,7 +50,6 @@ def layer_title(layer: Layer) -> str:
 
 
 def first_nonfinite(layers: Sequence[Layer]) -> int | None:
-    """Return the index of the first layer whose output is not finite."""
     for index, layer in enumerate(layers):
         if isinstance(layer, LayerStats) and not (math.isfinite(layer.mean) and math.isfinite(layer.std)):
             return index
@@ -66,7 +64,7 @@ def layer_cells(
     is_first_nonfinite: bool = False,
     history: Sequence[LayerStats] = (),
 ) -> dict[str, StyledLine]:
-    """Return the text of every column; `first` marks the layer where NaN begins, `course` are its statistics so far."""
+    """Return the text of every column; `history` are the layer's statistics at earlier probes."""
     role = "muted" if layer_kind(layer) in RESHAPING else "fg"
     saturation, saturation_bar, dead = _saturation(layer, bar)
     return {

@@ -52,7 +52,7 @@ class RunsContext:
 def run_cells(
     row: RunSummary, widths: Mapping[str, int], context: RunsContext, mark: int | None, is_selected: bool
 ) -> dict[str, StyledLine]:
-    """Return the text of every column for a run; `place` is its index among the selected runs, if it is one."""
+    """Return the text of every column for a run; `mark` is its slot among the chosen runs, if it is one."""
     name = truncate(readable(row.name or row.preset), widths["name"])
     is_best = row.best_val is not None and row.best_val == context.best_val.get(row.corpus)
     best = replace(loss_span(row.best_val), role="bright", bold=True) if is_best else loss_span(row.best_val)
@@ -85,7 +85,6 @@ def _current_run_mark(row: RunSummary, context: RunsContext) -> Span:
 
 
 def changes_text(row: RunSummary) -> str:
-    """Return the values that differ from the run's preset."""
     return ", ".join(f"{name} {value}" for name, value in changes(row))
 
 
@@ -202,7 +201,6 @@ def fit_columns(rows: Sequence[RunSummary], width: int, context: RunsContext) ->
 
 
 def header(layout: ColumnLayout, context: RunsContext) -> StyledLine:
-    """Return the line of column headers."""
     headers = {**HEADERS, "name": "name"} if context.has_names else HEADERS
     return layout.line({key: (Span(headers[key], "muted"),) for key in layout.keys}, LEFT_ALIGNED)
 

@@ -40,7 +40,6 @@ class NameList(ThemedWidget):
 
     @property
     def capacity(self) -> int:
-        """The number of names that fit at once."""
         return _rows(self.size.height) * _columns(self.size.width)
 
     def turn_page(self, pages: int) -> None:

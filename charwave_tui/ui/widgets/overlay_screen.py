@@ -25,7 +25,6 @@ class OverlayScreen(Screen[ViewState], Generic[ViewState]):
     engine_host: reactive[str] = reactive("", repaint=False)
 
     def make_status_bar(self) -> StatusBar:
-        """Return the status bar, bound to this screen."""
         return StatusBar(id="status").data_bind(
             OverlayScreen.run, OverlayScreen.connection_notice, OverlayScreen.engine_host
         )

@@ -114,11 +114,9 @@ class TimestampedPane(Pane):
 
     @property
     def has_data(self) -> bool:
-        """Whether there are data."""
         raise NotImplementedError
 
     def update_provenance(self) -> None:
-        """Update the bottom border."""
         raise NotImplementedError
 
     def reset_age(self) -> None:

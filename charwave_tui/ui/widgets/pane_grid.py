@@ -56,7 +56,6 @@ class PaneGrid(Container):
 
     @property
     def in_tabs(self) -> bool:
-        """Whether the panes are tabs, for lack of room."""
         return self._applied is not None and _in_tabs(*self._applied[:2])
 
     def focus_pane(self, pane_id: str) -> None:
