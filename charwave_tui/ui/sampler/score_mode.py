@@ -111,7 +111,7 @@ def character_lines(word: WordScored, width: int, height: int) -> list[StyledLin
 
 def _percentile_line(word: WordScored, width: int) -> StyledLine:
     if word.nearest_word is None:
-        return (Span("no place in the corpus: its word list is missing", "muted"),)
+        return (Span("no percentile: the word list of the corpus is missing", "muted"),)
     if word.percentile is None:
         return (Span("computing the percentile in the corpus", "muted"),)
     percentile = Span(format_percentile(word), "bright", True)

@@ -87,9 +87,9 @@ async def test_settings_moved_stepped_typed_and_sampled_after_debounce():
     async with run_sampler_screen("names") as (app, pilot):
         await type_burst(pilot, *["down"] * 4, "right", "down", "enter", *"0.9", "enter", *["down"] * 5, "right")
         await wait_until(pilot, lambda: app.requests_of(SampleNames)[-1].sampling.only_new == "yes")
-        asked = app.requests_of(SampleNames)
-        assert all(command.request == 0 for command in asked)
-        sampling = asked[-1].sampling
+        requests = app.requests_of(SampleNames)
+        assert all(command.request == 0 for command in requests)
+        sampling = requests[-1].sampling
         assert (sampling.top_k, sampling.top_p, sampling.only_new) == (1, 0.9, "yes")
         await type_burst(pilot, "up", "up", "up", "up", "up", "enter", "7", "enter")
         await wait_until(pilot, lambda: "is out of bounds" in screen_text(app))
@@ -172,8 +172,8 @@ async def test_step_mode_builds_name_and_queues_burst_behind_reply():
         other = SamplerScreenHost(mode="step")
         assert other.sampler.current_mode.step_state.rolls == 0
         await wait_until(pilot, lambda: "sampled from here" in screen_text(app))
-        tried = app.requests_of(SampleNames)[-1].sampling
-        assert (tried.prefix, tried.temperature, tried.count) == (steps.prefix, 1.5, SAMPLE_COUNT)
+        sampling = app.requests_of(SampleNames)[-1].sampling
+        assert (sampling.prefix, sampling.temperature, sampling.count) == (steps.prefix, 1.5, SAMPLE_COUNT)
         assert "next after" in screen_text(app)
 
 
@@ -183,8 +183,8 @@ async def test_queued_keys_without_reply_dropped_by_esc_and_kept_by_tab():
         await type_burst(pilot, "m", "enter", "tab", "k", "a")
         assert app.sampler.current_mode.id == "step"  # enter is about what may follow m, which is not known yet
         app.replying = True
-        asked = app.requests_of(commands.PredictNext)[-1]
-        for event in sampler_replies(asked, app.sampler.run.step, app.sampler.run.corpus.symbols):
+        request = app.requests_of(commands.PredictNext)[-1]
+        for event in sampler_replies(request, app.sampler.run.step, app.sampler.run.corpus.symbols):
             app.emit(event)
         await wait_until(pilot, lambda: app.sampler.current_mode.id == "score")
         assert len(app.sampler._step_mode.step_state.prefix) == 2
@@ -200,7 +200,7 @@ async def test_end_token_ends_name_and_unknown_letters_refused():
     async with run_sampler_screen("step", size=NARROW) as (app, pilot):
         await type_burst(pilot, *"mar", "ж")
         await wait_until(pilot, lambda: app.sampler.current_mode.prediction is not None)
-        assert any("'ж' is not in the vocabulary of makemore" in said for said in notification_texts(pilot))
+        assert any("'ж' is not in the vocabulary of makemore" in text for text in notification_texts(pilot))
         while app.sampler.current_mode.step_state.cursor_id != 0:
             await type_burst(pilot, "down")
         await type_burst(pilot, "enter")
@@ -263,11 +263,11 @@ async def test_words_scored_compared_and_refused():
         assert "–      –      –" in row(app, "  quillon")
         await type_burst(pilot, "up")
         await wait_until(pilot, lambda: "'q' is not in the corpus makemore." in screen_text(app))
-        asked = len(app.requests_of(ScoreWord))
+        requests = len(app.requests_of(ScoreWord))
         for _ in range(3):
             app.sampler.current_mode.poll()
             await pilot.pause()
-        assert len(app.requests_of(ScoreWord)) == asked
+        assert len(app.requests_of(ScoreWord)) == requests
 
 
 async def test_timeline_scrubbed_and_follows_only_from_its_end():

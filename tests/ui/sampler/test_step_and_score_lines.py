@@ -1,4 +1,4 @@
-"""What the sampler is made of: temperatures, steps, questions, paths, files, what was said."""
+"""Parts of the sampler: temperatures, step state, requests, paths, files, replies."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ SYMBOLS = scenes.CARD.symbols
     temperature=st.sampled_from([0.5, 1.0, 1.5]),
 )
 def test_temperature_applied_to_nll_equals_softmax_of_scaled_logits(logits, temperature):
-    whole = math.fsum(math.exp(logit) for logit in logits)
-    surprises = [-math.log(math.exp(logit) / whole) for logit in logits]
-    powers = [math.exp(logit / temperature) for logit in logits]
-    expected = [power / math.fsum(powers) for power in powers]
-    assert softmax_at(surprises, temperature) == pytest.approx(expected, abs=1e-6)
+    total = math.fsum(math.exp(logit) for logit in logits)
+    nlls = [-math.log(math.exp(logit) / total) for logit in logits]
+    exponentials = [math.exp(logit / temperature) for logit in logits]
+    expected = [power / math.fsum(exponentials) for power in exponentials]
+    assert softmax_at(nlls, temperature) == pytest.approx(expected, abs=1e-6)
 
 
 def test_entropy_and_top_probability_mass():
@@ -77,8 +77,8 @@ def test_draws_follow_distribution_and_are_repeatable():
     drawn = [sample_index(weights, 42, time) for time in range(3_000)]
     assert drawn == [sample_index(weights, 42, time) for time in range(3_000)]
     assert drawn != [sample_index(weights, 43, time) for time in range(3_000)]
-    for place, weight in enumerate(weights):
-        assert drawn.count(place) / 3_000 == pytest.approx(weight, abs=0.04)
+    for index, weight in enumerate(weights):
+        assert drawn.count(index) / 3_000 == pytest.approx(weight, abs=0.04)
 
 
 def test_name_typed_taken_ended_and_undone():
@@ -101,12 +101,12 @@ def test_longest_prefix_takes_no_more():
 
 def test_redraw_after_undo_differs_and_all_is_repeatable():
     def rolls():
-        steps, said = StepState(), []
+        steps, results = StepState(), []
         for _ in range(12):
             steps = steps.rolled(next_nlls(""), 42, SYMBOLS)
-            said.append((steps.prefix, steps.is_ended))
+            results.append((steps.prefix, steps.is_ended))
             steps = steps.undone()
-        return said
+        return results
 
     assert len(set(rolls())) > 1
     assert rolls() == rolls()
@@ -122,42 +122,42 @@ def test_cursor_moves_by_descending_probability_and_stops_at_ends():
 
 
 def test_pending_request_newest_wins():
-    asked = []
-    asking = PendingRequest(asked.append)
+    sent = []
+    pending = PendingRequest(sent.append)
     for prefix in ("m", "ma", "mar"):
-        asking.request(lambda number, prefix=prefix: PredictNext(prefix, number))
-    assert [command.prefix for command in asked] == ["m"]
-    assert not asking.accept(asked[0].request + 1)
-    assert asking.accept(asked[0].request)
-    assert [command.prefix for command in asked] == ["m", "mar"]
-    assert asked[0].request != asked[1].request
+        pending.request(lambda number, prefix=prefix: PredictNext(prefix, number))
+    assert [command.prefix for command in sent] == ["m"]
+    assert not pending.accept(sent[0].request + 1)
+    assert pending.accept(sent[0].request)
+    assert [command.prefix for command in sent] == ["m", "mar"]
+    assert sent[0].request != sent[1].request
 
 
 def test_pending_request_lost_after_timeout():
-    asking = PendingRequest(lambda command: None)
-    asking.request(lambda number: PredictNext("", number))
-    assert not any(asking.poll() for _ in range(POLLS_UNTIL_LOST))
-    assert asking.poll()
+    pending = PendingRequest(lambda command: None)
+    pending.request(lambda number: PredictNext("", number))
+    assert not any(pending.poll() for _ in range(POLLS_UNTIL_LOST))
+    assert pending.poll()
 
 
 def test_late_reply_to_repeated_request_counts_with_growing_intervals():
-    asked = []
-    asking = PendingRequest(asked.append)
-    looks = []
+    sent = []
+    pending = PendingRequest(sent.append)
+    polls = []
     for _ in range(60):
-        looks.append(asking.poll())
-        if looks[-1]:
-            asking.request(lambda number: PredictNext("m", number))
-    assert [place for place, due in enumerate(looks) if due] == [0, 6, 17, 38]
-    assert asking.accept(asked[0].request)
-    assert not asking.number
-    assert not asking.accept(asked[-1].request)
-    asking.request(lambda number: PredictNext("m", number))
-    while not asking.poll():
+        polls.append(pending.poll())
+        if polls[-1]:
+            pending.request(lambda number: PredictNext("m", number))
+    assert [index for index, due in enumerate(polls) if due] == [0, 6, 17, 38]
+    assert pending.accept(sent[0].request)
+    assert not pending.number
+    assert not pending.accept(sent[-1].request)
+    pending.request(lambda number: PredictNext("m", number))
+    while not pending.poll():
         pass
-    asking.request(lambda number: PredictNext("ma", number))
-    assert not asking.accept(asked[-2].request)  # it was about another prefix
-    assert asking.accept(asked[-1].request)
+    pending.request(lambda number: PredictNext("ma", number))
+    assert not pending.accept(sent[-2].request)  # it was about another prefix
+    assert pending.accept(sent[-1].request)
 
 
 def test_other_seed_is_another_model_and_other_lr_is_not():
@@ -170,16 +170,16 @@ def test_other_seed_is_another_model_and_other_lr_is_not():
 def test_expensive_queries_repeat_for_a_fraction_of_time(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(pending_request, "monotonic", lambda: now[0])
-    asked = []
-    asking = PendingRequest(asked.append, time_share=0.1)
-    asking.request(lambda number: PredictNext("", number))
+    sent = []
+    pending = PendingRequest(sent.append, time_share=0.1)
+    pending.request(lambda number: PredictNext("", number))
     now[0] = 102.0
-    assert asking.accept(asked[0].request)
+    assert pending.accept(sent[0].request)
     now[0] = 119.9
-    assert not asking.poll()
-    assert asking.poll(at_rest=True)
+    assert not pending.poll()
+    assert pending.poll(at_rest=True)
     now[0] = 120.0
-    assert asking.poll()
+    assert pending.poll()
 
 
 @pytest.mark.parametrize(
@@ -210,39 +210,39 @@ def test_timeline_grows_in_order_with_one_sample_per_step():
     speech = SamplerState(timeline=TIMELINE[:3])
     speech = reduce_sampler(speech, TimelineSampled(TIMELINE[3]))
     assert speech.timeline == TIMELINE[:4]
-    anew = TimelineSample(TIMELINE[1].step, ())
-    assert reduce_sampler(speech, TimelineSampled(anew)).timeline == (TIMELINE[0], anew, *TIMELINE[2:4])
+    replacement = TimelineSample(TIMELINE[1].step, ())
+    assert reduce_sampler(speech, TimelineSampled(replacement)).timeline == (TIMELINE[0], replacement, *TIMELINE[2:4])
 
 
 def test_star_shown_before_engine_confirms_or_overrides():
-    starring = StarredSet()
-    starring.confirm(STARS)
+    starred = StarredSet()
+    starred.confirm(STARS)
     known, other = SampledName("maralynn", 1.5, False), SampledName("zoe", 1.0, False)
-    assert starring.toggle(known, 12, 3) == UnstarName("maralynn")
-    assert starring.toggle(known, 12, 3) == StarName("maralynn", 1.5, 12, 3)
-    assert starring.toggle(other, None, 0) == StarName("zoe", 1.0, None, 0)
-    assert {"maralynn", "zoe"} <= starring.names
-    starring.confirm(STARS[1:])
-    assert not {"maralynn", "zoe"} & starring.names
+    assert starred.toggle(known, 12, 3) == UnstarName("maralynn")
+    assert starred.toggle(known, 12, 3) == StarName("maralynn", 1.5, 12, 3)
+    assert starred.toggle(other, None, 0) == StarName("zoe", 1.0, None, 0)
+    assert {"maralynn", "zoe"} <= starred.names
+    starred.confirm(STARS[1:])
+    assert not {"maralynn", "zoe"} & starred.names
 
 
 def test_distribution_shown_with_its_statistics():
-    spread_out = NextCharView.from_nlls(next_nlls("mari"), 1, SYMBOLS)
-    lines = [to_plain_text(line) for line in spread_out.lines("mari", None, 80, 40)]
+    view = NextCharView.from_nlls(next_nlls("mari"), 1, SYMBOLS)
+    lines = [to_plain_text(line) for line in view.lines("mari", None, 80, 40)]
     assert len(lines) == 1 + 27 + 2
-    first = spread_out.ranked_ids[0]
-    figures = [f"{column[first]:.4f}" for column in spread_out.distributions]
+    first = view.ranked_ids[0]
+    figures = [f"{column[first]:.4f}" for column in view.distributions]
     assert lines[1].split()[-3:] == figures
     assert lines[-1].split()[-1] == "0.0370"
-    assert f"entropy {entropy(spread_out.probabilities):.2f} nats" in lines[-1]
-    assert sum(spread_out.probabilities) == pytest.approx(1)
+    assert f"entropy {entropy(view.probabilities):.2f} nats" in lines[-1]
+    assert sum(view.probabilities) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("here", [0, 5, 26, None])
 @pytest.mark.parametrize("height", range(1, 12))
 def test_row_under_cursor_always_visible(here, height):
-    spread_out = NextCharView.from_nlls(next_nlls(""), 0, SYMBOLS)
-    lines = spread_out.lines("", here, 60, height)
+    view = NextCharView.from_nlls(next_nlls(""), 0, SYMBOLS)
+    lines = view.lines("", here, 60, height)
     assert len(lines) <= height
     assert all(cell_width(line) <= 60 for line in lines)
     if height > 2:
@@ -250,9 +250,9 @@ def test_row_under_cursor_always_visible(here, height):
 
 
 def test_two_thousand_symbols_listed_around_cursor():
-    symbols = "".join(chr(0x4E00 + place) for place in range(2_000))
-    surprises = tuple(math.log(2_001) + place / 4_000 for place in range(2_001))
-    lines = [to_plain_text(line) for line in NextCharView.from_nlls(surprises, 1, symbols).lines("", 1_000, 80, 20)]
+    symbols = "".join(chr(0x4E00 + index) for index in range(2_000))
+    nlls = tuple(math.log(2_001) + index / 4_000 for index in range(2_001))
+    lines = [to_plain_text(line) for line in NextCharView.from_nlls(nlls, 1, symbols).lines("", 1_000, 80, 20)]
     assert len(lines) == 20
     assert any(line.startswith("▸") and symbols[999] in line for line in lines)
     assert "more, ↑" in lines[-1]
@@ -260,22 +260,22 @@ def test_two_thousand_symbols_listed_around_cursor():
 
 
 def test_nan_shown_without_failure():
-    spread_out = NextCharView.from_nlls((math.nan, 1.0, 2.0), 1, "ab")
-    assert any("nan" in to_plain_text(line) for line in spread_out.lines("", None, 80, 10))
+    view = NextCharView.from_nlls((math.nan, 1.0, 2.0), 1, "ab")
+    assert any("nan" in to_plain_text(line) for line in view.lines("", None, 80, 10))
 
 
 def test_path_is_table_or_line_of_same_values():
-    marked = step_views.scored_chars("mari", word_nlls("mari"))
-    assert [mark.text for mark in marked] == ["m", "a", "r", "i", "end"]
-    assert step_views.total_nll(marked) == pytest.approx(sum(word_nlls("mari")))
-    assert step_views.mean_nll(marked) == pytest.approx(sum(word_nlls("mari")) / 5)
+    path = step_views.scored_chars("mari", word_nlls("mari"))
+    assert [char.text for char in path] == ["m", "a", "r", "i", "end"]
+    assert step_views.total_nll(path) == pytest.approx(sum(word_nlls("mari")))
+    assert step_views.mean_nll(path) == pytest.approx(sum(word_nlls("mari")) / 5)
     for width in (20, 30, 60, 100):
-        line = step_views.path_line(marked, (), width)
+        line = step_views.path_line(path, (), width)
         assert cell_width(line) <= width
-        assert to_plain_text(line).split()[-2:] == ["end", step_views.format_probability(marked[-1].probability)]
-        assert all(cell_width(row) <= width for row in step_views.wrapped_path(marked, width))
-    assert step_views.path_line(marked, (), 100)[0].text == "m"
-    assert step_views.path_line(marked, (), 20)[0].text == "… "
+        assert to_plain_text(line).split()[-2:] == ["end", step_views.format_probability(path[-1].probability)]
+        assert all(cell_width(row) <= width for row in step_views.wrapped_path(path, width))
+    assert step_views.path_line(path, (), 100)[0].text == "m"
+    assert step_views.path_line(path, (), 20)[0].text == "… "
 
 
 def test_name_page_follows_cursor_and_marks_stars():
@@ -290,8 +290,8 @@ def test_examined_name_fits_any_space():
             lines = name_detail(NAMES[0], width, height)
             assert len(lines) <= height
             assert all(cell_width(line) <= width for line in lines)
-    sketchy = msgspec.structs.replace(NAMES[0], nlls=())
-    assert len(name_detail(sketchy, 40, 10)) == 1
+    without_nlls = msgspec.structs.replace(NAMES[0], nlls=())
+    assert len(name_detail(without_nlls, 40, 10)) == 1
 
 
 def test_without_words_to_compare_with_nothing_is_called_new_or_placed():
@@ -300,7 +300,7 @@ def test_without_words_to_compare_with_nothing_is_called_new_or_placed():
     assert json.loads(format_names([unknown], ".json"))[0]["known"] is None
     scored = WordScored(10, 1, "mae", (1.0, 2.0, 0.5, 1.0), None)
     text = "\n".join(to_plain_text(line) for line in character_lines(scored, 60, 20))
-    assert "no place in the corpus: its word list is missing" in text
+    assert "no percentile: the word list of the corpus is missing" in text
     assert "new" not in text
     assert to_plain_text(score_list([scored], 0, 60, 5)[1]).split()[-2:] == ["–", "?"]
 
