@@ -21,7 +21,8 @@ from charwave_tui.core.protocol.layer_insights import ProbeBatch
 from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, join_within, shorten
 from charwave_tui.ui.inspector.requests import POLL_INTERVAL, InspectionRequests
-from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData
+from charwave_tui.ui.inspector.selected_layer import SelectedLayer, cursor_on_next_diagnostic
+from charwave_tui.ui.inspector.views.base import CursorAxes, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import explanation_lines
 from charwave_tui.ui.inspector.views.registry import CONTEXT_LAYERS, shows_update_ratios, view_for_layer
 from charwave_tui.ui.keymap import INSPECTOR_KEYS
@@ -132,22 +133,12 @@ class InspectorPane(TimestampedPane, can_focus=True):
     # what is shown
 
     @property
+    def selected(self) -> SelectedLayer | None:
+        return SelectedLayer.of(self.probed.layers, self.selection.cursor)
+
+    @property
     def cursor(self) -> ViewCursor:
-        """The selected cursor, within the layers of the model and the tabs of the view."""
-        cursor, layers = self.selection.cursor, self.probed.layers
-        if not layers:
-            return cursor
-        layer = min(cursor.layer, len(layers) - 1)
-        return replace(cursor, layer=layer, tab=min(cursor.tab, len(view_for_layer(layers[layer].name).tabs) - 1))
-
-    @property
-    def stats(self) -> LayerStats | None:
-        layers = self.probed.layers
-        return layers[self.cursor.layer] if layers else None
-
-    @property
-    def view(self) -> LayerView | None:
-        return view_for_layer(self.stats.name) if self.stats else None
+        return self.selected.cursor if self.selected else self.selection.cursor
 
     def view_data(self) -> ViewData[Any] | None:
         """Return what the view can render now; None without a response about the selected layer."""
@@ -166,7 +157,8 @@ class InspectorPane(TimestampedPane, can_focus=True):
 
     @property
     def keys(self) -> tuple[Binding, ...]:
-        return keys_for(self.view.cursor_axes(self.cursor.tab) if self.view else CursorAxes())
+        selected = self.selected
+        return keys_for(selected.view.cursor_axes(selected.cursor.tab) if selected else CursorAxes())
 
     @property
     def seed(self) -> int:
@@ -177,14 +169,14 @@ class InspectorPane(TimestampedPane, can_focus=True):
     # requests
 
     def _request(self, *, repeat: bool = False) -> None:
-        view, (width, height) = self.view, self.size
-        if self.stats is None or view is None or not self.size:
+        selected, (width, height) = self.selected, self.size
+        if selected is None or not self.size:
             return
         if not self.run.is_connected or self.run.state is None:
             return
         explanation = self._explanation(self.view_data(), width)
-        query = view.query(self.cursor, width, max(height - len(explanation), 1))
-        includes_update_ratios = shows_update_ratios(self.stats.name, self.cursor.tab)
+        query = selected.view.query(selected.cursor, width, max(height - len(explanation), 1))
+        includes_update_ratios = shows_update_ratios(selected.stats.name, selected.cursor.tab)
         self._requests.request(
             query, self.selection.batch, includes_update_ratios=includes_update_ratios, repeat=repeat
         )
@@ -234,15 +226,16 @@ class InspectorPane(TimestampedPane, can_focus=True):
             return super().check_action(action, parameters)
         if self._editor.is_open:
             return False
+        selected = self.selected
         match action:
             case "tab":
-                return True if self.view and len(self.view.tabs) > 1 else None
+                return True if selected and len(selected.view.tabs) > 1 else None
             case "layer":
-                return True if self.view else None
+                return True if selected else None
             case "move":
                 return self._moved_cursor(str(parameters[0])) is not None
             case "type":
-                return self.stats is not None and self.stats.name in CONTEXT_LAYERS
+                return selected is not None and selected.stats.name in CONTEXT_LAYERS
             case "explain":
                 return True if self.view_data() else None
             case "control_run":
@@ -251,28 +244,20 @@ class InspectorPane(TimestampedPane, can_focus=True):
                 return True
 
     def action_layer(self, step: int) -> None:
-        """Select another layer, in the tab of the same name if its view has one."""
-        layers, cursor = self.probed.layers, self.cursor
-        if self.view is None:
-            return
-        layer = min(max(cursor.layer + step, 0), len(layers) - 1)
-        tab_name, tabs = self.view.tabs[cursor.tab], view_for_layer(layers[layer].name).tabs
-        self._select(replace(cursor, layer=layer, tab=tabs.index(tab_name) if tab_name in tabs else 0))
+        if self.selected:
+            self._select(self.selected.cursor_on_layer(step))
 
     def action_tab(self, step: int) -> None:
-        if self.view is not None:
-            self._select(replace(self.cursor, tab=(self.cursor.tab + step) % len(self.view.tabs)))
+        if self.selected:
+            self._select(self.selected.cursor_on_tab(step))
 
     def action_move(self, key: str) -> None:
         if (cursor := self._moved_cursor(key)) is not None:
             self._select(cursor)
 
     def action_explain(self) -> None:
-        """Explain the next diagnostic of the tab; after the last one, none."""
         if data := self.view_data():
-            labels = [diagnostic.label for diagnostic in view_for_layer(data.stats.name).diagnostics(data)]
-            index = labels.index(data.cursor.diagnostic) + 1 if data.cursor.diagnostic in labels else 0
-            self._select(replace(data.cursor, diagnostic=labels[index] if index < len(labels) else ""))
+            self._select(cursor_on_next_diagnostic(data))
 
     def action_batch(self) -> None:
         self.selection = replace(self.selection, batch=next_batch_size(self.selection.batch))
@@ -332,7 +317,7 @@ class InspectorPane(TimestampedPane, can_focus=True):
         self._update_title()
         self.update_provenance()
         conditions = (
-            self.stats and self.stats.name,
+            self.selected and self.selected.stats.name,
             self.cursor.tab,
             self.run.state,
             self._editor.is_open,
