@@ -74,7 +74,8 @@ def test_run_left_training_reattached_and_stopped_from_shell(home: Path) -> None
     kept = record(1)
     assert kept.state is RunState.PAUSED
     assert kept.step > reached + 400
-    assert ended.stdout == f"run 1 is paused and saved at step {kept.step:,}; charwave-tui train --resume 1 goes on\n"
+    resume = "charwave-tui train --resume 1 resumes it"
+    assert ended.stdout == f"run 1 is paused and saved at step {kept.step:,}; {resume}\n"
     wait_no_processes(home, 20)
     assert not socket_path().exists()
 

@@ -73,7 +73,7 @@ def test_status_reports_run_then_stop_pauses_and_saves_it(command: Any, config: 
     assert lines[0].split() == ["pid", str(facts["pid"])]
     ended = command("engine", "stop")
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out == "run 1 is paused and saved at step 1,234; charwave-tui train --resume 1 goes on\n"
+    assert ended.out == "run 1 is paused and saved at step 1,234; charwave-tui train --resume 1 resumes it\n"
     assert not engine_is_running()
     assert (RunStore(runs_dir()).read(1).state, RunStore(runs_dir()).read(1).step) == (RunState.PAUSED, 1234)
 
