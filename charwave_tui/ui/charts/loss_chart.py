@@ -1,8 +1,7 @@
-"""The loss chart, and `rasterize`, the only user of plotext: it draws single lines; the rest is drawn here."""
+"""The loss chart, and the widget that repaints the changed cells of a canvas."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from time import monotonic
 
 from rich.segment import Segment
@@ -16,7 +15,6 @@ from charwave_tui.core.metrics import TrainingHistory
 from charwave_tui.ui.charts.axes import Axes, fit_axes, losses_to_fit, x_extent
 from charwave_tui.ui.charts.plot import (
     CurveLines,
-    Dots,
     PlotArea,
     draw_background,
     draw_curves,
@@ -30,47 +28,6 @@ from charwave_tui.ui.state.run_state import LossCurveState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 MIN_FRAME_INTERVAL = 0.2  # seconds between two frames while the curve grows, at least
-
-BLANK_BRAILLE = 0x2800  # braille without dots; the eight lowest bits are the dots
-# the dot below each dot of a braille character
-_LOWER = {0x01: 0x02, 0x02: 0x04, 0x04: 0x40, 0x08: 0x10, 0x10: 0x20, 0x20: 0x80}
-_LOWERED = tuple(sum(lower for bit, lower in _LOWER.items() if bits & bit) for bits in range(256))
-
-
-@lru_cache(maxsize=16)
-def rasterize(dots: Dots, columns: int, rows: int, dot_style: str) -> tuple[str, ...]:
-    if not dots:
-        return ()
-    import plotext  # costs 50 ms, and the first frame has no curve
-
-    braille = dot_style in ("thin", "thick")
-    across, up = (2, 4) if braille else (1, 1)
-    plotext.clear_figure()
-    plotext.limit_size(False, False)
-    plotext.plot_size(columns, rows)
-    plotext.clear_color()
-    plotext.frame(False)
-    plotext.xticks([])
-    plotext.yticks([])
-    plotext.xlim(0, columns * across - 1)
-    plotext.ylim(0, rows * up - 1)
-    for stretch in dots:
-        plotext.plot(*map(list, zip(*stretch, strict=True)), marker="braille" if braille else dot_style)
-    text = plotext.uncolorize(plotext.build()).split("\n")[:rows]
-    return tuple(thicken(text) if dot_style == "thick" else text)
-
-
-def thicken(rows: list[str]) -> list[str]:
-    """Add the dot below each dot of rows of braille."""
-    thick = []
-    above = [0] * len(rows[0])
-    for row in rows:
-        bits = [0 if character == " " else ord(character) - BLANK_BRAILLE for character in row]
-        from_above = [(dots & 0x40) >> 6 | (dots & 0x80) >> 4 for dots in above]
-        thick_bits = [dots | _LOWERED[dots] | extra for dots, extra in zip(bits, from_above, strict=True)]
-        thick.append("".join(chr(BLANK_BRAILLE + dots) if dots else " " for dots in thick_bits))
-        above = bits
-    return thick
 
 
 class CanvasWidget(ThemedWidget):
@@ -184,14 +141,14 @@ class LossChart(CanvasWidget):
         self._axes = fit_axes(values, references, steps, self.log_scale, self._axes)
         key = (plot, self._axes, ghost, references, curve.vocab_size, curve.history.marks, curve.diverged_at)
         if self._background[0] != key:
-            self._background = (key, draw_background(plot, self._axes, curve, ghost, rasterize))
+            self._background = (key, draw_background(plot, self._axes, curve, ghost))
         canvas = self._background[1].copy()
         if self.cursor is not None and self.cursor <= steps:
             column = plot.column(self._axes, self.cursor)
             canvas.overlay(plot.top, column, [plot.glyphs.vertical] * plot.rows, "bold accent")
             if plot.top + plot.rows < plot.height:  # on the x axis
                 canvas.write(plot.top + plot.rows, column, plot.glyphs.up, "bold accent")
-        draw_curves(canvas, plot, self._axes, curve, lines, rasterize)
+        draw_curves(canvas, plot, self._axes, curve, lines)
         return canvas
 
     def _ghost_lines(self, steps: float, columns: int) -> CurveLines:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
 from charwave_tui.core.metrics import LossPoint, TrainingHistory
 from charwave_tui.ui.charts.axes import LABEL_WIDTH, Axes, Polyline, cell_index, loss_ticks, step_ticks, to_columns
+from charwave_tui.ui.charts.rasterize import Dots, rasterize
 from charwave_tui.ui.drawing.canvas import Canvas
 from charwave_tui.ui.drawing.number_format import format_loss
 from charwave_tui.ui.state.run_state import LossCurveState
@@ -51,12 +52,6 @@ def make_curve_lines(points: Iterable[LossPoint], history: TrainingHistory, step
 
 GUTTER_WIDTH = 17  # columns at the right for the curves' names and last values, one of them blank
 MARGIN_WIDTH = LABEL_WIDTH + 1  # columns at the left for the labels of the y axis
-
-# unbroken stretches of a line, each a row of (dot column from the left, dot row from the bottom)
-Dots = tuple[tuple[tuple[int, int], ...], ...]
-
-# draws dots into so many columns and rows of cells in a style: `thin` or `thick` braille, or the character itself
-Raster = Callable[[Dots, int, int, str], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +132,7 @@ class CurveLabel:
     text: str = ""
 
 
-def draw_background(plot: PlotArea, axes: Axes, curve: LossCurveState, ghost: CurveLines, raster: Raster) -> Canvas:
+def draw_background(plot: PlotArea, axes: Axes, curve: LossCurveState, ghost: CurveLines) -> Canvas:
     """Draw what changes only with the axes: ticks, grid, references, marks and the ghost curve."""
     canvas = Canvas(plot.width, plot.height)
     draw_axes(canvas, plot, axes)
@@ -153,20 +148,20 @@ def draw_background(plot: PlotArea, axes: Axes, curve: LossCurveState, ghost: Cu
     for column, _, role in marks:
         canvas.overlay(plot.top, column, [plot.glyphs.vertical] * plot.rows, role)
     for line, role in ((ghost.val, "line"), (ghost.train, "muted")):
-        rows = raster(plot.to_dots(axes, line), plot.columns, plot.rows, plot.dot_styles[0])
+        rows = rasterize(plot.to_dots(axes, line), plot.columns, plot.rows, plot.dot_styles[0])
         canvas.overlay(plot.top, plot.left, rows, role)
     if plot.top:
         _write_notes(canvas, plot, [*marks[:1], *outside, *marks[1:]])
     return canvas
 
 
-def draw_curves(
-    canvas: Canvas, plot: PlotArea, axes: Axes, curve: LossCurveState, lines: CurveLines, raster: Raster
-) -> None:
+def draw_curves(canvas: Canvas, plot: PlotArea, axes: Axes, curve: LossCurveState, lines: CurveLines) -> None:
     """Draw what changes as the run trains: the train curve, the val curve with its diamonds, and the gutter."""
     thin, thick = plot.dot_styles
     for line, role, dot_style in ((lines.train, "train", thick), (lines.val, "val", thin)):
-        canvas.overlay(plot.top, plot.left, raster(plot.to_dots(axes, line), plot.columns, plot.rows, dot_style), role)
+        canvas.overlay(
+            plot.top, plot.left, rasterize(plot.to_dots(axes, line), plot.columns, plot.rows, dot_style), role
+        )
     for step, loss in curve.history.val_losses():
         if math.isfinite(loss) and 0 <= axes.y_position(loss) <= 1 and step <= axes.steps:
             canvas.write(plot.row(axes, loss), plot.column(axes, step), plot.glyphs.val, "val")

@@ -14,8 +14,9 @@ from charwave_tui.core.config.presets import Preset, presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
 from charwave_tui.core.store.run_record import RunSummary
 from charwave_tui.ui.charts.axes import EARLY_FRACTION, Axes, Polyline, fit_axes, losses_to_fit, to_columns, x_extent
-from charwave_tui.ui.charts.loss_chart import CanvasWidget, rasterize
-from charwave_tui.ui.charts.plot import CurveLabel, PlotArea, Raster, draw_axes, write_gutter
+from charwave_tui.ui.charts.loss_chart import CanvasWidget
+from charwave_tui.ui.charts.plot import CurveLabel, PlotArea, draw_axes, write_gutter
+from charwave_tui.ui.charts.rasterize import rasterize
 from charwave_tui.ui.drawing.canvas import Canvas
 from charwave_tui.ui.drawing.number_format import format_loss, format_speed, format_steps
 from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, columns, justify, readable, shorten
@@ -163,7 +164,7 @@ def _losses_to_hold(polyline: Polyline, columns: int) -> list[float]:
     return losses_to_fit(polyline, columns)
 
 
-def draw_comparison(plot: PlotArea, scaled: ScaledRuns, raster: Raster) -> Canvas:
+def draw_comparison(plot: PlotArea, scaled: ScaledRuns) -> Canvas:
     """Draw axes, published loss and curves; the run under the cursor comes last, with a thick line."""
     canvas = Canvas(plot.width, plot.height)
     draw_axes(canvas, plot, scaled.axes)
@@ -174,7 +175,7 @@ def draw_comparison(plot: PlotArea, scaled: ScaledRuns, raster: Raster) -> Canva
         labels.append(CurveLabel("published", published, "muted"))
     for run, polyline in sorted(zip(scaled.runs, scaled.polylines, strict=True), key=lambda pair: pair[0].has_cursor):
         dots = plot.to_dots(scaled.axes, polyline)
-        rows = raster(dots, plot.columns, plot.rows, plot.dot_styles[run.has_cursor])
+        rows = rasterize(dots, plot.columns, plot.rows, plot.dot_styles[run.has_cursor])
         if not run.has_cursor:
             drawn, blank = DASHES[run.slot or 0]
             rows = tuple(
@@ -212,7 +213,7 @@ class ComparisonChart(CanvasWidget):
         if scaled is None:
             return Canvas(plot.width, plot.height)
         self._axes = scaled.axes
-        return draw_comparison(plot, scaled, rasterize)
+        return draw_comparison(plot, scaled)
 
 
 class ComparisonChartPane(Pane):

@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.ui.charts.loss_chart import rasterize, thicken
 from charwave_tui.ui.charts.plot import space_labels
+from charwave_tui.ui.charts.rasterize import rasterize, thicken
 from charwave_tui.ui.drawing.canvas import Canvas
 
 

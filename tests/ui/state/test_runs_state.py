@@ -14,7 +14,6 @@ from charwave_tui.core.corpus.registry import LECTURE_SHA256
 from charwave_tui.core.metrics import Evaluation, LossPoint, RunState, Split, TrainingHistory
 from charwave_tui.core.protocol.commands import PauseRun
 from charwave_tui.core.protocol.events import RunShown, RunsListed
-from charwave_tui.ui.charts.loss_chart import rasterize
 from charwave_tui.ui.charts.plot import PlotArea
 from charwave_tui.ui.runs.comparison import draw_comparison, scale_runs
 from charwave_tui.ui.state.run_state import (
@@ -57,7 +56,7 @@ def compare_runs(here=12, *chosen, records=RECORDS, held=TRAINING_RUN):
 def draw_canvas(runs, plot=PLOT, log=True):
     shown = scale_runs(plot, runs, log, None)
     assert shown is not None
-    return draw_comparison(plot, shown, rasterize)
+    return draw_comparison(plot, shown)
 
 
 def gutter(canvas, plot=PLOT):

@@ -10,8 +10,8 @@ from charwave_tui.core.metrics import LayerStats
 from charwave_tui.core.protocol.events import UpdateRatiosReported
 from charwave_tui.core.protocol.layer_insights import InsightQuery
 from charwave_tui.ui.charts.axes import Axes, Polyline, to_columns
-from charwave_tui.ui.charts.loss_chart import rasterize
 from charwave_tui.ui.charts.plot import CurveLabel, PlotArea, draw_axes, write_gutter
+from charwave_tui.ui.charts.rasterize import rasterize
 from charwave_tui.ui.drawing.canvas import Canvas, canvas_lines, crop_line
 from charwave_tui.ui.drawing.number_format import format_update_ratio
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, fit_groups, muted_lines, shorten
