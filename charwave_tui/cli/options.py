@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable
 
 from charwave_tui.client.endpoints import EngineEndpoint, LocalEndpoint
 from charwave_tui.client.ssh import SshDestination, SshEndpoint
 from charwave_tui.core.config.presets import default_preset, get_preset
 from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.corpus.registry import resolve_corpus_name
+from charwave_tui.core.corpus.registry import find_corpus, resolve_corpus_name
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.store.run_store import RunStore
@@ -131,6 +133,13 @@ def config_from(options: argparse.Namespace, **fields: str | None) -> tuple[RunC
     if "corpus" in settings:
         settings["corpus"] = resolve_corpus_name(settings["corpus"])
     return base.config.with_settings(settings).validated(), base.name
+
+
+def check_corpus(config: RunConfig) -> None:
+    """Read the corpus before torch is imported, and say on stderr what a person may want to know; raises UserError."""
+    corpus = find_corpus(config.corpus)
+    for hint in corpus.hints:
+        print(escape_invisible(f"{corpus.name}: {hint}"), file=sys.stderr)
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 
 JOINERS = "\u200c\u200d"  # invisible, but needed to spell Persian and the scripts of India
@@ -16,3 +17,12 @@ def escape_invisible(text: str) -> str:
     invisible = {symbol for symbol in text if unicodedata.category(symbol) in INVISIBLE_CATEGORIES}
     escapes = {ord(symbol): symbol.encode("unicode_escape").decode("ascii") for symbol in invisible.difference(JOINERS)}
     return text.translate(escapes)
+
+
+def shell_quote(text: str) -> str:
+    """Quote a text for a command line that can be typed: what is not visible as in bash's `$'...'`."""
+    escaped = escape_invisible(text)
+    if escaped == text:
+        return shlex.quote(text)
+    literal = text.replace("\\", r"\\").replace("'", r"\'")
+    return f"$'{escape_invisible(literal)}'"

@@ -8,6 +8,7 @@ import sys
 from charwave_tui.cli.output import print_json
 from charwave_tui.core.corpus.registry import DOWNLOAD_SOURCES, list_corpora
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.paths import APP_NAME
 
 
@@ -55,7 +56,7 @@ def print_corpora(as_json: bool) -> int:
         names = [entry.name if entry.name != str(entry.path) else "" for entry in entries]
         width = max(map(len, names), default=0)
         for name, entry in zip(names, entries, strict=True):
-            print(f"{name:{width}}  {entry.kind:8}  {entry.path}")
+            print(escape_invisible(f"{name:{width}}  {entry.kind:8}  {entry.path}"))
     existing = {entry.name for entry in entries}
     for name in DOWNLOAD_SOURCES:
         if name not in existing:

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from charwave_tui.cli.options import add_host_options, add_run_options, config_from, endpoint_from
+from charwave_tui.cli.options import add_host_options, add_run_options, check_corpus, config_from, endpoint_from
 from charwave_tui.cli.process import configure_logging, process_start, stop_on_signals
 from charwave_tui.cli.progress import ProgressLines
 from charwave_tui.core.config.run_config import RunConfig
@@ -76,6 +76,7 @@ def whole_fps(text: str) -> int:
 
 def play_plain(config: RunConfig, preset: str) -> int:
     """Train for PLAIN_TRAINING_SECONDS; print losses, the layer table, ten names and the commands."""
+    check_corpus(config)
     from charwave_tui.cli.commands.inspect import layer_table
     from charwave_tui.engine.api import InProcessTraining, inspect, sample
 

@@ -18,6 +18,7 @@ from charwave_tui.core.config.presets import Published, get_preset, presets
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.value_types import IntRange
 from charwave_tui.core.corpus.registry import LECTURE_SHA256, find_corpus, resolve_corpus_name
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.store.run_record import RunRecord
 
@@ -128,7 +129,8 @@ def reproduce(options: argparse.Namespace) -> int:
     assert isinstance(processes, int)
     corpus = resolve_corpus_name(options.corpus or RunConfig().corpus)
     if find_corpus(corpus).sha256 != LECTURE_SHA256:
-        print(f"{corpus} is not the lecture's list of names: the published losses do not apply", file=sys.stderr)
+        note = f"{corpus} is not the lecture's list of names: the published losses do not apply"
+        print(escape_invisible(note), file=sys.stderr)
     jobs = [Job(name, replace(preset.config, corpus=corpus)) for name, preset in chosen.items()]
     rows: dict[str, PublishedComparison] = {}
     code = 0

@@ -7,7 +7,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from charwave_tui.cli.options import add_host_options, add_training_options, config_from, endpoint_from, training_fields
+from charwave_tui.cli.options import (
+    add_host_options,
+    add_training_options,
+    check_corpus,
+    config_from,
+    endpoint_from,
+    training_fields,
+)
 from charwave_tui.cli.output import finite, print_facts
 from charwave_tui.client.connection import EngineNotRunning
 from charwave_tui.client.endpoints import EngineEndpoint
@@ -38,6 +45,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def start_run(options: argparse.Namespace) -> int:
     """Start a run; one in progress is stopped only with `--replace`."""
     config, preset = config_from(options, **training_fields(options))
+    if options.host is None:
+        check_corpus(config)
 
     async def query(session: EngineSession) -> Facts:
         current = session.status

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from charwave_tui.cli.options import run_number
-from charwave_tui.cli.output import print_json
+from charwave_tui.cli.output import or_ascii, padded, print_json
 from charwave_tui.core.corpus.registry import find_learned_corpus, resolve_corpus_name
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.escaping import escape_invisible
@@ -18,6 +18,8 @@ from charwave_tui.core.store.checkpoint_metadata import first_valid
 from charwave_tui.core.store.export import export_run
 from charwave_tui.core.store.run_record import RunRecord, RunSummary
 from charwave_tui.core.store.run_store import RunStore
+
+CORPUS_WIDTH = 14
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,12 +54,16 @@ def list_runs(options: argparse.Namespace) -> int:
     if options.json:
         print_json([_as_json(summary) for summary in summaries])
         return 0
-    print(f"{'run':>5}  {'preset':15} {'params':>10} {'steps':>19} {'train':>7} {'best val':>8}  {'state':9} created")
+    heading = (
+        f"{'run':>5}  {'preset':15} {'corpus':{CORPUS_WIDTH}} {'params':>10} {'steps':>19} {'train':>7} {'best val':>8}"
+    )
+    print(f"{heading}  {'state':9} created")
     for row in summaries:
         steps = f"{row.step:,} / {row.config.max_steps:,}"
         losses = f"{_loss(row.train):>7} {_loss(row.best_val):>8}"
         tail = f"{row.state:9} {row.created}  {row.name}".rstrip()
-        print(f"{row.run:>5}  {row.preset:15} {row.parameters:>10,} {steps:>19} {losses}  {tail}")
+        corpus = padded(_shorten(escape_invisible(row.corpus)), CORPUS_WIDTH)
+        print(f"{row.run:>5}  {row.preset:15} {corpus} {row.parameters:>10,} {steps:>19} {losses}  {tail}")
     return 0
 
 
@@ -72,10 +78,11 @@ def show_run(options: argparse.Namespace) -> int:
         return 0
     history, config = facts.pop("history"), facts.pop("config")
     for name, value in facts.items():
-        print(f"{name:17} {value if value not in (None, '') else '–'}")
+        print(escape_invisible(f"{name:17} {value if value not in (None, '') else '–'}"))
     print(f"{'points':17} {len(history['points']):,}, each the mean of {history['window']} steps or more")
     for name, value in config.items():
-        print(f"  {name:15} {' '.join(map(str, value)) if isinstance(value, tuple | list) else value}")
+        text = " ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+        print(f"  {name:15} {escape_invisible(text)}")
     return 0
 
 
@@ -145,6 +152,10 @@ def remove_runs(options: argparse.Namespace) -> int:
 def _as_json(record: RunRecord | RunSummary) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(record))  # NaN becomes null
     return fields
+
+
+def _shorten(corpus: str) -> str:
+    return corpus if len(corpus) <= CORPUS_WIDTH else f"{corpus[: CORPUS_WIDTH - 1]}{or_ascii('…', '~')}"
 
 
 def _loss(value: float | None) -> str:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from charwave_tui.cli.options import add_training_options, config_from, run_number, training_fields, unfinished_run
+from charwave_tui.cli.options import (
+    add_training_options,
+    check_corpus,
+    config_from,
+    run_number,
+    training_fields,
+    unfinished_run,
+)
 from charwave_tui.cli.output import finite, print_facts
 from charwave_tui.cli.process import configure_logging, process_start, stop_on_signals
 from charwave_tui.cli.progress import progress_listeners
@@ -66,7 +73,9 @@ def _command(options: argparse.Namespace) -> StartRun | OpenRun:
     """Return the command that starts a new run or resumes one; raises UserError."""
     fields = training_fields(options)
     if options.resume is None:
-        return StartRun(*config_from(options, **fields))
+        config, preset = config_from(options, **fields)
+        check_corpus(config)
+        return StartRun(config, preset)
     given = [name for name, text in {**fields, "corpus": options.corpus, "preset": options.preset}.items() if text]
     if given or options.settings or options.more_settings:
         raise UserError(

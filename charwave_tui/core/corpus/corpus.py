@@ -37,7 +37,9 @@ class Corpus:
 
     The id of a character is its index in `symbols` plus 1; id 0 is the boundary between words, the lecture's `.`.
     With `missing` there are no words: the run that learned them still has its characters. `removed_repeats` counts the
-    words of the file that are left out because they repeat an earlier one.
+    words of the file that are left out because they repeat an earlier one. `hints` are what a person may want to know
+    before training, a line each; `structure` is the problem and the remedy of a file whose lines are certainly no
+    words.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Corpus:
     sha256: str
     missing: MissingWords | None = None
     removed_repeats: int = 0
+    hints: tuple[str, ...] = ()
+    structure: tuple[str, str] | None = None
 
     @staticmethod
     def without_words(missing: MissingWords) -> Corpus:

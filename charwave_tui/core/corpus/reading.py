@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import stat
 import unicodedata
 from pathlib import Path
 
+from charwave_tui.core.corpus import hints
 from charwave_tui.core.corpus.corpus import MIN_WORDS, Corpus, corpus_error, format_word_count
-from charwave_tui.core.escaping import INVISIBLE_CATEGORIES, JOINERS
+from charwave_tui.core.escaping import INVISIBLE_CATEGORIES, JOINERS, shell_quote
 
 MAX_WORD_LENGTH = 1_000
 MAX_FILE_BYTES = 128 * 2**20  # about sixteen million names
@@ -26,6 +26,7 @@ def read_corpus(path: Path, name: str) -> Corpus:
     data = _read_bytes(path)
     text = _decode_text(path, data)
     _refuse_invisible(path, text)
+    structure = hints.structure_problem(path, text)
     lines = text.split("\n")
     words = tuple(word for line in lines if (word := line.strip(_SPACES)))
     if words and max(map(len, words)) > MAX_WORD_LENGTH:
@@ -34,13 +35,24 @@ def read_corpus(path: Path, name: str) -> Corpus:
         )
         raise corpus_error(
             f"{path}, line {number:,}: {length:,} characters, more than {MAX_WORD_LENGTH:,}",
-            "put each word on a line of its own",
+            _one_word_a_line(path, lines[number - 1]),
         )
     if len(words) < MIN_WORDS:
+        if structure is not None:
+            raise corpus_error(*structure)
+        remedy = _one_word_a_line(path, max(words, key=len, default=""))
         raise corpus_error(
-            f"{path} has {format_word_count(len(words))}", f"take a file of at least {MIN_WORDS}, one a line"
+            f"{path} has {format_word_count(len(words))}", f"take a file of at least {MIN_WORDS}, one a line: {remedy}"
         )
-    return Corpus(name, words, "".join(sorted(set("".join(words)))), hashlib.sha256(data).hexdigest())
+    symbols = "".join(sorted(set("".join(words))))
+    told = () if structure is not None else hints.word_list_hints(path, text, symbols)
+    return Corpus(name, words, symbols, hashlib.sha256(data).hexdigest(), hints=told, structure=structure)
+
+
+def _one_word_a_line(path: Path, line: str) -> str:
+    """Return the command that writes the words of a long line one a line, if it has any."""
+    separator = hints.word_separator(line)
+    return hints.split_words_command(path, separator) if separator else "put each word on a line of its own"
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -53,13 +65,14 @@ def _read_bytes(path: Path) -> bytes:
         if status.st_size > MAX_FILE_BYTES:
             raise corpus_error(
                 f"{path} has {status.st_size:,} bytes, more than {MAX_FILE_BYTES:,}",
-                "take a part of it, say with head -n",
+                hints.mending_command(path, "head -n 4000000 {}"),
             )
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise corpus_error(f"there is no file {path}", "check the path") from None
     except PermissionError:
-        raise corpus_error(f"{path} may not be read", f"allow it with chmod u+r {path}, or take a copy") from None
+        remedy = f"allow it with chmod u+r {shell_quote(str(path))}, or take a copy"
+        raise corpus_error(f"{path} may not be read", remedy) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise corpus_error(f"{path} cannot be read: {reason}", "check the path") from None
@@ -69,8 +82,11 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _decode_text(path: Path, data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise corpus_error(f"{path} is UTF-16, not UTF-8", "convert it with iconv -f UTF-16 -t UTF-8")
+    if compression := hints.compression_of(data):
+        kind, command = compression
+        raise corpus_error(f"{path} is compressed by {kind}", hints.mending_command(path, f"{command} {{}}"))
+    if encoding := hints.utf_encoding(data):
+        raise corpus_error(f"{path} is {encoding}, not UTF-8", _iconv(path, encoding))
     nul = data.find(0)
     if nul >= 0:
         raise corpus_error(f"{path} is binary: byte {nul:,} is 0", "name a UTF-8 text file, one word a line")
@@ -80,23 +96,34 @@ def _decode_text(path: Path, data: bytes) -> str:
         # The codec counts from after the BOM, the message from the first byte of the file.
         offset = error.start + len(data) - len(error.object)
         line = _unix_newlines(data[:offset].decode("latin-1")).count("\n") + 1
+        start, end = data.rfind(b"\n", 0, offset) + 1, data.find(b"\n", offset)
+        encoding, reading = hints.single_byte_encoding(data[start : end if end >= 0 else len(data)][:100])
         raise corpus_error(
-            f"{path}, line {line:,}: byte {offset:,} (0x{data[offset]:02x}) is not UTF-8", "save the file as UTF-8"
+            f"{path}, line {line:,}: byte {offset:,} (0x{data[offset]:02x}) is not UTF-8",
+            f"if it should read “{reading}”: {_iconv(path, encoding)}",
         ) from None
     return unicodedata.normalize("NFC", _unix_newlines(text))
+
+
+def _iconv(path: Path, encoding: str) -> str:
+    return hints.mending_command(path, f"iconv -f {encoding} -t UTF-8 {{}}")
 
 
 def _refuse_invisible(path: Path, text: str) -> None:
     allowed = JOINERS + "\n"
     refused = {symbol for symbol in set(text) - set(allowed) if unicodedata.category(symbol) in INVISIBLE_CATEGORIES}
     if refused:
+        columns = hints.find_columns(hints.sample_lines(text)) if "\t" in refused else None
+        if columns is not None and columns.separator == "\t":
+            problem = f"{path} has columns, separated by tabs (“{hints.sample_lines(text)[0]}”)"
+            raise corpus_error(problem, hints.cut_command(path, columns))
         index = min(text.index(symbol) for symbol in refused)
         symbol = text[index]
         name = "tab" if symbol == "\t" else unicodedata.name(symbol, "control character").lower()
         line = text.count("\n", 0, index) + 1
         raise corpus_error(
             f"{path}, line {line:,}: U+{ord(symbol):04X} ({name}) is not allowed in a word",
-            "take it out of the file",
+            hints.mending_command(path, f"perl -CSD -pe 's/\\x{{{ord(symbol):x}}}//g' {{}}"),
         )
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 
-from charwave_tui.core.corpus.corpus import Corpus, MissingWords
+from charwave_tui.core.corpus.corpus import Corpus, MissingWords, corpus_error
 from charwave_tui.core.corpus.reading import read_corpus
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.escaping import escape_invisible
+from charwave_tui.core.escaping import escape_invisible, shell_quote
 from charwave_tui.core.paths import APP_NAME, asset_path, corpora_dir, state_dir, write_user_file
 from charwave_tui.core.store.run_record import RunRecord
 
@@ -66,6 +65,14 @@ def find_corpus(name_or_path: str) -> Corpus:
 
     A file is read again only when it has changed, so that a call at each key press is cheap.
     """
+    corpus = _find_file(name_or_path)
+    if corpus.structure is not None:
+        raise corpus_error(*corpus.structure)
+    return corpus
+
+
+def _find_file(name_or_path: str) -> Corpus:
+    """Return the corpus of a name or a path, even if its lines are no words: a run may have learned them."""
     entry = _named_corpora().get(name_or_path)
     path = entry.path if entry else _expand_user(name_or_path)
     name = escape_invisible(entry.name if entry else path.stem)
@@ -85,19 +92,19 @@ def find_learned_corpus(record: RunRecord, path: str = "") -> Corpus:
     """
     run, learned = record.run, record.corpus
     if path:
-        corpus = find_corpus(path)
+        corpus = _find_file(path)
         if corpus.sha256 != learned.sha256:
             raise UserError(
                 f"{path} is not the list that run {run} learned: its SHA-256 begins {corpus.sha256[:12]}, not "
                 f"{learned.sha256[:12]}",
-                f"{APP_NAME} train --corpus {shlex.quote(path)} trains a new run on it",
+                f"{APP_NAME} train --corpus {shell_quote(path)} trains a new run on it",
                 "corpus",
             )
         return corpus
     location = record.config.corpus
     relocate = f"{APP_NAME} runs relocate {run} PATH says where they are"
     try:
-        corpus = find_corpus(location)
+        corpus = _find_file(location)
     except UserError as error:
         remedy = error.remedy if location in DOWNLOAD_SOURCES else relocate
         return Corpus.without_words(

@@ -14,13 +14,13 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.ui.drawing.styled_text import (
     Span,
     StyledLine,
     cell_width,
     highlight,
     justify,
-    readable,
     scroll_top,
     shorten,
     wrap,
@@ -50,7 +50,7 @@ def option_lines(
 ) -> list[tuple[StyledLine, ...]]:
     """Return each option's lines; the one at the index `selected` is highlighted, the `current` value has a check."""
     options = list(options)
-    labels = [shorten(readable(option.label), width - 4) for option in options]
+    labels = [shorten(escape_invisible(option.label), width - 4) for option in options]
     label_width = max((len(label) for label in labels), default=0) + 5 if width >= MIN_TWO_COLUMN_WIDTH else 0
     is_beside = 0 < label_width <= width // 2
     detail_width = width - label_width if is_beside else width - 2

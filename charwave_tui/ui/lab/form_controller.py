@@ -14,6 +14,7 @@ from charwave_tui.core.config.layer_shapes import LayerShape, layer_shapes
 from charwave_tui.core.config.value_types import Value
 from charwave_tui.core.corpus.registry import find_corpus
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.protocol.events import Event, RunOpened
 from charwave_tui.ui.state.engine_controller import EngineController
@@ -36,15 +37,20 @@ from charwave_tui.ui.state.form_state import (
 from charwave_tui.ui.state.run_state import RunViewState
 
 PREPARE_DELAY_SECONDS = 0.15  # after the last edit, so that stepping through values builds one model
+HINT_SECONDS = 20.0  # that a hint is shown: it holds a command to copy
 
 
 @dataclass
 class CorpusLoaded(Message):
-    """The corpus `name` was read; `problem` says why it could not be, `vocab_size` is None then."""
+    """The corpus `name` was read; `problem` says why it could not be, `vocab_size` is None then.
+
+    `hints` are what a person may want to know before training on it.
+    """
 
     name: str
     vocab_size: int | None
     problem: Problem | None
+    hints: tuple[str, ...]
 
 
 class FormController:
@@ -67,6 +73,7 @@ class FormController:
         self.shapes: tuple[LayerShape, ...] = ()  # of the draft's layers, as long as it is valid
         self._screen = screen
         self._engine = engine
+        self._told_hints: set[tuple[str, str]] = set()  # by corpus, so that each is shown once
         self._on_change = on_change
         self._keeps_config = keeps_config
         self._prepare_timer: Timer | None = None
@@ -149,18 +156,24 @@ class FormController:
 
     def _load_corpus(self, name: str) -> None:
         vocab_size = problem = None
+        hints: tuple[str, ...] = ()
         try:
-            vocab_size = find_corpus(name).vocab_size
+            corpus = find_corpus(name)
+            vocab_size, hints = corpus.vocab_size, corpus.hints
         except UserError as error:
             if not self._engine.is_remote:  # the other machine may have it
                 problem = Problem.of(error, "corpus")
         except (OSError, MemoryError) as error:
             problem = Problem("corpus", f"{name} cannot be read ({error})", "take another file")
-        self._screen.post_message(CorpusLoaded(name, vocab_size, problem))
+        self._screen.post_message(CorpusLoaded(name, vocab_size, problem, hints))
 
     def take_corpus(self, message: CorpusLoaded) -> None:
         if message.name == self.form.draft.config.corpus:
             self.set_form(with_corpus(self.form, message.vocab_size, message.problem))
+            for hint in message.hints:
+                if (message.name, hint) not in self._told_hints:
+                    self._told_hints.add((message.name, hint))
+                    self._screen.notify(escape_invisible(hint), severity="warning", timeout=HINT_SECONDS, markup=False)
 
     def draft_before_what_if(self, run: RunViewState) -> Draft:
         """The draft of the run, or the form's if there is none; without the last what-if change if it has that."""

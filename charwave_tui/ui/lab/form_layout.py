@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from charwave_tui.core.config.choices import Device
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, FieldGroup, unused_fields
 from charwave_tui.core.config.value_types import Choice, FreeText
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.ui.drawing.styled_text import (
     GAP,
     Span,
@@ -77,7 +78,7 @@ def value_text(view: FormState, name: str) -> str:
     """Return the value as it is typed; `auto` with what it stands for."""
     if name == PRESET:
         return readable(view.draft.preset or GLYPHS.dash)
-    text = readable(HYPERPARAMETERS[name].value_type.format(getattr(view.draft.config, name)))
+    text = escape_invisible(HYPERPARAMETERS[name].value_type.format(getattr(view.draft.config, name)))
     return f"{text} {GLYPHS.arrow} {view.accelerator}" if text == Device.AUTO and view.accelerator else text
 
 
@@ -86,7 +87,7 @@ def previous_value_text(view: FormState, row: FieldRow) -> str:
     if row.value_under_editor is not None:
         return "" if row.value_under_editor == value_text(view, row.name) else f"was {row.value_under_editor}"
     before = previous_value(view, row.name)
-    return "" if before is None else f"was {readable(HYPERPARAMETERS[row.name].value_type.format(before))}"
+    return "" if before is None else f"was {escape_invisible(HYPERPARAMETERS[row.name].value_type.format(before))}"
 
 
 def value_column(name: str, width: int) -> int:

@@ -10,7 +10,8 @@ from rich.cells import cell_len
 from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER, LayerShape, layer_shapes, parameter_count
 from charwave_tui.core.config.presets import presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig, unused_fields
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, readable, shorten, wrap
+from charwave_tui.core.escaping import escape_invisible
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, shorten, wrap
 from charwave_tui.ui.state.form_state import (
     LINKED_FIELDS,
     PRESET,
@@ -150,7 +151,7 @@ def help_lines(preview: EditPreview, name: str, width: int) -> tuple[StyledLine,
     previous = previous_value(view, name)
     if name in staged_fields(view) and previous is not None and not preview.is_typing:
         staged_note = Span(f"{GLYPHS.rebuild} staged; t trains it", "accent")
-        effect: StyledLine = (staged_note, Span(f"  was {readable(spec.value_type.format(previous))}", "muted"))
+        effect: StyledLine = (staged_note, Span(f"  was {escape_invisible(spec.value_type.format(previous))}", "muted"))
         if cell_width(effect) > width:
             effect = (staged_note,)
         return title, (Span(spec.help),), effect

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from charwave_tui.core.config.presets import Preset, presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.store.run_record import RunSummary
 from charwave_tui.ui.charts.axes import EARLY_FRACTION, Axes, Polyline, fit_axes, losses_to_fit, to_columns, x_extent
 from charwave_tui.ui.charts.loss_chart import CanvasWidget
@@ -96,7 +97,7 @@ def _field_rows(compared: Sequence[ComparedRun], preset: Preset | None) -> list[
 
 def _field_value(run: ComparedRun, name: str) -> Span:
     """Return a field's value, after its first value if it was edited while training: `0.1→0.01`."""
-    value = readable(written(run.row, name))
+    value = escape_invisible(written(run.row, name))
     marks = run.history.marks if run.history else ()
     edits = [mark.text.removeprefix(f"{name} ").split(" → ") for mark in marks if mark.text.startswith(f"{name} ")]
     if edits and all(len(edit) == 2 for edit in edits):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rich.cells import cell_len, set_cell_size
 
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.store.run_record import RunSummary
 from charwave_tui.ui.drawing.number_format import MAX_AGE_WIDTH, format_age, format_duration, format_loss, format_steps
@@ -26,27 +26,25 @@ from charwave_tui.ui.state.runs_state import (
 from charwave_tui.ui.tables.column_layout import ColumnLayout, widen
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
-MAX_CORPUS_WIDTH = 20  # columns of a corpus among the changes; of a path the end is shown
-
 
 @dataclass(frozen=True, slots=True)
 class RunsContext:
     """What the cells of a run depend on besides the run: the time, the current run and the other runs in the table.
 
-    `best` is the best val loss by corpus; `named` is whether any run has a name.
+    `best` is the best val loss by corpus; `named` is whether any run has a name, `has_corpora` whether they learned
+    more than one corpus.
     """
 
     now: datetime
     best_val: Mapping[str, float]
     current_run: int | None
-    usual_corpus: str
     has_names: bool
+    has_corpora: bool
 
     @staticmethod
     def of(rows: Sequence[RunSummary], current_run: int | None, now: datetime) -> RunsContext:
-        corpora = Counter(row.corpus for row in rows).most_common(1)
-        usual_corpus = corpora[0][0] if corpora else ""
-        return RunsContext(now, best_vals(rows), current_run, usual_corpus, any(row.name for row in rows))
+        has_names, has_corpora = any(row.name for row in rows), len({row.corpus for row in rows}) > 1
+        return RunsContext(now, best_vals(rows), current_run, has_names, has_corpora)
 
 
 def run_cells(
@@ -56,7 +54,7 @@ def run_cells(
     name = truncate(readable(row.name or row.preset), widths["name"])
     is_best = row.best_val is not None and row.best_val == context.best_val.get(row.corpus)
     best = replace(loss_span(row.best_val), role="bright", bold=True) if is_best else loss_span(row.best_val)
-    changed = truncate(changed_text(row, context), widths.get("changed", 0))
+    changed = truncate(changed_text(row), widths.get("changed", 0))
     return {
         "mark": (
             Span(GLYPHS.cursor if is_selected else " ", "accent", True),
@@ -65,6 +63,7 @@ def run_cells(
         ),
         "run": (Span(str(row.run), "bright" if is_selected else "muted"),),
         "name": (Span(name, "bright" if is_selected or row.name else "fg", bold=is_selected),),
+        "corpus": (Span(shorten(escape_invisible(row.corpus), widths.get("corpus", 0)), "muted"),),
         "changed": (Span(changed, "muted"),),
         "params": (Span(f"{row.parameters:,}"),),
         "steps": (Span(format_steps(row.step)),),
@@ -94,11 +93,9 @@ def distinguishing_text(row: RunSummary) -> str:
     return ", ".join(filter(None, (row.preset if row.name else "", changes_text(row), best)))
 
 
-def changed_text(row: RunSummary, context: RunsContext) -> str:
-    """Return a run's changes, after a named one's preset and before a corpus that is not the usual one."""
-    corpus = "" if row.corpus == context.usual_corpus else f"corpus {shorten(row.corpus, MAX_CORPUS_WIDTH)}"
-    parts = (row.preset if row.name else "", changes_text(row), corpus)
-    return readable(", ".join(filter(None, parts)))
+def changed_text(row: RunSummary) -> str:
+    """Return a run's changes, after a named one's preset."""
+    return readable(", ".join(filter(None, (row.preset if row.name else "", changes_text(row)))))
 
 
 def loss_span(value: float | None) -> Span:
@@ -138,6 +135,7 @@ HEADERS = {
     "mark": "",
     "run": "run",
     "name": "preset",
+    "corpus": "corpus",
     "changed": "changed",
     "params": "params",
     "steps": "steps",
@@ -150,12 +148,14 @@ HEADERS = {
     "note": "note",
 }
 # left out as the width shrinks, in this order
-DROP_ORDER = ("note", "time", "changed", "params", "when", "delta", "train", "steps", "state")
+DROP_ORDER = ("note", "time", "params", "changed", "when", "delta", "train", "steps", "corpus", "state")
+ONE_CORPUS_DROP_ORDER = ("note", "corpus", *(key for key in DROP_ORDER[1:] if key != "corpus"))
 # minimum widths, so that the columns do not move as numbers come and change
 MIN_WIDTHS = {
     "mark": 3,
     "run": 3,
     "name": 12,
+    "corpus": 6,
     "changed": 12,
     "params": 7,
     "steps": 7,
@@ -167,10 +167,11 @@ MIN_WIDTHS = {
     "state": 8,
     "note": 24,
 }
+MAX_CORPUS_WIDTH = 16
 MAX_NAME_WIDTH, MAX_CHANGED_WIDTH = 24, 32  # maximum widths, the latter where there is a note that needs the room
 BRIEF_STATE_WIDTH = 10  # columns of `unfinished`
 WIDE_CHANGED_WIDTH = 24  # columns of the changes before there is a note, and before the gaps grow
-LEFT_ALIGNED = frozenset({"mark", "name", "changed", "state", "note"})
+LEFT_ALIGNED = frozenset({"mark", "name", "corpus", "changed", "state", "note"})
 TIGHT = frozenset({"mark"})
 GAP = 2  # blank columns between two columns, one more where there is room
 
@@ -178,8 +179,9 @@ GAP = 2  # blank columns between two columns, one more where there is room
 def fit_columns(rows: Sequence[RunSummary], width: int, context: RunsContext) -> ColumnLayout:
     """Return the columns that fit `width`; spare room goes to names, gaps and words."""
     natural_widths = _natural_widths(rows, context)
-    for count in range(not any(row.note for row in rows), len(DROP_ORDER) + 1):
-        widths = {key: natural_widths[key] for key in HEADERS if key not in DROP_ORDER[:count]}
+    drop_order = DROP_ORDER if context.has_corpora else ONE_CORPUS_DROP_ORDER
+    for count in range(not any(row.note for row in rows), len(drop_order) + 1):
+        widths = {key: natural_widths[key] for key in HEADERS if key not in drop_order[:count]}
         if "note" in widths:
             widths["changed"] = WIDE_CHANGED_WIDTH
         elif "changed" not in widths:
@@ -235,16 +237,16 @@ def _facts(row: RunSummary, layout: ColumnLayout, context: RunsContext) -> Itera
     if row.name:
         yield row.preset
     yield f"{format_steps(row.step)} of {format_steps(row.config.max_steps)} steps"
-    if changes(row) and cell_len(changed_text(row, context)) > layout.width_of("changed"):
+    if changes(row) and cell_len(changed_text(row)) > layout.width_of("changed"):
         yield changes_text(row)
+    if cell_len(escape_invisible(row.corpus)) > layout.width_of("corpus"):
+        yield escape_invisible(row.corpus)
     if "params" not in layout.keys:
         yield f"{row.parameters:,} params"
     if "when" not in layout.keys:
         yield format_age(row.created, context.now)
     if "time" not in layout.keys:
         yield f"trained for {format_duration(row.training_seconds)}"
-    if "changed" not in layout.keys or row.corpus == context.usual_corpus:
-        yield row.corpus
 
 
 def _natural_widths(rows: Sequence[RunSummary], context: RunsContext) -> dict[str, int]:
@@ -262,7 +264,12 @@ def _natural_widths(rows: Sequence[RunSummary], context: RunsContext) -> dict[st
     }
     widths = {key: max(min_width, len(widest_texts.get(key, ""))) for key, min_width in MIN_WIDTHS.items()}
     longest_name = max((cell_len(readable(row.name or row.preset)) for row in rows), default=0)
-    return {**widths, "name": min(max(longest_name, widths["name"]), MAX_NAME_WIDTH)}
+    longest_corpus = max((cell_len(escape_invisible(row.corpus)) for row in rows), default=0)
+    return {
+        **widths,
+        "name": min(max(longest_name, widths["name"]), MAX_NAME_WIDTH),
+        "corpus": min(max(longest_corpus, widths["corpus"]), MAX_CORPUS_WIDTH),
+    }
 
 
 def _largest(losses: Iterable[float | None]) -> float:

@@ -12,6 +12,7 @@ from textual.geometry import Region
 from textual.reactive import reactive
 from textual.timer import Timer
 
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.metrics import RunState
 from charwave_tui.ui.drawing.block_graphics import progress_bar
 from charwave_tui.ui.drawing.number_format import format_duration, format_speed, format_steps
@@ -70,7 +71,7 @@ def _names(run: RunViewState, host: str) -> tuple[StyledLine, StyledLine, Styled
         number = "pretrained" if run.is_pretrained else "untrained"
     else:
         number = f"run {run.run}"
-    corpus = run.corpus.name if run.corpus else ""
+    corpus = escape_invisible(run.corpus.name) if run.corpus else ""
     long, medium = (
         f" {GLYPHS.dot} ".join(filter(None, parts)) for parts in ((host, corpus, run.preset, number), (host, number))
     )

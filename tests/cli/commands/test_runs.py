@@ -51,9 +51,19 @@ def test_list_json_has_row_per_run_newest_first(command: Any, two_runs: RunStore
 
 def test_list_table_columns_line_up(command: Any, two_runs: RunStore) -> None:
     heading, second, first = command("runs", "list").out.splitlines()
-    assert heading.split() == ["run", "preset", "params", "steps", "train", "best", "val", "state", "created"]
+    assert heading.split() == ["run", "preset", "corpus", "params", "steps", "train", "best", "val", "state", "created"]
     record = two_runs.read(1)
-    fields = ["1", "mlp-3", f"{record.parameters:,}", "60", "/", "60", f"{record.train:.4f}", f"{record.val:.4f}"]
+    fields = [
+        "1",
+        "mlp-3",
+        "words",
+        f"{record.parameters:,}",
+        "60",
+        "/",
+        "60",
+        f"{record.train:.4f}",
+        f"{record.val:.4f}",
+    ]
     assert first.split() == [*fields, "finished", record.created, "the", "first"]
     for name in ("params", "steps", "train", "best val"):
         end = heading.index(name) + len(name)

@@ -268,3 +268,34 @@ def test_too_few_words_without_repeats_are_refused(train: Any, tmp_path: Path) -
     printed = train("--corpus", str(path), "--set", "repeats=once")
     assert printed.code == 2
     assert "few has only 2 words without repeats; take a file of at least 10, or set repeats to keep" in printed.err
+
+
+@pytest.mark.parametrize("name", ["train", "start"])
+def test_file_that_is_not_there_refused_before_torch_is_imported(tmp_path: Path, name: str) -> None:
+    script = (
+        "import sys; from charwave_tui.cli.main import main\n"
+        f"code = main(['{name}', '--corpus', '/none/at/all.txt'])\n"
+        "print(code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "2 False\n"
+    assert "there is no file /none/at/all.txt" in done.stderr
+
+
+def test_hints_told_once_before_training(command: Any, train: Any, words: Path) -> None:
+    words.write_text("Name\n" + words.read_text("utf-8"), "utf-8")
+    printed = train("--steps", "5")
+    assert printed.code == 0
+    (hint,) = [line for line in printed.err.splitlines() if "heading" in line]
+    assert hint == f"words: line 1, Name, may be a heading and would be learned too; tail -n +2 {words} > list.txt"
+    assert printed.err.splitlines()[0] == hint
+
+
+def test_file_name_that_turns_text_around_is_escaped(command: Any, words: Path, tmp_path: Path) -> None:
+    path = words.rename(tmp_path / "a\u202ebc.txt")
+    printed = command("train", "--corpus", str(path), "--steps", "3", "--set", "batch_size=4")
+    assert printed.code == 0
+    shown = command("runs", "list"), command("runs", "show", "1"), command("data", "list"), printed
+    for result in shown:
+        assert "\u202e" not in result.out + result.err
+        assert "a\\u202ebc" in result.out + result.err

@@ -226,6 +226,23 @@ async def test_unreadable_corpus_reported_in_form_and_nothing_lost(tmp_path):
         assert engine.control_commands == ["StartRun"]
 
 
+async def test_hint_on_corpus_shown_once_with_its_file_name_escaped(tmp_path):
+    path = tmp_path / "a\u202eb.txt"
+    path.write_text("Name\n" + "\n".join("abcdefghijkl"), "utf-8")
+    async with run_playground(SimulatedEngine()) as pilot:
+        for _ in range(2):
+            lab_screen(pilot)._form.edit("corpus", str(path))
+            await wait_settled(pilot)
+        go_to(pilot, "corpus")
+        await pilot.pause()
+        (hint,) = [text for text in notification_texts(pilot) if "heading" in text]
+        assert hint.endswith(r"b.txt' > words.txt")
+        shown = screen_text(pilot.app)
+        assert "\u202e" not in hint + shown
+        assert r"a\u202eb.txt" in hint
+        assert r"a\u202eb.txt" in shown
+
+
 async def test_existing_run_fills_form():
     found = replace(scenes.TRAINING, run=replace(scenes.TRAINING.run, config=replace(scenes.CONFIG, n_embd=10)))
     async with run_playground(StaticEngine(found)) as pilot:

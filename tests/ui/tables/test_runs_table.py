@@ -68,11 +68,11 @@ def test_columns_fill_width_and_every_line_has_it(rows):
     [
         (196, set()),
         (136, {"note"}),
-        (116, {"note", "time"}),
-        (96, {"note", "time", "changed"}),
-        (76, {"note", "time", "changed", "params", "when"}),
-        (56, {"note", "time", "changed", "params", "when", "delta", "train"}),
-        (3, {"note", "time", "changed", "params", "when", "delta", "train", "steps", "state"}),
+        (116, {"note", "time", "params"}),
+        (96, {"note", "time", "params", "changed"}),
+        (76, {"note", "time", "params", "changed", "when", "delta"}),
+        (56, {"note", "time", "params", "changed", "when", "delta", "train", "steps"}),
+        (3, {"note", "time", "params", "changed", "when", "delta", "train", "steps", "corpus", "state"}),
     ],
 )
 def test_columns_dropped_as_width_shrinks(width, missing):
@@ -91,7 +91,7 @@ def test_name_editor_covers_whole_columns():
     layout = fit_columns(SUMMARIES, 76, table_context())
     line = to_plain_text(header(layout, table_context()))
     assert layout.stretch("name", 1) == (line.index("name"), dict(layout.widths)["name"])
-    assert layout.stretch("name", 24) == (line.index("name"), line.index("steps") + len("steps") - line.index("name"))
+    assert layout.stretch("name", 24) == (line.index("name"), line.index("  steps") - line.index("name") - 2)
     start, width = layout.stretch("name", 1_000)
     assert start + width == 76
 
@@ -107,23 +107,44 @@ def test_table_layout_stable_while_run_trains():
 
 def test_row_shows_run_and_result():
     said = " ".join(to_plain_text(table_row(SUMMARIES, 12)).split())
-    assert said == "● 12 tree-76k lr 0.01 76,579 130,000 1m27s 2 min ago 1.8600 2.0121 +0.0346 training"
+    assert said == "● 12 tree-76k makemore lr 0.01 76,579 130,000 1m27s 2 min ago 1.8600 2.0121 +0.0346 training"
     said = " ".join(to_plain_text(table_row(SUMMARIES, 10)).split())
-    assert said == "10 playground norm none, init_gain 5.0 76,579 5,000 4s 3 h ago 2.4116 2.4302 +0.4527 stopped"
+    assert said == "10 playground makemore norm none, ini… 76,579 5,000 4s 3 h ago 2.4116 2.4302 +0.4527 stopped"
 
 
 def test_named_run_lists_preset_in_changes_and_note_if_space():
     said = to_plain_text(table_row(SUMMARIES, 11, 196))
-    assert said[4:].split()[:7] == ["11", "small,", "for", "the", "talk", "tree-22k", "22,397"]
-    assert said.rstrip().endswith("done             the one to show: quick, and good enough…")
+    assert said[4:].split()[:7] == ["11", "small,", "for", "the", "talk", "makemore", "tree-22k"]
+    assert said.rstrip().endswith("done            the one to show: quick, and good enough…")
     assert "name" in to_plain_text(header(fit_columns(SUMMARIES, 136, table_context()), table_context()))
     unnamed = [summary for summary in SUMMARIES if not summary.name]
     assert "preset" in to_plain_text(header(fit_columns(unnamed, 136, table_context(unnamed)), table_context(unnamed)))
 
 
-def test_corpus_shown_if_not_that_of_most_runs():
-    assert "corpus names" in to_plain_text(table_row(SUMMARIES, 1))
-    assert not any("makemore" in to_plain_text(table_row(SUMMARIES, summary.run)) for summary in SUMMARIES)
+@pytest.mark.parametrize("width", [196, 136, 116, 96, 76, 56])
+def test_corpus_in_column_of_its_own_where_there_are_several(width):
+    for summary in SUMMARIES:
+        assert summary.corpus in to_plain_text(table_row(SUMMARIES, summary.run, width)).split()
+
+
+def test_only_corpus_is_first_to_give_way():
+    rows = [msgspec.structs.replace(summary, corpus="makemore", note="") for summary in SUMMARIES]
+    assert "corpus" in keys(rows, 196)
+    for width in range(52, 240):
+        missing = HEADERS.keys() - keys(rows, width)
+        assert missing <= {"note"} or "corpus" in missing
+    context = table_context(rows)
+    assert (
+        to_plain_text(detail_line(rows[0], fit_columns(rows, 120, context), context, 120)).split(" · ")[1] == "makemore"
+    )
+
+
+def test_long_or_hostile_corpus_shortened_and_escaped():
+    rows = [msgspec.structs.replace(SUMMARIES[0], corpus="a\u202eb"), run_summary(5, corpus="x" * 40), *SUMMARIES[2:]]
+    assert "a\\u202eb" in to_plain_text(table_row(rows, 12)).split()
+    assert "xxxxxxx…xxxxxxxx" in to_plain_text(table_row(rows, 5)).split()
+    context = table_context(rows)
+    assert "x" * 40 in to_plain_text(detail_line(rows[1], fit_columns(rows, 136, context), context, 136))
 
 
 def test_best_run_per_corpus_bright_and_others_relative_to_it():
@@ -176,12 +197,12 @@ def test_unfinished_run_shows_step_shortened_if_narrow():
 @pytest.mark.parametrize(
     ("run", "width", "said"),
     [
-        (12, 136, "130,000 of 200,000 steps · makemore"),
-        (12, 76, "130,000 of 200,000 steps · lr 0.01 · 76,579 params · 2 min ago · makemore"),
+        (12, 136, "130,000 of 200,000 steps"),
+        (12, 76, "130,000 of 200,000 steps · lr 0.01 · 76,579 params · 2 min ago"),
         (12, 40, "130,000 of 200,000 steps · lr 0.01"),
         (12, 20, "130,000 of 200,000…"),
         (1, 136, "60,000 of 10,000 steps"),
-        (1, 76, "60,000 of 10,000 steps · 76,579 params · Oct 2024 · trained for 40s · names"),
+        (1, 76, "60,000 of 10,000 steps · 76,579 params · Oct 2024 · trained for 40s"),
     ],
 )
 def test_values_without_column_listed_below_as_space_allows(run, width, said):
