@@ -45,8 +45,8 @@ def read_corpus(path: Path, name: str) -> Corpus:
             f"{path} has {format_word_count(len(words))}", f"take a file of at least {MIN_WORDS}, one a line: {remedy}"
         )
     symbols = "".join(sorted(set("".join(words))))
-    told = () if structure is not None else hints.word_list_hints(path, text, symbols)
-    return Corpus(name, words, symbols, hashlib.sha256(data).hexdigest(), hints=told, structure=structure)
+    list_hints = () if structure is not None else hints.word_list_hints(path, text, symbols)
+    return Corpus(name, words, symbols, hashlib.sha256(data).hexdigest(), hints=list_hints, structure=structure)
 
 
 def _one_word_a_line(path: Path, line: str) -> str:

@@ -73,7 +73,7 @@ class FormController:
         self.shapes: tuple[LayerShape, ...] = ()  # of the draft's layers, as long as it is valid
         self._screen = screen
         self._engine = engine
-        self._told_hints: set[tuple[str, str]] = set()  # by corpus, so that each is shown once
+        self._shown_hints: set[tuple[str, str]] = set()  # by corpus, so that each is shown once
         self._on_change = on_change
         self._keeps_config = keeps_config
         self._prepare_timer: Timer | None = None
@@ -171,8 +171,8 @@ class FormController:
         if message.name == self.form.draft.config.corpus:
             self.set_form(with_corpus(self.form, message.vocab_size, message.problem))
             for hint in message.hints:
-                if (message.name, hint) not in self._told_hints:
-                    self._told_hints.add((message.name, hint))
+                if (message.name, hint) not in self._shown_hints:
+                    self._shown_hints.add((message.name, hint))
                     self._screen.notify(escape_invisible(hint), severity="warning", timeout=HINT_SECONDS, markup=False)
 
     def draft_before_what_if(self, run: RunViewState) -> Draft:
