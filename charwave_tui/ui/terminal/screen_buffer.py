@@ -60,6 +60,7 @@ class CellStyle(NamedTuple):
         return _change(before, target), target
 
 
+JOINER = "\u200d"
 DEFAULT_STYLE = CellStyle((), "39", "49")  # the terminal's default colours
 
 
@@ -254,7 +255,8 @@ def _columns(text: str) -> tuple[str, tuple[str, ...]]:
 
 def _padded(cluster: str) -> tuple[str, ...]:
     width = cell_len(cluster)
-    return (cluster, *[""] * (width - 1)) if width else ()
+    # tmux puts whatever is written behind a joiner into its cell, wherever the cursor has been sent
+    return (cluster.rstrip(JOINER), *[""] * (width - 1)) if width else ()
 
 
 def _attach_marks(marks: str, style: CellStyle, cells: list[Cell | None], before: range) -> tuple[str, ...]:
@@ -263,7 +265,7 @@ def _attach_marks(marks: str, style: CellStyle, cells: list[Cell | None], before
     if base is None:
         return _padded(marks)
     text, base_style = cells[base] or ("", style)
-    cells[base] = (text + marks, style if text == " " else base_style)
+    cells[base] = ((text + marks).rstrip(JOINER), style if text == " " else base_style)
     return ("",) * cell_len(marks)
 
 

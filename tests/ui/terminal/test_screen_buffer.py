@@ -143,6 +143,12 @@ def test_mark_in_segment_of_its_own_joins_the_character_before_it(mark: str) -> 
     assert f"\x1b[1;{1 + cell_len(chr(0x928) + mark)}Hx" in written
 
 
+@pytest.mark.parametrize("pieces", [["👨\u200d", "💻"], ["👨", "\u200d", "💻"], ["👨\u200d💻"], ["ක්\u200dර"]])
+def test_no_joiner_before_another_cell(pieces: list[str]) -> None:
+    buffer = ScreenBuffer(WIDTH, 1, ColorSystem.TRUECOLOR)
+    assert "\u200d" not in paint(buffer, 0, 0, *((piece, "bold red") for piece in pieces))
+
+
 def paint(screen_buffer: ScreenBuffer, row: int, column: int, *pieces: tuple[str, str], end: int = WIDTH) -> str:
     screen_buffer.write(row, column, [Segment(text, Style.parse(style)) for text, style in pieces], end)
     return screen_buffer.diff((0, 0))
