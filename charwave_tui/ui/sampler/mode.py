@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect
 from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.core.escaping import JOINERS
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.protocol.commands import Command, SampleNames
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, key_span, muted_lines, to_sentence, wrap
@@ -91,7 +92,9 @@ class SamplerMode(Widget, can_focus=True):
 
     def typed_character(self, event: events.Key) -> str:
         """Return the character that the key types and consume the event; empty if the key is bound or types none."""
-        if event.key in self._bindings.key_to_bindings or not event.is_printable or not event.character:
+        if event.key in self._bindings.key_to_bindings or not event.character:
+            return ""
+        if not event.is_printable and event.character not in JOINERS:
             return ""
         event.stop()
         event.prevent_default()

@@ -12,6 +12,8 @@ from textual.timer import Timer
 
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.protocol.commands import ListStars, SampleNames
+from charwave_tui.ui.drawing.name_style import name_text
+from charwave_tui.ui.drawing.styled_text import shorten
 from charwave_tui.ui.keymap import NAMES_KEYS
 from charwave_tui.ui.messages import SendCommand
 from charwave_tui.ui.sampler.mode import SamplerMode, unavailable_lines
@@ -122,7 +124,13 @@ class NamesMode(SamplerMode):
         self.refresh_bindings()
 
     def action_star(self) -> None:
-        if self.current_name is not None and self.current_name.name:
+        if self.current_name is None:
+            return
+        if self.current_name.is_cut:
+            length = len(self.current_name.name)
+            text = f"the name was cut off after {length:,} characters\nset longest to more, and draw it whole"
+            self.notify(text, severity="warning", markup=False)
+        elif self.current_name.name:
             self.send(self._starred.toggle(self.current_name, self.run.run, self.names.step))
             self._table.starred = self._starred.names
 
@@ -133,5 +141,5 @@ class NamesMode(SamplerMode):
         names, width = self.names, self._table.inner_size[0]
         self._table.message = tuple(unavailable_lines(self.run, width, names.refusal, names.remedy))
         current = self.current_name
-        self._detail.note = current.name if current else ""
+        self._detail.note = shorten(name_text(current), self._detail.inner_size[0] // 2) if current else ""
         self._detail.set_lines(name_detail(current, *self._detail.inner_size) if current else ())

@@ -59,6 +59,7 @@ def name_detail(sampled: SampledName, width: int, height: int) -> list[StyledLin
         "": " the word list is missing",
         "corpus": " in the corpus",
         "near": f" one edit from {readable(sampled.near)}",
+        "cut": f" cut off after {len(sampled.name):,} characters",
     }
     text = texts.get(novelty, f" {novelty}")
     summary: StyledLine = (Span(format_nll(sampled.nll), "bright", True), Span(" nll   ", "muted"))

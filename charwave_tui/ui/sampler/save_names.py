@@ -62,12 +62,12 @@ def write_names(path: Path, names: Sequence[SampledName]) -> None:
 def format_names(names: Sequence[SampledName], suffix: str) -> str:
     """Return the file's text; CSV and JSON have all FIELDS, empty or null where a value is not known."""
     if suffix == ".txt":
-        return "".join(f"{sampled.name}\n" for sampled in names)
+        return "".join(f"{sampled.name}{'…' * sampled.is_cut}\n" for sampled in names)
     rows = [
         (
             sampled.name,
             sampled.nll if math.isfinite(sampled.nll) else None,
-            None if sampled.in_corpus is None else "corpus" if sampled.in_corpus else "near" if sampled.near else "new",
+            _known(sampled),
             sampled.near,
         )
         for sampled in names
@@ -77,6 +77,14 @@ def format_names(names: Sequence[SampledName], suffix: str) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([FIELDS, *rows])
     return text.getvalue()
+
+
+def _known(sampled: SampledName) -> str | None:
+    if sampled.is_cut:
+        return "cut"
+    if sampled.in_corpus is None:
+        return None
+    return "corpus" if sampled.in_corpus else "near" if sampled.near else "new"
 
 
 class SaveNamesRow(ThemedWidget, can_focus=True):

@@ -128,6 +128,7 @@ class ScoreMode(SamplerMode):
     BINDINGS: ClassVar[list[BindingType]] = [*SCORE_KEYS]
 
     title = "Score"
+    takes_text = True
     keys = SCORE_KEYS
 
     def __init__(self, words: tuple[WordScored, ...], scored_model: tuple[object, ...]) -> None:
@@ -196,13 +197,25 @@ class ScoreMode(SamplerMode):
 
     async def on_key(self, event: events.Key) -> None:
         if character := self.typed_character(event):
-            self._typed = (self._typed + character)[:MAX_NAME_LENGTH]
-            self._refusal = None
-            self.update()
+            self._type(character)
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        self._type(event.text)
+
+    def _type(self, text: str) -> None:
+        """Append the text to the typed word, or none of it if that would be too long."""
+        typed = unicodedata.normalize("NFC", self._typed + text)
+        if len(typed) > MAX_NAME_LENGTH:
+            text = f"a word has at most {MAX_NAME_LENGTH:,} characters\n{GLYPHS.backspace} removes the last one"
+            self.notify(text, severity="warning", markup=False)
+            return
+        self._typed, self._refusal = typed, None
+        self.update()
 
     def action_score(self) -> None:
         if self._typed and self.has_model:
-            self._submitted, self._typed, self._refusal = unicodedata.normalize("NFC", self._typed), "", None
+            self._submitted, self._typed, self._refusal = self._typed, "", None
             self._pending.cancel()
             self._score(self._submitted)
             self.update()
@@ -236,4 +249,4 @@ class ScoreMode(SamplerMode):
         else:
             self._characters.set_lines(character_lines(word, *self._characters.inner_size))
         self._characters.provenance = f"step {format_steps(word.step)}" if word and word.nlls else ""
-        self._characters.note = word.word if word else ""
+        self._characters.note = shorten(readable(word.word), self._characters.inner_size[0] // 2) if word else ""

@@ -20,7 +20,7 @@ from charwave_tui.core.protocol.events import WordScored
 from charwave_tui.ui.dialogs.confirm import ConfirmDialog, DialogChoice
 from charwave_tui.ui.dialogs.help import HelpScreen
 from charwave_tui.ui.dialogs.pick import Option, PickDialog
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, readable, shorten
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
 from charwave_tui.ui.messages import Requested, ScreenRequest
 from charwave_tui.ui.sampler.compare_mode import CompareMode
@@ -225,7 +225,7 @@ class SamplerScreen(OverlayScreen[SamplerMemory]):
 
     def _copy(self, names: Sequence[str]) -> None:
         self.app.copy_to_clipboard("\n".join(names))
-        text = names[0] if len(names) == 1 else f"{len(names):,} names"
+        text = shorten(readable(names[0]), 40) if len(names) == 1 else f"{len(names):,} names"
         self.notify(f"{text} copied, if the terminal allows it", markup=False)
 
     def action_save(self) -> None:

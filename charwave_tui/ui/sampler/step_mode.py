@@ -13,7 +13,7 @@ from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, SamplingCo
 from charwave_tui.core.protocol.commands import PredictNext, SampleNames
 from charwave_tui.core.protocol.events import NextPredicted, QueryRefused
 from charwave_tui.ui.drawing.number_format import format_steps
-from charwave_tui.ui.drawing.styled_text import Span, StyledLine, key_span
+from charwave_tui.ui.drawing.styled_text import Span, StyledLine, key_span, readable
 from charwave_tui.ui.keymap import STEP_KEYS
 from charwave_tui.ui.sampler.mode import SamplerMode, unavailable_lines
 from charwave_tui.ui.sampler.step_state import StepState, move_in_ranking, rank_ids
@@ -37,6 +37,7 @@ class StepMode(SamplerMode):
     BINDINGS: ClassVar[list[BindingType]] = [*STEP_KEYS]
 
     title = "Step by step"
+    takes_text = True
     keys = STEP_KEYS
 
     def __init__(self, step_state: StepState) -> None:
@@ -143,21 +144,29 @@ class StepMode(SamplerMode):
         if character := self.typed_character(event):
             self._type(character)
 
-    def _type(self, character: str) -> None:
-        if not self.has_model:
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        self._type(event.text)
+
+    def _type(self, text: str) -> None:
+        """Append the text to the prefix; none of it if a character is unknown or there are too many."""
+        if not self.has_model or not text:
             return
-        new = self.step_state.with_text(character)
-        if self.step_state.is_full:
+        new = self.step_state.with_text(text)
+        unknown = [symbol for symbol in dict.fromkeys(new.prefix) if symbol not in self.symbols]
+        if self.step_state.is_full or len(new.prefix) > MAX_NAME_LENGTH:
             self._notify_full()
-        elif new.restricted_to(self.symbols) != new:
+        elif unknown:
             corpus = self.run.corpus.name if self.run.corpus else "the corpus"
-            self.notify(f"{character!r} is not in the vocabulary of {corpus}", severity="warning", markup=False)
+            quoted = ", ".join(f"“{readable(symbol)}”" for symbol in unknown[:5])
+            verb = "is" if len(unknown) == 1 else "are"
+            self.notify(f"{quoted} {verb} not in the vocabulary of {corpus}", severity="warning", markup=False)
         else:
             self._go_to(new)
 
     def _notify_full(self) -> None:
         if not self.step_state.is_ended:  # an ended name is reported in the pane
-            text = f"a prefix has at most {MAX_NAME_LENGTH} characters\n{GLYPHS.backspace} removes the last one"
+            text = f"a prefix has at most {MAX_NAME_LENGTH:,} characters\n{GLYPHS.backspace} removes the last one"
             self.notify(text, severity="warning", markup=False)
 
     def action_move_cursor(self, rows: int) -> None:

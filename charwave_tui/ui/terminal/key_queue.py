@@ -13,6 +13,11 @@ from textual.app import App
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.screen import Screen
+from textual.widgets import Input
+
+from charwave_tui.core.escaping import JOINERS
+from charwave_tui.ui.terminal.cell_width import shown_alone
+from charwave_tui.ui.terminal.keyboard_layouts import is_foreign_letter, latin_key
 
 LAP_COUNT = 2  # from the focus up to the app: once for the key, once for the messages that its binding posted
 KEY_TIMEOUT = 0.5  # seconds until the next key goes on anyway: a widget that is gone must not block the keyboard
@@ -32,12 +37,22 @@ class AwaitsReply(Protocol):
         """Return whether the key has no meaning before the reply has come."""
 
 
+@runtime_checkable
+class TakesText(Protocol):
+    """A widget, no Input, in which letters are typed."""
+
+    takes_text: bool
+
+
 class SequentialKeysApp(App[Returned], Generic[Returned]):
     """An app that holds a key back until the one before it has been handled.
 
     Textual forwards a key to the focus as soon as it comes, and looks up its binding only when it has bubbled back. In
     a burst, as a slow line delivers it, the keys behind one that moves the focus or opens an editor or a screen would
     go to the widget that had the focus when it came, where they mean something else.
+
+    Where no text is typed, a letter of another keyboard layout acts as the Latin key in its place. Of a pasted text the
+    first line is taken, without control characters.
     """
 
     def __init__(self, driver_class: type[Driver] | None = None) -> None:
@@ -45,6 +60,7 @@ class SequentialKeysApp(App[Returned], Generic[Returned]):
         self._handling: Typed | None = None
         self._awaits_reply = False
         self._queued: deque[Typed] = deque()
+        self._has_named_layout = False
 
     async def on_event(self, event: events.Event) -> None:
         if not isinstance(event, Typed) or event.is_forwarded:
@@ -80,8 +96,24 @@ class SequentialKeysApp(App[Returned], Generic[Returned]):
         if self._queued:
             self._set_deadline(event)
         path, screen = self._focus_path, self.screen
-        await super().on_event(event)
+        if (translated := self._translate(event)) is not None:
+            await super().on_event(translated)
         await self._follow(event, path, LAP_COUNT, screen)
+
+    def _translate(self, event: Typed) -> Typed | None:
+        """Return what the focus receives of an event; None for a letter that is no key, which a notice says."""
+        if isinstance(event, events.Paste):
+            return events.Paste(pasted_line(event.text))
+        if _takes_text(self.focused) or event.character is None or not is_foreign_letter(event.character):
+            return event
+        key = latin_key(event)
+        if key is None:
+            self.notify(f"{shown_alone(event.character)} is no key here; the keys are Latin letters", markup=False)
+        elif not self._has_named_layout:
+            self._has_named_layout = True
+            text = f"{shown_alone(event.character)} acts as {key.character}, the Latin key in its place"
+            self.notify(f"{text}\nso do the other letters of this keyboard layout", markup=False)
+        return key
 
     @property
     def _focus_path(self) -> Sequence[DOMNode]:
@@ -108,6 +140,16 @@ class SequentialKeysApp(App[Returned], Generic[Returned]):
             self._handling = None
             if self._queued:
                 await self._handle(self._queued.popleft())
+
+
+def _takes_text(focused: object) -> bool:
+    return isinstance(focused, Input) or (isinstance(focused, TakesText) and focused.takes_text)
+
+
+def pasted_line(text: str) -> str:
+    """Return the first line of a text that is not blank, without control and invisible characters."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    return "".join(symbol for symbol in line if symbol.isprintable() or symbol in JOINERS)
 
 
 def _awaits_reply(event: Typed, focused: object) -> bool:

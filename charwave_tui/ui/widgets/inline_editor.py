@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
@@ -68,6 +69,12 @@ class InlineEditor(Input):
         self.row_name = ""
         self.screen.set_focus(self._pane, scroll_visible=False)
         self.display = False
+
+    def on_paste(self, event: events.Paste) -> None:
+        selected = abs(self.selection.end - self.selection.start)
+        if self.max_length and len(self.value) - selected + len(event.text) > self.max_length:
+            event.prevent_default()  # Textual's Input would ring the bell
+            self.notify(f"at most {self.max_length:,} characters are taken here", severity="warning", markup=False)
 
     def action_leave(self) -> None:
         self.post_message(self.Cancelled())

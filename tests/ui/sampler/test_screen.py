@@ -200,7 +200,7 @@ async def test_end_token_ends_name_and_unknown_letters_refused():
     async with run_sampler_screen("step", size=NARROW) as (app, pilot):
         await type_burst(pilot, *"mar", "ж")
         await wait_until(pilot, lambda: app.sampler.current_mode.prediction is not None)
-        assert any("'ж' is not in the vocabulary of makemore" in text for text in notification_texts(pilot))
+        assert any("“ж” is not in the vocabulary of makemore" in text for text in notification_texts(pilot))
         while app.sampler.current_mode.step_state.cursor_id != 0:
             await type_burst(pilot, "down")
         await type_burst(pilot, "enter")
