@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
-from charwave_tui.core.metrics import Split
+from charwave_tui.core.metrics import Evaluation, Split
 from charwave_tui.core.protocol.events import Event, Progress, RunOpened, SaveFailed, SplitEvaluated, WarningIssued
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class ProgressLines:
             case Progress():
                 self._train = _train_loss(event) or self._train
             case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
-                self._write(f"step {evaluation.step:>9,}  {self._train}  val {evaluation.loss:.4f}")
+                self._write(f"step {evaluation.step:>9,}  {self._train}  {_val_losses(evaluation)}")
             case SaveFailed():
                 self._write(_save_failure(event))
             case WarningIssued(text=text):
@@ -88,7 +88,7 @@ class _ProgressBar:
                 self._train = _train_loss(event) or self._train
                 self._update(step)
             case SplitEvaluated(evaluation=evaluation) if evaluation.split is Split.VAL:
-                self._val = f"  val {evaluation.loss:.4f}"
+                self._val = f"  {_val_losses(evaluation)}"
                 self._update(evaluation.step)
             case SaveFailed():
                 self._bar.console.print(_save_failure(event), style="yellow")
@@ -106,6 +106,11 @@ def _title(event: RunOpened) -> str:
 def _train_loss(event: Progress) -> str:
     point = event.points[-1] if event.points else event.partial
     return f"train {point.mean:.4f}" if point else ""
+
+
+def _val_losses(evaluation: Evaluation) -> str:
+    unseen = "" if evaluation.unseen is None else f"  unseen {evaluation.unseen:.4f}"
+    return f"val {evaluation.loss:.4f}{unseen}"
 
 
 def _save_failure(event: SaveFailed) -> str:

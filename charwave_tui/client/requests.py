@@ -25,13 +25,15 @@ ReplyEvent = TypeVar("ReplyEvent", bound=events.Event)
 class EngineSession:
     """A client and what it has received: the run as `opened`, if any, its newest `losses` and the engine's `status`.
 
-    `reply_step` is the step of the last reply about the model.
+    `val_unseen` is the newest loss over the words of val that are not in train; `reply_step` is the step of the last
+    reply about the model.
     """
 
     def __init__(self, client: EngineClient, event_stream: AsyncIterator[events.Event]) -> None:
         self.opened: events.RunOpened | None = None
         self.status: events.StatusReported | None = None
         self.losses: dict[Split, float] = {}
+        self.val_unseen: float | None = None
         self.reply_step = 0
         self._client = client
         self._events = event_stream
@@ -55,10 +57,14 @@ class EngineSession:
             case events.RunOpened(run=run) if run is not None:
                 self.opened = event
                 self.losses = _newest_losses(event.history)
+                val = event.history.latest_evaluation(Split.VAL)
+                self.val_unseen = val.unseen if val else None
             case events.Progress(points=(*_, newest)):
                 self.losses[Split.TRAIN] = newest.mean
             case events.SplitEvaluated(evaluation=evaluation):
                 self.losses[evaluation.split] = evaluation.loss
+                if evaluation.split is Split.VAL:
+                    self.val_unseen = evaluation.unseen
             case events.StatusReported():
                 self.status = event
             case events.LayersProbed() | events.NamesSampled() | events.NextPredicted() | events.WordScored():

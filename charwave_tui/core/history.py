@@ -76,15 +76,16 @@ def thin_out(items: tuple[_Item, ...], max_items: int = 1_000) -> tuple[_Item, .
 
 
 def thin_out_evaluations(items: tuple[Evaluation, ...], max_items: int = 1_000) -> tuple[Evaluation, ...]:
-    """Thin out evaluations like `thin_out`, but keep the lowest loss of each split."""
+    """Thin out evaluations like `thin_out`, but keep the lowest loss of each split and of its unseen words."""
     thinned = thin_out(items, max_items)
     if thinned is items:
         return items
-    lowest: dict[Split, Evaluation] = {}
-    for evaluation in items:
-        if evaluation.split not in lowest or evaluation.loss < lowest[evaluation.split].loss:
-            lowest[evaluation.split] = evaluation
-    remaining = {*thinned, *lowest.values()}
+    remaining = set(thinned)
+    for split in Split:
+        evaluations = [item for item in items if item.split is split]
+        with_unseen = [item for item in evaluations if item.unseen is not None]
+        remaining.update(sorted(evaluations, key=lambda item: item.loss)[:1])
+        remaining.update(sorted(with_unseen, key=lambda item: item.unseen or 0.0)[:1])
     return tuple(evaluation for evaluation in items if evaluation in remaining)
 
 

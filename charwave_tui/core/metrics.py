@@ -39,11 +39,15 @@ class LossPoint(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """Mean loss over a whole split in eval mode, after `step` steps."""
+    """Mean loss over a whole split in eval mode, after `step` steps.
+
+    `unseen` is the mean over those words of val or test that are not in train; None where all or none are.
+    """
 
     step: int
     split: Split
     loss: float
+    unseen: float | None = None
 
 
 class CurveMarker(msgspec.Struct, frozen=True):
@@ -178,6 +182,14 @@ class TrainingHistory(msgspec.Struct, frozen=True):
     def val_losses(self) -> list[tuple[int, float]]:
         """Return (step, loss) of every evaluation on val, oldest first."""
         return [(item.step, item.loss) for item in self.evaluations if item.split is Split.VAL]
+
+    def val_unseen_losses(self) -> list[tuple[int, float]]:
+        """Return (step, loss) of every evaluation on the words of val that are not in train, oldest first."""
+        evaluations = (item for item in self.evaluations if item.split is Split.VAL)
+        return [(item.step, item.unseen) for item in evaluations if item.unseen is not None]
+
+    def latest_evaluation(self, split: Split) -> Evaluation | None:
+        return next((item for item in reversed(self.evaluations) if item.split is split), None)
 
 
 class GhostCurve(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from charwave_tui.core.store.run_store import RunStore
 HISTORY = TrainingHistory(
     100,
     (LossPoint(100, 2.9, 2.5, 3.3), LossPoint(200, 2.4, 2.25, 2.75)),
-    (Evaluation(150, Split.VAL, 2.6), Evaluation(200, Split.TRAIN, 2.5), Evaluation(200, Split.VAL, 2.55)),
+    (Evaluation(150, Split.VAL, 2.6), Evaluation(200, Split.TRAIN, 2.5), Evaluation(200, Split.VAL, 2.55, 2.65)),
     (CurveMarker(120, "lr 0.1 → 0.05"), CurveMarker(200, "paused")),
 )
 
@@ -57,6 +57,7 @@ def record() -> Callable[..., RunRecord]:
             train=2.5,
             val=2.55,
             history=HISTORY,
+            val_unseen=2.65,
         )
         return msgspec.structs.replace(usual, **others)
 

@@ -102,6 +102,16 @@ def test_kept_runs_are_listed(kept: Path) -> None:
     assert listed(kept) == LISTED
 
 
+def test_database_is_migrated_with_backup_and_has_no_loss_of_unseen_words(kept: Path) -> None:
+    assert [row["best_val_unseen"] for row in printed(kept, "runs", "list")] == [None, None]
+    assert printed(kept, "runs", "show", str(TREE))["config"]["repeats"] == "keep"
+    database = kept / "data" / "runs" / "runs.db"
+    for path, columns in [(database.with_name("runs.db.schema-2"), 3), (database, 4)]:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            row = connection.execute("SELECT * FROM evaluations WHERE run = ?", (TREE,)).fetchone()
+        assert len(row) == 2 + columns
+
+
 def test_kept_runs_are_listed_from_their_folders_without_database(kept: Path) -> None:
     (kept / "data" / "runs" / "runs.db").unlink()
     assert listed(kept) == LISTED

@@ -143,7 +143,8 @@ def _print_event(event: Event) -> None:
             state = event.state.value
             print_json({"event": "run", "run": event.run, "preset": event.preset, "state": state, "step": event.step})
         case SplitEvaluated(evaluation=item):
-            print_json({"event": "evaluation", "step": item.step, "split": item.split, "loss": finite(item.loss)})
+            losses = {"loss": finite(item.loss), "unseen": finite(item.unseen)}
+            print_json({"event": "evaluation", "step": item.step, "split": item.split, **losses})
         case RunChanged():
             print_json({"event": "state", "state": event.state.value, "step": event.step})
     sys.stdout.flush()

@@ -27,9 +27,9 @@ from charwave_tui.core.store.run_record import RESUMABLE_STATES
 
 Facts = dict[str, Any]
 
-# `train` and `val` are the newest losses, in nats per character, of whole splits; but `train` is the curve's where that
-# is newer
-FACTS = ("run", "preset", "state", "step", "max_steps", "train", "val", "unsaved")
+# `train`, `val` and `val_unseen` (over the words of val that are not in train) are the newest losses, in nats per
+# character, of whole splits; but `train` is the curve's where that is newer
+FACTS = ("run", "preset", "state", "step", "max_steps", "train", "val", "val_unseen", "unsaved")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -145,7 +145,8 @@ async def _facts(session: EngineSession) -> Facts:
         return dict.fromkeys(FACTS)
     train, val = (finite(session.losses.get(split)) for split in (Split.TRAIN, Split.VAL))
     preset, state, unsaved = session.opened.preset, current.state.value, current.save_error or None
-    values = (current.run, preset, state, current.step, current.max_steps, train, val, unsaved)
+    losses = train, val, finite(session.val_unseen)
+    values = (current.run, preset, state, current.step, current.max_steps, *losses, unsaved)
     return dict(zip(FACTS, values, strict=True))
 
 

@@ -54,13 +54,15 @@ def list_runs(options: argparse.Namespace) -> int:
     if options.json:
         print_json([_as_json(summary) for summary in summaries])
         return 0
+    has_unseen = any(row.best_val_unseen is not None for row in summaries)
     heading = (
         f"{'run':>5}  {'preset':15} {'corpus':{CORPUS_WIDTH}} {'params':>10} {'steps':>19} {'train':>7} {'best val':>8}"
     )
-    print(f"{heading}  {'state':9} created")
+    print(f"{heading}{' of unseen' * has_unseen}  {'state':9} created")
     for row in summaries:
         steps = f"{row.step:,} / {row.config.max_steps:,}"
-        losses = f"{_loss(row.train):>7} {_loss(row.best_val):>8}"
+        unseen = f" {_loss(row.best_val_unseen):>9}" if has_unseen else ""
+        losses = f"{_loss(row.train):>7} {_loss(row.best_val):>8}{unseen}"
         tail = f"{row.state:9} {row.created}  {row.name}".rstrip()
         corpus = padded(_shorten(escape_invisible(row.corpus)), CORPUS_WIDTH)
         print(f"{row.run:>5}  {row.preset:15} {corpus} {row.parameters:>10,} {steps:>19} {losses}  {tail}")

@@ -104,7 +104,7 @@ def run_summary_json(record: RunRecord) -> dict[str, Any]:
         "first_loss": finite(record.first_loss),
         "train": finite(record.train),
         "val": finite(record.val),
-        "val_unseen": None,
+        "val_unseen": finite(record.val_unseen),
         "words": record.corpus.words,
         "distinct": repeats.distinct if repeats else None,
         "val_in_train": round(repeats.val_in_train, 6) if repeats else None,

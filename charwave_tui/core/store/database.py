@@ -47,6 +47,12 @@ MIGRATIONS = (
         starred TEXT NOT NULL, digest TEXT NOT NULL
     );
     """,
+    """
+    ALTER TABLE runs ADD COLUMN val_unseen REAL;
+    ALTER TABLE runs ADD COLUMN newest_val_unseen REAL;
+    ALTER TABLE runs ADD COLUMN best_val_unseen REAL;
+    ALTER TABLE evaluations ADD COLUMN unseen REAL;
+    """,
 )
 
 

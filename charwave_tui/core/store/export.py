@@ -30,8 +30,8 @@ def export_run(store: RunStore, run: int, folder: Path) -> tuple[Path, ...]:
                 ((point.step, point.mean, point.low, point.high) for point in record.history.points),
             ),
             "evaluations.csv": _csv(
-                ("step", "split", "loss"),
-                ((item.step, item.split.value, item.loss) for item in record.history.evaluations),
+                ("step", "split", "loss", "unseen"),
+                ((item.step, item.split.value, item.loss, item.unseen) for item in record.history.evaluations),
             ),
         }
         for name, content in contents.items():

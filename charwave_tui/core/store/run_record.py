@@ -18,8 +18,9 @@ MAX_RUN_NOTE_LENGTH = 500
 class RunSummary(msgspec.Struct, frozen=True):
     """A run as a row of the runs list; losses are in nats per character, None if never measured.
 
-    `train` is the latest evaluation or else the last point of the curve, `val` the latest evaluation. `name` and `note`
-    are the user's; `created` is an ISO time; `training_seconds` is the time spent in steps.
+    `train` is the latest evaluation or else the last point of the curve, `val` the latest evaluation, `val_unseen` that
+    of the words of val that are not in train. `name` and `note` are the user's; `created` is an ISO time;
+    `training_seconds` is the time spent in steps.
     """
 
     run: int
@@ -36,14 +37,16 @@ class RunSummary(msgspec.Struct, frozen=True):
     train: float | None
     val: float | None
     best_val: float | None
+    val_unseen: float | None = None
+    best_val_unseen: float | None = None
 
 
 class RunRecord(msgspec.Struct, frozen=True):
     """Everything about a run except its weights. Field names are on disk.
 
-    `seconds` is the time since the run was requested, `training_seconds` the part spent in steps; `train` and `val` are
-    evaluations at this very `step`, None if there was none. `ghost` is the number of the run whose curve is shown
-    behind this one's.
+    `seconds` is the time since the run was requested, `training_seconds` the part spent in steps; `train`, `val` and
+    `val_unseen` (of the words of val that are not in train) are evaluations at this very `step`, None if there was
+    none. `ghost` is the number of the run whose curve is shown behind this one's.
     """
 
     run: int
@@ -64,18 +67,17 @@ class RunRecord(msgspec.Struct, frozen=True):
     ghost: int | None = None
     name: str = ""
     note: str = ""
+    val_unseen: float | None = None
 
     @property
     def steps_per_second(self) -> float:
         """Training speed, without evaluation and saving."""
         return self.step / self.training_seconds if self.training_seconds else 0.0
 
-    def latest_evaluation(self, split: Split) -> float | None:
-        losses = (evaluation.loss for evaluation in reversed(self.history.evaluations) if evaluation.split is split)
-        return next(losses, None)
-
     def summary(self) -> RunSummary:
         val_losses = [loss for _, loss in self.history.val_losses() if math.isfinite(loss)]
+        unseen_losses = [loss for _, loss in self.history.val_unseen_losses() if math.isfinite(loss)]
+        train, val = (self.history.latest_evaluation(split) for split in (Split.TRAIN, Split.VAL))
         points = self.history.points
         return RunSummary(
             run=self.run,
@@ -89,7 +91,9 @@ class RunRecord(msgspec.Struct, frozen=True):
             step=self.step,
             created=self.created,
             training_seconds=self.training_seconds,
-            train=self.latest_evaluation(Split.TRAIN) or (points[-1].mean if points else None),
-            val=self.latest_evaluation(Split.VAL),
+            train=train.loss if train else points[-1].mean if points else None,
+            val=val.loss if val else None,
             best_val=min(val_losses, default=None),
+            val_unseen=val.unseen if val else None,
+            best_val_unseen=min(unseen_losses, default=None),
         )

@@ -30,17 +30,20 @@ from charwave_tui.core.metrics import (
 from charwave_tui.core.store.database import DatabaseCorrupt, read_transaction
 from charwave_tui.core.store.run_record import RunRecord, RunSummary
 
-# Columns of a run in the order of its digest.
+# Columns of a run in the order of its digest. Later ones are digested only where they have a value, so that the digests
+# of rows written before them stay valid.
+LATER_COLUMNS = ("val_unseen", "newest_val_unseen", "best_val_unseen")
 COLUMNS = (
     *("run", "name", "note", "preset", "config", "corpus", "parameters", "state", "step", "created", "seconds"),
     *("training_seconds", "first_loss", "train", "val", "newest_train", "newest_val", "best_val", "divergence"),
     *("ghost", "curve_window", "curve_digest", "deleted"),
+    *LATER_COLUMNS,
 )
 
 # Tables of a run's history and their columns after `run` and `place`.
 HISTORY_TABLES = {
     "points": ("step", "mean", "low", "high"),
-    "evaluations": ("step", "split", "loss"),
+    "evaluations": ("step", "split", "loss", "unseen"),
     "marks": ("step", "text", "quiet"),
 }
 USER_COLUMNS = ("name", "note", "deleted")  # set by the user, not by training
@@ -53,12 +56,15 @@ HistoryRows = Mapping[str, Sequence[tuple[Any, ...]]]  # by table name
 _CURVE_DIGEST = "curve_digest"
 _RECORD_COLUMNS = (
     *("run", "name", "note", "preset", "parameters", "step", "created", "seconds", "training_seconds"),
-    *("first_loss", "train", "val", "ghost"),
+    *("first_loss", "train", "val", "ghost", "val_unseen"),
 )
-_SUMMARY_COLUMNS = ("run", "name", "note", "preset", "parameters", "step", "created", "training_seconds", "best_val")
+_SUMMARY_COLUMNS = (
+    *("run", "name", "note", "preset", "parameters", "step", "created", "training_seconds", "best_val"),
+    "best_val_unseen",
+)
 _REAL_COLUMNS = (
     *("seconds", "training_seconds", "first_loss", "train", "val", "newest_train", "newest_val", "best_val"),
-    "deleted",
+    *("deleted", *LATER_COLUMNS),
 )
 _STAR_FIELDS = StarredName.__struct_fields__
 _STAR_COLUMNS = ", ".join((*_STAR_FIELDS, "digest"))
@@ -143,7 +149,7 @@ def load_record(connection: sqlite3.Connection, run: int) -> RunRecord | None:
             history=TrainingHistory(
                 row["curve_window"],
                 tuple(LossPoint(*point) for point in history["points"]),
-                tuple(Evaluation(step, Split(split), loss) for step, split, loss in history["evaluations"]),
+                tuple(Evaluation(step, Split(split), *losses) for step, split, *losses in history["evaluations"]),
                 tuple(CurveMarker(step, text, bool(quiet)) for step, text, quiet in history["marks"]),
             ),
             divergence=msgspec.json.decode(row["divergence"] or b"null", type=Divergence | None),
@@ -162,6 +168,7 @@ def to_summary(row: RunRow) -> RunSummary:
             state=RunState(row["state"]),
             train=row["newest_train"],
             val=row["newest_val"],
+            val_unseen=row["newest_val_unseen"],
         )
     except ValueError as error:
         raise _other_version(row["run"], error) from None
@@ -184,6 +191,8 @@ def _run_row(record: RunRecord, history: HistoryRows) -> dict[str, Any]:
         "newest_train": summary.train,
         "newest_val": summary.val,
         "best_val": summary.best_val,
+        "newest_val_unseen": summary.val_unseen,
+        "best_val_unseen": summary.best_val_unseen,
         "divergence": _json(record.divergence),
         "curve_window": record.history.window,
         _CURVE_DIGEST: _history_digest(record.history.window, history),
@@ -197,7 +206,7 @@ def _write(connection: sqlite3.Connection, row: RunRow) -> None:
     connection.execute(
         f"INSERT INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
         f"ON CONFLICT (run) DO UPDATE SET {updates}",
-        (*values, _digest(values)),
+        (*values, _row_digest(values)),
     )
 
 
@@ -205,7 +214,7 @@ def _fetch_verified(connection: sqlite3.Connection, clause: str, *parameters: in
     query = f"SELECT {', '.join(COLUMNS)}, digest FROM runs {clause}"
     for row in connection.execute(query, parameters).fetchall():  # all at once, so that no writer waits for the reader
         *values, digest = row
-        if _digest(values) != digest:
+        if _row_digest(values) != digest:
             raise DatabaseCorrupt(f"the row of run {row[0]} is not what was written")
         yield dict(zip(COLUMNS, values, strict=True))
 
@@ -216,7 +225,10 @@ def _history_rows(history: TrainingHistory) -> HistoryRows:
             (point.step, _stored_real(point.mean), _stored_real(point.low), _stored_real(point.high))
             for point in history.points
         ],
-        "evaluations": [(item.step, item.split.value, _stored_real(item.loss)) for item in history.evaluations],
+        "evaluations": [
+            (item.step, item.split.value, _stored_real(item.loss), _stored_real(item.unseen))
+            for item in history.evaluations
+        ],
         "marks": [(mark.step, mark.text, int(mark.quiet)) for mark in history.marks],
     }
 
@@ -230,8 +242,16 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def _row_digest(values: Sequence[object]) -> str:
+    first_later = len(COLUMNS) - len(LATER_COLUMNS)
+    has_later = any(value is not None for value in values[first_later:])
+    return _digest(values if has_later else values[:first_later])
+
+
 def _history_digest(window: int, history: HistoryRows) -> str:
-    return _digest((window, history))
+    # `unseen` came later, like LATER_COLUMNS
+    evaluations = [row if row[-1] is not None else row[:-1] for row in history["evaluations"]]
+    return _digest((window, {**history, "evaluations": evaluations}))
 
 
 def _digest(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 import torch
@@ -47,11 +48,12 @@ class SplitDatasets:
         self._device = device
         self._windows: dict[Split, WindowDataset] = {}
         self._prefixes: dict[Split, PrefixDataset] = {}
+        self._unseen: dict[tuple[Split, bool], Tensor | None] = {}
 
     def windows(self, split: Split) -> WindowDataset:
         if split not in self._windows:
             self._corpus.require_words()
-            words = self._corpus.split(split)
+            words = self._words(split, is_sorted=False)
             self._windows[split] = WindowDataset(words, self._corpus.symbols, self._config.context, self._device)
         return self._windows[split]
 
@@ -59,9 +61,33 @@ class SplitDatasets:
         if split not in self._prefixes:
             self._corpus.require_words()
             offsets = {offset for level in level_shapes(self._config) for offset in level.offsets if offset}
-            words = sorted(self._corpus.split(split))  # neighbours share prefixes, which makes evaluation cheaper
+            words = self._words(split, is_sorted=True)
             self._prefixes[split] = PrefixDataset(words, self._corpus.symbols, offsets, self._device)
         return self._prefixes[split]
+
+    def unseen_windows(self, split: Split) -> Tensor | None:
+        """Return whether each of `windows(split)` is of a word that is not in train; None if all or none are."""
+        return self._unseen_examples(split, is_sorted=False)
+
+    def unseen_positions(self, split: Split) -> Tensor | None:
+        """Return the same for each position of `prefixes(split)`."""
+        return self._unseen_examples(split, is_sorted=True)
+
+    def _unseen_examples(self, split: Split, is_sorted: bool) -> Tensor | None:
+        key = split, is_sorted
+        if key not in self._unseen:
+            words, train_words = self._words(split, is_sorted), self._corpus.train_words
+            is_unseen = torch.tensor([word not in train_words for word in words])
+            examples = torch.tensor([len(word) + 1 for word in words])
+            is_mixed = bool(is_unseen.any()) and not is_unseen.all()
+            mask = torch.repeat_interleave(is_unseen, examples).to(self._device) if is_mixed else None
+            self._unseen[key] = mask
+        return self._unseen[key]
+
+    def _words(self, split: Split, is_sorted: bool) -> Sequence[str]:
+        """Return the words in the order of the windows, or sorted like the prefixes."""
+        words = self._corpus.split(split)
+        return sorted(words) if is_sorted else words  # sorted neighbours share prefixes, which makes evaluation cheaper
 
     def train_loader(self, generator: Generator) -> Loader:
         """Return the endless sequence of training batches; windows are sampled with `generator`."""

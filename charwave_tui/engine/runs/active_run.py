@@ -300,6 +300,7 @@ class ActiveRun:
             first_loss=self.trainer.first_loss,
             train=train.loss if train else None,
             val=val.loss if val else None,
+            val_unseen=val.unseen if val else None,
             history=self.history.snapshot(self.trainer.partial_point),
             divergence=self.divergence,
             ghost=self.identity.ghost,

@@ -28,11 +28,11 @@ Query = SampleNames | PredictNext | ScoreWord | SampleRun  # answered in chunks
 def evaluate_split(run: ActiveRun, split: Split) -> Cooperative[None]:
     """Evaluate a split and record the loss if it is finite; an evaluation of val may add a timeline sample."""
     step = run.trainer.step
-    loss = yield from run.trainer.evaluate(split)
+    loss, unseen = yield from run.trainer.evaluate(split)
     if split is Split.VAL and (run.state is not RunState.TRAINING or timeline_sample_due(run.history.timeline, step)):
         yield from add_timeline_sample(run)
     if math.isfinite(loss):  # recorded last: once it is, the run counts as evaluated
-        run.record_evaluation(Evaluation(step, split, loss))
+        run.record_evaluation(Evaluation(step, split, loss, unseen))
 
 
 def add_timeline_sample(run: ActiveRun) -> Cooperative[None]:

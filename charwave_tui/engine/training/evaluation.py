@@ -1,9 +1,11 @@
-"""The mean loss over a whole split in eval mode."""
+"""The mean loss over a whole split in eval mode, and over its words that are not in train."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
+from torch import Tensor
 from torch.nn import functional
 
 from charwave_tui.core.config.layer_shapes import level_shapes
@@ -46,24 +48,47 @@ def _head_multiplications(config: RunConfig, vocab_size: int) -> int:
     return config.n_hidden * max(1, len(config.dilations)) * vocab_size
 
 
-def evaluate_windows(model: Sequential, windows: WindowDataset, block: int) -> Cooperative[float]:
-    """Return the mean loss over all windows, in nats per character; yields after each `block` of them."""
-    total = 0.0
-    for contexts, targets in windows.iter_blocks(block):
+class SplitLoss(NamedTuple):
+    """Mean loss over all examples of a split, and over those of unseen words; None without a mask of these."""
+
+    loss: float
+    unseen: float | None
+
+
+def evaluate_windows(
+    model: Sequential, windows: WindowDataset, unseen: Tensor | None, block: int
+) -> Cooperative[SplitLoss]:
+    """Return the mean loss over all windows, in nats per character; yields after each `block` of them.
+
+    `unseen` [windows]: whether the window is of an unseen word.
+    """
+    total = unseen_total = 0.0
+    for number, (contexts, targets) in enumerate(windows.iter_blocks(block)):
         with module_mode(model, training=False):
-            total += functional.cross_entropy(model(contexts), targets, reduction="sum").item()
+            logits = model(contexts)
+            total += functional.cross_entropy(logits, targets, reduction="sum").item()
+            if unseen is not None:
+                mask = unseen[number * block :][: len(targets)]
+                unseen_total += functional.cross_entropy(logits[mask], targets[mask], reduction="sum").item()
         yield
-    return total / len(windows)
+    return SplitLoss(total / len(windows), None if unseen is None else unseen_total / int(unseen.sum()))
 
 
-def evaluate_prefixes(model: Sequential, words: PrefixDataset, block: int) -> Cooperative[float]:
+def evaluate_prefixes(
+    model: Sequential, words: PrefixDataset, unseen: Tensor | None, block: int
+) -> Cooperative[SplitLoss]:
     """Return the mean loss over all positions of `words`, in nats per character; yields after about `block` of them.
 
-    Each distinct prefix of a block is computed once. The model must not change meanwhile, nor have the norm batch-bug.
+    Each distinct prefix of a block is computed once. `unseen` [positions]: whether the position is of an unseen word.
+    The model must not change meanwhile, nor have the norm batch-bug.
     """
-    total, folded = 0.0, FoldedModel(model)
+    total, unseen_total, start, folded = 0.0, 0.0, 0, FoldedModel(model)
     for prefixes in words.iter_blocks(block):
         log_probs = folded.logits(prefixes).log_softmax(1)  # [P, V]
-        total -= log_probs[prefixes.row_of_position, prefixes.targets].sum().item()  # [P, V] → [N]
+        target_log_probs = log_probs[prefixes.row_of_position, prefixes.targets]  # [P, V] → [N]
+        total -= target_log_probs.sum().item()
+        if unseen is not None:
+            unseen_total -= target_log_probs[unseen[start:][: len(target_log_probs)]].sum().item()
+        start += len(target_log_probs)
         yield
-    return total / words.positions
+    return SplitLoss(total / words.positions, None if unseen is None else unseen_total / int(unseen.sum()))

@@ -28,6 +28,7 @@ from charwave_tui.engine.runtime.cooperative import Cooperative
 from charwave_tui.engine.runtime.devices import cpu_has_bfloat16
 from charwave_tui.engine.runtime.random_streams import training_generator
 from charwave_tui.engine.training.evaluation import (
+    SplitLoss,
     evaluate_prefixes,
     evaluate_windows,
     prefix_block_size,
@@ -180,12 +181,14 @@ class Trainer:
         self.config = config
         self._optimizer.set_config(config)
 
-    def evaluate(self, split: Split) -> Cooperative[float]:
+    def evaluate(self, split: Split) -> Cooperative[SplitLoss]:
         """Return the mean loss over all of `split` in eval mode, in nats per character; yields after each block."""
-        config, vocab_size = self.config, self.corpus.vocab_size
+        config, vocab_size, splits = self.config, self.corpus.vocab_size, self.splits
         if config.norm == Norm.BATCH_BUG:
-            return evaluate_windows(self.model, self.splits.windows(split), window_block_size(config, vocab_size))
-        return evaluate_prefixes(self.model, self.splits.prefixes(split), prefix_block_size(config, vocab_size))
+            windows, unseen = splits.windows(split), splits.unseen_windows(split)
+            return evaluate_windows(self.model, windows, unseen, window_block_size(config, vocab_size))
+        words, unseen = splits.prefixes(split), splits.unseen_positions(split)
+        return evaluate_prefixes(self.model, words, unseen, prefix_block_size(config, vocab_size))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return copies on the CPU of weights, buffers, optimizer and loader state: enough to resume bit for bit."""

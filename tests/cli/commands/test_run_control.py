@@ -33,7 +33,7 @@ def test_no_engine_run_commands_fail_without_starting_one(command: Any, words: s
 def test_status_without_engine_is_a_regular_status(command: Any) -> None:
     assert command("status").out == "no engine is running\n"
     facts = json.loads(command("status", "--json").out)
-    assert list(facts) == ["run", "preset", "state", "step", "max_steps", "train", "val", "unsaved"]
+    assert list(facts) == ["run", "preset", "state", "step", "max_steps", "train", "val", "val_unseen", "unsaved"]
     assert set(facts.values()) == {None}
 
 

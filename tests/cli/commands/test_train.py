@@ -299,3 +299,33 @@ def test_file_name_that_turns_text_around_is_escaped(command: Any, words: Path, 
     for result in shown:
         assert "\u202e" not in result.out + result.err
         assert "a\\u202ebc" in result.out + result.err
+
+
+def test_unseen_words_of_val_have_loss_of_their_own(train: Any, tmp_path: Path) -> None:
+    path = tmp_path / "some.txt"
+    path.write_text("\n".join([a + b + c for a in "bdk" for b in "aei" for c in "nrst"] * 2 + ["basil", "keril"] * 9))
+    printed = train("--corpus", str(path), "--set", "eval_every=20", "--json")
+    result = json.loads(printed.out)
+    assert 0 < result["val_in_train"] < 1
+    assert result["val_unseen"] != result["val"]
+    lines = [line for line in printed.err.splitlines() if line.startswith("step")]
+    assert len(lines) == 3
+    assert f"val {result['val']:.4f}  unseen {result['val_unseen']:.4f}" in lines[-1]
+    record = RunStore(runs_dir()).read(1)
+    assert [step for step, _ in record.history.val_unseen_losses()] == [20, 40, 60]
+    assert record.val_unseen == record.history.val_unseen_losses()[-1][1] == record.summary().val_unseen
+    assert record.summary().best_val_unseen == min(loss for _, loss in record.history.val_unseen_losses())
+
+
+def test_list_of_runs_has_column_of_unseen_words_only_where_measured(
+    train: Any, command: Any, repeated: Path, tmp_path: Path
+) -> None:
+    train()
+    assert "unseen" not in command("runs", "list").out
+    path = tmp_path / "more.txt"
+    path.write_text(repeated.read_text() + "\n" + "\n".join(f"{a}{b}ka" for a in "abcd" for b in "aeio"))
+    result = json.loads(train("--corpus", str(path), "--json", "--set", "eval_every=60").out)
+    heading, newest, oldest = command("runs", "list").out.splitlines()
+    assert "best val of unseen" in heading
+    assert newest.split()[9] == f"{result['val_unseen']:.4f}"
+    assert oldest.split()[9] == "–"

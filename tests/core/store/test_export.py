@@ -45,8 +45,10 @@ def test_export_has_record_curve_and_weights_at_full_precision(
         (point.step, point.mean, point.low, point.high) for point in record(1).history.points
     ]
     assert rows(to / "evaluations.csv") == [
-        ["step", "split", "loss"],
-        *([str(it.step), it.split.value, str(it.loss)] for it in record(1).history.evaluations),
+        ["step", "split", "loss", "unseen"],
+        ["150", "val", "2.6", ""],
+        ["200", "train", "2.5", ""],
+        ["200", "val", "2.55", "2.65"],
     ]
     assert (to / "weights.safetensors").read_bytes() == weights
 

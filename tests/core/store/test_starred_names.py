@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.metrics import StarredName
+from charwave_tui.core.metrics import StarredName, TrainingHistory
 from charwave_tui.core.protocol.events import StarsListed
 from charwave_tui.core.protocol.framing import MAX_FRAME_BYTES, encode_frame
-from charwave_tui.core.store import database, starred_names
+from charwave_tui.core.store import starred_names
 from charwave_tui.core.store.database import MIGRATIONS, connect
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
 from charwave_tui.core.store.starred_names import MAX_STARRED_CHARACTERS, MAX_STARS
-from charwave_tui.core.store.tables import fetch_readable_stars, fetch_stars, insert_star
+from charwave_tui.core.store.tables import LATER_COLUMNS, fetch_readable_stars, fetch_stars, insert_star
 
 MARA = StarredName("mara", 1.5, 7, 300, "2026-01-01T00:00:00+00:00")
 
@@ -115,14 +115,16 @@ def test_long_stars_refused_where_they_would_not_fit_in_frame(
     assert len(starred_store.stars.all()) == 3
 
 
-def test_older_database_gains_stars_table_and_keeps_runs(
-    store: RunStore, record: Callable[..., RunRecord], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(database, "MIGRATIONS", MIGRATIONS[:1])
-        number = store.create()
-        store.write(record(number))
-        store.close()
+def test_older_database_gains_stars_table_and_keeps_runs(store: RunStore, record: Callable[..., RunRecord]) -> None:
+    number = store.create()
+    store.write(record(number, history=TrainingHistory(), val_unseen=None))
+    store.close()
+    with closing(sqlite3.connect(store.folder / DATABASE_FILE)) as connection:
+        connection.execute("DROP TABLE stars")
+        for column in LATER_COLUMNS:
+            connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        connection.execute("ALTER TABLE evaluations DROP COLUMN unseen")
+        connection.execute("PRAGMA user_version = 1")
     store.stars.add(MARA)
     assert store.stars.all() == (MARA,)
     assert [row.run for row in store.list()] == [number]

@@ -75,7 +75,7 @@ def test_any_record_and_summary_round_trip(connection: sqlite3.Connection, data:
         TrainingHistory,
         st.integers(1, 10**6),
         st.lists(st.builds(LossPoint, STEP, REAL, REAL, REAL), max_size=5).map(tuple),
-        st.lists(st.builds(Evaluation, STEP, st.sampled_from(Split), REAL), max_size=5).map(tuple),
+        st.lists(st.builds(Evaluation, STEP, st.sampled_from(Split), REAL, st.none() | REAL), max_size=5).map(tuple),
         st.lists(st.builds(CurveMarker, STEP, TEXT, st.booleans()), max_size=5).map(tuple),
     )
     divergence = st.builds(
@@ -96,6 +96,7 @@ def test_any_record_and_summary_round_trip(connection: sqlite3.Connection, data:
             training_seconds=REAL,
             first_loss=st.none() | REAL,
             train=st.none() | REAL,
+            val_unseen=st.none() | REAL,
             val=st.none() | REAL,
             history=history,
             divergence=st.none() | divergence,
@@ -112,7 +113,7 @@ def test_any_record_and_summary_round_trip(connection: sqlite3.Connection, data:
 
 @pytest.mark.parametrize("number", [-0.0, 3, 2**53, 1e-320, 1.7e308])
 def test_sqlite_number_storage_is_not_corruption(connection: sqlite3.Connection, record: Made, number: float) -> None:
-    history = TrainingHistory(1, (LossPoint(1, number, number, number),), (Evaluation(1, Split.VAL, number),))
+    history = TrainingHistory(1, (LossPoint(1, number, number, number),), (Evaluation(1, Split.VAL, number, number),))
     kept = record(1, history=history, seconds=number, val=number, first_loss=number)
     upsert_and_count(connection, kept)
     assert load_record(connection, 1) == kept
@@ -241,6 +242,8 @@ def test_changed_column_is_corruption(connection: sqlite3.Connection, record: Ma
         "UPDATE points SET mean = mean + 1e-12 WHERE place = 1",
         "UPDATE evaluations SET split = 'test' WHERE place = 0",
         "UPDATE evaluations SET split = 'tset' WHERE place = 0",
+        "UPDATE evaluations SET unseen = 2 WHERE place = 0",
+        "UPDATE evaluations SET unseen = NULL WHERE place = 2",
         "UPDATE marks SET quiet = 1 WHERE place = 0",
         "UPDATE marks SET place = 5 WHERE place = 0",
         "DELETE FROM points WHERE place = 0",

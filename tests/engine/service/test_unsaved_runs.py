@@ -242,3 +242,8 @@ def test_best_evaluation_kept_however_many_follow() -> None:
     assert items[3] in thinned
     assert len(thinned) <= 760
     assert [item.step for item in thinned] == sorted(item.step for item in thinned)
+
+
+def test_best_evaluation_of_unseen_words_kept_too() -> None:
+    items = tuple(Evaluation(step, Split.VAL, 5.0 - step / 1_000, 1.0 if step == 3 else 2.0) for step in range(1_001))
+    assert {items[3], items[-1]} < set(thin_out_evaluations(items))

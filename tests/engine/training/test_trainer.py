@@ -17,7 +17,9 @@ from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LossPoint, Split
+from charwave_tui.engine.data.window_dataset import WindowDataset
 from charwave_tui.engine.runtime.devices import resolve_device
+from charwave_tui.engine.training.evaluation import SplitLoss
 from charwave_tui.engine.training.trainer import BATCH_STREAM, Trainer
 
 CPU = torch.device("cpu")
@@ -33,13 +35,13 @@ def set_nan_weight(trainer: Trainer) -> None:
     next(trainer.model.parameters()).data.fill_(math.nan)
 
 
-def finish(evaluation: Generator[None, None, float]) -> tuple[int, float]:
+def finish(evaluation: Generator[None, None, SplitLoss]) -> tuple[int, SplitLoss]:
     pauses = 0
     while True:
         try:
             next(evaluation)
         except StopIteration as end:
-            return pauses, float(end.value)
+            return pauses, end.value
         pauses += 1
 
 
@@ -132,7 +134,7 @@ def test_training_reduces_loss(trainer: Trainer) -> None:
     _, before = finish(trainer.evaluate(Split.TRAIN))
     trainer.train_for(UNLIMITED_SECONDS)
     _, after = finish(trainer.evaluate(Split.TRAIN))
-    assert after < before - 0.1
+    assert after.loss < before.loss - 0.1
 
 
 def test_nonfinite_loss_ends_run_at_its_step(config: RunConfig, corpus: Corpus) -> None:
@@ -196,13 +198,48 @@ def test_evaluation_is_mean_split_loss_in_eval_mode(
     trainer = Trainer(replace(config, norm=norm), corpus, torch.device("cpu"))
     trainer.train_for(UNLIMITED_SECONDS, 50)
     before = trainer.state_dict()
-    _, loss = finish(trainer.evaluate(split))
+    _, (loss, _) = finish(trainer.evaluate(split))
     assert bit_identical(trainer.state_dict(), before)
     assert trainer.model.training
     windows = trainer.splits.windows(split)
     contexts, targets = windows.batch(torch.arange(len(windows)))
     trainer.model.eval()
     assert loss == pytest.approx(functional.cross_entropy(trainer.model(contexts), targets).item(), abs=1e-6)
+
+
+@pytest.fixture
+def repeated(corpus: Corpus) -> Corpus:
+    """The words of `corpus` in their order, and half of them once more."""
+    return replace(corpus, words=corpus.words + corpus.words[::2])
+
+
+@pytest.mark.parametrize("split", [Split.VAL, Split.TEST])
+@pytest.mark.parametrize("norm", ["batch", "batch-bug"])
+@pytest.mark.parametrize("blocks", ["one", "many"])
+def test_unseen_loss_is_that_of_words_absent_from_train(
+    config: RunConfig, repeated: Corpus, norm: str, split: Split, blocks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if blocks == "many":
+        monkeypatch.setattr("charwave_tui.engine.training.evaluation.MAX_BLOCK_MULTIPLICATIONS", 10_000)
+        monkeypatch.setattr("charwave_tui.engine.training.evaluation.MIN_PREFIX_BLOCK", 1)
+    trainer = Trainer(replace(config, norm=norm), repeated, CPU)
+    trainer.train_for(UNLIMITED_SECONDS, 50)
+    _, (loss, unseen) = finish(trainer.evaluate(split))
+    words = [word for word in repeated.split(split) if word not in repeated.split(Split.TRAIN)]
+    assert 0 < len(words) < len(repeated.split(split))
+    windows = WindowDataset(words, repeated.symbols, config.context, CPU)
+    contexts, targets = windows.batch(slice(None))
+    trainer.model.eval()
+    assert unseen == pytest.approx(functional.cross_entropy(trainer.model(contexts), targets).item(), abs=1e-6)
+    assert unseen != pytest.approx(loss, abs=1e-3)
+
+
+def test_no_unseen_loss_where_all_words_are_unseen_or_none_is(config: RunConfig, corpus: Corpus) -> None:
+    distinct = corpus.without_repeats
+    seen = replace(distinct, words=("ae", "io") * 50)
+    for words, split in [(distinct, Split.VAL), (distinct, Split.TRAIN), (seen, Split.VAL), (seen, Split.TRAIN)]:
+        trainer = Trainer(config, words, CPU)
+        assert finish(trainer.evaluate(split))[1].unseen is None
 
 
 @pytest.mark.parametrize("norm", ["batch", "batch-bug"])
@@ -216,7 +253,7 @@ def test_evaluation_yields_after_each_bounded_block(
     pauses_by_blocks, loss_by_blocks = finish(trainer.evaluate(Split.TRAIN))
     assert pauses == 1
     assert pauses_by_blocks > 5
-    assert loss_by_blocks == pytest.approx(loss)
+    assert loss_by_blocks.loss == pytest.approx(loss.loss)
 
 
 def test_model_unchanged_while_evaluation_yields(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
