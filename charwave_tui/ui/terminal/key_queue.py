@@ -24,6 +24,7 @@ KEY_TIMEOUT = 0.5  # seconds until the next key goes on anyway: a widget that is
 REPLY_POLL_INTERVAL = 0.01  # seconds between two looks at whether a widget has its reply
 GIVE_UP_KEYS = ("escape", "ctrl+c", "ctrl+q")  # typed behind a key that waits for a reply, they drop it ...
 GIVE_UP_DELAY = 1.0  # ... after so many seconds
+REFUSAL_INTERVAL = 2.0  # seconds between two notices: a terminal without bracketed paste types what is pasted
 
 Returned = TypeVar("Returned")
 Typed = events.Key | events.Paste
@@ -61,6 +62,7 @@ class SequentialKeysApp(App[Returned], Generic[Returned]):
         self._awaits_reply = False
         self._queued: deque[Typed] = deque()
         self._has_named_layout = False
+        self._refused_at = float("-inf")
 
     async def on_event(self, event: events.Event) -> None:
         if not isinstance(event, Typed) or event.is_forwarded:
@@ -73,8 +75,12 @@ class SequentialKeysApp(App[Returned], Generic[Returned]):
                 self._set_deadline(self._handling)
 
     async def _handle(self, event: Typed) -> None:
-        self._handling = event
-        await self._forward_when_replied(event, monotonic())
+        translated = self._translate(event) if self.screen_stack else event
+        self._handling = translated or event
+        if translated is None:
+            self.call_later(self._handle_next, event)  # not at once: a thousand such letters would nest as deep
+        else:
+            await self._forward_when_replied(translated, monotonic())
 
     async def _forward_when_replied(self, event: Typed, since: float) -> None:
         """Forward it once the focus has the reply it refers to; a key that gives up behind it ends the wait."""
@@ -96,8 +102,7 @@ class SequentialKeysApp(App[Returned], Generic[Returned]):
         if self._queued:
             self._set_deadline(event)
         path, screen = self._focus_path, self.screen
-        if (translated := self._translate(event)) is not None:
-            await super().on_event(translated)
+        await super().on_event(event)
         await self._follow(event, path, LAP_COUNT, screen)
 
     def _translate(self, event: Typed) -> Typed | None:
@@ -106,12 +111,13 @@ class SequentialKeysApp(App[Returned], Generic[Returned]):
             return events.Paste(pasted_line(event.text))
         if _takes_text(self.focused) or event.character is None or not is_foreign_letter(event.character):
             return event
-        key = latin_key(event)
-        if key is None:
-            self.notify(f"{shown_alone(event.character)} is no key here; the keys are Latin letters", markup=False)
-        elif not self._has_named_layout:
+        letter, key = shown_alone(event.character), latin_key(event)
+        if key is None and monotonic() > self._refused_at + REFUSAL_INTERVAL:
+            self._refused_at = monotonic()
+            self.notify(f"{letter} is no key here; the keys are Latin letters", markup=False)
+        elif key is not None and not self._has_named_layout:
             self._has_named_layout = True
-            text = f"{shown_alone(event.character)} acts as {key.character}, the Latin key in its place"
+            text = f"{letter} acts as {key.character}, the Latin key in its place"
             self.notify(f"{text}\nso do the other letters of this keyboard layout", markup=False)
         return key
 
