@@ -149,18 +149,18 @@ class CorpusSummary(msgspec.Struct, frozen=True):
         return len(self.symbols) + 1
 
     @property
-    def has_repeats(self) -> bool:
-        """Whether words occur more than once in the file; False where that was not recorded."""
-        return self.repeats is not None and self.repeats.distinct < self.words
-
-    @property
     def repeats_text(self) -> str:
-        """The words, the distinct ones and the overlap of val with train in one line; empty without repeats."""
-        if self.repeats is None or not self.has_repeats:
-            return ""
-        fraction = self.repeats.val_in_train
-        overlap = f"{_percent(fraction)} of val also in train" if fraction else "none of val in train"
-        return f"{self.words:,} words, {self.repeats.distinct:,} distinct; {overlap}"
+        """What `describe_repeats` says; empty where repeats were not counted."""
+        return describe_repeats(self.words, self.repeats) if self.repeats is not None else ""
+
+
+def describe_repeats(words: int, repeats: RepeatCounts) -> str:
+    """Return the words, the distinct ones and the overlap of val with train in one line; empty without repeats."""
+    if repeats.distinct == words:
+        return ""
+    fraction = repeats.val_in_train
+    overlap = f"{_percent(fraction)} of val also in train" if fraction else "none of val in train"
+    return f"{words:,} words, {repeats.distinct:,} distinct; {overlap}"
 
 
 def _percent(fraction: float) -> str:

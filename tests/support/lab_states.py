@@ -17,6 +17,7 @@ from charwave_tui.core.metrics import (
     GhostCurve,
     LayerStats,
     LossPoint,
+    RepeatCounts,
     RunState,
     SampledName,
     Split,
@@ -190,6 +191,19 @@ DIVERGED = replace(
     names=NamesState(0, (), "the weights give NaN, so there is nothing to sample", is_after_divergence=True),
 )
 """A run whose loss ran away."""
+
+
+def _with_unseen(history: TrainingHistory) -> TrainingHistory:
+    evaluations = (msgspec.structs.replace(item, unseen=item.loss + 0.03) for item in history.evaluations)
+    return msgspec.structs.replace(history, evaluations=tuple(evaluations))
+
+
+REPEATED_WORDS = replace(
+    TRAINING,
+    run=replace(TRAINING.run, corpus=msgspec.structs.replace(CARD, repeats=RepeatCounts(29_494, 24_002, 424 / 3_203))),
+    curve=replace(TRAINING.curve, history=_with_unseen(TRAINING.curve.history)),
+)
+"""The same run, its corpus known to repeat words, so that val is also measured on those that are not in train."""
 
 
 UNSAVED = replace(TRAINING, run=replace(TRAINING.run, unsaved="No space left on device"))

@@ -56,7 +56,7 @@ def train(options: argparse.Namespace) -> int:
         with stop_on_signals(training):
             record = training.start(requested_at=process_start())
     facts = run_summary_json(record)
-    if not options.json and not record.corpus.has_repeats:
+    if not options.json and not record.corpus.repeats_text:
         facts = {name: value for name, value in facts.items() if name not in REPEATS_FACTS}
     print_facts(facts, as_json=options.json)
     if training.unsaved:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.escaping import escape_invisible
-from charwave_tui.core.metrics import CorpusSummary, RepeatCounts, Split
+from charwave_tui.core.metrics import CorpusSummary, RepeatCounts, Split, describe_repeats
 
 MIN_WORDS = 10  # with fewer, a split would be empty
 
@@ -124,8 +124,15 @@ class Corpus:
         words = len(self.words) + self.removed_repeats
         return CorpusSummary(self.name, self.sha256, words, self.symbols, (train, val, test), self.repeat_counts)
 
+    @property
+    def repeats_text(self) -> str:
+        """What `describe_repeats` says of the words that are used."""
+        return describe_repeats(len(self.words) + self.removed_repeats, self.repeat_counts)
+
     @cached_property
     def repeat_counts(self) -> RepeatCounts:
+        if len(self.word_set) == len(self.words):  # which spares the shuffle of a large list
+            return RepeatCounts(len(self.words), int(0.8 * len(self.words)), 0.0)
         val = self.split(Split.VAL)
         in_train = sum(word in self.train_words for word in val)
         return RepeatCounts(len(self.word_set), len(self.train_words), in_train / len(val) if val else 0.0)

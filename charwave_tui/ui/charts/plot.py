@@ -22,6 +22,7 @@ class CurveLines(NamedTuple):
 
     train: Polyline
     val: Polyline
+    val_unseen: Polyline = ()
 
 
 def reference_losses(curve: LossCurveState) -> dict[str, tuple[float, str]]:
@@ -47,7 +48,8 @@ def last_step(curve: LossCurveState) -> int:
 
 def make_curve_lines(points: Iterable[LossPoint], history: TrainingHistory, steps: float, columns: int) -> CurveLines:
     train = to_columns(((point.step, point.mean) for point in points), steps, columns)
-    return CurveLines(train, to_columns(history.val_losses(), steps, columns))
+    val, unseen = (to_columns(losses, steps, columns) for losses in (history.val_losses(), history.val_unseen_losses()))
+    return CurveLines(train, val, unseen)
 
 
 GUTTER_WIDTH = 17  # columns at the right for the curves' names and last values, one of them blank
@@ -156,15 +158,23 @@ def draw_background(plot: PlotArea, axes: Axes, curve: LossCurveState, ghost: Cu
 
 
 def draw_curves(canvas: Canvas, plot: PlotArea, axes: Axes, curve: LossCurveState, lines: CurveLines) -> None:
-    """Draw what changes as the run trains: the train curve, the val curve with its diamonds, and the gutter."""
+    """Draw what changes as the run trains: the train curve, the val curves with their diamonds, and the gutter."""
     thin, thick = plot.dot_styles
-    for line, role, dot_style in ((lines.train, "train", thick), (lines.val, "val", thin)):
+    for line, role, dot_style in (
+        (lines.train, "train", thick),
+        (lines.val_unseen, "warning", thin),
+        (lines.val, "val", thin),
+    ):
         canvas.overlay(
             plot.top, plot.left, rasterize(plot.to_dots(axes, line), plot.columns, plot.rows, dot_style), role
         )
-    for step, loss in curve.history.val_losses():
-        if math.isfinite(loss) and 0 <= axes.y_position(loss) <= 1 and step <= axes.steps:
-            canvas.write(plot.row(axes, loss), plot.column(axes, step), plot.glyphs.val, "val")
+    for losses, glyph, role in (
+        (curve.history.val_unseen_losses(), plot.glyphs.val_unseen, "warning"),
+        (curve.history.val_losses(), plot.glyphs.val, "val"),
+    ):
+        for step, loss in losses:
+            if math.isfinite(loss) and 0 <= axes.y_position(loss) <= 1 and step <= axes.steps:
+                canvas.write(plot.row(axes, loss), plot.column(axes, step), glyph, role)
     if plot.gutter:
         labels = _labels(curve, axes, plot.glyphs)[: plot.rows]
         write_gutter(canvas, plot, axes, sorted(labels, key=lambda label: -label.loss))
@@ -233,6 +243,8 @@ def _labels(curve: LossCurveState, axes: Axes, glyphs: Glyphs) -> list[CurveLabe
     val = (loss for _, loss in reversed(curve.history.val_losses()))
     labels = [CurveLabel("train", loss, "train", True) for loss in _first_finite(train)]
     labels += [CurveLabel(f"{glyphs.val} val", loss, "val", True) for loss in _first_finite(val)]
+    unseen = (loss for _, loss in reversed(curve.history.val_unseen_losses()))
+    labels += [CurveLabel(f"{glyphs.val_unseen} unseen", loss, "warning", True) for loss in _first_finite(unseen)]
     labels += [
         CurveLabel(name, loss, role)
         for name, (loss, role) in reference_losses(curve).items()

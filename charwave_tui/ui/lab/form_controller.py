@@ -44,13 +44,14 @@ HINT_SECONDS = 20.0  # that a hint is shown: it holds a command to copy
 class CorpusLoaded(Message):
     """The corpus `name` was read; `problem` says why it could not be, `vocab_size` is None then.
 
-    `hints` are what a person may want to know before training on it.
+    `hints` are what a person may want to know before training on it, `repeats_text` says which of its words repeat.
     """
 
     name: str
     vocab_size: int | None
     problem: Problem | None
     hints: tuple[str, ...]
+    repeats_text: str
 
 
 class FormController:
@@ -157,19 +158,20 @@ class FormController:
     def _load_corpus(self, name: str) -> None:
         vocab_size = problem = None
         hints: tuple[str, ...] = ()
+        repeats_text = ""
         try:
             corpus = find_corpus(name)
-            vocab_size, hints = corpus.vocab_size, corpus.hints
+            vocab_size, hints, repeats_text = corpus.vocab_size, corpus.hints, corpus.repeats_text
         except UserError as error:
             if not self._engine.is_remote:  # the other machine may have it
                 problem = Problem.of(error, "corpus")
         except (OSError, MemoryError) as error:
             problem = Problem("corpus", f"{name} cannot be read ({error})", "take another file")
-        self._screen.post_message(CorpusLoaded(name, vocab_size, problem, hints))
+        self._screen.post_message(CorpusLoaded(name, vocab_size, problem, hints, repeats_text))
 
     def take_corpus(self, message: CorpusLoaded) -> None:
         if message.name == self.form.draft.config.corpus:
-            self.set_form(with_corpus(self.form, message.vocab_size, message.problem))
+            self.set_form(with_corpus(self.form, message.vocab_size, message.problem, message.repeats_text))
             for hint in message.hints:
                 if (message.name, hint) not in self._shown_hints:
                     self._shown_hints.add((message.name, hint))

@@ -29,7 +29,7 @@ from charwave_tui.ui.drawing.styled_text import (
     wrap,
 )
 from charwave_tui.ui.drawing.theme import to_plain_text
-from charwave_tui.ui.lab.form_summary import about_lines, help_lines, summary_lines, wide_summary_lines
+from charwave_tui.ui.lab.form_summary import about_lines, help_lines, overlap_note, summary_lines, wide_summary_lines
 from charwave_tui.ui.state.form_state import (
     PRESET,
     ROWS,
@@ -284,7 +284,11 @@ def form_columns(view: FormState, rows: Sequence[FieldRow], widths: Sequence[int
         column = len(widths) - 1 if group is FieldGroup.TRAINING else 0
         width = widths[column]
         if group is not None:
-            columns[column].append(RowBlock(None, (rule((Span(group),), width, "grid"),)))
+            title: StyledLine = (Span(group),)
+            if group is FieldGroup.RUN and (note := overlap_note(view)):
+                note = note if cell_len(note) + len(group) + 2 <= width else note.replace(" also", "")
+                title = (Span(f"{group}  "), Span(note, "warning"))
+            columns[column].append(RowBlock(None, (rule(title, width, "grid"),)))
         columns[column] += [RowBlock(row.name, row_lines(view, row, width)) for row in members]
     return columns
 

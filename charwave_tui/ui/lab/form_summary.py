@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from rich.cells import cell_len
 
+from charwave_tui.core.config.choices import Repeats
 from charwave_tui.core.config.layer_shapes import ACTIVATION_OF_LAYER, LayerShape, layer_shapes, parameter_count
 from charwave_tui.core.config.presets import presets
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig, unused_fields
@@ -135,6 +136,12 @@ def wide_summary_lines(preview: EditPreview, width: int) -> tuple[StyledLine, ..
     return (*lines, justify(_receptive_field_check(config, width - cell_width(total) - 1), total, width))
 
 
+def overlap_note(view: FormState) -> str:
+    """Return how much of val the draft would also train on; empty for a corpus without repeats."""
+    is_once = view.draft.config.repeats == Repeats.ONCE
+    return "each word once" if is_once and view.repeats_text else view.repeats_text.partition("; ")[2]
+
+
 def help_lines(preview: EditPreview, name: str, width: int) -> tuple[StyledLine, ...]:
     """Return three lines on the row `name`: what it is, what it does, when an edit takes effect and its bounds.
 
@@ -148,13 +155,17 @@ def help_lines(preview: EditPreview, name: str, width: int) -> tuple[StyledLine,
     if why := unused_fields(view.draft.config).get(name):
         reason = Span(f"  {why}")
         title = (*title, reason) if cell_width((*title, reason)) <= width else (title[0], reason)
+    help_line: StyledLine = (Span(spec.help),)
+    if name in ("corpus", "repeats") and view.repeats_text:
+        texts = view.repeats_text, view.repeats_text.partition("; ")[0], spec.help
+        help_line = (Span(next((text for text in texts if cell_len(text) <= width), spec.help)),)
     previous = previous_value(view, name)
     if name in staged_fields(view) and previous is not None and not preview.is_typing:
         staged_note = Span(f"{GLYPHS.rebuild} staged; t trains it", "accent")
         effect: StyledLine = (staged_note, Span(f"  was {escape_invisible(spec.value_type.format(previous))}", "muted"))
         if cell_width(effect) > width:
             effect = (staged_note,)
-        return title, (Span(spec.help),), effect
+        return title, help_line, effect
     is_live = spec.effect is EditEffect.LIVE
     badge = f"{GLYPHS.live if is_live else GLYPHS.rebuild} {spec.effect}"
     bounds = spec.value_type.describe_bounds(name)
@@ -163,7 +174,7 @@ def help_lines(preview: EditPreview, name: str, width: int) -> tuple[StyledLine,
     moment = "from the next step on" if is_live else "a new run; this one is kept"
     if view.run_config is not None and cell_width(effect) + 3 + len(moment) <= width:
         effect = (*effect, Span(f"  {GLYPHS.dot} {moment}", "muted"))
-    return title, (Span(spec.help),), effect
+    return title, help_line, effect
 
 
 def _preset_help(view: FormState) -> tuple[StyledLine, ...]:

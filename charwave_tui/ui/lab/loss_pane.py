@@ -16,6 +16,7 @@ from charwave_tui.ui.charts.loss_chart import LossChart
 from charwave_tui.ui.drawing.number_format import format_loss, format_norm, format_rate, format_steps
 from charwave_tui.ui.state.notifications import empty_state_text
 from charwave_tui.ui.state.run_state import ConnectionState, LossCurveState, RunViewState
+from charwave_tui.ui.terminal.cell_width import cell_len
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 from charwave_tui.ui.widgets.pane import Pane
 
@@ -106,6 +107,20 @@ def _key(key: str) -> str:
     return f"[bold $ink-accent]{key}[/]"
 
 
+def provenance_text(run: RunViewState, curve: LossCurveState, width: int) -> str:
+    """Return what is evaluated and how it is averaged, with as much on repeated words as fits `width` columns."""
+    window = curve.history.window
+    means = "" if not curve.points else f"mean of {format_steps(window)} steps" if window > 1 else "every step"
+    test = curve.latest(Split.TEST)
+    test_loss = f"test {format_loss(test.loss)} after {format_steps(test.step)}" if test else ""
+    repeats = run.corpus.repeats_text if run.corpus is not None and curve.points else ""
+    for note in (repeats, repeats.partition("; ")[2], ""):
+        text = f" {GLYPHS.dot} ".join(filter(None, (note, test_loss, means)))
+        if cell_len(text) <= width:
+            break
+    return text
+
+
 BESIDE_MIN_COLUMNS = 70  # of the pane, from which the text stands right of the curve and not below it
 
 BELOW_MIN_ROWS = 18  # of the pane, from which text fits below a curve; with fewer it stands alone
@@ -142,12 +157,7 @@ class LossPane(Pane, can_focus=True):
         yield LossChart(id="chart").data_bind(LossPane.curve, LossPane.log_scale)
         yield self._text
 
-    def watch_curve(self, curve: LossCurveState) -> None:
-        window = curve.history.window
-        means = "" if not curve.points else f"mean of {format_steps(window)} steps" if window > 1 else "every step"
-        test = curve.latest(Split.TEST)
-        test_loss = f"test {format_loss(test.loss)} after {format_steps(test.step)} {GLYPHS.dot} " if test else ""
-        self.provenance = test_loss + means
+    def watch_curve(self) -> None:
         self._update_text()
 
     def watch_run(self) -> None:
@@ -162,6 +172,7 @@ class LossPane(Pane, can_focus=True):
         self._update_text()
 
     def _update_text(self) -> None:
+        self.provenance = provenance_text(self.run, self.curve, self.size.width - 4)  # the border has corners
         scale = "log scale" if self.log_scale else "linear scale"
         step = self.curve.diverged_at
         self.note = scale if step is None else f"diverged at step {format_steps(step)}"

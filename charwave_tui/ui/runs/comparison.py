@@ -118,6 +118,8 @@ def _result_rows(compared: Sequence[ComparedRun], preset: Preset | None) -> Iter
     yield row("steps", lambda run: _run_value(run, format_steps(run.row.step)))
     yield row("train", lambda run: _run_loss(run, run.row.train), published.train if published else None)
     yield row("val", lambda run: _run_loss(run, run.row.val), published.val if published else None)
+    if any(run.row.val_unseen is not None for run in compared):
+        yield row("val unseen", lambda run: _run_loss(run, run.row.val_unseen))
     yield row("best val", lambda run: _run_loss(run, run.row.best_val))
     yield row(f"val {GLYPHS.minus} train", lambda run: _run_loss(run, _generalization_gap(run.row)))
     yield row("steps/s", lambda run: _run_value(run, format_speed(run.steps_per_second)))

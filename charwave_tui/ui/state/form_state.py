@@ -54,7 +54,8 @@ class FormState:
     """Everything that the form shows.
 
     `recipe` is the config of the draft's preset. `running` is the config of the active run, `began` the one that it
-    started with; both are None without a run. `vocab_size` is that of the draft's corpus, None while unknown;
+    started with; both are None without a run. `vocab_size` is that of the draft's corpus, None while unknown, and
+    `repeats_text` says which of its words repeat, as the file has them; empty if none do;
     `reported` are problems from outside: a corpus that cannot be read, a field that the engine refused. `accelerator`
     is what device `auto` stands for, empty while unknown.
     """
@@ -65,6 +66,7 @@ class FormState:
     run_config: RunConfig | None = None
     initial_run_config: RunConfig | None = None
     vocab_size: int | None = None
+    repeats_text: str = ""
     reported_problems: tuple[Problem, ...] = ()
     accelerator: str = ""
 
@@ -191,9 +193,9 @@ def parse_choice(name: str, answer: str) -> Value:
     return parse_value(name, resolve_corpus_name(answer) if name == "corpus" else answer)
 
 
-def with_corpus(form: FormState, vocab_size: int | None, problem: Problem | None) -> FormState:
+def with_corpus(form: FormState, vocab_size: int | None, problem: Problem | None, repeats_text: str = "") -> FormState:
     """Return the form after the draft's corpus was read, or could not be."""
-    return replace(_reporting(form, "corpus", problem), vocab_size=vocab_size)
+    return replace(_reporting(form, "corpus", problem), vocab_size=vocab_size, repeats_text=repeats_text)
 
 
 def reduce_form(form: FormState, event: Event) -> FormState:
@@ -253,6 +255,7 @@ def _with_config(form: FormState, config: RunConfig, preset_name: str) -> FormSt
         draft=Draft(config, preset_name),
         preset_config=get_preset(preset_name).merged_into(config),
         vocab_size=form.vocab_size if same_corpus else None,
+        repeats_text=form.repeats_text if same_corpus else "",
         reported_problems=reported,
     )
 

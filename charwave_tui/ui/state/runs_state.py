@@ -86,6 +86,7 @@ def _moved(row: RunSummary, run: RunViewState, curve: LossCurveState) -> RunSumm
         train = points[-1].mean
     val = curve.latest(Split.VAL)
     vals = [item.loss for item in curve.history.evaluations if item.split is Split.VAL and math.isfinite(item.loss)]
+    unseen = [loss for _, loss in curve.history.val_unseen_losses() if math.isfinite(loss)]
     more = max(run.step - row.step, 0) / run.steps_per_second if run.steps_per_second > 0 else 0.0
     return msgspec.structs.replace(
         row,
@@ -97,6 +98,8 @@ def _moved(row: RunSummary, run: RunViewState, curve: LossCurveState) -> RunSumm
         train=row.train if train is None else train,
         val=val.loss if val else row.val,
         best_val=min([*vals, *([] if row.best_val is None else [row.best_val])], default=None),
+        val_unseen=val.unseen if val else row.val_unseen,
+        best_val_unseen=min([*unseen, *([] if row.best_val_unseen is None else [row.best_val_unseen])], default=None),
     )
 
 

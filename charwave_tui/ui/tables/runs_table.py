@@ -32,7 +32,7 @@ class RunsContext:
     """What the cells of a run depend on besides the run: the time, the current run and the other runs in the table.
 
     `best` is the best val loss by corpus; `named` is whether any run has a name, `has_corpora` whether they learned
-    more than one corpus.
+    more than one corpus, `has_unseen` whether val of any was also measured on the words that are not in train.
     """
 
     now: datetime
@@ -40,11 +40,13 @@ class RunsContext:
     current_run: int | None
     has_names: bool
     has_corpora: bool
+    has_unseen: bool
 
     @staticmethod
     def of(rows: Sequence[RunSummary], current_run: int | None, now: datetime) -> RunsContext:
         has_names, has_corpora = any(row.name for row in rows), len({row.corpus for row in rows}) > 1
-        return RunsContext(now, best_vals(rows), current_run, has_names, has_corpora)
+        has_unseen = any(row.best_val_unseen is not None for row in rows)
+        return RunsContext(now, best_vals(rows), current_run, has_names, has_corpora, has_unseen)
 
 
 def run_cells(
@@ -71,6 +73,7 @@ def run_cells(
         "when": (Span(format_age(row.created, context.now), "muted"),),
         "train": (loss_span(row.train),),
         "best": (best,),
+        "unseen": (loss_span(row.best_val_unseen),),
         "delta": (Span(delta_text(row, context), "muted"),),
         "state": (state_span(row, context, "changed" not in widths),),
         "note": (Span(truncate(readable(row.note), widths.get("note", 0))),),
@@ -143,12 +146,13 @@ HEADERS = {
     "when": "when",
     "train": "train",
     "best": "best val",
+    "unseen": "unseen",
     "delta": "Δ best" if GLYPHS.has_braille else "vs best",
     "state": "state",
     "note": "note",
 }
 # left out as the width shrinks, in this order
-DROP_ORDER = ("note", "time", "params", "changed", "when", "delta", "train", "steps", "corpus", "state")
+DROP_ORDER = ("note", "time", "params", "changed", "when", "delta", "train", "steps", "corpus", "unseen", "state")
 ONE_CORPUS_DROP_ORDER = ("note", "corpus", *(key for key in DROP_ORDER[1:] if key != "corpus"))
 # minimum widths, so that the columns do not move as numbers come and change
 MIN_WIDTHS = {
@@ -163,6 +167,7 @@ MIN_WIDTHS = {
     "when": MAX_AGE_WIDTH,
     "train": 6,
     "best": 8,
+    "unseen": 6,
     "delta": 7,
     "state": 8,
     "note": 24,
@@ -181,7 +186,8 @@ def fit_columns(rows: Sequence[RunSummary], width: int, context: RunsContext) ->
     natural_widths = _natural_widths(rows, context)
     drop_order = DROP_ORDER if context.has_corpora else ONE_CORPUS_DROP_ORDER
     for count in range(not any(row.note for row in rows), len(drop_order) + 1):
-        widths = {key: natural_widths[key] for key in HEADERS if key not in drop_order[:count]}
+        hidden = {*drop_order[:count], *(() if context.has_unseen else ("unseen",))}
+        widths = {key: natural_widths[key] for key in HEADERS if key not in hidden}
         if "note" in widths:
             widths["changed"] = WIDE_CHANGED_WIDTH
         elif "changed" not in widths:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from support.lab_states import DIVERGED, TRAINING
+from support.lab_states import DIVERGED, REPEATED_WORDS, TRAINING
 
 from charwave_tui.core.metrics import CurveMarker, Evaluation, GhostCurve, LossPoint, Split, TrainingHistory
 from charwave_tui.ui.charts.axes import Axes, to_columns
@@ -97,6 +97,26 @@ def test_chart_has_every_curve_with_name_and_last_loss() -> None:
     assert "┊" in lines
 
 
+def test_loss_of_unseen_words_drawn_with_name_and_diamonds_of_its_own_where_measured() -> None:
+    canvas = render_chart(REPEATED_WORDS.curve, 99, 18)
+    assert "◇ unseen  1.9187" in text(canvas)
+    unseen = [
+        character
+        for row, styles in enumerate(canvas.styles)
+        for character, style in zip(canvas.characters[row][: 99 - GUTTER_WIDTH], styles, strict=False)
+        if style == "warning"
+    ]
+    assert "◇" in unseen  # others are in the cell of a ◆
+    assert any(ord(character) > 0x2800 for character in unseen)
+    assert "unseen" not in text(render_chart(TRAINING.curve, 99, 18))
+
+
+def test_axis_holds_loss_of_unseen_words() -> None:
+    evaluations = (Evaluation(50, Split.VAL, 2.0, 5.0), Evaluation(100, Split.VAL, 2.0, 5.0))
+    history = TrainingHistory(1, (point(50, 2.0), point(100, 1.9)), evaluations)
+    assert "◇" in text(render_chart(LossCurveState(history, None, None, None, 27, 100), 99, 18)).split("◇ unseen")[0]
+
+
 def test_without_published_loss_no_line_is_drawn() -> None:
     assert "published" not in text(render_chart(replace(TRAINING.curve, published=None), 99, 18))
 
@@ -158,7 +178,7 @@ def test_colliding_marks_keep_sign_and_newest_keeps_text() -> None:
 
 
 def test_ascii_chart_has_only_ascii() -> None:
-    canvas = render_chart(TRAINING.curve, 99, 18, glyphs=ASCII)
+    canvas = render_chart(REPEATED_WORDS.curve, 99, 18, glyphs=ASCII)
     lines = text(canvas)
     assert lines.isascii()
     assert "v lr 0.1 -> 0.01" in lines

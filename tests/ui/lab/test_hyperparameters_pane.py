@@ -135,6 +135,36 @@ async def test_form_just_high_enough_shows_parameters_in_border(form, help_heigh
         assert "1 to 4,096" in pilot.app.screen_text()
 
 
+REPEATS = "32,033 words, 29,494 distinct; 13 % of val also in train"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_repeated_words_are_told_in_heading_and_help(form, size):
+    view = replace(VIEW, repeats_text=REPEATS)
+    for at in ("corpus", "repeats"):
+        async with form(view, size=size, at=at) as (pilot, _, _pane):
+            text = pilot.app.screen_text()
+            assert "run  13 % of val also in train ──" in text
+            assert "32,033 words, 29,494 distinct" in text
+    once = replace(view, draft=replace(VIEW.draft, config=VIEW.draft.config.with_values({"repeats": "once"})))
+    async with form(once, size=size) as (pilot, _, _pane):
+        assert "run  each word once ──" in pilot.app.screen_text()
+    async with form(size=size, at="corpus") as (pilot, _, _pane):
+        assert "run ─────" in pilot.app.screen_text()
+        assert "distinct" not in pilot.app.screen_text()
+
+
+async def test_wide_form_has_whole_text_on_repeats_as_help(form):
+    async with form(replace(VIEW, repeats_text=REPEATS), size=(138, 38), at="repeats") as (pilot, _, _pane):
+        assert REPEATS in pilot.app.screen_text()
+
+
+async def test_longest_note_on_repeats_is_not_cut(form):
+    view = replace(VIEW, repeats_text="9,999 words, 999 distinct; over 99 % of val also in train")
+    async with form(view) as (pilot, _, _pane):
+        assert "run  over 99 % of val in train" in pilot.app.screen_text()
+
+
 async def test_scrolling_form_counts_hidden_rows(form):
     async with form(size=(37, 34)) as (pilot, _, pane):
         hidden = len(ROWS) - len(pane.form_layout.positions)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from support.lab_states import DIVERGED, EMPTY, ENGINE_LOST, FINISHED, TRAINING, UNFINISHED, UNTRAINED
+from support.lab_states import DIVERGED, EMPTY, ENGINE_LOST, FINISHED, REPEATED_WORDS, TRAINING, UNFINISHED, UNTRAINED
 from textual.pilot import Pilot
 
 from charwave_tui.core.metrics import RunState
@@ -80,6 +80,22 @@ async def test_windows_of_one_step_labelled_every_step(widget_host: type) -> Non
     )
     async with widget_host(LossPane).run_test(size=(103, 20)) as pilot:
         assert "every step" in await rendered(pilot, replace(TRAINING, curve=history))
+
+
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [
+        (103, "32,033 words, 29,494 distinct; 13 % of val also in train · mean of 100 steps"),
+        (78, "13 % of val also in train · mean of 100 steps"),
+        (40, "mean of 100 steps"),
+    ],
+)
+async def test_repeated_words_are_told_below_curve_as_space_allows(widget_host: type, width: int, told: str) -> None:
+    async with widget_host(LossPane).run_test(size=(width, 20)) as pilot:
+        border = (await rendered(pilot, REPEATED_WORDS)).splitlines()[-1]
+        assert told in border
+        assert (" of val" in border) == (" of val" in told)
+        assert "val" not in (await rendered(pilot, TRAINING)).splitlines()[-1]
 
 
 async def test_scale_changes_at_once(widget_host: type) -> None:

@@ -85,6 +85,11 @@ def test_dilated_stack_lab(assert_snapshot, size, pane):
     assert assert_snapshot(scenes.DILATED_STACK, size, PANES[pane], here="lr_drop", config=scenes.DILATED_CONFIG)
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_loss_of_unseen_words(assert_snapshot, size):
+    assert assert_snapshot(scenes.REPEATED_WORDS, size, PANES["loss"])
+
+
 @pytest.mark.parametrize("theme", ["light", "safe", "16"])
 def test_wide_lab_training_in_theme(assert_snapshot, theme):
     assert assert_snapshot(EDITED, WIDE, here="lr", theme=theme)

@@ -42,6 +42,13 @@ def test_runs_differ_exactly_in_listed_fields():
     assert last_line == f"{len(HYPERPARAMETERS) - 3} other fields are the same."
 
 
+def test_loss_of_unseen_words_compared_where_any_has_one():
+    rows = [msgspec.structs.replace(run_summary(1), val_unseen=2.0421), run_summary(2)]
+    compared, _ = table(compare_runs(1, 2, rows=rows, records=(), active_run=NO_RUN))
+    assert compared["val unseen"] == ["2.0421", "–"]
+    assert "val unseen" not in table(compare_runs(12, 11))[0]
+
+
 def test_identical_runs_list_no_field():
     rows, last_line = table(compare_runs(1, 2, rows=[run_summary(1), run_summary(2)], records=(), active_run=NO_RUN))
     assert list(rows)[1] == "params"

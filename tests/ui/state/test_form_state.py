@@ -334,6 +334,10 @@ def test_loaded_corpus_gives_vocabulary_and_clears_only_its_error():
     other_process = Problem("device", "there is no cuda here", "try auto")
     form = replace(FORM, vocab_size=None, reported_problems=(other_process, UNREADABLE))
     assert with_corpus(form, 45, None) == replace(form, vocab_size=45, reported_problems=(other_process,))
+    repeated = with_corpus(form, 45, None, "3 words, 2 distinct; none of val in train")
+    assert repeated.repeats_text.startswith("3 words")
+    assert with_field(repeated, "lr", 0.2).repeats_text == repeated.repeats_text
+    assert with_field(repeated, "corpus", "imena").repeats_text == ""
     unread = with_corpus(FORM, None, UNREADABLE)
     assert (unread.vocab_size, unread.reported_problems) == (None, (UNREADABLE,))
     assert with_corpus(unread, None, UNREADABLE).reported_problems == (UNREADABLE,)

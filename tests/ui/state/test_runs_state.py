@@ -261,6 +261,25 @@ def test_active_run_shown_in_current_state():
     assert with_live_run(SUMMARIES, *NO_RUN) == SUMMARIES
 
 
+def test_active_run_has_newest_and_best_loss_of_unseen_words():
+    history = TrainingHistory(
+        100,
+        (),
+        (
+            Evaluation(100, Split.VAL, 2.3, 2.35),
+            Evaluation(200, Split.VAL, 2.1, 2.2),
+            Evaluation(200, Split.TEST, 2.0, 2.0),
+            Evaluation(300, Split.VAL, 2.2, 2.4),
+        ),
+    )
+    moved = with_live_run(SUMMARIES, TRAINING_RUN[0], LossCurveState(history))[0]
+    assert (moved.val_unseen, moved.best_val_unseen) == (2.4, 2.2)
+    listed = msgspec.structs.replace(SUMMARIES[0], val_unseen=2.3, best_val_unseen=2.1)
+    kept = with_live_run([listed], TRAINING_RUN[0], LossCurveState())[0]
+    assert (kept.val_unseen, kept.best_val_unseen) == (2.3, 2.1)
+    assert with_live_run([listed], TRAINING_RUN[0], LossCurveState(history))[0].best_val_unseen == 2.1
+
+
 def test_active_run_without_curve_keeps_listed_values():
     run = replace(scenes.TRAINING.run, run=11, state=RunState.FINISHED, step=200_000, steps_per_second=0.0)
     kept = with_live_run(SUMMARIES, run, LossCurveState())[1]

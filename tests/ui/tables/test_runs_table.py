@@ -76,7 +76,20 @@ def test_columns_fill_width_and_every_line_has_it(rows):
     ],
 )
 def test_columns_dropped_as_width_shrinks(width, missing):
-    assert HEADERS.keys() - keys(SUMMARIES, width) == missing
+    assert HEADERS.keys() - keys(SUMMARIES, width) == missing | {"unseen"}
+
+
+UNSEEN = (msgspec.structs.replace(SUMMARIES[0], best_val_unseen=2.0421), *SUMMARIES[1:])
+
+
+@pytest.mark.parametrize("width", [196, 136, 116, 96, 76])
+def test_loss_of_unseen_words_in_column_of_its_own_where_any_has_one(width):
+    layout, context = fit_columns(UNSEEN, width, table_context(UNSEEN)), table_context(UNSEEN)
+    assert "unseen" in layout.keys
+    lines = [header(layout, context), *(row_line(row, layout, context, RunsViewOptions()) for row in UNSEEN)]
+    assert {cell_width(line) for line in lines} == {width}
+    assert "2.0121  2.0421" in to_plain_text(lines[1]).replace("   ", "  ")
+    assert "best val  unseen" in to_plain_text(lines[0]).replace("   ", "  ")
 
 
 def test_notes_column_hidden_if_empty_or_crowding_changes():
@@ -132,7 +145,7 @@ def test_only_corpus_is_first_to_give_way():
     assert "corpus" in keys(rows, 196)
     for width in range(52, 240):
         missing = HEADERS.keys() - keys(rows, width)
-        assert missing <= {"note"} or "corpus" in missing
+        assert missing <= {"note", "unseen"} or "corpus" in missing
     context = table_context(rows)
     assert (
         to_plain_text(detail_line(rows[0], fit_columns(rows, 120, context), context, 120)).split(" · ")[1] == "makemore"
