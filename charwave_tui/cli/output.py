@@ -59,6 +59,13 @@ def padded(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
+def shortened(text: str, width: int) -> str:
+    """Return a text in at most `width` columns, with an ellipsis at the end where it is longer."""
+    from rich.cells import set_cell_size
+
+    return text if columns(text) <= width else f"{set_cell_size(text, width - 1)}{or_ascii('…', '~')}"
+
+
 def shown_alone(text: str) -> str:
     """Return a text so that its first character can be seen where none is before it."""
     from charwave_tui.ui.terminal.cell_width import shown_alone

@@ -155,6 +155,12 @@ async def test_letters_are_typed_as_they_are_in_fields() -> None:
         await wait_until(pilot, lambda: "word  шт" in screen_text(app))
 
 
+async def test_joiner_is_typed_in_an_editor() -> None:
+    async with run_sampler_screen("names") as (app, pilot):
+        await type_burst(pilot, "down", "enter", *"می\u200cخ")
+        await wait_until(pilot, lambda: isinstance(app.focused, Input) and app.focused.value == "می\u200cخ")
+
+
 async def test_cut_name_cannot_be_starred_and_says_where_it_was_cut() -> None:
     async with run_sampler_screen("names") as (app, pilot):
         app.sampler.names = NamesState(

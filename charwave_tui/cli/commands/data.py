@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from charwave_tui.cli.output import print_json
+from charwave_tui.cli.output import columns, padded, print_json
 from charwave_tui.core.corpus.registry import DOWNLOAD_SOURCES, list_corpora
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.escaping import escape_invisible
@@ -53,10 +53,10 @@ def print_corpora(as_json: bool) -> int:
         print_json([{"name": entry.name, "kind": entry.kind, "path": str(entry.path)} for entry in entries])
     else:
         # a recent file has its path as its name: it is not printed twice
-        names = [entry.name if entry.name != str(entry.path) else "" for entry in entries]
-        width = max(map(len, names), default=0)
+        names = [escape_invisible(entry.name) if entry.name != str(entry.path) else "" for entry in entries]
+        width = max(map(columns, names), default=0)
         for name, entry in zip(names, entries, strict=True):
-            print(escape_invisible(f"{name:{width}}  {entry.kind:8}  {entry.path}"))
+            print(f"{padded(name, width)}  {entry.kind:8}  {escape_invisible(str(entry.path))}")
     existing = {entry.name for entry in entries}
     for name in DOWNLOAD_SOURCES:
         if name not in existing:

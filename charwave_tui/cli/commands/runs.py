@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from charwave_tui.cli.options import run_number
-from charwave_tui.cli.output import or_ascii, padded, print_json
+from charwave_tui.cli.output import padded, print_json, shortened
 from charwave_tui.core.corpus.registry import find_learned_corpus, resolve_corpus_name
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.escaping import escape_invisible
@@ -64,7 +64,7 @@ def list_runs(options: argparse.Namespace) -> int:
         unseen = f" {_loss(row.best_val_unseen):>9}" if has_unseen else ""
         losses = f"{_loss(row.train):>7} {_loss(row.best_val):>8}{unseen}"
         tail = f"{row.state:9} {row.created}  {row.name}".rstrip()
-        corpus = padded(_shorten(escape_invisible(row.corpus)), CORPUS_WIDTH)
+        corpus = padded(shortened(escape_invisible(row.corpus), CORPUS_WIDTH), CORPUS_WIDTH)
         print(f"{row.run:>5}  {row.preset:15} {corpus} {row.parameters:>10,} {steps:>19} {losses}  {tail}")
     return 0
 
@@ -154,10 +154,6 @@ def remove_runs(options: argparse.Namespace) -> int:
 def _as_json(record: RunRecord | RunSummary) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(record))  # NaN becomes null
     return fields
-
-
-def _shorten(corpus: str) -> str:
-    return corpus if len(corpus) <= CORPUS_WIDTH else f"{corpus[: CORPUS_WIDTH - 1]}{or_ascii('…', '~')}"
 
 
 def _loss(value: float | None) -> str:

@@ -21,6 +21,7 @@ SKIN_TONES = range(0x1F3FB, 0x1F400)
 JAMO_VOWELS_AND_FINALS = (range(0x1160, 0x1200), range(0xD7B0, 0xD800))  # drawn into the syllable before them
 EMOJI_SELECTOR = "\ufe0f"  # makes a symbol an emoji, which is wider in some terminals
 FIRST_EMOJI = 0x1F000
+LAST_DISPUTED = 0x20000  # what is behind it without width is not drawn anywhere
 _SARA_AM = "\u0e33\u0eb3"  # Thai and Lao vowels that some terminals draw into the consonant before them
 
 
@@ -57,7 +58,8 @@ def _replace_widths_of_rich() -> None:
     assert isinstance(table, list)
     entries = [(REGIONAL_INDICATORS.start, REGIONAL_INDICATORS.stop - 1, 2)]
     for start, end, width in table:
-        widths = [_disputed_width(code) for code in range(start, end + 1)] if width == 0 else []
+        is_disputed_range = width == 0 and end < LAST_DISPUTED
+        widths = [_disputed_width(code) for code in range(start, end + 1)] if is_disputed_range else []
         if any(widths):
             entries += [(code, code, width) for code, width in enumerate(widths, start) if width != 1]  # 1: no entry
         else:

@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
+from charwave_tui.core.escaping import JOINERS
 from charwave_tui.ui.keymap import EDITOR_KEYS
 
 
@@ -69,6 +70,12 @@ class InlineEditor(Input):
         self.row_name = ""
         self.screen.set_focus(self._pane, scroll_visible=False)
         self.display = False
+
+    def on_key(self, event: events.Key) -> None:
+        if event.character and event.character in JOINERS:  # which Textual's Input takes for unprintable
+            event.prevent_default()
+            event.stop()
+            self.replace(event.character, *self.selection)
 
     def on_paste(self, event: events.Paste) -> None:
         selected = abs(self.selection.end - self.selection.start)

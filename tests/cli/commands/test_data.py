@@ -11,9 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
+from charwave_tui.cli.commands import data
 from charwave_tui.cli.commands.data import add_parser
-from charwave_tui.core.corpus.registry import DOWNLOAD_SOURCES, DownloadSource, add_recent_corpus, find_corpus
+from charwave_tui.core.corpus.registry import (
+    DOWNLOAD_SOURCES,
+    CorpusEntry,
+    CorpusKind,
+    DownloadSource,
+    add_recent_corpus,
+    find_corpus,
+)
 from charwave_tui.core.errors import UserError
 
 WORDS = b"\n".join(b"word%d" % number for number in range(9_000))
@@ -81,6 +90,16 @@ def test_list_shows_each_corpus_with_kind_and_path(
     assert ["names", "built-in"] in [row[:2] for row in rows]
     assert rows[-1] == ["recent", str(tmp_path / "mine.txt")]
     assert "makemore is not here yet; get it with charwave-tui data fetch makemore" in printed.err
+
+
+def test_list_columns_line_up_after_wide_names(
+    command: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries = [CorpusEntry(name, CorpusKind.FETCHED, Path("/x")) for name in ("names", "山川水火", "पानी")]
+    monkeypatch.setattr(data, "list_corpora", lambda: entries)
+    command("data", "list")
+    printed = capsys.readouterr().out.splitlines()
+    assert len({cell_len(line) for line in printed}) == 1
 
 
 def test_list_json_is_one_array_of_usable_names(
