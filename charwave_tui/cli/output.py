@@ -66,13 +66,6 @@ def shortened(text: str, width: int) -> str:
     return text if columns(text) <= width else f"{set_cell_size(text, width - 1)}{or_ascii('…', '~')}"
 
 
-def shown_alone(text: str) -> str:
-    """Return a text so that its first character can be seen where none is before it."""
-    from charwave_tui.ui.terminal.cell_width import shown_alone
-
-    return shown_alone(text)
-
-
 def detach_stdio() -> None:
     """Point both streams at /dev/null, so that the interpreter's last flush does not meet the closed pipe again."""
     null = os.open(os.devnull, os.O_WRONLY)

@@ -133,7 +133,8 @@ class RepeatCounts(msgspec.Struct, frozen=True):
 class CorpusSummary(msgspec.Struct, frozen=True):
     """A corpus without its words: `symbols` are its characters in id order from 1, `words` the number in its file.
 
-    `examples` are the numbers of training examples in train, val and test; `repeats` is None in records of 0.2.0.
+    `examples` are the numbers of training examples in train, val and test, `longest_word` is the length of the longest
+    word. In records of 0.2.0 `repeats` is None and `longest_word` 0.
     """
 
     name: str
@@ -142,6 +143,7 @@ class CorpusSummary(msgspec.Struct, frozen=True):
     symbols: str
     examples: tuple[int, int, int]
     repeats: RepeatCounts | None = None
+    longest_word: int = 0
 
     @property
     def vocab_size(self) -> int:

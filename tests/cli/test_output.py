@@ -5,14 +5,10 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from charwave_tui.cli.output import padded, shortened, shown_alone
+from charwave_tui.cli.output import padded, shortened
 
 
 @pytest.mark.parametrize("text", ["", "abc", "山川", "पानी", "e\u0301a", "🇩🇪", "abcdefghijk", "山川水火木石"])
 def test_text_shortened_and_padded_takes_exactly_its_columns(text: str) -> None:
     assert cell_len(padded(shortened(text, 8), 8)) == 8
     assert shortened(text, 8).endswith("…") == (cell_len(text) > 8)
-
-
-def test_mark_is_shown_on_a_circle() -> None:
-    assert shown_alone("\u0301") == "◌\u0301"

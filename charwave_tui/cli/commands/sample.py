@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from charwave_tui.cli.output import columns, or_ascii, padded, print_json, shown_alone
+from charwave_tui.cli.output import columns, or_ascii, padded, print_json
 from charwave_tui.cli.run_source import add_run_options, query_run
 from charwave_tui.client.requests import EngineSession, predict_next, sample_names, score_word
 from charwave_tui.core.config.sampling_config import MIN_AUTO_LONGEST, ONLY_NEW, SAMPLING_FIELDS, SamplingConfig
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.escaping import shown_alone
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.protocol.events import NextPredicted, WordScored
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.escaping import escape_invisible
+from charwave_tui.core.escaping import escape_invisible, shown_alone
 from charwave_tui.core.metrics import CorpusSummary, RepeatCounts, Split, describe_repeats
 
 MIN_WORDS = 10  # with fewer, a split would be empty
@@ -90,14 +90,14 @@ class Corpus:
 
     @cached_property
     def longest_word(self) -> int:
-        """The number of characters of the longest word."""
-        return max(map(len, self.words), default=0)
+        """The number of characters of the longest word; 0 if the words are missing and it was not recorded."""
+        return self.missing.learned.longest_word if self.missing else max(map(len, self.words), default=0)
 
     def encode(self, word: str) -> list[int]:
         """Return the ids of the characters of `word`, without a boundary. Raises UserError for unknown characters."""
         unknown = [symbol for symbol in dict.fromkeys(word) if symbol not in self._ids]
         if unknown:
-            quoted = ", ".join(f"“{symbol}”" for symbol in unknown[:5])
+            quoted = ", ".join(f"“{shown_alone(symbol)}”" for symbol in unknown[:5])
             verb = "does" if len(unknown) == 1 else "do"
             lower = word.lower()
             if all(symbol in self._ids for symbol in lower):
@@ -122,7 +122,8 @@ class Corpus:
         # Each word gives an example for each character and one for its end, whatever the context.
         train, val, test = (sum(map(len, words)) + len(words) for words in self._splits.values())
         words = len(self.words) + self.removed_repeats
-        return CorpusSummary(self.name, self.sha256, words, self.symbols, (train, val, test), self.repeat_counts)
+        examples, repeats, longest = (train, val, test), self.repeat_counts, self.longest_word
+        return CorpusSummary(self.name, self.sha256, words, self.symbols, examples, repeats, longest)
 
     @property
     def repeats_text(self) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from rich.cells import set_cell_size
 
-from charwave_tui.core.escaping import JOINERS
-from charwave_tui.ui.terminal.cell_width import cell_len, clusters, shown_alone
+from charwave_tui.core.escaping import JOINERS, shown_alone
+from charwave_tui.ui.terminal.cell_width import cell_len, clusters
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 

@@ -1,4 +1,4 @@
-"""How many columns a text takes, where terminals disagree, and how a mark is shown that stands alone.
+"""How many columns a text takes, and where terminals disagree.
 
 Each character has a width whatever stands beside it, so that a text may be cut anywhere. Where terminals disagree it is
 the larger one: what a terminal draws in fewer columns leaves a blank, what it draws in more would be written over.
@@ -13,13 +13,12 @@ from rich import cells
 from rich._unicode_data import load as load_cell_table
 from rich.cells import CellSpan, cell_len
 
-__all__ = ["cell_len", "clusters", "has_a_column_each", "is_disputed", "leading_marks", "shown_alone"]
+from charwave_tui.core.escaping import EMOJI_SELECTOR, is_mark
 
-DOTTED_CIRCLE = "\u25cc"  # what Unicode's own charts show marks on
+__all__ = ["cell_len", "clusters", "has_a_column_each", "is_disputed", "leading_marks"]
+
 REGIONAL_INDICATORS = range(0x1F1E6, 0x1F200)  # two are a flag, in some terminals
 SKIN_TONES = range(0x1F3FB, 0x1F400)
-JAMO_VOWELS_AND_FINALS = (range(0x1160, 0x1200), range(0xD7B0, 0xD800))  # drawn into the syllable before them
-EMOJI_SELECTOR = "\ufe0f"  # makes a symbol an emoji, which is wider in some terminals
 FIRST_EMOJI = 0x1F000
 LAST_DISPUTED = 0x20000  # what is behind it without width is not drawn anywhere
 _SARA_AM = "\u0e33\u0eb3"  # Thai and Lao vowels that some terminals draw into the consonant before them
@@ -74,19 +73,6 @@ def _replace_widths_of_rich() -> None:
 _replace_widths_of_rich()
 
 
-def _is_mark(character: str) -> bool:
-    """Return whether the character is drawn into or onto the one before it."""
-    return (
-        unicodedata.category(character)[0] == "M"
-        or _is_invisible(character)
-        or any(ord(character) in block for block in JAMO_VOWELS_AND_FINALS)
-    )
-
-
-def _is_invisible(character: str) -> bool:
-    return unicodedata.category(character) == "Cf" or "\ufe00" <= character <= EMOJI_SELECTOR
-
-
 def has_a_column_each(text: str) -> bool:
     """Return whether every character takes one column and none can be a mark; False for some such texts too."""
     return text.isascii() or cells._is_single_cell_widths(text)
@@ -94,14 +80,14 @@ def has_a_column_each(text: str) -> bool:
 
 def leading_marks(text: str) -> str:
     """Return the marks at the head of a text, which belong to what stands before it."""
-    return text[: next((index for index, character in enumerate(text) if not _is_mark(character)), len(text))]
+    return text[: next((index for index, character in enumerate(text) if not is_mark(character)), len(text))]
 
 
 def clusters(text: str) -> list[str]:
     """Split a text into characters, each with the marks and the skin tone behind it."""
     result: list[str] = []
     for character in text:
-        if result and (_is_mark(character) or ord(character) in SKIN_TONES):
+        if result and (is_mark(character) or ord(character) in SKIN_TONES):
             result[-1] += character
         else:
             result.append(character)
@@ -113,18 +99,8 @@ def is_disputed(cluster: str) -> bool:
     """Return whether terminals draw the cluster in different numbers of columns."""
     if len(cluster) != 1:
         return len(cluster) > 1
-    return ord(cluster) >= FIRST_EMOJI or _is_mark(cluster) or cluster in _SARA_AM or _is_wide_symbol(cluster)
+    return ord(cluster) >= FIRST_EMOJI or is_mark(cluster) or cluster in _SARA_AM or _is_wide_symbol(cluster)
 
 
 def _is_wide_symbol(character: str) -> bool:
     return unicodedata.category(character) == "So" and unicodedata.east_asian_width(character) == "W"
-
-
-def shown_alone(text: str) -> str:
-    """Return a text with nothing before it so that its first character can be seen.
-
-    A mark at its head stands on a dotted circle; an invisible character alone is shown as its code.
-    """
-    if not text or not _is_mark(text[0]):
-        return text
-    return f"U+{ord(text):04X}" if len(text) == 1 and _is_invisible(text) else DOTTED_CIRCLE + text

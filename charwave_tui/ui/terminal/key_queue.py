@@ -15,8 +15,7 @@ from textual.driver import Driver
 from textual.screen import Screen
 from textual.widgets import Input
 
-from charwave_tui.core.escaping import JOINERS
-from charwave_tui.ui.terminal.cell_width import shown_alone
+from charwave_tui.core.escaping import JOINERS, shown_alone
 from charwave_tui.ui.terminal.keyboard_layouts import is_foreign_letter, latin_key
 
 LAP_COUNT = 2  # from the focus up to the app: once for the key, once for the messages that its binding posted

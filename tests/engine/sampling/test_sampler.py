@@ -14,7 +14,7 @@ from torch import Tensor
 
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, MIN_AUTO_LONGEST, SamplingConfig
-from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.corpus import Corpus, MissingWords
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import SampledName
 from charwave_tui.engine.model.architecture import build_model
@@ -151,6 +151,16 @@ def test_endless_names_cut_off_at_length_of_longest_word_without_an_end(
     assert [(name.name, name.is_cut) for name in names] == [("m" + "a" * (length - 1), True)] * 2
     assert [len(name.nlls) for name in names] == [length] * 2
     assert [name.nll for name in names] == pytest.approx([100 / length] * 2)
+
+
+def test_limit_is_that_of_the_words_that_were_learned_also_without_them(sampled_model: SamplerSubject) -> None:
+    corpus = replace(sampled_model.corpus, words=("m" * 80, *sampled_model.corpus.words))
+    sampled_model.corpus = Corpus.without_words(
+        MissingWords(corpus.summary(), "the words are missing", "put them back")
+    )
+    sampled_model.fix_logits({1: 0.0, 0: -50.0})
+    (name,) = sampled_model.names(SamplingConfig(count=1))
+    assert (len(name.name), name.is_cut) == (80, True)
 
 
 def test_name_that_ends_at_the_limit_is_whole(sampled_model: SamplerSubject) -> None:

@@ -1,8 +1,6 @@
-"""Widths that do not depend on the neighbours, clusters, and marks that stand alone."""
+"""Widths that do not depend on the neighbours, clusters."""
 
 from __future__ import annotations
-
-import unicodedata
 
 import pytest
 from hypothesis import given
@@ -11,7 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.strip import Strip
 
-from charwave_tui.ui.terminal.cell_width import clusters, is_disputed, leading_marks, shown_alone
+from charwave_tui.ui.terminal.cell_width import clusters, is_disputed, leading_marks
 
 DEVANAGARI, SINHALA, FAMILY, FLAG = "पानी", "ශ්‍රී", "👩‍👩‍👧", "🇩🇪"
 TEXTS = st.text(alphabet=sorted({*DEVANAGARI, *SINHALA, *FAMILY, *FLAG, *"ab日❤\ufe0f👍🏽คำe\u0301\u200cᄀ\u1161"}))
@@ -62,18 +60,3 @@ def test_terminals_dispute(cluster: str) -> None:
 @pytest.mark.parametrize("cluster", ["", "a", "é", "日", "ж", "ן", "─", "▸", "⣿", "…"])
 def test_terminals_agree(cluster: str) -> None:
     assert not is_disputed(cluster)
-
-
-@pytest.mark.parametrize("mark", ["\u0301", "\u093e", "\u0e34", "\u094d", "\u064b", "\u05b8", "\u20dd", "\u1161"])
-def test_lone_mark_stands_on_dotted_circle(mark: str) -> None:
-    assert shown_alone(mark) == f"◌{mark}"
-    assert shown_alone(f"{mark}क") == f"◌{mark}क"
-    assert cell_len(shown_alone(mark)) == 1 + (unicodedata.category(mark) == "Mc")
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [("\u200d", "U+200D"), ("\u200c", "U+200C"), ("\ufe0f", "U+FE0F"), ("\u200dක", "◌\u200dක"), ("कि", "कि"), ("", "")],
-)
-def test_invisible_character_alone_is_shown_as_its_code(text: str, shown: str) -> None:
-    assert shown_alone(text) == shown
