@@ -90,8 +90,10 @@ class SampledName(msgspec.Struct, frozen=True):
     One that had not ended at the length limit `is_cut`: its end was not sampled and has no nll. As it is no whole name,
     it is neither in the corpus nor near a word of it.
 
-    `near` is a corpus word one edit away, empty if there is none or the name itself is in the corpus. Without the words
-    `in_corpus` is None. `nlls` are −log p of each character and of the end at temperature 1, empty if not requested.
+    `held_out` says of a name in the corpus whether it is in val or test alone, not in train; it is None for other names
+    and in records of 0.2.0. `near` is a corpus word one edit away, empty if there is none or the name itself is in the
+    corpus. Without the words `in_corpus` is None. `nlls` are −log p of each character and of the end at temperature 1,
+    empty if not requested.
     """
 
     name: str
@@ -100,6 +102,7 @@ class SampledName(msgspec.Struct, frozen=True):
     near: str = ""
     nlls: tuple[float, ...] = msgspec.field(default=(), name="surprises")
     is_cut: bool = False
+    held_out: bool | None = None
 
 
 class StarredName(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.memorising import WordProbabilities
 from charwave_tui.core.metrics import LayerStats, SampledName
 from charwave_tui.core.paths import APP_NAME, runs_dir
 from charwave_tui.core.protocol import events
@@ -23,7 +24,7 @@ from charwave_tui.engine.runtime.cooperative import run_to_completion
 from charwave_tui.engine.runtime.random_streams import derived_generator
 from charwave_tui.engine.sampling import sampler
 from charwave_tui.engine.sampling.queries import answer_predict_next, answer_score_word
-from charwave_tui.engine.sampling.scoring import sorted_corpus_nll, with_percentile
+from charwave_tui.engine.sampling.scoring import sorted_corpus_nll, with_percentile, word_probabilities
 from charwave_tui.engine.service.worker import EngineWorker
 
 
@@ -108,6 +109,11 @@ def score(word: str, run: int | None = None, corpus_path: str = "") -> events.Wo
     if corpus.missing is not None:
         return scored
     return with_percentile(scored, run_to_completion(sorted_corpus_nll(trainer)))
+
+
+def memorising(run: int | None = None, corpus_path: str = "") -> tuple[RunRecord, WordProbabilities]:
+    record, _, trainer = load_for_inference(RunStore(runs_dir()), run, corpus_path)
+    return record, run_to_completion(word_probabilities(trainer))
 
 
 def inspect(run: int | None = None) -> tuple[LayerStats, ...]:

@@ -13,6 +13,7 @@ from charwave_tui.cli.progress import ProgressLines
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.metrics import SampledName
 from charwave_tui.core.protocol.commands import StartRun
 from charwave_tui.core.protocol.events import Event, Progress, RunOpened
 
@@ -102,6 +103,12 @@ def play_plain(config: RunConfig, preset: str) -> int:
     print("\n".join(layer_table(inspect(record.run))))
     print()
     for name in sample(SamplingConfig(count=10), record.run):
-        print(f"{name.name or '–':24} {name.nll:5.2f} {'in the corpus' if name.in_corpus else 'new'}")
+        print(f"{name.name or '–':24} {name.nll:5.2f} {_novelty(name)}")
     print(f"\n{COMMANDS}")
     return 0
+
+
+def _novelty(name: SampledName) -> str:
+    if name.in_corpus:
+        return "in the corpus, not in train" if name.held_out else "in train"
+    return "new"

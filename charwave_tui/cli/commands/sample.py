@@ -15,8 +15,12 @@ from charwave_tui.client.requests import EngineSession, predict_next, sample_nam
 from charwave_tui.core.config.sampling_config import MIN_AUTO_LONGEST, ONLY_NEW, SAMPLING_FIELDS, SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.escaping import shown_alone
-from charwave_tui.core.metrics import SampledName
+from charwave_tui.core.memorising import WordProbabilities, memorising_of_names
+from charwave_tui.core.metrics import RepeatCounts, SampledName
+from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.protocol.events import NextPredicted, WordScored
+from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.run_store import RunStore
 
 END = "end"  # the end of a name; in JSON it is the empty character
 MIN_NAME_COLUMNS, CHARACTER_COLUMNS = 24, 6
@@ -45,6 +49,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     query = parser.add_mutually_exclusive_group()
     query.add_argument("--score", metavar="WORD", help="the nll of each character of a word, its rank in the corpus")
     query.add_argument("--next", metavar="PREFIX", help="what may follow a prefix, at the temperature")
+    memorising = "how much is memorised: words of train against held-out ones, by their probability"
+    query.add_argument("--memorising", action="store_true", help=memorising)
     add_run_options(parser)
     moved = "where the run's corpus is now, for this call only (runs relocate stores it)"
     parser.add_argument("--corpus", metavar="C", default=argparse.SUPPRESS, help=moved)
@@ -55,7 +61,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def sample(options: argparse.Namespace) -> int:
     """Print names with their nll per character and a mark.
 
-    `=` is in the corpus, `≈` near a word of it, `+` new, `?` unknown, `…` cut off.
+    `=` is in train, `◇` in the corpus but not in train, `≈` near a word of it, `+` new, `?` unknown, `…` cut off.
     """
     sampling = SamplingConfig()
     settings = {name: text for name in SAMPLING_FIELDS if (text := getattr(options, name, None)) is not None}
@@ -71,8 +77,11 @@ def sample(options: argparse.Namespace) -> int:
         temperature = sampling.temperature
         as_json, lines = prediction_json(predicted, symbols, temperature), next_lines(predicted, symbols, temperature)
         _print(options.json, as_json, lines)
+    elif options.memorising:
+        record, probabilities = _memorising(options)
+        _print(options.json, memorising_json(record, probabilities), memorising_lines(probabilities))
     else:
-        names = _sample(options, sampling)
+        names, repeats = _sample(options, sampling)
         _print(options.json, msgspec.to_builtins(names), name_lines(names))
         if cut := [name for name in names if name.is_cut]:
             count = "1 name was" if len(cut) == 1 else f"{len(cut):,} names were"
@@ -80,7 +89,28 @@ def sample(options: argparse.Namespace) -> int:
         if len(names) < sampling.count:
             count = "none" if not names else f"only {len(names):,}"
             print(f"of {sampling.count:,} new names {count} came; try a higher temperature", file=sys.stderr)
+        if (memorising := memorising_of_names(names, sampling, repeats)) is not None:
+            print(memorising, file=sys.stderr)
     return 0
+
+
+def memorising_json(record: RunRecord, probabilities: WordProbabilities) -> dict[str, object]:
+    return {
+        "run": record.run,
+        "step": record.step,
+        "memorising": probabilities.memorising,
+        "train": {"words": probabilities.train_words, "probability": probabilities.train},
+        "held_out": {"words": probabilities.held_out_words, "probability": probabilities.held_out},
+    }
+
+
+def memorising_lines(probabilities: WordProbabilities) -> list[str]:
+    ratio = or_ascii("–", "-") if probabilities.memorising is None else f"{probabilities.memorising:.2f}"
+    return [
+        f"memorising {ratio} (1 = none)",
+        f"a sampled name is one of the {probabilities.train_words:,} words of train with p {probabilities.train:.4f}, "
+        f"one of the {probabilities.held_out_words:,} held-out words with p {probabilities.held_out:.4f}",
+    ]
 
 
 def score_json(scored: WordScored) -> dict[str, object]:
@@ -149,9 +179,11 @@ def _ranked(symbols: list[str], predicted: NextPredicted, temperature: float) ->
 def _reject_unused_options(options: argparse.Namespace, settings: Iterable[str]) -> None:
     """Raise UserError for a sampling setting beside a query that samples nothing; `--next` has a temperature."""
     query, used = ("--score", ()) if options.score is not None else ("--next", ("temperature",))
-    if options.score is None and options.next is None:
+    if options.memorising:
+        query, used = "--memorising", ()
+    elif options.score is None and options.next is None:
         return
-    if options.score is None and options.corpus:
+    if options.next is not None and options.corpus:
         raise UserError("--corpus is for what is compared with words, and --next compares none", "leave it out")
     for name in settings:
         if name not in used:
@@ -159,13 +191,31 @@ def _reject_unused_options(options: argparse.Namespace, settings: Iterable[str])
             raise UserError(f"{flag} is for names, and {query} samples none", "leave it out")
 
 
-def _sample(options: argparse.Namespace, sampling: SamplingConfig) -> tuple[SampledName, ...]:
-    def read(run: int) -> tuple[SampledName, ...]:
+def _sample(
+    options: argparse.Namespace, sampling: SamplingConfig
+) -> tuple[tuple[SampledName, ...], RepeatCounts | None]:
+    """Return sampled names, and what words of the run's corpus repeat."""
+
+    async def query(session: EngineSession) -> tuple[tuple[SampledName, ...], RepeatCounts | None]:
+        names = await sample_names(session, sampling)
+        assert session.opened is not None
+        return names, session.opened.corpus.repeats
+
+    def read(run: int) -> tuple[tuple[SampledName, ...], RepeatCounts | None]:
         from charwave_tui.engine import api
 
-        return api.sample(sampling, run, options.corpus or "")
+        return api.sample(sampling, run, options.corpus or ""), RunStore(runs_dir()).read(run).corpus.repeats
 
-    return query_run(options, lambda session: sample_names(session, sampling), read, on_disk=bool(options.corpus))
+    return query_run(options, query, read, on_disk=bool(options.corpus))
+
+
+def _memorising(options: argparse.Namespace) -> tuple[RunRecord, WordProbabilities]:
+    from charwave_tui.engine import api
+
+    if options.host is not None:
+        problem = f"--memorising reads the saved weights, and those on {options.host} are not here"
+        raise UserError(problem, f"call it on {options.host}")
+    return api.memorising(options.run, options.corpus or "")
 
 
 def _predict(options: argparse.Namespace) -> tuple[NextPredicted, str]:
@@ -204,6 +254,8 @@ def _novelty(item: SampledName) -> str:
         return or_ascii("…", "..")
     if item.in_corpus is None:
         return "?"
+    if item.held_out:
+        return or_ascii("◇", "&")
     return "=" if item.in_corpus else f"{or_ascii('≈', '~')} {item.near}" if item.near else "+"
 
 

@@ -15,6 +15,7 @@ from charwave_tui.core.config.choices import Norm
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.memorising import WordProbabilities
 from charwave_tui.core.protocol.events import WordScored
 from charwave_tui.engine.data.prefix_dataset import PrefixDataset
 from charwave_tui.engine.data.window_dataset import WindowDataset
@@ -78,6 +79,25 @@ def _chunks(words: Sequence[str], lengths: Tensor) -> Iterator[Sequence[str]]:
         if count:
             yield words[first : first + count]
         first += count
+
+
+def word_probabilities(trainer: Trainer) -> Cooperative[WordProbabilities]:
+    """Return how probable the words of train and the held-out ones are as samples at temperature 1.
+
+    Yields after each block. Raises UserError if the words are missing, or none are held out.
+    """
+    corpus = trainer.corpus
+    corpus.require_words()
+    held_out = corpus.word_set - corpus.train_words
+    if not held_out:
+        raise UserError("every word of val and test is also in train", "take a list with words that occur only once")
+    sums = []
+    for words in (corpus.train_words, held_out):
+        ordered = sorted(words)  # neighbours share prefixes
+        means = yield from score_words(trainer.model, corpus, trainer.config, ordered)
+        positions = torch.tensor([len(word) + 1 for word in ordered])
+        sums.append((-means * positions).exp().sum().item())
+    return WordProbabilities(len(corpus.train_words), sums[0], len(held_out), sums[1])
 
 
 def prefix_nll(model: Sequential, corpus: Corpus, config: RunConfig, text: str) -> Cooperative[Tensor]:

@@ -169,7 +169,7 @@ def draw_curves(canvas: Canvas, plot: PlotArea, axes: Axes, curve: LossCurveStat
             plot.top, plot.left, rasterize(plot.to_dots(axes, line), plot.columns, plot.rows, dot_style), role
         )
     for losses, glyph, role in (
-        (curve.history.val_unseen_losses(), plot.glyphs.val_unseen, "warning"),
+        (curve.history.val_unseen_losses(), plot.glyphs.unseen, "warning"),
         (curve.history.val_losses(), plot.glyphs.val, "val"),
     ):
         for step, loss in losses:
@@ -244,7 +244,7 @@ def _labels(curve: LossCurveState, axes: Axes, glyphs: Glyphs) -> list[CurveLabe
     labels = [CurveLabel("train", loss, "train", True) for loss in _first_finite(train)]
     labels += [CurveLabel(f"{glyphs.val} val", loss, "val", True) for loss in _first_finite(val)]
     unseen = (loss for _, loss in reversed(curve.history.val_unseen_losses()))
-    labels += [CurveLabel(f"{glyphs.val_unseen} unseen", loss, "warning", True) for loss in _first_finite(unseen)]
+    labels += [CurveLabel(f"{glyphs.unseen} unseen", loss, "warning", True) for loss in _first_finite(unseen)]
     labels += [
         CurveLabel(name, loss, role)
         for name, (loss, role) in reference_losses(curve).items()

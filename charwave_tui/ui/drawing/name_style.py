@@ -27,11 +27,15 @@ LEGEND: StyledLine = (
 
 @dataclass(frozen=True, slots=True)
 class NoveltyShares:
-    """The fractions of names that are new, one edit away from a word of the corpus, and words of the corpus."""
+    """The fractions of names that are new, one edit away from a corpus word, words of train, and held-out words.
+
+    `held_out` is None if it is not known which are: then `corpus` words are of either.
+    """
 
     new: float
     near: float
-    copied: float
+    corpus: float
+    held_out: float | None
 
 
 def novelty_shares(names: Sequence[SampledName]) -> NoveltyShares | None:
@@ -43,9 +47,13 @@ def novelty_shares(names: Sequence[SampledName]) -> NoveltyShares | None:
     if any(name.in_corpus is None for name in whole):
         return None
     total = max(len(whole), 1)
-    copied = sum(bool(name.in_corpus) for name in whole)
+    in_corpus = [name for name in whole if name.in_corpus]
     near = sum(bool(name.near) and not name.in_corpus for name in whole)
-    return NoveltyShares((len(whole) - copied - near) / total, near / total, copied / total)
+    new = len(whole) - len(in_corpus) - near
+    if any(name.held_out is None for name in in_corpus):
+        return NoveltyShares(new / total, near / total, len(in_corpus) / total, None)
+    held_out = sum(bool(name.held_out) for name in in_corpus)
+    return NoveltyShares(new / total, near / total, (len(in_corpus) - held_out) / total, held_out / total)
 
 
 def mean_nll(names: Iterable[SampledName]) -> float:
@@ -54,13 +62,23 @@ def mean_nll(names: Iterable[SampledName]) -> float:
     return sum(finite) / len(finite) if finite else math.nan
 
 
-def novelty_mark(in_corpus: bool | None, near: str, *, is_cut: bool = False) -> tuple[Span, str]:
+def name_novelty(sampled: SampledName) -> tuple[Span, str]:
+    """Return the glyph of a sampled name's novelty, and the word for it: `=` for words of train, `◇` for held-out ones.
+
+    A name that is cut has no novelty.
+    """
+    if sampled.is_cut:
+        return Span(" "), "cut"
+    if sampled.held_out is None:
+        return novelty_mark(sampled.in_corpus, sampled.near)
+    return (Span(GLYPHS.unseen, "muted"), "unseen") if sampled.held_out else (Span(GLYPHS.corpus, "muted"), "train")
+
+
+def novelty_mark(in_corpus: bool | None, near: str) -> tuple[Span, str]:
     """Return the glyph of a name's novelty, and the word for it, empty if the words to compare with are missing.
 
-    `near` is a corpus word one edit away, or empty. A name that is cut has no novelty.
+    `near` is a corpus word one edit away, or empty.
     """
-    if is_cut:
-        return Span(" "), "cut"
     if in_corpus is None:
         return Span("?", "muted"), ""
     if in_corpus:

@@ -138,6 +138,7 @@ class NamesMode(SamplerMode):
         has_detail_pane = self.size.width >= MIN_THREE_PANES_WIDTH
         self._detail.display = has_detail_pane
         self._table.shows_detail = not has_detail_pane
+        self._table.repeats = self.run.corpus.repeats if self.run.corpus else None
         names, width = self.names, self._table.inner_size[0]
         self._table.message = tuple(unavailable_lines(self.run, width, names.refusal, names.remedy))
         current = self.current_name

@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from textual.reactive import reactive
 
 from charwave_tui.core.config.sampling_config import ONLY_NEW, SamplingConfig
-from charwave_tui.core.metrics import SampledName
-from charwave_tui.ui.drawing.name_style import LEGEND, novelty_mark
+from charwave_tui.core.memorising import memorising_of_names
+from charwave_tui.core.metrics import RepeatCounts, SampledName
+from charwave_tui.ui.drawing.name_style import LEGEND, name_novelty
 from charwave_tui.ui.drawing.number_format import format_nll, format_steps
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, highlight, justify, readable, rule
 from charwave_tui.ui.sampler import step_views
@@ -54,10 +55,12 @@ def name_rows(
 
 def name_detail(sampled: SampledName, width: int, height: int) -> list[StyledLine]:
     """Return a name character by character in at most `height` lines, as a table if there is space."""
-    mark, novelty = novelty_mark(sampled.in_corpus, sampled.near, is_cut=sampled.is_cut)
+    mark, novelty = name_novelty(sampled)
     texts = {
         "": " the word list is missing",
         "corpus": " in the corpus",
+        "train": " in train",
+        "unseen": " in the corpus, not in train",
         "near": f" one edit from {readable(sampled.near)}",
         "cut": f" cut off after {len(sampled.name):,} characters",
     }
@@ -74,14 +77,18 @@ def name_detail(sampled: SampledName, width: int, height: int) -> list[StyledLin
     return [step_views.PATH_HEADER, *table, (), summary, *legend]
 
 
-def sampling_note(names: NamesState, sampling: SamplingConfig) -> str:
-    """Return the step of the model, and whether more names are to come or fewer were new than requested."""
+def sampling_note(names: NamesState, sampling: SamplingConfig, repeats: RepeatCounts | None) -> str:
+    """Return the step of the model, and whether more names are to come or fewer were new than requested.
+
+    Enough names also say how much the model has memorised.
+    """
     step = f"step {format_steps(names.step)}"
     if not names.done:
         return f"{step} {GLYPHS.dot} still sampling"
     if sampling.only_new == ONLY_NEW and len(names.names) < sampling.count:
         return f"{len(names.names)} of {sampling.count:,} new, {names.requested:,} sampled"
-    return step
+    memorising = memorising_of_names(names.names, sampling, repeats)
+    return f"{memorising} {GLYPHS.dot} {step}" if memorising is not None else step
 
 
 class NamesTable(TextPane):
@@ -91,6 +98,7 @@ class NamesTable(TextPane):
     sampling: reactive[SamplingConfig] = reactive(SamplingConfig, repaint=False)  # settings of `names`
     starred: reactive[frozenset[str]] = reactive(frozenset, repaint=False)
     active: reactive[bool] = reactive(False, repaint=False)  # arrows move this cursor, not that of the settings
+    repeats: reactive[RepeatCounts | None] = reactive(None, repaint=False)  # of the corpus of `names`
     message: reactive[tuple[StyledLine, ...]] = reactive((), repaint=False)
     shows_detail: reactive[bool] = reactive(False, repaint=False)  # of the name under the cursor, below the table
 
@@ -99,7 +107,7 @@ class NamesTable(TextPane):
         self._cursor = 0
 
     def on_mount(self) -> None:
-        for name in ("names", "starred", "active", "message", "shows_detail"):
+        for name in ("names", "starred", "active", "repeats", "message", "shows_detail"):
             self.watch(self, name, self.update, init=False)
 
     def on_resize(self) -> None:
@@ -144,4 +152,4 @@ class NamesTable(TextPane):
             lines += [rule((), width), *name_detail(current, width, DETAIL_HEIGHT - 1)]
         self.set_lines(lines)
         self.note = f"{cursor + 1} of {len(names):,}"
-        self.provenance = sampling_note(self.names, self.sampling)
+        self.provenance = sampling_note(self.names, self.sampling, self.repeats)

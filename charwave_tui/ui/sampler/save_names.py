@@ -84,6 +84,8 @@ def _known(sampled: SampledName) -> str | None:
         return "cut"
     if sampled.in_corpus is None:
         return None
+    if sampled.held_out is not None:
+        return "unseen" if sampled.held_out else "train"
     return "corpus" if sampled.in_corpus else "near" if sampled.near else "new"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from charwave_tui.core.protocol.events import NextPredicted
 from charwave_tui.ui.drawing.block_graphics import horizontal_bar
-from charwave_tui.ui.drawing.name_style import LEGEND, novelty_mark, style_character, style_name
+from charwave_tui.ui.drawing.name_style import LEGEND, name_novelty, style_character, style_name
 from charwave_tui.ui.drawing.number_format import format_nll
 from charwave_tui.ui.drawing.styled_text import (
     Span,
@@ -321,7 +321,7 @@ class PathView:
         columns = min(width, MAX_SAMPLES_COLUMNS)
         lines: list[StyledLine] = [(), justify((Span("sampled from here"),), (Span(f"nll{'':10}", "muted"),), columns)]
         for sampled in names[: height - 2 - len(legend)]:
-            mark, novelty = novelty_mark(sampled.in_corpus, sampled.near, is_cut=sampled.is_cut)
+            mark, novelty = name_novelty(sampled)
             right: StyledLine = (Span(f"{format_nll(sampled.nll):>6}  "), mark, Span(f" {novelty:6}", "muted"))
             lines.append(justify((Span("  "), *style_name(sampled, columns - 17)), right, columns))
         return [*lines, *legend]

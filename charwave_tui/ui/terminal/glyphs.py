@@ -40,7 +40,7 @@ class Glyphs:
     corpus: str = _glyph("=", "=")
     star: str = _glyph("★", "#")
     val: str = _glyph("◆", "%", console="■")
-    val_unseen: str = _glyph("◇", "&")
+    unseen: str = _glyph("◇", "&")
     dot: str = _glyph("·", "-", console="·")
     arrow_left: str = _glyph("←", "<", console="←")
     arrow_right: str = _glyph("→", ">", console="→")

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.reactive import reactive
 
 from charwave_tui.core.metrics import SampledName
-from charwave_tui.ui.drawing.name_style import mean_nll, novelty_mark, novelty_shares, style_name
+from charwave_tui.ui.drawing.name_style import mean_nll, name_novelty, novelty_shares, style_name
 from charwave_tui.ui.drawing.number_format import format_nll
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine, cell_width, justify, key_span, to_sentence
 from charwave_tui.ui.drawing.theme import ThemedWidget, to_rich_text
@@ -89,7 +89,7 @@ def entry_lines(names: Sequence[SampledName], width: int, rows: int) -> list[Sty
 
 def name_entry(sampled: SampledName, width: int) -> StyledLine:
     """Return a name, its nll and its novelty in `width` columns."""
-    mark, novelty = novelty_mark(sampled.in_corpus, sampled.near, is_cut=sampled.is_cut)
+    mark, novelty = name_novelty(sampled)
     word = f" {novelty:6}" if width >= MIN_WORD_WIDTH else ""
     nll = f"{format_nll(sampled.nll):>6}"
     room = max(1, width - len(nll) - 3 - len(word))
@@ -105,11 +105,11 @@ def names_summary(names: Sequence[SampledName], width: int) -> StyledLine:
     """Return the mean nll and the novelty fractions of names in the fullest form that fits `width`."""
     words = glyphs = ["word list missing"]
     if (fractions := novelty_shares(names)) is not None:
-        parts = (
-            (fractions.new, "new", GLYPHS.new),
-            (fractions.near, "near", GLYPHS.near),
-            (fractions.copied, "copied", GLYPHS.corpus),
-        )
+        parts = [(fractions.new, "new", GLYPHS.new), (fractions.near, "near", GLYPHS.near)]
+        if fractions.held_out is None:
+            parts.append((fractions.corpus, "corpus", GLYPHS.corpus))
+        else:
+            parts += [(fractions.corpus, "train", GLYPHS.corpus), (fractions.held_out, "unseen", GLYPHS.unseen)]
         words = [f"{fraction:.0%} {word}" for fraction, word, _ in parts]
         glyphs = [f"{glyph} {fraction:.0%}" for fraction, _, glyph in parts]
     full: StyledLine = (

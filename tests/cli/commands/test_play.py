@@ -202,7 +202,7 @@ def test_plain_play_prints_losses_layers_ten_names_and_next_commands(command: An
     assert layers[0].split()[:3] == ["layer", "output", "params"]
     assert len(layers) == 15
     assert len(names) == 10
-    assert all(re.fullmatch(r"\S+ +\d+\.\d\d (new|in the corpus)", line) for line in names)
+    assert all(re.fullmatch(r"\S+ +\d+\.\d\d (new|in train|in the corpus, not in train)", line) for line in names)
     for name in ("train", "sample", "inspect", "data fetch"):
         assert f"charwave-tui {name}" in "\n".join(commands)
 

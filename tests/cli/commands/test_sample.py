@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,8 @@ import torch
 from rich.cells import cell_len
 
 from charwave_tui.cli.commands.sample import name_lines, next_lines, score_lines
-from charwave_tui.core.metrics import SampledName
+from charwave_tui.core.corpus.registry import find_corpus
+from charwave_tui.core.metrics import SampledName, Split
 from charwave_tui.core.paths import runs_dir
 from charwave_tui.core.protocol.events import NextPredicted, WordScored
 from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
@@ -25,10 +27,12 @@ from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint, save_wei
 def test_json_is_array_of_names_with_nll_and_corpus_membership(command: Any, small_run: Path, words: Path) -> None:
     drawn = json.loads(command("sample", "-n", "40", "--json").out)
     words_known = set(words.read_text("utf-8").split())
+    train_words = set(find_corpus(str(words)).split(Split.TRAIN))
     assert len(drawn) == 40
     for item in drawn:
         kinds = {"name": str, "nll": float, "in_corpus": bool, "near": str, "surprises": list, "is_cut": bool}
-        assert {name: type(value) for name, value in item.items()} == kinds
+        assert {name: type(value) for name, value in item.items() if name != "held_out"} == kinds
+        assert item["held_out"] == (item["name"] not in train_words if item["in_corpus"] else None)
         assert item["nll"] > 0
         assert item["nll"] == pytest.approx(sum(item["surprises"]) / (len(item["name"]) + 1))
         assert item["in_corpus"] == (item["name"] in words_known)
@@ -39,7 +43,11 @@ def test_text_output_marks_known_names(command: Any, train: Any) -> None:
     train("--steps", "1500", "--set", "batch_size=64")
     drawn = json.loads(command("sample", "-n", "400", "--json").out)
     assert {(item["in_corpus"], bool(item["near"])) for item in drawn} == {(True, False), (False, True), (False, False)}
-    signs = [["="] if item["in_corpus"] else ["≈", item["near"]] if item["near"] else ["+"] for item in drawn]
+    assert {item["held_out"] for item in drawn} == {True, False, None}
+    signs = [
+        ["◇" if item["held_out"] else "="] if item["in_corpus"] else ["≈", item["near"]] if item["near"] else ["+"]
+        for item in drawn
+    ]
     shown = [line.split() for line in command("sample", "-n", "400").out.splitlines()]
     assert shown == [
         [item["name"] or "–", f"{item['nll']:.2f}", *sign] for item, sign in zip(drawn, signs, strict=True)
@@ -50,8 +58,43 @@ def test_empty_name_is_still_a_row(command: Any, small_run: Path, monkeypatch: A
     monkeypatch.setattr(api, "sample", lambda sampling, run, corpus: (SampledName("", 5.85, False),))
     assert command("sample").out.split() == ["–", "5.85", "+"]
     assert json.loads(command("sample", "--json").out) == [
-        {"name": "", "nll": 5.85, "in_corpus": False, "near": "", "surprises": [], "is_cut": False}
+        {"name": "", "nll": 5.85, "in_corpus": False, "near": "", "surprises": [], "is_cut": False, "held_out": None}
     ]
+
+
+def test_memorising_compares_words_of_train_with_held_out_ones(command: Any, train: Any) -> None:
+    train("--steps", "600")
+    result = json.loads(command("sample", "--memorising", "--json").out)
+    assert (result["run"], result["step"]) == (1, 600)
+    assert (result["train"]["words"], result["held_out"]["words"]) == (80, 20)
+    ratio = result["train"]["probability"] / 80 / (result["held_out"]["probability"] / 20)
+    assert result["memorising"] == pytest.approx(ratio)
+    assert command("sample", "--memorising").out.startswith(f"memorising {ratio:.2f} (1 = none)\n")
+
+
+def test_enough_samples_tell_how_much_is_memorised(command: Any, train: Any) -> None:
+    train("--steps", "600", "--set", "batch_size=64")
+    assert "memorising" not in command("sample", "-n", "20").err
+    for options in ((), ("--json",)):
+        printed = command("sample", "-n", "1000", *options)
+        assert re.search(r"^memorising \d+\.\d ± \d+\.\d \(1 = none\)$", printed.err, re.MULTILINE)
+        assert "memorising" not in printed.out
+    assert "memorising" not in command("sample", "-n", "1000", "--temperature", "0.9").err
+
+
+def test_memorising_refused_without_held_out_words_or_with_other_options(
+    command: Any, train: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "repeated.txt"
+    path.write_text(
+        "\n".join(["anna", "berta", "carl", "dora", "emil", "frida", "gustav", "helga", "ivo", "jana"] * 30)
+    )
+    train("--corpus", str(path), "--steps", "10")
+    refused = command("sample", "--memorising")
+    assert refused.code == 2
+    assert "every word of val and test is also in train; take a list" in refused.err
+    assert "-n is for names, and --memorising samples none" in command("sample", "--memorising", "-n", "3").err
+    assert "call it on elsewhere" in command("sample", "--memorising", "--host", "elsewhere").err
 
 
 def test_numbers_line_up_after_wide_names() -> None:

@@ -16,7 +16,7 @@ from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, MIN_AUTO_LONGEST, SamplingConfig
 from charwave_tui.core.corpus.corpus import Corpus, MissingWords
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.metrics import SampledName
+from charwave_tui.core.metrics import SampledName, Split
 from charwave_tui.engine.model.architecture import build_model
 from charwave_tui.engine.model.layers import BatchNorm1d, Linear, Sequential
 from charwave_tui.engine.model.prefix_forward import FoldedModel, Taps
@@ -161,6 +161,14 @@ def test_limit_is_that_of_the_words_that_were_learned_also_without_them(sampled_
     sampled_model.fix_logits({1: 0.0, 0: -50.0})
     (name,) = sampled_model.names(SamplingConfig(count=1))
     assert (len(name.name), name.is_cut) == (80, True)
+
+
+def test_words_of_corpus_are_held_out_unless_in_train(sampled_model: SamplerSubject) -> None:
+    sampled_model.fix_logits({0: 0.0})  # ends each name at once
+    train, held_out = (sampled_model.corpus.split(split)[0] for split in (Split.TRAIN, Split.TEST))
+    assert held_out not in sampled_model.corpus.train_words
+    found = [sampled_model.names(SamplingConfig(prefix=word, count=1))[0] for word in (train, held_out, train + "ee")]
+    assert [(name.in_corpus, name.held_out) for name in found] == [(True, False), (True, True), (False, None)]
 
 
 def test_name_that_ends_at_the_limit_is_whole(sampled_model: SamplerSubject) -> None:

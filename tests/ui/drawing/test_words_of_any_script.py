@@ -102,6 +102,6 @@ def test_last_character_of_cut_name_has_its_own_colour() -> None:
     assert ellipsis.text == "…"
 
 
-def test_cut_names_do_not_count_as_new_near_or_copied() -> None:
+def test_cut_names_do_not_count_as_new_near_or_in_corpus() -> None:
     names = (CUT, SampledName("mae", 1.0, True), SampledName("zoe", 1.0, False))
-    assert (novelty_shares(names).new, novelty_shares(names).copied) == (0.5, 0.5)
+    assert (novelty_shares(names).new, novelty_shares(names).corpus) == (0.5, 0.5)

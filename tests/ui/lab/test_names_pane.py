@@ -248,16 +248,29 @@ def test_summary_leaves_out_nonfinite_values():
 @pytest.mark.parametrize(
     ("width", "written"),
     [
-        (50, "mean 2.00 nll        40% new  20% near  40% copied"),
+        (50, "mean 2.00 nll        40% new  20% near  40% corpus"),
         (31, "mean 2.00     40% new  20% near"),
         (25, "mean 2.00    + 40%  ≈ 20%"),
         (12, "mean 2.00   "),
     ],
 )
-def test_summary_shows_memorized_fraction_as_width_allows(width, written):
+def test_summary_shows_novelty_as_width_allows(width, written):
     kinds = [(False, ""), (False, ""), (False, "mae"), (True, ""), (True, "")]
-    names = tuple(SampledName("a", 2.0, copied, near) for copied, near in kinds)
+    names = tuple(SampledName("a", 2.0, in_corpus, near) for in_corpus, near in kinds)
     assert to_plain_text(names_summary(names, width)) == written
+
+
+def test_words_of_train_and_held_out_words_have_marks_and_shares_of_their_own():
+    names = (
+        SampledName("ada", 2.0, True, held_out=False),
+        SampledName("bea", 2.0, True, held_out=True),
+        SampledName("cid", 2.0, False),
+        SampledName("dot", 2.0, False),
+    )
+    entries = [" ".join(to_plain_text(name_entry(name, 40)).split()) for name in names]
+    assert entries == ["ada 2.00 = train", "bea 2.00 ◇ unseen", "cid 2.00 + new", "dot 2.00 + new"]
+    summary = to_plain_text(names_summary(names, 60))
+    assert summary.endswith("50% new  0% near  25% train  25% unseen")
 
 
 async def test_empty_pane_offers_a_key(widget_host):

@@ -18,7 +18,7 @@ from support.sampler_answers import NAMES, STARS, TIMELINE, next_nlls, word_nlls
 
 from charwave_tui.core.config.sampling_config import MAX_NAME_LENGTH, SamplingConfig
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.metrics import SampledName, TimelineSample
+from charwave_tui.core.metrics import RepeatCounts, SampledName, TimelineSample
 from charwave_tui.core.protocol.commands import PredictNext, StarName, UnstarName
 from charwave_tui.core.protocol.events import (
     NamesRefused,
@@ -308,8 +308,17 @@ def test_without_words_to_compare_with_nothing_is_called_new_or_placed():
 def test_fewer_new_names_than_requested_reported():
 
     few = NamesState(10, NAMES[:13], requested=400)
-    assert sampling_note(few, SamplingConfig(only_new="yes")) == "13 of 20 new, 400 sampled"
-    assert sampling_note(few, SamplingConfig()) == "step 10"
+    assert sampling_note(few, SamplingConfig(only_new="yes"), None) == "13 of 20 new, 400 sampled"
+    assert sampling_note(few, SamplingConfig(), None) == "step 10"
+
+
+def test_enough_names_say_how_much_is_memorised():
+    names = tuple(SampledName("a", 1.0, True, held_out=index % 5 == 0) for index in range(500))
+    repeats = RepeatCounts(100, 80, 0.1)
+    note = sampling_note(NamesState(10, names), SamplingConfig(), repeats)
+    assert note == "memorising 1.0 ± 0.1 (1 = none) · step 10"
+    assert sampling_note(NamesState(10, names[:20]), SamplingConfig(), repeats) == "step 10"
+    assert sampling_note(NamesState(10, names, done=False), SamplingConfig(), repeats) == "step 10 · still sampling"
 
 
 NOTED = (SampledName("mae", 1.5, True), SampledName('o"neil', math.nan, False, "oneil"), SampledName("zoé", 2.0, False))
