@@ -118,8 +118,8 @@ def names_summary(names: Sequence[SampledName], width: int) -> StyledLine:
         Span(" nll", "muted"),
     )
     brief = full[:2]
-    forms = ((full, words), (full, words[:2]), (brief, words[:2]), (brief, glyphs), (brief, glyphs[:2]))
-    for left, texts in (*forms, (brief, words[:1])):
+    forms = ((full, words), (full, glyphs), (full, words[:2]), (brief, words[:2]), (brief, glyphs))
+    for left, texts in (*forms, (brief, glyphs[:2]), (brief, words[:1])):
         right = (Span("  ".join(texts), "muted"),)
         if cell_width(left) + 2 + cell_width(right) <= width:
             return justify(left, right, width)

@@ -242,7 +242,7 @@ def test_entries_have_one_width_in_any_script(name, width):
 
 def test_summary_leaves_out_nonfinite_values():
     names = (SampledName("a", 2.0, False), SampledName("b", float("nan"), True))
-    assert to_plain_text(names_summary(names, 40)) == "mean 2.00 nll           50% new  0% near"
+    assert to_plain_text(names_summary(names, 40)) == "mean 2.00 nll        + 50%  ≈ 0%  = 50%"
 
 
 @pytest.mark.parametrize(
@@ -271,6 +271,7 @@ def test_words_of_train_and_held_out_words_have_marks_and_shares_of_their_own():
     assert entries == ["ada 2.00 = train", "bea 2.00 ◇ unseen", "cid 2.00 + new", "dot 2.00 + new"]
     summary = to_plain_text(names_summary(names, 60))
     assert summary.endswith("50% new  0% near  25% train  25% unseen")
+    assert to_plain_text(names_summary(names, 48)).endswith("  + 50%  ≈ 0%  = 25%  ◇ 25%")
 
 
 async def test_empty_pane_offers_a_key(widget_host):
