@@ -242,7 +242,7 @@ def test_entries_have_one_width_in_any_script(name, width):
 
 def test_summary_leaves_out_nonfinite_values():
     names = (SampledName("a", 2.0, False), SampledName("b", float("nan"), True))
-    assert to_plain_text(names_summary(names, 40)) == "mean 2.00 nll        + 50%  ≈ 0%  = 50%"
+    assert to_plain_text(names_summary(names, 40)) == "mean 2.00 nll         + 50%  ≈ 0%  = 50%"
 
 
 @pytest.mark.parametrize(
