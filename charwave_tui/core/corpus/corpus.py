@@ -159,8 +159,11 @@ def format_character_ranges(symbols: str) -> str:
             runs[-1] += symbol
         else:
             runs.append(symbol)
-    ranges = " ".join(run if len(run) < 4 else f"{run[0]}–{run[-1]}" for run in runs)
-    return min(symbols, ranges, key=len)
+    ranges = " ".join(
+        "".join(map(shown_alone, run)) if len(run) < 4 else f"{shown_alone(run[0])}–{shown_alone(run[-1])}"
+        for run in runs
+    )
+    return min("".join(map(shown_alone, symbols)), ranges, key=len)
 
 
 def format_word_count(words: int) -> str:

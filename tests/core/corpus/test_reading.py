@@ -229,6 +229,8 @@ def test_unknown_characters_refused_with_known_ones(tmp_path: Path) -> None:
         ("abcdfhjl", "abcdfhjl"),
         ("-abcdefghxyzабвг", "- a–h xyz а–г"),
         (ascii_lowercase, "a–z"),
+        ("a\u093e\u093f\u0940\u0941\u200d", "a ◌\u093e–◌\u0941 U+200D"),
+        ("\u0301", "◌\u0301"),
     ],
 )
 def test_consecutive_symbols_shown_as_range(symbols: str, written: str) -> None:
@@ -309,3 +311,9 @@ def test_corpus_without_repeats_is_itself_and_too_few_words_are_refused() -> Non
     with pytest.raises(UserError, match="x has only 9 words without repeats; take a file of at least 10") as caught:
         Corpus("x", TEN[:9] * 2, "abc", "").without_repeats  # noqa: B018
     assert caught.value.field == "repeats"
+
+
+def test_unknown_mark_is_named_on_a_circle() -> None:
+    corpus = Corpus("some", ("aक",), "aक", "0" * 64)
+    with pytest.raises(UserError, match="“◌\u093e” does not occur in the corpus some"):
+        corpus.encode("क\u093e")
