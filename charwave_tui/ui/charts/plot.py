@@ -215,7 +215,7 @@ def draw_axes(canvas: Canvas, plot: PlotArea, axes: Axes) -> None:
 def _marks(plot: PlotArea, axes: Axes, curve: LossCurveState) -> Iterator[tuple[int, str, str]]:
     """Yield the marks as column, text and role: the divergence first, then the edits from the newest on."""
     if curve.diverged_at is not None:
-        yield plot.column(axes, curve.diverged_at), f"{plot.glyphs.cross} NaN", "error"
+        yield plot.column(axes, curve.diverged_at), f"{plot.glyphs.cross} diverged", "error"
     for mark in reversed(curve.history.marks):
         if mark.step <= axes.steps and not mark.quiet:
             text = mark.text.replace("→", plot.glyphs.arrow)

@@ -155,9 +155,9 @@ def test_early_step_of_long_run_fills_half_of_chart() -> None:
     assert reached - 6 >= 38
 
 
-def test_nan_loss_has_cross_above_line() -> None:
+def test_divergence_has_cross_above_line() -> None:
     canvas = render_chart(DIVERGED.curve, 61, 18)
-    column = canvas.line(0).index("✗ NaN")
+    column = canvas.line(0).index("✗ diverged")
     assert canvas.styles[0][column] == "error"
     assert all(canvas.styles[row][column] == "error" for row in range(1, 12))
     assert "train        490" in text(canvas)

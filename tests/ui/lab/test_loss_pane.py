@@ -114,7 +114,7 @@ async def test_nan_changes_border_and_shows_cause_and_key(widget_host: type) -> 
         pane = pilot.app.query_one(LossPane)
         assert pane.problem
         assert "2 Loss  diverged at step 412" in text
-        assert "✗ NaN" in text
+        assert "✗ diverged" in text
         assert "The loss became NaN at step 412." in text
         assert "lr 10 is too large for these weights." in text
         assert "Linear 256→128 was the first whose" in text
@@ -126,6 +126,15 @@ async def test_nan_changes_border_and_shows_cause_and_key(widget_host: type) -> 
         await rendered(pilot, TRAINING)
         assert not pane.problem
         assert "too large" not in pilot.app.screen_text()  # type: ignore[attr-defined]
+
+
+async def test_infinite_loss_is_nowhere_called_nan(widget_host: type) -> None:
+    divergence = msgspec.structs.replace(DIVERGED.run.divergence, became="infinite")
+    async with widget_host(LossPane).run_test(size=(103, 20)) as pilot:
+        text = await rendered(pilot, replace(DIVERGED, run=replace(DIVERGED.run, divergence=divergence)))
+    assert "The loss became infinite at step 412." in text
+    assert "✗ diverged" in text
+    assert "NaN" not in text
 
 
 WHY = (
@@ -145,7 +154,7 @@ async def test_divergence_cause_readable_at_every_size(widget_host: type, size: 
     async with widget_host(LossPane).run_test(size=size) as pilot:
         text = await rendered(pilot, DIVERGED)
         assert [part for part in WHY if part not in text] == []
-        assert ("✗ NaN" in text) is (
+        assert ("✗ diverged" in text) is (
             size not in [(48, 12), (50, 14)]
         )  # the curve gives way to the words, not they to it
 
