@@ -14,8 +14,8 @@ from textual.filter import ANSIToTruecolor
 from textual.screen import Screen
 from textual.timer import Timer
 
-from charwave_tui.ui.terminal.capabilities import TERMINAL
-from charwave_tui.ui.terminal.driver import FrameReply, TerminalDriver
+from charwave_tui.ui.terminal.capabilities import TERMINAL, CharacterSet
+from charwave_tui.ui.terminal.driver import FrameReply, TerminalDriver, TerminalIdentified
 from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST, FramePacer
 from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 from charwave_tui.ui.terminal.screen_buffer import ScreenBuffer
@@ -47,13 +47,14 @@ class DiffRenderingApp(SequentialKeysApp[str]):
         self._filters = [line_filter for line_filter in self._filters if isinstance(line_filter, ANSIToTruecolor)]
         self._fps = fps or DEFAULT_FPS
         self._pacer = FramePacer()
+        self._characters = TERMINAL.character_set
         self._buffer: ScreenBuffer | None = None
         self._painted_at = self._key_at = float("-inf")
         self._paint_timer: Timer | None = None
 
     @property
     def connection_notice(self) -> str:
-        """The speed of a slow line; empty on a fast one."""
+        """The speed of a slow line; empty on a fast one, and where nothing is known of it."""
         rate = max(self._pacer.bytes_per_second / 1e3, 0.1)
         return f"slow line {rate:.1f} KB/s" if self._pacer.is_slow else ""
 
@@ -76,6 +77,19 @@ class DiffRenderingApp(SequentialKeysApp[str]):
         if self._buffer is None:
             return super().export_screenshot(title=title, simplify=simplify)
         return render_svg(self._buffer.encode_rows(), self._buffer.width, title or self.title)
+
+    @on(TerminalIdentified)
+    def start_painting(self, message: TerminalIdentified) -> None:
+        self._pacer.measures_line = not message.identity.is_mosh
+        if message.is_utf8 is False:
+            self.use_characters(CharacterSet.ASCII)
+        self._paint()
+
+    def use_characters(self, characters: CharacterSet) -> None:
+        """Draw everything again with other characters."""
+        self._characters = characters
+        self._buffer = None
+        self.screen.refresh()
 
     @on(FrameReply)
     def paint_after_reply(self, message: FrameReply) -> None:
@@ -107,7 +121,7 @@ class DiffRenderingApp(SequentialKeysApp[str]):
         else:
             width, height = update.chop_ends[0][-1], len(update.chops)
         if self._buffer is None or (self._buffer.width, self._buffer.height) != (width, height):
-            self._buffer = ScreenBuffer(width, height, TERMINAL.color_system, TERMINAL.character_set)
+            self._buffer = ScreenBuffer(width, height, TERMINAL.color_system, self._characters)
         if isinstance(update, LayoutUpdate):
             for row, strips in enumerate(update.strips, start=update.region.y):
                 segments = (segment for strip in strips for segment in strip)
@@ -127,7 +141,7 @@ class DiffRenderingApp(SequentialKeysApp[str]):
             return
         if self._batch_count or not self._running or self._closed:
             return
-        if seconds := max(self._pacer.seconds_to_wait(), self._seconds_to_next_frame()):
+        if seconds := max(self._seconds_to_start, self._pacer.seconds_to_wait(), self._seconds_to_next_frame()):
             self._paint_timer = self.set_timer(seconds, self._paint)
             return
         x, y = self.screen.outer_size.clamp_offset(self.cursor_position)
@@ -137,6 +151,11 @@ class DiffRenderingApp(SequentialKeysApp[str]):
             self._painted_at = monotonic()
             self._pacer.frame_sent(len(frame.encode()))
             self._driver.write(frame)
+
+    @property
+    def _seconds_to_start(self) -> float:
+        """The seconds until the first frame may go although the terminal has not said what it is."""
+        return self._driver.seconds_to_identify if isinstance(self._driver, TerminalDriver) else 0.0
 
     def _seconds_to_next_frame(self) -> float:
         now = monotonic()

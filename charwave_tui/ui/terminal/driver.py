@@ -1,4 +1,4 @@
-"""Textual's Linux driver, made safe against a hang-up, with its own input decoder."""
+"""Textual's Linux driver, made safe against a hang-up, which asks the terminal only what it understands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import re
 import select
 import time
-from codecs import getincrementaldecoder
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,19 +18,17 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
 from textual.message import Message
 
-from charwave_tui.ui.terminal.capabilities import TERMINAL, terminal_encoding
+from charwave_tui.ui.terminal.capabilities import TERMINAL, CharacterSet, terminal_encoding
 from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST
+from charwave_tui.ui.terminal.identity import (
+    IDENTITY_REQUEST,
+    KITTY_KEYBOARD_SEQUENCE,
+    MODE_REQUEST,
+    TerminalIdentity,
+)
+from charwave_tui.ui.terminal.input_decoder import InputDecoder
 
 BACKGROUND_REQUEST = "\x1b]11;?\x1b\\"  # requests the background colour; not every terminal replies
-# of a reply that comes in two parts the first one may have been passed on, up to its semicolon
-_BACKGROUND_REPLY = re.compile(
-    r"\x1b?\]?1{0,2};rgba?:([0-9a-fA-F]+)/([0-9a-fA-F]+)/([0-9a-fA-F]+)[^\x07\x1b]*(?:\x07|\x1b\\)"
-)
-_UNFINISHED_REPLY = re.compile(r"\x1b\]1(?:1(?:;[^\x07\x1b]{0,40}\x1b?)?)?$")
-
-KITTY_ESCAPE = "\x1b[27u"  # Esc in kitty's keyboard protocol, which forms no other key with what follows
-# not what begins a sequence, nor what editors use with Alt or as another Shift+Tab: [ O ] P X _ ^ \, f b, Delete, Tab
-_ESCAPE_ALONE = re.compile(r"\x1b(?=[^\x1b\[O\]PX_^\\fb\x7f\t])")
 
 # before leaving: a terminal without an alternate screen, or tmux after its window has grown, would keep the last frame.
 # "Erase below" from the first cell, since "erase all" may move the frame into the history instead
@@ -40,39 +37,15 @@ EXIT_TIMEOUT = 1.0  # seconds that exit waits for the terminal's replies, which 
 POLL_INTERVAL = 0.1  # seconds between two looks at whether the input thread shall end
 CHUNK_BYTES = 4_096  # bytes
 
-# what old terminals may print: kitty's keyboard protocol, mode requests, pointer shapes
-UNSUPPORTED_BY_OLD_TERMINALS = re.compile(r"\x1b\[[<>]\d*u|\x1b\[\?\d+\$p|\x1b\]22;.*", re.DOTALL)
+# what the Linux console and real terminals may print: kitty's keyboard protocol, mode requests, pointer shapes
+UNSUPPORTED_BY_OLD_TERMINALS = re.compile(
+    rf"{KITTY_KEYBOARD_SEQUENCE.pattern}|{MODE_REQUEST.pattern}|\x1b\]22;.*", re.DOTALL
+)
 
-
-class InputDecoder:
-    """Decodes the bytes of the terminal's input; invalid bytes are dropped as line noise.
-
-    Textual decodes UTF-8 alone and ends at the first invalid byte; it takes the reply about the background for keys,
-    and an Esc and the key behind it, which a slow line delivers at once, for that key with Alt.
-
-    `light` is whether the terminal has replied that its background is light, None before a reply.
-    """
-
-    def __init__(self, encoding: str) -> None:
-        self._decoder = getincrementaldecoder(encoding)("ignore")
-        self._pending = ""
-        self.has_light_background: bool | None = None
-
-    def decode(self, data: bytes) -> str:
-        text = self._pending + self._decoder.decode(data)
-        self._pending = ""
-        if reply := _BACKGROUND_REPLY.search(text):
-            self.has_light_background = _luminance(reply.groups()) > 0.5
-            text = text[: reply.start()] + text[reply.end() :]
-        elif unfinished := _UNFINISHED_REPLY.search(text):
-            text, self._pending = text[: unfinished.start()], unfinished[0]
-        return _ESCAPE_ALONE.sub(KITTY_ESCAPE, text)
-
-
-def _luminance(channels: tuple[str, ...]) -> float:
-    """Return 0 for black to 1 for white (Rec. 709); a channel is hexadecimal, with any number of digits."""
-    values = (int(digits, 16) / float(16 ** len(digits) - 1) for digits in channels)
-    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), values, strict=True))
+IDENTITY_TIMEOUT = 0.5  # seconds after the start in which the first frame waits for the terminal's replies
+# two bytes in UTF-8, of which no other encoding makes a control character, and one column also where characters of
+# ambiguous width have two
+ENCODING_PROBE = "ñ"
 
 
 @dataclass
@@ -80,6 +53,14 @@ class BackgroundDetected(Message):
     """The terminal has replied whether its background is light."""
 
     is_light: bool
+
+
+@dataclass
+class TerminalIdentified(Message):
+    """The terminal has replied to the first requests; `is_utf8` is None where it was not asked."""
+
+    identity: TerminalIdentity
+    is_utf8: bool | None
 
 
 @dataclass
@@ -132,6 +113,11 @@ class TerminalDriver(LinuxDriver):
         super().__init__(*args, **kwargs)
         self._requests = self._replies = 0
         self._read_at = 0.0
+        self._decoder = InputDecoder(terminal_encoding())
+        self._started_at = float("-inf")
+        self._is_identified = False
+        self._probe_columns: list[int] = []
+        self._held: list[str] = []
         self._safe_file = HangupSafeFile(self._file) if self._file is not None else None
         self._file = cast("TextIOWrapper", self._safe_file)
 
@@ -153,8 +139,17 @@ class TerminalDriver(LinuxDriver):
         if self._mouse and self._mouse_pixels:
             self.write("\x1b[?1016l")
 
+    @property
+    def seconds_to_identify(self) -> float:
+        """The seconds for which the first frame shall wait for the terminal's replies; 0 for none."""
+        return 0.0 if self._is_identified else max(self._started_at + IDENTITY_TIMEOUT - time.monotonic(), 0.0)
+
     def write(self, data: str) -> None:
         if not TERMINAL.is_modern and UNSUPPORTED_BY_OLD_TERMINALS.fullmatch(data):
+            return
+        if not self._decoder.identity.understands(data):
+            if not self._is_identified:
+                self._held.append(data)
             return
         self._requests += data.endswith(CURSOR_POSITION_REQUEST)
         super().write(data)
@@ -162,17 +157,47 @@ class TerminalDriver(LinuxDriver):
     def process_message(self, message: Message) -> None:
         if isinstance(message, CursorPosition) and self._safe_file is not None and self._safe_file.request_times:
             self._replies += 1
-            message = FrameReply(self._read_at - self._safe_file.request_times.popleft())
+            delay = self._read_at - self._safe_file.request_times.popleft()
+            if not self._is_identified:
+                self._probe_columns.append(message.x)
+                if len(self._probe_columns) == 2:
+                    self._identified()
+                return
+            message = FrameReply(delay)
         super().process_message(message)
+
+    def _identify(self) -> None:
+        """Ask what the terminal is, and in which column it is before and after the probe."""
+        self._decoder.awaits_identity = True
+        self._started_at = time.monotonic()
+        request = IDENTITY_REQUEST if TERMINAL.is_modern else ""
+        self.write(f"{request}\x1b[H{CURSOR_POSITION_REQUEST}")
+        self.write(f"{ENCODING_PROBE if self._asks_encoding else ''}{CURSOR_POSITION_REQUEST}")
+
+    @property
+    def _asks_encoding(self) -> bool:
+        return TERMINAL.character_set is not CharacterSet.ASCII
+
+    def _identified(self) -> None:
+        self._is_identified, self._decoder.awaits_identity = True, False
+        held, self._held = self._held, []
+        for data in held:
+            self.write(data)
+        # the difference, since dvtm counts from 0; an emulator without a cursor has none
+        before, after = self._probe_columns
+        is_utf8 = after - before <= 1 if self._asks_encoding else None
+        super().process_message(TerminalIdentified(self._decoder.identity, is_utf8))
 
     def start_application_mode(self) -> None:
         super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's has no types
+        if not self._is_identified:
+            self._identify()
         if TERMINAL.is_modern and TERMINAL.color_system and TERMINAL.has_light_background is None:
             self.write(BACKGROUND_REQUEST)
 
     def run_input_thread(self) -> None:
         """Read the terminal's input until the program exits or the terminal is gone."""
-        parser, decoder = XTermParser(self._debug), InputDecoder(terminal_encoding())
+        parser, decoder = XTermParser(self._debug), self._decoder
         while not self.exit_event.is_set():
             if select.select([self.fileno], [], [], POLL_INTERVAL)[0]:
                 try:
@@ -188,6 +213,8 @@ class TerminalDriver(LinuxDriver):
                     self._dispatch(parser.feed(text))
                 if decoder.has_light_background is not None and decoder.has_light_background != before:
                     self._dispatch([BackgroundDetected(decoder.has_light_background)])
+            elif text := decoder.flush():
+                self._dispatch(parser.feed(text))
             self._dispatch(parser.tick())
 
     def _dispatch(self, messages: Iterable[Message]) -> None:

@@ -44,7 +44,7 @@ class FramePacer:
     """Bytes in transit to the terminal, with a window that shrinks when replies come late; `clock` is in seconds.
 
     A line is slow if replies came late repeatedly and none in time for as many bytes: on a busy machine, too, some
-    come late, but whatever the number of bytes.
+    come late, but whatever the number of bytes. Without `measures_line` the replies do not come from its far end.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -54,13 +54,14 @@ class FramePacer:
         self._late: deque[LateReply] = deque()
         self._window_bytes = MAX_WINDOW_BYTES
         self._has_replied = False
+        self.measures_line = True
 
     @property
     def is_slow(self) -> bool:
         """Whether the line was full repeatedly in the last seconds."""
         while self._late and self._late[0].at < self._clock() - SLOW_LINE_SECONDS:
             self._late.popleft()
-        return len(self._late) >= SLOW_LINE_COUNT
+        return self.measures_line and len(self._late) >= SLOW_LINE_COUNT
 
     @property
     def bytes_per_second(self) -> float:

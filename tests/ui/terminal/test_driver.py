@@ -11,13 +11,14 @@ from dataclasses import replace
 from threading import Event, Thread
 
 import pytest
-from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import CursorPosition
 
 from charwave_tui.ui.terminal import driver as driver_module
-from charwave_tui.ui.terminal.driver import FrameReply, HangupSafeFile, InputDecoder, TerminalDriver
+from charwave_tui.ui.terminal.driver import FrameReply, HangupSafeFile, TerminalDriver, TerminalIdentified
 from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST
+from charwave_tui.ui.terminal.identity import TerminalIdentity
+from charwave_tui.ui.terminal.input_decoder import InputDecoder
 
 
 class RecordingDriver(TerminalDriver):
@@ -28,6 +29,9 @@ class RecordingDriver(TerminalDriver):
         self.passed_on: list[object] = []
         self._requests = self._replies = 0
         self._read_at = 0.0
+        self._decoder = InputDecoder("utf-8")
+        self._started_at, self._is_identified = float("-inf"), True
+        self._probe_columns, self._held = [], []
         self._safe_file = HangupSafeFile(io.StringIO())
         self._mouse, self._mouse_pixels = True, False
 
@@ -111,13 +115,65 @@ def test_mouse_released_and_captured_again(driver: RecordingDriver, pixels: bool
         assert bool(driver.written) is reported, "a mouse that is the terminal's is left to it"
 
 
-@pytest.mark.parametrize("modern", [False, True])
-def test_old_terminal_is_not_queried(driver: RecordingDriver, monkeypatch: pytest.MonkeyPatch, modern: bool) -> None:
-    monkeypatch.setattr(driver_module, "TERMINAL", replace(driver_module.TERMINAL, is_modern=modern))
-    new = ["\x1b[>25u", "\x1b[<u", "\x1b[?2026$p", "\x1b[?2048$p", "\x1b]22;default\x1b\\"]
-    for text in (*new, "\x1b[?1049h", f"frame{CURSOR_POSITION_REQUEST}"):
+MODERN = ["\x1b[>25u", "\x1b[<u", "\x1b[?2026$p", "\x1b[?2048$p", "\x1b]22;default\x1b\\"]
+ALWAYS = ["\x1b[?1049h", f"frame{CURSOR_POSITION_REQUEST}"]
+
+
+def test_old_terminal_is_sent_nothing_modern(driver: RecordingDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_module, "TERMINAL", replace(driver_module.TERMINAL, is_modern=False))
+    driver._decoder.identity = TerminalIdentity((), "kitty(0.26.5)")
+    for text in (*MODERN, *ALWAYS):
         driver.write(text)
-    assert driver.written == [*(new if modern else []), "\x1b[?1049h", f"frame{CURSOR_POSITION_REQUEST}"]
+    assert driver.written == ALWAYS
+
+
+@pytest.mark.parametrize(
+    ("identity", "understood"),
+    [
+        (TerminalIdentity((1, 4000, 26), "kitty(0.26.5)"), MODERN),
+        (TerminalIdentity((41, 379, 0), "XTerm(379)"), MODERN[2:]),
+        (TerminalIdentity((65, 7006, 1)), MODERN[2:]),
+        (TerminalIdentity((64, 0, 0)), MODERN[4:]),
+        (TerminalIdentity(), MODERN[4:]),
+    ],
+    ids=["kitty", "xterm", "VTE", "zutty", "unknown"],
+)
+def test_requests_wait_until_terminal_is_known_to_understand_them(
+    driver: RecordingDriver, identity: TerminalIdentity, understood: list[str]
+) -> None:
+    driver._is_identified = False
+    driver._identify()
+    driver.written.clear()
+    for text in MODERN[:4]:
+        driver.write(text)
+    assert driver.written == []
+    driver._decoder.identity = identity
+    for column in (0, 1):
+        driver.process_message(CursorPosition(column, 0))
+    driver.write(MODERN[4])
+    assert driver.written == understood
+    driver.written.clear()
+    for text in MODERN:  # as after a suspension
+        driver.write(text)
+    assert driver.written == understood
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_utf8"), [((0, 1), True), ((-1, 0), True), ((0, 2), False), ((0, 0), True)], ids=str
+)
+def test_encoding_told_by_columns_of_two_byte_character(
+    driver: RecordingDriver, columns: tuple[int, int], is_utf8: bool
+) -> None:
+    driver._is_identified = False
+    driver._identify()
+    assert "".join(driver.written).endswith(f"\x1b[H{CURSOR_POSITION_REQUEST}ñ{CURSOR_POSITION_REQUEST}")
+    assert driver.seconds_to_identify > 0
+    for column in columns:
+        driver.process_message(CursorPosition(column, 0))
+    assert driver.seconds_to_identify == 0
+    [identified] = driver.passed_on
+    assert isinstance(identified, TerminalIdentified)
+    assert identified.is_utf8 is is_utf8
 
 
 class App:
@@ -170,64 +226,3 @@ def test_write_to_closed_terminal_is_no_error() -> None:
         lasting.flush()
         assert lasting.is_gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), programs)  # so that what is left over can be written at the end
-
-
-WHITE, BLACK = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", b"\x1b]11;rgba:0000/0000/0000/ffff\x07"
-
-
-@pytest.mark.parametrize(
-    ("encoding", "typed", "text"),
-    [
-        ("utf-8", "né".encode(), "né"),
-        ("iso-8859-1", b"n\xe9", "né"),
-        ("utf-8", b"n\xe9t\xff", "nt"),
-        ("ascii", b"n\xc3\xa9", "n"),
-    ],
-)
-def test_invalid_text_bytes_dropped(encoding: str, typed: bytes, text: str) -> None:
-    assert InputDecoder(encoding).decode(typed) == text
-
-
-def test_character_split_across_reads_is_joined() -> None:
-    typed = InputDecoder("utf-8")
-    assert typed.decode(b"\xc3") + typed.decode(b"\xa9") == "é"
-
-
-@pytest.mark.parametrize(("answer", "light"), [(WHITE, True), (BLACK, False), (b"\x1b]11;rgb:f/f/e\x07", True)])
-def test_query_reply_recognized_and_is_no_key(answer: bytes, light: bool) -> None:
-    typed = InputDecoder("utf-8")
-    assert typed.has_light_background is None
-    assert typed.decode(b"t" + answer + b"\x1b[A") == "t\x1b[A"
-    assert typed.has_light_background is light
-
-
-@pytest.mark.parametrize("cut", range(1, len(WHITE)))
-def test_split_query_reply_gives_no_key_except_escape(cut: int) -> None:
-    typed = InputDecoder("utf-8")
-    passed = typed.decode(WHITE[:cut]) + typed.decode(WHITE[cut:])
-    assert passed in ("", "\x1b", "\x1b]")
-    assert typed.has_light_background is True
-
-
-@pytest.mark.parametrize(
-    ("typed", "keys"),
-    [
-        ("\x1br", ["escape", "r"]),
-        ("\x1b3\x1b[B\r", ["escape", "3", "down", "enter"]),
-        ("q\x1bgs", ["q", "escape", "g", "s"]),
-        ("\x1b \x1b\r", ["escape", "space", "escape", "enter"]),
-        ("\x1b\x1b", ["escape", "escape"]),
-        ("\x1b[A\x1bOP\x1bb", ["up", "f1", "ctrl+left"]),
-        ("\x1b[200~pasted\x1b[201~x", [None, "x"]),
-    ],
-)
-def test_esc_then_key_is_two_keys_and_sequence_is_one(typed: str, keys: list[str | None]) -> None:
-    parser = XTermParser()
-    heard = [*parser.feed(InputDecoder("utf-8").decode(typed.encode())), *parser.feed("")]
-    assert [getattr(event, "key", None) for event in heard] == keys
-
-
-def test_keys_with_prefix_of_reply_not_delayed() -> None:
-    typed = InputDecoder("utf-8")
-    keys = ["\x1b", "\x1b]", "1", "]", "\x1b[A"]
-    assert [typed.decode(key.encode()) for key in keys] == keys
