@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,8 +17,9 @@ from charwave_tui.core.config.choices import OptimizerKind
 from charwave_tui.core.config.layer_shapes import layer_shapes
 from charwave_tui.core.config.receptive_field import suggest_dilations, suggest_fuse
 from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, RunConfig, parse_value, unused_fields
-from charwave_tui.core.config.value_types import FloatRange, IdNumber, IntRange, SteppedFloat
+from charwave_tui.core.config.value_types import Choice, FloatRange, IdNumber, IntRange, SteppedFloat
 from charwave_tui.core.errors import UserError
+from charwave_tui.core.paths import guide_pages
 
 REALS = [name for name, spec in HYPERPARAMETERS.items() if isinstance(spec.value_type, FloatRange)]
 
@@ -453,3 +455,16 @@ def test_unused_field_stays_unused_for_any_value(config: RunConfig) -> None:
         kind = HYPERPARAMETERS[name].value_type
         nudged = config.with_values({name: kind.step_by(getattr(config, name), 1)})
         assert name == "precision" or unused_fields(nudged)[name] == why
+
+
+def test_guide_lists_every_hyperparameter_with_default_mark_and_choices() -> None:
+    page = guide_pages()["training"].read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)`( •)? \| (.+?) \| (.*) \|$", page, re.MULTILINE)
+    assert {name: (bool(mark), default) for name, mark, default, _ in rows} == {
+        name: (spec.effect is EditEffect.LIVE, spec.value_type.format(getattr(RunConfig(), name)))
+        for name, spec in HYPERPARAMETERS.items()
+    }
+    for name, _, _, meaning in rows:
+        value_type = HYPERPARAMETERS[name].value_type
+        options = value_type.options if isinstance(value_type, Choice) else ()
+        assert [option for option in options if f"`{option}`" not in meaning] == [], name

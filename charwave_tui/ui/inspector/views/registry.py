@@ -1,9 +1,4 @@
-"""Which view each kind of layer has.
-
-To add a view for a layer: write a subclass of `LayerView` (`base.py`; `output.py` is the shortest example)
-in a module of its own in this folder, and enter it in `VIEWS` under the layer's class name. If it shows values that
-no insight has yet, add one to `core/protocol/layer_insights.py` and measure it in `engine/inspection/`.
-"""
+"""Which view each kind of layer has; `assets/guide/contributing.md` says how to add one."""
 
 from __future__ import annotations
 
