@@ -103,7 +103,7 @@ def endpoint_from(options: argparse.Namespace, *, starts: bool = True) -> Engine
 def unfinished_run() -> int:
     """Return the newest run with steps or an evaluation left to do; raises UserError where there is none."""
     store = RunStore(runs_dir())
-    for summary in store.list():
+    for summary in store.summaries():
         has_steps_left = (
             summary.state in (RunState.PAUSED, RunState.STOPPED) and summary.step < summary.config.max_steps
         )

@@ -55,7 +55,7 @@ def query_run(
     with suppress(_NotInEngine, EngineUnavailable):
         if on_disk:
             raise _NotInEngine
-        newest = max((summary.run for summary in store.list()), default=0)
+        newest = max((summary.run for summary in store.summaries()), default=0)
         return asyncio.run(_query_local(endpoint, options.run, newest, query))
     record = store.read(options.run)
     if store.folder_of(record.run).is_locked():

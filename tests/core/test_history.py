@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charwave_tui.core.history import (
+from charwave_tui.core.history import DownsampledLosses
+from charwave_tui.core.metrics import LossPoint, TimelineSample
+from charwave_tui.core.timeline import (
     MAX_TIMELINE_SAMPLES,
     TIMELINE_RESOLUTION,
-    DownsampledLosses,
     add_timeline_sample,
     timeline_sample_due,
 )
-from charwave_tui.core.metrics import LossPoint, TimelineSample
 
 losses = st.lists(st.floats(0, 100), min_size=1, max_size=300)
 

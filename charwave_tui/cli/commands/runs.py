@@ -50,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def list_runs(options: argparse.Namespace) -> int:
-    summaries = RunStore(runs_dir()).list()
+    summaries = RunStore(runs_dir()).summaries()
     if options.json:
         print_json([_as_json(summary) for summary in summaries])
         return 0

@@ -7,15 +7,11 @@ import os
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from charwave_tui.core.atomic_write import write_atomically
-from charwave_tui.core.errors import UserError
-from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS, RunFolder
-from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS
 
 MAX_HEADER_BYTES = 16 * 2**20  # a run's history takes a few hundred kilobytes
 METADATA_ENTRY = "__metadata__"  # the entry of a safetensors header that is no tensor: a map of strings
@@ -25,23 +21,11 @@ RECORD_KEY = "record"
 CHECKSUM_KEY = "file_sha256"
 CHECKSUM_PLACEHOLDER = "0" * 64
 
-# Files of a run's folder.
-RECORD_FILE = "record.json"  # of the pretrained model, and of runs from before there was a database
-USER_NOTES_FILE = "own.json"
-
 
 class _TensorEntry(msgspec.Struct):
     dtype: str
     shape: tuple[int, ...]
     data_offsets: tuple[int, int]
-
-
-class UserNotes(msgspec.Struct, frozen=True):
-    """What the user says of a run: name, note, and where its `corpus` is now, empty where it was learned from."""
-
-    name: str = ""
-    note: str = ""
-    corpus: str = ""
 
 
 def add_checksum(content: bytes) -> bytes:
@@ -99,50 +83,3 @@ def _parse_header(header: bytes) -> tuple[dict[str, str], int]:
 def _replace_checksum(content: bytes, old: str, new: str) -> bytes:
     key = f'"{CHECKSUM_KEY}":"'  # quotes within other strings are escaped, so it cannot occur in one
     return content.replace(f'{key}{old}"'.encode(), f'{key}{new}"'.encode(), 1)
-
-
-def read_user_notes(folder: RunFolder) -> UserNotes:
-    with suppress(OSError, ValueError, RecursionError):
-        return msgspec.json.decode((folder.path / USER_NOTES_FILE).read_bytes(), type=UserNotes)
-    return UserNotes()
-
-
-def write_user_notes(folder: RunFolder, **changes: str) -> None:
-    """Change what the folder, if it exists, has beside the checkpoints. Raises OSError."""
-    if folder.path.is_dir():
-        notes = msgspec.structs.replace(read_user_notes(folder), **changes)
-        write_atomically(folder.path / USER_NOTES_FILE, msgspec.json.encode(notes))
-
-
-def relocated(record: RunRecord, folder: RunFolder) -> RunRecord:
-    """Return the record with the path of its corpus that the user gave last."""
-    corpus = read_user_notes(folder).corpus
-    return msgspec.structs.replace(record, config=replace(record.config, corpus=corpus)) if corpus else record
-
-
-def read_folder_record(folder: RunFolder) -> RunRecord | None:
-    """Return the record in the latest valid checkpoint, else that of RECORD_FILE, else None.
-
-    Name and note come from USER_NOTES_FILE.
-    """
-    notes = read_user_notes(folder)
-    with suppress(UserError):
-        for checkpoint in folder.checkpoints():
-            with suppress(OSError, ValueError, KeyError, RecursionError):
-                record = msgspec.json.decode(read_verified(checkpoint)[1][RECORD_KEY], type=RunRecord)
-                if record.run == folder.run:
-                    return msgspec.structs.replace(record, name=notes.name, note=notes.note)
-    with suppress(FileNotFoundError, UserError):
-        return msgspec.structs.replace(read_record_file(folder.path), run=folder.run, name=notes.name, note=notes.note)
-    return None
-
-
-def read_record_file(folder: Path) -> RunRecord:
-    """Return the record of RECORD_FILE. Raises FileNotFoundError, and UserError if it cannot be read."""
-    path = folder / RECORD_FILE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=RunRecord)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({error})", "choose another run with --run") from None

@@ -72,6 +72,9 @@ class DatabaseCorrupt(DatabaseError):
     """The content of the file is not what was written."""
 
 
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError, DatabaseCorrupt)  # raised by a query of damaged rows
+
+
 _CORRUPT_EXTENDED_CODES = {sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE}
 _ERRORS_BY_CODE = {
     **dict.fromkeys((sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB), DatabaseCorrupt),

@@ -12,7 +12,8 @@ import msgspec
 
 from charwave_tui.core.atomic_write import write_atomically
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.store.checkpoint_metadata import RECORD_FILE, first_valid
+from charwave_tui.core.store.checkpoint_metadata import first_valid
+from charwave_tui.core.store.folder_record import RECORD_FILE
 from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS
 from charwave_tui.core.store.run_store import RunStore
 

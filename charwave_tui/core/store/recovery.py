@@ -13,6 +13,7 @@ from urllib.parse import quote
 from charwave_tui.core.atomic_write import file_identity, fsync_dir
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.store.database import (
+    UNREADABLE,
     DatabaseCorrupt,
     DatabaseError,
     DatabaseReadOnly,
@@ -21,15 +22,13 @@ from charwave_tui.core.store.database import (
     translate_sqlite_errors,
 )
 from charwave_tui.core.store.run_record import RunRecord
+from charwave_tui.core.store.star_table import fetch_readable_stars, insert_star
 from charwave_tui.core.store.tables import (
-    UNREADABLE,
     USER_COLUMNS,
     Result,
-    fetch_readable_stars,
     fetch_row,
     fetch_run,
     insert_raw,
-    insert_star,
     update_user_columns,
     upsert_run,
 )

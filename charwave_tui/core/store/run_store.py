@@ -14,8 +14,8 @@ import msgspec
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState, TrainingHistory
 from charwave_tui.core.paths import HOME_VARIABLE, ensure_dir
-from charwave_tui.core.store.checkpoint_metadata import read_folder_record, relocated, write_user_notes
 from charwave_tui.core.store.database import DatabaseBusy, DatabaseError
+from charwave_tui.core.store.folder_record import read_folder_record, relocated, write_user_notes
 from charwave_tui.core.store.recovery import RecoveringDatabase
 from charwave_tui.core.store.run_folder import RunFolder, RunLock
 from charwave_tui.core.store.run_record import RunRecord, RunSummary
@@ -110,7 +110,7 @@ class RunStore:
         It comes from the last checkpoint if that is later than the database.
         """
         if run is None:
-            trained = (row.run for row in self.list() if row.step > 0 and self._has_weights(row.run))
+            trained = (row.run for row in self.summaries() if row.step > 0 and self._has_weights(row.run))
             if (run := next(trained, None)) is None:
                 raise UserError("there is no trained run yet", "train one first: charwave-tui train")
         number = run
@@ -122,7 +122,7 @@ class RunStore:
             record = msgspec.structs.replace(checkpoint, name=record.name, note=record.note)
         return relocated(record, self.folder_of(number))
 
-    def list(self) -> tuple[RunSummary, ...]:
+    def summaries(self) -> tuple[RunSummary, ...]:
         """Return all runs but the deleted ones, newest first.
 
         A run that was training when its process ended is as in its last checkpoint, paused.
@@ -223,7 +223,7 @@ class RunStore:
         return 0
 
     def _unknown_run(self, run: int) -> UserError:
-        latest = ", ".join(str(summary.run) for summary in reversed(self.list()[:8]))
+        latest = ", ".join(str(summary.run) for summary in reversed(self.summaries()[:8]))
         if not latest:
             return UserError(f"run {run} is unknown", "there are no runs yet: charwave-tui train")
         return UserError(f"run {run} is unknown", f"the newest runs are: {latest}")

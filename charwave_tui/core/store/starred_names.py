@@ -13,7 +13,13 @@ from charwave_tui.core.metrics import StarredName
 from charwave_tui.core.paths import ensure_dir
 from charwave_tui.core.store.database import DatabaseBusy, DatabaseError
 from charwave_tui.core.store.recovery import RecoveringDatabase
-from charwave_tui.core.store.tables import count_starred_characters, count_stars, delete_star, fetch_stars, insert_star
+from charwave_tui.core.store.star_table import (
+    count_starred_characters,
+    count_stars,
+    delete_star,
+    fetch_stars,
+    insert_star,
+)
 
 # all of them fit into one frame
 MAX_STARS = 10_000

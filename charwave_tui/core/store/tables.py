@@ -1,4 +1,4 @@
-"""Tables of runs, their histories and starred names: SQL with a digest for each row and each history.
+"""Tables of runs and their histories: SQL with a digest for each row and each history.
 
 Functions that read raise DatabaseCorrupt if a digest does not match.
 """
@@ -9,7 +9,6 @@ import hashlib
 import math
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,7 +23,6 @@ from charwave_tui.core.metrics import (
     LossPoint,
     RunState,
     Split,
-    StarredName,
     TrainingHistory,
 )
 from charwave_tui.core.store.database import DatabaseCorrupt, read_transaction
@@ -47,7 +45,6 @@ HISTORY_TABLES = {
     "marks": ("step", "text", "quiet"),
 }
 USER_COLUMNS = ("name", "note", "deleted")  # set by the user, not by training
-UNREADABLE = (sqlite3.Error, UnicodeDecodeError, DatabaseCorrupt)
 
 Result = TypeVar("Result")
 RunRow = Mapping[str, Any]  # by column name
@@ -66,8 +63,6 @@ _REAL_COLUMNS = (
     *("seconds", "training_seconds", "first_loss", "train", "val", "newest_train", "newest_val", "best_val"),
     *("deleted", *LATER_COLUMNS),
 )
-_STAR_FIELDS = StarredName.__struct_fields__
-_STAR_COLUMNS = ", ".join((*_STAR_FIELDS, "digest"))
 
 
 def upsert_run(connection: sqlite3.Connection, record: RunRecord, last_history: TrainingHistory | None) -> None:
@@ -260,58 +255,3 @@ def _digest(value: object) -> str:
 
 def _other_version(run: int, error: ValueError) -> UserError:
     return UserError(f"run {run} is of another version of the program ({error})", "upgrade this one")
-
-
-def fetch_stars(connection: sqlite3.Connection) -> tuple[StarredName, ...]:
-    """Return all starred names, newest first."""
-    rows = connection.execute(f"SELECT {_STAR_COLUMNS} FROM stars ORDER BY star DESC").fetchall()
-    return tuple(map(_verified_star, rows))
-
-
-def count_stars(connection: sqlite3.Connection) -> int:
-    """Return the number of starred names."""
-    (number,) = connection.execute("SELECT count(*) FROM stars").fetchone()
-    return int(number)
-
-
-def count_starred_characters(connection: sqlite3.Connection) -> int:
-    (number,) = connection.execute("SELECT coalesce(sum(length(name)), 0) FROM stars").fetchone()
-    return int(number)
-
-
-def insert_star(connection: sqlite3.Connection, star: StarredName) -> None:
-    """Add a name as the newest; one that is starred already stays as it is."""
-    placeholders = ", ".join("?" * (len(_STAR_FIELDS) + 1))
-    star = msgspec.structs.replace(star, nll=float(star.nll) + 0.0)  # as SQLite gives it back, without −0
-    values = (*msgspec.structs.astuple(star), _star_digest(star))
-    connection.execute(f"INSERT OR IGNORE INTO stars ({_STAR_COLUMNS}) VALUES ({placeholders})", values)
-
-
-def delete_star(connection: sqlite3.Connection, name: str) -> None:
-    """Remove a starred name, if there is one."""
-    connection.execute("DELETE FROM stars WHERE name = ?", (name,))
-
-
-def fetch_readable_stars(connection: sqlite3.Connection) -> Iterator[StarredName]:
-    """Yield the valid starred names, oldest first, even if others are corrupt or the table is missing."""
-    with suppress(*UNREADABLE):
-        for (number,) in connection.execute("SELECT star FROM stars ORDER BY star").fetchall():
-            with suppress(*UNREADABLE):
-                row = connection.execute(f"SELECT {_STAR_COLUMNS} FROM stars WHERE star = ?", (number,)).fetchone()
-                if row is not None:
-                    yield _verified_star(row)
-
-
-def _verified_star(row: tuple[Any, ...]) -> StarredName:
-    *values, digest = row
-    try:
-        star = msgspec.convert(dict(zip(_STAR_FIELDS, values, strict=True)), StarredName)
-        if _star_digest(star) == digest:
-            return star
-    except msgspec.ValidationError:
-        pass
-    raise DatabaseCorrupt("a starred name is not what was written")
-
-
-def _star_digest(star: StarredName) -> str:
-    return hashlib.sha256(msgspec.json.encode(star)).hexdigest()

@@ -18,10 +18,9 @@ from charwave_tui.core.store.checkpoint_metadata import (
     CHECKSUM_PLACEHOLDER,
     RECORD_KEY,
     add_checksum,
-    read_record_file,
     read_verified,
-    relocated,
 )
+from charwave_tui.core.store.folder_record import read_record_file, relocated
 from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS, RunFolder
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.engine.runs.run_history import ResumeState

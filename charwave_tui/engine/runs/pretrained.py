@@ -8,7 +8,7 @@ from charwave_tui.core.config.run_config import HYPERPARAMETERS, EditEffect, Run
 from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.paths import asset_path
-from charwave_tui.core.store.checkpoint_metadata import read_record_file
+from charwave_tui.core.store.folder_record import read_record_file
 from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS
 from charwave_tui.engine.runs.checkpoint import Checkpoint, load_weights
 from charwave_tui.engine.runs.run_history import ResumeState

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from charwave_tui.core.history import DownsampledLosses, add_timeline_sample, thin_out, thin_out_evaluations
+from charwave_tui.core.history import DownsampledLosses, thin_out, thin_out_evaluations
 from charwave_tui.core.metrics import (
     CurveMarker,
     Evaluation,
@@ -15,6 +15,7 @@ from charwave_tui.core.metrics import (
     TimelineSample,
     TrainingHistory,
 )
+from charwave_tui.core.timeline import add_timeline_sample
 from charwave_tui.engine.optim.update_ratios import Ratios, UpdateRatioState
 
 SPEED_MEMORY_SECONDS = 2.0  # of training, after which a former speed counts for little

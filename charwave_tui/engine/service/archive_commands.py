@@ -50,13 +50,15 @@ class ArchiveCommands:
 
     def resumable_run(self) -> RunSummary | None:
         """Return the newest run that took a step, if it is paused, as after a crash, and no process trains it."""
-        trained = (row for row in self._store.list() if row.step > 0 and self._store.folder_of(row.run).checkpoints())
+        trained = (
+            row for row in self._store.summaries() if row.step > 0 and self._store.folder_of(row.run).checkpoints()
+        )
         newest = next(trained, None)
         return newest if newest is not None and newest.state is RunState.PAUSED else None
 
     def _summaries(self) -> tuple[RunSummary, ...]:
         """Return the newest MAX_LISTED_RUNS runs, newest first, the active one as it is now."""
-        summaries = self._store.list()[:MAX_LISTED_RUNS]
+        summaries = self._store.summaries()[:MAX_LISTED_RUNS]
         if (record := self._current_record()) is None:
             return summaries
         current = record.summary()

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.history import timeline_sample_due
 from charwave_tui.core.metrics import Evaluation, RunState, Split
 from charwave_tui.core.protocol.commands import PredictNext, SampleNames, SampleRun, ScoreWord
 from charwave_tui.core.protocol.events import NamesRefused, QueryRefused, SplitEvaluated
 from charwave_tui.core.store.run_store import RunStore
+from charwave_tui.core.timeline import timeline_sample_due
 from charwave_tui.engine.runs.active_run import ActiveRun
 from charwave_tui.engine.runtime.cooperative import Cooperative, Reply, log_as_user_error
 from charwave_tui.engine.sampling import queries

@@ -11,7 +11,7 @@ import pytest
 
 from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import runs_dir
-from charwave_tui.core.store.checkpoint_metadata import read_record_file
+from charwave_tui.core.store.folder_record import read_record_file
 from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
 from charwave_tui.engine.runs.checkpoint import load_latest_checkpoint, load_weights, write_checkpoint
 
@@ -241,7 +241,7 @@ def test_run_killed_in_training_listed_as_paused(command: Any, small_run: Path, 
 def test_restore_brings_back_run_deleted_in_ui(command: Any, two_runs: RunStore) -> None:
     two_runs.delete(1)
     assert command("runs", "restore", "1").out == "run 1 is back on the list\n"
-    assert [row.run for row in two_runs.list()] == [2, 1]
+    assert [row.run for row in two_runs.summaries()] == [2, 1]
     refused = command("runs", "restore", "2")
     assert (refused.code, refused.out) == (2, "")
     assert refused.err.startswith("charwave-tui: run 2 is unknown")

@@ -42,7 +42,7 @@ def test_killed_run_resumed_ends_like_uninterrupted_run(
     command: Any, config: RunConfig, train: Any, words_of: list[str]
 ) -> None:
     train_and_kill(config)
-    assert RunStore(runs_dir()).list()[0].state is RunState.PAUSED
+    assert RunStore(runs_dir()).summaries()[0].state is RunState.PAUSED
     resumed = command("train", *words_of, "--json")
     assert resumed.code == 0, resumed.err
     alone = json.loads(train("--json").out)

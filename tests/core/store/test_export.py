@@ -11,8 +11,8 @@ import pytest
 
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import TrainingHistory
-from charwave_tui.core.store.checkpoint_metadata import read_record_file
 from charwave_tui.core.store.export import export_run
+from charwave_tui.core.store.folder_record import read_record_file
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.run_store import RunStore
 

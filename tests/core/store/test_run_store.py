@@ -16,8 +16,8 @@ import pytest
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LossPoint, RunState, TrainingHistory
 from charwave_tui.core.store import run_store
-from charwave_tui.core.store.checkpoint_metadata import RECORD_FILE, USER_NOTES_FILE
 from charwave_tui.core.store.database import connect
+from charwave_tui.core.store.folder_record import RECORD_FILE, USER_NOTES_FILE
 from charwave_tui.core.store.run_folder import STANDALONE_WEIGHTS
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
@@ -40,7 +40,7 @@ def stored_run(store: RunStore, record: MakeRecord) -> Callable[..., int]:
 
 
 def listed(store: RunStore) -> list[int]:
-    return [row.run for row in store.list()]
+    return [row.run for row in store.summaries()]
 
 
 def test_runs_numbered_from_one_and_never_reused(store: RunStore) -> None:
@@ -101,7 +101,7 @@ def test_file_at_runs_folder_is_named(store: RunStore, record: MakeRecord) -> No
         store.create()
     with pytest.raises(OSError, match="exists"):
         store.write(record(1))
-    assert store.list() == ()
+    assert store.summaries() == ()
 
 
 def test_unreadable_or_unwritable_runs_folder_is_named(
@@ -126,7 +126,7 @@ def test_unreadable_or_unwritable_runs_folder_is_named(
             store.folder.chmod(0o000)
             store.close()
             with pytest.raises(UserError, match=r"runs\.db cannot be read \(unable to open database file\); mend that"):
-                store.list()
+                store.summaries()
             store.folder.chmod(0o755)
             assert listed(store) == [1]
             store.close()
@@ -223,10 +223,10 @@ def test_run_left_in_training_listed_as_paused(
     stored_run(state=RunState.TRAINING)
     stored_run(state=RunState.TRAINING)
     theirs = other_process(HOLD.format(folder=str(store.folder), run=2))
-    assert [(row.run, row.state) for row in store.list()] == [(2, RunState.TRAINING), (1, RunState.PAUSED)]
+    assert [(row.run, row.state) for row in store.summaries()] == [(2, RunState.TRAINING), (1, RunState.PAUSED)]
     theirs.kill()
     theirs.wait(10)
-    assert [row.state for row in store.list()] == [RunState.PAUSED] * 2
+    assert [row.state for row in store.summaries()] == [RunState.PAUSED] * 2
     assert store.read(2).state is RunState.TRAINING  # what it was left in
 
 
@@ -239,16 +239,16 @@ def test_run_left_in_training_read_from_last_save(
     store.write(record(1, state=RunState.TRAINING, step=100, seconds=5.0))
     store.set_name_and_note(1, "mine", "of it")
     write_save(record(1, state=state, step=200))
-    (row,) = store.list()
+    (row,) = store.summaries()
     assert (row.step, row.name, row.note) == (200, "mine", "of it")
     assert row.state is (RunState.PAUSED if state is RunState.TRAINING else state)
     assert store.read(1) == record(1, state=state, step=200, name="mine", note="of it")
     newest, before = store.folder_of(1).checkpoints()
     newest.write_bytes(newest.read_bytes()[:-1])
-    assert [(row.step, row.state) for row in store.list()] == [(100, RunState.PAUSED)]
+    assert [(row.step, row.state) for row in store.summaries()] == [(100, RunState.PAUSED)]
     assert store.read(1).step == 100
     before.unlink()
-    assert [(row.step, row.state) for row in store.list()] == [(100, RunState.PAUSED)]
+    assert [(row.step, row.state) for row in store.summaries()] == [(100, RunState.PAUSED)]
 
 
 HOLD = """
@@ -285,7 +285,7 @@ def test_names_and_notes_outlive_saves(store: RunStore, record: MakeRecord, stor
     grown = msgspec.structs.replace(record(1).history, points=(*record(1).history.points, LossPoint(300, 2, 2, 2)))
     store.write(record(1, step=300, history=grown))
     assert store.read(1) == record(1, step=300, history=grown, name="the wide one", note="n_hidden 512, «good»")
-    assert [(row.name, row.note) for row in store.list()] == [("", ""), ("the wide one", "n_hidden 512, «good»")]
+    assert [(row.name, row.note) for row in store.summaries()] == [("", ""), ("the wide one", "n_hidden 512, «good»")]
     store.set_name_and_note(1, "", "")
     assert store.read(1).name == ""
 
@@ -369,7 +369,7 @@ def test_removal_removes_everything_of_a_run(store: RunStore, stored_run: Callab
     assert store.delete_permanently(1) >= len(b"weights")
     assert store.delete_permanently(2) >= len(b"weights")
     assert store.run_numbers() == []
-    assert store.list() == ()
+    assert store.summaries() == ()
     with pytest.raises(UserError, match="unknown"):
         store.delete_permanently(1)
 
@@ -389,7 +389,7 @@ points = ()
 for step in range(1, 41):
     points = (*points, LossPoint(step, 1.0, 1.0, 1.0))
     store.write(msgspec.structs.replace(record, step=step, history=TrainingHistory(1, points)))
-    store.list()
+    store.summaries()
     assert store.read(record.run).step == step
 assert told == [], told
 print("done", flush=True)
@@ -407,7 +407,7 @@ def test_concurrent_processes_write_different_runs(
     for step in range(1, 41):
         store.write(record(1, step=step))
         assert store.read(1).step == step
-        assert {row.run for row in store.list()} >= {1}
+        assert {row.run for row in store.summaries()} >= {1}
     for other in others:
         out, _ = other.communicate(timeout=60)
         assert out == "done\n"
@@ -446,7 +446,7 @@ def test_long_running_writer_is_reported(
     other = connect(store.folder / DATABASE_FILE)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(UserError, match=r"another process is writing .*runs\.db; try again"):
-        store.list()
+        store.summaries()
     with pytest.raises(OSError, match="locked"):
         store.write(record(1))
     other.close()
@@ -464,7 +464,7 @@ def test_runs_without_database_imported_from_folders(tmp_path: Path, record: Mak
     (store.folder / "0003").mkdir()
     (store.folder / "0004").mkdir()
     (store.folder / "0004" / RECORD_FILE).write_bytes(b"{")
-    assert [(row.run, row.state) for row in store.list()] == [
+    assert [(row.run, row.state) for row in store.summaries()] == [
         (5, RunState.STOPPED),
         (2, RunState.PAUSED),
         (1, RunState.FINISHED),
@@ -474,7 +474,7 @@ def test_runs_without_database_imported_from_folders(tmp_path: Path, record: Mak
     assert told == ["runs.db did not know of these runs, which are taken from their folders: 1, 2, 5"]
     assert store.create() == 6
     store.close()
-    store.list()
+    store.summaries()
     assert len(told) == 1
 
 
@@ -531,7 +531,7 @@ def test_runs_deleted_while_store_open_gone_except_active_one(
     for path in sorted(store.folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     store.folder.rmdir()
-    assert store.list() == ()
+    assert store.summaries() == ()
     store.write(record(2, step=300))
     assert listed(store) == [2]
     assert store.read(2) == record(2, step=300)

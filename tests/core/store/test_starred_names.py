@@ -21,8 +21,9 @@ from charwave_tui.core.store import starred_names
 from charwave_tui.core.store.database import MIGRATIONS, connect
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
+from charwave_tui.core.store.star_table import fetch_readable_stars, fetch_stars, insert_star
 from charwave_tui.core.store.starred_names import MAX_STARRED_CHARACTERS, MAX_STARS
-from charwave_tui.core.store.tables import LATER_COLUMNS, fetch_readable_stars, fetch_stars, insert_star
+from charwave_tui.core.store.tables import LATER_COLUMNS
 
 MARA = StarredName("mara", 1.5, 7, 300, "2026-01-01T00:00:00+00:00")
 
@@ -127,7 +128,7 @@ def test_older_database_gains_stars_table_and_keeps_runs(store: RunStore, record
         connection.execute("PRAGMA user_version = 1")
     store.stars.add(MARA)
     assert store.stars.all() == (MARA,)
-    assert [row.run for row in store.list()] == [number]
+    assert [row.run for row in store.summaries()] == [number]
     assert (store.folder / f"{DATABASE_FILE}.schema-1").exists()
 
 
@@ -144,7 +145,7 @@ def test_stars_outlive_damaged_runs_table(starred_store: RunStore, record: Calla
     starred_store.on_warning = lambda text: None
     starred_store.write(record(starred_store.create()))
     damage(starred_store, "UPDATE runs SET step = 7777")
-    starred_store.list()
+    starred_store.summaries()
     assert starred_store.stars.all() == (BEPPO, MARA)
 
 

@@ -69,7 +69,7 @@ def test_first_save_precedes_first_step(config: RunConfig) -> None:
     harness.send(StartRun(config, ""))
     assert [(event.run, event.step) for event in harness.events_of(RunSaved)] == [(1, 0)]
     assert load_latest_checkpoint(harness.store.folder_of(1), pytest.fail).record.step == 0
-    assert harness.store.list()[0].step == 0
+    assert harness.store.summaries()[0].step == 0
     harness = reopen_after_crash(harness)
     harness.send(OpenRun(1, train=True))
     harness.run_until_idle(lambda: harness.dispatcher.active_run.trainer.step > 5)
@@ -103,7 +103,7 @@ def test_save_interrupted_anywhere_leaves_whole_one_and_run_resumes(
     harness: DispatcherHarness, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     step_once(harness)
-    saved = harness.store.list()[0].step
+    saved = harness.store.summaries()[0].step
     name, spared = CRASHES[moment]
     calls = 0
     real = pkgutil.resolve_name(name)
@@ -128,7 +128,7 @@ def test_save_interrupted_anywhere_leaves_whole_one_and_run_resumes(
     assert harness.events_of(WarningIssued) == []
     while harness.dispatcher.active_run.trainer.step < saved + 4:
         step_once(harness)
-    assert harness.store.read(1).step == harness.store.list()[0].step == saved + 4
+    assert harness.store.read(1).step == harness.store.summaries()[0].step == saved + 4
     assert len(harness.store.folder_of(1).checkpoints()) == CHECKPOINTS_KEPT
 
 
@@ -161,11 +161,11 @@ def test_run_order_independent_of_clock(
     monkeypatch.setattr(active_run, "datetime", Past)
     harness.send(StartRun(config, "", steps=1))
     harness.run_until_idle()
-    rows = harness.store.list()
+    rows = harness.store.summaries()
     assert [row.run for row in rows] == [2, 1]
     assert rows[0].created == "1999-12-31T00:00:00+00:00" < rows[1].created
     harness.send(DeleteRun(1), RestoreRun(1))
-    assert [row.run for row in harness.store.list()] == [2, 1]
+    assert [row.run for row in harness.store.summaries()] == [2, 1]
 
 
 def test_run_folder_deleted_in_training_recreated_and_reported(harness: DispatcherHarness) -> None:
@@ -188,7 +188,7 @@ def test_database_deleted_in_training_recreated_and_reported(harness: Dispatcher
     assert [event.text for event in harness.events_of(WarningIssued)] == [
         "runs.db was deleted: it is made anew with what it held"
     ]
-    (row,) = harness.store.list()
+    (row,) = harness.store.summaries()
     assert (row.step, row.name, row.note) == (21, "mine", "of it")
 
 
@@ -197,7 +197,7 @@ def test_everything_deleted_in_training_recreated_for_active_run(harness: Dispat
     harness.run_until_idle()
     shutil.rmtree(harness.store.folder)
     step_once(harness)
-    assert [(row.run, row.step) for row in harness.store.list()] == [(2, 6)]
+    assert [(row.run, row.step) for row in harness.store.summaries()] == [(2, 6)]
     assert load_latest_checkpoint(harness.store.folder_of(2), pytest.fail).record.step == 6
     assert harness.store.run_numbers() == [2]
     harness = reopen_after_crash(harness)

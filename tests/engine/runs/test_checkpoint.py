@@ -15,7 +15,7 @@ import torch
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import CorpusSummary, LossPoint, RunState, TrainingHistory
-from charwave_tui.core.store.checkpoint_metadata import RECORD_FILE, read_folder_record
+from charwave_tui.core.store.folder_record import RECORD_FILE, read_folder_record
 from charwave_tui.core.store.run_folder import CHECKPOINTS_KEPT, STANDALONE_WEIGHTS, RunFolder
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.engine.runs.checkpoint import (

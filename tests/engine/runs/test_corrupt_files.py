@@ -27,7 +27,7 @@ from charwave_tui.core.paths import HOME_VARIABLE, ensure_runtime_dir, runs_dir,
 from charwave_tui.core.protocol.commands import DescribeRun, ForkRun, OpenRun, StartRun, StepRun
 from charwave_tui.core.protocol.engine_socket import acquire_engine_lock, lock_path
 from charwave_tui.core.protocol.events import RunOpened, WarningIssued
-from charwave_tui.core.store.checkpoint_metadata import RECORD_FILE, USER_NOTES_FILE, read_folder_record
+from charwave_tui.core.store.folder_record import RECORD_FILE, USER_NOTES_FILE, read_folder_record
 from charwave_tui.core.store.run_folder import LOCK_FILE
 from charwave_tui.core.store.run_record import RunRecord
 from charwave_tui.core.store.run_store import DATABASE_FILE, RunStore
@@ -153,7 +153,7 @@ def check_store(expected: Expected) -> list[str]:
     with closing(RunStore(runs_dir(), warnings.append)) as store:
         for _ in range(2):
             try:
-                rows = store.list()
+                rows = store.summaries()
             except UserError as mistake:
                 if "runs.db is of schema" not in mistake.problem:
                     raise
@@ -236,7 +236,7 @@ def test_foreign_file_at_database_path_reads_run_folders(expected: Expected, oth
     SWAPS[other](database)
     if other == "a folder":
         with pytest.raises(UserError, match=r"runs\.db cannot be read \(unable to open database file\); mend that"):
-            RunStore(runs_dir(), pytest.fail).list()
+            RunStore(runs_dir(), pytest.fail).summaries()
         return
     content = database.read_bytes() if database.exists() else b""
     warnings = check_store(expected)
@@ -283,7 +283,7 @@ def test_nothing_is_ever_unpickled(expected: Expected, unpickle_detector: Unpick
             path.write_bytes(content)
         for path in (state_dir() / "recent-corpora", lock_path(), runs_dir() / DATABASE_FILE):
             path.write_bytes(content)
-        assert [row.run for row in store.list()] == [2]
+        assert [row.run for row in store.summaries()] == [2]
         with pytest.raises(UserError, match="holds no weights"):
             load_latest_checkpoint(store.folder_of(1), pytest.fail)
         with pytest.raises(UserError, match="run 1 is unknown"):

@@ -62,7 +62,7 @@ def assert_saved_completely(harness: DispatcherHarness, run: int = 1) -> None:
     save = load_latest_checkpoint(harness.store.folder_of(run), pytest.fail)
     assert save.record.step == harness.events_of(RunSaved)[-1].step
     assert harness.store.read(run).step == save.record.step
-    assert harness.store.list()[0].step == save.record.step
+    assert harness.store.summaries()[0].step == save.record.step
     assert len(harness.store.folder_of(run).checkpoints()) == CHECKPOINTS_KEPT
     assert partial_files(harness) == []
     assert harness.dispatcher.active_run.snapshot(None).save_error == ""
@@ -198,7 +198,7 @@ def test_revoked_write_permission_training_continues_and_saves_later(
     train_until_events(harness, SaveFailed)
     assert {event.problem for event in harness.events_of(SaveFailed)} == {"Permission denied"}
     assert harness.store.folder_of(1).checkpoints() == before
-    assert harness.store.list()[0].run == 1
+    assert harness.store.summaries()[0].run == 1
     for folder in closed:
         folder.chmod(0o755)
     assert_saved_completely(harness)

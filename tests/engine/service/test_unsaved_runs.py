@@ -159,11 +159,11 @@ def test_unwritable_run_list_reported_once_and_run_still_saved(
     assert warning.text == "run 1 is saved, but the list of runs is not: database is locked"
     assert harness.events_of(SaveFailed) == []
     assert harness.events_of(RunSaved)[-1].step == 7
-    assert harness.store.list()[0].step == 5
+    assert harness.store.summaries()[0].step == 5
     assert harness.store.read(1).step == 7  # what the save says, which is later
     harness.send(StepRun())
     harness.run_until_idle()
-    assert harness.store.list()[0].step == 8
+    assert harness.store.summaries()[0].step == 8
 
 
 def test_run_opens_from_save_whatever_the_list_says(config: RunConfig, disk: FailingDisk) -> None:
