@@ -25,6 +25,7 @@ from charwave_tui.core.store.run_record import RunRecord
 TOLERANCE = 0.012  # nats per character by which a run of the same recipe may differ from the published val
 BEYOND_TOLERANCE = "(!)"
 HEADINGS = ("preset", "parameters", "train published", "train", "val published", "val", "difference", "time")
+UNSEEN_HEADING, UNSEEN_COLUMN = "val unseen", HEADINGS.index("difference")  # only where a run has that loss
 JOBS = IntRange(1, 64)
 
 
@@ -69,9 +70,12 @@ def as_json(rows: Sequence[PublishedComparison]) -> list[dict[str, Any]]:
 
 def as_markdown(rows: Sequence[PublishedComparison]) -> Iterator[str]:
     """Yield a table with a row for each run, and below it the meaning of its marks."""
-    table = [HEADINGS, *(_cells(row) for row in rows)]
+    table = [[*HEADINGS], *([*_cells(row)] for row in rows)]
+    if any(row.record.val_unseen is not None for row in rows):
+        for cells, text in zip(table, [UNSEEN_HEADING, *(_loss(row.record.val_unseen) for row in rows)], strict=True):
+            cells.insert(UNSEEN_COLUMN, text)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    table.insert(1, (":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])))
+    table.insert(1, [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])])
     for preset, *values in table:
         cells = [preset.ljust(widths[0]), *map(str.rjust, values, widths[1:])]
         yield f"| {' | '.join(cells)} |"

@@ -88,6 +88,22 @@ def test_val_loss_beyond_tolerance_is_marked(record: RunRecord) -> None:
 
 
 @pytest.mark.usefixtures("lecture_corpus")
+def test_loss_of_unseen_words_has_column_where_any_run_has_it(record: RunRecord) -> None:
+    rows = [
+        PublishedComparison("first", struct_replace(record, val_unseen=2.13), PUBLISHED),
+        PublishedComparison("first", record, PUBLISHED),
+    ]
+    heading, _, first, second = as_markdown(rows)
+    assert cells(heading)[5:7] == ["val", "val unseen"]
+    assert [cells(line)[5:8] for line in (first, second)] == [
+        ["2.1050", "2.1300", "+0.0050"],
+        ["2.1050", "–", "+0.0050"],
+    ]
+    assert [row["val_unseen"] for row in as_json(rows)] == [2.13, None]
+    assert "unseen" not in "".join(as_markdown(rows[1:]))
+
+
+@pytest.mark.usefixtures("lecture_corpus")
 def test_incomparable_losses_are_not_compared(record: RunRecord) -> None:
     stopped = PublishedComparison("first", struct_replace(record, state=RunState.STOPPED), PUBLISHED)
     unknown = PublishedComparison("first", record, replace(PUBLISHED, val=None, remark="worse"))
