@@ -37,8 +37,12 @@ nouns nudge nudged fewest abreast anew boxed guess guesses guessed furthest
 """
 
 
+FOR_LONG_LISTS = "charwave_tui.core.corpus.bulk"  # which imports numpy, and is imported for a long word list alone
+
+
 def modules_of(*floors: str) -> list[str]:
-    return [name for floor in floors for name in _modules() if name.split(".")[1:2] == [floor]]
+    names = (name for floor in floors for name in _modules() if name.split(".")[1:2] == [floor])
+    return [name for name in names if name != FOR_LONG_LISTS]
 
 
 def _modules() -> Iterator[str]:

@@ -138,6 +138,7 @@ def config_from(options: argparse.Namespace, **fields: str | None) -> tuple[RunC
 def check_corpus(config: RunConfig) -> None:
     """Read the corpus before torch is imported, and say on stderr what a person may want to know; raises UserError."""
     corpus = find_corpus(config.corpus)
+    corpus.summary()  # here it takes a long list less memory than beside torch
     for hint in corpus.hints:
         print(escape_invisible(f"{corpus.name}: {hint}"), file=sys.stderr)
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+from charwave_tui.core.corpus.word_list import EMPTY, WordList
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.escaping import escape_invisible, shown_alone
 from charwave_tui.core.metrics import CorpusSummary, RepeatCounts, Split, describe_repeats
+
+if TYPE_CHECKING:
+    from charwave_tui.core.corpus.bulk import HashedWords
 
 MIN_WORDS = 10  # with fewer, a split would be empty
 
@@ -43,7 +49,7 @@ class Corpus:
     """
 
     name: str
-    words: tuple[str, ...] = field(repr=False)
+    words: WordList = field(repr=False, compare=False)
     symbols: str
     sha256: str
     missing: MissingWords | None = None
@@ -51,10 +57,13 @@ class Corpus:
     hints: tuple[str, ...] = ()
     structure: tuple[str, str] | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", WordList.of(self.words))
+
     @staticmethod
     def without_words(missing: MissingWords) -> Corpus:
         learned = missing.learned
-        return Corpus(learned.name, (), learned.symbols, learned.sha256, missing)
+        return Corpus(learned.name, EMPTY, learned.symbols, learned.sha256, missing)
 
     def require_words(self) -> None:
         """Raise UserError if the words are missing."""
@@ -69,7 +78,7 @@ class Corpus:
     @cached_property
     def without_repeats(self) -> Corpus:
         """The corpus with each distinct word once, where it occurs first. Raises UserError if too few are left."""
-        words = tuple(dict.fromkeys(self.words))
+        words = self.words.distinct()
         if len(words) == len(self.words):
             return self
         if len(words) < MIN_WORDS:
@@ -88,10 +97,22 @@ class Corpus:
     def train_words(self) -> frozenset[str]:
         return frozenset(self.split(Split.TRAIN))
 
+    def in_corpus(self, words: Sequence[str]) -> list[bool]:
+        """Return for each word whether the corpus has it; unlike `word_set` that takes a long list little memory."""
+        return self._among(words, len(self.words)) if self._hashed else [word in self.word_set for word in words]
+
+    def in_train(self, words: Sequence[str]) -> list[bool]:
+        """Return for each word whether it is a word of train, likewise."""
+        return self._among(words, self._split_ends[0]) if self._hashed else [word in self.train_words for word in words]
+
+    def _among(self, words: Sequence[str], end: int) -> list[bool]:
+        assert self._hashed is not None
+        return [position < end for position in self._hashed.positions(words)]
+
     @cached_property
     def longest_word(self) -> int:
         """The number of characters of the longest word; 0 if the words are missing and it was not recorded."""
-        return self.missing.learned.longest_word if self.missing else max(map(len, self.words), default=0)
+        return self.missing.learned.longest_word if self.missing else self.words.longest
 
     def encode(self, word: str) -> list[int]:
         """Return the ids of the characters of `word`, without a boundary. Raises UserError for unknown characters."""
@@ -112,15 +133,19 @@ class Corpus:
         """Return the characters of `ids`, skipping boundaries."""
         return "".join(self.symbols[number - 1] for number in ids if number)
 
-    def split(self, split: Split) -> tuple[str, ...]:
+    def split(self, split: Split) -> WordList:
         """Return the words of one split: 80, 10 and 10 % after the lecture's shuffle with seed 42."""
-        return self._splits[split]
+        index = list(Split).index(split)
+        start, end = (0, *self._split_ends)[index : index + 2]
+        return self.words.take(self._shuffled[start:end])
 
     def summary(self) -> CorpusSummary:
-        if self.missing is not None:
-            return self.missing.learned
+        return self.missing.learned if self.missing is not None else self._summary
+
+    @cached_property
+    def _summary(self) -> CorpusSummary:
         # Each word gives an example for each character and one for its end, whatever the context.
-        train, val, test = (sum(map(len, words)) + len(words) for words in self._splits.values())
+        train, val, test = (self.split(split).positions for split in Split)
         words = len(self.words) + self.removed_repeats
         examples, repeats, longest = (train, val, test), self.repeat_counts, self.longest_word
         return CorpusSummary(self.name, self.sha256, words, self.symbols, examples, repeats, longest)
@@ -132,23 +157,40 @@ class Corpus:
 
     @cached_property
     def repeat_counts(self) -> RepeatCounts:
-        if len(self.word_set) == len(self.words):  # which spares the shuffle of a large list
-            return RepeatCounts(len(self.words), int(0.8 * len(self.words)), 0.0)
-        val = self.split(Split.VAL)
-        in_train = sum(word in self.train_words for word in val)
-        return RepeatCounts(len(self.word_set), len(self.train_words), in_train / len(val) if val else 0.0)
+        if self._hashed:
+            return self._hashed.repeat_counts
+        distinct, val = len(self.word_set), self.split(Split.VAL)
+        in_train = sum(self.in_train(val))
+        return RepeatCounts(distinct, len(self.train_words), in_train / len(val) if val else 0.0)
+
+    @cached_property
+    def _hashed(self) -> HashedWords | None:
+        """The words in the order of the splits, if they are many."""
+        if not self.words.is_long:
+            return None
+        from charwave_tui.core.corpus import bulk
+
+        train_end, val_end, _ = self._split_ends
+        return bulk.HashedWords(self.words, self._shuffled, train_end, val_end)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
         return {symbol: number for number, symbol in enumerate(self.symbols, 1)}
 
+    @property
+    def _split_ends(self) -> tuple[int, int, int]:
+        return int(0.8 * len(self.words)), int(0.9 * len(self.words)), len(self.words)
+
     @cached_property
-    def _splits(self) -> dict[Split, tuple[str, ...]]:
-        shuffled = list(self.words)
-        random.Random(_SPLIT_SEED).shuffle(shuffled)
-        train_end, val_end = int(0.8 * len(shuffled)), int(0.9 * len(shuffled))
-        parts = shuffled[:train_end], shuffled[train_end:val_end], shuffled[val_end:]
-        return {split: tuple(words) for split, words in zip(Split, parts, strict=True)}
+    def _shuffled(self) -> memoryview:
+        """The line numbers of the words in the order of the splits."""
+        if self.words.is_long:
+            from charwave_tui.core.corpus import bulk
+
+            return bulk.shuffled_positions(len(self.words), _SPLIT_SEED).data
+        order = array("i", range(len(self.words)))
+        random.Random(_SPLIT_SEED).shuffle(order)
+        return memoryview(order)
 
 
 def format_character_ranges(symbols: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from charwave_tui.core.corpus import hints
 from charwave_tui.core.corpus.corpus import MIN_WORDS, Corpus, corpus_error, format_word_count
+from charwave_tui.core.corpus.word_list import CHARACTERS_PER_BLOCK, WordList
 from charwave_tui.core.escaping import INVISIBLE_CATEGORIES, JOINERS, shell_quote
 
 MAX_WORD_LENGTH = 1_000
@@ -24,18 +25,20 @@ def read_corpus(path: Path, name: str) -> Corpus:
     holds control characters (tabs too) or invisible characters other than JOINERS: they would garble the screen.
     """
     data = _read_bytes(path)
+    sha256 = hashlib.sha256(data).hexdigest()
     text = _decode_text(path, data)
-    _refuse_invisible(path, text)
+    del data  # both at once would take as much memory as all that follows
+    symbols = _distinct(text)
+    _refuse_invisible(path, text, symbols)
     structure = hints.structure_problem(path, text)
-    lines = text.split("\n")
-    words = tuple(word for line in lines if (word := line.strip(_SPACES)))
-    if words and max(map(len, words)) > MAX_WORD_LENGTH:
-        number, length = next(
-            (n, len(line)) for n, line in enumerate(lines, 1) if len(line.strip(_SPACES)) > MAX_WORD_LENGTH
+    words = _words_of(text, symbols)
+    if words.longest > MAX_WORD_LENGTH:
+        number, line = next(
+            (n, line) for n, line in enumerate(text.split("\n"), 1) if len(line.strip(_SPACES)) > MAX_WORD_LENGTH
         )
         raise corpus_error(
-            f"{path}, line {number:,}: {length:,} characters, more than {MAX_WORD_LENGTH:,}",
-            _one_word_a_line(path, lines[number - 1]),
+            f"{path}, line {number:,}: {len(line):,} characters, more than {MAX_WORD_LENGTH:,}",
+            _one_word_a_line(path, line),
         )
     if len(words) < MIN_WORDS:
         if structure is not None:
@@ -44,9 +47,26 @@ def read_corpus(path: Path, name: str) -> Corpus:
         raise corpus_error(
             f"{path} has {format_word_count(len(words))}", f"take a file of at least {MIN_WORDS}, one a line: {remedy}"
         )
-    symbols = "".join(sorted(set("".join(words))))
-    list_hints = () if structure is not None else hints.word_list_hints(path, text, symbols)
-    return Corpus(name, words, symbols, hashlib.sha256(data).hexdigest(), hints=list_hints, structure=structure)
+    alphabet = "".join(sorted((symbols if words.text is text else _distinct(words.text)) - {"\n"}))
+    list_hints = () if structure is not None else hints.word_list_hints(path, text, alphabet)
+    return Corpus(name, words, alphabet, sha256, hints=list_hints, structure=structure)
+
+
+def _words_of(text: str, symbols: set[str]) -> WordList:
+    """Return the lines that are not blank, without the spaces around them."""
+    if not symbols.isdisjoint(_SPACES) or "\n\n" in text:
+        text = "\n".join(word for line in text.split("\n") if (word := line.strip(_SPACES)))
+    return WordList(text.strip("\n"))
+
+
+def _distinct(text: str) -> set[str]:
+    """Return the characters of a text; few of a long one are left once those of its beginning are taken out."""
+    if not text.isascii():
+        return set(text)
+    frequent = set(text[:CHARACTERS_PER_BLOCK])
+    without = bytes(map(ord, frequent))
+    parts = (text[start : start + CHARACTERS_PER_BLOCK] for start in range(0, len(text), CHARACTERS_PER_BLOCK))
+    return frequent.union(*(part.encode("ascii").translate(None, without).decode("ascii") for part in parts))
 
 
 def _one_word_a_line(path: Path, line: str) -> str:
@@ -109,9 +129,10 @@ def _iconv(path: Path, encoding: str) -> str:
     return hints.mending_command(path, f"iconv -f {encoding} -t UTF-8 {{}}")
 
 
-def _refuse_invisible(path: Path, text: str) -> None:
-    allowed = JOINERS + "\n"
-    refused = {symbol for symbol in set(text) - set(allowed) if unicodedata.category(symbol) in INVISIBLE_CATEGORIES}
+def _refuse_invisible(path: Path, text: str, symbols: set[str]) -> None:
+    refused = {
+        symbol for symbol in symbols - set(JOINERS + "\n") if unicodedata.category(symbol) in INVISIBLE_CATEGORIES
+    }
     if refused:
         columns = hints.find_columns(hints.sample_lines(text)) if "\t" in refused else None
         if columns is not None and columns.separator == "\t":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NoReturn
 
 import torch
@@ -15,7 +16,7 @@ from charwave_tui.core.corpus.corpus import Corpus
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import Split
 from charwave_tui.engine.data.prefix_dataset import EpochLoader, PrefixDataset
-from charwave_tui.engine.data.window_dataset import WindowDataset, WindowLoader
+from charwave_tui.engine.data.window_dataset import WindowDataset, WindowLoader, encode_text
 
 
 class MissingWordsLoader:
@@ -50,11 +51,16 @@ class SplitDatasets:
         self._prefixes: dict[Split, PrefixDataset] = {}
         self._unseen: dict[tuple[Split, bool], Tensor | None] = {}
 
+    @cached_property
+    def _ids(self) -> Tensor:
+        """The ids of the whole corpus, which the windows of all splits share."""
+        return encode_text(self._corpus.words.text, self._corpus.symbols, self._config.context).to(self._device)
+
     def windows(self, split: Split) -> WindowDataset:
         if split not in self._windows:
             self._corpus.require_words()
-            words = self._words(split, is_sorted=False)
-            self._windows[split] = WindowDataset(words, self._corpus.symbols, self._config.context, self._device)
+            words, symbols, context = self._corpus.split(split), self._corpus.symbols, self._config.context
+            self._windows[split] = WindowDataset(words, symbols, context, self._device, self._ids)
         return self._windows[split]
 
     def prefixes(self, split: Split) -> PrefixDataset:
@@ -76,8 +82,8 @@ class SplitDatasets:
     def _unseen_examples(self, split: Split, is_sorted: bool) -> Tensor | None:
         key = split, is_sorted
         if key not in self._unseen:
-            words, train_words = self._words(split, is_sorted), self._corpus.train_words
-            is_unseen = torch.tensor([word not in train_words for word in words])
+            words = self._words(split, is_sorted)
+            is_unseen = ~torch.tensor(self._corpus.in_train(words))
             examples = torch.tensor([len(word) + 1 for word in words])
             is_mixed = bool(is_unseen.any()) and not is_unseen.all()
             mask = torch.repeat_interleave(is_unseen, examples).to(self._device) if is_mixed else None

@@ -8,6 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from charwave_tui.core.corpus.word_list import WordList
+
+ENCODED_AT_ONCE = 2**20  # characters
 PREFETCH = 1_024  # examples that WindowLoader looks up at once: many batches cost hardly more than one
 
 
@@ -29,39 +32,66 @@ def encode_words(words: Sequence[str], symbols: str, boundaries: int) -> Tensor:
 
     `boundaries` boundary ids (0) stand before each word and twice as many after the last.
     """
-    boundary = "\0" * boundaries  # sorts before every symbol, and no corpus has it
-    text = boundary.join(("", *words, boundary))
-    codes = torch.frombuffer(bytearray(text, "utf-32-le"), dtype=torch.int32)
-    alphabet = torch.tensor([ord(symbol) for symbol in symbols], dtype=torch.int32)
+    boundary = "\n" * boundaries
+    return _encode(boundary.join(("", *words, boundary)), symbols).int()
+
+
+def encode_text(text: str, symbols: str, boundaries: int) -> Tensor:
+    """Return the id of each character of words in lines, a line's end being a boundary (0): uint8 if they fit.
+
+    `boundaries` stand before the first word, and one after the last.
+    """
+    ids = torch.zeros(boundaries + len(text) + 1, dtype=torch.uint8 if len(symbols) < 256 else torch.int32)
+    for start in range(0, len(text), ENCODED_AT_ONCE):
+        part = _encode(text[start : start + ENCODED_AT_ONCE], symbols)
+        ids[boundaries + start : boundaries + start + len(part)] = part
+    return ids
+
+
+def _encode(text: str, symbols: str) -> Tensor:
     # A character's id is its rank in the sorted alphabet, counted from 1; the boundary's is 0.
-    return torch.searchsorted(alphabet, codes, right=True, out_int32=True)
+    if max(symbols, default="") < "\u0100" and len(symbols) < 256:
+        ids = bytearray(256)
+        for number, symbol in enumerate(symbols, 1):
+            ids[ord(symbol)] = number
+        return torch.frombuffer(bytearray(text, "latin-1").translate(ids), dtype=torch.uint8)
+    codes = torch.frombuffer(bytearray(text, "utf-32-le"), dtype=torch.int32)
+    alphabet = torch.tensor([ord("\n"), *map(ord, symbols)], dtype=torch.int32)  # no symbol is before a line's end
+    return torch.searchsorted(alphabet, codes, out_int32=True)
 
 
 class WindowDataset:
     """Every example of `words`: the `context` ids before a character or a word's end, and the id that follows.
 
-    The lecture's order: words as given, characters in order, then the end. Stored as one sequence of ids with `context`
-    boundaries before each word, and the start index of each example in it.
+    The lecture's order: words as given, characters in order, then the end. Stored are the ids of all lines of the word
+    list, as `encode_text` returns them with `context` boundaries, which the datasets of its splits share as `ids`; and
+    where each word begins there.
     """
 
-    def __init__(self, words: Sequence[str], symbols: str, context: int, device: torch.device) -> None:
+    def __init__(
+        self, words: Sequence[str], symbols: str, context: int, device: torch.device, ids: Tensor | None = None
+    ) -> None:
         self.context = context
-        ids = encode_words(words, symbols, context).to(device)
-        self._windows = ids.unfold(0, context + 1, 1)  # [positions, context + 1], a view
-
-        examples = torch.tensor([len(word) + 1 for word in words], dtype=torch.int32)
-        word_index = torch.repeat_interleave(torch.arange(len(words), dtype=torch.int32), examples)
-        # Each word before has `context` boundary ids but only one example for its end.
-        starts = torch.arange(len(word_index), dtype=torch.int32) + word_index * (context - 1)
-        self._starts = starts.to(device)
+        word_list = WordList.of(words)
+        ids = encode_text(word_list.text, symbols, context) if ids is None else ids
+        self._windows = ids.to(device).unfold(0, context + 1, 1)  # [positions, context + 1], a view
+        self._starts, self._order = _tensor(word_list.starts).to(device), _tensor(word_list.order).to(device)
+        self._ends = (_tensor(word_list.lengths) + 1).cumsum(0, dtype=torch.int32).to(device)  # [words], of examples
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return int(self._ends[-1]) if len(self._ends) else 0
 
     def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor]:
         """Return contexts [B, context] and targets [B], int64, of the examples at `indices` [B]."""
-        window = self._windows[self._starts[indices]].long()  # [B, context + 1]
-        return window[:, :-1], window[:, -1]
+        if isinstance(indices, slice):
+            indices = torch.arange(*indices.indices(len(self)))
+        indices = indices.to(self._ends.device, torch.int32)
+        words = torch.searchsorted(self._ends, indices, right=True)
+        offsets = indices - torch.where(words > 0, self._ends[words - 1], 0)  # in the word
+        windows = self._windows[self._starts[self._order[words]] + offsets].long()  # [B, context + 1]
+        # What stands before the word is a boundary.
+        distance = torch.arange(self.context, 0, -1, device=offsets.device)
+        return windows[:, :-1] * (distance <= offsets[:, None]), windows[:, -1]
 
     def iter_blocks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(self), size):
@@ -70,6 +100,12 @@ class WindowDataset:
     def sample_batch(self, batch_size: int, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return a minibatch sampled with replacement, as in the lecture."""
         return self.batch(torch.randint(0, len(self), (batch_size,), generator=generator))
+
+
+def _tensor(positions: memoryview | range) -> Tensor:
+    if isinstance(positions, range):
+        return torch.arange(len(positions), dtype=torch.int32)
+    return torch.frombuffer(positions, dtype=torch.int32) if len(positions) else torch.empty(0, dtype=torch.int32)
 
 
 class WindowLoader:

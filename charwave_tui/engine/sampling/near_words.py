@@ -62,7 +62,7 @@ class NearWordIndex:
 
     def __init__(self, corpus: Corpus) -> None:
         self.corpus = corpus
-        self._max_length = max(map(len, corpus.words)) + 2
+        self._max_length = corpus.longest_word + 2
         self._powers = _signed([pow(_BASE, index, 2**64) for index in range(self._max_length + 1)])
         # One random value for each id, and the last one for the gap; the same for every run.
         values = torch.randint(
@@ -167,7 +167,7 @@ def near_word_index(corpus: Corpus) -> Cooperative[NearWordIndex | None]:
     """Return the index of `corpus`, built unless it was the last one requested; None for one too large or missing."""
     global _cached
     if _cached is None or corpus is not _cached.corpus:
-        if corpus.missing is not None or sum(map(len, corpus.words)) > MAX_CORPUS_CHARACTERS:
+        if corpus.missing is not None or len(corpus.words.text) > MAX_CORPUS_CHARACTERS:
             return None
         index = NearWordIndex(corpus)
         yield from index.build()

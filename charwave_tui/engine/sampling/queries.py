@@ -85,7 +85,7 @@ def nearest_corpus_word(corpus: Corpus, word: str) -> Cooperative[str | None]:
     """Return `word` if the corpus has it, else one an edit away, else ""; None if the words are missing."""
     if corpus.missing is not None:
         return None
-    if word in corpus.word_set:
+    if corpus.in_corpus([word])[0]:
         return word
     index = yield from near_word_index(corpus)
     return index.find([word])[0] if index is not None else ""

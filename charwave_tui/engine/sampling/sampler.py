@@ -122,14 +122,16 @@ class NameSampler:
         finished = batch.finished(self._corpus.symbols)
         if self._corpus.missing is not None:
             return [name if name.is_cut else msgspec.structs.replace(name, in_corpus=None) for name in finished]
-        corpus_words, train_words = self._corpus.word_set, self._corpus.train_words
-        new = [name.name for name in finished if not name.is_cut and name.name not in corpus_words]
+        names = [name.name for name in finished]
+        in_corpus = dict(zip(names, self._corpus.in_corpus(names), strict=True))
+        in_train = dict(zip(names, self._corpus.in_train(names), strict=True))
+        new = [name.name for name in finished if not name.is_cut and not in_corpus[name.name]]
         near_words = iter(self._near_words.find(new) if self._near_words is not None else [""] * len(new))
         sampled = (
             name
             if name.is_cut
-            else msgspec.structs.replace(name, in_corpus=True, held_out=name.name not in train_words)
-            if name.name in corpus_words
+            else msgspec.structs.replace(name, in_corpus=True, held_out=not in_train[name.name])
+            if in_corpus[name.name]
             else msgspec.structs.replace(name, near=next(near_words))
             for name in finished
         )

@@ -80,6 +80,7 @@ class Trainer:
         self.corpus = corpus.without_repeats if config.repeats == Repeats.ONCE else corpus
         self.device = device
         self.config = config.validated()
+        self.corpus.summary()  # made first: what it takes and what a long list's windows take would add up
         self.splits = SplitDatasets(self.corpus, self.config, device)
         self.splits.check_batch_size(config.batch_size)
         generator = training_generator(config.seed)

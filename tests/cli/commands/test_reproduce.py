@@ -140,7 +140,7 @@ def test_other_corpus_rows_in_order_without_published_losses(
 
     monkeypatch.setattr(reproduce, "train_in_parallel", train)
     printed = command("reproduce", "own", "first", "--corpus", str(words))
-    assert "published figures do not apply" in printed.err
+    assert "published losses do not apply" in printed.err
     _, _, own, first = printed.out.splitlines()
     assert cells(own)[0] == "own"
     assert cells(first)[2] == cells(first)[4] == cells(first)[6] == "–"

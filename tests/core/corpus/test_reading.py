@@ -209,7 +209,7 @@ def test_ids_and_words_convert_both_ways(words: list[str]) -> None:
 def test_splits_cover_all_words_and_examples_all_characters(words: list[str]) -> None:
     corpus = Corpus("x", tuple(words), "abc", "")
     parts = [corpus.split(split) for split in Split]
-    assert sorted(sum(parts, ())) == sorted(words)
+    assert sorted(word for part in parts for word in part) == sorted(words)
     assert corpus.summary().examples == tuple(len("".join(part)) + len(part) for part in parts)
 
 

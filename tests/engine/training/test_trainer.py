@@ -15,6 +15,7 @@ from torch.nn import functional
 from charwave_tui.core.config.choices import Repeats
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.corpus.corpus import Corpus
+from charwave_tui.core.corpus.word_list import WordList
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import LossPoint, Split
 from charwave_tui.engine.data.window_dataset import WindowDataset
@@ -49,7 +50,7 @@ def test_repeats_once_trains_on_distinct_words_and_changes_nothing_without_repea
     config: RunConfig, corpus: Corpus, bit_identical: SameBits
 ) -> None:
     distinct = corpus.without_repeats
-    repeated = replace(distinct, words=distinct.words + distinct.words[:20])
+    repeated = replace(distinct, words=WordList.of((*distinct.words, *distinct.words[:20])))
     once = replace(config, repeats=Repeats.ONCE)
     losses = []
     for trainer in (Trainer(config, distinct, CPU), Trainer(once, distinct, CPU), Trainer(once, repeated, CPU)):
@@ -210,7 +211,7 @@ def test_evaluation_is_mean_split_loss_in_eval_mode(
 @pytest.fixture
 def repeated(corpus: Corpus) -> Corpus:
     """The words of `corpus` in their order, and half of them once more."""
-    return replace(corpus, words=corpus.words + corpus.words[::2])
+    return replace(corpus, words=WordList.of((*corpus.words, *corpus.words[::2])))
 
 
 @pytest.mark.parametrize("split", [Split.VAL, Split.TEST])
