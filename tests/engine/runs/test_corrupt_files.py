@@ -295,7 +295,7 @@ def test_nothing_is_ever_unpickled(expected: Expected, unpickle_detector: Unpick
         assert taken is not None
         taken.close()
         assert newest.read_bytes() == before.read_bytes() == content
-        with pytest.raises(UserError, match=r"is binary|not UTF-8"):
+        with pytest.raises(UserError, match=r"is compressed by zip|is binary|not UTF-8"):
             find_corpus(str(newest))
     store.close()
     assert not unpickle_detector.path.exists()
