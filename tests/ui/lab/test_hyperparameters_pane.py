@@ -34,7 +34,10 @@ VIEW = FormState(
 RUNNING = replace(VIEW, run_config=scenes.CONFIG, initial_run_config=scenes.CONFIG)
 
 
-SIZES = [(80, 22), (37, 38), (44, 48)]
+FULL_HEIGHT = len(ROWS) + 7  # a column of all rows, three headings, two borders and two lines of help
+
+
+SIZES = [(80, 22), (37, FULL_HEIGHT), (44, FULL_HEIGHT + 10)]
 
 
 class FormHost(Container):
@@ -72,7 +75,7 @@ class FormHost(Container):
 @pytest.fixture
 def form(widget_host):
     @asynccontextmanager
-    async def opened(view: FormState = VIEW, size: tuple[int, int] = (37, 38), at: str = "preset") -> Iterator:
+    async def opened(view: FormState = VIEW, size: tuple[int, int] = (37, FULL_HEIGHT), at: str = "preset") -> Iterator:
         bench = FormHost(view)
         app = widget_host(lambda: bench)
         async with app.run_test(size=size) as pilot:
@@ -100,13 +103,13 @@ async def test_every_field_is_row_with_value_if_space_allows(form, size):
         assert "76,579" in pilot.app.screen_text()
 
 
-@pytest.mark.parametrize("size", [(80, 22), (37, 41), (44, 48)])
+@pytest.mark.parametrize("size", [(80, 22), (37, FULL_HEIGHT + 3), (44, FULL_HEIGHT + 10)])
 async def test_shapes_shown_below_rows_or_beside_help(form, size):
     async with form(size=size) as (pilot, _, _pane):
         assert "8×24 → 4×128" in pilot.app.screen_text() or "[B,8] → [B,8,24]" in pilot.app.screen_text()
 
 
-@pytest.mark.parametrize("size", [*SIZES, (37, 34)])
+@pytest.mark.parametrize("size", [*SIZES, (37, FULL_HEIGHT - 4)])
 async def test_down_moves_through_rows_in_visual_order_and_stops_at_last(form, size):
     async with form(size=size) as (pilot, _, pane):
         walked = []
@@ -166,7 +169,7 @@ async def test_longest_note_on_repeats_is_not_cut(form):
 
 
 async def test_scrolling_form_counts_hidden_rows(form):
-    async with form(size=(37, 34)) as (pilot, _, pane):
+    async with form(size=(37, FULL_HEIGHT - 4)) as (pilot, _, pane):
         hidden = len(ROWS) - len(pane.form_layout.positions)
         assert hidden > 0
         assert f"↓ {hidden} more" in pilot.app.screen_text().splitlines()[-1]
@@ -178,7 +181,12 @@ async def test_scrolling_form_counts_hidden_rows(form):
 
 async def test_problem_on_other_row_scrolled_into_view_with_current_row(form):
     refused = Problem("device", "device cuda is not here", "set device to cpu")
-    for at, size in [("preset", (37, 38)), ("lr", (37, 34)), ("context", (80, 22)), ("seed", (80, 16))]:
+    for at, size in [
+        ("preset", (37, FULL_HEIGHT)),
+        ("lr", (37, FULL_HEIGHT - 4)),
+        ("context", (80, 22)),
+        ("seed", (80, 16)),
+    ]:
         async with form(replace(VIEW, reported_problems=(refused,)), size=size, at=at) as (pilot, _, _pane):
             text = pilot.app.screen_text()
             assert f"▸ {at} " in text
@@ -299,7 +307,7 @@ async def test_invalid_linked_fields_accepted_and_marked_until_fixed(form):
 
 
 async def test_unused_field_muted_with_reason_but_editable(form):
-    async with form(size=(44, 48), at="warmup") as (pilot, bench, pane):
+    async with form(size=(44, FULL_HEIGHT + 10), at="warmup") as (pilot, bench, pane):
         assert "not with step" in row(pilot.app, "warmup")
         assert "warmup  where lr peaks  not with step" in pilot.app.screen_text()
         await pilot.press("up")
@@ -348,7 +356,7 @@ def test_help_of_every_row_fits_narrowest_form_used_or_unused(name):
 
 async def test_unreadable_corpus_reported_on_its_row(form):
     unreadable = Problem("corpus", "words.txt is not UTF-8 at byte 12", "save it as UTF-8")
-    async with form(replace(VIEW, vocab_size=None, reported_problems=(unreadable,)), size=(37, 44)) as (pilot, _, pane):
+    async with form(replace(VIEW, vocab_size=None, reported_problems=(unreadable,)), size=(37, FULL_HEIGHT + 6)) as (pilot, _, pane):
         text = pilot.app.screen_text()
         assert pane.problem
         assert "✗ corpus" in text
@@ -373,7 +381,7 @@ async def test_choice_field_requests_its_list(form, name):
 
 
 async def test_rebuild_edit_beside_run_staged_and_live_edit_not(form):
-    async with form(RUNNING, size=(37, 39), at="n_embd") as (pilot, bench, pane):
+    async with form(RUNNING, size=(37, FULL_HEIGHT + 1), at="n_embd") as (pilot, bench, pane):
         await pilot.press("enter", *"10", "enter")
         assert "was 24" in row(pilot.app, "n_embd")
         assert "↻ staged; t trains it  was 24" in pilot.app.screen_text()
