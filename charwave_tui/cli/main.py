@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from charwave_tui import __version__
+from charwave_tui.cli import completion
 from charwave_tui.cli.commands import (
     attach,
     bench,
-    completion,
     data,
     engine,
     guide,

@@ -17,14 +17,14 @@ def test_set_options_split_at_first_equals_sign() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("--host nowhere.invalid train --steps 5", "--host means nothing to train; leave it out"),
-        ("--host nowhere.invalid runs list", "--host means nothing to runs; leave it out"),
-        ("--set lr=1 sample", "--set means nothing to sample; leave it out"),
-        ("--fps 3 presets", "--fps means nothing to presets; leave it out"),
+        ("--host nowhere.invalid train --steps 5", "--host is not an option of train; leave it out"),
+        ("--host nowhere.invalid runs list", "--host is not an option of runs; leave it out"),
+        ("--set lr=1 sample", "--set is not an option of sample; leave it out"),
+        ("--fps 3 presets", "--fps is not an option of presets; leave it out"),
         ("--host-program x status", "--host-program x is for another machine, and there is no --host"),
         ("--host nowhere.invalid", "there is no terminal for the playground on nowhere.invalid; charwave-tui start"),
-        ("sample --score emma --top-k 3", "--top-k is for names, and --score draws none; leave it out"),
-        ("sample --next em --temperature 2 -n 3", "-n is for names, and --next draws none; leave it out"),
+        ("sample --score emma --top-k 3", "--top-k is for names, and --score samples none; leave it out"),
+        ("sample --next em --temperature 2 -n 3", "-n is for names, and --next samples none; leave it out"),
     ],
 )
 def test_option_without_effect_is_named(command: Any, line: str, message: str) -> None:

@@ -356,7 +356,11 @@ def test_help_of_every_row_fits_narrowest_form_used_or_unused(name):
 
 async def test_unreadable_corpus_reported_on_its_row(form):
     unreadable = Problem("corpus", "words.txt is not UTF-8 at byte 12", "save it as UTF-8")
-    async with form(replace(VIEW, vocab_size=None, reported_problems=(unreadable,)), size=(37, FULL_HEIGHT + 6)) as (pilot, _, pane):
+    async with form(replace(VIEW, vocab_size=None, reported_problems=(unreadable,)), size=(37, FULL_HEIGHT + 6)) as (
+        pilot,
+        _,
+        pane,
+    ):
         text = pilot.app.screen_text()
         assert pane.problem
         assert "✗ corpus" in text

@@ -12,6 +12,16 @@ from charwave_tui.core.protocol.layer_insights import ActivationInsight, Insight
 from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_density, legend_swatch, shades_note
 from charwave_tui.ui.drawing.number_format import format_gradient_std, format_signed, format_std
 from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, fit_groups, side_by_side, wrap
+from charwave_tui.ui.inspector.pictures.unit_image import (
+    FRAME,
+    GUTTER,
+    cursor_readout_column,
+    cursor_readout_line,
+    draw_units,
+    unit_coloring,
+    unit_legend,
+    window_start,
+)
 from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData, step_position
 from charwave_tui.ui.inspector.views.diagnostics import (
     TABLE_COLUMNS,
@@ -21,16 +31,6 @@ from charwave_tui.ui.inspector.views.diagnostics import (
     beside_table,
     diagnostics_line,
     is_wide_layout,
-)
-from charwave_tui.ui.inspector.views.unit_image import (
-    FRAME,
-    GUTTER,
-    cursor_readout_column,
-    cursor_readout_line,
-    draw_units,
-    unit_coloring,
-    unit_legend,
-    window_start,
 )
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.state.layer_health import ranges_for

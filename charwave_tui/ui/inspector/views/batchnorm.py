@@ -20,6 +20,7 @@ from charwave_tui.ui.drawing.styled_text import (
     muted_lines,
     scroll_top,
 )
+from charwave_tui.ui.inspector.pictures.unit_image import GUTTER, unit_labels, window_start
 from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData, step_position
 from charwave_tui.ui.inspector.views.diagnostics import (
     TABLE_COLUMNS,
@@ -29,7 +30,6 @@ from charwave_tui.ui.inspector.views.diagnostics import (
     diagnostics_line,
     is_wide_layout,
 )
-from charwave_tui.ui.inspector.views.unit_image import GUTTER, unit_labels, window_start
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.state.layer_health import ranges_for
 from charwave_tui.ui.terminal.glyphs import GLYPHS, with_local_glyphs

@@ -10,6 +10,8 @@ from charwave_tui.core.protocol.layer_insights import InsightQuery, LinearInsigh
 from charwave_tui.ui.drawing.block_graphics import AXIS_LINES, draw_density, shades_note
 from charwave_tui.ui.drawing.canvas import crop_line
 from charwave_tui.ui.drawing.styled_text import GAP, Span, StyledLine, fit_groups, side_by_side
+from charwave_tui.ui.inspector.pictures.unit_image import FRAME, GUTTER
+from charwave_tui.ui.inspector.pictures.weight_heatmap import Heatmap, draw_heatmap, heatmap_legend, heatmap_readout
 from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData
 from charwave_tui.ui.inspector.views.diagnostics import (
     TABLE_COLUMNS,
@@ -18,8 +20,6 @@ from charwave_tui.ui.inspector.views.diagnostics import (
     diagnostics_line,
     is_wide_layout,
 )
-from charwave_tui.ui.inspector.views.unit_image import FRAME, GUTTER
-from charwave_tui.ui.inspector.views.weight_heatmap import Heatmap, draw_heatmap, heatmap_legend, heatmap_readout
 from charwave_tui.ui.inspector.views.weight_matrix import (
     LINEAR_STD_TEXT,
     draw_norms,

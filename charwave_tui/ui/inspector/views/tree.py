@@ -22,9 +22,7 @@ from charwave_tui.ui.drawing.styled_text import (
     scroll_top,
     shorten,
 )
-from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData
-from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
-from charwave_tui.ui.inspector.views.tree_diagram import (
+from charwave_tui.ui.inspector.pictures.tree_diagram import (
     DOWN,
     EDGE_GLYPHS,
     UP,
@@ -34,6 +32,8 @@ from charwave_tui.ui.inspector.views.tree_diagram import (
     format_strength,
     max_strength,
 )
+from charwave_tui.ui.inspector.views.base import CursorAxes, LayerView, ViewData
+from charwave_tui.ui.inspector.views.diagnostics import Diagnostic
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.state.layer_health import HealthyRange
 from charwave_tui.ui.tables.layers_table import layer_title

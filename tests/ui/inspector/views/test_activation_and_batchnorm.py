@@ -13,12 +13,12 @@ from charwave_tui.core.protocol.float_matrix import FloatMatrix
 from charwave_tui.core.protocol.layer_insights import Histogram, OutputInsight
 from charwave_tui.ui.drawing.styled_text import Span, cell_width
 from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.inspector.pictures.unit_image import GUTTER
 from charwave_tui.ui.inspector.views.activation import ActivationView, Tab
 from charwave_tui.ui.inspector.views.base import CompositeView, ViewData
 from charwave_tui.ui.inspector.views.batchnorm import BatchNormView, position_statistics, unit_statistics
 from charwave_tui.ui.inspector.views.output import OutputView
 from charwave_tui.ui.inspector.views.registry import VIEWS, shows_update_ratios, view_for_layer
-from charwave_tui.ui.inspector.views.unit_image import GUTTER
 from charwave_tui.ui.state.inspector_state import ViewCursor
 from charwave_tui.ui.state.layer_health import HEALTHY, Severity, ranges_for
 

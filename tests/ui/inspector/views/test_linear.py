@@ -14,9 +14,9 @@ from support.layer_views import fits_space, linear_insight, view_data
 from charwave_tui.core.protocol.float_matrix import FloatMatrix
 from charwave_tui.core.protocol.layer_insights import InsightQuery, OutputInsight
 from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.inspector.pictures.weight_heatmap import Heatmap, draw_heatmap, heatmap_legend
 from charwave_tui.ui.inspector.views.linear import LinearView
 from charwave_tui.ui.inspector.views.registry import view_for_layer
-from charwave_tui.ui.inspector.views.weight_heatmap import Heatmap, draw_heatmap, heatmap_legend
 from charwave_tui.ui.inspector.views.weight_matrix import (
     condition_number,
     draw_profile,

@@ -10,7 +10,7 @@ from functools import lru_cache
 from charwave_tui.core.protocol.float_matrix import FloatMatrix
 from charwave_tui.ui.drawing.block_graphics import axis_labels, half_block_image, legend_swatch, supports_shades
 from charwave_tui.ui.drawing.styled_text import Span, StyledLine
-from charwave_tui.ui.inspector.views.unit_image import FRAME, GUTTER, framed_image
+from charwave_tui.ui.inspector.pictures.unit_image import FRAME, GUTTER, framed_image
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
 # colour roles from which fraction of the largest magnitude on; below the first the background shows

@@ -1,0 +1,1 @@
+"""Pictures of units, weights and the tree, drawn by the views."""
