@@ -198,11 +198,12 @@ class TrainingHistory(msgspec.Struct, frozen=True):
 
 
 class GhostCurve(msgspec.Struct, frozen=True):
-    """The history of an earlier run, shown behind that of the active run."""
+    """The history of an earlier run, shown behind that of the active run; `corpus` is what it learned, if known."""
 
     name: str
     max_steps: int
     history: TrainingHistory
+    corpus: CorpusSummary | None = None
 
 
 class Divergence(msgspec.Struct, frozen=True):

@@ -152,8 +152,11 @@ class RunStore:
 
     def restore(self, run: int) -> None:
         """Undo `delete`. Raises UserError if the run is not deleted."""
-        if not self._is_deleted(run):
+        is_deleted = self._is_deleted(run)
+        if is_deleted is None:
             raise self._unknown_run(run)
+        if not is_deleted:
+            raise UserError(f"run {run} is not deleted", "nothing needs restoring; charwave-tui runs list shows it")
         self._update(run, deleted=None)
 
     def delete_permanently(self, run: int) -> int:

@@ -310,7 +310,7 @@ class ActiveRun:
         """Return its loss curve as the ghost of the next run; None without points."""
         name = PRETRAINED_NAME if self.is_pretrained else f"run {self.identity.number}"
         history = self.history.snapshot(self.trainer.partial_point)
-        return GhostCurve(name, self.config.max_steps, history) if history.points else None
+        return GhostCurve(name, self.config.max_steps, history, self.corpus.summary()) if history.points else None
 
     def _checkpoint(self, record: RunRecord) -> Checkpoint:
         history, resume_state = self.history.resumable(self.trainer.window.losses, self._step_allowance)

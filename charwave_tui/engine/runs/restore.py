@@ -60,7 +60,7 @@ def load_ghost(run: ActiveRun, store: RunStore) -> GhostCurve | None:
         if run.identity.ghost is not None:
             record = store.read(run.identity.ghost)
             if record.history.points:
-                return GhostCurve(f"run {record.run}", record.config.max_steps, record.history)
+                return GhostCurve(f"run {record.run}", record.config.max_steps, record.history, record.corpus)
     return None
 
 

@@ -53,7 +53,8 @@ class RunSlot:
         run.begin(self._store, requested_at, old.identity.number if old else None)
         if old is not None and old is not run:  # not earlier: where the new run cannot be stored, the old one goes on
             old.release(RunState.STOPPED)
-            self.ghost = old.ghost_curve() or self.ghost
+            if not (old.is_pretrained and old.config == run.config):  # whose curve the new run draws again
+                self.ghost = old.ghost_curve() or self.ghost
         self._install(run)
 
     def open(self, number: int) -> None:

@@ -42,7 +42,13 @@ class Option:
     detail: str = ""
 
     def matches(self, text: str) -> bool:
+        """Whether the label or the value has `text`, ignoring case."""
         return text.strip().casefold() in f"{self.label}\n{self.value}".casefold()
+
+    def is_described_by(self, text: str) -> bool:
+        """Whether every word of `text` is in the label or the detail, ignoring case."""
+        searched = f"{self.label}\n{self.detail}".casefold()
+        return all(word in searched for word in text.casefold().split())
 
 
 def option_lines(
@@ -118,10 +124,11 @@ class PickDialog(ModalScreen[str | None]):
     def options(self) -> tuple[Option, ...]:
         """The options that match the filter, and last the text itself if it is allowed."""
         text = self._input.value.strip()
-        matching = tuple(option for option in self._options if option.matches(text))
+        matching = [option for option in self._options if option.matches(text)]
         if text and self._allow_text is not None and all(option.value != text for option in self._options):
             return (*matching, Option(text, text, "as typed"))
-        return matching
+        described = (option for option in self._options if option not in matching and option.is_described_by(text))
+        return (*matching, *described)
 
     def action_move(self, rows: int) -> None:
         self._selected = max(min(self._selected + rows, len(self.options) - 1), 0)

@@ -14,6 +14,7 @@ from charwave_tui.core.metrics import Divergence, RunState, Split
 from charwave_tui.core.protocol.commands import REWIND_LR_DIVISOR
 from charwave_tui.ui.charts.loss_chart import LossChart
 from charwave_tui.ui.drawing.number_format import format_loss, format_norm, format_rate, format_steps
+from charwave_tui.ui.drawing.styled_text import shorten
 from charwave_tui.ui.state.notifications import empty_state_text
 from charwave_tui.ui.state.run_state import ConnectionState, LossCurveState, RunViewState
 from charwave_tui.ui.terminal.cell_width import cell_len
@@ -113,9 +114,10 @@ def provenance_text(run: RunViewState, curve: LossCurveState, width: int) -> str
     means = "" if not curve.points else f"mean of {format_steps(window)} steps" if window > 1 else "every step"
     test = curve.latest(Split.TEST)
     test_loss = f"test {format_loss(test.loss)} after {format_steps(test.step)}" if test else ""
+    ghost = f"ghost of another corpus: {shorten(curve.ghost_corpus, 16)}" if curve.ghost_corpus else ""
     repeats = run.corpus.repeats_text if run.corpus is not None and curve.points else ""
     for note in (repeats, repeats.partition("; ")[2], ""):
-        text = f" {GLYPHS.dot} ".join(filter(None, (note, test_loss, means)))
+        text = f" {GLYPHS.dot} ".join(filter(None, (ghost, note, test_loss, means)))
         if cell_len(text) <= width:
             break
     return text

@@ -194,6 +194,7 @@ class SamplerScreen(OverlayScreen[SamplerMemory]):
         options = [
             Option(str(row.run), f"run {row.run}  {row.name or row.preset}", distinguishing_text(row))
             for row in self.stored_runs.listed or ()
+            if row.run != self.run.run
         ]
         if not options:
             self.notify("there is no other run to compare with yet\nesc goes back, t trains one", markup=False)

@@ -9,6 +9,7 @@ from enum import Enum
 import msgspec
 
 from charwave_tui.core.config.run_config import RunConfig
+from charwave_tui.core.escaping import escape_invisible
 from charwave_tui.core.history import DownsampledLosses, thin_out, thin_out_evaluations
 from charwave_tui.core.metrics import (
     CorpusSummary,
@@ -145,7 +146,10 @@ class RunViewState:
 
 @dataclass(frozen=True, slots=True)
 class LossCurveState:
-    """The losses of the run; `partial` is the mean of the window that is not complete yet."""
+    """The losses of the run; `partial` is the mean of the window that is not complete yet.
+
+    `ghost_corpus` is the corpus of the ghost if the run has another one, whose losses do not compare; else empty.
+    """
 
     history: TrainingHistory = field(default_factory=TrainingHistory)
     partial: LossPoint | None = None
@@ -154,6 +158,7 @@ class LossCurveState:
     vocab_size: int = 0
     max_steps: int = 0
     diverged_at: int | None = None
+    ghost_corpus: str = ""
 
     @property
     def points(self) -> tuple[LossPoint, ...]:
@@ -288,7 +293,8 @@ def _reduce_curve(state: LabState, event: Event) -> LossCurveState:
         case RunOpened():
             return LossCurveState(
                 history=event.history,
-                ghost=event.ghost or _ghost_of_lost_run(state, event.run),
+                ghost=(ghost := event.ghost or _ghost_of_lost_run(state, event.run)),
+                ghost_corpus=_other_corpus(ghost, event.corpus),
                 published=event.published,
                 vocab_size=event.corpus.vocab_size,
                 max_steps=event.config.max_steps,
@@ -316,7 +322,13 @@ def _ghost_of_lost_run(state: LabState, run: int | None) -> GhostCurve | None:
     """The curve of a run whose engine died, and its own ghost with it."""
     if state.run.run in (None, run) or not state.curve.history.points:
         return state.curve.ghost
-    return GhostCurve(f"run {state.run.run}", state.curve.max_steps, state.curve.history)
+    return GhostCurve(f"run {state.run.run}", state.curve.max_steps, state.curve.history, state.run.corpus)
+
+
+def _other_corpus(ghost: GhostCurve | None, corpus: CorpusSummary) -> str:
+    if ghost is None or ghost.corpus is None or ghost.corpus.sha256 == corpus.sha256:
+        return ""
+    return escape_invisible(ghost.corpus.name)
 
 
 def _downsampled(points: tuple[LossPoint, ...]) -> tuple[LossPoint, ...]:

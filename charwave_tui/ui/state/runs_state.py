@@ -13,7 +13,6 @@ from charwave_tui.core.config.presets import presets, published_losses
 from charwave_tui.core.config.run_config import HYPERPARAMETERS
 from charwave_tui.core.metrics import RunState, Split, TrainingHistory
 from charwave_tui.core.store.run_record import RESUMABLE_STATES, RunRecord, RunSummary
-from charwave_tui.ui.drawing.number_format import format_steps
 from charwave_tui.ui.state.run_state import LossCurveState, RunViewState
 from charwave_tui.ui.terminal.glyphs import GLYPHS
 
@@ -128,8 +127,8 @@ def matches(row: RunSummary, query: str, present_run: int | None) -> bool:
     words = query.casefold().split()
     if not words:
         return True
-    states = (state_words(row, present_run), state_words(row, present_run, brief=True))
-    known = "\n".join((f"run {row.run}", row.name, row.preset, row.note, row.corpus, *states)).casefold()
+    state = current_state(row, present_run).value
+    known = "\n".join((f"run {row.run}", row.name, row.preset, row.note, row.corpus, state)).casefold()
     return all(word in known for word in words)
 
 
@@ -138,10 +137,10 @@ def left_unfinished(row: RunSummary, present_run: int | None) -> bool:
     return row.state in RESUMABLE_STATES and row.run != present_run
 
 
-def state_words(row: RunSummary, present_run: int | None, *, brief: bool = False) -> str:
-    if left_unfinished(row, present_run):
-        return "unfinished" if brief else f"left at {format_steps(row.step)}"
-    return {RunState.FINISHED: "done", RunState.DIVERGED: "diverged"}.get(row.state, row.state.value)
+def current_state(row: RunSummary, present_run: int | None) -> RunState:
+    """Return the state of the run; one that was left in training is paused, as the store has it."""
+    is_left_in_training = row.state is RunState.TRAINING and left_unfinished(row, present_run)
+    return RunState.PAUSED if is_left_in_training else row.state
 
 
 def best_vals(rows: Iterable[RunSummary]) -> dict[str, float]:

@@ -20,8 +20,8 @@ from charwave_tui.ui.state.runs_state import (
     RunsViewOptions,
     best_vals,
     changes,
+    current_state,
     left_unfinished,
-    state_words,
 )
 from charwave_tui.ui.tables.column_layout import ColumnLayout, widen
 from charwave_tui.ui.terminal.glyphs import GLYPHS
@@ -75,7 +75,7 @@ def run_cells(
         "best": (best,),
         "unseen": (loss_span(row.best_val_unseen),),
         "delta": (Span(delta_text(row, context), "muted"),),
-        "state": (state_span(row, context, "changed" not in widths),),
+        "state": (state_span(row, context),),
         "note": (Span(truncate(readable(row.note), widths.get("note", 0))),),
     }
 
@@ -116,10 +116,10 @@ def delta_text(row: RunSummary, context: RunsContext) -> str:
     return "best" if row.best_val == best else f"+{format_loss(row.best_val - best)}"
 
 
-def state_span(row: RunSummary, context: RunsContext, brief: bool) -> Span:
+def state_span(row: RunSummary, context: RunsContext) -> Span:
     """Return the state of the run, or how it ended."""
     roles = {RunState.TRAINING: "train", RunState.DIVERGED: "error"}
-    text = state_words(row, context.current_run, brief=brief)
+    text = current_state(row, context.current_run).value
     if left_unfinished(row, context.current_run):
         return Span(text)
     return Span(text, roles.get(row.state, "muted"), bold=row.state is RunState.TRAINING)
@@ -174,7 +174,6 @@ MIN_WIDTHS = {
 }
 MAX_CORPUS_WIDTH = 16
 MAX_NAME_WIDTH, MAX_CHANGED_WIDTH = 24, 32  # maximum widths, the latter where there is a note that needs the room
-BRIEF_STATE_WIDTH = 10  # columns of `unfinished`
 WIDE_CHANGED_WIDTH = 24  # columns of the changes before there is a note, and before the gaps grow
 LEFT_ALIGNED = frozenset({"mark", "name", "corpus", "changed", "state", "note"})
 TIGHT = frozenset({"mark"})
@@ -192,9 +191,6 @@ def fit_columns(rows: Sequence[RunSummary], width: int, context: RunsContext) ->
             widths["changed"] = WIDE_CHANGED_WIDTH
         elif "changed" not in widths:
             widths["name"] = MIN_WIDTHS["name"]
-            if "state" in widths:
-                is_wide = natural_widths["state"] > MIN_WIDTHS["state"]
-                widths["state"] = BRIEF_STATE_WIDTH if is_wide else MIN_WIDTHS["state"]
         spare = width - sum(widths.values()) - GAP * (len(widths) - 2) - 1
         if spare >= 0:
             break
@@ -258,7 +254,6 @@ def _facts(row: RunSummary, layout: ColumnLayout, context: RunsContext) -> Itera
 def _natural_widths(rows: Sequence[RunSummary], context: RunsContext) -> dict[str, int]:
     """Return the widths that the cells need, but for those that are cut off to fit."""
     best = _largest(row.best_val for row in rows)
-    unfinished = (row for row in rows if left_unfinished(row, context.current_run))
     widest_texts = {
         "run": str(max((row.run for row in rows), default=0)),
         "params": f"{max((row.parameters for row in rows), default=0):,}",
@@ -266,7 +261,6 @@ def _natural_widths(rows: Sequence[RunSummary], context: RunsContext) -> dict[st
         "train": format_loss(_largest(row.train for row in rows)),
         "best": format_loss(best),
         "delta": f"+{format_loss(best)}",
-        "state": max((state_words(row, context.current_run) for row in unfinished), key=len, default=""),
     }
     widths = {key: max(min_width, len(widest_texts.get(key, ""))) for key, min_width in MIN_WIDTHS.items()}
     longest_name = max((cell_len(readable(row.name or row.preset)) for row in rows), default=0)

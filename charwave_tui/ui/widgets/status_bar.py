@@ -123,11 +123,11 @@ def _offer(unfinished: Unfinished | None) -> StyledLine:
 
 
 def _diverged(run: RunViewState, max_steps: int) -> Iterator[StyledLine]:
-    reason = Span(f"{GLYPHS.cross} stopped: the loss is {run.diverged_to}", "error", True)
+    reason = Span(f"{GLYPHS.cross} diverged: the loss is {run.diverged_to}", "error", True)
     step = Span(format_steps(run.step), "bright", True)
     yield (reason, Span("   step ", "muted"), step, Span(f" / {format_steps(max_steps)}", "muted"))
     yield (reason, _SPACE, *_count(run.step, max_steps, "/"))
-    yield (Span(f"{GLYPHS.cross} stopped", "error", True), _SPACE, *_count(run.step, max_steps, "/"))
+    yield (Span(f"{GLYPHS.cross} diverged", "error", True), _SPACE, *_count(run.step, max_steps, "/"))
 
 
 def _progress(run: RunViewState, state: RunState, max_steps: int) -> Iterator[StyledLine]:

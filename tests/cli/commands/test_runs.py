@@ -244,6 +244,9 @@ def test_restore_brings_back_run_deleted_in_ui(command: Any, two_runs: RunStore)
     assert [row.run for row in two_runs.summaries()] == [2, 1]
     refused = command("runs", "restore", "2")
     assert (refused.code, refused.out) == (2, "")
-    assert refused.err.startswith("charwave-tui: run 2 is unknown")
+    assert refused.err == (
+        "charwave-tui: run 2 is not deleted; nothing needs restoring; charwave-tui runs list shows it\n"
+    )
+    assert command("runs", "restore", "3").err.startswith("charwave-tui: run 3 is unknown")
     two_runs.delete(2)
     assert json.loads(command("runs", "restore", "2", "--json").out) == [{"run": 2}]

@@ -199,8 +199,8 @@ def test_unknown_run_refused_with_known_ones(store: RunStore, stored_run: Callab
     ):
         with pytest.raises(UserError, match="run 70 is unknown; the newest runs are: 3, 4, 5, 6, 7, 8, 9, 10"):
             ask(70)
-    with pytest.raises(UserError, match="run 3 is unknown"):
-        store.restore(3)  # it is not deleted
+    with pytest.raises(UserError, match="run 3 is not deleted"):
+        store.restore(3)
 
 
 @pytest.mark.parametrize("number", [2**63, 10**18, 10**4_000, -1, -(2**63)])

@@ -58,9 +58,17 @@ def test_program_opens_with_pretrained_model(harness: Desk) -> None:
     assert sum(name.nll for name in sampled.names) / len(sampled.names) < 2.5  # an untrained one is near 3.3
 
 
-def test_training_starts_fresh_with_pretrained_as_ghost(harness: Desk) -> None:
+def test_run_that_repeats_the_pretrained_one_has_no_ghost_of_the_same_curve(harness: Desk) -> None:
     harness.do(PrepareRun(CONFIG, "playground"))
     harness.do(StartRun(CONFIG, "playground", steps=1))
+    opened = harness.events_of(RunOpened)[-1]
+    assert isinstance(opened, RunOpened)
+    assert (opened.run, opened.ghost) == (1, None)
+
+
+def test_training_starts_fresh_with_pretrained_as_ghost(harness: Desk) -> None:
+    harness.do(PrepareRun(CONFIG, "playground"))
+    harness.do(StartRun(replace(CONFIG, lr=0.05), "playground", steps=1))
     while harness.dispatcher.busy:
         harness.dispatcher.run_slice()
     opened = harness.events_of(RunOpened)[-1]

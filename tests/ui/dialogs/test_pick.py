@@ -63,6 +63,19 @@ async def test_letters_filter_ignoring_case(dialog):
         assert answers == ["greek"]
 
 
+async def test_words_of_the_description_find_an_option_after_those_named_so(dialog):
+    options = [Option("t", "Train", "the old curve stays"), Option("w", "Rewind", "train with a third of its lr")]
+    async with dialog("commands", options) as (pilot, answers):
+        await pilot.press(*"curve old")
+        assert "▸ Train" in pilot.app.screen_text()
+        assert "Rewind" not in pilot.app.screen_text()
+        await pilot.press(*["backspace"] * 9, *"third", "enter")
+        assert answers == ["w"]
+    async with dialog("commands", options[::-1]) as (pilot, answers):
+        await pilot.press(*"train", "enter")
+        assert answers == ["t"]
+
+
 async def test_enter_without_match_takes_nothing(dialog):
     async with dialog("norm", [Option("batch", "batch"), Option("none", "none")]) as (pilot, answers):
         await pilot.press(*"xyz", "enter", "down", "enter")

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from charwave_tui.core.metrics import RunState
 from charwave_tui.ui.charts import loss_chart
-from charwave_tui.ui.lab.loss_pane import LossPane, loss_text
+from charwave_tui.ui.lab.loss_pane import LossPane, loss_text, provenance_text
 from charwave_tui.ui.state.run_state import ConnectionState, EngineDisconnected, LabState, reduce
 
 
@@ -197,3 +197,10 @@ async def test_interrupted_run_is_offered_first(widget_host: type) -> None:
 async def test_every_state_renders_at_every_size(widget_host: type, size: tuple[int, int], view: LabState) -> None:
     async with widget_host(LossPane).run_test(size=size) as pilot:
         assert len((await rendered(pilot, view)).splitlines()) <= size[1]
+
+
+def test_ghost_of_another_corpus_names_it():
+    for width in (120, 40):
+        text = provenance_text(TRAINING.run, replace(TRAINING.curve, ghost_corpus="greek"), width)
+        assert text.startswith("ghost of another corpus: greek")
+        assert "ghost" not in provenance_text(TRAINING.run, TRAINING.curve, width)

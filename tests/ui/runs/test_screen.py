@@ -441,7 +441,7 @@ async def test_finished_run_shown_at_once(monkeypatch):
 async def test_lost_engine_reported_and_list_kept():
     gone = replace(TRAINING_RUN[0], connection=ConnectionState.LOST, state=None)
     async with run_runs_screen(active_run=(gone, TRAINING_RUN[1])) as (app, pilot):
-        assert "left at 130,000" in screen_text(app)
+        assert "paused" in screen_text(app)
         assert "the engine is gone" in screen_text(app)
         app.runs.stored_runs = RunsState(())
         await pilot.pause()

@@ -367,3 +367,18 @@ async def test_lab_opens_sampler_and_keeps_names_and_context():
         await type_burst(pilot, "shift+tab", "right", "escape", "t")  # the last of which is for the lab
         await wait_until(pilot, lambda: lab_screen(pilot).run.state is RunState.TRAINING)
         assert lab_screen(pilot).sampling.temperature == 1.1
+
+
+async def test_a_run_is_never_compared_with_itself():
+    async with run_sampler_screen("compare") as (app, pilot):
+        active = app.sampler.run.run
+        assert active in {row.run for row in app.sampler.stored_runs.listed}
+        await type_burst(pilot, "c")
+        await pilot.pause()
+        assert str(active) not in {option.value for option in app.screen.options}
+        await type_burst(pilot, "escape")
+        own = tuple(row for row in app.sampler.stored_runs.listed if row.run == active)
+        app.sampler.stored_runs = RunsState(own)
+        await type_burst(pilot, "c")
+        await pilot.pause()
+        assert notification_texts(pilot)[-1].startswith("there is no other run to compare with yet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import msgspec
 import pytest
 from support import lab_states as scenes
 from support.fake_engine import run_opened, unfinished_summary
@@ -249,3 +250,11 @@ def test_uniform_loss_is_log_of_vocabulary_size():
     assert LossCurveState(vocab_size=27).uniform_loss == math.log(27)
     assert LossCurveState(history=TrainingHistory()).points == ()
     assert RunViewState().is_in_progress is False
+
+
+@pytest.mark.parametrize(("sha256", "named"), [("1" * 64, "greek"), (scenes.CARD.sha256, "")])
+def test_corpus_of_the_ghost_is_named_if_it_is_another_one(sha256, named):
+    corpus = msgspec.structs.replace(scenes.CARD, name="greek", sha256=sha256)
+    opened = run_opened(scenes.TRAINING.run, scenes.TRAINING)
+    ghost = msgspec.structs.replace(opened.ghost, corpus=corpus)
+    assert reduce(LabState(), msgspec.structs.replace(opened, ghost=ghost)).curve.ghost_corpus == named

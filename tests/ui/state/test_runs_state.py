@@ -39,7 +39,6 @@ from charwave_tui.ui.state.runs_state import (
     matches,
     records_to_load,
     sort_and_filter,
-    state_words,
     with_live_run,
     written,
 )
@@ -348,9 +347,8 @@ def test_orders_cycle():
         ("names", [1]),
         ("diverged", [9]),
         ("training", [12]),
-        ("unfinished", [8]),
-        ("48,200", [8]),
-        ("mlp done", [7]),
+        ("paused", [8]),
+        ("mlp finished", [7]),
         ("no such run", []),
     ],
 )
@@ -360,25 +358,6 @@ def test_filter_matches_every_name_of_a_run(query, found):
 
 def test_filter_ignores_case_in_any_script():
     assert matches(run_summary(1, name="ИМЕНА straße"), "имена STRASSE", None)
-
-
-@pytest.mark.parametrize(
-    ("state", "present_run", "words", "brief"),
-    [
-        (RunState.TRAINING, 5, "training", "training"),
-        (RunState.PAUSED, 5, "paused", "paused"),
-        (RunState.TRAINING, 6, "left at 48,200", "unfinished"),
-        (RunState.PAUSED, None, "left at 48,200", "unfinished"),
-        (RunState.FINISHED, None, "done", "done"),
-        (RunState.STOPPED, 5, "stopped", "stopped"),
-        (RunState.DIVERGED, None, "diverged", "diverged"),
-        (RunState.READY, 5, "ready", "ready"),
-    ],
-)
-def test_inactive_unfinished_run_was_interrupted(state, present_run, words, brief):
-    of = run_summary(5, state=state, step=48_200)
-    assert state_words(of, present_run) == words
-    assert state_words(of, present_run, brief=True) == brief
 
 
 def test_best_val_is_per_corpus():

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 import pytest
+from support import lab_states as scenes
 from support.run_records import NOW, SUMMARIES, run_summary
 
 from charwave_tui.core.metrics import RunState
 from charwave_tui.ui.drawing.styled_text import cell_width
 from charwave_tui.ui.drawing.theme import to_plain_text
-from charwave_tui.ui.state.runs_state import RunsViewOptions, state_words
+from charwave_tui.ui.state.runs_state import RunsViewOptions
 from charwave_tui.ui.tables.runs_table import (
-    BRIEF_STATE_WIDTH,
     HEADERS,
     RunsContext,
     detail_line,
@@ -24,6 +25,7 @@ from charwave_tui.ui.tables.runs_table import (
     run_cells,
     truncate,
 )
+from charwave_tui.ui.widgets.status_bar import status_text
 
 HOSTILE = (
     run_summary(1_234, name="名前" * 40, note="漢字のノート" * 40, corpus="/a/long/path/" * 9 + "x.txt"),
@@ -122,13 +124,13 @@ def test_row_shows_run_and_result():
     said = " ".join(to_plain_text(table_row(SUMMARIES, 12)).split())
     assert said == "● 12 tree-76k makemore lr 0.01 76,579 130,000 1m27s 2 min ago 1.8600 2.0121 +0.0346 training"
     said = " ".join(to_plain_text(table_row(SUMMARIES, 10)).split())
-    assert said == "10 playground makemore norm none, ini… 76,579 5,000 4s 3 h ago 2.4116 2.4302 +0.4527 stopped"
+    assert said == "10 playground makemore norm none, init_gain… 76,579 5,000 4s 3 h ago 2.4116 2.4302 +0.4527 stopped"
 
 
 def test_named_run_lists_preset_in_changes_and_note_if_space():
     said = to_plain_text(table_row(SUMMARIES, 11, 196))
     assert said[4:].split()[:7] == ["11", "small,", "for", "the", "talk", "makemore", "tree-22k"]
-    assert said.rstrip().endswith("done            the one to show: quick, and good enough…")
+    assert said.rstrip().endswith("finished   the one to show: quick, and good e…")
     assert "name" in to_plain_text(header(fit_columns(SUMMARIES, 136, table_context()), table_context()))
     unnamed = [summary for summary in SUMMARIES if not summary.name]
     assert "preset" in to_plain_text(header(fit_columns(unnamed, 136, table_context(unnamed)), table_context(unnamed)))
@@ -201,10 +203,13 @@ def test_active_paused_run_has_pause_mark():
     assert to_plain_text(table_row(held, 12, present_run=None))[:3] == "   "
 
 
-def test_unfinished_run_shows_step_shortened_if_narrow():
-    assert to_plain_text(table_row(SUMMARIES, 8)).endswith("left at 48,200")
-    assert to_plain_text(table_row(SUMMARIES, 8, 76)).endswith("unfinished")
-    assert len(state_words(SUMMARIES[4], None, brief=True)) == BRIEF_STATE_WIDTH
+@pytest.mark.parametrize("state", RunState)
+def test_state_of_a_run_has_one_name_in_the_table_and_the_status_bar(state):
+    rows = (msgspec.structs.replace(SUMMARIES[0], state=state), *SUMMARIES[1:])
+    for width in (136, 76):
+        assert to_plain_text(table_row(rows, 12, width)).rstrip().endswith(state.value)
+    active = replace(scenes.TRAINING.run, state=state)
+    assert state.value in to_plain_text(status_text(active, 120))
 
 
 @pytest.mark.parametrize(
