@@ -15,8 +15,9 @@ from support.layer_views import fits_space, tree_insight, view_data
 from charwave_tui.core.protocol.layer_insights import TreeInsight
 from charwave_tui.ui.drawing import block_graphics
 from charwave_tui.ui.drawing.theme import to_plain_text
+from charwave_tui.ui.inspector.pictures import tree_diagram
 from charwave_tui.ui.inspector.pictures.tree_diagram import TreeTopology
-from charwave_tui.ui.inspector.views import tree, tree_diagram
+from charwave_tui.ui.inspector.views import tree
 from charwave_tui.ui.inspector.views.tree import TreeView
 from charwave_tui.ui.terminal.glyphs import ASCII
 
