@@ -68,6 +68,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "charwave-tui guide": "the index",
         "charwave-tui guide sampler": "the page about the sampler",
     },
+    "serve": {"charwave-tui serve --port 8080": "then open http://127.0.0.1:8080 in a browser"},
     "engine": {
         "charwave-tui engine status": "its process, its socket, what it trains",
         "charwave-tui engine stop": "pauses and saves its run, then ends",

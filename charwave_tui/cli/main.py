@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands without a screen", metavar="COMMAND")
     for module in (train, sample, inspect, runs, presets, data, reproduce, bench, run_control, attach, engine, guide):
         module.add_parser(commands)
+    play.add_serve_parser(commands)
     completion.add_parser(commands, parser)
     parser.set_defaults(check=lambda options: None)
     for name, command_parser in commands.choices.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +22,7 @@ from charwave_tui.ui.state.engine_controller import EngineClientProtocol
 from charwave_tui.ui.terminal.capabilities import TERMINAL
 from charwave_tui.ui.terminal.diff_renderer import DiffRenderingApp
 from charwave_tui.ui.terminal.driver import BackgroundDetected, TerminalDriver
-from charwave_tui.ui.terminal.screenshot import save_screenshot
+from charwave_tui.ui.terminal.screenshot import save_screenshot, screenshot_name
 
 EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM)  # a run in training goes on
 
@@ -70,6 +71,10 @@ class ThemedApp(DiffRenderingApp):
             self.notify("the program has the mouse again" if is_ours else "the terminal has the mouse\nm takes it back")
 
     def action_picture(self) -> None:
+        if self.is_web:  # a file of the server is of no use to the browser
+            picture = io.StringIO(self.export_screenshot())
+            self.deliver_text(picture, save_filename=screenshot_name(), mime_type="image/svg+xml")
+            return
         try:
             path = save_screenshot(self.export_screenshot())
         except UserError as error:

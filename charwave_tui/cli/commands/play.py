@@ -1,31 +1,27 @@
-"""`charwave-tui` alone: the playground, or a short training in plain lines where there is no terminal for it."""
+"""The playground: `charwave-tui` alone in a terminal, `charwave-tui serve` in a browser."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
-import time
 
-from charwave_tui.cli.options import add_host_options, add_run_options, check_corpus, config_from, endpoint_from
-from charwave_tui.cli.process import configure_logging, process_start, stop_on_signals
-from charwave_tui.cli.progress import ProgressLines
-from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.config.sampling_config import SamplingConfig
+from charwave_tui.cli.options import add_host_options, add_run_options, config_from, endpoint_from
+from charwave_tui.core.config.value_types import IntRange
 from charwave_tui.core.errors import UserError
-from charwave_tui.core.metrics import SampledName
-from charwave_tui.core.protocol.commands import StartRun
-from charwave_tui.core.protocol.events import Event, Progress, RunOpened
 
 FRAMES_PER_SECOND = "120"  # of Textual's compositor: at its own 60 a key waits twice as long
-PLAIN_TRAINING_SECONDS = 20.0
-COMMANDS = """\
-There is no terminal for the playground here. Without a screen:
+LOCALHOST, DEFAULT_PORT = "127.0.0.1", 8000
+PORT = IntRange(1, 65_535)
+NO_TERMINAL = """\
+There is no terminal for the playground here, and nothing was trained. Without a screen:
   charwave-tui train --preset tree-76k --json   train a run
-  charwave-tui sample -n 20 --prefix ma         draw names
-  charwave-tui inspect                          look at the layers
-  charwave-tui runs list                        all runs that are kept
+  charwave-tui sample -n 20 --prefix ma         sample names
+  charwave-tui inspect                          statistics of the layers
+  charwave-tui runs list                        all stored runs
   charwave-tui data fetch makemore              get the lecture's names
+  charwave-tui serve                            the playground in a browser
   charwave-tui --help                           all of it
 With a terminal (ssh -t, TERM set), charwave-tui opens the playground."""
 
@@ -43,11 +39,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def play(options: argparse.Namespace) -> int:
     """Open the playground with the options' config in the form."""
     config, preset = config_from(options)
-    if not stdio_is_terminal():
+    if not (stdio_is_terminal() or os.environ.get("TEXTUAL_DRIVER")):
         if options.host is not None:
             problem = f"there is no terminal for the playground on {options.host}"
             raise UserError(problem, f"charwave-tui start --host {options.host} begins a run there")
-        return play_plain(config, preset)
+        print(NO_TERMINAL)
+        return 0
     os.environ.setdefault("TEXTUAL_FPS", FRAMES_PER_SECOND)  # read once, when Textual is imported
     from charwave_tui.client.engine_client import EngineClient
     from charwave_tui.ui.app import CharwaveApp
@@ -62,6 +59,31 @@ def play(options: argparse.Namespace) -> int:
     return app.return_code or 0
 
 
+def add_serve_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    about = "serve the playground as a web page, one for each visitor; needs the extra [web]"
+    parser = commands.add_parser("serve", help=about, description=about)
+    address = f"address to listen on ({LOCALHOST}); whoever reaches it can do all that you can do in the playground"
+    parser.add_argument("--address", default=LOCALHOST, help=address)
+    parser.add_argument("--port", default=str(DEFAULT_PORT), help=f"port to listen on ({DEFAULT_PORT})")
+    parser.set_defaults(func=serve)
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve the playground until ctrl+c; raises UserError where textual-serve is missing."""
+    port = PORT.parse("port", options.port)
+    assert isinstance(port, int)
+    try:
+        from textual_serve.server import Server
+    except ImportError:
+        remedy = "install it with pip install 'charwave-tui[web]', or pip install textual-serve"
+        raise UserError("serve needs textual-serve, which is not installed", remedy) from None
+    # what the browser's terminal can show, whatever the one that the server was started in can
+    os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", PYTHONIOENCODING="utf-8")
+    command = shlex.join([sys.executable, "-m", "charwave_tui", "--theme", "dark"])
+    Server(command, options.address, port, title="charwave-tui").serve()
+    return 0
+
+
 def stdio_is_terminal() -> bool:
     """Whether stdin and stdout are a terminal that can move its cursor."""
     are_terminals = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
@@ -73,42 +95,3 @@ def whole_fps(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 30):
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to 30")
     return int(text)
-
-
-def play_plain(config: RunConfig, preset: str) -> int:
-    """Train for PLAIN_TRAINING_SECONDS; print losses, the layer table, ten names and the commands."""
-    check_corpus(config)
-    from charwave_tui.cli.commands.inspect import layer_table
-    from charwave_tui.engine.api import InProcessTraining, inspect, sample
-
-    configure_logging()
-    training: InProcessTraining
-    lines = ProgressLines(sys.stdout)
-    start = time.monotonic()
-
-    def on_event(event: Event) -> None:
-        nonlocal start
-        if isinstance(event, RunOpened):
-            start = time.monotonic()
-        elif isinstance(event, Progress) and time.monotonic() - start > PLAIN_TRAINING_SECONDS:
-            training.stop()
-        lines.on_event(event)
-
-    training = InProcessTraining(StartRun(config, preset), on_event)
-    with stop_on_signals(training):
-        record = training.start(requested_at=process_start())
-    if training.unsaved:
-        raise training.unsaved
-    print(f"run {record.run} is {record.state.value} after {record.step:,} steps, saved\n")
-    print("\n".join(layer_table(inspect(record.run))))
-    print()
-    for name in sample(SamplingConfig(count=10), record.run):
-        print(f"{name.name or '–':24} {name.nll:5.2f} {_novelty(name)}")
-    print(f"\n{COMMANDS}")
-    return 0
-
-
-def _novelty(name: SampledName) -> str:
-    if name.in_corpus:
-        return "in the corpus, not in train" if name.held_out else "in train"
-    return "new"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from time import monotonic
 from typing import Any
 
@@ -41,7 +42,8 @@ class DiffRenderingApp(SequentialKeysApp[str]):
     """
 
     def __init__(self, fps: int | None) -> None:
-        super().__init__(driver_class=TerminalDriver)
+        # textual-serve, among others, chooses a driver by this variable
+        super().__init__(driver_class=None if os.environ.get("TEXTUAL_DRIVER") else TerminalDriver)
         self.no_color = TERMINAL.color_system is None
         # the filters that turn colours grey have nothing to do here: `cell_style` leaves colours out
         self._filters = [line_filter for line_filter in self._filters if isinstance(line_filter, ANSIToTruecolor)]

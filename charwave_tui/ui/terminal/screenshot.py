@@ -44,13 +44,17 @@ def render_svg(rows: Sequence[str], width: int, title: str) -> str:
     return console.export_svg(title=title, theme=XTERM)
 
 
+def screenshot_name() -> str:
+    """Return a file name with the present time."""
+    return f"charwave-{datetime.now():%Y-%m-%d-%H%M%S-%f}.svg"
+
+
 def save_screenshot(svg: str) -> Path:
     """Write an SVG to the current folder, or else the home folder, and return its path. Raises UserError.
 
     Textual would take the downloads folder, which seldom exists where one connects by SSH.
     """
-    reason = ""
-    name = f"charwave-{datetime.now():%Y-%m-%d-%H%M%S-%f}.svg"
+    reason, name = "", screenshot_name()
     for folder in (Path.cwd, Path.home):
         try:
             path = folder() / name

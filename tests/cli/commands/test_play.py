@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,14 +12,11 @@ import pytest
 from support.pty_screen import PtyScreen, playground_command
 
 from charwave_tui.cli.commands import play
-from charwave_tui.cli.commands import play as play_module
 from charwave_tui.core.config.presets import presets
-from charwave_tui.core.config.run_config import RunConfig
-from charwave_tui.core.metrics import RunState
 from charwave_tui.core.paths import runs_dir
-from charwave_tui.core.store.run_store import RunStore
 from charwave_tui.ui.app import CharwaveApp
 from charwave_tui.ui.terminal.diff_renderer import DEFAULT_FPS
+from charwave_tui.ui.terminal.driver import TerminalDriver
 
 
 @pytest.fixture
@@ -87,16 +83,22 @@ def test_user_error_in_options_reported_before_screen_opens(
     assert opened_playgrounds == []
 
 
-def test_without_terminal_same_config_trains_in_plain_output(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[tuple[RunConfig, str]] = []
+def test_without_terminal_commands_printed_and_nothing_trained(command: Any) -> None:
+    printed = command("--preset", "mlp-3")
+    assert (printed.code, printed.err) == (0, "")
+    assert "nothing was trained" in printed.out
+    assert not runs_dir().exists()
+    for name in ("train", "sample", "inspect", "data fetch", "serve"):
+        assert f"charwave-tui {name}" in printed.out
 
-    def show(config: RunConfig, preset: str) -> int:
-        shown.append((config, preset))
-        return 0
 
-    monkeypatch.setattr(play_module, "play_plain", show)
-    assert command("--preset", "mlp-3").code == 0
-    assert shown == [(presets()["mlp-3"].config, "mlp-3")]
+def test_driver_of_another_program_opens_playground_without_terminal(
+    command: Any, opened_playgrounds: list[CharwaveApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(play, "stdio_is_terminal", lambda: False)
+    monkeypatch.setenv("TEXTUAL_DRIVER", "textual.drivers.web_driver:WebDriver")
+    command()
+    assert [app.driver_class is TerminalDriver for app in opened_playgrounds] == [False]
 
 
 @pytest.mark.parametrize(
@@ -126,11 +128,9 @@ def test_screen_needs_two_terminals_with_cursor_addressing(
     assert play.stdio_is_terminal() is expected
 
 
-def test_dumb_terminal_trains_in_plain_output(words: Path) -> None:
-    quick = "--set", "max_steps=200", "--set", "eval_every=100"
-    with PtyScreen(playground_command("--corpus", str(words), *quick), 100, 60, TERM="dumb") as screen:
+def test_dumb_terminal_is_told_the_commands() -> None:
+    with PtyScreen(playground_command(), 100, 60, TERM="dumb") as screen:
         assert screen.wait_exit() == 0
-        assert "run 1 is finished after 200 steps, saved" in screen.text
         assert "With a terminal (ssh -t, TERM set), charwave-tui opens the playground." in screen.text
         assert screen.modes == set()
 
@@ -179,48 +179,3 @@ def test_impossible_frame_rate_refused(command: Any, fps: str) -> None:
     refused = command("--fps", fps)
     assert refused.code == 2
     assert f"argument --fps: {fps} is not a whole number from 1 to 30" in refused.err
-
-
-QUICK = ("--set", "n_hidden=8", "--set", "max_steps=400", "--set", "eval_every=100")
-
-
-def paragraphs_of(out: str) -> list[list[str]]:
-    return [part.splitlines() for part in out.strip().split("\n\n")]
-
-
-def test_plain_play_prints_losses_layers_ten_names_and_next_commands(command: Any, words: Path) -> None:
-    printed = command("--corpus", str(words), *QUICK)
-    assert (printed.code, printed.err) == (0, "")
-    run, layers, names, commands = paragraphs_of(printed.out)
-    assert run[0] == "run 1 · playground · 100 words of words · 3,123 parameters".replace(
-        "3,123", f"{RunStore(runs_dir()).read().parameters:,}"
-    )
-    losses = [re.fullmatch(r"step +(\d+)  train (\d\.\d{4})  val (\d\.\d{4})", line) for line in run[1:-1]]
-    assert [int(found[1]) for found in losses if found] == [100, 200, 300, 400]
-    assert all(losses)
-    assert run[-1] == "run 1 is finished after 400 steps, saved"
-    assert layers[0].split()[:3] == ["layer", "output", "params"]
-    assert len(layers) == 15
-    assert len(names) == 10
-    assert all(re.fullmatch(r"\S+ +\d+\.\d\d (new|in train|in the corpus, not in train)", line) for line in names)
-    for name in ("train", "sample", "inspect", "data fetch"):
-        assert f"charwave-tui {name}" in "\n".join(commands)
-
-
-def test_plain_play_stops_at_time_limit_and_keeps_run(
-    command: Any, words: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(play, "PLAIN_TRAINING_SECONDS", 0.05)
-    printed = command("--corpus", str(words), "--set", "max_steps=100000000")
-    assert printed.code == 0
-    record = RunStore(runs_dir()).read()
-    assert record.state is RunState.STOPPED
-    assert record.val is not None
-    assert f"run 1 is stopped after {record.step:,} steps, saved" in printed.out
-
-
-def test_plain_play_reports_user_error_before_training(command: Any, words: Path) -> None:
-    printed = command("--corpus", str(words), "--set", "batch_size=60000")
-    assert (printed.code, printed.out) == (2, "")
-    assert printed.err.count("\n") == 1
-    assert not runs_dir().exists()
