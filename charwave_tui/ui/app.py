@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import signal
 from contextlib import suppress
 from dataclasses import replace
 
+import msgspec
 from textual import on
 
 from charwave_tui.client.engine_client import EngineClient
 from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.errors import UserError
-from charwave_tui.ui.dialogs.lab_dialogs import pick_command, pick_theme
-from charwave_tui.ui.drawing.theme import themes
+from charwave_tui.ui.dialogs.lab_dialogs import pick_command, pick_glyphs, pick_theme
+from charwave_tui.ui.drawing.theme import PALETTES, themes
 from charwave_tui.ui.keymap import LAB_KEYS
 from charwave_tui.ui.lab.screen import LabScreen
 from charwave_tui.ui.messages import RunKeyPressed, SendCommand
 from charwave_tui.ui.state.engine_controller import EngineClientProtocol
-from charwave_tui.ui.terminal.capabilities import TERMINAL
+from charwave_tui.ui.terminal.capabilities import GLYPH_SETS, GLYPHS_VARIABLE, TERMINAL
 from charwave_tui.ui.terminal.diff_renderer import DiffRenderingApp
+from charwave_tui.ui.terminal.display_settings import (
+    DisplaySettings,
+    load_display_settings,
+    save_display_settings,
+)
 from charwave_tui.ui.terminal.driver import BackgroundDetected, TerminalDriver
 from charwave_tui.ui.terminal.screenshot import save_screenshot, screenshot_name
 
+THEME_NAMES = {name.removeprefix("charwave-") for name in PALETTES}
 EXIT_SIGNALS = (signal.SIGHUP, signal.SIGTERM)  # a run in training goes on
 
 
 class ThemedApp(DiffRenderingApp):
-    """An app with the program's themes alone; without a `theme` (such as `dark`) the terminal's background decides."""
+    """An app with the program's themes alone.
+
+    Without a `theme` (such as `dark`) the one that the user picked last counts, and else the terminal's background.
+    """
 
     ENABLE_COMMAND_PALETTE = False
 
@@ -37,6 +48,11 @@ class ThemedApp(DiffRenderingApp):
         textual_themes = list(self.available_themes)
         for own_theme in themes():
             self.register_theme(own_theme)
+        self._settings = load_display_settings()
+        if self._settings.theme in THEME_NAMES:
+            theme = theme or self._settings.theme
+        if GLYPHS_VARIABLE not in os.environ:
+            self.characters = GLYPH_SETS.get(self._settings.glyphs, self.characters)
         self._terminal_theme = None if theme else TERMINAL.default_theme
         self.theme = self._terminal_theme or f"charwave-{theme}"
         for name in textual_themes:
@@ -62,6 +78,14 @@ class ThemedApp(DiffRenderingApp):
     def follow_background(self, message: BackgroundDetected) -> None:
         if self.theme == self._terminal_theme:
             self.theme = self._terminal_theme = replace(TERMINAL, has_light_background=message.is_light).default_theme
+
+    def keep_settings(self, settings: DisplaySettings) -> None:
+        """Keep what the user has picked for the next start."""
+        self._settings = settings
+        try:
+            save_display_settings(settings)
+        except UserError as error:
+            self.notify(f"{error.problem}\n{error.remedy}", severity="warning", markup=False)
 
     def action_mouse(self) -> None:
         """Give the mouse to the terminal, for selecting and copying, or take it back."""
@@ -161,6 +185,16 @@ class CharwaveApp(ThemedApp):
     def _theme_picked(self, name: str | None) -> None:
         if name is not None:
             self.theme = name
+            self.keep_settings(msgspec.structs.replace(self._settings, theme=name.removeprefix("charwave-")))
+
+    def action_change_glyphs(self) -> None:
+        if self.screen is self._lab:
+            self.push_screen(pick_glyphs(self.characters), self._glyphs_picked)
+
+    def _glyphs_picked(self, name: str | None) -> None:
+        if name is not None:
+            self.use_characters(GLYPH_SETS[name])
+            self.keep_settings(msgspec.structs.replace(self._settings, glyphs=name))
 
     async def action_quit(self) -> None:
         if self.screen is self._lab:

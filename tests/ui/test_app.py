@@ -28,6 +28,8 @@ from charwave_tui.ui.drawing.theme import PALETTES, themes
 from charwave_tui.ui.keymap import LAB_KEYS
 from charwave_tui.ui.runs.screen import RunsScreen
 from charwave_tui.ui.terminal import key_queue
+from charwave_tui.ui.terminal.capabilities import GLYPHS_VARIABLE, CharacterSet
+from charwave_tui.ui.terminal.display_settings import settings_path
 from charwave_tui.ui.terminal.driver import BackgroundDetected
 
 VIEWS = {
@@ -192,3 +194,28 @@ async def test_hang_up_exits_cleanly(name):
         await wait_until(pilot, lambda: app._exit)
     assert engine.closed
     assert app.return_code == 0
+
+
+async def test_picked_theme_and_glyphs_are_those_of_the_next_start(monkeypatch):
+    monkeypatch.delenv(GLYPHS_VARIABLE, raising=False)
+    async with run_playground(FakeEngine()) as pilot:
+        for command, choice in (("theme", "light"), ("glyphs", "blocks")):
+            await pilot.press("ctrl+p", *command, "enter")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, PickDialog))
+            await pilot.press(*choice, "enter")
+            await wait_until(pilot, lambda: pilot.app.screen is lab_screen(pilot))
+        assert pilot.app.characters is CharacterSet.BLOCKS
+    again = make_playground(FakeEngine())
+    assert (again.theme, again.characters) == ("charwave-light", CharacterSet.BLOCKS)
+    assert make_playground(FakeEngine(), theme="dark").theme == "charwave-dark"
+    monkeypatch.setenv(GLYPHS_VARIABLE, "braille")
+    assert make_playground(FakeEngine()).characters is not CharacterSet.BLOCKS
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"theme": 3}', b'{"theme": "purple", "glyphs": "runes"}'])
+def test_unreadable_settings_leave_it_to_the_terminal(content):
+    default = make_playground(FakeEngine())
+    settings_path().parent.mkdir(parents=True, exist_ok=True)
+    settings_path().write_bytes(content)
+    app = make_playground(FakeEngine())
+    assert (app.theme, app.characters) == (default.theme, default.characters)

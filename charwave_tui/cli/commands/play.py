@@ -29,6 +29,8 @@ With a terminal (ssh -t, TERM set), charwave-tui opens the playground."""
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
     parser.add_argument("--theme", choices=("dark", "light", "safe", "16"), help="safe is safe for the colour-blind")
+    glyphs = "what the terminal's font can show; also in the palette, which keeps it"
+    parser.add_argument("--glyphs", choices=("braille", "blocks", "console", "ascii"), help=glyphs)
     fps = "frames a second at most, of what changes by itself (5; 1 on a slow connection)"
     parser.add_argument("--fps", metavar="N", type=whole_fps, help=fps)
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal, for copying")
@@ -46,6 +48,8 @@ def play(options: argparse.Namespace) -> int:
         print(NO_TERMINAL)
         return 0
     os.environ.setdefault("TEXTUAL_FPS", FRAMES_PER_SECOND)  # read once, when Textual is imported
+    if options.glyphs:
+        os.environ["CHARWAVE_GLYPHS"] = options.glyphs  # likewise, when the screens are
     from charwave_tui.client.engine_client import EngineClient
     from charwave_tui.ui.app import CharwaveApp
 

@@ -19,6 +19,7 @@ from charwave_tui.ui.drawing.theme import PALETTES
 from charwave_tui.ui.keymap import SCREENSHOT
 from charwave_tui.ui.state.form_state import PRESET, UNDO_WHAT_IF, WHAT_IFS, FormState, describe_changes
 from charwave_tui.ui.state.run_state import RunViewState
+from charwave_tui.ui.terminal.capabilities import GLYPH_SETS, CharacterSet
 
 
 def pick_field_value(name: str, form: FormState) -> PickDialog:
@@ -40,7 +41,8 @@ def pick_command(keys: Iterable[Binding]) -> PickDialog:
     """Return the command palette: the available `keys` of the lab, then the app's own commands."""
     lab_commands = [_key_option(key) for key in keys]
     theme = Option("app.change_theme", "Theme", "dark, light, colour-blind-safe, or sixteen colours")
-    return PickDialog("commands", [*lab_commands, theme, _key_option(SCREENSHOT)])
+    glyphs = Option("app.change_glyphs", "Glyphs", "draw with braille, blocks, the console's characters or ASCII")
+    return PickDialog("commands", [*lab_commands, theme, glyphs, _key_option(SCREENSHOT)])
 
 
 def _key_option(key: Binding) -> Option:
@@ -64,6 +66,12 @@ def pick_what_if(config: RunConfig, *, has_fault: bool) -> PickDialog:
 
 def pick_theme(current: str) -> PickDialog:
     return PickDialog("theme", [Option(name, name.removeprefix("charwave-")) for name in PALETTES], current=current)
+
+
+def pick_glyphs(current: CharacterSet) -> PickDialog:
+    options = [Option(name, name, f"the terminal's font has {GLYPH_SETS[name].value}") for name in GLYPH_SETS]
+    name = next(name for name, characters in GLYPH_SETS.items() if characters is current)
+    return PickDialog("glyphs", options, current=name)
 
 
 class QuitChoice(Enum):

@@ -24,8 +24,18 @@ class CharacterSet(Enum):
     """The characters a terminal has besides ASCII."""
 
     ALL = "whatever Unicode has"
+    BLOCKS = "whatever Unicode has but braille"
     CONSOLE = "a few arrows, blocks and light lines"
     ASCII = "nothing"
+
+
+GLYPHS_VARIABLE = "CHARWAVE_GLYPHS"  # a name of GLYPH_SETS, which counts before what the terminal's name says
+GLYPH_SETS = {
+    "braille": CharacterSet.ALL,
+    "blocks": CharacterSet.BLOCKS,
+    "console": CharacterSet.CONSOLE,
+    "ascii": CharacterSet.ASCII,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +53,9 @@ class TerminalCapabilities:
     @property
     def has_shades(self) -> bool:
         """Whether half-block images can be drawn: at least 256 colours, and half blocks."""
-        return (
-            self.color_system in (ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR)
-            and self.character_set is CharacterSet.ALL
+        return self.color_system in (ColorSystem.EIGHT_BIT, ColorSystem.TRUECOLOR) and self.character_set in (
+            CharacterSet.ALL,
+            CharacterSet.BLOCKS,
         )
 
     @property
@@ -77,6 +87,7 @@ def detect_capabilities(
         characters = CharacterSet.ASCII
     elif is_console:
         characters = CharacterSet.CONSOLE
+    characters = GLYPH_SETS.get(environment.get(GLYPHS_VARIABLE, ""), characters)
     colours = _color_system(name, environment, color_count)
     return TerminalCapabilities(
         colours, characters, not (is_monochrome or is_console), _has_light_background(environment)

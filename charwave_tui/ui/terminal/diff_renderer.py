@@ -49,7 +49,7 @@ class DiffRenderingApp(SequentialKeysApp[str]):
         self._filters = [line_filter for line_filter in self._filters if isinstance(line_filter, ANSIToTruecolor)]
         self._fps = fps or DEFAULT_FPS
         self._pacer = FramePacer()
-        self._characters = TERMINAL.character_set
+        self.characters = TERMINAL.character_set
         self._buffer: ScreenBuffer | None = None
         self._painted_at = self._key_at = float("-inf")
         self._paint_timer: Timer | None = None
@@ -89,7 +89,7 @@ class DiffRenderingApp(SequentialKeysApp[str]):
 
     def use_characters(self, characters: CharacterSet) -> None:
         """Draw everything again with other characters."""
-        self._characters = characters
+        self.characters = characters
         self._buffer = None
         self.screen.refresh()
 
@@ -123,7 +123,7 @@ class DiffRenderingApp(SequentialKeysApp[str]):
         else:
             width, height = update.chop_ends[0][-1], len(update.chops)
         if self._buffer is None or (self._buffer.width, self._buffer.height) != (width, height):
-            self._buffer = ScreenBuffer(width, height, TERMINAL.color_system, self._characters)
+            self._buffer = ScreenBuffer(width, height, TERMINAL.color_system, self.characters)
         if isinstance(update, LayoutUpdate):
             for row, strips in enumerate(update.strips, start=update.region.y):
                 segments = (segment for strip in strips for segment in strip)

@@ -73,7 +73,7 @@ class Glyphs:
         return Glyphs(**{glyph.name: glyph.metadata.get(characters, glyph.default) for glyph in fields(Glyphs)})
 
 
-FULL, CONSOLE, ASCII = (Glyphs.of(characters) for characters in CharacterSet)
+FULL, CONSOLE, ASCII = map(Glyphs.of, (CharacterSet.ALL, CharacterSet.CONSOLE, CharacterSet.ASCII))
 GLYPHS = Glyphs.of(TERMINAL.character_set)
 
 
@@ -87,7 +87,7 @@ LOCAL_GLYPHS = translation_table(GLYPHS)
 
 def with_local_glyphs(text: str) -> str:
     """Replace the full symbols in a text by those of this terminal."""
-    return text.translate(LOCAL_GLYPHS | {ord("²"): "^2", ord("Δ"): "d", ord("σ"): "s"}) if GLYPHS is not FULL else text
+    return text.translate(LOCAL_GLYPHS | {ord("²"): "^2", ord("Δ"): "d", ord("σ"): "s"}) if GLYPHS != FULL else text
 
 
 REPLACEMENT = "?"
@@ -140,7 +140,24 @@ class CharacterFallback:
         return composed if is_letter else REPLACEMENT
 
 
+# by the sum of 1 for the upper left quarter of a cell, 2 for the upper right, 4 and 8 for the lower ones
+_QUADRANTS = " ▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
+_DOTS_OF_QUARTERS = (0x03, 0x18, 0x44, 0xA0)
+
+
+class BlockFallback:
+    """Replaces braille by blocks of the quarters of a cell that have dots."""
+
+    def replace(self, column: str) -> str:
+        if len(column) != 1 or ord(column) not in BRAILLE:
+            return column
+        dots = ord(column) - BRAILLE.start
+        return _QUADRANTS[sum(1 << quarter for quarter, mask in enumerate(_DOTS_OF_QUARTERS) if dots & mask)]
+
+
 @cache
-def character_fallback(characters: CharacterSet) -> CharacterFallback | None:
+def character_fallback(characters: CharacterSet) -> CharacterFallback | BlockFallback | None:
     """Return the fallback of a character set; None for all of Unicode."""
-    return None if characters is CharacterSet.ALL else CharacterFallback(characters)
+    if characters is CharacterSet.ALL:
+        return None
+    return BlockFallback() if characters is CharacterSet.BLOCKS else CharacterFallback(characters)

@@ -91,3 +91,10 @@ def test_console_glyphs_limited_to_its_fonts():
     # both code page 437, as in the kernel's own font, and the usual fonts of 256 characters have these
     fonts = set("•·→←↑↓≈─│┌┐└┘├┤┬┴┼█░▒■▲▼")
     assert {mark for mark in "".join(glyphs_of(CONSOLE).values()) if not mark.isascii()} <= fonts
+
+
+def test_braille_replaced_by_blocks_of_quarters_and_nothing_else() -> None:
+    fallback = character_fallback(CharacterSet.BLOCKS)
+    assert fallback is not None
+    assert "".join(map(fallback.replace, "⠀⠁⡀⠈⢀⡇⣿⠛⣤⢸")) == " ▘▖▝▗▌█▀▄▐"
+    assert "".join(map(fallback.replace, "─▁é山")) == "─▁é山"
