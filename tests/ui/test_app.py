@@ -30,7 +30,8 @@ from charwave_tui.ui.runs.screen import RunsScreen
 from charwave_tui.ui.terminal import key_queue
 from charwave_tui.ui.terminal.capabilities import GLYPHS_VARIABLE, CharacterSet
 from charwave_tui.ui.terminal.display_settings import settings_path
-from charwave_tui.ui.terminal.driver import BackgroundDetected
+from charwave_tui.ui.terminal.driver import BackgroundDetected, TerminalIdentified
+from charwave_tui.ui.terminal.identity import TerminalIdentity
 
 VIEWS = {
     "empty": scenes.EMPTY,
@@ -219,3 +220,24 @@ def test_unreadable_settings_leave_it_to_the_terminal(content):
     settings_path().write_bytes(content)
     app = make_playground(FakeEngine())
     assert (app.theme, app.characters) == (default.theme, default.characters)
+
+
+@pytest.mark.parametrize(
+    ("identity", "remedy"),
+    [
+        (TerminalIdentity((84, 0, 0), "tmux 3.3a"), "set -s set-clipboard on"),
+        (TerminalIdentity((41, 379, 0), "XTerm(379)"), "disallowedWindowOps"),
+        (TerminalIdentity((65, 7006, 1)), "VTE"),
+        (TerminalIdentity((1, 4000, 26), "kitty(0.26.5)"), ""),
+        (TerminalIdentity(), ""),
+    ],
+    ids=["tmux", "xterm", "VTE", "kitty", "unknown"],
+)
+async def test_copying_names_what_drops_the_text_in_a_known_terminal(identity, remedy):
+    async with run_playground(FakeEngine()) as pilot:
+        pilot.app.post_message(TerminalIdentified(identity, is_utf8=True))
+        await pilot.pause()
+        pilot.app.copy_to_clipboard("mary")
+        await pilot.pause()
+        assert bool(notification_texts(pilot)) is bool(remedy)
+        assert remedy in " ".join(notification_texts(pilot))

@@ -227,7 +227,7 @@ class SamplerScreen(OverlayScreen[SamplerMemory]):
     def _copy(self, names: Sequence[str]) -> None:
         self.app.copy_to_clipboard("\n".join(names))
         text = shorten(readable(names[0]), 40) if len(names) == 1 else f"{len(names):,} names"
-        self.notify(f"{text} copied, if the terminal allows it", markup=False)
+        self.notify(f"{text} copied, if the terminal allows it; w saves to a file", markup=False)
 
     def action_save(self) -> None:
         self._save_row.open(self.current_mode.names_shown)

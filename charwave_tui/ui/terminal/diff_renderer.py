@@ -18,6 +18,7 @@ from textual.timer import Timer
 from charwave_tui.ui.terminal.capabilities import TERMINAL, CharacterSet
 from charwave_tui.ui.terminal.driver import FrameReply, TerminalDriver, TerminalIdentified
 from charwave_tui.ui.terminal.frame_pacing import CURSOR_POSITION_REQUEST, FramePacer
+from charwave_tui.ui.terminal.identity import TerminalIdentity
 from charwave_tui.ui.terminal.key_queue import SequentialKeysApp
 from charwave_tui.ui.terminal.screen_buffer import ScreenBuffer
 from charwave_tui.ui.terminal.screenshot import render_svg
@@ -49,6 +50,7 @@ class DiffRenderingApp(SequentialKeysApp[str]):
         self._filters = [line_filter for line_filter in self._filters if isinstance(line_filter, ANSIToTruecolor)]
         self._fps = fps or DEFAULT_FPS
         self._pacer = FramePacer()
+        self._identity = TerminalIdentity()
         self.characters = TERMINAL.character_set
         self._buffer: ScreenBuffer | None = None
         self._painted_at = self._key_at = float("-inf")
@@ -82,10 +84,16 @@ class DiffRenderingApp(SequentialKeysApp[str]):
 
     @on(TerminalIdentified)
     def start_painting(self, message: TerminalIdentified) -> None:
+        self._identity = message.identity
         self._pacer.measures_line = not message.identity.is_mosh
         if message.is_utf8 is False:
             self.use_characters(CharacterSet.ASCII)
         self._paint()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        super().copy_to_clipboard(text)
+        if obstacle := self._identity.copy_obstacle:
+            self.notify(obstacle, severity="warning", markup=False)
 
     def use_characters(self, characters: CharacterSet) -> None:
         """Draw everything again with other characters."""

@@ -12,6 +12,16 @@ KITTY_KEYBOARD_SEQUENCE = re.compile(r"\x1b\[[<>]\d*u")  # st, konsole and dvtm 
 MODE_REQUEST = re.compile(r"\x1b\[\?\d+\$p")  # zutty prints the last letter
 _KITTY_KEYBOARD_VERSION = re.compile(r"(kitty|foot|WezTerm|ghostty|contour|rio|iTerm2)\b")
 
+_COPY_OBSTACLES = {
+    "tmux": "tmux keeps copied text to itself; set -s set-clipboard on passes it on",
+    "xterm": "xterm drops copied text; xterm -xrm '*disallowedWindowOps: 20,21,SetXprop' takes it",
+    "urxvt": "urxvt drops copied text without an extension for OSC 52",
+    "VTE": "this terminal (VTE) drops copied text; m gives it the mouse to select",
+    "screen": "GNU screen drops copied text; m gives the terminal the mouse to select",
+    "Konsole": "Konsole drops copied text; m gives it the mouse to select",
+    "PuTTY": "this terminal (PuTTY) drops copied text; m gives it the mouse to select",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class TerminalIdentity:
@@ -32,6 +42,17 @@ class TerminalIdentity:
     @property
     def is_vte(self) -> bool:
         return self.attributes[:1] in ((61,), (65,)) and self.attributes[2:] == (1,)
+
+    @property
+    def copy_obstacle(self) -> str:
+        """Why this terminal, as it comes, drops a text that a program copies, with the remedy; empty if not known."""
+        return _COPY_OBSTACLES.get("VTE" if self.is_vte else self._name, "")
+
+    @property
+    def _name(self) -> str:
+        number, variant = (*self.attributes, 0, 0)[:2]
+        names = {41: "xterm", 83: "screen", 84: "tmux", 85: "urxvt"}
+        return names.get(number) or {(1, 115): "Konsole", (0, 136): "PuTTY"}.get((number, variant), "")
 
     @property
     def has_kitty_keyboard(self) -> bool:
