@@ -301,7 +301,7 @@ async def test_r_opens_runs_while_lab_follows_engine():
         )
         await wait_until(pilot, lambda: lab_screen(pilot).run.state is RunState.FINISHED)
         assert "finished" in screen_lines(pilot)[0]
-        assert "unfinished" in screen_text(pilot.app)
+        assert "paused" in screen_text(pilot.app)
         await pilot.press("space")
         await wait_until(pilot, lambda: pilot.app.screen is lab_screen(pilot))
         assert engine.sent_of(OpenRun) == [OpenRun(7, train=True)]
