@@ -94,6 +94,26 @@ def confirm_new_run(run: RunViewState, config_text: str = "the form's config") -
     )
 
 
+class FinishedRunChoice(Enum):
+    """How to train a finished run on."""
+
+    FORK = "a new run takes the steps"
+    SAME_RUN = "the run itself takes them, and its end is lost"
+    CANCEL = "do not train on"
+
+
+def confirm_training_on(run: RunViewState) -> ConfirmDialog[FinishedRunChoice]:
+    return ConfirmDialog(
+        "Train on",
+        f"run {run.run} is finished; more steps replace the weights of its end.",
+        [
+            DialogChoice(("enter", "f"), f"fork it, run {run.run} keeps its end", FinishedRunChoice.FORK),
+            DialogChoice(("o",), "train it on, its end is lost", FinishedRunChoice.SAME_RUN),
+            DialogChoice(("escape",), "cancel", FinishedRunChoice.CANCEL),
+        ],
+    )
+
+
 def confirm_quit(run: RunViewState) -> ConfirmDialog[QuitChoice]:
     return ConfirmDialog(
         "Quit",

@@ -147,9 +147,9 @@ def _value(view: FormState, row: FieldRow, width: int) -> StyledLine:
 
 
 def _badge(view: FormState, row: FieldRow) -> StyledLine:
-    if row.name != PRESET and HYPERPARAMETERS[row.name].effect is EditEffect.LIVE:
-        return (Span(f" {GLYPHS.live}", "train"),)
     is_staged = row.name in staged_fields(view)
+    if row.name != PRESET and HYPERPARAMETERS[row.name].effect is EditEffect.LIVE and not is_staged:
+        return (Span(f" {GLYPHS.live}", "train"),)
     return (Span(f" {GLYPHS.rebuild}", "accent" if is_staged else "muted", bold=is_staged),)
 
 

@@ -19,15 +19,17 @@ from charwave_tui.core.config.run_config import RunConfig
 from charwave_tui.core.config.sampling_config import SamplingConfig
 from charwave_tui.core.errors import UserError
 from charwave_tui.core.metrics import RunState
-from charwave_tui.core.protocol.commands import Command, PredictNext, SampleNames
+from charwave_tui.core.protocol.commands import Command, ForkRun, PredictNext, ResumeRun, SampleNames
 from charwave_tui.core.protocol.events import Event, RunSaved, SaveFailed
 from charwave_tui.core.store.run_record import RESUMABLE_STATES
 from charwave_tui.ui.dialogs.help import HelpScreen
 from charwave_tui.ui.dialogs.lab_dialogs import (
+    FinishedRunChoice,
     QuitChoice,
     confirm_new_run,
     confirm_quit,
     confirm_restart,
+    confirm_training_on,
     pick_field_value,
     pick_what_if,
 )
@@ -190,8 +192,22 @@ class LabScreen(Screen[str]):
             self.action_pane("form")
         elif key is RunKey.TRAIN and self.controller.run_state in RESUMABLE_STATES:
             self._confirm_new_run(partial(self._control_run, key))
+        elif key in (RunKey.EXTEND, RunKey.STEP) and self.controller.run_state is RunState.FINISHED:
+            run = self.controller.lab_state.run
+            self.app.push_screen(confirm_training_on(run), partial(self._train_on, key, run.run))
         else:
+            if key is RunKey.RESET and self.controller.run_state is RunState.FINISHED:
+                self.notify(f"run {self.controller.lab_state.run.run} keeps its end\nr opens it")
             self._control_run(key)
+
+    def _train_on(self, key: RunKey, finished_run: int | None, choice: FinishedRunChoice | None) -> None:
+        """Train a finished run on, or a fork of it, which is paused before its first step unless `key` extends it."""
+        if choice is FinishedRunChoice.SAME_RUN:
+            self._control_run(key)
+        elif choice is FinishedRunChoice.FORK and finished_run is not None and not self._is_offline():
+            self.controller.send(ForkRun(finished_run))
+            if key is RunKey.EXTEND:
+                self.controller.send(ResumeRun())  # which does nothing if the run could not be forked
 
     def _confirm_new_run(self, begin: Callable[[], None], what: str = "the form's config") -> None:
         dialog = confirm_new_run(self.controller.lab_state.run, what)

@@ -57,7 +57,8 @@ class FormState:
     started with; both are None without a run. `vocab_size` is that of the draft's corpus, None while unknown, and
     `repeats_text` says which of its words repeat, as the file has them; empty if none do;
     `reported` are problems from outside: a corpus that cannot be read, a field that the engine refused. `accelerator`
-    is what device `auto` stands for, empty while unknown.
+    is what device `auto` stands for, empty while unknown. `filled_fields` are the live fields that came from a preset
+    or another config, not from an edit, so that the run keeps its own values.
     """
 
     draft: Draft = field(default_factory=lambda: Draft(RunConfig(), ""))
@@ -69,6 +70,7 @@ class FormState:
     repeats_text: str = ""
     reported_problems: tuple[Problem, ...] = ()
     accelerator: str = ""
+    filled_fields: frozenset[str] = frozenset()
 
 
 def changed_fields(view: FormState) -> frozenset[str]:
@@ -77,21 +79,25 @@ def changed_fields(view: FormState) -> frozenset[str]:
 
 
 def staged_fields(view: FormState) -> frozenset[str]:
-    """Return the rebuild fields that differ from the run and take effect in the next one."""
+    """Return the fields that differ from the run and take effect in the next one.
+
+    Those are all but the live fields that were edited one by one, which the run has or is about to get.
+    """
     if view.run_config is None:
         return frozenset()
     return frozenset(
         name
         for name in view.draft.config.changed_fields(view.run_config)
-        if HYPERPARAMETERS[name].effect is EditEffect.REBUILD
+        if HYPERPARAMETERS[name].effect is EditEffect.REBUILD or name in view.filled_fields
     )
 
 
 def previous_value(view: FormState, name: str) -> Value | None:
-    """Return the run's value of a rebuild field, or its first value of a live one; None if the draft has the same."""
+    """Return the run's value of a staged field, or the first value of a live one; None if the draft has the same."""
     if name == PRESET:
         return None
-    config = view.initial_run_config if HYPERPARAMETERS[name].effect is EditEffect.LIVE else view.run_config
+    is_applied = HYPERPARAMETERS[name].effect is EditEffect.LIVE and name not in staged_fields(view)
+    config = view.initial_run_config if is_applied else view.run_config
     if config is None or getattr(config, name) == getattr(view.draft.config, name):
         return None
     value: Value = getattr(config, name)
@@ -180,12 +186,13 @@ def initial_form(config: RunConfig, preset_name: str) -> FormState:
 
 
 def with_field(form: FormState, name: str, value: Value) -> FormState:
-    return _with_config(form, form.draft.config.with_values({name: value}), form.draft.preset)
+    edited = _with_config(form, form.draft.config.with_values({name: value}), form.draft.preset)
+    return replace(edited, filled_fields=form.filled_fields - {name})
 
 
 def with_preset(form: FormState, name: str) -> FormState:
     """Return the form filled from a preset; corpus, seed and device stay."""
-    return _with_config(form, get_preset(name).merged_into(form.draft.config), name)
+    return with_draft(form, Draft(get_preset(name).merged_into(form.draft.config), name))
 
 
 def parse_choice(name: str, answer: str) -> Value:
@@ -231,12 +238,13 @@ def with_run_config(form: FormState, config: RunConfig, preset_name: str) -> For
 def with_draft(form: FormState, draft: Draft) -> FormState:
     """Return the form with another draft; a preset that does not exist is replaced by the default."""
     preset = draft.preset if draft.preset in presets() else default_preset().name
-    return _with_config(form, draft.config, preset)
+    return replace(_with_config(form, draft.config, preset), filled_fields=frozenset(LIVE_FIELDS))
 
 
 def alongside_run(form: FormState, config: RunConfig) -> FormState:
     """Return the form unchanged beside a run of `config` that the engine had before."""
-    return replace(form, run_config=config, initial_run_config=config)
+    filled_fields = frozenset(LIVE_FIELDS)
+    return replace(form, run_config=config, initial_run_config=config, filled_fields=filled_fields)
 
 
 def _following(form: FormState, config: RunConfig) -> FormState:

@@ -318,3 +318,33 @@ async def test_runs_shown_by_new_engine_after_lost_one():
         await type_burst(pilot, "r", "r")
         await wait_until(pilot, lambda: bool(engine.sent_of(ListRuns)))
         assert engine.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("pressed", "answer", "commands"),
+    [
+        ("c", "enter", ["ForkRun", "ResumeRun"]),
+        ("c", "o", ["ExtendRun"]),
+        ("c", "escape", []),
+        ("full_stop", "enter", ["ForkRun"]),
+        ("full_stop", "o", ["StepRun"]),
+    ],
+)
+async def test_end_of_a_finished_run_is_not_lost_unasked(pressed, answer, commands):
+    engine = StaticEngine(scenes.FINISHED)
+    async with run_playground(engine) as pilot:
+        before = len(engine.control_commands)
+        await pilot.press(pressed)
+        await pilot.pause()
+        assert engine.control_commands[before:] == []
+        assert f"run {scenes.FINISHED.run.run} keeps its end" in screen_text(pilot.app)
+        await pilot.press(answer)
+        await pilot.pause()
+        assert engine.control_commands[before:] == commands
+
+
+async def test_reset_of_a_finished_run_says_that_its_end_is_kept():
+    async with run_playground(StaticEngine(scenes.FINISHED)) as pilot:
+        await pilot.press("0")
+        await pilot.pause()
+        assert notification_texts(pilot)[-1] == f"run {scenes.FINISHED.run.run} keeps its end\nr opens it"

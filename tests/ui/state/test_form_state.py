@@ -44,6 +44,7 @@ from charwave_tui.ui.state.form_state import (
     EditPreview,
     FormState,
     Problem,
+    alongside_run,
     apply_what_if,
     can_step,
     changed_fields,
@@ -517,3 +518,16 @@ async def test_fault_beyond_bounds_is_one_line_message():
         await pilot.press("f", "enter")
         assert notification_texts(pilot) == ["init_gain 250 is out of bounds\ntry 0 < init_gain ≤ 100"]
         assert engine.sent_of(StartRun) == []
+
+
+def test_live_fields_of_a_preset_wait_for_the_next_run_unless_edited_one_by_one():
+    form = alongside_run(initial_form(RunConfig(), default_preset().name), RunConfig())
+    filled = with_preset(form, "lesson-lr")
+    different = filled.draft.config.changed_fields(RunConfig())
+    assert "lr" in different
+    assert staged_fields(filled) == different
+    assert previous_value(filled, "lr") == RunConfig().lr
+    edited = with_field(filled, "lr", 0.02)
+    assert staged_fields(edited) == different - {"lr"}
+    followed = reduce_form(edited, RunEdited(replace(RunConfig(), lr=0.02)))
+    assert staged_fields(followed) == different - {"lr"}
