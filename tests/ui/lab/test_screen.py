@@ -269,7 +269,7 @@ async def test_named_config_stays_in_form_beside_existing_run_as_staged():
     async with run_playground(engine, keeps_config=True) as pilot:
         assert lab_screen(pilot).form.draft.config == scenes.CONFIG
         assert lab_screen(pilot).form.run_config == found.run.config
-        assert "1 Hyperparameters  1 staged" in screen_lines(pilot)[1]
+        assert "1 Hyperparameters  2 staged" in screen_lines(pilot)[1]
         assert engine.sent_of(EditRun) == []
         opened_by_another = replace(found.run, run=7, config=replace(scenes.CONFIG, n_embd=64))
         engine.emit(run_opened(opened_by_another))
