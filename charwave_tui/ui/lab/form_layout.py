@@ -213,7 +213,9 @@ def footer_variants(preview: EditPreview, cursor_field: str, widths: Sequence[in
         else:
             yield FormFooter((count,), (title_rule, *lines[1:]))
             yield FormFooter((), (title_rule, *lines[1:]), border=border)
-            yield FormFooter((), (title_rule, lines[1]), border=border)  # the bounds come as soon as a value is typed
+            # that an edit is staged is worth more than the help; the bounds come as soon as a value is typed
+            is_staged = cursor_field in staged_fields(preview.form)
+            yield FormFooter((), (title_rule, lines[2 if is_staged else 1]), border=border)
     else:
         for summary in filter(None, (wide, short)):
             yield FormFooter((), (plain_rule, *_two_columns((*lines, *about), summary, widths)), needs_blank_lines=True)
