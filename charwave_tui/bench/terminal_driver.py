@@ -203,7 +203,7 @@ def open_playground(
 
 def quit_playground(link: ThrottledLink) -> None:
     """Quit, stop and save the run, and end the engine; raises TimeoutError or EngineUnavailable."""
-    link.press(b"q", "stop it, save it and quit")
+    link.press(b"q", "stop and save it, then quit")
     link.terminal.write(b"s")
     link.terminal.wait(TIMEOUT_SECONDS)
     stop_bench_engine()
