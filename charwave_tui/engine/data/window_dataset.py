@@ -76,10 +76,12 @@ class WindowDataset:
         ids = encode_text(word_list.text, symbols, context) if ids is None else ids
         self._windows = ids.to(device).unfold(0, context + 1, 1)  # [positions, context + 1], a view
         self._starts, self._order = _tensor(word_list.starts).to(device), _tensor(word_list.order).to(device)
-        self._ends = (_tensor(word_list.lengths) + 1).cumsum(0, dtype=torch.int32).to(device)  # [words], of examples
+        ends = (_tensor(word_list.lengths) + 1).cumsum(0, dtype=torch.int32)  # [words], of examples
+        self._count = int(ends[-1]) if len(ends) else 0
+        self._ends = ends.to(device)
 
     def __len__(self) -> int:
-        return int(self._ends[-1]) if len(self._ends) else 0
+        return self._count
 
     def batch(self, indices: Tensor | slice) -> tuple[Tensor, Tensor]:
         """Return contexts [B, context] and targets [B], int64, of the examples at `indices` [B]."""

@@ -184,7 +184,7 @@ def assert_logits_close(result: Tensor, expected: Tensor) -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(configs(), st.integers(0, 1000), st.lists(st.text(SYMBOLS, max_size=8), min_size=1, max_size=8))
+@given(configs(), st.integers(0, 1000), all_words)
 def test_prefix_forward_whole_words_equals_windows(config: RunConfig, seed: int, words: list[str]) -> None:
     model = randomized_model(config, seed)
     offsets = {offset for level in level_shapes(config) for offset in level.offsets if offset}

@@ -139,8 +139,13 @@ def test_paused_active_run_deleted_and_replaced_by_untrained_model(harness: Disp
 def test_unknown_run_is_named(harness: DispatcherHarness, command: type) -> None:
     with pytest.raises(UserError, match="run 70 is unknown; the newest runs are: 1, 2, 3"):
         harness.send(command(70))
-    with pytest.raises(UserError, match="run 2 is unknown"):
-        harness.send(RestoreRun(2))  # it is not among the deleted
+
+
+def test_restoring_run_that_is_unknown_or_not_deleted_says_which(harness: DispatcherHarness) -> None:
+    with pytest.raises(UserError, match="run 70 is unknown"):
+        harness.send(RestoreRun(70))
+    with pytest.raises(UserError, match="run 2 is not deleted; nothing needs restoring"):
+        harness.send(RestoreRun(2))
 
 
 def test_status_is_that_of_active_run(harness: DispatcherHarness) -> None:
