@@ -31,8 +31,8 @@ FONT = set("•·→←↑↓≈─│┌┐└┘├┤┬┴┼█░▒■▲
 WALK = (
     ("2", "steps", ""),
     ("3", "layer +out", ""),
-    ("i", "in the plane", ""),
-    ("escape", "layer +out", "in the plane"),
+    ("i", "principal components", ""),
+    ("escape", "layer +out", "principal components"),
     ("4", r"temp 1\.0", ""),
     ("g", r"\d\.\d\d +[=+~≈] ", ""),
     ("n", "1 Settings", ""),
